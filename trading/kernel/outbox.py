@@ -1,0 +1,59 @@
+"""Messages that leave after commit: rows of the same transaction, sent at least once, with a key that makes twice harmless.
+
+The courier (web) reads what is due and marks it sent; nothing about bids may stand in a message before the opening.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from trading.kernel.db import Base, Json, Moment
+
+if TYPE_CHECKING:
+    from trading.kernel.work import UnitOfWork
+
+MAX_TRIES = 12
+
+
+class Message(Base):
+    __tablename__ = "outbox_message"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    to: Mapped[str] = mapped_column(String(200))
+    template: Mapped[str] = mapped_column(String(80))
+    facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    due_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+
+
+def send(work: UnitOfWork, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
+    """Put a message out once per ``key``; a second call with the key changes nothing."""
+    if work.session.scalar(select(Message.id).where(Message.key == key)) is None:
+        work.session.add(
+            Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=work.now, due_at=work.now)
+        )
+        work.session.flush()
+
+
+def due(session: Session, now: datetime, limit: int = 50) -> list[Message]:
+    """Messages to send now, oldest first."""
+    query = select(Message).where(Message.sent_at.is_(None), Message.due_at <= now, Message.tries < MAX_TRIES)
+    return list(session.scalars(query.order_by(Message.due_at, Message.id).limit(limit)))
+
+
+def mark_sent(message: Message, now: datetime) -> None:
+    message.sent_at = now
+
+
+def mark_failed(message: Message, now: datetime) -> None:
+    """Try again later, waiting longer each time."""
+    message.tries += 1
+    message.due_at = now + timedelta(seconds=30 * 2**message.tries)

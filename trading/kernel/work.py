@@ -1,0 +1,139 @@
+"""One unit of work: one actor, one moment, one transaction.
+
+Only this file says commit or rollback. A page, a command and the clock are the only three that open a unit. Audit entries are written
+last, in the same transaction, without a global lock; the clock seals them into the public log at the next tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from trading.kernel import access, audit, outbox
+from trading.kernel.access import Act, Actor
+from trading.kernel.blobs import LocalBlobs
+from trading.kernel.clock import Clock
+from trading.kernel.db import Base, Moment
+from trading.kernel.errors import AlreadyDone, NotReady
+
+
+class FormUse(Base):
+    """A form sent once: a second sending of the same ``form_id`` leads to the first one's result."""
+
+    __tablename__ = "form_use"
+
+    form_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(Moment)
+    where: Mapped[str] = mapped_column(String(300))
+
+
+@dataclass(frozen=True)
+class Office:
+    """Everything a unit of work needs, wired once per process (web/wiring.py).
+
+    ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys.
+    """
+
+    engine: Engine
+    clock: Clock
+    blobs: LocalBlobs
+    platform: str
+    keys: audit.PlatformKeys
+    zone: str = "Asia/Shanghai"
+
+    @contextmanager
+    def work(self, actor: Actor, *, arrived_at: datetime | None = None) -> Iterator[UnitOfWork]:
+        """A unit that may write. ``arrived_at``: the moment stamped at the edge, where that is what counts (promise R2).
+
+        Refuses: whatever the acts inside refuse; nothing is changed then.
+        """
+        with Session(self.engine, expire_on_commit=False) as session:
+            session.begin()
+            work = UnitOfWork(self, session, actor, arrived_at or self.clock.now())
+            try:
+                yield work
+                session.flush()
+                audit.write_pending(work)
+                audit.still_in_time(work, self.clock.now())
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
+
+    @contextmanager
+    def look(self, actor: Actor) -> Iterator[Look]:
+        """A unit that only reads."""
+        with self.engine.connect().execution_options(bidhall_readonly=True) as connection:
+            with Session(connection, expire_on_commit=False, autoflush=False) as session:
+                yield Look(self, session, actor, self.clock.now())
+                session.rollback()
+
+
+@dataclass
+class Look:
+    """A reading unit: the same words as a unit of work, without acts."""
+
+    office: Office
+    session: Session
+    actor: Actor
+    now: datetime
+
+    def require(self, act: Act) -> None:
+        access.require(self.actor, act, self.now)
+
+
+class UnitOfWork(Look):
+    """What an act gets first: who, when, and the session. ``now`` is fixed for all of it."""
+
+    def __init__(self, office: Office, session: Session, actor: Actor, now: datetime) -> None:
+        super().__init__(office, session, actor, now)
+        self.pending: list[audit.PendingAct] = []
+        self.entries: list[audit.SignedEntry] = []
+
+    def record(self, act: str, of: str, **facts: Any) -> None:
+        """Note an act for the log. ``of`` names the thing (``tender/lot`` or ``tender``); facts are strings, whole numbers or
+        lists of them; ``person`` and ``account`` are stored as salted hashes only."""
+        self.pending.append(audit.PendingAct(act, of, facts))
+
+    def log(
+        self, event: str, *, statement: str, tender: str, lot: str, envelope: str = "", reason: str = "",
+        at: datetime | None = None,
+    ) -> audit.SignedEntry:
+        """Sign a protocol entry at once (its envelope is a receipt) and store it with this transaction (protocol §4)."""
+        return audit.sign_entry(
+            self, event, statement=statement, tender=tender, lot=lot, envelope=envelope, reason=reason, at=at
+        )
+
+    def send(self, key: str, *, channel: str = "inbox", to: str, template: str, **facts: Any) -> None:
+        outbox.send(self, key, channel=channel, to=to, template=template, **facts)
+
+    def once(self, form_id: str | None, where: str) -> None:
+        """Claim a form id for this unit. Refuses: AlreadyDone with the first sending's page."""
+        if not form_id:
+            return
+        first = self.session.scalar(select(FormUse).where(FormUse.form_id == form_id))
+        if first is not None:
+            raise AlreadyDone(first.where)
+        self.session.add(FormUse(form_id=form_id, account_id=self.actor.account_id, at=self.now, where=where))
+        self.session.flush()
+
+    def lock(self, thing: Any) -> None:
+        """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            self.session.refresh(thing, with_for_update=True)
+        else:
+            self.session.refresh(thing)
+
+
+def need(value: Any, code: str, **facts: Any) -> Any:
+    """The value, or NotReady when wiring left it out."""
+    if value is None:
+        raise NotReady(code, **facts)
+    return value
