@@ -1,0 +1,119 @@
+# Bidhall: one word per habit. On a fresh Debian or Ubuntu with python3 (>= 3.11) and make, any word below works as it is.
+
+PY      ?= python3
+V       := .venv
+BIN     := $(V)/bin
+UV      := $(BIN)/uv
+JOBS    ?= 2
+T       ?= tests
+NAMES   ?=
+APT     := apt-get install -qy --no-install-recommends
+ROOT     = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+COMPILE  = $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+export UV_PYTHON_DOWNLOADS = never
+export UV_SYSTEM_CERTS = 1
+export UV_NATIVE_TLS = 1
+export NO_COLOR = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check fmt bench ci lock browser lint types contracts suite-pg js wheel clean
+
+help:           ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+setup: $(V)/.test browser    ## .venv with everything, and a browser for the tests
+
+run: $(V)/.run  ## the platform with its demo town, on http://127.0.0.1:8080
+	$(BIN)/bidhall serve --demo
+
+demo: $(V)/.run ## a rehearsal: whole tenders played from notice to proof
+	$(BIN)/bidhall demo
+
+test: $(V)/.test browser     ## the test suite on SQLite (T=tests/trading for a part)
+	$(BIN)/python -m pytest -q -n $(JOBS) $(T)
+
+check: lint types contracts  ## what needs no test run: ruff, mypy, import contracts
+
+lint: $(V)/.test             ## ruff
+	$(BIN)/ruff check .
+
+types: $(V)/.test            ## mypy
+	$(BIN)/mypy
+
+contracts: $(V)/.test        ## every import points down
+	$(BIN)/lint-imports --no-cache
+
+fmt: $(V)/.test ## mend what ruff can mend
+	$(BIN)/ruff check --fix-only -q .
+
+suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
+	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
+
+js: ## the JavaScript vectors in node, where there is one (in the browser they run with the suite)
+	@set -e; files=$$(ls tests/js/*.test.mjs 2>/dev/null || true); \
+	if [ -z "$$files" ]; then echo "no JavaScript tests for node"; \
+	elif command -v node >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then node --test $$files; \
+	else echo "******** NO NODE >= 20: the JavaScript vectors run in the browser only ********"; fi
+
+bench: $(V)/.test            ## every benchmark against its rivals (NAMES="seal open" for some)
+	@command -v age >/dev/null || { $(ROOT) && { $(APT) age || { apt-get update -q && $(APT) age; }; }; } || echo "age is not installed: its comparison is skipped"
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench $(NAMES)
+
+# The wheel must carry all it needs: it is installed alone into a bare environment and plays a rehearsal from an empty folder.
+wheel: $(V)/.test            ## build the wheel, install it in a bare environment, run doctor and demo from it
+	@set -e; d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; \
+	$(BIN)/python -m pip -q --disable-pip-version-check wheel --no-deps --no-build-isolation -w "$$d" .; \
+	$(BIN)/python -m venv --without-pip "$$d/bare"; \
+	$(UV) pip install -q --python "$$d/bare/bin/python" --require-hashes -r requirements/run.txt; \
+	$(UV) pip install -q --python "$$d/bare/bin/python" --no-deps "$$d"/bidhall-*.whl; \
+	mkdir "$$d/empty"; cd "$$d/empty"; \
+	"$$d/bare/bin/bidhall" --help >/dev/null; \
+	BIDHALL_DATA="$$d/data" "$$d/bare/bin/bidhall" migrate; \
+	BIDHALL_DATA="$$d/data" "$$d/bare/bin/bidhall" doctor; \
+	"$$d/bare/bin/bidhall" demo; \
+	echo "the wheel stands alone"
+
+ci: lint types contracts test suite-pg js ## all that a change must pass
+	$(BIN)/python -m bench --quick --json
+	@$(MAKE) --no-print-directory wheel
+
+lock: $(V)/.uv  ## resolve the dependencies anew, with hashes
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@# The widest set first: compiled alone, run.txt takes versions that a test dependency forbids.
+	$(COMPILE) setup.cfg --all-extras -o requirements/test.txt
+	$(COMPILE) setup.cfg --extra reports -c requirements/test.txt -o requirements/run.txt
+	$(COMPILE) requirements/bench.in -c requirements/test.txt -o requirements/bench.txt
+
+browser: ## a headless Chromium and a Chinese font for the tests, when root; else a banner
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	 { $(ROOT) && { $(APT) chromium-headless-shell || { apt-get update -q && $(APT) chromium-headless-shell; }; }; } || \
+	 { echo "****************************************************************"; \
+	   echo "**  NO BROWSER: every test that needs one will be SKIPPED.    **"; \
+	   echo "**  As root: apt-get install chromium-headless-shell          **"; \
+	   echo "****************************************************************"; }
+	@ls /usr/share/fonts/*/wqy /usr/share/fonts/*/noto/*CJK* >/dev/null 2>&1 || find /usr/share/fonts -iname '*wqy*' -o -iname '*cjk*' 2>/dev/null | grep -q . || \
+	 { $(ROOT) && { $(APT) fonts-wqy-microhei || { apt-get update -q && $(APT) fonts-wqy-microhei; }; }; } || \
+	 echo "** no Chinese font: pages in screenshots will show boxes (as root: apt-get install fonts-wqy-microhei) **"
+
+clean: ## forget caches and builds; data folders stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -not -path './.venv/*' -type d -prune -exec rm -rf {} +
+
+$(V)/.uv: requirements/bootstrap.txt
+	@$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { echo "Python 3.11 to 3.14 is needed (make PY=python3.12 ... names another)"; exit 1; }
+	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PY) -m venv $(V) 2>/dev/null || \
+	 { $(ROOT) && { $(APT) python3-venv || { apt-get update -q && $(APT) python3-venv; }; } && $(PY) -m venv --clear $(V); } || \
+	 { echo "python3 has no venv module: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip -q --disable-pip-version-check install --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(V)/.run: $(V)/.uv setup.cfg pyproject.toml requirements/run.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/run.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(V)/.test: $(V)/.run requirements/test.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/test.txt
+	@touch $@

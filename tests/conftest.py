@@ -1,0 +1,87 @@
+"""What every test may ask for. Every test that asks for `engine`, however deep, touches tables and so runs again on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.kit import browser as kit_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+    from sqlalchemy import Engine
+
+    from tests.kit.database import Databases
+
+# The same examples on every machine and in every run: a failure found here is found there. No deadline: cores are shared.
+settings.register_profile("bidhall", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bidhall")
+
+NO_BROWSER = "no Chromium on this machine (make browser installs one when root)"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "databases" in fixtures:
+            item.add_marker(pytest.mark.pg)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("browser") and kit_browser.find_browser() is None:
+            item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if NO_BROWSER in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("NO BROWSER", sep="*")
+        terminalreporter.write_line(f"{len(skipped)} browser tests were SKIPPED: {NO_BROWSER}")
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The maker of databases of this run (SQLite, or PostgreSQL with BIDHALL_TEST_DB=postgres)."""
+    from tests.kit import database
+
+    with database.databases(tmp_path_factory.mktemp("databases")) as maker:
+        yield maker
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """The URL of a database of one's own, holding all tables and no rows."""
+    with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a database of one's own, holding all tables and no rows."""
+    from trading.kernel.db import open_engine
+
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=kit_browser.find_browser(), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own context (own cookies), in Chinese, in the platform's zone."""
+    context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
+    yield context.new_page()
+    context.close()
