@@ -1,0 +1,109 @@
+"""The words of refusals and states in both languages: one TOML file a noun, read once.
+
+    ["deposit.above_cap"]                      a refusal or fault code, as the rooms below raise it
+    zh = "保证金 {amount} 超过上限 {cap}（预算的 2%）。"
+    en = "The deposit {amount} exceeds the cap of {cap} (2 % of budget)."
+
+    [state.lot.BIDDING]                        a state: noun, code, words, tone of its tag
+    zh = "投标中"
+    en = "bidding"
+    tone = "now"
+
+``{name}`` is a fact of the refusal; it is put into words by its type (Money, moment, day …), so a template never formats. A fact that
+is missing shows as a dash. A code without words is shown as such with its facts: nothing is hidden, and the tests name it.
+"""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from web import show
+
+FOLDER = Path(__file__).parent
+LANGS = ("zh", "en")
+TONES = ("", "now", "ok", "sealed", "warn", "stop", "info", "plain")
+
+
+class BadWords(ValueError):
+    """A catalogue file is wrong: a defect of ours, named with its file."""
+
+
+def words(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh", zone: ZoneInfo = show.ZONE) -> str:
+    """The sentence for a refusal or fault code with its facts filled in."""
+    facts = facts or {}
+    entry = refusals().get(code)
+    if entry is None:
+        told = "; ".join(f"{k} = {show.fact(v, lang, zone)}" for k, v in facts.items())
+        lead = f"没有办成（{code}）" if lang == "zh" else f"Not done ({code})"
+        return f"{lead}：{told}" if told and lang == "zh" else f"{lead}: {told}" if told else lead
+    return _Facts(lang, zone).vformat(entry[lang], (), facts)
+
+
+def state(noun: str, code: str, lang: str = "zh") -> show.Label:
+    """A state's words and tone; an unknown one shows its code."""
+    entry = states().get((noun, code))
+    return show.Label(code, "plain") if entry is None else show.Label(entry[lang], entry.get("tone", ""))
+
+
+def refusals() -> dict[str, dict[str, str]]:
+    return _load()[0]
+
+
+def states() -> dict[tuple[str, str], dict[str, str]]:
+    return _load()[1]
+
+
+@cache
+def _load() -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], dict[str, str]]]:
+    codes: dict[str, dict[str, str]] = {}
+    named: dict[tuple[str, str], dict[str, str]] = {}
+    for file in sorted(FOLDER.glob("*.toml")):
+        with file.open("rb") as stream:
+            tables = tomllib.load(stream)
+        for noun, entries in tables.pop("state", {}).items():
+            for code, entry in entries.items():
+                if (noun, code) in named:
+                    raise BadWords(f"{file.name}: state {noun}.{code} has words already")
+                named[noun, code] = _checked(entry, f"{file.name}: state {noun}.{code}")
+        for code, entry in tables.items():
+            if code in codes:
+                raise BadWords(f"{file.name}: {code} has words already")
+            codes[code] = _checked(entry, f"{file.name}: {code}")
+    return codes, named
+
+
+def _checked(entry: Any, where: str) -> dict[str, str]:
+    if not isinstance(entry, dict) or any(not isinstance(entry.get(lang), str) or not entry[lang].strip() for lang in LANGS):
+        raise BadWords(f'{where}: needs zh and en; a code with a point is quoted, ["noun.reason"]')
+    if entry.get("tone", "") not in TONES:
+        raise BadWords(f"{where}: tone is one of {', '.join(TONES[1:])}")
+    if facts_of(entry["zh"]) != facts_of(entry["en"]):
+        raise BadWords(f"{where}: zh and en must name the same facts")
+    return entry
+
+
+def facts_of(template: str) -> set[str]:
+    """The names of the facts a sentence fills in."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+class _Facts(string.Formatter):
+    """Fills facts in by their type. No attribute, index or conversion is followed: a sentence can show facts only."""
+
+    def __init__(self, lang: str, zone: ZoneInfo) -> None:
+        self.lang, self.zone = lang, zone
+
+    def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        return kwargs.get(field_name), field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return show.fact(value, self.lang, self.zone)
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return value
