@@ -1,0 +1,287 @@
+"""Organisations, the people who act for them, the roles they hold, and their sign-ins.
+
+Law of the noun: a person acts in one role at a time; duties that clash (access.CLASHES) never meet in one person; nobody grants to
+themself. Public keys stand in enrolments.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from crypto import passwords
+from trading.kernel import ids
+from trading.kernel.access import Act, Actor, Role, clash
+from trading.kernel.db import Base, Moment, one_of
+from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
+from trading.kernel.work import Look, UnitOfWork
+
+IDLE = timedelta(minutes=30)
+ABSOLUTE = timedelta(hours=12)
+FRESH = timedelta(minutes=10)
+KINDS = ("bidder", "purchaser", "agency", "centre", "supervisor", "expert", "platform")
+
+
+class Party(Base):
+    """An organisation (or a person standing alone, such as an expert). ``code`` is the unified social credit code where it has one."""
+
+    __tablename__ = "party"
+    __table_args__ = (CheckConstraint(one_of("kind", KINDS), name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    region: Mapped[str] = mapped_column(String(40), default="")
+    small: Mapped[bool] = mapped_column(default=False)  # small or micro firm, rule E-06
+    bank_account: Mapped[str] = mapped_column(String(64), default="")  # the basic account deposits must come from, D-rules
+    bank_name: Mapped[str] = mapped_column(String(120), default="")
+
+
+class Account(Base):
+    """A person who signs in."""
+
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    password: Mapped[str] = mapped_column(String(300))
+    totp_secret: Mapped[str | None] = mapped_column(String(64))
+    totp_last_step: Mapped[int] = mapped_column(default=0)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    party: Mapped[Party] = relationship(lazy="joined")
+
+
+class RoleGrant(Base):
+    __tablename__ = "role_grant"
+    __table_args__ = (UniqueConstraint("account_id", "role"), CheckConstraint(one_of("role", list(Role)), name="role"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    role: Mapped[str] = mapped_column(String(20))
+    granted_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    granted_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Login(Base):
+    """A signed-in device. The cookie holds a token; the row holds its hash, so a stolen database signs nobody in."""
+
+    __tablename__ = "login"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+    fresh_until: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    device: Mapped[str] = mapped_column(String(200), default="")
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+
+def roles_of(session: Session, account: Account) -> frozenset[Role]:
+    return frozenset(Role(r) for r in session.scalars(select(RoleGrant.role).where(RoleGrant.account_id == account.id)))
+
+
+def actor_for(account: Account, role: Role, roles: frozenset[Role], *, fresh_until: datetime | None = None) -> Actor:
+    return Actor(role, account.id, account.party_id, account.name, fresh_until, roles)
+
+
+def find_account(session: Session, username: str) -> Account | None:
+    return session.scalar(select(Account).where(Account.username == username.strip().lower()))
+
+
+def account(session: Session, account_id: int) -> Account:
+    """Refuses: NotFound."""
+    found = session.get(Account, account_id)
+    if found is None:
+        raise NotFound("account.unknown")
+    return found
+
+
+def party(session: Session, party_id: int | None) -> Party:
+    """Refuses: NotFound."""
+    found = session.get(Party, party_id) if party_id is not None else None
+    if found is None:
+        raise NotFound("party.unknown")
+    return found
+
+
+def party_by_code(session: Session, code: str) -> Party:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Party).where(Party.code == code))
+    if found is None:
+        raise NotFound("party.unknown", code=code)
+    return found
+
+
+def own_party(look: Look) -> Party:
+    return party(look.session, look.actor.party_id)
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def register(
+    work: UnitOfWork, *, code: str, name: str, kind: str, region: str = "", small: bool = False,
+    bank_account: str = "", bank_name: str = "",
+) -> Party:
+    """Enter an organisation. Refuses: NotAllowed, Invalid (every field), Conflict ``party.exists``."""
+    work.require(Act.USER_ADMIN)
+    faults = Faults()
+    if kind not in KINDS:
+        faults.add("kind", "party.kind", kinds=list(KINDS))
+    if not name.strip():
+        faults.add("name", "form.required")
+    if kind in ("bidder", "purchaser", "agency"):
+        try:
+            code = ids.check_credit_code(code)
+        except Invalid as refusal:
+            faults.take("code", refusal)
+    elif not code.strip():
+        faults.add("code", "form.required")
+    faults.refuse_if_any()
+    if work.session.scalar(select(Party.id).where(Party.code == code)) is not None:
+        raise Conflict("party.exists", code=code)
+    new = Party(code=code, name=name.strip(), kind=kind, region=region, small=small, bank_account=bank_account,
+                bank_name=bank_name)
+    work.session.add(new)
+    work.session.flush()
+    work.record("party.register", f"party/{new.id}", kind=kind)
+    return new
+
+
+def invite(
+    work: UnitOfWork, party: Party, *, username: str, name: str, password: str, roles: list[Role]
+) -> Account:
+    """Give a person an account and first roles. Refuses: NotAllowed, Invalid, Conflict ``account.exists``."""
+    work.require(Act.USER_ADMIN)
+    username = username.strip().lower()
+    faults = Faults()
+    if not username:
+        faults.add("username", "form.required")
+    if not name.strip():
+        faults.add("name", "form.required")
+    if len(password) < 10:
+        faults.add("password", "account.password_short", least=10)
+    pair = clash(frozenset(roles))
+    if pair:
+        faults.add("roles", "account.role_clash", roles=sorted(pair))
+    faults.refuse_if_any()
+    if find_account(work.session, username):
+        raise Conflict("account.exists", username=username)
+    new = Account(username=username, name=name.strip(), party_id=party.id, password=passwords.hash_password(password),
+                  made_at=work.now)
+    work.session.add(new)
+    work.session.flush()
+    for role in roles:
+        work.session.add(RoleGrant(account_id=new.id, role=role, granted_by=work.actor.account_id, granted_at=work.now))
+    work.session.flush()
+    work.record("account.invite", f"account/{new.id}", roles=sorted(roles), person=f"account:{new.id}")
+    return new
+
+
+def grant(work: UnitOfWork, who: Account, role: Role) -> None:
+    """Grant a role. Refuses: NotAllowed (also to oneself), Invalid ``account.role_clash``."""
+    work.require(Act.ROLE_GRANT)
+    if who.id == work.actor.account_id:
+        raise NotAllowed("account.grant_self")
+    held = roles_of(work.session, who)
+    pair = clash(held | {role})
+    if pair:
+        raise Invalid("account.role_clash", roles=sorted(pair))
+    if role not in held:
+        work.session.add(RoleGrant(account_id=who.id, role=role, granted_by=work.actor.account_id, granted_at=work.now))
+        work.session.flush()
+        work.record("role.grant", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
+
+
+def revoke(work: UnitOfWork, who: Account, role: Role) -> None:
+    """Take a role away; sign-ins in that role end at once. Refuses: NotAllowed, NotFound."""
+    work.require(Act.ROLE_GRANT)
+    found = work.session.scalar(select(RoleGrant).where(RoleGrant.account_id == who.id, RoleGrant.role == role))
+    if found is None:
+        raise NotFound("account.role_not_held", role=role.value)
+    work.session.delete(found)
+    for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.role == role, Login.ended_at.is_(None))):
+        login.ended_at = work.now
+    work.record("role.revoke", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
+
+
+def disable(work: UnitOfWork, who: Account) -> None:
+    """Close an account: every sign-in of it is dead at once (promise N1)."""
+    work.require(Act.USER_ADMIN)
+    who.disabled_at = work.now
+    for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.ended_at.is_(None))):
+        login.ended_at = work.now
+    work.record("account.disable", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
+    """Set a new password; the second factor stays. Refuses: NotAllowed, Invalid."""
+    work.require(Act.USER_ADMIN)
+    if len(password) < 10:
+        raise Invalid("account.password_short", least=10)
+    who.password = passwords.hash_password(password)
+    work.record("account.reset", f"account/{who.id}", person=f"account:{who.id}")
+
+
+# --- sign-ins (web/login.py checks password and code, then keeps the row here) -------------------------------------------------------
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def open_login(work: UnitOfWork, who: Account, role: Role, device: str = "") -> str:
+    """A new sign-in; returns the token for the cookie (256 bits, never stored)."""
+    token = secrets.token_urlsafe(32)
+    work.session.add(Login(token_hash=_hash(token), account_id=who.id, role=role, made_at=work.now, seen_at=work.now,
+                           fresh_until=work.now + FRESH, device=device[:200]))
+    work.session.flush()
+    return token
+
+
+def find_login(session: Session, token: str, now: datetime) -> Login | None:
+    """The live sign-in of a token: not ended, not idle too long, not too old, its account not disabled, its role still held."""
+    login = session.scalar(select(Login).where(Login.token_hash == _hash(token), Login.ended_at.is_(None)))
+    if login is None or login.seen_at + IDLE < now or login.made_at + ABSOLUTE < now:
+        return None
+    who = session.get(Account, login.account_id)
+    if who is None or who.disabled_at is not None or Role(login.role) not in roles_of(session, who):
+        return None
+    return login
+
+
+def actor_of(session: Session, login: Login) -> Actor:
+    who = account(session, login.account_id)
+    return actor_for(who, Role(login.role), roles_of(session, who), fresh_until=login.fresh_until)
+
+
+def touch(login: Login, now: datetime) -> None:
+    login.seen_at = now
+
+
+def refresh(work: UnitOfWork, login: Login) -> None:
+    login.fresh_until = work.now + FRESH
+
+
+def switch_role(work: UnitOfWork, login: Login, role: Role) -> None:
+    """Act in another role one holds. Refuses: NotAllowed."""
+    if role not in roles_of(work.session, account(work.session, login.account_id)):
+        raise NotAllowed("account.role_not_held", role=role.value)
+    login.role = role
+
+
+def close_login(work: UnitOfWork, login: Login) -> None:
+    login.ended_at = work.now
