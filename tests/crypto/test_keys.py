@@ -1,0 +1,82 @@
+"""Keys: identifiers, the strict Ed25519 rule, refused keys, the officer's key for one tender (protocol section 2)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto import keys
+from crypto.canonical import D, H
+from crypto.errors import CryptoError
+from tests.crypto.vectors import vec
+
+
+def test_identifiers():
+    for name, key in vec("keys").items():
+        for item in key if isinstance(key, list) else [key]:
+            public = bytes.fromhex(item["pk"])
+            kem = "ikm" in item
+            if kem:
+                assert keys.derive_key_pair(bytes.fromhex(item["ikm"])) == (bytes.fromhex(item["sk"]), public), name
+            else:
+                assert keys.ed25519_public(bytes.fromhex(item["sk"])) == public, name
+            if "kid" in item:
+                assert keys.kid("x25519" if kem else "ed25519", public) == item["kid"], name
+
+
+@pytest.mark.parametrize("case", vec("ed25519_signatures"), ids=lambda c: c["id"])
+def test_strict_signatures(case):
+    args = (bytes.fromhex(case["pk"]), bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"]))
+    if case["valid"]:
+        keys.ed25519_verify(*args)
+    else:
+        with pytest.raises(CryptoError) as refused:
+            keys.ed25519_verify(*args)
+        assert refused.value.code == "SIG"
+
+
+@pytest.mark.parametrize("public", vec("ed25519_refuse_keys"))
+def test_refused_signing_keys(public):
+    with pytest.raises(CryptoError) as refused:
+        keys.check_ed25519_public(bytes.fromhex(public))
+    assert refused.value.code == "SIG"
+
+
+@pytest.mark.parametrize("public", vec("x25519_refuse_keys"))
+def test_refused_sealing_keys(public):
+    for raw in (bytes.fromhex(public), bytes.fromhex(public)[:31] + bytes([bytes.fromhex(public)[31] | 0x80])):
+        with pytest.raises(CryptoError):
+            keys.check_x25519_public(raw)
+
+
+@settings(max_examples=30)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=64), st.integers(0, 511))
+def test_every_honest_key_passes_and_every_flipped_bit_fails(secret, message, bit):
+    public = keys.ed25519_public(secret)
+    signature = bytearray(keys.ed25519_sign(secret, message))
+    keys.ed25519_verify(public, bytes(signature), message)
+    signature[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(CryptoError):
+        keys.ed25519_verify(public, bytes(signature), message)
+    keys.check_x25519_public(keys.x25519_public(secret))
+
+
+def test_officer_tender_key():
+    case = vec("officer_tender_key")
+    scope = keys.officer_scope(platform="bidhall.example", tender="KP-2026-0031", lot="1", envelope="price", serial=1)
+    assert scope == case["scope_jcs"].encode()
+    root = bytes.fromhex(case["root"])
+    assert D(root, H("officer-scope", scope), "officer-tender-key").hex() == case["ikm"]
+    secret, public = keys.officer_tender_key(root, scope)
+    assert public.hex() == case["pk"] and keys.x25519_public(secret) == public
+    other = keys.officer_scope(platform="bidhall.example", tender="KP-2026-0031", lot="1", envelope="price", serial=2)
+    assert keys.officer_tender_key(root, other)[1] != public
+
+
+def test_a_fingerprint_is_the_identifier_for_the_ear():
+    public = keys.ed25519_public(b"\1" * 32)
+    groups = keys.fingerprint("ed25519", public).split()
+    assert len(groups) == 8 and all(len(g) == 4 for g in groups)
+    from crypto.canonical import unb64u
+    assert bytes.fromhex("".join(groups)) == unb64u(keys.kid("ed25519", public))
+    with pytest.raises(ValueError):
+        keys.kid("rsa", public)
