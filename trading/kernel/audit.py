@@ -1,0 +1,258 @@
+"""What is written down about every act: signed entries, their documents and records. Append-only (protocol §4).
+
+An entry is a DSSE envelope by the platform over salted facts; it takes no running number and no lock, so its making tells nothing
+about others. Entries wait in ``log_pending`` until the clock seals them into the public log (kernel/log.py). A protocol entry is
+signed when the act happens, for its envelope is the receipt; ordinary acts are written at the end of the unit. Nothing about persons
+stands in a record but salted hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crypto.canonical import H, b64u, dumps, unb64u
+from crypto.keys import ed25519_public, kid
+from crypto.signatures import Envelope, document_hash, payload_of, sign
+from trading.kernel.clock import floor_minute, floor_second, write_moment
+from trading.kernel.db import Base, Moment, append_only
+from trading.kernel.errors import NotFound, NotReady
+
+if TYPE_CHECKING:
+    from trading.kernel.work import UnitOfWork
+
+PUBLIC_EVENTS = frozenset(
+    "policy drill published deadline late-close opening-set opened bid-failed finding draw-notice commit-list draw draw-void ranking".split()
+)
+HIDDEN_EVENTS = frozenset(
+    "act key-enrolled bid-received bid-replaced bid-withdrawn bid-refused bid-refusals mirror-ack omission-claim bidder-part shares "
+    "rescue draw-commit draw-reveal sheet-commit sheet".split()
+)
+
+
+@dataclass(frozen=True)
+class PlatformKeys:
+    """The platform's two Ed25519 secrets (32 bytes each): one signs entries and documents, the other the log's checkpoints."""
+
+    signing: bytes
+    log: bytes
+
+    @property
+    def public(self) -> bytes:
+        return ed25519_public(self.signing)
+
+    @property
+    def log_public(self) -> bytes:
+        return ed25519_public(self.log)
+
+
+class LogDocument(Base):
+    """A protocol document by its hash: the DSSE envelope as JSON text, or the canonical payload where nobody signs."""
+
+    __tablename__ = "log_document"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(String(50), unique=True)
+    kind: Mapped[str] = mapped_column(String(30), index=True)
+    signed: Mapped[bool]
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+class LogEntry(Base):
+    """A signed entry. ``c`` is its hash, under which it is sealed; ``envelope`` is the DSSE text a receipt holds."""
+
+    __tablename__ = "log_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    c: Mapped[str] = mapped_column(String(50), unique=True)
+    event: Mapped[str] = mapped_column(String(20), index=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    tick_by: Mapped[datetime] = mapped_column(Moment)
+    tender: Mapped[str] = mapped_column(String(128), index=True)
+    lot: Mapped[str] = mapped_column(String(128))
+    part: Mapped[str] = mapped_column(String(128))  # the protocol's `envelope`: bid, draw:<id> …
+    statement: Mapped[str] = mapped_column(String(50), index=True)
+    envelope: Mapped[str] = mapped_column(Text)
+
+
+class ActRecord(Base):
+    """The record behind an ``act`` entry: kept beside the log and shown when the law allows."""
+
+    __tablename__ = "act_record"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    c: Mapped[str] = mapped_column(ForeignKey("log_entry.c"), unique=True)
+    act: Mapped[str] = mapped_column(String(60), index=True)
+    actor: Mapped[str] = mapped_column(String(20))
+    of: Mapped[str] = mapped_column(String(128), index=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    payload: Mapped[str] = mapped_column(Text)
+
+
+class LogPending(Base):
+    """Entries not yet sealed. The only log table whose rows go away: the tick takes them."""
+
+    __tablename__ = "log_pending"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("log_entry.id"), primary_key=True)
+
+
+for _table in (LogDocument, LogEntry, ActRecord):
+    append_only(_table.__table__)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class PendingAct:
+    act: str
+    of: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SignedEntry:
+    """``envelope``: the DSSE object; ``c``: the entry hash (base64url); ``at`` and ``tick_by`` as signed."""
+
+    envelope: Envelope
+    c: str
+    at: datetime
+    tick_by: datetime
+
+    @property
+    def text(self) -> str:
+        return envelope_text(self.envelope)
+
+
+def envelope_text(envelope: Envelope) -> str:
+    """An envelope as the one text we store and hand out."""
+    return json.dumps(envelope, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def tick_by(at: datetime) -> datetime:
+    """The first whole minute ≥ ``at`` + 60 s: the latest tick an entry may be sealed in, a function of ``at`` alone."""
+    due = at + timedelta(seconds=60)
+    whole = floor_minute(due)
+    return whole if whole == due else whole + timedelta(minutes=1)
+
+
+def sign_entry(
+    work: UnitOfWork, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
+    at: datetime | None = None,
+) -> SignedEntry:
+    """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second."""
+    if event not in PUBLIC_EVENTS and event not in HIDDEN_EVENTS:
+        raise ValueError(f"no such event: {event}")
+    moment = floor_second(at or work.now)
+    by = tick_by(moment)
+    payload = {
+        "v": 1, "id": b64u(secrets.token_bytes(16)), "salt": b64u(secrets.token_bytes(32)), "at": write_moment(moment),
+        "tick_by": write_moment(by), "event": event, "tender": tender, "lot": lot, "envelope": envelope,
+        "statement": statement, "reason": reason,
+    }
+    signed = sign("entry", payload, work.office.keys.signing)
+    entry = SignedEntry(signed, b64u(H("log", payload_of(signed))), moment, by)
+    row = LogEntry(c=entry.c, event=event, at=moment, tick_by=by, tender=tender, lot=lot, part=envelope,
+                   statement=statement, envelope=entry.text)
+    work.session.add(row)
+    work.session.flush()
+    work.session.add(LogPending(entry_id=row.id))
+    work.entries.append(entry)
+    return entry
+
+
+def keep_document(work: UnitOfWork, kind: str, document: Envelope | dict[str, Any], *, signed: bool) -> str:
+    """Store a protocol document by its hash (once) and return the hash. ``signed``: a DSSE envelope; else a plain payload."""
+    payload = payload_of(document) if signed else dumps(document)
+    name = document_hash(payload)
+    if work.session.scalar(select(LogDocument.id).where(LogDocument.hash == name)) is None:
+        text = envelope_text(document) if signed else payload.decode()
+        work.session.add(LogDocument(hash=name, kind=kind, signed=signed, text=text, at=work.now))
+        work.session.flush()
+    return name
+
+
+def document(session: Session, name: str) -> Any:
+    """The stored document of a hash: an envelope object, or the payload object where nobody signs. Refuses: NotFound."""
+    row = session.scalar(select(LogDocument).where(LogDocument.hash == name))
+    if row is None:
+        raise NotFound("log.document_unknown", hash=name)
+    return json.loads(row.text)
+
+
+def entry(session: Session, c: str) -> LogEntry:
+    """Refuses: NotFound."""
+    row = session.scalar(select(LogEntry).where(LogEntry.c == c))
+    if row is None:
+        raise NotFound("log.entry_unknown", c=c)
+    return row
+
+
+def write_pending(work: UnitOfWork) -> None:
+    """Turn the unit's noted acts into records and entries: called once, last, by the unit of work."""
+    for noted in work.pending:
+        salt = secrets.token_bytes(32)
+        record = {
+            "v": 1, "platform": work.office.platform, "at": write_moment(floor_second(work.now)), "act": noted.act,
+            "actor": work.actor.role.value, "of": noted.of, "salt": b64u(salt),
+            "facts": {key: _fact(key, value, salt) for key, value in sorted(_with_person(work, noted.facts).items())},
+        }
+        payload = dumps(record)
+        tender, lot = _thing(noted.of)
+        signed = sign_entry(work, "act", statement=document_hash(payload), tender=tender, lot=lot)
+        work.session.add(ActRecord(c=signed.c, act=noted.act, actor=work.actor.role.value, of=noted.of, at=signed.at,
+                                   payload=payload.decode()))
+    work.pending.clear()
+    work.session.flush()
+
+
+def still_in_time(work: UnitOfWork, now: datetime) -> None:
+    """An entry not committed by its tick must not stand (protocol §4). Refuses: NotReady ``log.too_slow``."""
+    late = [e for e in work.entries if now >= e.tick_by]
+    if late:
+        raise NotReady("log.too_slow", tick_by=write_moment(late[0].tick_by))
+
+
+PERSONAL = frozenset({"person", "account", "payer", "payee", "name"})
+
+
+def _with_person(work: UnitOfWork, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"person": work.actor.person, **facts} if work.actor.account_id is not None else facts
+
+
+def _fact(key: str, value: Any, salt: bytes) -> Any:
+    if key in PERSONAL:
+        return b64u(sha256(salt + key.encode() + b"\0" + str(value).encode()).digest())
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, datetime):
+        return write_moment(floor_second(value))
+    if isinstance(value, list | tuple):
+        return [_fact("", item, salt) for item in value]
+    if isinstance(value, dict):
+        return {k: _fact(k, v, salt) for k, v in value.items()}
+    if value is None:
+        return ""
+    raise TypeError(f"a fact of the log must be text, whole number or list: {key}")
+
+
+def _thing(of: str) -> tuple[str, str]:
+    """``TENDER-no`` → (tender, lot) where it looks like a lot; anything else is the tender field alone."""
+    tender, slash, lot = of.partition("/")
+    return (tender, lot) if slash and lot.isdigit() else (of[:128], "")
+
+
+def check_fact_of(payload: str, key: str, value: str) -> bool:
+    """Whether a personal fact in a record is this value: for those who may know the value and must prove it."""
+    record = json.loads(payload)
+    return bool(record["facts"].get(key) == _fact(key, value, unb64u(record["salt"])))
+
+
+def platform_kid(keys: PlatformKeys) -> str:
+    return kid("ed25519", keys.public)
