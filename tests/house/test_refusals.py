@@ -1,0 +1,92 @@
+"""Every refusal has its words in both languages, and no words are left over from a refusal that is gone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.house.tree import dotted, in_packages, tree
+
+CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+
+
+def refusal_classes() -> set[str]:
+    """Refusal and all that inherit from it, by name."""
+    bases = {
+        node.name: {dotted(base).split(".")[-1] for base in node.bases}
+        for name in in_packages(suffix=".py")
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {"Refusal"}
+    while grown := {name for name, of in bases.items() if of & found} - found:
+        found |= grown
+    return found
+
+
+def constants(node: ast.expr) -> Iterator[str]:
+    """The strings an argument may be: a constant, or either side of an `a if x else b`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from constants(node.body)
+        yield from constants(node.orelse)
+
+
+def raised() -> dict[str, str]:
+    """Code -> where it is given."""
+    classes = refusal_classes()
+    found: dict[str, str] = {}
+    for name in in_packages(suffix=".py"):
+        for node in ast.walk(tree(name)):
+            if not isinstance(node, ast.Call):
+                continue
+            called = dotted(node.func).split(".")[-1]
+            if called in classes or called == "super" and node.args:
+                arguments = node.args[:1]
+            elif called == "Fault" or (called == "add" and len(node.args) >= 2):
+                arguments = node.args[1:2]
+            elif called == "refuse_if_any":
+                arguments = node.args[:1] or [ast.Constant("form.faults")]
+            else:
+                continue
+            for argument in arguments:
+                for code in constants(argument):
+                    if CODE.fullmatch(code):
+                        found.setdefault(code, f"{name}:{node.lineno}")
+    return found
+
+
+def written() -> set[str]:
+    """Every string in our code that looks like a code, however it gets to where it is raised."""
+    return {
+        node.value
+        for name in in_packages(suffix=".py")
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value)
+    }
+
+
+def test_refusals_are_found_at_all() -> None:
+    assert {"Refusal", "NotFound", "Invalid", "AlreadyDone"} <= refusal_classes()
+    assert "access.role" in raised()
+
+
+def test_every_refusal_has_words_in_both_languages() -> None:
+    from web import words
+
+    known = words.refusals()
+    assert {code: place for code, place in sorted(raised().items()) if code not in known} == {}
+    for code, entry in known.items():
+        assert entry["zh"] != entry["en"], code
+        assert re.search(r"[\u4e00-\u9fff]", entry["zh"]), f"{code}: no Chinese"
+        assert not re.search(r"[\u4e00-\u9fff]", entry["en"]), f"{code}: Chinese in the English words"
+
+
+def test_no_words_are_left_of_a_refusal_that_is_gone() -> None:
+    """A code must stand in the code, whole or as a prefix that is put together (``page.…``)."""
+    from web import words
+
+    code = written()
+    assert sorted(c for c in words.refusals() if c not in code and not c.startswith("page.")) == []
