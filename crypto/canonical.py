@@ -92,7 +92,7 @@ def unb64u(text: Any, length: int | None = None) -> bytes:
     return data
 
 
-def H(tag: str, *parts: bytes) -> bytes:  # noqa: N802 (its name in the protocol)
+def H(tag: str, *parts: bytes) -> bytes:
     """SHA-256 of "bidhall/sb1/" + tag, a zero byte and the parts: 32 bytes."""
     digest = hashlib.sha256(b"bidhall/sb1/" + tag.encode() + b"\0")
     for part in parts:
@@ -100,7 +100,7 @@ def H(tag: str, *parts: bytes) -> bytes:  # noqa: N802 (its name in the protocol
     return digest.digest()
 
 
-def D(ikm: bytes, salt: bytes, label: str, length: int = 32) -> bytes:  # noqa: N802 (its name in the protocol)
+def D(ikm: bytes, salt: bytes, label: str, length: int = 32) -> bytes:
     """HKDF-SHA-256 (RFC 5869, extract and expand) with info "bidhall/sb1/" + label."""
     prk = hmac.digest(salt, ikm, "sha256")
     return hkdf_expand(prk, b"bidhall/sb1/" + label.encode(), length)
