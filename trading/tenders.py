@@ -112,7 +112,8 @@ class Lot(Base):
 
     @property
     def log_of(self) -> str:
-        return self.ref
+        """The lot in log records: ``TENDER/no`` (addresses use ``ref``, ``TENDER-no``)."""
+        return f"{self.tender.ref}/{self.no}"
 
     @property
     def no_text(self) -> str:
