@@ -44,7 +44,8 @@ NOTE = CASE["checkpoint"]
 
 
 @pytest.mark.parametrize("note", [
-    NOTE.replace("\n7\n", "\n8\n"), NOTE.replace("\n7\n", "\n07\n"), NOTE.replace("bidhall.example/log\n7", "other/log\n7"),
+    NOTE.replace("\n7\n", "\n8\n"), NOTE.replace("\n7\n", "\n07\n"),
+    NOTE.replace("bidhall.example/log\n7", "other/log\n7"),
     NOTE.replace("l9yB", "m9yB"), NOTE.replace("\n\n", "\nextension\n\n"), NOTE[:-1], NOTE.replace("—", "-"),
     NOTE.replace("Zh9xt66S", "Zh9xt66T"), NOTE.split("— bidhall")[0] + "— witness" + NOTE.split("— witness")[1],
     NOTE.replace("vVf6MAAAAABpo4kP", "vVf6MAAAAABpo4kQ"), NOTE.replace("\n", "\r\n"), "", "\n\n", NOTE + "\n",

@@ -85,7 +85,8 @@ def test_countersigning_adds_one_signature():
                                  [ed25519_public(a), ed25519_public(b)]) == ({"v": 1}, ed25519_public(b))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"payload":"","payload":"","payloadType":"x","signatures":[]}', "nul"])
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", '{"payload":"","payload":"","payloadType":"x","signatures":[]}', "nul"])
 def test_text_that_is_no_envelope(text):
     with pytest.raises(CryptoError) as refused:
         signatures.from_text(text)
