@@ -1,11 +1,11 @@
 """Exact numbers: how values are read, calculated, rounded and written.
 
-Scores, prices and percentages are `Fraction`s from the moment they are read to the moment they are written, so a mean of
-three experts is a third and not something near it. Rounding happens only where a rule names it, with the places and the
-mode it names (rules E-05, E-30). A binary float is refused by every function here.
+Scores, prices and percentages are `Fraction`s from the moment they are read to the moment they are written, so a mean
+of three experts is a third and not something near it. Rounding happens only where a rule names it, with the places
+and the mode it names (rules E-05, E-30). A binary float is refused by every function here.
 
-This file knows no noun of the trade and reads no clock. The readers take a value as JSON gives it and the place it stands
-at, and return the value or raise `BadValue`; `take` fetches a field of an object, where `null` means absent.
+This file knows no noun of the trade and reads no clock. The readers take a value as JSON gives it and the place it
+stands at, and return the value or raise `BadValue`; `take` fetches a field of an object, where `null` means absent.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Rounding(StrEnum):
 
 # --- calculating ------------------------------------------------------------------------------------------------------
 
+
 def exact(value: int | Decimal | Fraction | str) -> Fraction:
     """The exact value of an integer, a decimal or a decimal string; a float or a bool is a defect of the caller."""
     if isinstance(value, Fraction):
@@ -62,7 +63,9 @@ def exact(value: int | Decimal | Fraction | str) -> Fraction:
 
 
 def rounded(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HALF_UP) -> Fraction:
-    """`value` with at most `places` decimals, as an exact number again. Halves go away from zero unless `mode` says else."""
+    """`value` with at most `places` decimals, as an exact number again. Halves go away from zero unless `mode` says
+    else.
+    """
     return Fraction(_scaled(value, places, mode), 10**places)
 
 
@@ -86,6 +89,7 @@ def _scaled(value: Fraction | int, places: int, mode: Rounding) -> int:
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
+
 def written(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HALF_UP) -> str:
     """`value` rounded and written with exactly `places` decimals; zero never carries a sign."""
     scaled = _scaled(value, places, mode)
@@ -95,7 +99,7 @@ def written(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HA
 
 
 def written_exactly(value: Fraction | int, at_least: int = 2) -> str:
-    """`value` with all its decimals, and at least `at_least` of them. A repeating fraction is a defect of the caller."""
+    """`value` with all its decimals, at least `at_least`. A repeating fraction is a defect of the caller."""
     rest, places = Fraction(value).denominator, 0
     twos = fives = 0
     while rest % 2 == 0:
@@ -120,12 +124,14 @@ def take(record: Mapping[str, Any], key: str, read: Reader[T], where: str = "", 
     if value is None:
         if default is _NOTHING:
             raise BadValue("missing", place, "a value is required")
-        return default  # type: ignore[no-any-return]
+        return default
     return read(value, place)
 
 
 def number(value: object, where: str) -> Fraction:
-    """NUM: a plain decimal string such as "-12.30", or a whole JSON number. Never a float, a sign of plus or an exponent."""
+    """NUM: a plain decimal string such as "-12.30", or a whole JSON number. Never a float, a sign of plus or an
+    exponent.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return Fraction(value)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -133,8 +139,13 @@ def number(value: object, where: str) -> Fraction:
     raise BadValue("bad_number", where, 'a decimal string such as "12.30" or a whole number')
 
 
-def between(low: Fraction | int | str | None = None, high: Fraction | int | str | None = None, *,
-            above: Fraction | int | None = None, below: Fraction | int | None = None) -> Reader[Fraction]:
+def between(
+    low: Fraction | int | str | None = None,
+    high: Fraction | int | str | None = None,
+    *,
+    above: Fraction | int | None = None,
+    below: Fraction | int | None = None,
+) -> Reader[Fraction]:
     """A reader of numbers from `low` to `high`, limits included; `above` and `below` are limits that are left out."""
     least, most = (None if edge is None else exact(edge) for edge in (low, high))
 
@@ -145,6 +156,7 @@ def between(low: Fraction | int | str | None = None, high: Fraction | int | str 
         if (most is not None and found > most) or (below is not None and found >= below):
             raise BadValue("too_large", where, f"less than {below}" if most is None else f"at most {high}")
         return found
+
     return read
 
 
@@ -158,12 +170,14 @@ rate = between(0, below=1)
 
 def count(at_least: int) -> Reader[int]:
     """COUNT(k): a whole JSON number of k or more. A string is an error."""
+
     def read(value: object, where: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadValue("bad_count", where, "a whole JSON number")
         if value < at_least:
             raise BadValue("too_small", where, f"at least {at_least}")
         return value
+
     return read
 
 
@@ -201,10 +215,12 @@ def text(value: object, where: str) -> str:
 
 def word(*allowed: str) -> Reader[str]:
     """WORD: one of the strings listed."""
+
     def read(value: object, where: str) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise BadValue("unknown_word", where, "one of " + ", ".join(allowed))
         return value
+
     return read
 
 
@@ -217,23 +233,27 @@ def record(value: object, where: str) -> Mapping[str, Any]:
 
 def list_of(read: Reader[T], *, at_least: int = 0) -> Reader[list[T]]:
     """LIST: an array of `at_least` or more values, each read by `read`."""
+
     def read_list(value: object, where: str) -> list[T]:
         if not isinstance(value, list):
             raise BadValue("bad_list", where, "an array")
         if len(value) < at_least:
             raise BadValue("too_short", where, f"at least {at_least} elements")
         return [read(element, f"{where}[{position}]") for position, element in enumerate(value)]
+
     return read_list
 
 
 def map_of(read: Reader[T], *, may_be_empty: bool = False) -> Reader[dict[str, T]]:
     """MAP: an object from ids to values; a `null` under an id is an error, not an absence."""
+
     def read_map(value: object, where: str) -> dict[str, T]:
         if not isinstance(value, dict):
             raise BadValue("bad_object", where, "an object")
         if not value and not may_be_empty:
             raise BadValue("empty", where, "at least one entry")
         return {key: read(held, f"{where}.{key}") for key, held in value.items()}
+
     return read_map
 
 
