@@ -11,31 +11,23 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crypto.canonical import H, b64u, dumps, unb64u
+from crypto import ticks
+from crypto.canonical import b64u, dumps, unb64u
 from crypto.keys import ed25519_public, kid
-from crypto.signatures import Envelope, document_hash, payload_of, sign
-from trading.kernel.clock import floor_minute, floor_second, write_moment
+from crypto.signatures import Envelope, document_hash, payload_of
+from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import NotFound, NotReady
 
 if TYPE_CHECKING:
     from trading.kernel.work import UnitOfWork
-
-PUBLIC_EVENTS = frozenset(
-    "policy drill published deadline late-close opening-set opened bid-failed finding draw-notice commit-list draw draw-void ranking".split()
-)
-HIDDEN_EVENTS = frozenset(
-    "act key-enrolled bid-received bid-replaced bid-withdrawn bid-refused bid-refusals mirror-ack omission-claim bidder-part shares "
-    "rescue draw-commit draw-reveal sheet-commit sheet".split()
-)
-
 
 @dataclass(frozen=True)
 class PlatformKeys:
@@ -135,29 +127,17 @@ def envelope_text(envelope: Envelope) -> str:
     return json.dumps(envelope, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def tick_by(at: datetime) -> datetime:
-    """The first whole minute ≥ ``at`` + 60 s: the latest tick an entry may be sealed in, a function of ``at`` alone."""
-    due = at + timedelta(seconds=60)
-    whole = floor_minute(due)
-    return whole if whole == due else whole + timedelta(minutes=1)
-
-
 def sign_entry(
     work: UnitOfWork, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
     at: datetime | None = None,
 ) -> SignedEntry:
     """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second."""
-    if event not in PUBLIC_EVENTS and event not in HIDDEN_EVENTS:
-        raise ValueError(f"no such event: {event}")
     moment = floor_second(at or work.now)
-    by = tick_by(moment)
-    payload = {
-        "v": 1, "id": b64u(secrets.token_bytes(16)), "salt": b64u(secrets.token_bytes(32)), "at": write_moment(moment),
-        "tick_by": write_moment(by), "event": event, "tender": tender, "lot": lot, "envelope": envelope,
-        "statement": statement, "reason": reason,
-    }
-    signed = sign("entry", payload, work.office.keys.signing)
-    entry = SignedEntry(signed, b64u(H("log", payload_of(signed))), moment, by)
+    payload = ticks.make_entry(at=write_moment(moment), event=event, statement=statement, tender=tender, lot=lot,
+                               envelope=envelope, reason=reason)
+    signed = ticks.sign_entry(payload, work.office.keys.signing)
+    by = parse_moment(payload["tick_by"])
+    entry = SignedEntry(signed, b64u(ticks.commitment(payload)), moment, by)
     row = LogEntry(c=entry.c, event=event, at=moment, tick_by=by, tender=tender, lot=lot, part=envelope,
                    statement=statement, envelope=entry.text)
     work.session.add(row)

@@ -1,0 +1,234 @@
+"""The public log: at each fixed moment all new entries are sealed into one tick, one leaf of an RFC 9162 tree (protocol §4).
+
+The pace follows published facts only (whole minutes; every 10 s round the deadlines of published policies), never load. A missed
+moment is never filled in: the gap shows the downtime and its entries go into the next tick. The secret of a tick, its slots and
+its entries are kept and released only when every entry of that tick may be disclosed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crypto import checkpoints, merkle, ticks
+from crypto.canonical import b64u, dumps, unb64u
+from trading.kernel.access import Act
+from trading.kernel.audit import LogEntry, LogPending, PlatformKeys
+from trading.kernel.clock import floor_second, parse_moment, write_moment
+from trading.kernel.db import Base, Moment, append_only
+from trading.kernel.errors import NotFound
+from trading.kernel.work import Look, UnitOfWork
+
+
+class LogBusy(Base):
+    """A published deadline and opening: round them the log ticks every 10 s. Written when its policy is logged."""
+
+    __tablename__ = "log_busy"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deadline: Mapped[datetime] = mapped_column(Moment)
+    opens_at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class LogTick(Base):
+    """One leaf. ``secret`` never leaves the platform before every entry of the tick may be shown."""
+
+    __tablename__ = "log_tick"
+
+    tick: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(Moment, unique=True)
+    leaf: Mapped[str] = mapped_column(Text)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    checkpoint: Mapped[str] = mapped_column(Text)  # the signed note over the log that ends with this leaf
+
+
+class LogSeat(Base):
+    """Where an entry lies: tick and slot."""
+
+    __tablename__ = "log_seat"
+    __table_args__ = (Index("ix_log_seat_tick", "tick"),)
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("log_entry.id"), primary_key=True)
+    tick: Mapped[int] = mapped_column(ForeignKey("log_tick.tick"))
+    slot: Mapped[int]
+
+
+class LogNode(Base):
+    """A complete subtree of the log: makes roots and proofs logarithmic however long the log is."""
+
+    __tablename__ = "log_node"
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(44))
+
+
+for _table in (LogBusy, LogTick, LogSeat, LogNode):
+    append_only(_table.__table__)  # type: ignore[arg-type]
+
+
+def origin(platform: str) -> str:
+    """The log's name in checkpoints: one log per platform for ever."""
+    return f"{platform}/log"
+
+
+def log_key(platform: str, keys: PlatformKeys) -> checkpoints.NoteKey:
+    return checkpoints.NoteKey(origin(platform), checkpoints.LOG_KEY, keys.log_public)
+
+
+def announce_busy(work: UnitOfWork, deadline: datetime, opens_at: datetime) -> None:
+    """From its tick on, this deadline quickens the log (called when a policy is logged)."""
+    work.session.add(LogBusy(deadline=deadline, opens_at=opens_at))
+    work.session.flush()
+
+
+def busy(session: Session, now: datetime) -> list[ticks.Busy]:
+    """The deadlines that may quicken the log about now."""
+    near = now - timedelta(days=1)
+    rows = session.execute(select(LogBusy.deadline, LogBusy.opens_at).where(LogBusy.opens_at >= near).distinct()).all()
+    return [ticks.Busy(write_moment(d), write_moment(o)) for d, o in rows]
+
+
+def last_tick(session: Session) -> LogTick | None:
+    return session.scalar(select(LogTick).order_by(LogTick.tick.desc()).limit(1))
+
+
+def due_tick(session: Session, now: datetime) -> datetime | None:
+    """The scheduled moment that should be sealed now, or None: the newest scheduled one ≤ ``now``, later than the last tick."""
+    policies = busy(session, now)
+    moment = floor_second(now)
+    moment -= timedelta(seconds=moment.second % 10)
+    if not ticks.is_tick(write_moment(moment), policies):
+        moment = moment.replace(second=0)
+    last = last_tick(session)
+    return None if last is not None and last.at >= moment else moment
+
+
+def seal(work: UnitOfWork, at: datetime) -> LogTick:
+    """Seal every waiting entry into the tick of the moment ``at`` and sign the checkpoint. One transaction; called by the clock.
+
+    Entries of units still open go into the next tick: each has a minute at least (``tick_by``).
+    """
+    work.require(Act.CLOCK)
+    session = work.session
+    waiting = session.execute(
+        select(LogEntry.id, LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).order_by(LogEntry.c)
+    ).all()
+    last = last_tick(session)
+    number = 0 if last is None else last.tick + 1
+    sealed = ticks.seal_tick(number, write_moment(at), [unb64u(c) for _, c in waiting])
+    append_leaf(session, number, merkle.leaf_hash(sealed.leaf_bytes))
+    root = merkle.root_at(number + 1, node_at(session))
+    note = checkpoints.sign_checkpoint(origin(work.office.platform), number + 1, root, work.office.keys.log)
+    tick = LogTick(tick=number, at=at, leaf=sealed.leaf_bytes.decode(), secret=sealed.secret, checkpoint=note)
+    session.add(tick)
+    session.flush()
+    for entry_id, c in waiting:
+        session.add(LogSeat(entry_id=entry_id, tick=number, slot=sealed.slots[unb64u(c)]))
+    session.flush()
+    if waiting:
+        session.execute(delete(LogPending).where(LogPending.entry_id.in_([entry_id for entry_id, _ in waiting])))
+    return tick
+
+
+def append_leaf(session: Session, index: int, leaf: bytes) -> None:
+    """Store the leaf's hash and every subtree it completes."""
+    node, level = leaf, 0
+    fetch = node_at(session)
+    session.add(LogNode(level=0, index=index, hash=b64u(node)))
+    while index & 1:
+        node = merkle.node_hash(fetch(level, index - 1), node)
+        level, index = level + 1, index >> 1
+        session.add(LogNode(level=level, index=index, hash=b64u(node)))
+    session.flush()
+
+
+def node_at(session: Session) -> merkle.NodeAt:
+    """The complete subtree (level, index) from the table, for roots and proofs."""
+
+    def fetch(level: int, index: int) -> bytes:
+        row = session.get(LogNode, (level, index))
+        if row is None:
+            raise NotFound("log.node_missing", level=level, index=index)
+        return unb64u(row.hash)
+
+    return fetch
+
+
+def checkpoint(session: Session) -> str | None:
+    """The newest signed checkpoint, or None before the first tick."""
+    last = last_tick(session)
+    return None if last is None else last.checkpoint
+
+
+def tlog_proof(session: Session, tick: int, *, size: int | None = None) -> str:
+    """The ``tlog-proof@v1`` text of a tick's leaf under the checkpoint of ``size`` leaves (the newest by default)."""
+    head = last_tick(session) if size is None else session.get(LogTick, size - 1)
+    if head is None:
+        raise NotFound("log.empty")
+    path = merkle.inclusion_proof(tick, head.tick + 1, node_at(session))
+    return checkpoints.proof_text(tick, path, head.checkpoint)
+
+
+def proof(session: Session, c: str, *, size: int | None = None) -> dict[str, object] | None:
+    """The proof of an entry, or None while its tick is not sealed. Refuses: NotFound for an unknown entry."""
+    found = proofs(session, [c], size=size)
+    if c not in found and session.scalar(select(LogEntry.id).where(LogEntry.c == c)) is None:
+        raise NotFound("log.entry_unknown", c=c)
+    return found.get(c)
+
+
+def proofs(session: Session, entries: Sequence[str], *, size: int | None = None) -> dict[str, dict[str, object]]:
+    """Proofs of many entries at once; entries still waiting are left out. Each tick's tree is built once."""
+    seats: dict[int, list[tuple[str, int]]] = {}
+    for start in range(0, len(entries), 500):
+        rows = session.execute(
+            select(LogEntry.c, LogSeat.tick, LogSeat.slot).join(LogSeat, LogSeat.entry_id == LogEntry.id)
+            .where(LogEntry.c.in_(list(entries[start:start + 500])))
+        )
+        for c, tick, slot in rows:
+            seats.setdefault(tick, []).append((c, slot))
+    made: dict[str, dict[str, object]] = {}
+    for number in sorted(seats):
+        row = session.get(LogTick, number)
+        if row is None:
+            raise NotFound("log.node_missing", level=0, index=number)
+        tree = tick_tree(session, row)
+        text = tlog_proof(session, number, size=size)
+        leaf = json.loads(row.leaf)
+        for c, slot in seats[number]:
+            made[c] = ticks.make_proof(leaf, tree.path(slot), slot, text)
+    return made
+
+
+def tick_tree(session: Session, tick: LogTick) -> ticks.TickTree:
+    """The tree of a sealed tick, rebuilt from its secret and entries."""
+    rows = session.execute(
+        select(LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == LogSeat.entry_id).where(LogSeat.tick == tick.tick)
+    )
+    return ticks.TickTree(tick.secret, {slot: unb64u(c) for slot, c in rows})
+
+
+def tick_of(session: Session, c: str) -> LogTick | None:
+    """The tick an entry was sealed in, or None while it waits."""
+    return session.scalar(
+        select(LogTick).join(LogSeat, LogSeat.tick == LogTick.tick).join(LogEntry, LogEntry.id == LogSeat.entry_id)
+        .where(LogEntry.c == c)
+    )
+
+
+def size(look: Look) -> int:
+    """How many ticks the log has: a function of the clock alone."""
+    return int(look.session.scalar(select(func.count()).select_from(LogTick)) or 0)
+
+
+def leaf_moment(leaf: str) -> datetime:
+    return parse_moment(json.loads(leaf)["at"])
+
+
+def leaf_text(leaf: dict[str, object]) -> str:
+    return dumps(leaf).decode()
