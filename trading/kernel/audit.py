@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class PlatformKeys:
     """The platform's two Ed25519 secrets (32 bytes each): one signs entries and documents, the other the log's checkpoints."""
 
-    signing: bytes
-    log: bytes
+    signing: bytes = field(repr=False)
+    log: bytes = field(repr=False)
 
     @property
     def public(self) -> bytes:

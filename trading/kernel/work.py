@@ -103,7 +103,7 @@ class UnitOfWork(Look):
         self.pending.append(audit.PendingAct(act, of, facts))
 
     def log(
-        self, event: str, *, statement: str, tender: str, lot: str, envelope: str = "", reason: str = "",
+        self, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
         at: datetime | None = None,
     ) -> audit.SignedEntry:
         """Sign a protocol entry at once (its envelope is a receipt) and store it with this transaction (protocol §4)."""
