@@ -145,7 +145,7 @@ def register(
         faults.add("name", "form.required")
     if kind in ("bidder", "purchaser", "agency"):
         try:
-            code = ids.check_credit_code(code)
+            code = ids.read_uscc(code)
         except Invalid as refusal:
             faults.take("code", refusal)
     elif not code.strip():

@@ -119,4 +119,4 @@ def append_only_ddl(name: str) -> dict[str, list[str]]:
 
 def one_of(column: str, values: Iterable[str]) -> str:
     """The text of a CHECK constraint: ``column`` is one of ``values``."""
-    return f"{column} IN ({', '.join(repr(v) for v in values)})"
+    return f"{column} IN ({', '.join(repr(str(v)) for v in values)})"
