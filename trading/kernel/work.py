@@ -21,6 +21,7 @@ from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import AlreadyDone, NotReady
+from trading.kernel.spool import Spool
 
 
 class FormUse(Base):
@@ -47,6 +48,11 @@ class Office:
     platform: str
     keys: audit.PlatformKeys
     zone: str = "Asia/Shanghai"
+
+    @property
+    def spool(self) -> Spool:
+        """Where uploads arrive before they become blobs: on the same disk, so taking over is a link and no copy."""
+        return Spool(self.blobs.folder / "uploads")
 
     @contextmanager
     def work(self, actor: Actor, *, arrived_at: datetime | None = None) -> Iterator[UnitOfWork]:
