@@ -15,6 +15,7 @@ export UV_PYTHON_DOWNLOADS = never
 export UV_SYSTEM_CERTS = 1
 export UV_NATIVE_TLS = 1
 export NO_COLOR = 1
+export DEBIAN_FRONTEND = noninteractive
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check fmt bench ci lock browser lint types contracts suite-pg js wheel clean
@@ -93,7 +94,7 @@ browser: ## a headless Chromium and a Chinese font for the tests, when root; els
 	   echo "**  NO BROWSER: every test that needs one will be SKIPPED.    **"; \
 	   echo "**  As root: apt-get install chromium-headless-shell          **"; \
 	   echo "****************************************************************"; }
-	@ls /usr/share/fonts/*/wqy /usr/share/fonts/*/noto/*CJK* >/dev/null 2>&1 || find /usr/share/fonts -iname '*wqy*' -o -iname '*cjk*' 2>/dev/null | grep -q . || \
+	@find /usr/share/fonts -iname '*wqy*' -o -iname '*cjk*' 2>/dev/null | grep -q . || \
 	 { $(ROOT) && { $(APT) fonts-wqy-microhei || { apt-get update -q && $(APT) fonts-wqy-microhei; }; }; } || \
 	 echo "** no Chinese font: pages in screenshots will show boxes (as root: apt-get install fonts-wqy-microhei) **"
 

@@ -39,7 +39,9 @@ def test_no_import_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("desk", "wall"), [("expert", "deposits"), ("cashier", "evaluation")], ids=["the panel sees no money", "the cashier sees no scores"]
+    ("desk", "wall"),
+    [("expert", "deposits"), ("cashier", "evaluation")],
+    ids=["the panel sees no money", "the cashier sees no scores"],
 )
 def test_each_desk_keeps_its_wall(desk: str, wall: str) -> None:
     """The wall needs its contract as soon as the desk exists."""

@@ -18,7 +18,9 @@ STRANGERS = {"web-py", "pycrypto", "pycryptodome", "crypto", *PACKAGES}
 
 def pinned(lock: str) -> dict[str, set[Version]]:
     found: dict[str, set[Version]] = {}
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text(f"requirements/{lock}.txt"), re.MULTILINE):
+    for name, version in re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text(f"requirements/{lock}.txt"), re.MULTILINE
+    ):
         found.setdefault(canonicalize_name(name), set()).add(Version(version))
     return found
 
@@ -47,7 +49,9 @@ def test_no_stranger_bears_one_of_our_names(lock: str) -> None:
 @pytest.mark.parametrize(("lock", "extras"), [("run", ["reports"]), ("test", ["postgres", "s3", "reports", "test", "dev"])])
 def test_the_lock_answers_setup_cfg(lock: str, extras: list[str]) -> None:
     versions = pinned(lock)
-    stale = [str(r) for r in wanted(*extras) if not any(r.specifier.contains(v) for v in versions.get(canonicalize_name(r.name), ()))]
+    stale = [
+        str(r) for r in wanted(*extras) if not any(r.specifier.contains(v) for v in versions.get(canonicalize_name(r.name), ()))
+    ]
     assert stale == [], "make lock"
 
 

@@ -43,7 +43,7 @@ def raised() -> dict[str, str]:
             if not isinstance(node, ast.Call):
                 continue
             called = dotted(node.func).split(".")[-1]
-            if called in classes or called == "super" and node.args:
+            if called in classes or (called == "super" and node.args):
                 arguments = node.args[:1]
             elif called == "Fault" or (called == "add" and len(node.args) >= 2):
                 arguments = node.args[1:2]

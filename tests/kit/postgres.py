@@ -100,7 +100,7 @@ def _started(folder: Path) -> Iterator[str]:
         folder.chmod(0o755)
         os.chown(run, entry.pw_uid, entry.pw_gid)
     environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(run), "LC_ALL": "C.UTF-8"}
-    groups = [] if root else None
+    groups: list[int] | None = [] if root else None
     log = folder / "log"
     with log.open("wb") as out:
         subprocess.run(
