@@ -166,7 +166,7 @@ def derive_key_pair(ikm: bytes) -> tuple[bytes, bytes]:
 
 
 def officer_scope(*, platform: str, tender: str, lot: str, envelope: str, serial: int) -> bytes:
-    """The canonical bytes that name one key of an officer: one per tender, lot and envelope; `serial` counts re-keys."""
+    """The canonical bytes that name one key of an officer, for one tender, lot, envelope; `serial` counts re-keys."""
     return dumps({"envelope": envelope, "lot": lot, "platform": platform, "serial": serial, "tender": tender})
 
 

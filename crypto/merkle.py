@@ -136,7 +136,7 @@ def inclusion_proof(index: int, size: int, node: NodeAt) -> list[bytes]:
 
 
 def consistency_proof(old: int, size: int, node: NodeAt) -> list[bytes]:
-    """RFC 9162 section 2.1.4.1: that the tree of `old` leaves is the start of the tree of `size`. Empty if equal or 0."""
+    """RFC 9162 section 2.1.4.1: that the tree of `old` is the start of the tree of `size`. Empty if equal or 0."""
     if not 0 <= old <= size:
         raise IndexError(f"a tree of {old} is no start of one of {size}")
     proof: list[bytes] = []

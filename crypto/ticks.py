@@ -152,7 +152,7 @@ def is_late_close(closing: str, deadline: str) -> bool:
 # the tree of a tick
 
 class TickTree:
-    """The sparse tree of one tick. `entries`: slot -> c. Secret, slots and all c rebuild it: nothing else can lie in it."""
+    """The sparse tree of one tick. `entries`: slot -> c. Secret, slots and all c rebuild it: nothing else can hide."""
 
     def __init__(self, secret: bytes, entries: Mapping[int, bytes]) -> None:
         if len(secret) != 32:
