@@ -6,15 +6,24 @@ answers, accept, or return once with the full list of gaps (rule A-05); there is
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading.kernel.access import Act
+from trading import parties
+from trading.kernel import ids
+from trading.kernel.access import Act, Role
+from trading.kernel.calendar import day_end, day_start, local_day
 from trading.kernel.db import Base, Json, Moment, one_of
-from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.errors import Fault, Faults, Invalid, NotAllowed, NotFound, WrongStep
+from trading.kernel.flow import Flow, Step, check_version, state_check
+from trading.kernel.money import Money
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Party
 
 PROJECT_FLOW = Flow(
@@ -80,3 +89,233 @@ class Project(Base):
     @property
     def log_of(self) -> str:
         return self.ref
+
+    @property
+    def budget(self) -> Money:
+        return Money(self.budget_minor, self.currency)
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+TRANSACTION_CATEGORY = {"WORKS": "A99", "GP": "D99"}
+"""Category of the unified transaction code where the filer names none: the open end of each list (rulebook §5.5)."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One thing missing from a filing: the field, a stable code, the rule it rests on, and a clerk's words, if any."""
+
+    field: str
+    code: str
+    rule: str = "A-01"
+    note: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"field": self.field, "code": self.code, "rule": self.rule, "note": self.note}
+
+
+CHECKED = ("approval_no", "budget", "funds", "agency_agreement", "contact", "region", "intent_at")
+"""The fields completeness is about (rule A-01); a clerk may call a paper in these unreadable, and nothing else."""
+
+
+def gaps(project: Project) -> list[Gap]:
+    """Everything missing, at once (rules A-01, A-05, A-06). Judges completeness only: never who files, nor whether the purchase is wise."""
+    found: list[Gap] = []
+    if not project.approval_no.strip():
+        found.append(Gap("approval_no", "project.gap_approval" if project.regime == "WORKS" else "project.gap_plan"))
+    if project.budget_minor <= 0:
+        found.append(Gap("budget", "project.gap_budget"))
+    if not project.funds.strip():
+        found.append(Gap("funds", "project.gap_funds"))
+    if project.agency_id is not None and not project.agency_agreement.strip():
+        found.append(Gap("agency_agreement", "project.gap_agreement"))
+    if not project.contact.strip():
+        found.append(Gap("contact", "project.gap_contact"))
+    if not project.region.strip():
+        found.append(Gap("region", "project.gap_region"))
+    if project.regime == "GP" and project.intent_at is None:
+        found.append(Gap("intent_at", "project.gap_intent", "A-06"))
+    return found
+
+
+def is_of(project: Project, party_id: int | None) -> bool:
+    """Whether a party is the purchaser or the agency of the project."""
+    return party_id is not None and party_id in (project.purchaser_id, project.agency_id)
+
+
+def require_tie(look: Look, project: Project) -> None:
+    """The second lock: only the project's own purchaser and agency. Refuses: NotAllowed ``project.not_yours``."""
+    if not is_of(project, look.actor.party_id):
+        raise NotAllowed("project.not_yours", ref=project.ref)
+
+
+def public_ref(session: Session, column: Any, prefix: str, year: int) -> str:
+    """A public reference such as ``KP-2026-7F3A2C``, random so that it counts nothing, free in ``column``."""
+    while True:
+        ref = f"{prefix}-{year}-{secrets.token_hex(3).upper()}"
+        if session.scalar(select(func.count()).where(column == ref)) == 0:
+            return ref
+
+
+def project(session: Session, ref: str) -> Project:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Project).where(Project.ref == ref))
+    if found is None:
+        raise NotFound("project.unknown", ref=ref)
+    return found
+
+
+def _check(
+    faults: Faults, *, name: str, regime: str, category: str, kind: str, method: str, budget: Money, purchaser: Party | None,
+    agency: Party | None,
+) -> None:
+    if not name.strip():
+        faults.add("name", "form.required")
+    if regime not in REGIMES:
+        faults.add("regime", "project.regime", regimes=list(REGIMES))
+    elif method != METHODS[regime]:
+        faults.add("method", "project.method", methods=[METHODS[regime]])
+    if category not in CATEGORIES:
+        faults.add("category", "project.category", categories=list(CATEGORIES))
+    elif regime == "GP" and category == "WORKS":
+        faults.add("regime", "project.works_follow_tender_law", rule="R-03")
+    if kind not in KINDS or (regime in REGIMES and (kind == "") != (regime == "GP")):
+        faults.add("kind", "project.kind", kinds=list(KINDS[1:] if regime == "WORKS" else KINDS[:1]))
+    if budget.is_negative:
+        faults.add("budget", "money.negative", text=budget.text())
+    if purchaser is None or purchaser.kind != "purchaser":
+        faults.add("purchaser", "project.purchaser")
+    if agency is not None and agency.kind != "agency":
+        faults.add("agency", "project.agency")
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def draft(
+    work: UnitOfWork, *, name: str, regime: str, category: str, kind: str = "", method: str = "", purchaser: Party | None = None,
+    agency: Party | None = None, budget: Money | None = None, region: str = "", funds: str = "", approval_no: str = "",
+    intent_at: date | None = None, agency_agreement: str = "", contact: str = "",
+) -> Project:
+    """Begin a project. A purchaser drafts its own; an agency names the purchaser and becomes the agency.
+
+    Refuses: NotAllowed, Invalid (every field).
+    """
+    work.require(Act.PROJECT_DRAFT)
+    own = parties.own_party(work)
+    if work.actor.role is Role.PURCHASER:
+        purchaser = own
+    elif own.kind == "agency":
+        agency = own
+    else:
+        purchaser = own
+    budget, method = budget or Money.zero(), method or METHODS.get(regime, "")
+    faults = Faults()
+    _check(faults, name=name, regime=regime, category=category, kind=kind, method=method, budget=budget, purchaser=purchaser, agency=agency)
+    faults.refuse_if_any()
+    assert purchaser is not None
+    new = Project(
+        ref=public_ref(work.session, Project.ref, "P", local_day(work.now).year), name=name.strip(), regime=regime, category=category,
+        kind=kind, method=method, purchaser_id=purchaser.id, agency_id=agency.id if agency else None, region=region.strip(),
+        budget_minor=budget.minor, currency=budget.currency, funds=funds.strip(), approval_no=approval_no.strip(), intent_at=intent_at,
+        agency_agreement=agency_agreement.strip(), contact=contact.strip(), state=PROJECT_FLOW.start, version=0, returns=0,
+        made_at=work.now, gaps=[],
+    )
+    work.session.add(new)
+    work.session.flush()
+    work.session.refresh(new)
+    work.record("project.draft", new.log_of, regime=regime)
+    return new
+
+
+_EDITABLE = frozenset("name category kind region funds approval_no intent_at agency_agreement contact budget agency".split())
+
+
+def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **changes: Any) -> None:
+    """Change fields of a draft or a returned filing: ``name category kind region funds approval_no intent_at agency_agreement contact``,
+    ``budget`` (Money), ``agency`` (Party or None). ``seen``: the version the form showed.
+
+    Refuses: NotAllowed, WrongStep, Conflict ``form.stale``, Invalid (every field).
+    """
+    work.require(Act.PROJECT_DRAFT)
+    require_tie(work, project)
+    work.lock(project)
+    if project.state not in ("DRAFT", "RETURNED"):
+        raise WrongStep("project.not_editable", ref=project.ref, state=project.state)
+    check_version(project, seen)
+    if strange := sorted(set(changes) - _EDITABLE):
+        raise Invalid("form.unknown_fields", fields=strange)
+    value = {"name": project.name, "category": project.category, "kind": project.kind, "budget": project.budget, "agency": project.agency}
+    value.update({key: changes[key] for key in value if key in changes})
+    faults = Faults()
+    _check(faults, regime=project.regime, method=project.method, purchaser=project.purchaser, **value)
+    faults.refuse_if_any()
+    for key, new in changes.items():
+        if key == "budget":
+            project.budget_minor, project.currency = new.minor, new.currency
+        elif key == "agency":
+            project.agency_id = new.id if new else None
+        else:
+            setattr(project, key, new.strip() if isinstance(new, str) else new)
+    project.version += 1
+    work.session.flush()
+    work.session.refresh(project)
+    work.record("project.edit", project.log_of, fields=sorted(changes))
+
+
+def file(work: UnitOfWork, project: Project) -> None:
+    """Hand the project to the centre; gaps do not stop a filing. Refuses: NotAllowed, WrongStep."""
+    work.require(Act.PROJECT_FILE)
+    require_tie(work, project)
+    work.lock(project)
+    PROJECT_FLOW.take(work, project, "file")
+    project.filed_at = work.now
+    project.first_filed_at = project.first_filed_at or work.now
+
+
+def return_with_gaps(work: UnitOfWork, project: Project, *, notes: Iterable[Gap] = ()) -> list[Gap]:
+    """Return a filing with the full list of gaps: those found by rule, plus a clerk's ``notes`` on papers that cannot be read.
+
+    Refuses: NotAllowed, WrongStep, Invalid ``project.note_field`` (a note on anything but completeness, rule A-02),
+    ``project.nothing_missing`` (a complete filing is accepted, rule A-04).
+    """
+    work.require(Act.PROJECT_ACCEPT)
+    work.lock(project)
+    PROJECT_FLOW.check(project, "return")
+    added = list(notes)
+    if strange := sorted({note.field for note in added} - set(CHECKED)):
+        raise Invalid("project.note_field", fields=strange, rule="A-02")
+    if silent := sorted({note.field for note in added if not note.note.strip()}):
+        raise Invalid("project.note_words", fields=silent)
+    found = gaps(project)
+    found += [note for note in added if note.field not in {gap.field for gap in found}]
+    if not found:
+        raise Invalid("project.nothing_missing", ref=project.ref, rule="A-04")
+    PROJECT_FLOW.take(work, project, "return", gaps=[gap.field for gap in found])
+    project.gaps = [gap.as_json() for gap in found]
+    project.returns += 1
+    project.returned_at = work.now
+    return found
+
+
+def accept(work: UnitOfWork, project: Project, *, category_code: str = "") -> str:
+    """Register a complete filing and give it its unified transaction code, which is returned.
+
+    ``category_code``: the national category (``A01`` …); the open end of the regime's list if none is named. The code's platform part is
+    the credit code of the centre that accepts. Refuses: NotAllowed, WrongStep, Invalid ``project.incomplete`` (all gaps), ``utc.*``.
+    """
+    work.require(Act.PROJECT_ACCEPT)
+    work.lock(project)
+    PROJECT_FLOW.check(project, "accept")
+    if found := gaps(project):
+        raise Invalid("project.incomplete", faults=[Fault(gap.field, gap.code, {"rule": gap.rule}) for gap in found], count=len(found))
+    own, day = parties.own_party(work), local_day(work.now)
+    work.lock(own)  # the running number of the day is taken by one acceptance at a time
+    today = work.session.scalar(
+        select(func.count()).where(Project.accepted_at >= day_start(day), Project.accepted_at < day_end(day))
+    )
+    code = ids.transaction_code(category_code or TRANSACTION_CATEGORY[project.regime], own.code, day, (today or 0) + 1)
+    project.code, project.accepted_at, project.gaps = str(code), work.now, []
+    PROJECT_FLOW.take(work, project, "accept", code=str(code), returns=project.returns)
+    work.session.flush()
+    return str(code)

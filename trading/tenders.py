@@ -7,17 +7,24 @@ state: acts compare it with ``work.now`` themselves (rules T-03, N-08; states of
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from crypto.signatures import document_hash
 from trading.kernel.access import Act
+from trading.kernel.calendar import local_day
+from trading.kernel.clock import floor_minute
 from trading.kernel.db import Base, Json, Moment
-from trading.kernel.errors import NotFound
-from trading.kernel.flow import Flow, Step, state_check
-from trading.projects import Project
+from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
+from trading.kernel.exact import BadValue, number
+from trading.kernel.flow import Flow, Step, check_version, state_check
+from trading.kernel.money import Money
+from trading.kernel.work import UnitOfWork
+from trading.projects import Project, public_ref, require_tie
 
 LOT_FLOW = Flow(
     "lot",
@@ -66,7 +73,8 @@ class Lot(Base):
 
     ``rules``: rulebook snapshot, set at publication. ``scheme``: criteria as validated by evaluation.schemes. ``form``: the structured
     bid form, ``[{key, label, label_en, type, required}]``. ``coefficients``: the values a works coefficient is drawn from.
-    ``timetable``: planned moments as ISO text before publication. ``failure``: ground code once FAILED.
+    The planned moments (``issue_at`` … ``opens_at``) are whole minutes and bind from publication on. ``ref`` is ``TENDER-no``, for
+    addresses. ``failure``: ground code once FAILED.
     """
 
     __tablename__ = "lot"
@@ -74,7 +82,9 @@ class Lot(Base):
         UniqueConstraint("tender_id", "no"),
         CheckConstraint(state_check(LOT_FLOW), name="state"),
         CheckConstraint("ceiling_minor <= budget_minor", name="ceiling_within_budget"),
-        CheckConstraint("(state = 'ACCEPTED') OR (state = 'TERMINATED') OR (published_at IS NOT NULL AND rules IS NOT NULL)", name="published"),
+        CheckConstraint(
+            "state IN ('ACCEPTED', 'TERMINATED', 'ARCHIVED') OR (published_at IS NOT NULL AND rules IS NOT NULL)", name="published"
+        ),
         CheckConstraint("opens_at IS NULL OR deadline IS NULL OR opens_at >= deadline", name="opens_after_deadline"),
     )
 
@@ -104,6 +114,7 @@ class Lot(Base):
     deadline: Mapped[datetime | None] = mapped_column(Moment, index=True)
     opens_at: Mapped[datetime | None] = mapped_column(Moment)
     window_minutes: Mapped[int] = mapped_column(default=30)
+    threshold: Mapped[int] = mapped_column(default=0)  # t of the opening officers, set when they are named
     published_at: Mapped[datetime | None] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
     failure: Mapped[str | None] = mapped_column(String(40))
@@ -128,6 +139,74 @@ class Lot(Base):
     def project(self) -> Project:
         return self.tender.project
 
+    @property
+    def budget(self) -> Money:
+        return Money(self.budget_minor, self.currency)
+
+    @property
+    def ceiling(self) -> Money:
+        return Money(self.ceiling_minor, self.currency)
+
+    @property
+    def deposit(self) -> Money:
+        return Money(self.deposit_minor, self.currency)
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+TENDER_PREFIX = "KP"
+MAX_WINDOW = 1440
+"""Minutes; the longest opening window a policy may name (protocol §2)."""
+FORM_TYPES = ("money", "integer", "decimal", "text", "choice", "date", "boolean")
+_TEXTS = ("title", "need", "qualification", "contact", "place")
+_AMOUNTS = ("budget", "ceiling", "deposit")
+_FIELDS = frozenset((*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients"))
+
+
+def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
+    """Note every fault of a lot's fields under ``where`` + field."""
+    if not str(value["title"]).strip():
+        faults.add(where + "title", "form.required")
+    budget, ceiling, deposit = (value[key] for key in _AMOUNTS)
+    if not budget.is_positive:
+        faults.add(where + "budget", "lot.budget_positive")
+    if len({budget.currency, ceiling.currency, deposit.currency}) > 1:
+        faults.add(where + "ceiling", "money.currencies_differ", one=budget.currency, other=ceiling.currency)
+    elif ceiling > budget:
+        faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text(), rule="O87 art. 12")
+    if not ceiling.is_positive:
+        faults.add(where + "ceiling", "lot.ceiling_positive")
+    if deposit.is_negative:
+        faults.add(where + "deposit", "money.negative", text=deposit.text())
+    if not 1 <= value["window_minutes"] <= MAX_WINDOW:
+        faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
+    _check_form(faults, where + "form", value["form"])
+    for place, text in enumerate(value["coefficients"]):
+        try:
+            number(text, "")
+        except BadValue:
+            faults.add(f"{where}coefficients.{place}", "lot.coefficient", text=str(text)[:40])
+    if len(set(value["coefficients"])) != len(value["coefficients"]):
+        faults.add(where + "coefficients", "lot.coefficient_twice")
+
+
+def _check_form(faults: Faults, where: str, form: Iterable[Mapping[str, Any]]) -> None:
+    keys = set()
+    for place, row in enumerate(form):
+        key = row.get("key", "")
+        if not (isinstance(key, str) and key.isascii() and key.isidentifier() and key == key.lower() and len(key) <= 40) or key in keys:
+            faults.add(f"{where}.{place}.key", "lot.form_key", key=str(key)[:40])
+        keys.add(key)
+        if row.get("type") not in FORM_TYPES:
+            faults.add(f"{where}.{place}.type", "lot.form_type", types=list(FORM_TYPES))
+
+
+def check_total(faults: Faults, project: Project, budgets: Iterable[Money]) -> None:
+    """The lots' budgets together stay within the project's. Notes a fault under ``budget``."""
+    total = Money.total(budgets, project.currency)
+    if total > project.budget:
+        faults.add("budget", "tender.over_budget", total=total.text(), budget=project.budget.text())
+
 
 def lot(session: Session, ref: str) -> Lot:
     """The lot of a reference ``TENDER-no``. Refuses: NotFound."""
@@ -143,3 +222,160 @@ def tender(session: Session, ref: str) -> Tender:
     if found is None:
         raise NotFound("tender.unknown", ref=ref)
     return found
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def _complete(given: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """A lot's fields with their defaults. Refuses: Invalid ``form.unknown_fields``."""
+    if strange := sorted(set(given) - _FIELDS):
+        raise Invalid("form.unknown_fields", fields=strange)
+    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "form": [], "coefficients": []}
+    value |= {key: Money.zero(currency) for key in _AMOUNTS}
+    return value | dict(given)
+
+
+def _columns(value: Mapping[str, Any]) -> dict[str, Any]:
+    held = {key: value[key] for key in ("window_minutes", "form", "coefficients") if key in value}
+    held |= {key: value[key].strip() for key in _TEXTS if key in value}
+    held |= {key + "_minor": value[key].minor for key in _AMOUNTS if key in value}
+    return held
+
+
+def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterable[Mapping[str, Any]]) -> Tender:
+    """Begin the tender of an accepted project. Each lot: ``title``, ``budget``, ``ceiling``, ``deposit`` (Money), ``need``,
+    ``qualification``, ``contact``, ``place``, ``window_minutes``, ``form`` (``[{key, label, label_en, type, required}]``),
+    ``coefficients`` (decimal texts).
+
+    Refuses: NotAllowed, WrongStep (not accepted), Conflict ``tender.exists``, Invalid (every field).
+    """
+    work.require(Act.TENDER_DRAFT)
+    require_tie(work, project)
+    work.lock(project)
+    if project.state != "ACCEPTED":
+        raise WrongStep("tender.project_not_accepted", ref=project.ref, state=project.state)
+    if work.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is not None:
+        raise Conflict("tender.exists", ref=project.ref)
+    values = [_complete(given, project.currency) for given in lots]
+    faults = Faults()
+    if not title.strip():
+        faults.add("title", "form.required")
+    if not values:
+        faults.add("lots", "form.required")
+    for place, value in enumerate(values):
+        check_lot(faults, f"lots.{place}.", value)
+    faults.refuse_if_any()
+    check_total(faults, project, (value["budget"] for value in values))
+    faults.refuse_if_any()
+    ref = public_ref(work.session, Tender.ref, TENDER_PREFIX, local_day(work.now).year)
+    new = Tender(ref=ref, project_id=project.id, title=title.strip(), made_at=work.now)
+    work.session.add(new)
+    work.session.flush()
+    for no, value in enumerate(values, start=1):
+        _add_lot(work, new, no, value)
+    work.session.refresh(new)
+    work.record("tender.draft", new.ref, project=project.ref, lots=len(values))
+    return new
+
+
+def _add_lot(work: UnitOfWork, tender: Tender, no: int, value: Mapping[str, Any]) -> Lot:
+    new = Lot(tender_id=tender.id, no=no, ref=f"{tender.ref}-{no}", state=LOT_FLOW.start, version=0, round=1, threshold=0,
+              currency=value["budget"].currency, scheme=None, rules=None, failure=None, failure_reason="", **_columns(value))
+    work.session.add(new)
+    work.session.flush()
+    return new
+
+
+def require_draft(work: UnitOfWork, lot: Lot, act: Act = Act.TENDER_DRAFT) -> None:
+    """The locks of preparing a lot: act, tie, and that it is not yet published; locks the row. Refuses: NotAllowed, WrongStep."""
+    work.require(act)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    if lot.state != LOT_FLOW.start:
+        raise WrongStep("lot.published_already", ref=lot.ref, state=lot.state)
+
+
+def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: Any) -> None:
+    """Change fields (those of ``draft_tender``) of a lot that is not published. Refuses: NotAllowed, WrongStep, Conflict, Invalid."""
+    require_draft(work, lot)
+    check_version(lot, seen)
+    now = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients")}
+    value = _complete(now | changes, lot.currency)
+    faults = Faults()
+    check_lot(faults, "", value)
+    faults.refuse_if_any()
+    others = select(func.coalesce(func.sum(Lot.budget_minor), 0)).where(
+        Lot.tender_id == lot.tender_id, Lot.id != lot.id, Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED"))
+    )
+    check_total(faults, lot.project, [value["budget"], Money(int(work.session.scalar(others) or 0), lot.currency)])
+    faults.refuse_if_any()
+    for key, new in _columns({key: value[key] for key in changes}).items():
+        setattr(lot, key, new)
+    lot.version += 1
+    work.session.flush()
+    work.record("lot.edit", lot.log_of, fields=sorted(changes))
+
+
+def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> None:
+    """Keep the criteria of evaluation, as ``evaluation.schemes`` has validated them. Refuses: NotAllowed, WrongStep."""
+    require_draft(work, lot)
+    lot.scheme = scheme
+    lot.version += 1
+    work.session.flush()
+    work.record("lot.set_scheme", lot.log_of, scheme=document_hash(scheme))
+
+
+def plan(
+    work: UnitOfWork, lot: Lot, *, deadline: datetime, issue_at: datetime | None = None, clarify_until: datetime | None = None,
+    opens_at: datetime | None = None,
+) -> None:
+    """Set the timetable: documents from ``issue_at`` (else from publication), questions until ``clarify_until`` (else the deadline),
+    bids before ``deadline``, opening from ``opens_at`` (else at the deadline, as the law wants it). Whole minutes, in this order; whether
+    they are far enough apart is checked against the rulebook at publication.
+
+    Refuses: NotAllowed, WrongStep, Invalid (every field).
+    """
+    require_draft(work, lot)
+    opens_at = opens_at or deadline
+    moments = {"issue_at": issue_at, "clarify_until": clarify_until, "deadline": deadline, "opens_at": opens_at}
+    faults = Faults()
+    for where, moment in moments.items():
+        if moment is not None and floor_minute(moment) != moment:
+            faults.add(where, "lot.whole_minute", moment=moment)
+    if deadline <= work.now:
+        faults.add("deadline", "lot.deadline_past", deadline=deadline, now=work.now)
+    if opens_at < deadline:
+        faults.add("opens_at", "lot.opens_before_deadline", opens_at=opens_at, deadline=deadline)
+    if issue_at is not None and issue_at >= deadline:
+        faults.add("issue_at", "lot.issue_after_deadline", issue_at=issue_at, deadline=deadline)
+    if clarify_until is not None and clarify_until > deadline:
+        faults.add("clarify_until", "lot.clarify_after_deadline", clarify_until=clarify_until, deadline=deadline)
+    faults.refuse_if_any()
+    for where, moment in moments.items():
+        setattr(lot, where, moment)
+    lot.version += 1
+    work.session.flush()
+    work.record("lot.plan", lot.log_of, deadline=deadline, opens_at=opens_at)
+
+
+def retender(work: UnitOfWork, lot: Lot) -> Lot:
+    """The successor of a failed lot: next round, same fields and criteria, its own officers and dates (rulebook §1.5).
+
+    Refuses: NotAllowed, WrongStep ``lot.not_failed``, Conflict ``lot.retendered``.
+    """
+    work.require(Act.TENDER_DRAFT)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    if lot.failure is None:
+        raise WrongStep("lot.not_failed", ref=lot.ref, state=lot.state)
+    if work.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is not None:
+        raise Conflict("lot.retendered", ref=lot.ref)
+    number_of = work.session.scalar(select(func.max(Lot.no)).where(Lot.tender_id == lot.tender_id)) or 0
+    value = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients")}
+    new = _add_lot(work, lot.tender, number_of + 1, value)
+    new.round, new.predecessor_id, new.scheme = lot.round + 1, lot.id, lot.scheme
+    work.session.flush()
+    work.session.refresh(new)
+    work.record("lot.retender", new.log_of, predecessor=lot.log_of, round=new.round)
+    return new
