@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from trading.kernel.exact import written
+from trading.kernel.money import Money
 
 ZONE = ZoneInfo("Asia/Shanghai")
 _WEEKDAYS = {"zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
@@ -27,90 +28,30 @@ NOTHING = "–"
 
 # --- money ------------------------------------------------------------------------------------------------------------
 
-def yuan_of(value: Any) -> Decimal:
-    """The exact yuan of a Money (integer ``fen``), a Decimal, or a whole number of yuan. A float is a defect of the caller."""
-    fen = getattr(value, "fen", None)
-    if isinstance(fen, int):
-        return Decimal(fen).scaleb(-2)
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise TypeError(f"not money: {type(value).__name__}")
-    return Decimal(value)
-
-
-def figure(value: Any) -> str:
+def figure(value: Money | None) -> str:
     """The exact amount without a unit, for a table column whose heading names it: ``8,180,000.00``."""
-    amount = yuan_of(value)
-    return _minus(f"{amount:,.2f}" if amount == round(amount, 2) else f"{amount:,f}")
+    if value is None:
+        return NOTHING
+    return _minus(value.full("en").removeprefix(value.currency + " "))
 
 
-def money(value: Any, lang: str = "zh") -> str:
+def money(value: Money | None, lang: str = "zh") -> str:
     """The exact amount with its unit: ``8,180,000.00 元`` / ``8,180,000.00 yuan``."""
     if value is None:
         return NOTHING
-    return f"{figure(value)} {'元' if lang == 'zh' else 'yuan'}"
+    if lang == "zh":
+        return _minus(value.full("zh"))
+    return f"{figure(value)} {'yuan' if value.currency == 'CNY' else value.currency}"
 
 
-def big(value: Any, lang: str = "zh") -> tuple[str, str]:
+def big(value: Money, lang: str = "zh") -> tuple[str, str]:
     """A figure for reading at a glance and its unit, two decimals, half up: ``('28.59', '亿元')``. Show `money` beside it."""
-    amount = yuan_of(value)
-    steps = ((Decimal(10**8), "亿元"), (Decimal(10**4), "万元")) if lang == "zh" else ((Decimal(10**9), "bn yuan"), (Decimal(10**6), "m yuan"))
-    for size, unit in steps:
-        if abs(amount) >= size:
-            text = written(Fraction(amount) / Fraction(size), 2)
-            whole, _, cents = text.lstrip("-").partition(".")
-            return _minus(f"{'-' if text.startswith('-') else ''}{int(whole):,}.{cents}"), unit
-    return figure(amount), "元" if lang == "zh" else "yuan"
-
-
-_DIGITS = "零壹贰叁肆伍陆柒捌玖"
-
-
-def capitals(value: Any) -> str:
-    """The amount in capital figures (大写), as on a cheque: ``捌佰壹拾捌万元整``. Exact to the fen; below zero begins with 负."""
-    amount = yuan_of(value)
-    fen = int(amount.scaleb(2))
-    if Decimal(fen).scaleb(-2) != amount:
-        raise ValueError("an amount in capital figures has no part of a fen")
-    sign, fen = ("负" if fen < 0 else ""), abs(fen)
-    whole, jiao, odd = fen // 100, fen // 10 % 10, fen % 10
-    text = _capital_whole(whole) + "元" if whole else ""
-    if not jiao and not odd:
-        return sign + (text or "零元") + "整"
-    if jiao:
-        text += _DIGITS[jiao] + "角"
-    elif whole:
-        text += "零"
-    return sign + text + (_DIGITS[odd] + "分" if odd else "整")
-
-
-def _capital_whole(number: int) -> str:
-    groups: list[int] = []
-    while number:
-        number, rest = divmod(number, 10_000)
-        groups.append(rest)
-    text, gap = "", False
-    for place in range(len(groups) - 1, -1, -1):
-        group = groups[place]
-        if not group:
-            gap = bool(text)
-            continue
-        if text and (gap or group < 1000):
-            text += "零"
-        text += _capital_group(group) + ("", "万", "亿", "万亿", "亿亿")[place]
-        gap = False
-    return text
-
-
-def _capital_group(group: int) -> str:
-    text, gap = "", False
-    for power, unit in ((1000, "仟"), (100, "佰"), (10, "拾"), (1, "")):
-        digit = group // power % 10
-        if digit:
-            text += ("零" if gap and text else "") + _DIGITS[digit] + unit
-            gap = False
-        else:
-            gap = True
-    return text
+    steps = ((10**8, "亿"), (10**4, "万")) if lang == "zh" else ((10**9, "bn "), (10**6, "m "))
+    name = money(Money.zero(value.currency), lang).split(" ")[-1]
+    for scale, unit in steps:
+        if abs(value.fraction) >= scale:
+            return _minus(f"{Decimal(written(value.fraction / scale, 2)):,}"), unit + name
+    return figure(value), name
 
 
 def percent(value: Fraction | Decimal | int | None, places: int = 2) -> str:
@@ -265,7 +206,7 @@ def fact(value: Any, lang: str = "zh", zone: ZoneInfo = ZONE) -> str:
         return day(value, lang)
     if isinstance(value, timedelta):
         return length(value, lang)
-    if isinstance(getattr(value, "fen", None), int):
+    if isinstance(value, Money):
         return money(value, lang)
     if isinstance(value, int):
         return count(value)
@@ -301,7 +242,7 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
         return time_element(value, moment_short(value, lang(), zone, now=now()))
 
     environment.filters.update(
-        money=spoken(money), figure=lambda v: NOTHING if v is None else figure(v), capitals=capitals, percent=percent, points=points,
+        money=spoken(money), figure=figure, capitals=lambda v: v.capitals(), percent=percent, points=points,
         count=count, size=spoken(size), moment=show_moment, moment_short=show_short, hour=lambda v: hour(v, zone), day=spoken(day),
         day_words=spoken(day_words), length=spoken(length), left=lambda v: left(v, now(), lang()), digest=digest,
         check_words=check_words, fact=lambda v: fact(v, lang(), zone),

@@ -1,0 +1,120 @@
+"""Settings: variables named ``BIDHALL_…``, or lines of ``settings.env`` in the data folder; a variable wins.
+
+Secrets are no settings: they are files of mode 0600 in the data folder, made on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from trading.kernel.errors import NotReady
+
+PREFIX = "BIDHALL_"
+NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "ZONE", "TEST_CLOCK", "PLATFORM",
+         "PLACE", "HOTLINE", "LANG")
+SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before us."""
+
+    data: Path
+    database: str
+    blobs: str
+    base_url: str = ""
+    proxies: int = 0
+    mail: str = ""
+    mirror_dir: str = ""
+    tsa: str = ""
+    clamd: str = ""
+    zone: str = "Asia/Shanghai"
+    test_clock: str = ""
+    platform: str = "bidhall.local"
+    place: str = "公共资源交易"
+    hotline: str = ""
+
+    @property
+    def secure(self) -> bool:
+        """Is the platform reached over TLS?"""
+        return urlsplit(self.base_url).scheme == "https"
+
+    @property
+    def hosts(self) -> list[str]:
+        """Host names the platform answers to; others get 400. Empty: any (a platform without a base address)."""
+        name = urlsplit(self.base_url).hostname
+        return [name, "localhost", "127.0.0.1", "::1"] if name else []
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Refuses: NotReady ``settings.unknown``, ``settings.line``, ``settings.value`` with the name and what was expected."""
+    given = {k.removeprefix(PREFIX): v for k, v in (os.environ if environment is None else environment).items()
+             if k.startswith(PREFIX) and not k.startswith((PREFIX + "TEST_DB", PREFIX + "TEST_PG", PREFIX + "TEST_BROWSER", PREFIX + "PG_"))}
+    data = Path(given.get("DATA") or "bidhall-data").absolute()
+    values = {**_file(data / "settings.env"), **given}
+    for name in values:
+        if name not in NAMES:
+            raise NotReady("settings.unknown", name=PREFIX + name, known=[PREFIX + n for n in NAMES])
+    zone = values.get("ZONE") or "Asia/Shanghai"
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise NotReady("settings.value", name=PREFIX + "ZONE", value=zone, expected="Asia/Shanghai") from error
+    proxies = values.get("PROXIES") or "0"
+    if not (proxies.isascii() and proxies.isdigit() and len(proxies) < 3):
+        raise NotReady("settings.value", name=PREFIX + "PROXIES", value=proxies, expected="0, 1, 2")
+    base = (values.get("BASE_URL") or "").rstrip("/")
+    if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
+        raise NotReady("settings.value", name=PREFIX + "BASE_URL", value=base, expected="https://bidhall.example")
+    return Settings(
+        data=data, database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}", blobs=values.get("BLOBS") or str(data / "blobs"),
+        base_url=base, proxies=int(proxies), mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
+        clamd=values.get("CLAMD", ""), zone=zone, test_clock=values.get("TEST_CLOCK", ""),
+        platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
+        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""),
+    )
+
+
+def _file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, sign, value = line.partition("=")
+        if not sign or not name.strip().startswith(PREFIX):
+            raise NotReady("settings.line", path=str(path), line=number, text=line)
+        found[name.strip().removeprefix(PREFIX)] = value.strip().strip('"')
+    return found
+
+
+def secret_of(folder: Path, name: str = SECRET_FILE) -> str:
+    """A secret of 256 bits from its 0600 file, made on first use. Refuses: NotReady ``settings.secret_open`` when others can read it."""
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return secret_of(folder, name)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(32))
+    if path.stat().st_mode & 0o077:
+        raise NotReady("settings.secret_open", path=str(path))
+    text = path.read_text(encoding="ascii").strip()
+    if len(text) < 32:
+        raise NotReady("settings.secret_short", path=str(path))
+    return text
+
+
+def old_secrets(folder: Path) -> list[str]:
+    """Keys of before a change: sign-ins made with them live on."""
+    return [secret_of(folder, OLD_SECRET_FILE)] if (folder / OLD_SECRET_FILE).exists() else []
