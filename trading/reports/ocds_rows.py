@@ -15,6 +15,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from trading.disclosure.merging import merged
 from trading.kernel.errors import Faults
 from trading.reports import savings
 from trading.reports.amounts import EXACT, AmountFault, Scale, json_amount
@@ -150,32 +151,6 @@ def _objects(value: Any, where: str, faults: Faults) -> Iterator[tuple[int, dict
             faults.add(f"{where}[{number}]", "ocds.not_an_object")
 
 
-def merged(releases: list[dict[str, Any]]) -> dict[str, Any]:
-    """The releases of one process as one: the later value wins, null takes a value away, lists of objects join by ``id``."""
-    whole: dict[str, Any] = {}
-    for release in sorted(releases, key=lambda one: str(one.get("date") or "")) if len(releases) > 1 else releases:
-        whole = _merge(whole, release)
-    return whole
-
-
-def _merge(old: Any, new: dict[str, Any]) -> dict[str, Any]:
-    joined = dict(old) if isinstance(old, dict) else {}
-    for name, value in new.items():
-        if value is None:
-            joined.pop(name, None)
-        elif isinstance(value, dict):
-            joined[name] = _merge(joined.get(name), value)
-        elif isinstance(value, list) and value and all(isinstance(part, dict) and part.get("id") is not None for part in value):
-            was = joined.get(name)
-            held = {part["id"]: part for part in was if isinstance(part, dict) and "id" in part} if isinstance(was, list) else {}
-            for part in value:
-                held[part["id"]] = _merge(held.get(part["id"]), part)
-            joined[name] = list(held.values())
-        else:
-            joined[name] = value
-    return joined
-
-
 def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: Scale) -> Any:
     """The row of one process, its amounts still Decimal."""
     def part(*path: str) -> Any:
@@ -240,7 +215,7 @@ def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: 
         date=max(days) if days else _day(part("date")),
         currency=None if len(currencies) > 1 else next(iter(currencies), _NO_CURRENCY),
         project=words("planning", "budget", "projectID"), regime=words("x_regime"),
-        category=words("tender", "mainProcurementCategory"), method=words("tender", "procurementMethod"),
+        category=words("tender", "mainProcurementCategory"), method=words("x_method") or words("tender", "procurementMethod"),
         purchaser=buyer or entity, agency=entity if buyer and entity != buyer else None, region=region or entity_region,
         discount_pct=discount if isinstance(discount, Decimal) else None)
 

@@ -43,14 +43,14 @@ REQUIRED = ("id", "budget", "award")
 MONEY = ("budget", "award")
 
 STATUSES = {word: status for status, words in {
-    savings.AWARDED: "awarded 已成交 成交 中标 已中标 已定标 已完成 complete result contract filing closing archived 结果公告 合同签订 归档 "
-                     "收尾 合同公告与备案",
+    savings.AWARDED: "awarded 已成交 成交 中标 已中标 已定标 已完成 complete result contract filing closing archived 结果公告 合同签订 "
+                     "归档 收尾 合同公告与备案",
     savings.FAILED: "failed 流标 废标 失败 采购失败 招标失败 unsuccessful",
     savings.TERMINATED: "terminated 终止 已终止 取消 cancelled withdrawn",
     savings.SUPERSEDED: "superseded 已更正 被更正 已替换",
-    savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review pq_result notice "
-                     "doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award suspended 公告 开标 评标 "
-                     "评审 定标 受理 暂停 中标候选人公示",
+    savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review pq_result "
+                     "notice doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award suspended 公告 开标 "
+                     "评标 评审 定标 受理 暂停 中标候选人公示",
 }.items() for word in words.split()}
 PRICE_FORMS = {word: form for form, words in {
     "total": "total 总价 固定总价",
@@ -59,12 +59,12 @@ PRICE_FORMS = {word: form for form, words in {
     "fee_rate": "fee_rate 费率",
     "framework_ceiling": "framework_ceiling framework 框架 框架协议 框架上限 框架只有上限",
 }.items() for word in words.split()}
-REGIMES = {"gp": "GP", "政府采购": "GP", "works": "WORKS", "工程": "WORKS", "工程建设": "WORKS", "建设工程": "WORKS", "工程建设项目": "WORKS",
-           "工程建设项目招标投标": "WORKS"}
+REGIMES = {"gp": "GP", "政府采购": "GP", "works": "WORKS", "工程": "WORKS", "工程建设": "WORKS", "建设工程": "WORKS",
+           "工程建设项目": "WORKS", "工程建设项目招标投标": "WORKS"}
 CATEGORIES = {"goods": "GOODS", "货物": "GOODS", "货物类": "GOODS", "services": "SERVICES", "服务": "SERVICES", "服务类": "SERVICES",
               "works": "WORKS", "工程": "WORKS", "工程类": "WORKS"}
-CURRENCIES = {"人民币": "CNY", "人民币元": "CNY", "rmb": "CNY", "元": "CNY", "美元": "USD", "欧元": "EUR", "日元": "JPY", "港元": "HKD", "港币": "HKD",
-              "英镑": "GBP"}
+CURRENCIES = {"人民币": "CNY", "人民币元": "CNY", "rmb": "CNY", "元": "CNY", "美元": "USD", "欧元": "EUR", "日元": "JPY",
+              "港元": "HKD", "港币": "HKD", "英镑": "GBP"}
 TOTALS = frozenset({"合计", "总计", "小计", "共计", "total", "sum", "totals", "subtotal"})
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[T ].*)?", re.ASCII)
 _UNIT_OF = re.compile(r"^(.*?)\s*\(\s*(?:单位[:：]?\s*)?([^()]*?)\s*\)$")
@@ -238,7 +238,8 @@ class _RowReader:
         ident = self.words(row, "id")
         if ident is None:
             wrong("id", "cell.no_id")
-        price_form = one_of("price_form", PRICE_FORMS, "total", ", ".join(savings.PRICE_FORMS)) or "total"
+        price_form = one_of("price_form", PRICE_FORMS, "total",
+                            "总价 total, 单价 unit_price, 下浮率 discount_rate, 费率 fee_rate, 框架 framework_ceiling") or "total"
         power = self._row_power(row, wrong)
         amounts: dict[str, Decimal | None] = {}
         discount = None
@@ -261,7 +262,7 @@ class _RowReader:
             discount = cell_percent(stated if stated.endswith(("%", "％")) else f"{stated}%")
             if discount is None:
                 wrong("discount", "cell.not_a_number", value=stated[:60])
-        status = one_of("status", STATUSES, None, "awarded, failed, terminated, superseded, pending")
+        status = one_of("status", STATUSES, None, "成交 awarded, 流标 failed, 终止 terminated, 已更正 superseded, 进行中 pending")
         if status is None:
             status = savings.AWARDED if amounts["award"] is not None or price_form != "total" else savings.PENDING
         category = self.words(row, "category")
@@ -270,7 +271,7 @@ class _RowReader:
         return savings.Row(
             id=ident or "", budget=amounts["budget"], award=amounts["award"],  # type: ignore[arg-type]
             status=status, price_form=price_form, date=self._day(row, wrong), currency=self._currency(row, wrong),
-            project=self.words(row, "project"), regime=one_of("regime", REGIMES, None, "GP, WORKS"), category=category,
+            project=self.words(row, "project"), regime=one_of("regime", REGIMES, None, "政府采购 GP, 工程 WORKS"), category=category,
             method=self.words(row, "method"), purchaser=self.words(row, "purchaser"), agency=self.words(row, "agency"),
             region=self.words(row, "region"), discount_pct=discount)
 

@@ -58,6 +58,8 @@ REPORT: dict[str, tuple[str, str]] = {
     "no_date": ("没有结果公告日期，不属于任何期间", "no day of the result, so in no period"),
     "reason.price_form": ("不是总价，只计宗数", "not a total price: counted only"),
     "reason.failed": ("流标、废标", "failed"), "reason.terminated": ("终止", "terminated"),
+    "note.title_line": ("表头之前的标题行，未读", "title line above the headings, passed over"),
+    "note.total_line": ("合计行，未计入", "line of totals, not counted"),
     "GP": ("政府采购", "GP"), "WORKS": ("工程", "WORKS"),
 }
 

@@ -7,10 +7,12 @@ text everywhere: a spreadsheet must not run it, a terminal must not obey it.
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -218,7 +220,6 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
     # The days of creation are fixed so that the same figures give the same bytes.
     book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
                                      "strings_to_numbers": False})
-    import datetime
     book.set_properties({"title": word("title", lang), "created": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)})
     bold = book.add_format({"bold": True, "bottom": 1})
     plain = book.add_format({"num_format": "#,##0.00"})
@@ -228,7 +229,7 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
         # More than 15 digits do not survive in a spreadsheet's float, so such an amount is kept as text.
         if number and _NUMBER.fullmatch(text):
             if len(text.lstrip("-").replace(".", "").lstrip("0")) <= 15:
-                sheet.write_number(line, column, float(text), plain if "." in text else None)
+                sheet.write_number(line, column, Decimal(text), plain if "." in text else None)
             else:
                 sheet.write_string(line, column, text, right)
         else:

@@ -1,0 +1,168 @@
+"""`bidhall savings`: budget against award, from a file of anybody's or from the platform's own data.
+
+The reckoning and the rules stand in ``trading.reports.savings``; here a file is read, and the answer is written where it was asked
+for, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trading.kernel.errors import Invalid
+from trading.reports import readers, savings, words, writers
+
+own_records: Callable[[], Iterable[Mapping[str, Any]]] | None = None
+"""Gives the platform's own results (``trading.reports.savings.own_rows``); set where the database is wired, so that a file needs none."""
+
+FORMATS = ("table", "json", "csv", "xlsx", "pdf")
+
+
+def language(chosen: str | None) -> str:
+    """``zh`` or ``en``: as chosen, else ``BIDHALL_LANG``, else the locale."""
+    told = chosen or os.environ.get("BIDHALL_LANG") or ""
+    if not told:
+        told = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or locale.getlocale()[0] or ""
+    return "zh" if told.lower().startswith("zh") else "en"
+
+
+def _stop(message: str, exit_code: int) -> None:
+    click.echo(message, err=True)
+    raise SystemExit(exit_code)
+
+
+@click.command("savings", epilog="Example: bidhall savings docs/examples/yearbook-2018.csv --by regime,method")
+@click.argument("file", required=False)
+@click.option("--format", "form", type=click.Choice(FORMATS), default=None, help="How to answer (table).")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--by", default="", metavar="DIM,…", help="Break down by " + ", ".join(savings.DIMENSIONS) + ".")
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="First day of the result (YYYY-MM-DD).")
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the result (YYYY-MM-DD).")
+@click.option("--currency", metavar="CODE", help="The currency to reckon in (that of most rows).")
+@click.option("-o", "out", metavar="OUT", default="-", help="File to write; - is stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of the answer.")
+def command(file: str | None, form: str | None, as_json: bool, by: str, since: datetime | None, until: datetime | None,
+            currency: str | None, out: str, force: bool, lang: str | None) -> None:
+    """Reckon budget against award from an OCDS package, a CSV or XLSX table, or the platform's own data."""
+    speech = language(lang)
+    if as_json:
+        if form not in (None, "json"):
+            raise click.UsageError(f"--json and --format {form} exclude each other")
+        form = "json"
+    form = form or "table"
+    if since and until and since > until:
+        raise click.UsageError("--from is later than --to")
+    target = None if out == "-" else Path(out)
+    if target is not None and target.exists() and not force:
+        raise click.UsageError(f"{out} is there already; --force writes over it")
+    if target is None and form in ("xlsx", "pdf") and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is not for a terminal; name a file with -o")
+    rows, places = _rows(file, speech)
+    try:
+        report = savings.reckon(
+            rows, places=places, by=_dimensions(by), since=since.date() if since else None, until=until.date() if until else None,
+            currency=currency.upper() if currency else None)
+    except Invalid as wrong:
+        raise click.UsageError(words.fault(wrong.code, wrong.facts, speech)) from wrong
+    _write(target, _answer(form, report, rows, speech))
+
+
+def _dimensions(by: str) -> list[str]:
+    """The dimensions named, each once, in the order given."""
+    return list(dict.fromkeys(name for part in by.split(",") if (name := part.strip().lower())))
+
+
+def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
+    if file is None:
+        if own_records is None:
+            _stop({"zh": "平台数据尚不可用；请给出一个文件，或先运行 bidhall migrate。",
+                   "en": "The platform's own data is not ready; give a FILE, or run bidhall migrate first."}[speech], 3)
+        return savings.own_rows(own_records() if own_records else ()), 2
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        _stop(f"{file}: {error.strerror or error}", 2)
+    try:
+        table = readers.read(data)
+    except Invalid as wrong:
+        lines = [f"{file}: {words.fault(wrong.code, wrong.facts, speech)}"]
+        lines += [f"  {fault.where or file}: [{fault.code}] {words.fault(fault.code, fault.facts, speech)}" for fault in wrong.faults]
+        _stop("\n".join(writers.tame(line) for line in "\n".join(lines).split("\n")), 2)
+    for where, code in table.notes:
+        click.echo(f"{file}: {where}: {words.word('note.' + code, speech)}", err=True)
+    return table.rows, table.places
+
+
+def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech: str) -> bytes:
+    """The report in the form asked for, as bytes."""
+    if form == "csv":
+        return writers.csv_text(report, speech).encode()
+    spread = savings.distribution(
+        (row.budget, row.award) for row, why in zip(rows, savings.treatments(
+            rows, currency=report.currency, since=report.since, until=report.until), strict=True)
+        if why is None and row.budget is not None and row.award is not None)
+    if form == "json":
+        return (json.dumps(writers.document(report, spread), ensure_ascii=False, indent=1) + "\n").encode()
+    if form == "xlsx":
+        return writers.xlsx_bytes(report, rows, speech, spread)
+    if form == "pdf":
+        return _pdf(report, speech, spread)
+    return writers.table_text(report, speech, spread).encode()
+
+
+def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None) -> bytes:
+    try:
+        import typst
+    except ImportError:
+        _stop("PDF needs the extra: pip install 'bidhall[reports]'", 3)
+    web = Path(__file__).parents[1]
+    head, lines = writers.group_table(report, speech)
+    data = {
+        "lang": speech, "title": words.word("title", speech), "figures": writers.figures(report, speech, spread), "by": len(report.by),
+        "head": head, "lines": lines, "notes_title": words.word("notes", speech), "notes": writers.caveats(report, speech),
+        "lists": [
+            {"title": words.word("exceptions", speech),
+             "rows": [[one.id, writers.shown(one.budget, report.places), writers.shown(one.award, report.places)]
+                      for one in report.exceptions]},
+            {"title": words.word("excluded", speech), "rows": [[ident, words.reason(why, speech)] for ident, why in report.excluded]},
+        ]}
+    fonts = sorted({str(path.parent) for path in web.rglob("*.ttf")})
+    made = typst.compile((web / "papers_savings.typ").read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+                         font_paths=fonts, ignore_system_fonts=bool(fonts))
+    assert isinstance(made, bytes)
+    return made
+
+
+def _write(target: Path | None, data: bytes) -> None:
+    """To stdout, or to a file under a temporary name that is renamed when it is whole."""
+    if target is None:
+        stream = click.get_binary_stream("stdout")
+        stream.write(data)
+        stream.flush()
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        _stop(f"{target}: {error.strerror or error}", 2)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        _stop(f"{target}: {error.strerror or error}", 2)
