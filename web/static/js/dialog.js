@@ -1,0 +1,31 @@
+// A question before a form is sent (data-confirm). Only for acts without legal effect: those have a page of their own.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const english = document.documentElement.lang.startsWith("en");
+  const box = document.createElement("dialog");
+  box.className = "ask";
+  const words = document.createElement("p");
+  words.id = "ask-words";
+  words.textContent = form.dataset.confirm;
+  box.setAttribute("aria-labelledby", words.id);
+  const row = document.createElement("div");
+  row.className = "row row--top";
+  const yes = document.createElement("button");
+  yes.className = "btn btn--go";
+  yes.textContent = event.submitter?.textContent.trim() || (english ? "Go on" : "继续");
+  const no = document.createElement("button");
+  no.className = "btn btn--quiet";
+  no.textContent = english ? "Not now" : "暂不";
+  row.append(yes, no);
+  box.append(words, row);
+  document.body.append(box);
+  const submitter = event.submitter;
+  yes.addEventListener("click", () => { form.dataset.confirmed = "yes"; box.close(); form.requestSubmit(submitter); });
+  no.addEventListener("click", () => box.close());
+  box.addEventListener("close", () => { box.remove(); submitter?.focus(); });
+  box.showModal();
+  no.focus();
+}, true);
