@@ -86,7 +86,7 @@ def consultation_may_continue(
 
 
 def works_may_continue(received: int, undecrypted_bidder_fault: int = 0) -> bool:
-    """Three bids received in time, and one left after those that could not be decrypted through their bidder's fault."""
+    """Three bids received in time, and one left after those not decrypted through the fault of their bidder."""
     return received >= 3 and received - undecrypted_bidder_fault >= 1
 
 

@@ -106,18 +106,18 @@ def read_vectors(data: bytes) -> list[Mapping[str, Any]]:
 
 def answer(vector: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs of one vector, or `{"error": text}` with a code first."""
+    name = vector.get("method")
     try:
-        name = vector.get("method")
         rule = methods().get(name) if isinstance(name, str) else None
         if rule is None:
             raise BadValue("unknown_method", "method", "the name of a calculation rule")
         return rule(take(vector, "params", record, default={}), take(vector, "inputs", record))
-    except BadValue as error:
-        return {"error": str(error)}
-    except Refusal as error:
+    except (BadValue, Refusal) as error:
         return {"error": str(error)}
     except (OverflowError, RecursionError) as error:
         return {"error": f"out_of_range: {error or type(error).__name__}"}
+    except Exception as error:  # a defect of ours must not cost the answers to the other vectors
+        return {"error": f"defect in {name}: {type(error).__name__}: {error}"}
 
 
 def answers(data: bytes) -> dict[str, dict[str, Any]]:
