@@ -7,22 +7,38 @@ signature is there.
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, delete, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from crypto import keys
+from crypto.canonical import unb64u
+from crypto.errors import CryptoError
+from crypto.headers import Header, parse_header
+from crypto.policies import SIDES
+from trading import enrolments, parties
+from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Json, Moment, one_of
-from trading.parties import Account
-from trading.tenders import Lot
+from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import Account, Party
+from trading.tenders import Lot, require_draft
 
-SIDES = ("platform", "tenderee", "supervisor", "notary")
+BID = "bid"
+MAX_PLEN = 2**31
+"""Bytes a bid may have under a policy, unless the agency names another size: 2 GiB."""
+DRAW_PLEN = 65_536
+DRAW_ESCROW = timedelta(hours=2)
+"""How long after the opening moment the escrow of a draw may be opened where a party stays silent (protocol §6)."""
 
 
 class OfficerSeat(Base):
     """Officer ``j`` (from 1) of a lot. ``publics``: envelope → the officer's X25519 key for that scope (base64url), once given;
-    ``sign_kid``: the enrolled signing key the officer had when giving them."""
+    ``sign_kid``: the enrolled signing key the officer had when giving them. ``serial`` counts the times the officers were named anew."""
 
     __tablename__ = "officer_seat"
     __table_args__ = (
@@ -36,6 +52,7 @@ class OfficerSeat(Base):
     j: Mapped[int]
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
     side: Mapped[str] = mapped_column(String(20))
+    serial: Mapped[int] = mapped_column(default=1)
     publics: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     sign_kid: Mapped[str] = mapped_column(String(40), default="")
     sign_public: Mapped[str] = mapped_column(String(60), default="")
@@ -94,3 +111,187 @@ class DrillReturn(Base):
     document: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Moment)
     log_c: Mapped[str] = mapped_column(String(50))
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+
+def draw_envelope(label: str, lot: Lot, again: int = 0) -> str:
+    """The envelope of a lot's public draw, ``draw:experts/1``; ``again`` counts redraws. The draw's own name is ``TENDER/`` + the part
+    after the colon (protocol §6)."""
+    return f"draw:{label}/{lot.no}" + (f"-{again + 1}" if again else "")
+
+
+def envelopes(lot: Lot) -> list[str]:
+    """The envelopes that need a policy before publication: the bids, the draw of experts, and that of the coefficient, if there is one."""
+    return [BID, draw_envelope("experts", lot), *([draw_envelope("k", lot)] if lot.coefficients else [])]
+
+
+def side_of(lot: Lot, party: Party) -> tuple[str, ...]:
+    """The sides a party's people may sit on."""
+    if party.id in (lot.project.purchaser_id, lot.project.agency_id):
+        return ("tenderee",)
+    if party.kind in ("centre", "platform"):
+        return ("platform",)
+    if party.kind == "supervisor":
+        return ("supervisor",)
+    return ("notary",) if party.kind == "expert" else ()
+
+
+def check_sides(faults: Faults, sides: Sequence[str], t: int) -> None:
+    """2 ≤ t ≤ n ≤ 15, and no side opens alone or blocks alone (protocol §2)."""
+    n = len(sides)
+    if not 2 <= t <= n <= 15:
+        faults.add("t", "officer.threshold", t=t, n=n)
+        return
+    for side in sorted(set(sides)):
+        count = sides.count(side)
+        if count >= t:
+            faults.add("t", "officer.side_opens_alone", side=side, count=count, t=t)
+        if n - count < t:
+            faults.add("t", "officer.side_blocks_alone", side=side, left=n - count, t=t)
+
+
+def seats(session: Session, lot: Lot) -> list[OfficerSeat]:
+    return list(session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id).order_by(OfficerSeat.j)))
+
+
+def own_seat(look: Look, lot: Lot) -> OfficerSeat:
+    """The tie of an officer. Refuses: NotAllowed ``officer.not_yours``."""
+    found = look.session.scalar(
+        select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.account_id == look.actor.account_id)
+    )
+    if found is None:
+        raise NotAllowed("officer.not_yours", ref=lot.ref)
+    return found
+
+
+def find_policy(session: Session, lot: Lot, envelope: str = BID) -> Policy | None:
+    """The newest complete policy of an envelope."""
+    return session.scalar(select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.standing))
+
+
+def current_policy(session: Session, lot: Lot, envelope: str = BID) -> Policy:
+    """Refuses: NotFound ``policy.missing``."""
+    found = find_policy(session, lot, envelope)
+    if found is None:
+        raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
+    return found
+
+
+def policy_document(policy: Policy) -> dict[str, Any]:
+    """The policy as the value everybody signs."""
+    value: dict[str, Any] = json.loads(policy.payload)
+    return value
+
+
+def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[str, Any]]:
+    """All complete policies of an envelope in the order of time, the standing one last (``crypto.policies.check_context`` takes it)."""
+    rows = session.scalars(
+        select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None)).order_by(Policy.id)
+    )
+    return [policy_document(row) for row in rows]
+
+
+def drill_of(session: Session, policy: Policy) -> Drill:
+    """Refuses: NotFound ``drill.missing``."""
+    found = session.scalar(select(Drill).where(Drill.policy_id == policy.id))
+    if found is None:
+        raise NotFound("drill.missing", policy=policy.policy_id)
+    return found
+
+
+def drill_header(drill: Drill) -> Header:
+    return parse_header(unb64u(drill.header))
+
+
+def drilled(session: Session, policy: Policy) -> set[int]:
+    """The officers (j) who have opened the drill bid of a policy."""
+    return set(
+        session.scalars(select(DrillReturn.j).join(Drill, Drill.id == DrillReturn.drill_id).where(Drill.policy_id == policy.id))
+    )
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def name_officers(work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str]], *, t: int) -> list[OfficerSeat]:
+    """Name the opening officers as (account, side), in the order j = 1, 2, …; ``t`` of them open. Naming anew voids keys and policies.
+
+    Refuses: NotAllowed, WrongStep, Invalid (sides, roles, persons twice).
+    """
+    require_draft(work, lot)
+    rows = list(named)
+    faults = Faults()
+    for place, (account, side) in enumerate(rows):
+        where = f"officers.{place}"
+        if Role.OFFICER not in parties.roles_of(work.session, account):
+            faults.add(where, "officer.role_needed", username=account.username)
+        if side not in side_of(lot, account.party):
+            faults.add(where, "officer.side", side=side, sides=list(side_of(lot, account.party)))
+    if len({account.id for account, _ in rows}) != len(rows):
+        faults.add("officers", "officer.twice")
+    check_sides(faults, [side for _, side in rows], t)
+    faults.refuse_if_any()
+    before = seats(work.session, lot)
+    serial = max((seat.serial for seat in before), default=0) + 1
+    _void_policies(work, lot)
+    work.session.execute(delete(OfficerSeat).where(OfficerSeat.lot_id == lot.id))
+    new = [OfficerSeat(lot_id=lot.id, j=j, account_id=account.id, side=side, serial=serial, publics={}, sign_kid="", sign_public="")
+           for j, (account, side) in enumerate(rows, start=1)]
+    work.session.add_all(new)
+    lot.threshold = t
+    work.session.flush()
+    for seat in new:
+        work.session.refresh(seat)
+    work.record("officer.name", lot.log_of, t=t, n=len(new), sides=[seat.side for seat in new], serial=serial)
+    return new
+
+
+def _void_policies(work: UnitOfWork, lot: Lot) -> None:
+    """Before publication: drop what is only drafted; a complete policy is logged and stays, but no longer stands."""
+    for policy in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):
+        if policy.dsse is None:
+            work.session.delete(policy)
+        else:
+            policy.standing = False
+    work.session.flush()
+
+
+def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
+    """An officer gives its X25519 keys (base64url), one for each scope of ``scopes_to_key``, and is bound to its signing key of now.
+
+    Refuses: NotAllowed, WrongStep, NotFound ``key.not_enrolled``, Invalid (every key), Conflict ``officer.keys_given``.
+    """
+    work.require(Act.POLICY_SIGN)
+    seat = own_seat(work, lot)
+    work.lock(lot)
+    if lot.state != "ACCEPTED":
+        raise WrongStep("lot.published_already", ref=lot.ref, state=lot.state)
+    if seat.publics:
+        raise Conflict("officer.keys_given", ref=lot.ref)
+    wanted = envelopes(lot)
+    others = {public for other in seats(work.session, lot) for public in other.publics.values()}
+    faults = Faults()
+    for envelope in wanted:
+        try:
+            keys.check_x25519_public(unb64u(publics.get(envelope, ""), 32))
+        except CryptoError as error:
+            faults.add(envelope, "key.bad", reason=error.code)
+    if set(publics) - set(wanted):
+        faults.add("envelopes", "officer.scope_unknown", envelopes=sorted(set(publics) - set(wanted)))
+    if len(set(publics.values())) != len(publics) or others & set(publics.values()):
+        faults.add("keys", "officer.key_twice")
+    faults.refuse_if_any()
+    key = enrolments.standing_key(work.session, seat.account.username, "officer")
+    seat.publics, seat.sign_kid, seat.sign_public = dict(publics), key.sign_kid, key.sign_public
+    work.session.flush()
+    work.record("officer.offer_keys", lot.log_of, j=seat.j, kids=[keys.kid("x25519", unb64u(publics[name])) for name in wanted])
+
+
+def scopes_to_key(look: Look, lot: Lot) -> list[dict[str, Any]]:
+    """The scopes an officer derives its keys for, ``{platform, tender, lot, envelope, serial}`` (protocol §2). Refuses: NotAllowed."""
+    look.require(Act.POLICY_SIGN)
+    seat = own_seat(look, lot)
+    return [{"platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "serial": seat.serial}
+            for envelope in envelopes(lot)]

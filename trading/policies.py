@@ -1,0 +1,285 @@
+"""Opening policies and drills: written and signed by the platform, signed by every officer, tried by every officer (protocol §2).
+
+Law of the noun: everybody signs the same bytes; with the last signature a policy is public, logged and in force; before publication each
+officer proves on a drill bid, sealed under the real policy, that its key opens. What must not be put here: who the officers are
+(officers.py) and the opening itself.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crypto import sealed_bid, signatures
+from crypto.canonical import b64u, dumps, parse_time, unb64u
+from crypto.errors import CryptoError
+from crypto.headers import SUITE, check_share
+from crypto.policies import check_policy, policy_id
+from trading import enrolments
+from trading.kernel import audit, log
+from trading.kernel.access import Act
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
+from trading.kernel.work import Look, UnitOfWork
+from trading.officers import (
+    BID,
+    DRAW_ESCROW,
+    DRAW_PLEN,
+    MAX_PLEN,
+    Drill,
+    DrillReturn,
+    OfficerSeat,
+    Policy,
+    drill_header,
+    drilled,
+    envelopes,
+    find_policy,
+    own_seat,
+    policy_document,
+    seats,
+)
+from trading.tenders import Lot, require_draft
+
+# --- what an officer's client asks for --------------------------------------------------------------------------------------------
+
+
+def policies_to_sign(look: Look) -> list[Policy]:
+    """All policies that still want the signature of the officer who looks, in the order they were drafted. Refuses: NotAllowed."""
+    look.require(Act.POLICY_SIGN)
+    rows = look.session.execute(
+        select(Policy, OfficerSeat)
+        .join(OfficerSeat, OfficerSeat.lot_id == Policy.lot_id)
+        .where(OfficerSeat.account_id == look.actor.account_id, Policy.dsse.is_(None))
+        .order_by(Policy.id)
+    )
+    return [policy for policy, seat in rows if all(row["keyid"] != seat.sign_kid for row in policy.signatures)]
+
+
+def drills_to_open(look: Look) -> list[Drill]:
+    """All drill bids the officer who looks has yet to open. Refuses: NotAllowed."""
+    look.require(Act.POLICY_SIGN)
+    rows = look.session.execute(
+        select(Drill, OfficerSeat)
+        .join(Policy, Policy.id == Drill.policy_id)
+        .join(OfficerSeat, OfficerSeat.lot_id == Policy.lot_id)
+        .where(OfficerSeat.account_id == look.actor.account_id, Policy.standing)
+        .order_by(Drill.id)
+    )
+    return [drill for drill, seat in rows if seat.j not in drilled(look.session, drill.policy)]
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def draft_policies(
+    work: UnitOfWork, lot: Lot, *, max_plen: int = MAX_PLEN, file_names: bool = False, mirror: str = "none", rescue: bool = True,
+) -> list[Policy]:
+    """Write and sign, for the platform, the policy of every envelope of the lot; the officers sign them next. Drafting anew replaces what
+    is not complete, and keeps a complete policy that would not change.
+
+    Refuses: NotAllowed, WrongStep ``officer.keys_missing``, ``lot.no_timetable``, Invalid ``policy.refused``.
+    """
+    require_draft(work, lot)
+    named = seats(work.session, lot)
+    if lot.deadline is None or lot.opens_at is None:
+        raise WrongStep("lot.no_timetable", ref=lot.ref)
+    wanted = envelopes(lot)
+    missing = [seat.j for seat in named if not set(wanted) <= set(seat.publics)]
+    if missing or not named:
+        raise WrongStep("officer.keys_missing", ref=lot.ref, officers=missing)
+    kept = {row.policy_id for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.standing))}
+    drafts = []
+    for envelope in wanted:
+        is_bid = envelope == BID
+        drafts.append(_document(
+            work, lot, envelope, named, deadline=lot.deadline if is_bid else lot.opens_at,
+            opens_at=lot.opens_at if is_bid else lot.opens_at + DRAW_ESCROW, max_plen=max_plen if is_bid else DRAW_PLEN,
+            file_names=file_names and is_bid, mirror=mirror if is_bid else "none", rescue=rescue and is_bid,
+        ))
+    for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):
+        if row.dsse is None:
+            work.session.delete(row)
+    work.session.flush()
+    new = [_draft(work, lot, document) for document in drafts if policy_id(document) not in kept]
+    work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
+    return new
+
+
+def _document(
+    work: UnitOfWork, lot: Lot, envelope: str, named: Sequence[OfficerSeat], *, deadline: datetime, opens_at: datetime, max_plen: int,
+    file_names: bool, mirror: str, rescue: bool, supersedes: str = "",
+) -> dict[str, Any]:
+    return {
+        "v": 1, "suite": SUITE, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope,
+        "serial": named[0].serial, "supersedes": supersedes, "t": lot.threshold, "n": len(named),
+        "officers": [{"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid}
+                     for seat in named],
+        "co_opening": False, "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "window": lot.window_minutes,
+        "max_plen": max_plen, "file_names": file_names, "mirror": mirror, "rescue": rescue,
+    }
+
+
+def _draft(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> Policy:
+    try:
+        check_policy(document)
+    except CryptoError as error:
+        raise Invalid("policy.refused", reason=error.code, detail=error.detail, envelope=document["envelope"]) from error
+    envelope = signatures.sign("policy", document, work.office.keys.signing)
+    new = Policy(
+        lot_id=lot.id, envelope=document["envelope"], policy_id=policy_id(document), payload=dumps(document).decode(),
+        signatures=envelope["signatures"], dsse=None, supersedes=document["supersedes"], standing=False, t=document["t"],
+        deadline=_moment(document["deadline"]), opens_at=_moment(document["opens_at"]), drafted_at=work.now, log_c=None,
+    )
+    work.session.add(new)
+    work.session.flush()
+    work.session.refresh(new)
+    return new
+
+
+def sign_policies(work: UnitOfWork, lot: Lot, envelopes: Iterable[Any]) -> list[Policy]:
+    """One act of signing over all policies of a lot: an envelope for each, signed by the officer alone. Returns those now complete.
+
+    Refuses: as ``sign_policy``; one bad envelope and none is taken.
+    """
+    done = []
+    for envelope in envelopes:
+        policy = sign_policy(work, lot, envelope)
+        if policy.dsse is not None:
+            done.append(policy)
+    return done
+
+
+def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
+    """Take an officer's signature over a drafted policy: an envelope with the same payload and that one signature. With the last one the
+    policy is complete, logged as ``policy``, and its drill bid is sealed.
+
+    Refuses: NotAllowed, NotFound ``policy.unknown``, Conflict ``policy.signed``, Invalid ``policy.signature`` (``reason``).
+    """
+    work.require(Act.POLICY_SIGN)
+    seat = own_seat(work, lot)
+    work.lock(lot)
+    try:
+        payload = signatures.payload_of(envelope).decode()
+    except (CryptoError, UnicodeDecodeError) as error:
+        raise Invalid("policy.signature", reason="SIG") from error
+    policy = work.session.scalar(select(Policy).where(Policy.lot_id == lot.id, Policy.payload == payload))
+    if policy is None:
+        raise NotFound("policy.unknown", ref=lot.ref)
+    if policy.dsse is not None or any(row["keyid"] == seat.sign_kid for row in policy.signatures):
+        raise Conflict("policy.signed", envelope=policy.envelope, j=seat.j)
+    try:
+        signatures.verify(envelope, "policy", unb64u(seat.sign_public, 32))
+    except CryptoError as error:
+        raise Invalid("policy.signature", reason=error.code, detail=error.detail) from error
+    policy.signatures = [*policy.signatures, {"keyid": seat.sign_kid, "sig": envelope["signatures"][0]["sig"]}]
+    work.session.flush()
+    work.record("policy.sign", lot.log_of, j=seat.j, policy=policy.policy_id)
+    named = seats(work.session, lot)
+    if len(policy.signatures) == len(named) + 1:
+        _complete(work, lot, policy, named)
+    return policy
+
+
+def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[OfficerSeat]) -> None:
+    envelope = signatures.sign("policy", policy_document(policy), work.office.keys.signing) | {"signatures": policy.signatures}
+    signatures.verify_all(envelope, "policy", [work.office.keys.public, *(unb64u(seat.sign_public, 32) for seat in named)])
+    if old := find_policy(work.session, lot, policy.envelope):
+        old.standing = False
+        work.session.flush()
+    statement = audit.keep_document(work, "policy", envelope, signed=True)
+    entry = work.log("policy", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=policy.envelope)
+    policy.dsse, policy.standing, policy.log_c = audit.envelope_text(envelope), True, entry.c
+    log.announce_busy(work, policy.deadline, policy.opens_at)
+    work.session.flush()
+    if not policy.supersedes:
+        _seal_drill(work, policy)
+
+
+def _seal_drill(work: UnitOfWork, policy: Policy) -> Drill:
+    """The platform seals the drill bid under the real policy and forgets its seed."""
+    out = io.BytesIO()
+    sealed = sealed_bid.seal(policy_document(policy), bidder="drill", announce={"drill": "drill"}, files=(), out=out, drill=True)
+    blob = work.office.blobs.put([out.getvalue()])
+    drill = Drill(policy_id=policy.id, header=b64u(sealed.header.raw), header_hash=b64u(sealed.header.header_hash), blob=blob.name,
+                  made_at=work.now)
+    work.session.add(drill)
+    work.session.flush()
+    return drill
+
+
+def return_drill(work: UnitOfWork, drill: Drill, envelope: Any, *, part: str) -> DrillReturn:
+    """An officer shows that its box of the drill bid opened: the signed ``drill`` document, and the part it found (base64url), which is
+    checked against the header's commitment, for a signature alone would prove nothing. Logged as ``drill``.
+
+    Refuses: NotAllowed, Conflict ``drill.done``, Invalid ``drill.part``, ``drill.signature``, ``drill.context``.
+    """
+    work.require(Act.POLICY_SIGN)
+    policy, lot = drill.policy, drill.policy.lot
+    seat = own_seat(work, lot)
+    work.lock(lot)
+    if not policy.standing:
+        raise WrongStep("policy.superseded", policy=policy.policy_id)
+    if seat.j in drilled(work.session, policy):
+        raise Conflict("drill.done", j=seat.j, envelope=policy.envelope)
+    try:
+        check_share(drill_header(drill), seat.j, unb64u(part, 32))
+    except CryptoError as error:
+        raise Invalid("drill.part", reason=error.code) from error
+    try:
+        document = signatures.verify(envelope, "drill", unb64u(seat.sign_public, 32))
+    except CryptoError as error:
+        raise Invalid("drill.signature", reason=error.code, detail=error.detail) from error
+    wanted = drill_document(work.office.platform, drill, seat.j, at="")
+    if type(document) is not dict or document.keys() != wanted.keys():
+        raise Invalid("drill.context", fields=sorted(wanted))
+    if wrong := sorted(name for name in wanted if name != "at" and document[name] != wanted[name]):
+        raise Invalid("drill.context", fields=wrong)
+    if abs(_moment(document["at"]) - work.now) > enrolments.SKEW:
+        raise Invalid("drill.context", fields=["at"])
+    statement = audit.keep_document(work, "drill", envelope, signed=True)
+    entry = work.log("drill", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=policy.envelope)
+    row = DrillReturn(drill_id=drill.id, j=seat.j, document=audit.envelope_text(envelope), at=work.now, log_c=entry.c)
+    work.session.add(row)
+    work.session.flush()
+    work.record("drill.return", lot.log_of, j=seat.j, policy=policy.policy_id)
+    return row
+
+
+def drill_document(platform: str, drill: Drill, j: int, *, at: str) -> dict[str, Any]:
+    """The document officer ``j`` signs after opening its box; ``at``: protocol time."""
+    lot = drill.policy.lot
+    return {"v": 1, "platform": platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": drill.policy.envelope,
+            "policy": drill.policy.policy_id, "header_hash": drill.header_hash, "j": j, "at": at}
+
+
+def _moment(text_: Any) -> datetime:
+    """A protocol time. Refuses: Invalid ``form.moment``."""
+    try:
+        return parse_time(text_)
+    except CryptoError as error:
+        raise Invalid("form.moment", text=str(text_)[:40]) from error
+
+
+def policy_faults(session: Session, lot: Lot) -> Faults:
+    """What still keeps the lot from publication on the officers' side, all at once."""
+    faults = Faults()
+    named = seats(session, lot)
+    if not named:
+        faults.add("officers", "officer.none")
+        return faults
+    for envelope in envelopes(lot):
+        policy = find_policy(session, lot, envelope)
+        if policy is None:
+            faults.add(f"policy.{envelope}", "policy.not_signed", envelope=envelope)
+            continue
+        at = lot.deadline if envelope == BID else lot.opens_at
+        if policy.deadline != at or (envelope == BID and policy.opens_at != lot.opens_at):
+            faults.add(f"policy.{envelope}", "policy.other_timetable", envelope=envelope)
+        if left := sorted({seat.j for seat in named} - drilled(session, policy)):
+            faults.add(f"drill.{envelope}", "drill.outstanding", envelope=envelope, officers=left)
+    return faults
