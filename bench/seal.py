@@ -1,0 +1,71 @@
+"""Sealing a bid, file to file: header, boxes, encryption and the tree of piece digests.
+
+Rivals: `age` to one recipient, which hashes no tree; `openssl` and `sha256sum`, which is encryption and a digest with nothing
+else; `gpg` without compression.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.bids import officers, seal_file
+from bench.race import Row, has, noise_file, race, row, shell, skipped, workshop
+
+MIB = 1 << 20
+RIVALS = {
+    "age -r": ("age", 'age -r "$RECIPIENT" -o age.out plain', ">= 1.3"),
+    "openssl aes-256-ctr + sha256sum": (
+        "openssl",
+        f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16} -in plain -out openssl.out && sha256sum openssl.out",
+        ">= 2",
+    ),
+    "gpg -z 0": (
+        "gpg",
+        "gpg --batch --yes --quiet --pinentry-mode loopback --passphrase bench -z 0 --cipher-algo AES256 -o gpg.out -c plain",
+        ">= 3",
+    ),
+}
+
+
+def run(quick: bool) -> list[Row]:
+    sizes = [26 * MIB, 102 * MIB] if quick else [256 * MIB, 1024 * MIB]
+    return [found for size in sizes for found in _at(size, rounds=5 if size <= 256 * MIB else 3)]
+
+
+def _at(size: int, rounds: int) -> list[Row]:
+    workload = f"seal {size // MIB} MiB, 3 of 5 officers, file to file"
+    with workshop() as folder:
+        plain = noise_file(folder / "plain", size)
+        group = officers()
+        variables = {"GNUPGHOME": str(folder / "gnupg"), "RECIPIENT": age_recipient(folder)}
+        (folder / "gnupg").mkdir(mode=0o700)
+        here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
+        mine, *theirs = race(lambda: seal_file(group, plain, folder / "ours.out"), *here.values(), rounds=rounds)
+        speed = size / MIB / mine
+        times = dict(zip(here, theirs, strict=True))
+        rows = []
+        for name, (program, _, goal) in RIVALS.items():
+            if name in times:
+                rows.append(
+                    row(
+                        workload=workload,
+                        ours=speed,
+                        unit="MiB/s",
+                        rival=size / MIB / times[name],
+                        rival_name=name,
+                        ratio=times[name] / mine,
+                        goal=goal,
+                    )
+                )
+            else:
+                why = f"{program} is not installed"
+                rows.append(skipped(workload=workload, rival_name=name, goal=goal, why=why, ours=speed, unit="MiB/s"))
+        return rows
+
+
+def age_recipient(folder: Path) -> str:
+    """A fresh age key in ``folder/age.key``; its recipient, or "" without age."""
+    if not has("age-keygen"):
+        return ""
+    shell("age-keygen -o age.key && age-keygen -y age.key > age.pub", folder)()
+    return (folder / "age.pub").read_text(encoding="ascii").strip()
