@@ -1,0 +1,339 @@
+"""Sealed bids: submitted, replaced, withdrawn, refused, each with a signed receipt (protocol §4; rules X-04 to X-06).
+
+Law of the noun: a bid counts iff its submission's last byte arrived before the deadline's second; one standing bid per bidder, lot and
+envelope; replacing keeps the old bid valid until the new one is accepted. Every answer, also every no, is a signed entry. Until the
+opening nobody but the bidder may learn that there is a bid, and nothing here may be counted for anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from crypto.canonical import b64u, loads, unb64u
+from crypto.errors import CODES, CryptoError
+from crypto.policies import check_context
+from crypto.signatures import document_hash, payload_of, verify
+from trading import enrolments, officers, participants, uploads
+from trading.kernel import log
+from trading.kernel.access import Act
+from trading.kernel.audit import keep_document
+from trading.kernel.clock import floor_second, write_moment
+from trading.kernel.db import Base, Moment, append_only, one_of
+from trading.kernel.errors import Conflict, Invalid, NotFound
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import Party, own_party
+from trading.tenders import Lot
+from trading.uploads import Upload
+
+KINDS = ("received", "replaced", "withdrawn", "refused")
+REFUSALS_PROVED = 8
+"""Refused attempts per bidder, lot and envelope that get an entry each (protocol §4, flood)."""
+
+
+class SealedBid(Base):
+    """An accepted submission. ``blob`` names the stored bytes, ``statement`` the signed submission, ``c`` its entry."""
+
+    __tablename__ = "sealed_bid"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    part: Mapped[str] = mapped_column(String(128))
+    header: Mapped[str] = mapped_column(Text)
+    header_hash: Mapped[str] = mapped_column(String(50), unique=True)
+    sealed_root: Mapped[str] = mapped_column(String(50))
+    size: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[str] = mapped_column(String(64))
+    statement: Mapped[str] = mapped_column(String(50), unique=True)
+    c: Mapped[str] = mapped_column(String(50), unique=True)
+    replaces: Mapped[str] = mapped_column(String(50))
+    at: Mapped[datetime] = mapped_column(Moment)
+    party: Mapped[Party] = relationship(lazy="joined")
+
+
+class StandingBid(Base):
+    """Which accepted bid of a bidder stands now; gone after a withdrawal."""
+
+    __tablename__ = "standing_bid"
+    __table_args__ = (Index("ix_standing_bid_one", "participant_id", "part", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    part: Mapped[str] = mapped_column(String(128))
+    bid_id: Mapped[int] = mapped_column(ForeignKey("sealed_bid.id"), unique=True)
+    bid: Mapped[SealedBid] = relationship(lazy="joined")
+
+
+class BidReceipt(Base):
+    """A signed answer to a bidder. ``entry`` is the DSSE text; the proof is made from the log when asked for."""
+
+    __tablename__ = "bid_receipt"
+    __table_args__ = (CheckConstraint(one_of("kind", KINDS), name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    c: Mapped[str] = mapped_column(String(50), unique=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    part: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(30), default="")
+    statement: Mapped[str] = mapped_column(String(50), index=True)
+    entry: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+for _table in (SealedBid, BidReceipt):
+    append_only(_table.__table__)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The platform's signed answer. ``reason``: the code of a refusal, "" if accepted."""
+
+    receipt: BidReceipt
+    reason: str
+
+    @property
+    def accepted(self) -> bool:
+        return not self.reason
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+
+def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: str | None = None) -> Outcome:
+    """The legal moment: hand in an uploaded sealed file with its signed submission.
+
+    A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal; the
+    same submission again gets the first answer. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled),
+    Conflict ``bid.too_many_refusals``.
+    """
+    work.require(Act.BID_SUBMIT)
+    work.lock(lot)
+    party = own_party(work)
+    participant = participants.own(work, lot)
+    upload = uploads.own(work, token)
+    if upload.lot_id != lot.id:
+        raise NotFound("upload.unknown")
+    statement = _statement_of(submission)
+    if statement and (first := _answered(work.session, party, statement)) is not None:
+        return Outcome(first, first.reason)
+    try:
+        document = _check_submission(work, lot, party, upload, submission)
+        current = standing(work.session, participant.id, upload.part)
+        if document["replaces"] != (current.bid.statement if current else ""):
+            raise CryptoError("CONTEXT_MISMATCH", "it does not name the bid that stands now")
+    except CryptoError as error:
+        return _refuse(work, lot, party, upload, statement, submission if statement else None, error.code)
+    keep_document(work, "submission", submission, signed=True)
+    entry = work.log("bid-replaced" if current else "bid-received", statement=statement, tender=lot.tender.ref, lot=lot.no_text,
+                     envelope=upload.part)
+    bid = SealedBid(
+        lot_id=lot.id, party_id=party.id, participant_id=participant.id, part=upload.part, header=upload.header,
+        header_hash=upload.header_hash, sealed_root=upload.sealed_root, size=upload.length, blob=upload.blob, statement=statement,
+        c=entry.c, replaces=document["replaces"], at=entry.at,
+    )
+    work.session.add(bid)
+    work.session.flush()
+    if current is None:
+        work.session.add(StandingBid(participant_id=participant.id, lot_id=lot.id, part=upload.part, bid_id=bid.id))
+    else:
+        current.bid_id = bid.id
+    return Outcome(_receipt(work, lot, party, upload.part, "replaced" if current else "received", "", statement, entry.c, entry.text), "")
+
+
+def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None = None) -> Outcome:
+    """Take a bid back before the deadline (撤回), by a signed withdrawal. Refuses: as ``submit``."""
+    work.require(Act.BID_WITHDRAW)
+    work.lock(lot)
+    party = own_party(work)
+    participant = participants.own(work, lot)
+    statement = _statement_of(withdrawal)
+    if statement and (first := _answered(work.session, party, statement)) is not None:
+        return Outcome(first, first.reason)
+    part, current = officers.BID, None
+    try:
+        key = enrolments.standing_key(work.session, party.code, "bidder")
+        document = verify(withdrawal, "withdrawal", enrolments.sign_bytes(key))
+        part = str(document.get("envelope", officers.BID))
+        current = standing(work.session, participant.id, part)
+        if current is None or not _names_this(document, lot, party, work.office.platform) or document["statement"] != current.bid.statement:
+            raise CryptoError("CONTEXT_MISMATCH", "it does not name the bid that stands now")
+        _check_in_time(lot, work.now)
+    except CryptoError as error:
+        return _refuse(work, lot, party, None, statement, withdrawal if statement else None, error.code, part=part)
+    keep_document(work, "withdrawal", withdrawal, signed=True)
+    entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
+    work.session.delete(current)
+    participant.withdrawn_at = work.now
+    return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
+
+
+def prove_attempt(work: UnitOfWork, lot: Lot, *, token: str) -> Outcome:
+    """A signed proof of an upload that did not become a bid: what came, when, and why it does not count (promise C.1).
+
+    Refuses: NotFound; Conflict ``bid.attempt_not_over`` while the upload may still be handed in.
+    """
+    work.require(Act.BID_UPLOAD)
+    work.lock(lot)
+    upload = uploads.own(work, token)
+    if upload.lot_id != lot.id:
+        raise NotFound("upload.unknown")
+    reason = upload.refused or ("LATE" if lot.deadline is not None and work.now >= lot.deadline else "")
+    if not reason:
+        raise Conflict("bid.attempt_not_over", deadline=lot.deadline)
+    return _refuse(work, lot, upload.party, upload, "", None, reason)
+
+
+# --- the checks of a submission (protocol §4, in its order) ---------------------------------------------------------------
+
+
+def _statement_of(envelope: Any) -> str:
+    """The hash of a signed document, or "" for what is none."""
+    try:
+        return document_hash(payload_of(envelope))
+    except CryptoError:
+        return ""
+
+
+def _check_submission(work: UnitOfWork, lot: Lot, party: Party, upload: Upload, submission: Any) -> dict[str, Any]:
+    if upload.refused:
+        raise CryptoError(upload.refused, "the uploaded bytes were refused")
+    if upload.finished_at is None:
+        raise CryptoError("SIZE", "not all bytes have arrived")
+    header = uploads.header_of(upload)
+    key = enrolments.find_key(work.session, party.code, "bidder")
+    if key is None:
+        raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
+    seal_key = unb64u(key.seal_public) if key.seal_public else b""
+    check_context(header, officers.policy_chain(work.session, lot, upload.part), bidder=party.code, bidder_key=seal_key)
+    document: dict[str, Any] = verify(submission, "submission", enrolments.sign_bytes(key))
+    if not _names_this(document, lot, party, work.office.platform) or document["envelope"] != upload.part:
+        raise CryptoError("CONTEXT_MISMATCH", "of another lot, envelope or bidder")
+    if (document["header_hash"], document["sealed_size"], document["policy"]) != (upload.header_hash, upload.length, header.ctx["policy"]):
+        raise CryptoError("CONTEXT_MISMATCH", "it speaks of another file")
+    if document["sealed_root"] != upload.sealed_root:
+        raise CryptoError("SEALED_ROOT", "the bytes that came are not the bytes that were signed")
+    _check_in_time(lot, work.now)
+    return document
+
+
+def _names_this(document: dict[str, Any], lot: Lot, party: Party, platform: str) -> bool:
+    return (document.get("platform"), document.get("tender"), document.get("lot"), document.get("bidder")) == (
+        platform, lot.tender.ref, lot.no_text, party.code)
+
+
+def _check_in_time(lot: Lot, now: datetime) -> None:
+    if lot.deadline is None or lot.issue_at is None or now < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
+        raise CryptoError("UNAVAILABLE", "the lot takes no bids")
+    if floor_second(now) >= lot.deadline:
+        raise CryptoError("LATE", "at or after the deadline")
+
+
+def _refuse(
+    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, statement: str, document: Any, reason: str, *,
+    part: str = officers.BID,
+) -> Outcome:
+    part = upload.part if upload is not None else part
+    count = work.session.scalar(
+        select(func.count()).select_from(BidReceipt)
+        .where(BidReceipt.lot_id == lot.id, BidReceipt.party_id == party.id, BidReceipt.part == part, BidReceipt.kind == "refused")
+    )
+    if (count or 0) >= REFUSALS_PROVED:
+        raise Conflict("bid.too_many_refusals", reason=reason, most=REFUSALS_PROVED)
+    if reason not in CODES:
+        reason = "FORMAT"
+    if document is not None:
+        keep_document(work, "submission", document, signed=True)
+    else:
+        statement = keep_document(work, "attempt", _attempt(work, lot, party, upload, part), signed=False)
+        if (first := _answered(work.session, party, statement)) is not None:
+            return Outcome(first, first.reason)
+    entry = work.log("bid-refused", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, reason=reason)
+    return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
+
+
+def _attempt(work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str) -> dict[str, Any]:
+    size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
+    first, last = (work.now, work.now) if upload is None else (upload.made_at, upload.last_at)
+    return {
+        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "bidder": party.code,
+        "bytes": size, "sha256": digest, "declared": (upload.sealed_root or "") if upload else "",
+        "first_at": write_moment(floor_second(first)), "last_at": write_moment(floor_second(last)),
+    }
+
+
+def _receipt(work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, reason: str, statement: str, c: str, entry: str) -> BidReceipt:
+    row = BidReceipt(c=c, lot_id=lot.id, party_id=party.id, part=part, kind=kind, reason=reason, statement=statement, entry=entry,
+                     at=floor_second(work.now))
+    work.session.add(row)
+    work.session.flush()
+    return row
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+def _answered(session: Session, party: Party, statement: str) -> BidReceipt | None:
+    return session.scalar(select(BidReceipt).where(BidReceipt.party_id == party.id, BidReceipt.statement == statement))
+
+
+def standing(session: Session, participant_id: int, part: str = officers.BID) -> StandingBid | None:
+    return session.scalar(select(StandingBid).where(StandingBid.participant_id == participant_id, StandingBid.part == part))
+
+
+def standing_bids(session: Session, lot: Lot, part: str = officers.BID) -> list[SealedBid]:
+    """The bids that stand, sorted by header hash. For the closing and the opening alone."""
+    rows = session.scalars(select(StandingBid).where(StandingBid.lot_id == lot.id, StandingBid.part == part))
+    return sorted((row.bid for row in rows), key=lambda bid: bid.header_hash)
+
+
+def own_receipts(look: Look, lot: Lot | None = None) -> Sequence[BidReceipt]:
+    """One's own receipts, newest first. Refuses: NotAllowed."""
+    look.require(Act.BID_LOOK)
+    query = select(BidReceipt).where(BidReceipt.party_id == look.actor.party_id)
+    if lot is not None:
+        query = query.where(BidReceipt.lot_id == lot.id)
+    return list(look.session.scalars(query.order_by(BidReceipt.at.desc(), BidReceipt.id.desc())))
+
+
+def own_receipt(look: Look, c: str) -> BidReceipt:
+    """Refuses: NotFound for anybody else's."""
+    look.require(Act.BID_LOOK)
+    row = look.session.scalar(select(BidReceipt).where(BidReceipt.c == c, BidReceipt.party_id == look.actor.party_id))
+    if row is None:
+        raise NotFound("receipt.unknown")
+    return row
+
+
+def receipt_document(session: Session, receipt: BidReceipt) -> dict[str, Any]:
+    """The receipt as handed out: ``{entry}``, from its tick on ``{entry, proof}`` (protocol §4)."""
+    document: dict[str, Any] = {"entry": json.loads(receipt.entry)}
+    proof = log.proof(session, receipt.c)
+    if proof is not None:
+        document["proof"] = proof
+    return document
+
+
+def submission_payload(envelope: Any) -> dict[str, Any]:
+    """The payload of a submission, not verified: to show what was sent. Refuses: Invalid."""
+    try:
+        value: dict[str, Any] = loads(payload_of(envelope))
+    except CryptoError as error:
+        raise Invalid("bid.bad_submission", reason=error.code) from error
+    return value
+
+
+def header_bytes(bid: SealedBid) -> bytes:
+    return unb64u(bid.header)
+

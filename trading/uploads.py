@@ -1,0 +1,234 @@
+"""Uploads: the sealed bytes of a bid on their way in, resumable, inspected as they arrive.
+
+Law of the noun: uploading is not submitting. Bytes come first and hold no transaction; they are looked at piece by piece, so what is no
+sealed bid of this lot and bidder is refused as soon as its header is there (protocol §4). Only the bidder's own people know of an upload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from crypto.canonical import b64u, unb64u
+from crypto.errors import CryptoError
+from crypto.headers import CHUNK, TAG, Header, parse_header
+from crypto.policies import check_context
+from crypto.sealed_bid import Inspection, Inspector
+from trading import enrolments, officers, participants
+from trading.kernel.access import Act, Actor
+from trading.kernel.db import Base, Moment
+from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate
+from trading.kernel.work import Look, Office, UnitOfWork
+from trading.parties import Party, own_party
+from trading.tenders import Lot
+
+PIECE = 1 << 20
+
+
+class Upload(Base):
+    """``token`` names the spool file; ``length`` is announced in bytes; the facts of the sealed file once all of it has arrived.
+    ``refused``: the code of protocol §7 when the bytes are no bid of this lot and bidder."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    part: Mapped[str] = mapped_column(String(128))  # the protocol's `envelope`
+    length: Mapped[int] = mapped_column(BigInteger)
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    header: Mapped[str | None] = mapped_column(Text)
+    header_hash: Mapped[str | None] = mapped_column(String(50))
+    sealed_root: Mapped[str | None] = mapped_column(String(50))
+    blob: Mapped[str | None] = mapped_column(String(64))
+    refused: Mapped[str | None] = mapped_column(String(30))
+    lot: Mapped[Lot] = relationship(lazy="joined")
+    party: Mapped[Party] = relationship(lazy="joined")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """After some bytes came: how many lie there, how many are announced, whether the file is whole, the code if it was refused."""
+
+    size: int
+    length: int
+    whole: bool
+    refused: str = ""
+
+
+def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.BID) -> Upload:
+    """Announce an upload of ``length`` bytes. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part), Invalid (size)."""
+    work.require(Act.BID_UPLOAD)
+    party = own_party(work)
+    participants.own(work, lot)
+    check_open(lot, work.now)
+    policy = officers.policy_document(officers.current_policy(work.session, lot, envelope))
+    most = policy["max_plen"] + 70_000 + TAG * (policy["max_plen"] // CHUNK + 1)
+    if not 0 < length <= most:
+        raise Invalid("upload.bad_length", length=length, most=most)
+    row = Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party.id, account_id=work.actor.account_id or 0, part=envelope,
+                 length=length, made_at=work.now, last_at=work.now)
+    work.office.spool.create(row.token)
+    work.session.add(row)
+    work.session.flush()
+    return row
+
+
+def check_open(lot: Lot, now: datetime) -> None:
+    """Whether bids may come now: the law reads the clock, not the state. Refuses: TooEarly, TooLate."""
+    if lot.published_at is None or lot.issue_at is None or lot.deadline is None or now < lot.issue_at:
+        raise TooEarly("bid.too_early", ref=lot.ref, now=now, opens=lot.issue_at)
+    if lot.state in ("TERMINATED", "FAILED") or now >= lot.deadline:
+        raise TooLate("bid.too_late", ref=lot.ref, now=now, deadline=lot.deadline)
+
+
+def own(look: Look, token: str) -> Upload:
+    """An upload of one's own party; anybody else's does not exist. Refuses: NotFound."""
+    row = look.session.scalar(select(Upload).where(Upload.token == token, Upload.party_id == look.actor.party_id))
+    if row is None:
+        raise NotFound("upload.unknown")
+    return row
+
+
+def arrived(office: Office, actor: Actor, token: str) -> Arrival:
+    """How much of an upload is there. Refuses: NotFound."""
+    with office.look(actor) as look:
+        row = own(look, token)
+    if row.finished_at is not None or row.refused:
+        return Arrival(row.length if row.finished_at else 0, row.length, row.finished_at is not None, row.refused or "")
+    return Arrival(office.spool.size(token), row.length, False)
+
+
+def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: Iterable[bytes]) -> Arrival:
+    """Take bytes at ``offset``, keep and hash them; when the file is whole, take it over as a blob.
+
+    No transaction is open while bytes flow. Refuses: NotFound, Conflict (offset, another writer), Invalid ``upload.not_sealed`` with the
+    code of protocol §7 when the bytes are no sealed bid of this lot and bidder.
+    """
+    with office.look(actor) as look:
+        row = own(look, token)
+        if row.refused:
+            raise Invalid("upload.not_sealed", reason=row.refused)
+        if row.finished_at is not None:
+            return Arrival(row.length, row.length, True)
+        inspector = Inspector(row.length, _checker(look, row))
+    try:
+        _catch_up(office, token, inspector)
+        size = office.spool.append(token, offset, _inspected(inspector, pieces), most=row.length)
+        done = inspector.finish() if size == row.length else None
+    except CryptoError as error:
+        _refuse(office, actor, token, error.code)
+        raise Invalid("upload.not_sealed", reason=error.code, detail=error.detail) from error
+    _keep_digests(office, token, inspector)
+    blob = ""
+    if done is not None:
+        blob = done.sealed_root.hex()
+        office.blobs.adopt(office.spool.path(token), blob)
+    with office.work(actor) as work:
+        mine = own(work, token)
+        mine.last_at = work.now
+        if done is not None:
+            _note_whole(mine, done, blob, work.now)
+    return Arrival(size, row.length, done is not None)
+
+
+def _note_whole(row: Upload, done: Inspection, blob: str, now: datetime) -> None:
+    row.finished_at, row.blob = now, blob
+    row.header, row.header_hash = b64u(done.header.raw), b64u(done.header.header_hash)
+    row.sealed_root = b64u(done.sealed_root)
+
+
+def _checker(look: Look, row: Upload) -> _Check:
+    chain = officers.policy_chain(look.session, row.lot, row.part)
+    key = enrolments.find_key(look.session, row.party.code, "bidder")
+    return _Check(chain, row.party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
+
+
+@dataclass(frozen=True)
+class _Check:
+    """The header's check against policy and bidder, with everything it needs read beforehand."""
+
+    chain: list[dict[str, object]]
+    bidder: str
+    bidder_key: bytes
+
+    def __call__(self, header: Header) -> None:
+        check_context(header, self.chain, bidder=self.bidder, bidder_key=self.bidder_key)
+
+
+def _inspected(inspector: Inspector, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        inspector.feed(piece)
+        yield piece
+
+
+def _digests_path(token: str) -> str:
+    return token + ".pieces"
+
+
+def _catch_up(office: Office, token: str, inspector: Inspector) -> None:
+    """Bring an inspector to the end of what lies there: by the kept digests, then by reading only what came after them."""
+    have = office.spool.size(token)
+    if have == 0:
+        return
+    kept = office.spool.folder / _digests_path(token)
+    with office.spool.open(token) as source:
+        at = 0
+        if kept.exists() and (digests := kept.read_bytes()):
+            head = source.read(12)
+            head += source.read(int.from_bytes(head[8:12], "big"))
+            at = inspector.resume(head, digests)
+        source.seek(at)
+        while at < have and (piece := source.read(min(PIECE, have - at))):
+            inspector.feed(piece)
+            at += len(piece)
+
+
+def _keep_digests(office: Office, token: str, inspector: Inspector) -> None:
+    if inspector.header is not None:
+        (office.spool.folder / _digests_path(token)).write_bytes(bytes(inspector.pieces))
+
+
+def _refuse(office: Office, actor: Actor, token: str, code: str) -> None:
+    with office.work(actor) as work:
+        row = own(work, token)
+        row.refused, row.last_at = code, work.now
+
+
+def bytes_of(office: Office, row: Upload) -> tuple[int, str]:
+    """(bytes that came, base64url of their SHA-256): for the proof of an attempt."""
+    digest, size = hashlib.sha256(), 0
+    source = office.blobs.open(row.blob) if row.blob else office.spool.open(row.token)
+    with source:
+        while piece := source.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return size, b64u(digest.digest())
+
+
+def header_of(row: Upload) -> Header:
+    """The header of a whole upload. Refuses: NotFound while it is not whole."""
+    if row.header is None:
+        raise NotFound("upload.not_whole")
+    return parse_header(unb64u(row.header))
+
+
+def drop(office: Office, row: Upload) -> None:
+    """Forget the spool file of an upload that became a bid or was given up."""
+    office.spool.remove(row.token)
+    (office.spool.folder / _digests_path(row.token)).unlink(missing_ok=True)
+
+
+def stale(session: Session, before: datetime) -> list[Upload]:
+    """Uploads nobody has touched since ``before`` (the sweeper drops their bytes)."""
+    return list(session.scalars(select(Upload).where(Upload.last_at < before, Upload.blob.is_(None))))
