@@ -15,7 +15,7 @@ from typing import Any
 class Refusal(Exception):
     """A rule said no. ``code`` is stable, ``facts`` fill the words."""
 
-    def __init__(self, code: str, **facts: Any) -> None:
+    def __init__(self, code: str, /, **facts: Any) -> None:
         super().__init__(code)
         self.code = code
         self.facts = facts
@@ -50,7 +50,7 @@ class Fault:
 class Invalid(Refusal):
     """The input is wrong. ``faults`` names every field at once; one fault alone may be given by ``code`` and facts."""
 
-    def __init__(self, code: str, *, faults: Iterable[Fault] = (), **facts: Any) -> None:
+    def __init__(self, code: str, /, *, faults: Iterable[Fault] = (), **facts: Any) -> None:
         super().__init__(code, **facts)
         self.faults: tuple[Fault, ...] = tuple(faults)
 
