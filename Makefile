@@ -52,7 +52,7 @@ suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away P
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
 
 js: ## the JavaScript vectors in node, where there is one (in the browser they run with the suite)
-	@set -e; files=$$(ls tests/js/*.test.mjs 2>/dev/null || true); \
+	@set -e; files=$$(ls tests/js/*.test.mjs tests/js/test_*.mjs tests/js/*.test.js 2>/dev/null || true); \
 	if [ -z "$$files" ]; then echo "no JavaScript tests for node"; \
 	elif command -v node >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then node --test $$files; \
 	else echo "******** NO NODE >= 20: the JavaScript vectors run in the browser only ********"; fi
