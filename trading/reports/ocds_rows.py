@@ -208,16 +208,16 @@ def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: 
 
     buyer, region = organisation("buyer")
     entity, entity_region = organisation("tender", "procuringEntity")
-    discount = part("x_discountPct")
+    discount, form = part("x_discountPct"), words("x_priceForm") or "total"
     return savings.Row(
         id=ocid, budget=budget, award=award, status=status,  # type: ignore[arg-type]
-        price_form=found if (found := words("x_priceForm")) in savings.PRICE_FORMS else "total",
+        price_form=form if form in savings.PRICE_FORMS else "total",
         date=max(days) if days else _day(part("date")),
         currency=None if len(currencies) > 1 else next(iter(currencies), _NO_CURRENCY),
         project=words("planning", "budget", "projectID"), regime=words("x_regime"),
         category=words("tender", "mainProcurementCategory"), method=words("x_method") or words("tender", "procurementMethod"),
         purchaser=buyer or entity, agency=entity if buyer and entity != buyer else None, region=region or entity_region,
-        discount_pct=discount if isinstance(discount, Decimal) else None)
+        discount_pct=discount if isinstance(discount, Decimal) and 0 <= discount <= 100 else None)
 
 
 def _day(value: Any) -> date | None:

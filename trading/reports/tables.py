@@ -48,9 +48,9 @@ STATUSES = {word: status for status, words in {
     savings.FAILED: "failed 流标 废标 失败 采购失败 招标失败 unsuccessful",
     savings.TERMINATED: "terminated 终止 已终止 取消 cancelled withdrawn",
     savings.SUPERSEDED: "superseded 已更正 被更正 已替换",
-    savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review pq_result "
-                     "notice doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award suspended 公告 开标 "
-                     "评标 评审 定标 受理 暂停 中标候选人公示",
+    savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review "
+                     "pq_result notice doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award "
+                     "suspended 公告 开标 评标 评审 定标 受理 暂停 中标候选人公示",
 }.items() for word in words.split()}
 PRICE_FORMS = {word: form for form, words in {
     "total": "total 总价 固定总价",

@@ -1,9 +1,6 @@
-"""The words of a savings report and of the faults of its files, in both languages; ``{}`` are filled with a fault's facts."""
+"""The words of a savings report in both languages. The words of refusals and faults stand in the catalogue of ``web``."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 REPORT: dict[str, tuple[str, str]] = {
     "title": ("节资统计：预算与成交", "Savings: budget against award"),
@@ -63,46 +60,6 @@ REPORT: dict[str, tuple[str, str]] = {
     "GP": ("政府采购", "GP"), "WORKS": ("工程", "WORKS"),
 }
 
-FAULTS: dict[str, tuple[str, str]] = {
-    "savings.file": ("文件有 {count} 处错误，一行也没有计入。", "The file has {count} fault(s); nothing of it was counted."),
-    "savings.unknown_dimension": ("没有维度“{name}”；可用：{known}。", "There is no dimension “{name}”; choose from {known}."),
-    "file.too_large": ("文件大于 {most_mib} MiB；请按年份拆分。", "The file is larger than {most_mib} MiB; split it, for example by year."),
-    "file.old_excel": ("这是旧的 .xls 格式；请另存为 .xlsx 或 CSV。", "This is the old .xls format; save it as .xlsx or CSV."),
-    "file.empty": ("文件是空的。", "The file is empty."),
-    "file.encoding": ("既不是 UTF-8 也不是 GB18030；请以 UTF-8 另存。", "Neither UTF-8 nor GB18030; save it as UTF-8."),
-    "file.not_text": ("不是文本、JSON 或 XLSX；请给 OCDS、CSV 或 XLSX 文件。", "Neither text, JSON nor XLSX; give an OCDS, CSV or XLSX file."),
-    "json.broken": ("不是正确的 JSON（{detail}）；请从来源重新导出。", "Not correct JSON ({detail}); export it again from its source."),
-    "json.too_deep": ("JSON 嵌套太深；这不是 OCDS。", "The JSON is nested too deeply to be OCDS."),
-    "ocds.not_ocds": ("既不是 OCDS release 包也不是 record 包。", "Neither an OCDS release package nor a record package."),
-    "ocds.nothing": ("包里没有任何采购过程。", "The package holds no contracting process."),
-    "ocds.no_ocid": ("缺少 ocid；每个过程都要有。", "No ocid; each process needs one."),
-    "ocds.not_a_list": ("这里应是数组。", "An array is expected here."),
-    "ocds.not_an_object": ("这里应是对象。", "An object is expected here."),
-    "ocds.linked_release": ("这里只有链接；不会去下载，请导出带 compiledRelease 或内嵌 releases 的包。",
-                            "Only a link stands here and nothing is fetched; export the package with compiledRelease or embedded releases."),
-    "ocds.empty_record": ("record 里既没有 compiledRelease 也没有 releases。", "The record has neither compiledRelease nor releases."),
-    "csv.broken": ("CSV 引号不成对或断行（{detail}）。", "The quotes of the CSV do not match ({detail})."),
-    "csv.too_many_cells": ("有 {cells} 格，表头只有 {headings} 格；带千分位逗号的金额要加引号。",
-                           "{cells} cells under {headings} headings; put amounts with thousands commas in quotes."),
-    "xlsx.broken": ("打不开这个工作簿（{detail}）；请在表格软件里重新保存。", "The workbook cannot be opened ({detail}); save it again."),
-    "xlsx.bomb": ("展开后超过 {most_mib} MiB，不予读取。", "It unpacks to more than {most_mib} MiB and is not read."),
-    "table.no_headings": ("缺少表头：{wanted}。", "Headings are missing: {wanted}."),
-    "table.no_rows": ("表头下面没有数据。", "There is nothing below the headings."),
-    "table.heading_twice": ("表头“{heading}”指的一列已经有了；请只留一列。", "The heading “{heading}” names a column that is already there; keep one."),
-    "table.unknown_unit": ("不认识金额单位“{value}”；可用：元、万元、亿元。", "Unknown money unit “{value}”; use 元, 万元 or 亿元."),
-    "cell.no_id": ("没有编号；每个标段、包都要有。", "No id; each section or package needs one."),
-    "cell.not_a_number": ("“{value}”不是金额；请写成 1250000.00 这样的数。", "“{value}” is not an amount; write it like 1250000.00."),
-    "cell.negative": ("金额“{value}”是负数；预算和成交都不能为负。", "The amount “{value}” is negative; neither budget nor award can be."),
-    "cell.too_large": ("金额“{value}”太大；请检查单位。", "The amount “{value}” is too large; check its unit."),
-    "cell.too_fine": ("金额“{value}”的小数太多；请写到分。", "The amount “{value}” has too many decimals; write it to the cent."),
-    "cell.float_digits": ("“{value}”超过 15 位有效数字，表格软件存不准；请把该列设为文本后重填。",
-                          "“{value}” has more than 15 digits, which a spreadsheet does not hold exactly; make the column text and retype it."),
-    "cell.two_units": ("表头的单位与本行“{value}”不同；请只写一处。", "The heading's unit and this row's “{value}” differ; state it once."),
-    "cell.unknown_word": ("不认识“{value}”；可用：{known}。", "Unknown word “{value}”; use one of {known}."),
-    "cell.currency": ("“{value}”不是币种；请用 CNY 这样的三字母代码。", "“{value}” is no currency; use a three-letter code such as CNY."),
-    "cell.bad_date": ("“{value}”不是日期；请写成 2018-03-05。", "“{value}” is no date; write it like 2018-03-05."),
-}
-
 
 def word(key: str, lang: str) -> str:
     """The report's word for ``key``; the key itself where there is none (a purchaser's name, say)."""
@@ -114,8 +71,3 @@ def reason(code: str, lang: str) -> str:
     """A reason of exclusion in words."""
     return word(f"reason.{code}" if f"reason.{code}" in REPORT else code, lang)
 
-
-def fault(code: str, facts: Mapping[str, Any], lang: str) -> str:
-    """A fault in words."""
-    pair = FAULTS.get(code)
-    return pair[lang != "zh"].format_map({**facts}) if pair else code

@@ -201,15 +201,15 @@ def inert(text: str) -> str:
 
 
 def csv_text(report: Savings, lang: str) -> str:
-    """The breakdown and its total as CSV (RFC 4180), exact amounts; with a byte order mark, without which Excel misreads Chinese."""
+    """The breakdown and its total as CSV (RFC 4180), exact amounts. English headings are the keys of the JSON document."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     head, lines = group_table(report, lang, exact=True)
-    writer.writerow(head)
+    writer.writerow(head if lang == "zh" else [*report.by, "transactions", "in_rate", "budget", "award", "saving", "saving_rate_pct"])
     names = len(report.by)
     for line in lines:
         writer.writerow([inert(cell) if column < names else cell for column, cell in enumerate(line)])
-    return "\ufeff" + out.getvalue()
+    return out.getvalue()
 
 
 def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribution | None = None) -> bytes:

@@ -14,12 +14,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from trading.kernel.errors import Invalid
 from trading.reports import readers, savings, words, writers
+from web.words import words as say
 
 own_records: Callable[[], Iterable[Mapping[str, Any]]] | None = None
 """Gives the platform's own results (``trading.reports.savings.own_rows``); set where the database is wired, so that a file needs none."""
@@ -35,7 +36,7 @@ def language(chosen: str | None) -> str:
     return "zh" if told.lower().startswith("zh") else "en"
 
 
-def _stop(message: str, exit_code: int) -> None:
+def _stop(message: str, exit_code: int) -> NoReturn:
     click.echo(message, err=True)
     raise SystemExit(exit_code)
 
@@ -73,8 +74,8 @@ def command(file: str | None, form: str | None, as_json: bool, by: str, since: d
             rows, places=places, by=_dimensions(by), since=since.date() if since else None, until=until.date() if until else None,
             currency=currency.upper() if currency else None)
     except Invalid as wrong:
-        raise click.UsageError(words.fault(wrong.code, wrong.facts, speech)) from wrong
-    _write(target, _answer(form, report, rows, speech))
+        raise click.UsageError(say(wrong.code, wrong.facts, speech)) from wrong
+    _write(target, _answer(form, report, rows, speech, to_file=target is not None))
 
 
 def _dimensions(by: str) -> list[str]:
@@ -84,10 +85,11 @@ def _dimensions(by: str) -> list[str]:
 
 def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
     if file is None:
-        if own_records is None:
+        give = own_records
+        if give is None:
             _stop({"zh": "平台数据尚不可用；请给出一个文件，或先运行 bidhall migrate。",
                    "en": "The platform's own data is not ready; give a FILE, or run bidhall migrate first."}[speech], 3)
-        return savings.own_rows(own_records() if own_records else ()), 2
+        return savings.own_rows(give()), 2
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -95,18 +97,19 @@ def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
     try:
         table = readers.read(data)
     except Invalid as wrong:
-        lines = [f"{file}: {words.fault(wrong.code, wrong.facts, speech)}"]
-        lines += [f"  {fault.where or file}: [{fault.code}] {words.fault(fault.code, fault.facts, speech)}" for fault in wrong.faults]
+        lines = [f"{file}: {say(wrong.code, wrong.facts, speech)}"]
+        lines += [f"  {fault.where or file}: [{fault.code}] {say(fault.code, fault.facts, speech)}" for fault in wrong.faults]
         _stop("\n".join(writers.tame(line) for line in "\n".join(lines).split("\n")), 2)
     for where, code in table.notes:
         click.echo(f"{file}: {where}: {words.word('note.' + code, speech)}", err=True)
     return table.rows, table.places
 
 
-def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech: str) -> bytes:
-    """The report in the form asked for, as bytes."""
+def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech: str, *, to_file: bool) -> bytes:
+    """The report in the form asked for, as bytes. A CSV file begins with a byte order mark, without which Excel misreads Chinese; what goes
+    into a pipe does not."""
     if form == "csv":
-        return writers.csv_text(report, speech).encode()
+        return writers.csv_text(report, speech).encode("utf-8-sig" if to_file else "utf-8")
     spread = savings.distribution(
         (row.budget, row.award) for row, why in zip(rows, savings.treatments(
             rows, currency=report.currency, since=report.since, until=report.until), strict=True)
@@ -137,18 +140,16 @@ def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | No
             {"title": words.word("excluded", speech), "rows": [[ident, words.reason(why, speech)] for ident, why in report.excluded]},
         ]}
     fonts = sorted({str(path.parent) for path in web.rglob("*.ttf")})
-    made = typst.compile((web / "papers_savings.typ").read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-                         font_paths=fonts, ignore_system_fonts=bool(fonts))
-    assert isinstance(made, bytes)
-    return made
+    made: Any = typst.compile(  # type: ignore[misc]
+        (web / "papers_savings.typ").read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+        font_paths=fonts, ignore_system_fonts=bool(fonts))
+    return bytes(made)
 
 
 def _write(target: Path | None, data: bytes) -> None:
     """To stdout, or to a file under a temporary name that is renamed when it is whole."""
     if target is None:
-        stream = click.get_binary_stream("stdout")
-        stream.write(data)
-        stream.flush()
+        click.echo(data, nl=False)
         return
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
