@@ -1,0 +1,14 @@
+/** `node tests/js/run.mjs [group]`: the vectors in node. Exit code 1 on any failure. */
+import { readFile } from "node:fs/promises";
+import { runAll } from "./suite.mjs";
+
+const vectors = JSON.parse(await readFile(new URL("../vectors/sealed_bid_vectors.json", import.meta.url), "utf8"));
+const { results, untouched, stray, providers } = await runAll(vectors, {
+  only: process.argv[2],
+  onResult: ({ name, ok, why, ms }) => console.log(`${ok ? "ok  " : "FAIL"} ${name} (${ms} ms)${ok ? "" : `\n     ${why}`}`),
+});
+const failed = results.filter((r) => !r.ok).length;
+console.log(`${results.length - failed} of ${results.length} groups; curves by ${providers.ed25519}/${providers.x25519}`);
+if (untouched.length) console.log(`vectors without a check: ${untouched.join(", ")}`);
+if (stray.length) console.log(`checks without vectors: ${stray.join(", ")}`);
+process.exit(failed || untouched.length || stray.length || !results.length ? 1 : 0);
