@@ -1,7 +1,9 @@
-"""What a deposit may be, when it goes back, and what it earns: pure rules, the numbers read from the rulebook (rulebook §4).
+"""What a deposit may be, when it goes back, and what it earns: pure rules, the numbers read from the rulebook
+(rulebook §4).
 
-Amounts are `Money` and rates exact numbers; caps are cut to the fen, interest and fees are rounded once, half up. No clock and no
-database: the days are given. What must not be put here: who decides a forfeiture, and anything that posts to the ledger.
+Amounts are `Money` and rates exact numbers; caps are cut to the fen, interest and fees are rounded once, half up. No
+clock and no database: the days are given. What must not be put here: who decides a forfeiture, and anything that
+posts to the ledger.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from trading.kernel import exact
@@ -27,7 +30,8 @@ REFUNDED = "deposit_refunded"
 # --- caps (D-01 to D-03) ----------------------------------------------------------------------------------------------
 
 def bid_deposit_cap(book: Rulebook, base: Money, category: str | None = None) -> Money:
-    """The largest bid deposit: a share of budget (GP) or estimate (works), and the absolute cap of the category (D-01, D-02).
+    """The largest bid deposit: a share of budget (GP) or estimate (works), and the absolute cap of the category
+    (D-01, D-02).
 
     `category`: works_construction, works_goods or survey_design; None knows no absolute cap. Cut to the fen.
     """
@@ -56,7 +60,8 @@ def refuse_over_cap(book: Rulebook, asked: Money, base: Money, category: str | N
 
 @dataclass(frozen=True)
 class RefundDue:
-    """When a deposit must be back: `term.day` is the last day; None means promptly. `interest`: bank interest is owed with it."""
+    """When a deposit must be back: `term.day` is the last day; None means promptly. `interest`: bank interest is owed
+    with it."""
 
     rule: Rule
     event: str
@@ -74,8 +79,9 @@ class RefundDue:
 def refund_due(book: Rulebook, event: str, on: dt.date, calendar: WorkingDayCalendar) -> RefundDue:
     """The last day for the refund that an event of the Beijing day `on` calls for.
 
-    Events: withdrawn_before_deadline, tender_terminated, tender_failed; GP: award_notice_sent_losers, contract_signed_winner,
-    left_before_final_quote; works: contract_signed_all. Refuses: Invalid deposit.event_unknown, calendar.year_unknown.
+    Events: withdrawn_before_deadline, tender_terminated, tender_failed; GP: award_notice_sent_losers,
+    contract_signed_winner, left_before_final_quote; works: contract_signed_all. Refuses: Invalid
+    deposit.event_unknown, calendar.year_unknown.
     """
     rules = book.about(REFUNDED, anchor=event, kind="MAX")
     if not rules:
@@ -116,7 +122,7 @@ def segments(since: dt.date, until: dt.date, rates: Mapping[dt.date, Number]) ->
     current = max(start for start in starts if start <= since)
     cuts = [since, *(start for start in starts if since < start < until), until]
     found = []
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         current = begin if begin in rates else current
         found.append(Segment(begin, end, exact.exact(rates[current])))
     return found
@@ -135,7 +141,7 @@ def _check_segments(held: Sequence[Segment]) -> None:
     for segment in held:
         if segment.until < segment.since:
             raise Invalid("interest.dates_reversed", since=segment.since.isoformat(), until=segment.until.isoformat())
-    for before, after in zip(held, held[1:], strict=False):
+    for before, after in pairwise(held):
         if before.until != after.since:
             raise Invalid("interest.gap", until=before.until.isoformat(), since=after.since.isoformat())
 
@@ -165,7 +171,8 @@ class Conversion:
 
 
 def convert(book: Rulebook, bid_deposit: Money, contract_price: Money, performance_rate: Number) -> Conversion:
-    """Turn the winner's bid deposit into the performance deposit. Refuses: Invalid deposit.performance_over_cap (D-03)."""
+    """Turn the winner's bid deposit into the performance deposit. Refuses: Invalid deposit.performance_over_cap
+    (D-03)."""
     rate, cap = exact.exact(performance_rate), book.rule("D-03").number
     if not 0 <= rate <= cap:
         raise Invalid("deposit.performance_over_cap", rate=str(performance_rate), cap=exact.written_exactly(cap))
@@ -238,7 +245,7 @@ def demand_interest_segments(params: Params, inputs: Params) -> dict[str, Any]:
     """deposit.demand_interest_segments (D-53)."""
     principal = take(inputs, "principal", exact.amount)
     held = take(inputs, "segments", exact.list_of(_segment, at_least=1))
-    for place, (before, after) in enumerate(zip(held, held[1:], strict=False), start=1):
+    for place, (before, after) in enumerate(pairwise(held), start=1):
         if before.until != after.since:
             raise BadValue("segment_gap", f"segments[{place}].from", "the day the last segment ended")
     return {"days": [one.days for one in held], "interest": exact.written(_interest(principal, held, _basis(params)))}
@@ -271,7 +278,8 @@ def _signed_entry(value: object, where: str) -> Fraction:
 
 
 def reconciliation(params: Params, inputs: Params) -> dict[str, Any]:
-    """deposit.reconciliation (4.6): the ledger of a sub-account against the bank; balanced means a difference of exactly nothing."""
+    """deposit.reconciliation (4.6): the ledger of a sub-account against the bank; balanced means a difference of
+    exactly nothing."""
     opening, bank = take(inputs, "opening", exact.number), take(inputs, "bank_balance", exact.number)
     ledger = sum(take(inputs, "entries", exact.list_of(_signed_entry)), opening)
     return {"ledger_balance": exact.written(ledger), "difference": exact.written(bank - ledger), "balanced": bank == ledger}

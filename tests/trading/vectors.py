@@ -23,7 +23,8 @@ def vectors(room: str) -> list[Any]:
 
 
 def agree(answer: object, expected: object) -> bool:
-    """Numbers by value, other strings literally, lists in order, maps in any order; more keys than expected are allowed."""
+    """Numbers by value, other strings literally, lists in order, maps in any order; more keys than expected are
+    allowed."""
     if isinstance(expected, Mapping):
         return isinstance(answer, Mapping) and all(key in answer and agree(answer[key], held) for key, held in expected.items())
     if isinstance(expected, list):

@@ -1,9 +1,11 @@
-"""The working-day calendar: dated data with a version, and the counting rules of periods (rules N-01 to N-10, rulebook §10).
+"""The working-day calendar: dated data with a version, and the counting rules of periods (rules N-01 to N-10,
+rulebook §10).
 
-Make-up days (调休) are working days; other Saturdays, Sundays and the listed days of rest are not. One year is one CSV file: the
-yearly notice, or, before it is out, the statutory days alone, whose results are `provisional`. A year without a file is unknown,
-and whatever would have to ask about it is refused. Closures by local order are a layer of their own with their basis. Every counted
-`Term` carries the version it was counted with. What must not be put here: which rule counts what (that is the rulebook).
+Make-up days (调休) are working days; other Saturdays, Sundays and the listed days of rest are not. One year is one
+CSV file: the yearly notice, or, before it is out, the statutory days alone, whose results are `provisional`. A year
+without a file is unknown, and whatever would have to ask about it is refused. Closures by local order are a layer of
+their own with their basis. Every counted `Term` carries the version it was counted with. What must not be put here:
+which rule counts what (that is the rulebook).
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ class Closure:
 
 @dataclass(frozen=True)
 class DayKind:
-    """Whether a day is a working day, and why: weekday, weekend, holiday, make_up or closure. `name` is the feast or the basis."""
+    """Whether a day is a working day, and why: weekday, weekend, holiday, make_up or closure. `name` is the feast or
+    the basis."""
 
     day: dt.date
     working: bool
@@ -66,9 +69,9 @@ class DayKind:
 class Term:
     """A counted period: from `anchor`, which never counts itself, to `day`.
 
-    `day` is the last day of a period to act, the earliest day after a period to grant, or the latest day before a later instant; the
-    rule that asked knows which. `rolled_from` is the day of rest it was moved from, `rolled_why` the reason. `provisional`: a year
-    without its notice was asked.
+    `day` is the last day of a period to act, the earliest day after a period to grant, or the latest day before a
+    later instant; the rule that asked knows which. `rolled_from` is the day of rest it was moved from, `rolled_why`
+    the reason. `provisional`: a year without its notice was asked.
     """
 
     anchor: dt.date
@@ -200,8 +203,8 @@ class WorkingDayCalendar:
     def term(self, anchor: dt.date, length: int, unit: str, *, roll: bool = False, before: bool = False) -> Term:
         """A period of `length` days (`D`), working days (`WD`) or years (`Y`) after the anchor, or `before` it.
 
-        `roll`: a last day of rest moves to the next working day; meant for `D` and `Y`. Refuses: Invalid calendar.year_unknown,
-        calendar.out_of_range.
+        `roll`: a last day of rest moves to the next working day; meant for `D` and `Y`. Refuses: Invalid
+        calendar.year_unknown, calendar.out_of_range.
         """
         rolled_from, why, asked = None, "", False
         if unit == "WD":
@@ -225,7 +228,8 @@ class WorkingDayCalendar:
         return self.term(term.anchor, term.length, term.unit, roll=term.roll, before=term.before)
 
     def moved(self, terms: Iterable[Term]) -> list[tuple[Term, Term]]:
-        """Old and new, of those whose day differs with this calendar. A published date is never moved: it is corrected by notice."""
+        """Old and new, of those whose day differs with this calendar. A published date is never moved: it is
+        corrected by notice."""
         return [(term, new) for term in terms if (new := self.recount(term)).day != term.day]
 
     # --- changing -----------------------------------------------------------------------------------------------------
@@ -233,8 +237,8 @@ class WorkingDayCalendar:
     def with_year(self, table: YearTable, *, supersede: bool = False) -> WorkingDayCalendar:
         """With the table of one more year, or the notice in place of a provisional year.
 
-        Refuses: Invalid calendar.year_announced for a year whose notice is loaded, unless `supersede` (a later notice changed it);
-        calendar.year_gap for a year that does not adjoin.
+        Refuses: Invalid calendar.year_announced for a year whose notice is loaded, unless `supersede` (a later notice
+        changed it); calendar.year_gap for a year that does not adjoin.
         """
         known = self.tables.get(table.year)
         if known is not None and known.announced and not supersede and known != table:
@@ -271,17 +275,20 @@ def _years_later(day: dt.date, years: int) -> dt.date:
 # --- the file of a year -----------------------------------------------------------------------------------------------
 
 def read_year(text: str) -> YearTable:
-    """One year from CSV: lines `year`, `status` (announced | provisional) and `source`, then `date,day,feast` with day rest | work.
+    """One year from CSV: lines `year`, `status` (announced | provisional) and `source`, then `date,day,feast` with
+    day rest | work.
 
-    Refuses: Invalid calendar.file with every fault: calendar.file_head, calendar.date_malformed, calendar.date_elsewhere (another
-    year), calendar.date_twice, calendar.day_word, calendar.work_on_weekday, calendar.feast_missing (a fixed statutory day).
+    Refuses: Invalid calendar.file with every fault: calendar.file_head, calendar.date_malformed,
+    calendar.date_elsewhere (another year), calendar.date_twice, calendar.day_word, calendar.work_on_weekday,
+    calendar.feast_missing (a fixed statutory day).
     """
     faults = Faults()
     lines = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))) if any(cell.strip() for cell in row)]
     head = {row[0].strip(): row[1].strip() for row in lines[:3] if len(row) > 1}
     year = int(head["year"]) if len(head.get("year", "")) == 4 and head["year"].isascii() and head["year"].isdigit() else 0
-    for name, right in (("year", 1949 < year), ("status", head.get("status") in (ANNOUNCED, PROVISIONAL)), ("source", bool(head.get("source")))):
-        if not right:
+    right = {"year": year > 1949, "status": head.get("status") in (ANNOUNCED, PROVISIONAL), "source": bool(head.get("source"))}
+    for name, is_right in right.items():
+        if not is_right:
             faults.add(name, "calendar.file_head", found=head.get(name, ""))
     if [cell.strip() for cell in (lines[3] if len(lines) > 3 else [])][:3] != ["date", "day", "feast"]:
         faults.add("line 4", "calendar.file_head", found=",".join(lines[3]) if len(lines) > 3 else "")
@@ -328,7 +335,8 @@ def write_year(table: YearTable) -> str:
 
 @lru_cache(maxsize=1)
 def packaged_calendar() -> WorkingDayCalendar:
-    """The years that come with the product: announced 2018 to 2026, the statutory days of 2027 (rulebook §10.1, §10.2)."""
+    """The years that come with the product: announced 2018 to 2026, the statutory days of 2027 (rulebook §10.1,
+    §10.2)."""
     folder = resources.files("trading").joinpath("rulebook", "calendar")
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
     return WorkingDayCalendar(read_year(entry.read_text(encoding="utf-8")) for entry in files)

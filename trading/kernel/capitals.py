@@ -1,7 +1,8 @@
 """Capital figures (大写): amounts of yuan in the digits that cannot be altered with one stroke.
 
-Written as the payment and settlement rules ask: 壹拾 and never 拾, one 零 for a run of noughts inside, 整 after 元 and 角 but not after
-分. The reader is kinder: people write 圆 for 元, 正 for 整, and leave out or add a 零. Pure text and integers (fen).
+Written as the payment and settlement rules ask: 壹拾 and never 拾, one 零 for a run of noughts inside, 整 after 元
+and 角 but not after 分. The reader is kinder: people write 圆 for 元, 正 for 整, and leave out or add a 零. Pure text
+and integers (fen).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ PLACES = ("", "拾", "佰", "仟")
 LIMIT = 10**18
 """In fen; the next figure would need a unit above 万亿."""
 
-_VARIANTS = str.maketrans({"〇": "零", "壱": "壹", "貳": "贰", "弍": "贰", "參": "叁", "叄": "叁", "弎": "叁", "陸": "陆", "萬": "万", "億": "亿",
-                           "圆": "元", "圓": "元", "正": "整", "百": "佰", "千": "仟", "十": "拾"})
-_SHAPE = re.compile(rf"(?P<minus>负?)(?:(?P<yuan>[{DIGITS}拾佰仟万亿]+)元)?(?P<rest>零?(?:(?P<jiao>[{DIGITS}])角)?零?(?:(?P<fen>[{DIGITS}])分)?)整?")
+_VARIANTS = str.maketrans("〇壱貳弍參叄弎陸萬億圆圓正百千十", "零壹贰贰叁叁叁陆万亿元元整佰仟拾")
+_SHAPE = re.compile(
+    rf"(?P<minus>负?)(?:(?P<yuan>[{DIGITS}拾佰仟万亿]+)元)?"
+    rf"零?(?:(?P<jiao>[{DIGITS}])角)?零?(?:(?P<fen>[{DIGITS}])分)?整?"
+)
 
 
 def write(fen: int) -> str:

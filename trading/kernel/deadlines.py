@@ -1,7 +1,7 @@
 """Time limits as the recompute command asks them: bare counting, without a lot or a clock.
 
-The chains restate the lengths of the time-limit register (rules T-13 to T-34) so that a vector means the same for ever; a live lot
-counts with its own snapshot of the rulebook instead, and a test holds the two together.
+The chains restate the lengths of the time-limit register (rules T-13 to T-34) so that a vector means the same for
+ever; a live lot counts with its own snapshot of the rulebook instead, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def days_roll(params: Params, inputs: Params) -> dict[str, Any]:
 
 
 def days(params: Params, inputs: Params) -> dict[str, Any]:
-    """deadline.days (rule N-08): n days after each anchor, without moving; `strict` one day more, for n full days between."""
+    """deadline.days (rule N-08): n days after each anchor, without moving; `strict` one day more, for n full days
+    between."""
     extra = 1 if take(params, "mode", word("literal", "strict"), default="literal") == "strict" else 0
     return _answer(_counted(inputs, lambda anchor, n, where: _plain(anchor, n + extra, where)))
 

@@ -1,8 +1,8 @@
 """Identifiers: public codes with a check character, random references, and the numbers of projects and lots.
 
-Codes that others assign (unified social credit code, unified transaction identifier, rulebook §5.5) are checked by their standard.
-References of ours to anything secret are random, 128 bits, so that neither order nor number can be read from them; only projects and
-lots carry a running number, because their notices are public from the start.
+Codes that others assign (unified social credit code, unified transaction identifier, rulebook §5.5) are checked by
+their standard. References of ours to anything secret are random, 128 bits, so that neither order nor number can be
+read from them; only projects and lots carry a running number, because their notices are public from the start.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def uscc_check(first17: str) -> str:
 def read_uscc(text: str) -> str:
     """A code as typed, in its one form: without spaces, upper case, ASCII, its check character proved.
 
-    Refuses: Invalid uscc.length, uscc.letters, uscc.check. The wrong check character is named, never the right one: a code is looked
-    up again, not repaired.
+    Refuses: Invalid uscc.length, uscc.letters, uscc.check. The wrong check character is named, never the right one: a
+    code is looked up again, not repaired.
     """
     code = re.sub(r"[\s\u3000]", "", text).translate(_NARROW).upper()
     if len(code) != 18:
@@ -83,7 +83,8 @@ class TransactionCode:
 
 
 def mod37_check(text: str) -> str:
-    """ISO 7064 MOD 37-2 over digits and upper-case letters; * stands for 36. Computed stepwise, so no length can overflow."""
+    """ISO 7064 MOD 37-2 over digits and upper-case letters; * stands for 36. Computed stepwise, so no length can
+    overflow."""
     value = 0
     for letter in text:
         value = (value + MOD37_ALPHABET.index(letter)) * 2 % 37
@@ -138,7 +139,8 @@ def _compact_day(text: str) -> dt.date | None:
 # --- references of ours -----------------------------------------------------------------------------------------------
 
 def new_reference() -> str:
-    """A random reference of 128 bits: 26 characters, safe in an address and in a file name (promise: references tell nothing)."""
+    """A random reference of 128 bits: 26 characters, safe in an address and in a file name (promise: references tell
+    nothing)."""
     number, letters = secrets.randbits(128), []
     for _ in range(REFERENCE_LENGTH):
         number, letter = divmod(number, 32)
@@ -147,7 +149,8 @@ def new_reference() -> str:
 
 
 def read_reference(text: str) -> str:
-    """A reference as typed or read aloud: groups, capitals and look-alikes (I, L, O) are put right. Refuses: Invalid ref.malformed."""
+    """A reference as typed or read aloud: groups, capitals and look-alikes (I, L, O) are put right. Refuses: Invalid
+    ref.malformed."""
     bare = re.sub(r"[\s-]", "", text).translate(_NARROW).lower().translate(str.maketrans("ilo", "110"))
     if not _REFERENCE.fullmatch(bare):
         raise Invalid("ref.malformed", ref=text)
@@ -197,7 +200,8 @@ class LotRef:
 
 
 def read_lot_ref(text: str) -> LotRef:
-    """A lot's reference as typed. Refuses: Invalid lot.ref_malformed (also for one not in its one form, such as too many noughts)."""
+    """A lot's reference as typed. Refuses: Invalid lot.ref_malformed (also for one not in its one form, such as too
+    many noughts)."""
     bare = text.strip().translate(_NARROW | {0xFF0D: "-"}).upper()
     match = _LOT.fullmatch(bare)
     if match is None:

@@ -1,8 +1,8 @@
 """Money: a whole number of minor units (fen) and a currency, exact from the form to the ledger.
 
-No binary float ever enters: an amount is read from text by strict rules, calculated as an integer or a fraction, and rounded only
-where a rule names it (rulebook §2.12: 0.01 yuan, half up; caps are cut). What must not be put here: rates, caps, interest, or
-anything that knows why money moves.
+No binary float ever enters: an amount is read from text by strict rules, calculated as an integer or a fraction, and
+rounded only where a rule names it (rulebook §2.12: 0.01 yuan, half up; caps are cut). What must not be put here:
+rates, caps, interest, or anything that knows why money moves.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 class Money:
     """An exact amount. ``minor`` counts minor units (fen); ``currency`` is the ISO 4217 code.
 
-    Always true in a condition, zero too: ask `is_zero`, so that an absent amount and an amount of nothing are never confused.
+    Always true in a condition, zero too: ask `is_zero`, so that an absent amount and an amount of nothing are never
+    confused.
     """
 
     minor: int
@@ -60,10 +61,11 @@ class Money:
     def parse(cls, text: str, currency: str = "CNY", *, unit: str = "元", negative: bool = False) -> Money:
         """What a person typed, or a cell of a table, as money.
 
-        Takes thousands separators, full-width digits, a leading ¥ or the currency code, and 元, 万元, 亿元 after the number; `unit` is
-        meant where the text names none (a column headed 万元). Letters are never guessed at: an O is not a nought.
-        Refuses: Invalid money.empty, money.letters, money.characters, money.grouping, money.malformed, money.precision (more decimals
-        than the currency has), money.negative (unless `negative`), money.too_large.
+        Takes thousands separators, full-width digits, a leading ¥ or the currency code, and 元, 万元, 亿元 after the
+        number; `unit` is meant where the text names none (a column headed 万元). Letters are never guessed at: an O
+        is not a nought.
+        Refuses: Invalid money.empty, money.letters, money.characters, money.grouping, money.malformed,
+        money.precision (more decimals than the currency has), money.negative (unless `negative`), money.too_large.
         """
         if unit not in UNITS:
             raise ValueError(f"no such unit: {unit}")
@@ -145,8 +147,8 @@ class Money:
         return Money.rounded(self.fraction * exact.exact(rate), self.currency, mode)
 
     def split(self, weights: list[int]) -> list[Money]:
-        """Shares in proportion to `weights` that add up to this amount exactly; a left-over fen goes to the largest remainder, then
-        to the earlier share."""
+        """Shares in proportion to `weights` that add up to this amount exactly; a left-over fen goes to the largest
+        remainder, then to the earlier share."""
         whole = sum(weights)
         if whole <= 0 or any(weight < 0 for weight in weights):
             raise ValueError("weights are not negative and not all zero")

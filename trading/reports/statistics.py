@@ -1,8 +1,8 @@
 """Savings and counts by the rules of statistics (ST-01 to ST-11, rulebook §6), as the recompute command asks them.
 
-Rate of (budget, award) = (budget - award) / budget x 100. Sums are exact and rates are rounded for display only, half up, two decimals;
-the rate of sums is the rate, never the mean of rates, and negative savings stay in. Pure: rows in, figures out. Which rows of the
-platform enter, and what a saved report looks like, is not decided here.
+Rate of (budget, award) = (budget - award) / budget x 100. Sums are exact and rates are rounded for display only, half
+up, two decimals; the rate of sums is the rate, never the mean of rates, and negative savings stay in. Pure: rows in,
+figures out. Which rows of the platform enter, and what a saved report looks like, is not decided here.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _budget_and_award(value: object, where: str) -> tuple[Fraction, Fraction]:
 
 
 def saving_rate_aggregate(params: Params, inputs: Params) -> dict[str, Any]:
-    """stats.saving_rate_aggregate: the rate of sums, and beside it the mean of rates that some reports print by mistake."""
+    """stats.saving_rate_aggregate: the rate of sums, and beside it the mean of rates that some reports print by
+    mistake."""
     rows = take(inputs, "rows", list_of(_budget_and_award, at_least=1))
     return {
         "sum_budget": written_exactly(sum((row[0] for row in rows), Fraction(0))),
@@ -125,7 +126,8 @@ def _scope_row(value: object, where: str) -> _Row:
 
 
 def saving_scope(params: Params, inputs: Params) -> dict[str, Any]:
-    """stats.saving_scope (ST-03 to ST-07): which rows are transactions, which enter the rate, and what two other habits would show."""
+    """stats.saving_scope (ST-03 to ST-07): which rows are transactions, which enter the rate, and what two other
+    habits would show."""
     rows = take(inputs, "rows", list_of(_scope_row))
     awarded = [row for row in rows if row.status == "awarded"]
     totals = [row for row in awarded if row.price_form == "total"]
@@ -171,7 +173,8 @@ def _package(value: object, place: str) -> list[str]:
 
 
 def transaction_count(params: Params, inputs: Params) -> dict[str, Any]:
-    """stats.transaction_count (ST-01, ST-03): one project counted by project and by awarded package, failed rounds apart."""
+    """stats.transaction_count (ST-01, ST-03): one project counted by project and by awarded package, failed rounds
+    apart."""
     take(inputs, "project", text)
     packages = take(inputs, "packages", list_of(_package))
     awarded = sum(results[-1] == "awarded" for results in packages)
@@ -191,7 +194,8 @@ def _in_yuan(value: object, where: str) -> Fraction:
 def unit_normalise(params: Params, inputs: Params) -> dict[str, Any]:
     """stats.unit_normalise (ST-08): amounts in yuan, ten thousands and hundred millions in one exact sum."""
     total = sum(take(inputs, "rows", list_of(_in_yuan)), Fraction(0))
-    return {"sum_yuan": written(total), "sum_wan": written(total / UNIT_SIZES["wan_yuan"]), "sum_yi": written(total / UNIT_SIZES["yi_yuan"])}
+    sizes = {"sum_yuan": "yuan", "sum_wan": "wan_yuan", "sum_yi": "yi_yuan"}
+    return {name: written(total / UNIT_SIZES[unit]) for name, unit in sizes.items()}
 
 
 METHODS: dict[str, Answer] = {

@@ -1,7 +1,8 @@
 """Rules, the choice of those in force on a day, and the snapshot a lot keeps.
 
-A row says what it limits in words of both languages, the moment or amount it counts from, the number, and the source. This file
-knows no particular rule: a new law is a new row with a new `valid_from`, and the old row gets its `valid_to`.
+A row says what it limits in words of both languages, the moment or amount it counts from, the number, and the source.
+This file knows no particular rule: a new law is a new row with a new `valid_from`, and the old row gets its
+`valid_to`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ SNAPSHOT_FORMAT = 1
 
 @dataclass(frozen=True)
 class Rule:
-    """One row: `act` is limited by `value` `unit` from `anchor`, in the way `kind` says (the head of gp.toml explains the words).
+    """One row: `act` is limited by `value` `unit` from `anchor`, in the way `kind` says (the head of gp.toml explains
+    the words).
 
-    `value` is the text of an exact number ("20", "0.02", "2/3"), None where the kind needs none. `valid_to` is the first day the
-    row is no longer in force. `mark`: V seen in a source, K from knowledge, L local or platform parameter. `also`: a second id under
-    which the rule book knows it.
+    `value` is the text of an exact number ("20", "0.02", "2/3"), None where the kind needs none. `valid_to` is the
+    first day the row is no longer in force. `mark`: V seen in a source, K from knowledge, L local or platform
+    parameter. `also`: a second id under which the rule book knows it.
     """
 
     id: str
@@ -156,7 +158,8 @@ class Rulebook:
 
     @classmethod
     def from_snapshot(cls, snapshot: Mapping[str, Any]) -> Rulebook:
-        """The rulebook a lot keeps. Refuses: Invalid rulebook.snapshot_format, rulebook.snapshot_altered (its digest differs)."""
+        """The rulebook a lot keeps. Refuses: Invalid rulebook.snapshot_format, rulebook.snapshot_altered (its digest
+        differs)."""
         if snapshot.get("format") != SNAPSHOT_FORMAT:
             raise Invalid("rulebook.snapshot_format", found=snapshot.get("format"))
         book = cls(snapshot["regime"], dt.date.fromisoformat(snapshot["on"]),
@@ -201,7 +204,8 @@ def change_days(regime: str) -> list[dt.date]:
 
 
 def differences(old: Rulebook, new: Rulebook) -> list[tuple[Rule | None, Rule | None]]:
-    """Pairs (before, after) of every row that came, went or changed, by id; a row that only changed its times is left out."""
+    """Pairs (before, after) of every row that came, went or changed, by id; a row that only changed its times is left
+    out."""
     timeless = dt.date.min
     pairs: list[tuple[Rule | None, Rule | None]] = []
     for id in sorted({rule.id for rule in (*old.rules, *new.rules)}):

@@ -1,8 +1,9 @@
-"""Is this plan of dates lawful? Every breach at once, each with its rule, the earliest or latest lawful moment, and the reason.
+"""Is this plan of dates lawful? Every breach at once, each with its rule, the earliest or latest lawful moment, and
+the reason.
 
-A timetable maps the names of moments (`issue_starts`, `bid_deadline`, `clarification_issued`, …) to Beijing days or aware moments.
-Which moment is limited by which other is data: a rule with both its `anchor` and its `act` in the timetable is applied, whatever it
-speaks of. Days are compared as days (rule N-08), hours as moments.
+A timetable maps the names of moments (`issue_starts`, `bid_deadline`, `clarification_issued`, …) to Beijing days or
+aware moments. Which moment is limited by which other is data: a rule with both its `anchor` and its `act` in the
+timetable is applied, whatever it speaks of. Days are compared as days (rule N-08), hours as moments.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from trading.kernel.calendar import BEIJING, Term, WorkingDayCalendar, day_start, local_day
@@ -48,7 +50,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Window:
-    """From when and until when a moment may lie; None where no rule of the timetable binds it. `bounds` are all that were asked."""
+    """From when and until when a moment may lie; None where no rule of the timetable binds it. `bounds` are all that
+    were asked."""
 
     earliest: Bound | None
     latest: Bound | None
@@ -63,9 +66,9 @@ def check_timetable(book: Rulebook, calendar: WorkingDayCalendar, timetable: Map
                     method: str, category: str | None = None) -> list[Finding]:
     """All breaches and warnings of a plan, in the order of the rules; an empty list for a plan without either.
 
-    Codes: timetable.too_early, timetable.too_late, timetable.not_together, timetable.hour_missing (a rule in hours, a day without
-    one), calendar.year_unknown (breaches); timetable.exactly_minimum, timetable.rest_day, timetable.provisional (warnings).
-    A moment no rule knows by name is a defect of the caller: ValueError.
+    Codes: timetable.too_early, timetable.too_late, timetable.not_together, timetable.hour_missing (a rule in hours, a
+    day without one), calendar.year_unknown (breaches); timetable.exactly_minimum, timetable.rest_day,
+    timetable.provisional (warnings). A moment no rule knows by name is a defect of the caller: ValueError.
     """
     planned = {name: moment for name, moment in timetable.items() if moment is not None}
     if unknown := sorted(planned.keys() - known_moments()):
@@ -96,8 +99,8 @@ def window(book: Rulebook, calendar: WorkingDayCalendar, act: str, timetable: Ma
            method: str, category: str | None = None) -> Window:
     """Where the moment `act` may lie, given the others: what a form offers before anyone picks a date.
 
-    A clarification already planned pushes the earliest deadline (T-05 read backwards). Refuses: Invalid calendar.year_unknown,
-    timetable.hour_missing.
+    A clarification already planned pushes the earliest deadline (T-05 read backwards). Refuses: Invalid
+    calendar.year_unknown, timetable.hour_missing.
     """
     planned = {name: moment for name, moment in timetable.items() if moment is not None and name != act}
     bounds: list[Bound] = []
@@ -114,6 +117,7 @@ def window(book: Rulebook, calendar: WorkingDayCalendar, act: str, timetable: Ma
     return Window(earliest, latest, tuple(bounds))
 
 
+@lru_cache(maxsize=1)
 def known_moments() -> frozenset[str]:
     """The names a timetable may use: every moment some rule of either regime counts from or limits."""
     timed = ("D", "WD", "h", "Y", "prompt", "moment")

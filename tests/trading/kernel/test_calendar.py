@@ -31,7 +31,9 @@ counts = st.integers(1, 60)
 
 
 def every_day(year: int) -> list[dt.date]:
-    return [dt.date(year, 1, 1) + dt.timedelta(days=n) for n in range((dt.date(year + 1, 1, 1) - dt.date(year, 1, 1)).days)]
+    return [
+        dt.date(year, 1, 1) + dt.timedelta(days=n) for n in range((dt.date(year + 1, 1, 1) - dt.date(year, 1, 1)).days)
+    ]
 
 
 @pytest.mark.parametrize("year", range(2018, 2027))
@@ -39,8 +41,20 @@ def test_every_announced_day_agrees_with_an_outside_calendar(year: int) -> None:
     assert [day for day in every_day(year) if CALENDAR.is_working_day(day) != chinese_calendar.is_workday(day)] == []
 
 
-@pytest.mark.parametrize(("year", "working"), [(2018, 250), (2019, 250), (2020, 249), (2021, 250), (2022, 249), (2023, 249), (2024, 251),
-                                               (2025, 248), (2026, 248)])
+@pytest.mark.parametrize(
+    ("year", "working"),
+    [
+        (2018, 250),
+        (2019, 250),
+        (2020, 249),
+        (2021, 250),
+        (2022, 249),
+        (2023, 249),
+        (2024, 251),
+        (2025, 248),
+        (2026, 248),
+    ],
+)
 def test_the_number_of_working_days_of_a_year(year: int, working: int) -> None:
     assert sum(map(CALENDAR.is_working_day, every_day(year))) == working
 
@@ -49,14 +63,24 @@ def test_2027_holds_the_statutory_days_and_is_provisional() -> None:
     rest = [day.isoformat()[5:] for day in every_day(2027) if day.weekday() < 5 and not CALENDAR.is_working_day(day)]
     assert rest == ["01-01", "02-05", "02-08", "04-05", "06-09", "09-15", "10-01"]
     assert CALENDAR.is_provisional(DAY("2027-01-01")) and not CALENDAR.is_provisional(DAY("2026-12-31"))
-    assert CALENDAR.term(DAY("2026-12-28"), 5, "WD").provisional and not CALENDAR.term(DAY("2026-12-28"), 3, "WD").provisional
+    assert (
+        CALENDAR.term(DAY("2026-12-28"), 5, "WD").provisional
+        and not CALENDAR.term(DAY("2026-12-28"), 3, "WD").provisional
+    )
 
 
-@pytest.mark.parametrize(("anchor", "n", "unit", "result"), [
-    ("2018-02-09", 5, "WD", "2018-02-22"), ("2018-09-28", 3, "WD", "2018-10-08"), ("2020-01-22", 5, "WD", "2020-02-06"),
-    ("2026-02-12", 5, "WD", "2026-02-26"), ("2026-09-30", 5, "WD", "2026-10-13"), ("2026-01-08", 3, "D", "2026-01-12"),
-    ("2026-09-29", 3, "D", "2026-10-08"),
-])
+@pytest.mark.parametrize(
+    ("anchor", "n", "unit", "result"),
+    [
+        ("2018-02-09", 5, "WD", "2018-02-22"),
+        ("2018-09-28", 3, "WD", "2018-10-08"),
+        ("2020-01-22", 5, "WD", "2020-02-06"),
+        ("2026-02-12", 5, "WD", "2026-02-26"),
+        ("2026-09-30", 5, "WD", "2026-10-13"),
+        ("2026-01-08", 3, "D", "2026-01-12"),
+        ("2026-09-29", 3, "D", "2026-10-08"),
+    ],
+)
 def test_the_worked_dates_of_the_rulebook(anchor: str, n: int, unit: str, result: str) -> None:
     assert CALENDAR.term(DAY(anchor), n, unit, roll=unit == "D").day == DAY(result)
 
@@ -72,8 +96,12 @@ def test_a_term_says_why_it_moved_and_with_which_calendar() -> None:
 
 def test_a_period_ends_at_midnight_beijing_time() -> None:
     term = CALENDAR.term(DAY("2026-03-02"), 5, "WD")
-    assert term.ends_at == dt.datetime(2026, 3, 9, 16, tzinfo=dt.UTC) and term.starts_at == dt.datetime(2026, 3, 8, 16, tzinfo=dt.UTC)
-    assert local_day(term.ends_at) == DAY("2026-03-10") and local_day(term.ends_at - dt.timedelta(microseconds=1)) == DAY("2026-03-09")
+    assert term.ends_at == dt.datetime(2026, 3, 9, 16, tzinfo=dt.UTC) and term.starts_at == dt.datetime(
+        2026, 3, 8, 16, tzinfo=dt.UTC
+    )
+    assert local_day(term.ends_at) == DAY("2026-03-10") and local_day(
+        term.ends_at - dt.timedelta(microseconds=1)
+    ) == DAY("2026-03-09")
     assert day_end(DAY("2026-03-09")) == day_start(DAY("2026-03-10"))
     with pytest.raises(ValueError, match="zone"):
         local_day(dt.datetime(2026, 3, 9))
@@ -86,12 +114,19 @@ def test_years_end_on_the_corresponding_day() -> None:
         CALENDAR.term(DAY("2024-02-29"), 8000, "Y")
 
 
-@pytest.mark.parametrize("ask", [
-    lambda: CALENDAR.is_working_day(DAY("2017-12-31")), lambda: CALENDAR.is_working_day(DAY("2028-01-01")),
-    lambda: CALENDAR.add_working_days(DAY("2017-12-30"), 1), lambda: CALENDAR.add_working_days(DAY("2027-12-31"), 1),
-    lambda: CALENDAR.days_rolled(DAY("2027-12-30"), 2), lambda: CALENDAR.working_days_before(DAY("2018-01-02"), 1),
-    lambda: CALENDAR.add_working_days(DAY("2026-01-01"), 10**9), lambda: CALENDAR.is_provisional(DAY("2028-01-01")),
-])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: CALENDAR.is_working_day(DAY("2017-12-31")),
+        lambda: CALENDAR.is_working_day(DAY("2028-01-01")),
+        lambda: CALENDAR.add_working_days(DAY("2017-12-30"), 1),
+        lambda: CALENDAR.add_working_days(DAY("2027-12-31"), 1),
+        lambda: CALENDAR.days_rolled(DAY("2027-12-30"), 2),
+        lambda: CALENDAR.working_days_before(DAY("2018-01-02"), 1),
+        lambda: CALENDAR.add_working_days(DAY("2026-01-01"), 10**9),
+        lambda: CALENDAR.is_provisional(DAY("2028-01-01")),
+    ],
+)
 def test_a_year_without_data_is_refused(ask: object) -> None:
     with pytest.raises(Invalid) as refusal:
         ask()  # type: ignore[operator]
@@ -109,7 +144,10 @@ def test_plain_days_never_ask_the_calendar() -> None:
 def test_the_nth_working_day_has_exactly_n_working_days_behind_it(day: dt.date, n: int) -> None:
     result = CALENDAR.add_working_days(day, n)
     assert CALENDAR.is_working_day(result) and CALENDAR.working_days_in(day, result) == n
-    assert sum(chinese_calendar.is_workday(day + dt.timedelta(days=step)) for step in range(1, (result - day).days + 1)) == n
+    assert (
+        sum(chinese_calendar.is_workday(day + dt.timedelta(days=step)) for step in range(1, (result - day).days + 1))
+        == n
+    )
 
 
 @given(days, counts, counts)
@@ -139,11 +177,18 @@ def test_a_local_closure_is_a_day_of_rest_with_its_basis() -> None:
 
 
 def test_the_notice_replaces_a_provisional_year_and_nothing_else_does() -> None:
-    text = write_year(CALENDAR.tables[2027]).replace("provisional", "announced").replace(
-        "2027-02-08,rest,春节", "2027-02-08,rest,春节\n2027-02-09,rest,春节\n2027-02-20,work,春节")
+    text = (
+        write_year(CALENDAR.tables[2027])
+        .replace("provisional", "announced")
+        .replace("2027-02-08,rest,春节", "2027-02-08,rest,春节\n2027-02-09,rest,春节\n2027-02-20,work,春节")
+    )
     notice = read_year(text)
     loaded = CALENDAR.with_year(notice)
-    assert loaded.is_working_day(DAY("2027-02-20")) and not loaded.is_provisional(DAY("2027-02-20")) and loaded.version != CALENDAR.version
+    assert (
+        loaded.is_working_day(DAY("2027-02-20"))
+        and not loaded.is_provisional(DAY("2027-02-20"))
+        and loaded.version != CALENDAR.version
+    )
     counted = CALENDAR.term(DAY("2027-02-04"), 1, "WD")
     assert [(a.day, b.day) for a, b in loaded.moved([counted])] == [(DAY("2027-02-09"), DAY("2027-02-10"))]
     with pytest.raises(Invalid, match=r"calendar\.year_announced"):
@@ -167,24 +212,40 @@ def test_the_version_depends_on_the_data_and_not_on_the_order() -> None:
 
 
 def test_all_faults_of_a_year_file_are_named_at_once() -> None:
-    bad = "year,2028,\nstatus,perhaps,\nsource,,\ndate,day,feast\n2028-02-30,rest,x\n2027-01-01,rest,x\n2028-01-01,rest,x\n2028-01-01,rest,x\n2028-01-03,work,x\n2028-01-04,holiday,x\n"
+    listed = ["2028-02-30,rest,x", "2027-01-01,rest,x", "2028-01-01,rest,x", "2028-01-01,rest,x", "2028-01-03,work,x", "2028-01-04,holiday,x"]
+    bad = "\n".join(["year,2028,", "status,perhaps,", "source,,", "date,day,feast", *listed, ""])
     with pytest.raises(Invalid) as refusal:
         read_year(bad)
     assert refusal.value.code == "calendar.file"
     assert [(fault.where, fault.code) for fault in refusal.value.faults] == [
-        ("status", "calendar.file_head"), ("source", "calendar.file_head"), ("line 5", "calendar.date_malformed"),
-        ("line 6", "calendar.date_elsewhere"), ("line 8", "calendar.date_twice"), ("line 9", "calendar.work_on_weekday"),
-        ("line 10", "calendar.day_word")]
+        ("status", "calendar.file_head"),
+        ("source", "calendar.file_head"),
+        ("line 5", "calendar.date_malformed"),
+        ("line 6", "calendar.date_elsewhere"),
+        ("line 8", "calendar.date_twice"),
+        ("line 9", "calendar.work_on_weekday"),
+        ("line 10", "calendar.day_word"),
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "year,2028\n", "date,day,feast\n2028-01-01,rest,x", "year,28,\nstatus,announced,\nsource,x,\ndate,day,feast\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "year,2028\n",
+        "date,day,feast\n2028-01-01,rest,x",
+        "year,28,\nstatus,announced,\nsource,x,\ndate,day,feast\n",
+    ],
+)
 def test_a_file_that_is_no_year_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match=r"calendar\.file"):
         read_year(text)
 
 
 def test_a_notice_that_forgets_a_fixed_feast_is_refused() -> None:
-    text = "\n".join(line for line in write_year(CALENDAR.tables[2026]).splitlines() if not line.startswith("2026-10-0"))
+    text = "\n".join(
+        line for line in write_year(CALENDAR.tables[2026]).splitlines() if not line.startswith("2026-10-0")
+    )
     with pytest.raises(Invalid) as refusal:
         read_year(text)
     assert [fault.where for fault in refusal.value.faults] == ["2026-10-01", "2026-10-02", "2026-10-03"]

@@ -1,4 +1,5 @@
-"""Time limits as the recompute command answers them: the worked vectors, the edges of the calendar, and malformed input."""
+"""Time limits as the recompute command answers them: the worked vectors, the edges of the calendar, and malformed
+input."""
 
 from __future__ import annotations
 
@@ -32,23 +33,39 @@ def test_the_known_years_end_where_they_end() -> None:
     assert one("workdays", "2017-12-31", 1) == "2018-01-02"
     assert one("days_roll", "1999-12-31", 6577) == "2018-01-02"  # only the day reached is asked for
     assert one("workdays", "2027-12-30", 1) == "2027-12-31"
-    for method, anchor, n in (("workdays", "2017-12-30", 1), ("workdays", "2027-12-31", 1), ("days_roll", "2027-12-31", 1),
-                              ("days_roll", "2017-12-29", 1), ("workdays", "2026-01-01", 10**30), ("days_roll", "2026-01-01", 10**30),
-                              ("days", "2026-01-01", 10**30), ("days", "9999-12-31", 1), ("days_before", "0001-01-01", 1)):
+    for method, anchor, n in (
+        ("workdays", "2017-12-30", 1),
+        ("workdays", "2027-12-31", 1),
+        ("days_roll", "2027-12-31", 1),
+        ("days_roll", "2017-12-29", 1),
+        ("workdays", "2026-01-01", 10**30),
+        ("days_roll", "2026-01-01", 10**30),
+        ("days", "2026-01-01", 10**30),
+        ("days", "9999-12-31", 1),
+        ("days_before", "0001-01-01", 1),
+    ):
         with pytest.raises(BadValue):
             one(method, anchor, n)
 
 
 def test_plain_days_know_no_calendar() -> None:
     assert one("days", "1950-01-31", 20) == "1950-02-20" and one("days_before", "2100-03-01", 1) == "2100-02-28"
-    assert one("days", "2026-01-10", 20, mode="strict") == "2026-01-31" and one("days", "2026-01-10", 20, mode=None) == "2026-01-30"
+    assert (
+        one("days", "2026-01-10", 20, mode="strict") == "2026-01-31"
+        and one("days", "2026-01-10", 20, mode=None) == "2026-01-30"
+    )
     assert one("days", "0998-12-31", 1) == "0999-01-01"
 
 
 def test_dates_after_2026_are_provisional() -> None:
-    cases = {"cases": [{"anchor": "2026-12-30", "n": 1}, {"anchor": "2026-12-31", "n": 1}, {"anchor": "2027-05-01", "n": 3}]}
+    cases = {
+        "cases": [{"anchor": "2026-12-30", "n": 1}, {"anchor": "2026-12-31", "n": 1}, {"anchor": "2027-05-01", "n": 3}]
+    }
     assert ask("workdays", cases)["provisional"] == [False, True, True]
-    assert ask("days_roll", cases) == {"dates": ["2026-12-31", "2027-01-04", "2027-05-04"], "provisional": [False, True, True]}
+    assert ask("days_roll", cases) == {
+        "dates": ["2026-12-31", "2027-01-04", "2027-05-04"],
+        "provisional": [False, True, True],
+    }
 
 
 def test_no_cases_give_empty_answers() -> None:
@@ -58,19 +75,41 @@ def test_no_cases_give_empty_answers() -> None:
 
 
 @pytest.mark.parametrize("method", ["workdays", "days_roll", "days", "days_before"])
-@pytest.mark.parametrize("case", [
-    {}, {"anchor": "2026-01-01"}, {"n": 1}, {"anchor": None, "n": 1}, {"anchor": "2026-02-30", "n": 1}, {"anchor": "2026-1-1", "n": 1},
-    {"anchor": "20260101", "n": 1}, {"anchor": "2026-01-01T00:00:00", "n": 1}, {"anchor": "2026-01-01", "n": 0}, {"anchor": "2026-01-01", "n": -1},
-    {"anchor": "2026-01-01", "n": "1"}, {"anchor": "2026-01-01", "n": True}, {"anchor": "2026-01-01", "n": 1.0}, "2026-01-01", None,
-])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {},
+        {"anchor": "2026-01-01"},
+        {"n": 1},
+        {"anchor": None, "n": 1},
+        {"anchor": "2026-02-30", "n": 1},
+        {"anchor": "2026-1-1", "n": 1},
+        {"anchor": "20260101", "n": 1},
+        {"anchor": "2026-01-01T00:00:00", "n": 1},
+        {"anchor": "2026-01-01", "n": 0},
+        {"anchor": "2026-01-01", "n": -1},
+        {"anchor": "2026-01-01", "n": "1"},
+        {"anchor": "2026-01-01", "n": True},
+        {"anchor": "2026-01-01", "n": 1.0},
+        "2026-01-01",
+        None,
+    ],
+)
 def test_a_bad_case_spoils_the_vector(method: str, case: object) -> None:
     with pytest.raises(BadValue):
         ask(method, {"cases": [{"anchor": "2026-01-05", "n": 1}, case]})
 
 
 def test_words_are_the_listed_ones() -> None:
-    for inputs in ({"cases": [{"regime": "GP", "notice_date": "2026-03-02"}]}, {"cases": [{"regime": "works", "notice_date": "2026-03-02"}]},
-                   {"cases": [{"regime": "gp", "sale_end": "2026-03-02"}]}, {}, {"cases": None}, {"cases": {}}):
+    bad: list[dict[str, Any]] = [
+        {"cases": [{"regime": "GP", "notice_date": "2026-03-02"}]},
+        {"cases": [{"regime": "works", "notice_date": "2026-03-02"}]},
+        {"cases": [{"regime": "gp", "sale_end": "2026-03-02"}]},
+        {},
+        {"cases": None},
+        {"cases": {}},
+    ]
+    for inputs in bad:
         with pytest.raises(BadValue):
             ask("prequalification", inputs)
     with pytest.raises(BadValue):
@@ -79,19 +118,31 @@ def test_words_are_the_listed_ones() -> None:
 
 def test_absent_dates_of_a_chain_give_null() -> None:
     gp = ask("chain", {"regime": "gp", "result_notice_date": "2026-04-30", "challenge_filed": None})
-    assert gp == {"notice_period_ends": "2026-05-06", "challenge_until": "2026-05-14", "reply_until": None,
-                  "complaint_until_from_reply_term": None, "complaint_until_from_reply": None}
+    assert gp == {
+        "notice_period_ends": "2026-05-06",
+        "challenge_until": "2026-05-14",
+        "reply_until": None,
+        "complaint_until_from_reply_term": None,
+        "complaint_until_from_reply": None,
+    }
     works = ask("chain", {"regime": "works", "evaluation_report_received": "2026-09-23"})
     assert works.pop("publish_candidates_by") == "2026-09-28" and set(works.values()) == {None} and len(works) == 5
 
 
-@pytest.mark.parametrize("inputs", [
-    {}, {"regime": "gp"}, {"regime": "works"}, {"regime": "land", "result_notice_date": "2026-04-30"},
-    {"regime": "gp", "result_notice_date": "2026-04-30", "notice_period_working_days": 0},
-    {"regime": "gp", "result_notice_date": "2026-04-30", "notice_period_working_days": "1"},
-    {"regime": "gp", "result_notice_date": "2026-04-30", "reply_date": "2026-13-01"},
-    {"regime": "gp", "result_notice_date": "2027-12-22"}, {"regime": "works", "candidate_notice_published": "2026-09-28"},
-])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"regime": "gp"},
+        {"regime": "works"},
+        {"regime": "land", "result_notice_date": "2026-04-30"},
+        {"regime": "gp", "result_notice_date": "2026-04-30", "notice_period_working_days": 0},
+        {"regime": "gp", "result_notice_date": "2026-04-30", "notice_period_working_days": "1"},
+        {"regime": "gp", "result_notice_date": "2026-04-30", "reply_date": "2026-13-01"},
+        {"regime": "gp", "result_notice_date": "2027-12-22"},
+        {"regime": "works", "candidate_notice_published": "2026-09-28"},
+    ],
+)
 def test_a_bad_chain_is_an_error(inputs: dict[str, Any]) -> None:
     with pytest.raises(BadValue):
         ask("chain", inputs)

@@ -32,20 +32,31 @@ def test_a_social_credit_code_proves_itself_and_one_wrong_letter_breaks_it(first
     for place in range(18):
         other = ids.USCC_ALPHABET[(ids.USCC_ALPHABET.index(code[place]) + 7) % 31]
         with pytest.raises(Invalid, match=r"uscc\.check"):
-            ids.read_uscc(code[:place] + other + code[place + 1:])
+            ids.read_uscc(code[:place] + other + code[place + 1 :])
 
 
-@given(st.sampled_from("159"), st.sampled_from("123"), st.from_regex(r"[1-6][0-9]{5}", fullmatch=True),
-       st.text(ids.USCC_ALPHABET, min_size=9, max_size=9))
+@given(
+    st.sampled_from("159"),
+    st.sampled_from("123"),
+    st.from_regex(r"[1-6][0-9]{5}", fullmatch=True),
+    st.text(ids.USCC_ALPHABET, min_size=9, max_size=9),
+)
 def test_the_check_agrees_with_an_outside_library(office: str, kind: str, district: str, body: str) -> None:
     first17 = office + kind + district + body
     assert outside_uscc.calc_check_digit(first17) == ids.uscc_check(first17)
 
 
-@pytest.mark.parametrize(("text", "code"), [
-    ("", "uscc.length"), ("91110000600037341", "uscc.length"), ("91110000600037341LL", "uscc.length"),
-    ("9111000060003734IL", "uscc.letters"), ("91110000600037341O", "uscc.letters"), ("91110000600037341M", "uscc.check"),
-])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "uscc.length"),
+        ("91110000600037341", "uscc.length"),
+        ("91110000600037341LL", "uscc.length"),
+        ("9111000060003734IL", "uscc.letters"),
+        ("91110000600037341O", "uscc.letters"),
+        ("91110000600037341M", "uscc.check"),
+    ],
+)
 def test_a_wrong_social_credit_code_is_refused_with_its_reason(text: str, code: str) -> None:
     with pytest.raises(Invalid) as refusal:
         ids.read_uscc(text)
@@ -72,18 +83,35 @@ def test_faulty_parts_of_a_transaction_code_are_all_named() -> None:
     with pytest.raises(Invalid) as refusal:
         ids.read_transaction_code("AA1-12130205000000000E-20260231-1-R")
     assert [(fault.where, fault.code) for fault in refusal.value.faults] == [
-        ("category", "utc.category"), ("date", "utc.date"), ("sequence", "utc.sequence")]
+        ("category", "utc.category"),
+        ("date", "utc.date"),
+        ("sequence", "utc.sequence"),
+    ]
     with pytest.raises(Invalid, match=r"utc\.check"):
         ids.read_transaction_code(f"A01-{PLATFORM}-20180615-000001-S")
     with pytest.raises(Invalid, match=r"utc\.shape"):
         ids.read_transaction_code("A01")
 
 
-@pytest.mark.parametrize("change", [
-    {"category": "a01"}, {"category": "A1"}, {"category": "Ａ01"}, {"platform_code": PLATFORM[:-1]}, {"platform_code": PLATFORM.lower()},
-    {"date": "20260230"}, {"date": "2026-3-2"}, {"date": "00000101"}, {"date": "２0260302"}, {"date": 20260302}, {"sequence": "12"},
-    {"sequence": 123}, {"sequence": None}, {"category": "A01\n"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"category": "a01"},
+        {"category": "A1"},
+        {"category": "Ａ01"},
+        {"platform_code": PLATFORM[:-1]},
+        {"platform_code": PLATFORM.lower()},
+        {"date": "20260230"},
+        {"date": "2026-3-2"},
+        {"date": "00000101"},
+        {"date": "２0260302"},
+        {"date": 20260302},
+        {"sequence": "12"},
+        {"sequence": 123},
+        {"sequence": None},
+        {"category": "A01\n"},
+    ],
+)
 def test_a_malformed_case_is_an_error(change: dict[str, Any]) -> None:
     case = {"category": "A02", "platform_code": PLATFORM, "date": "20260302", "sequence": "000123"} | change
     with pytest.raises(BadValue):
@@ -91,7 +119,9 @@ def test_a_malformed_case_is_an_error(change: dict[str, Any]) -> None:
     assert ids.METHODS["id.unified_transaction_code"]({}, {"cases": []}) == {"check": [], "code": []}
 
 
-@pytest.mark.parametrize("first17", ["1213020500000000", "12130205000000000E", "1213020500000000I", "1213020500000000a", 1, None])
+@pytest.mark.parametrize(
+    "first17", ["1213020500000000", "12130205000000000E", "1213020500000000I", "1213020500000000a", 1, None]
+)
 def test_a_malformed_first17_is_an_error(first17: object) -> None:
     with pytest.raises(BadValue):
         ids.METHODS["id.uscc"]({}, {"first17": first17})
@@ -123,8 +153,21 @@ def test_a_lot_reference_reads_back(regime: str, year: int, number: int, lot: in
     assert found.project == ids.project_ref(regime, year, number) and ref.startswith(found.project + "-")
 
 
-@pytest.mark.parametrize("text", ["", "GP-2026-0117", "XX-2026-0117-02", "GP-2026-117-02", "GP-2026-00117-02", "GP-2026-0117-2", "GP-2026-0000-01",
-                                  "GP-2026-0117-00", "GP-2026-0117-002", "GP-0000-0117-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "GP-2026-0117",
+        "XX-2026-0117-02",
+        "GP-2026-117-02",
+        "GP-2026-00117-02",
+        "GP-2026-0117-2",
+        "GP-2026-0000-01",
+        "GP-2026-0117-00",
+        "GP-2026-0117-002",
+        "GP-0000-0117-01",
+    ],
+)
 def test_what_is_no_lot_reference_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match=r"lot\.ref_malformed"):
         ids.read_lot_ref(text)
