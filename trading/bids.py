@@ -18,9 +18,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import b64u, loads, unb64u
+from crypto.documents import open_document
 from crypto.errors import CODES, CryptoError
 from crypto.policies import check_context
-from crypto.signatures import document_hash, payload_of, verify
+from crypto.signatures import document_hash, payload_of
 from trading import enrolments, officers, participants, uploads
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -164,7 +165,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     part, current = officers.BID, None
     try:
         key = enrolments.standing_key(work.session, party.code, "bidder")
-        document = verify(withdrawal, "withdrawal", enrolments.sign_bytes(key))
+        document = open_document(withdrawal, "withdrawal", enrolments.sign_bytes(key))
         part = str(document.get("envelope", officers.BID))
         current = standing(work.session, participant.id, part)
         if current is None or not _names_this(document, lot, party, work.office.platform) or document["statement"] != current.bid.statement:
@@ -217,7 +218,7 @@ def _check_submission(work: UnitOfWork, lot: Lot, party: Party, upload: Upload, 
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
     seal_key = unb64u(key.seal_public) if key.seal_public else b""
     check_context(header, officers.policy_chain(work.session, lot, upload.part), bidder=party.code, bidder_key=seal_key)
-    document: dict[str, Any] = verify(submission, "submission", enrolments.sign_bytes(key))
+    document: dict[str, Any] = open_document(submission, "submission", enrolments.sign_bytes(key))
     if not _names_this(document, lot, party, work.office.platform) or document["envelope"] != upload.part:
         raise CryptoError("CONTEXT_MISMATCH", "of another lot, envelope or bidder")
     if (document["header_hash"], document["sealed_size"], document["policy"]) != (upload.header_hash, upload.length, header.ctx["policy"]):

@@ -55,6 +55,7 @@ class Act(StrEnum):
     PROJECT_ACCEPT = "project.accept"
     VENUE_BOOK = "venue.book"
     PANEL_DRAW = "panel.draw"
+    DRAW_TAKE_PART = "draw.take_part"
     PANEL_CONVENE = "panel.convene"
     ARCHIVE_SEAL = "archive.seal"
     # opening
@@ -109,7 +110,7 @@ ROLES: dict[Role, frozenset[Act]] = {
         | {Act.KEY_ENROL, Act.BID_SUBMIT, Act.BID_WITHDRAW, Act.OPENING_CONFIRM, Act.OBJECTION_FILE},
         Role.BIDDER_ADMIN: _OWN | {Act.KEY_ENROL, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN},
         Role.PURCHASER: _OWN
-        | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.QUALIFICATION_REVIEW, Act.AWARD_DECIDE, Act.OBJECTION_ANSWER,
+        | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.QUALIFICATION_REVIEW, Act.AWARD_DECIDE, Act.DRAW_TAKE_PART, Act.OBJECTION_ANSWER,
            Act.CONTRACT_RECORD, Act.TENDER_TERMINATE},
         Role.AGENCY: _OWN
         | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.TENDER_DRAFT, Act.LOT_PUBLISH, Act.ENQUIRY_ANSWER,
