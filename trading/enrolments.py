@@ -7,7 +7,6 @@ proved by opening a challenge; keys never go away, they end, because old signatu
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -15,8 +14,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crypto import hpke, keys, signatures
-from crypto.canonical import b64u, loads, parse_time, same, unb64u
+from crypto import hpke, keys
+from crypto.canonical import b64u, parse_time, same, unb64u
+from crypto.documents import open_enrolment
 from crypto.errors import CryptoError
 from crypto.policies import DRILL
 from trading.kernel import audit
@@ -26,20 +26,19 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLa
 from trading.kernel.work import UnitOfWork
 from trading.parties import Account
 
-KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee")
-OF_THE_FIRM = ("bidder", "tenderee")
+KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee", "agency")
+OF_THE_FIRM = ("bidder", "tenderee", "agency")
 CHALLENGE_INFO = b"bidhall/sb1/enrol"
 """The info of the challenge box. The client sets it itself: any other would let the server open other boxes (protocol §2)."""
 CHALLENGE_LIVES = timedelta(minutes=10)
 SKEW = timedelta(minutes=10)
 """How far the moment in an enrolment may be from the platform's clock."""
-DOCUMENT_KEYS = frozenset("at party platform replaces role seal_pk sign_pk v".split())
 RESERVED = frozenset({DRILL, "platform"})
 """Names that stand for somebody else in signed documents."""
 
 
 class EnrolledKey(Base):
-    """``holder`` is the name in signed documents: the firm's code for a bidder or tenderee, else the person's username."""
+    """``holder`` is the name in signed documents: the firm's code for a bidder, tenderee or agency, else the person's username."""
 
     __tablename__ = "enrolled_key"
     __table_args__ = (
@@ -78,7 +77,7 @@ class KeyChallenge(Base):
 
 
 def holder_of(account: Account, role: str) -> str:
-    """A bidder's and a tenderee's key is the firm's, any other key is the person's."""
+    """The key of a bidder, tenderee or agency is the firm's, any other key is the person's."""
     return account.party.code if role in OF_THE_FIRM else account.username
 
 
@@ -88,9 +87,9 @@ def key_role(role: Role) -> str:
         return "bidder"
     if role in (Role.EXPERT, Role.CHAIR):
         return "expert"
-    if role in (Role.PURCHASER, Role.AGENCY):
+    if role is Role.PURCHASER:
         return "tenderee"
-    if role in (Role.OFFICER, Role.SUPERVISOR):
+    if role in (Role.OFFICER, Role.SUPERVISOR, Role.AGENCY):
         return role.value
     raise Invalid("key.no_role", role=role.value)
 
@@ -129,45 +128,6 @@ def enrolment_document(
     """The document a client signs; ``replaces``: kid of the key it ends, or ""; ``at``: protocol time."""
     return {"v": 1, "platform": platform, "party": holder, "role": role, "sign_pk": b64u(sign_public),
             "seal_pk": b64u(seal_public) if seal_public else "", "replaces": replaces, "at": at}
-
-
-def _read(envelope: Any) -> dict[str, Any]:
-    """The claimed document, before its signature is proved: only to see which keys must have signed it."""
-    document = loads(signatures.payload_of(envelope))
-    if type(document) is not dict or document.keys() != DOCUMENT_KEYS or document["v"] != 1:
-        raise CryptoError("JSON_PROFILE", "an enrolment has exactly its eight keys")
-    if any(type(document[name]) is not str for name in DOCUMENT_KEYS - {"v"}) or type(document["v"]) is not int:
-        raise CryptoError("JSON_PROFILE", "an enrolment's values are texts")
-    parse_time(document["at"])
-    if document["replaces"]:
-        unb64u(document["replaces"], 16)
-    keys.check_ed25519_public(unb64u(document["sign_pk"], 32))
-    if document["seal_pk"]:
-        keys.check_x25519_public(unb64u(document["seal_pk"], 32))
-    return document
-
-
-def check_enrolment(envelope: Any, *, current: bytes | None, supervisors: Mapping[str, bytes] | None = None) -> tuple[dict[str, Any], bool]:
-    """(document, whether the supervisor stood in for a lost key) of a properly signed enrolment (protocol §2).
-
-    ``current``: the standing Ed25519 key it must replace, None for a first key. ``supervisors``: keys whose signature replaces that of a
-    lost key. Refuses CryptoError: SIG, SIG_TYPE, JSON_PROFILE, CONTEXT_MISMATCH (it replaces another key than the standing one).
-    """
-    document = _read(envelope)
-    if document["replaces"] != (keys.kid("ed25519", current) if current else ""):
-        raise CryptoError("CONTEXT_MISMATCH", "it replaces another key than the standing one")
-    new = unb64u(document["sign_pk"], 32)
-    if current is None:
-        return signatures.verify(envelope, "enrolment", new), False
-    try:
-        return signatures.verify_all(envelope, "enrolment", (new, current)), False
-    except CryptoError as error:
-        for public in (supervisors or {}).values():
-            try:
-                return signatures.verify_all(envelope, "enrolment", (new, public)), True
-            except CryptoError:
-                continue
-        raise error
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -226,8 +186,7 @@ def enrol(work: UnitOfWork, account: Account, role: str, envelope: Any, *, answe
         raise Invalid("key.name_reserved", holder=holder)
     current = find_key(work.session, holder, role)
     try:
-        standing = sign_bytes(current) if current else None
-        document, lost = check_enrolment(envelope, current=standing, supervisors=_supervisors(work, account))
+        document, how = open_enrolment(envelope, sign_bytes(current) if current else b"", _supervisors(work, account))
     except CryptoError as error:
         raise Invalid("key.refused", reason=error.code, detail=error.detail) from error
     wanted = {"platform": work.office.platform, "party": holder, "role": role}
@@ -252,13 +211,14 @@ def enrol(work: UnitOfWork, account: Account, role: str, envelope: Any, *, answe
     work.session.flush()
     statement = audit.keep_document(work, "enrolment", envelope, signed=True)
     work.log("key-enrolled", statement=statement, tender="", lot="")
-    work.record("key.enrol", f"key:{sign_kid}", role=role, replaces=document["replaces"], lost=lost)
+    work.record("key.enrol", f"key:{sign_kid}", role=role, replaces=document["replaces"], how=how)
     return new
 
 
-def _supervisors(work: UnitOfWork, account: Account) -> dict[str, bytes]:
+def _supervisors(work: UnitOfWork, account: Account) -> list[bytes]:
     """The standing keys of supervisors, never the account's own: nobody vouches for their own lost key."""
     rows = work.session.scalars(
         select(EnrolledKey).where(EnrolledKey.role == "supervisor", EnrolledKey.ended_at.is_(None), EnrolledKey.account_id != account.id)
+        .order_by(EnrolledKey.id)
     )
-    return {row.sign_kid: sign_bytes(row) for row in rows}
+    return [sign_bytes(row) for row in rows]

@@ -1,0 +1,300 @@
+"""Putting a lot to the market, and the acts that change or end it afterwards: publish, extend, amend, fail, terminate.
+
+Law of the noun: publication happens once, with everything in place, and says everything that is missing at once; what was published is
+corrected only by a further notice (rulebook §9.3); a clarification or amendment that affects bids comes early enough or the deadline moves
+first (rule T-05); a deadline moves only later, and only under a policy that every officer has signed (protocol §2).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crypto.canonical import b64u
+from crypto.signatures import sign
+from trading import calendars, documents, notices, officers, policies, rulebook
+from trading.documents import TenderDocument
+from trading.kernel import audit, log
+from trading.kernel.access import Act
+from trading.kernel.blobs import Blob
+from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
+from trading.kernel.clock import floor_minute, floor_second, write_moment
+from trading.kernel.errors import Faults, Invalid, TooLate, WrongStep
+from trading.kernel.exact import Rounding
+from trading.kernel.flow import check_version
+from trading.kernel.money import Money
+from trading.kernel.work import UnitOfWork
+from trading.notices import Notice
+from trading.projects import Project, require_tie
+from trading.rulebook import Finding, Rulebook
+from trading.tenders import LOT_FLOW, Lot
+
+GROUNDS = ("few_bidders", "few_qualified", "few_conforming", "all_rejected", "over_budget", "unfair", "platform_fault")
+"""Why a lot fails (rules B-01, B-03, B-07, B-10, B-11; protocol §5.3 for the last)."""
+FAIL_STEPS = {"OPENING": "fail_few", "QUAL_REVIEW": "fail_review", "EVALUATION": "fail_evaluation"}
+_RULE_CATEGORY = {"CONSTRUCTION": "works_construction", "WORK_GOODS": "works_goods", "WORK_SERVICES": "survey_design"}
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+
+def rule_category(project: Project) -> str:
+    """The project's category in the words of the rulebook's rows."""
+    return _RULE_CATEGORY.get(project.kind, project.category)
+
+
+def book_of(lot: Lot, now: datetime) -> Rulebook:
+    """The lot's own rulebook: its snapshot once published, before that the rules of the day."""
+    return Rulebook.from_snapshot(lot.rules) if lot.rules else rulebook.select(lot.regime, local_day(now))
+
+
+def timetable(lot: Lot, now: datetime, until: datetime | None = None) -> dict[str, dt.date | datetime | None]:
+    """The lot's planned moments by the names of the rulebook."""
+    issue = lot.issue_at if lot.issue_at is not None and (lot.published_at is not None or lot.issue_at > now) else now
+    return {
+        "intention_published": lot.project.intent_at if lot.regime == "GP" else None,
+        "notice_published": lot.published_at or now, "notice_period_ends": until, "issue_starts": issue, "issue_ends": lot.deadline,
+        "bid_deadline": lot.deadline, "opening": lot.opens_at,
+    }
+
+
+def plan_findings(session: Session, lot: Lot, now: datetime) -> list[Finding]:
+    """Breaches and warnings of the planned dates, were the lot published now: for the page that plans them and for publication."""
+    book, calendar = book_of(lot, now), calendars.current(session)
+    return rulebook.check_timetable(book, calendar, timetable(lot, now), method=lot.project.method, category=rule_category(lot.project))
+
+
+def deposit_cap(project: Project, budget: Money, book: Rulebook) -> tuple[Money, str]:
+    """(the highest lawful bid deposit, rule id): the share of the budget, cut to the fen, or the absolute cap (rules D-01, D-02)."""
+    caps: list[tuple[Money, str]] = []
+    for rule in book.about("bid_deposit", method=project.method, category=rule_category(project), kind="MAX"):
+        if rule.unit == "rate":
+            caps.append((budget.portion(rule.number, Rounding.DOWN), rule.id))
+        elif rule.unit == "yuan" and budget.currency == "CNY":
+            caps.append((Money.rounded(rule.number), rule.id))
+    return min(caps, key=lambda cap: cap[0].minor) if caps else (budget, "D-01")
+
+
+def notice_until(lot: Lot, now: datetime, book: Rulebook, calendar: WorkingDayCalendar) -> datetime | None:
+    """End of the notice period (rule T-01), None where the regime has none."""
+    rules = book.about("notice_period_ends", method=lot.project.method, category=rule_category(lot.project), anchor="notice_published")
+    terms = [term for rule in rules if (term := rule.term(local_day(now), calendar))]
+    return max((term.ends_at for term in terms), default=None)
+
+
+def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[Finding]]:
+    """(everything that keeps the lot from publication, all findings of the timetable)."""
+    faults, findings = Faults(), []
+    for where in ("title", "need", "qualification", "contact", "place"):
+        if not str(getattr(lot, where)).strip():
+            faults.add(where, "form.required", rule="O87 art. 13")
+    if lot.deadline is None or lot.opens_at is None:
+        faults.add("deadline", "lot.no_timetable")
+    elif lot.deadline <= now:
+        faults.add("deadline", "lot.deadline_past", deadline=lot.deadline, now=now)
+    else:
+        findings = plan_findings(session, lot, now)
+        for one in rulebook.breaches(findings):
+            faults.add(one.field, one.code, **({"rule": one.rule} | one.facts))
+    if lot.ceiling > lot.budget:
+        faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text(), rule="O87 art. 12")
+    cap, rule = deposit_cap(lot.project, lot.budget, book_of(lot, now))
+    if lot.deposit > cap:
+        faults.add("deposit", "lot.deposit_over_cap", deposit=lot.deposit.text(), cap=cap.text(), rule=rule)
+    if not lot.scheme:
+        faults.add("scheme", "lot.no_scheme")
+    if not lot.form:
+        faults.add("form", "lot.no_form")
+    if not any(row.kind == "tender_document" for row in documents.standing(session, lot)):
+        faults.add("documents", "lot.no_document")
+    found = officers.seats(session, lot)
+    if found:
+        faults.found += policies.policy_faults(session, lot).found
+        if waiting := _not_sealed(session, lot):
+            faults.add("policy", "policy.not_in_log_yet", waiting=waiting)
+    else:
+        faults.add("officers", "officer.none")
+    return faults, findings
+
+
+def _not_sealed(session: Session, lot: Lot) -> int:
+    """How many entries of standing policies and their drills no tick has sealed yet: they must lie before publication in the log."""
+    rows = [policy for name in officers.envelopes(lot) if (policy := officers.find_policy(session, lot, name))]
+    entries = [policy.log_c for policy in rows if policy.log_c]
+    entries += session.scalars(
+        select(officers.DrillReturn.log_c).join(officers.Drill).where(officers.Drill.policy_id.in_([policy.id for policy in rows]))
+    )
+    return len(entries) - len(log.proofs(session, entries)) if entries else 0
+
+
+def check_early_enough(session: Session, lot: Lot, now: datetime) -> None:
+    """A clarification or amendment that affects bids, issued now. Refuses: TooLate ``lot.clarification_late`` with the latest day it could
+    have come, and ``extend_to``: the earliest deadline that would make it lawful (rule T-05)."""
+    method, category = lot.project.method, rule_category(lot.project)
+    book, calendar = book_of(lot, now), calendars.current(session)
+    plan = {"bid_deadline": lot.deadline, "clarification_issued": now}
+    found = [one for one in rulebook.breaches(rulebook.check_timetable(book, calendar, plan, method=method, category=category))
+             if one.field == "clarification_issued"]
+    if found:
+        offered = rulebook.window(book, calendar, "bid_deadline", {"clarification_issued": now}, method=method, category=category).earliest
+        assert lot.deadline is not None and offered is not None
+        same_hour = offered.at + (lot.deadline - day_start(local_day(lot.deadline)))
+        raise TooLate("lot.clarification_late", rule=found[0].rule, latest=found[0].facts.get("latest"), deadline=lot.deadline,
+                      now=now, extend_to=same_hour)
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publication hands back: the notice, and the warnings a person should have seen."""
+
+    notice: Notice
+    warnings: tuple[Finding, ...]
+
+
+def publish(work: UnitOfWork, lot: Lot, *, text: str = "", seen: int | None = None) -> Published:
+    """Publish the tender notice of a lot: the rulebook of the day is kept with it, the documents are fixed, the log says so.
+
+    Refuses: NotAllowed, WrongStep, Conflict, Invalid ``lot.not_publishable`` with everything that is missing or unlawful, each with its
+    rule and the earliest or latest lawful moment.
+    """
+    work.require(Act.LOT_PUBLISH)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    LOT_FLOW.check(lot, "publish")
+    check_version(lot, seen)
+    faults, findings = faults_of(work.session, lot, work.now)
+    faults.refuse_if_any("lot.not_publishable")
+    now = floor_second(work.now)
+    book, calendar = book_of(lot, now), calendars.current(work.session)
+    lot.rules, lot.published_at = book.snapshot(), now
+    if lot.issue_at is None or lot.issue_at < now:
+        lot.issue_at = now
+    files = documents.publish_all(work, lot)
+    _log_published(work, lot, files)
+    LOT_FLOW.take(work, lot, "publish", rules=book.version)
+    notice = notices.post(work, lot, "tender", title=lot.tender.title + (f" · {lot.title}" if lot.title != lot.tender.title else ""),
+                          body=_facts(work.session, lot, files), text=text.strip(), until=notice_until(lot, now, book, calendar))
+    return Published(notice, tuple(one for one in findings if one.severity == "warning"))
+
+
+def _log_published(work: UnitOfWork, lot: Lot, files: Iterable[TenderDocument]) -> None:
+    """The ``published`` document of the protocol: the files by digest and the policies they go with."""
+    document = {
+        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "at": write_moment(work.now),
+        "files": [{"name": row.name, "sha256": b64u(bytes.fromhex(row.sha256)), "size": row.size} for row in files],
+        "policies": [officers.current_policy(work.session, lot, name).policy_id for name in officers.envelopes(lot)],
+    }
+    statement = audit.keep_document(work, "published", sign("published", document, work.office.keys.signing), signed=True)
+    work.log("published", statement=statement, tender=lot.tender.ref, lot=lot.no_text)
+
+
+def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[str, Any]:
+    """What a tender notice must say (O87 art. 13, rulebook §9.2), as canonical JSON values."""
+    project = lot.project
+    assert lot.deadline and lot.opens_at and lot.issue_at
+    return {
+        "project": project.name, "code": project.code or "", "regime": project.regime, "category": project.category,
+        "method": project.method,
+        "purchaser": project.purchaser.name, "agency": project.agency.name if project.agency else "", "region": project.region,
+        "budget": lot.budget.text(), "ceiling": lot.ceiling.text(), "currency": lot.currency, "deposit": lot.deposit.text(),
+        "need": lot.need, "qualification": lot.qualification, "contact": lot.contact, "place": lot.place,
+        "issue_at": write_moment(lot.issue_at), "clarify_until": write_moment(lot.clarify_until or lot.deadline),
+        "deadline": write_moment(lot.deadline), "opens_at": write_moment(lot.opens_at), "round": lot.round,
+        "policy": officers.current_policy(session, lot).policy_id,
+        "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
+    }
+
+
+def require_open(work: UnitOfWork, lot: Lot, act: Act) -> None:
+    """The locks of changing a published lot: act, tie, before the deadline. Refuses: NotAllowed, WrongStep, TooLate."""
+    work.require(act)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    if lot.state not in ("NOTICE", "BIDDING"):
+        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
+    if lot.deadline is None or work.now >= lot.deadline:
+        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+
+
+def amend(
+    work: UnitOfWork, lot: Lot, *, name: str, blob: Blob, text: str, affects_bids: bool = True, kind: str = "amendment"
+) -> TenderDocument:
+    """A new or changed tender document after publication, with its correction notice to everybody.
+
+    Refuses: NotAllowed, WrongStep, TooLate ``lot.deadline_past``, ``lot.clarification_late`` (rule T-05), Invalid.
+    """
+    require_open(work, lot, Act.NOTICE_PUBLISH)
+    if not text.strip():
+        raise Invalid("form.required", field="text")
+    if affects_bids:
+        check_early_enough(work.session, lot, work.now)
+    new = documents.put(work, lot, name=name, blob=blob, kind=kind)
+    files = documents.publish_all(work, lot)
+    _log_published(work, lot, files)
+    body = {"file": new.name, "version": new.version, "sha256": new.sha256, "size": new.size, "affects_bids": affects_bids}
+    notices.post(work, lot, "correction", title=lot.title, body=body, text=text.strip())
+    return new
+
+
+def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime | None = None) -> officers.Policy:
+    """Draft the policy that moves the deadline; it moves, with a correction notice, when every officer has signed.
+
+    Bids already received stay valid (protocol §2). Refuses: NotAllowed, WrongStep, TooLate, Invalid (every field).
+    """
+    require_open(work, lot, Act.LOT_PUBLISH)
+    opens_at = opens_at or deadline
+    faults = Faults()
+    for where, moment in (("deadline", deadline), ("opens_at", opens_at)):
+        if floor_minute(moment) != moment:
+            faults.add(where, "lot.whole_minute", moment=moment)
+    if lot.deadline is not None and deadline <= lot.deadline:
+        faults.add("deadline", "lot.not_later", deadline=deadline, now=lot.deadline)
+    if opens_at < deadline:
+        faults.add("opens_at", "lot.opens_before_deadline", opens_at=opens_at, deadline=deadline)
+    faults.refuse_if_any()
+    plan = timetable(lot, work.now) | {"bid_deadline": deadline, "issue_ends": deadline, "opening": opens_at}
+    found = rulebook.check_timetable(book_of(lot, work.now), calendars.current(work.session), plan, method=lot.project.method,
+                                     category=rule_category(lot.project))
+    rulebook.refuse_breaches(found)
+    return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at)
+
+
+def fail(work: UnitOfWork, lot: Lot, *, ground: str, reason: str = "") -> Notice:
+    """The lot has failed (流标): from the opening, the qualification review or the evaluation, by whoever holds that step.
+
+    Refuses: NotAllowed, WrongStep, Invalid ``lot.ground``.
+    """
+    if ground not in GROUNDS:
+        raise Invalid("lot.ground", grounds=list(GROUNDS))
+    work.lock(lot)
+    if lot.state not in FAIL_STEPS:
+        raise WrongStep("flow.wrong_step", noun="lot", step="fail", state=lot.state, from_states=sorted(FAIL_STEPS))
+    LOT_FLOW.take(work, lot, FAIL_STEPS[lot.state], ground=ground)
+    lot.failure, lot.failure_reason = ground, reason.strip()
+    return notices.post(work, lot, "failure", title=lot.title, body={"ground": ground, "round": lot.round}, text=reason.strip())
+
+
+def terminate(work: UnitOfWork, lot: Lot, *, reason: str) -> Notice | None:
+    """The purchaser ends the procurement, with reasons; the notice goes out at once where the lot was public (rulebook §9.2).
+
+    Refuses: NotAllowed, WrongStep, Invalid (no reason).
+    """
+    work.require(Act.TENDER_TERMINATE)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    if not reason.strip():
+        raise Invalid("form.required", field="reason")
+    LOT_FLOW.take(work, lot, "terminate")
+    lot.failure, lot.failure_reason = "terminated", reason.strip()
+    if lot.published_at is None:
+        return None
+    return notices.post(work, lot, "termination", title=lot.title, body={"round": lot.round}, text=reason.strip())
