@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from trading import calendars, notices, parties
+from trading.kernel import ids
+from trading.kernel.access import Act
+from trading.kernel.calendar import local_day
+from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.work import Look, UnitOfWork
+from trading.projects import is_of, require_tie
+from trading.publication import book_of, check_early_enough
+from trading.tenders import Lot
+
+MAX_LENGTH = 4000
 
 
 class Enquiry(Base):
@@ -30,3 +42,91 @@ class Enquiry(Base):
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
     published: Mapped[bool] = mapped_column(default=False)
     notice_id: Mapped[int | None] = mapped_column(ForeignKey("notice.id"))
+    lot: Mapped[Lot] = relationship(lazy="joined")
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+
+def closes_at(lot: Lot) -> datetime | None:
+    """Until when questions are taken: ``clarify_until``, else the deadline."""
+    return lot.clarify_until or lot.deadline
+
+
+def enquiry(session: Session, ref: str) -> Enquiry:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Enquiry).where(Enquiry.ref == ref))
+    if found is None:
+        raise NotFound("enquiry.unknown", ref=ref)
+    return found
+
+
+def own(look: Look, lot: Lot) -> list[Enquiry]:
+    """The questions of the party that looks, oldest first."""
+    rows = select(Enquiry).where(Enquiry.lot_id == lot.id, Enquiry.asker_party_id == look.actor.party_id)
+    return list(look.session.scalars(rows.order_by(Enquiry.asked_at, Enquiry.id)))
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def ask(work: UnitOfWork, lot: Lot, *, question: str, form_id: str | None = None) -> Enquiry:
+    """Ask about the tender documents; nobody need take part to ask (rule A-03). The term of the answer starts now (rule T-20).
+
+    Refuses: NotAllowed (own tender), WrongStep, TooLate ``enquiry.closed``, Invalid, AlreadyDone.
+    """
+    work.require(Act.ENQUIRY_ASK)
+    if is_of(lot.project, work.actor.party_id):
+        raise NotAllowed("enquiry.own_lot", ref=lot.ref)
+    work.once(form_id, f"/bidder/lots/{lot.ref}")
+    if lot.state not in ("NOTICE", "BIDDING"):
+        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
+    until = closes_at(lot)
+    if until is None or work.now >= until:
+        raise TooLate("enquiry.closed", until=until, now=work.now)
+    question = question.strip()
+    if not question:
+        raise Invalid("form.required", field="question")
+    if len(question) > MAX_LENGTH:
+        raise Invalid("form.too_long", field="question", most=MAX_LENGTH, length=len(question))
+    rule = book_of(lot, work.now).find("T-20")
+    term = rule.term(local_day(work.now), calendars.current(work.session)) if rule else None
+    new = Enquiry(lot_id=lot.id, ref=ids.new_reference(), asker_party_id=parties.own_party(work).id, question=question,
+                  asked_at=floor_second(work.now), due_at=term.ends_at if term else None, answer="", answered_at=None, published=False,
+                  notice_id=None)
+    work.session.add(new)
+    work.session.flush()
+    work.session.refresh(new)
+    work.record("enquiry.ask", lot.log_of, enquiry=new.ref, account=parties.own_party(work).code)
+    return new
+
+
+def answer(work: UnitOfWork, enquiry: Enquiry, *, text: str, question: str = "", affects_bids: bool = False) -> notices.Notice:
+    """Answer a question, to everybody: question and answer are published as a clarification, without who asked. ``question``: the question
+    as it is published, where its own words would give the asker away.
+
+    Refuses: NotAllowed, Conflict ``enquiry.answered``, WrongStep, Invalid, TooLate ``lot.deadline_past``, ``lot.clarification_late`` (it
+    affects bids and comes within the days of rule T-05; ``extend_to`` is the deadline to extend to first).
+    """
+    work.require(Act.ENQUIRY_ANSWER)
+    lot = enquiry.lot
+    require_tie(work, lot.project)
+    work.lock(lot)
+    work.lock(enquiry)
+    if enquiry.answered_at is not None:
+        raise Conflict("enquiry.answered", ref=enquiry.ref)
+    if lot.state not in ("NOTICE", "BIDDING"):
+        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
+    if lot.deadline is None or work.now >= lot.deadline:
+        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+    if not text.strip():
+        raise Invalid("form.required", field="text")
+    if affects_bids:
+        check_early_enough(work.session, lot, work.now)
+    asked = question.strip() or enquiry.question
+    body = {"question": asked, "answer": text.strip(), "asked_at": write_moment(enquiry.asked_at), "affects_bids": affects_bids}
+    notice = notices.post(work, lot, "clarification", title=lot.title, body=body, text=text.strip())
+    enquiry.answer, enquiry.answered_at, enquiry.published, enquiry.notice_id = text.strip(), floor_second(work.now), True, notice.id
+    work.session.flush()
+    work.record("enquiry.answer", lot.log_of, enquiry=enquiry.ref, affects_bids=affects_bids)
+    return notice

@@ -156,6 +156,11 @@ def seats(session: Session, lot: Lot) -> list[OfficerSeat]:
     return list(session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id).order_by(OfficerSeat.j)))
 
 
+def fingerprint_of(seat: OfficerSeat) -> str:
+    """The signing key of an officer as it is read over the telephone, "" before keys are given."""
+    return keys.fingerprint("ed25519", unb64u(seat.sign_public, 32)) if seat.sign_public else ""
+
+
 def own_seat(look: Look, lot: Lot) -> OfficerSeat:
     """The tie of an officer. Refuses: NotAllowed ``officer.not_yours``."""
     found = look.session.scalar(

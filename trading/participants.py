@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from trading import parties
+from trading.kernel import ids
+from trading.kernel.access import Act
+from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
+from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Party
+from trading.projects import is_of
 from trading.tenders import Lot
 
 
@@ -36,3 +43,94 @@ class Participant(Base):
     @property
     def log_of(self) -> str:
         return self.lot.log_of
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+
+def find(session: Session, lot: Lot, party: Party) -> Participant | None:
+    """The participant a party is, one that has left too."""
+    return session.scalar(select(Participant).where(Participant.lot_id == lot.id, Participant.party_id == party.id))
+
+
+def own(look: Look, lot: Lot) -> Participant:
+    """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
+    found = find(look.session, lot, parties.own_party(look))
+    if found is None or found.withdrawn_at is not None:
+        raise NotFound("participant.none", ref=lot.ref)
+    return found
+
+
+def is_secured(participant: Participant) -> bool:
+    """Whether the deposit had arrived in full before the deadline, or none is asked for (rule D-13)."""
+    lot = participant.lot
+    if lot.deposit_minor == 0:
+        return True
+    return participant.secured_at is not None and (lot.deadline is None or participant.secured_at < lot.deadline)
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------------------
+
+
+def take_part(work: UnitOfWork, lot: Lot) -> Participant:
+    """A party takes part, from the issue of documents until the deadline; doing it twice is harmless. It asks for nothing but a sign-in.
+
+    Refuses: NotAllowed (not a bidder, own tender), WrongStep, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
+    """
+    work.require(Act.LOT_TAKE_PART)
+    party = parties.own_party(work)
+    if party.kind != "bidder" or is_of(lot.project, party.id):
+        raise NotAllowed("participant.not_a_bidder", ref=lot.ref)
+    work.lock(lot)
+    if lot.state not in ("NOTICE", "BIDDING"):
+        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
+    if lot.deadline is None or work.now >= lot.deadline:
+        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+    found = find(work.session, lot, party)
+    if found is not None:
+        if found.withdrawn_at is not None:
+            raise Conflict("participant.left", ref=lot.ref)
+        return found
+    new = Participant(lot_id=lot.id, party_id=party.id, ref=ids.new_reference(), joined_at=floor_second(work.now), secured_at=None,
+                      secured_minor=0, withdrawn_at=None)
+    work.session.add(new)
+    work.session.flush()
+    work.session.refresh(new)
+    work.record("lot.take_part", lot.log_of, account=party.code)
+    return new
+
+
+def leave(work: UnitOfWork, participant: Participant) -> None:
+    """The written notice of a party that no longer takes part, before the deadline: its deposit goes back (rules T-30, T-35). It is
+    final; a bid that stands is withdrawn by its own act.
+
+    Refuses: NotAllowed, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
+    """
+    work.require(Act.BID_WITHDRAW)
+    if participant.party_id != work.actor.party_id:
+        raise NotAllowed("participant.not_yours")
+    work.lock(participant.lot)
+    work.lock(participant)
+    if participant.withdrawn_at is not None:
+        raise Conflict("participant.left", ref=participant.lot.ref)
+    if participant.lot.deadline is None or work.now >= participant.lot.deadline:
+        raise TooLate("lot.deadline_past", deadline=participant.lot.deadline, now=work.now)
+    participant.withdrawn_at = floor_second(work.now)
+    work.session.flush()
+    work.record("lot.leave", participant.log_of, account=participant.party.code)
+
+
+def mark_secured(work: UnitOfWork, participant: Participant, *, amount_minor: int, at: datetime) -> None:
+    """The cashier's room hands down what has arrived: ``amount_minor`` is the total by now, ``at`` the moment that made it so. Enough makes
+    the participant secured; a later total below the amount (a payment returned by the bank) undoes it.
+
+    The caller has taken its own locks, and must show the result to nobody before the opening list (rule D-12).
+    """
+    work.lock(participant)
+    participant.secured_minor = amount_minor
+    if amount_minor < participant.lot.deposit_minor:
+        participant.secured_at = None
+    elif participant.secured_at is None:
+        participant.secured_at = at
+    work.session.flush()
+    work.record("participant.secured", participant.log_of, account=participant.party.code, secured=participant.secured_at is not None)

@@ -1,0 +1,340 @@
+"""Cards of projects and lots for pages: what may be shown, frozen. Nothing here knows of bidders, takers or deposits.
+
+A card has no field for what must not leak (promise S1): no count of participants, documents taken, questions by asker, or bids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from trading import documents, enquiries, notices, officers, projects
+from trading.kernel.access import Act, Role
+from trading.kernel.errors import NotFound
+from trading.kernel.flow import Step
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.projects import PROJECT_FLOW, Gap, Project
+from trading.tenders import LOT_FLOW, Lot, Tender
+
+
+@dataclass(frozen=True)
+class ProjectCard:
+    """``waiting_since``: when the filing now waiting came in. ``gaps``: what is missing now; ``returned``: what the last return listed."""
+
+    ref: str
+    code: str
+    name: str
+    regime: str
+    category: str
+    kind: str
+    method: str
+    purchaser: str
+    agency: str
+    region: str
+    budget: Money
+    funds: str
+    approval_no: str
+    intent_at: date | None
+    agency_agreement: str
+    contact: str
+    state: str
+    version: int
+    returns: int
+    first_filed_at: datetime | None
+    filed_at: datetime | None
+    accepted_at: datetime | None
+    gaps: tuple[Gap, ...]
+    returned: tuple[Gap, ...]
+    steps: tuple[Step, ...]
+    tender: str
+
+
+@dataclass(frozen=True)
+class LotCard:
+    """A lot as anybody may see it once it is published, and its own people before. ``steps``: what the one who looks could do now."""
+
+    ref: str
+    tender: str
+    no: int
+    title: str
+    tender_title: str
+    project: str
+    code: str
+    regime: str
+    category: str
+    method: str
+    purchaser: str
+    agency: str
+    region: str
+    state: str
+    version: int
+    round: int
+    predecessor: str
+    budget: Money
+    ceiling: Money
+    deposit: Money
+    need: str
+    qualification: str
+    contact: str
+    place: str
+    issue_at: datetime | None
+    clarify_until: datetime | None
+    deadline: datetime | None
+    opens_at: datetime | None
+    window_minutes: int
+    published_at: datetime | None
+    failure: str
+    failure_reason: str
+    rules_version: str
+    form: tuple[dict[str, Any], ...]
+    scheme: dict[str, Any] | None
+    coefficients: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class DocumentCard:
+    id: int
+    kind: str
+    name: str
+    version: int
+    size: int
+    media: str
+    sha256: str
+    added_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NoticeCard:
+    id: int
+    lot: str
+    kind: str
+    version: int
+    title: str
+    body: dict[str, Any]
+    text: str
+    published_at: datetime
+    until: datetime | None
+    document_hash: str
+
+
+@dataclass(frozen=True)
+class EnquiryCard:
+    """A question without who asked it: there is no field for that."""
+
+    ref: str
+    question: str
+    asked_at: datetime
+    due_at: datetime | None
+    answer: str
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OfficerCard:
+    """``keyed``: has given its keys; ``signed`` and ``drilled``: envelopes done. ``fingerprint``: of the signing key, to read aloud."""
+
+    j: int
+    name: str
+    organisation: str
+    side: str
+    keyed: bool
+    fingerprint: str
+    signed: tuple[str, ...]
+    drilled: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PolicyCard:
+    envelope: str
+    policy_id: str
+    t: int
+    n: int
+    deadline: datetime
+    opens_at: datetime
+    complete: bool
+    standing: bool
+    supersedes: str
+
+
+def _gaps(rows: list[dict[str, Any]]) -> tuple[Gap, ...]:
+    return tuple(Gap(row["field"], row["code"], row["rule"], row["note"]) for row in rows)
+
+
+def _project_card(look: Look, project: Project) -> ProjectCard:
+    tender = look.session.scalar(select(Tender.ref).where(Tender.project_id == project.id))
+    return ProjectCard(
+        ref=project.ref, code=project.code or "", name=project.name, regime=project.regime, category=project.category, kind=project.kind,
+        method=project.method, purchaser=project.purchaser.name, agency=project.agency.name if project.agency else "",
+        region=project.region, budget=project.budget, funds=project.funds, approval_no=project.approval_no, intent_at=project.intent_at,
+        agency_agreement=project.agency_agreement, contact=project.contact, state=project.state, version=project.version,
+        returns=project.returns, first_filed_at=project.first_filed_at, filed_at=project.filed_at, accepted_at=project.accepted_at,
+        gaps=tuple(projects.gaps(project)), returned=_gaps(project.gaps), steps=PROJECT_FLOW.open_to(look.actor, project),
+        tender=tender or "",
+    )
+
+
+def project_card(look: Look, ref: str) -> ProjectCard:
+    """For its own people, the centre (once filed) and the supervisor. Refuses: NotFound."""
+    project = projects.project(look.session, ref)
+    inside = look.actor.role in (Role.CENTRE, Role.SUPERVISOR) and project.state != "DRAFT"
+    if not inside and not projects.is_of(project, look.actor.party_id):
+        raise NotFound("project.unknown", ref=ref)
+    return _project_card(look, project)
+
+
+def own_projects(look: Look) -> list[ProjectCard]:
+    """The projects of the purchaser or agency that looks, newest first."""
+    rows = select(Project).where(or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id))
+    return [_project_card(look, row) for row in look.session.scalars(rows.order_by(Project.made_at.desc(), Project.id.desc()))]
+
+
+def filings(look: Look, state: str = "FILED") -> list[ProjectCard]:
+    """The centre's filings in a state, longest waiting first. Refuses: NotAllowed."""
+    look.require(Act.PROJECT_ACCEPT)
+    rows = select(Project).where(Project.state == state, Project.state != "DRAFT").order_by(Project.filed_at, Project.id)
+    return [_project_card(look, row) for row in look.session.scalars(rows)]
+
+
+def visible_lot(look: Look, ref: str) -> Lot:
+    """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. Refuses: NotFound."""
+    lot = look.session.scalar(select(Lot).where(Lot.ref == ref))
+    if lot is not None and (lot.published_at is not None or _inside(look, lot)):
+        return lot
+    raise NotFound("lot.unknown", ref=ref)
+
+
+def _inside(look: Look, lot: Lot) -> bool:
+    if look.actor.role in (Role.CENTRE, Role.SUPERVISOR) or projects.is_of(lot.project, look.actor.party_id):
+        return True
+    return any(seat.account_id == look.actor.account_id for seat in officers.seats(look.session, lot))
+
+
+def card_of(look: Look, lot: Lot) -> LotCard:
+    """The card of a lot the caller may see."""
+    project = lot.project
+    before = look.session.get(Lot, lot.predecessor_id) if lot.predecessor_id else None
+    steps = LOT_FLOW.open_to(look.actor, lot) if projects.is_of(project, look.actor.party_id) else ()
+    return LotCard(
+        ref=lot.ref, tender=lot.tender.ref, no=lot.no, title=lot.title, tender_title=lot.tender.title, project=project.name,
+        code=project.code or "", regime=project.regime, category=project.category, method=project.method, purchaser=project.purchaser.name,
+        agency=project.agency.name if project.agency else "", region=project.region, state=lot.state, version=lot.version, round=lot.round,
+        predecessor=before.ref if before else "", budget=lot.budget, ceiling=lot.ceiling, deposit=lot.deposit, need=lot.need,
+        qualification=lot.qualification, contact=lot.contact, place=lot.place, issue_at=lot.issue_at, clarify_until=lot.clarify_until,
+        deadline=lot.deadline, opens_at=lot.opens_at, window_minutes=lot.window_minutes, published_at=lot.published_at,
+        failure=lot.failure or "", failure_reason=lot.failure_reason, rules_version=lot.rules["version"] if lot.rules else "",
+        form=tuple(lot.form), scheme=lot.scheme, coefficients=tuple(lot.coefficients), steps=steps,
+    )
+
+
+def lot_card(look: Look, ref: str) -> LotCard:
+    """Refuses: NotFound."""
+    return card_of(look, visible_lot(look, ref))
+
+
+def published_lots(look: Look, *, states: tuple[str, ...] = (), words: str = "", limit: int = 50, skip: int = 0) -> list[LotCard]:
+    """Published lots for everybody, newest first; ``words`` are looked for in titles."""
+    rows = select(Lot).join(Tender).where(Lot.published_at.is_not(None))
+    if states:
+        rows = rows.where(Lot.state.in_(states))
+    if words.strip():
+        rows = rows.where(or_(Lot.title.contains(words.strip(), autoescape=True), Tender.title.contains(words.strip(), autoescape=True)))
+    rows = rows.order_by(Lot.published_at.desc(), Lot.id.desc()).limit(limit).offset(skip)
+    return [card_of(look, lot) for lot in look.session.scalars(rows)]
+
+
+def own_lots(look: Look) -> list[LotCard]:
+    """All lots of the purchaser or agency that looks, newest first."""
+    rows = select(Lot).join(Tender).join(Project).where(
+        or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    )
+    return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
+
+
+def officer_lots(look: Look) -> list[LotCard]:
+    """The lots on which the person who looks is an opening officer, newest first."""
+    rows = select(Lot).join(officers.OfficerSeat, officers.OfficerSeat.lot_id == Lot.id).where(
+        officers.OfficerSeat.account_id == look.actor.account_id
+    )
+    return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
+
+
+def document_cards(look: Look, lot: Lot) -> list[DocumentCard]:
+    """The standing files of a lot, to those who may take them; to others none."""
+    if not documents.may_take(look, lot):
+        return []
+    own = projects.is_of(lot.project, look.actor.party_id)
+    return [
+        DocumentCard(row.id, row.kind, row.name, row.version, row.size, row.media, row.sha256, row.added_at, row.published_at)
+        for row in documents.standing(look.session, lot) if row.published or own
+    ]
+
+
+def notice_cards(look: Look, lot: Lot) -> list[NoticeCard]:
+    """All notices of a lot, oldest first: every version, for ever."""
+    return [_notice_card(row, lot.ref) for row in notices.of_lot(look.session, lot)]
+
+
+def newest_notices(look: Look, *, kinds: tuple[str, ...] = (), limit: int = 50, skip: int = 0) -> list[NoticeCard]:
+    """Notices of all lots, newest first, for the public page."""
+    rows = select(notices.Notice, Lot.ref).join(Lot, Lot.id == notices.Notice.lot_id)
+    if kinds:
+        rows = rows.where(notices.Notice.kind.in_(kinds))
+    rows = rows.order_by(notices.Notice.published_at.desc(), notices.Notice.id.desc()).limit(limit).offset(skip)
+    return [_notice_card(row, ref) for row, ref in look.session.execute(rows)]
+
+
+def _notice_card(row: notices.Notice, ref: str) -> NoticeCard:
+    return NoticeCard(row.id, ref, row.kind, row.version, row.title, row.body, row.text, row.published_at, row.until, row.document_hash)
+
+
+def enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
+    """All questions to the agency that must answer them, unanswered first; to nobody else.
+
+    Refuses: NotAllowed, NotFound.
+    """
+    look.require(Act.ENQUIRY_ANSWER)
+    if not projects.is_of(lot.project, look.actor.party_id):
+        raise NotFound("lot.unknown", ref=lot.ref)
+    rows = look.session.scalars(select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id))
+    return [_enquiry_card(row) for row in sorted(rows, key=lambda row: (row.answered_at is not None, row.asked_at, row.ref))]
+
+
+def own_enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
+    """The questions of the party that looks."""
+    return [_enquiry_card(row) for row in enquiries.own(look, lot)]
+
+
+def _enquiry_card(row: enquiries.Enquiry) -> EnquiryCard:
+    return EnquiryCard(row.ref, row.question, row.asked_at, row.due_at, row.answer, row.answered_at)
+
+
+def policy_cards(look: Look, lot: Lot) -> list[PolicyCard]:
+    """The policies of a lot in the order they were drafted; complete ones are public, drafts are for the lot's own people."""
+    inside = _inside(look, lot)
+    rows = look.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id))
+    return [
+        PolicyCard(row.envelope, row.policy_id, row.t, officers.policy_document(row)["n"], row.deadline, row.opens_at, row.dsse is not None,
+                   row.standing, row.supersedes)
+        for row in rows if inside or row.dsse is not None
+    ]
+
+
+def officer_cards(look: Look, lot: Lot) -> list[OfficerCard]:
+    """The opening officers of a lot and how far each is. Names of officers stand in the public policies."""
+    policies = list(look.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)))
+    done = {policy.id: officers.drilled(look.session, policy) for policy in policies if policy.standing}
+    return [
+        OfficerCard(
+            j=seat.j, name=seat.account.name, organisation=seat.account.party.name, side=seat.side, keyed=bool(seat.publics),
+            fingerprint=officers.fingerprint_of(seat),
+            signed=tuple(p.envelope for p in policies if any(row["keyid"] == seat.sign_kid for row in p.signatures)),
+            drilled=tuple(p.envelope for p in policies if seat.j in done.get(p.id, ())),
+        )
+        for seat in officers.seats(look.session, lot)
+    ]
