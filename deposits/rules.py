@@ -49,11 +49,11 @@ def performance_deposit_cap(book: Rulebook, contract_price: Money) -> Money:
     return contract_price.portion(book.rule("D-03").number, Rounding.DOWN)
 
 
-def refuse_over_cap(book: Rulebook, asked: Money, base: Money, category: str | None = None) -> None:
-    """Refuses: Invalid deposit.over_cap for a bid deposit above what the law allows."""
+def refuse_above_cap(book: Rulebook, asked: Money, base: Money, category: str | None = None) -> None:
+    """Refuses: Invalid deposit.above_cap for a bid deposit above what the law allows."""
     cap = bid_deposit_cap(book, base, category)
     if asked > cap:
-        raise Invalid("deposit.over_cap", asked=asked.text(), cap=cap.text(), base=base.text(), rule="D-01")
+        raise Invalid("deposit.above_cap", amount=asked, cap=cap, base=base, rule="D-01")
 
 
 # --- when money goes back (D-20 to D-25) ------------------------------------------------------------------------------
@@ -115,10 +115,10 @@ def segments(since: dt.date, until: dt.date, rates: Mapping[dt.date, Number]) ->
     Refuses: Invalid interest.dates_reversed, interest.rate_missing (none in force on `since`).
     """
     if until < since:
-        raise Invalid("interest.dates_reversed", since=since.isoformat(), until=until.isoformat())
+        raise Invalid("interest.dates_reversed", since=since, until=until)
     starts = sorted(rates)
     if not starts or starts[0] > since:
-        raise Invalid("interest.rate_missing", day=since.isoformat())
+        raise Invalid("interest.rate_missing", day=since)
     current = max(start for start in starts if start <= since)
     cuts = [since, *(start for start in starts if since < start < until), until]
     found = []
@@ -140,10 +140,10 @@ def interest(principal: Money, held: Sequence[Segment], basis: int = 360) -> Mon
 def _check_segments(held: Sequence[Segment]) -> None:
     for segment in held:
         if segment.until < segment.since:
-            raise Invalid("interest.dates_reversed", since=segment.since.isoformat(), until=segment.until.isoformat())
+            raise Invalid("interest.dates_reversed", since=segment.since, until=segment.until)
     for before, after in pairwise(held):
         if before.until != after.since:
-            raise Invalid("interest.gap", until=before.until.isoformat(), since=after.since.isoformat())
+            raise Invalid("interest.gap", until=before.until, since=after.since)
 
 
 def _interest(principal: Fraction, held: Sequence[Segment], basis: int) -> Fraction:
@@ -171,11 +171,11 @@ class Conversion:
 
 
 def convert(book: Rulebook, bid_deposit: Money, contract_price: Money, performance_rate: Number) -> Conversion:
-    """Turn the winner's bid deposit into the performance deposit. Refuses: Invalid deposit.performance_over_cap
+    """Turn the winner's bid deposit into the performance deposit. Refuses: Invalid deposit.performance_above_cap
     (D-03)."""
     rate, cap = exact.exact(performance_rate), book.rule("D-03").number
     if not 0 <= rate <= cap:
-        raise Invalid("deposit.performance_over_cap", rate=str(performance_rate), cap=exact.written_exactly(cap))
+        raise Invalid("deposit.performance_above_cap", rate=exact.written(rate * 100), cap=exact.written(cap * 100))
     required = contract_price.portion(rate)
     rest = bid_deposit - required
     nothing = Money.zero(required.currency)

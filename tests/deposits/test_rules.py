@@ -61,10 +61,10 @@ def test_government_procurement_has_no_absolute_cap() -> None:
 
 def test_a_deposit_above_the_cap_is_refused_and_one_at_the_cap_is_not() -> None:
     base = Money.exactly("333333.33")
-    rules.refuse_over_cap(GP, Money.exactly("6666.66"), base)
+    rules.refuse_above_cap(GP, Money.exactly("6666.66"), base)
     with pytest.raises(Invalid) as refusal:
-        rules.refuse_over_cap(GP, Money.exactly("6666.67"), base)
-    assert refusal.value.code == "deposit.over_cap" and refusal.value.facts["cap"] == "6666.66"
+        rules.refuse_above_cap(GP, Money.exactly("6666.67"), base)
+    assert refusal.value.code == "deposit.above_cap" and refusal.value.facts["cap"] == Money(666666)
 
 
 @given(prices)
@@ -328,7 +328,7 @@ def test_a_conversion_loses_no_fen(deposit: int, contract: int, share: Fraction)
 
 def test_a_performance_deposit_above_the_cap_is_refused() -> None:
     assert rules.convert(GP, Money(0), Money(10000), "0.10").top_up == Money(1000)
-    with pytest.raises(Invalid, match=r"deposit\.performance_over_cap"):
+    with pytest.raises(Invalid, match=r"deposit\.performance_above_cap"):
         rules.convert(GP, Money(0), Money(10000), "0.1001")
     for bad in ("0.1000001", "-0.01", "10%"):
         with pytest.raises(BadValue):

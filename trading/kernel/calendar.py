@@ -165,7 +165,7 @@ class WorkingDayCalendar:
     def _table(self, day: dt.date) -> YearTable:
         table = self.tables.get(day.year)
         if table is None:
-            raise Invalid("calendar.year_unknown", year=day.year, first=min(self.tables), last=max(self.tables))
+            raise Invalid("calendar.year_unknown", year=str(day.year), first=str(min(self.tables)), last=str(max(self.tables)))
         return table
 
     # --- counting -----------------------------------------------------------------------------------------------------
@@ -242,9 +242,9 @@ class WorkingDayCalendar:
         """
         known = self.tables.get(table.year)
         if known is not None and known.announced and not supersede and known != table:
-            raise Invalid("calendar.year_announced", year=table.year, source=known.source)
+            raise Invalid("calendar.year_announced", year=str(table.year), source=known.source)
         if known is None and not {table.year - 1, table.year + 1} & set(self.tables):
-            raise Invalid("calendar.year_gap", year=table.year, first=min(self.tables), last=max(self.tables))
+            raise Invalid("calendar.year_gap", year=str(table.year), first=str(min(self.tables)), last=str(max(self.tables)))
         return WorkingDayCalendar([*(one for one in self.tables.values() if one.year != table.year), table], self.closures.values())
 
     def with_closures(self, closures: Iterable[Closure]) -> WorkingDayCalendar:
@@ -259,7 +259,7 @@ def _shifted(day: dt.date, days: int) -> dt.date:
     try:
         return day + dt.timedelta(days=days)
     except OverflowError as error:
-        raise Invalid("calendar.out_of_range", day=day.isoformat(), days=str(days)[:40]) from error
+        raise Invalid("calendar.out_of_range", day=day) from error
 
 
 def _years_later(day: dt.date, years: int) -> dt.date:
@@ -268,7 +268,7 @@ def _years_later(day: dt.date, years: int) -> dt.date:
         return day.replace(year=day.year + years)
     except ValueError:
         if not dt.MINYEAR <= day.year + years <= dt.MAXYEAR:
-            raise Invalid("calendar.out_of_range", day=day.isoformat(), years=years) from None
+            raise Invalid("calendar.out_of_range", day=day) from None
         return day.replace(year=day.year + years, day=28)
 
 

@@ -79,7 +79,7 @@ def check_timetable(book: Rulebook, calendar: WorkingDayCalendar, timetable: Map
             try:
                 findings += _judge(rule, calendar, planned)
             except Invalid as refusal:
-                findings.append(Finding(rule.id, BREACH, refusal.code, rule.act, _words(rule) | refusal.facts))
+                findings.append(Finding(rule.id, BREACH, refusal.code, rule.act, _words(rule) | {name: str(fact) for name, fact in refusal.facts.items()}))
     return findings
 
 

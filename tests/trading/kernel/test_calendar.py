@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-import chinese_calendar
+import chinese_calendar  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,7 +130,7 @@ def test_years_end_on_the_corresponding_day() -> None:
 def test_a_year_without_data_is_refused(ask: object) -> None:
     with pytest.raises(Invalid) as refusal:
         ask()  # type: ignore[operator]
-    assert refusal.value.code == "calendar.year_unknown" and refusal.value.facts["first"] == 2018
+    assert refusal.value.code == "calendar.year_unknown" and refusal.value.facts["first"] == "2018"
 
 
 def test_plain_days_never_ask_the_calendar() -> None:
@@ -212,7 +212,7 @@ def test_the_version_depends_on_the_data_and_not_on_the_order() -> None:
 
 
 def test_all_faults_of_a_year_file_are_named_at_once() -> None:
-    listed = ["2028-02-30,rest,x", "2027-01-01,rest,x", "2028-01-01,rest,x", "2028-01-01,rest,x", "2028-01-03,work,x", "2028-01-04,holiday,x"]
+    listed = ["2028-02-30,rest,x", "2027-01-01,rest,x", "2028-01-01,rest,x", "2028-01-01,rest,y", "2028-01-03,work,x", "2028-01-04,holiday,x"]
     bad = "\n".join(["year,2028,", "status,perhaps,", "source,,", "date,day,feast", *listed, ""])
     with pytest.raises(Invalid) as refusal:
         read_year(bad)
