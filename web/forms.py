@@ -24,10 +24,10 @@ from fractions import Fraction
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from flask import current_app, request
+from flask import current_app, g, has_request_context, request
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 
-from trading.kernel.errors import Faults, Invalid
+from trading.kernel.errors import Faults, Invalid, Refusal
 from trading.kernel.exact import BadValue, number
 from trading.kernel.money import Money
 from web.show import ZONE
@@ -74,8 +74,11 @@ class Form:
         form_id, version = held.get("form_id", ""), held.get("version", "")
         if not _FORM_ID.fullmatch(form_id) or (version and not (version.isascii() and version.isdigit() and len(version) < 10)):
             raise Invalid("form.no_id")
-        return cls(typed=held, files=request.files if typed is None else MultiDict(), form_id=form_id,
+        form = cls(typed=held, files=request.files if typed is None else MultiDict(), form_id=form_id,
                    version=int(version) if version else None, sent=True, zone=_zone())
+        if has_request_context():
+            g.form = form  # the gate shows it again when the act refuses
+        return form
 
     @classmethod
     def query(cls) -> Form:
@@ -201,13 +204,16 @@ class Form:
         """Refuses: Invalid ``form.faults`` with every fault found."""
         self.faults.refuse_if_any()
 
-    def learn(self, refusal: Invalid) -> None:
-        """Take over the faults of an act, so that the page shows them beside their fields."""
-        for one in refusal.faults:
+    def learn(self, refusal: Refusal) -> None:
+        """Take over what an act refused, so that the page shows it beside its fields or above them."""
+        faults = getattr(refusal, "faults", ())
+        for one in faults:
             if not any(held.where == one.where and held.code == one.code for held in self.faults.found):
                 self.faults.add(one.where, one.code, **one.facts)
-        if not refusal.faults and refusal.code != "form.faults":
-            self.faults.add("", refusal.code, **refusal.facts)
+        if not faults:
+            where = refusal.facts.get("where", "")
+            self.faults.add(where if isinstance(where, str) and where in self.typed else "", refusal.code,  # type: ignore[operator]
+                            **{k: v for k, v in refusal.facts.items() if k != "where"})
 
     def fault_of(self, name: str) -> Any:
         """The first fault of a field, or None."""

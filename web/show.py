@@ -229,7 +229,7 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
           state: Callable[[str, str, str], Label]) -> None:
     """Gives the filters and globals to a Jinja environment.
 
-    Filters: money figure capitals percent points count size moment moment_short hour day day_words length left digest check_words fact.
+    Filters: money figure capitals percent points whole size moment moment_short hour day day_words duration left digest check_words fact.
     Globals: big(value), state(noun, code) → tag, state_text(noun, code), zone_name(moment).
     """
     def spoken(function: Callable[..., str]) -> Callable[..., str]:
@@ -243,8 +243,8 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
 
     environment.filters.update(
         money=spoken(money), figure=figure, capitals=lambda v: v.capitals(), percent=percent, points=points,
-        count=count, size=spoken(size), moment=show_moment, moment_short=show_short, hour=lambda v: hour(v, zone), day=spoken(day),
-        day_words=spoken(day_words), length=spoken(length), left=lambda v: left(v, now(), lang()), digest=digest,
+        whole=count, size=spoken(size), moment=show_moment, moment_short=show_short, hour=lambda v: hour(v, zone), day=spoken(day),
+        day_words=spoken(day_words), duration=spoken(length), left=lambda v: left(v, now(), lang()), digest=digest,
         check_words=check_words, fact=lambda v: fact(v, lang(), zone),
     )
     environment.globals.update(

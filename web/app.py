@@ -1,0 +1,199 @@
+"""The web application: desks, frame, languages, headers. `create_app` wires it; nothing here knows a noun of the trade."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, g, request, url_for
+from flask_babel import Babel, gettext
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from trading.kernel.errors import Fault
+from trading.kernel.work import Office
+from web import catalogues, desks, gate, login, refusals, show, words
+from web.frame import Frame, Link, RoleChoice, address
+from web.settings import Settings, old_secrets, secret_of
+from web.shield import Shield
+
+COOKIE, LANG_COOKIE, THEME_COOKIE = "__Host-bidhall", "__Host-bidhall-lang", "__Host-bidhall-theme"
+YEAR = 365 * 24 * 3600
+MAX_FORM_BYTES = 2_000_000  # forms; uploads of sealed bids have a door of their own
+STATIC = Path(__file__).parent / "static"
+
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
+          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+    "X-Frame-Options": "DENY",
+}
+
+@dataclass
+class House:
+    """What belongs to this application: kept in ``app.extensions["bidhall"]``."""
+
+    settings: Settings
+    office: Office
+    shield: Shield
+    zone: ZoneInfo
+    desks: dict[str, gate.Desk]
+
+
+def create_app(settings: Settings, office: Office | None = None) -> Flask:
+    """The application over an office; without one, the office of the settings (web/wiring.py)."""
+    if office is None:
+        wiring = importlib.import_module("web.wiring")
+        office = wiring.open_office(settings)
+    app = Flask("web", root_path=str(Path(__file__).parent), static_url_path="/static")
+    app.config.update(
+        SECRET_KEY=secret_of(settings.data), SECRET_KEY_FALLBACKS=old_secrets(settings.data), TRUSTED_HOSTS=settings.hosts or None,
+        SESSION_COOKIE_NAME=COOKIE, SESSION_COOKIE_SECURE=True, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/", MAX_CONTENT_LENGTH=MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES, MAX_FORM_PARTS=2_000,
+        WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=True, BABEL_DEFAULT_LOCALE=catalogues.LOCALE, BABEL_DEFAULT_TIMEZONE=settings.zone,
+        BABEL_TRANSLATION_DIRECTORIES=";".join(f"translations/{room}" for room in catalogues.rooms()) or "translations",
+        SEND_FILE_MAX_AGE_DEFAULT=0,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+    zone = ZoneInfo(settings.zone)
+    house = House(settings, office, Shield(office.engine, office.clock), zone, {})
+    app.extensions["bidhall"] = house
+    app.before_request(_arrive)
+    app.after_request(_dress)
+    CSRFProtect(app)
+    Babel(app, locale_selector=lambda: "en" if _language() == "en" else catalogues.LOCALE)
+    login.install(app, office)
+    refusals.install(app)
+    show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
+    app.jinja_env.globals.update(asset=_asset, fault_words=_fault_words, role_words=lambda role: words.state("role", str(role), _language()).text)
+    app.context_processor(lambda: {"frame": _frame(house)})
+    for found in find_desks():
+        house.desks[found.name] = found
+        app.register_blueprint(found.blueprint)
+    return app
+
+
+def find_desks() -> list[gate.Desk]:
+    """Every Desk named ``desk`` of a module in web/desks, by name."""
+    modules = (importlib.import_module(f"web.desks.{m.name}") for m in sorted(pkgutil.iter_modules(desks.__path__), key=lambda m: m.name))
+    return [m.desk for m in modules if isinstance(getattr(m, "desk", None), gate.Desk)]
+
+
+# --- each request ---------------------------------------------------------------------------------------------------------------------
+
+def _arrive() -> None:
+    _request_id()
+    g.lang = _language()
+
+
+def _request_id() -> str:
+    """Made when first wanted: whoever aborts a request early still gets one."""
+    if "request_id" not in g:
+        name = secrets.token_hex(4)
+        g.request_id = f"{name[:4]}-{name[4:]}"
+    return str(g.request_id)
+
+
+def _now() -> Any:
+    """One present moment for all of a page."""
+    if "page_now" not in g:
+        g.page_now = gate.office().clock.now()
+    return g.page_now
+
+
+def _language() -> str:
+    """``?lang=``, else the cookie, else the browser's wish, else Chinese. Locale names of the catalogues never come from outside."""
+    if "lang" not in g:
+        asked = request.args.get("lang", "") or request.cookies.get(LANG_COOKIE, "")
+        if asked not in ("zh", "en"):
+            best = request.accept_languages.best_match(["zh", "zh-CN", "zh-Hans", "zh-TW", "zh-HK", "en", "en-GB", "en-US"], default="zh")
+            asked = "en" if str(best).startswith("en") else "zh"
+        g.lang = asked
+    return str(g.lang)
+
+
+def _theme() -> str:
+    asked = request.args.get("theme", "") or request.cookies.get(THEME_COOKIE, "")
+    return asked if asked in ("light", "dark") else ""
+
+
+def _dress(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+    response.headers["X-Request-Id"] = _request_id()
+    if request.endpoint == "static":
+        if "v" in request.args:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.vary.update(("Cookie", "Accept-Language"))
+    for name, cookie, allowed in (("lang", LANG_COOKIE, ("zh", "en")), ("theme", THEME_COOKIE, ("light", "dark"))):
+        if request.args.get(name) in allowed:
+            response.set_cookie(cookie, request.args[name], max_age=YEAR, secure=True, httponly=name == "lang", samesite="Lax", path="/")
+    return response
+
+
+def _asset(name: str) -> str:
+    """The address of a file of ours with its digest: it may be kept for a year, a changed one has another address."""
+    return url_for("static", filename=name, v=_digest(name, (STATIC / name).stat().st_mtime_ns))
+
+
+_digests: dict[tuple[str, int], str] = {}
+
+
+def _digest(name: str, changed: int) -> str:
+    if (name, changed) not in _digests:
+        _digests[name, changed] = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return _digests[name, changed]
+
+
+def _fault_words(fault: Fault) -> str:
+    return words.words(fault.code, fault.facts, _language(), gate.current_app.extensions["bidhall"].zone)
+
+
+def _frame(house: House) -> Frame:
+    if "frame" in g and g.frame_for == (g.get("nobody", False), _language()):
+        return g.frame  # type: ignore[no-any-return]
+    person = login.present()
+    lang, path = _language(), request.path if request.method in ("GET", "HEAD") else gate.before()
+    here = {k: v for k, v in request.args.items() if k not in ("lang", "theme")}
+    theme = _theme()
+    desk = house.desks.get(request.blueprint or "")
+    frame = Frame(
+        lang=lang, theme=theme, place=house.settings.place, hotline=house.settings.hotline, now=_now(), zone=house.zone,
+        here=address(path, here), next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
+        rail=desk.groups() if desk and not g.get("nobody", False) else [], theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
+        lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
+    )
+    if person:
+        frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at
+        frame.role = words.state("role", person.actor.role.value, lang).text
+        frame.home = gate.HOMES[person.actor.role]
+        frame.roles = [RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles]
+    g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
+    return frame
+
+
+def _nav(person: login.Person | None, path: str) -> list[Link]:
+    """Four to six entries: one's own desk first."""
+    entries = [(gettext("Notices and projects"), "/notices"), (gettext("Opening hall"), "/hall"), (gettext("Savings"), "/savings"),
+               (gettext("Check a receipt"), "/check"), (gettext("Rules and calendar"), "/rules"), (gettext("Help"), "/help")]
+    if person:
+        home = gate.HOMES[person.actor.role]
+        entries = [(gettext("My desk"), home), *(e for e in entries[:4] if e[1] != home), entries[5]]
+    return [Link(label, href, here=path == href or path.startswith(href + "/")) for label, href in entries]

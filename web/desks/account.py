@@ -1,0 +1,165 @@
+"""The account desk: sign-in with a second factor, the role one acts in, devices, password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import segno
+from flask import current_app, session
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+
+from trading import parties
+from trading.kernel.access import Act, Role
+from trading.kernel.errors import Invalid, NotAllowed
+from web import login
+from web.forms import Form
+from web.gate import ANYONE, HOMES, Desk, go, look, office, render, request, safe_next
+
+desk = Desk("account", prefix="/account")
+
+PENDING = "second_factor"
+
+
+@desk.page("/sign-in", needs=ANYONE)
+def sign_in(form: Form | None = None) -> Any:
+    if login.present() is not None and form is None:
+        return go(safe_next(request.args.get("next"), HOMES[login.actor().role]))
+    return render("account/sign_in.html", form=form or Form.blank({"next": safe_next(request.args.get("next"), "")}))
+
+
+@desk.page("/acts/sign-in", needs=ANYONE, post=True, back=sign_in)
+def do_sign_in() -> Any:
+    form = Form.read()
+    username, password = form.text("username", limit=80), form.password("password")
+    code = form.text("code", needed=False, limit=10)
+    form.refuse_if_any()
+    person = login.sign_in(office(), _shield(), username=username, password=password, code=code)
+    return go(safe_next(form.shown("next"), HOMES[person.actor.role]))
+
+
+@desk.page("/acts/sign-out", needs=ANYONE, post=True)
+def sign_out() -> Any:
+    login.sign_out(office())
+    return go("/account/signed-out")
+
+
+@desk.page("/signed-out", needs=ANYONE)
+def signed_out() -> str:
+    return render("message.html", title=_("Signed out"), sentence=_("You are signed out on this device."), kind="ok",
+                  links=[(_("Sign in again"), "/account/sign-in"), (_("To the front page"), "/")])
+
+
+@desk.page("/confirm", needs=Act.ACCOUNT_OWN)
+def confirm(form: Form | None = None) -> str:
+    return render("account/confirm.html", form=form or Form.blank({"next": safe_next(request.args.get("next"), "/account")}),
+                  has_code=_own()["second_factor"])
+
+
+@desk.page("/acts/confirm", needs=Act.ACCOUNT_OWN, post=True, back=confirm)
+def do_confirm() -> Any:
+    form = Form.read()
+    password, code = form.password("password"), form.text("code", needed=False, limit=10)
+    form.refuse_if_any()
+    login.confirm(office(), _shield(), _person(), password=password, code=code)
+    return go(safe_next(form.shown("next"), "/account"))
+
+
+@desk.page("", needs=Act.ACCOUNT_OWN)
+def index() -> str:
+    return render("account/index.html", own=_own())
+
+
+@desk.page("/acts/role", needs=Act.ACCOUNT_OWN, post=True)
+def role() -> Any:
+    asked = request.form.get("role", "")
+    if asked not in set(Role):
+        raise NotAllowed("signin.role")
+    login.act_as(office(), _person(), Role(asked))
+    return go(HOMES[Role(asked)])
+
+
+@desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=True)
+def extend() -> Any:
+    with office().work(login.actor()) as unit:
+        row = unit.session.get(parties.Login, _person().login_id)
+        if row is not None:
+            parties.touch(row, unit.now)
+    return go(safe_next(request.form.get("next"), "/account"))
+
+
+@desk.page("/acts/end-others", needs=Act.ACCOUNT_OWN, post=True)
+def end_others() -> Any:
+    login.end_others(office(), _person())
+    return go("/account")
+
+
+@desk.page("/second-factor", needs=Act.ACCOUNT_OWN, fresh=True)
+def second_factor(form: Form | None = None) -> str:
+    secret = session.setdefault(PENDING, login.new_secret())
+    address = login.secret_address(secret, _person().username, current_app.extensions["bidhall"].settings.platform)
+    picture = Markup(segno.make(address, error="m").svg_inline(scale=5, border=2, dark="#17211f", light="#fffefb", omitsize=False))
+    return render("account/second_factor.html", form=form or Form.blank(), picture=picture, secret=secret)
+
+
+@desk.page("/acts/second-factor", needs=Act.ACCOUNT_OWN, post=True, fresh=True, back=second_factor)
+def do_second_factor() -> Any:
+    form = Form.read()
+    code = form.text("code", limit=10)
+    form.refuse_if_any()
+    secret = session.get(PENDING)
+    if not isinstance(secret, str):
+        raise Invalid("form.no_id")
+    login.enrol_code(office(), _person(), secret, code)
+    session.pop(PENDING, None)
+    return go("/account")
+
+
+@desk.page("/password", needs=Act.ACCOUNT_OWN, fresh=True)
+def password(form: Form | None = None) -> str:
+    return render("account/password.html", form=form or Form.blank())
+
+
+@desk.page("/acts/password", needs=Act.ACCOUNT_OWN, post=True, back=password)
+def do_password() -> Any:
+    form = Form.read()
+    old, new = form.password("old"), form.password("new")
+    form.refuse_if_any()
+    login.change_password(office(), _person(), old=old, new=new)
+    return go("/account")
+
+
+@desk.rail
+def rail() -> list[Any]:
+    from web.frame import Group, Link
+
+    if login.present() is None:
+        return []
+    links = [(_("My account"), "/account"), (_("Second factor"), "/account/second-factor"), (_("Password"), "/account/password")]
+    return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]
+
+
+def _own() -> dict[str, Any]:
+    person = _person()
+    with look() as now:
+        who = parties.account(now.session, person.actor.account_id or 0)
+        firm = parties.party(now.session, who.party_id)
+        rows = now.session.scalars(select(parties.Login).where(
+            parties.Login.account_id == who.id, parties.Login.ended_at.is_(None), parties.Login.seen_at > now.now - parties.IDLE,
+        ).order_by(parties.Login.seen_at.desc(), parties.Login.id))
+        devices = [{"device": row.device, "made_at": row.made_at, "seen_at": row.seen_at, "here": row.id == person.login_id, "role": row.role}
+                   for row in rows]
+        return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": person.roles,
+                "role": person.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": person.ends_at}
+
+
+def _person() -> login.Person:
+    person = login.present()
+    if person is None:
+        raise NotAllowed("access.sign_in")
+    return person
+
+
+def _shield() -> Any:
+    return current_app.extensions["bidhall"].shield

@@ -1,0 +1,211 @@
+"""The only way to add a page: every page names the act it needs.
+
+    bidder = Desk("bidder", prefix="/bidder")
+
+    @bidder.page("/lots/<ref>/ask", needs=Act.ENQUIRY_ASK)
+    def ask(ref, form=None):
+        with look() as now: card = …
+        return render("bidder/ask.html", card=card, form=form or Form.blank())
+
+    @bidder.page("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, post=True, back=ask)
+    def do_ask(ref):
+        form = Form.read(); text = form.text("text", limit=2000, lines=True); form.refuse_if_any()
+        with work() as unit:
+            unit.once(form.form_id, where := url("bidder.asked", ref=ref))
+            enquiries.ask(unit, ref, text=text)
+        return go(where)
+
+``back``: the page shown again, with what was typed and the faults, when the act refuses the input. This is the first lock (role); tie and
+step are checked by the act itself. A page open to all says ``needs=ANYONE``, one for whoever is signed in ``needs=Act.ACCOUNT_OWN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
+from trading.kernel.work import Look, Office, UnitOfWork
+from web import login
+from web.forms import Form
+from web.frame import Group, Rail
+from web.refusals import status_of, wants_json
+
+
+class Anyone:
+    """The mark of a page open to all."""
+
+    def __repr__(self) -> str:
+        return "ANYONE"
+
+
+ANYONE = Anyone()
+Needs = Anyone | Act | frozenset[Act]
+
+
+@dataclass(frozen=True)
+class PageRule:
+    """A page and what it needs: the rows of the access matrix."""
+
+    endpoint: str
+    path: str
+    method: str
+    needs: Needs
+    fresh: bool
+
+    def open_to(self, role: Role) -> bool:
+        return isinstance(self.needs, Anyone) or any(may(Actor(role), act) for act in acts_of(self.needs))
+
+
+PAGES: dict[str, PageRule] = {}
+
+# Where each role's work begins.
+HOMES: dict[Role, str] = {
+    Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder", Role.PURCHASER: "/agency",
+    Role.AGENCY: "/agency", Role.HOST: "/hall", Role.CENTRE: "/centre", Role.OFFICER: "/hall", Role.EXPERT: "/expert", Role.CHAIR: "/expert",
+    Role.WITNESS: "/expert", Role.SUPERVISOR: "/supervisor", Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
+    Role.SYSTEM_ADMIN: "/admin", Role.SECURITY_ADMIN: "/admin", Role.AUDIT_ADMIN: "/admin", Role.CLOCK: "/",
+}
+
+
+def acts_of(needs: Needs) -> frozenset[Act]:
+    if isinstance(needs, Anyone):
+        return frozenset()
+    return needs if isinstance(needs, frozenset) else frozenset({needs})
+
+
+class Desk:
+    """One desk: its pages, its rail. Modules in ``web/desks`` with a Desk named ``desk`` are found by the app by themselves."""
+
+    def __init__(self, name: str, *, prefix: str = "") -> None:
+        self.name = name
+        self.prefix = prefix
+        self.blueprint = Blueprint(name, "web.desks." + name, url_prefix=prefix or None)
+        self._rail: Rail | None = None
+
+    def page(self, path: str, *, needs: Needs | Iterable[Act], post: bool = False, fresh: bool = False,
+             back: Callable[..., Any] | None = None, endpoint: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Adds a page. ``needs``: an act, several (one of them suffices), or ANYONE. ``fresh``: also a page that only shows wants a
+        fresh sign-in (the read-back of a weighty act, so that nothing typed is lost to it); posting a weighty act always does."""
+        held: Needs = needs if isinstance(needs, (Anyone, Act)) else frozenset(needs)
+        weighty = fresh or (post and bool(acts_of(held)) and acts_of(held) <= WEIGHTY)
+
+        def add(view: Callable[..., Any]) -> Callable[..., Any]:
+            name = endpoint or view.__name__
+            rule = PageRule(f"{self.name}.{name}", self.prefix + path, "POST" if post else "GET", held, weighty)
+            if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
+                raise ValueError(f"the page {rule.endpoint} stands twice")
+            PAGES[rule.endpoint] = rule
+
+            @wraps(view)
+            def guarded(**arguments: Any) -> Any:
+                stopped = _stopped(rule)
+                if stopped is not None:
+                    return stopped
+                try:
+                    return view(**arguments)
+                except (Invalid, Conflict, TooEarly, WrongStep) as refusal:
+                    if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
+                        raise
+                    return _again(back, arguments, refusal)
+            self.blueprint.add_url_rule(path, name, guarded, methods=["POST"] if post else ["GET"])
+            guarded.view = view  # type: ignore[attr-defined]
+            return guarded
+        return add
+
+    def rail(self, make: Rail) -> Rail:
+        """The function that gives this desk's rail; called once for a page of the desk."""
+        self._rail = make
+        return make
+
+    def groups(self) -> list[Group]:
+        return self._rail() if self._rail else []
+
+
+def _stopped(rule: PageRule) -> AnyResponse | None:
+    """The lock. None, or the way to the sign-in. Refuses: SignInNeeded, NotAllowed."""
+    if isinstance(rule.needs, Anyone):
+        return None
+    who = actor()
+    if who.role is Role.PUBLIC:
+        g.nobody_signed_in = True
+        if rule.method == "GET" and not wants_json():
+            return redirect("/account/sign-in?" + urlencode({"next": _here()}))
+        raise SignInNeeded("access.sign_in", reason="sign-in")
+    if not any(may(who, act) for act in acts_of(rule.needs)):
+        raise NotAllowed("access.role", acts=sorted(acts_of(rule.needs)), role=who.role.value)
+    if rule.fresh and (who.fresh_until is None or who.fresh_until < office().clock.now()):
+        if wants_json():
+            raise SignInNeeded("access.fresh", reason="fresh")
+        return redirect("/account/confirm?" + urlencode({"next": _here() if rule.method == "GET" else before()}), 303)
+    return None
+
+
+def _shown_again(refusal: Refusal) -> bool:
+    return isinstance(refusal, Invalid) or refusal.code == "form.stale" or isinstance(refusal, TooEarly)
+
+
+def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal) -> Response:
+    """The page of the form once more: entries kept, faults beside their fields, the record's version as it is now kept by the page."""
+    form: Form = g.form
+    form.learn(refusal)
+    response = make_response(getattr(back, "view", back)(**arguments, form=form))
+    response.status_code = status_of(refusal)
+    return response
+
+
+def _here() -> str:
+    return request.full_path.rstrip("?")
+
+
+def before() -> str:
+    """The page of ours an act was sent from, without its arguments."""
+    base, seen = request.host_url.rstrip("/"), request.referrer or ""
+    return urlsplit(seen).path if seen.startswith(base + "/") else "/"
+
+
+# --- what a page function uses -------------------------------------------------------------------------------------------------------
+
+def office() -> Office:
+    return current_app.extensions["bidhall"].office  # type: ignore[no-any-return]
+
+
+def actor() -> Actor:
+    return login.actor()
+
+
+def work() -> AbstractContextManager[UnitOfWork]:
+    """A unit of work in the name of whoever is signed in. Its ``now`` is read when it opens, after the last byte of the form came in."""
+    return office().work(actor())
+
+
+def look() -> AbstractContextManager[Look]:
+    return office().look(actor())
+
+
+def render(template: str, **values: Any) -> str:
+    return render_template(template, **values)
+
+
+def url(endpoint: str, **values: Any) -> str:
+    return url_for(endpoint, **values)
+
+
+def go(where: str) -> AnyResponse:
+    """The answer of an act: look at the result."""
+    return redirect(where, 303)
+
+
+def safe_next(address: str | None, otherwise: str = "/") -> str:
+    """An address of ours to go on to, or ``otherwise``: never another host's."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")) or any(ord(c) < 33 for c in address):
+        return otherwise
+    return address

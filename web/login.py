@@ -1,0 +1,273 @@
+"""Who is at the door: sign-in with password and a second factor, the row that keeps it, the role in which one acts.
+
+The signed cookie carries a token; the row `parties.Login` holds its hash, so a person can be thrown out and a stolen database signs
+nobody in. A code of the second factor works once: its time step is stored and only later ones are taken.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+import pyotp
+from flask import Flask, g, has_request_context, request, session
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+
+from crypto import passwords
+from crypto.errors import CryptoError
+from trading import parties
+from trading.kernel.access import PUBLIC, Actor, Role
+from trading.kernel.errors import Invalid, NotAllowed
+from trading.kernel.work import Office
+from web.shield import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
+
+TOUCH_EVERY = timedelta(minutes=1)
+STEP_SECONDS = 30
+_ARGON = threading.BoundedSemaphore(4)  # each check takes some 46 MiB
+
+
+@dataclass
+class Person(UserMixin):  # type: ignore[misc]
+    """A signed-in person, as flask-login wants one. Its id is the token of the sign-in."""
+
+    id: str
+    login_id: int
+    actor: Actor
+    made_at: datetime
+    seen_at: datetime
+    roles: tuple[Role, ...]
+    username: str
+
+    @property
+    def ends_at(self) -> datetime:
+        """When this sign-in ends if nothing more is done."""
+        return min(self.seen_at + parties.IDLE, self.made_at + parties.ABSOLUTE)
+
+
+def install(app: Flask, office: Office) -> None:
+    manager = LoginManager(app)
+    manager.session_protection = "strong"
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def load(token: str) -> Person | None:
+        with office.look(PUBLIC) as look:
+            login = parties.find_login(look.session, token, look.now)
+            if login is None:
+                return None
+            person = _person(look.session, token, login)
+            stale = look.now - login.seen_at > TOUCH_EVERY
+        if stale and not request.path.startswith(("/live/", "/time")):
+            with office.work(person.actor) as work:
+                row = work.session.get(parties.Login, person.login_id)
+                if row is not None and row.ended_at is None:
+                    parties.touch(row, work.now)
+            person.seen_at = work.now
+        return person
+
+
+def _person(database: object, token: str, login: parties.Login) -> Person:
+    actor = parties.actor_of(database, login)  # type: ignore[arg-type]
+    who = parties.account(database, login.account_id)  # type: ignore[arg-type]
+    return Person(token, login.id, actor, login.made_at, login.seen_at, tuple(r for r in Role if r in actor.roles), who.username)
+
+
+def present() -> Person | None:
+    """The person signed in on this request, or None."""
+    if not has_request_context() or g.get("nobody", False):
+        return None
+    return current_user._get_current_object() if current_user.is_authenticated else None
+
+
+def actor() -> Actor:
+    """Who acts on this request; the public when nobody is signed in."""
+    person = present()
+    return person.actor if person else PUBLIC
+
+
+# --- signing in ---------------------------------------------------------------------------------------------------------------------
+
+def sign_in(office: Office, shield: Shield, *, username: str, password: str, code: str) -> Person:
+    """Checks password and second factor and opens a sign-in. One refusal for every reason, after the same work: nobody learns which
+    accounts exist. Refuses: Invalid ``signin.wrong``, ``signin.disabled`` (only after a right password), TooEarly ``signin.wait``."""
+    name = username.strip().lower()
+    shield.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
+    shield.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
+    with office.look(PUBLIC) as look:
+        known = parties.find_account(look.session, name)
+        account_id, stored = (known.id, known.password) if known else (0, None)
+    if not _password_fits(stored, password) or stored is None:
+        raise Invalid("signin.wrong")
+    fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
+    with office.work(PUBLIC) as work:
+        who = parties.account(work.session, account_id)
+        work.lock(who)
+        if who.totp_secret and not take_code(who, code, work.now):
+            raise Invalid("signin.wrong")
+        if who.disabled_at is not None:
+            raise NotAllowed("signin.disabled")
+        if fresh_hash:
+            who.password = fresh_hash
+        roles = parties.roles_of(work.session, who)
+        if not roles:
+            raise NotAllowed("signin.disabled")
+        role = next(r for r in Role if r in roles)
+        work.actor = parties.actor_for(who, role, roles)
+        token = parties.open_login(work, who, role, device=_device())
+        login = parties.find_login(work.session, token, work.now)
+        assert login is not None
+        person = _person(work.session, token, login)
+        work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
+    shield.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
+    session.clear()
+    login_user(person)
+    return person
+
+
+def sign_out(office: Office) -> None:
+    person = present()
+    if person is not None:
+        with office.work(person.actor) as work:
+            row = work.session.get(parties.Login, person.login_id)
+            if row is not None:
+                parties.close_login(work, row)
+            work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
+    logout_user()
+    session.clear()
+
+
+def confirm(office: Office, shield: Shield, person: Person, *, password: str, code: str) -> None:
+    """A fresh sign-in for an act with legal effect: both factors again. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``."""
+    shield.hit(FRESH_BY_ACCOUNT, "fresh", person.username, code="signin.wait")
+    with office.look(person.actor) as look:
+        stored = parties.account(look.session, _account_id(person)).password
+    if not _password_fits(stored, password):
+        raise Invalid("signin.wrong")
+    with office.work(person.actor) as work:
+        who = parties.account(work.session, _account_id(person))
+        work.lock(who)
+        if who.totp_secret and not take_code(who, code, work.now):
+            raise Invalid("signin.wrong")
+        row = work.session.get(parties.Login, person.login_id)
+        if row is None or row.ended_at is not None:
+            raise Invalid("signin.wrong")
+        parties.refresh(work, row)
+        work.record("account.confirm", f"account/{who.id}", person=f"account:{who.id}")
+    shield.forget(FRESH_BY_ACCOUNT, "fresh", person.username)
+
+
+def act_as(office: Office, person: Person, role: Role) -> None:
+    """Switch to another role one holds. Refuses: NotAllowed."""
+    with office.work(person.actor) as work:
+        row = work.session.get(parties.Login, person.login_id)
+        if row is None or row.ended_at is not None:
+            raise NotAllowed("signin.role")
+        parties.switch_role(work, row, role)
+        work.record("account.role", f"account/{person.actor.account_id}", role=role.value, person=person.actor.person)
+
+
+# --- second factor ------------------------------------------------------------------------------------------------------------------
+
+def take_code(who: parties.Account, code: str, now: datetime) -> bool:
+    """Takes a code once (RFC 6238, 30 s, one step of drift each way): its step must lie after the last one used."""
+    typed = "".join(c for c in code if c.isdigit())
+    if not who.totp_secret or len(typed) != 6:
+        return False
+    maker = pyotp.TOTP(who.totp_secret)
+    present_step = int(now.timestamp()) // STEP_SECONDS
+    for step in (present_step - 1, present_step, present_step + 1):
+        if step > who.totp_last_step and hmac.compare_digest(maker.generate_otp(step), typed):
+            who.totp_last_step = step
+            return True
+    return False
+
+
+def new_secret() -> str:
+    return pyotp.random_base32()
+
+
+def secret_address(secret: str, username: str, issuer: str) -> str:
+    """The ``otpauth:`` address an authenticator app reads from a picture."""
+    return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=issuer)
+
+
+def enrol_code(office: Office, person: Person, secret: str, code: str) -> None:
+    """Take up a second factor (or another one): the first code proves that the app works. Refuses: Invalid ``account.code_wrong``."""
+    with office.work(person.actor) as work:
+        who = parties.account(work.session, _account_id(person))
+        work.lock(who)
+        who.totp_secret, who.totp_last_step = secret, 0
+        if not take_code(who, code, work.now):
+            raise Invalid("account.code_wrong")
+        work.record("account.second_factor", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def change_password(office: Office, person: Person, *, old: str, new: str) -> None:
+    """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``."""
+    if len(new) < 10:
+        raise Invalid("account.password_short", least=10)
+    if not strong(new, person.username, person.actor.name):
+        raise Invalid("account.password_weak")
+    with office.look(person.actor) as look:
+        stored = parties.account(look.session, _account_id(person)).password
+    if not _password_fits(stored, old):
+        raise Invalid("account.password_old")
+    with _ARGON:
+        hashed = passwords.hash_password(new)
+    with office.work(person.actor) as work:
+        who = parties.account(work.session, _account_id(person))
+        who.password = hashed
+        for row in _others(work.session, person):
+            row.ended_at = work.now
+        work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def end_others(office: Office, person: Person) -> int:
+    """Ends every other sign-in of this person; returns how many there were."""
+    with office.work(person.actor) as work:
+        rows = _others(work.session, person)
+        for row in rows:
+            parties.close_login(work, row)
+        work.record("account.end_others", f"account/{person.actor.account_id}", person=person.actor.person)
+    return len(rows)
+
+
+def strong(password: str, *known: str) -> bool:
+    """Would guessing take long? zxcvbn's score of 3 or more, knowing the person's names and the platform's words."""
+    from zxcvbn import zxcvbn
+
+    return int(zxcvbn(password[:72], user_inputs=["bidhall", "toubiao", "zhaobiao", "yangguang", *known])["score"]) >= 3
+
+
+def _others(database: object, person: Person) -> list[parties.Login]:
+    from sqlalchemy import select
+
+    return list(database.scalars(select(parties.Login).where(  # type: ignore[attr-defined]
+        parties.Login.account_id == person.actor.account_id, parties.Login.ended_at.is_(None), parties.Login.id != person.login_id)))
+
+
+def _account_id(person: Person) -> int:
+    assert person.actor.account_id is not None
+    return person.actor.account_id
+
+
+def _device() -> str:
+    return (request.user_agent.string or "")[:200]
+
+
+@cache
+def _nobodys_password() -> str:
+    return passwords.hash_password(secrets.token_urlsafe(24))
+
+
+def _password_fits(stored: str | None, typed: str) -> bool:
+    """Checks against a password nobody has when there is no such account, so that both take as long."""
+    with _ARGON:
+        try:
+            passwords.verify_password(typed, stored or _nobodys_password())
+        except CryptoError:
+            return False
+    return stored is not None
