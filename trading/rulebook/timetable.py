@@ -79,7 +79,8 @@ def check_timetable(book: Rulebook, calendar: WorkingDayCalendar, timetable: Map
             try:
                 findings += _judge(rule, calendar, planned)
             except Invalid as refusal:
-                findings.append(Finding(rule.id, BREACH, refusal.code, rule.act, _words(rule) | {name: str(fact) for name, fact in refusal.facts.items()}))
+                facts = {name: str(fact) for name, fact in refusal.facts.items()}
+                findings.append(Finding(rule.id, BREACH, refusal.code, rule.act, _words(rule) | facts))
     return findings
 
 

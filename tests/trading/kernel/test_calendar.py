@@ -212,7 +212,8 @@ def test_the_version_depends_on_the_data_and_not_on_the_order() -> None:
 
 
 def test_all_faults_of_a_year_file_are_named_at_once() -> None:
-    listed = ["2028-02-30,rest,x", "2027-01-01,rest,x", "2028-01-01,rest,x", "2028-01-01,rest,y", "2028-01-03,work,x", "2028-01-04,holiday,x"]
+    listed = ["2028-02-30,rest,x", "2027-01-01,rest,x", "2028-01-01,rest,x", "2028-01-01,rest,y", "2028-01-03,work,x"]
+    listed += ["2028-01-04,holiday,x"]
     bad = "\n".join(["year,2028,", "status,perhaps,", "source,,", "date,day,feast", *listed, ""])
     with pytest.raises(Invalid) as refusal:
         read_year(bad)
