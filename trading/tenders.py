@@ -15,11 +15,12 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, Un
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.signatures import document_hash
+from trading import bid_forms
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_minute
 from trading.kernel.db import Base, Json, Moment
-from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
+from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.exact import BadValue, number
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
@@ -157,7 +158,6 @@ class Lot(Base):
 TENDER_PREFIX = "KP"
 MAX_WINDOW = 1440
 """Minutes; the longest opening window a policy may name (protocol §2)."""
-FORM_TYPES = ("money", "integer", "decimal", "text", "choice", "date", "boolean")
 _TEXTS = ("title", "need", "qualification", "contact", "place")
 _AMOUNTS = ("budget", "ceiling", "deposit")
 _FIELDS = frozenset((*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients"))
@@ -180,7 +180,10 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
         faults.add(where + "deposit", "money.negative", text=deposit.text())
     if not 1 <= value["window_minutes"] <= MAX_WINDOW:
         faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
-    _check_form(faults, where + "form", value["form"])
+    try:
+        bid_forms.check_form(value["form"])
+    except Invalid as refusal:
+        faults.found += [Fault(where + fault.where, fault.code, fault.facts) for fault in refusal.faults]
     for place, text in enumerate(value["coefficients"]):
         try:
             number(text, "")
@@ -188,17 +191,6 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
             faults.add(f"{where}coefficients.{place}", "lot.coefficient", text=str(text)[:40])
     if len(set(value["coefficients"])) != len(value["coefficients"]):
         faults.add(where + "coefficients", "lot.coefficient_twice")
-
-
-def _check_form(faults: Faults, where: str, form: Iterable[Mapping[str, Any]]) -> None:
-    keys = set()
-    for place, row in enumerate(form):
-        key = row.get("key", "")
-        if not (isinstance(key, str) and key.isascii() and key.isidentifier() and key == key.lower() and len(key) <= 40) or key in keys:
-            faults.add(f"{where}.{place}.key", "lot.form_key", key=str(key)[:40])
-        keys.add(key)
-        if row.get("type") not in FORM_TYPES:
-            faults.add(f"{where}.{place}.type", "lot.form_type", types=list(FORM_TYPES))
 
 
 def check_total(faults: Faults, project: Project, budgets: Iterable[Money]) -> None:
@@ -227,12 +219,13 @@ def tender(session: Session, ref: str) -> Tender:
 # --- acts -------------------------------------------------------------------------------------------------------------------------
 
 
-def _complete(given: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    """A lot's fields with their defaults. Refuses: Invalid ``form.unknown_fields``."""
+def _complete(given: Mapping[str, Any], project: Project) -> dict[str, Any]:
+    """A lot's fields with their defaults; the bid form is that of the category. Refuses: Invalid ``form.unknown_fields``."""
     if strange := sorted(set(given) - _FIELDS):
         raise Invalid("form.unknown_fields", fields=strange)
-    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "form": [], "coefficients": []}
-    value |= {key: Money.zero(currency) for key in _AMOUNTS}
+    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "coefficients": []}
+    value["form"] = bid_forms.default_form(project.category)
+    value |= {key: Money.zero(project.currency) for key in _AMOUNTS}
     return value | dict(given)
 
 
@@ -257,7 +250,7 @@ def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterab
         raise WrongStep("tender.project_not_accepted", ref=project.ref, state=project.state)
     if work.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is not None:
         raise Conflict("tender.exists", ref=project.ref)
-    values = [_complete(given, project.currency) for given in lots]
+    values = [_complete(given, project) for given in lots]
     faults = Faults()
     if not title.strip():
         faults.add("title", "form.required")
@@ -301,7 +294,7 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     require_draft(work, lot)
     check_version(lot, seen)
     now = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients")}
-    value = _complete(now | changes, lot.currency)
+    value = _complete(now | changes, lot.project)
     faults = Faults()
     check_lot(faults, "", value)
     faults.refuse_if_any()
