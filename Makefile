@@ -51,11 +51,8 @@ fmt: $(V)/.test ## mend what ruff can mend
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
 
-js: ## the JavaScript vectors in node, where there is one (in the browser they run with the suite)
-	@set -e; files=$$(ls tests/js/*.test.mjs tests/js/test_*.mjs tests/js/*.test.js 2>/dev/null || true); \
-	if [ -z "$$files" ]; then echo "no JavaScript tests for node"; \
-	elif command -v node >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then node --test $$files; \
-	else echo "******** NO NODE >= 20: the JavaScript vectors run in the browser only ********"; fi
+js: ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
+	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi
 
 bench: $(V)/.test            ## every benchmark against its rivals (NAMES="seal open" for some)
 	@command -v age >/dev/null || { $(ROOT) && { $(APT) age || { apt-get update -q && $(APT) age; }; }; } || echo "age is not installed: its comparison is skipped"
@@ -76,7 +73,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts test suite-pg js ## all that a change must pass
+ci: lint types contracts test suite-pg ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 
