@@ -18,10 +18,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import b64u, loads, unb64u
-from crypto.documents import open_document
 from crypto.errors import CODES, CryptoError
-from crypto.policies import check_context
+from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
+from crypto.submissions import check_submission, check_withdrawal
 from trading import enrolments, officers, participants, uploads
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -130,10 +130,8 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     if statement and (first := _answered(work.session, party, statement)) is not None:
         return Outcome(first, first.reason)
     try:
-        document = _check_submission(work, lot, party, upload, submission)
         current = standing(work.session, participant.id, upload.part)
-        if document["replaces"] != (current.bid.statement if current else ""):
-            raise CryptoError("CONTEXT_MISMATCH", "it does not name the bid that stands now")
+        document = _check_submission(work, lot, party, upload, submission, current=current.bid.statement if current else "")
     except CryptoError as error:
         return _refuse(work, lot, party, upload, statement, submission if statement else None, error.code)
     keep_document(work, "submission", submission, signed=True)
@@ -146,6 +144,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     )
     work.session.add(bid)
     work.session.flush()
+    participant.withdrawn_at = None
     if current is None:
         work.session.add(StandingBid(participant_id=participant.id, lot_id=lot.id, part=upload.part, bid_id=bid.id))
     else:
@@ -165,14 +164,14 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     part, current = officers.BID, None
     try:
         key = enrolments.standing_key(work.session, party.code, "bidder")
-        document = open_document(withdrawal, "withdrawal", enrolments.sign_bytes(key))
-        part = str(document.get("envelope", officers.BID))
+        part = str(submission_payload(withdrawal).get("envelope", officers.BID))
         current = standing(work.session, participant.id, part)
-        if current is None or not _names_this(document, lot, party, work.office.platform) or document["statement"] != current.bid.statement:
-            raise CryptoError("CONTEXT_MISMATCH", "it does not name the bid that stands now")
+        check_withdrawal(withdrawal, officers.policy_chain(work.session, lot, part), bidder=party.code,
+                         signing_keys=[enrolments.sign_bytes(key)], current=current.bid.statement if current else "")
         _check_in_time(lot, work.now)
     except CryptoError as error:
         return _refuse(work, lot, party, None, statement, withdrawal if statement else None, error.code, part=part)
+    assert current is not None
     keep_document(work, "withdrawal", withdrawal, signed=True)
     entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     work.session.delete(current)
@@ -207,7 +206,9 @@ def _statement_of(envelope: Any) -> str:
         return ""
 
 
-def _check_submission(work: UnitOfWork, lot: Lot, party: Party, upload: Upload, submission: Any) -> dict[str, Any]:
+def _check_submission(
+    work: UnitOfWork, lot: Lot, party: Party, upload: Upload, submission: Any, *, current: str
+) -> dict[str, Any]:
     if upload.refused:
         raise CryptoError(upload.refused, "the uploaded bytes were refused")
     if upload.finished_at is None:
@@ -216,22 +217,12 @@ def _check_submission(work: UnitOfWork, lot: Lot, party: Party, upload: Upload, 
     key = enrolments.find_key(work.session, party.code, "bidder")
     if key is None:
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
-    seal_key = unb64u(key.seal_public) if key.seal_public else b""
-    check_context(header, officers.policy_chain(work.session, lot, upload.part), bidder=party.code, bidder_key=seal_key)
-    document: dict[str, Any] = open_document(submission, "submission", enrolments.sign_bytes(key))
-    if not _names_this(document, lot, party, work.office.platform) or document["envelope"] != upload.part:
-        raise CryptoError("CONTEXT_MISMATCH", "of another lot, envelope or bidder")
-    if (document["header_hash"], document["sealed_size"], document["policy"]) != (upload.header_hash, upload.length, header.ctx["policy"]):
-        raise CryptoError("CONTEXT_MISMATCH", "it speaks of another file")
-    if document["sealed_root"] != upload.sealed_root:
-        raise CryptoError("SEALED_ROOT", "the bytes that came are not the bytes that were signed")
+    document = check_submission(
+        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""),
+        officers.policy_chain(work.session, lot, upload.part), bidder=party.code, signing_keys=[enrolments.sign_bytes(key)],
+        bidder_key=unb64u(key.seal_public) if key.seal_public else b"", current=current)
     _check_in_time(lot, work.now)
     return document
-
-
-def _names_this(document: dict[str, Any], lot: Lot, party: Party, platform: str) -> bool:
-    return (document.get("platform"), document.get("tender"), document.get("lot"), document.get("bidder")) == (
-        platform, lot.tender.ref, lot.no_text, party.code)
 
 
 def _check_in_time(lot: Lot, now: datetime) -> None:

@@ -1,0 +1,135 @@
+"""From shares to plain bids: the long part of the opening, outside any transaction (protocol §5 step 5).
+
+Bytes first: every file of every bid goes to the blob store as untrusted content; then one short unit writes all verdicts at once. A
+crash in between loses nothing and shows nothing; doing it again gives the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from crypto.canonical import unb64u
+from crypto.headers import Header
+from crypto.verdicts import Verdict, open_bid
+from trading import bid_forms, bids, officers, opening
+from trading.kernel.access import Act, Actor
+from trading.kernel.blobs import LocalBlobs
+from trading.kernel.errors import Invalid, TooEarly
+from trading.kernel.work import Office
+from trading.opening import OPENING_FLOW, BidVerdict, Opening
+from trading.tenders import lot as find_lot
+
+
+class _Sink:
+    """Takes one file of a bid: written beside the store, hashed on the way, named once the whole bid has been proved."""
+
+    def __init__(self, blobs: LocalBlobs, item: dict[str, Any]) -> None:
+        self.item = item
+        self.path = blobs.folder / "incoming" / secrets.token_hex(16)
+        self._out: BinaryIO = self.path.open("xb")
+        self._digest = hashlib.sha256()
+
+    def write(self, data: memoryview, /) -> None:
+        self._digest.update(data)
+        self._out.write(data)
+
+    def finish(self) -> str:
+        """The content name, the bytes synced."""
+        self._out.flush()
+        os.fsync(self._out.fileno())
+        self._out.close()
+        return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        self._out.close()
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One bid to open, with all that was posted for it, read beforehand."""
+
+    header: Header
+    sealed_root: bytes
+    blob: str
+    parts: dict[int, bytes]
+    complaints: dict[int, str]
+
+
+def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID) -> Opening:
+    """Open every bid of the set and write the outcome. Progress-free and repeatable; the caller shows state from the rows.
+
+    Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``opening.shares_running`` while officers may still post.
+    """
+    with office.look(actor) as look:
+        look.require(Act.OPENING_HOST)
+        lot = find_lot(look.session, lot_ref)
+        row = opening.opening(look.session, lot, part)
+        OPENING_FLOW.check(row, "decrypt")
+        if not opening.may_decrypt(look.session, row, look.now):
+            raise TooEarly("opening.shares_running", until=row.shares_until, now=look.now)
+        tasks = _tasks(look.session, row)
+        sides = [seat.side for seat in officers.seats(look.session, lot)]
+        file_names = bool(officers.policy_document(officers.current_policy(look.session, lot, part))["file_names"])
+        form = lot.form
+    verdicts = [_open_one(office.blobs, task, sides, form, file_names) for task in tasks]
+    with office.work(actor) as work:
+        row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
+        opening.record_opened(work, row, verdicts)
+        return row
+
+
+def _tasks(session: Any, row: Opening) -> list[_Task]:
+    posted = opening.shares(session, row)
+    found = opening.headers(session, row)
+    by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
+    tasks = []
+    for item in row.bids:
+        name = item["header_hash"]
+        tasks.append(_Task(
+            found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
+            {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts},
+            {share.j: share.errors[name] for share in posted if name in share.errors}))
+    return tasks
+
+
+def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
+    sinks: list[_Sink] = []
+
+    def sink(item: dict[str, Any]) -> _Sink:
+        sinks.append(_Sink(blobs, item))
+        return sinks[-1]
+
+    try:
+        with blobs.open(task.blob) as source:
+            verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
+                               complaints=task.complaints, sink=sink)
+        files = _keep(blobs, sinks, verdict) if verdict.code == "opened" else []
+    finally:
+        for one in sinks:
+            one.discard()
+    announce = dict(verdict.opened.announce) if verdict.opened else {}
+    price, faults = _read(form, announce) if verdict.opened else (None, [])
+    return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, announce, price, faults, files, verdict.seed,
+                      verdict.to_json(file_names))
+
+
+def _keep(blobs: LocalBlobs, sinks: list[_Sink], verdict: Verdict) -> list[dict[str, Any]]:
+    assert verdict.opened is not None
+    files = []
+    for one, digest in zip(sinks, verdict.opened.digests, strict=True):
+        name = one.finish()
+        blobs.adopt(one.path, name)
+        files.append({"name": one.item["name"], "size": one.item["size"], "type": one.item["type"], "blob": name, "digest": digest})
+    return files
+
+
+def _read(form: list[dict[str, Any]], announce: dict[str, str]) -> tuple[int | None, list[dict[str, Any]]]:
+    try:
+        return bid_forms.parse(form, announce).price_minor, []
+    except Invalid as refusal:
+        return None, [{"field": f.where, "code": f.code} for f in refusal.faults]
