@@ -53,9 +53,9 @@ STATUSES = {word: status for status, words in {
                      "suspended 公告 开标 评标 评审 定标 受理 暂停 中标候选人公示",
 }.items() for word in words.split()}
 PRICE_FORMS = {word: form for form, words in {
-    "total": "total 总价 固定总价",
+    "total": "total total_price lump_sum 总价 固定总价",
     "unit_price": "unit_price 单价 固定单价 综合单价",
-    "discount_rate": "discount_rate 下浮率 折扣率 优惠率 折扣",
+    "discount_rate": "discount_rate discount 下浮率 折扣率 优惠率 折扣",
     "fee_rate": "fee_rate 费率",
     "framework_ceiling": "framework_ceiling framework 框架 框架协议 框架上限 框架只有上限",
 }.items() for word in words.split()}

@@ -45,14 +45,14 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 @click.argument("file", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None, help="How to answer (table).")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--by", default="", metavar="DIM,…", help="Break down by " + ", ".join(savings.DIMENSIONS) + ".")
+@click.option("--by", multiple=True, metavar="DIM,…", help="Break down by " + ", ".join(savings.DIMENSIONS) + ".")
 @click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="First day of the result (YYYY-MM-DD).")
 @click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the result (YYYY-MM-DD).")
 @click.option("--currency", metavar="CODE", help="The currency to reckon in (that of most rows).")
 @click.option("-o", "out", metavar="OUT", default="-", help="File to write; - is stdout.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of the answer.")
-def command(file: str | None, form: str | None, as_json: bool, by: str, since: datetime | None, until: datetime | None,
+def command(file: str | None, form: str | None, as_json: bool, by: tuple[str, ...], since: datetime | None, until: datetime | None,
             currency: str | None, out: str, force: bool, lang: str | None) -> None:
     """Reckon budget against award from an OCDS package, a CSV or XLSX table, or the platform's own data."""
     speech = language(lang)
@@ -71,7 +71,7 @@ def command(file: str | None, form: str | None, as_json: bool, by: str, since: d
     rows, places = _rows(file, speech)
     try:
         report = savings.reckon(
-            rows, places=places, by=_dimensions(by), since=since.date() if since else None, until=until.date() if until else None,
+            rows, places=places, by=_dimensions(",".join(by)), since=since.date() if since else None, until=until.date() if until else None,
             currency=currency.upper() if currency else None)
     except Invalid as wrong:
         raise click.UsageError(say(wrong.code, wrong.facts, speech)) from wrong

@@ -25,13 +25,27 @@ def rate(report: Savings) -> str | None:
 
 def test_rate_of_sums_and_never_the_mean_of_rates() -> None:
     """Rulebook §6.3, SV-03."""
-    report = reckon([row("P1", 100_000_000, 90_000_000), row("P2", 5_000_000, 2_500_000), row("P3", 300_000_000, 294_000_000)])
+    report = reckon(
+        [row("P1", 100_000_000, 90_000_000), row("P2", 5_000_000, 2_500_000), row("P3", 300_000_000, 294_000_000)]
+    )
     assert (report.budget, report.award, rate(report)) == (405_000_000, 386_500_000, "4.57")
 
 
-@pytest.mark.parametrize(("budget", "award", "expected"), [
-    (22795745, 20546049, "9.87"), (9715616, 8129842, "16.32"), (713674, 684602, "4.07"), (1189, 1011, "14.97"), (2065752, 1839101, "10.97"),
-    (3018, 2946, "2.39"), (301770000000, 294648000000, "2.36"), (20000, 20001, "-0.01"), (40000, 39999, "0.00"), (0, 5, None)])
+@pytest.mark.parametrize(
+    ("budget", "award", "expected"),
+    [
+        (22795745, 20546049, "9.87"),
+        (9715616, 8129842, "16.32"),
+        (713674, 684602, "4.07"),
+        (1189, 1011, "14.97"),
+        (2065752, 1839101, "10.97"),
+        (3018, 2946, "2.39"),
+        (301770000000, 294648000000, "2.36"),
+        (20000, 20001, "-0.01"),
+        (40000, 39999, "0.00"),
+        (0, 5, None),
+    ],
+)
 def test_published_figures_recomputed(budget: int, award: int, expected: str | None) -> None:
     """Rulebook §6.3 SV-04, §6.4; halves go away from zero on both sides."""
     assert rate_pct(budget, award) == expected
@@ -39,9 +53,14 @@ def test_published_figures_recomputed(budget: int, award: int, expected: str | N
 
 def six_rows() -> list[Row]:
     """Rulebook §6.3, SV-05."""
-    return [row("K1", 1_000_000, 950_000), row("K2", 500_000, None, status="failed"), row("K3", 800_000, 800_000),
-            row("K4", 600_000, None, price_form="unit_price", discount_pct=Decimal(12)),
-            row("K5", 2_000_000, 2_000_000, price_form="framework_ceiling"), row("K6", 900_000, 930_000)]
+    return [
+        row("K1", 1_000_000, 950_000),
+        row("K2", 500_000, None, status="failed"),
+        row("K3", 800_000, 800_000),
+        row("K4", 600_000, None, price_form="unit_price", discount_pct=Decimal(12)),
+        row("K5", 2_000_000, 2_000_000, price_form="framework_ceiling"),
+        row("K6", 900_000, 930_000),
+    ]
 
 
 def test_what_enters_the_rate() -> None:
@@ -57,8 +76,16 @@ def test_what_enters_the_rate() -> None:
 
 def test_zero_and_missing_values_are_counted_and_listed() -> None:
     """Rule ST-06; an open procedure is no transaction."""
-    report = reckon([row("a", 0, 5), row("b", None, 5), row("c", 5, 0), row("d", 5, None), row("e", 5, None, status="pending")])
-    assert report.excluded == (("a", "no_budget"), ("b", "no_budget"), ("c", "no_award"), ("d", "no_award"), ("e", "no_award"))
+    report = reckon(
+        [row("a", 0, 5), row("b", None, 5), row("c", 5, 0), row("d", 5, None), row("e", 5, None, status="pending")]
+    )
+    assert report.excluded == (
+        ("a", "no_budget"),
+        ("b", "no_budget"),
+        ("c", "no_award"),
+        ("d", "no_award"),
+        ("e", "no_award"),
+    )
     assert (report.transactions, report.in_rate, rate(report)) == (4, 0, None)
 
 
@@ -75,9 +102,13 @@ def test_a_corrected_result_replaces_the_earlier_one_wherever_it_stands() -> Non
 
 def test_a_failed_round_stays_counted_beside_its_later_award() -> None:
     """Rules ST-03, SV-07: a later award counts once."""
-    report = reckon([row("s", 100, None, status="failed", date=date(2018, 1, 1)), row("s", 100, 90, date=date(2018, 5, 1))])
+    report = reckon(
+        [row("s", 100, None, status="failed", date=date(2018, 1, 1)), row("s", 100, 90, date=date(2018, 5, 1))]
+    )
     assert (report.transactions, report.failed, report.budget, report.excluded) == (1, 1, 100, (("s", "failed"),))
-    undone = reckon([row("s", 100, 90, date=date(2018, 1, 1)), row("s", 100, None, status="failed", date=date(2018, 5, 1))])
+    undone = reckon(
+        [row("s", 100, 90, date=date(2018, 1, 1)), row("s", 100, None, status="failed", date=date(2018, 5, 1))]
+    )
     assert (undone.transactions, undone.failed, undone.excluded) == (0, 1, (("s", "superseded"), ("s", "failed")))
 
 
@@ -105,12 +136,20 @@ def test_period_is_by_the_day_of_the_result_both_ends_included() -> None:
 
 
 def test_groups_cross_the_dimensions_in_a_fixed_order() -> None:
-    rows = [row("a", 10, 9, regime="WORKS", date=date(2018, 2, 1)), row("b", 10, 8, regime="GP", date=date(2018, 2, 3)),
-            row("c", 10, 7, regime="GP", date=date(2017, 12, 3)), row("d", 10, None, regime="GP", price_form="fee_rate"),
-            row("e", 10, None, status="failed", regime="LOST")]
+    rows = [
+        row("a", 10, 9, regime="WORKS", date=date(2018, 2, 1)),
+        row("b", 10, 8, regime="GP", date=date(2018, 2, 3)),
+        row("c", 10, 7, regime="GP", date=date(2017, 12, 3)),
+        row("d", 10, None, regime="GP", price_form="fee_rate"),
+        row("e", 10, None, status="failed", regime="LOST"),
+    ]
     groups = reckon(rows, by=["regime", "month"]).groups
     assert [(group.by, group.transactions, group.budget, group.award) for group in groups] == [
-        (("GP", "2017-12"), 1, 10, 7), (("GP", "2018-02"), 1, 10, 8), (("GP", None), 1, 0, 0), (("WORKS", "2018-02"), 1, 10, 9)]
+        (("GP", "2017-12"), 1, 10, 7),
+        (("GP", "2018-02"), 1, 10, 8),
+        (("GP", None), 1, 0, 0),
+        (("WORKS", "2018-02"), 1, 10, 9),
+    ]
     assert [group.by for group in reckon(rows, by=["year"]).groups] == [("2017",), ("2018",), (None,)]
     with pytest.raises(Invalid, match=r"savings.unknown_dimension"):
         reckon(rows, by=["colour"])
@@ -118,7 +157,14 @@ def test_groups_cross_the_dimensions_in_a_fixed_order() -> None:
 
 def test_projects_are_counted_beside_lots() -> None:
     """Rule ST-01."""
-    report = reckon([row("1", 9, 8, project="P"), row("2", 9, 8, project="P"), row("3", 9, 8), row("4", 9, None, status="failed", project="Q")])
+    report = reckon(
+        [
+            row("1", 9, 8, project="P"),
+            row("2", 9, 8, project="P"),
+            row("3", 9, 8),
+            row("4", 9, None, status="failed", project="Q"),
+        ]
+    )
     assert (report.transactions, report.projects) == (3, 2)
 
 
@@ -128,19 +174,38 @@ def test_own_records_are_rows() -> None:
 
 
 amounts = st.none() | st.integers(0, 10**16)
-some_rows = st.lists(st.builds(
-    Row, id=st.uuids().map(str), budget=amounts, award=amounts, status=st.sampled_from(["awarded", "awarded", "failed", "terminated", "pending"]),
-    price_form=st.sampled_from(["total", "total", "unit_price"]), regime=st.sampled_from(["GP", "WORKS", None]),
-    currency=st.sampled_from(["CNY", "CNY", "USD"]), discount_pct=st.none() | st.decimals(0, 100, places=2), date=st.none() | st.dates(date(2018, 1, 1), date(2019, 12, 31))), max_size=30)
+some_rows = st.lists(
+    st.builds(
+        Row,
+        id=st.uuids().map(str),
+        budget=amounts,
+        award=amounts,
+        status=st.sampled_from(["awarded", "awarded", "failed", "terminated", "pending"]),
+        price_form=st.sampled_from(["total", "total", "unit_price"]),
+        regime=st.sampled_from(["GP", "WORKS", None]),
+        currency=st.sampled_from(["CNY", "CNY", "USD"]),
+        discount_pct=st.none() | st.decimals(0, 100, places=2),
+        date=st.none() | st.dates(date(2018, 1, 1), date(2019, 12, 31)),
+    ),
+    max_size=30,
+)
 
 
 @given(some_rows, st.randoms())
 def test_law_order_of_rows_does_not_matter(rows: list[Row], random: object) -> None:
     mixed = list(rows)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    one, other = reckon(rows, by=["regime", "year"], currency="CNY"), reckon(mixed, by=["regime", "year"], currency="CNY")
+    one, other = (
+        reckon(rows, by=["regime", "year"], currency="CNY"),
+        reckon(mixed, by=["regime", "year"], currency="CNY"),
+    )
     assert (one.budget, one.award, one.groups, one.transactions, one.failed) == (
-        other.budget, other.award, other.groups, other.transactions, other.failed)
+        other.budget,
+        other.award,
+        other.groups,
+        other.transactions,
+        other.failed,
+    )
     assert sorted(one.excluded) == sorted(other.excluded)
 
 
@@ -151,7 +216,9 @@ def test_law_groups_add_up_and_no_row_is_lost(rows: list[Row], by: tuple[str, ..
     assert sum(group.award for group in report.groups) == report.award
     assert sum(group.transactions for group in report.groups) == report.transactions
     assert report.in_rate + len(report.excluded) == len(rows)
-    assert len(report.negative_rows) == sum(1 for one in rows if one.id in set(report.negative_rows) and one.award > one.budget)  # type: ignore[operator]
+    assert len(report.negative_rows) == sum(
+        1 for one in rows if one.id in set(report.negative_rows) and one.award > one.budget
+    )  # type: ignore[operator]
     kept, whole = rate_pct(*report.without_negative), rate(report)
     if kept is not None and whole is not None:
         assert Decimal(kept) >= Decimal(whole)

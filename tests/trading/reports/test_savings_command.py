@@ -20,14 +20,21 @@ YEARBOOK = str(HOUSE / "docs/examples/yearbook-2018.csv")
 
 
 def run(*args: str, data: bytes | None = None, env: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(page.command, list(args), input=data, env={"LANG": "C", "LC_ALL": "C", "BIDHALL_LANG": "", **(env or {})})
+    return CliRunner().invoke(
+        page.command, list(args), input=data, env={"LANG": "C", "LC_ALL": "C", "BIDHALL_LANG": "", **(env or {})}
+    )
 
 
 def test_philgeps() -> None:
     made = run(PHILGEPS, "--json")
     assert (made.exit_code, made.stderr) == (0, "")
     found = json.loads(made.stdout)
-    assert (found["currency"], found["budget"], found["award"], found["saving_rate_pct"]) == ("PHP", "12622402.51", "21673536.53", "-71.71")
+    assert (found["currency"], found["budget"], found["award"], found["saving_rate_pct"]) == (
+        "PHP",
+        "12622402.51",
+        "21673536.53",
+        "-71.71",
+    )
     assert [one["reason"] for one in found["exceptions"]] == ["award_far_from_budget"]
     assert [one["reason"] for one in found["excluded"]] == ["no_award"]
 
@@ -38,10 +45,20 @@ def test_the_yearbook_year() -> None:
     assert [(one["by"]["regime"], one["transactions"]) for one in found["groups"]] == [("GP", 57), ("WORKS", 58)]
     assert (found["budget"], found["award"], found["saving_rate_pct"]) == ("3017700000.00", "2946480000.00", "2.36")
     assert found["rate_from_rounded_totals"]["rate_pct"] == "2.39"
+    crossed = json.loads(run(YEARBOOK, "--json", "--by", "regime", "--by", "Method, regime").stdout)["groups"]
+    assert [list(one["by"]) for one in crossed][0] == ["regime", "method"] and len(crossed) == 4
     by_method = json.loads(run(YEARBOOK, "--format", "json", "--by", "method").stdout)["groups"]
-    assert {one["by"]["method"]: one["transactions"] for one in by_method} == {"公开招标": 72, "竞争": 42, "单一来源": 1}
-    quarters = [json.loads(run(YEARBOOK, "--json", "--from", f"2018-{first:02d}-01", "--to", f"2018-{first + 2:02d}-{last}").stdout)["transactions"]
-                for first, last in ((1, 31), (4, 30), (7, 30), (10, 31))]
+    assert {one["by"]["method"]: one["transactions"] for one in by_method} == {
+        "公开招标": 72,
+        "竞争": 42,
+        "单一来源": 1,
+    }
+    quarters = [
+        json.loads(
+            run(YEARBOOK, "--json", "--from", f"2018-{first:02d}-01", "--to", f"2018-{first + 2:02d}-{last}").stdout
+        )["transactions"]
+        for first, last in ((1, 31), (4, 30), (7, 30), (10, 31))
+    ]
     assert sum(quarters) == 115 and all(quarters)
 
 
@@ -61,10 +78,17 @@ def test_files_are_read_from_stdin_and_written_whole(tmp_path: Path) -> None:
     assert run("-", "--format", "xlsx", data=data).stdout_bytes == run("-", "--format", "xlsx", data=data).stdout_bytes
 
 
-@pytest.mark.parametrize(("args", "says"), [
-    (["nowhere.csv"], "nowhere.csv"), ([YEARBOOK, "--by", "colour"], "colour"), ([YEARBOOK, "--from", "x"], "--from"),
-    ([YEARBOOK, "--json", "--format", "csv"], "exclude"), ([YEARBOOK, "--from", "2019-01-01", "--to", "2018-01-01"], "later"),
-    ([YEARBOOK, "-o", "/nowhere/at/all"], "/nowhere")])
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nowhere.csv"], "nowhere.csv"),
+        ([YEARBOOK, "--by", "colour"], "colour"),
+        ([YEARBOOK, "--from", "x"], "--from"),
+        ([YEARBOOK, "--json", "--format", "csv"], "exclude"),
+        ([YEARBOOK, "--from", "2019-01-01", "--to", "2018-01-01"], "later"),
+        ([YEARBOOK, "-o", "/nowhere/at/all"], "/nowhere"),
+    ],
+)
 def test_wrong_calls_end_with_2_and_say_why(args: list[str], says: str) -> None:
     made = run(*args)
     assert (made.exit_code, made.stdout) == (2, "") and says in made.stderr and "Traceback" not in made.stderr
@@ -123,4 +147,12 @@ def test_the_documents_hold_the_runs_they_promise() -> None:
 def test_xlsx_of_the_yearbook_reads_back(tmp_path: Path) -> None:
     made = run(YEARBOOK, "--format", "xlsx", "--by", "regime", "--lang", "en")
     sheet = openpyxl.load_workbook(io.BytesIO(made.stdout_bytes))["Breakdown"]
-    assert [cell.value for cell in list(sheet.iter_rows())[-1]] == ["Total", 115, 115, 3017700000, 2946480000, 71220000, 2.36]
+    assert [cell.value for cell in list(sheet.iter_rows())[-1]] == [
+        "Total",
+        115,
+        115,
+        3017700000,
+        2946480000,
+        71220000,
+        2.36,
+    ]
