@@ -21,7 +21,7 @@ settings.register_profile("bidhall", deadline=None, derandomize=True, suppress_h
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bidhall")
 
-NO_BROWSER = "no Chromium on this machine (make browser installs one when root)"
+NO_BROWSER = "no browser: no Chromium on this machine (make browser installs one when root)"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,8 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if NO_BROWSER in str(report.longrepr)]
-    if skipped:
+    """Whatever needed a browser and was skipped is said loudly, by whichever words it was skipped."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "browser" in str(report.longrepr).lower()]
+    if skipped and kit_browser.find_browser() is None:
         terminalreporter.section("NO BROWSER", sep="*")
         terminalreporter.write_line(f"{len(skipped)} browser tests were SKIPPED: {NO_BROWSER}")
 
@@ -68,9 +69,9 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's headless Chromium."""
+    """The machine's headless Chromium. For a module, not the whole run: two drivers can't live in one thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

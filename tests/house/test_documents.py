@@ -13,7 +13,7 @@ import pytest
 from tests.house.tree import ROOT, code_lines, documents, dotted, files, text, tree
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
-TEST = re.compile(r"\btests/[\w/.-]+\.(?:py|mjs|js|json)(?:::[\w\[\]:-]+)?")
+TEST = re.compile(r"\btests/[\w/.-]+\.(?:py|mjs|json|js)\b(?:::[\w\[\]:-]+)?")
 PROMISE = re.compile(r"\b(?:R1[0-7]|R[1-9]|S[1-4]|I[12]|P[12]|N[1-4]|U[1-3]|W[1-3]|X1)\b")
 READMES = ("README.md", "README.zh-CN.md")
 

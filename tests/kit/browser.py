@@ -9,5 +9,5 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 
 
 def find_browser() -> str | None:
-    """The path of a Chromium (``$BIDHALL_TEST_BROWSER`` names another), or None."""
-    return os.environ.get("BIDHALL_TEST_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    """The path of a Chromium (``$BIDHALL_BROWSER`` names another), or None."""
+    return os.environ.get("BIDHALL_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
