@@ -6,6 +6,7 @@ is said once, here; whether a document fits the world (deadline, log, current bi
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from crypto import signatures
@@ -104,7 +105,7 @@ def _sorted_hashes(value: Any) -> None:
     """A list of commitments, sorted as bytes, none twice."""
     _list(HASH)(value)
     raw = [unb64u(one) for one in value]
-    if any(a >= b for a, b in zip(raw, raw[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(raw)):
         raise _fault("commitments are sorted, none twice")
 
 
@@ -117,7 +118,7 @@ def _refusals(value: Any) -> None:
 def _set_bids(value: Any) -> None:
     _list(_object(entry=HASH, header_hash=HASH, statement=HASH))(value)
     raw = [unb64u(one["header_hash"]) for one in value]
-    if any(a >= b for a, b in zip(raw, raw[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(raw)):
         raise _fault("bids are sorted by header_hash, none twice")
 
 
@@ -175,9 +176,9 @@ KINDS: dict[str, Kind] = {
     "enrolment": _kind("new key and the one it replaces, or the supervisor's", at=TIME, party=NAME, platform=NAME,
                        replaces=_bytes(16, empty=True), role=_one_of(*ROLES), seal_pk=_bytes(32, empty=True),
                        sign_pk=HASH),
-    "policy": _kind("platform and every officer", _LOT, {name: _any for name in (
+    "policy": _kind("platform and every officer", _LOT, dict.fromkeys((
         "co_opening", "deadline", "file_names", "max_plen", "mirror", "n", "officers", "opens_at", "rescue", "serial",
-        "suite", "supersedes", "t", "window")}, whole=check_policy),
+        "suite", "supersedes", "t", "window"), _any), whole=check_policy),
     "drill": _kind("officer j", _LOT, at=TIME, header_hash=HASH, j=_number(1), policy=HASH),
     "published": _kind("platform", at=TIME, platform=NAME, tender=NAME, policies=_list(HASH),
                        files=_list(_object(name=_text(255), sha256=HASH, size=_number()))),
@@ -185,8 +186,9 @@ KINDS: dict[str, Kind] = {
                         sealed_at=TIME, sealed_root=HASH, sealed_size=_number(1), tool=NAME),
     "withdrawal": _kind("bidder", _LOT, at=TIME, bidder=NAME, statement=HASH),
     "refusal-list": _kind(_NONE, _LOT, bidder=NAME, entries=_refusals),
-    "entry": _kind("platform", {name: _any for name in (
-        "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason")}, whole=check_entry),
+    "entry": _kind("platform", dict.fromkeys((
+        "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason"), _any),
+        whole=check_entry),
     "mirror-ack": _kind("supervisor", _LOT, at=TIME, header_hash=HASH, kind=_one_of("files", "digests"),
                         sealed_root=HASH),
     "deadline": _kind(_NONE, _LOT, at=TIME, deadline=TIME, entries=HASH, policy=HASH),
@@ -224,8 +226,8 @@ KINDS: dict[str, Kind] = {
                    tender=NAME),
     "ticket": _kind("platform", _LOT, title=_text(1000), policy=_text(100_000), form=_list(_object(
         key=NAME, label=_text(400), type=NAME, required=_flag)), trust=_object(
-            origin=NAME, log_key=NAME, platform_keys=_list(HASH), supervisor_keys=_list(HASH), witnesses=_list(_text(400)),
-            quorum=_number())),
+            origin=NAME, log_key=_text(400), platform_keys=_list(HASH), supervisor_keys=_list(HASH),
+            witnesses=_list(_text(400)), quorum=_number())),
 }
 """Every kind by name. `ticket` is the one kind that is never logged: what a lot's page hands to the sealer."""
 
@@ -284,8 +286,8 @@ def open_enrolment(envelope: Any, current: bytes = b"",
                    supervisor_keys: Iterable[bytes] = ()) -> tuple[dict[str, Any], str]:
     """(enrolment, how): how is `first`, `rotated` or `replaced by supervisor`.
 
-    `current`: the party's Ed25519 key so far, empty if none. Signed by the new key, and by the one it replaces or, for a
-    lost key, by a supervisor: else the platform could withdraw in a bidder's name.
+    `current`: the party's Ed25519 key so far, empty if none. Signed by the new key, and by the one it replaces or, for
+    a lost key, by a supervisor: else the platform could withdraw in a bidder's name.
     Refuses: SIG, SIG_TYPE, JSON_PROFILE, CONTEXT_MISMATCH (replaces another key than the current one).
     """
     payload = signatures.payload_of(envelope)

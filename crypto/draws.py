@@ -92,7 +92,7 @@ def counted_from_escrow(header: Header, commit: bytes, *, draw: str, party: str,
 
 def draw_seed(*, beacon: str, commits: Sequence[bytes], draw: str, pool: bytes, reveals: Sequence[bytes],
               root: bytes) -> bytes:
-    """The seed of a draw: arrays in party order; `pool` its hash; `root` of the checkpoint that seals the last commit."""
+    """The seed of a draw: arrays in party order, `pool` its hash, `root` of the checkpoint after the last commit."""
     return H("draw-seed", dumps({
         "beacon": beacon, "commits": [b64u(c) for c in commits], "draw": draw, "pool": b64u(pool),
         "reveals": [b64u(r) for r in reveals], "root": b64u(root)}))
@@ -154,10 +154,11 @@ class Turn:
     r: bytes = b""
 
 
-def result(notice: Mapping[str, Any], turns: Sequence[Turn], *, root: bytes, at: str, beacon: str = "") -> dict[str, Any]:
+def result(notice: Mapping[str, Any], turns: Sequence[Turn], *, root: bytes, at: str,
+           beacon: str = "") -> dict[str, Any]:
     """The `draw` document that follows from notice and turns (in the notice's party order), to be signed or compared.
 
-    Refuses: CONTEXT_MISMATCH (other parties than the notice's, an escrow of another draw, a beacon too many or too few).
+    Refuses: CONTEXT_MISMATCH (other parties than the notice's, an escrow of another draw, a beacon too many or few).
     """
     draw = notice["draw"]
     if [turn.party for turn in turns] != list(notice["parties"]) or bool(beacon) is not bool(notice["beacon"]):

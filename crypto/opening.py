@@ -90,8 +90,8 @@ def replay(entries: Sequence[Mapping[str, Any]], documents: Mapping[str, Mapping
     current = {s: pair for s, pair in accepted.items() if pair[0]["event"] != "bid-withdrawn" and s not in gone}
     if len({document["bidder"] for _, document in current.values()}) != len(current):
         raise CryptoError("SET_CONFLICT", "two current bids of one bidder")
-    bids = [{"entry": b64u(commitment(dict(entry))), "header_hash": str(document["header_hash"]), "statement": statement}
-            for statement, (entry, document) in current.items()]
+    bids = [{"entry": b64u(commitment(dict(entry))), "header_hash": str(document["header_hash"]),
+             "statement": statement} for statement, (entry, document) in current.items()]
     return sorted(bids, key=lambda bid: unb64u(bid["header_hash"]))
 
 

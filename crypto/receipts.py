@@ -113,7 +113,8 @@ def claim_counts(*, closing: str, opens_at: str, proof_at: str = "", filed_at: s
     So a platform key stolen later mints no omissions.
     """
     end = claims_end(closing, opens_at)
-    return bool(proof_at and proof_at <= closing or filed_at and filed_at <= end or anchored_at and anchored_at <= end)
+    timely = ((proof_at, closing), (filed_at, end), (anchored_at, end))
+    return any(at != "" and at <= until for at, until in timely)
 
 
 def check_words(payload: bytes | dict[str, Any], language: str) -> list[str]:
