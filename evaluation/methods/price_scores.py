@@ -159,6 +159,9 @@ def comprehensive_score(
 # --- asked as test vectors --------------------------------------------------------------------------------------------
 
 
+_WEIGHT = between(0, 100)
+
+
 def _rounding(params: Mapping[str, Any]) -> dict[str, Any]:
     places, mode = rounding_params(params)
     place = take(params, "round_place", word(*RoundPlace), default=RoundPlace.POINTS_ONLY)
@@ -191,7 +194,7 @@ def _asked_low_price_first(
 ) -> dict[str, Any]:
     quotes = take(inputs, quotes_key, map_of(price))
     excluded, how = known_ids(inputs, "invalid", quotes), _rounding(params)
-    weight = take(inputs, "weight_points", between(0, 100))
+    weight = take(inputs, "weight_points", _WEIGHT)
     return _answer(low_price_first(quotes, weight, invalid=excluded, **how), excluded, how)
 
 
@@ -202,7 +205,7 @@ def _asked_consultation(params: Mapping[str, Any], inputs: Mapping[str, Any]) ->
 def _asked_sme(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     quotes = take(inputs, "quotes", map_of(price))
     excluded, how = known_ids(inputs, "invalid", quotes), _rounding(params)
-    rates, weight = rates_of(inputs, "deduction_rates", quotes), take(inputs, "weight_points", between(0, 100))
+    rates, weight = rates_of(inputs, "deduction_rates", quotes), take(inputs, "weight_points", _WEIGHT)
     scores = low_price_first(quotes, weight, deduction_rates=rates, invalid=excluded, **how)
     return {**_both_prices(scores, quotes), **_answer(scores, excluded, how)}
 
@@ -210,7 +213,7 @@ def _asked_sme(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str
 def _asked_domestic(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     quotes = take(inputs, "quotes", map_of(price))
     excluded, how = known_ids(inputs, "invalid", quotes), _rounding(params)
-    rates, weight = rates_of(inputs, "deduction_rates", quotes), take(inputs, "weight_points", between(0, 100))
+    rates, weight = rates_of(inputs, "deduction_rates", quotes), take(inputs, "weight_points", _WEIGHT)
     applied = domestic_rates(set(quotes) - set(excluded), rates, take(inputs, "tender_date", day))
     scores = low_price_first(quotes, weight, deduction_rates=applied, invalid=excluded, **how)
     return {**_both_prices(scores, quotes), **_answer(scores, excluded, how), "deduction_applied": bool(applied)}
@@ -230,7 +233,7 @@ def _asked_comprehensive(params: Mapping[str, Any], inputs: Mapping[str, Any]) -
     valid = [bidder for bidder in quotes if bidder not in excluded]  # what stands under other ids is not looked at
     found = comprehensive_score(
         quotes,
-        take(inputs, "price_weight_points", between(0, 100)),
+        take(inputs, "price_weight_points", _WEIGHT),
         {bidder: take(given["subjective"], bidder, list_of(amount, at_least=1), "subjective") for bidder in valid},
         {bidder: take(given["objective"], bidder, amount, "objective") for bidder in valid},
         deduction_rates=rates_of(inputs, "deduction_rates", quotes, optional=True),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TypeVar
 
 from hypothesis import assume, given
@@ -15,7 +16,15 @@ from evaluation.collusion.prices import price_pattern
 from evaluation.methods import corrections, expert_scores, ranking, works_prices, works_reviews
 from evaluation.methods.abnormal_prices import abnormally_low
 from evaluation.methods.price_scores import RoundPlace, comprehensive_score, domestic_rates, low_price_first
-from evaluation.methods.works_prices import BenchmarkScheme, ControlPrice, DropRule, Factor, TwoWeights, WarningLine
+from evaluation.methods.works_prices import (
+    BenchmarkScheme,
+    ControlPrice,
+    DropRule,
+    Factor,
+    Mix,
+    TwoWeights,
+    WarningLine,
+)
 from trading.kernel.exact import BadValue, Rounding, rounded
 
 T = TypeVar("T")
@@ -31,9 +40,9 @@ scales = st.fractions(Fraction(1, 1000), 1000).filter(lambda k: k > 0)
 modes = st.sampled_from(Rounding)
 
 
-def turned(mapping: dict[str, T]) -> dict[str, T]:
+def turned(mapping: Mapping[str, T]) -> dict[str, T]:
     """The same mapping, told in the opposite order."""
-    return dict(reversed(mapping.items()))
+    return dict(reversed(list(mapping.items())))
 
 
 # --- low price first --------------------------------------------------------------------------------------------------
@@ -47,7 +56,12 @@ def test_low_price_first_does_not_depend_on_order(
     invalid = data.draw(st.sets(st.sampled_from(sorted(prices))))
     first = low_price_first(prices, weight, deduction_rates=deducted, invalid=invalid, mode=mode, round_place=place)
     again = low_price_first(
-        turned(prices), weight, deduction_rates=turned(deducted), invalid=sorted(invalid), mode=mode, round_place=place
+        turned(prices),
+        weight,
+        deduction_rates=turned(deducted),
+        invalid=sorted(invalid),
+        mode=mode,
+        round_place=place,
     )
     assert first == again
     assert set(first.points) == set(prices) - invalid
@@ -58,7 +72,9 @@ def test_low_price_first_does_not_depend_on_order(
 
 
 @given(quotes, weights, scales)
-def test_low_price_first_does_not_depend_on_the_unit_of_money(prices: dict[str, Fraction], weight: Fraction, scale: Fraction) -> None:
+def test_low_price_first_does_not_depend_on_the_unit_of_money(
+    prices: dict[str, Fraction], weight: Fraction, scale: Fraction
+) -> None:
     scaled = {bidder: quote * scale for bidder, quote in prices.items()}
     assert low_price_first(scaled, weight).points == low_price_first(prices, weight).points
 
@@ -76,7 +92,7 @@ def test_low_price_first_against_whole_numbers(prices: dict[str, Fraction], weig
 def test_a_cheaper_bid_never_gets_fewer_points(prices: dict[str, Fraction], weight: Fraction) -> None:
     found = low_price_first(prices, weight).points
     ordered = sorted(prices, key=lambda bidder: prices[bidder])
-    assert all(found[low] >= found[high] for low, high in zip(ordered, ordered[1:], strict=False))
+    assert all(found[low] >= found[high] for low, high in pairwise(ordered))
 
 
 @given(st.dictionaries(ids, rates, max_size=6), st.sets(ids, max_size=6))
@@ -99,7 +115,9 @@ def test_the_comprehensive_score_does_not_depend_on_the_order_of_bids_or_experts
     given_points = {bidder: data.draw(st.lists(points, min_size=members, max_size=members)) for bidder in prices}
     objective = {bidder: data.draw(points) for bidder in prices}
     first = comprehensive_score(prices, Fraction(40), given_points, objective)
-    again = comprehensive_score(turned(prices), Fraction(40), {b: p[::-1] for b, p in turned(given_points).items()}, turned(objective))
+    again = comprehensive_score(
+        turned(prices), Fraction(40), {b: p[::-1] for b, p in turned(given_points).items()}, turned(objective)
+    )
     assert first == again
     for bidder in prices:
         assert first.totals[bidder] == first.subjective[bidder] + objective[bidder] + first.price.points[bidder]
@@ -113,17 +131,25 @@ keys = st.dictionaries(ids, st.tuples(st.integers(0, 3).map(Fraction), st.intege
 def test_a_rank_is_one_more_than_the_number_of_better_bids(given_keys: dict[str, tuple[Fraction, ...]]) -> None:
     found = ranking.rank(given_keys)
     assert found == ranking.rank(turned(given_keys))
-    assert found.ranks == {bidder: 1 + sum(other < key for other in given_keys.values()) for bidder, key in given_keys.items()}
+    assert found.ranks == {
+        bidder: 1 + sum(other < key for other in given_keys.values()) for bidder, key in given_keys.items()
+    }
     assert sorted(bidder for group in found.order for bidder in group) == sorted(given_keys)
     first = [bidder for bidder, place in found.ranks.items() if place == 1]
     assert found.winner == (first[0] if len(first) == 1 else None)
 
 
-@given(st.dictionaries(ids, st.tuples(st.sampled_from("XYZ"), st.integers(1, 4).map(Fraction)), min_size=1, max_size=10))
+@given(
+    st.dictionaries(ids, st.tuples(st.sampled_from("XYZ"), st.integers(1, 4).map(Fraction)), min_size=1, max_size=10)
+)
 def test_a_brand_is_one_bidder_at_most(bids: dict[str, tuple[str, Fraction]]) -> None:
-    found = ranking.one_per_brand({b: brand for b, (brand, _) in bids.items()}, {b: price for b, (_, price) in bids.items()})
+    found = ranking.one_per_brand(
+        {b: brand for b, (brand, _) in bids.items()}, {b: price for b, (_, price) in bids.items()}
+    )
     brand_of = {bidder: brand for bidder, (brand, _) in bids.items()}
-    assert sorted([*found.heads, *found.others, *(bidder for group in found.draws for bidder in group)]) == sorted(bids)
+    assert sorted([*found.heads, *found.others, *(bidder for group in found.draws for bidder in group)]) == sorted(
+        bids
+    )
     assert len(found.heads) + len(found.draws) == found.brand_count == len(set(brand_of.values()))
     assert len({brand_of[bidder] for bidder in found.heads}) == len(found.heads)
 
@@ -137,17 +163,18 @@ def scheme(data: st.DataObject, scale: Fraction = Fraction(1)) -> BenchmarkSchem
     control = data.draw(st.integers(1, 12).map(Fraction), "control") * scale
     mix = data.draw(st.integers(0, 3), "mix")
     low, high = sorted(data.draw(st.tuples(st.integers(0, 12), st.integers(0, 12)), "range"))
+    mixes: list[Mix] = [
+        Factor(near_one),
+        WarningLine(control, share),
+        TwoWeights(control, near_one, near_one, share),
+        ControlPrice(control, near_one, share),
+    ]
     return BenchmarkScheme(
         full_points=Fraction(60),
         above=Fraction(2),
         below=Fraction(1),
         drop_rule=data.draw(st.sampled_from(DropRule), "drop"),
-        mix=[
-            Factor(near_one),
-            WarningLine(control, share),
-            TwoWeights(control, near_one, near_one, share),
-            ControlPrice(control, near_one, share),
-        ][mix],
+        mix=mixes[mix],
         price_range=data.draw(st.sampled_from([None, (low * scale, high * scale)]), "limited"),
         deviation_places=data.draw(st.sampled_from([None, 2]), "places"),
     )
@@ -165,13 +192,17 @@ def test_the_benchmark_does_not_depend_on_order(prices: dict[str, Fraction], dat
     assert first == works_prices.benchmark_deviation(turned(prices), how)
     assert set(first.points) == set(prices)
     assert all(0 <= value <= 60 for value in first.points.values())
-    inside = sorted(p for p in prices.values() if how.price_range is None or how.price_range[0] <= p <= how.price_range[1])
+    inside = sorted(
+        p for p in prices.values() if how.price_range is None or how.price_range[0] <= p <= how.price_range[1]
+    )
     assert inside[first.dropped_low : len(inside) - first.dropped_high] == first.mean_members
     assert not inside or first.mean_members  # no rule drops everything
 
 
 @given(close_quotes, st.data(), scales)
-def test_the_benchmark_does_not_depend_on_the_unit_of_money(prices: dict[str, Fraction], data: st.DataObject, scale: Fraction) -> None:
+def test_the_benchmark_does_not_depend_on_the_unit_of_money(
+    prices: dict[str, Fraction], data: st.DataObject, scale: Fraction
+) -> None:
     factor = Fraction(data.draw(st.integers(80, 120)), 100)
     control = Fraction(data.draw(st.integers(1, 12)))
     rule = data.draw(st.sampled_from(DropRule))
@@ -238,8 +269,8 @@ def test_nine_members(rows: list[list[Fraction]]) -> None:
     assert found == expert_scores.trimmed_mean_of_nine(turned(members))
     widest = max(found.spread.values())
     assert (found.dropped_member is None) == bool(found.draw_required) == (found.means is None)
-    named = found.draw_required or [found.dropped_member]
-    assert all(found.spread[member] == widest for member in named if member)
+    named = found.draw_required or [found.dropped_member or "nobody"]
+    assert all(found.spread[member] == widest for member in named)
     if found.means is not None:
         left = [row for member, row in members.items() if member != found.dropped_member]
         for column, average in enumerate(found.means):
@@ -248,7 +279,9 @@ def test_nine_members(rows: list[list[Fraction]]) -> None:
 
 
 @given(st.dictionaries(ids, points, min_size=2, max_size=9), rates.filter(bool), scales)
-def test_outliers_do_not_depend_on_order_or_scale(scores: dict[str, Fraction], threshold: Fraction, scale: Fraction) -> None:
+def test_outliers_do_not_depend_on_order_or_scale(
+    scores: dict[str, Fraction], threshold: Fraction, scale: Fraction
+) -> None:
     found = expert_scores.outliers(scores, threshold)
     scaled = expert_scores.outliers({m: s * scale for m, s in turned(scores).items()}, threshold)
     assert (found.flagged, found.deviation_pct) == (scaled.flagged, scaled.deviation_pct)
@@ -286,7 +319,11 @@ def by_the_rule(n: int) -> str:
     for unit, word in ((10**8, "亿"), (10**4, "万")):
         if n >= unit:
             rest = n % unit
-            return by_the_rule(n // unit) + word + (("零" if rest < unit // 10 else "") + by_the_rule(rest) if rest else "")
+            return (
+                by_the_rule(n // unit)
+                + word
+                + (("零" if rest < unit // 10 else "") + by_the_rule(rest) if rest else "")
+            )
     digits = [("零壹贰叁肆伍陆柒捌玖"[int(d)], unit) for d, unit in zip(f"{n:04}", "仟佰拾 ", strict=True)]
     text = "".join("零" if digit == "零" else digit + unit for digit, unit in digits).replace(" ", "")
     while "零零" in text:

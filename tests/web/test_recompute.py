@@ -55,7 +55,12 @@ def agrees(expected: object, found: object) -> bool:
         )
     if isinstance(expected, list):
         return isinstance(found, list) and len(expected) == len(found) and all(map(agrees, expected, found))
-    if isinstance(expected, str) and isinstance(found, str) and NUMBER.fullmatch(expected) and NUMBER.fullmatch(found):
+    if (
+        isinstance(expected, str)
+        and isinstance(found, str)
+        and NUMBER.fullmatch(expected)
+        and NUMBER.fullmatch(found)
+    ):
         return Decimal(expected) == Decimal(found)
     return type(expected) is type(found) and expected == found
 
@@ -143,6 +148,7 @@ def test_no_vectors_no_answers() -> None:
 
 # --- vectors that are wrong -------------------------------------------------------------------------------------------
 
+SCORES = '{"vectors": [{"id": "x", "method": "expert.mean", "inputs": {"scores": [#]}}]}'
 MEAN = {"id": "x", "method": "expert.mean", "inputs": {"scores": ["1", "2"]}}
 
 
@@ -190,7 +196,7 @@ def test_null_params_are_absent_and_other_keys_are_ignored() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_a_number(literal: str) -> None:
-    found = ask_raw('{"vectors": [{"id": "x", "method": "expert.mean", "inputs": {"scores": [%s]}}]}' % literal)
+    found = ask_raw(SCORES.replace("#", literal))
     assert found["x"]["error"].startswith("bad_number at scores[0]")
 
 
@@ -200,7 +206,7 @@ def test_what_is_not_a_number(literal: str) -> None:
      ("9" * 5000, "9" * 5000 + ".00"), (f'"{"9" * 5000}.5"', "9" * 5000 + ".50")],
 )  # fmt: skip
 def test_what_is_a_number(literal: str, written: str) -> None:
-    found = ask_raw('{"vectors": [{"id": "x", "method": "expert.mean", "inputs": {"scores": [%s]}}]}' % literal)
+    found = ask_raw(SCORES.replace("#", literal))
     assert found["x"] == {"mean": written}
 
 
@@ -215,7 +221,10 @@ def test_a_defect_in_one_rule_costs_one_answer(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setitem(recompute.methods(), "expert.mean", broken)
     found = ask(MEAN, {"id": "y", "method": "expert.majority", "inputs": {"cases": []}})
-    assert found == {"x": {"error": "defect in expert.mean: ZeroDivisionError: division by zero"}, "y": {"finding_stands": []}}
+    assert found == {
+        "x": {"error": "defect in expert.mean: ZeroDivisionError: division by zero"},
+        "y": {"finding_stands": []},
+    }
 
 
 # --- every method, with each value spoilt in turn -----------------------------------------------------------------------
@@ -247,7 +256,7 @@ def first_of_each_method() -> list[dict[str, Any]]:
 def test_any_spoilt_value_has_an_answer(vector: dict[str, Any]) -> None:
     """Whatever stands at any place of a vector, the answer is outputs or one error text, never a crash and never both."""
     asked = {"params": vector.get("params") or {}, "inputs": vector["inputs"]}
-    spoilt = []
+    spoilt: list[dict[str, Any]] = []
     for place in places_of(asked):
         for spoil in SPOILS:
             changed = copy.deepcopy(asked)

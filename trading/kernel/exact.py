@@ -100,7 +100,7 @@ def written(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HA
 
 def written_exactly(value: Fraction | int, at_least: int = 2) -> str:
     """`value` with all its decimals, at least `at_least`. A repeating fraction is a defect of the caller."""
-    rest, places = Fraction(value).denominator, 0
+    rest = Fraction(value).denominator
     twos = fives = 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
