@@ -25,7 +25,7 @@ from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
 from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
 from trading.kernel.clock import floor_minute, floor_second, write_moment
-from trading.kernel.errors import Faults, Invalid, TooLate, WrongStep
+from trading.kernel.errors import Faults, Invalid, TooEarly, TooLate, WrongStep
 from trading.kernel.exact import Rounding
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
@@ -212,6 +212,16 @@ def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[
         "policy": officers.current_policy(session, lot).policy_id,
         "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
     }
+
+
+def issue(work: UnitOfWork, lot: Lot) -> None:
+    """The clock hands out the documents: bids may be made. Refuses: NotAllowed, WrongStep, TooEarly ``lot.not_issued``."""
+    work.require(Act.CLOCK)
+    work.lock(lot)
+    LOT_FLOW.check(lot, "issue")
+    if lot.issue_at is None or work.now < lot.issue_at:
+        raise TooEarly("lot.not_issued", issue_at=lot.issue_at, now=work.now)
+    LOT_FLOW.take(work, lot, "issue")
 
 
 def require_open(work: UnitOfWork, lot: Lot, act: Act) -> None:

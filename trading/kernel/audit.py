@@ -209,7 +209,9 @@ def _with_person(work: UnitOfWork, facts: dict[str, Any]) -> dict[str, Any]:
 def _fact(key: str, value: Any, salt: bytes) -> Any:
     if key in PERSONAL:
         return b64u(sha256(salt + key.encode() + b"\0" + str(value).encode()).digest())
-    if isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return str(value)  # a member of a StrEnum too
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, datetime):
         return write_moment(floor_second(value))
