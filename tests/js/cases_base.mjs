@@ -7,7 +7,7 @@ import { pae, payloadType, signEnvelope, verifyEnvelope } from "../../web/static
 import { checkEntry } from "../../web/static/js/sb/entries.js";
 import { random, sha256 } from "../../web/static/js/sb/hashes.js";
 import { deriveKeyPair, hpkeOpen, hpkeSeal } from "../../web/static/js/sb/hpke.js";
-import { newBidderKeyring, newOfficerKeyring, readKeyFile, unwrapKey, wrapSeed } from "../../web/static/js/sb/keyfile.js";
+import { newKeyring, openKeyring, readKeyFile, readKeyring, unwrapKey, wrapSeed } from "../../web/static/js/sb/keyfile.js";
 import { answerEnrolmentChallenge, keyOf, kid, makeEnrolment, newKey, officerTenderKey, verifyEnrolment } from "../../web/static/js/sb/keys.js";
 import { checkPolicy, checkPolicyChain, policyId, verifyPolicy } from "../../web/static/js/sb/policy.js";
 import { gfMul, join, shareAt } from "../../web/static/js/sb/shamir.js";
@@ -234,11 +234,15 @@ export const groups = {
     await refused("JSON_PROFILE", () => readKeyFile(utf8(`${c.file_jcs}\n`)));
   },
   async keyrings(v) {
-    const bidder = await newBidderKeyring("口令 é");
-    same(bidder.files.length, 2);
-    same((await unwrapKey(bidder.files[1].bytes, "口令 e\u0301")).secret, bidder.seal.secret, "passphrase in another normal form");
-    const officer = await newOfficerKeyring("p");
-    same(await readKeyFile(officer.files[1].bytes).then((f) => [f.alg, f.type]), ["root", "bidhall-key"]);
+    const party = "91130205MA0ABCDE1X";
+    const bidder = await newKeyring({ party, role: "bidder", passphrase: "口令 \u00e9" });
+    const opened = await openKeyring(bidder.bytes, "口令 e\u0301");
+    same([opened.party, opened.role, Object.keys(opened.keys)], [party, "bidder", ["ed25519", "x25519"]]);
+    same(opened.keys.x25519.secret, bidder.keys.x25519.secret, "passphrase in another normal form");
+    const officer = await newKeyring({ party: "o-1", role: "officer", passphrase: "p" });
+    same(readKeyring(officer.bytes).files.map((f) => [f.alg, f.type]), [["ed25519", "bidhall-key"], ["root", "bidhall-key"]]);
+    await refused("SHARE_OPEN", () => openKeyring(officer.bytes, "q"));
+    await refused("FORMAT", () => readKeyring(canonical({ ...parseCanonical(officer.bytes), v: 2 })));
     const seed = random(32);
     const kept = await unwrapKey(await wrapSeed(seed, "p"), "p");
     same(kept.secret, seed);

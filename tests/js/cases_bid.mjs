@@ -246,7 +246,7 @@ export const groups = {
     await refused("CONTEXT_MISMATCH", () => seal({ ...job, bidder: "drill", sink }), "drill");
     await refused("CONTEXT_MISMATCH", () => seal({ ...job, bidderKey: undefined, sink }), "no bidder key");
     await refused("TOO_LARGE", () => seal({ ...job, policy: { ...policy, max_plen: 65536 }, sink }));
-    for (const name of ["", ".", "..", "a/b", "a\\b", "a\nb", "a\u007f", "x".repeat(256), "last"]) {
+    for (const name of ["", ".", "..", "a/b", "a\\b", "a\nb", "a\u007f", "a\u0085", "x".repeat(256), "last"]) {
       await refused("MANIFEST", () => seal({ ...job, files: [{ name, type: "", blob: new Blob([]) }, files[2]], sink }), JSON.stringify(name));
     }
     await refused("MANIFEST", () => seal({ ...job, announce: { Price: "1" }, sink }));

@@ -74,6 +74,8 @@ export function checkManifest(manifest) {
 export function layOut({ announce, files }) {
   const manifest = { v: 1, announce, files: files.map(({ name, type = "", blob }) => ({ name, size: blob.size, type })) };
   checkManifest(manifest);
+  // Readers allow these, but they are control characters too: a sealer does not write them.
+  for (const { name } of files) need(!/[\u0080-\u009f]/.test(name), "MANIFEST", "a control character in a file name", { name });
   let head;
   try {
     head = canonical(manifest);
@@ -106,7 +108,7 @@ export function pieceReader(blob) {
       let at = 0;
       while (at < n) {
         if (byob) {
-          const { done, value } = await reader.read(new Uint8Array(buffer, at, n - at));
+          const { done, value } = await reader.read(new Uint8Array(buffer, at, n - at), { min: n - at }); // `min` spares hops where it is known
           if (value) buffer = value.buffer;
           if (done || !value) break;
           at += value.length;

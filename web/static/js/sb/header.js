@@ -81,7 +81,7 @@ export const contentKey = (seed, hash) => D(seed, hash, "content");
  * Refuses: `HEADER_CANONICAL`, `HEADER_SCHEMA`, `SUITE_UNKNOWN`.
  */
 export async function parseHeader(header) {
-  need(header.length <= MAX_HEADER, "SIZE", "header too long");
+  need(header.length <= MAX_HEADER, "FORMAT", "header too long");
   const value = parseCanonical(header, "HEADER_CANONICAL");
   need(hasKeys(value, ["boxes", "commit", "ctx"]), BAD, "keys of the header");
   checkContext(value.ctx);

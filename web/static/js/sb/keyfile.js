@@ -79,17 +79,44 @@ export async function unwrapKey(bytes, passphrase, { onProgress } = {}) {
   return keyOf(file.alg, secret);
 }
 
-/** A bidder's keys, new: `{sign: ed25519 key, seal: x25519 key, files: [{name, bytes}…]}`. */
-export const newBidderKeyring = (passphrase, options) => newKeyring({ sign: "ed25519", seal: "x25519" }, passphrase, options);
+const ROLES = { bidder: ["ed25519", "x25519"], officer: ["ed25519", "root"] };
 
-/** An officer's keys, new: `{sign: ed25519 key, root: root key, files: [{name, bytes}…]}`. */
-export const newOfficerKeyring = (passphrase, options) => newKeyring({ sign: "ed25519", root: "root" }, passphrase, options);
+/**
+ * A person's keys, new, as one keyring file: CJ `{keys: [key file…], party, role, type: "bidhall-keyring", v: 1}`, keys sorted by alg.
+ * `role`: "bidder" (ed25519 + x25519), "officer" (ed25519 + root), any other: ed25519 alone.
+ * Gives `{party, role, keys: {alg: {alg, secret, pub, kid}}, bytes, name}`. Takes two seconds a key.
+ */
+export async function newKeyring({ party, role, passphrase, onProgress }) {
+  const keys = {};
+  for (const alg of ROLES[role] ?? ["ed25519"]) keys[alg] = await newKey(alg);
+  return makeKeyring({ party, role, keys, passphrase, onProgress });
+}
 
-async function newKeyring(wanted, passphrase, options) {
-  const ring = { files: [] };
-  for (const [role, alg] of Object.entries(wanted)) {
-    ring[role] = await newKey(alg);
-    ring.files.push({ name: `bidhall-${role}-${ring[role].kid}.json`, bytes: await wrapKey(ring[role], passphrase, options) });
+/** The keyring of given keys (to change a passphrase or restore): as newKeyring. */
+export async function makeKeyring({ party, role, keys, passphrase, onProgress }) {
+  const files = [];
+  for (const alg of Object.keys(keys).sort()) files.push(parseCanonical(await wrapKey(keys[alg], passphrase, { onProgress })));
+  const bytes = canonical({ keys: files, party, role, type: "bidhall-keyring", v: 1 });
+  readKeyring(bytes);
+  return { party, role, keys, bytes, name: `bidhall-${role}-${keys.ed25519?.kid ?? files[0].kid}.json` };
+}
+
+/** A keyring file without its passphrase: `{party, role, files: [value…]}`. Refuses: `JSON_PROFILE`, `FORMAT`. */
+export function readKeyring(bytes) {
+  const ring = parseCanonical(bytes);
+  need(hasKeys(ring, ["keys", "party", "role", "type", "v"]) && ring.type === "bidhall-keyring" && ring.v === 1, "FORMAT", "not a keyring");
+  for (const key of ["party", "role"]) {
+    need(typeof ring[key] === "string" && ring[key] && utf8(ring[key]).length <= 128, "FORMAT", `keyring.${key}`);
   }
-  return ring;
+  need(Array.isArray(ring.keys) && ring.keys.length > 0 && ring.keys.length <= 8, "FORMAT", "keys of a keyring");
+  need(new Set(ring.keys.map((k) => k.alg)).size === ring.keys.length, "FORMAT", "two keys of one algorithm");
+  return { party: ring.party, role: ring.role, files: ring.keys };
+}
+
+/** Unwrap a keyring: `{party, role, keys: {alg: {alg, secret, pub, kid}}}`. Refuses: as readKeyring and unwrapKey. */
+export async function openKeyring(bytes, passphrase, options) {
+  const { party, role, files } = readKeyring(bytes);
+  const keys = {};
+  for (const file of files) keys[file.alg] = await unwrapKey(canonical(file), passphrase, options);
+  return { party, role, keys };
 }

@@ -38,7 +38,8 @@ export async function inspect(blob) {
   const start = new Uint8Array(await blob.slice(0, 12).arrayBuffer());
   need(start.length === 12 && equal(start.slice(0, 8), MAGIC), "FORMAT", "not a sealed bid");
   const length = readU32(start, 8);
-  need(length <= MAX_HEADER && 12 + length <= blob.size, "SIZE", "header length");
+  need(length <= MAX_HEADER, "FORMAT", "a header of more than 65536 bytes");
+  need(12 + length <= blob.size, "SIZE", "the file ends before its header does");
   const parsed = await parseHeader(new Uint8Array(await blob.slice(12, 12 + length).arrayBuffer()));
   need(blob.size === sealedSize(length, parsed.ctx.plen), "SIZE", "size of the sealed file");
   return { ...parsed, size: blob.size, chunks: Math.ceil(parsed.ctx.plen / CHUNK) };

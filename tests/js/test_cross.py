@@ -1,0 +1,115 @@
+"""What one side seals, wraps or signs, the other opens: the browser modules (in node) against the Python package."""
+
+import hashlib
+import io
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto import headers, keyfiles, sealed_bid
+from crypto.canonical import b64u, unb64u
+from crypto.errors import CryptoError
+from crypto.signatures import verify
+from tests.js.serving import ROOT
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="no node found: the two sealers were NOT compared")
+VECTORS: dict[str, Any] = json.loads((ROOT / "tests/vectors/sealed_bid_vectors.json").read_text("utf8"))
+BIDDER = "91130205MA0ABCDE1X"
+SIZES = (0, 1, 700_000, 1_572_864)
+
+
+def js(command: str, **job: Any) -> Any:
+    assert NODE is not None
+    done = subprocess.run([NODE, "tests/js/cross.mjs", command], cwd=ROOT, input=json.dumps(job), capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def policy(co_opening: bool) -> dict[str, Any]:
+    found = (json.loads(p["policy_jcs"]) for p in VECTORS["policies"])
+    return next(p for p in found if p["co_opening"] is co_opening)
+
+
+def officers(*indices: int) -> dict[int, bytes]:
+    return {o["index"]: bytes.fromhex(o["sk"]) for o in VECTORS["keys"]["officers"] if o["index"] in indices}
+
+
+def bidder_seal(co_opening: bool) -> dict[int, bytes]:
+    return {0: bytes.fromhex(VECTORS["keys"]["bidder_kem"]["sk"])} if co_opening else {}
+
+
+def contents() -> list[tuple[str, bytes]]:
+    source = random.Random(7)
+    return [(f"第{i}份.pdf", source.randbytes(size)) for i, size in enumerate(SIZES)]
+
+
+def seal_key(co_opening: bool) -> bytes:
+    return bytes.fromhex(VECTORS["keys"]["bidder_kem"]["pk"]) if co_opening else b""
+
+
+@pytest.mark.parametrize("co_opening", [False, True])
+def test_python_seals_javascript_opens(tmp_path: Path, co_opening: bool) -> None:
+    files = contents()
+    path = tmp_path / "bid.sealed"
+    with path.open("wb") as out:
+        sealed_bid.seal(policy(co_opening), bidder=BIDDER, announce={"price": "1.00", "duration_days": "9"},
+                        files=[sealed_bid.FileIn(name=n, size=len(d), type="application/pdf", stream=io.BytesIO(d)) for n, d in files],
+                        out=out, bidder_key=seal_key(co_opening))
+    with path.open("rb") as source:
+        seen = sealed_bid.inspect(source)
+    found = js("open", path=str(path), secrets={j: b64u(sk) for j, sk in (officers(2, 3, 5) | bidder_seal(co_opening)).items()})
+    assert found["root"] == b64u(seen.sealed_root)
+    assert found["manifest"]["announce"] == {"price": "1.00", "duration_days": "9"}
+    assert [f["name"] for f in found["manifest"]["files"]] == [n for n, _ in files]
+    assert found["sha256"] == [b64u(hashlib.sha256(d).digest()) for _, d in files]
+    with path.open("rb") as source:
+        assert list(sealed_bid.open(source, unb64u(found["seed"], 32)).digests) == found["digests"]
+
+
+@pytest.mark.parametrize("co_opening", [False, True])
+def test_javascript_seals_python_opens(tmp_path: Path, co_opening: bool) -> None:
+    files, path = contents(), tmp_path / "bid.sealed"
+    given = []
+    for i, (name, data) in enumerate(files):
+        (tmp_path / str(i)).write_bytes(data)
+        given.append({"name": name, "type": "application/pdf", "path": str(tmp_path / str(i))})
+    done = js("seal", policy=policy(co_opening), bidder=BIDDER, bidder_key=b64u(seal_key(co_opening)), announce={"price": "2.50"},
+              files=given, out=str(path), sign=b64u(bytes.fromhex(VECTORS["keys"]["bidder_sign"]["sk"])))
+    with path.open("rb") as source:
+        seen = sealed_bid.inspect(source)
+    assert (b64u(seen.sealed_root), seen.size) == (done["root"], done["size"])
+    parts = {j: headers.open_share(seen.header, j, sk) for j, sk in (officers(1, 4, 5) | bidder_seal(co_opening)).items()}
+    seed = headers.join_shares(seen.header, parts)
+    assert b64u(seed) == done["seed"]
+    written = {item: io.BytesIO() for item, _ in files}
+    with path.open("rb") as source:
+        opened = sealed_bid.open(source, seed, lambda item: written[item["name"]], seen.sealed_root)
+    assert opened.announce == {"price": "2.50"}
+    assert {n: w.getvalue() for n, w in written.items()} == dict(files)
+    check_submission(done["submission"], seen, policy(co_opening))
+
+
+def check_submission(envelope: Any, seen: Any, rules: dict[str, Any]) -> None:
+    """The Python side takes the browser's submission, and refuses it under another key."""
+    statement = verify(envelope, "submission", bytes.fromhex(VECTORS["keys"]["bidder_sign"]["pk"]))
+    assert statement["sealed_root"] == b64u(seen.sealed_root) and statement["sealed_size"] == seen.size
+    assert statement["envelope"] == rules["envelope"] and statement["bidder"] == BIDDER
+    with pytest.raises(CryptoError):
+        verify(envelope, "submission", bytes.fromhex(VECTORS["keys"]["platform_sign"]["pk"]))
+
+
+def test_keyrings_open_on_both_sides() -> None:
+    ring = keyfiles.new_keyring("officer-1", "officer", "口令 é")
+    mine = keyfiles.open_keyring(ring, "口令 é")
+    secrets = {alg: b64u(mine.secret(alg)) for alg in ("ed25519", "root")}
+    found = js("ring", ring=ring, passphrase="口令 é", party="officer-1", role="officer", secrets=secrets)
+    assert (found["party"], found["role"], found["secrets"]) == ("officer-1", "officer", secrets)
+    back = keyfiles.open_keyring(found["made"], "口令 é")
+    assert {alg: b64u(back.secret(alg)) for alg in secrets} == secrets
