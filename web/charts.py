@@ -61,7 +61,7 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
     if not figures:
         level = low
         while level <= high:
-            chart.axis.append({"y": _number(y(level)), "text": _short(level)})
+            chart.axis.append({"x": _pc(left - Fraction(1, 2)), "y": _number(y(level)), "text": _short(level)})
             level += step
     slot = (100 - left) / max(len(labels), 1)
     width = slot * Fraction(4, 5) / max(len(series), 1) if len(series) > 1 else slot * Fraction(17, 20)

@@ -46,11 +46,21 @@ def help_() -> str:
     return render("public/help.html", topics=_topics())
 
 
+@desk.page("/help/components", needs=ANYONE)
+def components() -> str:
+    """Every part of a page on one page, for those who build them; only on a platform under rehearsal."""
+    from web.specimens import specimens
+
+    if not current_app.extensions["bidhall"].settings.test_clock:
+        raise NotFound("page.not_found")
+    return render("public/components.html", **specimens(office().clock.now(), _lang(), _zone()))
+
+
 @desk.page("/help/<topic>", needs=ANYONE)
 def help_topic(topic: str) -> str:
     if topic not in HELP:
         raise NotFound("page.not_found")
-    return render(f"public/help_{topic}.html", title=dict((t, label) for t, label, _text in _topics())[topic])
+    return render("public/help_topic.html", topic=topic, title=dict((t, label) for t, label, _text in _topics())[topic])
 
 
 def _topics() -> list[tuple[str, str, str]]:
