@@ -1,0 +1,206 @@
+"""From the panel's ranking to the award: candidate publicity (works), decision, result and award notices (rules T-10 to T-17, E-07, E-08b).
+
+Law of the noun: the panel's conclusion is handed down once by ``propose``; the purchaser decides in the order of the ranking, in works with
+state money for rank one; an objection to the candidates stops the decision until answered; everybody is told at the same time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from crypto.documents import sign_document
+from trading import disputes, notices, terms
+from trading.kernel.access import Act
+from trading.kernel.audit import keep_document
+from trading.kernel.clock import floor_second, write_moment
+from trading.kernel.db import Base, Json, Moment
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
+from trading.kernel.work import UnitOfWork
+from trading.parties import Party
+from trading.projects import require_tie
+from trading.tenders import LOT_FLOW, Lot
+
+MOST_CANDIDATES = 3
+
+
+class Award(Base):
+    """``ranking``: ``[{bidder, name, party_id, total, price_minor, rank}]`` best first, totals and scores as exact text. Moments ending in
+    ``_by`` are the last moments of duties, ``reasons`` how they were counted. ``winner_party_id`` once decided."""
+
+    __tablename__ = "award"
+    __table_args__ = (
+        CheckConstraint("(decided_at IS NULL) = (winner_party_id IS NULL)", name="decided"),
+        CheckConstraint("(winner_party_id IS NULL) = (price_minor IS NULL)", name="priced"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), unique=True)
+    version: Mapped[int] = mapped_column(default=0)
+    ranking: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    ranking_c: Mapped[str] = mapped_column(String(50))
+    ranking_hash: Mapped[str] = mapped_column(String(50))
+    report: Mapped[str] = mapped_column(String(64), default="")
+    proposed_at: Mapped[datetime] = mapped_column(Moment)
+    publicity_from: Mapped[datetime | None] = mapped_column(Moment)
+    publicity_until: Mapped[datetime | None] = mapped_column(Moment)
+    decide_by: Mapped[datetime | None] = mapped_column(Moment)
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
+    winner_party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    price_minor: Mapped[int | None] = mapped_column(BigInteger)
+    ground: Mapped[str] = mapped_column(Text, default="")
+    announce_by: Mapped[datetime | None] = mapped_column(Moment)
+    announced_at: Mapped[datetime | None] = mapped_column(Moment)
+    contract_by: Mapped[datetime | None] = mapped_column(Moment)
+    challenge_until: Mapped[datetime | None] = mapped_column(Moment)
+    reasons: Mapped[dict[str, Any]] = mapped_column(Json)
+    lot: Mapped[Lot] = relationship(lazy="joined")
+    winner: Mapped[Party | None] = relationship(lazy="joined")
+
+    @property
+    def log_of(self) -> str:
+        return self.lot.log_of
+
+
+def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_hash: str, report: str = "") -> Award:
+    """Take the panel's ranking down (called by evaluation.conclusion, in its unit): signed, logged, and the purchaser's clock starts.
+
+    ``rules_hash``: the hash of the scheme the scores follow from. Refuses: NotAllowed, Conflict ``award.proposed``.
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    if find(work.session, lot) is not None:
+        raise Conflict("award.proposed")
+    document = {
+        "v": 1, "at": write_moment(floor_second(work.now)), "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text,
+        "rules": rules_hash, "ranking": [{"bidder": r["bidder"], "rank": r["rank"], "score": r["total"]} for r in ranking],
+    }
+    statement = keep_document(work, "ranking", sign_document("ranking", document, work.office.keys.signing), signed=True)
+    entry = work.log("ranking", statement=statement, tender=lot.tender.ref, lot=lot.no_text)
+    reasons: dict[str, Any] = {}
+    decide_by = None
+    if lot.regime == "GP":
+        due = terms.period(work.session, lot, "T-11", work.now)
+        decide_by, reasons["decide_by"] = due.ends_at, due.reason
+    row = Award(lot_id=lot.id, ranking=ranking, ranking_c=entry.c, ranking_hash=statement, report=report, proposed_at=work.now,
+                decide_by=decide_by, reasons=reasons)
+    row.lot = lot
+    work.session.add(row)
+    work.session.flush()
+    work.record("award.propose", lot.log_of, bidders=len(ranking), report=report)
+    return row
+
+
+def publicise(work: UnitOfWork, lot: Lot) -> Award:
+    """Works: publish the candidates for at least three days, to the end of a working day (rules T-17, N-10).
+
+    Refuses: NotAllowed (not of this project), WrongStep, Invalid for a GP lot.
+    """
+    require_tie(work, lot.project)
+    work.lock(lot)
+    row = award(work.session, lot)
+    if lot.regime != "WORKS":
+        raise Invalid("award.no_publicity", regime=lot.regime)
+    LOT_FLOW.take(work, lot, "publicise")
+    due = terms.period(work.session, lot, "T-17.publicity", work.now)
+    row.publicity_from, row.publicity_until = work.now, due.ends_at
+    row.reasons = {**row.reasons, "publicity_until": due.reason}
+    row.version += 1
+    body = {"candidates": [_shown(r) for r in row.ranking[:MOST_CANDIDATES]], "report": row.report}
+    notices.post(work, lot, "candidates", title=lot.title, body=body, until=due.ends_at)
+    return row
+
+
+def object_until(row: Award) -> datetime:
+    """Until when an objection (works) or challenge (GP) to the result may be filed. Refuses: WrongStep before it is published."""
+    until = row.publicity_until if row.lot.regime == "WORKS" else row.challenge_until
+    if until is None:
+        raise WrongStep("award.not_published", ref=row.lot.ref)
+    return until
+
+
+def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "") -> Award:
+    """The purchaser decides, in the order of the ranking; another than the first needs a ground in words (rules T-11, E-07).
+
+    Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open),
+    Invalid (no such rank, ground missing, tie).
+    """
+    work.require(Act.AWARD_DECIDE)
+    if work.actor.party_id != lot.project.purchaser_id:
+        raise NotAllowed("project.not_yours", ref=lot.project.ref)
+    work.lock(lot)
+    row = award(work.session, lot)
+    if lot.regime == "WORKS":
+        if row.publicity_until is None:
+            raise TooEarly("award.publicity_first")
+        if work.now < row.publicity_until:
+            raise TooEarly("award.publicity_running", until=row.publicity_until, now=work.now)
+        disputes.refuse_while_open(work.session, lot, "result")
+        disputes.refuse_upheld(work.session, lot, "result")
+    chosen = [r for r in row.ranking if r["rank"] == rank]
+    if not chosen:
+        raise Invalid("award.no_such_rank", rank=rank, ranks=sorted({r["rank"] for r in row.ranking}))
+    if len(chosen) > 1:
+        raise Invalid("award.tied", rank=rank, bidders=[r["bidder"] for r in chosen])
+    if rank != 1 and not ground.strip():
+        raise Invalid("award.ground_missing", rank=rank)
+    LOT_FLOW.take(work, lot, "decide", rank=rank, ground=ground.strip(), winner=chosen[0]["bidder"])
+    due = terms.period(work.session, lot, "T-12", work.now) if lot.regime == "GP" else None
+    row.decided_at, row.winner_party_id, row.price_minor = work.now, chosen[0]["party_id"], chosen[0]["price_minor"]
+    row.ground = ground.strip()
+    if due is not None:
+        row.announce_by, row.reasons = due.ends_at, {**row.reasons, "announce_by": due.reason}
+    row.version += 1
+    work.session.flush()
+    work.session.refresh(row)
+    return row
+
+
+def announce(work: UnitOfWork, lot: Lot) -> Award:
+    """Result notice and award notice at the same time; losers are told why, with their own score and rank (rules T-12, T-13, TL art. 45).
+
+    Refuses: NotAllowed, WrongStep.
+    """
+    require_tie(work, lot.project)
+    work.lock(lot)
+    row = award(work.session, lot)
+    LOT_FLOW.take(work, lot, "announce")
+    assert row.winner is not None and row.price_minor is not None
+    winner = next(r for r in row.ranking if r["party_id"] == row.winner_party_id)
+    reasons = dict(row.reasons)
+    until = None
+    if lot.regime == "GP":
+        shown = terms.period(work.session, lot, "T-13", work.now)
+        challenge = terms.period(work.session, lot, "T-21", shown.ends_at)
+        until, row.challenge_until = shown.ends_at, challenge.ends_at
+        reasons |= {"result_until": shown.reason, "challenge_until": challenge.reason}
+    contract = terms.period(work.session, lot, "T-14", work.now)
+    row.announced_at, row.contract_by = work.now, contract.ends_at
+    row.reasons = {**reasons, "contract_by": contract.reason}
+    row.version += 1
+    body = {"winner": _shown(winner), "budget_minor": lot.budget_minor, "ranking": [_shown(r) for r in row.ranking], "report": row.report}
+    notices.post(work, lot, "result", title=lot.title, body=body, until=until)
+    notices.post(work, lot, "award", title=lot.title, body={"winner": _shown(winner)})
+    for r in row.ranking:
+        template = "award.won" if r["party_id"] == row.winner_party_id else "award.lost"
+        work.send(f"award/{lot.ref}/{r['party_id']}", to=f"party:{r['party_id']}", template=template, lot=lot.ref, rank=r["rank"],
+                  total=r["total"])
+    return row
+
+
+def _shown(r: dict[str, Any]) -> dict[str, Any]:
+    return {"bidder": r["bidder"], "name": r["name"], "rank": r["rank"], "total": r["total"], "price_minor": r["price_minor"]}
+
+
+def find(session: Session, lot: Lot) -> Award | None:
+    return session.scalar(select(Award).where(Award.lot_id == lot.id))
+
+
+def award(session: Session, lot: Lot) -> Award:
+    """Refuses: NotFound ``award.not_yet``."""
+    found = find(session, lot)
+    if found is None:
+        raise NotFound("award.not_yet", ref=lot.ref)
+    return found

@@ -1,0 +1,157 @@
+"""Objections (异议, works) and challenges (质疑, GP): filed against documents, opening or result, answered in time (rules T-20 to T-26).
+
+Law of the noun: an objection to the result stops the award until it is answered (TReg art. 54); a challenge that may change the result
+stops the contract (GPReg art. 54). The answer is the purchaser's or its agency's; nobody else sees who objected before the award.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from trading import participants, terms
+from trading.kernel import ids
+from trading.kernel.access import Act
+from trading.kernel.db import Base, Json, Moment, one_of
+from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
+from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import Party
+from trading.projects import require_tie
+from trading.tenders import Lot
+
+STAGES = ("documents", "opening", "result")
+KINDS = ("objection", "challenge")
+OBJECTION_FLOW = Flow(
+    "objection",
+    "FILED",
+    Step("answer", ("FILED", "LATE"), "ANSWERED", Act.OBJECTION_ANSWER),
+    Step("withdraw", ("FILED", "LATE"), "WITHDRAWN", Act.OBJECTION_FILE),
+    Step("fall_late", "FILED", "LATE", Act.CLOCK),
+)
+OPEN = ("FILED", "LATE")
+
+
+class Objection(Base):
+    """``ref`` is random. ``due_at``: the answer's last moment; ``reason``: how it was counted. ``upheld``: what the answer says."""
+
+    __tablename__ = "objection"
+    __table_args__ = (
+        CheckConstraint(state_check(OBJECTION_FLOW), name="state"),
+        CheckConstraint(one_of("stage", STAGES), name="stage"),
+        CheckConstraint(one_of("kind", KINDS), name="kind"),
+        CheckConstraint("(state = 'ANSWERED') = (answered_at IS NOT NULL)", name="answered"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(40), unique=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    stage: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20), default=OBJECTION_FLOW.start)
+    version: Mapped[int] = mapped_column(default=0)
+    filed_at: Mapped[datetime] = mapped_column(Moment)
+    due_at: Mapped[datetime] = mapped_column(Moment)
+    reason: Mapped[dict[str, Any]] = mapped_column(Json)
+    answer: Mapped[str] = mapped_column(Text, default="")
+    upheld: Mapped[bool | None] = mapped_column(Boolean)
+    answered_at: Mapped[datetime | None] = mapped_column(Moment)
+    lot: Mapped[Lot] = relationship(lazy="joined")
+    party: Mapped[Party] = relationship(lazy="joined")
+
+    @property
+    def log_of(self) -> str:
+        return self.lot.log_of
+
+
+def file(work: UnitOfWork, lot: Lot, *, stage: str, text: str, until: datetime, form_id: str | None = None) -> Objection:
+    """File against a stage of a lot one takes part in. ``until``: the last moment (that instant is late), given by the stage's own noun.
+
+    Refuses: NotAllowed, NotFound (not taking part), TooLate, Invalid (every field).
+    """
+    work.require(Act.OBJECTION_FILE)
+    work.lock(lot)
+    participants.own(work, lot)
+    faults = Faults()
+    if stage not in STAGES:
+        faults.add("stage", "objection.stage", stages=list(STAGES))
+    if not text.strip():
+        faults.add("text", "form.required")
+    faults.refuse_if_any()
+    if work.now >= until:
+        raise TooLate("objection.too_late", now=work.now, until=until)
+    kind = "challenge" if lot.regime == "GP" else "objection"
+    due = terms.period(work.session, lot, "T-22" if kind == "challenge" else "T-26", work.now)
+    row = Objection(ref=ids.new_reference(), lot_id=lot.id, party_id=work.actor.party_id, kind=kind, stage=stage, text=text.strip(),
+                    filed_at=work.now, due_at=due.ends_at, reason=due.reason)
+    row.lot = lot
+    work.session.add(row)
+    work.session.flush()
+    work.record("objection.file", lot.log_of, kind=kind, stage=stage)
+    return row
+
+
+def answer(work: UnitOfWork, objection: Objection, *, text: str, upheld: bool) -> None:
+    """Answer an objection, late or not. Refuses: NotAllowed (not of this project), WrongStep, Invalid."""
+    require_tie(work, objection.lot.project)
+    work.lock(objection)
+    if not text.strip():
+        raise Invalid("form.required", field="text")
+    objection.answer, objection.upheld, objection.answered_at = text.strip(), upheld, work.now
+    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld)
+
+
+def withdraw(work: UnitOfWork, objection: Objection) -> None:
+    """Take one's own objection back. Refuses: NotFound (somebody else's), WrongStep."""
+    if objection.party_id != work.actor.party_id:
+        raise NotFound("objection.unknown")
+    OBJECTION_FLOW.take(work, objection, "withdraw")
+
+
+def open_on(session: Session, lot: Lot, stage: str | None = None) -> list[Objection]:
+    """Objections that still want an answer."""
+    query = select(Objection).where(Objection.lot_id == lot.id, Objection.state.in_(OPEN))
+    return list(session.scalars((query.where(Objection.stage == stage) if stage else query).order_by(Objection.id)))
+
+
+def refuse_while_open(session: Session, lot: Lot, stage: str) -> None:
+    """Refuses: Conflict ``objection.open``: the activity stops until every objection of the stage is answered."""
+    waiting = open_on(session, lot, stage)
+    if waiting:
+        raise Conflict("objection.open", count=len(waiting), due=min(o.due_at for o in waiting))
+
+
+def refuse_upheld(session: Session, lot: Lot, stage: str) -> None:
+    """Refuses: WrongStep ``objection.upheld``: what was objected to must be mended first."""
+    upheld = session.scalar(select(Objection.ref).where(Objection.lot_id == lot.id, Objection.stage == stage, Objection.upheld.is_(True)))
+    if upheld is not None:
+        raise WrongStep("objection.upheld", ref=upheld)
+
+
+def overdue(session: Session, now: datetime) -> list[Objection]:
+    return list(session.scalars(select(Objection).where(Objection.state == "FILED", Objection.due_at <= now).order_by(Objection.id)))
+
+
+def objection(session: Session, ref: str) -> Objection:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Objection).where(Objection.ref == ref))
+    if found is None:
+        raise NotFound("objection.unknown")
+    return found
+
+
+def of_lot(look: Look, lot: Lot) -> list[Objection]:
+    """For the purchaser, the agency and the supervisor. Refuses: NotAllowed."""
+    if not look.actor.role == "supervisor":
+        require_tie(look, lot.project)
+    return list(look.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id)))
+
+
+def own(look: Look) -> list[Objection]:
+    return list(look.session.scalars(
+        select(Objection).where(Objection.party_id == look.actor.party_id).order_by(Objection.filed_at.desc(), Objection.id.desc())))

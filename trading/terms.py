@@ -1,0 +1,41 @@
+"""Periods of a lot: a rule of its rulebook snapshot, counted once with today's calendar, stored as a moment with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from trading import calendars
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import WrongStep
+from trading.rulebook import Rulebook
+from trading.tenders import Lot
+
+
+@dataclass(frozen=True)
+class Period:
+    """``ends_at``: 24:00 of the last day (that instant is late); ``starts_at``: 00:00 of that day (the first lawful moment of a period
+    to grant); ``reason``: rule, anchor, roll and calendar, JSON-able."""
+
+    rule: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: dict[str, Any]
+
+
+def book(lot: Lot) -> Rulebook:
+    """The rulebook the lot was published under. Refuses: WrongStep before publication."""
+    if lot.rules is None:
+        raise WrongStep("lot.not_published", ref=lot.ref)
+    return Rulebook.from_snapshot(lot.rules)
+
+
+def period(session: Session, lot: Lot, rule: str, anchor: datetime) -> Period:
+    """The period rule ``rule`` gives from the Beijing day of ``anchor``. Refuses: NotFound (no such rule), Invalid (year unknown)."""
+    term = book(lot).term(rule, local_day(anchor), calendars.current(session))
+    if term is None:
+        return Period(rule, anchor, anchor, {"rule": rule, "promptly": True})
+    return Period(rule, term.starts_at, term.ends_at, {"rule": rule, **term.facts()})
