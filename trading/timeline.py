@@ -39,13 +39,14 @@ def due(session: Session, now: datetime) -> list[Due]:
     found: list[Due] = []
     for what, state, column in (("issue", "NOTICE", Lot.issue_at), ("close", "BIDDING", Lot.deadline)):
         rows = session.execute(select(Lot.id, column).where(Lot.state == state, column.is_not(None), column <= now))
-        found += [Due(what, lot_id, since) for lot_id, since in rows]
+        found += [Due(what, lot_id, since) for lot_id, since in rows if since is not None]
     closed = select(closing.Closing.lot_id, closing.Closing.tick_at).join(Lot, Lot.id == closing.Closing.lot_id)
     judged = closed.where(Lot.state == "OPENING", closing.Closing.part == officers.BID, Lot.closed_at.is_(None))
     found += [Due("judge", lot_id, since) for lot_id, since in session.execute(judged)]
     found += [Due("objection_late", o.lot_id, o.due_at) for o in disputes.overdue(session, now)]
     settle = select(Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
-    found += [Due("settle", lot_id, since) for lot_id, since in session.execute(settle.where(Lot.state == "FILING"))]
+    settled = session.execute(settle.where(Lot.state == "FILING"))
+    found += [Due("settle", lot_id, since) for lot_id, since in settled if since is not None]
     return sorted(found, key=lambda d: (d.since, d.what, d.lot_id))
 
 
