@@ -1,7 +1,7 @@
 """The savings cube: stored results summed once, so that a page never reads a million rows.
 
 A cube row holds exact sums for one combination of regime, category, method, region and month (a year is its twelve months), and how
-many lots lie in each band of the saving rate. A month's cells depend on that month's results only, so `refresh` may be given the
+many lots lie below each edge of the saving rate. A month's cells depend on that month's results only, so `refresh` may be given the
 months that changed, and its cost follows their lots. Sums are integers in the database, which refuses to overflow rather than wrap.
 
 The caller owns the tables: it hands in the selectable of results (columns `SOURCE`) and the table made by `cube_table`. Which result
@@ -11,6 +11,7 @@ enters the rate is decided before, by the rules in ``savings``; here it is the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
     case,
     delete,
     func,
@@ -36,7 +38,8 @@ CELL = ("regime", "category", "method", "region", "month")
 DIMENSIONS = (*CELL, "year")
 SOURCE = (*CELL, "budget", "award", "in_rate")
 """``budget`` and ``award``: whole fen, in one currency; ``in_rate``: 1 or 0; ``month``: ``2018-03``. A missing word is the empty string."""
-BANDS = tuple(f"band_{number}" for number in range(len(EDGES) + 1))
+BELOW = tuple(f"below_{edge}" for edge in EDGES)
+"""Lots in the rate whose saving rate is below an edge, in whole percent."""
 
 
 def cube_table(metadata: MetaData, name: str = "savings_cube") -> Table:
@@ -49,7 +52,7 @@ def cube_table(metadata: MetaData, name: str = "savings_cube") -> Table:
         Column("in_rate", Integer, nullable=False),
         Column("budget", BigInteger, nullable=False),
         Column("award", BigInteger, nullable=False),
-        *(Column(band, Integer, nullable=False) for band in BANDS),
+        *(Column(name, Integer, nullable=False) for name in BELOW),
     )
 
 
@@ -57,50 +60,17 @@ def refresh(connection: Connection, cube: Table, source: FromClause, months: Seq
     """Sums the results anew, all of them or those of ``months``, inside the caller's transaction."""
     clear = delete(cube)
     results = source.c
-    budget, award = (case((results.in_rate == 1, column), else_=0) for column in (results.budget, results.award))
+    counts = results.in_rate == 1
     saved = (results.budget - results.award) * 100
-    band = case(
-        (results.in_rate == 0, None),
-        *((saved < results.budget * edge, number) for number, edge in enumerate(EDGES)),
-        else_=len(EDGES),
-    )
-    lots = select(
-        *(results[word] for word in CELL),
-        results.in_rate,
-        budget.label("budget"),
-        award.label("award"),
-        band.label("band"),
-    )
+    below = [func.sum(case((and_(counts, saved < results.budget * edge), 1), else_=0)) for edge in EDGES]
+    sums = [func.sum(case((counts, column), else_=0)) for column in (results.budget, results.award)]
+    cells = [results[word] for word in CELL]
+    lots = select(*cells, func.count(), func.sum(results.in_rate), *sums, *below).group_by(*cells)
     if months is not None:
         clear = clear.where(cube.c.month.in_(months))
         lots = lots.where(results.month.in_(months))
-    fine = lots.subquery()
-    counted = (
-        select(
-            *(fine.c[word] for word in (*CELL, "band")),
-            func.count().label("n"),
-            func.sum(fine.c.in_rate).label("r"),
-            func.sum(fine.c.budget).label("b"),
-            func.sum(fine.c.award).label("a"),
-        )
-        .group_by(*(fine.c[word] for word in (*CELL, "band")))
-        .subquery()
-    )
-    bands = [func.sum(case((counted.c.band == number, counted.c.n), else_=0)) for number in range(len(BANDS))]
     connection.execute(clear)
-    connection.execute(
-        insert(cube).from_select(
-            [column.name for column in cube.c],
-            select(
-                *(counted.c[word] for word in CELL),
-                func.sum(counted.c.n),
-                func.sum(counted.c.r),
-                func.sum(counted.c.b),
-                func.sum(counted.c.a),
-                *bands,
-            ).group_by(*(counted.c[word] for word in CELL)),
-        )
-    )
+    connection.execute(insert(cube).from_select([column.name for column in cube.c], lots))
 
 
 def groups(connection: Connection, cube: Table, by: Sequence[str] = (), **only: str) -> list[Group]:
@@ -125,10 +95,12 @@ def groups(connection: Connection, cube: Table, by: Sequence[str] = (), **only: 
 
 def bands(connection: Connection, cube: Table, **only: str) -> list[int]:
     """How many lots lie in each band of the saving rate; the bands lie between the edges of ``savings.EDGES``."""
-    query = select(*(func.sum(cube.c[band]) for band in BANDS)).where(
+    columns = (*BELOW, "in_rate")
+    query = select(*(func.sum(cube.c[name]) for name in columns)).where(
         *(_word(cube, name) == value for name, value in only.items())
     )
-    return [int(value or 0) for value in connection.execute(query).one()]
+    below = [0, *(int(value or 0) for value in connection.execute(query).one())]
+    return [high - low for low, high in pairwise(below)]
 
 
 def _word(cube: Table, name: str) -> Any:
