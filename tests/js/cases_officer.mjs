@@ -82,8 +82,8 @@ async function makeBid(office, name, replaces = "") {
   return { name, key: sign_, kem, sealed, blob, submission };
 }
 
-async function play(change = {}) {
-  const office = await makeOffice();
+async function play(change = {}, office = null) {
+  office ??= await makeOffice();
   const bids = [await makeBid(office, "A"), await makeBid(office, "B"), await makeBid(office, "C")];
   const at = "2026-03-01T00:30:05Z";
   const received = [];
@@ -97,6 +97,8 @@ async function play(change = {}) {
     ...PLACE, at: change.closing ?? "2026-03-01T01:31:00Z", deadline: DEADLINE, policy: id, v: 1,
     entries: b64u(await entriesHash(salt, listed.map((e) => e.c))),
   };
+  const policyEnvelope = await signEnvelope("policy", office.policy, [office.platform, ...office.officers.map((o) => o.key)]);
+  const published = await makeEntry(office, "policy", await hashOf(office.policy), "2026-02-01T00:00:05Z");
   const deadline = await makeEntry(office, "deadline", await hashOf(document), document.at);
   const inSet = bids.slice(change.drop ? 1 : 0, change.slip ? 3 : 2);
   const set = {
@@ -108,20 +110,22 @@ async function play(change = {}) {
   const setEnvelope = await signDocument("opening-set", set, office.platform);
   const setEntry = await makeEntry(office, "opening-set", await documentHash(canonical(set)), set.at);
   const ticks = [
-    { at: "2026-03-01T00:30:10Z", entries: change.lateTick ? received.slice(1) : received }, { at: change.before ?? "2026-03-01T01:30:50Z", entries: [] },
+    { at: "2026-03-01T00:30:10Z", entries: [published, ...(change.lateTick ? received.slice(1) : received)] }, { at: change.before ?? "2026-03-01T01:30:50Z", entries: [] },
     { at: document.at, entries: [deadline] }, { at: "2026-03-01T01:50:20Z", entries: change.lateTick ? [received[0], setEntry] : [setEntry] },
   ];
   const log = await makeLog(office, ticks);
   const handed = {
-    policies: [office.policy], deadline: { entry: deadline.envelope, document, proof: await log.proof(deadline.c) }, before: await log.before(1),
-    list: { entries: listed.map((e) => b64u(e.c)), salt: b64u(salt), v: 1 },
+    policies: [policyEnvelope], policy_receipts: [{ entry: published.envelope, proof: await log.proof(published.c) }],
+    deadline: document, deadline_receipt: { entry: deadline.envelope, proof: await log.proof(deadline.c) }, before_closing: await log.before(1),
+    entry_list: { entries: listed.map((e) => b64u(e.c)), salt: b64u(salt), v: 1 },
     entries: await Promise.all(listed.map(async (e) => ({ entry: e.envelope, proof: await log.proof(e.c) }))),
-    documents: [...bids.map((b) => b.submission.envelope), gone.envelope],
-    set: { envelope: setEnvelope, entry: setEntry.envelope, proof: await log.proof(setEntry.c) },
+    statements: [...bids.map((b) => b.submission.envelope), gone.envelope],
+    opening_set: setEnvelope, opening_set_receipt: { entry: setEntry.envelope, proof: await log.proof(setEntry.c) },
   };
   const trust = {
     platformKey: office.platform.pub, log: await parseVkey(await formatVkey(ORIGIN, 1, office.log.pub)), witnesses: [], quorum: 0,
-    supervisorKey: office.supervisor.pub, keysOf: (name) => bids.filter((b) => b.name === name).map((b) => b.key.pub),
+    supervisorKey: office.supervisor.pub,
+    officerKeys: Object.fromEntries(office.officers.map((o) => [o.key.kid, o.key.pub])), keysOf: (name) => bids.filter((b) => b.name === name).map((b) => b.key.pub),
   };
   return { office, bids, handed, trust, log, deadline, received };
 }
@@ -139,17 +143,27 @@ export const groups = {
     await refused("UNAVAILABLE", () => checkOpening(handed, trust, seconds(DEADLINE) - 1), "before opens_at");
     await refused("SIG", () => checkOpening(handed, { ...trust, platformKey: office.supervisor.pub }, NOW), "another platform");
     await refused("SET_CONFLICT", () => checkOpening(handed, { ...trust, keysOf: () => [office.supervisor.pub] }, NOW), "unknown bidder key");
-    await refused("SET_CONFLICT", () => checkOpening({ ...handed, documents: handed.documents.slice(1) }, trust, NOW), "a document missing");
-    await refused("SET_CONFLICT", () => checkOpening({ ...handed, entries: handed.entries.slice(1) }, trust, NOW), "an entry missing");
+    await refused("SET_CONFLICT", () => checkOpening({ ...handed, statements: handed.statements.slice(1) }, trust, NOW), "a document missing");
+    await refused("LOG_OMISSION", () => checkOpening({ ...handed, entries: handed.entries.slice(1) }, trust, NOW), "an entry missing");
     await refused("TICK_PROOF", () => checkOpening(handed, { ...trust, quorum: 1 }, NOW), "no cosignature");
     for (const [change, code] of [
       [{ drop: true }, "SET_OMISSION"], [{ slip: true }, "SET_CONFLICT"], [{ lateTick: true }, "LOG_OMISSION"], [{ at: DEADLINE }, "LATE"],
-      [{ before: "2026-03-01T01:31:00Z", closing: "2026-03-01T01:31:10Z" }, "CONTEXT_MISMATCH"],
-      [{ closing: "2026-03-01T01:30:50Z", before: "2026-03-01T01:30:40Z" }, "CONTEXT_MISMATCH"],
+      [{ before: "2026-03-01T01:31:00Z", closing: "2026-03-01T01:31:10Z" }, "TICK_PROOF"],
+      [{ closing: "2026-03-01T01:30:50Z", before: "2026-03-01T01:30:40Z" }, "TICK_PROOF"],
       [{ closing: "2026-03-01T01:41:00Z", before: "2026-03-01T01:29:00Z" }, "UNAVAILABLE"], [{ hide: true }, "SET_CONFLICT"],
     ]) {
       const bad = await play(change);
       await refused(code, () => checkOpening(bad.handed, bad.trust, NOW), JSON.stringify(change));
+    }
+    const other = await play({}, office); // the same log key over another tree
+    const split = { ...handed, before_closing: other.handed.before_closing };
+    await refused("TICK_PROOF", () => checkOpening(split, trust, NOW), "a tick of another log");
+    for (const [key, code] of [["policy_receipts", "CONTEXT_MISMATCH"], ["policies", "CONTEXT_MISMATCH"]]) {
+      await refused(code, () => checkOpening({ ...handed, [key]: [] }, trust, NOW), key);
+    }
+    await refused("SIG", () => checkOpening(handed, { ...trust, officerKeys: {} }, NOW), "officers not enrolled");
+    same((await checkOpening(handed, { ...trust, platformKey: [office.supervisor.pub, office.platform.pub] }, NOW)).bids.length, 2, "a rotated key");
+    {
     }
 
     const raw = headersOf(opening, bids);

@@ -37,6 +37,7 @@ async function measure() {
 
 function show() {
   const drift = document.querySelector("[data-clock-drift]");
+  if (clock?.dataset.rehearsal) return; // a clock moved by hand tells nothing about this computer
   const seconds = Math.abs(offset) / 1000;
   if (drift && clock) {
     const words = offset < 0 ? clock.dataset.ahead : clock.dataset.behind;

@@ -68,3 +68,12 @@ export async function verifyEnvelope(envelope, kind, keys, { among = [], least =
   const signed = among.map((_, k) => k).filter((k) => !open.some(({ i }) => i === keys.length + k));
   return { value: parseCanonical(payload), payload, among: signed };
 }
+
+/** Verify an envelope signed by exactly one of `keys` (public bytes, or one of them alone): a party whose key was rotated. As verifyEnvelope. */
+export async function verifyAny(envelope, kind, keys) {
+  const list = keys instanceof Uint8Array ? [keys] : [...keys];
+  need(list.length > 0, "SIG", "no key to check with");
+  const found = await verifyEnvelope(envelope, kind, [], { among: list, least: 1 });
+  need(found.among.length === 1, "SIG", "one signature expected");
+  return { ...found, key: list[found.among[0]] };
+}

@@ -1,7 +1,7 @@
 /** Log entries (the protocol §4): what the platform signs for every act, one leaf of a tick tree each. */
 import { unb64u, utf8 } from "./bytes.js";
 import { hasKeys } from "./canonical.js";
-import { verifyEnvelope } from "./dsse.js";
+import { verifyAny } from "./dsse.js";
 import { CODES, need } from "./errors.js";
 import { H } from "./hashes.js";
 import { tickBy } from "./ticks.js";
@@ -39,8 +39,8 @@ export function checkEntry(entry) {
 /** c = H("log", payload), the leaf of the entry in its tick. Bytes. */
 export const entryHash = (payload) => H("log", payload);
 
-/** Verify a signed entry. Gives `{entry, payload, c}`. Refuses: `SIG`, `SIG_TYPE`, `JSON_PROFILE`. */
+/** Verify a signed entry. `platformKey`: bytes, or a list where it was rotated. Gives `{entry, payload, c}`. Refuses: `SIG`, `SIG_TYPE`, `JSON_PROFILE`. */
 export async function verifyEntry(envelope, platformKey) {
-  const { value, payload } = await verifyEnvelope(envelope, "entry", [platformKey]);
+  const { value, payload } = await verifyAny(envelope, "entry", platformKey);
   return { entry: checkEntry(value), payload, c: await entryHash(payload) };
 }

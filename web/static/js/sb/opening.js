@@ -5,12 +5,13 @@
 import { b64u, compareBytes, equal, unb64u } from "./bytes.js";
 import { canonical, hasKeys } from "./canonical.js";
 import { checkDocument, documentHash, setName, signDocument } from "./documents.js";
-import { addSignature, readEnvelope, verifyEnvelope } from "./dsse.js";
+import { addSignature, payloadType, readEnvelope, verifyAny, verifyEnvelope } from "./dsse.js";
 import { verifyEntry } from "./entries.js";
 import { need, SealedBidError } from "./errors.js";
 import { H } from "./hashes.js";
 import { headerHash, joinSeed, openBox, parseHeader, partMatches, rederive } from "./header.js";
-import { checkContextOfPolicy, policyId } from "./policy.js";
+import { verifyConsistency } from "./merkle.js";
+import { checkContextOfPolicy, checkPolicyChain, peekPolicy, policyId, verifyPolicy } from "./policy.js";
 import { inspect, open, openWithSeed } from "./sealed_bid.js";
 import { claimsEnd, CLOSING_DELAY, LATE_AFTER, verifyLeaf, verifyTickProof } from "./ticks.js";
 import { formatTime, seconds } from "./times.js";
@@ -80,102 +81,155 @@ function cosignedInTime(proof, trust) {
 }
 
 /**
- * Step 2: verify what the platform hands over, before any header. `trust`: `{platformKey, log, witnesses, quorum, supervisorKey,
- * keysOf(bidder) → [Ed25519 bytes…] enrolled}`; `now`: seconds of the officer's clock.
- * `handed`: `{policies: [document…] (the chain, verified and oldest first), deadline: {entry, document, proof}, before: {leaf, tlog},
- *   late_close?: {envelope, entry, proof}, list: entry-list document, entries: [{entry, proof, list?}…],
- *   documents: [DSSE envelope…] of submissions and withdrawals, set: {envelope, entry, proof}}`.
- * Gives `{set: name, setDocument, bids, policy, ids, closing, claimsEnd, unwitnessed}`.
- * Refuses: `SET_CONFLICT`, `SET_OMISSION`, `LOG_OMISSION`, `TICK_PROOF`, `SIG`, `CONTEXT_MISMATCH`, `JSON_PROFILE`, `UNAVAILABLE` (too early).
+ * Step 2: verify what the platform hands over, before any header. `now`: seconds of the officer's own clock.
+ * `trust`: `{platformKey: bytes | [bytes…], log: vkey, witnesses: [vkey…], quorum, supervisorKey: bytes | [bytes…],
+ *   officerKeys: {sign_kid: bytes}, keysOf(bidder) → [Ed25519 bytes…] enrolled}` (keysOf may return a promise).
+ * `handed`: `{policies: [DSSE…] (the chain, oldest first), policy_receipts: [{entry, proof}…], deadline: document, deadline_receipt,
+ *   before_closing: {leaf, tlog}, entry_list: document, entries: [{entry, proof}…], statements: [DSSE…], opening_set: DSSE,
+ *   opening_set_receipt?, late_close?: DSSE, late_close_receipt?, consistency?: [{from, to, proof: [b64u…]}…]}`;
+ * `consistency` joins checkpoints that differ from the closing one: all proofs must be of one log.
+ * Gives `{set: name, setDocument, bids, policy, ids, submissions: documentHash → value, closing: leaf, claimsEnd, unwitnessed}`.
+ * Refuses: `UNAVAILABLE` (too early, late-close missing), `SIG`, `SIG_TYPE`, `JSON_PROFILE`, `TICK_PROOF`, `CONTEXT_MISMATCH`, `LATE`,
+ * `LOG_OMISSION`, `SET_OMISSION`, `SET_CONFLICT`.
  */
 export async function checkOpening(handed, trust, now) {
-  const policy = handed.policies[handed.policies.length - 1];
-  const ids = await Promise.all(handed.policies.map(policyId));
+  const seen = [];
+  const { policies, ids } = await checkPolicies(handed, trust, seen);
+  const policy = policies[policies.length - 1];
   need(now >= seconds(policy.opens_at), "UNAVAILABLE", "not before opens_at", { opens_at: policy.opens_at });
 
-  const deadline = await checkDeadline(handed, policy, ids, trust);
-  const listed = await checkList(handed, deadline, policy, trust);
-  const documents = await checkDocuments(handed.documents, trust);
-  const bids = await replay(listed, documents, policy);
-  for (const { statement } of bids) conflict(ids.includes(documents[statement].policy), "a bid under another policy");
+  const deadline = await checkDeadline(handed, policy, ids, trust, seen);
+  const listed = await checkList(handed, deadline, policy, trust, seen);
+  const submissions = await checkStatements(handed.statements, listed, trust);
+  const bids = await replay(listed, submissions, policy);
+  for (const { statement } of bids) conflict(ids.includes(submissions[statement].policy), "a bid under another policy");
 
-  const { value: set, payload } = await verifyEnvelope(handed.set.envelope, "opening-set", [trust.platformKey]);
+  const { value: set, payload } = await verifyAny(handed.opening_set, "opening-set", trust.platformKey);
   checkDocument("opening-set", set);
-  const entry = await verifyEntry(handed.set.entry, trust.platformKey);
-  need(entry.entry.event === "opening-set" && entry.entry.statement === (await documentHash(payload)), "CONTEXT_MISMATCH", "entry of the set");
-  await verifyTickProof(entry.c, handed.set.proof, trust);
-  need(samePlace(set, policy) && ids[ids.length - 1] === set.policy, "CONTEXT_MISMATCH", "a set of another lot or policy");
+  if (handed.opening_set_receipt) await inLog(handed.opening_set_receipt, "opening-set", await documentHash(payload), trust, seen);
+  ofPolicy(set, policy, ids);
   need(set.deadline === b64u(deadline.c), "CONTEXT_MISMATCH", "the set names another deadline entry");
   const short = bids.find((bid) => !set.bids.some((b) => b.statement === bid.statement));
   need(!short, "SET_OMISSION", "a current bid is not in the set", { statement: short?.statement });
-  conflict(JSON.stringify(set.bids.map(bidKey)) === JSON.stringify(bids.map(bidKey)), "the set is not what the log replays to");
+  conflict(equal(canonical(set.bids), canonical(bids)), "the set is not what the log replays to");
+  await oneLog(seen, deadline.checkpoint, handed.consistency ?? []);
   return {
-    set: await setName(payload), setDocument: set, bids, policy, ids, closing: deadline.leaf, submissions: documents,
+    set: await setName(payload), setDocument: set, bids, policy, ids, closing: deadline.leaf, submissions,
     claimsEnd: claimsEnd(deadline.leaf.at, policy.opens_at), unwitnessed: !trust.quorum,
   };
 }
 
-const bidKey = ({ entry, header_hash: hash, statement }) => [entry, hash, statement];
+function ofPolicy(document, policy, ids) {
+  need(samePlace(document, policy) && document.policy === ids[ids.length - 1], "CONTEXT_MISMATCH", "a document of another lot or policy");
+}
 
-async function checkDeadline(handed, policy, ids, trust) {
-  const { entry, c } = await verifyEntry(handed.deadline.entry, trust.platformKey);
-  const document = checkDocument("deadline", handed.deadline.document);
-  need(entry.event === "deadline" && entry.statement === (await documentHash(canonical(document))), "CONTEXT_MISMATCH", "deadline entry");
-  need(samePlace(document, policy) && document.deadline === policy.deadline && document.policy === ids[ids.length - 1],
-    "CONTEXT_MISMATCH", "a deadline of another lot or policy");
-  const proof = await verifyTickProof(c, handed.deadline.proof, trust);
-  cosignedInTime(proof, trust);
+// A logged document's receipt: its entry speaks of it, its proof holds. The checkpoint goes to `seen`.
+async function inLog(receipt, event, statement, trust, seen) {
+  need(hasKeys(receipt, ["entry", "proof"]), "TICK_PROOF", `the ${event} is not shown to be in the log`);
+  const { entry, c } = await verifyEntry(receipt.entry, trust.platformKey);
+  need(entry.event === event && entry.statement === statement, "CONTEXT_MISMATCH", `an entry that does not speak of this ${event}`);
+  const proof = await verifyTickProof(c, receipt.proof, trust);
+  seen.push(proof.checkpoint);
+  return { c, ...proof };
+}
+
+async function oneLog(seen, closing, proofs) {
+  for (const checkpoint of seen) {
+    const [old, young] = checkpoint.size <= closing.size ? [checkpoint, closing] : [closing, checkpoint];
+    const given = proofs.find((p) => p.from === old.size && p.to === young.size);
+    const proof = (given?.proof ?? []).map((h) => unb64u(h, 32, "TICK_PROOF"));
+    await verifyConsistency({ from: old.size, to: young.size, fromRoot: old.root, toRoot: young.root, proof });
+  }
+}
+
+async function checkPolicies(handed, trust, seen) {
+  need(handed.policies.length > 0 && handed.policies.length === handed.policy_receipts.length, "CONTEXT_MISMATCH", "a policy without its receipt");
+  const policies = [], times = [];
+  const platformKeys = trust.platformKey instanceof Uint8Array ? [trust.platformKey] : trust.platformKey;
+  for (let i = 0; i < handed.policies.length; i++) {
+    const officerKeys = peekPolicy(handed.policies[i]).officers.map((o) => trust.officerKeys[o.sign_kid]);
+    need(officerKeys.every(Boolean), "SIG", "an officer who is not enrolled");
+    let policy, fault;
+    for (const platformKey of platformKeys) {
+      try {
+        ({ policy } = await verifyPolicy(handed.policies[i], { platformKey, officerKeys }));
+        break;
+      } catch (found) {
+        fault = found;
+      }
+    }
+    if (!policy) throw fault;
+    const { leaf } = await inLog(handed.policy_receipts[i], "policy", await documentHash(canonical(policy)), trust, seen);
+    policies.push(policy);
+    times.push(leaf.at);
+  }
+  return { policies, ids: await checkPolicyChain(policies, times) };
+}
+
+async function checkDeadline(handed, policy, ids, trust, seen) {
+  const document = checkDocument("deadline", handed.deadline);
+  const closing = await inLog(handed.deadline_receipt, "deadline", await documentHash(canonical(document)), trust, seen);
+  ofPolicy(document, policy, ids);
+  need(document.deadline === policy.deadline, "CONTEXT_MISMATCH", "another deadline than the policy's");
+  cosignedInTime(closing, trust);
+  const { c, leaf, checkpoint } = closing;
   const due = seconds(policy.deadline) + CLOSING_DELAY;
-  need(seconds(proof.leaf.at) >= due, "CONTEXT_MISMATCH", "the closing tick is too early");
-  if (proof.leaf.tick > 0) {
-    const before = await verifyLeaf(handed.before.leaf, handed.before.tlog, trust);
-    need(before.leaf.tick === proof.leaf.tick - 1 && seconds(before.leaf.at) < due, "CONTEXT_MISMATCH", "an earlier tick was the closing one");
+  need(seconds(leaf.at) >= due, "TICK_PROOF", "the deadline entry is in a tick before the closing one");
+  if (leaf.tick > 0) {
+    need(hasKeys(handed.before_closing, ["leaf", "tlog"]), "TICK_PROOF", "the tick before the closing one is not shown");
+    const before = await verifyLeaf(handed.before_closing.leaf, handed.before_closing.tlog, trust);
+    seen.push(before.checkpoint);
+    need(before.leaf.tick === leaf.tick - 1 && seconds(before.leaf.at) < due, "TICK_PROOF", "there was an earlier closing tick");
   }
-  if (seconds(proof.leaf.at) > seconds(policy.deadline) + LATE_AFTER) await checkLateClose(handed.late_close, b64u(c), proof.leaf, policy, ids, trust);
-  return { c, document, leaf: proof.leaf };
+  if (seconds(leaf.at) > seconds(policy.deadline) + LATE_AFTER) await checkLateClose(handed, b64u(c), leaf, policy, ids, trust, seen);
+  return { c, document, leaf, checkpoint };
 }
 
-async function checkLateClose(late, deadlineHash, closing, policy, ids, trust) {
-  need(late, "UNAVAILABLE", "the closing tick is late: the supervisory body must confirm it first");
-  const { value, payload } = await verifyEnvelope(late.envelope, "late-close", [trust.supervisorKey]);
+async function checkLateClose(handed, deadlineHash, closing, policy, ids, trust, seen) {
+  need(handed.late_close && handed.late_close_receipt, "UNAVAILABLE", "the closing tick is late: the supervisory body must confirm it first");
+  const { value, payload } = await verifyAny(handed.late_close, "late-close", trust.supervisorKey);
   checkDocument("late-close", value);
-  const { entry, c } = await verifyEntry(late.entry, trust.platformKey);
-  need(entry.event === "late-close" && entry.statement === (await documentHash(payload)), "CONTEXT_MISMATCH", "late-close entry");
-  await verifyTickProof(c, late.proof, trust);
-  need(samePlace(value, policy) && value.closing === closing.tick && value.deadline === deadlineHash && ids.includes(value.policy),
-    "CONTEXT_MISMATCH", "a late-close of another lot or tick");
+  await inLog(handed.late_close_receipt, "late-close", await documentHash(payload), trust, seen);
+  ofPolicy(value, policy, ids);
+  need(value.closing === closing.tick && value.deadline === deadlineHash, "CONTEXT_MISMATCH", "a late-close of another closing");
 }
 
-async function checkList(handed, deadline, policy, trust) {
-  const list = checkDocument("entry-list", handed.list);
+async function checkList(handed, deadline, policy, trust, seen) {
+  const list = checkDocument("entry-list", handed.entry_list);
   const hashes = list.entries.map((e) => unb64u(e, 32));
-  need(b64u(await entriesHash(unb64u(list.salt, 32), hashes)) === deadline.document.entries, "SET_CONFLICT", "the list is not the sealed one");
-  conflict(new Set(list.entries).size === list.entries.length, "an entry listed twice");
-  conflict(handed.entries.length === list.entries.length, "listed entries are missing, or others were added");
-  const out = [];
-  for (const { entry: envelope, proof } of handed.entries) {
-    const { entry, c } = await verifyEntry(envelope, trust.platformKey);
-    conflict(list.entries.includes(b64u(c)) && !out.some((x) => equal(x.c, c)), "an entry that is not on the list");
-    const { leaf } = await verifyTickProof(c, proof, trust);
-    need(leaf.tick <= deadline.leaf.tick, "LOG_OMISSION", "an entry sealed after the closing tick", { entry: b64u(c) });
+  conflict(b64u(await entriesHash(unb64u(list.salt, 32), hashes)) === deadline.document.entries, "not the list the deadline entry commits to");
+  const due = new Set(list.entries);
+  conflict(due.size === list.entries.length, "an entry listed twice");
+  const found = new Map();
+  for (const receipt of handed.entries) {
+    need(hasKeys(receipt, ["entry", "proof"]), "LOG_OMISSION", "a listed entry without a proof of its own");
+    const { entry, c } = await verifyEntry(receipt.entry, trust.platformKey);
+    const { leaf, checkpoint } = await verifyTickProof(c, receipt.proof, trust);
+    seen.push(checkpoint);
+    need(leaf.tick <= deadline.leaf.tick, "LOG_OMISSION", "a listed entry in a tick after the closing one", { entry: b64u(c) });
     if (OUTCOMES.has(entry.event)) need(entry.at < policy.deadline, "LATE", "accepted at or after the deadline", { at: entry.at });
-    out.push({ entry, c });
+    found.set(b64u(c), { entry, c });
   }
-  return out;
+  need(found.size === due.size && [...found.keys()].every((c) => due.has(c)), "LOG_OMISSION", "the entries shown are not those of the list");
+  return [...found.values()];
 }
 
-async function checkDocuments(envelopes, trust) {
+async function checkStatements(envelopes, listed, trust) {
+  const wanted = new Map(listed.filter(({ entry }) => OUTCOMES.has(entry.event))
+    .map(({ entry }) => [entry.statement, entry.event === "bid-withdrawn" ? "withdrawal" : "submission"]));
   const documents = {};
   for (const envelope of envelopes) {
-    const kind = envelope?.payloadType?.includes(".withdrawal+") ? "withdrawal" : "submission";
-    const { bidder } = readEnvelope(envelope, kind).peek();
-    let signed = null;
-    for (const key of await trust.keysOf(bidder)) {
-      signed = await verifyEnvelope(envelope, kind, [key]).catch(() => null);
-      if (signed) break;
+    for (const kind of ["submission", "withdrawal"]) {
+      if (envelope?.payloadType !== payloadType(kind)) continue;
+      const { payload, peek } = readEnvelope(envelope, kind);
+      const name = await documentHash(payload);
+      if (wanted.get(name) !== kind) continue;
+      try {
+        documents[name] = (await verifyAny(envelope, kind, await trust.keysOf(peek().bidder))).value;
+      } catch (fault) {
+        throw new SealedBidError("SET_CONFLICT", `a listed entry without its valid document: ${fault.message}`);
+      }
     }
-    conflict(signed, "a document not signed by the bidder's enrolled key", { bidder });
-    documents[await documentHash(signed.payload)] = signed.value;
   }
   return documents;
 }

@@ -3,7 +3,7 @@ import { b64u, unb64u } from "./bytes.js";
 import { canonical, hasKeys } from "./canonical.js";
 import { checkX25519Key } from "./curves.js";
 import { checkDocument } from "./documents.js";
-import { verifyEnvelope } from "./dsse.js";
+import { readEnvelope, verifyEnvelope } from "./dsse.js";
 import { need } from "./errors.js";
 import { H } from "./hashes.js";
 import { kid } from "./keys.js";
@@ -49,6 +49,9 @@ export function checkPolicy(policy) {
   need(MIRRORS.includes(policy.mirror), "JSON_PROFILE", "mirror");
   return policy;
 }
+
+/** The policy an envelope claims to hold, nothing verified: to learn whose keys to fetch. Refuses: `SIG`, `SIG_TYPE`, `JSON_PROFILE`. */
+export const peekPolicy = (envelope) => checkPolicy(readEnvelope(envelope, "policy").peek());
 
 /**
  * Verify a signed policy. `platformKey`: bytes; `officerKeys`: Ed25519 bytes in the order of `officers`, from the enrolments.
