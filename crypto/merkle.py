@@ -7,12 +7,14 @@ table. `Tree` keeps all complete nodes (64 bytes a leaf); `Frontier` keeps only 
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from crypto.errors import CryptoError
 
 NodeAt = Callable[[int, int], bytes]
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _sha256 = hashlib.sha256
+_BLOCK = 10
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -44,6 +46,23 @@ class Frontier:
             size >>= 1
         self._edge.append(leaf)
         self.size += 1
+
+    def append_block(self, leaves: Sequence[bytes]) -> None:
+        """Adds entries by their leaf hashes; at one stroke where 1024 of them make a complete subtree."""
+        if len(leaves) != 1 << _BLOCK or self.size % len(leaves):
+            for leaf in leaves:
+                self.append_hash(leaf)
+            return
+        while len(leaves) > 1:
+            pairs = iter(leaves)
+            leaves = [_sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        # a complete subtree of 2^10 leaves is a leaf of the tree above it
+        value, size = leaves[0], self.size >> _BLOCK
+        while size & 1:
+            value = _sha256(b"\1" + self._edge.pop() + value).digest()
+            size >>= 1
+        self._edge.append(value)
+        self.size += 1 << _BLOCK
 
     def root(self) -> bytes:
         """The tree hash of all entries so far."""
@@ -108,8 +127,9 @@ class Tree:
 def root(entries: Iterable[bytes]) -> bytes:
     """The tree hash over data entries."""
     edge = Frontier()
-    for entry in entries:
-        edge.append(entry)
+    source = iter(entries)
+    while block := [_sha256(b"\0" + entry).digest() for entry in islice(source, 1 << _BLOCK)]:
+        edge.append_block(block)
     return edge.root()
 
 

@@ -17,7 +17,7 @@ from crypto.documents import check_document, open_document, open_policy
 from crypto.errors import CryptoError
 from crypto.keys import x25519_public
 from crypto.merkle import verify_consistency
-from crypto.policies import policy_chain, policy_id
+from crypto.policies import extends, policy_chain, policy_id
 from crypto.receipts import IN_LOG, Receipt, claims_end, verify_receipt
 from crypto.signatures import document_hash, payload_of, verify_any
 from crypto.ticks import ProvenTick, commitment, is_late_close, verify_leaf
@@ -181,8 +181,12 @@ def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Map
     if package.deadline["deadline"] != policy["deadline"]:
         raise CryptoError("CONTEXT_MISMATCH", "another deadline than the policy's")
     closing = _closing(package, trust, deadline, policy)
-    for receipt in package.policy_receipts:
-        _same_log(_in_log(receipt, trust, "policy").proven, closing.checkpoint, package.consistency)
+    for old, new, receipt in zip([None, *chain], chain, package.policy_receipts, strict=False):
+        logged = _in_log(receipt, trust, "policy").proven
+        assert logged is not None
+        _same_log(logged, closing.checkpoint, package.consistency)
+        if logged.tick > closing.tick or (old is not None and extends(old, new) and not logged.at < old["deadline"]):
+            raise CryptoError("CONTEXT_MISMATCH", "a policy logged after the deadline it moves, or after the closing")
     entries = _entries(package, trust, closing, policy)
     documents = _statements(package.statements, entries, signing_keys)
     bids = replay(entries, documents, **{name: policy[name] for name in ("tender", "lot", "envelope")})

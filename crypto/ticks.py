@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from crypto import checkpoints, merkle
@@ -32,6 +33,7 @@ ENTRY_KEYS = frozenset((
     "v", "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason"))
 REFUSALS_WITH_SLOT = 8
 _sha256 = hashlib.sha256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # entries
@@ -101,36 +103,40 @@ class Busy:
     deadline: str
     opens_at: str
 
-    def has(self, moment: datetime) -> bool:
-        return (parse_time(self.deadline) - timedelta(hours=1) <= moment
-                <= parse_time(self.opens_at) + timedelta(hours=2))
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """First and last unix second of the busy time, both included."""
+        return unix(self.deadline) - 3600, unix(self.opens_at) + 7200
 
 
 def is_tick(at: str, policies: Iterable[Busy]) -> bool:
     """Whether the schedule has a tick at this second."""
-    moment = parse_time(at)
-    return moment.second == 0 or (moment.second % 10 == 0 and any(p.has(moment) for p in policies))
+    second = unix(at)
+    return second % 60 == 0 or (second % 10 == 0 and any(p.span[0] <= second <= p.span[1] for p in policies))
 
 
 def next_tick(after: str, policies: Sequence[Busy]) -> str:
     """The first scheduled moment strictly later than `after`."""
-    moment = parse_time(later(after, 1))
-    while True:
-        moment += timedelta(seconds=-moment.second % 10)
-        text = format_time(moment)
-        if is_tick(text, policies):
-            return text
-        moment += timedelta(seconds=10)
+    start = unix(after)
+    moments = _moments(start + 1, start + 60, policies)
+    return _text(moments[0])
 
 
 def schedule(start: str, end: str, policies: Sequence[Busy]) -> list[str]:
     """Every scheduled moment from `start` to `end`, both included."""
-    moments, at = [], next_tick(later(start, -1), policies) if start > "1970-01-01T00:00:00Z" else start
-    while at <= end:
-        if is_tick(at, policies):
-            moments.append(at)
-        at = next_tick(at, policies)
-    return moments
+    return [_text(moment) for moment in _moments(unix(start), unix(end), policies)]
+
+
+def _moments(first: int, last: int, policies: Iterable[Busy]) -> list[int]:
+    moments = set(range(first + -first % 60, last + 1, 60))
+    for low, high in {policy.span for policy in policies}:
+        low, high = max(low, first), min(high, last)
+        moments.update(range(low + -low % 10, high + 1, 10))
+    return sorted(moments)
+
+
+def _text(second: int) -> str:
+    return format_time(_EPOCH + timedelta(seconds=second))
 
 
 def missing_ticks(ticks: Iterable[str], policies: Sequence[Busy]) -> list[str]:
@@ -328,4 +334,4 @@ def verify_leaf(leaf: Any, tlog: str, log_key: checkpoints.NoteKey,
 
 def unix(at: str) -> int:
     """A time text as unix seconds, to compare with cosignatures."""
-    return int((parse_time(at) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    return int((parse_time(at) - _EPOCH).total_seconds())

@@ -105,7 +105,7 @@ def _why_no_seed(header: headers.Header, error: CryptoError, parts: Mapping[int,
     if error.code == "BIDDER_PART_MISSING" or error.index == 0:
         return error.code, "platform" if outage else "bidder"
     if error.code == "SHARE_COMMIT" and error.index is not None:
-        return error.code, cause_of_sides([sides[error.index - 1]])
+        return error.code, cause_of_sides(sides[error.index - 1:error.index])
     came = {j for j in (*parts, *complaints) if j}
     if len(came) < header.t:
         return "TOO_FEW_SHARES", cause_of_sides([side for j, side in enumerate(sides, 1) if j not in came])

@@ -102,6 +102,16 @@ def test_broken_consistency_proofs_are_refused(size, data):
     assert forked.root() == after
 
 
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 2048, 3072, 5000])
+def test_roots_of_whole_blocks(size):
+    tree, entries = grown(size)
+    assert merkle.root(iter(entries)) == tree.root() == by_definition(entries)
+    edge = merkle.Frontier()
+    edge.append(entries[0])
+    edge.append_block([merkle.leaf_hash(e) for e in entries[1:1025]])
+    assert edge.root() == tree.root(min(size, 1025))
+
+
 def test_nothing_is_proved_beyond_the_tree():
     tree, _ = grown(5)
     for wrong in (lambda: tree.inclusion(5), lambda: tree.inclusion(0, 6), lambda: tree.consistency(6),

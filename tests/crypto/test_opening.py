@@ -213,6 +213,12 @@ def test_an_extension_keeps_earlier_bids():
     checked = check(both, now="2026-03-02T01:40:00Z")
     found = opening.take_headers(checked, [hall.made[b["header_hash"]].header.raw for b in checked.bids])
     assert {h.ctx["policy"] for h in found.values()} == {policy_id(first), policy_id(hall.policy)}
+    late = hall.entry("policy", "2026-03-02T00:00:00Z", document_hash(hall.policy))
+    hall.tick("2026-03-02T01:31:10Z")
+    size = hall.log.size
+    after = dataclasses.replace(both, policy_receipts=[both.policy_receipts[0], hall.receipt(late, size - 1)],
+                                consistency={(size - 1, size): hall.log.consistency(size - 1)})
+    assert refused_with(after, now="2026-03-02T01:40:00Z") == "CONTEXT_MISMATCH"
     alone = check(package, now="2026-03-02T01:40:00Z")
     with pytest.raises(CryptoError) as refused:
         opening.take_headers(alone, [hall.made[b["header_hash"]].header.raw for b in alone.bids])

@@ -387,6 +387,35 @@ def test_drill_keys_and_size():
     assert refused.value.code == "TOO_LARGE"
 
 
+class Zeros:
+    """So many zero bytes, none of them held."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def read(self, size: int = -1) -> bytes:
+        size = min(size, self.left) if size >= 0 else self.left
+        self.left -= size
+        return bytes(size)
+
+
+def test_memory_stays_flat(tmp_path):
+    import tracemalloc
+    peaks = []
+    for size in (24 << 20, 96 << 20):
+        path = tmp_path / str(size)
+        tracemalloc.start()
+        with path.open("wb") as out:
+            made = sealed_bid.seal(POLICY, bidder="B", announce={}, out=out,
+                                   files=[sealed_bid.FileIn("a", size, Zeros(size))])
+        with path.open("rb") as source:
+            sealed_bid.open(source, made.seed, None, made.sealed_root)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        path.unlink()
+    assert max(peaks) < 24 << 20 and peaks[1] < peaks[0] + (4 << 20), peaks
+
+
 # inspecting while bytes arrive
 
 def test_inspector_takes_pieces_of_any_size_and_resumes():
