@@ -123,13 +123,13 @@ def test_every_code_of_the_readers_has_words() -> None:
     assert len(codes) > 25 and not codes - refusals().keys()
 
 
-def sessions() -> list[tuple[str, str]]:
+def console_blocks() -> list[tuple[str, str]]:
     """(command, what it prints) of each console block in docs/savings.md."""
     text = (HOUSE / "docs/savings.md").read_text("utf-8")
     return [tuple(block.split("\n", 1)) for block in re.findall(r"```console\n\$ (.*?)```", text, re.S)]  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("call", "printed"), sessions())
+@pytest.mark.parametrize(("call", "printed"), console_blocks())
 def test_the_documents_print_what_the_command_prints(call: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HOUSE)
     words = shlex.split(call)
@@ -140,7 +140,7 @@ def test_the_documents_print_what_the_command_prints(call: str, printed: str, mo
 
 
 def test_the_documents_hold_the_runs_they_promise() -> None:
-    calls = [call for call, _ in sessions()]
+    calls = [call for call, _ in console_blocks()]
     assert any("philgeps" in call for call in calls) and any("yearbook-2018" in call for call in calls)
 
 
