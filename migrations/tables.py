@@ -1,0 +1,26 @@
+"""Every table of the product, by importing every module that owns one. Migrations and tests read METADATA from here."""
+
+import deposits.demands
+import deposits.forfeits
+import deposits.ledger
+import deposits.receipts
+import deposits.reconcile
+import deposits.refunds
+import evaluation.conclusion
+import evaluation.experts
+import evaluation.panels
+import evaluation.reviews
+import evaluation.sheets
+import trading.calendars
+import trading.contracts
+import trading.disputes
+import trading.draws
+import trading.enquiries
+import trading.kernel.audit
+import trading.kernel.log
+import trading.kernel.outbox
+import trading.opening
+import trading.timeline  # noqa: F401
+from trading.kernel.db import Base
+
+METADATA = Base.metadata

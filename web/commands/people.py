@@ -1,0 +1,167 @@
+"""`bidhall user` and `bidhall role`: accounts from the command line, alone only for the first administrators of an empty platform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy import func, select
+
+from trading import parties
+from trading.kernel.access import Actor, Role
+from trading.kernel.errors import NotAllowed, NotFound
+from web.commands.common import answer, guarded, json_option, lang_option, passphrase, say
+from web.commands.platform import open_ready_office
+
+ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
+COMMAND_LINE = Actor(Role.SECURITY_ADMIN, name="command line")
+
+
+def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> Actor:
+    """Who acts: on an empty platform the command line itself, afterwards a security administrator with password."""
+    from crypto import passwords
+    from crypto.errors import CryptoError
+
+    with office.look(COMMAND_LINE) as look:
+        if not look.session.scalar(select(func.count()).select_from(parties.RoleGrant).where(parties.RoleGrant.role == Role.SECURITY_ADMIN)):
+            return COMMAND_LINE
+        if not as_user:
+            raise NotAllowed("account.admin_needed")
+        who = parties.find_account(look.session, as_user)
+        if who is None or who.disabled_at is not None:
+            raise NotAllowed("signin.wrong")
+        try:
+            passwords.verify_password(passphrase(password_file), who.password)
+        except CryptoError as error:
+            raise NotAllowed("signin.wrong") from error
+        roles = parties.roles_of(look.session, who)
+        if Role.SECURITY_ADMIN not in roles:
+            raise NotAllowed("access.role", act="user.admin", role=", ".join(sorted(roles)))
+        return parties.actor_for(who, Role.SECURITY_ADMIN, roles, fresh_until=look.now + parties.FRESH)
+
+
+as_option = click.option("--as", "as_user", metavar="USER", help="The security administrator who acts (not needed on an empty platform).")
+password_option = click.option("--passphrase-file", metavar="FILE", help="The administrator's password, first line of FILE.")
+
+
+@click.group("user")
+def user() -> None:
+    """Accounts. Example: bidhall user add chen --name 陈书仪 --party 12130205000000000E --role security-admin"""
+
+
+@user.command("add", epilog="Example: bidhall user add chen --name 陈书仪 --party centre --kind centre --role security-admin")
+@click.argument("username")
+@click.option("--name", required=True, help="The person's name.")
+@click.option("--party", "party_code", required=True, help="Code of the organisation (entered if new).")
+@click.option("--party-name", default="", help="Name of a new organisation.")
+@click.option("--kind", type=click.Choice(list(parties.KINDS)), default="centre", help="Kind of a new organisation.")
+@click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True, help="First roles.")
+@click.option("--password-file", metavar="FILE", help="The new account's first password (asked for).")
+@as_option
+@password_option
+@lang_option
+@guarded
+def user_add(username: str, name: str, party_code: str, party_name: str, kind: str, roles: tuple[str, ...], password_file: str | None,
+             as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Add an account with its first roles."""
+    office = open_ready_office()
+    actor = _signed_in(office, as_user, passphrase_file)
+    if actor is COMMAND_LINE and not set(roles) <= {r.value for r in ADMINISTRATORS}:
+        raise NotAllowed("account.first_administrators", roles=[r.value for r in ADMINISTRATORS])
+    first = passphrase(password_file, confirm=True)
+    with office.work(actor) as work:
+        try:
+            party = parties.party_by_code(work.session, party_code)
+        except NotFound:
+            party = parties.register(work, code=party_code, name=party_name or party_code, kind=kind)
+        parties.invite(work, party, username=username, name=name, password=first, roles=[Role(r) for r in roles])
+    say(f"{username}: {', '.join(roles)}")
+
+
+@user.command("list", epilog="Example: bidhall user list --json")
+@json_option
+@lang_option
+@guarded
+def user_list(as_json: bool, lang: str | None) -> None:
+    """List accounts with their roles."""
+    office = open_ready_office()
+    with office.look(COMMAND_LINE) as look:
+        grants: dict[int, list[str]] = {}
+        for account_id, role in look.session.execute(select(parties.RoleGrant.account_id, parties.RoleGrant.role)):
+            grants.setdefault(account_id, []).append(role)
+        rows = [{"username": a.username, "name": a.name, "party": a.party.name, "roles": sorted(grants.get(a.id, [])),
+                 "disabled": a.disabled_at is not None} for a in look.session.scalars(select(parties.Account).order_by(parties.Account.username))]
+    if as_json:
+        answer({"users": rows})
+        return
+    for row in rows:
+        click.echo(f"{row['username']:<20} {row['name']}  {row['party']}  {', '.join(row['roles'])}{'  (disabled)' if row['disabled'] else ''}")
+
+
+def _account(session: Any, username: str) -> parties.Account:
+    found = parties.find_account(session, username)
+    if found is None:
+        raise NotFound("account.unknown")
+    return found
+
+
+@user.command("disable", epilog="Example: bidhall user disable chen --as admin")
+@click.argument("username")
+@as_option
+@password_option
+@lang_option
+@guarded
+def user_disable(username: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Close an account; every sign-in of it ends at once."""
+    office = open_ready_office()
+    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+        parties.disable(work, _account(work.session, username))
+
+
+@user.command("reset", epilog="Example: bidhall user reset chen --as admin")
+@click.argument("username")
+@click.option("--password-file", metavar="FILE", help="The new password (asked for).")
+@as_option
+@password_option
+@lang_option
+@guarded
+def user_reset(username: str, password_file: str | None, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Set a new password; the second factor stays."""
+    office = open_ready_office()
+    actor = _signed_in(office, as_user, passphrase_file)
+    new = passphrase(password_file, confirm=True)
+    with office.work(actor) as work:
+        parties.reset_password(work, _account(work.session, username), new)
+
+
+@click.group("role")
+def role() -> None:
+    """Roles. Example: bidhall role grant chen cashier --as admin"""
+
+
+@role.command("grant", epilog="Example: bidhall role grant chen cashier --as admin")
+@click.argument("username")
+@click.argument("role_name", metavar="ROLE", type=click.Choice([r.value for r in Role]))
+@as_option
+@password_option
+@lang_option
+@guarded
+def role_grant(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Grant a role, never to oneself."""
+    office = open_ready_office()
+    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+        parties.grant(work, _account(work.session, username), Role(role_name))
+
+
+@role.command("revoke", epilog="Example: bidhall role revoke chen cashier --as admin")
+@click.argument("username")
+@click.argument("role_name", metavar="ROLE", type=click.Choice([r.value for r in Role]))
+@as_option
+@password_option
+@lang_option
+@guarded
+def role_revoke(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Take a role away; sign-ins in that role end at once."""
+    office = open_ready_office()
+    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+        parties.revoke(work, _account(work.session, username), Role(role_name))

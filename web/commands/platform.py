@@ -1,0 +1,113 @@
+"""`bidhall migrate`, `tick`, `calendar`, `rulebook`: the operator's hand on a platform."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+from web.commands.common import answer, guarded, json_option, lang_option, read_bytes, say
+
+
+@click.command("migrate", epilog="Example: bidhall migrate --plan")
+@click.option("--plan", is_flag=True, help="Say what would be applied, change nothing.")
+@json_option
+@lang_option
+@guarded
+def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
+    """Bring the database to this version: apply what is pending, in one transaction."""
+    from migrations import runner
+    from web import wiring
+    from web.settings import read_settings
+
+    settings = read_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    engine = wiring.open_engine(settings.database)
+    done = runner.pending(engine) if plan else wiring.migrate(engine)
+    if as_json:
+        answer({"plan": plan, "revisions": done})
+    else:
+        for revision in done:
+            click.echo(revision)
+        say(f"{len(done)} {'pending' if plan else 'applied'}")
+
+
+@click.command("tick", epilog="Example: bidhall tick --json")
+@json_option
+@lang_option
+@guarded
+def tick(as_json: bool, lang: str | None) -> None:
+    """One turn of the clock by hand: take what is due, seal the log if a tick is due."""
+    from trading import timeline
+
+    office = open_ready_office()
+    taken = timeline.turn(office)
+    if as_json:
+        answer({"at": office.clock.now().isoformat(), "taken": taken})
+    else:
+        for line in taken:
+            click.echo(line)
+
+
+def open_ready_office() -> Any:
+    """The office of the settings, its database reachable and migrated. Refuses: NotReady."""
+    from web import wiring
+    from web.settings import read_settings
+
+    office = wiring.open_office(read_settings())
+    wiring.check_ready(office.engine)
+    return office
+
+
+@click.group("calendar")
+def calendar() -> None:
+    """Working days: load a yearly notice. Example: bidhall calendar import 2027.csv"""
+
+
+@calendar.command("import", epilog="Example: bidhall calendar import 2027.csv")
+@click.argument("file")
+@lang_option
+@guarded
+def calendar_import(file: str, lang: str | None) -> None:
+    """Load the notice of a year (CSV: see docs/formats). Published dates never move."""
+    from trading import calendars
+    from trading.kernel.access import Actor, Role
+
+    office = open_ready_office()
+    with office.work(Actor(Role.SYSTEM_ADMIN, name="command line")) as work:
+        year = calendars.load(work, read_bytes(file).decode("utf-8-sig"))
+    click.echo(f"{year.year}: {year.source}")
+
+
+@click.group("rulebook")
+def rulebook() -> None:
+    """The law as dated data. Example: bidhall rulebook show --on 2026-03-02"""
+
+
+@rulebook.command("show", epilog="Example: bidhall rulebook show --regime GP --on 2026-03-02")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day (today).")
+@click.option("--regime", type=click.Choice(["GP", "WORKS"]), multiple=True, help="One regime only.")
+@json_option
+@lang_option
+@guarded
+def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, lang: str | None) -> None:
+    """Show the rules in force on a day, with their sources."""
+    from trading.kernel.calendar import local_day
+    from trading.kernel.clock import SystemClock
+    from trading.rulebook import select
+    from web.commands.savings import language
+
+    day: date = on.date() if on else local_day(SystemClock().now())
+    books = [select(name, day) for name in regime or ("GP", "WORKS")]
+    if as_json:
+        answer({book.regime: book.snapshot() for book in books})
+        return
+    speech = language(lang)
+    for book in books:
+        click.echo(f"{book.version}")
+        for rule in book.rules:
+            value = " ".join(part for part in (rule.value or "", rule.unit) if part)
+            click.echo(f"  {rule.id:<24} {rule.kind:<10} {value:<12} {rule.zh if speech == 'zh' else rule.en}  ({rule.source})")
+
+

@@ -1,0 +1,75 @@
+"""From settings to an office: the one place where engine, clock, blobs and the platform's keys are put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from trading.kernel.audit import PlatformKeys
+from trading.kernel.blobs import LocalBlobs
+from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
+from trading.kernel.db import open_engine
+from trading.kernel.errors import NotReady
+from trading.kernel.work import Office
+from web.settings import Settings, secret_of
+
+REHEARSAL = "rehearsal"
+"""A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
+SIGNING_KEY, LOG_KEY = "platform.key", "log.key"
+
+
+def open_office(settings: Settings) -> Office:
+    """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read)."""
+    if settings.blobs.startswith("s3://"):
+        raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return Office(
+        engine=open_engine(settings.database), clock=open_clock(settings), blobs=LocalBlobs(Path(settings.blobs)),
+        platform=settings.platform, keys=platform_keys(settings.data), zone=settings.zone,
+    )
+
+
+def open_clock(settings: Settings) -> Clock:
+    """The machine's clock; a moved one only in a data folder made for rehearsal. Refuses: NotReady ``clock.not_rehearsal``."""
+    if not settings.test_clock:
+        return SystemClock()
+    if not is_rehearsal(settings.data):
+        raise NotReady("clock.not_rehearsal", data=str(settings.data))
+    return rehearsal_clock(settings.test_clock)
+
+
+def is_rehearsal(data: Path) -> bool:
+    return (data / REHEARSAL).exists()
+
+
+def platform_keys(data: Path) -> PlatformKeys:
+    """The platform's signing and log secrets, 0600 files made on first use."""
+    return PlatformKeys(bytes.fromhex(secret_of(data, SIGNING_KEY)), bytes.fromhex(secret_of(data, LOG_KEY)))
+
+
+def check_ready(engine: Engine) -> None:
+    """Refuses: NotReady ``database.unreachable``, ``database.pending`` with the pending revisions."""
+    from migrations import runner
+
+    try:
+        with engine.connect().execution_options(bidhall_readonly=True) as connection:
+            connection.execute(text("SELECT 1"))
+        todo = runner.pending(engine)
+    except SQLAlchemyError as error:
+        raise NotReady("database.unreachable", reason=type(error).__name__) from error
+    if todo:
+        raise NotReady("database.pending", revisions=todo)
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Apply pending revisions. Refuses: NotReady ``database.unreachable``."""
+    from migrations import runner
+
+    try:
+        return runner.upgrade(engine)
+    except SQLAlchemyError as error:
+        raise NotReady("database.unreachable", reason=type(error).__name__) from error
+
+
