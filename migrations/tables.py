@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """Every table of the product, by importing every module that owns one. Migrations and tests read METADATA from here."""
 
 import deposits.demands
@@ -20,7 +21,7 @@ import trading.kernel.audit
 import trading.kernel.log
 import trading.kernel.outbox
 import trading.opening
-import trading.timeline  # noqa: F401
+import trading.timeline
 from trading.kernel.db import Base
 
 METADATA = Base.metadata

@@ -23,7 +23,8 @@ def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> A
     from crypto.errors import CryptoError
 
     with office.look(COMMAND_LINE) as look:
-        if not look.session.scalar(select(func.count()).select_from(parties.RoleGrant).where(parties.RoleGrant.role == Role.SECURITY_ADMIN)):
+        administrators = select(func.count()).select_from(parties.RoleGrant).where(parties.RoleGrant.role == Role.SECURITY_ADMIN)
+        if not look.session.scalar(administrators):
             return COMMAND_LINE
         if not as_user:
             raise NotAllowed("account.admin_needed")
@@ -89,13 +90,15 @@ def user_list(as_json: bool, lang: str | None) -> None:
         grants: dict[int, list[str]] = {}
         for account_id, role in look.session.execute(select(parties.RoleGrant.account_id, parties.RoleGrant.role)):
             grants.setdefault(account_id, []).append(role)
+        accounts = look.session.scalars(select(parties.Account).order_by(parties.Account.username))
         rows = [{"username": a.username, "name": a.name, "party": a.party.name, "roles": sorted(grants.get(a.id, [])),
-                 "disabled": a.disabled_at is not None} for a in look.session.scalars(select(parties.Account).order_by(parties.Account.username))]
+                 "disabled": a.disabled_at is not None} for a in accounts]
     if as_json:
         answer({"users": rows})
         return
     for row in rows:
-        click.echo(f"{row['username']:<20} {row['name']}  {row['party']}  {', '.join(row['roles'])}{'  (disabled)' if row['disabled'] else ''}")
+        mark = "  (disabled)" if row["disabled"] else ""
+        click.echo(f"{row['username']:<20} {row['name']}  {row['party']}  {', '.join(row['roles'])}{mark}")
 
 
 def _account(session: Any, username: str) -> parties.Account:
