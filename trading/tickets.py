@@ -1,0 +1,45 @@
+"""Tickets: what a lot's page hands to the sealer, signed by the platform and never logged (commands.md, ``bidhall seal``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crypto.canonical import b64u, unb64u
+from crypto.documents import sign_document
+from crypto.signatures import Envelope
+from trading import enrolments, officers
+from trading.enrolments import EnrolledKey
+from trading.kernel import log
+from trading.kernel.work import Look
+from trading.tenders import Lot
+
+
+def trust(look: Look) -> dict[str, Any]:
+    """Whom a client should trust: the log's key, the platform's, the supervisors'; no witnesses yet, so the quorum is 0."""
+    office = look.office
+    return {"origin": log.origin(office.platform), "log_key": str(log.log_key(office.platform, office.keys)),
+            "platform_keys": [b64u(office.keys.public)], "supervisor_keys": _supervisors(look.session), "witnesses": [], "quorum": 0}
+
+
+def _supervisors(session: Session) -> list[str]:
+    keys = session.scalars(select(EnrolledKey).where(EnrolledKey.role == "supervisor").order_by(EnrolledKey.id))
+    return [b64u(enrolments.sign_bytes(key)) for key in keys]
+
+
+def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
+    """The ticket of one envelope of a published lot. Refuses: NotFound ``policy.missing``."""
+    policy = officers.current_policy(look.session, lot, envelope)
+    document = {
+        "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
+        "policy": policy.dsse, "trust": trust(look),
+        "form": [{"key": f["key"], "label": f["label"], "type": f["type"], "required": bool(f.get("required"))} for f in lot.form],
+    }
+    return sign_document("ticket", document, look.office.keys.signing)
+
+
+def officer_keys(session: Session, lot: Lot) -> dict[str, bytes]:
+    """kid → Ed25519 key of the officers who signed the lot's policies."""
+    return {seat.sign_kid: unb64u(seat.sign_public, 32) for seat in officers.seats(session, lot) if seat.sign_public}

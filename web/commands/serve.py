@@ -1,0 +1,85 @@
+"""`bidhall serve`: the web platform and its clock in one command."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import click
+
+from trading.kernel.errors import NotReady
+from web.commands.common import guarded, lang_option, say
+from web.settings import Settings, read_settings
+
+
+@click.command("serve", epilog="Example: bidhall serve --demo")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
+@click.option("--demo", is_flag=True, help="Fill an empty data folder with a small town for rehearsal.")
+@lang_option
+@guarded
+def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> None:
+    """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
+    from web import wiring
+
+    settings = read_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    if demo:
+        settings = _demo_town(settings)
+    engine = wiring.open_engine(settings.database)
+    if demo or settings.database.startswith("sqlite"):
+        wiring.migrate(engine)
+    wiring.check_ready(engine)
+    engine.dispose()
+    wiring.open_clock(settings)
+    if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
+        say("warning: listening beyond this machine without TLS: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
+    _start_logging()
+    run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+
+
+def _demo_town(settings: Settings) -> Settings:
+    from web import town
+
+    if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
+        raise NotReady("demo.not_empty", data=str(settings.data))
+    (settings.data / "rehearsal").touch()
+    for line in town.fill(settings):
+        say(line)
+    return settings
+
+
+def _start_logging() -> None:
+    logging.basicConfig(level=os.environ.get("BIDHALL_LOG", "WARNING"), 
+                        format='{"at":"%(asctime)s","level":"%(levelname)s","log":"%(name)s","message":"%(message)s"}')
+
+
+def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, on_ready: Any = None) -> None:
+    """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            options = {
+                "bind": f"{host}:{port}", "worker_class": "gthread", "workers": workers, "threads": threads, "timeout": 120,
+                "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",
+                "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1", "worker_tmp_dir": None,
+                "when_ready": lambda _server: on_ready() if on_ready else None, "post_worker_init": _start_clock,
+            }
+            for key, value in options.items():
+                self.cfg.set(key, value)
+
+        def load(self) -> Any:
+            from web.app import create_app
+
+            return create_app(settings)
+
+    def _start_clock(worker: Any) -> None:
+        from web import clockwork, wiring
+
+        worker.bidhall_clock = clockwork.start(wiring.open_office(settings), settings.mail)
+
+    Server().run()
+
