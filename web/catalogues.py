@@ -124,15 +124,17 @@ def refresh() -> None:
                 target.write_bytes(data)
 
 
+class _Plain(Catalog):
+    """A catalogue whose header holds no dates, names or versions of tools: the same sources give the same bytes."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+        return [("Language", LOCALE), ("Plural-Forms", "nplurals=1; plural=0;"), ("MIME-Version", "1.0"),
+                ("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")]
+
+
 def _blank() -> Catalog:
-    """Without dates, so that the same sources give the same bytes."""
-    catalog = Catalog(locale=LOCALE, project="bidhall", version="", fuzzy=False)
-    catalog.header_comment = ""
-    catalog.mime_headers = [  # type: ignore[misc]
-        ("Language", LOCALE), ("Plural-Forms", "nplurals=1; plural=0;"), ("MIME-Version", "1.0"),
-        ("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit"),
-    ]
-    return catalog
+    return _Plain(locale=LOCALE, header_comment="", fuzzy=False)
 
 
 def _has_words(string: object) -> bool:

@@ -57,7 +57,7 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
 
     def y(value: Number) -> Fraction:
         return top + (high - Fraction(value)) * (floor - top) / (high - low)
-    chart = Columns(spoken, int(floor) + (36 if notes or len(labels) > 12 else 22), _px(y(0)), _pc(left))
+    chart = Columns(spoken, int(floor) + (36 if notes or (figures and len(labels) > 8) else 22), _px(y(0)), _pc(left))
     if not figures:
         level = low
         while level <= high:

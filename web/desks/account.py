@@ -140,6 +140,17 @@ def rail() -> list[Any]:
     return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]
 
 
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("MicroMessenger/", "WeChat"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+
+
+def device_words(agent: str) -> str:
+    """What a browser calls itself, short: ``Chrome · Windows``. Whatever is not known is shown as it is."""
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return " · ".join(filter(None, (browser, system))) or agent[:60]
+
+
 def _own() -> dict[str, Any]:
     person = _person()
     with look() as now:
@@ -148,7 +159,7 @@ def _own() -> dict[str, Any]:
         rows = now.session.scalars(select(parties.Login).where(
             parties.Login.account_id == who.id, parties.Login.ended_at.is_(None), parties.Login.seen_at > now.now - parties.IDLE,
         ).order_by(parties.Login.seen_at.desc(), parties.Login.id))
-        devices = [{"device": row.device, "made_at": row.made_at, "seen_at": row.seen_at, "here": row.id == person.login_id, "role": row.role}
+        devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at, "here": row.id == person.login_id, "role": row.role}
                    for row in rows]
         return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": person.roles,
                 "role": person.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": person.ends_at}

@@ -27,6 +27,7 @@ async function openPlace() {
     let at = 0;
     return {
       name, stored: "opfs",
+      reserve: (size) => access.truncate(size), // growing write by write asks the browser for room each time
       write(bytes) {
         let put = 0;
         while (put < bytes.length) {
@@ -56,6 +57,7 @@ function blobPlace(name) {
   let held = [], size = 0;
   return {
     name, stored: "blob",
+    reserve() {},
     write(bytes) {
       held.push(bytes);
       size += bytes.length;
@@ -93,7 +95,7 @@ async function run(id, job) {
   try {
     place = job.store === "blob" ? blobPlace(`${id}.sealed`) : await openPlace();
     const { selfCheck: check = true, store: _, ...bid } = job;
-    const sealed = await seal({ ...bid, signal, sink: (bytes) => place.write(bytes), onProgress: pacer(id, "seal") });
+    const sealed = await seal({ ...bid, signal, sink: (bytes) => place.write(bytes), onStart: (size) => place.reserve(size), onProgress: pacer(id, "seal") });
     const file = await place.close();
     if (check) await selfCheck(file, sealed, { signal, onProgress: pacer(id, "check") });
     postMessage({ type: "done", id, file, name: place.name, stored: place.stored, sealed });

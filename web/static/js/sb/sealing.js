@@ -54,10 +54,10 @@ export function pieceTree() {
 /**
  * Seal `blob` (content without padding, see content.layOut) under (seed, ctx).
  * `sink(bytes)`: receives the sealed file piece by piece, in order; may return a promise. `signal`: AbortSignal.
- * `onProgress(done, total)`: bytes of padded content. `onPiece(digest promise)`: optional, sees each piece's SHA-256.
+ * `onStart(sealedSize)`: once, before the first byte, to make room. `onProgress(done, total)`: bytes of padded content. `onPiece(digest promise)`: optional, sees each piece's SHA-256.
  * Gives `{ctx, header, headerHash, sealedRoot, sealedSize, parts}`.
  */
-export async function sealFromSeed({ seed, ctx, blob, sink, signal, onProgress, onPiece }) {
+export async function sealFromSeed({ seed, ctx, blob, sink, signal, onStart, onProgress, onPiece }) {
   need(blob.size <= ctx.plen, "SIZE", "content above plen");
   const { header, headerHash, parts } = await deriveHeader(seed, ctx);
   const key = await subtle.importKey("raw", await contentKey(seed, headerHash), "AES-GCM", false, ["encrypt"]);
@@ -68,6 +68,7 @@ export async function sealFromSeed({ seed, ctx, blob, sink, signal, onProgress, 
     onPiece?.(digest);
   };
   note(sha256(first));
+  onStart?.(sealedSize(header.length, ctx.plen));
   await sink(first);
 
   const chunks = Math.ceil(ctx.plen / CHUNK);
