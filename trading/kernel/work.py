@@ -133,7 +133,7 @@ class UnitOfWork(Look):
     def lock(self, thing: Any) -> None:
         """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest."""
         if self.session.get_bind().dialect.name == "postgresql":
-            self.session.refresh(thing, with_for_update=True)
+            self.session.refresh(thing, with_for_update={"of": type(thing)})  # its own row, not those joined to it
         else:
             self.session.refresh(thing)
 

@@ -35,7 +35,7 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
     engine.dispose()
     wiring.open_clock(settings)
     if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
-        say("warning: listening beyond this machine without TLS: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
+        say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
     _start_logging()
     run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
 
@@ -52,7 +52,7 @@ def _demo_town(settings: Settings) -> Settings:
 
 
 def _start_logging() -> None:
-    logging.basicConfig(level=os.environ.get("BIDHALL_LOG", "WARNING"), 
+    logging.basicConfig(level=os.environ.get("BIDHALL_LOG", "WARNING"),
                         format='{"at":"%(asctime)s","level":"%(levelname)s","log":"%(name)s","message":"%(message)s"}')
 
 
@@ -60,7 +60,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
     from gunicorn.app.base import BaseApplication
 
-    class Server(BaseApplication):  # type: ignore[misc]
+    class Server(BaseApplication):
         def load_config(self) -> None:
             options = {
                 "bind": f"{host}:{port}", "worker_class": "gthread", "workers": workers, "threads": threads, "timeout": 120,
