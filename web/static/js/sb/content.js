@@ -47,7 +47,6 @@ function checkName(name) {
   need(typeof name === "string", "MANIFEST", "name");
   const size = utf8(name).length;
   need(size >= 1 && size <= 255 && name !== "." && name !== "..", "MANIFEST", "name");
-  // eslint-disable-next-line no-control-regex
   need(!/[/\\\u0000-\u001f\u007f]/.test(name), "MANIFEST", "name with a path or control character", { name });
 }
 
