@@ -21,6 +21,7 @@ from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.headers import SUITE, check_share
 from crypto.policies import check_policy, policy_id
+from crypto.ticks import tick_by
 from trading import enrolments, notices
 from trading.kernel import audit, log
 from trading.kernel.access import Act
@@ -224,7 +225,7 @@ def _move_deadline(work: UnitOfWork, lot: Lot, policy: Policy) -> None:
     assert lot.deadline is not None
     if lot.state not in ("NOTICE", "BIDDING"):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
-    if audit.tick_by(work.now) >= lot.deadline:
+    if parse_time(tick_by(write_moment(work.now))) >= lot.deadline:
         raise TooLate("policy.extension_late", deadline=lot.deadline, now=work.now)
     before, lot.deadline, lot.opens_at = lot.deadline, policy.deadline, policy.opens_at
     lot.version += 1

@@ -6,9 +6,10 @@ world hands out references and ``lot_in(work, ref)`` fetches the row. Later part
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from trading import (
 from trading.kernel import ids, log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.clock import SetClock
+from trading.kernel.db import Base
 from trading.kernel.money import Money
 from trading.kernel.work import Look, Office, UnitOfWork
 from trading.tenders import Lot
@@ -73,6 +75,10 @@ OFFICERS = (("officer1", "centre", "platform"), ("officer2", "centre", "platform
 """(username, party, side): 3 of 5 as 2 + 2 + 1, the protocol's own example."""
 
 
+_SETTLED: dict[Any, Any] = {}
+"""Settled worlds by number of bidders and tables: an in-memory database, the platform's keys, and who is who."""
+
+
 class World:
     """``parties`` and ``people`` by short name; ``keys`` by username."""
 
@@ -82,9 +88,28 @@ class World:
         self.people: dict[str, int] = {}
         self.keys: dict[str, Keys] = {}
         self.bidders = [f"bidder{number}" for number in range(1, bidders + 1)]
-        self._settle()
+        if engine.dialect.name == "sqlite":
+            self._settle_from_copy()
+        else:
+            self._settle()
 
     # --- people -------------------------------------------------------------------------------------------------------------------
+
+    def _settle_from_copy(self) -> None:
+        """SQLite: settle once per process, number of bidders and set of tables, and copy that database afterwards."""
+        key = (len(self.bidders), tuple(sorted(Base.metadata.tables)))
+        if key not in _SETTLED:
+            self._settle()
+            kept = sqlite3.connect(":memory:", check_same_thread=False)
+            with closing(self.office.engine.raw_connection()) as raw:
+                raw.driver_connection.backup(kept)
+            _SETTLED[key] = (kept, self.office.keys, dict(self.party_ids), dict(self.people), dict(self.keys))
+            return
+        kept, platform_keys, self.party_ids, self.people, self.keys = (
+            _SETTLED[key][0], _SETTLED[key][1], dict(_SETTLED[key][2]), dict(_SETTLED[key][3]), dict(_SETTLED[key][4]))
+        with closing(self.office.engine.raw_connection()) as raw:
+            kept.backup(raw.driver_connection)
+        self.office = replace(self.office, keys=platform_keys)
 
     def _settle(self) -> None:
         named = [

@@ -1,0 +1,219 @@
+"""Officers, policies and drills: side rules, keys, one act of signing over all envelopes, and boxes that really open (protocol §2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from crypto import keys, signatures
+from crypto.canonical import b64u
+from crypto.documents import open_policy
+from crypto.errors import CryptoError
+from crypto.headers import SUITE
+from crypto.policies import SIDES, check_policy
+from tests.kit.world import DEADLINE, OFFICERS, Keys, World
+from trading import officers, parties, policies, tenders
+from trading.kernel.audit import LogEntry
+from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
+
+
+def drafted(world: World, regime: str = "GP") -> str:
+    """A lot whose policies wait for signatures."""
+    ref = world.lot("DRAFTED", regime=regime)
+    with world.work("agent") as work:
+        tenders.plan(work, world.lot_in(work, ref), deadline=DEADLINE)
+    world.name_officers(ref)
+    world.offer_keys(ref)
+    with world.work("agent") as work:
+        policies.draft_policies(work, world.lot_in(work, ref))
+    return ref
+
+
+def name(world: World, ref: str, rows: list[tuple[str, str]], t: int) -> list[str]:
+    """The codes naming is refused with."""
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        named = [(parties.account(work.session, world.people[username]), side) for username, side in rows]
+        officers.name_officers(work, world.lot_in(work, ref), named, t=t)
+    return [fault.code for fault in refusal.value.faults]
+
+
+@given(st.lists(st.sampled_from(SIDES), min_size=1, max_size=8), st.integers(0, 9))
+def test_side_rules_agree_with_the_protocols(sides: list[str], t: int) -> None:
+    """Naming refuses just what a policy with these sides would be refused for."""
+    faults = Faults()
+    officers.check_sides(faults, sides, t)
+    document: dict[str, Any] = {
+        "v": 1, "suite": SUITE, "platform": "p", "tender": "t", "lot": "1", "envelope": "bid", "serial": 1, "supersedes": "", "t": t,
+        "n": len(sides), "co_opening": False, "deadline": "2026-03-24T01:30:00Z", "opens_at": "2026-03-24T01:30:00Z", "window": 30,
+        "max_plen": 65536, "file_names": False, "mirror": "none", "rescue": True,
+        "officers": [{"name": f"o{j}", "pk": b64u(keys.x25519_public(bytes([j + 1]) * 32)), "side": side, "sign_kid": b64u(bytes([j]) * 16)}
+                     for j, side in enumerate(sides)],
+    }
+    try:
+        check_policy(document)
+    except CryptoError:
+        assert faults.found
+    else:
+        assert not faults.found
+
+
+def test_sides_follow_the_house_a_person_comes_from(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    five = [(username, side) for username, _, side in OFFICERS]
+    assert name(world, ref, [("officer1", "supervisor"), *five[1:]], 3) == ["officer.side"]
+    assert "officer.role_needed" in name(world, ref, [("clerk", "platform"), *five[1:]], 3)
+    assert "officer.twice" in name(world, ref, [five[0], five[0], *five[2:]], 3)
+    assert name(world, ref, five[:3], 2) == ["officer.side_opens_alone", "officer.side_blocks_alone"]
+
+
+def test_a_policy_is_complete_with_the_last_signature(world: World) -> None:
+    ref = drafted(world, "WORKS")
+    world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
+    with world.look("clerk") as look:
+        assert officers.find_policy(look.session, world.lot_in(look, ref)) is None
+    world.sign_policies(ref, only=("officer5",))
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        known = {seat.sign_kid: keys.ed25519_public(world.keys[seat.account.username].sign) for seat in officers.seats(look.session, lot)}
+        for envelope in officers.envelopes(lot):
+            row = officers.current_policy(look.session, lot, envelope)
+            document = open_policy(signatures.from_text(row.dsse), world.office.keys.public, known)
+            assert (document["envelope"], document["t"], document["n"]) == (envelope, 3, 5)
+            entry = look.session.scalars(select(LogEntry).where(LogEntry.c == row.log_c)).one()
+            assert (entry.event, entry.part, entry.lot) == ("policy", envelope, "1")
+            assert entry.statement == signatures.document_hash(document)
+
+
+def test_one_act_signs_every_envelope(world: World) -> None:
+    ref = drafted(world, "WORKS")
+    with world.look("officer1") as look:
+        assert [row.envelope for row in policies.policies_to_sign(look)] == ["bid", "draw:experts/1", "draw:k/1"]
+    world.sign_policies(ref, only=("officer1",))
+    with world.look("officer1") as look:
+        assert policies.policies_to_sign(look) == []
+    with world.look("officer2") as look:
+        assert len(policies.policies_to_sign(look)) == 3
+
+
+def test_keys_differ_by_envelope_and_person(world: World) -> None:
+    ref = drafted(world, "WORKS")
+    with world.look("clerk") as look:
+        publics = [public for seat in officers.seats(look.session, world.lot_in(look, ref)) for public in seat.publics.values()]
+    assert len(publics) == len(set(publics)) == 15
+
+
+@pytest.mark.parametrize("what", ["other signer", "two signers", "other kind", "altered", "unknown"])
+def test_a_signature_that_is_not_the_officers_is_refused(world: World, what: str) -> None:
+    ref = drafted(world)
+    with world.look("officer1") as look:
+        document = officers.policy_document(policies.policies_to_sign(look)[0])
+    own = world.keys["officer1"].sign
+    envelope = {
+        "other signer": lambda: signatures.sign("policy", document, world.keys["officer2"].sign),
+        "two signers": lambda: signatures.sign("policy", document, own, world.keys["officer2"].sign),
+        "other kind": lambda: signatures.sign("drill", document, own),
+        "altered": lambda: signatures.sign("policy", document, own) | {"payload": "bm8="},
+        "unknown": lambda: signatures.sign("policy", document | {"t": 2}, own),
+    }[what]()
+    expected = NotFound if what in ("unknown", "altered") else Invalid
+    with pytest.raises(expected), world.work("officer1") as work:
+        policies.sign_policies(work, world.lot_in(work, ref), [envelope])
+    with world.look("officer1") as look:
+        assert len(policies.policies_to_sign(look)) == 2
+
+
+def test_nobody_signs_twice_and_strangers_never(world: World) -> None:
+    ref = drafted(world)
+    with world.look("officer1") as look:
+        document = officers.policy_document(policies.policies_to_sign(look)[0])
+    envelope = world.policy_signature("officer1", document)
+    with world.work("officer1") as work:
+        policies.sign_policy(work, world.lot_in(work, ref), envelope)
+    with pytest.raises(Conflict, match="policy.signed"), world.work("officer1") as work:
+        policies.sign_policy(work, world.lot_in(work, ref), envelope)
+    other = world.lot("DRAFTED")
+    with pytest.raises(NotAllowed, match="officer.not_yours"), world.work("officer1") as work:
+        policies.sign_policy(work, world.lot_in(work, other), envelope)
+    with pytest.raises(NotAllowed, match="access.role"), world.work("agent") as work:
+        policies.sign_policy(work, world.lot_in(work, ref), envelope)
+
+
+def test_keys_once_given_stand_until_officers_are_named_anew(world: World) -> None:
+    ref = drafted(world)
+    with pytest.raises(Conflict, match="officer.keys_given"):
+        world.offer_keys(ref)
+    world.name_officers(ref)
+    with pytest.raises(WrongStep, match="officer.keys_missing"), world.work("agent") as work:
+        policies.draft_policies(work, world.lot_in(work, ref))
+    with world.look("officer1") as look:
+        assert {scope["serial"] for scope in officers.scopes_to_key(look, world.lot_in(look, ref))} == {2}
+        assert policies.policies_to_sign(look) == []
+
+
+def test_naming_anew_takes_a_complete_policy_out_of_force_but_keeps_it(world: World) -> None:
+    ref = world.lot("READY")
+    with world.look("clerk") as look:
+        old = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    world.name_officers(ref)
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        assert officers.find_policy(look.session, lot) is None
+        assert look.session.scalars(select(officers.Policy).where(officers.Policy.policy_id == old)).one().dsse is not None
+
+
+def test_bad_and_borrowed_keys_are_refused(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    world.name_officers(ref)
+    good = b64u(keys.x25519_public(Keys().seal))
+    with pytest.raises(Invalid) as refusal, world.work("officer1") as work:
+        officers.offer_keys(work, world.lot_in(work, ref), {"bid": b64u(bytes(32)), "price": good})
+    assert {fault.where for fault in refusal.value.faults} == {"bid", "draw:experts/1", "envelopes"}
+    with world.work("officer1") as work:
+        officers.offer_keys(work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))})
+    with pytest.raises(Invalid) as refusal, world.work("officer2") as work:
+        officers.offer_keys(work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))})
+    assert [fault.code for fault in refusal.value.faults] == ["officer.key_twice"]
+
+
+def test_a_drill_needs_the_part_and_the_signature(world: World) -> None:
+    ref = drafted(world)
+    world.sign_policies(ref)
+    with world.look("officer1") as look:
+        drill = policies.drills_to_open(look)[0]
+        envelope, part = world.drill_answer(look, "officer1", drill)
+        assert drill.policy.envelope == "bid" and officers.drill_header(drill).ctx["bidder"] == "drill"
+        document = policies.drill_document(world.office.platform, drill, 1, at="2026-03-02T01:00:00Z")
+        drill_id = drill.id
+
+    def back(username: str, envelope: Any, part: str) -> None:
+        with world.work(username) as work:
+            policies.return_drill(work, work.session.get(officers.Drill, drill_id), envelope, part=part)
+
+    with pytest.raises(Invalid, match="drill.part"):
+        back("officer1", envelope, b64u(bytes(32)))
+    with pytest.raises(Invalid, match="drill.part"):
+        back("officer2", envelope, part)
+    for wrong in ({"j": 2}, {"policy": b64u(bytes(32))}, {"header_hash": b64u(bytes(32))}, {"at": "2026-01-01T00:00:00Z"}):
+        with pytest.raises(Invalid, match="drill.context"):
+            back("officer1", signatures.sign("drill", document | wrong, world.keys["officer1"].sign), part)
+    with pytest.raises(Invalid, match="drill.signature"):
+        back("officer1", signatures.sign("drill", document, world.keys["officer2"].sign), part)
+    back("officer1", envelope, part)
+    with pytest.raises(Conflict, match="drill.done"):
+        back("officer1", envelope, part)
+    with world.look("clerk") as look:
+        assert len(list(look.session.scalars(select(LogEntry).where(LogEntry.event == "drill")))) == 1
+
+
+def test_a_draw_escrow_opens_later_and_has_the_smallest_size(world: World) -> None:
+    ref = drafted(world, "WORKS")
+    world.sign_policies(ref)
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        bid, draw = (officers.policy_document(officers.current_policy(look.session, lot, name)) for name in ("bid", "draw:k/1"))
+    assert (bid["deadline"], bid["opens_at"], bid["rescue"]) == ("2026-03-24T01:30:00Z", "2026-03-24T01:30:00Z", True)
+    assert (draw["opens_at"], draw["max_plen"], draw["rescue"]) == ("2026-03-24T03:30:00Z", 65536, False)

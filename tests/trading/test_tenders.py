@@ -1,0 +1,321 @@
+"""Tenders and lots: drafting, planning, publication with every fault at once, failing, terminating, tendering again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from crypto.documents import open_document
+from crypto.policies import policy_id
+from tests.kit.world import DEADLINE, SCHEME, World
+from trading import documents, notices, officers, policies, projects, publication, rulebook, tenders
+from trading.kernel import audit, log
+from trading.kernel.audit import ActRecord, LogEntry
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
+from trading.kernel.money import Money
+from trading.tenders import LOT_FLOW, Lot
+
+yuan = Money.parse
+
+
+def refused(world: World, ref: str) -> dict[str, dict[str, Any]]:
+    """What publication refuses with: where → code and facts."""
+    with pytest.raises(Invalid, match="lot.not_publishable") as refusal, world.work("agent") as work:
+        publication.publish(work, world.lot_in(work, ref))
+    return {fault.where: {"code": fault.code} | fault.facts for fault in refusal.value.faults}
+
+
+def edit(world: World, ref: str, **changes: Any) -> None:
+    with world.work("agent") as work:
+        tenders.edit_lot(work, world.lot_in(work, ref), **changes)
+
+
+def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
+    ref = world.lot("READY")
+    done = world.publish(ref)
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        assert (lot.state, lot.published_at, lot.issue_at) == ("NOTICE", world.now, world.now)
+        book = rulebook.Rulebook.from_snapshot(lot.rules)
+        assert book.on.isoformat() == "2026-03-02" and book.rule("T-03").whole == 20
+        assert done.notice.body["policy"] == officers.current_policy(look.session, lot).policy_id
+        assert done.notice.until is not None and done.notice.until.isoformat() == "2026-03-09T16:00:00+00:00"  # 5 working days
+        assert all(row.published for row in documents.standing(look.session, lot))
+    with pytest.raises(WrongStep), world.work("agent") as work:
+        publication.publish(work, world.lot_in(work, ref))
+    with pytest.raises(WrongStep, match="lot.published_already"):
+        edit(world, ref, title="x")
+
+
+def test_the_log_says_what_was_published(world: World) -> None:
+    ref = world.lot("NOTICE", regime="WORKS")
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        entry = look.session.scalars(select(LogEntry).where(LogEntry.event == "published")).one()
+        assert (entry.tender, entry.lot) == (lot.tender.ref, "1")
+        document = open_document(audit.document(look.session, entry.statement), "published", world.office.keys.public)
+        assert document["files"][0]["name"] == "招标文件.pdf"
+        wanted = [officers.current_policy(look.session, lot, name).policy_id for name in ("bid", "draw:experts/1", "draw:k/1")]
+        assert document["policies"] == wanted
+        acts = set(look.session.scalars(select(ActRecord.act).where(ActRecord.of == lot.log_of)))
+        assert {"lot.publish", "notice.publish", "lot.plan", "lot.set_scheme", "policy.sign", "drill.return"} <= acts
+
+
+def test_policies_and_drills_lie_in_the_log_before_publication(world: World) -> None:
+    ref = world.lot("READY")
+    world.publish(ref)
+    world.tick()
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        rows = look.session.execute(select(LogEntry.event, log.LogSeat.tick).join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
+                                    .where(LogEntry.tender == lot.tender.ref)).all()
+        published = [tick for event, tick in rows if event == "published"]
+        assert max(tick for event, tick in rows if event in ("policy", "drill")) < min(published)
+
+
+def test_an_untouched_lot_hears_everything_at_once(world: World) -> None:
+    ref = world.lot("DRAFTED", need="", qualification="", contact="", place="")
+    found = refused(world, ref)
+    assert set(found) == {"need", "qualification", "contact", "place", "deadline", "scheme", "documents", "officers"}
+
+
+def test_too_short_a_time_names_the_rule_and_the_earliest_day(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    world.prepare(ref, deadline=DEADLINE - timedelta(days=4))  # 18 days
+    fault = refused(world, ref)["bid_deadline"]
+    assert (fault["code"], fault["rule"], fault["earliest"]) == ("timetable.too_early", "T-03", "2026-03-22")
+
+
+def test_exactly_twenty_days_warns(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    world.prepare(ref, deadline=DEADLINE - timedelta(days=2))  # Sunday 22 March
+    done = world.publish(ref)
+    assert {(one.rule, one.code) for one in done.warnings} >= {("T-03", "timetable.exactly_minimum"), ("N-08.rest", "timetable.rest_day")}
+
+
+def test_many_breaches_come_together(world: World) -> None:
+    """Deadline too near, opening not at the deadline, intention too late, deposit over its cap."""
+    ref = world.lot("DRAFTED", deposit=yuan("60000.01"))
+    with world.work("agent") as work:
+        lot = world.lot_in(work, ref)
+        tenders.plan(work, lot, deadline=DEADLINE - timedelta(days=10), opens_at=DEADLINE)
+        lot.project.intent_at = (world.now - timedelta(days=29)).date()
+    found = refused(world, ref)
+    assert {found[name]["rule"] for name in ("bid_deadline", "opening", "notice_published", "deposit")} >= {"T-03", "A-06", "D-01"}
+    assert found["deposit"]["cap"] == "60000.00"
+
+
+@pytest.mark.parametrize(("budget", "kind", "regime", "cap", "rule"), [
+    ("333333.33", "", "GP", "6666.66", "D-01"),
+    ("30000000", "CONSTRUCTION", "WORKS", "600000.00", "D-01"),
+    ("50000000", "CONSTRUCTION", "WORKS", "800000.00", "D-02.works_construction"),
+    ("8000000", "WORK_SERVICES", "WORKS", "100000.00", "D-02.survey_design"),
+])
+def test_deposit_caps_of_the_rulebook(world: World, budget: str, kind: str, regime: str, cap: str, rule: str) -> None:
+    """The four cap examples of rulebook §4.1."""
+    ref = world.project(regime=regime, kind=kind, budget=yuan("60000000"))
+    with world.look("clerk") as look:
+        book = rulebook.select(regime, look.now.date())
+        found, by = publication.deposit_cap(projects.project(look.session, ref), yuan(budget), book)
+    assert (found.text(), by) == (cap, rule)
+
+
+@pytest.mark.parametrize("missing", ["officer3", "officer5"])
+def test_a_missing_drill_or_signature_is_named(world: World, missing: str) -> None:
+    ref = world.lot("DRAFTED")
+    others = tuple(username for username in ("officer1", "officer2", "officer3", "officer4", "officer5") if username != missing)
+    blob = world.office.blobs.put([b"%PDF-1.7\n"])
+    with world.work("agent") as work:
+        lot = world.lot_in(work, ref)
+        tenders.plan(work, lot, deadline=DEADLINE)
+        tenders.set_scheme(work, lot, SCHEME)
+        documents.add(work, lot, name="a.pdf", blob=blob)
+    world.name_officers(ref)
+    world.offer_keys(ref)
+    with world.work("agent") as work:
+        policies.draft_policies(work, world.lot_in(work, ref))
+    world.sign_policies(ref, only=others)
+    assert {fault["code"] for fault in refused(world, ref).values()} == {"policy.not_signed"}
+    world.sign_policies(ref, only=(missing,))
+    world.open_drills(ref, only=others)
+    found = refused(world, ref)
+    assert found["drill.bid"]["officers"] == [int(missing[-1])] and found["policy"]["code"] == "policy.not_in_log_yet"
+    world.open_drills(ref, only=(missing,))
+    assert set(refused(world, ref)) == {"policy"}
+    world.tick()
+    world.publish(ref)
+
+
+def test_dates_moved_after_signing_must_be_signed_again(world: World) -> None:
+    ref = world.lot("READY")
+    with world.work("agent") as work:
+        tenders.plan(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=1))
+    assert {fault["code"] for fault in refused(world, ref).values()} == {"policy.other_timetable"}
+    with world.work("agent") as work:
+        assert len(policies.draft_policies(work, world.lot_in(work, ref))) == 2
+    world.sign_policies(ref)
+    world.open_drills(ref)
+    world.tick()
+    world.publish(ref)
+
+
+def test_money_of_lots(world: World) -> None:
+    with pytest.raises(Invalid) as refusal:
+        world.lot("DRAFTED", ceiling=yuan("3000000.01"))
+    assert [(fault.where, fault.code) for fault in refusal.value.faults] == [("lots.0.ceiling", "lot.ceiling_over_budget")]
+    with pytest.raises(Invalid) as refusal:
+        world.lot("DRAFTED", budget=yuan("3000000.01"))
+    assert [fault.code for fault in refusal.value.faults] == ["tender.over_budget"]
+
+
+def test_two_lots_share_the_budget(world: World) -> None:
+    project = world.project()
+    half = {"budget": yuan("1500000"), "ceiling": yuan("1500000"), "deposit": yuan("0")}
+    with world.work("agent") as work:
+        made = tenders.draft_tender(work, projects.project(work.session, project), title="两包",
+                                    lots=[world.lot_fields() | half, world.lot_fields() | half])
+        refs = [lot.ref for lot in made.lots]
+        assert refs == [f"{made.ref}-1", f"{made.ref}-2"] and [lot.log_of for lot in made.lots] == [f"{made.ref}/1", f"{made.ref}/2"]
+    with pytest.raises(Invalid, match="form.faults") as refusal:
+        edit(world, refs[0], budget=yuan("1500000.01"))
+    assert refusal.value.faults[0].code == "tender.over_budget"
+    with pytest.raises(Conflict, match="tender.exists"), world.work("agent") as work:
+        tenders.draft_tender(work, projects.project(work.session, project), title="又一次", lots=[world.lot_fields()])
+
+
+def test_every_fault_of_a_draft_at_once(world: World) -> None:
+    project = world.project()
+    bad = {"title": " ", "budget": yuan("0"), "ceiling": yuan("1"), "deposit": Money(-1), "window_minutes": 0,
+           "coefficients": ["0.95", "0.95", "x"], "form": [{"key": "Price", "type": "money"}]}
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        tenders.draft_tender(work, projects.project(work.session, project), title="", lots=[bad])
+    where = {fault.where for fault in refusal.value.faults}
+    assert {"title", "lots.0.title", "lots.0.budget", "lots.0.ceiling", "lots.0.deposit", "lots.0.window_minutes", "lots.0.coefficients",
+            "lots.0.coefficients.2", "lots.0.form.0"} <= where
+
+
+def test_a_plan_is_whole_minutes_in_order(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        tenders.plan(work, world.lot_in(work, ref), deadline=DEADLINE.replace(second=1), opens_at=DEADLINE,
+                     issue_at=DEADLINE + timedelta(1), clarify_until=DEADLINE + timedelta(1))
+    assert {fault.where for fault in refusal.value.faults} == {"deadline", "opens_at", "issue_at", "clarify_until"}
+
+
+def test_only_its_own_people_prepare_a_lot(world: World) -> None:
+    ref = world.lot("READY")
+    for act in (lambda w, lot: tenders.edit_lot(w, lot, title="x"), lambda w, lot: tenders.set_scheme(w, lot, {}),
+                lambda w, lot: tenders.plan(w, lot, deadline=DEADLINE), lambda w, lot: publication.publish(w, lot)):
+        with pytest.raises(NotAllowed, match="project.not_yours"), world.work("agent2") as work:
+            act(work, world.lot_in(work, ref))
+        with pytest.raises(NotAllowed, match="access.role"), world.work("clerk") as work:
+            act(work, world.lot_in(work, ref))
+
+
+def test_documents_are_issued_by_the_clock_at_their_moment(world: World) -> None:
+    ref = world.lot("DRAFTED")
+    world.prepare(ref, deadline=DEADLINE + timedelta(days=2))
+    with world.work("agent") as work:
+        tomorrow = world.now.replace(second=0) + timedelta(days=1)
+        tenders.plan(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=2), issue_at=tomorrow)
+    world.publish(ref)
+    with pytest.raises(TooEarly, match="lot.not_issued"):
+        world.issue(ref)
+    world.clock.advance(days=1)
+    with pytest.raises(NotAllowed), world.work("agent") as work:
+        publication.issue(work, world.lot_in(work, ref))
+    world.issue(ref)
+    with world.look("clerk") as look:
+        assert world.lot_in(look, ref).state == "BIDDING"
+
+
+def test_an_extension_moves_when_every_officer_has_signed(world: World) -> None:
+    ref = world.lot("BIDDING")
+    later = DEADLINE + timedelta(days=3)
+    with world.look("clerk") as look:
+        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=later)
+    world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
+    with world.look("clerk") as look:
+        assert world.lot_in(look, ref).deadline == DEADLINE
+    world.sign_policies(ref, only=("officer5",))
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        now = officers.current_policy(look.session, lot)
+        assert (lot.deadline, lot.opens_at, now.supersedes) == (later, later, before)
+        assert [policy_id(one) for one in officers.policy_chain(look.session, lot)] == [before, now.policy_id]
+        assert notices.latest(look.session, lot, "correction").body["policy"] == now.policy_id
+
+
+def test_an_extension_too_late_to_reach_the_log_is_refused(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3))
+    world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
+    world.clock.set(DEADLINE - timedelta(seconds=60))
+    with pytest.raises(TooLate, match="policy.extension_late"):
+        world.sign_policies(ref, only=("officer5",))
+    world.clock.set(DEADLINE)
+    with pytest.raises(TooLate, match="lot.deadline_past"), world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3))
+
+
+def test_a_deadline_never_moves_nearer(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE - timedelta(days=1))
+    assert [fault.code for fault in refusal.value.faults] == ["lot.not_later"]
+
+
+def test_termination_needs_the_purchaser_and_a_reason(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with pytest.raises(NotAllowed), world.work("agent") as work:
+        publication.terminate(work, world.lot_in(work, ref), reason="预算取消")
+    with pytest.raises(Invalid, match="form.required"), world.work("buyer") as work:
+        publication.terminate(work, world.lot_in(work, ref), reason=" ")
+    with world.work("buyer") as work:
+        notice = publication.terminate(work, world.lot_in(work, ref), reason="预算取消")
+        assert notice is not None and notice.kind == "termination"
+        assert world.lot_in(work, ref).state == "TERMINATED"
+
+
+def test_failing_has_a_ground_a_notice_and_a_next_round(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with pytest.raises(WrongStep), world.work("clock") as work:
+        publication.fail(work, world.lot_in(work, ref), ground="few_bidders")
+    world.clock.set(DEADLINE)
+    with world.work("clock") as work:
+        LOT_FLOW.take(work, world.lot_in(work, ref), "close")
+    with pytest.raises(Invalid, match="lot.ground"), world.work("clock") as work:
+        publication.fail(work, world.lot_in(work, ref), ground="bad_weather")
+    with world.work("clock") as work:
+        notice = publication.fail(work, world.lot_in(work, ref), ground="few_bidders", reason="递交投标文件的投标人不足三家")
+        assert (notice.kind, notice.body["ground"]) == ("failure", "few_bidders")
+    with world.work("agent") as work:
+        again = tenders.retender(work, world.lot_in(work, ref))
+        assert (again.no, again.round, again.state, again.deadline) == (2, 2, "ACCEPTED", None)
+        assert again.predecessor_id == world.lot_in(work, ref).id
+    with pytest.raises(Conflict, match="lot.retendered"), world.work("agent") as work:
+        tenders.retender(work, world.lot_in(work, ref))
+
+
+@pytest.mark.parametrize("state", LOT_FLOW.states)
+@pytest.mark.parametrize("step", [step.name for step in LOT_FLOW.steps])
+def test_every_pair_not_in_the_table_is_refused(state: str, step: str) -> None:
+    thing = Lot(ref="KP-2026-ABCDEF-1", state=state, version=0)
+    if state in LOT_FLOW.step(step).origins:
+        assert LOT_FLOW.check(thing, step).name == step
+    else:
+        with pytest.raises(WrongStep):
+            LOT_FLOW.check(thing, step)
+
+
+def test_unknown_references(world: World) -> None:
+    with world.look("clerk") as look:
+        for find in (tenders.lot, tenders.tender, projects.project):
+            with pytest.raises(NotFound):
+                find(look.session, "KP-2026-000000-9")
