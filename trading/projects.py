@@ -245,7 +245,9 @@ def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **chang
     check_version(project, seen)
     if strange := sorted(set(changes) - _EDITABLE):
         raise Invalid("form.unknown_fields", fields=strange)
-    value = {"name": project.name, "category": project.category, "kind": project.kind, "budget": project.budget, "agency": project.agency}
+    value: dict[str, Any] = {
+        "name": project.name, "category": project.category, "kind": project.kind, "budget": project.budget, "agency": project.agency,
+    }
     value.update({key: changes[key] for key in value if key in changes})
     faults = Faults()
     _check(faults, regime=project.regime, method=project.method, purchaser=project.purchaser, **value)

@@ -1,0 +1,135 @@
+"""Enquiries: asked until the closing time, answered to all, the asker shown to nobody (rules T-05, T-20; rulebook §9.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.kit.world import DEADLINE, World, credit_code
+from trading import enquiries, lot_cards, notices, publication
+from trading.enquiries import Enquiry
+from trading.kernel.audit import ActRecord, LogDocument
+from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+
+CLOSES = DEADLINE - timedelta(days=5)
+
+
+def ask(world: World, ref: str, question: str = "第3条的质保期从何时起算？", username: str = "bidder1", form_id: str | None = None) -> str:
+    with world.work(username) as work:
+        return enquiries.ask(work, world.lot_in(work, ref), question=question, form_id=form_id).ref
+
+
+def answer(world: World, enquiry: str, username: str = "agent", **more: object) -> None:
+    with world.work(username) as work:
+        enquiries.answer(work, enquiries.enquiry(work.session, enquiry), text="自验收合格之日起算", **more)  # type: ignore[arg-type]
+
+
+def test_question_and_answer_reach_everybody(world: World) -> None:
+    ref = world.lot("BIDDING")
+    asked = ask(world, ref)
+    answer(world, asked)
+    with world.look("bidder2") as look:
+        lot = world.lot_in(look, ref)
+        body = notices.latest(look.session, lot, "clarification").body
+        assert (body["question"], body["answer"]) == ("第3条的质保期从何时起算？", "自验收合格之日起算")
+        assert lot_cards.own_enquiry_cards(look, lot) == []
+    with world.look("bidder1") as look:
+        assert [card.answer for card in lot_cards.own_enquiry_cards(look, world.lot_in(look, ref))] == ["自验收合格之日起算"]
+
+
+def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
+    ref = world.lot("BIDDING")
+    answer(world, ask(world, ref))
+    code, name = credit_code(101), "投标单位1有限公司"
+    with world.look("agent") as look:
+        shown = [dataclasses.asdict(card) for card in lot_cards.enquiry_cards(look, world.lot_in(look, ref))]
+        shown += [dataclasses.asdict(card) for card in lot_cards.notice_cards(look, world.lot_in(look, ref))]
+        records = list(look.session.scalars(select(ActRecord.payload).where(ActRecord.act.like("enquiry.%"))))
+        kept = list(look.session.scalars(select(LogDocument.text).where(LogDocument.kind == "notice")))
+    assert len(records) == 2
+    for text in (json.dumps(shown, default=str, ensure_ascii=False), *records, *kept):
+        assert code not in text and name not in text and "bidder1" not in text
+    assert not {"asker", "asker_party_id", "party"} & {field.name for field in dataclasses.fields(lot_cards.EnquiryCard)}
+
+
+def test_the_answer_may_restate_a_question_that_gives_its_asker_away(world: World) -> None:
+    ref = world.lot("BIDDING")
+    answer(world, ask(world, ref, "我公司（投标单位1）能否用自有设备？"), question="能否用自有设备？")
+    with world.look("clerk") as look:
+        assert notices.latest(look.session, world.lot_in(look, ref), "clarification").body["question"] == "能否用自有设备？"
+
+
+def test_the_term_of_the_answer_is_three_working_days(world: World) -> None:
+    ref = world.lot("BIDDING")
+    world.clock.set(world.now + timedelta(days=4))  # Friday 6 March
+    asked = ask(world, ref)
+    with world.look("clerk") as look:
+        due = enquiries.enquiry(look.session, asked).due_at
+        assert due is not None and due.isoformat() == "2026-03-11T16:00:00+00:00"
+
+
+def test_questions_close_at_their_moment(world: World) -> None:
+    ref = world.lot("BIDDING")
+    world.clock.set(CLOSES - timedelta(seconds=1))
+    ask(world, ref)
+    world.clock.set(CLOSES)
+    with pytest.raises(TooLate, match="enquiry.closed"):
+        ask(world, ref)
+
+
+def test_an_answer_that_affects_bids_comes_in_time_or_the_deadline_moves(world: World) -> None:
+    ref = world.lot("BIDDING")
+    asked = ask(world, ref)
+    world.clock.set(DEADLINE - timedelta(days=10))
+    with pytest.raises(TooLate, match="lot.clarification_late") as refusal:
+        answer(world, asked, affects_bids=True)
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=refusal.value.facts["extend_to"])
+    with pytest.raises(TooLate, match="lot.clarification_late"):  # drafted, not yet signed: it still is too late
+        answer(world, asked, affects_bids=True)
+    world.sign_policies(ref)
+    answer(world, asked, affects_bids=True)
+    late = ask(world, ref, username="bidder2")
+    answer(world, late)  # what changes nothing may come at any time
+
+
+def test_one_answer_by_its_own_agency_before_the_deadline(world: World) -> None:
+    ref = world.lot("BIDDING")
+    asked, other = ask(world, ref), ask(world, ref)
+    with pytest.raises(NotAllowed, match="project.not_yours"):
+        answer(world, asked, "agent2")
+    answer(world, asked)
+    with pytest.raises(Conflict, match="enquiry.answered"):
+        answer(world, asked)
+    world.clock.set(DEADLINE)
+    with pytest.raises(TooLate, match="lot.deadline_past"):
+        answer(world, other)
+
+
+def test_who_may_see_and_ask(world: World) -> None:
+    ref, draft = world.lot("BIDDING"), world.lot("READY")
+    with pytest.raises(WrongStep, match="lot.not_open"):
+        ask(world, draft)
+    for username in ("agent", "clerk"):
+        with pytest.raises(NotAllowed):
+            ask(world, ref, username=username)
+    with world.look("agent2") as look, pytest.raises(NotFound):
+        lot_cards.enquiry_cards(look, world.lot_in(look, ref))
+    with world.look("bidder1") as look, pytest.raises(NotAllowed):
+        lot_cards.enquiry_cards(look, world.lot_in(look, ref))
+    for question in ("  ", "长" * 4001):
+        with pytest.raises(Invalid):
+            ask(world, ref, question)
+
+
+def test_a_form_sent_twice_asks_once(world: World) -> None:
+    ref = world.lot("BIDDING")
+    ask(world, ref, form_id="f1")
+    with pytest.raises(AlreadyDone):
+        ask(world, ref, form_id="f1")
+    with world.look("clerk") as look:
+        assert len(list(look.session.scalars(select(Enquiry)))) == 1

@@ -1,0 +1,77 @@
+"""Notices: versions that are never changed or deleted, each with its hash in the log (rulebook §9.3)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DatabaseError
+
+from crypto.signatures import document_hash
+from tests.kit.world import World
+from trading import lot_cards, notices
+from trading.kernel.audit import ActRecord, LogEntry
+from trading.kernel.errors import Invalid, NotAllowed, NotFound, WrongStep
+from trading.notices import Notice
+
+
+def correct(world: World, ref: str, text: str = "开标地点改为第二开标室") -> int:
+    with world.work("agent") as work:
+        body = {"place": "第二开标室"}
+        return notices.publish(work, world.lot_in(work, ref), "correction", title="更正公告", text=text, body=body).version
+
+
+def test_each_correction_is_a_further_version(world: World) -> None:
+    ref = world.lot("NOTICE")
+    assert [correct(world, ref), correct(world, ref, "再次更正")] == [1, 2]
+    with world.look("bidder1") as look:
+        cards = lot_cards.notice_cards(look, world.lot_in(look, ref))
+        assert [(card.kind, card.version) for card in cards] == [("tender", 1), ("correction", 1), ("correction", 2)]
+        newest = lot_cards.newest_notices(look, kinds=("correction",), limit=1)
+        assert [(card.lot, card.text) for card in newest] == [(ref, "再次更正")]
+
+
+def test_the_log_holds_the_hash_of_every_notice(world: World) -> None:
+    ref = world.lot("NOTICE")
+    correct(world, ref)
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        rows = notices.of_lot(look.session, lot)
+        named = {json.loads(row.payload)["facts"]["document"]: row for row in
+                 look.session.scalars(select(ActRecord).where(ActRecord.act == "notice.publish"))}
+        assert {row.document_hash for row in rows} == set(named)
+        for row in rows:
+            assert document_hash(notices.document_of(row, platform=world.office.platform, lot=lot)) == row.document_hash
+            entry = look.session.scalars(select(LogEntry).where(LogEntry.c == named[row.document_hash].c)).one()
+            assert entry.statement == document_hash(named[row.document_hash].payload.encode())
+
+
+@pytest.mark.parametrize("statement", [update(Notice).values(text="x"), delete(Notice)])
+def test_a_notice_cannot_be_changed_or_deleted(world: World, statement: object) -> None:
+    ref = world.lot("NOTICE")
+    with pytest.raises(DatabaseError, match="append-only"), world.work("agent") as work:
+        work.session.execute(statement)
+    with world.look("clerk") as look:
+        assert notices.latest(look.session, world.lot_in(look, ref), "tender").text == "欢迎合格投标人参加。"
+
+
+def test_a_body_holds_no_fractions(world: World) -> None:
+    ref = world.lot("NOTICE")
+    with pytest.raises(Invalid, match="notice.body"), world.work("agent") as work:
+        notices.publish(work, world.lot_in(work, ref), "correction", title="x", text="x", body={"price": 1.5})
+
+
+def test_what_an_agency_may_publish_by_itself(world: World) -> None:
+    ref = world.lot("NOTICE")
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        notices.publish(work, world.lot_in(work, ref), "award", title=" ", text=" ")
+    assert {fault.where for fault in refusal.value.faults} == {"kind", "title", "text"}
+    for username in ("agent2", "buyer", "clerk"):
+        with pytest.raises(NotAllowed), world.work(username) as work:
+            notices.publish(work, world.lot_in(work, ref), "correction", title="x", text="x")
+    draft = world.lot("DRAFTED")
+    with pytest.raises(WrongStep, match="lot.not_published"):
+        correct(world, draft)
+    with world.look("clerk") as look, pytest.raises(NotFound):
+        notices.latest(look.session, world.lot_in(look, ref), "award")
