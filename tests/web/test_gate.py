@@ -1,0 +1,355 @@
+"""The first lock: every page names its act, sign-in takes two factors, a code works once, a weighty act wants a fresh sign-in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pyotp
+import pytest
+from sqlalchemy import select
+
+from tests.web.conftest import NOON, PASSWORD, House, marks
+from trading import parties
+from trading.kernel.access import PUBLIC, ROLES, Act, Role, may
+from trading.kernel.errors import Conflict, Invalid
+from web import gate, login
+from web.forms import Form
+from web.gate import ANYONE, PAGES, Desk
+
+SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890", the secret of RFC 6238, appendix B
+
+
+def code_at(house: House, steps: int = 0) -> str:
+    return pyotp.TOTP(SECRET).at(house.clock.now() + timedelta(seconds=30 * steps))
+
+
+@pytest.fixture
+def desk(house: House) -> Desk:
+    """A desk with one page of each kind, put up for this test."""
+    made = Desk("gate_for_tests", prefix="/t")
+    for name in [n for n in PAGES if n.startswith("gate_for_tests.")]:
+        del PAGES[name]
+
+    @made.page("/open", needs=ANYONE)
+    def open_() -> str:
+        return "open"
+
+    @made.page("/own", needs=Act.ACCOUNT_OWN)
+    def own() -> str:
+        return "own"
+
+    @made.page("/form", needs=Act.BID_SUBMIT)
+    def form(form: Form | None = None) -> str:
+        form = form or Form.blank()
+        return f'{form.shown("price")}|{[(f.where, f.code) for f in form.faults.found]}|{form.form_id}'
+
+    @made.page("/acts/form", needs=Act.BID_SUBMIT, post=True, back=form)
+    def do_form() -> object:
+        read = Form.read()
+        if read.typed.get("stale"):
+            raise Conflict("form.stale")
+        amount = read.money("price")
+        read.refuse_if_any()
+        with gate.work() as unit:
+            unit.once(read.form_id, f"/t/done/{amount.text() if amount else ''}")
+        return gate.go(f"/t/done/{amount.text() if amount else ''}")
+
+    @made.page("/acts/approve", needs=Act.REFUND_APPROVE, post=True)
+    def approve() -> str:
+        return "approved"
+
+    @made.page("/approve", needs=Act.REFUND_APPROVE, fresh=True)
+    def approve_page() -> str:
+        return "read back"
+
+    @made.page("/either", needs=[Act.REFUND_PREPARE, Act.REFUND_APPROVE])
+    def either() -> str:
+        return "either"
+    house.app._got_first_request = False
+    house.app.register_blueprint(made.blueprint)
+    house.app.extensions["csrf"].exempt(made.blueprint)
+    return made
+
+
+def test_every_address_of_the_house_stands_in_the_matrix(house: House) -> None:
+    rules = {r.endpoint: r for r in house.app.url_map.iter_rules() if r.endpoint != "static"}
+    assert set(rules) == {name for name in PAGES if name.split(".")[0] in house.app.blueprints}
+    for name, rule in rules.items():
+        page = PAGES[name]
+        assert page.method in (rule.methods or ()) and page.path == rule.rule
+        assert page.method == "GET" or "/acts/" in page.path or page.path.endswith("/acts"), name
+
+
+def test_what_the_public_may_see(house: House) -> None:
+    client = house.client()
+    for name, page in PAGES.items():
+        if name.split(".")[0] not in house.app.blueprints or page.method != "GET" or "<" in page.path:
+            continue
+        answer = client.get(page.path)
+        if page.open_to(Role.PUBLIC):
+            assert answer.status_code in (200, 303, 404), page
+        else:
+            assert answer.status_code == 302 and answer.location.startswith("/account/sign-in?next="), page
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r not in (Role.PUBLIC, Role.CLOCK)])
+def test_each_role_passes_just_the_doors_it_holds(house: House, desk: Desk, role: Role) -> None:
+    house.person("p", role)
+    client = house.client()
+    assert house.sign_in(client, "p").status_code == 303
+    for path, acts in (("/t/own", [Act.ACCOUNT_OWN]), ("/t/form", [Act.BID_SUBMIT]), ("/t/either", [Act.REFUND_PREPARE, Act.REFUND_APPROVE])):
+        allowed = any(may(parties.Actor(role), act) for act in acts)
+        assert client.get(path).status_code == (200 if allowed else 403), (path, role)
+
+
+def test_the_matrix_is_the_catalogue_of_acts() -> None:
+    rule = gate.PageRule("x", "/x", "GET", Act.REFUND_APPROVE, False)
+    assert {r for r in Role if rule.open_to(r)} == {r for r in Role if Act.REFUND_APPROVE in ROLES[r]} == {Role.CONTROLLER}
+
+
+def test_a_page_cannot_stand_twice(desk: Desk) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        desk.page("/elsewhere", needs=ANYONE, endpoint="own")(lambda: "x")
+
+
+def test_nobody_signed_in_is_sent_to_the_door_and_back(house: House, desk: Desk) -> None:
+    house.person("p", Role.BIDDER_SIGNER)
+    client = house.client()
+    away = client.get("/t/own?x=1")
+    assert away.location == "/account/sign-in?next=%2Ft%2Fown%3Fx%3D1"
+    page = client.get(away.location)
+    back = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD})
+    assert back.location == "/t/own?x=1"
+    assert house.client().get("/t/own", headers={"Accept": "application/json"}).json["code"] == "access.sign_in"
+    assert house.client().post("/t/acts/form").status_code == 403
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/ x"])
+def test_after_the_door_one_never_leaves_the_house(house: House, address: str) -> None:
+    house.person("p", Role.CENTRE)
+    client = house.client()
+    page = client.get("/account/sign-in")
+    answer = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD, "next": address})
+    assert answer.location == "/centre"
+
+
+# --- forms through the gate ---------------------------------------------------------------------------------------------------------
+
+def test_a_refused_form_comes_back_with_entries_and_faults(house: House, desk: Desk) -> None:
+    house.person("p", Role.BIDDER_SIGNER)
+    client = house.client()
+    house.sign_in(client, "p")
+    sent = {"form_id": "x" * 22, "price": "8O0"}
+    answer = client.post("/t/acts/form", data=sent)
+    assert answer.status_code == 422
+    assert answer.text == f"8O0|[('price', 'money.letters')]|{'x' * 22}"
+    stale = client.post("/t/acts/form", data={**sent, "stale": "1"})
+    assert stale.status_code == 409 and stale.text.startswith("8O0|[('', 'form.stale')]")
+
+
+def test_the_same_form_twice_is_done_once(house: House, desk: Desk) -> None:
+    house.person("p", Role.BIDDER_SIGNER)
+    client = house.client()
+    house.sign_in(client, "p")
+    first = client.post("/t/acts/form", data={"form_id": "y" * 22, "price": "1"})
+    again = client.post("/t/acts/form", data={"form_id": "y" * 22, "price": "2"})
+    assert (first.location, again.status_code, again.location) == ("/t/done/1.00", 303, "/t/done/1.00")
+
+
+# --- sign-in ------------------------------------------------------------------------------------------------------------------------
+
+def test_every_wrong_sign_in_sounds_the_same(house: House) -> None:
+    house.person("p", Role.CENTRE, secret=SECRET)
+    told = []
+    for username, password, code in (("p", "wrong", code_at(house)), ("nobody", PASSWORD, ""), ("p", PASSWORD, ""), ("p", PASSWORD, "000000")):
+        client = house.client()
+        page = client.get("/account/sign-in")
+        answer = client.post("/account/acts/sign-in", data={**marks(page.text), "username": username, "password": password, "code": code})
+        assert answer.status_code == 422
+        told.append(re.findall(r"<li>(.*?)</li>", answer.text[answer.text.index("data-errors"):])[0])
+    assert set(told) == {"账号、密码或验证码不对。"}
+
+
+def test_a_code_works_once_and_an_older_one_no_more(house: House) -> None:
+    house.person("p", Role.CENTRE, secret=SECRET)
+    assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
+    assert house.sign_in(house.client(), "p", code_at(house)).status_code == 422
+    assert house.sign_in(house.client(), "p", code_at(house, -1)).status_code == 422
+    house.clock.advance(seconds=30)
+    assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")])
+def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
+    who = parties.Account(totp_secret=SECRET, totp_last_step=0)
+    assert login.take_code(who, f"{code[:3]} {code[3:]}", datetime.fromtimestamp(seconds, UTC))
+    assert who.totp_last_step == seconds // 30
+    assert not login.take_code(who, code, datetime.fromtimestamp(seconds, UTC))
+
+
+def test_codes_far_off_are_refused(house: House) -> None:
+    house.person("p", Role.CENTRE, secret=SECRET)
+    for steps in (-2, 2, 3):
+        assert house.sign_in(house.client(), "p", code_at(house, steps)).status_code == 422
+    assert house.sign_in(house.client(), "p", code_at(house, 1)).status_code == 303
+
+
+def test_a_rejected_sign_in_does_not_use_up_the_code(house: House) -> None:
+    house.person("p", Role.CENTRE, secret=SECRET)
+    client = house.client()
+    page = client.get("/account/sign-in")
+    client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong", "code": code_at(house)})
+    assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
+
+
+def test_guessing_is_slowed_down_and_a_success_forgets(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    for _ in range(9):
+        page = (client := house.client()).get("/account/sign-in")
+        assert client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong"}).status_code == 422
+    assert house.sign_in(house.client(), "p").status_code == 303
+    for _ in range(10):
+        page = (client := house.client()).get("/account/sign-in")
+        client.post("/account/acts/sign-in", data={**marks(page.text), "username": "P ", "password": "wrong"})
+    waiting = house.sign_in(house.client(), "p")
+    assert waiting.status_code == 429 and "北京时间" in waiting.text
+    house.clock.advance(minutes=16)
+    assert house.sign_in(house.client(), "p").status_code == 303
+
+
+def test_a_disabled_person_is_out_at_once(house: House) -> None:
+    who = house.person("p", Role.CENTRE)
+    client = house.client()
+    house.sign_in(client, "p")
+    assert client.get("/account").status_code == 200
+    with house.office.work(parties.Actor(Role.SECURITY_ADMIN, name="root")) as work:
+        parties.disable(work, parties.account(work.session, who))
+    assert client.get("/account").status_code == 302
+    assert house.sign_in(house.client(), "p").status_code == 403
+
+
+def test_a_sign_in_ends_when_idle_and_when_old(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    client = house.client()
+    house.sign_in(client, "p")
+    house.clock.advance(minutes=29)
+    assert client.get("/account").status_code == 200
+    house.clock.advance(minutes=29)
+    assert client.get("/account").status_code == 200, "use keeps it alive"
+    house.clock.advance(minutes=31)
+    assert client.get("/account").status_code == 302
+
+
+def test_a_copied_cookie_dies_with_the_sign_out(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    client = house.client()
+    house.sign_in(client, "p")
+    cookie = client.get_cookie("__Host-bidhall")
+    assert cookie is not None
+    thief = house.client()
+    thief.set_cookie("__Host-bidhall", cookie.value)
+    page = client.get("/account")
+    client.post("/account/acts/sign-out", data=marks(page.text))
+    assert thief.get("/account").status_code == 302
+
+
+def test_the_cookie_of_before_the_sign_in_is_not_the_one_after(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    client = house.client()
+    client.get("/account/sign-in")
+    before = client.get_cookie("__Host-bidhall")
+    house.sign_in(client, "p")
+    after = client.get_cookie("__Host-bidhall")
+    assert before and after and before.value != after.value
+    with house.office.look(PUBLIC) as look:
+        stored = look.session.scalars(select(parties.Login.token_hash)).all()
+    assert all(s not in after.value for s in stored)
+
+
+def test_a_weighty_act_wants_a_fresh_sign_in_and_nothing_less(house: House, desk: Desk) -> None:
+    house.person("p", Role.CONTROLLER, secret=SECRET)
+    client = house.client()
+    house.sign_in(client, "p", code_at(house))
+    assert client.post("/t/acts/approve").text == "approved"
+    house.clock.advance(minutes=11)
+    away = client.get("/t/approve")
+    assert away.location == "/account/confirm?next=%2Ft%2Fapprove"
+    assert client.post("/t/acts/approve").status_code == 303
+    assert client.post("/t/acts/approve", headers={"Accept": "application/json"}).json["code"] == "access.fresh"
+    page = client.get(away.location)
+    wrong = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": "123456"})
+    assert wrong.status_code == 422 and client.post("/t/acts/approve").status_code == 303
+    right = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": code_at(house)})
+    assert right.location == "/t/approve"
+    assert client.get("/t/approve").text == "read back"
+    assert client.post("/t/acts/approve").text == "approved"
+
+
+def test_one_acts_in_one_role_at_a_time(house: House, desk: Desk) -> None:
+    house.person("p", Role.HOST, Role.CONTROLLER)
+    client = house.client()
+    house.sign_in(client, "p")
+    assert client.get("/t/either").status_code == 403
+    token = marks(client.get("/account").text)["csrf_token"]
+    assert client.post("/account/acts/role", data={"csrf_token": token, "role": "controller"}).location == "/cashier"
+    assert client.get("/t/either").status_code == 200
+    for role in ("cashier", "clock", "no-such"):
+        assert client.post("/account/acts/role", data={"csrf_token": token, "role": role}).status_code in (403, 404)
+    assert client.get("/t/either").status_code == 200
+
+
+def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
+    who = house.person("p", Role.CENTRE)
+    client = house.client()
+    house.sign_in(client, "p")
+    page = client.get("/account/second-factor")
+    secret = re.sub(r"\s", "", re.findall(r"<code>([A-Z2-7 ]+)</code>", page.text)[0])
+    assert client.post("/account/acts/second-factor", data={**marks(page.text), "code": "000000"}).status_code == 422
+    assert client.post("/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}).location == "/account"
+    with house.office.look(PUBLIC) as look:
+        assert parties.account(look.session, who).totp_secret == secret
+    assert house.sign_in(house.client(), "p").status_code == 422
+
+
+@pytest.mark.parametrize(("new", "code"), [("short", "account.password_short"), ("toubiao2026", "account.password_weak"), ("zhangsan1234", "account.password_weak")])
+def test_weak_passwords_are_refused(house: House, new: str, code: str) -> None:
+    with pytest.raises(Invalid, match=code):
+        login.change_password(house.office, login.Person("", 0, parties.Actor(Role.CENTRE, 1, name="张三"), NOON, NOON, (), "zhangsan"), old="", new=new)
+
+
+def test_a_changed_password_ends_the_other_devices(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    one, other = house.client(), house.client()
+    house.sign_in(one, "p")
+    house.sign_in(other, "p")
+    page = one.get("/account/password")
+    assert one.post("/account/acts/password", data={**marks(page.text), "old": PASSWORD, "new": "seven herons cross a slow river"}).location == "/account"
+    assert one.get("/account").status_code == 200
+    assert other.get("/account").status_code == 302
+
+
+def test_extending_needs_a_token_of_ours(house: House) -> None:
+    house.person("p", Role.CENTRE)
+    client = house.client()
+    house.sign_in(client, "p")
+    assert client.post("/account/acts/extend", data={"next": "/help"}).status_code == 400
+    token = marks(client.get("/account").text)["csrf_token"]
+    assert client.post("/account/acts/extend", data={"next": "/help", "csrf_token": token}).location == "/help"
+
+
+def test_two_shields_count_together(house: House) -> None:
+    from limits import parse
+
+    from trading.kernel.errors import TooEarly
+    from web.shield import Shield
+
+    first, second, limit = Shield(house.office.engine, house.clock), Shield(house.office.engine, house.clock), parse("3/minute")
+    for shield in (first, second, first):
+        shield.hit(limit, "x")
+    with pytest.raises(TooEarly):
+        second.hit(limit, "x")
+    house.clock.advance(seconds=61)
+    second.hit(limit, "x")
+    house.clock.advance(seconds=120)
+    assert first.storage.sweep() >= 1
