@@ -67,7 +67,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+        n = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
     house = House(settings, office, Shield(office.engine, office.clock), zone, {})
     app.extensions["bidhall"] = house
@@ -78,7 +79,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     login.install(app, office)
     refusals.install(app)
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
-    app.jinja_env.globals.update(asset=_asset, fault_words=_fault_words, role_words=lambda role: words.state("role", str(role), _language()).text)
+    app.jinja_env.globals.update(asset=_asset, fault_words=_fault_words,
+                                 role_words=lambda role: words.state("role", str(role), _language()).text)
     app.context_processor(lambda: {"frame": _frame(house)})
     for found in find_desks():
         house.desks[found.name] = found
@@ -168,7 +170,7 @@ def _fault_words(fault: Fault) -> str:
 
 def _frame(house: House) -> Frame:
     if "frame" in g and g.frame_for == (g.get("nobody", False), _language()):
-        return g.frame  # type: ignore[no-any-return]
+        return g.frame
     person = login.present()
     lang, path = _language(), request.path if request.method in ("GET", "HEAD") else gate.before()
     here = {k: v for k, v in request.args.items() if k not in ("lang", "theme")}
@@ -177,7 +179,8 @@ def _frame(house: House) -> Frame:
     frame = Frame(
         lang=lang, theme=theme, place=house.settings.place, hotline=house.settings.hotline, now=_now(), zone=house.zone,
         here=address(path, here), next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
-        rail=desk.groups() if desk and not g.get("nobody", False) else [], theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
+        rail=desk.groups() if desk and not g.get("nobody", False) else [],
+        theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
     )
     if person:

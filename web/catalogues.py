@@ -128,7 +128,7 @@ class _Plain(Catalog):
     """A catalogue whose header holds no dates, names or versions of tools: the same sources give the same bytes."""
 
     @property
-    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+    def mime_headers(self) -> list[tuple[str, str]]:
         return [("Language", LOCALE), ("Plural-Forms", "nplurals=1; plural=0;"), ("MIME-Version", "1.0"),
                 ("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")]
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app, g, has_request_context, request
@@ -36,11 +36,6 @@ _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22,64}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)", re.ASCII)
 
 
-class Multi(Protocol):
-    def get(self, key: str, default: str = ...) -> Any: ...
-    def getlist(self, key: str) -> list[Any]: ...
-
-
 def new_form_id() -> str:
     """128 random bits: unique without a counter, which would tell how many forms there were."""
     return secrets.token_urlsafe(16)
@@ -53,8 +48,8 @@ class Form:
     ``first`` holds the values a page shows before anybody typed; ``version`` is the record's at that moment.
     """
 
-    typed: Multi = field(default_factory=ImmutableMultiDict)
-    files: Multi = field(default_factory=ImmutableMultiDict)
+    typed: MultiDict[str, Any] = field(default_factory=ImmutableMultiDict)
+    files: MultiDict[str, FileStorage] = field(default_factory=ImmutableMultiDict)
     first: Mapping[str, Any] = field(default_factory=dict)
     form_id: str = field(default_factory=new_form_id)
     version: int | None = None
@@ -70,7 +65,7 @@ class Form:
     @classmethod
     def read(cls, typed: Mapping[str, Any] | None = None) -> Form:
         """The form that was posted. Refuses: Invalid ``form.no_id`` when its marks are missing or malformed."""
-        held: Multi = request.form if typed is None else MultiDict(typed)
+        held: MultiDict[str, Any] = request.form if typed is None else MultiDict(typed)
         form_id, version = held.get("form_id", ""), held.get("version", "")
         if not _FORM_ID.fullmatch(form_id) or (version and not (version.isascii() and version.isdigit() and len(version) < 10)):
             raise Invalid("form.no_id")
@@ -90,7 +85,8 @@ class Form:
     def text(self, name: str, *, needed: bool = True, limit: int = 200, lines: bool = False) -> str:
         """A text, normalised (NFC), without blanks at its ends. Control characters are a fault; ``lines`` allows line breaks."""
         value = unicodedata.normalize("NFC", str(self.typed.get(name, ""))).replace("\r\n", "\n").strip()
-        if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") and not (lines and c in "\n\t") for c in value) or _bidi(value):
+        odd = [c for c in value if unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") and not (lines and c in "\n\t")]
+        if odd or _bidi(value):
             self.faults.add(name, "form.bad_text")
             return ""
         if len(value) > limit:
@@ -107,7 +103,8 @@ class Form:
             self.faults.add(name, "form.required")
         return value
 
-    def money(self, name: str, *, needed: bool = True, unit: str = "元", least: Money | None = None, most: Money | None = None) -> Money | None:
+    def money(self, name: str, *, needed: bool = True, unit: str = "元", least: Money | None = None,
+              most: Money | None = None) -> Money | None:
         value = self.text(name, needed=needed, limit=40)
         if not value:
             return None
@@ -118,7 +115,8 @@ class Form:
             return None
         return self._within(name, amount, least, most)
 
-    def number(self, name: str, *, needed: bool = True, least: Fraction | int | None = None, most: Fraction | int | None = None) -> Fraction | None:
+    def number(self, name: str, *, needed: bool = True, least: Fraction | int | None = None,
+               most: Fraction | int | None = None) -> Fraction | None:
         """An exact number: points, a percentage, a rate."""
         value = self.text(name, needed=needed, limit=40).replace("，", "").replace(",", "")
         if not value:
@@ -144,9 +142,12 @@ class Form:
         if not value:
             return None
         try:
-            return date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) else self._bad(name, "form.bad_day")
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+                return date.fromisoformat(value)
         except ValueError:
-            return self._bad(name, "form.bad_day")
+            pass
+        self.faults.add(name, "form.bad_day")
+        return None
 
     def moment(self, name: str, *, needed: bool = True) -> datetime | None:
         """Date and time of day in the centre's zone (``2026-03-18 09:30`` or what a date-time field sends) → aware UTC."""
@@ -158,7 +159,10 @@ class Form:
             local = datetime.fromisoformat(f"{match[1]}T{match[2]}") if match else None
         except ValueError:
             local = None
-        return self._bad(name, "form.bad_moment") if local is None else local.replace(tzinfo=self.zone).astimezone(UTC)
+        if local is None:
+            self.faults.add(name, "form.bad_moment")
+            return None
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
 
     def choice(self, name: str, allowed: Iterable[str], *, needed: bool = True) -> str:
         value = str(self.typed.get(name, ""))
@@ -187,7 +191,7 @@ class Form:
         return value
 
     def file(self, name: str, *, needed: bool = True) -> FileStorage | None:
-        found: FileStorage | None = self.files.get(name)  # type: ignore[call-arg]
+        found = self.files.get(name)
         if found is None or not found.filename:
             if needed:
                 self.faults.add(name, "form.bad_file")
@@ -212,7 +216,7 @@ class Form:
                 self.faults.add(one.where, one.code, **one.facts)
         if not faults:
             where = refusal.facts.get("where", "")
-            self.faults.add(where if isinstance(where, str) and where in self.typed else "", refusal.code,  # type: ignore[operator]
+            self.faults.add(where if isinstance(where, str) and where in self.typed else "", refusal.code,
                             **{k: v for k, v in refusal.facts.items() if k != "where"})
 
     def fault_of(self, name: str) -> Any:
@@ -246,8 +250,9 @@ class Form:
             return self._bad(name, "form.too_large", most=most)
         return value
 
-    def _bad(self, name: str, code: str, **facts: Any) -> None:
+    def _bad(self, name: str, code: str, **facts: Any) -> Any:
         self.faults.add(name, code, **facts)
+        return None
 
 
 def _bidi(text: str) -> bool:

@@ -126,7 +126,8 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     hours = tuple(_Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2))
     listed = "；".join(f"{show.hour(t.at, zone)[:5]} {t.text}" for t in today)
     lead = f"现在 {show.hour(now, zone)}" if lang == "zh" else f"Now {show.hour(now, zone)}"
-    return SunLine(local.date(), working, show.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0], _percent(here), 0 <= share(now) <= 10_000,
+    zone_words = show.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0]
+    return SunLine(local.date(), working, zone_words, _percent(here), 0 <= share(now) <= 10_000,
                    hours, tuple(places), lead + ("；" + listed if listed else ""))
 
 

@@ -69,9 +69,10 @@ PAGES: dict[str, PageRule] = {}
 
 # Where each role's work begins.
 HOMES: dict[Role, str] = {
-    Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder", Role.PURCHASER: "/agency",
-    Role.AGENCY: "/agency", Role.HOST: "/hall", Role.CENTRE: "/centre", Role.OFFICER: "/hall", Role.EXPERT: "/expert", Role.CHAIR: "/expert",
-    Role.WITNESS: "/expert", Role.SUPERVISOR: "/supervisor", Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
+    Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder",
+    Role.PURCHASER: "/agency", Role.AGENCY: "/agency", Role.HOST: "/hall", Role.CENTRE: "/centre", Role.OFFICER: "/hall",
+    Role.EXPERT: "/expert", Role.CHAIR: "/expert", Role.WITNESS: "/expert", Role.SUPERVISOR: "/supervisor",
+    Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
     Role.SYSTEM_ADMIN: "/admin", Role.SECURITY_ADMIN: "/admin", Role.AUDIT_ADMIN: "/admin", Role.CLOCK: "/",
 }
 
@@ -175,7 +176,7 @@ def before() -> str:
 # --- what a page function uses -------------------------------------------------------------------------------------------------------
 
 def office() -> Office:
-    return current_app.extensions["bidhall"].office  # type: ignore[no-any-return]
+    return current_app.extensions["bidhall"].office
 
 
 def actor() -> Actor:

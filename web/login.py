@@ -31,7 +31,7 @@ _ARGON = threading.BoundedSemaphore(4)  # each check takes some 46 MiB
 
 
 @dataclass
-class Person(UserMixin):  # type: ignore[misc]
+class Person(UserMixin):
     """A signed-in person, as flask-login wants one. Its id is the token of the sign-in."""
 
     id: str
@@ -52,7 +52,7 @@ def install(app: Flask, office: Office) -> None:
     manager = LoginManager(app)
     manager.session_protection = "strong"
 
-    @manager.user_loader  # type: ignore[untyped-decorator]
+    @manager.user_loader
     def load(token: str) -> Person | None:
         with office.look(PUBLIC) as look:
             login = parties.find_login(look.session, token, look.now)

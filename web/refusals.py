@@ -68,11 +68,9 @@ def on_refusal(refusal: errors.Refusal) -> AnyResponse:
 
 
 def on_http(error: HTTPException) -> AnyResponse:
-    if error.response is not None and 300 <= error.response.status_code < 400:
-        return error.response
     status = error.code or 500
     if 300 <= status < 400:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     return answer(_HTTP_CODES.get(status, "page.bad_request" if status < 500 else "platform.busy"), status)
 
 

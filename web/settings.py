@@ -18,12 +18,14 @@ from trading.kernel.errors import NotReady
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "ZONE", "TEST_CLOCK", "PLATFORM",
          "PLACE", "HOTLINE", "LANG")
+_OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before us."""
+    """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before
+    us."""
 
     data: Path
     database: str
@@ -55,7 +57,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Refuses: NotReady ``settings.unknown``, ``settings.line``, ``settings.value`` with the name and what was expected."""
     given = {k.removeprefix(PREFIX): v for k, v in (os.environ if environment is None else environment).items()
-             if k.startswith(PREFIX) and not k.startswith((PREFIX + "TEST_DB", PREFIX + "TEST_PG", PREFIX + "TEST_BROWSER", PREFIX + "PG_"))}
+             if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)}
     data = Path(given.get("DATA") or "bidhall-data").absolute()
     values = {**_file(data / "settings.env"), **given}
     for name in values:
@@ -73,8 +75,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise NotReady("settings.value", name=PREFIX + "BASE_URL", value=base, expected="https://bidhall.example")
     return Settings(
-        data=data, database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}", blobs=values.get("BLOBS") or str(data / "blobs"),
-        base_url=base, proxies=int(proxies), mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
+        data=data, database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}",
+        blobs=values.get("BLOBS") or str(data / "blobs"),
+        base_url=base, proxies=int(proxies),
+        mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
         clamd=values.get("CLAMD", ""), zone=zone, test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
         place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""),

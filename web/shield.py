@@ -54,14 +54,16 @@ class SqlStorage(Storage):
         over = RateCount.expires < now
         statement = insert.values(key=key[:300], n=amount, expires=now + expiry).on_conflict_do_update(
             index_elements=[RateCount.key],
-            set_={"n": case((over, amount), else_=RateCount.n + amount), "expires": case((over, now + expiry), else_=RateCount.expires)},
+            set_={"n": case((over, amount), else_=RateCount.n + amount),
+                  "expires": case((over, now + expiry), else_=RateCount.expires)},
         ).returning(RateCount.n)
         with self.engine.begin() as connection:
             return int(connection.execute(statement).scalar_one())
 
     def get(self, key: str) -> int:
         with self._read() as connection:
-            found = connection.scalar(select(RateCount.n).where(RateCount.key == key[:300], RateCount.expires >= self.clock.now().timestamp()))
+            found = connection.scalar(select(RateCount.n).where(
+                RateCount.key == key[:300], RateCount.expires >= self.clock.now().timestamp()))
         return int(found or 0)
 
     def get_expiry(self, key: str) -> float:

@@ -46,7 +46,14 @@ class House:
             firm = parties.Party(code=code, name=f"单位 {username}", kind="platform")
             work.session.add(firm)
             work.session.flush()
-            who = parties.Account(username=username, name=f"人 {username}", party_id=firm.id, password=_hashed(), totp_secret=secret, made_at=work.now)
+            who = parties.Account(
+                username=username,
+                name=f"人 {username}",
+                party_id=firm.id,
+                password=_hashed(),
+                totp_secret=secret,
+                made_at=work.now,
+            )
             work.session.add(who)
             work.session.flush()
             for role in roles:
@@ -56,7 +63,9 @@ class House:
 
     def sign_in(self, client: FlaskClient, username: str, code: str = "") -> Any:
         page = client.get("/account/sign-in")
-        return client.post("/account/acts/sign-in", data={**marks(page.text), "username": username, "password": PASSWORD, "code": code})
+        return client.post(
+            "/account/acts/sign-in", data={**marks(page.text), "username": username, "password": PASSWORD, "code": code}
+        )
 
 
 _kept: list[str] = []
@@ -70,9 +79,11 @@ def _hashed() -> str:
 
 def marks(page: str) -> dict[str, str]:
     """The hidden fields of the last form on a page that carries a form id (else of any)."""
+
     def value(name: str) -> str | None:
         found = re.findall(rf'name="{name}" value="([^"]*)"', page)
         return found[-1] if found else None
+
     return {name: v for name in ("csrf_token", "form_id", "version", "next") if (v := value(name)) is not None}
 
 
@@ -86,6 +97,7 @@ def make_house(engine: Engine, tmp_path: Path) -> Callable[..., House]:
         app = create_app(settings, office)
         app.config["TESTING"] = False  # errors are answered, as in service
         return House(app, office, clock)
+
     return make
 
 

@@ -35,8 +35,14 @@ def test_all_faults_are_named_at_once() -> None:
         read.refuse_if_any()
     assert refused.value.code == "form.faults"
     assert [(f.where, f.code) for f in refused.value.faults] == [
-        ("price", "money.letters"), ("until", "form.bad_moment"), ("name", "form.required"), ("score", "form.bad_number"),
-        ("day", "form.bad_day"), ("media", "form.bad_choice"), ("sure", "form.not_ticked")]
+        ("price", "money.letters"),
+        ("until", "form.bad_moment"),
+        ("name", "form.required"),
+        ("score", "form.bad_number"),
+        ("day", "form.bad_day"),
+        ("media", "form.bad_choice"),
+        ("sure", "form.not_ticked"),
+    ]
     assert read.shown("price") == "8O0"
 
 
@@ -83,8 +89,16 @@ def test_text_is_counted_after_normalising() -> None:
     assert codes(read) == [("x", "form.too_long")]
 
 
-@pytest.mark.parametrize("marks", [{}, {"form_id": "short"}, {"form_id": "x" * 22, "version": "-1"}, {"form_id": "x" * 22, "version": "1e9"},
-                                   {"form_id": "<" * 22}])
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {},
+        {"form_id": "short"},
+        {"form_id": "x" * 22, "version": "-1"},
+        {"form_id": "x" * 22, "version": "1e9"},
+        {"form_id": "<" * 22},
+    ],
+)
 def test_a_form_without_its_marks_is_refused(marks: dict[str, str]) -> None:
     with pytest.raises(Invalid, match="form.no_id"):
         Form.read(marks)
@@ -112,7 +126,9 @@ def test_an_act_that_refuses_leaves_its_faults_in_the_form() -> None:
 
 
 def test_first_values_show_until_something_is_typed() -> None:
-    blank = Form.blank({"price": Money(818_000_000), "until": datetime(2026, 3, 18, 1, 30, tzinfo=UTC), "media": ["a"]}, version=3)
+    blank = Form.blank(
+        {"price": Money(818_000_000), "until": datetime(2026, 3, 18, 1, 30, tzinfo=UTC), "media": ["a"]}, version=3
+    )
     assert (blank.shown("price"), blank.shown("until"), blank.shown("none")) == ("8180000.00", "2026-03-18 09:30", "")
     assert blank.holds("media", "a") and not blank.holds("media", "b")
     assert form(media="").shown("media") == ""

@@ -42,7 +42,7 @@ def desk(house: House) -> Desk:
     @made.page("/form", needs=Act.BID_SUBMIT)
     def form(form: Form | None = None) -> str:
         form = form or Form.blank()
-        return f'{form.shown("price")}|{[(f.where, f.code) for f in form.faults.found]}|{form.form_id}'
+        return f"{form.shown('price')}|{[(f.where, f.code) for f in form.faults.found]}|{form.form_id}"
 
     @made.page("/acts/form", needs=Act.BID_SUBMIT, post=True, back=form)
     def do_form() -> object:
@@ -66,6 +66,7 @@ def desk(house: House) -> Desk:
     @made.page("/either", needs=[Act.REFUND_PREPARE, Act.REFUND_APPROVE])
     def either() -> str:
         return "either"
+
     house.app._got_first_request = False
     house.app.register_blueprint(made.blueprint)
     house.app.extensions["csrf"].exempt(made.blueprint)
@@ -98,7 +99,11 @@ def test_each_role_passes_just_the_doors_it_holds(house: House, desk: Desk, role
     house.person("p", role)
     client = house.client()
     assert house.sign_in(client, "p").status_code == 303
-    for path, acts in (("/t/own", [Act.ACCOUNT_OWN]), ("/t/form", [Act.BID_SUBMIT]), ("/t/either", [Act.REFUND_PREPARE, Act.REFUND_APPROVE])):
+    for path, acts in (
+        ("/t/own", [Act.ACCOUNT_OWN]),
+        ("/t/form", [Act.BID_SUBMIT]),
+        ("/t/either", [Act.REFUND_PREPARE, Act.REFUND_APPROVE]),
+    ):
         allowed = any(may(parties.Actor(role), act) for act in acts)
         assert client.get(path).status_code == (200 if allowed else 403), (path, role)
 
@@ -125,16 +130,21 @@ def test_nobody_signed_in_is_sent_to_the_door_and_back(house: House, desk: Desk)
     assert house.client().post("/t/acts/form").status_code == 403
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/ x"])
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/ x"]
+)
 def test_after_the_door_one_never_leaves_the_house(house: House, address: str) -> None:
     house.person("p", Role.CENTRE)
     client = house.client()
     page = client.get("/account/sign-in")
-    answer = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD, "next": address})
+    answer = client.post(
+        "/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD, "next": address}
+    )
     assert answer.location == "/centre"
 
 
 # --- forms through the gate ---------------------------------------------------------------------------------------------------------
+
 
 def test_a_refused_form_comes_back_with_entries_and_faults(house: House, desk: Desk) -> None:
     house.person("p", Role.BIDDER_SIGNER)
@@ -159,15 +169,23 @@ def test_the_same_form_twice_is_done_once(house: House, desk: Desk) -> None:
 
 # --- sign-in ------------------------------------------------------------------------------------------------------------------------
 
+
 def test_every_wrong_sign_in_sounds_the_same(house: House) -> None:
     house.person("p", Role.CENTRE, secret=SECRET)
     told = []
-    for username, password, code in (("p", "wrong", code_at(house)), ("nobody", PASSWORD, ""), ("p", PASSWORD, ""), ("p", PASSWORD, "000000")):
+    for username, password, code in (
+        ("p", "wrong", code_at(house)),
+        ("nobody", PASSWORD, ""),
+        ("p", PASSWORD, ""),
+        ("p", PASSWORD, "000000"),
+    ):
         client = house.client()
         page = client.get("/account/sign-in")
-        answer = client.post("/account/acts/sign-in", data={**marks(page.text), "username": username, "password": password, "code": code})
+        answer = client.post(
+            "/account/acts/sign-in", data={**marks(page.text), "username": username, "password": password, "code": code}
+        )
         assert answer.status_code == 422
-        told.append(re.findall(r"<li>(.*?)</li>", answer.text[answer.text.index("data-errors"):])[0])
+        told.append(re.findall(r"<li>(.*?)</li>", answer.text[answer.text.index("data-errors") :])[0])
     assert set(told) == {"账号、密码或验证码不对。"}
 
 
@@ -180,7 +198,9 @@ def test_a_code_works_once_and_an_older_one_no_more(house: House) -> None:
     assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
 
 
-@pytest.mark.parametrize(("seconds", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")])
+@pytest.mark.parametrize(
+    ("seconds", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")]
+)
 def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
     who = parties.Account(totp_secret=SECRET, totp_last_step=0)
     assert login.take_code(who, f"{code[:3]} {code[3:]}", datetime.fromtimestamp(seconds, UTC))
@@ -207,7 +227,10 @@ def test_guessing_is_slowed_down_and_a_success_forgets(house: House) -> None:
     house.person("p", Role.CENTRE)
     for _ in range(9):
         page = (client := house.client()).get("/account/sign-in")
-        assert client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong"}).status_code == 422
+        assert (
+            client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong"}).status_code
+            == 422
+        )
     assert house.sign_in(house.client(), "p").status_code == 303
     for _ in range(10):
         page = (client := house.client()).get("/account/sign-in")
@@ -306,16 +329,27 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
     page = client.get("/account/second-factor")
     secret = re.sub(r"\s", "", re.findall(r"<code>([A-Z2-7 ]+)</code>", page.text)[0])
     assert client.post("/account/acts/second-factor", data={**marks(page.text), "code": "000000"}).status_code == 422
-    assert client.post("/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}).location == "/account"
+    assert (
+        client.post("/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}).location
+        == "/account"
+    )
     with house.office.look(PUBLIC) as look:
         assert parties.account(look.session, who).totp_secret == secret
     assert house.sign_in(house.client(), "p").status_code == 422
 
 
-@pytest.mark.parametrize(("new", "code"), [("short", "account.password_short"), ("toubiao2026", "account.password_weak"), ("zhangsan1234", "account.password_weak")])
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [("short", "account.password_short"), ("toubiao2026", "account.password_weak"), ("zhangsan1234", "account.password_weak")],
+)
 def test_weak_passwords_are_refused(house: House, new: str, code: str) -> None:
     with pytest.raises(Invalid, match=code):
-        login.change_password(house.office, login.Person("", 0, parties.Actor(Role.CENTRE, 1, name="张三"), NOON, NOON, (), "zhangsan"), old="", new=new)
+        login.change_password(
+            house.office,
+            login.Person("", 0, parties.Actor(Role.CENTRE, 1, name="张三"), NOON, NOON, (), "zhangsan"),
+            old="",
+            new=new,
+        )
 
 
 def test_a_changed_password_ends_the_other_devices(house: House) -> None:
@@ -324,7 +358,12 @@ def test_a_changed_password_ends_the_other_devices(house: House) -> None:
     house.sign_in(one, "p")
     house.sign_in(other, "p")
     page = one.get("/account/password")
-    assert one.post("/account/acts/password", data={**marks(page.text), "old": PASSWORD, "new": "seven herons cross a slow river"}).location == "/account"
+    assert (
+        one.post(
+            "/account/acts/password", data={**marks(page.text), "old": PASSWORD, "new": "seven herons cross a slow river"}
+        ).location
+        == "/account"
+    )
     assert one.get("/account").status_code == 200
     assert other.get("/account").status_code == 302
 

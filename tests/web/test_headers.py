@@ -38,12 +38,17 @@ def test_no_page_has_an_inline_script_or_style(client: FlaskClient, path: str) -
 
 def test_templates_have_no_inline_script_or_style() -> None:
     for path in (STATIC.parent / "templates").rglob("*.html"):
-        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|\|\s*safe\b", path.read_text(encoding="utf-8")), path.name
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|\|\s*safe\b", path.read_text(encoding="utf-8")), (
+            path.name
+        )
 
 
 def test_scripts_write_no_markup() -> None:
     for path in sorted((STATIC / "js").glob("*.js")):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*['\"]", path.read_text(encoding="utf-8"))
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*['\"]",
+            path.read_text(encoding="utf-8"),
+        )
 
 
 def test_the_modules_stay_small() -> None:
@@ -75,7 +80,11 @@ def test_text_stands_out_from_its_ground_in_both_schemes() -> None:
     light = _tokens(css.split("@media")[0])
     dark = light | _tokens(re.search(r':root\[data-theme="dark"\] \{(.*?)\}', css, re.DOTALL)[1])  # type: ignore[index]
     pairs = [(ink, ground) for ink in ("ink", "ink-2", "ink-3", "act", "stop") for ground in ("ground", "surface")]
-    pairs += [(tone, f"{tone}-soft") for tone in ("sealed", "ok", "warn", "stop", "info")] + [("sun-ink", "sun-soft"), ("on-band", "band"), ("on-act", "act")]
+    pairs += [(tone, f"{tone}-soft") for tone in ("sealed", "ok", "warn", "stop", "info")] + [
+        ("sun-ink", "sun-soft"),
+        ("on-band", "band"),
+        ("on-act", "act"),
+    ]
     for scheme in (light, dark):
         for front, back in pairs:
             high, low = sorted((_luminance(scheme[front]), _luminance(scheme[back])), reverse=True)
@@ -88,11 +97,21 @@ def test_the_session_cookie_is_a_host_cookie(client: FlaskClient) -> None:
     assert "Domain" not in cookie
 
 
-@pytest.mark.parametrize(("asked", "accepted", "lang"), [
-    ("", "", "zh-CN"), ("", "de", "zh-CN"), ("", "zh-TW,en;q=0.5", "zh-CN"), ("", "en-US,zh;q=0.5", "en"), ("zh", "en", "zh-CN"), ("en", "zh", "en"),
-    ("../etc", "zh", "zh-CN"),
-])
-def test_language_by_address_then_browser_with_chinese_by_default(client: FlaskClient, asked: str, accepted: str, lang: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "accepted", "lang"),
+    [
+        ("", "", "zh-CN"),
+        ("", "de", "zh-CN"),
+        ("", "zh-TW,en;q=0.5", "zh-CN"),
+        ("", "en-US,zh;q=0.5", "en"),
+        ("zh", "en", "zh-CN"),
+        ("en", "zh", "en"),
+        ("../etc", "zh", "zh-CN"),
+    ],
+)
+def test_language_by_address_then_browser_with_chinese_by_default(
+    client: FlaskClient, asked: str, accepted: str, lang: str
+) -> None:
     page = client.get("/help" + (f"?lang={asked}" if asked else ""), headers={"Accept-Language": accepted} if accepted else {})
     assert f'<html lang="{lang}"' in page.text
 
@@ -116,7 +135,7 @@ def test_time_is_the_offices(client: FlaskClient) -> None:
 
 
 def test_files_are_kept_a_year_under_their_digest(client: FlaskClient) -> None:
-    address = re.search(r'/static/css/parts\.css\?v=[0-9a-f]{12}', client.get("/").text)
+    address = re.search(r"/static/css/parts\.css\?v=[0-9a-f]{12}", client.get("/").text)
     assert address
     assert "immutable" in client.get(address[0]).headers["Cache-Control"]
     assert "immutable" not in client.get("/static/css/parts.css").headers.get("Cache-Control", "")
@@ -137,8 +156,36 @@ def test_strict_transport_only_over_tls(client: FlaskClient) -> None:
 def test_the_page_of_components_shows_every_part(make_house: Callable[..., House], tmp_path: Path, lang: str) -> None:
     page = make_house(test_clock="2026-03-18T01:52:41Z").client().get(f"/help/components?lang={lang}")
     assert page.status_code == 200
-    for part in ("band", "sunline", "rail", "crumbs", "stages", "steps", "kpis", "todo", "tabs", "chips", "tbl", "pages", "commitbar", "chart", "count",
-                 "proofbox", "note", "empty", "keys", "desc", "errors", "field--bad", "readback", "receipt", "seal", "docs", "log", "foot"):
+    for part in (
+        "band",
+        "sunline",
+        "rail",
+        "crumbs",
+        "stages",
+        "steps",
+        "kpis",
+        "todo",
+        "tabs",
+        "chips",
+        "tbl",
+        "pages",
+        "commitbar",
+        "chart",
+        "count",
+        "proofbox",
+        "note",
+        "empty",
+        "keys",
+        "desc",
+        "errors",
+        "field--bad",
+        "readback",
+        "receipt",
+        "seal",
+        "docs",
+        "log",
+        "foot",
+    ):
         assert re.search(rf'class="[^"]*\b{part}\b', page.text), part
     ids = re.findall(r'\sid="([^"]+)"', page.text)
     assert len(ids) == len(set(ids)), sorted(i for i in ids if ids.count(i) > 1)

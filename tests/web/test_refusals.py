@@ -15,9 +15,19 @@ from web import refusals
 from web.gate import ANYONE, Desk
 
 GOLDEN = {
-    errors.NotFound("x.y"): 404, errors.NotAllowed("x.y"): 403, errors.SignInNeeded("x.y"): 403, errors.Invalid("x.y"): 422, errors.WrongStep("x.y"): 409,
-    errors.Conflict("x.y"): 409, errors.AlreadyDone("/x"): 409, errors.TooEarly("x.y"): 409, errors.TooLate("x.y"): 409, errors.NotReady("x.y"): 503,
-    errors.Refusal("x.y"): 409, errors.TooEarly("signin.wait"): 429, errors.TooEarly("rate.wait"): 429,
+    errors.NotFound("x.y"): 404,
+    errors.NotAllowed("x.y"): 403,
+    errors.SignInNeeded("x.y"): 403,
+    errors.Invalid("x.y"): 422,
+    errors.WrongStep("x.y"): 409,
+    errors.Conflict("x.y"): 409,
+    errors.AlreadyDone("/x"): 409,
+    errors.TooEarly("x.y"): 409,
+    errors.TooLate("x.y"): 409,
+    errors.NotReady("x.y"): 503,
+    errors.Refusal("x.y"): 409,
+    errors.TooEarly("signin.wait"): 429,
+    errors.TooEarly("rate.wait"): 429,
 }
 
 
@@ -28,6 +38,7 @@ def raising(house: House) -> House:
 
     def view() -> str:
         raise house.app.config["RAISE"]
+
     desk.page("/raise", needs=ANYONE, endpoint="view")(view)
     house.app._got_first_request = False
     house.app.register_blueprint(desk.blueprint)
@@ -39,7 +50,9 @@ def answer(house: House, error: Exception, **headers: str):  # type: ignore[no-u
     return house.client().get("/raise", headers=headers)
 
 
-@pytest.mark.parametrize(("refusal", "status"), GOLDEN.items(), ids=lambda v: type(v).__name__ if isinstance(v, Exception) else str(v))
+@pytest.mark.parametrize(
+    ("refusal", "status"), GOLDEN.items(), ids=lambda v: type(v).__name__ if isinstance(v, Exception) else str(v)
+)
 def test_the_table_of_statuses(refusal: errors.Refusal, status: int) -> None:
     assert refusals.status_of(refusal) == status
 
@@ -47,11 +60,16 @@ def test_the_table_of_statuses(refusal: errors.Refusal, status: int) -> None:
 def test_a_new_kind_of_refusal_takes_its_parents_status() -> None:
     class BadEnvelope(errors.Invalid):
         pass
+
     assert refusals.status_of(BadEnvelope("x.y")) == 422
 
 
 def test_a_refusal_becomes_a_page_in_the_persons_language(raising: House) -> None:
-    refused = errors.Invalid("form.faults", faults=[errors.Fault("price", "money.negative", {"text": "-1"}), errors.Fault("n", "form.required")], count=2)
+    refused = errors.Invalid(
+        "form.faults",
+        faults=[errors.Fault("price", "money.negative", {"text": "-1"}), errors.Fault("n", "form.required")],
+        count=2,
+    )
     page = answer(raising, refused)
     assert page.status_code == 422
     assert "有 2 处需要改正" in page.text and "金额不能为负：“-1”" in page.text and "请填写" in page.text
@@ -59,9 +77,16 @@ def test_a_refusal_becomes_a_page_in_the_persons_language(raising: House) -> Non
 
 
 def test_a_program_gets_code_and_words(raising: House) -> None:
-    told = answer(raising, errors.Invalid("form.faults", faults=[errors.Fault("price", "form.required")], count=1), Accept="application/json")
+    told = answer(
+        raising,
+        errors.Invalid("form.faults", faults=[errors.Fault("price", "form.required")], count=1),
+        Accept="application/json",
+    )
     assert told.status_code == 422
-    assert {k: told.json[k] for k in ("code", "faults")} == {"code": "form.faults", "faults": [{"where": "price", "code": "form.required", "words": "请填写。"}]}
+    assert {k: told.json[k] for k in ("code", "faults")} == {
+        "code": "form.faults",
+        "faults": [{"where": "price", "code": "form.required", "words": "请填写。"}],
+    }
     assert told.json["request"] == told.headers["X-Request-Id"]
 
 
@@ -102,12 +127,16 @@ def test_a_broken_database_still_answers(house: House, monkeypatch: pytest.Monke
 
     def gone(*_: object) -> None:
         raise OperationalError("SELECT", {}, sqlite3.OperationalError("unable to open database file"))
+
     monkeypatch.setattr("web.login.parties.find_login", gone)
     page = client.get("/account")
     assert page.status_code == 503 and "没有丢失" in page.text
 
 
-@pytest.mark.parametrize(("path", "method", "status"), [("/nowhere", "GET", 404), ("/", "DELETE", 405), ("/help/../../etc", "GET", 404), ("/help/no-topic", "GET", 404)])
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [("/nowhere", "GET", 404), ("/", "DELETE", 405), ("/help/../../etc", "GET", 404), ("/help/no-topic", "GET", 404)],
+)
 def test_what_flask_refuses_has_words_too(house: House, path: str, method: str, status: int) -> None:
     page = house.client().open(path, method=method)
     assert page.status_code == status and "<h1>" in page.text

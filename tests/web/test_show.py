@@ -17,12 +17,15 @@ from web import charts, frame, show
 T = datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("minor", "zh", "en"), [
-    (818000000, "8,180,000.00 元", "8,180,000.00 yuan"),
-    (1, "0.01 元", "0.01 yuan"),
-    (-50, "−0.50 元", "−0.50 yuan"),
-    (9007199254740993, "90,071,992,547,409.93 元", "90,071,992,547,409.93 yuan"),  # 2**53 + 1: a float would lose it
-])
+@pytest.mark.parametrize(
+    ("minor", "zh", "en"),
+    [
+        (818000000, "8,180,000.00 元", "8,180,000.00 yuan"),
+        (1, "0.01 元", "0.01 yuan"),
+        (-50, "−0.50 元", "−0.50 yuan"),
+        (9007199254740993, "90,071,992,547,409.93 元", "90,071,992,547,409.93 yuan"),  # 2**53 + 1: a float would lose it
+    ],
+)
 def test_money_is_exact_in_both_languages(minor: int, zh: str, en: str) -> None:
     assert show.money(Money(minor), "zh") == zh
     assert show.money(Money(minor), "en") == en
@@ -39,14 +42,17 @@ def test_a_float_is_never_money() -> None:
         show.money(0.1, "zh")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("minor", "lang", "figure", "unit"), [
-    (2_859_116_900_00, "zh", "28.59", "亿元"),
-    (99_999_99, "zh", "10.00", "万元"),
-    (9_999_00, "zh", "9,999.00", "元"),
-    (-1_500_000_00, "zh", "−150.00", "万元"),
-    (2_859_116_900_00, "en", "2.86", "bn yuan"),
-    (1_234_567_00, "en", "1.23", "m yuan"),
-])
+@pytest.mark.parametrize(
+    ("minor", "lang", "figure", "unit"),
+    [
+        (2_859_116_900_00, "zh", "28.59", "亿元"),
+        (99_999_99, "zh", "10.00", "万元"),
+        (9_999_00, "zh", "9,999.00", "元"),
+        (-1_500_000_00, "zh", "−150.00", "万元"),
+        (2_859_116_900_00, "en", "2.86", "bn yuan"),
+        (1_234_567_00, "en", "1.23", "m yuan"),
+    ],
+)
 def test_a_figure_for_a_glance_names_its_unit(minor: int, lang: str, figure: str, unit: str) -> None:
     assert show.big(Money(minor), lang) == (figure, unit)
 
@@ -66,10 +72,18 @@ def test_a_short_moment_drops_what_the_desk_knows() -> None:
     assert show.moment_short(datetime(2026, 3, 18, 16, 30, tzinfo=UTC), "en", now=T) == "19 Mar 00:30"
 
 
-@pytest.mark.parametrize(("seconds", "zh", "en"), [
-    (0, "0 秒", "0 s"), (59, "59 秒", "59 s"), (60, "1 分", "1 min"), (3599, "59 分 59 秒", "59 min 59 s"),
-    (4740, "1 小时 19 分", "1 h 19 min"), (2 * 86400, "2 天", "2 d"), (2 * 86400 + 3 * 3600 + 3599, "2 天 3 小时", "2 d 3 h"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "zh", "en"),
+    [
+        (0, "0 秒", "0 s"),
+        (59, "59 秒", "59 s"),
+        (60, "1 分", "1 min"),
+        (3599, "59 分 59 秒", "59 min 59 s"),
+        (4740, "1 小时 19 分", "1 h 19 min"),
+        (2 * 86400, "2 天", "2 d"),
+        (2 * 86400 + 3 * 3600 + 3599, "2 天 3 小时", "2 d 3 h"),
+    ],
+)
 def test_lengths_are_cut_and_never_rounded_up(seconds: int, zh: str, en: str) -> None:
     assert show.length(timedelta(seconds=seconds), "zh") == zh
     assert show.length(timedelta(seconds=seconds), "en") == en
@@ -106,7 +120,9 @@ def test_a_tag_escapes_what_it_shows() -> None:
 
 
 def test_the_sun_line_places_today_only() -> None:
-    day = frame.sun_line(T, [frame.Tick(T + timedelta(hours=3), "截止"), frame.Tick(T + timedelta(days=1), "明日")], lang="zh", zone=show.ZONE)
+    day = frame.sun_line(
+        T, [frame.Tick(T + timedelta(hours=3), "截止"), frame.Tick(T + timedelta(days=1), "明日")], lang="zh", zone=show.ZONE
+    )
     assert [t.text for t in day.ticks] == ["12:30 截止"]
     assert (day.now_at, day.ticks[0].at) == ("15.00", "45.00")
     assert "明日" not in day.spoken

@@ -140,7 +140,8 @@ def rail() -> list[Any]:
     return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]
 
 
-_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("MicroMessenger/", "WeChat"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("MicroMessenger/", "WeChat"), ("Chrome/", "Chrome"),
+             ("Safari/", "Safari"))
 _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
 
 
@@ -159,7 +160,8 @@ def _own() -> dict[str, Any]:
         rows = now.session.scalars(select(parties.Login).where(
             parties.Login.account_id == who.id, parties.Login.ended_at.is_(None), parties.Login.seen_at > now.now - parties.IDLE,
         ).order_by(parties.Login.seen_at.desc(), parties.Login.id))
-        devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at, "here": row.id == person.login_id, "role": row.role}
+        devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at,
+                    "here": row.id == person.login_id, "role": row.role}
                    for row in rows]
         return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": person.roles,
                 "role": person.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": person.ends_at}

@@ -60,7 +60,7 @@ def components() -> str:
 def help_topic(topic: str) -> str:
     if topic not in HELP:
         raise NotFound("page.not_found")
-    return render("public/help_topic.html", topic=topic, title=dict((t, label) for t, label, _text in _topics())[topic])
+    return render("public/help_topic.html", topic=topic, title={t: label for t, label, _text in _topics()}[topic])
 
 
 def _topics() -> list[tuple[str, str, str]]:

@@ -56,7 +56,7 @@ def states() -> dict[tuple[str, str], dict[str, str]]:
 
 
 def problems() -> list[str]:
-    """What is wrong in the catalogue files. A wrong entry is left out, so that one slip in a word never stops a page; the tests want none."""
+    """What is wrong in the catalogue files. A wrong entry is left out, so that one slip never stops a page; the tests want none."""
     return _load()[2]
 
 
