@@ -7,19 +7,17 @@ panel sits; who must avoid a bidder leaves, and what a replaced member gave is v
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from evaluation.experts import Expert
 from trading.draws import Draw
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.flow import Flow, Step, state_check
 from trading.parties import Account
 from trading.tenders import Lot
-
-from evaluation.experts import Expert
 
 PANEL_FLOW = Flow(
     "panel",
@@ -39,8 +37,8 @@ SEAT_KINDS = ("expert", "purchaser")
 
 
 class Panel(Base):
-    """``members``: seats in all, ``experts`` of them drawn. ``avoid``: ``[{code, name}]`` of units named in the request. ``round``: how many
-    times the members have scored. ``blind_salt``: orders the blind names, so that they say nothing of the order of bids."""
+    """``members``: seats in all, ``experts`` of them drawn. ``avoid``: ``[{code, name}]`` of units named in the request. ``round``: how
+    many times the members have scored. ``blind_salt``: orders the blind names, so that they say nothing of the order of bids."""
 
     __tablename__ = "panel"
     __table_args__ = (CheckConstraint(state_check(PANEL_FLOW), name="state"),)
@@ -80,8 +78,8 @@ class Seat(Base):
         UniqueConstraint("panel_id", "account_id"),
         CheckConstraint(one_of("kind", SEAT_KINDS), name="kind"),
         CheckConstraint(one_of("state", SEAT_STATES), name="state"),
-        Index("ix_seat_in_play", "panel_id", "no", unique=True,
-              sqlite_where=text("state IN ('called', 'accepted', 'seated')"), postgresql_where=text("state IN ('called', 'accepted', 'seated')")),
+        Index("ix_seat_in_play", "panel_id", "no", unique=True, sqlite_where=text(one_of("state", IN_PLAY)),
+              postgresql_where=text(one_of("state", IN_PLAY))),
         Index("ix_seat_chair", "panel_id", unique=True, sqlite_where=text("is_chair"), postgresql_where=text("is_chair")),
     )
 

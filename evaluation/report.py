@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from trading.kernel.db import Base, Json, Moment, append_only
-
 from evaluation.panels import Panel, Seat
+from trading.kernel.db import Base, Json, Moment, append_only
 
 
 class Report(Base):

@@ -12,9 +12,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from trading.kernel.db import Base, Json, Moment, append_only
-
 from evaluation.panels import Seat
+from trading.kernel.db import Base, Json, Moment, append_only
 
 
 class SheetCommit(Base):
