@@ -40,7 +40,7 @@ export function pieceTree() {
   return {
     add(digest) {
       const leaf = digest.then(leafHash);
-      leaf.catch(() => {});
+      leaf.catch(() => {}); // a failed piece is reported by the line; here it must only not be called unhandled
       chain = chain.then(async () => tree.addLeafHash(await leaf));
       chain.catch(() => {});
     },
@@ -87,12 +87,11 @@ export async function sealFromSeed({ seed, ctx, blob, sink, signal, onStart, onP
       const plain = await nextChunk(reader, length, Math.max(0, Math.min(length, blob.size - taken)));
       taken += length;
       const encrypting = subtle.encrypt({ name: "AES-GCM", iv: nonce(i, i === chunks - 1) }, key, plain); // copies `plain` at once
-      await line.push(encrypting.then((buffer) => {
-        const sealed = new Uint8Array(buffer);
-        const digest = sha256(sealed);
-        note(digest);
-        return { sealed, digest, length };
-      }));
+      // The tree takes digests here, in the order of chunks: engines with several threads finish them in any order.
+      const sealing = encrypting.then((buffer) => new Uint8Array(buffer));
+      const digest = sealing.then(sha256);
+      note(digest);
+      await line.push(sealing.then((sealed) => ({ sealed, digest, length })));
     }
     await line.drain();
   } finally {
