@@ -11,28 +11,17 @@ from typing import Any
 from limits import RateLimitItem, parse
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Float, Integer, String, case, delete, select
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
 
 from trading.kernel.clock import Clock
-from trading.kernel.db import Base
 from trading.kernel.errors import TooEarly
+from trading.kernel.rates import RateCount
 
 SIGN_IN_BY_ACCOUNT = parse("10/15minutes")
 SIGN_IN_BY_ADDRESS = parse("60/15minutes")
 FRESH_BY_ACCOUNT = parse("10/15minutes")
-
-
-class RateCount(Base):
-    """How often ``key`` was hit in its present window. ``expires`` is seconds since 1970, as the counting library keeps them."""
-
-    __tablename__ = "rate_count"
-
-    key: Mapped[str] = mapped_column(String(300), primary_key=True)
-    n: Mapped[int] = mapped_column(Integer)
-    expires: Mapped[float] = mapped_column(Float(53))
 
 
 class SqlStorage(Storage):

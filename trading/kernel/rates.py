@@ -1,0 +1,18 @@
+"""Counts of knocks at a door (sign-in, confirming): a table of its own because migrations make it; what is counted is decided in web/shield.py."""
+
+from __future__ import annotations
+
+from sqlalchemy import Float, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from trading.kernel.db import Base
+
+
+class RateCount(Base):
+    """How often ``key`` was hit in its present window. ``expires`` is seconds since 1970, as the counting library keeps them."""
+
+    __tablename__ = "rate_count"
+
+    key: Mapped[str] = mapped_column(String(300), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    expires: Mapped[float] = mapped_column(Float(53))
