@@ -227,7 +227,7 @@ def _fact(key: str, value: Any, salt: bytes) -> Any:
 def _thing(of: str) -> tuple[str, str]:
     """``TENDER-no`` → (tender, lot) where it looks like a lot; anything else is the tender field alone."""
     tender, slash, lot = of.partition("/")
-    return (tender, lot) if slash and lot.isdigit() else (of[:128], "")
+    return (tender, lot) if slash and lot.isdigit() and "-" in tender else (of[:128], "")
 
 
 def check_fact_of(payload: str, key: str, value: str) -> bool:
