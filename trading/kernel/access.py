@@ -119,7 +119,9 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CENTRE: _OWN
         | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER},
         Role.OFFICER: _OWN | {Act.KEY_ENROL, Act.POLICY_SIGN, Act.SHARE_RELEASE, Act.OPENING_SIGN},
-        Role.EXPERT: _OWN | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN},
+        # Whoever leads a panel acts as its expert: the seat's `is_chair` is the tie the acts check.
+        Role.EXPERT: _OWN
+        | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.CHAIR: _OWN
         | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.WITNESS: _OWN,
