@@ -1,0 +1,276 @@
+"""What purchaser and agency read beside lot_cards: what waits for them, lawful moments, the award, objections, the contract.
+
+Nothing here counts bidders or names one before the opening list is published: an objection's author is shown only from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from trading import awards, calendars, contracts, disputes, enquiries, officers, opening, parties, projects, publication, rulebook
+from trading.kernel.access import Act, Role, may
+from trading.kernel.errors import NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.projects import Project
+from trading.rulebook.timetable import Bound
+from trading.tenders import Lot, Tender
+
+CUTOFF_NEAR = timedelta(days=3)
+"""How long before the last day of clarifications the home page names it."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One thing that waits for the one who looks. ``kind`` names the duty, ``of`` the project, lot, enquiry or objection, ``lot`` the lot's
+    reference ("" for a project), ``until`` the last moment where the law names one, ``rule`` the rule it rests on."""
+
+    kind: str
+    of: str
+    title: str
+    lot: str = ""
+    until: datetime | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class RankRow:
+    rank: int
+    bidder: str
+    name: str
+    total: str
+    price: Money
+    won: bool
+
+
+@dataclass(frozen=True)
+class AwardCard:
+    """``reasons``: by the name of a moment, how it was counted. ``tied``: ranks that more than one bidder holds."""
+
+    ranking: tuple[RankRow, ...]
+    report: str
+    proposed_at: datetime
+    publicity_from: datetime | None
+    publicity_until: datetime | None
+    decide_by: datetime | None
+    decided_at: datetime | None
+    winner: str
+    price: Money | None
+    ground: str
+    announce_by: datetime | None
+    announced_at: datetime | None
+    contract_by: datetime | None
+    challenge_until: datetime | None
+    reasons: dict[str, Any]
+
+    @property
+    def tied(self) -> tuple[int, ...]:
+        ranks = [row.rank for row in self.ranking]
+        return tuple(sorted({rank for rank in ranks if ranks.count(rank) > 1}))
+
+
+@dataclass(frozen=True)
+class ContractCard:
+    number: str
+    supplier: str
+    amount: Money
+    signed_at: datetime
+    recorded_at: datetime
+    publish_by: datetime | None
+    file_by: datetime | None
+    published_at: datetime | None
+    filed_at: datetime | None
+    text: str
+    differences: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class ObjectionCard:
+    """``party``: who objected, "" until the opening list names the bidders. ``reason``: how ``due_at`` was counted."""
+
+    ref: str
+    lot: str
+    lot_title: str
+    regime: str
+    kind: str
+    stage: str
+    state: str
+    version: int
+    text: str
+    party: str
+    filed_at: datetime
+    due_at: datetime
+    reason: dict[str, Any]
+    answer: str
+    upheld: bool | None
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A person who could be a key holder of a lot, and for which sides."""
+
+    username: str
+    name: str
+    organisation: str
+    sides: tuple[str, ...]
+
+
+def own_lot(look: Look, ref: str) -> Lot:
+    """A lot of the purchaser or agency that looks. Refuses: NotFound."""
+    found = look.session.scalar(select(Lot).where(Lot.ref == ref))
+    if found is None or not projects.is_of(found.project, look.actor.party_id):
+        raise NotFound("lot.unknown", ref=ref)
+    return found
+
+
+def parties_of(look: Look, kind: str) -> list[tuple[str, str]]:
+    """(code, name) of all organisations of a kind, for choosing one."""
+    rows = look.session.execute(select(parties.Party.code, parties.Party.name).where(parties.Party.kind == kind).order_by(parties.Party.name))
+    return [(code, name) for code, name in rows]
+
+
+def candidates(look: Look, lot: Lot) -> list[Candidate]:
+    """Everybody who may be named key holder of a lot, by organisation and name."""
+    rows = look.session.scalars(
+        select(parties.Account).join(parties.RoleGrant, parties.RoleGrant.account_id == parties.Account.id)
+        .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None)).order_by(parties.Account.id)
+    )
+    found = [Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party)) for row in rows]
+    return sorted((one for one in found if one.sides), key=lambda one: (one.sides, one.organisation, one.name, one.username))
+
+
+def bounds(look: Look, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Window:
+    """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook. Refuses: Invalid ``calendar.year_unknown``."""
+    return rulebook.window(publication.book_of(lot, look.now), calendars.current(look.session), act, plan, method=lot.project.method,
+                           category=publication.rule_category(lot.project))
+
+
+def clarify_cutoff(look: Look, lot: Lot) -> Bound | None:
+    """Until when a clarification that affects bids may be issued without moving the deadline (rule T-05)."""
+    return bounds(look, lot, "clarification_issued", {"bid_deadline": lot.deadline}).latest if lot.deadline else None
+
+
+def award_card(look: Look, lot: Lot) -> AwardCard | None:
+    """The award of an own lot, None before there is a report."""
+    row = awards.find(look.session, lot)
+    if row is None:
+        return None
+    ranking = tuple(
+        RankRow(r["rank"], r["bidder"], r["name"], r["total"], Money(r["price_minor"], lot.currency), r["party_id"] == row.winner_party_id)
+        for r in row.ranking
+    )
+    return AwardCard(
+        ranking, row.report, row.proposed_at, row.publicity_from, row.publicity_until, row.decide_by, row.decided_at,
+        row.winner.name if row.winner else "", Money(row.price_minor, lot.currency) if row.price_minor is not None else None, row.ground,
+        row.announce_by, row.announced_at, row.contract_by, row.challenge_until, dict(row.reasons),
+    )
+
+
+def contract_card(look: Look, lot: Lot) -> ContractCard | None:
+    row = contracts.find(look.session, lot)
+    if row is None:
+        return None
+    return ContractCard(row.number, row.party.name, Money(row.amount_minor, lot.currency), row.signed_at, row.recorded_at, row.publish_by,
+                        row.file_by, row.published_at, row.filed_at, row.text, tuple(row.differences))
+
+
+def objection_cards(look: Look) -> list[ObjectionCard]:
+    """Objections and challenges to all own lots: those to be answered first, by their last moment. Refuses: NotAllowed."""
+    look.require(Act.OBJECTION_ANSWER)
+    rows = look.session.scalars(
+        select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(_own_lot_ids(look)))
+    )
+    return [_objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))]
+
+
+def objection_card(look: Look, ref: str) -> ObjectionCard:
+    """One of them. Refuses: NotAllowed, NotFound."""
+    look.require(Act.OBJECTION_ANSWER)
+    row = disputes.objection(look.session, ref)
+    if not projects.is_of(row.lot.project, look.actor.party_id):
+        raise NotFound("objection.unknown")
+    return _objection_card(look, row)
+
+
+def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
+    party = row.party.name if opening.is_public(look.session, row.lot) else ""
+    return ObjectionCard(row.ref, row.lot.ref, row.lot.title, row.lot.regime, row.kind, row.stage, row.state, row.version, row.text, party,
+                         row.filed_at, row.due_at, dict(row.reason), row.answer, row.upheld, row.answered_at)
+
+
+def _own_lot_ids(look: Look) -> Any:
+    own = or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    return select(Lot.id).join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id).where(own)
+
+
+# --- what waits -------------------------------------------------------------------------------------------------------------------
+
+
+def waiting(look: Look) -> list[Waiting]:
+    """Everything that waits for the one who looks, in the role they act in, nearest limit first."""
+    own = or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    found: list[Waiting] = []
+    for project in look.session.scalars(select(Project).where(own, Project.state != "FILED")):
+        found += _of_project(look, project)
+    for lot in look.session.scalars(select(Lot).where(Lot.id.in_(_own_lot_ids(look)), Lot.state.not_in(("ARCHIVED", "CLOSING")))):
+        found += _of_lot(look, lot)
+    return sorted(found, key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
+
+
+def _of_project(look: Look, project: Project) -> Iterator[Waiting]:
+    if project.state == "DRAFT" and may(look.actor, Act.PROJECT_FILE):
+        yield Waiting("project_draft", project.ref, project.name, rule="A-01")
+    elif project.state == "RETURNED" and may(look.actor, Act.PROJECT_FILE):
+        yield Waiting("project_returned", project.ref, project.name, rule="A-05")
+    elif project.state == "ACCEPTED" and may(look.actor, Act.TENDER_DRAFT):
+        if look.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is None:
+            yield Waiting("tender_missing", project.ref, project.name)
+
+
+def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
+    if lot.state == "ACCEPTED" and may(look.actor, Act.LOT_PUBLISH):
+        yield Waiting("lot_prepare", lot.ref, lot.title, lot.ref)
+    if lot.state in ("NOTICE", "BIDDING") and may(look.actor, Act.ENQUIRY_ANSWER) and lot.deadline and look.now < lot.deadline:
+        asked = select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.answered_at.is_(None))
+        for row in look.session.scalars(asked):
+            yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
+        cutoff = clarify_cutoff(look, lot)
+        if cutoff is not None and timedelta() < cutoff.at - look.now <= CUTOFF_NEAR:
+            yield Waiting("clarify_cutoff", lot.ref, lot.title, lot.ref, cutoff.at, cutoff.rule.id)
+    if may(look.actor, Act.OBJECTION_ANSWER):
+        for one in disputes.open_on(look.session, lot):
+            yield Waiting(one.kind, one.ref, lot.title, lot.ref, one.due_at, str(one.reason.get("rule", "")))
+    yield from _after_opening(look, lot)
+
+
+def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
+    if lot.state == "QUAL_REVIEW" and may(look.actor, Act.QUALIFICATION_REVIEW):
+        yield Waiting("qualify", lot.ref, lot.title, lot.ref, rule="P-43")
+    if lot.state == "FAILED" and may(look.actor, Act.TENDER_DRAFT):
+        if look.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
+            yield Waiting("failed", lot.ref, lot.title, lot.ref)
+    row = awards.find(look.session, lot)
+    if row is None:
+        return
+    decides = may(look.actor, Act.AWARD_DECIDE)
+    tells = may(look.actor, Act.NOTICE_PUBLISH)
+    if lot.state == "REPORT" and lot.regime == "WORKS" and tells:
+        latest = bounds(look, lot, "candidates_published", {"report_received": row.proposed_at}).latest
+        yield Waiting("publicise", lot.ref, lot.title, lot.ref, latest.at if latest else None, "T-17")
+    elif lot.state == "REPORT" and lot.regime == "GP" and decides:
+        yield Waiting("decide", lot.ref, lot.title, lot.ref, row.decide_by, "T-11")
+    elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and look.now >= row.publicity_until:
+        yield Waiting("decide", lot.ref, lot.title, lot.ref, rule="E-07")
+    elif lot.state == "AWARD" and tells:
+        yield Waiting("announce", lot.ref, lot.title, lot.ref, row.announce_by, "T-12")
+    elif lot.state == "RESULT" and may(look.actor, Act.CONTRACT_RECORD):
+        yield Waiting("contract", lot.ref, lot.title, lot.ref, row.contract_by, "T-14")
+    elif lot.state == "CONTRACT" and may(look.actor, Act.CONTRACT_RECORD):
+        made = contracts.contract(look.session, lot)
+        yield Waiting("publish_contract", lot.ref, lot.title, lot.ref, made.publish_by, "T-15")
