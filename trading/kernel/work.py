@@ -79,6 +79,7 @@ class Office:
         with self.engine.connect().execution_options(bidhall_readonly=True) as connection:
             with Session(connection, expire_on_commit=False, autoflush=False) as session:
                 yield Look(self, session, actor, self.clock.now())
+                session.expunge_all()  # what was read stays readable; a rollback would void it
                 session.rollback()
 
 
