@@ -1,0 +1,224 @@
+"""What the hall hands to an officer's client at an opening, taken from the database: the opening of bids, the escrow opening of a draw,
+and the kit the tenderee draws with (protocol §5 step 2, §6).
+
+Everything up to the closing is proved under the closing tick's own checkpoint, so that one cosignature speaks for it all; what came later
+is joined to it by a consistency proof. Bytes of bids are never in a package, headers only once the set is published.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crypto.canonical import b64u, loads
+from crypto.merkle import consistency_proof
+from crypto.signatures import document_hash, payload_of
+from trading import bids, closing, officers, opening, tickets
+from trading.draws import TENDEREE, Draw
+from trading.enrolments import EnrolledKey
+from trading.kernel import audit, log
+from trading.kernel.access import Act, Role
+from trading.kernel.audit import LogEntry
+from trading.kernel.errors import NotFound, WrongStep
+from trading.kernel.work import Look
+from trading.officers import Policy
+from trading.opening_files import DRAW, OPENING, to_files
+from trading.tenders import Lot
+
+ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
+
+
+def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
+    """The package of an opening (``opening_files.read_package`` reads it), for an officer of the lot or the host's backup.
+
+    Refuses: NotAllowed (neither host nor an officer of this lot), NotFound ``opening.not_yet``, ``closing.not_yet``.
+    """
+    officer = _asking(look, lot, Act.SHARE_RELEASE)
+    session = look.session
+    row = opening.opening(session, lot, part)
+    closed = closing.closing(session, lot, part)
+    size = closed.tick + 1
+    chain = _policies(session, lot, part)
+    listed = [audit.entry(session, c) for c in closed.entries["entries"]]
+    statements = [audit.document(session, entry.statement) for entry in listed if entry.event in ACCEPTED]
+    bidders = {str(loads(payload_of(envelope))["bidder"]) for envelope in statements}
+    proofs = log.proofs(session, [closed.deadline_c, *_logged(chain), *closed.entries["entries"]], size=size)
+    value: dict[str, Any] = {
+        "type": OPENING, "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
+        "officer": officer, "trust": tickets.trust(look),
+        "policies": [json.loads(policy.dsse or "") for policy in chain],
+        "policy_receipts": [_receipt(session, c, proofs) for c in _logged(chain)],
+        "deadline": audit.document(session, closed.document), "deadline_receipt": _receipt(session, closed.deadline_c, proofs),
+        "entry_list": closed.entries, "entries": [_receipt(session, c, proofs) for c in closed.entries["entries"]],
+        "statements": statements, "opening_set": row.opening_set,
+        "headers": [bid.header for bid in _in_set(session, row)],
+        "enrolments": _enrolments(session, _kids(chain), bidders, size), "consistency": [],
+    }
+    if closed.tick:
+        value["before_closing"] = _leaf(session, closed.tick - 1, size)
+    later = [("opening_set_receipt", row.set_c)]
+    if (confirmed := _late_close(session, lot, part)) is not None:
+        value["late_close"] = audit.document(session, confirmed.statement)
+        later.append(("late_close_receipt", confirmed.c))
+    _add_later(session, value, later, size)
+    return value
+
+
+def package_zip(value: dict[str, Any]) -> bytes:
+    """A package as a ZIP: stored, names sorted, no times, so that the same package gives the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in to_files(value).items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return out.getvalue()
+
+
+def _in_set(session: Session, row: opening.Opening) -> list[bids.SealedBid]:
+    """The bids of the set, in its order; what was withdrawn or replaced is outside it and its header is never handed out."""
+    by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
+    return [by_hash[item["header_hash"]] for item in row.bids]
+
+
+# --- draws ----------------------------------------------------------------------------------------------------------------
+
+
+def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
+    """The package of a draw's escrow opening, for an officer of the lot: what ``draws.release_escrow`` takes shares of.
+
+    Refuses: NotAllowed, WrongStep ``draw.wrong_step`` unless the commit list is signed and nothing is drawn yet.
+    """
+    officer = _asking(look, draw.lot, Act.SHARE_RELEASE)
+    if draw.state != "LISTED" or draw.list_c is None or draw.listing is None:
+        raise WrongStep("draw.wrong_step", state=draw.state, from_states=["LISTED"])
+    session = look.session
+    turns = {turn.party: turn for turn in draw.turns}
+    ordered = [turns[name] for name in draw.notice["parties"]]
+    value = _draw_head(look, draw)
+    value |= {
+        "type": DRAW, "officer": officer, "listing": draw.listing, "listing_receipt": _newest(session, draw.list_c),
+        "commits": [audit.document(session, audit.entry(session, turn.commit_c).statement) for turn in ordered],
+        "commit_receipts": [_newest(session, turn.commit_c) for turn in ordered], "headers": [turn.header for turn in ordered],
+    }
+    chain = _policies(session, draw.lot, value["envelope"])
+    firm = draw.lot.project.purchaser.code
+    value["enrolments"] = _enrolments(session, _kids(chain), set(), log.size(look), tenderee=firm)
+    return value
+
+
+def draw_kit(look: Look, draw: Draw) -> dict[str, Any]:
+    """What the tenderee's client needs to take part: the notice with its proof, the draw's policy, and, once there, the commit list.
+
+    Refuses: NotAllowed, NotFound ``draw.unknown`` for another's draw.
+    """
+    look.require(Act.DRAW_TAKE_PART)
+    if look.actor.party_id != draw.lot.project.purchaser_id:
+        raise NotFound("draw.unknown", label=draw.label)
+    value = _draw_head(look, draw)
+    value |= {"type": "bidhall-draw", "party": TENDEREE, "state": draw.state}
+    if draw.listing is not None:
+        value["listing"] = draw.listing
+        value["commit_receipts"] = [_newest(look.session, turn.commit_c) for turn in draw.turns]
+    return value
+
+
+def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
+    session, lot = look.session, draw.lot
+    part = officers.draw_envelope(draw.label, lot)
+    chain = _policies(session, lot, part)
+    notice = audit.document(session, audit.entry(session, draw.notice_c).statement)
+    return {
+        "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "draw": draw.draw,
+        "trust": tickets.trust(look), "policies": [json.loads(policy.dsse or "") for policy in chain],
+        "policy_receipts": [_newest(session, c) for c in _logged(chain)], "notice": notice, "notice_receipt": _newest(session, draw.notice_c),
+    }
+
+
+# --- pieces ---------------------------------------------------------------------------------------------------------------
+
+
+def _asking(look: Look, lot: Lot, act: Act) -> dict[str, Any] | None:
+    """Who asks: an officer of this lot, or the host, who may take a backup. Refuses: NotAllowed."""
+    if look.actor.role is Role.HOST:
+        look.require(Act.OPENING_HOST)
+        return None
+    look.require(act)
+    seat = officers.own_seat(look, lot)
+    return {"name": seat.account.username, "j": seat.j, "side": seat.side}
+
+
+def _policies(session: Session, lot: Lot, part: str) -> list[Policy]:
+    """The complete policies of an envelope, oldest first."""
+    return list(session.scalars(
+        select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == part, Policy.dsse.is_not(None)).order_by(Policy.id)
+    ))
+
+
+def _logged(chain: Sequence[Policy]) -> list[str]:
+    return [policy.log_c for policy in chain if policy.log_c is not None]
+
+
+def _kids(chain: Iterable[Policy]) -> set[str]:
+    return {officer["sign_kid"] for policy in chain for officer in officers.policy_document(policy)["officers"]}
+
+
+def _receipt(session: Session, c: str, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:
+    return {"entry": json.loads(audit.entry(session, c).envelope), "proof": proofs[c]}
+
+
+def _newest(session: Session, c: str) -> dict[str, Any]:
+    """The receipt of an entry under the newest checkpoint, without proof while its tick is not sealed."""
+    found: dict[str, Any] = {"entry": json.loads(audit.entry(session, c).envelope)}
+    if (proof := log.proof(session, c)) is not None:
+        found["proof"] = proof
+    return found
+
+
+def _leaf(session: Session, tick: int, size: int) -> dict[str, Any]:
+    row = session.get(log.LogTick, tick)
+    assert row is not None
+    return {"leaf": json.loads(row.leaf), "tlog": log.tlog_proof(session, tick, size=size)}
+
+
+def _late_close(session: Session, lot: Lot, part: str) -> LogEntry | None:
+    return session.scalar(
+        select(LogEntry).where(LogEntry.event == "late-close", LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text,
+                               LogEntry.part == part).order_by(LogEntry.id.desc()).limit(1)
+    )
+
+
+def _add_later(session: Session, value: dict[str, Any], named: list[tuple[str, str]], size: int) -> None:
+    """Receipts of what was logged after the closing, and the proof that their checkpoint continues the closing one."""
+    for name, c in named:
+        found = _newest(session, c)
+        if "proof" in found:
+            value[name] = found
+    last = log.last_tick(session)
+    if last is not None and last.tick + 1 > size and any(name in value for name, _ in named):
+        proof = consistency_proof(size, last.tick + 1, log.node_at(session))
+        value["consistency"] = [{"from": size, "to": last.tick + 1, "proof": [b64u(item) for item in proof]}]
+
+
+def _enrolments(session: Session, kids: set[str], bidders: set[str], size: int, *, tenderee: str = "") -> list[dict[str, Any]]:
+    """Every enrolment of these holders up to a size of the log, oldest first, each with its proof: a chain from the first key on."""
+    names = set(session.scalars(select(EnrolledKey.holder).where(EnrolledKey.sign_kid.in_(sorted(kids)))))
+    wanted = [("officer", names), ("bidder", bidders), ("tenderee", {tenderee} if tenderee else set())]
+    found = []
+    for role, holders in wanted:
+        rows = session.scalars(
+            select(EnrolledKey).where(EnrolledKey.role == role, EnrolledKey.holder.in_(sorted(holders))).order_by(EnrolledKey.id)
+        )
+        found += [json.loads(row.document) for row in rows]
+    entries = {
+        row.statement: row for row in session.scalars(select(LogEntry).where(
+            LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
+    }
+    sealed = {c for c in (row.c for row in entries.values()) if (tick := log.tick_of(session, c)) is not None and tick.tick < size}
+    proofs = log.proofs(session, sorted(sealed), size=size)
+    return [{"document": envelope, "receipt": _receipt(session, entry.c, proofs)} for envelope in found
+            if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]
