@@ -1,0 +1,134 @@
+"""Reference pages made from the code itself: steps, access, settings, commands, refusals. ``python -m web.reference`` writes them,
+``--check`` says whether they are fresh (a house test asks)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from trading.kernel.access import CLASHES, ROLES, WEIGHTY, Act, Role
+from trading.kernel.flow import Flow
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
+
+SETTINGS: tuple[tuple[str, str, str], ...] = (
+    ("DATA", "./bidhall-data", "The data folder: database, blobs, keys, settings.env."),
+    ("DATABASE", "sqlite in the data folder", "SQLAlchemy URL; `postgresql+psycopg://…` for PostgreSQL."),
+    ("BLOBS", "blobs in the data folder", "Folder of the write-once store."),
+    ("BASE_URL", "", "The public address, `https://…`. Host names other than its own are refused."),
+    ("PROXIES", "0", "How many trusted proxies stand before the platform."),
+    ("MAIL", "", "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform."),
+    ("MIRROR_DIR", "", "Reserved for the mirror of sealed files."),
+    ("TSA", "", "Reserved for a time-stamping authority."),
+    ("CLAMD", "", "Reserved for a virus scanner."),
+    ("ZONE", "Asia/Shanghai", "The centre's time zone, for showing times; inside everything is UTC."),
+    ("TEST_CLOCK", "", "A moment to run on from, or a file that holds one. Only in a data folder made for rehearsal."),
+    ("PLATFORM", "host of BASE_URL, else bidhall.local", "The name in every signed document; never change it after the first tick."),
+    ("PLACE", "公共资源交易", "The line under the brand."),
+    ("HOTLINE", "", "Telephone number shown where something went wrong."),
+    ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
+)
+
+
+def flows() -> list[Flow]:
+    """Every step table of the product, in the order a tender meets them."""
+    from deposits import forfeits, refunds
+    from evaluation import panels
+    from trading import disputes, opening, projects, tenders
+
+    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, panels.PANEL_FLOW, disputes.OBJECTION_FLOW, refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
+
+
+def steps() -> str:
+    lines = ["# Steps\n", "One table for each thing with a life; there is no other way its state changes.\n"]
+    for flow in flows():
+        lines += [f"## {flow.noun}\n", f"Starts as `{flow.start}`.\n", "| step | from | to | act |", "| --- | --- | --- | --- |"]
+        lines += [f"| {s.name} | {', '.join(f'`{o}`' for o in s.origins)} | `{s.target}` | {s.needs.value} |" for s in flow.steps]
+        lines += ["", "```mermaid", "stateDiagram-v2", f"    [*] --> {flow.start}"]
+        lines += [f"    {origin} --> {s.target}: {s.name}" for s in flow.steps for origin in s.origins]
+        lines += ["```", ""]
+    return "\n".join(lines)
+
+
+def access() -> str:
+    lines = ["# Access\n", "Which role holds which act. An act in no row is nobody's. Weighty acts ask for a fresh sign-in.\n",
+             "| act | weighty | roles |", "| --- | --- | --- |"]
+    for act in Act:
+        roles = [role.value for role in Role if act in ROLES[role]]
+        lines.append(f"| `{act.value}` | {'yes' if act in WEIGHTY else ''} | {', '.join(roles)} |")
+    lines += ["", "## Duties that never meet in one person\n"]
+    lines += [f"- {' and '.join(sorted(pair))}" for pair in CLASHES]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    from web.settings import NAMES
+
+    assert {name for name, _, _ in SETTINGS} == set(NAMES), "settings and their page differ"
+    lines = ["# Settings\n", "Variables, or lines of `settings.env` in the data folder; a variable wins.",
+             "Secrets are 0600 files in that folder.\n",
+             "| variable | default | what |", "| --- | --- | --- |"]
+    return "\n".join(lines + [f"| `BIDHALL_{name}` | {default} | {what} |" for name, default, what in SETTINGS]) + "\n"
+
+
+def commands() -> str:
+    from web.cli import main
+
+    codes = "0 done · 1 a check failed or a rule refused · 2 the input or the call is wrong · 3 the platform is not ready"
+    lines = ["# Commands\n", f"Exit codes: {codes}.\n"]
+    context = click.Context(main, info_name="bidhall")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        lines += _command(command, click.Context(command, info_name=name, parent=context))
+    return "\n".join(lines)
+
+
+def _command(command: click.Command, context: click.Context) -> list[str]:
+    lines = [f"## {context.command_path}\n", "```text", command.get_help(context), "```", ""]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            inner = _command(found, click.Context(found, info_name=name, parent=context))
+            lines += ["#" + line if line.startswith("## ") else line for line in inner]
+    return lines
+
+
+def refusals() -> str:
+    from web import words
+
+    lines = ["# Refusals\n", "Every code a rule may answer with, and its words.\n", "| code | 中文 | English |", "| --- | --- | --- |"]
+    known = words.refusals()
+    return "\n".join(lines + [f"| `{code}` | {known[code]['zh']} | {known[code]['en']} |" for code in sorted(known)]) + "\n"
+
+
+PAGES = {"steps": steps, "access": access, "settings": settings, "commands": commands, "refusals": refusals}
+
+
+def made() -> dict[Path, str]:
+    """Every page as it should be."""
+    return {FOLDER / f"{name}.md": HEAD + make() for name, make in PAGES.items()}
+
+
+def stale() -> list[str]:
+    """Pages that are not what the code says."""
+    return [path.name for path, text in made().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+def run() -> int:
+    if "--check" in sys.argv:
+        for name in stale():
+            print(f"stale: docs/reference/{name}; run make docs", file=sys.stderr)
+        return 1 if stale() else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path, text in made().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())
