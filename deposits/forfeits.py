@@ -1,0 +1,206 @@
+"""Deposits that are kept (不予退还): a decision with ground, evidence and a hearing, never a timer (rules D-40 to D-45).
+
+Law of the noun: three persons in three rooms: the cashier drafts and hears, a controller checks, this lot's purchaser decides. While it is
+pending the money is held, up to a date; if that passes without decision it goes back. Works money goes to the tenderee, government
+procurement money to the treasury (D-45). Only the deposit is kept, never what was paid beyond it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from deposits import accounts, demands, ledger, receipts
+from deposits.demands import DepositDemand, DepositHold
+from deposits.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
+from deposits.refunds import of_demand as refunds_of_demand
+from trading.kernel import ids
+from trading.kernel.access import Act
+from trading.kernel.db import Base, Moment
+from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
+from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.work import UnitOfWork
+from trading.tenders import Lot
+
+FORFEIT_FLOW = Flow(
+    "forfeit",
+    "FORFEIT_DRAFT",
+    Step("hear", "FORFEIT_DRAFT", "HEARD", Act.REFUND_PREPARE),
+    Step("check", "HEARD", "CHECKED", Act.REFUND_APPROVE),
+    Step("decide", "CHECKED", "FORFEITED", Act.AWARD_DECIDE),
+    Step("drop", ("FORFEIT_DRAFT", "HEARD", "CHECKED"), "DROPPED", Act.REFUND_APPROVE),
+)
+GROUNDS = {"WORKS": ("D-40", "D-41", "D-44"), "GP": ("D-42", "D-43")}
+"""Rule ids by regime. GP tenders name none in law (D-43): the evidence must quote the documents."""
+OPEN = ("FORFEIT_DRAFT", "HEARD", "CHECKED")
+
+
+class Forfeit(Base):
+    """``evidence`` in words with where it lies; ``hearing``: what the bidder was told and said; ``amount_minor``: fen, once decided."""
+
+    __tablename__ = "forfeit"
+    __table_args__ = (
+        CheckConstraint(state_check(FORFEIT_FLOW), name="state"),
+        CheckConstraint("checked_by IS NULL OR checked_by <> drafted_by", name="checker"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> drafted_by AND decided_by <> checked_by", name="third_person"),
+        CheckConstraint("(state = 'FORFEITED') = (decided_at IS NOT NULL)", name="decided"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(40), unique=True)
+    demand_id: Mapped[int] = mapped_column(ForeignKey("deposit_demand.id"), index=True)
+    hold_id: Mapped[int] = mapped_column(ForeignKey("deposit_hold.id"))
+    state: Mapped[str] = mapped_column(String(20), default=FORFEIT_FLOW.start)
+    version: Mapped[int] = mapped_column(default=0)
+    ground: Mapped[str] = mapped_column(String(10))
+    evidence: Mapped[str] = mapped_column(Text)
+    hearing: Mapped[str] = mapped_column(Text, default="")
+    drafted_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    drafted_at: Mapped[datetime] = mapped_column(Moment)
+    heard_at: Mapped[datetime | None] = mapped_column(Moment)
+    checked_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    checked_at: Mapped[datetime | None] = mapped_column(Moment)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
+    goes_to: Mapped[str] = mapped_column(String(20))
+    amount_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    demand: Mapped[DepositDemand] = relationship(lazy="joined")
+    hold: Mapped[DepositHold] = relationship(lazy="joined")
+
+    @property
+    def log_of(self) -> str:
+        return self.demand.lot.log_of
+
+
+def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str, hold_until: date) -> Forfeit:
+    """Begin: the ground and its evidence; the money is held until ``hold_until`` (last day, Beijing).
+
+    Refuses: NotAllowed, NotFound (payers sealed), Conflict (pending already; nothing to keep), Invalid (every field).
+    """
+    work.require(Act.REFUND_PREPARE)
+    demands.require_public(work.session, demand)
+    work.lock(demand)
+    regime = demand.lot.regime
+    faults = Faults()
+    if ground not in GROUNDS[regime]:
+        faults.add("ground", "forfeit.ground", grounds=list(GROUNDS[regime]))
+    if not evidence.strip():
+        faults.add("evidence", "form.required")
+    faults.refuse_if_any()
+    if find(work.session, demand) is not None:
+        raise Conflict("forfeit.pending")
+    if not to_keep(work.session, demand):
+        raise Conflict("forfeit.nothing_left")
+    owner = work.actor.name or work.actor.role.value
+    hold = demands.set_hold(work, demand, basis=f"{ground}: {evidence.strip()}", owner=owner, until=hold_until)
+    assert work.actor.account_id is not None
+    new = Forfeit(ref=ids.new_reference(), demand_id=demand.id, hold_id=hold.id, state=FORFEIT_FLOW.start, version=0, ground=ground,
+                  evidence=evidence.strip(), hearing="", drafted_by=work.actor.account_id, drafted_at=work.now,
+                  goes_to=accounts.TREASURY if regime == "GP" else accounts.TENDEREE, amount_minor=0)
+    new.demand, new.hold = demand, hold
+    work.session.add(new)
+    work.session.flush()
+    work.send(f"forfeit/{new.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.hearing", forfeit=new.ref)
+    work.record("forfeit.draft", new.log_of, ground=ground, account=demand.participant.party.code)
+    return new
+
+
+def hear(work: UnitOfWork, forfeit: Forfeit, *, hearing: str) -> None:
+    """Note the hearing of the bidder. Refuses: NotAllowed, WrongStep, Invalid."""
+    work.require(Act.REFUND_PREPARE)
+    if not hearing.strip():
+        raise Invalid("form.required", field="hearing")
+    work.lock(forfeit)
+    forfeit.hearing, forfeit.heard_at = hearing.strip(), work.now
+    FORFEIT_FLOW.take(work, forfeit, "hear")
+
+
+def check(work: UnitOfWork, forfeit: Forfeit) -> None:
+    """The controller checks ground, evidence and hearing. Refuses: NotAllowed (``refund.same_person``), WrongStep."""
+    work.require(Act.REFUND_APPROVE)
+    if work.actor.account_id == forfeit.drafted_by:
+        raise NotAllowed("refund.same_person")
+    work.lock(forfeit)
+    forfeit.checked_by, forfeit.checked_at = work.actor.account_id, work.now
+    FORFEIT_FLOW.take(work, forfeit, "check")
+
+
+def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
+    """The purchaser decides, the money is posted, the bidder is told.
+
+    Refuses: NotAllowed (not this lot's purchaser; ``refund.same_person``; not freshly signed in), WrongStep, Conflict (a refund is
+    running, ``forfeit.nothing_left``).
+    """
+    work.require(Act.AWARD_DECIDE)
+    demand = forfeit.demand
+    if work.actor.party_id != demand.lot.project.purchaser_id:
+        raise NotAllowed("project.not_yours", ref=demand.lot.project.ref)
+    if work.actor.account_id in (forfeit.drafted_by, forfeit.checked_by):
+        raise NotAllowed("refund.same_person")
+    work.lock(demand)
+    work.lock(forfeit)
+    FORFEIT_FLOW.check(forfeit, "decide")
+    running = {row.receipt_id: row for row in refunds_of_demand(work.session, demand.id) if row.part == "deposit"}
+    kept = to_keep(work.session, demand)
+    if not kept:
+        raise Conflict("forfeit.nothing_left")
+    for receipt, amount in kept:
+        row: Refund | None = running.get(receipt.id)
+        if row is not None:
+            work.lock(row)
+            if row.state != "DUE" or row.bank_key is not None:
+                raise Conflict("forfeit.refund_running", state=row.state)
+            REFUND_FLOW.take(work, row, "forfeit", forfeit=forfeit.ref)
+        ledger.post(work, "forfeited", accounts.forfeited(demand.sub_account, amount, forfeit.goes_to), of=forfeit.ref,
+                    terminal=terminal_of(receipt, "deposit"))
+    forfeit.amount_minor = sum(amount for _, amount in kept)
+    forfeit.decided_by, forfeit.decided_at = work.actor.account_id, work.now
+    if forfeit.hold.lifted_at is None:
+        forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, f"forfeit {forfeit.ref}"
+    FORFEIT_FLOW.take(work, forfeit, "decide", ground=forfeit.ground, amount=forfeit.amount_minor, to=forfeit.goes_to)
+    work.session.flush()
+    work.send(f"forfeit.decided/{forfeit.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.decided", forfeit=forfeit.ref)
+
+
+def drop(work: UnitOfWork, forfeit: Forfeit, *, why: str) -> None:
+    """The ground does not stand: the hold ends and the money goes its way. Refuses: NotAllowed, WrongStep, Invalid."""
+    work.require(Act.REFUND_APPROVE)
+    if not why.strip():
+        raise Invalid("form.required", field="why")
+    work.lock(forfeit)
+    FORFEIT_FLOW.take(work, forfeit, "drop", why=why.strip())
+    if forfeit.hold.lifted_at is None:
+        forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, why.strip()
+    work.session.flush()
+
+
+def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Receipt, int]]:
+    """The deposit parts of a demand that have not ended yet: (payment, fen)."""
+    paid = receipts.of_demand(session, demand.id)
+    found = []
+    for receipt, (asked, _) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
+        keys = [terminal_of(receipt, part) for part in ("deposit", "converted")]
+        ended = session.scalar(select(ledger.LedgerEntry.id).where(ledger.LedgerEntry.terminal.in_(keys)))
+        if asked and ended is None:
+            found.append((receipt, asked))
+    return found
+
+
+def find(session: Session, demand: DepositDemand) -> Forfeit | None:
+    """The pending or decided one of a demand."""
+    return session.scalar(select(Forfeit).where(Forfeit.demand_id == demand.id, Forfeit.state.in_((*OPEN, "FORFEITED"))))
+
+
+def forfeit(session: Session, ref: str) -> Forfeit:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Forfeit).where(Forfeit.ref == ref))
+    if found is None:
+        raise NotFound("forfeit.unknown")
+    return found
+
+
+def of_lot(session: Session, lot: Lot) -> list[Forfeit]:
+    query = select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).where(DepositDemand.lot_id == lot.id)
+    return list(session.scalars(query.order_by(Forfeit.drafted_at, Forfeit.ref)))

@@ -1,0 +1,107 @@
+"""Another account for a refund that came back: asked for by the bidder with its bank's proof, approved by two, typed in by no clerk.
+
+Law of the noun: money goes back to where it came from; only when the bank has returned it may its owner name another account in its own
+name (rulebook §4.6, rule D-30).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from deposits.refunds import Refund
+from trading.kernel import ids
+from trading.kernel.access import Act
+from trading.kernel.blobs import Blob
+from trading.kernel.db import Base, Moment
+from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
+from trading.kernel.work import UnitOfWork
+
+CHANGEABLE = ("DUE", "RETURNED_BY_BANK")
+
+
+class PayeeChange(Base):
+    """``proof``: SHA-256 of the bank's paper. It counts from the second approval on."""
+
+    __tablename__ = "payee_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(40), unique=True)
+    refund_id: Mapped[int] = mapped_column(ForeignKey("refund.id"), index=True)
+    account: Mapped[str] = mapped_column(String(64))
+    proof: Mapped[str] = mapped_column(String(64))
+    asked_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    asked_at: Mapped[datetime] = mapped_column(Moment)
+    first_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    first_at: Mapped[datetime | None] = mapped_column(Moment)
+    second_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    second_at: Mapped[datetime | None] = mapped_column(Moment)
+    refund: Mapped[Refund] = relationship(lazy="joined")
+
+
+def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> PayeeChange:
+    """The bidder names another account of its own for a refund the bank returned.
+
+    Refuses: NotAllowed, NotFound (not its refund), WrongStep (was not returned), Conflict (asked already), Invalid.
+    """
+    work.require(Act.DEPOSIT_LOOK_OWN)
+    if refund.demand is None or refund.demand.participant.party_id != work.actor.party_id:
+        raise NotFound("refund.unknown")
+    work.lock(refund.demand)
+    work.lock(refund)
+    _require_returned(refund)
+    account = "".join(account.split())
+    faults = Faults()
+    if not account:
+        faults.add("account", "form.required")
+    elif not (account.isascii() and account.isalnum() and len(account) <= 34):
+        faults.add("account", "payee.account")
+    faults.refuse_if_any()
+    if pending(work.session, refund) is not None:
+        raise Conflict("payee.asked")
+    assert work.actor.account_id is not None
+    new = PayeeChange(ref=ids.new_reference(), refund_id=refund.id, account=account, proof=proof.name, asked_by=work.actor.account_id,
+                      asked_at=work.now)
+    new.refund = refund
+    work.session.add(new)
+    work.session.flush()
+    work.record("payee.ask", refund.log_of, payee=account, proof=proof.name)
+    return new
+
+
+def approve(work: UnitOfWork, change: PayeeChange) -> bool:
+    """One of the two approvals; True with the second, when the refund gets its new account. The name stays the payer's.
+
+    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (approved already).
+    """
+    work.require(Act.REFUND_APPROVE)
+    refund = change.refund
+    if refund.demand is not None:
+        work.lock(refund.demand)
+    work.lock(refund)
+    work.lock(change)
+    _require_returned(refund)
+    if change.second_by is not None:
+        raise Conflict("payee.approved")
+    if work.actor.account_id in (change.asked_by, change.first_by):
+        raise NotAllowed("refund.same_person")
+    if change.first_by is None:
+        change.first_by, change.first_at = work.actor.account_id, work.now
+    else:
+        change.second_by, change.second_at = work.actor.account_id, work.now
+        refund.payee_account = change.account
+        refund.version += 1
+    work.session.flush()
+    work.record("payee.approve", refund.log_of, payee=change.account, second=change.second_by is not None)
+    return change.second_by is not None
+
+
+def pending(session: Session, refund: Refund) -> PayeeChange | None:
+    return session.scalar(select(PayeeChange).where(PayeeChange.refund_id == refund.id, PayeeChange.second_by.is_(None)))
+
+
+def _require_returned(refund: Refund) -> None:
+    if refund.state not in CHANGEABLE or refund.returned_at is None:
+        raise WrongStep("payee.not_returned", state=refund.state)

@@ -1,0 +1,342 @@
+"""Cards of the money room: frozen, and holding nothing the reader may not know.
+
+Before a lot's payers are public its money is in the totals over all lots and nowhere else: its receipts are on no list, its refunds (a
+withdrawal must be paid back in days) are rows with a reference, a due day and a state, without lot, rule, name, account or amount, and
+they sort by reference within a day, which is random. A bidder sees its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from deposits import accounts, demands, forfeits, ledger, payees, receipts, reconcile, refunds, statement
+from deposits.ledger import LedgerEntry, Posting
+from deposits.receipts import BankLine, Receipt
+from deposits.refunds import REFUND_FLOW, Refund, RefundBatch
+from deposits.statement import Totals
+from trading import calendars, participants
+from trading.kernel.access import Act
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.tenders import Lot
+
+LISTED = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "RETURNED_BY_BANK")
+SOON_WORKING_DAYS = 3
+
+
+@dataclass(frozen=True)
+class RefundCard:
+    """``state``: HELD while a hold is in force. ``when``: overdue | today | soon | later. ``sealed``: everything about whose money it is,
+    is "" or None. ``may``: the steps this person could take now; a row of one's own cannot be approved. ``account_tail``: last 4."""
+
+    ref: str
+    due_on: dt.date
+    when: str
+    state: str
+    sealed: bool
+    lot: str = ""
+    title: str = ""
+    bidder: str = ""
+    event: str = ""
+    rule: str = ""
+    event_on: dt.date | None = None
+    due_reason: dict[str, Any] | None = None
+    part: str = ""
+    amount: Money | None = None
+    converted: Money | None = None
+    interest: Money | None = None
+    fee: Money | None = None
+    account_tail: str = ""
+    value_from: dt.date | None = None
+    held_basis: str = ""
+    held_until: dt.date | None = None
+    returned_why: str = ""
+    batch: str = ""
+    prepared_by: int | None = None
+    approved_by: int | None = None
+    mine: bool = False
+    may: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchCard:
+    """``total``, ``interest`` and ``fee``: of the rows that are not sealed; ``sealed``: how many others there are."""
+
+    ref: str
+    value_on: dt.date
+    digest: str
+    rows: tuple[RefundCard, ...]
+    total: Money
+    interest: Money
+    fee: Money
+    sealed: int
+    prepared_by: int
+    prepared_at: dt.datetime
+    approved_by: int | None
+    approved_at: dt.datetime | None
+    sent_at: dt.datetime | None
+    closed_at: dt.datetime | None
+    reason: str
+    mine: bool
+
+
+@dataclass(frozen=True)
+class ExceptionCard:
+    """``kind``: payer_name | payer_account | late | overpaid (of a public lot), suspense, unexplained, returned."""
+
+    kind: str
+    ref: str
+    at: dt.datetime
+    amount: Money
+    payer: str
+    account_tail: str
+    lot: str = ""
+    bidder: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class HomeCard:
+    """The desk's first page. Counts are of refunds over all lots, sealed ones among them."""
+
+    totals: Totals
+    overdue: int
+    today: int
+    soon: int
+    to_check: int
+    exceptions: int
+    next_due: dt.date | None
+    reconciled: reconcile.Reconciliation | None
+    case_open: bool
+
+
+@dataclass(frozen=True)
+class OwnCard:
+    """A bidder's own deposit. ``secured``: had arrived in full in time. ``exceptions``: what is wrong with the payer, told to its owner."""
+
+    lot: str
+    sub_account: str
+    amount: Money
+    received: Money
+    secured: bool
+    due_at: dt.datetime
+    exceptions: tuple[str, ...]
+    refunds: tuple[RefundCard, ...]
+    held_basis: str = ""
+
+
+@dataclass(frozen=True)
+class PostingCard:
+    """A line of the ledger: ``of`` is random; sub-account and receipt are left out while their payers are sealed."""
+
+    entry: str
+    at: dt.datetime
+    kind: str
+    account: str
+    item: str
+    debit: Money | None
+    credit: Money | None
+
+
+# --- refunds ----------------------------------------------------------------------------------------------------------
+
+
+def queue(look: Look, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
+    """Refunds to do something about, by due day. Refuses: NotAllowed."""
+    look.require(Act.DEPOSIT_LOOK)
+    rows = look.session.scalars(select(Refund).where(Refund.state.in_(list(states))).order_by(Refund.due_on, Refund.ref))
+    return _cards(look, rows)
+
+
+def refund_card(look: Look, ref: str) -> RefundCard:
+    """Refuses: NotAllowed, NotFound."""
+    look.require(Act.DEPOSIT_LOOK)
+    return _cards(look, [refunds.refund(look.session, ref)])[0]
+
+
+def batch_card(look: Look, ref: str) -> BatchCard:
+    """Refuses: NotAllowed, NotFound."""
+    look.require(Act.DEPOSIT_LOOK)
+    batch = refunds.batch(look.session, ref)
+    return _batch(look, batch, _cards(look, refunds.of_batch(look.session, batch)))
+
+
+def batches(look: Look, *, limit: int = 50) -> list[BatchCard]:
+    """The latest batches, newest first. Refuses: NotAllowed."""
+    look.require(Act.DEPOSIT_LOOK)
+    rows = list(look.session.scalars(select(RefundBatch).order_by(RefundBatch.prepared_at.desc(), RefundBatch.ref).limit(limit)))
+    return [_batch(look, row, _cards(look, refunds.of_batch(look.session, row))) for row in rows]
+
+
+def _batch(look: Look, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
+    shown = [row for row in rows if not row.sealed]
+
+    def total(values: Iterable[Money | None]) -> Money:
+        return Money.total(value for value in values if value is not None)
+
+    return BatchCard(
+        batch.ref, batch.value_on, batch.digest, tuple(rows), total(row.amount for row in shown), total(row.interest for row in shown),
+        total(row.fee for row in shown), len(rows) - len(shown), batch.prepared_by, batch.prepared_at, batch.approved_by, batch.approved_at,
+        batch.sent_at, batch.closed_at, batch.reason, batch.prepared_by == look.actor.account_id)
+
+
+def _cards(look: Look, rows: Iterable[Refund]) -> list[RefundCard]:
+    today = local_day(look.now)
+    soon = calendars.current(look.session).add_working_days(today, SOON_WORKING_DAYS)
+    public: dict[int, bool] = {}
+    cards = []
+    for row in rows:
+        demand = row.demand
+        if demand is not None and demand.lot_id not in public:
+            public[demand.lot_id] = demands.is_public(look.session, demand.lot)
+        cards.append(_card(look, row, today, soon, sealed=demand is not None and not public[demand.lot_id]))
+    return cards
+
+
+def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
+    held = demands.holds(look.session, row.demand_id, look.now) if row.demand_id is not None and row.part == "deposit" else []
+    mine = row.prepared_by is not None and row.prepared_by == look.actor.account_id
+    steps = {step.name for step in REFUND_FLOW.open_to(look.actor, row)} - ({"approve"} if mine else set())
+    steps -= {"prepare", "approve", "pay", "forfeit"} if held else {"forfeit"}
+    when = "overdue" if row.due_on < today else "today" if row.due_on == today else "soon" if row.due_on <= soon else "later"
+    batch = row.batch.ref if row.batch is not None else ""
+    state = "HELD" if held and row.state in LISTED and row.state != "SENT" else row.state
+    if sealed:
+        return RefundCard(row.ref, row.due_on, when, row.state, True, batch=batch, prepared_by=row.prepared_by, approved_by=row.approved_by,
+                          mine=mine, may=tuple(sorted(steps)))
+    lot = row.demand.lot if row.demand is not None else None
+    return RefundCard(
+        row.ref, row.due_on, when, state, False, lot=lot.ref if lot else "", title=lot.title if lot else "",
+        bidder=row.demand.participant.party.name if row.demand else row.payee_name, event=row.event, rule=row.rule, event_on=row.event_on,
+        due_reason=row.due_reason, part=row.part, amount=Money(row.principal_minor), converted=Money(row.converted_minor),
+        interest=Money(row.interest_minor), fee=Money(row.fee_minor), account_tail=row.payee_account[-4:],
+        value_from=local_day(row.receipt.at), held_basis=held[0].basis if held else "", held_until=held[0].until if held else None,
+        returned_why=row.returned_why, batch=batch, prepared_by=row.prepared_by, approved_by=row.approved_by, mine=mine,
+        may=tuple(sorted(steps)))
+
+
+# --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+def home(look: Look) -> HomeCard:
+    """Refuses: NotAllowed."""
+    look.require(Act.DEPOSIT_LOOK)
+    waiting = [card for card in queue(look) if card.state in ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "RETURNED_BY_BANK")]
+    count = {when: sum(1 for card in waiting if card.when == when) for when in ("overdue", "today", "soon")}
+    return HomeCard(
+        statement.totals(look.session), count["overdue"], count["today"], count["soon"],
+        sum(1 for card in waiting if card.state == "REFUND_DRAFT"), len(exceptions(look)), min((card.due_on for card in waiting), default=None),
+        reconcile.latest(look.session), ledger.open_case(look.session) is not None)
+
+
+def exceptions(look: Look) -> list[ExceptionCard]:
+    """Wrong payers, late and overpaid money of lots whose payers are public; money in suspense; lines and refunds that came back.
+    Refuses: NotAllowed."""
+    look.require(Act.DEPOSIT_LOOK)
+    found: list[ExceptionCard] = []
+    for row in receipts.in_suspense(look.session):
+        found.append(_exception("suspense", row.ref, row.line, text=row.line.text))
+    for line in receipts.unexplained(look.session):
+        found.append(_exception("unexplained", line.bank_id, line, text=line.text))
+    for refund in look.session.scalars(select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)):
+        if refund.demand is None or demands.is_public(look.session, refund.demand.lot):
+            found.append(ExceptionCard("returned", refund.ref, refund.returned_at or refund.made_at, Money(refund.principal_minor),
+                                       refund.payee_name, refund.payee_account[-4:], text=refund.returned_why))
+    for demand, row in _wrong(look.session):
+        lot, bidder = demand.lot.ref, demand.participant.party.name
+        found += [_exception(kind, row.ref, row.line, lot=lot, bidder=bidder) for kind in row.exceptions]
+    for refund in look.session.scalars(select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.ref)):
+        assert refund.demand is not None
+        found.append(ExceptionCard("overpaid", refund.ref, refund.receipt.at, Money(refund.amount_minor), refund.payee_name,
+                                   refund.payee_account[-4:], refund.demand.lot.ref, refund.demand.participant.party.name))
+    return found
+
+
+def payer_mismatches(session: Session, lot: Lot) -> list[ExceptionCard]:
+    """Wrong payers of one lot, for those who review its bids (rules D-05, CL-07). Refuses: NotFound while the payers are sealed."""
+    if not demands.is_public(session, lot):
+        raise NotFound("deposit.unknown")
+    return [_exception(kind, row.ref, row.line, lot=lot.ref, bidder=demand.participant.party.name)
+            for demand, row in _wrong(session, lot) for kind in row.exceptions if kind != "late"]
+
+
+def _wrong(session: Session, lot: Lot | None = None) -> list[tuple[demands.DepositDemand, Receipt]]:
+    query = select(Receipt).where(Receipt.demand_id.is_not(None), Receipt.exceptions != [])
+    rows = [(row.demand, row) for row in session.scalars(query.order_by(Receipt.ref)) if row.demand is not None]
+    return [(demand, row) for demand, row in rows
+            if (lot is None or demand.lot_id == lot.id) and demands.is_public(session, demand.lot)]
+
+
+def _exception(kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = "") -> ExceptionCard:
+    return ExceptionCard(kind, ref, line.at, Money(line.amount_minor), line.payer_name, line.payer_account[-4:], lot, bidder, text)
+
+
+def balances(look: Look) -> dict[str, Money]:
+    """The balance of every account of the chart, over all lots. Refuses: NotAllowed."""
+    look.require(Act.DEPOSIT_LOOK)
+    return {code: Money(amount) for code, amount in ledger.balances(look.session).items()}
+
+
+def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:
+    """The ledger of one lot's sub-accounts and refunds. Refuses: NotAllowed, NotFound while its payers are sealed."""
+    look.require(Act.DEPOSIT_LOOK)
+    if not demands.is_public(look.session, lot):
+        raise NotFound("deposit.unknown")
+    of = [demand.sub_account for demand in demands.of_lot(look.session, lot)]
+    back = select(Refund.ref).join(demands.DepositDemand, demands.DepositDemand.id == Refund.demand_id).where(
+        demands.DepositDemand.lot_id == lot.id)
+    items = [*of, *look.session.scalars(back)]
+    query = select(LedgerEntry, Posting).join(Posting, Posting.entry_id == LedgerEntry.id).where(Posting.item.in_(items))
+    return [PostingCard(entry.ref, entry.at, entry.kind, line.account, line.item, Money(line.amount_minor) if line.amount_minor > 0 else None,
+                        Money(-line.amount_minor) if line.amount_minor < 0 else None)
+            for entry, line in look.session.execute(query.order_by(LedgerEntry.id, Posting.id))]
+
+
+def forfeits_of(look: Look, lot: Lot) -> list[forfeits.Forfeit]:
+    """Refuses: NotAllowed, NotFound while the payers are sealed."""
+    look.require(Act.DEPOSIT_LOOK)
+    if not demands.is_public(look.session, lot):
+        raise NotFound("deposit.unknown")
+    return forfeits.of_lot(look.session, lot)
+
+
+def payee_change(look: Look, ref: str) -> payees.PayeeChange | None:
+    """The change that waits for approval on a refund. Refuses: NotAllowed, NotFound."""
+    look.require(Act.DEPOSIT_LOOK)
+    return payees.pending(look.session, refunds.refund(look.session, ref))
+
+
+# --- a bidder's own ---------------------------------------------------------------------------------------------------
+
+
+def own(look: Look, lot: Lot) -> OwnCard | None:
+    """One's own deposit in a lot; None where it asks for none. Refuses: NotAllowed, NotFound (does not take part)."""
+    look.require(Act.DEPOSIT_LOOK_OWN)
+    query = select(participants.Participant).where(participants.Participant.lot_id == lot.id,
+                                                   participants.Participant.party_id == look.actor.party_id)
+    participant = look.session.scalar(query)
+    if participant is None:
+        raise NotFound("participant.none", ref=lot.ref)
+    demand = demands.of_participant(look.session, participant)
+    if demand is None:
+        return None
+    today = local_day(look.now)
+    paid = receipts.of_demand(look.session, demand.id)
+    held = demands.holds(look.session, demand.id, look.now)
+    back = tuple(_card(look, row, today, today, sealed=False) for row in refunds.of_demand(look.session, demand.id))
+    return OwnCard(lot.ref, demand.sub_account, Money(demand.amount_minor), Money(sum(row.amount_minor for row in paid)),
+                   participants.is_secured(participant), demand.due_at, tuple(sorted({kind for row in paid for kind in row.exceptions})),
+                   back, held[0].basis if held else "")
+
+
+def chart() -> tuple[accounts.Account, ...]:
+    """The chart of accounts, for headings."""
+    return tuple(accounts.CHART.values())

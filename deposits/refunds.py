@@ -1,0 +1,423 @@
+"""Refunds: found when they fall due, prepared by one person, approved by another, paid to the account the money came from (rulebook §4.2,
+§4.6).
+
+Law of the noun: one refund for each part of a payment, ever; the payee is the paying account and nobody types one in; interest and late
+fee are reckoned for a value day, and the batch is paid on that day or goes back; held money is not prepared, approved or paid. While a
+lot's payers are sealed its refunds are rows without lot, name, account or amount (queries.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from crypto.canonical import dumps
+from deposits import accounts, demands, interest, ledger, receipts, rules, transfers, triggers
+from deposits.demands import DepositDemand
+from deposits.receipts import Receipt
+from deposits.triggers import Due
+from trading import contracts, terms
+from trading.kernel import ids
+from trading.kernel.access import Act, Role
+from trading.kernel.calendar import local_day
+from trading.kernel.db import Base, Json, Moment, one_of
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
+from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.money import Money
+from trading.kernel.work import UnitOfWork
+
+REFUND_FLOW = Flow(
+    "refund",
+    "DUE",
+    Step("prepare", ("DUE", "RETURNED_BY_BANK"), "REFUND_DRAFT", Act.REFUND_PREPARE),
+    Step("take_back", "REFUND_DRAFT", "DUE", Act.REFUND_PREPARE),
+    Step("send_back", ("REFUND_DRAFT", "REFUND_CHECKED"), "DUE", Act.REFUND_APPROVE),
+    Step("approve", "REFUND_DRAFT", "REFUND_CHECKED", Act.REFUND_APPROVE),
+    Step("convert", "REFUND_CHECKED", "CONVERTED", Act.REFUND_PAY),
+    Step("pay", "REFUND_CHECKED", "SENT", Act.REFUND_PAY),
+    Step("confirm", "SENT", "CONFIRMED", Act.STATEMENT_IMPORT),
+    Step("refuse", "SENT", "RETURNED_BY_BANK", Act.STATEMENT_IMPORT),
+    Step("bounce", "CONFIRMED", "RETURNED_BY_BANK", Act.STATEMENT_IMPORT),
+    Step("forfeit", "DUE", "FORFEITED", Act.AWARD_DECIDE),
+)
+PARTS = ("deposit", "excess", "stranger")
+"""Of a payment: what was asked for, what was paid beyond it, or all of it where it belongs to no demand."""
+
+
+class RefundBatch(Base):
+    """What is approved and paid together on ``value_on``. ``digest``: SHA-256 over every row, which the approver has before the eyes."""
+
+    __tablename__ = "refund_batch"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(40), unique=True)
+    value_on: Mapped[date] = mapped_column(Date)
+    digest: Mapped[str] = mapped_column(String(64))
+    prepared_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    prepared_at: Mapped[datetime] = mapped_column(Moment)
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    approved_at: Mapped[datetime | None] = mapped_column(Moment)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Refund(Base):
+    """One part of a payment on its way back. Fen: ``amount_minor`` is the part, ``converted_minor`` of it stays as performance deposit;
+    interest and fee come on top. ``due_reason``: how the day was counted. ``bank_key``: of the order last sent."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        UniqueConstraint("receipt_id", "part"),
+        CheckConstraint(state_check(REFUND_FLOW), name="state"),
+        CheckConstraint(one_of("part", PARTS), name="part"),
+        CheckConstraint("amount_minor > 0 AND interest_minor >= 0 AND fee_minor >= 0", name="amounts"),
+        CheckConstraint("converted_minor >= 0 AND converted_minor <= amount_minor", name="converted"),
+        CheckConstraint("approved_by IS NULL OR prepared_by IS NOT NULL AND approved_by <> prepared_by", name="two_persons"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(40), unique=True)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("deposit_receipt.id"))
+    demand_id: Mapped[int | None] = mapped_column(ForeignKey("deposit_demand.id"), index=True)
+    part: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(20), default=REFUND_FLOW.start, index=True)
+    version: Mapped[int] = mapped_column(default=0)
+    event: Mapped[str] = mapped_column(String(40))
+    rule: Mapped[str] = mapped_column(String(20))
+    event_on: Mapped[date] = mapped_column(Date)
+    due_on: Mapped[date] = mapped_column(Date, index=True)
+    due_reason: Mapped[dict[str, Any]] = mapped_column(Json)
+    with_interest: Mapped[bool]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    converted_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    interest_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    payee_name: Mapped[str] = mapped_column(String(200))
+    payee_account: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("refund_batch.id"), index=True)
+    prepared_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    prepared_at: Mapped[datetime | None] = mapped_column(Moment)
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    approved_at: Mapped[datetime | None] = mapped_column(Moment)
+    bank_key: Mapped[str | None] = mapped_column(String(40), index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    returned_at: Mapped[datetime | None] = mapped_column(Moment)
+    returned_why: Mapped[str] = mapped_column(Text, default="")
+    receipt: Mapped[Receipt] = relationship(lazy="joined")
+    demand: Mapped[DepositDemand | None] = relationship(lazy="joined")
+    batch: Mapped[RefundBatch | None] = relationship(lazy="joined")
+
+    @property
+    def log_of(self) -> str:
+        return f"refund/{self.ref}"
+
+    @property
+    def principal_minor(self) -> int:
+        """What goes to the bank of the part itself."""
+        return self.amount_minor - self.converted_minor
+
+    @property
+    def extra_minor(self) -> int:
+        return self.interest_minor + self.fee_minor
+
+    @property
+    def terminal(self) -> str:
+        return terminal_of(self.receipt, self.part)
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------
+
+
+def terminal_of(receipt: Receipt, part: str) -> str:
+    """The key under which the ledger lets a part of a payment end once."""
+    return f"{receipt.ref}/{part}"
+
+
+def parts_of(asked: int, paid: Iterable[int]) -> list[tuple[int, int]]:
+    """Each payment, in the order of arrival, cut into what was asked for and what is beyond it (fen)."""
+    found, left = [], asked
+    for amount in paid:
+        found.append((min(amount, left), max(0, amount - left)))
+        left -= found[-1][0]
+    return found
+
+
+def digest(batch_value_on: date, rows: Iterable[Refund]) -> str:
+    """SHA-256 of the canonical list of what would be paid to whom: what the approver approves."""
+    listed = [{"ref": row.ref, "amount": row.principal_minor, "converted": row.converted_minor, "interest": row.interest_minor,
+               "fee": row.fee_minor, "name": row.payee_name, "account": row.payee_account} for row in sorted(rows, key=lambda r: r.ref)]
+    return hashlib.sha256(dumps({"value_on": batch_value_on.isoformat(), "rows": listed})).hexdigest()
+
+
+# --- falling due ------------------------------------------------------------------------------------------------------
+
+
+def due(work: UnitOfWork) -> list[Refund]:
+    """Find what has fallen due and write a row for each part of each payment: the clock's act, or the cashier's; twice is harmless.
+
+    Refuses: NotAllowed, Invalid calendar.year_unknown.
+    """
+    if work.actor.role is not Role.CLOCK:
+        work.require(Act.REFUND_PREPARE)
+    known: dict[int, triggers.LotFacts] = {}
+    made: list[Refund] = []
+    owed = sorted(ledger.items(work.session, accounts.DEPOSITS))
+    for demand in work.session.scalars(select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)):
+        if demand.lot_id not in known:
+            known[demand.lot_id] = triggers.facts(work.session, demand.lot)
+        made += _due_of(work, demand, known[demand.lot_id])
+    strangers = select(Receipt).where(Receipt.settled == "stranger").order_by(Receipt.id)
+    for receipt in work.session.scalars(strangers):
+        if ledger.balance(work.session, accounts.SUSPENSE, receipt.ref):
+            made += _row(work, receipt, None, "stranger", receipt.amount_minor, triggers.at_once(triggers.STRANGER, local_day(receipt.at)))
+    work.session.flush()
+    return made
+
+
+def _due_of(work: UnitOfWork, demand: DepositDemand, known: triggers.LotFacts) -> list[Refund]:
+    paid = receipts.of_demand(work.session, demand.id)
+    event = triggers.event_of(known, demand)
+    made: list[Refund] = []
+    for receipt, (asked, beyond) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
+        came = local_day(receipt.at)
+        if asked and event is not None:
+            made += _row(work, receipt, demand, "deposit", asked,
+                         triggers.due(work.session, demand.lot, event[0], max(event[1], came)))
+        if beyond and known.public_on is not None:
+            made += _row(work, receipt, demand, "excess", beyond, triggers.at_once(triggers.OVERPAID, max(known.public_on, came)))
+    return made
+
+
+def _row(work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part: str, amount: int, due: Due) -> list[Refund]:
+    seen = select(Refund.id).where(Refund.receipt_id == receipt.id, Refund.part == part)
+    ended = select(ledger.LedgerEntry.id).where(ledger.LedgerEntry.terminal == terminal_of(receipt, part))
+    if work.session.scalar(seen) is not None or work.session.scalar(ended) is not None:
+        return []
+    new = Refund(
+        ref=ids.new_reference(), receipt_id=receipt.id, demand_id=demand.id if demand else None, part=part,
+        state=REFUND_FLOW.start, version=0, event=due.event, rule=due.rule, event_on=due.on, due_on=due.by, due_reason=due.reason,
+        with_interest=due.interest,
+        amount_minor=amount, converted_minor=0, interest_minor=0, fee_minor=0, payee_name=receipt.line.payer_name,
+        payee_account=receipt.line.payer_account, made_at=work.now, returned_why="")
+    new.receipt, new.demand, new.batch = receipt, demand, None
+    work.session.add(new)
+    work.session.flush()
+    work.record("refund.due", new.log_of, rule=due.rule, event_on=due.on.isoformat(), due_on=due.by.isoformat())
+    return [new]
+
+
+# --- one prepares -----------------------------------------------------------------------------------------------------
+
+
+def convert(work: UnitOfWork, refund: Refund, *, rate: str) -> rules.Conversion:
+    """GP: the winner turns the bid deposit into the performance deposit (O87 art. 38); what is beyond it goes back. ``rate``: share of the
+    contract price, as decimal text. Set before the refund is prepared; returns what the winner must add.
+
+    Refuses: NotAllowed, WrongStep, Invalid ``deposit.no_conversion``, ``deposit.performance_above_cap`` (D-03).
+    """
+    work.require(Act.REFUND_PREPARE)
+    work.lock(refund)
+    if refund.state != "DUE":
+        raise WrongStep("flow.wrong_step", noun="refund", step="convert", state=refund.state, from_states=["DUE"])
+    if refund.demand is None or refund.part != "deposit" or refund.event != triggers.WINNER:
+        raise Invalid("deposit.no_conversion", rule="O87 art. 38")
+    lot = refund.demand.lot
+    contract = contracts.contract(work.session, lot)
+    siblings = [row for row in of_demand(work.session, refund.demand.id) if row.part == "deposit"]
+    found = rules.convert(terms.book(lot), Money.total(Money(row.amount_minor) for row in siblings), Money(contract.amount_minor), rate)
+    elsewhere = sum(row.converted_minor for row in siblings if row.id != refund.id)
+    refund.converted_minor = min(refund.amount_minor, max(0, found.performance_required.minor - elsewhere))
+    refund.version += 1
+    work.session.flush()
+    work.record("refund.set_conversion", refund.log_of, converted=refund.converted_minor, rate=rate)
+    return found
+
+
+def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None = None) -> RefundBatch:
+    """Put refunds into a batch that will be paid on ``value_on`` (Beijing; today), with interest and late fee up to that day.
+
+    Refuses: NotAllowed, WrongStep, Conflict (``refund.on_hold``, ``reconcile.case_open``), Invalid ``refund.nothing_chosen``, TooLate.
+    """
+    work.require(Act.REFUND_PREPARE)
+    ledger.require_no_case(work.session)
+    day = value_on or local_day(work.now)
+    if not rows:
+        raise Invalid("refund.nothing_chosen")
+    if day < local_day(work.now):
+        raise TooLate("refund.value_day_past", value_on=day)
+    assert work.actor.account_id is not None
+    for row in _locked(work, rows):
+        _refuse_held(work, row)
+        REFUND_FLOW.check(row, "prepare")
+        if row.bank_key is None:
+            _reckon(row, day)
+    batch = RefundBatch(ref=ids.new_reference(), value_on=day, digest=digest(day, rows), prepared_by=work.actor.account_id,
+                        prepared_at=work.now, reason="")
+    work.session.add(batch)
+    work.session.flush()
+    for row in rows:
+        row.batch_id, row.batch, row.prepared_by, row.prepared_at = batch.id, batch, work.actor.account_id, work.now
+        row.approved_by = row.approved_at = None
+        REFUND_FLOW.take(work, row, "prepare", batch=batch.ref)
+    work.session.flush()
+    work.record("batch.prepare", f"batch/{batch.ref}", digest=batch.digest, value_on=day.isoformat())
+    return batch
+
+
+def _reckon(row: Refund, day: date) -> None:
+    """Interest from value date in to refund date out, and the fee for being late (D-50 to D-53), on the principal that goes out."""
+    row.interest_minor = row.fee_minor = 0
+    if row.demand is None:
+        return
+    book, principal = terms.book(row.demand.lot), Money(row.principal_minor)
+    if row.with_interest:
+        row.interest_minor = interest.earned(book, principal, local_day(row.receipt.at), day).minor
+    row.fee_minor = interest.late_fee(book, principal, row.due_on, day).minor
+
+
+def take_back(work: UnitOfWork, batch: RefundBatch) -> None:
+    """The cashier dissolves a batch that nobody has approved yet. Refuses: NotAllowed, WrongStep."""
+    work.require(Act.REFUND_PREPARE)
+    _dissolve(work, batch, "take_back", "")
+
+
+# --- another approves -------------------------------------------------------------------------------------------------
+
+
+def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
+    """Another person approves all rows of a batch, as digested.
+
+    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (``refund.batch_changed``,
+    ``refund.on_hold``, ``reconcile.case_open``), TooLate ``refund.value_day_past``.
+    """
+    work.require(Act.REFUND_APPROVE)
+    ledger.require_no_case(work.session)
+    work.lock(batch)
+    rows = _locked(work, of_batch(work.session, batch))
+    if batch.prepared_by == work.actor.account_id or any(row.prepared_by == work.actor.account_id for row in rows):
+        raise NotAllowed("refund.same_person")
+    if local_day(work.now) > batch.value_on:
+        raise TooLate("refund.value_day_past", value_on=batch.value_on)
+    if not rows or digest_seen != batch.digest or digest(batch.value_on, rows) != batch.digest:
+        raise Conflict("refund.batch_changed")
+    for row in rows:
+        _refuse_held(work, row)
+        row.approved_by, row.approved_at = work.actor.account_id, work.now
+        REFUND_FLOW.take(work, row, "approve", batch=batch.ref)
+    batch.approved_by, batch.approved_at = work.actor.account_id, work.now
+    work.session.flush()
+    work.record("batch.approve", f"batch/{batch.ref}", digest=batch.digest)
+
+
+def send_back(work: UnitOfWork, batch: RefundBatch, *, reason: str) -> None:
+    """The controller returns a batch to the cashier, with the reason; also an approved one that was not paid on its day.
+
+    Refuses: NotAllowed, WrongStep (paid), Invalid (no reason).
+    """
+    work.require(Act.REFUND_APPROVE)
+    if not reason.strip():
+        raise Invalid("form.required", field="reason")
+    _dissolve(work, batch, "send_back", reason.strip())
+
+
+def _dissolve(work: UnitOfWork, batch: RefundBatch, step: str, reason: str) -> None:
+    work.lock(batch)
+    for row in _locked(work, of_batch(work.session, batch)):
+        REFUND_FLOW.take(work, row, step, batch=batch.ref, reason=reason)
+        row.batch_id = row.batch = row.prepared_by = row.prepared_at = row.approved_by = row.approved_at = None
+    batch.closed_at, batch.reason = work.now, reason
+    work.session.flush()
+
+
+# --- and it is paid ---------------------------------------------------------------------------------------------------
+
+
+def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
+    """Post a batch and write its orders; ``transfers.deliver`` hands them to the bank after this unit. What is wholly converted ends here.
+
+    Refuses: NotAllowed, WrongStep (not approved), TooEarly, TooLate (not the value day), Conflict (``refund.on_hold``,
+    ``reconcile.case_open``, ``ledger.ended_already``).
+    """
+    work.require(Act.REFUND_PAY)
+    ledger.require_no_case(work.session)
+    work.lock(batch)
+    if batch.approved_at is None or batch.closed_at is not None or batch.sent_at is not None:
+        raise WrongStep("refund.batch_not_approved")
+    today = local_day(work.now)
+    if today < batch.value_on:
+        raise TooEarly("refund.value_day_ahead", value_on=batch.value_on)
+    if today > batch.value_on:
+        raise TooLate("refund.value_day_past", value_on=batch.value_on)
+    sent = []
+    for row in _locked(work, [row for row in of_batch(work.session, batch) if row.state == "REFUND_CHECKED"]):
+        _refuse_held(work, row)
+        if row.converted_minor and row.demand is not None and row.bank_key is None:
+            ledger.post(work, "converted", accounts.converted(row.demand.sub_account, row.converted_minor), of=row.ref,
+                        terminal=terminal_of(row.receipt, "converted"))
+        if row.principal_minor == 0:
+            REFUND_FLOW.take(work, row, "convert", batch=batch.ref)
+            continue
+        if row.bank_key is None:
+            source, item = (accounts.DEPOSITS, row.demand.sub_account) if row.demand else (accounts.SUSPENSE, row.receipt.ref)
+            lines = accounts.ordered(source, item, row.ref, row.principal_minor, interest=row.interest_minor, fee=row.fee_minor)
+            ledger.post(work, "ordered", lines, of=row.ref, terminal=row.terminal)
+        order = transfers.queue(work, refund=row.ref, principal_minor=row.principal_minor, extra_minor=row.extra_minor,
+                                payee_name=row.payee_name, payee_account=row.payee_account)
+        row.bank_key, row.sent_at = order.key, work.now
+        REFUND_FLOW.take(work, row, "pay", batch=batch.ref, payee=row.payee_account)
+        sent.append(order)
+    batch.sent_at = work.now
+    work.session.flush()
+    work.record("batch.pay", f"batch/{batch.ref}", digest=batch.digest)
+    return sent
+
+
+# --- inside and looking -----------------------------------------------------------------------------------------------
+
+
+def _locked(work: UnitOfWork, rows: Sequence[Refund]) -> list[Refund]:
+    """The rows in the order in which they are locked everywhere: the demand first, then the refund."""
+    ordered = sorted(rows, key=lambda row: (row.demand_id or 0, row.id))
+    for row in ordered:
+        if row.demand is not None:
+            work.lock(row.demand)
+        work.lock(row)
+    return ordered
+
+
+def _refuse_held(work: UnitOfWork, row: Refund) -> None:
+    """An excess is nobody's security and is not held. Refuses: Conflict ``refund.on_hold``."""
+    if row.demand_id is not None and row.part == "deposit" and (held := demands.holds(work.session, row.demand_id, work.now)):
+        raise Conflict("refund.on_hold", basis=held[0].basis, until=held[0].until)
+
+
+def of_batch(session: Session, batch: RefundBatch) -> list[Refund]:
+    return list(session.scalars(select(Refund).where(Refund.batch_id == batch.id).order_by(Refund.due_on, Refund.ref)))
+
+
+def of_demand(session: Session, demand_id: int) -> list[Refund]:
+    return list(session.scalars(select(Refund).where(Refund.demand_id == demand_id).order_by(Refund.receipt_id, Refund.part)))
+
+
+def refund(session: Session, ref: str) -> Refund:
+    """Refuses: NotFound."""
+    found = session.scalar(select(Refund).where(Refund.ref == ref))
+    if found is None:
+        raise NotFound("refund.unknown")
+    return found
+
+
+def batch(session: Session, ref: str) -> RefundBatch:
+    """Refuses: NotFound."""
+    found = session.scalar(select(RefundBatch).where(RefundBatch.ref == ref))
+    if found is None:
+        raise NotFound("refund.unknown")
+    return found

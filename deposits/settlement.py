@@ -1,0 +1,94 @@
+"""What the bank's statement says of our payments: carried out, or come back. And the one act that takes a statement in.
+
+Law of the noun: a refund is confirmed by the statement alone, never by an answer; a line counts as ours only when key and amount agree,
+and anything else stays unexplained until somebody explains it, which shows as a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from deposits import accounts, ledger, receipts, transfers
+from deposits.bank.protocol import REFUSED, Bank
+from deposits.receipts import BankLine, ImportReport
+from deposits.refunds import REFUND_FLOW, Refund, refund
+from deposits.transfers import Transfer
+from trading.kernel.access import Act
+from trading.kernel.work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How many payments of ours the statement confirmed, how many came back, how many the bank refused to make."""
+
+    confirmed: int
+    returned: int
+    refused: int
+
+
+def take_statement(work: UnitOfWork, data: bytes, *, name: str) -> tuple[ImportReport, Settled]:
+    """Import a statement and settle what it shows. Refuses: as ``receipts.import_statement``."""
+    report = receipts.import_statement(work, data, name=name)
+    return report, settle(work)
+
+
+def fetch(work: UnitOfWork, bank: Bank) -> tuple[ImportReport, Settled]:
+    """The same straight from the bank, so that no person holds a list of payers. Raises BankUnreachable."""
+    return take_statement(work, bank.statement(), name=work.now.strftime("bank-%Y%m%dT%H%M%SZ.csv"))
+
+
+def settle(work: UnitOfWork) -> Settled:
+    """Match unexplained lines and refused orders to refunds; twice is harmless. Refuses: NotAllowed."""
+    work.require(Act.STATEMENT_IMPORT)
+    confirmed = returned = refused = 0
+    for line in receipts.unexplained(work.session):
+        order = transfers.find_in_text(work.session, line.text)
+        if order is None or abs(line.amount_minor) != order.amount_minor:
+            continue
+        work.lock(order)
+        if line.amount_minor < 0 and order.settled_at is None:
+            _confirm(work, line, order)
+            confirmed += 1
+        elif line.amount_minor > 0 and order.settled_at is not None and order.returned_at is None:
+            _come_back(work, line, order)
+            returned += 1
+    query = select(Refund).join(Transfer, Transfer.key == Refund.bank_key).where(Refund.state == "SENT", Transfer.state == REFUSED)
+    for row in work.session.scalars(query.order_by(Refund.id)).all():
+        work.lock(row)
+        _returned(work, row, "refuse", transfers.transfer(work.session, row.bank_key or "").reason)
+        refused += 1
+    return Settled(confirmed, returned, refused)
+
+
+def _confirm(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
+    row = _refund_of(work, order)
+    receipts.use_line(work, line, "transfer", of=order.key)
+    ledger.post(work, "confirmed", accounts.confirmed(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
+    order.settled_at = row.confirmed_at = line.at
+    REFUND_FLOW.take(work, row, "confirm", line=line.bank_id)
+
+
+def _come_back(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
+    row = _refund_of(work, order)
+    receipts.use_line(work, line, "returned", of=order.key)
+    ledger.post(work, "bounced", accounts.bounced(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
+    order.returned_at = line.at
+    row.confirmed_at = None
+    _returned(work, row, "bounce", line.text.replace(order.key, "").strip())
+
+
+def _returned(work: UnitOfWork, row: Refund, step: str, why: str) -> None:
+    row.returned_at, row.returned_why = work.now, why[:400]
+    REFUND_FLOW.take(work, row, step, reason=row.returned_why)
+    if row.demand is not None:
+        party = row.demand.participant.party_id
+        work.send(f"refund.returned/{row.ref}/{row.bank_key}", to=f"party:{party}", template="refund.returned", refund=row.ref)
+    work.session.flush()
+
+
+def _refund_of(work: UnitOfWork, order: Transfer) -> Refund:
+    row = refund(work.session, order.refund)
+    work.lock(row)
+    return row

@@ -1,0 +1,120 @@
+"""When a deposit becomes due: the facts of the procedure, pulled from below (rules D-20 to D-28). Reading only.
+
+Law of the noun: the first event that gives money back decides, whoever notices it and whenever; an event never looks at who the bidder
+is. A bid whose failure is nobody's known fault waits for a ruling (``hold``), one that failed by the bidder's own fault for the award like
+any other loser: whether such money is kept is a decision (forfeits.py), not a timer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from deposits import rules
+from deposits.demands import DepositDemand
+from trading import awards, bids, calendars, contracts, notices, opening, terms
+from trading.kernel.calendar import local_day
+from trading.tenders import Lot
+
+WITHDRAWN, TERMINATED, FAILED = "withdrawn_before_deadline", "tender_terminated", "tender_failed"
+LOSERS, WINNER, ALL = "award_notice_sent_losers", "contract_signed_winner", "contract_signed_all"
+DEEMED_WITHDRAWN, NOT_ADMITTED, OVERPAID, STRANGER = "deemed_withdrawn", "not_admitted", "overpaid", "stranger"
+AT_ONCE = {NOT_ADMITTED: "D-28", OVERPAID: "D-29", STRANGER: "D-29"}
+"""Events for which the law names no days: rule id."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """``on``: the Beijing day the time runs from; ``by``: its last day; ``interest``: bank interest is owed; ``reason``: the counting."""
+
+    event: str
+    rule: str
+    on: date
+    by: date
+    interest: bool
+    reason: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LotFacts:
+    """What is known of a lot that moves deposits. Days are Beijing days, None: has not happened."""
+
+    lot: Lot
+    regime: str
+    ended: tuple[str, date] | None = None
+    listed: date | None = None
+    standing: frozenset[int] = frozenset()
+    not_theirs: dict[int, date] = field(default_factory=dict)
+    undecided: frozenset[int] = frozenset()
+    announced: date | None = None
+    winner: int | None = None
+    signed: date | None = None
+
+    @property
+    def public_on(self) -> date | None:
+        """The day from which the payers may be seen."""
+        days = [day for day in (self.listed, self.ended[1] if self.ended else None) if day is not None]
+        return min(days, default=None)
+
+
+def facts(session: Session, lot: Lot) -> LotFacts:
+    """Everything of a lot that may set a deposit free."""
+    ended = None
+    if lot.failure is not None:
+        kind, event = ("termination", TERMINATED) if lot.failure == "terminated" else ("failure", FAILED)
+        told = notices.of_lot(session, lot, kind)
+        ended = (event, local_day(told[-1].published_at)) if told else None
+    row = opening.find(session, lot)
+    award, contract = awards.find(session, lot), contracts.find(session, lot)
+    verdicts = opening.opened_bids(session, row) if row is not None and row.opened_at is not None else []
+    opened = local_day(row.opened_at) if row is not None and row.opened_at is not None else None
+    return LotFacts(
+        lot, lot.regime, ended,
+        listed=local_day(row.listed_at) if row is not None else None,
+        standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot)) if row is not None else frozenset(),
+        not_theirs={v.party_id: opened for v in verdicts if v.cause in ("platform", "tenderee") and opened is not None},
+        undecided=frozenset(v.party_id for v in verdicts if v.cause == "unknown"),
+        announced=local_day(award.announced_at) if award is not None and award.announced_at is not None else None,
+        winner=award.winner_party_id if award is not None else None,
+        signed=local_day(contract.signed_at) if contract is not None else None,
+    )
+
+
+def event_of(known: LotFacts, demand: DepositDemand) -> tuple[str, date] | None:
+    """The first event that sets this participant's deposit free, and its day; None while there is none."""
+    party, left = demand.participant.party_id, demand.participant.withdrawn_at
+    found: list[tuple[str, date]] = []
+    if left is not None:
+        found.append((WITHDRAWN, local_day(left)))
+    if known.ended is not None:
+        found.append(known.ended)
+    if known.listed is not None and party not in known.standing:
+        found.append((NOT_ADMITTED, known.listed))
+    if party in known.not_theirs:
+        found.append((DEEMED_WITHDRAWN, known.not_theirs[party]))
+    if known.regime == "GP" and known.announced is not None and party != known.winner:
+        found.append((LOSERS, known.announced))
+    if known.signed is not None:
+        found.append((WINNER if known.regime == "GP" else ALL, known.signed))
+    return min(found, key=lambda one: one[1], default=None)
+
+
+def due(session: Session, lot: Lot, event: str, on: date) -> Due:
+    """The last day for a refund, by the rulebook the lot was published under and the calendar of today.
+
+    "Promptly" is the day itself. Refuses: Invalid calendar.year_unknown.
+    """
+    if event in AT_ONCE:
+        return at_once(event, on)
+    found = rules.refund_due(terms.book(lot), WITHDRAWN if event == DEEMED_WITHDRAWN else event, on, calendars.current(session))
+    reason = {"promptly": True} if found.term is None else found.term.facts()
+    return Due(event, found.rule.also or found.rule.id, on, found.day or on, found.interest, reason)
+
+
+def at_once(event: str, on: date) -> Due:
+    return Due(event, AT_ONCE[event], on, on, False, {"promptly": True})
+
+
