@@ -231,7 +231,7 @@ def _benchmark(inputs: Inputs, quotes: Mapping[str, Fraction]) -> Prices:
     facts = {
         "formula": "benchmark_deviation", "coefficient": inputs.coefficient, "benchmark": base, "members": members,
         "mean": "" if found.mean is None else written(found.mean), "dropped_high": found.dropped_high, "dropped_low": found.dropped_low,
-        "line": _base_line(members, found, inputs.coefficient, base), "weight": _plain(scheme.price.max),
+        "line": _base_line(inputs, members, found.mean, base), "weight": _plain(scheme.price.max),
     }
     return Prices(found.points, lines, {bidder: written_exactly(quote) for bidder, quote in quotes.items()}, facts)
 
@@ -240,11 +240,23 @@ def _floor(formula: works_prices.BenchmarkScheme) -> str:
     return "" if formula.max_deduction is None else f" (≤ {_plain(formula.max_deduction)})"
 
 
-def _base_line(members: list[str], found: works_prices.BenchmarkScores, coefficient: str, base: str) -> str:
-    if found.mean is None:
-        return base
-    average = f"({' + '.join(members)}) ÷ {len(members)} = {written(found.mean)}"
-    return f"{average}; {written(found.mean)} × {coefficient} = {base}" if coefficient else f"{average} → {base}"
+def _base_line(inputs: Inputs, members: list[str], average: Fraction | None, base: str) -> str:
+    """How the benchmark came about, by the mix of the scheme."""
+    params, shown = inputs.scheme.benchmark, "" if average is None else written(average)
+    k, ceiling = inputs.coefficient or params.get("k", ""), "" if inputs.ceiling is None else written_exactly(inputs.ceiling)
+    if average is None:
+        return f"{ceiling} × {k} = {base}"
+    mix = params.get("mix", "none")
+    if mix == "control_price":
+        how = f"{ceiling} × {k} × (1 − {params['c']}) + {shown} × {params['c']}"
+    elif mix == "warning_line":
+        how = f"{shown} × {params['m']} + {params['warning_line']} × (1 − {params['m']})"
+    elif mix == "two_weights":
+        how = f"{shown} × {params['k1']} × {params['q1']} + {ceiling} × {params['k2']} × (1 − {params['q1']})"
+    else:
+        factor = k or (f"(1 − {params['n']})" if params.get("n") else f"(1 + {params['float']})" if params.get("float") else "1")
+        how = f"{shown} × {factor}"
+    return f"({' + '.join(members)}) ÷ {len(members)} = {shown}; {how} = {base}"
 
 
 def _plain(value: Fraction) -> str:

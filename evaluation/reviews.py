@@ -6,13 +6,26 @@ majority; every opened bid gets its finding before anybody scores, and no findin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from evaluation import panels
+from evaluation.methods.abnormal_prices import abnormally_low
+from evaluation.methods.panel_rules import finding_stands
+from evaluation.panels import PANEL_FLOW, Panel
+from trading import notices, opening, participants, publication, terms
+from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, one_of
+from trading.kernel.errors import Conflict, Invalid, NotFound, WrongStep
+from trading.kernel.work import UnitOfWork
 from trading.opening import OpenedBid
+from trading.projects import require_tie
+from trading.tenders import LOT_FLOW, Lot
 
 STAGES = ("qualification", "conformity")
 
@@ -35,3 +48,213 @@ class Finding(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     at: Mapped[datetime] = mapped_column(Moment)
     bid: Mapped[OpenedBid] = relationship(lazy="joined")
+
+
+# --- small rules ------------------------------------------------------------------------------------------------------------------
+
+QUALIFIED = "B-01.conforming"
+"""The row of the rulebook that says how many must pass in government procurement."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the platform noticed of a bid: a code with words, the rule, and the numbers as text. People decide."""
+
+    code: str
+    rule: str
+    facts: dict[str, Any]
+
+
+def findings(session: Session, lot: Lot, stage: str) -> dict[int, Finding]:
+    """bid id → finding of a stage."""
+    rows = session.scalars(select(Finding).where(Finding.lot_id == lot.id, Finding.stage == stage).order_by(Finding.id))
+    return {row.bid_id: row for row in rows}
+
+
+def qualified(session: Session, lot: Lot) -> list[OpenedBid]:
+    """The bids the panel reviews: in government procurement those that passed qualification, in works all that were opened."""
+    opened = opening.opened_of_lot(session, lot)
+    if lot.regime != "GP":
+        return opened
+    found = findings(session, lot, "qualification")
+    return [bid for bid in opened if bid.id in found and found[bid.id].ok]
+
+
+def standing(session: Session, panel: Panel) -> dict[int, Finding]:
+    """bid id → conformity finding of the panel as it sits now: what an earlier composition found is void (rules P-22, P-31)."""
+    found = findings(session, panel.lot, "conformity")
+    return {bid_id: row for bid_id, row in found.items() if panel.seated_at is not None and row.at >= panel.seated_at}
+
+
+def waiting(session: Session, panel: Panel) -> list[OpenedBid]:
+    """Bids that still need the panel's finding."""
+    found = standing(session, panel)
+    return [bid for bid in qualified(session, panel.lot) if bid.id not in found]
+
+
+def valid_bids(session: Session, panel: Panel) -> list[OpenedBid]:
+    """The bids that are scored, in the order of the set."""
+    found = standing(session, panel)
+    return [bid for bid in qualified(session, panel.lot) if bid.id in found and found[bid.id].ok]
+
+
+def least(lot: Lot) -> int:
+    """How many bids must be left for the evaluation to go on: rule B-01 in government procurement, one in works (rule B-07)."""
+    return terms.book(lot).rule(QUALIFIED).whole if lot.regime == "GP" else 1
+
+
+def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
+    """bid id → what to look at: a form that could not be read, a price above the ceiling (C-04, C-06), a deposit that was not there in time
+    (D-13), an abnormally low price (E-21). Only once the bids are open."""
+    opened = opening.opened_of_lot(session, lot)
+    found: dict[int, list[Prompt]] = {bid.id: [] for bid in opened}
+    for bid in opened:
+        if bid.form_faults:
+            found[bid.id].append(Prompt("review.form_faults", "E-25", {"fields": sorted({one["field"] for one in bid.form_faults})}))
+        if bid.price_minor is not None and bid.price_minor > lot.ceiling_minor:
+            rule = "C-04" if lot.regime == "GP" else "C-06"
+            found[bid.id].append(Prompt("review.above_ceiling", rule, {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}))
+        taken_part = participants.find(session, lot, bid.party)
+        if taken_part is None or not participants.is_secured(taken_part):
+            found[bid.id].append(Prompt("review.deposit_missing", "D-13", {"deposit_minor": lot.deposit_minor}))
+    if lot.regime == "GP":
+        _low_prices(lot, opened, found)
+    return found
+
+
+def _low_prices(lot: Lot, opened: list[OpenedBid], found: dict[int, list[Prompt]]) -> None:
+    quotes = {str(bid.id): Fraction(bid.price_minor, 100) for bid in opened if bid.price_minor}
+    if quotes:
+        seen = abnormally_low(quotes, Fraction(lot.ceiling_minor, 100))
+        for name, lines in seen.triggers.items():
+            if lines:
+                found[int(name)].append(Prompt("review.low_price", "Caiku [2026] 2", {"lines": lines}))
+
+
+def bid_of(session: Session, lot: Lot, bid_id: int) -> OpenedBid:
+    """An opened bid of the lot. Refuses: NotFound ``review.no_bid``."""
+    found = next((bid for bid in opening.opened_of_lot(session, lot) if bid.id == bid_id), None)
+    if found is None:
+        raise NotFound("review.no_bid")
+    return found
+
+
+# --- qualification (government procurement) ---------------------------------------------------------------------------------------
+
+
+def review_qualification(work: UnitOfWork, lot: Lot, bid_id: int, *, ok: bool, clause: str = "", reason: str = "") -> Finding:
+    """The purchaser or its agency finds whether a bidder is qualified; a no needs clause and reason (O87 art. 44). May be changed until the
+    review is finished. Refuses: NotAllowed, WrongStep, NotFound, Invalid."""
+    work.require(Act.QUALIFICATION_REVIEW)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    if lot.state != "QUAL_REVIEW":
+        raise WrongStep("review.lot_state", state=lot.state, from_states=["QUAL_REVIEW"])
+    return _record(work, lot, bid_of(work.session, lot, bid_id), "qualification", ok=ok, clause=clause, reason=reason)
+
+
+def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
+    """Every opened bid reviewed: with enough qualified bidders the panel's work begins, else the lot has failed (rule B-01). Returns
+    whether it goes on. Refuses: NotAllowed, WrongStep, Conflict ``review.open``."""
+    work.require(Act.QUALIFICATION_REVIEW)
+    require_tie(work, lot.project)
+    work.lock(lot)
+    LOT_FLOW.check(lot, "qualify")
+    found = findings(work.session, lot, "qualification")
+    opened = opening.opened_of_lot(work.session, lot)
+    if missing := sum(1 for bid in opened if bid.id not in found):
+        raise Conflict("review.open", missing=missing)
+    passed = qualified(work.session, lot)
+    if len(passed) < least(lot):
+        publication.fail(work, lot, ground="few_qualified", reason=f"{QUALIFIED}: {len(passed)} < {least(lot)}")
+        return False
+    LOT_FLOW.take(work, lot, "qualify", qualified=len(passed), rejected=len(opened) - len(passed))
+    return True
+
+
+# --- conformity (the panel) -------------------------------------------------------------------------------------------------------
+
+
+def find_conformity(
+    work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, clause: str = "", reason: str = ""
+) -> Finding:
+    """The chair records the panel's vote on a bid: it conforms if more than half of the members are for it (rule P-43). A rejection needs
+    clause and reason. May be changed until somebody has committed a sheet.
+
+    Refuses: NotAllowed, NotFound, WrongStep, Invalid.
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    work.lock(panel)
+    panels.require_chair(work, panel)
+    _before_scores(work, panel)
+    lot, members = panel.lot, len(panels.seated(panel))
+    if lot.state != "EVALUATION":
+        raise WrongStep("review.lot_state", state=lot.state, from_states=["EVALUATION"])
+    if not 0 <= votes_for <= members:
+        raise Invalid("review.votes", votes_for=votes_for, members=members)
+    bid = bid_of(work.session, lot, bid_id)
+    if bid.id not in {one.id for one in qualified(work.session, lot)}:
+        raise NotFound("review.no_bid")
+    return _record(work, lot, bid, "conformity", ok=finding_stands(members, votes_for), clause=clause, reason=reason, votes_for=votes_for,
+                   votes_against=members - votes_for)
+
+
+def _before_scores(work: UnitOfWork, panel: Panel) -> None:
+    if panel.state != "SEATED" or panel.scoring:
+        raise WrongStep("review.scoring_begun", state=panel.state)
+
+
+def _record(
+    work: UnitOfWork, lot: Lot, bid: OpenedBid, stage: str, *, ok: bool, clause: str, reason: str, votes_for: int = 0,
+    votes_against: int = 0,
+) -> Finding:
+    clause, reason = clause.strip(), reason.strip()
+    if ok and bid.price_minor is None:
+        raise Invalid("review.no_price", rule="E-25")
+    if not ok and not (clause and reason):
+        raise Invalid("review.reason_missing", stage=stage)
+    row = findings(work.session, lot, stage).get(bid.id)
+    if row is None:
+        row = Finding(lot_id=lot.id, bid_id=bid.id, stage=stage, account_id=work.actor.account_id)
+        work.session.add(row)
+    row.ok, row.clause, row.reason, row.votes_for, row.votes_against = ok, clause, reason, votes_for, votes_against
+    row.account_id, row.at = work.actor.account_id or 0, work.now
+    row.bid = bid
+    work.session.flush()
+    work.record(f"review.{stage}", lot.log_of, bid=bid.header_hash, ok=ok, clause=clause, reason=reason, votes_for=votes_for,
+                votes_against=votes_against)
+    return row
+
+
+def fail(work: UnitOfWork, panel: Panel, *, reason: str = "") -> notices.Notice:
+    """The chair ends an evaluation with too few conforming bids (rules B-01, B-07, B-10): the lot has failed, the panel is done.
+
+    Refuses: NotAllowed, NotFound, WrongStep, Conflict ``review.open``, ``review.enough``.
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    lot = panel.lot
+    work.lock(lot)
+    work.lock(panel)
+    panels.require_chair(work, panel)
+    _before_scores(work, panel)
+    if missing := len(waiting(work.session, panel)):
+        raise Conflict("review.open", missing=missing)
+    left = len(valid_bids(work.session, panel))
+    if left >= least(lot):
+        raise Conflict("review.enough", conforming=left, least=least(lot))
+    PANEL_FLOW.take(work, panel, "conclude", conforming=left)
+    return publication.fail(work, lot, ground="few_conforming" if left else "all_rejected", reason=reason)
+
+
+def require_settled(session: Session, panel: Panel) -> None:
+    """Scoring may begin: every qualified bid has its finding and enough are left.
+
+    Refuses: WrongStep, Conflict ``review.open``, ``review.few``.
+    """
+    if panel.lot.state != "EVALUATION":
+        raise WrongStep("sheet.not_yet", state=panel.lot.state)
+    if missing := len(waiting(session, panel)):
+        raise Conflict("review.open", missing=missing)
+    left = len(valid_bids(session, panel))
+    if left < least(panel.lot):
+        raise Conflict("review.few", conforming=left, least=least(panel.lot))

@@ -202,7 +202,8 @@ def validate(
 ) -> list[Fault]:
     """Check a scheme against the rulebook of the day; returns warnings: words that often hide a forbidden criterion (E-01b, E-01d).
 
-    ``category``: GOODS, SERVICES, or what ``publication.rule_category`` says of works; ``method``: M1 …; ``coefficients``: what a drawn K may be; ``ceiling``: yuan.
+    ``category``: GOODS, SERVICES, or what ``publication.rule_category`` says of works; ``method``: M1 …; ``coefficients``: what a drawn K
+    may be; ``ceiling``: yuan.
     Refuses: Invalid ``scheme.faults`` with every fault at once.
     """
     faults = Faults()

@@ -1,0 +1,81 @@
+"""The conclusion: the chair hands the signed outcome down to the awards (rules E-07, E-08b, P-43; architecture §2).
+
+Law of the noun: what is proposed is what the report says, and the report is what recomputing the stored inputs gives; if the two differ,
+nothing is proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from evaluation import panels, report, reviews
+from evaluation.panels import PANEL_FLOW
+from evaluation.report import Report
+from trading import awards, opening
+from trading.awards import Award
+from trading.kernel.access import Act
+from trading.kernel.errors import Conflict
+from trading.kernel.work import UnitOfWork
+from trading.tenders import LOT_FLOW, Lot
+
+
+def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None = None) -> Award:
+    """The chair concludes: the report recomputed and equal, signed by every member or noted as refused (place → note), the lot in REPORT,
+    the ranking proposed for award.
+
+    Refuses: NotAllowed (not the chair), NotFound, WrongStep, TooEarly ``report.unsigned``, Conflict ``report.differs``, Invalid.
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    work.lock(lot)
+    panel = panels.panel(work.session, lot)
+    work.lock(panel)
+    panels.require_chair(work, panel)
+    PANEL_FLOW.check(panel, "conclude")
+    LOT_FLOW.check(lot, "report")
+    row = report.report(work.session, panel)
+    notes = dict(refusals or {})
+    report.require_signed(row, notes)
+    again = recompute(work.session, lot)
+    if not again["same"]:
+        raise Conflict("report.differs", places=again["differences"])
+    for no, note in sorted(notes.items()):
+        work.record("report.refused", lot.log_of, no=no, note=note.strip())
+    PANEL_FLOW.take(work, panel, "conclude", report=row.hash, round=panel.round)
+    LOT_FLOW.take(work, lot, "report", report=row.hash)
+    return awards.propose(work, lot, ranking_rows(work.session, lot, row), rules_hash=row.facts["rules"], report=row.blob)
+
+
+def ranking_rows(session: Session, lot: Lot, row: Report) -> list[dict[str, Any]]:
+    """The ranking as the awards take it, best first: ``{bidder, name, party_id, total, price_minor, rank}``."""
+    by_code = {bid.party.code: bid for bid in opening.opened_of_lot(session, lot)}
+    return [{"bidder": one["bidder"], "name": one["name"], "party_id": by_code[one["bidder"]].party_id, "total": one["total"],
+             "price_minor": by_code[one["bidder"]].price_minor, "rank": one["rank"]} for one in row.facts["bids"]]
+
+
+def recompute(session: Session, lot: Lot) -> dict[str, Any]:
+    """The outcome computed anew from stored inputs and held against the report: ``{same, differences, facts, report}``; ``differences``
+    names the places (``bids.0.total``). Refuses: NotFound, and what ``report.facts_of`` refuses."""
+    panel = panels.panel(session, lot)
+    row = report.report(session, panel)
+    facts = report.facts_of(session, panel, tie_break=row.facts["tie_break"])
+    found = sorted(differences(row.facts, facts))
+    return {"same": not found, "differences": found, "facts": facts, "report": row.facts}
+
+
+def differences(one: Any, other: Any, where: str = "") -> list[str]:
+    """The places at which two JSON values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(set(one) | set(other))
+        return [place for key in keys for place in differences(one.get(key), other.get(key), f"{where}.{key}".lstrip("."))]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = zip(one, other, strict=True)
+        return [place for at, (a, b) in enumerate(pairs) for place in differences(a, b, f"{where}.{at}".lstrip("."))]
+    return [] if one == other and type(one) is type(other) else [where or "report"]
+
+
+def fail(work: UnitOfWork, lot: Lot, *, reason: str = "") -> None:
+    """Too few conforming bids: see ``reviews.fail``."""
+    reviews.fail(work, panels.panel(work.session, lot), reason=reason)
