@@ -93,15 +93,18 @@ class Desk:
         self._rail: Rail | None = None
 
     def page(self, path: str, *, needs: Needs | Iterable[Act], post: bool = False, fresh: bool = False,
-             back: Callable[..., Any] | None = None, endpoint: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+             back: Callable[..., Any] | None = None, endpoint: str = "", methods: tuple[str, ...] = (),
+             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Adds a page. ``needs``: an act, several (one of them suffices), or ANYONE. ``fresh``: also a page that only shows wants a
-        fresh sign-in (the read-back of a weighty act, so that nothing typed is lost to it); posting a weighty act always does."""
+        fresh sign-in (the read-back of a weighty act, so that nothing typed is lost to it); posting a weighty act always does.
+        ``methods``: for a door that speaks another protocol than forms (resumable uploads), the first one stands in the matrix."""
         held: Needs = needs if isinstance(needs, (Anyone, Act)) else frozenset(needs)
         weighty = fresh or (post and bool(acts_of(held)) and acts_of(held) <= WEIGHTY)
 
         def add(view: Callable[..., Any]) -> Callable[..., Any]:
             name = endpoint or view.__name__
-            rule = PageRule(f"{self.name}.{name}", self.prefix + path, "POST" if post else "GET", held, weighty)
+            spoken = methods or ("POST" if post else "GET",)
+            rule = PageRule(f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty)
             if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
                 raise ValueError(f"the page {rule.endpoint} stands twice")
             PAGES[rule.endpoint] = rule
@@ -117,7 +120,7 @@ class Desk:
                     if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
                         raise
                     return _again(back, arguments, refusal)
-            self.blueprint.add_url_rule(path, name, guarded, methods=["POST"] if post else ["GET"])
+            self.blueprint.add_url_rule(path, name, guarded, methods=spoken, provide_automatic_options=False if methods else None)
             guarded.view = view  # type: ignore[attr-defined]
             return guarded
         return add

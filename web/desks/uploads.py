@@ -1,0 +1,211 @@
+"""Resumable uploads of sealed bids: a tus 1.0 server (https://tus.io/protocols/resumable-upload, core, creation and checksum).
+
+A client announces an upload (``POST /uploads/acts`` with ``Upload-Length`` and the metadata ``lot`` and ``envelope``), asks how much has
+arrived (``HEAD``) and sends from there (``PATCH``). Bytes flow in pieces of 1 MiB straight into the spool; no transaction is open
+meanwhile. No CSRF token here: each request must carry the sign-in cookie and the ``Tus-Resumable`` header, which no other site can set
+without a preflight that is never granted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+from flask import Response, current_app, jsonify, request
+from limits import parse
+from werkzeug.exceptions import ClientDisconnected
+
+from trading import lot_cards, officers, uploads
+from trading.kernel.access import Act
+from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal
+from trading.uploads import PIECE, Arrival
+from web import words
+from web.gate import ANYONE, Desk, actor, office, work
+from web.refusals import language, status_of
+
+desk = Desk("uploads", prefix="/uploads")
+desk.blueprint.record_once(lambda state: state.app.extensions["csrf"].exempt(desk.blueprint))
+
+TUS = "1.0.0"
+ALGORITHMS = ("sha256", "sha1")
+STARTS = parse("60/hour")
+"""Uploads one person may announce in an hour, so that nobody fills the disk with beginnings."""
+_BODY = "application/offset+octet-stream"
+
+
+@desk.page("/acts", needs=ANYONE, methods=("OPTIONS",))
+def options() -> Response:
+    """What this server speaks. Nothing here allows another origin, so a browser's preflight from elsewhere ends here."""
+    headers = {"Tus-Version": TUS, "Tus-Extension": "creation,checksum", "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+               "Tus-Max-Size": str(officers.MAX_PLEN + 70_000 + 16 * (officers.MAX_PLEN >> 19) + 16)}
+    return _answer(204, headers)
+
+
+@desk.page("/acts", needs=Act.BID_UPLOAD, methods=("POST",))
+def create() -> Response:
+    """Announce an upload. 201 with its address; 400 bad length or metadata, 404 no such lot, 409 too early or too late, 422 too large."""
+    if (wrong := _not_tus()) is not None:
+        return wrong
+    length, metadata = _whole("Upload-Length"), _metadata()
+    if length is None or metadata is None:
+        return _told("upload.bad_request", 400)
+    if request.content_length:
+        return _told("upload.bad_request", 400)  # no bytes with the announcement: `creation-with-upload` is not spoken here
+    try:
+        current_app.extensions["bidhall"].shield.hit(STARTS, "upload", str(actor().account_id))
+        with work() as unit:
+            lot = lot_cards.visible_lot(unit, metadata.get("lot", ""))
+            row = uploads.start(unit, lot, length=length, envelope=metadata.get("envelope") or officers.BID)
+            token = row.token
+    except Refusal as refusal:
+        status = 413 if refusal.code == "upload.bad_length" and length > 0 else status_of(refusal)
+        return _told(refusal.code, status, refusal)
+    return _answer(201, {"Location": f"/uploads/acts/{token}", "Upload-Offset": "0"})
+
+
+@desk.page("/acts/<token>", needs=Act.BID_UPLOAD, methods=("HEAD",))
+def offset(token: str) -> Response:
+    """How much has arrived: the length of the file itself. 404 for anybody else's, 410 once the bytes were refused."""
+    if (wrong := _not_tus()) is not None:
+        return wrong
+    try:
+        arrival = uploads.arrived(office(), actor(), token)
+    except Refusal as refusal:
+        return _answer(status_of(refusal))
+    return _answer(410 if arrival.refused else 200, _where(arrival))
+
+
+@desk.page("/acts/<token>", needs=Act.BID_UPLOAD, methods=("PATCH",))
+def append(token: str) -> Response:
+    """Take bytes at an offset. 204 with the new offset; 400, 403, 404, 409 wrong offset, 411 no length, 413 more than announced,
+    415 another media type, 422 no sealed bid of this lot and bidder, 423 another writer, 460 bad checksum, 503 no room."""
+    if (wrong := _not_tus()) is not None:
+        return wrong
+    at = _whole("Upload-Offset")
+    if at is None:
+        return _told("upload.bad_request", 400)
+    if request.mimetype != _BODY:
+        return _told("page.media_type", 415)
+    if request.content_length is None:
+        return _told("upload.no_content_length", 411)
+    try:
+        before = uploads.arrived(office(), actor(), token)
+        if not before.refused and at != before.size:
+            raise Conflict("upload.offset", have=before.size, offset=at)
+        if not before.refused and at + request.content_length > before.length:
+            raise Invalid("upload.too_long", most=before.length)
+        return _received(token, at, request.content_length)
+    except Refusal as refusal:
+        status = {"upload.busy": 423, "upload.offset": 409, "upload.too_long": 413}.get(refusal.code, status_of(refusal))
+        return _told(refusal.code, status, refusal)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _told("upload.no_room", 503, NotReady("upload.no_room"))
+        raise
+
+
+def _received(token: str, at: int, length: int) -> Response:
+    request.max_content_length = None  # forms are small, sealed bids are not; the announced length is the bound
+    body = Body(request.stream, length)
+    checksum = request.headers.get("Upload-Checksum", "")
+    if checksum:
+        return _checked(token, at, body, checksum)
+    arrival = uploads.receive(office(), actor(), token, offset=at, pieces=body)
+    if body.cut:  # what came is kept, the client asks where to go on; most likely nobody hears this
+        return _told("upload.cut", 400)
+    return _answer(204, _where(arrival))
+
+
+def _checked(token: str, at: int, body: Body, checksum: str) -> Response:
+    """With a checksum nothing may be kept before it fits: the piece waits in a file without a name."""
+    name, _, told = checksum.partition(" ")
+    try:
+        wanted = base64.b64decode(told, validate=True)
+    except (binascii.Error, ValueError):
+        wanted = b""
+    if name not in ALGORITHMS or not wanted:
+        return _told("upload.bad_request", 400)
+    digest = hashlib.new(name)
+    with tempfile.TemporaryFile(dir=office().spool.folder) as held:
+        for piece in body:
+            digest.update(piece)
+            held.write(piece)
+        if body.cut:
+            return _told("upload.cut", 400)
+        if digest.digest() != wanted:
+            return _told("upload.checksum", 460)
+        held.seek(0)
+        arrival = uploads.receive(office(), actor(), token, offset=at, pieces=iter(lambda: held.read(PIECE), b""))
+    return _answer(204, _where(arrival))
+
+
+class Body:
+    """The bytes of a request, piece by piece. ``cut``: fewer came than ``Content-Length`` said. To a WSGI application a broken line and
+    the end of the body look alike, so the bytes are counted."""
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self.stream, self.length, self.cut = stream, length, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        got = 0
+        while got < self.length:
+            try:
+                piece = self.stream.read(min(PIECE, self.length - got))
+            except (ClientDisconnected, OSError):
+                piece = b""
+            if not piece:
+                break
+            got += len(piece)
+            yield piece
+        self.cut = got < self.length
+
+
+# --- the protocol's own forms -----------------------------------------------------------------------------------------
+
+def _not_tus() -> Response | None:
+    """412 unless the request speaks our version: this header is what forces a preflight on other origins."""
+    if request.headers.get("Tus-Resumable") == TUS:
+        return None
+    return _told("upload.tus_version", 412, headers={"Tus-Version": TUS})
+
+
+def _whole(name: str) -> int | None:
+    text = request.headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _metadata() -> dict[str, str] | None:
+    """``Upload-Metadata``: pairs ``key base64`` parted by commas; None if it is malformed."""
+    found: dict[str, str] = {}
+    for pair in request.headers.get("Upload-Metadata", "").split(","):
+        key, _, value = pair.strip().partition(" ")
+        if not key:
+            continue
+        try:
+            found[key] = base64.b64decode(value, validate=True).decode("utf-8")
+        except (binascii.Error, ValueError):
+            return None
+    return found
+
+
+def _where(arrival: Arrival) -> dict[str, str]:
+    return {"Upload-Offset": str(arrival.size), "Upload-Length": str(arrival.length), "Upload-Whole": "yes" if arrival.whole else "no"}
+
+
+def _answer(status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(status=status, headers={"Tus-Resumable": TUS, "Cache-Control": "no-store", **(headers or {})})
+
+
+def _told(code: str, status: int, refusal: Refusal | None = None, *, headers: dict[str, str] | None = None) -> Response:
+    """A refusal as JSON: ``{code, words, facts}``; ``facts.reason`` is the code of the protocol when the bytes are no sealed bid."""
+    facts = refusal.facts if refusal else {}
+    response = jsonify({"code": code, "words": words.words(code, facts, language(), current_app.extensions["bidhall"].zone),
+                        "facts": {k: v for k, v in facts.items() if isinstance(v, (str, int))}})
+    response.status_code = status
+    response.headers.update({"Tus-Resumable": TUS, "Cache-Control": "no-store", **(headers or {})})
+    return response
