@@ -1,0 +1,206 @@
+"""What anybody may read of the log: checkpoints, ticks, tiles, and the entries and documents that are public at this hour.
+
+Nothing is counted here: a tick is one leaf whatever it holds (protocol §4). Entries are listed for published lots only, and of the events
+the protocol shows at once; documents that tell of the panel's work follow when the result is out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, cast, or_, select
+from sqlalchemy.types import String
+
+from crypto import checkpoints, ticks
+from crypto.canonical import unb64u
+from trading import closing, notices, opening
+from trading.bids import BidReceipt, StandingBid
+from trading.kernel import audit, log
+from trading.kernel.audit import LogDocument, LogEntry
+from trading.kernel.errors import NotFound
+from trading.kernel.log import LogNode, LogSeat, LogTick
+from trading.kernel.work import Look
+from trading.notices import Notice
+from trading.tenders import Lot, Tender
+
+PUBLIC = tuple(sorted(ticks.PUBLIC_EVENTS))
+AFTER_RESULT = ("commit-list", "finding", "ranking")
+"""Public as entries at once; what they speak of is shown with the result."""
+WIDTH = checkpoints.TILE_WIDTH
+MOST_LEAVES = 1000
+
+
+@dataclass(frozen=True)
+class TickLine:
+    """One leaf of the log. There is no field for how much it holds."""
+
+    tick: int
+    at: datetime
+    root: str
+
+
+@dataclass(frozen=True)
+class EntryLine:
+    """One public entry. ``tick`` and ``sealed_at`` once it is sealed; ``document``: whether what it speaks of may be read now."""
+
+    c: str
+    event: str
+    at: datetime
+    tick_by: datetime
+    lot: str
+    lot_title: str
+    part: str
+    statement: str
+    tick: int | None
+    sealed_at: datetime | None
+    document: bool
+
+
+# --- ticks ------------------------------------------------------------------------------------------------------------------------
+
+
+def tick_lines(look: Look, *, before: int | None = None, limit: int = 50) -> list[TickLine]:
+    """Ticks, newest first, older than ``before`` if one is named."""
+    rows = select(LogTick.tick, LogTick.at, LogTick.leaf).order_by(LogTick.tick.desc()).limit(limit)
+    if before is not None:
+        rows = rows.where(LogTick.tick < before)
+    return [TickLine(tick, at, json.loads(leaf)["root"]) for tick, at, leaf in look.session.execute(rows)]
+
+
+def days_heads(look: Look, days: list[tuple[datetime, datetime]]) -> list[LogTick]:
+    """The last tick of each span that has one: the checkpoint of a day."""
+    found = []
+    for since, until in days:
+        row = look.session.scalar(select(LogTick).where(LogTick.at >= since, LogTick.at < until).order_by(LogTick.tick.desc()).limit(1))
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def leaves(look: Look, first: int, limit: int = MOST_LEAVES) -> list[str]:
+    """The canonical texts of leaves from number ``first`` on."""
+    rows = select(LogTick.leaf).where(LogTick.tick >= first).order_by(LogTick.tick).limit(min(limit, MOST_LEAVES))
+    return list(look.session.scalars(rows))
+
+
+def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
+    """A tile of hashes (C2SP tlog-tiles): ``width`` node hashes of tree level 8·``level``. Refuses: NotFound while it is not complete."""
+    start = index * WIDTH
+    rows = look.session.scalars(
+        select(LogNode.hash).where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width).order_by(LogNode.index))
+    found = [unb64u(text) for text in rows]
+    if len(found) != width:
+        raise NotFound("log.tile_unknown", level=level, index=index, width=width)
+    return b"".join(found)
+
+
+def entry_bundle(look: Look, index: int, width: int = WIDTH) -> bytes:
+    """A bundle of leaves (C2SP tlog-tiles). Refuses: NotFound while it is not complete."""
+    start = index * WIDTH
+    rows = list(look.session.scalars(
+        select(LogTick.leaf).where(LogTick.tick >= start, LogTick.tick < start + width).order_by(LogTick.tick)))
+    if len(rows) != width:
+        raise NotFound("log.tile_unknown", level=-1, index=index, width=width)
+    return checkpoints.entry_bundle(row.encode() for row in rows)
+
+
+# --- entries ----------------------------------------------------------------------------------------------------------------------
+
+
+def _public_rows(*what: Any) -> Any:
+    """Public entries of published lots; an entry of a whole tender counts for its first published lot."""
+    lot_no = cast(Lot.no, String)
+    return (select(*what).select_from(LogEntry).join(Tender, Tender.ref == LogEntry.tender)
+            .join(Lot, and_(Lot.tender_id == Tender.id, or_(lot_no == LogEntry.lot, and_(LogEntry.lot == "", Lot.no == 1))))
+            .outerjoin(LogSeat, LogSeat.entry_id == LogEntry.id).outerjoin(LogTick, LogTick.tick == LogSeat.tick)
+            .where(LogEntry.event.in_(PUBLIC), Lot.published_at.is_not(None)))
+
+
+def entry_lines(look: Look, *, lot: str = "", limit: int = 50, skip: int = 0) -> list[EntryLine]:
+    """Public entries, newest first; of one lot or of a whole tender if its reference is given."""
+    rows = _public_rows(LogEntry.c, LogEntry.event, LogEntry.at, LogEntry.tick_by, Lot.ref, Lot.title, LogEntry.part, LogEntry.statement,
+                        LogTick.tick, LogTick.at, Lot.id, LogDocument.id)
+    rows = rows.outerjoin(LogDocument, LogDocument.hash == LogEntry.statement)
+    if lot:
+        rows = rows.where(or_(Lot.ref == lot, Tender.ref == lot))
+    found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
+    told = _told(look, {row[10] for row in found})
+    return [EntryLine(*row[:10], document=row[11] is not None and (row[1] not in AFTER_RESULT or row[10] in told)) for row in found]
+
+
+def _told(look: Look, lot_ids: set[int]) -> set[int]:
+    """Lots whose result, failure or termination has been published."""
+    ended = ("result", "failure", "termination")
+    return set(look.session.scalars(select(Notice.lot_id).where(Notice.lot_id.in_(lot_ids), Notice.kind.in_(ended))))
+
+
+def public_entry(look: Look, c: str) -> dict[str, Any]:
+    """A public entry as a receipt, ``{entry}`` or ``{entry, proof}``. Refuses: NotFound for any other."""
+    row = look.session.execute(_public_rows(LogEntry.envelope).where(LogEntry.c == c)).first()
+    if row is None:
+        raise NotFound("log.entry_unknown", c=c)
+    found: dict[str, Any] = {"entry": json.loads(row[0])}
+    proof = log.proof(look.session, c)
+    if proof is not None:
+        found["proof"] = proof
+    return found
+
+
+def public_document(look: Look, name: str) -> tuple[str, str]:
+    """(kind, text) of a document anybody may read: what a public entry speaks of, or a published notice. Refuses: NotFound."""
+    row = look.session.scalar(select(LogDocument).where(LogDocument.hash == name))
+    if row is not None:
+        shown = look.session.execute(_public_rows(LogEntry.event, Lot.id).where(LogEntry.statement == name)).all()
+        told = _told(look, {lot_id for _, lot_id in shown})
+        if any(event not in AFTER_RESULT or lot_id in told for event, lot_id in shown):
+            return row.kind, row.text
+        if look.session.scalar(select(Notice.id).where(Notice.document_hash == name).limit(1)) is not None:
+            return row.kind, row.text
+    raise NotFound("log.document_unknown", hash=name)
+
+
+def notice_document(look: Look, notice: Notice) -> dict[str, Any]:
+    """The notice word for word, as its digest was taken."""
+    lot = look.session.get_one(Lot, notice.lot_id)
+    return notices.document_of(notice, platform=look.office.platform, lot=lot)
+
+
+# --- a receipt somebody holds -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the platform knows of an entry whose hash somebody holds. ``state``: ``standing``, ``superseded``, ``no_bid`` (not the receipt of
+    a bid) or ``sealed`` (told after the opening, before that to its own party only)."""
+
+    tick: int | None
+    sealed_at: datetime | None
+    tick_by: datetime
+    proof: dict[str, Any] | None
+    state: str
+
+
+def standing_of(look: Look, c: str) -> Standing:
+    """For whoever holds a receipt: is it in the log, does it still stand. The hash is 256 random bits, so nobody can guess another's.
+
+    Refuses: NotFound for a hash the log does not know.
+    """
+    entry = audit.entry(look.session, c)
+    tick = log.tick_of(look.session, c)
+    proof = log.proof(look.session, c) if tick is not None else None
+    return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, _stands(look, c))
+
+
+def _stands(look: Look, c: str) -> str:
+    receipt = look.session.scalar(select(BidReceipt).where(BidReceipt.c == c))
+    if receipt is None or receipt.kind not in ("received", "replaced"):
+        return "no_bid"
+    lot = look.session.get_one(Lot, receipt.lot_id)
+    open_list = closing.find(look.session, lot) is not None and (lot.failure == "few_bids" or opening.is_public(look.session, lot))
+    if not open_list and look.actor.party_id != receipt.party_id:
+        return "sealed"
+    rows = look.session.scalars(select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part))
+    return "standing" if any(row.bid.c == c for row in rows) else "superseded"

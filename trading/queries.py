@@ -1,0 +1,297 @@
+"""The public reading side: lists of lots and notices as anybody may see them, filtered and paged by the database.
+
+A row has no field for what must not leak (promise S1): nothing about bidders, takers of documents, askers or deposits. Lists read whole
+rows in one query, whatever their length; the public entries of the log are in ``log_queries``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from trading import awards, contracts, documents, notices, opening
+from trading.kernel.errors import NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.notices import Notice
+from trading.parties import Party
+from trading.projects import Project
+from trading.tenders import Lot, Tender
+
+PHASES = ("open", "opening", "publicity", "result", "failed")
+SORTS = ("deadline", "-deadline", "budget", "-budget", "published", "-published")
+REVIEWED = ("OPENING", "QUAL_REVIEW", "EVALUATION", "REPORT")
+_RESULT = ("RESULT", "CONTRACT", "FILING", "CLOSING")
+OUTCOMES = ("candidates", "result", "failure", "termination", "contract")
+
+
+@dataclass(frozen=True)
+class LotLine:
+    """One lot in a list."""
+
+    ref: str
+    title: str
+    tender_title: str
+    code: str
+    regime: str
+    method: str
+    category: str
+    purchaser: str
+    region: str
+    state: str
+    budget: Money
+    place: str
+    round: int
+    published_at: datetime
+    deadline: datetime | None
+    opens_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NoticeLine:
+    """One notice in a list."""
+
+    id: int
+    lot: str
+    kind: str
+    version: int
+    title: str
+    tender_title: str
+    regime: str
+    purchaser: str
+    published_at: datetime
+    until: datetime | None
+    body: dict[str, Any]
+    document_hash: str
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """One version of a published file; ``newest`` while it stands."""
+
+    id: int
+    kind: str
+    name: str
+    version: int
+    size: int
+    sha256: str
+    published_at: datetime
+    newest: bool
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list of lots may be narrowed by; amounts in fen. Empty: not asked for."""
+
+    words: str = ""
+    regime: str = ""
+    method: str = ""
+    region: str = ""
+    phase: str = ""
+    least: int | None = None
+    most: int | None = None
+
+
+# --- lots -------------------------------------------------------------------------------------------------------------------------
+
+_LOT = (Lot.ref, Lot.title, Tender.title, Project.code, Project.regime, Project.method, Project.category, Party.name, Project.region,
+        Lot.state, Lot.budget_minor, Lot.currency, Lot.place, Lot.round, Lot.published_at, Lot.deadline, Lot.opens_at)
+
+
+def _joined(*what: Any) -> Select[Any]:
+    return (select(*what).select_from(Lot).join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id)
+            .join(Party, Party.id == Project.purchaser_id).where(Lot.published_at.is_not(None)))
+
+
+def _line(row: Any) -> LotLine:
+    (ref, title, tender_title, code, regime, method, category, purchaser, region, state, budget, currency, place, rounds, published,
+     deadline, opens) = row
+    return LotLine(ref, title, tender_title, code or "", regime, method, category, purchaser, region, state, Money(budget, currency), place,
+                   rounds, published, deadline, opens)
+
+
+def _has_words(text: str) -> ColumnElement[bool]:
+    """Every word occurs in the lot's or tender's title, a reference, or the purchaser's name."""
+    columns = (Lot.title, Tender.title, Lot.ref, Project.code, Party.name)
+    return and_(*(or_(*(column.contains(word, autoescape=True) for column in columns)) for word in text.split()[:8]))
+
+
+def _in_phase(phase: str, now: datetime) -> ColumnElement[bool]:
+    succeeded = Lot.failure.is_(None) & Lot.id.in_(select(Notice.lot_id).where(Notice.kind == "result"))
+    return {
+        "open": Lot.state.in_(("NOTICE", "BIDDING")) & (Lot.deadline > now),
+        "opening": Lot.state.in_(REVIEWED) | (Lot.state.in_(("NOTICE", "BIDDING")) & (Lot.deadline <= now)),
+        "publicity": Lot.state.in_(("CANDIDATES", "AWARD")),
+        "result": Lot.state.in_(_RESULT) | ((Lot.state == "ARCHIVED") & succeeded),
+        "failed": Lot.state.in_(("FAILED", "TERMINATED")) | ((Lot.state == "ARCHIVED") & ~succeeded),
+    }[phase]
+
+
+def _wanted(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
+    asked: list[ColumnElement[bool]] = []
+    if filters.words.strip():
+        asked.append(_has_words(filters.words))
+    asked += [column == value for column, value in ((Project.regime, filters.regime), (Project.method, filters.method),
+                                                    (Project.region, filters.region)) if value]
+    if filters.phase in PHASES:
+        asked.append(_in_phase(filters.phase, now))
+    if filters.least is not None:
+        asked.append(Lot.budget_minor >= filters.least)
+    if filters.most is not None:
+        asked.append(Lot.budget_minor <= filters.most)
+    return asked
+
+
+_ORDER = {"deadline": Lot.deadline, "budget": Lot.budget_minor, "published": Lot.published_at}
+
+
+def count_lots(look: Look, filters: Filters) -> int:
+    return int(look.session.scalar(_joined(func.count()).where(*_wanted(filters, look.now))) or 0)
+
+
+def lots(look: Look, filters: Filters, *, sort: str = "deadline", limit: int = 20, skip: int = 0) -> list[LotLine]:
+    """Published lots that meet the filters; by deadline unless another of SORTS is asked for."""
+    column = _ORDER[sort.lstrip("-")] if sort in SORTS else Lot.deadline
+    by = (column.desc(), Lot.id.desc()) if sort.startswith("-") else (column, Lot.id)
+    rows = _joined(*_LOT).where(*_wanted(filters, look.now)).order_by(*by).limit(limit).offset(skip)
+    return [_line(row) for row in look.session.execute(rows)]
+
+
+def openings_between(look: Look, since: datetime, until: datetime, limit: int = 50) -> list[LotLine]:
+    """Lots whose opening lies in [since, until), in the order of the hour."""
+    rows = _joined(*_LOT).where(Lot.opens_at >= since, Lot.opens_at < until).order_by(Lot.opens_at, Lot.id).limit(limit)
+    return [_line(row) for row in look.session.execute(rows)]
+
+
+def moments_between(look: Look, since: datetime, until: datetime, limit: int = 40) -> list[tuple[datetime, str]]:
+    """(moment, kind) of what falls into [since, until): openings, bid deadlines, ends of enquiry and of publicity; by the hour."""
+    found: list[tuple[datetime, str]] = []
+    for kind, column in (("opening", Lot.opens_at), ("deadline", Lot.deadline), ("clarify", Lot.clarify_until)):
+        rows = select(column).where(Lot.published_at.is_not(None), column >= since, column < until,
+                                    Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED"))).order_by(column).limit(limit)
+        found += [(moment, kind) for moment in look.session.scalars(rows) if moment is not None]
+    ends = select(Notice.until).where(Notice.kind == "candidates", Notice.until >= since, Notice.until < until).limit(limit)
+    found += [(moment, "publicity") for moment in look.session.scalars(ends) if moment is not None]
+    return sorted(found)
+
+
+def regions(look: Look) -> list[str]:
+    """Districts in which something was published."""
+    return [name for name in look.session.scalars(_joined(Project.region).distinct().order_by(Project.region)) if name]
+
+
+def published_lot(look: Look, ref: str) -> Lot:
+    """A lot that is public. Refuses: NotFound."""
+    found = look.session.scalar(select(Lot).where(Lot.ref == ref, Lot.published_at.is_not(None)))
+    if found is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return found
+
+
+# --- notices ----------------------------------------------------------------------------------------------------------------------
+
+
+def _noticed(*what: Any) -> Select[Any]:
+    return (select(*what).select_from(Notice).join(Lot, Lot.id == Notice.lot_id).join(Tender, Tender.id == Lot.tender_id)
+            .join(Project, Project.id == Tender.project_id).join(Party, Party.id == Project.purchaser_id))
+
+
+_NOTICE = (Notice.id, Lot.ref, Notice.kind, Notice.version, Notice.title, Tender.title, Project.regime, Party.name, Notice.published_at,
+           Notice.until, Notice.body, Notice.document_hash)
+
+
+def _about(kinds: Iterable[str], words: str, regime: str) -> list[ColumnElement[bool]]:
+    asked: list[ColumnElement[bool]] = []
+    if chosen := [kind for kind in kinds if kind in notices.KINDS]:
+        asked.append(Notice.kind.in_(chosen))
+    if words.strip():
+        asked.append(_has_words(words))
+    if regime:
+        asked.append(Project.regime == regime)
+    return asked
+
+
+def count_notices(look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "") -> int:
+    return int(look.session.scalar(_noticed(func.count()).where(*_about(kinds, words, regime))) or 0)
+
+
+def notice_lines(look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0) -> list[NoticeLine]:
+    """Notices of all lots, newest first."""
+    rows = _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
+    return [NoticeLine(*row) for row in look.session.execute(rows.limit(limit).offset(skip))]
+
+
+def notice_of(look: Look, notice_id: int) -> tuple[Notice, Lot]:
+    """One notice with its lot. Refuses: NotFound."""
+    found = look.session.get(Notice, notice_id)
+    if found is None:
+        raise NotFound("notice.unknown", id=notice_id)
+    return found, look.session.get_one(Lot, found.lot_id)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------------------
+
+
+def file_lines(look: Look, lot: Lot) -> list[FileLine]:
+    """Every published version of every file, by name, newest version first; none before the documents are issued."""
+    if not documents.may_take(look, lot):
+        return []
+    model = documents.TenderDocument
+    rows = select(model).where(model.lot_id == lot.id, model.published, model.withdrawn_at.is_(None)).order_by(model.name, model.version.desc())
+    found: list[FileLine] = []
+    for row in look.session.scalars(rows):
+        newest = not found or found[-1].name != row.name
+        found.append(FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at, newest))
+    return found
+
+
+def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
+    """(lot, file) of published files with this digest: for whoever holds a file and asks whether it is the published one."""
+    model = documents.TenderDocument
+    rows = (select(model, Lot).join(Lot, Lot.id == model.lot_id)
+            .where(model.sha256 == sha256, model.published, model.withdrawn_at.is_(None)).order_by(Lot.id, model.version).limit(20))
+    found = []
+    for row, lot in look.session.execute(rows):
+        if documents.may_take(look, lot):
+            newest = look.session.scalar(select(func.max(model.version)).where(model.lot_id == lot.id, model.name == row.name, model.published))
+            found.append((lot.ref, FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at,
+                                            row.version == newest)))
+    return found
+
+
+# --- outcome ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has been published of a lot's end: the standing notices, and until when one may object. ``bidders_public``: the opening list is."""
+
+    candidates: Notice | None
+    result: Notice | None
+    contract: Notice | None
+    failure: Notice | None
+    object_until: datetime | None
+    contract_by: datetime | None
+    reasons: dict[str, Any]
+    signed_at: datetime | None
+    bidders_public: bool
+
+
+def outcome(look: Look, lot: Lot) -> Outcome:
+    """Nothing in it is from the award itself before its notice: a decision is told to everybody at the same time."""
+    last: dict[str, Notice] = {}
+    for row in notices.of_lot(look.session, lot):
+        last[row.kind] = row
+    award = awards.find(look.session, lot) if "candidates" in last or "result" in last else None
+    contract = contracts.find(look.session, lot) if "contract" in last else None
+    until = awards.object_until(award) if award is not None else None
+    announced = award is not None and "result" in last
+    return Outcome(
+        last.get("candidates"), last.get("result"), last.get("contract"), last.get("failure") or last.get("termination"), until,
+        award.contract_by if announced and award else None, dict(award.reasons) if announced and award else {},
+        contract.signed_at if contract else None, opening.is_public(look.session, lot),
+    )
