@@ -1,12 +1,15 @@
 # ruff: noqa: F401
 """Every table of the product, by importing every module that owns one. Migrations and tests read METADATA from here."""
 
+import deposits.bank.simulated
 import deposits.demands
 import deposits.forfeits
 import deposits.ledger
+import deposits.payees
 import deposits.receipts
 import deposits.reconcile
 import deposits.refunds
+import deposits.transfers
 import evaluation.conclusion
 import evaluation.experts
 import evaluation.panels
@@ -14,13 +17,11 @@ import evaluation.reviews
 import evaluation.sheets
 import trading.calendars
 import trading.contracts
-import trading.disputes
 import trading.draws
 import trading.enquiries
-import trading.kernel.audit
 import trading.kernel.log
 import trading.kernel.outbox
-import trading.opening
+import trading.kernel.rates
 import trading.timeline
 from trading.kernel.db import Base
 
