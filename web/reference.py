@@ -29,6 +29,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("PLATFORM", "host of BASE_URL, else bidhall.local", "The name in every signed document; never change it after the first tick."),
     ("PLACE", "公共资源交易", "The line under the brand."),
     ("HOTLINE", "", "Telephone number shown where something went wrong."),
+    ("LOG", "WARNING", "How much the platform writes to its own log: DEBUG, INFO, WARNING, ERROR."),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 
@@ -39,7 +40,8 @@ def flows() -> list[Flow]:
     from evaluation import panels
     from trading import disputes, opening, projects, tenders
 
-    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, panels.PANEL_FLOW, disputes.OBJECTION_FLOW, refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
+    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, panels.PANEL_FLOW, disputes.OBJECTION_FLOW,
+            refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
 
 
 def steps() -> str:

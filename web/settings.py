@@ -17,7 +17,7 @@ from trading.kernel.errors import NotReady
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "ZONE", "TEST_CLOCK", "PLATFORM",
-         "PLACE", "HOTLINE", "LANG")
+         "PLACE", "HOTLINE", "LANG", "LOG")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
@@ -41,6 +41,7 @@ class Settings:
     platform: str = "bidhall.local"
     place: str = "公共资源交易"
     hotline: str = ""
+    log: str = "WARNING"
 
     @property
     def secure(self) -> bool:
@@ -81,7 +82,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
         clamd=values.get("CLAMD", ""), zone=zone, test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
-        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""),
+        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 import click
@@ -36,7 +35,7 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
     wiring.open_clock(settings)
     if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
         say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
-    _start_logging()
+    _start_logging(settings.log)
     run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
 
 
@@ -51,8 +50,8 @@ def _demo_town(settings: Settings) -> Settings:
     return settings
 
 
-def _start_logging() -> None:
-    logging.basicConfig(level=os.environ.get("BIDHALL_LOG", "WARNING"),
+def _start_logging(level: str) -> None:
+    logging.basicConfig(level=level.upper(),
                         format='{"at":"%(asctime)s","level":"%(levelname)s","log":"%(name)s","message":"%(message)s"}')
 
 
