@@ -19,6 +19,9 @@ from web.words import words
 
 def deliver(office: Office, mail: str) -> int:
     """Send what is due; returns how many went."""
+    with office.look(CLOCK) as look:
+        if not outbox.due(look.session, look.now, limit=1):
+            return 0
     with office.work(CLOCK) as work:
         waiting = outbox.due(work.session, work.now)
         for message in waiting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from web.settings import Settings, read_settings
 @guarded
 def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> None:
     """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
-    from web import wiring
+    from web import logs, wiring
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -35,7 +34,7 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
     wiring.open_clock(settings)
     if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
         say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
-    _start_logging(settings.log)
+    logs.start(settings.log)
     run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
 
 
@@ -48,11 +47,6 @@ def _demo_town(settings: Settings) -> Settings:
     for line in town.fill(settings):
         say(line)
     return settings
-
-
-def _start_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(),
-                        format='{"at":"%(asctime)s","level":"%(levelname)s","log":"%(name)s","message":"%(message)s"}')
 
 
 def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, on_ready: Any = None) -> None:
