@@ -136,6 +136,14 @@ def _opened_bid(value: Any) -> None:
         raise _fault("a cause where the bid was not opened, and only there; and then nothing announced")
 
 
+def _form_field(value: Any) -> None:
+    """A field of the bid form; one of type `choice` also names its choices."""
+    fields = {"key": NAME, "label": _text(400), "type": NAME, "required": _flag}
+    if type(value) is dict and "choices" in value:
+        fields["choices"] = _list(_text(400), 100)
+    _object(**fields)(value)
+
+
 def _distinct_texts(value: Any) -> None:
     _list(NAME)(value)
     if len(set(value)) != len(value):
@@ -224,8 +232,7 @@ KINDS: dict[str, Kind] = {
                      last_at=TIME, sha256=HASH),
     "index": _kind("platform", files=_list(_object(path=_text(1000), sha256=HASH, size=_number())), profile=NAME,
                    tender=NAME),
-    "ticket": _kind("platform", _LOT, title=_text(1000), policy=_text(100_000), form=_list(_object(
-        key=NAME, label=_text(400), type=NAME, required=_flag)), trust=_object(
+    "ticket": _kind("platform", _LOT, title=_text(1000), policy=_text(100_000), form=_list(_form_field), trust=_object(
             origin=NAME, log_key=_text(400), platform_keys=_list(HASH), supervisor_keys=_list(HASH),
             witnesses=_list(_text(400)), quorum=_number())),
 }

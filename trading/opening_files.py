@@ -30,7 +30,8 @@ _ONE = {
     "deadline": "entries/deadline.json", "deadline_receipt": "entries/deadline.receipt.json", "before_closing": "log/before_closing.json",
     "entry_list": "entries/list.json", "opening_set": "opening/set.json", "opening_set_receipt": "opening/set.receipt.json",
     "late_close": "opening/late_close.json", "late_close_receipt": "opening/late_close.receipt.json", "consistency": "log/consistency.json",
-    "trust": "keys/trust.json", "officer": "opening/officer.json", "notice": "draw/notice.json", "notice_receipt": "draw/notice.receipt.json",
+    "trust": "keys/trust.json", "officer": "opening/officer.json",
+    "notice": "draw/notice.json", "notice_receipt": "draw/notice.receipt.json",
     "listing": "draw/list.json", "listing_receipt": "draw/list.receipt.json",
 }
 _MANY = {
@@ -51,7 +52,8 @@ def bad(detail: str) -> CryptoError:
 
 def to_files(package: Mapping[str, Any]) -> dict[str, bytes]:
     """A package as files: name → bytes, names sorted. ``from_files`` gives the same package again."""
-    files = {_HEAD: _json({name: package[name] for name in package if name not in _ONE and name not in _MANY and name != "headers"})}
+    head = {name: package[name] for name in package if name not in _ONE and name not in _MANY and name != "headers"}
+    files = {_HEAD: _json({**head, "holds": sorted(name for name in _MANY if name in package)})}
     for name, path in _ONE.items():
         if name in package:
             files[path] = _json(package[name])
@@ -72,11 +74,15 @@ def from_files(files: Mapping[str, bytes]) -> dict[str, Any]:
     for name, path in _ONE.items():
         if path in files:
             package[name] = _parse(path, files[path])
-    for name, pattern in _MANY.items():
-        found = []
+    for name in _list(package.pop("holds", None)):
+        found: list[Any] = []
+        pattern = _MANY.get(str(name), "")
+        if not pattern:
+            raise bad(f"{_HEAD} names what is no part of a package")
         while (path := pattern.format(len(found))) in files:
             found.append(_parse(path, files[path]))
         package[name] = found
+    # by its own hash, whatever its folder is called
     raws = {header_name(raw): raw for path, raw in files.items() if path.startswith("bids/") and path.endswith("/header")}
     package["headers"] = [b64u(raws[name]) for name in sorted(raws, key=unb64u)]
     return package

@@ -135,7 +135,8 @@ def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
     return {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "draw": draw.draw,
         "trust": tickets.trust(look), "policies": [json.loads(policy.dsse or "") for policy in chain],
-        "policy_receipts": [_newest(session, c) for c in _logged(chain)], "notice": notice, "notice_receipt": _newest(session, draw.notice_c),
+        "policy_receipts": [_newest(session, c) for c in _logged(chain)],
+        "notice": notice, "notice_receipt": _newest(session, draw.notice_c),
     }
 
 

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from crypto.canonical import b64u, unb64u
 from crypto.documents import sign_document
 from crypto.signatures import Envelope
-from trading import enrolments, officers
+from trading import bids, enrolments, officers
+from trading.bids import BidReceipt
 from trading.enrolments import EnrolledKey
-from trading.kernel import log
+from trading.kernel import audit, log
 from trading.kernel.work import Look
 from trading.tenders import Lot
 
@@ -35,9 +36,22 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
     document = {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
         "policy": policy.dsse, "trust": trust(look),
-        "form": [{"key": f["key"], "label": f["label"], "type": f["type"], "required": bool(f.get("required"))} for f in lot.form],
+        "form": [_field(f) for f in lot.form],
     }
     return sign_document("ticket", document, look.office.keys.signing)
+
+
+def _field(field: dict[str, Any]) -> dict[str, Any]:
+    """A field of the form as a sealer needs it; without its choices a choice could not be checked before sealing."""
+    told = {"key": field["key"], "label": field["label"], "type": field["type"], "required": bool(field.get("required"))}
+    return {**told, "choices": list(field["choices"])} if field.get("choices") else told
+
+
+def receipt_file(look: Look, receipt: BidReceipt) -> dict[str, Any]:
+    """A receipt as a bidder saves it: ``{entry, proof}`` with the document it speaks of and whom to trust, so that
+    ``bidhall receipt`` needs nothing else."""
+    return {**bids.receipt_document(look.session, receipt), "trust": trust(look),
+            "statement": audit.document(look.session, receipt.statement)}
 
 
 def officer_keys(session: Session, lot: Lot) -> dict[str, bytes]:

@@ -115,5 +115,11 @@ def read_json(path: str) -> Any:
 def passphrase(given_file: str | None, *, confirm: bool = False) -> str:
     """The passphrase from a file (its first line) or asked for; never from an argument, where others could read it."""
     if given_file:
-        return read_bytes(given_file).decode("utf-8").splitlines()[0]
+        try:
+            lines = read_bytes(given_file).decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            lines = []
+        if not lines or not lines[0]:
+            stop(f"{given_file}: no passphrase on its first line", BAD_INPUT)
+        return lines[0]
     return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True))

@@ -1,0 +1,94 @@
+"""Bids in a world: sealed, uploaded, submitted; the clock taken over the deadline; the set published. By the acts the product has."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+from crypto import sealed_bid, submissions
+from crypto.canonical import format_time, unb64u
+from crypto.documents import sign_document
+from tests.kit.world import World
+from trading import bids, officers, opening, parties, timeline, uploads
+from trading.kernel.access import Role
+
+FORM = {"price": "2750000.00", "delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
+SIGNER = Role.BIDDER_SIGNER
+
+
+def code_of(world: World, username: str) -> str:
+    """The name a bidder has in signed documents."""
+    with world.look("clock") as look:
+        return parties.account(look.session, world.people[username]).party.code
+
+
+def open_for_bids(world: World, ref: str) -> None:
+    """Past the hour from which bids are taken; a tick is sealed there."""
+    with world.look("clock") as look:
+        lot = world.lot_in(look, ref)
+        assert lot.issue_at is not None
+        begins = lot.issue_at
+    if world.now < begins:
+        world.clock.set(begins)
+    world.tick()
+
+
+def policy_of(world: World, ref: str, envelope: str = officers.BID) -> dict[str, Any]:
+    with world.look("clock") as look:
+        return officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref), envelope))
+
+
+def seal(world: World, ref: str, username: str, *, replaces: str = "", form: dict[str, str] | None = None,
+         data: bytes = b"offer") -> tuple[bytes, dict[str, Any]]:
+    """A sealed file and its signed submission."""
+    out = io.BytesIO()
+    made = sealed_bid.seal(policy_of(world, ref), bidder=code_of(world, username), announce=form or FORM, out=out,
+                           files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))])
+    statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="test/1", replaces=replaces)
+    return out.getvalue(), sign_document("submission", statement, world.keys[username].sign)
+
+
+def hand_in(world: World, ref: str, username: str, sealed: bytes, submission: Any) -> bids.Outcome:
+    """Upload the bytes and submit: the legal moment."""
+    with world.work(username, SIGNER) as work:
+        token = uploads.start(work, world.lot_in(work, ref), length=len(sealed)).token
+    uploads.receive(world.office, world.actor(username, SIGNER), token, offset=0, pieces=[sealed])
+    with world.work(username, SIGNER) as work:
+        return bids.submit(work, world.lot_in(work, ref), token=token, submission=submission)
+
+
+def receipt_of(world: World, username: str, outcome: bids.Outcome) -> dict[str, Any]:
+    with world.look(username, SIGNER) as look:
+        document = bids.receipt_document(look.session, bids.own_receipt(look, outcome.receipt.c))
+    return dict(json.loads(json.dumps(document)))
+
+
+def close(world: World, ref: str) -> None:
+    """Over the deadline: the tick before, then the closing tick."""
+    with world.look("clock") as look:
+        deadline = world.lot_in(look, ref).deadline
+        assert deadline is not None
+    for seconds in (-60, 0, 50, 60):
+        world.clock.set(deadline + timedelta(seconds=seconds))
+        timeline.turn(world.office)
+
+
+def list_set(world: World, ref: str) -> None:
+    """Publish the opening set, in a tick of its own, and go on to the moment from which shares are taken."""
+    with world.work("host") as work:
+        lot = world.lot_in(work, ref)
+        row = opening.list_bids(work, lot)
+        begins = row.shares_from
+    world.clock.set(world.now + timedelta(seconds=70))
+    timeline.turn(world.office)
+    world.clock.set(max(world.now, begins))
+
+
+def header_hash_of(sealed: bytes) -> bytes:
+    return sealed_bid.inspect(io.BytesIO(sealed)).header.header_hash
+
+
+def unb64(text: str) -> bytes:
+    return unb64u(text)
