@@ -259,6 +259,11 @@ def _base_line(inputs: Inputs, members: list[str], average: Fraction | None, bas
     return f"({' + '.join(members)}) ÷ {len(members)} = {shown}; {how} = {base}"
 
 
+def plain_points(value: Fraction) -> str:
+    """Points as they are shown."""
+    return written_exactly(value)
+
+
 def _plain(value: Fraction) -> str:
     """A number without needless noughts: 30, 0.1."""
     return written_exactly(value, 0)

@@ -98,6 +98,13 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
                   Fraction(lot.ceiling_minor, 100), tuple(tie_break))
 
 
+def gather_scores(session: Session, panel: Panel) -> Inputs:
+    """The valid bids with the members' points alone: for the panel's table, before a coefficient is drawn. Refuses: WrongStep, Invalid."""
+    valid = reviews.valid_bids(session, panel)
+    bids = [_bid_in(session, panel, bid, {one.id for one in valid}) for bid in valid]
+    return Inputs(schemes.of_lot(panel.lot), bids, sheets.scores_of(session, panel))
+
+
 def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int]) -> BidIn:
     quote = None if bid.price_minor is None else Fraction(bid.price_minor, 100)
     finding: dict[str, Any] = {}

@@ -1,0 +1,441 @@
+"""Cards of an evaluation for pages: the expert's room, the centre, the supervisor, and the outcome once it may be shown.
+
+What isn't on a card can't leak: the centre's cards have no names before the result and no scores before the conclusion, an expert's cards
+no other member's scores before all are revealed, a blind review no bidder's name and no price (rules P-13, P-44, P-46, P-47).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from crypto.keys import kid
+from evaluation import conclusion, experts, outcome, panels, report, reviews, schemes, sheets
+from evaluation.methods.panel_rules import panel_allowed
+from evaluation.panels import Panel, Seat
+from evaluation.reviews import Prompt
+from evaluation.schemes import Criterion
+from trading import awards, draws, opening, parties
+from trading.kernel.access import Act, Role
+from trading.kernel.errors import NotAllowed, NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.tenders import Lot
+
+NAMED_FROM = ("RESULT", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
+"""States of a lot from which on the members' names are public (rule P-44)."""
+PUBLIC_FROM = ("CANDIDATES", "AWARD", *NAMED_FROM)
+"""States from which on the score table may be shown to everybody: works publish their candidates first, GP its result."""
+
+
+@dataclass(frozen=True)
+class SeatCard:
+    """A place by number only. ``state``: how it is held; ``progress``: nothing, committed, listed, revealed, signed or dissented."""
+
+    no: int
+    kind: str
+    state: str
+    is_chair: bool
+    progress: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class DrawCard:
+    """The draw as the public may see it: no names, positions only."""
+
+    name: str
+    state: str
+    size: int
+    take: int
+    pool_hash: str
+    picks: tuple[int, ...]
+    parties: tuple[tuple[str, bool, bool], ...]
+    """(party, committed, revealed)"""
+
+
+@dataclass(frozen=True)
+class CalledCard:
+    """One call of the drawn order and what came of it. ``no``: the place; ``position``: the place in the drawn order, None for a
+    representative."""
+
+    no: int
+    position: int | None
+    kind: str
+    state: str
+    called_at: datetime
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PanelCard:
+    """A panel for the centre and the supervisor: the draw, the calls, states of places; no scores, no names before the result."""
+
+    lot: str
+    title: str
+    state: str
+    version: int
+    members: int
+    experts: int
+    specialties: tuple[str, ...]
+    avoid: tuple[str, ...]
+    starts_at: datetime
+    place: str
+    requested_at: datetime
+    round: int
+    draw: DrawCard
+    seats: tuple[SeatCard, ...]
+    calls: tuple[CalledCard, ...]
+    missing: tuple[int, ...]
+    must_avoid: tuple[int, ...]
+    lawful: bool
+
+
+@dataclass(frozen=True)
+class FileCard:
+    """A file of an opened bid: untrusted content, named by its blob."""
+
+    name: str
+    size: int
+    type: str
+    blob: str
+
+
+@dataclass(frozen=True)
+class BidCard:
+    """A bid as a member sees it. ``name``: what it is called in sheets (blind name or bidder's code); ``bidder`` and ``price`` are empty
+    in a blind review. ``finding``: None while the panel has not voted."""
+
+    id: int
+    name: str
+    bidder: str
+    price: Money | None
+    announce: tuple[tuple[str, str], ...]
+    files: tuple[FileCard, ...]
+    finding: bool | None
+    clause: str
+    reason: str
+    prompts: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True)
+class CellCard:
+    """After the reveal: what every member gave for one bid and criterion. ``points``: (place, points)."""
+
+    bid: str
+    criterion: str
+    kind: str
+    points: tuple[tuple[int, str], ...]
+    differs: bool
+    outliers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RoomCard:
+    """The room of one member: the own next step, places by number, bids, criteria; others' scores only once all are revealed."""
+
+    lot: str
+    title: str
+    lot_state: str
+    panel_state: str
+    round: int
+    recheck: str
+    seat: SeatCard
+    seats: tuple[SeatCard, ...]
+    next_step: str
+    blind: bool
+    criteria: tuple[Criterion, ...]
+    bids: tuple[BidCard, ...]
+    committed_at: datetime | None
+    sheet: dict[str, Any] | None
+    """The own revealed sheet of this round."""
+    listing: dict[str, Any] | None
+    cells: tuple[CellCard, ...]
+    report_hash: str
+    report_facts: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class CallCard:
+    """What a called person may know: time and place, never the project (rule P-12). ``panel_id`` addresses the answer."""
+
+    panel_id: int
+    no: int
+    state: str
+    starts_at: datetime
+    place: str
+    called_at: datetime
+
+
+@dataclass(frozen=True)
+class ExpertCard:
+    """An expert for the library's keeper."""
+
+    code: str
+    name: str
+    unit: str
+    specialties: tuple[str, ...]
+    region: str
+    active: bool
+    version: int
+    ties: tuple[tuple[str, str, str, str, str], ...]
+    """(code, name, kind, since, until)"""
+
+
+@dataclass(frozen=True)
+class OutcomeCard:
+    """The score table after the result. ``bids``: as in the report, each number with its line; ``own``: the row of the bidder who looks.
+    ``members``: (place, name, kind), empty before the result names them."""
+
+    lot: str
+    title: str
+    method: str
+    criteria: tuple[tuple[str, str, str, str], ...]
+    """(id, title, title_en, kind)"""
+    bids: tuple[dict[str, Any], ...]
+    rejected: tuple[dict[str, Any], ...]
+    ties: tuple[tuple[str, ...], ...]
+    price: dict[str, Any]
+    tie_rule: str
+    dissents: tuple[tuple[int, str], ...]
+    members: tuple[tuple[int, str, str], ...]
+    report_hash: str
+    report_blob: str
+    same: bool
+    own: dict[str, Any] | None
+
+
+# --- the centre and the supervisor ------------------------------------------------------------------------------------------------
+
+
+def panel_card(look: Look, lot: Lot) -> PanelCard:
+    """For the centre and the supervisor. Refuses: NotAllowed, NotFound ``panel.none``."""
+    if look.actor.role not in (Role.CENTRE, Role.SUPERVISOR):
+        look.require(Act.PANEL_DRAW)
+    panel = panels.panel(look.session, lot)
+    held = panels.in_play(panel)
+    calls = tuple(CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at) for seat in panel.seats)
+    return PanelCard(
+        lot=lot.ref, title=lot.title, state=panel.state, version=panel.version, members=panel.members, experts=panel.experts,
+        specialties=tuple(panel.specialties), avoid=tuple(one["name"] or one["code"] for one in panel.avoid), starts_at=panel.starts_at,
+        place=panel.place, requested_at=panel.requested_at, round=panel.round, draw=_draw(panel),
+        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM) for seat in held), calls=calls,
+        missing=tuple(sorted(set(range(1, panel.members + 1)) - {seat.no for seat in held})),
+        must_avoid=tuple(seat.no for seat in panels.matches(look, panel)),
+        lawful=panel_allowed(1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts),
+    )
+
+
+def _draw(panel: Panel) -> DrawCard:
+    row = panel.draw
+    turns = {turn.party: turn for turn in row.turns}
+    return DrawCard(row.draw, row.state, row.notice["size"], row.notice["take"], row.notice["pool"],
+                    tuple(draws.picks(row)) if row.state == "DRAWN" else (),
+                    tuple((name, name in turns, name in turns and bool(turns[name].r)) for name in draws.PARTIES))
+
+
+def _seat(look: Look, panel: Panel, seat: Seat, *, named: bool = False) -> SeatCard:
+    return SeatCard(seat.no, seat.kind, seat.state, seat.is_chair, progress(look, panel, seat), seat.account.name if named else "")
+
+
+def progress(look: Look, panel: Panel, seat: Seat) -> str:
+    """How far a member is, without any score."""
+    row = report.find(look.session, panel)
+    signed = next((one for one in row.signatures if one.seat_id == seat.id), None) if row else None
+    if signed is not None:
+        return "dissented" if signed.dissent else "signed"
+    if any(sheet.seat_id == seat.id for sheet in sheets.revealed(look.session, panel)):
+        return "revealed"
+    listed = sheets.find_list(look.session, panel)
+    if listed is not None and panel.state in ("SEATED", "LISTED") and _has_signed(look, listed.listing, seat):
+        return "listed"
+    return "committed" if seat.id in sheets.commits_of(look.session, panel) else ""
+
+
+def _has_signed(look: Look, listing: dict[str, Any], seat: Seat) -> bool:
+    return any(one["keyid"] == kid("ed25519", panels.sign_key(look.session, seat)) for one in listing["signatures"])
+
+
+def expert_cards(look: Look) -> list[ExpertCard]:
+    """The library, by code. Refuses: NotAllowed."""
+    look.require(Act.EXPERT_REGISTER)
+    rows = look.session.scalars(select(experts.Expert).order_by(experts.Expert.code))
+    return [ExpertCard(one.code, one.account.name, one.unit, tuple(one.specialties), one.region, one.active, one.version,
+                       tuple((tie.code, tie.name, tie.kind, tie.since.isoformat(), tie.until.isoformat() if tie.until else "")
+                             for tie in one.ties)) for one in rows]
+
+
+# --- the expert -------------------------------------------------------------------------------------------------------------------
+
+
+def own_calls(look: Look) -> list[CallCard]:
+    """Calls that wait for this person's answer, or were accepted and wait for the panel to sit. Refuses: NotAllowed."""
+    look.require(Act.SEAT_ANSWER)
+    query = select(Panel, Seat).join(Seat, Seat.panel_id == Panel.id).where(
+        Seat.account_id == look.actor.account_id, Seat.state.in_(("called", "accepted")))
+    return [CallCard(panel.id, seat.no, seat.state, panel.starts_at, panel.place, seat.called_at)
+            for panel, seat in look.session.execute(query.order_by(Seat.id))]
+
+
+def own_panel(look: Look, panel_id: int) -> Panel:
+    """A panel this person is called to or sits on. Refuses: NotFound."""
+    found = look.session.get(Panel, panel_id)
+    if found is None or panels.find_own(look, found) is None:
+        raise NotFound("panel.not_yours")
+    return found
+
+
+def own_rooms(look: Look) -> list[str]:
+    """References of lots on whose panel this person sits, newest first. Refuses: NotAllowed."""
+    look.require(Act.SEAT_ANSWER)
+    query = select(Lot.ref).join(Panel, Panel.lot_id == Lot.id).join(Seat, Seat.panel_id == Panel.id).where(
+        Seat.account_id == look.actor.account_id, Seat.state == "seated")
+    return list(look.session.scalars(query.order_by(Panel.id.desc())))
+
+
+def room(look: Look, lot: Lot) -> RoomCard:
+    """The evaluation room of a seated member. Refuses: NotAllowed, NotFound (no member), WrongStep (not seated)."""
+    look.require(Act.SEAT_ANSWER)
+    panel = panels.panel(look.session, lot)
+    seat = panels.own_seat(look, panel, "seated")
+    scheme = schemes.of_lot(lot)
+    all_revealed = panel.state in ("REVEALED", "CONCLUDED") and bool(sheets.revealed(look.session, panel))
+    held = sheets.commits_of(look.session, panel).get(seat.id)
+    own = next((sheet for sheet in sheets.revealed(look.session, panel) if sheet.seat_id == seat.id), None)
+    listed, row = sheets.find_list(look.session, panel), report.find(look.session, panel)
+    return RoomCard(
+        lot=lot.ref, title=lot.title, lot_state=lot.state, panel_state=panel.state, round=panel.round, recheck=panel.recheck,
+        seat=_seat(look, panel, seat), seats=tuple(_seat(look, panel, one) for one in panels.seated(panel)),
+        next_step=next_step(look, panel, seat), blind=scheme.blind, criteria=scheme.criteria, bids=_bids(look, panel, scheme),
+        committed_at=held.at if held else None, sheet=sheets.content(look.session, own) if own else None,
+        listing=listed.listing if listed else None, cells=cells(look, panel) if all_revealed else (),
+        report_hash=row.hash if row else "", report_facts=row.facts if row and all_revealed else None,
+    )
+
+
+def next_step(look: Look, panel: Panel, seat: Seat) -> str:
+    """What this member should do now, as one word: wait_qualification, elect, conform, wait_conform, commit, wait_commit, list, sign_list,
+    wait_list, reveal, wait_reveal, draw_up, wait_report, sign, wait_sign, conclude, done."""
+    if panel.state == "CONCLUDED":
+        return "done"
+    if panel.lot.state != "EVALUATION":
+        return "wait_qualification"
+    if panels.find_chair(panel) is None:
+        return "elect"
+    return _scoring_step(look, panel, seat) if panel.state in ("SEATED", "LISTED") else _report_step(look, panel, seat)
+
+
+def _scoring_step(look: Look, panel: Panel, seat: Seat) -> str:
+    if reviews.waiting(look.session, panel):
+        return "conform" if seat.is_chair else "wait_conform"
+    mine, listed = progress(look, panel, seat), sheets.find_list(look.session, panel)
+    if panel.state == "LISTED":
+        return "wait_reveal" if mine == "revealed" else "reveal"
+    if listed is not None:
+        return "wait_list" if mine == "listed" else "sign_list"
+    if not mine:
+        return "commit"
+    done = sheets.commits_of(look.session, panel)
+    return "list" if all(one.id in done for one in panels.seated(panel)) else "wait_commit"
+
+
+def _report_step(look: Look, panel: Panel, seat: Seat) -> str:
+    row = report.find(look.session, panel)
+    if row is None:
+        return "draw_up" if seat.is_chair else "wait_report"
+    if seat.no in report.unsigned(row):
+        return "sign"
+    return "conclude" if seat.is_chair and not report.unsigned(row) else "wait_sign"
+
+
+def _bids(look: Look, panel: Panel, scheme: schemes.Scheme) -> tuple[BidCard, ...]:
+    if not opening.is_public(look.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
+        return ()
+    found, noticed = reviews.standing(look.session, panel), reviews.prompts(look.session, panel.lot)
+    qualified = reviews.qualified(look.session, panel.lot)
+    labels = panels.blind_labels(panel, qualified) if scheme.blind else {bid.id: bid.party.code for bid in qualified}
+    cards = []
+    for bid in qualified:
+        finding = found.get(bid.id)
+        price = None if bid.price_minor is None or scheme.blind else Money(bid.price_minor, panel.lot.currency)
+        cards.append(BidCard(
+            id=bid.id, name=labels[bid.id], bidder="" if scheme.blind else bid.party.name, price=price,
+            announce=() if scheme.blind else tuple(sorted(bid.announce.items())),
+            files=tuple(FileCard(f"{at + 1}" if scheme.blind else one["name"], one["size"], one["type"], one["blob"])
+                        for at, one in enumerate(bid.files)),
+            finding=None if finding is None else finding.ok, clause=finding.clause if finding else "",
+            reason=finding.reason if finding else "",
+            prompts=() if scheme.blind else tuple(noticed[bid.id]),
+        ))
+    return tuple(sorted(cards, key=lambda card: card.name))
+
+
+def cells(look: Look, panel: Panel) -> tuple[CellCard, ...]:
+    """The dispersion table of the revealed sheets, with mismatches of objective items and outliers as prompts (rules E-32, E-38).
+
+    Refuses: WrongStep ``sheet.not_revealed``.
+    """
+    inputs = report.gather_scores(look.session, panel)
+    named = {bid.party.code: name for name, bid in sheets.names_of(look.session, panel).items()}
+    flagged: dict[tuple[str, str], list[int]] = {}
+    for one in outcome.outlier_flags(inputs):
+        flagged.setdefault((one["bidder"], one["criterion"]), []).append(one["seat"])
+    differing = {(one["bidder"], one["criterion"]) for one in outcome.objective_mismatches(inputs)}
+    found = []
+    for bid in inputs.valid:
+        for criterion in inputs.scheme.scored:
+            key = (bid.bidder, criterion.id)
+            given = outcome.given(inputs, criterion, bid.bidder)
+            found.append(CellCard(named[bid.bidder], criterion.id, criterion.kind,
+                                  tuple((int(no), outcome.plain_points(points)) for no, points in given.items()), key in differing,
+                                  tuple(flagged.get(key, ()))))
+    return tuple(sorted(found, key=lambda cell: cell.bid))
+
+
+# --- the outcome ------------------------------------------------------------------------------------------------------------------
+
+
+def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
+    """The score table: from the report on for the panel, purchaser, agency, centre and supervisor; for everybody once candidates or result
+    are published, and for a bidder its own row marked. Refuses: NotAllowed ``outcome.not_yet``, NotFound."""
+    panel = panels.panel(look.session, lot)
+    row = report.report(look.session, panel)
+    public = lot.state in PUBLIC_FROM and (lot.regime == "WORKS" or lot.state in NAMED_FROM)
+    if awards.find(look.session, lot) is None or not (public or _concerned(look, panel)):
+        raise NotAllowed("outcome.not_yet", ref=lot.ref)
+    facts = row.facts
+    bids = tuple(_public(one, full=_concerned(look, panel)) for one in facts["bids"])
+    own = next((one for one in facts["bids"] if one["bidder"] == _code(look)), None)
+    members = tuple((seat.no, seat.account.name, seat.kind) for seat in panels.seated(panel)) if lot.state in NAMED_FROM else ()
+    return OutcomeCard(
+        lot=lot.ref, title=lot.title, method=facts["method"],
+        criteria=tuple((one["id"], one["title"], one["title_en"], one["kind"]) for one in facts["criteria"]),
+        bids=bids, rejected=tuple(facts["rejected"]), ties=tuple(tuple(group) for group in facts["ties"]), price=facts["price"],
+        tie_rule=facts["tie_rule"], dissents=tuple((one.seat.no, one.dissent) for one in row.signatures if one.dissent), members=members,
+        report_hash=row.hash, report_blob=row.blob, same=bool(conclusion.recompute(look.session, lot)["same"]), own=own,
+    )
+
+
+def _concerned(look: Look, panel: Panel) -> bool:
+    project = panel.lot.project
+    if look.actor.role in (Role.CENTRE, Role.SUPERVISOR, Role.AUDIT_ADMIN):
+        return True
+    if look.actor.role in (Role.PURCHASER, Role.AGENCY) and look.actor.party_id in (project.purchaser_id, project.agency_id):
+        return True
+    return any(seat.account_id == look.actor.account_id for seat in panels.seated(panel)) and look.actor.account_id is not None
+
+
+def _public(one: dict[str, Any], *, full: bool) -> dict[str, Any]:
+    """A bid's row; single members' points are for those concerned, the public sees means with the arithmetic of the price alone."""
+    if full:
+        return one
+    rows = [{key: value for key, value in part.items() if key != "given" and (key != "line" or part["kind"] == "price")}
+            for part in one["criteria"]]
+    return {**one, "criteria": rows}
+
+
+def _code(look: Look) -> str:
+    return parties.party(look.session, look.actor.party_id).code if look.actor.party_id is not None else ""
