@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crypto import merkle
+from crypto import merkle, positional
 from crypto.canonical import H, b64u, dumps, loads
 from crypto.errors import CryptoError
 from crypto.headers import (
@@ -174,6 +174,11 @@ def inspect(source: Reader, check: Callable[[Header], None] | None = None) -> In
         return inspector.finish()
     tree, pieces = merkle.Frontier(), bytearray(inspector.pieces)
     tree.append(bytes(pieces))
+    if (place := _chunks_at(source, inspector.header)) is not None:
+        for digest in positional.hash_chunks(place, inspector.header.plen, chunk_count(inspector.header.plen)):
+            pieces += digest
+            tree.append(digest)
+        return Inspection(inspector.header, inspector.header.size, tree.root(), bytes(pieces))
     with _Workers(chunk_count(inspector.header.plen)) as workers:
         for _, digest in workers.run(lambda _, data: hashlib.sha256(data).digest(),
                                      _pieces(source, inspector.header)):
@@ -235,6 +240,19 @@ def _pieces(source: Reader, header: Header) -> Iterator[bytes]:
 
 
 # work on chunks, in order, on the machine's other cores
+
+def _chunks_at(source: Reader, header: Header) -> positional.Place | None:
+    """Where the chunks of a regular file begin, once its header is read; None for other streams and for small files.
+
+    Refuses: SIZE for a byte too few or too many.
+    """
+    if chunk_count(header.plen) < 4 or (place := positional.place_of(source)) is None:
+        return None
+    wanted = header.plen + TAG * chunk_count(header.plen)
+    if place.size != wanted:
+        raise CryptoError("SIZE", "the file ends early" if place.size < wanted else "more bytes than the header says")
+    return place
+
 
 class _Workers:
     """Runs a function over numbered pieces on threads, a few in flight, results in order; inline for small files."""
@@ -339,7 +357,25 @@ def _seal(seed: bytes, policy: Mapping[str, Any], bidder: str, announce: Mapping
     if length > MAX_PLEN or padded(length) > min(MAX_PLEN, policy["max_plen"]):
         raise CryptoError("TOO_LARGE", "more than the tender allows")
     ctx = make_ctx(policy, bidder=bidder, bidder_key=bidder_key, plen=padded(length), drill=drill)
-    return _seal_content(seed, ctx, _Content(head, files, padded(length)).chunks(), out)
+    return _seal_content(seed, ctx, _Content(head, files, padded(length)).chunks(), out, _by_position(head, files, padded(length), out))
+
+
+def _by_position(head: bytes, files: Sequence[FileIn], plen: int, out: Writer) -> positional.Content | None:
+    """The content by position where every file and the target are regular files; None for other streams and small contents.
+
+    Refuses: MANIFEST for a file that is longer or shorter than said.
+    """
+    if chunk_count(plen) < 4 or positional.place_of(out, writing=True) is None:
+        return None
+    places = []
+    for file in files:
+        place = positional.place_of(file.stream)
+        if place is None:
+            return None
+        if place.size != file.size:
+            raise CryptoError("MANIFEST", f"a file is {'shorter' if place.size < file.size else 'longer'} than it was said to be")
+        places.append((place, file.size))
+    return positional.Content(head, places, plen)
 
 
 def content_head(announce: Mapping[str, str], files: Sequence[FileIn]) -> bytes:
@@ -402,7 +438,8 @@ class _Content:
             yield data
 
 
-def _seal_content(seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out: Writer) -> Sealed:
+def _seal_content(seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out: Writer,
+                  content: positional.Content | None = None) -> Sealed:
     try:
         header = parse_header(make_header(seed, ctx))
     except ValueError as error:
@@ -417,6 +454,12 @@ def _seal_content(seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out
         return sealed, hashlib.sha256(sealed).digest()
 
     out.write(memoryview(head))
+    if content is not None and (place := positional.place_of(out, writing=True)) is not None:
+        for digest in positional.seal_chunks(content, content_key(seed, header), nonce, last + 1, place):
+            pieces += digest
+            tree.append(digest)
+        out.seek(place.base + header.size - len(head))  # type: ignore[attr-defined]
+        return Sealed(header, header.size, tree.root(), bytes(pieces), seed)
     with _Workers(last + 1) as workers:
         for _, (sealed, digest) in workers.run(work, chunks):
             out.write(memoryview(sealed))
@@ -493,6 +536,15 @@ def _decrypt(source: Reader, header: Header, seed: bytes, parser: "_Parser",
         return hashlib.sha256(sealed).digest(), plain
 
     broken = None
+    if (place := _chunks_at(source, header)) is not None:
+        key = content_key(seed, header) if wanted else None
+        for i, (digest, view) in enumerate(positional.open_chunks(place, key, nonce, header.plen, last + 1)):
+            tree.append(digest)
+            if view is None and wanted and broken is None:
+                broken = CryptoError("CHUNK_AUTH", f"chunk {i} does not authenticate")
+            if view is not None and broken is None:
+                parser.feed(view)
+        return tree.root(), broken
     with _Workers(last + 1) as workers:
         for i, (_, (digest, plain)) in enumerate(workers.run(work, _pieces(source, header))):
             tree.append(digest)
