@@ -9,12 +9,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u
 from deposits import demands, forfeits, receipts, refunds
+from deposits.ledger import LedgerEntry
 from deposits.receipts import Receipt
-from deposits.refunds import Refund, parts_of
+from deposits.refunds import Refund, parts_of, terminal_of
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import TooEarly
 from trading.tenders import Lot
@@ -35,17 +37,16 @@ def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
         for row in refunds.of_demand(session, demand.id):
             rows.setdefault(row.receipt_id, []).append(row)
         for receipt, (asked, _) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
-            record = _record(receipt, rows.get(receipt.id, []), _kept_of(kept, rows.get(receipt.id, []), asked))
+            forfeited = asked if _was_kept(session, receipt) else 0
+            record = _record(receipt, rows.get(receipt.id, []), forfeited)
             found.append({"v": 1, "bidder": demand.participant.party.code, "demanded": demand.amount_minor, **record,
-                          "forfeit": _forfeit(receipt, kept) if record["forfeited"] and kept is not None else None})
+                          "forfeit": _forfeit(receipt, kept) if forfeited and kept is not None else None})
     return sorted(({key: value for key, value in record.items() if value is not None} for record in found), key=lambda one: one["receipt"])
 
 
-def _kept_of(kept: forfeits.Forfeit | None, rows: list[Refund], asked: int) -> int:
-    """What was kept of a payment: its deposit part, unless that ended otherwise before the decision."""
-    if kept is None or kept.state != "FORFEITED" or any(row.part == "deposit" and row.state != "FORFEITED" for row in rows):
-        return 0
-    return asked
+def _was_kept(session: Session, receipt: Receipt) -> bool:
+    ended = select(LedgerEntry.id).where(LedgerEntry.terminal == terminal_of(receipt, "deposit"), LedgerEntry.kind == "forfeited")
+    return session.scalar(ended) is not None
 
 
 def _record(receipt: Receipt, rows: list[Refund], forfeited: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -26,7 +26,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.tenders import Lot
+from trading.tenders import SECRET_STATES, Lot
 
 LISTED = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "RETURNED_BY_BANK")
 SOON_WORKING_DAYS = 3
@@ -233,8 +233,8 @@ def home(look: Look) -> HomeCard:
     count = {when: sum(1 for card in waiting if card.when == when) for when in ("overdue", "today", "soon")}
     return HomeCard(
         statement.totals(look.session), count["overdue"], count["today"], count["soon"],
-        sum(1 for card in waiting if card.state == "REFUND_DRAFT"), len(exceptions(look)), min((card.due_on for card in waiting), default=None),
-        reconcile.latest(look.session), ledger.open_case(look.session) is not None)
+        sum(1 for card in waiting if card.state == "REFUND_DRAFT"), len(exceptions(look)),
+        min((card.due_on for card in waiting), default=None), reconcile.latest(look.session), ledger.open_case(look.session) is not None)
 
 
 def exceptions(look: Look) -> list[ExceptionCard]:
@@ -242,8 +242,10 @@ def exceptions(look: Look) -> list[ExceptionCard]:
     Refuses: NotAllowed."""
     look.require(Act.DEPOSIT_LOOK)
     found: list[ExceptionCard] = []
+    sealed = _sealed_names(look.session)
     for row in receipts.in_suspense(look.session):
-        found.append(_exception("suspense", row.ref, row.line, text=row.line.text))
+        card = _exception("suspense", row.ref, row.line, text=row.line.text)
+        found.append(replace(card, payer="", account_tail="", text="") if receipts.plain(row.line.payer_name) in sealed else card)
     for line in receipts.unexplained(look.session):
         found.append(_exception("unexplained", line.bank_id, line, text=line.text))
     for refund in look.session.scalars(select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)):
@@ -275,6 +277,13 @@ def _wrong(session: Session, lot: Lot | None = None) -> list[tuple[demands.Depos
             if (lot is None or demand.lot_id == lot.id) and demands.is_public(session, demand.lot)]
 
 
+def _sealed_names(session: Session) -> set[str]:
+    """Who takes part in a lot whose payers are sealed: a payment of theirs that went astray is listed without its payer."""
+    query = select(demands.DepositDemand).join(Lot, Lot.id == demands.DepositDemand.lot_id).where(
+        Lot.state.in_((*SECRET_STATES, "OPENING")))
+    return {receipts.plain(demand.participant.party.name) for demand in session.scalars(query) if not demands.is_public(session, demand.lot)}
+
+
 def _exception(kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = "") -> ExceptionCard:
     return ExceptionCard(kind, ref, line.at, Money(line.amount_minor), line.payer_name, line.payer_account[-4:], lot, bidder, text)
 
@@ -295,7 +304,8 @@ def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:
         demands.DepositDemand.lot_id == lot.id)
     items = [*of, *look.session.scalars(back)]
     query = select(LedgerEntry, Posting).join(Posting, Posting.entry_id == LedgerEntry.id).where(Posting.item.in_(items))
-    return [PostingCard(entry.ref, entry.at, entry.kind, line.account, line.item, Money(line.amount_minor) if line.amount_minor > 0 else None,
+    return [PostingCard(entry.ref, entry.at, entry.kind, line.account, line.item,
+                        Money(line.amount_minor) if line.amount_minor > 0 else None,
                         Money(-line.amount_minor) if line.amount_minor < 0 else None)
             for entry, line in look.session.execute(query.order_by(LedgerEntry.id, Posting.id))]
 

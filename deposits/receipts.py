@@ -181,7 +181,7 @@ def claim(work: UnitOfWork, demand: DepositDemand, *, bank_id: str) -> Receipt:
         raise NotFound("deposit.unknown")
     receipt = work.session.scalar(select(Receipt).join(BankLine, BankLine.id == Receipt.line_id).where(
         BankLine.bank_id == bank_id.strip(), Receipt.demand_id.is_(None), Receipt.settled == ""))
-    if receipt is None or _plain(receipt.line.payer_name) != _plain(demand.participant.party.name):
+    if receipt is None or plain(receipt.line.payer_name) != plain(demand.participant.party.name):
         raise NotFound("deposit.claim_unknown", bank_id=bank_id.strip()[:64])
     work.lock(demand.participant)
     work.lock(demand)
@@ -289,14 +289,14 @@ def _sub_account(line: StatementLine) -> str:
     return next((word for word in digits.split() if demands.is_sub_account(word)), "")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name without what banks change: width, blanks, kind of brackets."""
     return "".join(unicodedata.normalize("NFKC", name).split()).replace("〔", "(").replace("〕", ")").casefold()
 
 
 def _exceptions(line: BankLine, demand: DepositDemand) -> list[str]:
     party: Party = demand.participant.party
-    wrong = {"payer_name": _plain(line.payer_name) != _plain(party.name),
+    wrong = {"payer_name": plain(line.payer_name) != plain(party.name),
              "payer_account": bool(party.bank_account) and line.payer_account != "".join(party.bank_account.split()),
              "late": line.at >= demand.due_at}
     return [code for code in EXCEPTIONS if wrong[code]]

@@ -105,7 +105,7 @@ def sub_account_faults(session: Session) -> list[str]:
     return found
 
 
-def _sums(session: Session, query: Select[Any]) -> dict[int, int]:
+def _sums(session: Session, query: Select[Any, Any]) -> dict[int, int]:
     """Demand → fen."""
     return {demand: int(amount) for demand, amount in session.execute(query) if demand is not None}
 

@@ -1,0 +1,277 @@
+"""Money in a world: bidders pay at a simulated bank, the cashier takes statements in, refunds go their way. By the product's acts alone."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from crypto.canonical import format_time
+from crypto.documents import sign_document
+from crypto.opening import release_shares
+from crypto.submissions import make_withdrawal
+from crypto.trust import trust_of
+from deposits import demands, forfeits, receipts, reconcile, refunds, settlement, statement, transfers
+from deposits.bank.simulated import SimulatedBank
+from deposits.refunds import Refund
+from deposits.settlement import Settled
+from tests.kit import sealing
+from tests.kit.world import OFFICERS, SETUP, World
+from trading import (
+    awards,
+    bids,
+    contracts,
+    decryption,
+    notices,
+    opening,
+    opening_package,
+    participants,
+    parties,
+    publication,
+    timeline,
+)
+from trading.kernel import audit
+from trading.kernel.access import Role
+from trading.kernel.calendar import BEIJING, day_start, local_day
+from trading.kernel.money import Money
+from trading.opening_files import check_package, read_package
+from trading.tenders import LOT_FLOW
+
+STAFF = (("cashier", Role.CASHIER), ("cashier2", Role.CASHIER), ("controller", Role.CONTROLLER), ("controller2", Role.CONTROLLER))
+DEPOSIT = Money.parse("50000")
+WORKS_FORM = {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王工"}
+
+
+class MoneyRoom:
+    """``world`` with a cashier's office; moments move only forward."""
+
+    def __init__(self, world: World, bank_file: Path) -> None:
+        self.world = world
+        self.bank = SimulatedBank(bank_file, world.clock)
+        with world.office.work(SETUP) as work:
+            centre = parties.party(work.session, world.party_ids["centre"])
+            for username, role in STAFF:
+                who = parties.invite(work, centre, username=username, name=username, password="correct horse battery", roles=[role])
+                world.people[username] = who.id
+
+    # --- bidders --------------------------------------------------------------------------------------------------------------------
+
+    def take_part(self, ref: str, *usernames: str) -> dict[str, str]:
+        """Take part and ask for the sub-account: username → number."""
+        found = {}
+        for username in usernames or self.world.bidders:
+            with self.world.work(username) as work:
+                demand = demands.demand_for(work, participants.take_part(work, self.world.lot_in(work, ref)))
+                found[username] = demand.sub_account if demand is not None else ""
+        return found
+
+    def payer(self, username: str) -> tuple[str, str]:
+        """Name and basic account of a bidder."""
+        with self.world.look("clock") as look:
+            party = parties.account(look.session, self.world.people[username]).party
+            return party.name, party.bank_account
+
+    def pay_in(self, username: str, sub_account: str, amount: Money = DEPOSIT, *, name: str = "", account: str = "", text: str = "") -> str:
+        known = self.payer(username)
+        return self.bank.receive(amount, name=name or known[0], account=account or known[1], sub_account=sub_account, text=text)
+
+    def bid(self, ref: str, *usernames: str) -> None:
+        sealing.open_for_bids(self.world, ref)
+        form = WORKS_FORM if self.regime(ref) == "WORKS" else sealing.FORM
+        for username in usernames or self.world.bidders:
+            assert sealing.hand_in(self.world, ref, username, *sealing.seal(self.world, ref, username, form=form)).accepted
+
+    def withdraw_bid(self, ref: str, username: str) -> None:
+        """The signed withdrawal of the bid that stands."""
+        with self.world.look("clock") as look:
+            lot = self.world.lot_in(look, ref)
+            participant = participants.find(look.session, lot, parties.account(look.session, self.world.people[username]).party)
+            assert participant is not None
+            row = bids.standing(look.session, participant.id)
+            assert row is not None
+            submission = bids.submission_payload(audit.document(look.session, row.bid.statement))
+        document = make_withdrawal(submission, at=format_time(self.world.now))
+        with self.world.work(username, sealing.SIGNER) as work:
+            outcome = bids.withdraw(work, self.world.lot_in(work, ref),
+                                    withdrawal=sign_document("withdrawal", document, self.world.keys[username].sign))
+            assert outcome.accepted
+
+    # --- the procedure --------------------------------------------------------------------------------------------------------------
+
+    def paid_lot(self, regime: str = "GP", *, bid: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:
+        """A lot in which everybody has taken part and paid, and those named (all) have bid."""
+        ref = self.world.lot("BIDDING", regime=regime)
+        subs = self.take_part(ref)
+        for username, sub in subs.items():
+            self.pay_in(username, sub)
+        self.fetch()
+        self.bid(ref, *bid)
+        return ref, subs
+
+    def list_set(self, ref: str) -> None:
+        """Over the deadline to the published opening list."""
+        self.world.tick()
+        sealing.close(self.world, ref)
+        sealing.list_set(self.world, ref)
+
+    def open(self, ref: str) -> None:
+        """Shares, decryption, signatures: the opening to its end."""
+        world = self.world
+        for username, _, _ in OFFICERS:
+            with world.look(username) as look:
+                package = opening_package.package(look, world.lot_in(look, ref))
+            checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
+            document = release_shares(checked.set, checked.headers, j=package["officer"]["j"],
+                                      secret=world.policy_secret(username, checked.set.policy), now=format_time(world.now))
+            with world.work(username) as work:
+                opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
+                                     sign_document("shares", document, world.keys[username].sign))
+        decryption.open_bids(world.office, world.actor("host"), ref)
+
+    def evaluate(self, ref: str) -> None:
+        """The panel's ranking handed down, in the order of the bidders' names."""
+        with self.world.work("host") as work:
+            lot = self.world.lot_in(work, ref)
+            LOT_FLOW.take(work, lot, "review_qualification" if lot.regime == "GP" else "evaluate")
+        if self.regime(ref) == "GP":
+            with self.world.work("agent") as work:
+                LOT_FLOW.take(work, self.world.lot_in(work, ref), "qualify")
+        actor = self.world.actor("clerk")
+        chair = type(actor)(Role.CHAIR, actor.account_id, actor.party_id, "chair", actor.fresh_until)
+        with self.world.office.work(chair) as work:
+            lot = self.world.lot_in(work, ref)
+            rows = [{"bidder": o.party.code, "name": o.party.name, "party_id": o.party_id, "total": "90.00", "price_minor": o.price_minor}
+                    for o in opening.opened_of_lot(work.session, lot)]
+            rows.sort(key=lambda row: str(row["bidder"]))
+            awards.propose(work, lot, [{**row, "rank": at} for at, row in enumerate(rows, 1)], rules_hash="0" * 43)
+            LOT_FLOW.take(work, lot, "report")
+
+    def award(self, ref: str) -> None:
+        """Candidates (works), decision, notices."""
+        if self.regime(ref) == "WORKS":
+            with self.world.work("agent") as work:
+                until = awards.publicise(work, self.world.lot_in(work, ref)).publicity_until
+                assert until is not None
+            self.world.clock.set(until)
+        with self.world.work("buyer") as work:
+            awards.decide(work, self.world.lot_in(work, ref))
+        with self.world.work("agent") as work:
+            awards.announce(work, self.world.lot_in(work, ref))
+
+    def contract(self, ref: str) -> None:
+        with self.world.work("agent") as work:
+            lot = self.world.lot_in(work, ref)
+            price = awards.award(work.session, lot).price_minor
+            assert price is not None
+            contracts.record(work, lot, number="HT-1", amount_minor=price, signed_at=work.now)
+
+    def awarded(self, regime: str = "GP") -> tuple[str, dict[str, str]]:
+        ref, subs = self.paid_lot(regime)
+        self.list_set(ref)
+        self.open(ref)
+        self.evaluate(ref)
+        self.award(ref)
+        return ref, subs
+
+    def terminate(self, ref: str) -> None:
+        with self.world.work("buyer") as work:
+            publication.terminate(work, self.world.lot_in(work, ref), reason="采购任务取消")
+
+    def regime(self, ref: str) -> str:
+        with self.world.look("clock") as look:
+            return self.world.lot_in(look, ref).regime
+
+    def notice_day(self, ref: str, kind: str) -> date:
+        with self.world.look("clock") as look:
+            return local_day(notices.latest(look.session, self.world.lot_in(look, ref), kind).published_at)
+
+    # --- the money room -------------------------------------------------------------------------------------------------------------
+
+    def fetch(self) -> Settled:
+        with self.world.work("cashier") as work:
+            return settlement.fetch(work, self.bank)[1]
+
+    def due(self) -> list[str]:
+        """References of what has fallen due now."""
+        with self.world.work("clock") as work:
+            return [row.ref for row in refunds.due(work)]
+
+    def prepare(self, *refs: str, by: str = "cashier", value_on: date | None = None) -> str:
+        with self.world.work(by) as work:
+            rows = [refunds.refund(work.session, ref) for ref in refs]
+            return refunds.prepare(work, rows, value_on=value_on).ref
+
+    def approve(self, batch: str, by: str = "controller") -> None:
+        with self.world.work(by) as work:
+            row = refunds.batch(work.session, batch)
+            refunds.approve(work, row, digest_seen=row.digest)
+
+    def pay(self, batch: str, by: str = "cashier") -> list[str]:
+        """Order and hand over; the bank's keys."""
+        with self.world.work(by) as work:
+            keys = [order.key for order in refunds.pay(work, refunds.batch(work.session, batch))]
+        transfers.deliver(self.world.office, self.bank)
+        return keys
+
+    def refund_all(self) -> list[str]:
+        """All that is due now: prepared, approved, paid, and confirmed by the statement."""
+        refs = self.due()
+        if refs:
+            batch = self.prepare(*refs)
+            self.approve(batch)
+            self.pay(batch)
+            self.fetch()
+        return refs
+
+    def refund(self, ref: str) -> Refund:
+        with self.world.look("clock") as look:
+            return refunds.refund(look.session, ref)
+
+    def refunds_of(self, sub_account: str) -> list[Refund]:
+        with self.world.look("clock") as look:
+            demand = demands.find_by_sub_account(look.session, sub_account)
+            assert demand is not None
+            return refunds.of_demand(look.session, demand.id)
+
+    def reconcile(self, note: str = "") -> reconcile.Reconciliation:
+        with self.world.work("cashier") as work:
+            return reconcile.reconcile(work, note=note)
+
+    def totals(self) -> statement.Totals:
+        with self.world.look("clock") as look:
+            return statement.totals(look.session)
+
+    def receipts_of(self, sub_account: str) -> list[receipts.Receipt]:
+        with self.world.look("clock") as look:
+            demand = demands.find_by_sub_account(look.session, sub_account)
+            assert demand is not None
+            return receipts.of_demand(look.session, demand.id)
+
+    def keep(self, sub_account: str, *, ground: str, until: date) -> str:
+        """A forfeit from draft to decision by its three persons."""
+        with self.world.work("cashier") as work:
+            demand = demands.find_by_sub_account(work.session, sub_account)
+            assert demand is not None
+            ref = forfeits.draft(work, demand, ground=ground, evidence="招标文件第 12 条；放弃中标声明", hold_until=until).ref
+        with self.world.work("cashier") as work:
+            forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")
+        with self.world.work("controller") as work:
+            forfeits.check(work, forfeits.forfeit(work.session, ref))
+        with self.world.work("buyer") as work:
+            forfeits.decide(work, forfeits.forfeit(work.session, ref))
+        return ref
+
+    def all_refunds(self) -> list[Refund]:
+        with self.world.look("clock") as look:
+            return list(look.session.scalars(select(Refund).order_by(Refund.id)))
+
+    def go_to(self, day: date, hour: int = 10) -> None:
+        self.world.clock.set(max(self.world.now, day_start(day) + timedelta(hours=hour)))
+
+    def turn(self) -> None:
+        timeline.turn(self.world.office)
+
+
+def beijing(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BEIJING)

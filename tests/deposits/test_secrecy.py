@@ -1,0 +1,125 @@
+"""Before the opening list the money room sees totals over all lots and nothing that could name, count or order."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from deposits import demands, dossier, forfeits, queries, refunds
+from tests.deposits.money_room import DEPOSIT, MoneyRoom
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import NotFound, TooEarly
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+
+
+def everything(look: Look) -> str:
+    """All the desk can read, as one text."""
+    return repr((queries.home(look), queries.queue(look), queries.exceptions(look), queries.batches(look), queries.balances(look)))
+
+
+def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
+    ref, subs = room.paid_lot("GP")
+    room.pay_in("bidder1", subs["bidder1"], Money.parse("777.77"), name="张三", account="62229999")
+    name, account = room.payer("bidder3")
+    room.bank.receive(Money.parse("1"), name=name, account=account, text="写错账号")
+    room.fetch()
+    room.withdraw_bid(ref, "bidder2")
+    (sealed,) = room.due()
+    secrets = [ref, "张三", "62229999", *subs.values()]
+    secrets += [part for username in room.world.bidders for part in room.payer(username)]
+    for username in ("cashier", "controller"):
+        with room.world.look(username) as look:
+            text = everything(look)
+            assert [secret for secret in secrets if secret in text] == []
+            (card,) = queries.queue(look)
+            assert card.sealed and card.ref == sealed
+            told = {field.name for field in dataclasses.fields(card) if getattr(card, field.name) not in ("", None, (), False)}
+            assert told == {"ref", "due_on", "when", "state", "sealed", "may"} - (set() if card.may else {"may"})
+            assert queries.home(look).totals.held == DEPOSIT * 3 + Money.parse("778.77")
+            lot = room.world.lot_in(look, ref)
+            for ask in (queries.lot_postings, queries.forfeits_of):
+                with pytest.raises(NotFound):
+                    ask(look, lot)
+            with pytest.raises(NotFound):
+                queries.payer_mismatches(look.session, lot)
+            with pytest.raises(TooEarly):
+                dossier.records(look.session, lot)
+    with room.world.work("cashier") as work:
+        demand = demands.find_by_sub_account(work.session, subs["bidder1"])
+        assert demand is not None
+        until = local_day(work.now)
+        with pytest.raises(NotFound):
+            demands.place_hold(work, demand, basis="x", owner="y", until=until)
+        with pytest.raises(NotFound):
+            forfeits.draft(work, demand, ground="D-43", evidence="x", hold_until=until)
+    batch = room.prepare(sealed)
+    with room.world.look("controller") as look:
+        card2 = queries.batch_card(look, batch)
+        assert card2.sealed == 1 and card2.total.is_zero
+        assert [secret for secret in secrets if secret in everything(look)] == []
+    room.approve(batch)
+    room.pay(batch)
+    room.fetch()
+    with room.world.look("cashier") as look:
+        assert [secret for secret in secrets if secret in everything(look)] == []
+
+
+def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
+    ref, subs = room.paid_lot("GP")
+    with room.world.look("bidder1") as look:
+        lot = room.world.lot_in(look, ref)
+        card = queries.own(look, lot)
+        assert card is not None and card.sub_account == subs["bidder1"] and card.received == DEPOSIT and card.secured
+        assert not any(sub in repr(card) for name, sub in subs.items() if name != "bidder1")
+    room.withdraw_bid(ref, "bidder1")
+    room.due()
+    with room.world.look("bidder1") as look:
+        card = queries.own(look, room.world.lot_in(look, ref))
+        assert card is not None and [row.rule for row in card.refunds] == ["D-20"]
+
+
+def test_from_the_opening_list_on_wrong_payers_are_shown(room: MoneyRoom) -> None:
+    world = room.world
+    ref = world.lot("BIDDING")
+    subs = room.take_part(ref)
+    for username, sub in subs.items():
+        room.pay_in(username, sub, name="李四" if username == "bidder2" else "")
+    room.fetch()
+    room.bid(ref)
+    with world.look("cashier") as look:
+        assert queries.exceptions(look) == []
+    room.list_set(ref)
+    with world.look("cashier") as look:
+        (card,) = queries.exceptions(look)
+        assert (card.kind, card.payer, card.lot, card.bidder) == ("payer_name", "李四", ref, room.payer("bidder2")[0])
+        assert queries.payer_mismatches(look.session, world.lot_in(look, ref)) == [card]
+        assert len(queries.lot_postings(look, world.lot_in(look, ref))) == 3
+
+
+def test_own_rows_cannot_be_ticked(room: MoneyRoom) -> None:
+    ref, _ = room.paid_lot("GP")
+    room.terminate(ref)
+    batch = room.prepare(*room.due())
+    for username, expected in (("cashier", {"take_back"}), ("controller", {"approve", "send_back"})):
+        with room.world.look(username) as look:
+            cards = queries.batch_card(look, batch).rows
+            assert {step for card in cards for step in card.may} == expected
+            assert all(card.mine == (username == "cashier") for card in cards)
+            assert all(card.title and card.bidder and card.due_reason for card in cards)
+    with room.world.work("cashier") as work:
+        refunds.take_back(work, refunds.batch(work.session, batch))
+    with room.world.look("cashier") as look:
+        assert {card.state for card in queries.queue(look)} == {"DUE"}
+        assert queries.home(look).to_check == 0
+
+
+def test_sub_accounts_tell_nothing_and_see_slips() -> None:
+    numbers = [demands.new_sub_account() for _ in range(300)]
+    assert len(set(numbers)) == 300 and all(demands.is_sub_account(number) for number in numbers)
+    for number in numbers[:30]:
+        for at in range(len(number)):
+            assert not demands.is_sub_account(number[:at] + str((int(number[at]) + 1) % 10) + number[at + 1:])
+            if at and number[at] != number[at - 1]:
+                assert not demands.is_sub_account(number[:at - 1] + number[at] + number[at - 1] + number[at + 1:])
