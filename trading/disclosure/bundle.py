@@ -8,36 +8,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any, Protocol
 
 from crypto.canonical import b64u, dumps
 from crypto.documents import check_document, sign_document
 from crypto.signatures import document_hash
+from trading.disclosure import zip_layout
+from trading.disclosure.zip_layout import Member
 from trading.kernel.audit import envelope_text
 from trading.kernel.blobs import LocalBlobs
 
 PROFILES = ("public", "audit")
 INDEX, INDEX_SIGNATURE = "index.json", "index.dsse.json"
 """The list of all files as canonical JSON, and the DSSE envelope over the very same bytes. Neither stands in the list."""
-_STAMP = (1980, 1, 1, 0, 0, 0)
-_PIECE = 1 << 20
+
+
+class Writer(Protocol):
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of a bundle: its path, size and digest are known before its bytes are written."""
+    """One file of a bundle: its path (ASCII), size, digest and CRC are known before its bytes are written."""
 
     path: str
     size: int
     sha256: bytes
+    crc: int
     pieces: Callable[[], Iterable[bytes]]
 
 
 def bytes_file(path: str, data: bytes) -> File:
-    return File(path, len(data), hashlib.sha256(data).digest(), lambda: (data,))
+    return File(path, len(data), hashlib.sha256(data).digest(), zlib.crc32(data), lambda: (data,))
 
 
 def canonical_file(path: str, value: Any) -> File:
@@ -55,9 +60,9 @@ def envelope_file(path: str, envelope: Any) -> File:
     return bytes_file(path, envelope_text(envelope).encode())
 
 
-def blob_file(path: str, blobs: LocalBlobs, name: str, size: int, sha256: bytes) -> File:
-    """A stored blob, streamed; ``size`` and ``sha256`` as read before."""
-    return File(path, size, sha256, lambda: blobs.read(name))
+def blob_file(path: str, blobs: LocalBlobs, name: str, *, sha256: bytes, crc: int, size: int) -> File:
+    """A stored blob, streamed; digest, CRC and size as read before."""
+    return File(path, size, sha256, crc, lambda: blobs.read(name))
 
 
 def order(files: Iterable[File]) -> list[File]:
@@ -76,31 +81,24 @@ def index_of(files: Sequence[File], *, profile: str, tender: str) -> dict[str, A
     return document
 
 
-def write(out: IO[bytes], files: Iterable[File], *, profile: str, tender: str, signing: bytes) -> str:
+def write(out: Writer, files: Iterable[File], *, profile: str, tender: str, signing: bytes) -> str:
     """Write the ZIP and return the hash of its index, for the log. ``signing``: the platform's Ed25519 secret."""
-    ordered = order(files)
-    index = index_of(ordered, profile=profile, tender=tender)
+    listed = order(files)
+    index = index_of(listed, profile=profile, tender=tender)
     own = [canonical_file(INDEX, index), envelope_file(INDEX_SIGNATURE, sign_document("index", index, signing))]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for file in order([*own, *ordered]):
-            _add(archive, file)
+    ordered = order([*own, *listed])
+    members = [Member(file.path, file.size, file.crc) for file in ordered]
+    for file, member in zip(ordered, members, strict=True):
+        out.write(zip_layout.local(member))
+        _copy(file, out)
+    out.write(zip_layout.tail(members))
     return document_hash(index)
 
 
-def _add(archive: zipfile.ZipFile, file: File) -> None:
-    info = zipfile.ZipInfo(file.path, _STAMP)
-    info.create_system, info.external_attr, info.compress_type = 3, 0o100644 << 16, zipfile.ZIP_STORED
-    info.file_size = file.size
-    with archive.open(info, "w", force_zip64=file.size >= 1 << 31) as target:
-        digest = hashlib.sha256()
-        for piece in _cut(file.pieces()):
-            digest.update(piece)
-            target.write(piece)
+def _copy(file: File, out: Writer) -> None:
+    digest = hashlib.sha256()
+    for piece in file.pieces():
+        digest.update(piece)
+        out.write(piece)
     if digest.digest() != file.sha256:
         raise ValueError(f"{file.path} changed while the bundle was written")
-
-
-def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        for at in range(0, len(piece), _PIECE):
-            yield piece[at:at + _PIECE]

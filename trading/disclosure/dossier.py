@@ -8,6 +8,8 @@ many came, never who; seeds, parts, sealed files, names in a pool of experts and
 from __future__ import annotations
 
 import hashlib
+import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from crypto import sealed_bid
-from crypto.canonical import b64u, dumps, loads, unb64u
+from crypto.canonical import loads, unb64u
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of
 from trading import bids, closing, draws, enrolments, officers, opening, tickets
@@ -129,6 +131,8 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
         return act.startswith(PUBLIC_ACTS)
     if entry.event.startswith("bid-"):
         return _list_is_open(dossier)
+    if entry.event.startswith("sheet"):
+        return _is_ranked(dossier)
     return entry.event != "key-enrolled"
 
 
@@ -136,6 +140,13 @@ def _list_is_open(dossier: _Dossier) -> bool:
     """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline)."""
     session, lot = dossier.look.session, dossier.lot
     return closing.find(session, lot) is not None and (lot.failure == "few_bids" or opening.is_public(session, lot))
+
+
+def _is_ranked(dossier: _Dossier) -> bool:
+    """Sheets of a panel that never came to a ranking stay in the archive."""
+    lot = dossier.lot
+    ranked = select(LogEntry.id).where(LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.event == "ranking")
+    return dossier.look.session.scalar(ranked) is not None
 
 
 def _shows_bidders(dossier: _Dossier) -> bool:
@@ -174,20 +185,19 @@ def _take_documents(dossier: _Dossier) -> None:
 
 
 def _take_document(dossier: _Dossier, row: LogDocument) -> None:
-    if row.kind in SECRET_KINDS and not dossier.audit:
-        return
-    value = loads(payload_of(_json(row))) if row.signed else _json(row)
+    value = loads(payload_of(json.loads(row.text))) if row.signed else json.loads(row.text)
     if row.kind in ("submission", "withdrawal", "attempt", "refusal-list"):
         if not _shows_bidders(dossier):
             return
         dossier.holders.add((value["bidder"], "bidder"))
     if row.kind == "sheet-commit":
-        dossier.holders |= {(value["expert"], role) for role in ("expert", "tenderee")}
-    folder = _FOLDERS[row.kind]
+        dossier.holders.add((value["expert"], "expert"))
+    of_draw = row.kind == "shares" and value["set"] not in _set_hashes(dossier)
+    if row.kind in SECRET_KINDS and not dossier.audit and not of_draw:
+        return  # what opens a silent party's escrow gives nothing but its random bytes
+    folder = "draw" if of_draw else _FOLDERS[row.kind]
     if row.kind == "commit-list" and value["of"] == dossier.lot.log_of:
         folder = "sheets"
-    if row.kind == "shares" and value["set"] not in _set_hashes(dossier):
-        folder = "draw"
     if row.hash not in dossier.shown:
         dossier.shown.add(row.hash)
         dossier.files.append(bytes_file(f"{folder}/{row.kind}.{row.hash}.json", row.text.encode()))
@@ -196,12 +206,6 @@ def _take_document(dossier: _Dossier, row: LogDocument) -> None:
 def _set_hashes(dossier: _Dossier) -> list[str]:
     row = opening.find(dossier.look.session, dossier.lot)
     return [row.set_hash] if row is not None else []
-
-
-def _json(row: LogDocument) -> Any:
-    import json
-
-    return json.loads(row.text)
 
 
 # --- bids, draws, rules, keys ---------------------------------------------------------------------------------------------------------
@@ -227,7 +231,8 @@ def _take_bids(dossier: _Dossier) -> None:
         lines = "".join(pieces[i:i + 32].hex() + "\n" for i in range(0, len(pieces), 32))
         dossier.files.append(bytes_file(f"{folder}/pieces.txt", lines.encode()))
         if dossier.audit and opened:
-            dossier.files.append(blob_file(f"{folder}/sealed", blobs, bid.blob, bid.size, reader.digest.digest()))
+            dossier.files.append(blob_file(
+                f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size))
 
 
 class _Hashing:
@@ -236,10 +241,12 @@ class _Hashing:
     def __init__(self, source: Any) -> None:
         self._source = source
         self.digest = hashlib.sha256()
+        self.crc = 0
 
     def read(self, size: int = -1, /) -> bytes:
         data: bytes = self._source.read(size)
         self.digest.update(data)
+        self.crc = zlib.crc32(data, self.crc)
         return data
 
 
@@ -279,19 +286,13 @@ def _take_keys(dossier: _Dossier) -> None:
     rows = [key for key in session.scalars(select(enrolments.EnrolledKey).order_by(enrolments.EnrolledKey.id))
             if (key.holder, key.role) in holders]
     for key in rows:
-        envelope = loads_json(key.document)
+        envelope = json.loads(key.document)
         statement = document_hash(payload_of(envelope))
         entry = session.scalar(select(LogEntry).where(LogEntry.event == "key-enrolled", LogEntry.statement == statement))
         dossier.files.append(bytes_file(f"keys/{key.sign_kid}.json", key.document.encode()))
         if entry is not None and log.tick_of(session, entry.c) is not None:
             dossier.entries[entry.c] = entry
     dossier.files.append(json_file("keys/trust.json", tickets.trust(dossier.look)))
-
-
-def loads_json(text: str) -> Any:
-    import json
-
-    return json.loads(text)
 
 
 def _sealed_policies(dossier: _Dossier) -> Mapping[str, dict[str, Any]]:

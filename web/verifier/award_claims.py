@@ -1,0 +1,127 @@
+"""Claim `award`: the award is the ranking's or names its ground, and its notices came within their terms (E4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from crypto.canonical import parse_time
+from crypto.errors import CryptoError
+from trading.kernel.calendar import local_day, packaged_calendar
+from trading.kernel.errors import Refusal
+from trading.kernel.exact import number
+from trading.rulebook import Rulebook
+from web.verifier.material import Document, Material
+
+DECIDED = ("AWARD", "RESULT", "CONTRACT", "FILING", "CLOSING")
+
+
+def check(material: Material) -> None:
+    """The claim. Never refuses."""
+    findings = material.findings
+    decisions = _acts(material, "lot.decide")
+    announced = _acts(material, "lot.announce")
+    if not decisions:
+        if announced or material.lot.get("state") in DECIDED:
+            findings.fault("award", "B_AWARD", "an award was announced, but no decision stands in the log")
+        return
+    with findings.guard("award", "B_AWARD", "the decision"):
+        _check_decision(material, decisions)
+    with findings.guard("award", "B_AWARD", "the notices"):
+        _check_notices(material, decisions[-1], announced)
+    with findings.guard("award", "B_AWARD", "the contract"):
+        _check_contract(material, decisions[-1])
+
+
+def _acts(material: Material, name: str) -> list[Document]:
+    """Records of an act of this lot, by moment."""
+    of = f"{material.lot.get('tender')}/{material.lot.get('lot')}"
+    found = [d for d in material.of_kind("act") if d.value["act"] == name and d.value["of"] == of]
+    return sorted(found, key=lambda d: (d.value["at"], d.hash))
+
+
+def _notices(material: Material, kind: str) -> list[dict[str, Any]]:
+    return sorted((d.value for d in material.of_kind("notice") if d.value["kind"] == kind), key=lambda n: n["version"])
+
+
+def _check_decision(material: Material, decisions: list[Document]) -> None:
+    if len(decisions) != 1:
+        raise CryptoError("CONTEXT_MISMATCH", f"{len(decisions)} decisions")
+    facts = decisions[0].value["facts"]
+    rankings = material.of_kind("ranking")
+    if len(rankings) != 1:
+        raise CryptoError("CONTEXT_MISMATCH", f"{len(rankings)} rankings to decide from")
+    chosen = [row for row in rankings[0].value["ranking"] if row["rank"] == facts["rank"]]
+    if len(chosen) != 1 or chosen[0]["bidder"] != facts["winner"]:
+        raise CryptoError("CONTEXT_MISMATCH", f"{facts['winner']} is not the one ranked {facts['rank']}")
+    if facts["rank"] != 1 and not facts["ground"].strip():
+        raise CryptoError("CONTEXT_MISMATCH", f"rank {facts['rank']} was chosen without a ground")
+    logged = material.logged(rankings[0])
+    if not logged or logged[0].at > decisions[0].value["at"]:
+        raise CryptoError("CONTEXT_MISMATCH", "decided before there was a ranking")
+    ground = f", ground: {facts['ground']}" if facts["rank"] != 1 else ""
+    material.findings.checked("award", f"{facts['winner']}, rank {facts['rank']} of the ranking{ground}")
+
+
+def _check_notices(material: Material, decision: Document, announced: list[Document]) -> None:
+    """Winner and dates of the notices; the candidates' publicity where the regime asks for one (rules T-12, T-13, T-17)."""
+    findings, winner, works = material.findings, decision.value["facts"]["winner"], material.lot["regime"] == "WORKS"
+    if works:
+        shown = _notices(material, "candidates")
+        if not shown:
+            findings.fault("award", "B_AWARD", "no notice of the candidates")
+        else:
+            _check_term(material, "T-17.publicity", shown[-1]["at"], shown[-1]["until"], least=True, what="the publicity of the candidates")
+            if decision.value["at"] < shown[-1]["until"]:
+                findings.fault("award", "B_AWARD", f"decided at {decision.value['at']}, while the publicity ran until {shown[-1]['until']}")
+    if not announced:
+        return
+    for kind in ("result", "award"):
+        found = _notices(material, kind)
+        if not found:
+            findings.fault("award", "B_AWARD", f"no {kind} notice")
+            continue
+        if found[-1]["body"]["winner"]["bidder"] != winner:
+            findings.fault("award", "B_AWARD", f"the {kind} notice names another winner")
+        if kind == "result" and not works:
+            _check_term(material, "T-12", decision.value["at"], found[0]["at"], least=False, what="the result notice")
+            _check_term(material, "T-13", found[-1]["at"], found[-1]["until"], least=True, what="the time the result is shown")
+        _check_price(material, winner, found[-1]["body"]["winner"].get("price_minor"))
+    findings.checked("award", "notices of the result stand in the log, within their terms")
+
+
+def _check_term(material: Material, rule: str, since: str, until: str, *, least: bool, what: str) -> None:
+    """``until`` must be before the end of the rule's period (``least``: not before it). A year without a calendar here is said, not judged."""
+    book = Rulebook.from_snapshot(json.loads(material.archive.read("rules/rulebook.json")))
+    try:
+        term = book.term(rule, local_day(_moment(since)), packaged_calendar())
+    except Refusal as refusal:
+        material.findings.checked("award", f"{what} was not judged: {refusal.code}")
+        return
+    if term is None:
+        return
+    wrong = _moment(until) < term.ends_at if least else _moment(until) >= term.ends_at
+    if wrong:
+        material.findings.fault("award", "B_AWARD", f"{what}: {until}, rule {rule} gives {term.ends_at.isoformat()}")
+
+
+def _moment(text: str) -> dt.datetime:
+    return parse_time(text)
+
+
+def _check_price(material: Material, winner: str, price_minor: Any) -> None:
+    bidders = {d.value["header_hash"]: d.value["bidder"] for d in material.of_kind("submission")}
+    for document in material.of_kind("opened"):
+        for row in document.value["bids"]:
+            if bidders.get(row["header_hash"]) == winner and price_minor is not None:
+                if number(row["announce"]["price"], "price") * 100 != price_minor:
+                    material.findings.fault("award", "B_AWARD", "the price of the award is not the one that was read out")
+
+
+def _check_contract(material: Material, decision: Document) -> None:
+    for record in _acts(material, "lot.contract"):
+        _check_price(material, decision.value["facts"]["winner"], record.value["facts"]["amount_minor"])
+        if record.value["at"] < decision.value["at"]:
+            raise CryptoError("CONTEXT_MISMATCH", "a contract before the decision")
+        material.findings.checked("award", "the contract is over the awarded price")

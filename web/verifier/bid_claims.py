@@ -1,0 +1,224 @@
+"""Claims `deadline` and `sealed_bids`: who came in time, that the set is theirs, that each bid is what its bidder signed (K2, K3, K4, A3)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from crypto import sealed_bid
+from crypto.canonical import H, b64u, later, unb64u
+from crypto.errors import CryptoError
+from crypto.headers import Header, parse_header
+from crypto.opening import LISTED_EVENTS, replay, set_id
+from crypto.policies import check_context, extends, policy_id
+from crypto.receipts import claims_end
+from crypto.ticks import is_late_close
+from crypto.trust import check_cosigned
+from web.verifier.log_claims import Log, entry_list
+from web.verifier.material import BID, Document, Entry, Material
+
+ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
+
+
+def check(material: Material, log: Log) -> None:
+    """Both claims. Never refuses."""
+    findings = material.findings
+    with findings.guard("sealed_bids", "B_POLICY", "policy/"):
+        _check_policies(material)
+    with findings.guard("deadline", "B_LATE", "the deadline"):
+        _check_deadline(material, log)
+    with findings.guard("sealed_bids", "B_SET", "the opening set"):
+        _check_set(material)
+    for document in _counted(material):
+        with findings.guard("sealed_bids", "B_BID", f"bid {document.value['header_hash']}"):
+            _check_bid(material, document)
+
+
+# --- A3 -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _check_policies(material: Material) -> None:
+    """Signed by all (A1), logged before publication, tried by every officer; extended only before the deadline that moves."""
+    chain = material.chain()
+    if not chain:
+        raise CryptoError("CONTEXT_MISMATCH", "no policy of the bids")
+    published = material.of_event("published")
+    entries = {policy_id(material.spoken_of(e).value): e for e in material.of_event("policy") if e.value["statement"] in material.documents}
+    first = entries[policy_id(chain[0])]
+    if published and first.tick > published[0].tick:
+        raise CryptoError("CONTEXT_MISMATCH", "the policy was logged after the publication")
+    for old, new in pairwise(chain):
+        if not extends(old, new) or not (entries[policy_id(new)].proven or first.proven).at < old["deadline"]:  # type: ignore[union-attr]
+            raise CryptoError("CONTEXT_MISMATCH", "an extension that changes more than dates, or came after the deadline it moves")
+    if published:
+        named = material.spoken_of(published[0]).value["policies"]
+        for one in named:
+            if one not in entries or entries[one].tick > published[0].tick:
+                raise CryptoError("CONTEXT_MISMATCH", f"published policy {one} is not in the log before the publication")
+        if policy_id(chain[0]) not in named:
+            raise CryptoError("CONTEXT_MISMATCH", "another policy than the one published")
+        _check_drills(material, named, published[0].tick)
+    where = {"tender": material.lot["tender"], "lot": material.lot["lot"], "platform": material.lot["platform"]}
+    if any(policy[name] != value for policy in chain for name, value in where.items()):
+        raise CryptoError("CONTEXT_MISMATCH", "a policy of another lot")
+    policy = chain[-1]
+    material.findings.checked("sealed_bids", f"policy of {policy['t']} of {policy['n']} officers, signed and tried by all before publication")
+
+
+def _check_drills(material: Material, policies: list[str], published: int) -> None:
+    done: dict[str, set[int]] = {}
+    for entry in material.of_event("drill"):
+        drill = material.spoken_of(entry).value
+        if entry.tick <= published:
+            done.setdefault(drill["policy"], set()).add(drill["j"])
+    for document in material.of_kind("policy"):
+        name = policy_id(document.value)
+        missing = set(range(1, document.value["n"] + 1)) - done.get(name, set())
+        if name in policies and missing:
+            raise CryptoError("CONTEXT_MISMATCH", f"officers who did not open the drill bid of {name}: {sorted(missing)}")
+
+
+# --- K2 -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _check_deadline(material: Material, log: Log) -> None:
+    entries = material.of_event("deadline", envelope=BID)
+    if not entries:
+        return
+    policy = material.chain()[-1]
+    entry = entries[0]
+    document = material.spoken_of(entry).value
+    if document["deadline"] != policy["deadline"] or document["policy"] != policy_id(policy):
+        raise CryptoError("CONTEXT_MISMATCH", "a deadline of another policy")
+    assert entry.proven is not None
+    closing, due = entry.proven, later(policy["deadline"], 60)
+    if closing.at < due:
+        raise CryptoError("TICK_PROOF", "the deadline entry is in a tick before the closing one")
+    if closing.tick > log.first and log.leaf(closing.tick - 1)["at"] >= due:
+        raise CryptoError("TICK_PROOF", "there was an earlier closing tick")
+    shown = log.shown.get(closing.tick + 1)
+    if shown is None:
+        raise CryptoError("TICK_PROOF", "the closing checkpoint is not shown")
+    check_cosigned(type(closing)(closing.leaf, shown), material.trust)
+    if is_late_close(closing.at, policy["deadline"]):
+        _check_late_close(material, entry, closing.tick)
+    for one in material.of_event(*LISTED_EVENTS, envelope=BID):
+        if one.event in ACCEPTED and not one.at < policy["deadline"]:
+            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} was accepted at {one.at}, deadline {policy['deadline']}")
+        if one.event in ACCEPTED and one.tick > closing.tick:
+            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing one {closing.tick}")
+    for one in material.of_event("opening-set", "shares", envelope=BID):
+        after = claims_end(closing.at, policy["opens_at"]) if one.event == "shares" else policy["opens_at"]
+        if one.at < after or (one.event == "opening-set" and one.tick <= closing.tick):
+            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} at {one.at}, not before {after}")
+    unwitnessed = ", unwitnessed" if material.trust.unwitnessed else ""
+    material.findings.checked("deadline", f"deadline {policy['deadline']}, closing tick {closing.tick} at {closing.at}{unwitnessed}")
+
+
+def _check_late_close(material: Material, deadline: Entry, closing: int) -> None:
+    for entry in material.of_event("late-close", envelope=BID):
+        found = material.spoken_of(entry).value
+        if found["closing"] == closing and found["deadline"] == deadline.c:
+            return
+    raise CryptoError("UNAVAILABLE", "the closing tick came more than 10 minutes late and no late-close confirms it")
+
+
+# --- K3 -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _check_set(material: Material) -> None:
+    """What was received less what was replaced or withdrawn is the set; and every entry that had to be on the list is on it."""
+    if "entries/lists/bid.json" not in material.archive.files:
+        if material.of_event("opening-set", envelope=BID):
+            raise CryptoError("SET_OMISSION", "a set without the list it follows from")
+        return
+    listed = set(entry_list(material))
+    closing = material.of_event("deadline", envelope=BID)[0]
+    for entry in material.of_event(*LISTED_EVENTS, envelope=BID):
+        if entry.c not in listed and entry.tick <= closing.tick:
+            material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is missing from the list of all that came")
+        if entry.c in listed and entry.tick > closing.tick:
+            material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is on the list, but in a later tick")
+    sets = material.of_event("opening-set", envelope=BID)
+    if not sets and not material.of_kind("submission"):
+        return  # a lot that failed unopened: who bid is shown to nobody but the archive
+    found = _replayed(material, listed)
+    if sets:
+        if len(sets) > 1:
+            raise CryptoError("SET_CONFLICT", "two opening sets")
+        opening_set = material.spoken_of(sets[0]).value
+        if opening_set["deadline"] != closing.c or opening_set["policy"] != policy_id(material.chain()[-1]):
+            raise CryptoError("CONTEXT_MISMATCH", "a set of another deadline or policy")
+        if opening_set["bids"] != found:
+            raise CryptoError("SET_CONFLICT", "the set is not the one the list gives")
+        _check_opened(material, opening_set)
+    material.findings.checked("sealed_bids", f"{len(listed)} entries listed, {len(found)} bids stand")
+
+
+def _replayed(material: Material, listed: set[str]) -> list[dict[str, str]]:
+    rows = [material.entries[c].value for c in sorted(listed) if c in material.entries]
+    documents = {d.hash: d.value for kind in ("submission", "withdrawal") for d in material.of_kind(kind)}
+    return replay(rows, documents, tender=material.lot["tender"], lot=material.lot["lot"], envelope=BID)
+
+
+def _check_opened(material: Material, opening_set: dict[str, Any]) -> None:
+    for entry in material.of_event("opened", envelope=BID):
+        opened = material.spoken_of(entry).value
+        if opened["set"] != set_id(opening_set):
+            raise CryptoError("SET_CONFLICT", "an opening list of another set")
+        if [row["header_hash"] for row in opened["bids"]] != [row["header_hash"] for row in opening_set["bids"]]:
+            raise CryptoError("SET_OMISSION", "the opening list is not of just the bids of the set")
+
+
+# --- K4 -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _counted(material: Material) -> list[Document]:
+    """The submissions of the bids that stand: of the set, or, of a lot that failed, those replayed."""
+    sets = [d for d in material.of_kind("opening-set") if d.value["envelope"] == BID]
+    names = {row["statement"] for d in sets for row in d.value["bids"]}
+    if not sets:
+        with material.findings.guard("sealed_bids", "B_SET", "the bids that stand"):
+            if "entries/lists/bid.json" in material.archive.files and material.of_kind("submission"):
+                names = {row["statement"] for row in _replayed(material, set(entry_list(material)))}
+    missing = names - set(material.documents)
+    for name in sorted(missing):
+        material.findings.fault("sealed_bids", "B_BID", f"the submission {name} of a counted bid is missing")
+    return [material.documents[name] for name in sorted(names - missing)]
+
+
+def header_of(material: Material, header_hash: str) -> Header:
+    """The header of a counted bid, hashed here. Refuses: HEADER_*, CONTEXT_MISMATCH; KeyError where it is missing."""
+    raw = material.archive.read(f"bids/{header_hash}/header", 1 << 20)
+    if b64u(H("header", raw)) != header_hash:
+        raise CryptoError("CONTEXT_MISMATCH", "another header than the one listed")
+    return parse_header(raw)
+
+
+def pieces_of(material: Material, header_hash: str) -> bytes:
+    """The digests of a bid's pieces, 32 bytes each. Raises ValueError, KeyError."""
+    text = material.archive.read(f"bids/{header_hash}/pieces.txt").decode("ascii")
+    lines = text.split("\n")
+    if lines.pop() != "" or any(len(line) != 64 or line != line.lower() for line in lines):
+        raise ValueError("pieces are lines of 64 hexadecimal digits")
+    return b"".join(bytes.fromhex(line) for line in lines)
+
+
+def _check_bid(material: Material, document: Document) -> None:
+    """header ↔ submission ↔ policy ↔ pieces → sealed root; in the archive the sealed file itself too."""
+    statement = document.value
+    header = header_of(material, statement["header_hash"])
+    policies = material.chain()
+    keys = unb64u(header.ctx["bidder_key"]) if header.ctx["co_opening"] else b""
+    check_context(header, policies, bidder=statement["bidder"], bidder_key=keys)
+    wrong = [name for name in ("platform", "tender", "lot", "envelope", "bidder", "policy") if statement[name] != header.ctx[name]]
+    if wrong or statement["sealed_size"] != header.size:
+        raise CryptoError("CONTEXT_MISMATCH", "the statement differs from the header: " + ", ".join(wrong or ["sealed_size"]))
+    if b64u(sealed_bid.root_of_pieces(pieces_of(material, statement["header_hash"]))) != statement["sealed_root"]:
+        raise CryptoError("SEALED_ROOT", "the pieces do not give the signed root")
+    path = f"bids/{statement['header_hash']}/sealed"
+    if path in material.archive.files:
+        seen = sealed_bid.inspect(material.archive.stream(path))
+        if b64u(seen.sealed_root) != statement["sealed_root"] or seen.header.raw != header.raw:
+            raise CryptoError("SEALED_ROOT", "the sealed file is not the one that was signed")
+    material.findings.checked("sealed_bids", "header, statement and pieces of each counted bid agree")

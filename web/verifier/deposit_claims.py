@@ -1,0 +1,110 @@
+"""Claim `deposits`: all money is accounted for, and what went back went once, to where it came from, by two people's hands (E5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crypto.canonical import loads
+from web.verifier.material import Document, Material
+
+FOLDER = "acts/deposits/"
+PAID = ("SENT", "CONFIRMED", "CONVERTED")
+
+
+def check(material: Material) -> None:
+    """The claim; nothing to check where the profile shows no money. Never refuses."""
+    findings = material.findings
+    paths = material.archive.below(FOLDER)
+    if not material.audit:
+        if paths:
+            findings.fault("deposits", "B_DEPOSIT", "records of money in a public bundle")
+        return
+    acts = _acts(material)
+    seen: set[str] = set()
+    records: list[dict[str, Any]] = []
+    amounts = dict.fromkeys(("received", "refunded", "forfeited", "converted", "held"), 0)
+    for path in paths:
+        with findings.guard("deposits", "B_DEPOSIT", path):
+            record = loads(material.archive.read(path))
+            records.append(record)
+            for key in amounts:
+                amounts[key] += record[key]
+            for what in _faults(record, acts, seen):
+                findings.fault("deposits", "B_DEPOSIT", f"{record['receipt']}: {what}")
+    with findings.guard("deposits", "B_DEPOSIT", "payees"):
+        for refund in _redirected(records, material):
+            findings.fault("deposits", "B_DEPOSIT", f"refund {refund} went to another account than the paying one")
+    known = {path.removeprefix(FOLDER).removesuffix(".json") for path in paths}
+    for receipt in sorted(set(acts.get("receipt.record", {})) - known):
+        findings.fault("deposits", "B_DEPOSIT", f"{receipt}: received, as the log says, and not accounted for")
+    if paths:
+        findings.checked("deposits", ", ".join(f"{key} {_yuan(value)}" for key, value in amounts.items()))
+
+
+def _yuan(minor: int) -> str:
+    return f"{minor // 100}.{minor % 100:02d}"
+
+
+def _acts(material: Material) -> dict[str, dict[str, list[Document]]]:
+    """act → thing (a receipt's reference, a batch's digest) → its records."""
+    found: dict[str, dict[str, list[Document]]] = {}
+    for document in material.of_kind("act"):
+        act, of, facts = document.value["act"], document.value["of"], document.value["facts"]
+        if act == "receipt.record":
+            found.setdefault(act, {}).setdefault(of.removeprefix("receipt/"), []).append(document)
+        elif act.startswith("batch."):
+            found.setdefault(act, {}).setdefault(str(facts.get("digest")), []).append(document)
+    return found
+
+
+def _faults(record: dict[str, Any], acts: dict[str, dict[str, list[Document]]], seen: set[str]) -> list[str]:
+    """Everything that is wrong with the account of one payment."""
+    found = []
+    refunds = record["refunds"]
+    if record["received"] != record["refunded"] + record["forfeited"] + record["converted"] + record["held"] or record["held"] < 0:
+        found.append("received is not refunded + forfeited + converted + held")
+    logged = acts.get("receipt.record", {}).get(record["receipt"], [])
+    if len(logged) != 1 or logged[0].value["facts"].get("amount") != record["received"]:
+        found.append("the log does not say that this amount was received")
+    if sum(row["amount"] for row in refunds) > record["received"]:
+        found.append("more was to go back than came")
+    if sum(row["amount"] - row["converted"] for row in refunds if row["state"] == "CONFIRMED") != record["refunded"]:
+        found.append("refunded is not the sum of the refunds that were paid")
+    if len({row["part"] for row in refunds}) != len(refunds):
+        found.append("a part was refunded twice")
+    for row in refunds:
+        if row["refund"] in seen:
+            found.append(f"refund {row['refund']} stands twice")
+        seen.add(row["refund"])
+        found += _refund_faults(row, acts)
+    if record["forfeited"]:
+        found += _forfeit_faults(record.get("forfeit"))
+    return found
+
+
+def _refund_faults(row: dict[str, Any], acts: dict[str, dict[str, list[Document]]]) -> list[str]:
+    found: list[str] = []
+    if row["state"] not in PAID:
+        return found
+    if not row["prepared"] or not row["approved"] or row["prepared"] == row["approved"]:
+        found.append(f"refund {row['refund']} was not prepared by one and approved by another")
+    if row["state"] != "CONVERTED":
+        for act in ("batch.prepare", "batch.approve", "batch.pay"):
+            if not row["batch"] or row["batch"] not in acts.get(act, {}):
+                found.append(f"refund {row['refund']}: no {act} of its batch in the log")
+    return found
+
+
+def _redirected(records: list[dict[str, Any]], material: Material) -> list[str]:
+    """Refunds to another account than the paying one. Only a refund the bank had returned may get one, after two approvals in the log."""
+    found = [row["refund"] for record in records for row in record["refunds"] if row["state"] in PAID and row["payee"] != record["payer"]]
+    approved = [d for d in material.of_kind("act") if d.value["act"] == "payee.approve" and d.value["facts"].get("second") is True]
+    return found if len(found) > len(approved) else []
+
+
+def _forfeit_faults(forfeit: Any) -> list[str]:
+    if not forfeit or not forfeit["ground"] or not forfeit["decided"] or not forfeit["decided_at"]:
+        return ["money was kept without a decision and its ground"]
+    if len({forfeit["drafted"], forfeit["checked"], forfeit["decided"]}) < 3:
+        return ["money was kept by fewer than three people's hands"]
+    return []

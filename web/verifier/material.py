@@ -1,0 +1,378 @@
+"""What a bundle holds, read once: signed entries with their ticks, documents by hash, enrolled keys, policies (claims A1, K1).
+
+A document is found by its hash, never by its file's name: what an entry's statement does not name proves nothing. Signatures are checked
+here, by the keys of those who should have signed, so that the other claims may take every document for genuine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from crypto import signatures
+from crypto.canonical import b64u, dumps, loads, unb64u
+from crypto.documents import KINDS, check_document, open_document, open_enrolment, open_opened, open_policy
+from crypto.errors import CryptoError
+from crypto.policies import policy_id
+from crypto.receipts import IN_LOG, verify_receipt
+from crypto.signatures import document_hash, kind_of, payload_of, verify_all, verify_quorum
+from crypto.ticks import ProvenTick
+from crypto.trust import Trust, trust_of
+from web.verifier.archive import INDEX_SIGNATURE, Archive
+from web.verifier.findings import DAMAGE, Findings
+
+BID = "bid"
+PLAIN = ("deadline", "attempt", "refusal-list", "act", "notice")
+_LOGGED = re.compile(
+    r"(policy/|bids/[a-z]|opening/|draw/[a-z-]+\.[A-Za-z0-9_-]{43}\.json|sheets/(sheet|commit)|ranking/ranking|acts/[A-Za-z0-9_-]{43}\.json)")
+"""Files that stand in a bundle only because an entry of the log names them."""
+_EVENT_KIND = {
+    "bid-received": "submission", "bid-replaced": "submission", "bid-withdrawn": "withdrawal", "key-enrolled": "enrolment",
+    "bid-refusals": "refusal-list", "act": "act",
+}
+"""Which kind of document an event speaks of, where the two differ in name."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A signed entry of the log; ``proven``: its tick and the checkpoint it was proved under."""
+
+    c: str
+    value: dict[str, Any]
+    proven: ProvenTick | None
+
+    @property
+    def event(self) -> str:
+        return str(self.value["event"])
+
+    @property
+    def at(self) -> str:
+        return str(self.value["at"])
+
+    @property
+    def tick(self) -> int:
+        """Refuses: TICK_PROOF for an entry without a proof."""
+        if self.proven is None:
+            raise CryptoError("TICK_PROOF", f"entry {self.c} is not shown to be in the log")
+        return self.proven.tick
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document by its hash; ``envelope`` where somebody signs it."""
+
+    hash: str
+    kind: str
+    value: dict[str, Any]
+    envelope: Any
+    path: str
+
+
+@dataclass
+class Material:
+    """Everything read, by name. ``keys``: (party, role) → enrolled Ed25519 keys in order with the tick of each (-1: unknown)."""
+
+    archive: Archive
+    findings: Findings
+    trust: Trust
+    enclosed: bool
+    lot: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], list[tuple[bytes, int]]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    @property
+    def audit(self) -> bool:
+        return self.archive.index.get("profile") == "audit"
+
+    def of_event(self, *events: str, envelope: str | None = None) -> list[Entry]:
+        """Entries by event (of one envelope), in the order of their ticks."""
+        found = [e for e in self.entries.values() if e.event in events and (envelope is None or e.value["envelope"] == envelope)]
+        return sorted(found, key=lambda e: (e.proven.tick if e.proven else -1, e.at, e.c))
+
+    def of_kind(self, kind: str) -> list[Document]:
+        return sorted((d for d in self.documents.values() if d.kind == kind), key=lambda d: d.hash)
+
+    def spoken_of(self, entry: Entry) -> Document:
+        """The document an entry names. Refuses: CONTEXT_MISMATCH where it is not here."""
+        found = self.documents.get(entry.value["statement"])
+        if found is None:
+            raise CryptoError("CONTEXT_MISMATCH", f"the document of {entry.event} {entry.c} is not here")
+        return found
+
+    def logged(self, document: Document) -> list[Entry]:
+        return [e for e in self.entries.values() if e.value["statement"] == document.hash]
+
+    def chain(self, envelope: str = BID) -> list[dict[str, Any]]:
+        """The policies in force of an envelope, in the order of their ticks, the newest last."""
+        found = [self.spoken_of(e).value for e in self.of_event("policy", envelope=envelope) if e.value["statement"] in self.documents]
+        while found and not all(new["supersedes"] == policy_id(old) for old, new in pairwise(found)):
+            found.pop(0)  # before publication officers may be named anew: the policies of before stand in the log and bind nobody
+        return found
+
+    def public_keys(self, party: str, roles: Sequence[str], by_tick: int | None = None) -> list[bytes]:
+        """A party's enrolled keys, newest first; of those enrolled by a tick, if one is named."""
+        found = [pair for role in roles for pair in self.keys.get((party, role), [])]
+        return [key for key, tick in reversed(found) if by_tick is None or tick <= by_tick]
+
+
+def read(archive: Archive, findings: Findings, trust: Trust | None) -> Material:
+    """Read and prove everything that stands in a bundle's JSON files. Never refuses: what is wrong becomes a fault."""
+    enclosed = trust is None
+    if trust is None:
+        with findings.guard("manifest", "B_SIG", "keys/trust.json"):
+            trust = trust_of(json.loads(archive.read("keys/trust.json")))
+    if trust is None:
+        trust = _nobody()
+    material = Material(archive, findings, trust, enclosed)
+    _read_signature(material)
+    with findings.guard("manifest", "B_INDEX", "rules/lot.json"):
+        material.lot = loads(archive.read("rules/lot.json"))
+        if archive.index.get("tender") != f"{material.lot['tender']}/{material.lot['lot']}":
+            findings.fault("manifest", "B_INDEX", "rules/lot.json is of another lot than the index")
+    _read_entries(material)
+    _read_keys(material)
+    _read_documents(material)
+    findings.checked("manifest", f"{len(material.entries)} entries and {len(material.documents)} documents signed as they must be")
+    return material
+
+
+def _nobody() -> Trust:
+    """A trust under which nothing verifies: for a bundle whose own keys cannot be read."""
+    from crypto.checkpoints import LOG_KEY, NoteKey
+
+    return Trust(NoteKey("nobody", LOG_KEY, bytes(32)), (bytes(32),))
+
+
+def _read_signature(material: Material) -> None:
+    with material.findings.guard("manifest", "B_SIG", INDEX_SIGNATURE):
+        envelope = json.loads(material.archive.read(INDEX_SIGNATURE))
+        index, _ = signatures.verify_any(envelope, "index", material.trust.platform_keys)
+        if dumps(index) != material.archive.read("index.json"):
+            material.findings.fault("manifest", "B_SIG", "the signature is of another index")
+
+
+def _read_entries(material: Material) -> None:
+    for path in material.archive.below("entries/"):
+        if path.startswith("entries/lists/"):
+            continue
+        with material.findings.guard("manifest", "B_SIG", path):
+            receipt = json.loads(material.archive.read(path))
+            found = verify_receipt({"entry": receipt["entry"]}, material.trust.platform_keys)
+            proven = None
+            with material.findings.guard("log", "B_PROOF", path):
+                whole = verify_receipt(receipt, material.trust.platform_keys, material.trust.log_key, material.trust.witnesses)
+                if whole.state != IN_LOG or "list" in receipt or whole.proven is None:
+                    raise CryptoError("TICK_PROOF", "no proof of its own")
+                proven = whole.proven
+            c = b64u(found.c)
+            material.entries[c] = Entry(c, found.entry, proven)
+            if path != f"entries/{c}.json":
+                material.findings.fault("manifest", "B_INDEX", f"{path} holds entry {c}")
+
+
+def _read_keys(material: Material) -> None:
+    """Every chain of enrolments from its first key on, in the order of their ticks."""
+    ticks = {e.value["statement"]: e for e in material.of_event("key-enrolled")}
+    rows = []
+    for path in material.archive.below("keys/"):
+        if path == "keys/trust.json":
+            continue
+        with material.findings.guard("manifest", "B_SIG", path):
+            envelope = json.loads(material.archive.read(path))
+            name = document_hash(payload_of(envelope))
+            entry = ticks.get(name)
+            if entry is None:
+                raise CryptoError("SIG", "an enrolment that is not in the log")
+            rows.append((entry.tick, entry.at, path, name, envelope))
+    for tick, _, path, name, envelope in sorted(rows, key=lambda row: row[:3]):
+        with material.findings.guard("manifest", "B_SIG", path):
+            claimed = loads(payload_of(envelope))
+            chain = material.keys.setdefault((claimed["party"], claimed["role"]), [])
+            document, _ = open_enrolment(envelope, chain[-1][0] if chain else b"", material.trust.supervisor_keys)
+            chain.append((unb64u(document["sign_pk"], 32), tick))
+            material.documents[name] = Document(name, "enrolment", document, envelope, path)
+
+
+def _read_documents(material: Material) -> None:
+    """Files that an entry's statement names, held to the kind of the event and to the signers of that kind."""
+    wanted = {e.value["statement"]: e for e in material.entries.values() if e.value["statement"]}
+    for path in sorted(material.archive.below(""), key=lambda path: (not path.startswith("policy/policy."), path)):
+        if not path.endswith(".json") or path.startswith(("entries/", "keys/", "log/", "ticks/", "rules/", "index.")):
+            continue
+        value, name = _parse(material, path)
+        if value is None:
+            continue
+        if name not in wanted:
+            _unnamed(material, path, name, value)
+            continue
+        with material.findings.guard("manifest", "B_SIG", path):
+            material.documents[name] = _document(material, path, name, value, wanted[name])
+    _check_notices(material)
+    for kind in ("policy", "opened", "commit-list"):
+        for document in material.of_kind(kind):
+            with material.findings.guard("manifest", "B_SIG", document.path):
+                _check_many(material, document)
+
+
+def _unnamed(material: Material, path: str, name: str, value: Any) -> None:
+    """A file no entry speaks of: a notice (named by the record of its act), or one of the files a claim binds in its own way."""
+    if path.startswith("acts/notices/"):
+        material.documents[name] = Document(name, "notice", value, None, path)
+    elif _LOGGED.match(path):
+        material.findings.fault("manifest", "B_SIG", f"{path} is named by no entry of the log")
+
+
+def _check_notices(material: Material) -> None:
+    named = {d.value["facts"].get("document") for d in material.of_kind("act") if d.value["act"] == "notice.publish"}
+    for document in material.of_kind("notice"):
+        if document.hash not in named:
+            material.findings.fault("manifest", "B_SIG", f"{document.path} is the notice of no logged act")
+
+
+def _parse(material: Material, path: str) -> tuple[Any, str]:
+    """(value, hash): of an envelope the hash of its payload, of anything else that of its canonical bytes."""
+    try:
+        data = material.archive.read(path)
+        value = json.loads(data)
+        if type(value) is dict and value.keys() == {"payload", "payloadType", "signatures"}:
+            return value, document_hash(payload_of(value))
+        return value, document_hash(data)
+    except DAMAGE as error:
+        material.findings.fault("manifest", "B_SIG", f"{path}: cannot be read: {error}"[:300])
+        material.broken.add(path)
+        return None, ""
+
+
+def _document(material: Material, path: str, name: str, value: Any, entry: Entry) -> Document:
+    kind = _EVENT_KIND.get(entry.event, entry.event)
+    if "payload" not in value:
+        if kind == "bid-refused":
+            kind = "attempt"
+        if kind not in PLAIN:
+            raise CryptoError("SIG", f"a {kind} that nobody signed")
+        plain = loads(material.archive.read(path))
+        check_document(kind, plain)
+        return Document(name, kind, plain, None, path)
+    if kind == "bid-refused":  # a refused submission or withdrawal may be signed by anybody, or badly: that is why it was refused
+        return Document(name, "refused", loads(payload_of(value)), value, path)
+    if kind_of(value) != kind:
+        raise CryptoError("SIG_TYPE", f"{kind_of(value)} where the log speaks of a {kind}")
+    claimed = loads(payload_of(value))
+    check_document(kind, claimed)
+    if kind not in ("policy", "opened", "commit-list"):
+        _check_signers(material, kind, claimed, value, entry)
+    return Document(name, kind, claimed, value, path)
+
+
+def _check_signers(material: Material, kind: str, claimed: dict[str, Any], envelope: Any, entry: Entry) -> None:
+    tick = entry.proven.tick if entry.proven else None
+    trust = material.trust
+    if kind in ("published", "opening-set", "bid-failed", "draw-notice", "draw", "ranking"):
+        signatures.verify_any(envelope, kind, trust.platform_keys)
+    elif kind in ("bidder-part", "rescue"):
+        signatures.verify_any(envelope, kind, material.public_keys(_bidder_of(material, claimed["header_hash"]), ("bidder",), tick))
+    elif kind in ("submission", "withdrawal", "omission-claim"):
+        signatures.verify_any(envelope, kind, material.public_keys(claimed["bidder"], ("bidder",), tick))
+    elif kind in ("late-close", "finding", "mirror-ack"):
+        signatures.verify_any(envelope, kind, trust.supervisor_keys)
+    elif kind in ("drill", "shares"):
+        officer = officer_key(material, entry.value["envelope"], claimed["j"], claimed.get("policy", ""))
+        open_document(envelope, kind, officer)
+    elif kind in ("draw-commit", "draw-reveal"):
+        signatures.verify_any(envelope, kind, _party_keys(material, claimed["party"], tick))
+    elif kind in ("sheet-commit", "sheet"):
+        signatures.verify_any(envelope, kind, material.public_keys(claimed["expert"], ("expert", "tenderee"), tick))
+    elif kind == "draw-void":
+        verify_quorum(envelope, kind, trust.platform_keys[:1], trust.supervisor_keys, 1)
+    elif kind in KINDS:
+        raise CryptoError("SIG", f"nobody is known to sign a {kind}")
+
+
+def _bidder_of(material: Material, header_hash: str) -> str:
+    return next((str(d.value["bidder"]) for d in material.of_kind("submission") if d.value["header_hash"] == header_hash), "")
+
+
+def officer_key(material: Material, envelope: str, j: int, policy: str = "") -> bytes:
+    """The signing key of officer j under the named policy, or under any policy of the envelope that has one."""
+    for entry in material.of_event("policy", envelope=envelope):
+        document = material.documents.get(entry.value["statement"])
+        if document is None or (policy and policy_id(document.value) != policy) or not 1 <= j <= document.value["n"]:
+            continue
+        named = document.value["officers"][j - 1]
+        for key in material.public_keys(named["name"], ("officer",)):
+            if _kid(key) == named["sign_kid"]:
+                return key
+    raise CryptoError("SIG", f"no enrolled key of officer {j}")
+
+
+def _kid(key: bytes) -> str:
+    from crypto.keys import kid
+
+    return kid("ed25519", key)
+
+
+def _party_keys(material: Material, party: str, tick: int | None) -> Iterable[bytes]:
+    """A draw's parties: the platform; the tenderee (its purchaser's key); a supervisor; or a bidder by its code."""
+    if party == "platform":
+        return material.trust.platform_keys
+    if party == "tenderee":
+        return material.public_keys(str(material.lot.get("purchaser", "")), ("tenderee",), tick)
+    if party == "supervisor":
+        return material.trust.supervisor_keys
+    return material.public_keys(party, ("bidder",), tick)
+
+
+def _check_many(material: Material, document: Document) -> None:
+    """Documents with several signers: policies, opening lists, commit lists."""
+    trust = material.trust
+    if document.kind == "policy":
+        officers = {_kid(key): key for (_, role), chain in material.keys.items() if role == "officer" for key, _ in chain}
+        _by_a_platform_key(trust, lambda key: open_policy(document.envelope, key, officers))
+    elif document.kind == "opened":
+        policy = material.chain()[-1]
+        keys = [officer_key(material, BID, j, policy_id(policy)) for j in range(1, policy["n"] + 1)]
+        came = len([d for d in material.of_kind("shares") if d.value["set"] == document.value["set"]])
+        least = min(policy["t"], came) if material.audit and came else 1
+        _by_a_platform_key(trust, lambda key: open_opened(document.envelope, key, keys, least))
+    else:
+        others = _list_signers(material, document)
+        _by_a_platform_key(trust, lambda key: verify_all(document.envelope, "commit-list", [key, *others]))
+
+
+def _list_signers(material: Material, document: Document) -> list[bytes]:
+    """Of a draw its parties but the platform, of score sheets the experts: those whose commitments stand in the list, their key of then."""
+    keys = []
+    for c in document.value["entries"]:
+        entry = material.entries.get(c)
+        if entry is None:
+            raise CryptoError("SIG", f"a listed commitment that is not here: {c}")
+        claimed = material.spoken_of(entry).value
+        if entry.event == "sheet-commit":
+            found = material.public_keys(claimed["expert"], ("expert", "tenderee"))
+        elif claimed["party"] == "platform":
+            continue
+        else:
+            found = list(_party_keys(material, claimed["party"], None))
+        signed = signatures.signers(document.envelope, found)
+        if not signed:
+            raise CryptoError("SIG", "a commit list that a party did not sign")
+        keys.append(signed[0])
+    return list(dict.fromkeys(keys))
+
+
+def _by_a_platform_key(trust: Trust, check: Any) -> None:
+    fault = CryptoError("SIG", "no platform key")
+    for key in trust.platform_keys:
+        try:
+            check(key)
+            return
+        except CryptoError as error:
+            fault = error
+    raise fault

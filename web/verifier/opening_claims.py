@@ -1,0 +1,144 @@
+"""Claims `opening` and `opening_list`: officers' shares, the verdict on every bid, and what was read out (I1, I2, I3). Archive only.
+
+Everything is opened again here: joined from the shares, re-derived, decrypted in a stream, and held against the opening list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crypto.canonical import unb64u
+from crypto.errors import CryptoError
+from crypto.headers import Header
+from crypto.opening import check_posted_shares, set_id
+from crypto.signatures import signers
+from crypto.verdicts import OPENED, RESCUABLE, Verdict, open_bid, open_with_seed
+from web.verifier.bid_claims import header_of
+from web.verifier.material import BID, Document, Material, officer_key
+
+
+class _Nowhere:
+    """Takes what is decrypted and keeps nothing: the digests are what counts."""
+
+    def write(self, data: memoryview, /) -> None:
+        return None
+
+
+def check(material: Material) -> None:
+    """Both claims. Never refuses."""
+    findings = material.findings
+    if not material.audit:
+        return
+    sets = [d for d in material.of_kind("opening-set") if d.value["envelope"] == BID]
+    lists = material.of_kind("opened")
+    if not sets:
+        return
+    if not lists:
+        findings.fault("opening", "B_SHARE", "a set was published, but there is no opening list")
+        return
+    with findings.guard("opening", "B_SHARE", "the shares"):
+        parts, complaints = _shares(material, sets[0], lists[0])
+        _check_all(material, sets[0], lists[0], parts, complaints)
+
+
+def _shares(material: Material, opening_set: Document,
+            opened: Document) -> tuple[dict[str, dict[int, bytes]], dict[str, dict[int, str]]]:
+    """header_hash → officer → part, and → code of a complaint; every part checked against its commitment."""
+    findings, name = material.findings, set_id(opening_set.value)
+    headers: dict[str, Header] = {}
+    for row in opening_set.value["bids"]:
+        with findings.guard("opening", "B_SHARE", f"the header of {row['header_hash']}"):
+            headers[row["header_hash"]] = header_of(material, row["header_hash"])
+    parts: dict[str, dict[int, bytes]] = {one: {} for one in headers}
+    complaints: dict[str, dict[int, str]] = {one: {} for one in headers}
+    came: dict[int, Document] = {}
+    logged = {e.value["statement"] for e in material.of_event("shares", envelope=BID)}
+    missing = logged - {d.hash for d in material.of_kind("shares")}
+    if missing:
+        findings.fault("opening", "B_SHARE", f"logged shares that are not here: {sorted(missing)}")
+    for document in material.of_kind("shares"):
+        if document.hash not in logged:
+            continue
+        with findings.guard("opening", "B_SHARE", document.path):
+            j = document.value["j"]
+            if j in came:
+                raise CryptoError("SHARE_COMMIT", f"officer {j} posted twice")
+            came[j] = document
+            for header_hash, (part, code) in check_posted_shares(document.value, headers, name).items():
+                if part:
+                    parts[header_hash][j] = part
+                elif code == "SHARE_COMMIT" and _posted(document, header_hash):
+                    findings.fault("opening", "B_SHARE", f"officer {j}'s share of {header_hash} is not the one committed to")
+                else:
+                    complaints[header_hash][j] = code
+    policy = material.chain()[-1]
+    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, BID, j)])]
+    if len(signed) < min(policy["t"], max(len(came), 1)):
+        findings.fault("opening", "B_SHARE", f"the opening list is countersigned by {len(signed)} officers")
+    names = [f"{j} {policy['officers'][j - 1]['side']}" for j in sorted(came)]
+    findings.checked("opening", f"{len(came)} of {policy['n']} officers gave shares ({', '.join(names)}), {len(signed)} countersigned")
+    return parts, complaints
+
+
+def _posted(document: Document, header_hash: str) -> bool:
+    return any(item["header_hash"] == header_hash and item["part"] for item in document.value["items"])
+
+
+def _check_all(material: Material, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
+               complaints: dict[str, dict[int, str]]) -> None:
+    policy = material.chain()[-1]
+    said = {row["header_hash"]: row for row in opened.value["bids"]}
+    for row in opening_set.value["bids"]:
+        name = row["header_hash"]
+        with material.findings.guard("opening", "B_REDERIVE", f"bid {name}"):
+            statement = material.documents[row["statement"]].value
+            if name not in parts:
+                raise CryptoError("CONTEXT_MISMATCH", "its header cannot be read")
+            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], policy)
+
+
+def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],
+               policy: dict[str, Any]) -> None:
+    findings, header = material.findings, header_of(material, name)
+    if said["verdict"] == OPENED and len(parts) < policy["t"] and not _rescued(material, name):
+        findings.fault("opening", "B_SHARE", f"{name} was opened with {len(parts)} good shares instead of {policy['t']}")
+    path = f"bids/{name}/sealed"
+    if path not in material.archive.files:
+        if said["verdict"] == "SEALED_ROOT":
+            findings.checked("opening", "a bid whose bytes were lost has its verdict")
+            return
+        raise CryptoError("SEALED_ROOT", "the sealed file is missing")
+    sides = [officer["side"] for officer in policy["officers"]]
+    given = dict(parts) | _bidder_part(material, name)
+
+    def sink(_: dict[str, Any]) -> _Nowhere:
+        return _Nowhere()
+
+    found = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints, sink=sink)
+    seed = _rescued(material, name)
+    if seed and found.code in RESCUABLE:
+        found = open_with_seed(material.archive.stream(path), header, seed, sealed_root=root, complaints=complaints, sink=sink)
+    _compare(material, said, found, bool(policy["file_names"]))
+
+
+def _compare(material: Material, said: dict[str, Any], found: Verdict, file_names: bool) -> None:
+    findings, name = material.findings, said["header_hash"]
+    if (found.code, found.cause) != (said["verdict"], said["cause"]):
+        findings.fault("opening", "B_REDERIVE", f"{name}: the list says {said['verdict']} {said['cause']}, here it is {found.code} {found.cause}")
+        return
+    findings.checked("opening", "every bid of the set joined, re-derived and decrypted again with the verdict of the list")
+    if found.code != OPENED:
+        return
+    mine = found.to_json(file_names)
+    for key in ("announce", "files"):
+        if mine[key] != said[key]:
+            findings.fault("opening_list", "B_CONTENT", f"{name}: {key} of the list are not those of the bid")
+    findings.checked("opening_list", "what was announced, and the digests of all files, are those of the opened bids")
+
+
+def _bidder_part(material: Material, name: str) -> dict[int, bytes]:
+    return {0: unb64u(d.value["part"], 32) for d in material.of_kind("bidder-part") if d.value["header_hash"] == name}
+
+
+def _rescued(material: Material, name: str) -> bytes:
+    return next((unb64u(d.value["seed"], 32) for d in material.of_kind("rescue") if d.value["header_hash"] == name), b"")

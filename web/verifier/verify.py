@@ -1,0 +1,70 @@
+"""One verification from beginning to end: the archive, what it holds, every claim, and the answer as commands.md wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crypto.trust import Trust, trust_of
+from web.verifier import (
+    archive,
+    award_claims,
+    bid_claims,
+    deposit_claims,
+    draw_claims,
+    log_claims,
+    material,
+    opening_claims,
+    score_claims,
+    sheet_claims,
+)
+from web.verifier.archive import NotABundle
+from web.verifier.findings import CLAIMS, Findings
+
+__all__ = ["NotABundle", "verify_bundle"]
+WHERE_THERE_IS_ONE = ("expert_draw", "coefficient_draw")
+
+
+def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = None, known_checkpoint: str | None = None) -> dict[str, Any]:
+    """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer says
+    so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
+
+    Returns ``{ok, tender, profile, trust, claims: [{name, ok, codes, detail}], summary}``; a claim's ok is null where there is nothing to
+    check. Refuses: NotABundle for what is no ZIP; JSON_PROFILE, SIG for a trust that is none.
+    """
+    given = trust if trust is None or isinstance(trust, Trust) else trust_of(trust)
+    findings = Findings()
+    with archive.open_path(path) as source:
+        opened = archive.open_archive(source, findings)
+        archive.check_index(opened, findings)
+        held = material.read(opened, findings, given)
+        log = log_claims.check(held, known_checkpoint)
+        bid_claims.check(held, log)
+        opening_claims.check(held)
+        draw_claims.check(held, log)
+        rounds = sheet_claims.check(held, log)
+        score_claims.check(held, rounds)
+        award_claims.check(held)
+        deposit_claims.check(held)
+    claims = [findings.claims[name] for name in CLAIMS if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None]
+    broken = [claim.name for claim in claims if claim.ok is False]
+    return {
+        "ok": not broken, "tender": str(opened.index.get("tender", "")), "profile": str(opened.index.get("profile", "")),
+        "trust": "enclosed" if held.enclosed else "given", "unwitnessed": held.trust.unwitnessed,
+        "claims": [claim.to_json() for claim in claims], "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
+    }
+
+
+def _summary(held: material.Material, broken: list[str], empty: list[str]) -> str:
+    if broken:
+        return "broken: " + ", ".join(broken)
+    stage = held.lot.get("failure") or held.lot.get("state", "")
+    words = [f"every claim this bundle can prove holds (state {stage})"]
+    if empty:
+        words.append("nothing to check for " + ", ".join(empty))
+    if held.enclosed:
+        words.append("by the keys that came with it")
+    if held.trust.unwitnessed:
+        words.append("unwitnessed")
+    return "; ".join(words)
