@@ -12,7 +12,19 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from trading import awards, calendars, contracts, disputes, enquiries, officers, opening, parties, projects, publication, rulebook
+from trading import (
+    awards,
+    calendars,
+    contracts,
+    disputes,
+    enquiries,
+    officers,
+    opening,
+    parties,
+    projects,
+    publication,
+    rulebook,
+)
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
@@ -131,24 +143,39 @@ def own_lot(look: Look, ref: str) -> Lot:
 
 def parties_of(look: Look, kind: str) -> list[tuple[str, str]]:
     """(code, name) of all organisations of a kind, for choosing one."""
-    rows = look.session.execute(select(parties.Party.code, parties.Party.name).where(parties.Party.kind == kind).order_by(parties.Party.name))
+    rows = look.session.execute(
+        select(parties.Party.code, parties.Party.name).where(parties.Party.kind == kind).order_by(parties.Party.name)
+    )
     return [(code, name) for code, name in rows]
 
 
 def candidates(look: Look, lot: Lot) -> list[Candidate]:
     """Everybody who may be named key holder of a lot, by organisation and name."""
     rows = look.session.scalars(
-        select(parties.Account).join(parties.RoleGrant, parties.RoleGrant.account_id == parties.Account.id)
-        .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None)).order_by(parties.Account.id)
+        select(parties.Account)
+        .join(parties.RoleGrant, parties.RoleGrant.account_id == parties.Account.id)
+        .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None))
+        .order_by(parties.Account.id)
     )
     found = [Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party)) for row in rows]
-    return sorted((one for one in found if one.sides), key=lambda one: (one.sides, one.organisation, one.name, one.username))
+    return sorted(
+        (one for one in found if one.sides), key=lambda one: (one.sides, one.organisation, one.name, one.username)
+    )
 
 
 def bounds(look: Look, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Window:
-    """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook. Refuses: Invalid ``calendar.year_unknown``."""
-    return rulebook.window(publication.book_of(lot, look.now), calendars.current(look.session), act, plan, method=lot.project.method,
-                           category=publication.rule_category(lot.project))
+    """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook.
+
+    Refuses: Invalid ``calendar.year_unknown``.
+    """
+    return rulebook.window(
+        publication.book_of(lot, look.now),
+        calendars.current(look.session),
+        act,
+        plan,
+        method=lot.project.method,
+        category=publication.rule_category(lot.project),
+    )
 
 
 def clarify_cutoff(look: Look, lot: Lot) -> Bound | None:
@@ -162,13 +189,32 @@ def award_card(look: Look, lot: Lot) -> AwardCard | None:
     if row is None:
         return None
     ranking = tuple(
-        RankRow(r["rank"], r["bidder"], r["name"], r["total"], Money(r["price_minor"], lot.currency), r["party_id"] == row.winner_party_id)
+        RankRow(
+            r["rank"],
+            r["bidder"],
+            r["name"],
+            r["total"],
+            Money(r["price_minor"], lot.currency),
+            r["party_id"] == row.winner_party_id,
+        )
         for r in row.ranking
     )
     return AwardCard(
-        ranking, row.report, row.proposed_at, row.publicity_from, row.publicity_until, row.decide_by, row.decided_at,
-        row.winner.name if row.winner else "", Money(row.price_minor, lot.currency) if row.price_minor is not None else None, row.ground,
-        row.announce_by, row.announced_at, row.contract_by, row.challenge_until, dict(row.reasons),
+        ranking,
+        row.report,
+        row.proposed_at,
+        row.publicity_from,
+        row.publicity_until,
+        row.decide_by,
+        row.decided_at,
+        row.winner.name if row.winner else "",
+        Money(row.price_minor, lot.currency) if row.price_minor is not None else None,
+        row.ground,
+        row.announce_by,
+        row.announced_at,
+        row.contract_by,
+        row.challenge_until,
+        dict(row.reasons),
     )
 
 
@@ -176,8 +222,19 @@ def contract_card(look: Look, lot: Lot) -> ContractCard | None:
     row = contracts.find(look.session, lot)
     if row is None:
         return None
-    return ContractCard(row.number, row.party.name, Money(row.amount_minor, lot.currency), row.signed_at, row.recorded_at, row.publish_by,
-                        row.file_by, row.published_at, row.filed_at, row.text, tuple(row.differences))
+    return ContractCard(
+        row.number,
+        row.party.name,
+        Money(row.amount_minor, lot.currency),
+        row.signed_at,
+        row.recorded_at,
+        row.publish_by,
+        row.file_by,
+        row.published_at,
+        row.filed_at,
+        row.text,
+        tuple(row.differences),
+    )
 
 
 def objection_cards(look: Look) -> list[ObjectionCard]:
@@ -186,7 +243,9 @@ def objection_cards(look: Look) -> list[ObjectionCard]:
     rows = look.session.scalars(
         select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(_own_lot_ids(look)))
     )
-    return [_objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))]
+    return [
+        _objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+    ]
 
 
 def objection_card(look: Look, ref: str) -> ObjectionCard:
@@ -200,13 +259,34 @@ def objection_card(look: Look, ref: str) -> ObjectionCard:
 
 def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
     party = row.party.name if opening.is_public(look.session, row.lot) else ""
-    return ObjectionCard(row.ref, row.lot.ref, row.lot.title, row.lot.regime, row.kind, row.stage, row.state, row.version, row.text, party,
-                         row.filed_at, row.due_at, dict(row.reason), row.answer, row.upheld, row.answered_at)
+    return ObjectionCard(
+        row.ref,
+        row.lot.ref,
+        row.lot.title,
+        row.lot.regime,
+        row.kind,
+        row.stage,
+        row.state,
+        row.version,
+        row.text,
+        party,
+        row.filed_at,
+        row.due_at,
+        dict(row.reason),
+        row.answer,
+        row.upheld,
+        row.answered_at,
+    )
 
 
 def _own_lot_ids(look: Look) -> Any:
     own = or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
-    return select(Lot.id).join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id).where(own)
+    return (
+        select(Lot.id)
+        .join(Tender, Tender.id == Lot.tender_id)
+        .join(Project, Project.id == Tender.project_id)
+        .where(own)
+    )
 
 
 # --- what waits -------------------------------------------------------------------------------------------------------------------
@@ -218,7 +298,9 @@ def waiting(look: Look) -> list[Waiting]:
     found: list[Waiting] = []
     for project in look.session.scalars(select(Project).where(own, Project.state != "FILED")):
         found += _of_project(look, project)
-    for lot in look.session.scalars(select(Lot).where(Lot.id.in_(_own_lot_ids(look)), Lot.state.not_in(("ARCHIVED", "CLOSING")))):
+    for lot in look.session.scalars(
+        select(Lot).where(Lot.id.in_(_own_lot_ids(look)), Lot.state.not_in(("ARCHIVED", "CLOSING")))
+    ):
         found += _of_lot(look, lot)
     return sorted(found, key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
 
@@ -236,8 +318,15 @@ def _of_project(look: Look, project: Project) -> Iterator[Waiting]:
 def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
     if lot.state == "ACCEPTED" and may(look.actor, Act.LOT_PUBLISH):
         yield Waiting("lot_prepare", lot.ref, lot.title, lot.ref)
-    if lot.state in ("NOTICE", "BIDDING") and may(look.actor, Act.ENQUIRY_ANSWER) and lot.deadline and look.now < lot.deadline:
-        asked = select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.answered_at.is_(None))
+    if (
+        lot.state in ("NOTICE", "BIDDING")
+        and may(look.actor, Act.ENQUIRY_ANSWER)
+        and lot.deadline
+        and look.now < lot.deadline
+    ):
+        asked = select(enquiries.Enquiry).where(
+            enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.answered_at.is_(None)
+        )
         for row in look.session.scalars(asked):
             yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
         cutoff = clarify_cutoff(look, lot)

@@ -1,0 +1,106 @@
+"""Archives: what a finished lot must hold on record, and sealing it (rulebook §9.4).
+
+Law of the noun: an archive is sealed once, whole; what is missing is said all at once, and nothing is taken out afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from crypto.signatures import document_hash
+from trading import awards, contracts, documents, notices, officers, opening
+from trading.kernel.access import Act
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import Fault, Invalid
+from trading.kernel.work import Look, UnitOfWork
+from trading.tenders import LOT_FLOW, Lot
+
+READY = ("CLOSING", "FAILED", "TERMINATED")
+"""States from which a lot is archived."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing an archive holds. ``kind``: a code with words (``state.archive``); ``name``: which of its kind; ``at`` and ``digest``: of
+    what is there; ``needed``: the archive is not whole without it."""
+
+    kind: str
+    name: str
+    needed: bool
+    at: datetime | None = None
+    digest: str = ""
+
+    @property
+    def there(self) -> bool:
+        return self.at is not None
+
+
+def needed_notices(lot: Lot) -> tuple[str, ...]:
+    """The kinds of notices a lot in its present state must have published (rulebook §9.2)."""
+    if lot.published_at is None:
+        return ()
+    if lot.state == "FAILED":
+        return ("tender", "failure")
+    if lot.state == "TERMINATED":
+        return ("tender", "termination")
+    return (
+        "tender",
+        "opening_record",
+        *(("candidates",) if lot.regime == "WORKS" else ()),
+        "result",
+        "award",
+        "contract",
+    )
+
+
+def contents(look: Look, lot: Lot) -> list[Item]:
+    """Everything on record of a lot, and what is missing. Refuses: NotAllowed."""
+    look.require(Act.ARCHIVE_SEAL)
+    project = lot.project
+    found = [Item("filing", project.ref, True, project.accepted_at, project.code or "")]
+    posted = notices.of_lot(look.session, lot)
+    needed = needed_notices(lot)
+    found += [Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash) for row in posted]
+    found += [Item("notice", kind, True) for kind in needed if all(row.kind != kind for row in posted)]
+    files = [row for row in documents.standing(look.session, lot) if row.published]
+    found += [Item("document", row.name, True, row.published_at, row.sha256) for row in files]
+    if lot.published_at is not None and not files:
+        found.append(Item("document", "", True))
+    policies = look.session.scalars(
+        select(officers.Policy).where(officers.Policy.lot_id == lot.id, officers.Policy.dsse.is_not(None))
+    )
+    found += [Item("policy", row.envelope, True, row.drafted_at, row.policy_id) for row in policies.all()]
+    opened = look.session.scalars(select(opening.Opening).where(opening.Opening.lot_id == lot.id)).all()
+    found += [Item("opening", row.part, True, row.opened_at, row.set_hash) for row in opened]
+    if lot.state not in ("FAILED", "TERMINATED"):
+        award, contract = awards.find(look.session, lot), contracts.find(look.session, lot)
+        found.append(
+            Item("report", "", True, award.proposed_at if award else None, award.ranking_hash if award else "")
+        )
+        found.append(
+            Item("contract", contract.number if contract else "", True, contract.filed_at if contract else None)
+        )
+    return found
+
+
+def seal(work: UnitOfWork, lot: Lot) -> list[Item]:
+    """Seal the archive: the list of its contents goes into the log by its digest. Returns the list.
+
+    Refuses: NotAllowed, WrongStep (not finished), Invalid ``archive.incomplete`` with every item missing.
+    """
+    work.lock(lot)
+    LOT_FLOW.check(lot, "archive")
+    items = contents(work, lot)
+    missing = [item for item in items if item.needed and not item.there]
+    if missing:
+        faults = [Fault(item.kind, "archive.missing", {"kind": item.kind, "name": item.name}) for item in missing]
+        raise Invalid("archive.incomplete", faults=faults, count=len(missing))
+    listed = [
+        {"kind": item.kind, "name": item.name, "at": write_moment(item.at) if item.at else "", "digest": item.digest}
+        for item in items
+    ]
+    LOT_FLOW.take(work, lot, "archive", items=len(items), contents=document_hash({"items": listed}))
+    return items

@@ -1,0 +1,181 @@
+"""The desk of purchaser and agency: what needs me now, and the way to every page of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import agency_queries, calendars, lot_cards
+from trading.agency_queries import Waiting
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import local_day
+from web.desks import agency_answers, agency_awards, agency_keys, agency_lots, agency_projects, agency_scheme
+from web.desks.agency_room import SEE, agency, zone
+from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
+from web.gate import actor, look, render, request
+from web.refusals import language
+
+__all__ = ["agency_answers", "agency_awards", "agency_keys", "agency_lots", "agency_projects", "agency_scheme", "desk"]
+
+desk = agency
+
+
+def _duty(one: Waiting) -> Duty:
+    """What waits, in words: the duty, its basis, its hour, the page with the act that settles it."""
+    lot = f"/agency/lots/{one.lot}"
+    known: dict[str, tuple[str, str, str, str]] = {
+        "project_draft": (_("Complete and file: %(title)s"), f"/agency/projects/{one.of}", _("Draft"), ""),
+        "project_returned": (
+            _("Fill the gaps and file again: %(title)s"),
+            f"/agency/projects/{one.of}",
+            _("Returned"),
+            "warn",
+        ),
+        "tender_missing": (_("Draft the tender: %(title)s"), f"/agency/projects/{one.of}/tender", _("Accepted"), "ok"),
+        "lot_prepare": (_("Prepare for publication: %(title)s"), lot, _("Preparation"), ""),
+        "enquiry": (_("Answer the question: %(title)s"), f"{lot}/clarify?q={one.of}#q-{one.of}", _("Question"), "now"),
+        "clarify_cutoff": (
+            _("After this hour a clarification moves the deadline: %(title)s"),
+            f"{lot}/clarify",
+            _("Limit"),
+            "info",
+        ),
+        "objection": (_("Answer the objection: %(title)s"), f"/agency/objections/{one.of}", _("Objection"), "warn"),
+        "challenge": (_("Answer the challenge: %(title)s"), f"/agency/objections/{one.of}", _("Challenge"), "warn"),
+        "qualify": (_("Review qualifications: %(title)s"), f"{lot}/qualification", _("Qualification"), "now"),
+        "publicise": (_("Publish the candidates: %(title)s"), f"{lot}/award", _("Report received"), "now"),
+        "decide": (_("Decide the award: %(title)s"), f"{lot}/award", _("Decision"), "now"),
+        "announce": (_("Announce the result: %(title)s"), f"{lot}/award", _("Decided"), "now"),
+        "contract": (_("Sign and record the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),
+        "publish_contract": (_("Publish and file the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),
+        "failed": (_("Failed: tender anew or close: %(title)s"), lot, _("Failed"), "stop"),
+    }
+    text, href, label, tone = known[one.kind]
+    basis = " · ".join(filter(None, (one.lot or one.of, _basis(one))))
+    shown = one.title if len(one.title) <= 48 else one.title[:47] + "…"
+    return Duty(text % {"title": shown}, href, one.until, _("no fixed limit"), basis, label, tone)
+
+
+def _basis(one: Waiting) -> str:
+    """The legal basis of a duty: the rule by its number and what it says."""
+    what = {
+        "A-01": _("filing needs the whole set of papers"),
+        "A-05": _("gaps are told once, all of them"),
+        "T-20": _("answer to an enquiry: 3 working days"),
+        "T-05": _("clarifications that affect bids: 15 days before the deadline"),
+        "T-22": _("answer to a challenge: 7 working days"),
+        "T-26": _("answer to an objection: 3 days, the activity stops meanwhile"),
+        "P-43": _("the purchaser or its agency reviews qualifications"),
+        "T-17": _("candidates are published within 3 days of the report"),
+        "T-11": _("decision within 5 working days of the report"),
+        "E-07": _("decision in the order of the ranking"),
+        "T-12": _("result notice within 2 working days of the decision"),
+        "T-14": _("contract within 30 days of the award notice"),
+        "T-15": _("contract published within 2 working days, filed within 7"),
+    }.get(one.rule, "")
+    return _("rule %(rule)s: %(what)s", rule=one.rule, what=what) if what else one.rule
+
+
+@agency.page("", needs=SEE)
+def home() -> str:
+    with look() as now:
+        found = agency_queries.waiting(now)
+        projects, lots = lot_cards.own_projects(now), lot_cards.own_lots(now)
+        working = calendars.current(now.session).day_kind(local_day(now.now)).working
+        ticks = [Tick(one.until, _duty(one).label, due=True) for one in found if one.until]
+        ticks += [
+            Tick(lot.deadline, _("bids close"), due=True)
+            for lot in lots
+            if lot.deadline and lot.state in ("NOTICE", "BIDDING")
+        ]
+        day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
+        duties = sorted_duties([_duty(one) for one in found], now.now)
+        following = min((lot.deadline for lot in lots if lot.deadline and lot.deadline > now.now), default=None)
+    waits = [card for card in projects if card.state == "FILED"]
+    running = [lot for lot in lots if lot.state not in ("ARCHIVED", "TERMINATED", "CLOSING")]
+    return render(
+        "agency/home.html",
+        day=day,
+        duties=duties,
+        waits=waits,
+        lots=running,
+        following=following,
+        figures=_figures(duties, running, waits),
+    )
+
+
+def _figures(duties: list[Duty], lots: list[Any], waits: list[Any]) -> list[dict[str, Any]]:
+    late = sum(one.urgency == "late" for one in duties)
+    return [
+        {"label": _("Overdue"), "value": late, "kind": "stop" if late else "", "note": _("a legal limit has passed")},
+        {
+            "label": _("Within 24 hours"),
+            "value": sum(one.urgency == "soon" for one in duties),
+            "note": _("limits of today and tomorrow"),
+        },
+        {
+            "label": _("Open for bids"),
+            "value": sum(lot.state in ("NOTICE", "BIDDING") for lot in lots),
+            "note": _("lots announced or bidding"),
+        },
+        {"label": _("Waiting for the centre"), "value": len(waits), "note": _("filings not yet accepted")},
+    ]
+
+
+@agency.rail
+def rail() -> list[Group]:
+    path = request.path
+    with look() as now:
+        if not may(now.actor, SEE):
+            return []
+        found = agency_queries.waiting(now)
+    asked = [one for one in found if one.kind == "enquiry"]
+    objected = [one for one in found if one.kind in ("objection", "challenge")]
+
+    def due(rows: list[Waiting]) -> bool:
+        return any(one.until is not None and local_day(one.until) <= local_day(now.now) for one in rows)
+
+    own = [
+        Link(_("My work"), "/agency", path == "/agency", len(found) or None, due(found)),
+        Link(_("Projects"), "/agency/projects", path.startswith("/agency/projects")),
+        Link(_("Lots"), "/agency/lots", path == "/agency/lots"),
+    ]
+    answers = [
+        Link(
+            _("Objections"),
+            "/agency/objections",
+            path.startswith("/agency/objections"),
+            len(objected) or None,
+            due(objected),
+        )
+    ]
+    if may(actor(), Act.ENQUIRY_ANSWER):
+        answers.insert(
+            0, Link(_("Questions"), "/agency/questions", path == "/agency/questions", len(asked) or None, due(asked))
+        )
+    groups = [Group(_("Purchasing"), tuple(own)), Group(_("To answer"), tuple(answers))]
+    parts = path.split("/")
+    if len(parts) > 3 and parts[2] == "lots":
+        groups.insert(1, _of_lot(parts[3], path))
+    return groups
+
+
+def _of_lot(ref: str, path: str) -> Group:
+    """The pages of the lot one is at, in the order of its road."""
+    base = f"/agency/lots/{ref}"
+    pages = [
+        (_("Overview"), base),
+        (_("Content"), base + "/edit"),
+        (_("Timetable"), base + "/timetable"),
+        (_("Documents"), base + "/documents"),
+        (_("Criteria"), base + "/scheme"),
+        (_("Key holders"), base + "/keys"),
+        (_("Questions and corrections"), base + "/clarify"),
+        (_("Award"), base + "/award"),
+        (_("Contract"), base + "/contract"),
+    ]
+    return Group(
+        _("This lot"),
+        tuple(Link(label, href, path == href or (href != base and path.startswith(href))) for label, href in pages),
+    )

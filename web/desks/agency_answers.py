@@ -1,0 +1,149 @@
+"""What others ask: questions answered to everybody, corrections, a later deadline, objections and challenges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import agency_queries, disputes, enquiries, lot_cards, notices, publication, tenders
+from trading.kernel.access import Act, may
+from trading.kernel.errors import NotFound, TooLate
+from web.desks.agency_lots import late_words, show_lot
+from web.desks.agency_room import SEE, agency, bound_words, crumbs_of, readable
+from web.forms import Form
+from web.gate import go, look, render, request, work
+
+
+@agency.page("/questions", needs=Act.ENQUIRY_ANSWER)
+def questions_page() -> str:
+    """Every open question of all own lots, nearest limit first."""
+    with look() as now:
+        rows = []
+        for card in lot_cards.own_lots(now):
+            if card.state in ("NOTICE", "BIDDING"):
+                lot = agency_queries.own_lot(now, card.ref)
+                rows += [(card, one) for one in lot_cards.enquiry_cards(now, lot) if one.answered_at is None]
+        rows.sort(key=lambda row: (row[1].due_at is None, row[1].due_at or now.now, row[1].ref))
+    return render("agency/questions.html", rows=rows)
+
+
+@agency.page("/lots/<ref>/clarify", needs=SEE)
+def clarify_page(ref: str, form: Form | None = None, extend: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        answers = may(now.actor, Act.ENQUIRY_ANSWER)
+        cards = lot_cards.enquiry_cards(now, lot) if answers else []
+        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.published_at else None
+        is_open = lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline
+        pending = [one for one in lot_cards.policy_cards(now, lot) if not one.complete]
+        return show_lot(
+            "agency/lot_clarify.html",
+            now,
+            card,
+            _("Questions and corrections"),
+            form=form or Form.blank(),
+            open_ones=[c for c in cards if c.answered_at is None],
+            done=[c for c in cards if c.answered_at is not None],
+            cutoff=cutoff,
+            cutoff_words=bound_words(cutoff),
+            affects_needs=_extend_to(now, lot) if is_open else None,
+            is_open=is_open,
+            answers=answers,
+            extend=extend or Form.blank({"deadline": lot.deadline, "opens_at": lot.opens_at}),
+            pending=pending,
+            chosen=request.args.get("q", ""),
+            notice=form or Form.blank(),
+        )
+
+
+def _extend_to(now: Any, lot: Any) -> dict[str, Any] | None:
+    """What a clarification that affects bids would need now: the earliest deadline, or None while it is in time."""
+    try:
+        publication.check_early_enough(now.session, lot, now.now)
+    except TooLate as refusal:
+        return readable(refusal.facts)
+    return None
+
+
+@agency.page("/lots/<ref>/acts/answer", needs=Act.ENQUIRY_ANSWER, post=True, back=clarify_page)
+def do_answer(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+    asked = form.text("enquiry", limit=40)
+    text, question = (
+        form.text("text", limit=4000, lines=True),
+        form.text("question", needed=False, limit=4000, lines=True),
+    )
+    affects = form.choice("affects", ("yes", "no"))
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = enquiries.enquiry(unit.session, asked)
+        if row.lot.ref != ref:
+            raise NotFound("enquiry.unknown", ref=asked)
+        try:
+            enquiries.answer(unit, row, text=text, question=question, affects_bids=affects == "yes")
+        except TooLate as refusal:
+            raise late_words(refusal, "affects") from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/notice", needs=Act.NOTICE_PUBLISH, post=True, back=clarify_page)
+def do_notice(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+    title, text = form.text("title"), form.text("text", limit=4000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        notices.publish(unit, tenders.lot(unit.session, ref), "correction", title=title, text=text)
+    return go(where)
+
+
+def _clarify_again(ref: str, form: Form | None = None) -> str:
+    return str(clarify_page.view(ref, extend=form))  # type: ignore[attr-defined]
+
+
+@agency.page("/lots/<ref>/acts/extend", needs=Act.LOT_PUBLISH, post=True, back=_clarify_again)
+def do_extend(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+    deadline, opens_at = form.moment("deadline"), form.moment("opens_at", needed=False)
+    form.refuse_if_any()
+    assert deadline is not None
+    with work() as unit:
+        unit.once(form.form_id, where)
+        publication.extend(unit, tenders.lot(unit.session, ref), deadline=deadline, opens_at=opens_at)
+    return go(where)
+
+
+# --- objections -----------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/objections", needs=Act.OBJECTION_ANSWER)
+def objections_page() -> str:
+    with look() as now:
+        return render("agency/objections.html", cards=agency_queries.objection_cards(now), open_states=disputes.OPEN)
+
+
+@agency.page("/objections/<ref>", needs=Act.OBJECTION_ANSWER)
+def objection_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = agency_queries.objection_card(now, ref)
+    return render(
+        "agency/objection.html",
+        card=card,
+        form=form or Form.blank(version=card.version),
+        is_open=card.state in disputes.OPEN,
+        crumbs=crumbs_of((_("Objections"), "/agency/objections"), (card.lot, f"/agency/lots/{card.lot}")),
+    )
+
+
+@agency.page("/objections/<ref>/acts/answer", needs=Act.OBJECTION_ANSWER, post=True, back=objection_page)
+def do_answer_objection(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/objections/{ref}"
+    text, upheld = form.text("text", limit=8000, lines=True), form.choice("upheld", ("yes", "no"))
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        disputes.answer(unit, disputes.objection(unit.session, ref), text=text, upheld=upheld == "yes")
+    return go(where)

@@ -1,0 +1,158 @@
+"""From the report to the filed contract: candidates published, the purchaser's decision, result, contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import agency_queries, awards, contracts, disputes, lot_cards, tenders
+from trading.kernel.access import Act, may
+from trading.kernel.errors import Fault, Invalid
+from trading.kernel.flow import check_version
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.desks.agency_lots import show_lot
+from web.desks.agency_room import SEE, agency
+from web.forms import Form
+from web.gate import go, look, request, work
+
+
+@agency.page("/lots/<ref>/award", needs=SEE)
+def award_page(ref: str) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
+        waiting = disputes.open_on(now.session, lot, "result")
+        return show_lot(
+            "agency/lot_award.html",
+            now,
+            card,
+            _("Award"),
+            award=award,
+            form=Form.blank(version=card.version),
+            step=_step(now, lot, award),
+            waiting=len(waiting),
+            waiting_until=min((o.due_at for o in waiting), default=None),
+        )
+
+
+def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:
+    """The one act that comes next on this page and that the one who looks may take; ``wait:…`` where somebody else must."""
+    if award is None:
+        return ""
+    if lot.state == "REPORT" and lot.regime == "WORKS":
+        return "publicise" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
+    if lot.state in ("REPORT", "CANDIDATES"):
+        if award.publicity_until is not None and now.now < award.publicity_until:
+            return "wait:publicity"
+        return "decide" if may(now.actor, Act.AWARD_DECIDE) else "wait:decide"
+    if lot.state == "AWARD":
+        return "announce" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:announce"
+    return ""
+
+
+@agency.page("/lots/<ref>/acts/publicise", needs=Act.NOTICE_PUBLISH, post=True)
+def do_publicise(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/award"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        awards.publicise(unit, lot)
+    return go(where)
+
+
+@agency.page("/lots/<ref>/award/decide", needs=Act.AWARD_DECIDE, fresh=True)
+def decide_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
+        asked = form.shown("rank") if form else request.args.get("rank", "1")
+        row = next((one for one in (award.ranking if award else ()) if str(one.rank) == asked), None)
+        return show_lot(
+            "agency/lot_decide.html",
+            now,
+            card,
+            _("Decide"),
+            award=award,
+            row=row,
+            form=form or Form.blank({"rank": asked}, version=card.version),
+        )
+
+
+@agency.page("/lots/<ref>/acts/decide", needs=Act.AWARD_DECIDE, post=True, back=decide_page)
+def do_decide(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/award"
+    rank, ground = form.whole("rank", least=1), form.text("ground", needed=False, limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        try:
+            awards.decide(unit, lot, rank=rank or 0, ground=ground)
+        except Invalid as refusal:
+            field = "ground" if refusal.code == "award.ground_missing" else "rank"
+            raise Invalid("form.faults", faults=[Fault(field, refusal.code, refusal.facts)], count=1) from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/announce", needs=Act.NOTICE_PUBLISH, post=True)
+def do_announce(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/award"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        awards.announce(unit, lot)
+    return go(where)
+
+
+# --- the contract ---------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/lots/<ref>/contract", needs=SEE)
+def contract_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
+        waiting = disputes.open_on(now.session, lot, "result")
+        first = {"amount": award.price if award else None}
+        return show_lot(
+            "agency/lot_contract.html",
+            now,
+            card,
+            _("Contract"),
+            award=award,
+            contract=agency_queries.contract_card(now, lot),
+            form=form or Form.blank(first, version=card.version),
+            waiting=len(waiting),
+            waiting_until=min((o.due_at for o in waiting), default=None),
+        )
+
+
+@agency.page("/lots/<ref>/acts/contract", needs=Act.CONTRACT_RECORD, post=True, back=contract_page)
+def do_contract(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/contract"
+    number, amount, signed_at = form.text("number", limit=80), form.money("amount"), form.moment("signed_at")
+    text = form.text("text", needed=False, limit=20_000, lines=True)
+    form.refuse_if_any()
+    assert amount is not None and signed_at is not None
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        contracts.record(unit, lot, number=number, amount_minor=amount.minor, signed_at=signed_at, text=text)
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/publish-contract", needs=Act.CONTRACT_RECORD, post=True)
+def do_publish_contract(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/contract"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        contracts.publish_and_file(unit, lot)
+    return go(where)

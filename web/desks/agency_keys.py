@@ -1,0 +1,160 @@
+"""Who opens (key holders, policies, drill), and the read-back page before everything becomes public."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import agency_queries, lot_cards, officers, parties, policies, publication, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import Fault, Invalid
+from trading.tenders import Lot
+from web.desks.agency_lots import checklist, show_lot
+from web.desks.agency_room import SEE, agency, bound_words, finding_tag, said
+from web.forms import Form
+from web.gate import go, look, work
+
+
+@agency.page("/lots/<ref>/keys", needs=SEE)
+def keys_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        people = agency_queries.candidates(now, lot)
+        seats = lot_cards.officer_cards(now, lot)
+        first: dict[str, Any] = {"t": lot.threshold or 3}
+        first |= {f"side.{seat.account.username}": seat.side for seat in officers.seats(now.session, lot)}
+        rows = lot_cards.policy_cards(now, lot)
+        envelopes = officers.envelopes(lot)
+        return show_lot(
+            "agency/lot_keys.html",
+            now,
+            card,
+            _("Key holders and drill"),
+            form=form or Form.blank(first, version=card.version),
+            people=people,
+            seats=seats,
+            policies=rows,
+            envelopes=[(one, _envelope(one)) for one in envelopes],
+            policy_form=Form.blank({"rescue": "yes"}),
+            ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
+            threshold=lot.threshold,
+        )
+
+
+def _envelope(name: str) -> str:
+    if name == officers.BID:
+        return _("bids")
+    return _("draw of experts") if name.startswith("draw:experts") else _("draw of the coefficient")
+
+
+@agency.page("/lots/<ref>/acts/name-officers", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
+def do_name_officers(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    t = form.whole("t", least=2, most=15)
+    with look() as now:
+        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    named = [
+        (one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))
+    ]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        rows = [(parties.find_account(unit.session, username), side) for username, side in named]
+        try:
+            officers.name_officers(
+                unit, tenders.lot(unit.session, ref), [(who, side) for who, side in rows if who is not None], t=t or 0
+            )
+        except Invalid as refusal:
+            raise Invalid(
+                refusal.code, faults=[Fault(_field(one.where, named), one.code, one.facts) for one in refusal.faults]
+            ) from refusal
+    return go(where)
+
+
+def _field(where: str, named: list[tuple[str, str]]) -> str:
+    noun, _point, place = where.partition(".")
+    return f"side.{named[int(place)][0]}" if noun == "officers" and place.isdigit() else where
+
+
+@agency.page("/lots/<ref>/acts/draft-policies", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
+def do_draft_policies(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    file_names, rescue = form.ticked("file_names"), form.ticked("rescue")
+    with work() as unit:
+        unit.once(form.form_id, where)
+        policies.draft_policies(unit, tenders.lot(unit.session, ref), file_names=file_names, rescue=rescue)
+    return go(where)
+
+
+# --- publication ----------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/lots/<ref>/publish", needs=Act.LOT_PUBLISH)
+def publish_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        rows, faults, findings = checklist(now, lot) if lot.state == "ACCEPTED" else ([], [], [])
+        warnings = [
+            (finding_tag(one), said(Fault(one.field, one.code, one.facts)))
+            for one in findings
+            if one.severity == "warning"
+        ]
+        return show_lot(
+            "agency/lot_publish.html",
+            now,
+            card,
+            _("Publish"),
+            form=form or Form.blank({"text": _opening_words(lot)}, version=card.version),
+            rows=rows,
+            faults=faults,
+            warnings=warnings,
+            documents=lot_cards.document_cards(now, lot),
+            limits=_limits(now, lot),
+            holders=lot_cards.officer_cards(now, lot),
+            threshold=lot.threshold,
+        )
+
+
+def _opening_words(lot: Lot) -> str:
+    return _("Qualified bidders are welcome to take part. Taking part needs no registration and no review.")
+
+
+def _limits(now: Any, lot: Lot) -> list[tuple[str, Any, str]]:
+    """(limit, moment, why) of all moments that follow from publication now."""
+    if lot.deadline is None:
+        return []
+    plan = publication.timetable(lot, now.now)
+    rows: list[tuple[str, Any, str]] = []
+    for act, label, end in (
+        ("notice_period_ends", _("Notice period ends not before"), True),
+        ("bid_deadline", _("Earliest lawful bid deadline"), False),
+    ):
+        bound = agency_queries.bounds(now, lot, act, plan).earliest
+        if bound is not None:
+            rows.append((label, bound.term.ends_at if end and bound.term else bound.at, bound_words(bound)))
+    rows.append(
+        (
+            _("Bid deadline chosen"),
+            lot.deadline,
+            _("The moment itself is late; the clock of the server decides (rule N-08)."),
+        )
+    )
+    cutoff = agency_queries.clarify_cutoff(now, lot)
+    if cutoff is not None:
+        rows.append((_("Clarifications that affect bids, before"), cutoff.at, bound_words(cutoff)))
+    return rows
+
+
+@agency.page("/lots/<ref>/acts/publish", needs=Act.LOT_PUBLISH, post=True, back=publish_page)
+def do_publish(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}"
+    text = form.text("text", needed=False, limit=4000, lines=True)
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        publication.publish(unit, tenders.lot(unit.session, ref), text=text, seen=form.version)
+    return go(where)

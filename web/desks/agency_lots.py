@@ -1,0 +1,447 @@
+"""A lot in preparation: what it says, its dates, its documents, its end."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+
+from trading import agency_queries, calendars, documents, lot_cards, officers, publication, rulebook, tenders
+from trading.kernel.access import Act, may
+from trading.kernel.blobs import PIECE
+from trading.kernel.errors import Fault, Faults, Invalid, TooLate
+from trading.kernel.flow import check_version
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard
+from trading.tenders import Lot
+from web import login
+from web.desks.agency_projects import read_lot
+from web.desks.agency_room import (
+    SEE,
+    agency,
+    bound_words,
+    crumbs_of,
+    finding_tag,
+    frozen,
+    labels,
+    lot_stages,
+    moved,
+    readable,
+    said,
+)
+from web.forms import Form
+from web.gate import go, look, office, render, request, work
+
+LISTED = {
+    "preparing": ("ACCEPTED",),
+    "open": ("NOTICE", "BIDDING"),
+    "judging": ("OPENING", "QUAL_REVIEW", "EVALUATION"),
+    "deciding": ("REPORT", "CANDIDATES", "AWARD", "RESULT"),
+    "contract": ("CONTRACT", "FILING", "CLOSING", "ARCHIVED"),
+    "ended": ("FAILED", "TERMINATED"),
+}
+FIELD_OF = {"bid_deadline": "deadline", "issue_starts": "issue_at", "issue_ends": "deadline", "opening": "opens_at"}
+"""The rulebook's names of moments, and the fields of the timetable that set them."""
+UPLOAD_SLACK = 1_000_000
+
+
+def show_lot(template: str, look_: Look, card: LotCard, here: str, **more: Any) -> str:
+    """A page of a lot: with its title, its road and its place in the desk."""
+    crumbs = crumbs_of(
+        (_("Lots"), "/agency/lots"),
+        (card.ref, f"/agency/lots/{card.ref}" if here else ""),
+        *([(here, "")] if here else []),
+    )
+    return render(
+        template,
+        card=card,
+        crumbs=crumbs,
+        stages=lot_stages(card, look_.now),
+        frozen=frozen(card, look_),
+        here=here,
+        **more,
+    )
+
+
+@agency.page("/lots", needs=SEE)
+def lots_page() -> str:
+    chosen = request.args.get("show", "")
+    with look() as now:
+        cards = lot_cards.own_lots(now)
+    shown = [card for card in cards if chosen not in LISTED or card.state in LISTED[chosen]]
+    counts = {name: sum(card.state in states for card in cards) for name, states in LISTED.items()}
+    return render("agency/lots.html", cards=shown, counts=counts, chosen=chosen, total=len(cards))
+
+
+# --- the overview ---------------------------------------------------------------------------------------------------------------------
+
+
+def place_of(where: str) -> str:
+    """Which page of preparation mends a fault of publication."""
+    if where in ("scheme", "documents"):
+        return where
+    if where.partition(".")[0] in ("officers", "policy", "drill"):
+        return "keys"
+    return (
+        "edit"
+        if where in ("title", "need", "qualification", "contact", "place", "ceiling", "deposit", "form")
+        else "timetable"
+    )
+
+
+def checklist(now: Look, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], list[rulebook.Finding]]:
+    """(the pages of preparation with what each still lacks, all faults, all findings of the timetable)."""
+    faults, findings = publication.faults_of(now.session, lot, now.now)
+    names = {
+        "edit": _("Content of the lot"),
+        "timetable": _("Timetable"),
+        "documents": _("Documents"),
+        "scheme": _("Criteria"),
+        "keys": _("Key holders and drill"),
+    }
+    rows = [
+        {"page": page, "label": label, "faults": [said(one) for one in faults.found if place_of(one.where) == page]}
+        for page, label in names.items()
+    ]
+    return rows, faults.found, findings
+
+
+@agency.page("/lots/<ref>", needs=SEE)
+def lot_page(ref: str) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        rows = checklist(now, lot)[0] if lot.state == "ACCEPTED" else []
+        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.state in ("NOTICE", "BIDDING") else None
+        return show_lot(
+            "agency/lot.html",
+            now,
+            card,
+            "",
+            rows=rows,
+            notices=lot_cards.notice_cards(now, lot)[::-1],
+            cutoff=cutoff,
+            cutoff_words=bound_words(cutoff),
+            documents=lot_cards.document_cards(now, lot),
+            may_publish=may(now.actor, Act.LOT_PUBLISH),
+            may_end=any(s.name == "terminate" for s in card.steps),
+            draws=[
+                name.removeprefix("draw:").partition("/")[0] for name in officers.envelopes(lot) if name != officers.BID
+            ],
+            may_retender=bool(card.failure) and may(now.actor, Act.TENDER_DRAFT),
+        )
+
+
+# --- what it says ---------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/lots/<ref>/edit", needs=SEE)
+def edit_lot(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        cap, rule = publication.deposit_cap(lot.project, lot.budget, publication.book_of(lot, now.now))
+        first = {
+            name: getattr(card, name)
+            for name in (
+                "title",
+                "budget",
+                "ceiling",
+                "deposit",
+                "need",
+                "qualification",
+                "contact",
+                "place",
+                "window_minutes",
+            )
+        } | {"coefficients": " ".join(card.coefficients)}
+        return show_lot(
+            "agency/lot_edit.html",
+            now,
+            card,
+            _("Content of the lot"),
+            form=form or Form.blank(first, version=card.version),
+            cap=cap,
+            cap_rule=rule,
+        )
+
+
+@agency.page("/lots/<ref>/acts/edit", needs=Act.TENDER_DRAFT, post=True, back=edit_lot)
+def do_edit_lot(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}"
+    with look() as now:
+        works = agency_queries.own_lot(now, ref).regime == "WORKS"
+    held = read_lot(form, works=works)
+    minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            tenders.edit_lot(unit, tenders.lot(unit.session, ref), seen=form.version, window_minutes=minutes, **held)
+        except Invalid as refusal:
+            fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
+            raise moved(refusal, fields) from refusal
+    return go(where)
+
+
+# --- its dates ------------------------------------------------------------------------------------------------------------------------
+
+
+def _plan(lot: Lot, now: datetime, held: dict[str, datetime | None]) -> dict[str, Any]:
+    """What the form plans, by the names of the rulebook, were the lot published now."""
+    issue = held["issue_at"] if held["issue_at"] and held["issue_at"] > now else now
+    return publication.timetable(lot, now) | {
+        "issue_starts": issue,
+        "issue_ends": held["deadline"],
+        "bid_deadline": held["deadline"],
+        "opening": held["opens_at"] or held["deadline"],
+    }
+
+
+@agency.page("/lots/<ref>/timetable", needs=SEE)
+def timetable_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        held = {name: getattr(card, name) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
+        plan = _plan(lot, now.now, held) if lot.state == "ACCEPTED" else publication.timetable(lot, now.now)
+        windows = _windows(now, lot, plan)
+        findings = publication.plan_findings(now.session, lot, now.now) if held["deadline"] else []
+        told = [
+            (
+                finding_tag(one),
+                said(Fault(one.field, one.code, one.facts)),
+                one.facts["what_zh" if _lang() == "zh" else "what_en"],
+            )
+            for one in findings
+        ]
+        return show_lot(
+            "agency/lot_timetable.html",
+            now,
+            card,
+            _("Timetable"),
+            form=form or Form.blank(held, version=card.version),
+            windows=windows,
+            earliest=windows[0]["from"] if windows else None,
+            told=told,
+            book=publication.book_of(lot, now.now).version,
+            calendar=calendars.current(now.session).version,
+        )
+
+
+def _lang() -> str:
+    from web.refusals import language
+
+    return language()
+
+
+def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lawful place of each moment, given the others, with the rule that binds it."""
+    rows = []
+    asked = (
+        ("bid_deadline", _("Bid deadline")),
+        ("issue_ends", _("Documents provided until")),
+        ("clarification_issued", _("Last clarification that affects bids")),
+        ("notice_period_ends", _("End of the notice period")),
+        ("notice_published", _("Publication of the notice")),
+    )
+    for act, label in asked:
+        try:
+            found = agency_queries.bounds(now, lot, act, plan)
+        except Invalid as refusal:
+            rows.append({"label": label, "from": None, "until": None, "why": said(refusal)})
+            continue
+        if found.bounds:
+            both = [bound_words(one) for one in (found.earliest, found.latest) if one]
+            rows.append(
+                {
+                    "label": label,
+                    "from": found.earliest,
+                    "until": found.latest,
+                    "why": "；".join(both) if _lang() == "zh" else "; ".join(both),
+                }
+            )
+    return rows
+
+
+@agency.page("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, post=True, back=timetable_page)
+def do_plan(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/timetable"
+    held = {
+        name: form.moment(name, needed=name == "deadline")
+        for name in ("issue_at", "clarify_until", "deadline", "opens_at")
+    }
+    form.refuse_if_any()
+    deadline = held.pop("deadline")
+    assert deadline is not None
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        tenders.plan(unit, lot, deadline=deadline, **held)
+        found = publication.plan_findings(unit.session, lot, unit.now)
+        wrong = Faults()
+        for one in rulebook.breaches(found):
+            if one.field in FIELD_OF:
+                wrong.add(FIELD_OF[one.field], one.code, **(readable(one.facts) | {"rule": one.rule}))
+        wrong.refuse_if_any("timetable.breaches")
+    return go(where)
+
+
+# --- its documents --------------------------------------------------------------------------------------------------------------------
+
+
+@agency.blueprint.url_value_preprocessor
+def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """A tender document may be larger than a form, when it comes from somebody who may add one."""
+    if endpoint in ("agency.do_add_document", "agency.do_amend") and may(login.actor(), Act.TENDER_DRAFT):
+        request.max_content_length = documents.MAX_SIZE + UPLOAD_SLACK
+
+
+@agency.page("/lots/<ref>/documents", needs=SEE)
+def documents_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.state in ("NOTICE", "BIDDING") else None
+        return show_lot(
+            "agency/lot_documents.html",
+            now,
+            card,
+            _("Documents"),
+            form=form or Form.blank({"kind": "tender_document"}),
+            documents=lot_cards.document_cards(now, lot),
+            kinds=labels("document_kind", documents.KINDS),
+            cutoff=cutoff,
+            accept=",".join("." + one for one in documents.EXTENSIONS),
+            remove=Form.blank(),
+            cutoff_words=bound_words(cutoff),
+            may_amend=lot.state in ("NOTICE", "BIDDING")
+            and may(now.actor, Act.NOTICE_PUBLISH)
+            and lot.deadline is not None
+            and now.now < lot.deadline,
+        )
+
+
+def stored(form: Form, name: str) -> tuple[str, Any]:
+    """(file name, blob) of an uploaded file, streamed into the store. Refuses: Invalid with every fault of the form."""
+    found = form.file(name)
+    form.refuse_if_any()
+    assert found is not None
+    plain = unicodedata.normalize("NFC", found.filename or "").replace("\\", "/").rpartition("/")[2].strip()
+    return plain, office().blobs.put(_pieces(found.stream))
+
+
+def _pieces(stream: Any) -> Iterator[bytes]:
+    while piece := stream.read(PIECE):
+        yield piece
+
+
+def _at_file(refusal: Invalid) -> Invalid:
+    return moved(refusal, {"name": "file"})
+
+
+@agency.page("/lots/<ref>/acts/add-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
+def do_add_document(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    kind = form.choice("kind", documents.KINDS)
+    with look() as now:
+        agency_queries.own_lot(now, ref)
+    name, blob = stored(form, "file")
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            documents.add(unit, tenders.lot(unit.session, ref), name=name, blob=blob, kind=kind)
+        except Invalid as refusal:
+            raise _at_file(refusal) from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/remove-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
+def do_remove_document(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    number = form.whole("document", least=1)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        documents.remove(unit, lot, documents.document(unit, lot, number or 0))
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=True, back=documents_page)
+def do_amend(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    text, affects = form.text("text", limit=4000, lines=True), form.choice("affects", ("yes", "no"))
+    with look() as now:
+        agency_queries.own_lot(now, ref)
+    name, blob = stored(form, "file")
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            publication.amend(
+                unit, tenders.lot(unit.session, ref), name=name, blob=blob, text=text, affects_bids=affects == "yes"
+            )
+        except TooLate as refusal:
+            raise _late(refusal, "affects") from refusal
+        except Invalid as refusal:
+            raise _at_file(refusal) from refusal
+    return go(where)
+
+
+def _late(refusal: TooLate, field: str) -> Invalid | TooLate:
+    """Too late only because the deadline would have to move first: a fault of the form, so that nothing typed is lost."""
+    if refusal.code != "lot.clarification_late":
+        return refusal
+    facts = readable(refusal.facts)
+    return Invalid("form.faults", faults=[Fault(field, refusal.code, facts)], count=1)
+
+
+late_words = _late
+
+
+@agency.page("/lots/<ref>/documents/<int:number>", needs=SEE)
+def take_document(ref: str, number: int) -> Response:
+    with look() as now:
+        row = documents.document(now, agency_queries.own_lot(now, ref), number)
+        name, media, blob, size = row.name, row.media, row.blob, row.size
+    answer = Response(office().blobs.read(blob), mimetype=media)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["Content-Length"] = str(size)
+    return answer
+
+
+# --- its end --------------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/lots/<ref>/end", needs=Act.TENDER_TERMINATE)
+def end_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = lot_cards.card_of(now, agency_queries.own_lot(now, ref))
+        return show_lot("agency/lot_end.html", now, card, _("Terminate"), form=form or Form.blank(version=card.version))
+
+
+@agency.page("/lots/<ref>/acts/end", needs=Act.TENDER_TERMINATE, post=True, back=end_page)
+def do_end(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}"
+    reason = form.text("reason", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        publication.terminate(unit, lot, reason=reason)
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/retender", needs=Act.TENDER_DRAFT, post=True)
+def do_retender(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, f"/agency/lots/{ref}")
+        where = f"/agency/lots/{tenders.retender(unit, tenders.lot(unit.session, ref)).ref}"
+    return go(where)

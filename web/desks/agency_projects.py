@@ -1,0 +1,279 @@
+"""Projects: drafted, filed with the centre, returned with all gaps at once, accepted; then their tender with its lots."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import agency_queries, lot_cards, parties, projects, tenders
+from trading.kernel.access import Act, Role
+from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
+from trading.kernel.money import Money
+from trading.lot_cards import ProjectCard
+from trading.projects import CATEGORIES, KINDS, REGIMES
+from web.desks.agency_room import SEE, agency, crumbs_of, labels
+from web.forms import Form
+from web.gate import actor, go, look, render, request, work
+
+MOST_LOTS = 20
+_TEXTS = (("region", 40), ("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("contact", 200))
+
+
+@agency.page("/projects", needs=SEE)
+def projects_page() -> str:
+    with look() as now:
+        cards = lot_cards.own_projects(now)
+    state = request.args.get("state", "")
+    shown = [card for card in cards if not state or card.state == state]
+    counts = {code: sum(card.state == code for card in cards) for code in ("DRAFT", "FILED", "RETURNED", "ACCEPTED")}
+    return render("agency/projects.html", cards=shown, counts=counts, total=len(cards), chosen=state)
+
+
+def _project_choices() -> dict[str, Any]:
+    with look() as now:
+        buyers, agents = agency_queries.parties_of(now, "purchaser"), agency_queries.parties_of(now, "agency")
+    return {
+        "regimes": [
+            (
+                "GP",
+                _("Government procurement"),
+                _("Goods and services under the Government Procurement Law; open tender (M1)"),
+            ),
+            ("WORKS", _("Works tender"), _("Under the Tender Law; open tender (M7)")),
+        ],
+        "categories": labels("category", CATEGORIES),
+        "kinds": labels("project_kind", KINDS[1:]),
+        "buyers": buyers,
+        "agents": agents,
+        "is_buyer": actor().role is Role.PURCHASER,
+    }
+
+
+@agency.page("/projects/new", needs=Act.PROJECT_DRAFT)
+def new_project(form: Form | None = None) -> str:
+    return render(
+        "agency/project_form.html",
+        form=form or Form.blank({"regime": "GP"}),
+        card=None,
+        action="/agency/acts/draft-project",
+        crumbs=crumbs_of((_("Projects"), "/agency/projects"), (_("New project"), "")),
+        **_project_choices(),
+    )
+
+
+def _read_fields(form: Form, *, fixed: bool) -> dict[str, Any]:
+    """The fields of a project; ``fixed``: regime and purchaser stand already."""
+    held: dict[str, Any] = {} if fixed else {"regime": form.choice("regime", REGIMES)}
+    held["name"] = form.text("name")
+    held["category"] = form.choice("category", CATEGORIES)
+    held["kind"] = form.choice("kind", KINDS[1:], needed=False)
+    held["budget"] = form.money("budget", needed=False) or Money.zero()
+    for name, limit in _TEXTS:
+        held[name] = form.text(name, needed=False, limit=limit, lines=limit > 1000)
+    day: date | None = form.day("intent_at", needed=False)
+    return held | {"intent_at": day}
+
+
+def _read_party(form: Form, name: str, *, needed: bool) -> parties.Party | None:
+    code = form.text(name, needed=needed, limit=40)
+    if not code:
+        return None
+    with look() as now:
+        try:
+            return parties.party_by_code(now.session, code)
+        except NotFound:
+            form.fault(name, "form.bad_choice")
+            return None
+
+
+@agency.page("/acts/draft-project", needs=Act.PROJECT_DRAFT, post=True, back=new_project)
+def do_draft_project() -> Any:
+    form = Form.read()
+    buyer_acts = actor().role is Role.PURCHASER
+    held = _read_fields(form, fixed=False)
+    if buyer_acts:
+        held["agency"] = _read_party(form, "agency", needed=False)
+    else:
+        held["purchaser"] = _read_party(form, "purchaser", needed=True)
+    _check_kind(form, held, held["regime"])
+    form.refuse_if_any()
+    with work() as unit:
+        where = f"/agency/projects/{projects.draft(unit, **held).ref}"
+        unit.once(
+            form.form_id, where
+        )  # afterwards, for only now is the reference known; a second sending undoes its own draft
+    return go(where)
+
+
+def _check_kind(form: Form, held: dict[str, Any], regime: str) -> None:
+    """The kind of works goes with the works regime alone: what was left chosen from before is dropped, what is missing is asked for."""
+    if regime == "GP":
+        held["kind"] = ""
+        if held["category"] == "WORKS":
+            form.fault("category", "project.works_follow_tender_law", rule="R-03")
+    elif regime == "WORKS" and not held["kind"]:
+        form.fault("kind", "form.required")
+
+
+@agency.page("/projects/<ref>", needs=SEE)
+def project_page(ref: str) -> str:
+    with look() as now:
+        card = lot_cards.project_card(now, ref)
+        lots = [lot for lot in lot_cards.own_lots(now) if lot.tender == card.tender] if card.tender else []
+    return render(
+        "agency/project.html",
+        card=card,
+        lots=sorted(lots, key=lambda lot: lot.no),
+        may_file=any(s.name == "file" for s in card.steps),
+        may_tender=card.state == "ACCEPTED" and not card.tender and actor().role is Role.AGENCY,
+        crumbs=crumbs_of((_("Projects"), "/agency/projects"), (card.ref, "")),
+    )
+
+
+def _editable(ref: str) -> ProjectCard:
+    with look() as now:
+        card = lot_cards.project_card(now, ref)
+    if card.state not in ("DRAFT", "RETURNED"):
+        raise WrongStep("project.not_editable", ref=ref, state=card.state)
+    return card
+
+
+@agency.page("/projects/<ref>/edit", needs=Act.PROJECT_DRAFT)
+def edit_project(ref: str, form: Form | None = None) -> str:
+    card = _editable(ref)
+    choices = _project_choices()
+    first = {
+        name: getattr(card, name)
+        for name in ("name", "regime", "category", "kind", "intent_at", *(n for n, _l in _TEXTS))
+    }
+    first |= {
+        "budget": card.budget if card.budget.is_positive else None,
+        "agency": next((code for code, name in choices["agents"] if name == card.agency), ""),
+    }
+    return render(
+        "agency/project_form.html",
+        form=form or Form.blank(first, version=card.version),
+        card=card,
+        action=f"/agency/projects/{ref}/acts/edit",
+        **choices,
+        crumbs=crumbs_of((_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("Edit"), "")),
+    )
+
+
+@agency.page("/projects/<ref>/acts/edit", needs=Act.PROJECT_DRAFT, post=True, back=edit_project)
+def do_edit_project(ref: str) -> Any:
+    form = Form.read()
+    regime = _editable(ref).regime
+    held = _read_fields(form, fixed=True)
+    if actor().role is Role.PURCHASER:
+        held["agency"] = _read_party(form, "agency", needed=False)
+    _check_kind(form, held, regime)
+    form.refuse_if_any()
+    where = f"/agency/projects/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        projects.edit(unit, projects.project(unit.session, ref), seen=form.version, **held)
+    return go(where)
+
+
+@agency.page("/projects/<ref>/file", needs=Act.PROJECT_FILE)
+def file_project(ref: str, form: Form | None = None) -> str:
+    card = _editable(ref)
+    return render(
+        "agency/project_file.html",
+        card=card,
+        form=form or Form.blank(version=card.version),
+        crumbs=crumbs_of((_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("File"), "")),
+    )
+
+
+@agency.page("/projects/<ref>/acts/file", needs=Act.PROJECT_FILE, post=True, back=file_project)
+def do_file_project(ref: str) -> Any:
+    form = Form.read()
+    where = f"/agency/projects/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        projects.file(unit, projects.project(unit.session, ref))
+    return go(where)
+
+
+# --- the tender -----------------------------------------------------------------------------------------------------------------------
+
+
+@agency.page("/projects/<ref>/tender", needs=Act.TENDER_DRAFT)
+def new_tender(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = lot_cards.project_card(now, ref)
+    asked = form.shown("count") if form else request.args.get("lots", "1")
+    count = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1, 1), MOST_LOTS)
+    first: dict[str, Any] = {"title": card.name, "count": count}
+    for place in range(count):
+        first |= {
+            f"lots.{place}.contact": card.contact,
+            f"lots.{place}.title": card.name if count == 1 else "",
+            f"lots.{place}.budget": card.budget if count == 1 else None,
+            f"lots.{place}.ceiling": card.budget if count == 1 else None,
+        }
+    return render(
+        "agency/tender_form.html",
+        card=card,
+        form=form or Form.blank(first),
+        count=count,
+        most=MOST_LOTS,
+        crumbs=crumbs_of(
+            (_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("Tender and lots"), "")
+        ),
+    )
+
+
+def read_lot(form: Form, where: str = "", *, works: bool) -> dict[str, Any]:
+    """The fields of a lot, each under ``where`` + name."""
+    held: dict[str, Any] = {"title": form.text(where + "title")}
+    for name in ("budget", "ceiling"):
+        held[name] = form.money(where + name) or Money.zero()
+    held["deposit"] = form.money(where + "deposit", needed=False) or Money.zero()
+    for name, limit in (("need", 8000), ("qualification", 8000), ("contact", 200), ("place", 200)):
+        held[name] = form.text(where + name, needed=False, limit=limit, lines=limit > 1000)
+    if works:
+        typed = form.text(where + "coefficients", needed=False, limit=400)
+        held["coefficients"] = [
+            part for part in typed.replace("，", " ").replace(",", " ").replace("、", " ").split() if part
+        ]
+    return held
+
+
+@agency.page("/projects/<ref>/acts/draft-tender", needs=Act.TENDER_DRAFT, post=True, back=new_tender)
+def do_draft_tender(ref: str) -> Any:
+    form = Form.read()
+    with look() as now:
+        card = lot_cards.project_card(now, ref)
+    count = form.whole("count", least=1, most=MOST_LOTS)
+    title = form.text("title")
+    lots = [read_lot(form, f"lots.{place}.", works=card.regime == "WORKS") for place in range(count or 0)]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, f"/agency/projects/{ref}")
+        try:
+            made = tenders.draft_tender(unit, projects.project(unit.session, ref), title=title, lots=lots)
+        except Invalid as refusal:
+            raise _at_lots(refusal) from refusal
+        where = f"/agency/lots/{made.lots[0].ref}" if len(made.lots) == 1 else f"/agency/projects/{ref}"
+    return go(where)
+
+
+def _at_lots(refusal: Invalid) -> Invalid:
+    faults = [
+        Fault(
+            "lots.0.budget"
+            if one.where == "budget"
+            else one.where.partition(".coefficients.")[0] + ".coefficients"
+            if ".coefficients." in one.where
+            else one.where,
+            one.code,
+            one.facts,
+        )
+        for one in refusal.faults
+    ]
+    return Invalid(refusal.code, faults=faults, **refusal.facts)

@@ -1,0 +1,274 @@
+"""The clerk's desk at the centre (desks §7.1): filings accepted or returned once with every gap, and archives sealed. Nothing is approved
+here, and nothing tells how many bid."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from trading import archives, calendars, lot_cards, projects, tenders
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import Invalid
+from trading.kernel.flow import check_version
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard, ProjectCard
+from trading.projects import CHECKED, Gap
+from trading.tenders import Lot
+from web import show, words
+from web.forms import Form
+from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
+from web.gate import Desk, go, look, render, request, work
+from web.refusals import language
+
+desk = Desk("centre", prefix="/centre")
+
+STATES = ("FILED", "RETURNED", "ACCEPTED")
+
+
+def _zone() -> Any:
+    return current_app.extensions["bidhall"].zone
+
+
+def gap_words(gap: Gap) -> str:
+    return words.words(gap.code, {"rule": gap.rule}, language(), _zone())
+
+
+@desk.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"gap_words": gap_words, "blank_form": Form.blank, "length": lambda value: show.length(value, language())}
+
+
+def _lots(now: Look, states: tuple[str, ...]) -> list[LotCard]:
+    rows = now.session.scalars(select(Lot).where(Lot.state.in_(states)).order_by(Lot.opens_at, Lot.id))
+    return [lot_cards.card_of(now, lot) for lot in rows]
+
+
+@desk.page("", needs=Act.PROJECT_ACCEPT)
+def home() -> str:
+    with look() as now:
+        waiting = lot_cards.filings(now)
+        rooms = [lot for lot in _lots(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
+        today = [lot for lot in rooms if local_day(lot.opens_at) == local_day(now.now)]  # type: ignore[arg-type]
+        closing = _lots(now, archives.READY)
+        judging = _lots(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
+        working = calendars.current(now.session).day_kind(local_day(now.now)).working
+        day = sun_line(
+            now.now,
+            [Tick(lot.opens_at, _("opening"), due=True) for lot in rooms if lot.opens_at],
+            lang=language(),
+            zone=_zone(),
+            working=working,
+        )
+        duties = [_filing_duty(card, now) for card in waiting]
+        duties += [
+            Duty(
+                _("Seal the archive: %(title)s", title=lot.title),
+                f"/centre/archive/{lot.ref}",
+                None,
+                _("no fixed limit"),
+                lot.ref,
+                _("Archive"),
+                "info",
+            )
+            for lot in closing
+        ]
+        coming = [lot for lot in rooms if lot.opens_at and now.now <= lot.opens_at <= now.now + timedelta(days=7)]
+        figures = [
+            {
+                "label": _("Filings waiting"),
+                "value": len(waiting),
+                "note": _("longest: %(time)s", time=_elapsed(waiting[0], now)) if waiting else _("none"),
+            },
+            {"label": _("Openings today"), "value": len(today), "note": _("by the hour on the line above")},
+            {"label": _("Under evaluation"), "value": len(judging), "note": _("rooms in use or to come")},
+            {"label": _("Archives to seal"), "value": len(closing), "note": _("lots that are finished")},
+        ]
+        return render(
+            "centre/home.html",
+            day=day,
+            duties=sorted_duties(duties, now.now),
+            coming=coming,
+            judging=judging,
+            figures=figures,
+        )
+
+
+def _elapsed(card: ProjectCard, now: Look) -> str:
+    return show.length(now.now - card.filed_at, language()) if card.filed_at else ""
+
+
+def _filing_duty(card: ProjectCard, now: Look) -> Duty:
+    tone, label = ("warn", _("%(n)s gaps", n=len(card.gaps))) if card.gaps else ("ok", _("complete"))
+    basis = " · ".join((card.purchaser, _("rules A-01 to A-05: completeness only")))
+    return Duty(
+        _("Look through the filing: %(title)s", title=card.name),
+        f"/centre/filings/{card.ref}",
+        None,
+        _("waiting %(time)s", time=_elapsed(card, now)),
+        basis,
+        label,
+        tone,
+    )
+
+
+# --- filings --------------------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/filings", needs=Act.PROJECT_ACCEPT)
+def filings() -> str:
+    asked = request.args.get("state", "FILED")
+    chosen = asked if asked in STATES else "FILED"
+    with look() as now:
+        held = {state: lot_cards.filings(now, state) for state in STATES}
+        cards = held[chosen] if chosen == "FILED" else held[chosen][::-1]
+        return render(
+            "centre/filings.html",
+            cards=cards,
+            counts={state: len(rows) for state, rows in held.items()},
+            chosen=chosen,
+            at=now.now,
+        )
+
+
+def _shown(card: ProjectCard, field: str) -> Any:
+    value = getattr(card, field)
+    if field == "budget":
+        return show.money(value, language()) if value.is_positive else ""
+    return show.day(value, language()) if field == "intent_at" and value else value or ""
+
+
+@desk.page("/filings/<ref>", needs=Act.PROJECT_ACCEPT)
+def filing(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = lot_cards.project_card(now, ref)
+        missing = {gap.field: gap for gap in card.gaps}
+        fields = [
+            field
+            for field in CHECKED
+            if not (field == "intent_at" and card.regime != "GP")
+            and not (field == "agency_agreement" and not card.agency)
+        ]
+        rows = [(field, _field_words(field), _shown(card, field), missing.get(field)) for field in fields]
+        since = now.now - card.filed_at if card.filed_at and card.state == "FILED" else None
+        return render(
+            "centre/filing.html",
+            card=card,
+            rows=rows,
+            since=since,
+            form=form or Form.blank(version=card.version),
+            default_code=projects.TRANSACTION_CATEGORY[card.regime],
+        )
+
+
+def _field_words(field: str) -> str:
+    return {
+        "approval_no": _("Plan or approval"),
+        "budget": _("Budget"),
+        "funds": _("Source of funds"),
+        "agency_agreement": _("Mandate of the agency"),
+        "contact": _("Contact person"),
+        "region": _("Region code"),
+        "intent_at": _("Intention published"),
+    }[field]
+
+
+@desk.page("/filings/<ref>/acts/accept", needs=Act.PROJECT_ACCEPT, post=True, back=filing)
+def do_accept(ref: str) -> Any:
+    form, where = Form.read(), f"/centre/filings/{ref}"
+    code = form.text("category_code", needed=False, limit=3).upper()
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        project = projects.project(unit.session, ref)
+        check_version(project, form.version)
+        try:
+            projects.accept(unit, project, category_code=code)
+        except Invalid as refusal:
+            if refusal.code.startswith("utc."):
+                raise Invalid(refusal.code, where="category_code", **refusal.facts) from refusal
+            raise
+    return go(where)
+
+
+@desk.page("/filings/<ref>/acts/return", needs=Act.PROJECT_ACCEPT, post=True, back=filing)
+def do_return(ref: str) -> Any:
+    form, where = Form.read(), f"/centre/filings/{ref}"
+    notes = [
+        Gap(field, "project.gap_note", "A-05", note)
+        for field in CHECKED
+        if (note := form.text(f"note.{field}", needed=False, limit=500, lines=True))
+    ]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        project = projects.project(unit.session, ref)
+        check_version(project, form.version)
+        projects.return_with_gaps(unit, project, notes=notes)
+    return go(where)
+
+
+@desk.page("/filings/<ref>/slip", needs=Act.PROJECT_ACCEPT)
+def slip(ref: str) -> str:
+    """The acceptance slip, or the single notice of all gaps: a paper to print."""
+    with look() as now:
+        return render("centre/slip.html", card=lot_cards.project_card(now, ref))
+
+
+# --- archives -------------------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/archive", needs=Act.ARCHIVE_SEAL)
+def archive_list() -> str:
+    with look() as now:
+        return render("centre/archives.html", ready=_lots(now, archives.READY), sealed=_lots(now, ("ARCHIVED",))[::-1])
+
+
+@desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
+def archive(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = tenders.lot(now.session, ref)
+        items = archives.contents(now, lot) if lot.state in (*archives.READY, "ARCHIVED") else []
+        return render(
+            "centre/archive.html",
+            card=lot_cards.card_of(now, lot),
+            items=items,
+            form=form or Form.blank(version=lot.version),
+            missing=[item for item in items if item.needed and not item.there],
+            ready=lot.state in archives.READY,
+        )
+
+
+@desk.page("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, post=True, back=archive)
+def do_seal(ref: str) -> Any:
+    form, where = Form.read(), f"/centre/archive/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        archives.seal(unit, lot)
+    return go(where)
+
+
+@desk.rail
+def rail() -> list[Group]:
+    path = request.path
+    with look() as now:
+        if not may(now.actor, Act.PROJECT_ACCEPT):
+            return []
+        waiting, closing = len(lot_cards.filings(now)), len(_lots(now, archives.READY))
+    return [
+        Group(
+            _("Centre"),
+            (
+                Link(_("My work"), "/centre", path == "/centre"),
+                Link(_("Filings"), "/centre/filings", path.startswith("/centre/filings"), waiting or None),
+                Link(_("Archives"), "/centre/archive", path.startswith("/centre/archive"), closing or None),
+                Link(_("Experts and panels"), "/centre/panels", path.startswith("/centre/panels")),
+            ),
+        )
+    ]
