@@ -281,7 +281,8 @@ def _sealed_names(session: Session) -> set[str]:
     """Who takes part in a lot whose payers are sealed: a payment of theirs that went astray is listed without its payer."""
     query = select(demands.DepositDemand).join(Lot, Lot.id == demands.DepositDemand.lot_id).where(
         Lot.state.in_((*SECRET_STATES, "OPENING")))
-    return {receipts.plain(demand.participant.party.name) for demand in session.scalars(query) if not demands.is_public(session, demand.lot)}
+    return {receipts.plain(demand.participant.party.name) for demand in session.scalars(query)
+            if not demands.is_public(session, demand.lot)}
 
 
 def _exception(kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = "") -> ExceptionCard:

@@ -55,7 +55,8 @@ def test_only_the_cashier_takes_statements(room: MoneyRoom) -> None:
 
 
 def test_a_gap_an_altered_line_and_a_line_between_are_refused_in_whole(room: MoneyRoom) -> None:
-    one, two, three = ((DAY, "100", "甲", "1", "", "B1", "100"), (DAY, "50", "乙", "2", "", "B2", "150"), (DAY, "30", "丙", "3", "", "B3", "180"))
+    one, two = (DAY, "100", "甲", "1", "", "B1", "100"), (DAY, "50", "乙", "2", "", "B2", "150")
+    three = (DAY, "30", "丙", "3", "", "B3", "180")
     take(room, csv(one))
     assert refused(room, csv(three)) == {"statement.gap"}
     assert refused(room, csv((DAY, "100", "丁", "1", "", "B1", "100"), two)) == {"statement.line_differs"}
