@@ -46,10 +46,8 @@ def check_draw(value: Mapping[str, Any], trust: Trust, *, now: str) -> CheckedDr
         raise bad("not the package of a draw's escrow, version 1")
     try:
         return _check(value, trust, now)
-    except KeyError as error:
-        raise bad(f"the package lacks {error.args[0]}") from error
-    except (TypeError, AttributeError) as error:
-        raise bad("the package has another form") from error
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise bad(f"the package has another form: {error!r}"[:200]) from error
 
 
 def _check(value: Mapping[str, Any], trust: Trust, now: str) -> CheckedDraw:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crypto.canonical import H, b64u, unb64u
+from crypto.canonical import H, b64u, loads, unb64u
 from crypto.documents import open_enrolment
 from crypto.errors import CryptoError
 from crypto.headers import Header
@@ -126,9 +126,7 @@ class EnrolledKeys:
             self._add(one["document"], one["receipt"], trust, platform)
 
     def _add(self, envelope: Any, receipt: Any, trust: Trust, platform: str) -> None:
-        claimed = json.loads(payload_of(envelope))
-        if type(claimed) is not dict:
-            raise bad("an enrolment is an object")
+        claimed = _object(loads(payload_of(envelope)))
         holder = (str(claimed.get("party")), str(claimed.get("role")))
         held = self._keys.setdefault(holder, [])
         document, _ = open_enrolment(envelope, held[-1][0] if held else b"", trust.supervisor_keys)
@@ -230,6 +228,13 @@ def check_package(handed: Handed, trust: Trust, *, now: str) -> Checked:
 
     Refuses: as ``crypto.opening.check_opening`` and ``take_headers``; SIG for a key enrolled after what it signed.
     """
+    try:
+        return _check(handed, trust, now)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:  # crypto takes values of the right form for granted
+        raise bad(f"the package has another form: {error!r}"[:200]) from error
+
+
+def _check(handed: Handed, trust: Trust, now: str) -> Checked:
     package = handed.package
     platform = str(package.deadline.get("platform", ""))
     keys = EnrolledKeys(handed.enrolments, trust, platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import random
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -181,3 +182,26 @@ def test_a_package_of_another_form_is_named_as_such(hall: tuple[World, str, Pack
     with pytest.raises(CryptoError) as refusal:
         check_package(read_package(spoiled), trust_of(package["trust"]), now=format_time(world.now))
     assert refusal.value.code == "JSON_PROFILE"
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, child in inside for place in places(child, (*path, key)))]
+
+
+def test_whatever_is_spoiled_is_refused_with_a_code_and_never_an_error(hall: tuple[World, str, Package]) -> None:
+    """Every part of the package that carries weight: another value there is a refusal, whatever its type."""
+    world, _, package = hall
+    trust, now = trust_of(package["trust"]), format_time(world.now)
+    idle = {"officer", "trust", "platform", "tender", "lot", "envelope"}  # told for people; the proofs speak for themselves
+    found = [place for place in places(package) if place and place[0] not in idle and place[-1] != "keyid"]
+    chance = random.Random(20260324)
+    for place in chance.sample(found, 120):
+        spoiled = copy.deepcopy(package)
+        at: Any = spoiled
+        for key in place[:-1]:
+            at = at[key]
+        at[place[-1]] = chance.choice([None, 7, "x", [], {}, [[]], {"entry": 1}, -1.5, True])
+        with pytest.raises(CryptoError):
+            check_package(read_package(spoiled), trust, now=now)
+            pytest.fail(f"taken: {place} {at[place[-1]]!r}")

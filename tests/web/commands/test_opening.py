@@ -15,9 +15,10 @@ from crypto.documents import sign_document
 from crypto.signatures import payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import Desk
-from tests.kit.world import OFFICERS, World
+from tests.kit.world import OFFICERS, Keys, World
+from tests.trading.test_draw_files import in_draw, listed, package_of, to_opening
 from tests.web.commands.test_seal import bare
-from trading import decryption, opening, opening_package
+from trading import decryption, draws, opening, opening_package
 from trading.opening_files import to_files
 
 OFFER = {"技术方案.txt": b"plan " * 1000, "empty.bin": b"", ".hidden": b"h"}
@@ -140,8 +141,6 @@ def test_no_share_before_claims_end_on_the_officers_own_clock(desk: Desk, world:
 
 
 def test_a_stranger_and_a_bidder_give_no_shares(desk: Desk, world: World, hall: str) -> None:
-    from tests.kit.world import Keys
-
     world.keys["officer9"] = Keys()
     ran = desk.run("share", desk.path("opening.json"), "--key", _stranger(desk, world), "-o", desk.path("s"), "--passphrase-file",
                    desk.passphrase)
@@ -180,3 +179,16 @@ def test_sharing_and_opening_need_no_server(desk: Desk, world: World, hall: str)
     ran = bare("open", desk.path("bidder2"), "--shares", *(desk.path(f"officer{j}.shares") for j in (1, 2, 3)), "-o", desk.path("out"))
     assert ran.returncode == 0, ran.stderr.decode()
     assert json.loads(Path(desk.path("out/form.json")).read_bytes()) == sealing.FORM
+
+
+def test_the_escrow_of_a_draw_is_opened_by_the_same_command(desk: Desk, world: World) -> None:
+    ref, _ = listed(world)
+    to_opening(world, ref)
+    desk.write("draw.json", package_of(world, ref))
+    ran = share(desk, world, "officer1", "draw.json")
+    assert ran.code == 0 and (ran.json["j"], ran.json["bids"]) == (1, 2), ran.err
+    with world.work("officer1") as work:
+        draws.release_escrow(work, in_draw(work, world, ref), desk.read("officer1.shares"))
+    world.clock.set(world.now - timedelta(seconds=1))
+    ran = share(desk, world, "officer1", "draw.json")
+    assert ran.code == 1 and "[UNAVAILABLE]" in ran.err
