@@ -162,9 +162,12 @@ def register(
 
 
 def invite(
-    work: UnitOfWork, party: Party, *, username: str, name: str, password: str, roles: list[Role]
+    work: UnitOfWork, party: Party, *, username: str, name: str, password: str, roles: list[Role], hashed: str = ""
 ) -> Account:
-    """Give a person an account and first roles. Refuses: NotAllowed, Invalid, Conflict ``account.exists``."""
+    """Give a person an account and first roles. ``hashed``: the password's hash, where many are given the same at once.
+
+    Refuses: NotAllowed, Invalid, Conflict ``account.exists``.
+    """
     work.require(Act.USER_ADMIN)
     username = username.strip().lower()
     faults = Faults()
@@ -180,7 +183,7 @@ def invite(
     faults.refuse_if_any()
     if find_account(work.session, username):
         raise Conflict("account.exists", username=username)
-    new = Account(username=username, name=name.strip(), party_id=party.id, password=passwords.hash_password(password),
+    new = Account(username=username, name=name.strip(), party_id=party.id, password=hashed or passwords.hash_password(password),
                   made_at=work.now)
     work.session.add(new)
     work.session.flush()

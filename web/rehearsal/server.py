@@ -1,0 +1,90 @@
+"""A platform of one's own for a rehearsal: in this process, on a free loopback port, on a clock that the play moves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from trading import timeline
+from trading.kernel.clock import SetClock
+from trading.kernel.work import Office
+from web import wiring
+from web.app import create_app
+from web.settings import Settings
+
+TICK = timedelta(seconds=10)
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """The rehearsal tells its own story."""
+
+
+@dataclass
+class Stage:
+    """A running platform and its clock. ``base`` is its address."""
+
+    office: Office
+    clock: SetClock
+    base: str
+    settings: Settings
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def turn(self) -> None:
+        """One turn of the clock where it stands."""
+        timeline.turn(self.office)
+
+    def jump(self, moment: datetime) -> None:
+        """Straight to a moment, one turn there: the log shows the gap."""
+        if moment < self.now:
+            raise ValueError(f"the rehearsal clock does not go back: {self.now} to {moment}")
+        self.clock.set(moment)
+        self.turn()
+
+    def walk(self, moment: datetime) -> None:
+        """To a moment through every tick on the way (10 s)."""
+        while self.now + TICK <= moment:
+            self.clock.set(self.now + TICK)
+            self.turn()
+        if self.now < moment:
+            self.jump(moment)
+
+    def settle(self) -> None:
+        """A little more than two minutes through every tick: whatever was signed before is in the log then."""
+        self.walk(self.now + timedelta(seconds=130))
+
+
+@contextmanager
+def stage(settings: Settings, start: datetime) -> Iterator[Stage]:
+    """Migrate, wire, serve; closed at the end. The data folder is marked as one made for rehearsal."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    (settings.data / wiring.REHEARSAL).touch()
+    clock = SetClock(start)
+    office = replace(wiring.open_office(replace(settings, test_clock="")), clock=clock)
+    wiring.migrate(office.engine)
+    app = create_app(replace(settings, test_clock=start.isoformat()), office)
+    server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, name="rehearsal", daemon=True)
+    thread.start()
+    try:
+        yield Stage(office, clock, f"http://127.0.0.1:{server.server_port}", settings)
+    finally:
+        server.shutdown()
+        thread.join()
+        office.engine.dispose()
+
+
+def settings_of(folder: Path, *, platform: str = "bidhall.rehearsal") -> Settings:
+    """Settings of a rehearsal in a folder: SQLite and files, nothing from the environment."""
+    return Settings(data=folder, database=f"sqlite:///{folder / 'bidhall.db'}", blobs=str(folder / "blobs"), platform=platform)
