@@ -74,7 +74,8 @@ def days_heads(look: Look, days: list[tuple[datetime, datetime]]) -> list[LogTic
     """The last tick of each span that has one: the checkpoint of a day."""
     found = []
     for since, until in days:
-        row = look.session.scalar(select(LogTick).where(LogTick.at >= since, LogTick.at < until).order_by(LogTick.tick.desc()).limit(1))
+        within = select(LogTick).where(LogTick.at >= since, LogTick.at < until)
+        row = look.session.scalar(within.order_by(LogTick.tick.desc()).limit(1))
         if row is not None:
             found.append(row)
     return found
@@ -90,7 +91,8 @@ def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
     """A tile of hashes (C2SP tlog-tiles): ``width`` node hashes of tree level 8·``level``. Refuses: NotFound while it is not complete."""
     start = index * WIDTH
     rows = look.session.scalars(
-        select(LogNode.hash).where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width).order_by(LogNode.index))
+        select(LogNode.hash).where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width)
+        .order_by(LogNode.index))
     found = [unb64u(text) for text in rows]
     if len(found) != width:
         raise NotFound("log.tile_unknown", level=level, index=index, width=width)
@@ -128,7 +130,7 @@ def entry_lines(look: Look, *, lot: str = "", limit: int = 50, skip: int = 0) ->
         rows = rows.where(or_(Lot.ref == lot, Tender.ref == lot))
     found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
     told = _told(look, {row[10] for row in found})
-    return [EntryLine(*row[:10], document=row[11] is not None and (row[1] not in AFTER_RESULT or row[10] in told)) for row in found]
+    return [EntryLine(*row[:10], row[11] is not None and (row[1] not in AFTER_RESULT or row[10] in told)) for row in found]
 
 
 def _told(look: Look, lot_ids: set[int]) -> set[int]:
@@ -173,8 +175,8 @@ def notice_document(look: Look, notice: Notice) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the platform knows of an entry whose hash somebody holds. ``state``: ``standing``, ``superseded``, ``no_bid`` (not the receipt of
-    a bid) or ``sealed`` (told after the opening, before that to its own party only)."""
+    """What the platform knows of an entry whose hash somebody holds. ``state``: ``standing``, ``superseded``, ``no_bid`` (not the receipt
+    of a bid) or ``sealed`` (told after the opening, before that to its own party only)."""
 
     tick: int | None
     sealed_at: datetime | None
@@ -199,7 +201,8 @@ def _stands(look: Look, c: str) -> str:
     if receipt is None or receipt.kind not in ("received", "replaced"):
         return "no_bid"
     lot = look.session.get_one(Lot, receipt.lot_id)
-    open_list = closing.find(look.session, lot) is not None and (lot.failure == "few_bids" or opening.is_public(look.session, lot))
+    closed = closing.find(look.session, lot) is not None
+    open_list = closed and (lot.failure in ("few_bids", "few_bidders") or opening.is_public(look.session, lot))
     if not open_list and look.actor.party_id != receipt.party_id:
         return "sealed"
     rows = look.session.scalars(select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part))

@@ -219,7 +219,9 @@ def count_notices(look: Look, *, kinds: Iterable[str] = (), words: str = "", reg
     return int(look.session.scalar(_noticed(func.count()).where(*_about(kinds, words, regime))) or 0)
 
 
-def notice_lines(look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0) -> list[NoticeLine]:
+def notice_lines(
+    look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0
+) -> list[NoticeLine]:
     """Notices of all lots, newest first."""
     rows = _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
     return [NoticeLine(*row) for row in look.session.execute(rows.limit(limit).offset(skip))]
@@ -241,26 +243,26 @@ def file_lines(look: Look, lot: Lot) -> list[FileLine]:
     if not documents.may_take(look, lot):
         return []
     model = documents.TenderDocument
-    rows = select(model).where(model.lot_id == lot.id, model.published, model.withdrawn_at.is_(None)).order_by(model.name, model.version.desc())
+    rows = select(model).where(model.lot_id == lot.id, model.published, model.withdrawn_at.is_(None))
     found: list[FileLine] = []
-    for row in look.session.scalars(rows):
-        newest = not found or found[-1].name != row.name
-        found.append(FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at, newest))
+    for row in look.session.scalars(rows.order_by(model.name, model.version.desc())):
+        found.append(_file(row, not found or found[-1].name != row.name))
     return found
 
 
 def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
     """(lot, file) of published files with this digest: for whoever holds a file and asks whether it is the published one."""
     model = documents.TenderDocument
-    rows = (select(model, Lot).join(Lot, Lot.id == model.lot_id)
+    newest = (select(model.lot_id, model.name, func.max(model.version).label("version"))
+              .where(model.published, model.withdrawn_at.is_(None)).group_by(model.lot_id, model.name).subquery())
+    rows = (select(model, Lot, newest.c.version).join(Lot, Lot.id == model.lot_id)
+            .join(newest, and_(newest.c.lot_id == model.lot_id, newest.c.name == model.name))
             .where(model.sha256 == sha256, model.published, model.withdrawn_at.is_(None)).order_by(Lot.id, model.version).limit(20))
-    found = []
-    for row, lot in look.session.execute(rows):
-        if documents.may_take(look, lot):
-            newest = look.session.scalar(select(func.max(model.version)).where(model.lot_id == lot.id, model.name == row.name, model.published))
-            found.append((lot.ref, FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at,
-                                            row.version == newest)))
-    return found
+    return [(lot.ref, _file(row, row.version == last)) for row, lot, last in look.session.execute(rows) if documents.may_take(look, lot)]
+
+
+def _file(row: documents.TenderDocument, newest: bool) -> FileLine:
+    return FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at, newest)
 
 
 # --- outcome ----------------------------------------------------------------------------------------------------------------------
@@ -268,7 +270,9 @@ def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has been published of a lot's end: the standing notices, and until when one may object. ``bidders_public``: the opening list is."""
+    """What has been published of a lot's end: the standing notices, and until when one may object.
+
+    ``bidders_public``: the opening list has been published."""
 
     candidates: Notice | None
     result: Notice | None

@@ -28,8 +28,8 @@ def records(session: Session) -> Iterator[dict[str, Any]]:
     ended = (select(Notice.lot_id, Notice.kind, func.min(Notice.published_at).label("at"))
              .where(Notice.kind.in_(("result", *_ENDS))).group_by(Notice.lot_id, Notice.kind).subquery())
     rows = (
-        select(Lot.ref, Lot.currency, Lot.budget_minor, Award.price_minor, ended.c.kind, ended.c.at, Project.code, Project.ref, Project.regime,
-               Project.category, Project.method, Project.region, purchaser.name, agency.name)
+        select(Lot.ref, Lot.currency, Lot.budget_minor, Award.price_minor, ended.c.kind, ended.c.at, Project.code, Project.ref,
+               Project.regime, Project.category, Project.method, Project.region, purchaser.name, agency.name)
         .select_from(ended).join(Lot, Lot.id == ended.c.lot_id).join(Tender, Tender.id == Lot.tender_id)
         .join(Project, Project.id == Tender.project_id).join(purchaser, purchaser.id == Project.purchaser_id)
         .outerjoin(agency, agency.id == Project.agency_id).outerjoin(Award, and_(Award.lot_id == Lot.id, Award.announced_at.is_not(None)))

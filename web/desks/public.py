@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, current_app, jsonify
 from flask_babel import gettext as _
 from sqlalchemy import text
 
+from trading import calendars, queries
 from trading.kernel import log
+from trading.kernel.calendar import day_start, local_day
 from trading.kernel.clock import write_moment
-from trading.kernel.errors import NotFound
-from web.frame import sun_line
-from web.gate import ANYONE, Desk, look, office, render
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from trading.reports import own, savings
+from web.desks.public_lists import lots_csv, read_filters
+from web.desks.public_words import lang, line_state, zone
+from web.desks.public_words import page as show_page
+from web.forms import Form
+from web.frame import Tick, address, page_of, sun_line
+from web.gate import ANYONE, Desk, look, office, render, request
+from web.show import tag
 
 desk = Desk("public")
 
@@ -20,10 +30,27 @@ HELP = ("bidding", "opening", "deposits", "objections", "verify", "accessibility
 
 
 @desk.page("/", needs=ANYONE)
-def index() -> str:
+def index() -> Any:
+    """Open lots by deadline, and beside them today's openings, publicity and results, and what was saved."""
+    form = Form.query()
+    filters, chosen = read_filters(form, request.args, "/", phase="open")
+    sort = request.args.get("sort", "deadline" if filters.phase == "open" else "-published")
     with look() as now:
-        day = sun_line(now.now, (), lang=_lang(), zone=_zone())
-    return render("public/index.html", day=day)
+        page = page_of(queries.count_lots(now, filters), request.args, "/", csv=True)
+        lines = queries.lots(now, filters, sort=sort, limit=page.size, skip=page.offset)
+        if request.args.get("format") == "csv":
+            return lots_csv(lines)
+        since, until = today(now.now)
+        values = {
+            "day": sun_line(now.now, ticks_of(queries.moments_between(now, since, until)), lang=lang(), zone=zone(),
+                            working=is_working(now)),
+            "openings": queries.openings_between(now, since, until),
+            "outcomes": queries.notice_lines(now, kinds=queries.OUTCOMES, limit=8),
+            "regions": [(name, name) for name in queries.regions(now)], "teaser": teaser(now),
+        }
+    return show_page("public/index.html", form=form, page=page, lines=lines, chosen=chosen, filters=filters, sort=sort,
+                  state_of=lambda line: tag(line_state(line, now.now, lang())),
+                  feed=address("/feed.xml", {"words": filters.words, "regime": filters.regime}), **values)
 
 
 @desk.page("/time", needs=ANYONE)
@@ -53,7 +80,7 @@ def components() -> str:
 
     if not current_app.extensions["bidhall"].settings.test_clock:
         raise NotFound("page.not_found")
-    return render("public/components.html", **specimens(office().clock.now(), _lang(), _zone()))
+    return render("public/components.html", **specimens(office().clock.now(), lang(), zone()))
 
 
 @desk.page("/help/<topic>", needs=ANYONE)
@@ -75,11 +102,33 @@ def _topics() -> list[tuple[str, str, str]]:
     ]
 
 
-def _zone() -> Any:
-    return current_app.extensions["bidhall"].zone
+def today(now: datetime) -> tuple[datetime, datetime]:
+    """From 00:00 to 24:00 of the day in Beijing."""
+    since = day_start(local_day(now))
+    return since, since + timedelta(days=1)
 
 
-def _lang() -> str:
-    from web.refusals import language
+def is_working(now: Look) -> bool:
+    try:
+        return calendars.current(now.session).is_working_day(local_day(now.now))
+    except Invalid:  # a year without a calendar: a weekday passes for a working day here, no period is counted
+        return local_day(now.now).weekday() < 5
 
-    return language()
+
+def ticks_of(moments: list[tuple[datetime, str]]) -> list[Tick]:
+    """What of today stands on the sun line; several of a kind at one moment are one mark with their number."""
+    names = {"opening": _("opening"), "deadline": _("bid deadline"), "clarify": _("questions close"), "publicity": _("objections close")}
+    found: list[Tick] = []
+    for moment, kind in sorted(set(moments)):
+        if kind == "deadline" and (moment, "opening") in moments:
+            continue
+        several = moments.count((moment, kind))
+        found.append(Tick(moment, f"{names[kind]} {several}" if several > 1 else names[kind], kind in ("deadline", "publicity")))
+    return found
+
+
+def teaser(now: Look) -> savings.Savings | None:
+    """This year's savings; nothing before the first result."""
+    year = local_day(now.now).year
+    rows = [row for row in savings.own_rows(own.records(now.session)) if row.date and row.date.year == year]
+    return savings.reckon(rows) if rows else None

@@ -1,0 +1,281 @@
+"""Notices and lots: what is bought, by which rules, until when, and how it ended. Whoever takes a file leaves no trace."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from crypto.canonical import dumps
+from trading import calendars, documents, enquiries, lot_cards, notices, officers, public_stages, queries, tickets
+from trading.kernel import audit, log
+from trading.kernel.audit import envelope_text
+from trading.kernel.calendar import local_day
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import NotFound
+from trading.kernel.work import Look
+from trading.log_queries import entry_lines, notice_document
+from trading.projects import REGIMES
+from trading.publication import book_of, deposit_cap
+from trading.rulebook import Rule
+from trading.tenders import Lot
+from web import show, words
+from web.desks.public_lists import lots_csv, read_filters
+from web.desks.public_words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
+from web.forms import Form
+from web.frame import address, page_of
+from web.gate import ANYONE, Desk, look, office, request
+from web.show import tag
+
+desk = Desk("lots")
+MOST_IN_FEED = 50
+
+
+# --- notices ----------------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/notices", needs=ANYONE)
+def all_notices() -> str:
+    """Every notice of every lot, newest first; corrections stand beside what they correct."""
+    form = Form.query()
+    kind, regime = form.choice("kind", notices.KINDS, needed=False), form.choice("regime", REGIMES, needed=False)
+    text = form.text("words", needed=False, limit=80)
+    kinds = (kind,) if kind else ()
+    with look() as now:
+        pages = page_of(queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices")
+        lines = queries.notice_lines(now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset)
+    speech = lang()
+    asked = [("words", f"“{text}”" if text else ""), ("kind", words.state("notice", kind, speech).text if kind else ""),
+             ("regime", words.state("regime", regime, speech).text if regime else "")]
+    chosen = [(label, address("/notices", request.args, page=None, **{name: None})) for name, label in asked if label]
+    return page("public/notices.html", form=form, pages=pages, lines=lines, chosen=chosen,
+                kinds=[(one, words.state("notice", one, speech).text) for one in notices.KINDS],
+                feed=address("/feed.xml", {"words": text, "kind": kind, "regime": regime}))
+
+
+@desk.page("/notices/<int:number>", needs=ANYONE)
+def notice(number: int) -> str:
+    with look() as now:
+        row, lot = queries.notice_of(now, number)
+        others = [one for one in notices.of_lot(now.session, lot) if one.id != row.id]
+        card = lot_cards.card_of(now, lot)
+    return page("public/notice.html", notice=row, card=card, facts=notice_facts(row.kind, row.body), rows=_ranked(row.body), others=others)
+
+
+@desk.page("/notices/<int:number>/document.json", needs=ANYONE)
+def notice_json(number: int) -> Response:
+    """The document whose digest the log holds, as its canonical bytes."""
+    with look() as now:
+        row, _lot = queries.notice_of(now, number)
+        text = audit.document(now.session, row.document_hash)
+        told = notice_document(now, row)
+    if text != told:
+        raise NotFound("log.document_unknown", hash=row.document_hash)
+    return attachment(_canonical(told), f"notice-{row.kind}-{row.version}.json", "application/json")
+
+
+@desk.page("/feed.json", needs=ANYONE)
+def feed_json() -> Response:
+    """JSON Feed 1.1 of the newest notices; the same filters as the page."""
+    base = request.host_url.rstrip("/")
+    items = [{"id": f"{base}/notices/{one.id}", "url": f"{base}/notices/{one.id}", "title": _feed_title(one),
+              "content_text": one.tender_title, "date_published": write_moment(one.published_at)} for one in _fed()]
+    answer = jsonify({"version": "https://jsonfeed.org/version/1.1", "title": _("Notices"), "home_page_url": f"{base}/notices",
+                      "feed_url": base + request.full_path.rstrip("?"), "language": "zh-CN" if lang() == "zh" else "en", "items": items})
+    answer.content_type = "application/feed+json"
+    return answer
+
+
+@desk.page("/feed.xml", needs=ANYONE)
+def feed_xml() -> Response:
+    """Atom (RFC 4287) of the newest notices."""
+    lines = _fed()
+    text = page("public/feed.xml", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines, title_of=_feed_title,
+                moment=write_moment, updated=write_moment(lines[0].published_at if lines else office().clock.now()))
+    return Response(text, mimetype="application/atom+xml")
+
+
+def _fed() -> list[queries.NoticeLine]:
+    kind = request.args.get("kind", "")
+    regime = request.args.get("regime", "")
+    with look() as now:
+        return queries.notice_lines(now, kinds=(kind,) if kind in notices.KINDS else (), words=request.args.get("words", "")[:80],
+                                    regime=regime if regime in REGIMES else "", limit=MOST_IN_FEED)
+
+
+def _feed_title(one: queries.NoticeLine) -> str:
+    return f"{words.state('notice', one.kind, lang()).text} · {one.title} · {one.lot}"
+
+
+# --- lots -------------------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/lots", needs=ANYONE)
+def lots() -> Any:
+    """All lots, whatever their stage."""
+    form = Form.query()
+    filters, chosen = read_filters(form, request.args, "/lots")
+    with look() as now:
+        pages = page_of(queries.count_lots(now, filters), request.args, "/lots", csv=True)
+        lines = queries.lots(now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset)
+        regions = queries.regions(now)
+    if request.args.get("format") == "csv":
+        return lots_csv(lines)
+    return page("public/lots.html", form=form, pages=pages, lines=lines, chosen=chosen, filters=filters,
+                regions=[(name, name) for name in regions], state_of=lambda line: tag(line_state(line, now.now, lang())))
+
+
+@desk.page("/lots/<ref>", needs=ANYONE)
+def lot(ref: str) -> str:
+    """One lot: its road with the law's limits, facts, files, answers, notices, rights, and what the log proves of it."""
+    with look() as now:
+        row = queries.published_lot(now, ref)
+        told = queries.outcome(now, row)
+        listed = notices.of_lot(now.session, row)
+        first = next((one for one in listed if one.kind == "tender"), None)
+        card = lot_cards.card_of(now, row)
+        policy = officers.find_policy(now.session, row)
+        cap, cap_rule = deposit_cap(row.project, row.budget, book_of(row, now.now))
+        road = public_stages.stages(now, row, told, first)
+        values = {
+            "card": card, "stages": road, "told": told, "notices": listed,
+            "answers": [one for one in listed if one.kind in ("clarification", "correction")][::-1],
+            "files": queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
+            "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
+            "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
+            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, limit=6), "tip": log.last_tick(now.session),
+            "trust": tickets.trust(now),
+            "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
+        }
+    return page("public/lot.html", stage_rows=[_stage(one, card) for one in road], **values)
+
+
+@desk.page("/lots/<ref>/ticket.json", needs=ANYONE)
+def ticket(ref: str) -> Response:
+    """What a sealer needs, signed by the platform: the complete policy, whom to trust, the opening form."""
+    with look() as now:
+        row = queries.published_lot(now, ref)
+        envelope = tickets.ticket(now, row, request.args.get("envelope", officers.BID)[:128])
+    return attachment(envelope_text(envelope).encode(), f"{ref}.ticket.json", "application/json")
+
+
+@desk.page("/lots/<ref>/policy.json", needs=ANYONE)
+def policy(ref: str) -> Response:
+    """The opening policy that stands, with the signatures of every officer."""
+    with look() as now:
+        row = officers.current_policy(now.session, queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128])
+        text = row.dsse or ""
+    return attachment(text.encode(), f"{ref}.policy.json", "application/json")
+
+
+@desk.page("/lots/<ref>/documents/<int:number>", needs=ANYONE)
+def document(ref: str, number: int) -> Response:
+    """One file, as an attachment. Nothing is written down about whoever takes it."""
+    with look() as now:
+        found = documents.document(now, queries.published_lot(now, ref), number)
+        blobs = now.office.blobs
+    answer = attachment(blobs.read(found.blob), found.name, found.media)
+    answer.content_length = found.size
+    answer.headers["Repr-Digest"] = f"sha-256=:{_base64(found.sha256)}:"
+    return answer
+
+
+@desk.page("/lots/<ref>/result", needs=ANYONE)
+def result(ref: str) -> str:
+    """Candidates or result as published, with the remedies and their last day."""
+    with look() as now:
+        row = queries.published_lot(now, ref)
+        told = queries.outcome(now, row)
+        card = lot_cards.card_of(now, row)
+        rights = _rights(now, row, told)
+    shown = told.result or told.candidates or told.failure
+    return page("public/result.html", card=card, told=told, notice=shown, rows=_ranked(shown.body) if shown else [], rights=rights,
+                facts=notice_facts(shown.kind, shown.body) if shown else [])
+
+
+@desk.page("/lots/<ref>/contract", needs=ANYONE)
+def contract(ref: str) -> str:
+    with look() as now:
+        row = queries.published_lot(now, ref)
+        told = queries.outcome(now, row)
+        card = lot_cards.card_of(now, row)
+    return page("public/contract.html", card=card, told=told, notice=told.contract,
+                facts=notice_facts("contract", told.contract.body) if told.contract else [])
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------------------
+
+
+def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any]:
+    """A stage for the macro: its moment, then each limit of the law with its rule as small print."""
+    speech = lang()
+    lines: list[str] = []
+    if stage.day:
+        lines.append(show.day(stage.day, speech))
+    if stage.at is not None:
+        lines.append(_short(stage.at))
+    if stage.until is not None:
+        lines.append(_("until %(when)s", when=_short(stage.until)))
+    limits = [text for rule in stage.rules if (text := limit(rule, speech))]
+    if limits:
+        lines.append(_("law: %(limits)s", limits=_(", ").join(dict.fromkeys(limits))))
+    left = ""
+    if stage.code == "bidding" and stage.state == public_stages.HERE and card.deadline is not None:
+        now = office().clock.now()
+        left = show.left(card.deadline, now, speech) if now < card.deadline else ""
+    if stage.state == public_stages.HERE and card.state in ("FAILED", "TERMINATED"):
+        left = words.state("lot", card.state, speech).text
+    title = "\n".join(f"{rule.id} {rule.zh if speech == 'zh' else rule.en} ({rule.source})" for rule in stage.rules)
+    return {"label": words.state("stage", stage.code, speech).text, "state": stage.state, "lines": lines, "left": left, "title": title}
+
+
+def _short(moment: datetime) -> str:
+    local = moment.astimezone(zone())
+    if (local.hour, local.minute, local.second) == (0, 0, 0):
+        return last_day(moment)[5:]
+    return f"{local:%m-%d %H:%M}"
+
+
+def _ranked(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bidders a notice names, in its order."""
+    rows = body.get("ranking") or body.get("candidates") or ([body["winner"]] if isinstance(body.get("winner"), dict) else [])
+    winner = body.get("winner", {})
+    return [dict(row) | {"won": isinstance(winner, dict) and row.get("bidder") == winner.get("bidder")} for row in rows]
+
+
+def _rights(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
+    """Who may ask or object, until when, who answers by when: from the lot's own rulebook."""
+    book = book_of(row, now.now)
+    kind = "challenge" if row.regime == "GP" else "objection"
+    found: list[dict[str, Any]] = []
+    until = enquiries.closes_at(row)
+    found.append({"what": "enquiry", "until": until, "over": until is None or until <= now.now, "answer": book.find("T-20"), "rule": None})
+    rule = book.find("T-21" if row.regime == "GP" else "T-24")
+    last = None
+    if row.regime == "WORKS" and rule is not None and row.deadline is not None:
+        last = _term_end(now, rule, row.deadline)
+    found.append({"what": f"{kind}_documents", "until": last, "over": last is not None and last <= now.now, "rule": rule,
+                  "answer": book.find("T-22" if row.regime == "GP" else "T-26")})
+    if told.object_until is not None:
+        found.append({"what": f"{kind}_result", "until": told.object_until, "over": told.object_until <= now.now,
+                      "rule": book.find("T-21" if row.regime == "GP" else "T-25"),
+                      "answer": book.find("T-22" if row.regime == "GP" else "T-26")})
+    found.append({"what": "complaint", "until": None, "over": False, "rule": book.find("T-23" if row.regime == "GP" else "T-27"),
+                  "answer": book.find("T-23b.decide" if row.regime == "GP" else "T-27b.decide")})
+    return found
+
+
+def _term_end(now: Look, rule: Rule, anchor: datetime) -> datetime | None:
+    term = rule.term(local_day(anchor), calendars.current(now.session))
+    return term.ends_at if term else None
+
+
+def _canonical(value: dict[str, Any]) -> bytes:
+    return dumps(value)
+
+
+def _base64(hexed: str) -> str:
+    return b64encode(bytes.fromhex(hexed)).decode()

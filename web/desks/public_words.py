@@ -1,0 +1,186 @@
+"""Words of the public pages: the limits of the law, the facts of a notice, the range of a filter. Not a desk."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, current_app
+from flask_babel import gettext as _
+
+from trading.kernel.clock import parse_moment
+from trading.kernel.errors import Invalid, NotReady
+from trading.kernel.exact import written
+from trading.kernel.money import Money
+from trading.projects import METHODS, REGIMES
+from trading.queries import PHASES, LotLine
+from trading.reports.savings import rate_pct
+from trading.reports.writers import inert
+from trading.rulebook import Rule
+from web import show, words
+from web.gate import render
+from web.refusals import language
+from web.show import Label
+
+_UNITS = {"D": ("日", "days"), "WD": ("个工作日", "working days"), "h": ("小时", "hours"), "Y": ("年", "years"), "yuan": ("元", "yuan")}
+_SIGNS = {"MIN": "≥", "MAX": "≤", "BEFORE": "≥", "NOT_EARLIER": "≤"}
+
+
+def lang() -> str:
+    return language()
+
+
+def zone() -> Any:
+    return current_app.extensions["bidhall"].zone
+
+
+def amount_of(rule: Rule, speech: str) -> str:
+    """The number of a rule with its unit: ``20 日``, ``2%``, ``3``; nothing where the rule has none."""
+    if rule.unit == "prompt":
+        return "及时" if speech == "zh" else "promptly"
+    if rule.value is None:
+        return ""
+    if rule.unit in ("rate", "percent"):
+        number = rule.number * 100 if rule.unit == "rate" else rule.number
+        return rule.value if number.denominator != 1 else f"{number}%"
+    unit = _UNITS.get(rule.unit)
+    digits = f"{rule.whole:,}" if rule.number.denominator == 1 else written(rule.number)
+    return f"{digits} {unit[speech != 'zh']}" if unit else digits
+
+
+def limit(rule: Rule, speech: str) -> str:
+    """What a rule asks, short: ``≥5 个工作日``, ``与截止同时``."""
+    if rule.kind in ("SAME", "WORKDAY", "ODD", "FORBIDDEN"):
+        if rule.kind == "SAME":
+            return "与投标截止同时" if speech == "zh" else "at the bid deadline"
+        return words.state("limit", rule.kind, speech).text
+    text = f"{_SIGNS.get(rule.kind, '')}{amount_of(rule, speech)}"
+    if rule.act == "bidders_at_deadline":
+        return f"不足 {rule.whole} 家即流标" if speech == "zh" else f"fails with fewer than {rule.whole}"
+    return text
+
+
+def line_state(line: LotLine, now: datetime, speech: str) -> Label:
+    """The state of a lot in a list; between the deadline and the opening it is sealed."""
+    if line.state in ("NOTICE", "BIDDING") and line.deadline is not None and line.deadline <= now:
+        return words.state("phase", "sealed", speech)
+    return words.state("lot", line.state, speech)
+
+
+def budget_range(text: str) -> tuple[int | None, int | None]:
+    """``100-5000`` in ten thousand yuan → fen, either end may be missing. Refuses: Invalid ``filter.bad_budget``."""
+    plain = text.strip().replace("–", "-").replace("—", "-").replace("~", "-").replace("～", "-").replace("至", "-").replace("－", "-")
+    if not plain:
+        return None, None
+    low, dash, high = plain.partition("-")
+    try:
+        least = Money.parse(low, unit="万元").minor if low.strip() else None
+        most = Money.parse(high, unit="万元").minor if high.strip() else None
+    except Invalid as refusal:
+        raise Invalid("filter.bad_budget") from refusal
+    if least is None and most is None:
+        raise Invalid("filter.bad_budget")
+    return least, most if dash else least
+
+
+def ten_thousands(amount: Money) -> str:
+    """An amount in ten thousand yuan with two decimals, for a column that names the unit."""
+    return f"{show.money(amount, 'en').split(' ')[0]}" if amount.currency != "CNY" else _grouped(written(amount.fraction / 10_000))
+
+
+def _grouped(text: str) -> str:
+    whole, point, rest = text.partition(".")
+    return f"{int(whole):,}{point}{rest}"
+
+
+def page(template: str, **values: Any) -> str:
+    """A public page with the words its templates use."""
+    speech = lang()
+
+    def choices(noun: str, codes: Iterable[str]) -> list[tuple[str, str]]:
+        return [(code, words.state(noun, code, speech).text) for code in codes]
+    helpers: dict[str, Any] = {
+        "regimes": choices("regime", REGIMES), "methods": choices("method", dict.fromkeys(METHODS.values())),
+        "phases": choices("phase", PHASES),
+        "fen": lambda minor: show.money(Money(minor), speech), "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
+        "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
+        "wan": ten_thousands,
+    }
+    return render(template, **(helpers | values))
+
+
+def last_day(until: datetime) -> str:
+    """The last day of a period that ends at 24:00 (``until`` itself is late), or the moment where it ends within a day."""
+    local = until.astimezone(zone())
+    if (local.hour, local.minute, local.second) == (0, 0, 0):
+        return f"{local.date() - timedelta(days=1):%Y-%m-%d} 24:00"
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
+def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Response:
+    """A CSV file with the mark Excel wants; no cell runs as a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([inert(cell) for cell in head])
+    writer.writerows([inert(cell) for cell in row] for row in rows)
+    return attachment(out.getvalue().encode("utf-8-sig"), name, "text/csv; charset=utf-8")
+
+
+def attachment(data: bytes | Iterable[bytes], name: str, media: str) -> Response:
+    """A download under a name: never shown in the page, never sniffed."""
+    answer = Response(data, mimetype=media.split(";")[0], content_type=media)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return answer
+
+
+def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The facts of a notice in words; what has a table of its own (candidates, ranking, files) is left to the page."""
+    speech = lang()
+
+    def money(key: str, value: Any) -> str:
+        if key.endswith("_minor"):
+            return show.money(Money(int(value)), speech)
+        return show.money(Money.parse(str(value), str(body.get("currency", "CNY"))), speech)
+
+    labels = {
+        "project": _("Project"), "code": _("Transaction code"), "regime": _("Regime"), "category": _("Category"), "method": _("Method"),
+        "purchaser": _("Purchaser"), "agency": _("Agency"), "region": _("District"), "budget": _("Budget"), "ceiling": _("Price ceiling"),
+        "deposit": _("Bid deposit"), "need": _("What is bought"), "qualification": _("Who may bid"), "contact": _("Contact"),
+        "place": _("Place of opening"), "issue_at": _("Documents from"), "clarify_until": _("Questions until"),
+        "deadline": _("Bid deadline"), "opens_at": _("Opening"), "round": _("Round"), "policy": _("Fingerprint of the opening policy"),
+        "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File"),
+        "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
+        "amount_minor": _("Amount"),
+        "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "before": _("Deadline before"),
+    }
+    found = []
+    for key, label in labels.items():
+        value = body.get(key)
+        if value in (None, "", []) or isinstance(value, (dict, list)):
+            continue
+        if key in ("regime", "category", "method"):
+            text = words.state(key, str(value), speech).text
+        elif key == "ground":
+            text = words.state("ground", str(value), speech).text
+        elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
+            text = money(key, value)
+        elif key.endswith("_at") or key in ("deadline", "clarify_until", "before"):
+            text = _moment(str(value), speech)
+        elif key in ("sha256", "policy", "report"):
+            text = show.digest(str(value)) if key == "sha256" else str(value)
+        else:
+            text = str(value)
+        found.append((label, text))
+    return found
+
+
+def _moment(text: str, speech: str) -> str:
+    try:
+        return show.moment(parse_moment(text), speech, zone())
+    except NotReady:
+        return text
