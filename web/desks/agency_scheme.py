@@ -108,7 +108,7 @@ def start_from(lot: Lot) -> dict[str, Any]:
 
 
 def _first(scheme: dict[str, Any]) -> dict[str, Any]:
-    first: dict[str, Any] = {"tie": scheme["tie"], "outlier": _percent(scheme.get("outlier", "0.30"))}
+    first: dict[str, Any] = {"tie": scheme.get("tie", ""), "outlier": _percent(scheme.get("outlier", "0.30"))}
     if scheme.get("blind"):
         first["blind"] = "yes"
     for at, one in enumerate(scheme["criteria"]):
