@@ -1,0 +1,139 @@
+"""Reviews: prompts are no verdicts, findings need reasons, too few end the lot."""
+
+from __future__ import annotations
+
+import pytest
+
+from evaluation import panels, queries, reviews
+from tests.kit import evaluation_steps as steps
+from tests.kit import opening_steps
+from tests.kit.evaluation_steps import panel_in
+from tests.kit.opening_steps import form
+from tests.kit.world import World
+from trading import notices, opening
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
+from trading.kernel.money import Money
+
+FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"), "bidder3": form(price="900000.00")}
+
+
+def bids(world: World, ref: str) -> dict[str, int]:
+    """bidder's short name → bid id."""
+    with world.look("clock") as look:
+        found = opening.opened_of_lot(look.session, world.lot_in(look, ref))
+        short = {at: name for name, at in world.party_ids.items()}
+        return {short[bid.party_id]: bid.id for bid in found}
+
+
+def state(world: World, ref: str) -> str:
+    with world.look("clock") as look:
+        return world.lot_in(look, ref).state
+
+
+def test_prompts_name_what_the_platform_noticed(world: World) -> None:
+    ref = steps.opened(world, forms=FORMS, deposit=Money.parse("50000"))
+    with world.look("clock") as look:
+        found = reviews.prompts(look.session, world.lot_in(look, ref))
+    ids = bids(world, ref)
+    codes = {name: [(one.code, one.rule) for one in found[ids[name]]] for name in FORMS}
+    deposit = ("review.deposit_missing", "D-13")
+    assert codes == {"bidder1": [deposit], "bidder2": [("review.above_ceiling", "C-04"), deposit],
+                     "bidder3": [deposit, ("review.low_price", "Caiku [2026] 2")]}
+
+
+def test_a_rejection_needs_clause_and_reason_and_the_review_all_bids(world: World) -> None:
+    ref = steps.opened(world)
+    ids = bids(world, ref)
+    with world.work("agent") as work, pytest.raises(Invalid, match="review.reason_missing"):
+        reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder1"], ok=False, reason="缺")
+    with world.work("agent2") as work, pytest.raises(NotAllowed):
+        reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder1"], ok=True)
+    with world.work("buyer") as work, pytest.raises(NotFound, match="review.no_bid"):
+        reviews.review_qualification(work, world.lot_in(work, ref), 999, ok=True)
+    with world.work("buyer") as work:
+        reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder1"], ok=False, clause="二", reason="缺")
+    with world.work("agent") as work:  # changed before the review is finished
+        assert reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder1"], ok=True).ok
+        with pytest.raises(Conflict, match="review.open") as refusal:
+            reviews.finish_qualification(work, world.lot_in(work, ref))
+        assert refusal.value.facts["missing"] == 2
+
+
+def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
+    ref = steps.opened(world, forms=FORMS | {"bidder3": form(price="0.00")})
+    ids = bids(world, ref)
+    with world.work("buyer") as work, pytest.raises(Invalid, match="review.no_price"):
+        reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder3"], ok=True)
+    with world.look("clock") as look:
+        assert "review.form_faults" in [one.code for one in reviews.prompts(look.session, world.lot_in(look, ref))[ids["bidder3"]]]
+
+
+def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
+    ref = steps.opened(world)
+    assert steps.qualify(world, ref, reject=("bidder2",)) is False
+    assert state(world, ref) == "FAILED"
+    with world.look("clock") as look:
+        lot = world.lot_in(look, ref)
+        assert lot.failure == "few_qualified" and notices.latest(look.session, lot, "failure").body["ground"] == "few_qualified"
+
+
+def test_conformity_is_the_panels_majority_recorded_by_its_chair(world: World) -> None:
+    ref = steps.opened(world)
+    steps.qualify(world, ref)
+    chair = steps.seated(world, ref)
+    ids, members = bids(world, ref), steps.usernames(world, ref)
+    other = next(name for name in members.values() if name != chair)
+    with world.work(other) as work, pytest.raises(NotAllowed, match="panel.not_chair"):
+        reviews.find_conformity(work, panel_in(work, world, ref), ids["bidder1"], votes_for=5)
+    with world.work(chair) as work:
+        panel = panel_in(work, world, ref)
+        assert reviews.find_conformity(work, panel, ids["bidder1"], votes_for=3).ok
+        with pytest.raises(Invalid, match="review.reason_missing"):
+            reviews.find_conformity(work, panel, ids["bidder2"], votes_for=2)
+        row = reviews.find_conformity(work, panel, ids["bidder2"], votes_for=2, clause="三", reason="未响应")
+        assert (row.ok, row.votes_for, row.votes_against) == (False, 2, 3)
+        with pytest.raises(Invalid, match="review.votes"):
+            reviews.find_conformity(work, panel, ids["bidder3"], votes_for=6)
+        with pytest.raises(Conflict, match="review.open"):
+            reviews.fail(work, panel)
+        reviews.find_conformity(work, panel, ids["bidder3"], votes_for=5)
+    with world.work(chair) as work:
+        with pytest.raises(Conflict, match="review.few"):
+            reviews.require_settled(work.session, panel_in(work, world, ref))
+        reviews.fail(work, panel_in(work, world, ref), reason="有效投标不足三家")
+    assert state(world, ref) == "FAILED"
+    with world.look("clock") as look:
+        lot = world.lot_in(look, ref)
+        assert lot.failure == "few_conforming" and panels.panel(look.session, lot).state == "CONCLUDED"
+
+
+def test_enough_conforming_bids_cannot_be_failed(world: World) -> None:
+    ref = steps.opened(world)
+    steps.qualify(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref)
+    with world.work(chair) as work, pytest.raises(Conflict, match="review.enough"):
+        reviews.fail(work, panel_in(work, world, ref))
+
+
+def test_no_finding_changes_once_somebody_has_committed(world: World) -> None:
+    ref = steps.opened(world)
+    steps.qualify(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref)
+    steps.commit_sheet(world, ref, chair, steps.Scored(steps.sheet_of(world, ref, chair)))
+    with world.work(chair) as work, pytest.raises(WrongStep, match="review.scoring_begun"):
+        reviews.find_conformity(work, panel_in(work, world, ref), bids(world, ref)["bidder1"], votes_for=5)
+
+
+def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> None:
+    ref = steps.opened(world, "WORKS")
+    opening_steps.draw_coefficient(world, ref)
+    assert state(world, ref) == "EVALUATION"
+    steps.seated(world, ref)
+    steps.conform(world, ref, reject=("bidder1", "bidder3"))
+    with world.look(steps.chair_of(world, ref)) as look:
+        panel = panel_in(look, world, ref)
+        reviews.require_settled(look.session, panel)
+        assert len(reviews.valid_bids(look.session, panel)) == 1
+        assert queries.room(look, panel.lot).next_step == "commit"

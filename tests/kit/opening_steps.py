@@ -1,0 +1,149 @@
+"""From open bidding to a closed opening record, by the acts of the product: bids, deadline, set, shares, decryption, remarks, minutes.
+
+    ref = open_lot(world)                                        # GP: the lot waits in QUAL_REVIEW; works: in EVALUATION
+    ref = open_lot(world, "WORKS", forms={"bidder1": form(price="2700000.00")})
+
+Bids are sealed and shares are made as the clients of bidders and officers make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from crypto import draws as rules
+from crypto.canonical import format_time
+from crypto.keys import new_secret
+from crypto.opening import CheckedSet
+from crypto.opening import release_shares as make_shares
+from crypto.signatures import countersign, sign
+from tests.kit import sealing
+from tests.kit.world import OFFICERS, World
+from trading import decryption, draws, officers, opening, timeline
+from trading.draws import Draw
+from trading.kernel.clock import write_moment
+
+ALL = tuple(username for username, _, _ in OFFICERS)
+FORMS: dict[str, dict[str, str]] = {
+    "GP": {"price": "2750000.00", "delivery_days": "30", "warranty_months": "36", "small_firm": "no"},
+    "WORKS": {"price": "2750000.00", "duration_days": "180", "quality": "合格", "manager": "张工"},
+}
+
+
+def form(regime: str = "GP", **changes: str) -> dict[str, str]:
+    """What a bid announces, with changes."""
+    return FORMS[regime] | changes
+
+
+def bid(world: World, ref: str, forms: Mapping[str, dict[str, str]], *, data: bytes = b"offer") -> None:
+    """The named bidders take part and hand in a bid each."""
+    world.take_part(ref, *forms)
+    sealing.open_for_bids(world, ref)
+    for username, announce in forms.items():
+        outcome = sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=announce, data=data + username.encode()))
+        assert outcome.accepted, outcome.reason
+
+
+def turn(world: World, **by: int) -> None:
+    """Let time pass (a little more than two minutes by default: every entry made before is in the log then) and turn the clock."""
+    world.clock.advance(**(by or {"seconds": 125}))
+    timeline.turn(world.office)
+
+
+def share(world: World, ref: str, username: str) -> None:
+    """An officer's client releases its shares of the set; what it checks first has tests of its own."""
+    with world.work(username) as work:
+        row = opening.opening(work.session, world.lot_in(work, ref))
+        policy = officers.policy_document(officers.current_policy(work.session, row.lot))
+        checked = CheckedSet(policy, (), row.set_hash, tuple(row.bids), {}, None, write_moment(row.shares_from))  # type: ignore[arg-type]
+        j = officers.own_seat(work, row.lot).j
+        document = make_shares(checked, opening.headers(work.session, row), j=j, secret=world.policy_secret(username, policy),
+                               now=format_time(work.now))
+        opening.accept_share(work, row, sign("shares", document, world.keys[username].sign))
+
+
+def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL) -> None:
+    """Shares of the officers who came, decryption, countersignatures, minutes; the record is published and the lot goes on."""
+    for username in came:
+        share(world, ref, username)
+    if len(came) < len(ALL):
+        turn(world, minutes=31)
+    decryption.open_bids(world.office, world.actor("host"), ref)
+    for username in came:
+        with world.work(username) as work:
+            row = opening.opening(work.session, world.lot_in(work, ref))
+            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+    turn(world, minutes=16)
+    minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
+    with world.work("host") as work:
+        opening.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref)), minutes=minutes)
+    with world.work("host") as work:
+        opening.close(work, opening.opening(work.session, world.lot_in(work, ref)))
+
+
+def open_lot(
+    world: World, regime: str = "GP", *, ref: str = "", forms: Mapping[str, dict[str, str]] | None = None, data: bytes = b"offer",
+    **changes: Any,
+) -> str:
+    """A lot whose opening is over. ``forms``: username → what the bid announces; all bidders with one form each, 10 000 yuan apart, if none
+    is given."""
+    ref = ref or world.lot("BIDDING", regime, **changes)
+    chosen = forms or {name: form(regime, price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)}
+    bid(world, ref, chosen, data=data)
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    open_set(world, ref)
+    return ref
+
+
+# --- draws ------------------------------------------------------------------------------------------------------------------------
+
+
+def play_draw(world: World, ref: str, label: str, *, hosted_by: str) -> Draw:
+    """An announced draw from the platform's commitment to its result, the purchaser's client taking its part."""
+    def row(work: Any) -> Draw:
+        return draws.draw(work.session, world.lot_in(work, ref), label)
+
+    turn(world)
+    with world.work(hosted_by) as work:
+        draws.commit_platform(work, row(work))
+    r = new_secret()
+    with world.work("buyer") as work:
+        one = row(work)
+        policy = officers.policy_document(officers.current_policy(work.session, one.lot, officers.draw_envelope(label, one.lot)))
+        header = rules.make_escrow(policy, draw=one.draw, party=draws.TENDEREE, r=r)
+        document = draws.commit_document(one, draws.TENDEREE, r=r, header=header, at=format_time(work.now))
+        draws.commit(work, one, sign("draw-commit", document, world.keys["buyer"].sign), header=header)
+    turn(world)
+    with world.work(hosted_by) as work:
+        draws.list_commits(work, row(work))
+    with world.work("buyer") as work:
+        one = row(work)
+        draws.sign_list(work, one, countersign(dict(one.listing or {}), world.keys["buyer"].sign))
+    turn(world)
+    with world.work(hosted_by) as work:
+        draws.reveal_platform(work, row(work))
+    with world.work("buyer") as work:
+        one = row(work)
+        document = draws.reveal_document(one, draws.TENDEREE, r=r, at=format_time(work.now))
+        draws.reveal(work, one, sign("draw-reveal", document, world.keys["buyer"].sign))
+    with world.work(hosted_by) as work:
+        one = row(work)
+        draws.conclude(work, one)
+        return one
+
+
+def draw_coefficient(world: World, ref: str) -> str:
+    """Announce and play the draw of the works coefficient; returns the value drawn."""
+    with world.work("host") as work:
+        lot = world.lot_in(work, ref)
+        draws.announce(work, lot, label="k", pool=lot.coefficients)
+    row = play_draw(world, ref, "k", hosted_by="host")
+    return row.pool[draws.picks(row)[0]]
+
+
+def wait_until(world: World, **after_now: int) -> None:
+    """On by a stretch of time, one turn at its end."""
+    world.clock.set(world.now + timedelta(**after_now))
+    timeline.turn(world.office)
