@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crypto import checkpoints, merkle, ticks
-from crypto.canonical import b64u, loads, unb64u
+from crypto.canonical import b64u, later, loads, unb64u
 from crypto.checkpoints import Checkpoint
 from crypto.errors import CryptoError
 from crypto.opening import hash_of_list
 from trading.disclosure.gaps import gaps
 from web.verifier.material import BID, Material
+
+SEALED_WITHIN = 60
+"""Seconds after its moment within which a tick is built: entries signed meanwhile may still go into it, for the next due moment comes then."""
 
 
 @dataclass
@@ -156,7 +159,7 @@ def _check_proofs(material: Material, log: Log) -> None:
                 raise CryptoError("TICK_PROOF", "proved under a checkpoint of another log")
             if entry.tick >= log.first and log.leaf(entry.tick) != entry.proven.leaf:
                 raise CryptoError("TICK_PROOF", "proved with another leaf")
-            if entry.proven.at < entry.at:
+            if entry.at > later(entry.proven.at, SEALED_WITHIN):
                 raise CryptoError("TICK_PROOF", "in a tick before it was signed")
             due = min((at for at in _from(moments, entry.value["tick_by"])), default="")
             if due and entry.tick >= log.first and entry.proven.at > due:

@@ -1,0 +1,67 @@
+"""Tenders that are over, played once for all tests of this folder: they cost seconds, and no test changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+import web.bundles  # noqa: F401  so that the tables of all three rooms stand in the template of the database
+from tests.deposits.money_room import MoneyRoom
+from tests.kit import evaluation_steps as steps
+from tests.kit.database import Databases
+from tests.kit.world import World
+from tests.web.bundles import play
+from trading.kernel.db import open_engine
+
+
+@contextmanager
+def world_of(databases: Databases, folder: Path, bidders: int) -> Iterator[World]:
+    with databases.fresh() as url:
+        engine = open_engine(url)
+        try:
+            yield World(engine, folder, bidders=bidders)
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def finished(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, play.Finished]]:
+    """GP and WORKS: whole tenders from the notice to the refunded deposits."""
+    with ExitStack() as stack:
+        found = {}
+        for regime in ("GP", "WORKS"):
+            folder = tmp_path_factory.mktemp(f"finished-{regime}")
+            world = stack.enter_context(world_of(databases, folder, 5))
+            steps.library(world)
+            world.tick()
+            early = play.checkpoint(world)
+            ref = play.finished(world, regime, MoneyRoom(world, folder / "bank.db"))
+            found[regime] = play.bundled(world, ref, folder, early)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def failed(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[play.Finished]:
+    """A lot that failed with two bids, its envelopes unopened."""
+    folder = tmp_path_factory.mktemp("failed")
+    with world_of(databases, folder, 2) as world:
+        world.tick()
+        early = play.checkpoint(world)
+        yield play.bundled(world, play.failed(world), folder, early)
+
+
+@pytest.fixture
+def failed_now(databases: Databases, tmp_path: Path) -> Iterator[tuple[World, str]]:
+    """A failed lot of one's own."""
+    with world_of(databases, tmp_path, 2) as world:
+        yield world, play.failed(world)
+
+
+@pytest.fixture
+def running(databases: Databases, tmp_path: Path) -> Iterator[tuple[World, str]]:
+    """A lot that takes bids."""
+    with world_of(databases, tmp_path, 2) as world:
+        yield world, world.lot()
