@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, settings
 from tests.kit import browser as kit_browser
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Page
     from sqlalchemy import Engine
 
     from tests.kit.database import Databases
+    from tests.kit.server import LiveServer
 
 # The same examples on every machine and in every run: a failure found here is found there. No deadline: cores are shared.
 settings.register_profile("bidhall", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -86,3 +89,13 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def live_server(engine: Engine, tmp_path: Path) -> Iterator[LiveServer]:
+    """The whole application on a free port over a world of its own (tests/kit/server.py)."""
+    from tests.kit.server import serving
+    from tests.kit.world import World
+
+    with serving(World(engine, tmp_path), tmp_path) as server:
+        yield server

@@ -1,0 +1,209 @@
+"""The bidder's desk over real acts: taking part, handing in, receipts, secrecy, what comes after the deadline."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from crypto.receipts import check_words, verify_receipt
+from crypto.signatures import payload_of
+from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
+from trading.kernel import log
+from trading.tenders import Lot
+
+
+@pytest.fixture
+def lot(rooms: Rooms) -> str:
+    return rooms.world.lot("BIDDING")
+
+
+@pytest.fixture
+def bidder(rooms: Rooms, lot: str) -> Person:
+    person = rooms.person("bidder1", "bidder-signer")
+    assert person.act(f"/bidder/lots/{lot}/acts/take-part", page=f"/bidder/lots/{lot}").status_code == 303
+    return person
+
+
+def deadline_of(rooms: Rooms, ref: str) -> Lot:
+    with rooms.world.look("clock") as look:
+        return rooms.world.lot_in(look, ref)
+
+
+# --- taking part --------------------------------------------------------------------------------------------------------
+
+
+def test_taking_part_gives_a_sub_account_of_ones_own(rooms: Rooms, lot: str, bidder: Person) -> None:
+    page = bidder.get(f"/bidder/lots/{lot}")
+    assert page.status_code == 200 and "50,000.00" in page.text
+    again = bidder.act(f"/bidder/lots/{lot}/acts/take-part")
+    assert again.status_code == 303
+    other = rooms.person("bidder2", "bidder-signer")
+    other.act(f"/bidder/lots/{lot}/acts/take-part", page=f"/bidder/lots/{lot}")
+    theirs = other.get("/bidder/deposits").text
+    import re
+
+    mine, their = (set(re.findall(r"(?:\d{4} ){7}\d{4}", text)) for text in (page.text, theirs))
+    assert len(mine) == len(their) == 1 and not mine & their
+
+
+PAGES = ("/bidder", "/bidder/lots", "/bidder/receipts", "/bidder/questions", "/bidder/objections", "/bidder/deposits", "/bidder/company")
+
+
+def test_pages_open_with_nothing_and_with_a_lot(rooms: Rooms, lot: str) -> None:
+    person = rooms.person("bidder2", "bidder-signer")
+    for taking in (False, True):
+        if taking:
+            rooms.world.take_part(lot, "bidder2")
+        for path in (*PAGES, *(f"/bidder/lots/{lot}{page}" for page in ("", "/seal", "/data", "/ticket", "/objection") if taking)):
+            for lang in ("zh", "en"):
+                assert person.get(f"{path}?lang={lang}").status_code == 200, path
+
+
+# --- handing in -----------------------------------------------------------------------------------------------------------
+
+
+def test_submitting_gives_a_receipt_that_anybody_can_check(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    answer = hand_in(bidder, lot, bid)
+    assert answer.status_code == 200 and answer.json["accepted"] and answer.json["kind"] == "received" and answer.json["reason"] == ""
+    keys = [rooms.world.office.keys.public]
+    found = verify_receipt(answer.json["receipt"], keys)
+    entry = json.loads(payload_of(answer.json["receipt"]["entry"]))
+    assert entry["statement"] == bid.statement and entry["event"] == "bid-received" and found is not None
+    c = answer.json["c"]
+    page = bidder.get(answer.json["location"])
+    assert page.status_code == 200
+    words = check_words(payload_of(answer.json["receipt"]["entry"]), "zh")
+    assert " · ".join(words) in page.text
+    assert "proof" not in bidder.get(f"/bidder/receipts/{c}.json").json
+    rooms.world.tick()
+    rooms.world.tick()
+    proved = bidder.get(f"/bidder/receipts/{c}.json").json
+    assert set(proved) == {"entry", "proof"}
+    verify_receipt(proved, keys, log.log_key(rooms.world.office.platform, rooms.world.office.keys))
+    kept = bidder.get(f"/bidder/receipts/{c}/file")
+    assert kept.headers["Content-Disposition"].startswith("attachment") and kept.json["entry"] == proved["entry"]
+
+
+def test_the_same_submission_again_is_the_same_receipt(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    token = upload(bidder, lot, bid.data)
+    first = hand_in(bidder, lot, bid, token=token).json
+    rooms.world.clock.advance(seconds=30)
+    assert hand_in(bidder, lot, bid, token=token).json == first
+    assert bidder.get("/bidder/receipts").text.count(f'/bidder/receipts/{first["c"]}"') == 1
+    plain = bidder.act(f"/bidder/lots/{lot}/acts/submit", upload=token, submission=json.dumps(bid.submission))
+    assert plain.status_code == 303 and plain.location.endswith(first["c"])
+
+
+def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> None:
+    first = sealed_bid(rooms.world, lot, "bidder1")
+    assert hand_in(bidder, lot, first).json["accepted"]
+    lone = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00")
+    refused = hand_in(bidder, lot, lone).json  # it names no bid it replaces, but one stands
+    assert not refused["accepted"] and refused["reason"] == "CONTEXT_MISMATCH" and refused["kind"] == "refused"
+    assert bidder.get(f"/bidder/lots/{lot}/data").json["replaces"] == first.statement
+    second = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00", replaces=first.statement)
+    assert hand_in(bidder, lot, second).json["kind"] == "replaced"
+    assert bidder.get(f"/bidder/lots/{lot}/withdraw").status_code == 200
+    back = json.dumps(withdrawal(rooms.world, "bidder1", second))
+    gone = bidder.act(f"/bidder/lots/{lot}/acts/withdraw", json=True, withdrawal=back).json
+    assert gone["accepted"] and gone["kind"] == "withdrawn"
+    assert bidder.get(f"/bidder/lots/{lot}/data").json["replaces"] == ""
+    again = bidder.act(f"/bidder/lots/{lot}/acts/withdraw", json=True, withdrawal=back).json
+    assert again["c"] == gone["c"]
+
+
+def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    token = upload(bidder, lot, bid.data)
+    row = deadline_of(rooms, lot)
+    assert row.deadline is not None
+    rooms.world.clock.set(row.deadline - timedelta(minutes=1))
+    bidder = rooms.person("bidder1", "bidder-signer")
+    bidder.get(f"/bidder/lots/{lot}")
+    rooms.world.clock.set(row.deadline)
+    late = hand_in(bidder, lot, bid, token=token).json
+    assert not late["accepted"] and late["reason"] == "LATE"
+    page = bidder.get(late["location"] + "?lang=en").text
+    assert "Proof of attempt" in page and "at or after the deadline" in page
+    other = rooms.person("bidder2", "bidder-signer")
+    assert other.get(late["location"]).status_code == 404 and other.get(late["location"] + ".json", headers=JSON).status_code == 404
+
+
+def test_an_upload_that_was_refused_can_be_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
+    from tests.web.desks.rooms import BYTES, announce_upload
+
+    where = announce_upload(bidder, lot, 90_000).headers["Location"]
+    bidder.client.patch(where, data=b"a" * 90_000, headers={**BYTES, "Upload-Offset": "0"})
+    proof = bidder.act(f"/bidder/lots/{lot}/acts/prove-attempt", page=f"/bidder/lots/{lot}", json=True, upload=where.rpartition("/")[2])
+    assert proof.status_code == 200 and proof.json["reason"] == "FORMAT"
+
+
+def test_what_is_no_signed_document_is_named(rooms: Rooms, lot: str, bidder: Person) -> None:
+    answer = bidder.act(f"/bidder/lots/{lot}/acts/submit", page=f"/bidder/lots/{lot}", json=True, upload="0" * 48, submission="no json")
+    assert answer.status_code == 422 and [fault["code"] for fault in answer.json["faults"]] == ["bid.not_json"]
+    assert bidder.act(f"/bidder/lots/{lot}/acts/submit", json=True, upload="0" * 48, submission="{}").status_code == 404
+
+
+# --- roles and secrecy --------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_prepares_and_does_not_submit(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    operator = rooms.person("bidder1", "bidder-operator")
+    token = upload(operator, lot, bid.data)
+    assert hand_in(operator, lot, bid, token=token).status_code == 403
+    assert operator.get(f"/bidder/lots/{lot}/seal").status_code == 200
+
+
+def test_a_page_is_the_same_however_many_take_part(rooms: Rooms, lot: str, bidder: Person) -> None:
+    import re
+
+    def seen() -> dict[str, str]:
+        found = {}
+        for path in ("/bidder", "/bidder/lots", f"/bidder/lots/{lot}", f"/bidder/lots/{lot}/seal", f"/bidder/lots/{lot}/data"):
+            text = bidder.get(path).text
+            found[path] = re.sub(r'name="(csrf_token|form_id)" value="[^"]*"', "", text)
+        return found
+
+    before = seen()
+    for other in ("bidder2", "bidder3"):
+        rooms.world.take_part(lot, other)
+        person = rooms.person(other, "bidder-signer")
+        assert hand_in(person, lot, sealed_bid(rooms.world, lot, other)).json["accepted"]
+    assert seen() == before
+
+
+def test_leaving_is_said_twice_and_final(rooms: Rooms, lot: str, bidder: Person) -> None:
+    unsure = bidder.act(f"/bidder/lots/{lot}/acts/leave", page=f"/bidder/lots/{lot}")
+    assert unsure.status_code == 422
+    assert bidder.act(f"/bidder/lots/{lot}/acts/leave", page=f"/bidder/lots/{lot}", sure="yes").status_code == 303
+    assert bidder.act(f"/bidder/lots/{lot}/acts/take-part", json=True).status_code == 409
+
+
+def test_asking_shows_the_answer_only_to_the_asker_by_name(rooms: Rooms, lot: str, bidder: Person) -> None:
+    asked = bidder.act(f"/bidder/lots/{lot}/acts/ask", page=f"/bidder/lots/{lot}", question="接口是否含安装？")
+    assert asked.status_code == 303 and "接口是否含安装？" in bidder.get("/bidder/questions").text
+    other = rooms.person("bidder2", "bidder-signer")
+    rooms.world.take_part(lot, "bidder2")
+    assert "接口是否含安装？" not in other.get(f"/bidder/lots/{lot}").text
+
+
+def test_an_objection_is_filed_and_taken_back(rooms: Rooms, lot: str, bidder: Person) -> None:
+    page = bidder.get(f"/bidder/lots/{lot}/objection")
+    assert page.status_code == 200
+    filed = bidder.act(f"/bidder/lots/{lot}/acts/object", stage="documents", text="技术参数指向单一品牌。")
+    assert filed.status_code == 303
+    listed = bidder.get("/bidder/objections").text
+    assert "技术参数指向单一品牌" in listed
+    import re
+
+    oref = re.search(r"/bidder/objections/([\w-]+)", listed)
+    assert oref is not None
+    assert bidder.act(f"/bidder/objections/{oref[1]}/acts/withdraw", page=f"/bidder/objections/{oref[1]}").status_code == 303
+    assert rooms.person("bidder2", "bidder-signer").get(f"/bidder/objections/{oref[1]}").status_code == 404
+    early = bidder.act(f"/bidder/lots/{lot}/acts/object", page=f"/bidder/lots/{lot}/objection", stage="result", text="x")
+    assert early.status_code in (409, 422)

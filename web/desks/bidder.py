@@ -1,0 +1,9 @@
+"""The bidder's desk `/bidder` (desks §5): lots, sealing, receipts, opening, outcome, deposits. Its pages stand in the modules below."""
+
+from __future__ import annotations
+
+from web.desks import bidder_after, bidder_lots, bidder_receipts, bidder_seal
+from web.desks.bidder_room import bidder
+
+desk = bidder
+PARTS = (bidder_lots, bidder_seal, bidder_receipts, bidder_after)

@@ -1,0 +1,156 @@
+"""After the deadline: one's own line of the opening, the outcome, objections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import awards, disputes, notices, opening, parties, terms
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound, WrongStep
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.desks.bidder_cards import own_card, own_lots
+from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
+from web.forms import Form
+from web.gate import go, look, render, work
+
+
+@bidder.page("/lots/<ref>/opening", needs=SEE)
+def opening_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, taking = own_lot(now, ref)
+        mine = own_card(now, taking)
+        found = opening.find(now.session, row)
+        line = opening.own_opened(now, found) if found is not None and found.opened is not None else None
+        said = [r for r in opening.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
+        label = "label" if lang() == "zh" else "label_en"
+        read = [(field.get(label) or field["label"], line.announce.get(field["key"], "—"), field["type"]) for field in row.form] if line else []
+        price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
+        running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
+    return render("bidder/opening.html", mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
+                  running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")),
+                  can_confirm=can(Act.OPENING_CONFIRM))
+
+
+@bidder.page("/lots/<ref>/acts/confirm", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)
+def confirm(ref: str) -> Any:
+    """Confirm one's own line of the opening list."""
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
+        row, _taking = own_lot(unit, ref)
+        opening.remark(unit, opening.opening(unit.session, row), kind="confirm")
+    return go(where)
+
+
+@bidder.page("/lots/<ref>/acts/object-opening", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)
+def object_opening(ref: str) -> Any:
+    """Object to the opening on the spot; the host answers and it is recorded. Field: ``text``."""
+    form = Form.read()
+    text = form.text("text", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
+        row, _taking = own_lot(unit, ref)
+        opening.remark(unit, opening.opening(unit.session, row), kind="objection", text=text)
+    return go(where)
+
+
+# --- outcome and objections -------------------------------------------------------------------------------------------
+
+
+@bidder.page("/lots/<ref>/outcome", needs=SEE)
+def outcome(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, taking = own_lot(now, ref)
+        mine = own_card(now, taking)
+        award = awards.find(now.session, row)
+        if award is None or not mine.outcome:
+            raise NotFound("award.not_published", ref=ref)
+        code = parties.own_party(now).code
+        own = next((one for one in award.ranking if one["bidder"] == code), None)
+        filed = [one for one in disputes.own(now) if one.lot_id == row.id]
+        winner = award.winner.name if award.winner is not None and award.announced_at is not None else ""
+        price = Money(award.price_minor) if winner and award.price_minor is not None else None
+        quoted = Money(own["price_minor"]) if own and own.get("price_minor") is not None else None
+    return render("bidder/outcome.html", mine=mine, card=mine.card, award=award, own=own, quoted=quoted, won=award.winner_party_id == taking.party_id,
+                  winner=winner, price=price, filed=filed, until=mine.object_until, form=form or Form.blank(), now=now.now,
+                  crumbs=lot_crumbs(ref, (_("Outcome"), "")), can_object=can(Act.OBJECTION_FILE))
+
+
+@bidder.page("/objections", needs=SEE)
+def objections() -> str:
+    with look() as now:
+        rows, lots = disputes.own(now), own_lots(now)
+    return render("bidder/objections.html", rows=rows, lots=lots, crumbs=crumbs((_("Objections"), "")), can_object=can(Act.OBJECTION_FILE))
+
+
+@bidder.page("/objections/<oref>", needs=SEE)
+def objection(oref: str) -> str:
+    with look() as now:
+        row = next((one for one in disputes.own(now) if one.ref == oref), None)
+        if row is None:
+            raise NotFound("objection.unknown")
+    return render("bidder/objection.html", row=row, form=Form.blank(), crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
+                  can_object=can(Act.OBJECTION_FILE))
+
+
+@bidder.page("/lots/<ref>/objection", needs=Act.OBJECTION_FILE)
+def object_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, _taking = own_lot(now, ref)
+        stages = open_stages(row, now)
+        mine = own_card(now, _taking)
+    return render("bidder/object.html", mine=mine, card=mine.card, stages=stages, form=form or Form.blank({"stage": stages[-1][0] if stages else ""}),
+                  crumbs=lot_crumbs(ref, (_("Object"), "")), now=now.now)
+
+
+@bidder.page("/lots/<ref>/acts/object", needs=Act.OBJECTION_FILE, post=True, back=object_page)
+def file_objection(ref: str) -> Any:
+    """File an objection (works) or challenge (GP). Fields: ``stage`` (documents, opening, result), ``text``."""
+    form = Form.read()
+    stage, text = form.choice("stage", disputes.STAGES), form.text("text", limit=8000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/bidder/objections")
+        row, _taking = own_lot(unit, ref)
+        until = next((last for name, last in open_stages(row, unit) if name == stage), None)
+        if until is None:
+            raise WrongStep("objection.stage_not_open", stage=stage)
+        disputes.file(unit, row, stage=stage, text=text, until=until)
+    return go("/bidder/objections")
+
+
+@bidder.page("/objections/<oref>/acts/withdraw", needs=Act.OBJECTION_FILE, post=True, back=objection)
+def withdraw_objection(oref: str) -> Any:
+    """Take one's own objection back, before it is answered."""
+    Form.read()
+    with work() as unit:
+        disputes.withdraw(unit, disputes.objection(unit.session, oref))
+    return go(f"/bidder/objections/{oref}")
+
+
+def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
+    """The stages one may object to now, each with its last moment (that instant is late): rules T-21, T-24, T-25; TReg art. 44."""
+    works = row.regime == "WORKS"
+    found: list[tuple[str, datetime]] = []
+    told = notices.of_lot(now.session, row, "tender")
+    if works and row.deadline is not None:
+        found.append(("documents", terms.period(now.session, row, "T-24", row.deadline).ends_at))
+    elif told:
+        found.append(("documents", terms.period(now.session, row, "T-21", told[0].until or told[0].published_at).ends_at))
+    opened = opening.find(now.session, row)
+    if opened is not None and opened.opened_at is not None:
+        if not works:
+            found.append(("opening", terms.period(now.session, row, "T-21", opened.opened_at).ends_at))
+        elif opened.confirm_until is not None:
+            found.append(("opening", opened.confirm_until))
+    award = awards.find(now.session, row)
+    until = None if award is None else award.publicity_until if works else award.challenge_until
+    if until is not None:
+        found.append(("result", until))
+    return [(stage, last) for stage, last in found if now.now < last]

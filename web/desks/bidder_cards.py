@@ -1,0 +1,169 @@
+"""What a bidder reads of its own lots: frozen cards. There is no field for anybody else's bid, deposit or number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from deposits import queries as money
+from deposits.queries import OwnCard
+from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, opening, parties
+from trading.bids import BidReceipt
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard
+from trading.participants import Participant
+from trading.tenders import Lot
+from trading.uploads import Upload
+from web import show
+from web.desks.bidder_room import lang, zone
+from web.frame import Duty
+
+OPENING_STATES = ("OPENING",)
+OVER = ("FAILED", "TERMINATED", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
+
+
+@dataclass(frozen=True)
+class UploadCard:
+    """An upload of ours that did not become a bid. ``size``: bytes that have arrived."""
+
+    token: str
+    size: int
+    length: int
+    whole: bool
+    refused: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class OwnLot:
+    """One lot we take part in. ``bid``: the receipt of the bid that stands. ``open``: bids may come now."""
+
+    card: LotCard
+    joined_at: datetime
+    left_at: datetime | None
+    open: bool
+    early: bool
+    bid: BidReceipt | None
+    statement: str
+    uploads: tuple[UploadCard, ...]
+    deposit: OwnCard | None
+    keyed: bool
+    opening: str
+    verdict: str
+    confirm_until: datetime | None
+    said: tuple[str, ...]
+    outcome: bool
+    object_until: datetime | None
+
+
+def own_lots(now: Look) -> list[OwnLot]:
+    """Every lot we take part in, the nearest deadline first, then those that are over, newest first."""
+    rows = list(now.session.scalars(select(Participant).where(Participant.party_id == now.actor.party_id)))
+    found = [own_card(now, row) for row in rows]
+    return sorted(found, key=lambda one: (not one.open, one.card.deadline is None, _order(one, now.now), one.card.ref))
+
+
+def _order(one: OwnLot, now: datetime) -> float:
+    at = one.card.deadline or now
+    return (at - now).total_seconds() if one.open else (now - at).total_seconds()
+
+
+def own_card(now: Look, row: Participant) -> OwnLot:
+    lot = row.lot
+    standing = bids.standing(now.session, row.id)
+    receipt = None
+    if standing is not None:
+        receipt = now.session.scalar(select(BidReceipt).where(BidReceipt.c == standing.bid.c))
+    opened = opening.find(now.session, lot)
+    verdict = opening.own_opened(now, opened) if opened is not None and opened.opened is not None else None
+    said = tuple(r.kind for r in opening.remarks(now.session, opened) if r.party_id == row.party_id) if opened is not None else ()
+    award = awards.find(now.session, lot)
+    until = None
+    if award is not None:
+        until = award.publicity_until if lot.regime == "WORKS" else award.challenge_until
+    running = lot.deadline is not None and now.now < lot.deadline and lot.state in ("NOTICE", "BIDDING")
+    early = lot.issue_at is not None and now.now < lot.issue_at
+    return OwnLot(
+        card=lot_cards.card_of(now, lot), joined_at=row.joined_at, left_at=row.withdrawn_at, open=running and not early, early=running and early,
+        bid=receipt, statement=standing.bid.statement if standing is not None else "", uploads=_uploads(now, lot),
+        deposit=money.own(now, lot), keyed=_keyed(now), opening=opened.state if opened is not None else "",
+        verdict=verdict.verdict if verdict is not None else "", confirm_until=opened.confirm_until if opened is not None else None,
+        said=said, outcome=award is not None and (award.announced_at is not None or award.publicity_from is not None), object_until=until)
+
+
+def _keyed(now: Look) -> bool:
+    return enrolments.find_key(now.session, parties.own_party(now).code, "bidder") is not None
+
+
+def _uploads(now: Look, lot: Lot) -> tuple[UploadCard, ...]:
+    """Uploads on their way, refused or whole, that no bid was made of; newest first."""
+    used = select(bids.SealedBid.blob).where(bids.SealedBid.lot_id == lot.id, bids.SealedBid.party_id == now.actor.party_id)
+    rows = now.session.scalars(select(Upload).where(
+        Upload.lot_id == lot.id, Upload.party_id == now.actor.party_id, Upload.blob.is_(None) | Upload.blob.not_in(used)
+    ).order_by(Upload.made_at.desc(), Upload.id.desc()).limit(8))
+    return tuple(UploadCard(row.token, _size(now, row), row.length, row.finished_at is not None, row.refused or "", row.made_at)
+                 for row in rows)
+
+
+def _size(now: Look, row: Upload) -> int:
+    if row.finished_at is not None:
+        return row.length
+    path = now.office.spool.path(row.token)
+    return path.stat().st_size if path.exists() else 0
+
+
+# --- what needs us now ------------------------------------------------------------------------------------------------
+
+
+def duties(now: Look, lots: list[OwnLot]) -> list[Duty]:
+    found: list[Duty] = []
+    if lots and not lots[0].keyed:
+        found.append(Duty(_("Make and enrol a key: without it no bid can be signed"), "/account/keys", label=_("Key"), tone="warn",
+                          when=_("now")))
+    for one in lots:
+        found += _duties_of(now, one)
+    return found
+
+
+def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
+    ref, title, deadline = one.card.ref, one.card.title, one.card.deadline
+    home = f"/bidder/lots/{ref}"
+    found = []
+    if one.left_at is None and (one.open or one.early):
+        if one.deposit is not None and not one.deposit.secured:
+            found.append(Duty(_("Deposit has not arrived: %(title)s", title=title), home, until=deadline, basis=_(
+                "%(amount)s into the sub-account of this lot; it must have arrived before the deadline (rule D-13)",
+                amount=show.money(one.deposit.amount, lang()))))
+        if one.open and one.bid is None:
+            whole = any(upload.whole for upload in one.uploads)
+            text = _("Uploaded but not submitted: %(title)s", title=title) if whole else _("No bid submitted yet: %(title)s", title=title)
+            found.append(Duty(text, home + "/seal", until=deadline, basis=_("Uploading is not submitting; what counts is the receipt"),
+                              label=_("not submitted"), tone="warn"))
+    if one.confirm_until is not None and one.opening == "OPENED" and one.verdict and not one.said and now.now <= one.confirm_until:
+        found.append(Duty(_("Confirm your line of the opening, or object: %(title)s", title=title), home + "/opening",
+                          until=one.confirm_until, basis=_("Silence counts as confirmation (TReg art. 44)")))
+    if one.object_until is not None and now.now < one.object_until:
+        found.append(Duty(_("The result is published; you may object until the hour shown: %(title)s", title=title), home + "/outcome",
+                          until=one.object_until, basis=_("Rules T-17 and T-20")))
+    return found
+
+
+def objection_duties(now: Look) -> list[Duty]:
+    return [Duty(_("Objection answered: %(lot)s", lot=row.lot.title), f"/bidder/objections/{row.ref}", when=when(row.answered_at, now))
+            for row in disputes.own(now) if row.state == "ANSWERED" and row.answered_at is not None and (now.now - row.answered_at).days < 10]
+
+
+def when(at: datetime | None, now: Look) -> str:
+    return show.moment_short(at, lang(), zone(), now=now.now) if at is not None else ""
+
+
+# --- the task list of one lot -----------------------------------------------------------------------------------------
+
+
+def questions(now: Look, lot: Lot) -> tuple[list[Any], datetime | None]:
+    """Our questions on a lot and until when more may be asked."""
+    return lot_cards.own_enquiry_cards(now, lot), enquiries.closes_at(lot)

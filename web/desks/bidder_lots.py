@@ -1,0 +1,228 @@
+"""The bidder's home, its lots, the task list of one lot; taking part, leaving, asking; deposits and company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from deposits import demands
+from trading import enquiries, enrolments, lot_cards, notices, officers, participants, parties, tickets
+from trading.kernel.access import Act
+from trading.kernel.errors import Conflict, NotFound
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web import show
+from web.desks.bidder_cards import OVER, OwnLot, duties, objection_duties, own_card, own_lots, questions, when
+from web.desks.bidder_receipts import download
+from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
+from web.forms import Form
+from web.frame import Tick, sorted_duties, sun_line
+from web.gate import go, look, render, work
+
+
+@bidder.page("", needs=SEE)
+def index() -> str:
+    with look() as now:
+        lots = own_lots(now)
+        todo = sorted_duties([*duties(now, lots), *objection_duties(now)], now.now)
+        mine = {one.card.ref for one in lots}
+        others = [card for card in lot_cards.published_lots(now, states=("NOTICE", "BIDDING"), limit=8)
+                  if card.ref not in mine and card.deadline is not None and card.deadline > now.now]
+        ticks = [Tick(at, one.card.title, due=True) for one in lots for at in (one.card.deadline, one.confirm_until) if at is not None]
+        day = sun_line(now.now, ticks, lang=lang(), zone=zone())
+        later = min((one.card.deadline for one in lots if one.open and one.card.deadline), default=None)
+    return render("bidder/index.html", todo=todo, lots=[one for one in lots if one.card.state not in OVER][:8], others=others, day=day,
+                  next_at=later)
+
+
+@bidder.page("/lots", needs=SEE)
+def lots() -> str:
+    with look() as now:
+        found = own_lots(now)
+    return render("bidder/lots.html", lots=found)
+
+
+@bidder.page("/lots/<ref>", needs=SEE)
+def lot(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row = open_lot(now, ref)
+        taking = participants.find(now.session, row, parties.own_party(now))
+        card = lot_cards.card_of(now, row)
+        if taking is None:
+            return render("bidder/join.html", card=card, form=form or Form.blank(), crumbs=lot_crumbs(ref), now=now.now,
+                          may_join=can(Act.LOT_TAKE_PART) and card.state in ("NOTICE", "BIDDING") and bool(
+                              card.deadline and now.now < card.deadline))
+        mine = own_card(now, taking)
+        asked, until = questions(now, row)
+        files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
+    return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
+                  files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
+                  can_submit=can(Act.BID_SUBMIT))
+
+
+def tasks(mine: OwnLot) -> list[dict[str, Any]]:
+    """What is to be done on a lot, in its order: label, state (done, now, todo, late), note, href."""
+    base, deposit = f"/bidder/lots/{mine.card.ref}", mine.deposit
+    over = not (mine.open or mine.early)
+    rows = [_task(_("Take part"), "done", when_words(mine))]
+    if deposit is not None:
+        state = "done" if deposit.secured else "late" if over else "now"
+        rows.append(_task(_("Deposit"), state, _deposit_words(mine), base + "#deposit"))
+    rows.append(_task(_("Key"), "done" if mine.keyed else "now", _("Enrolled") if mine.keyed else _("Make and enrol it once"), "/account/keys"))
+    sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
+    rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
+                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))
+    if mine.bid is not None:
+        rows.append(_task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}"))
+    else:
+        rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
+                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else ""))
+    rows.append(_task(_("Opening"), "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
+                      show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "", base + "/opening" if mine.opening else ""))
+    rows.append(_task(_("Result"), "done" if mine.outcome else "todo", _("Own score, rank and reasons"),
+                      base + "/outcome" if mine.outcome else ""))
+    if deposit is not None:
+        back = [card for card in deposit.refunds if card.state == "CONFIRMED"]
+        rows.append(_task(_("Refund"), "done" if back else "now" if deposit.refunds else "todo",
+                          _("To the account it came from"), base + "#deposit" if deposit.refunds else ""))
+    return rows
+
+
+def _task(label: str, state: str, note: str, href: str = "") -> dict[str, Any]:
+    return {"label": label, "state": state, "note": note, "href": href}
+
+
+def when_words(mine: OwnLot) -> str:
+    if mine.left_at is not None:
+        return _("Left on %(at)s", at=show.moment(mine.left_at, lang(), zone()))
+    return _("Since %(at)s", at=show.moment(mine.joined_at, lang(), zone()))
+
+
+def _deposit_words(mine: OwnLot) -> str:
+    deposit = mine.deposit
+    assert deposit is not None
+    if deposit.secured:
+        return _("%(amount)s arrived in time", amount=show.money(deposit.received, lang()))
+    return _("%(got)s of %(amount)s arrived", got=show.money(deposit.received, lang()), amount=show.money(deposit.amount, lang()))
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+
+@bidder.page("/lots/<ref>/acts/take-part", needs=Act.LOT_TAKE_PART, post=True, back=lot)
+def take_part(ref: str) -> Any:
+    """Take part, and get a sub-account of one's own for the deposit. Doing it twice is harmless."""
+    Form.read()
+    with work() as unit:
+        taking = participants.take_part(unit, open_lot(unit, ref))
+        demands.demand_for(unit, taking)
+    return go(f"/bidder/lots/{ref}")
+
+
+@bidder.page("/lots/<ref>/acts/leave", needs=Act.BID_WITHDRAW, post=True, back=lot)
+def leave(ref: str) -> Any:
+    """The written notice that we no longer take part. Field: ``sure``. Final; a bid that stands is withdrawn first."""
+    form = Form.read()
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        _lot, taking = own_lot(unit, ref)
+        if own_card(unit, taking).bid is not None:
+            raise Conflict("participant.bid_stands", ref=ref)
+        participants.leave(unit, taking)
+    return go(f"/bidder/lots/{ref}")
+
+
+@bidder.page("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, post=True, back=lot)
+def ask(ref: str) -> Any:
+    """Ask about the tender documents; who asks is shown to nobody. Field: ``question``."""
+    form = Form.read()
+    question = form.text("question", limit=enquiries.MAX_LENGTH, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        enquiries.ask(unit, open_lot(unit, ref), question=question, form_id=form.form_id)
+    return go(f"/bidder/lots/{ref}#questions")
+
+
+# --- for the sealer ---------------------------------------------------------------------------------------------------
+
+
+@bidder.page("/lots/<ref>/ticket", needs=SEE)
+def ticket(ref: str) -> Response:
+    """The ticket for `bidhall seal`: policy, form and whom to trust, signed by the platform."""
+    with look() as now:
+        row = open_lot(now, ref)
+        document = tickets.ticket(now, row)
+    return download(document, f"ticket-{ref}.json")
+
+
+@bidder.page("/lots/<ref>/data", needs=SEE)
+def data(ref: str) -> Response:
+    """All that the page of sealing needs: policy, officers' keys, form, the notice's policy id, our name, key, standing bid, uploads."""
+    with look() as now:
+        row, taking = own_lot(now, ref)
+        found = seal_data(now, row, own_card(now, taking))
+    return jsonify(found)
+
+
+def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
+    import json
+
+    policy = officers.current_policy(now.session, row)
+    seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(now.session, row)}
+    party = parties.own_party(now)
+    key = enrolments.find_key(now.session, party.code, "bidder")
+    document = officers.policy_document(policy)
+    return {
+        "ref": row.ref, "platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "envelope": officers.BID,
+        "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row),
+        "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]], "trust": tickets.trust(now),
+        "form": [dict(field) for field in row.form], "ceiling": row.ceiling.text() if row.ceiling.minor else "",
+        "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
+        "replaces": mine.statement, "deadline": row.deadline.isoformat() if row.deadline else "", "open": mine.open,
+        "standing": mine.bid.c if mine.bid else "", "uploads": [vars(upload) | {"made_at": upload.made_at.isoformat()} for upload in mine.uploads],
+    }
+
+
+def _published(now: Look, row: Lot) -> str:
+    """The policy id as the newest notice names it: what the page compares the key with before the first byte."""
+    told = [notice.body["policy"] for notice in notices.of_lot(now.session, row) if notice.body.get("policy")]
+    if not told:
+        raise NotFound("notice.missing", ref=row.ref, kind="tender")
+    return str(told[-1])
+
+
+# --- other pages ------------------------------------------------------------------------------------------------------
+
+
+@bidder.page("/questions", needs=SEE)
+def all_questions() -> str:
+    with look() as now:
+        rows = [(one.card, questions(now, open_lot(now, one.card.ref))[0]) for one in own_lots(now)]
+    return render("bidder/questions.html", rows=[(card, asked) for card, asked in rows if asked])
+
+
+@bidder.page("/deposits", needs=Act.DEPOSIT_LOOK_OWN)
+def deposits() -> str:
+    with look() as now:
+        rows = [one for one in own_lots(now) if one.deposit is not None]
+    return render("bidder/deposits.html", rows=rows)
+
+
+@bidder.page("/company", needs=SEE)
+def company() -> str:
+    with look() as now:
+        party = parties.own_party(now)
+        key = enrolments.find_key(now.session, party.code, "bidder")
+        facts = [(_("Name"), party.name), (_("Unified social credit code"), party.code), (_("Region"), party.region or "—"),
+                 (_("Basic account"), _tail(party.bank_account))]
+        enrolled = when(key.enrolled_at, now) if key else ""
+    return render("bidder/company.html", facts=facts, key=key, enrolled=enrolled, crumbs=crumbs((_("Company"), "")), can_key=can(Act.KEY_ENROL))
+
+
+def _tail(account: str | None) -> str:
+    return f"…{account[-4:]}" if account else "—"
+
+

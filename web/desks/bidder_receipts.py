@@ -1,0 +1,189 @@
+"""Handing in: submit, replace, withdraw, proof of attempt; and the receipts that come of it.
+
+Each act takes a signed document as JSON text, so the page, a pasted file of the command line and a script all use the same door. The
+answer of an act is its receipt: a page for people, ``{c, kind, accepted, reason, location, receipt}`` for programs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from crypto.errors import CryptoError
+from crypto.receipts import check_words
+from crypto.signatures import document_hash, payload_of
+from trading import bids, tickets
+from trading.bids import BidReceipt, Outcome
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web import show
+from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
+from web.forms import Form
+from web.gate import go, look, render, work
+from web.refusals import wants_json
+
+
+@dataclass(frozen=True)
+class ReceiptCard:
+    """One of one's own receipts. ``in_log``: its proof is there; ``tick_by``: when it must be; ``stands``: the bid it speaks of is the
+    one that counts now."""
+
+    c: str
+    lot: str
+    title: str
+    kind: str
+    reason: str
+    at: datetime
+    tick_by: datetime
+    statement: str
+    words: tuple[str, ...]
+    in_log: bool
+    stands: bool
+
+
+def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
+    lot = now.session.get(Lot, row.lot_id)
+    assert lot is not None
+    payload = payload_of(json.loads(row.entry))
+    entry = json.loads(payload)
+    _lot, participant = own_lot(now, lot.ref)
+    current = bids.standing(now.session, participant.id, row.part)
+    document = bids.receipt_document(now.session, row)
+    return ReceiptCard(
+        c=row.c, lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at, tick_by=datetime.fromisoformat(entry["tick_by"]),
+        statement=row.statement, words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")), in_log="proof" in document,
+        stands=current is not None and current.bid.c == row.c)
+
+
+def _answer(outcome: Outcome, document: dict[str, Any]) -> Any:
+    where = f"/bidder/receipts/{outcome.receipt.c}"
+    if not wants_json():
+        return go(where)
+    return jsonify({"c": outcome.receipt.c, "kind": outcome.receipt.kind, "accepted": outcome.accepted, "reason": outcome.reason,
+                    "location": where, "receipt": document})
+
+
+@bidder.page("/lots/<ref>/acts/submit", needs=Act.BID_SUBMIT, post=True)
+def submit(ref: str) -> Any:
+    """The legal moment. Fields: ``upload`` (the last part of the upload's address), ``submission`` (signed, JSON). Sending the same
+    submission again gives the same receipt. A no that the protocol can name is a receipt too: the proof of the attempt."""
+    form = Form.read()
+    token, submission = form.text("upload", limit=64), signed(form, "submission")
+    form.refuse_if_any()
+    with work() as unit:
+        outcome = bids.submit(unit, open_lot(unit, ref), token=token, submission=submission)
+        document = bids.receipt_document(unit.session, outcome.receipt)
+    return _answer(outcome, document)
+
+
+@bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True)
+def withdraw(ref: str) -> Any:
+    """Take the standing bid back before the deadline. Field: ``withdrawal`` (signed, JSON)."""
+    form = Form.read()
+    withdrawal = signed(form, "withdrawal")
+    form.refuse_if_any()
+    with work() as unit:
+        lot = open_lot(unit, ref)
+        outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
+        document = bids.receipt_document(unit.session, outcome.receipt)
+    return _answer(outcome, document)
+
+
+def _withdrawn(now: Look, lot: Lot, withdrawal: Any) -> Outcome | None:
+    """The first answer to this very withdrawal, when a lost answer is asked for again: by then we take part no more."""
+    try:
+        statement = document_hash(payload_of(withdrawal))
+    except CryptoError:
+        return None
+    found = next((row for row in bids.own_receipts(now, lot) if row.statement == statement), None)
+    return Outcome(found, found.reason) if found is not None else None
+
+
+@bidder.page("/lots/<ref>/acts/prove-attempt", needs=Act.BID_UPLOAD, post=True)
+def prove_attempt(ref: str) -> Any:
+    """A signed proof that an upload did not become a bid. Field: ``upload``."""
+    form = Form.read()
+    token = form.text("upload", limit=64)
+    form.refuse_if_any()
+    with work() as unit:
+        outcome = bids.prove_attempt(unit, open_lot(unit, ref), token=token)
+        document = bids.receipt_document(unit.session, outcome.receipt)
+    return _answer(outcome, document)
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+@bidder.page("/receipts", needs=SEE)
+def receipts() -> str:
+    with look() as now:
+        cards = [card_of(now, row) for row in bids.own_receipts(now)]
+    return render("bidder/receipts.html", cards=cards)
+
+
+@bidder.page("/receipts/<c>.json", needs=SEE)
+def receipt_json(c: str) -> Response:
+    """``{entry}``, from its tick on ``{entry, proof}``: the receipt as the protocol defines it (§4)."""
+    with look() as now:
+        document = bids.receipt_document(now.session, bids.own_receipt(now, c))
+    return jsonify(document)
+
+
+@bidder.page("/receipts/<c>/file", needs=SEE)
+def receipt_file(c: str) -> Response:
+    """The receipt to keep, with what it speaks of and whom to trust: all that `bidhall receipt` wants."""
+    with look() as now:
+        document = tickets.receipt_file(now, bids.own_receipt(now, c))
+    return download(document, f"receipt-{c[:12]}.json")
+
+
+@bidder.page("/receipts/<c>", needs=SEE)
+def receipt(c: str) -> str:
+    with look() as now:
+        row = bids.own_receipt(now, c)
+        card = card_of(now, row)
+        document = bids.receipt_document(now.session, row)
+        trust = tickets.trust(now)
+        statement = _statement(now, row)
+        overdue = not card.in_log and now.now > card.tick_by
+    return render("bidder/receipt.html", card=card, document=document, trust=trust, statement=statement, overdue=overdue,
+                  facts=_facts(card, statement))
+
+
+def _statement(now: Look, row: BidReceipt) -> dict[str, Any]:
+    """What the receipt speaks of: the fields of the submission or withdrawal, or the attempt."""
+    from trading.kernel import audit
+
+    try:
+        kept = audit.document(now.session, row.statement)
+    except NotFound:
+        return {}
+    return bids.submission_payload(kept) if "payload" in kept else dict(kept)
+
+
+def _facts(card: ReceiptCard, statement: dict[str, Any]) -> list[tuple[str, str]]:
+    facts = [(_("Receipt number"), show.digest(card.c, 4)), (_("Server time"), show.moment(card.at, lang(), zone())),
+             (_("Lot"), card.lot)]
+    if statement.get("sealed_root"):
+        facts += [(_("Digest of the sealed file"), show.digest(statement["sealed_root"], 0)),
+                  (_("Size of the sealed file"), show.size(statement["sealed_size"], lang()))]
+    if "bytes" in statement:
+        facts += [(_("Bytes that came"), show.count(statement["bytes"])), ("SHA-256", show.digest(statement["sha256"], 0))]
+    if card.reason:
+        facts.append((_("Reason"), card.reason))
+    facts.append((_("In the log by"), show.moment(card.tick_by, lang(), zone())))
+    return facts
+
+
+def download(document: Any, name: str) -> Response:
+    """A JSON document as a file to keep."""
+    response = jsonify(document)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
