@@ -144,7 +144,6 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     )
     work.session.add(bid)
     work.session.flush()
-    participant.withdrawn_at = None
     if current is None:
         work.session.add(StandingBid(participant_id=participant.id, lot_id=lot.id, part=upload.part, bid_id=bid.id))
     else:
@@ -153,7 +152,8 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
 
 
 def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None = None) -> Outcome:
-    """Take a bid back before the deadline (撤回), by a signed withdrawal. Refuses: as ``submit``."""
+    """Take a bid back before the deadline (撤回), by a signed withdrawal. The bidder still takes part and may bid anew; who is through
+    with the lot leaves it (participants.leave), and the deposit goes back from then. Refuses: as ``submit``."""
     work.require(Act.BID_WITHDRAW)
     work.lock(lot)
     party = own_party(work)
@@ -175,7 +175,6 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     keep_document(work, "withdrawal", withdrawal, signed=True)
     entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     work.session.delete(current)
-    participant.withdrawn_at = work.now
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
 
 

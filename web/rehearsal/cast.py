@@ -7,6 +7,7 @@ pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from crypto.keys import new_secret
@@ -14,6 +15,7 @@ from evaluation import experts
 from trading import parties
 from trading.kernel import ids
 from trading.kernel.access import Actor, Role
+from trading.kernel.clock import Clock
 from web.rehearsal.browser import Browser
 from web.rehearsal.server import Stage
 
@@ -21,6 +23,7 @@ PASSWORD = "sunny-hall-2026"
 SETUP = Actor(Role.SECURITY_ADMIN, name="setup")
 CENTRE = "12130205000000000E"
 SPECIALTY = "A0201"
+IDLE, DAY = timedelta(minutes=25), timedelta(hours=11)
 
 
 def credit_code(number: int) -> str:
@@ -98,14 +101,19 @@ class Person:
     code: str
     roles: tuple[Role, ...]
     browser: Browser
+    clock: Clock
     keys: Keys = field(default_factory=Keys)
-    signed_in: bool = False
+    since: datetime | None = None
+    seen: datetime | None = None
 
     def at(self) -> Browser:
-        """The person's browser, signed in."""
-        if not self.signed_in:
+        """The person's browser, signed in; again after a pause, as the platform asks."""
+        now = self.clock.now()
+        if self.since is None or self.seen is None or now - self.seen > IDLE or now - self.since > DAY:
+            self.browser.cookies.clear()
             self.browser.sign_in(self.username, PASSWORD)
-            self.signed_in = True
+            self.since = now
+        self.seen = now
         return self.browser
 
     def confirmed(self) -> Browser:
@@ -131,12 +139,14 @@ def settle(scene: Stage, *, bidders: int, lang: str = "zh") -> Cast:
         hashed: dict[str, Any] = {}
         for p in people:
             _invite(work, found[p.org], p, hashed)
-            cast[p.username] = Person(p.username, p.name, p.org, found[p.org].code, p.roles, Browser(scene.base, lang=lang))
+            cast[p.username] = Person(p.username, p.name, p.org, found[p.org].code, p.roles, Browser(scene.base, lang=lang),
+                                      scene.clock)
         for n in range(1, EXPERTS + 1):
             unit = parties.register(work, code=f"EXPERT-{n:03d}", name=f"评审专家{n:02d}", kind="expert", region="130205")
             one = Member(f"expert{n:02d}", f"专家{n:02d}", f"expert{n:02d}", (Role.EXPERT,))
             _invite(work, unit, one, hashed)
-            cast[one.username] = Person(one.username, one.name, one.org, one.username, one.roles, Browser(scene.base, lang=lang))
+            cast[one.username] = Person(one.username, one.name, one.org, one.username, one.roles,
+                                        Browser(scene.base, lang=lang), scene.clock)
     with scene.office.work(Actor(Role.CENTRE, name="setup")) as work:
         for n in range(1, EXPERTS + 1):
             who = parties.find_account(work.session, f"expert{n:02d}")
