@@ -54,7 +54,8 @@ def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: Wor
     for j, (username, _, _) in enumerate(OFFICERS, start=1):
         ran = share(desk, world, username)
         assert ran.code == 0, ran.err
-        assert (ran.json["j"], ran.json["bids"], ran.json["errors"], ran.json["trust"], ran.json["unwitnessed"]) == (j, 3, [], "enclosed", True)
+        told = [ran.json[name] for name in ("j", "bids", "errors", "trust", "unwitnessed")]
+        assert told == [j, 3, [], "enclosed", True]
         with world.work(username) as work:
             opening.accept_share(work, opening.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), hall)
