@@ -107,7 +107,7 @@ def page(template: str, **values: Any) -> str:
         "phases": choices("phase", PHASES),
         "fen": lambda minor: show.money(Money(minor), speech), "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
         "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
-        "wan": ten_thousands,
+        "wan": ten_thousands, "amount": lambda rule: amount_of(rule, speech), "money_of": Money,
     }
     return render(template, **(helpers | values))
 
