@@ -1,0 +1,251 @@
+"""Public draws (protocol §6): what everybody may see and recompute, the host's and the centre's steps, and the tenderee's turn, whose
+random bytes stay in its own browser until it reveals them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from crypto.canonical import loads, unb64u
+from crypto.errors import CryptoError
+from crypto.signatures import payload_of
+from trading import draws, lot_cards, officers, opening, opening_package, tickets
+from trading.draws import Draw
+from trading.kernel import audit, log
+from trading.kernel.access import Act, Role, may
+from trading.kernel.errors import Invalid, NotFound, WrongStep
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.desks.hall_room import hall_lot, signed
+from web.forms import Form
+from web.frame import Group, Link
+from web.gate import ANYONE, Desk, actor, go, look, render, request, work
+
+desk = Desk("draws")
+
+STEERS = frozenset({Act.OPENING_HOST, Act.PANEL_DRAW})
+AT_OPENING = ("NOTICE", "BIDDING", "ACCEPTED")
+
+
+@desk.rail
+def rail() -> list[Group]:
+    ref = (request.view_args or {}).get("ref", "")
+    who, here = actor(), request.path
+    with look() as now:
+        lot = lot_cards.visible_lot(now, ref)
+        labels = [label for label in draws.NEEDS if draws.find(now.session, lot, label) or (label == "k" and lot.coefficients)]
+        party = lot.project.purchaser_id
+    links = [Link(_("This opening"), f"/hall/{ref}"), Link(_("Public draws"), f"/lots/{ref}/draw", here == f"/lots/{ref}/draw")]
+    for label in labels:
+        name = _("Draw of experts") if label == "experts" else _("Draw of the coefficient")
+        if may(who, draws.NEEDS[label]):
+            links.append(Link(name, f"/hall/{ref}/draw/{label}", here == f"/hall/{ref}/draw/{label}"))
+        if who.role is Role.PURCHASER and who.party_id == party:
+            links.append(Link(name, f"/agency/lots/{ref}/draw/{label}", here == f"/agency/lots/{ref}/draw/{label}"))
+    return [Group(ref, tuple(links))]
+
+
+# --- the public record ------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/lots/<ref>/draw", needs=ANYONE)
+def record(ref: str) -> str:
+    with look() as now:
+        lot = _at_market(now, ref)
+        cards = [draw_card(now, row) for label in draws.NEEDS if (row := draws.find(now.session, lot, label)) is not None]
+        card = lot_cards.card_of(now, lot)
+        due = [label for label in draws.NEEDS if label == "experts" or lot.coefficients]
+    return render("draws/record.html", card=card, cards=cards, due=due, crumbs=_crumbs(ref, (_("Public draws"), "")))
+
+
+@desk.page("/lots/<ref>/draw/<label>/data", needs=ANYONE)
+def data(ref: str, label: str) -> Response:
+    """Everything that is public of a draw, for whoever recomputes it. The pool of experts is not; that of the coefficients is."""
+    with look() as now:
+        row = draws.draw(now.session, _at_market(now, ref), label)
+        return jsonify(public_record(now, row))
+
+
+def _at_market(now: Look, ref: str) -> Lot:
+    lot = hall_lot(now, ref)
+    if lot.published_at is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+def public_record(now: Look, row: Draw) -> dict[str, Any]:
+    """Notice, commitments with their escrow headers, list, reveals, result, each with its receipt; ``pool`` and ``salt`` of label k."""
+    session = now.session
+    found: dict[str, Any] = {
+        "draw": row.draw, "label": row.label, "state": row.state, "trust": tickets.trust(now), "notice": row.notice,
+        "notice_receipt": _receipt(session, row.notice_c), "root": row.root or "", "beacon": "",
+        "parties": [{"party": turn.party, "commit": turn.commit, "header": turn.header, "commit_receipt": _receipt(session, turn.commit_c),
+                     "r": turn.r, "reveal_receipt": _receipt(session, turn.reveal_c) if turn.reveal_c else None,
+                     "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
+        "listing": row.listing, "listing_receipt": _receipt(session, row.list_c) if row.list_c else None,
+        "result": row.result, "result_receipt": _receipt(session, row.result_c) if row.result_c else None,
+    }
+    if row.label == "k":
+        document = draws.pool_document(row)
+        found |= {"pool": document["pool"], "salt": document["salt"]}
+    return found
+
+
+def _ordered(row: Draw) -> list[draws.DrawTurn]:
+    turns = {turn.party: turn for turn in row.turns}
+    return [turns[name] for name in row.notice["parties"] if name in turns]
+
+
+def _receipt(session: Any, c: str) -> dict[str, Any]:
+    import json
+
+    held: dict[str, Any] = {"entry": json.loads(audit.entry(session, c).envelope)}
+    if (proof := log.proof(session, c)) is not None:
+        held["proof"] = proof
+    return held
+
+
+def draw_card(now: Look, row: Draw) -> dict[str, Any]:
+    """A draw as a page shows it. Of experts: positions, never names."""
+    session = now.session
+
+    def sealed(c: str | None) -> Any:
+        tick = log.tick_of(session, c) if c else None
+        return tick.at if tick else None
+
+    policy = officers.current_policy(session, row.lot, officers.draw_envelope(row.label, row.lot))
+    result = loads(payload_of(row.result)) if row.result else None
+    signers = len(row.listing["signatures"]) if row.listing else 0
+    pool = row.pool if row.label == "k" else []
+    return {
+        "label": row.label, "draw": row.draw, "state": row.state, "size": row.notice["size"], "take": row.notice["take"],
+        "pool_hash": row.notice["pool"], "pool": pool, "policy": row.notice["policy"], "noticed_at": row.noticed_at,
+        "notice_sealed": sealed(row.notice_c), "root": row.root, "listed": row.listing is not None, "list_signed": row.list_c is not None,
+        "list_signatures": signers, "list_sealed": sealed(row.list_c), "escrow_at": policy.opens_at,
+        "turns": [{"party": turn.party, "commit": turn.commit, "sealed": sealed(turn.commit_c), "revealed": bool(turn.r), "r": turn.r,
+                   "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
+        "parties": list(row.notice["parties"]), "drawn_at": row.drawn_at, "seed": result["seed"] if result else "",
+        "faults": result["faults"] if result else [], "picks": [pick + 1 for pick in result["picks"]] if result else [],
+        "order": [place + 1 for place in draws.order(row)] if result and row.label == "experts" else [],
+        "value": pool[result["picks"][0]] if result and pool else "",
+    }
+
+
+def _crumbs(ref: str, *links: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(_("Opening hall"), "/hall"), (ref, f"/hall/{ref}"), *links]
+
+
+# --- the host's and the centre's steps --------------------------------------------------------------------------------------------
+
+
+@desk.page("/hall/<ref>/draw/<label>", needs=STEERS)
+def steer(ref: str, label: str, act: str = "", form: Form | None = None) -> str:
+    with look() as now:
+        lot = hall_lot(now, ref)
+        _known(lot, label)
+        now.require(draws.NEEDS[label])
+        row = draws.find(now.session, lot, label)
+        card = draw_card(now, row) if row else None
+        lot_card = lot_cards.card_of(now, lot)
+        public = opening.is_public(now.session, lot)
+    return render("draws/steer.html", form=form or Form.blank(), ref=ref, label=label, card=card, lot=lot_card, public=public,
+                  crumbs=_crumbs(ref, (_("Draw of experts") if label == "experts" else _("Draw of the coefficient"), "")))
+
+
+def _known(lot: Lot, label: str) -> None:
+    if label not in draws.NEEDS or (label == "k" and not lot.coefficients):
+        raise NotFound("draw.unknown", label=label)
+
+
+@desk.page("/hall/<ref>/draw/<label>/acts/<act>", needs=STEERS, post=True, back=steer)
+def do_steer(ref: str, label: str, act: str) -> Any:
+    """``act``: announce (the coefficient alone; the centre freezes the pool of experts elsewhere), commit, list, reveal, conclude."""
+    form = Form.read()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        _known(lot, label)
+        unit.require(draws.NEEDS[label])
+        unit.once(form.form_id, where := f"/hall/{ref}/draw/{label}")
+        if act == "announce" and label == "k":
+            if lot.state in AT_OPENING:
+                raise WrongStep("opening.lot_state", state=lot.state)
+            draws.announce(unit, lot, label="k", pool=lot.coefficients)
+        else:
+            steps: dict[str, Any] = {"commit": draws.commit_platform, "list": draws.list_commits, "reveal": draws.reveal_platform,
+                                     "conclude": draws.conclude}
+            if act not in steps:
+                raise NotFound("page.not_found")
+            steps[act](unit, draws.draw(unit.session, lot, label))
+    return go(where)
+
+
+# --- the tenderee's turn ----------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/agency/lots/<ref>/draw/<label>", needs=Act.DRAW_TAKE_PART)
+def turn(ref: str, label: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = _own(now, ref, label)
+        row = draws.find(now.session, lot, label)
+        card = draw_card(now, row) if row else None
+        lot_card = lot_cards.card_of(now, lot)
+    return render("draws/turn.html", form=form or Form.blank(), ref=ref, label=label, card=card, lot=lot_card,
+                  crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our part in the draw"), "")])
+
+
+def _own(now: Look, ref: str, label: str) -> Lot:
+    lot = lot_cards.visible_lot(now, ref)
+    if now.actor.party_id != lot.project.purchaser_id:
+        raise NotFound("lot.unknown", ref=ref)
+    _known(lot, label)
+    return lot
+
+
+@desk.page("/agency/lots/<ref>/draw/<label>/kit", needs=Act.DRAW_TAKE_PART)
+def kit(ref: str, label: str) -> Response:
+    with look() as now:
+        return jsonify(opening_package.draw_kit(now, draws.draw(now.session, _own(now, ref, label), label)))
+
+
+@desk.page("/agency/lots/<ref>/draw/<label>/acts/commit", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
+def do_commit(ref: str, label: str) -> Any:
+    """``commit``: the signed ``draw-commit``; ``header``: the escrow header, base64url."""
+    form = Form.read()
+    document = signed(form, "commit")
+    text = str(form.typed.get("header", "")).strip()
+    if not text:
+        form.fault("header", "form.required")
+    form.refuse_if_any()
+    try:
+        header = unb64u(text)
+    except CryptoError as error:
+        raise Invalid("draw.bad_commit", reason=error.code, detail=error.detail) from error
+    return _turn_act(form, ref, label, lambda unit, row: draws.commit(unit, row, document, header=header))
+
+
+@desk.page("/agency/lots/<ref>/draw/<label>/acts/sign-list", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
+def do_sign_list(ref: str, label: str) -> Any:
+    """``listing``: the commit list with the platform's and the tenderee's signature."""
+    form = Form.read()
+    listing = signed(form, "listing")
+    form.refuse_if_any()
+    return _turn_act(form, ref, label, lambda unit, row: draws.sign_list(unit, row, listing))
+
+
+@desk.page("/agency/lots/<ref>/draw/<label>/acts/reveal", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
+def do_reveal(ref: str, label: str) -> Any:
+    """``reveal``: the signed ``draw-reveal``."""
+    form = Form.read()
+    document = signed(form, "reveal")
+    form.refuse_if_any()
+    return _turn_act(form, ref, label, lambda unit, row: draws.reveal(unit, row, document))
+
+
+def _turn_act(form: Form, ref: str, label: str, act: Any) -> Any:
+    with work() as unit:
+        lot = _own(unit, ref, label)
+        unit.once(form.form_id, where := f"/agency/lots/{ref}/draw/{label}")
+        act(unit, draws.draw(unit.session, lot, label))
+    return go(where)

@@ -1,0 +1,176 @@
+"""The opening hall: today's openings, the public view of one, what needs its officers and host now. Nobody sees more than the public
+before the set is published, the host and the administrators included (promise S1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from crypto.canonical import loads
+from crypto.signatures import payload_of
+from trading import draws, lot_cards, officers, opening, policies, tickets
+from trading.kernel.access import Act, may
+from trading.kernel.clock import write_moment
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.desks import hall_host, hall_minutes, hall_officer
+from web.desks.hall_cards import hall_card, public_entries, running, step_of, today
+from web.desks.hall_room import crumbs_of, hall, lot_at_market, zone
+from web.frame import Duty, Tick, sorted_duties, sun_line
+from web.gate import ANYONE, actor, look, render
+from web.refusals import language
+
+desk = hall
+PARTS = (hall_host, hall_minutes, hall_officer)
+"""The other chairs of this desk; importing them adds their pages."""
+
+
+@hall.page("", needs=ANYONE)
+def index() -> str:
+    with look() as now:
+        rows = today(now, zone())
+        shown = {card.ref for card, _step in rows}
+        earlier = [(card, step) for card, step in running(now) if card.ref not in shown]
+        local = now.now.astimezone(zone()).date()
+        ticks = [Tick(card.opens_at, card.title[:10]) for card, _step in rows
+                 if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
+        day = sun_line(now.now, ticks, lang=language(), zone=zone())
+    first = [(card, step) for card, step in rows if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
+    return render("hall/index.html", day=day, today=[*earlier, *first], later=rows[len(first):])
+
+
+@hall.page("/desk", needs={Act.POLICY_SIGN, Act.OPENING_HOST})
+def desk_page() -> str:
+    with look() as now:
+        duties = _officer_duties(now) if may(now.actor, Act.POLICY_SIGN) else _host_duties(now)
+        mine = [card for card, _step in [*running(now), *today(now, zone())]]
+        if may(now.actor, Act.POLICY_SIGN):
+            mine = lot_cards.officer_lots(now)
+        steps = {card.ref: step_of(now, lot_cards.visible_lot(now, card.ref)) for card in mine}
+        unique = list({card.ref: card for card in mine}.values())
+    return render("hall/desk.html", duties=duties, mine=unique, steps=steps, is_officer=may(actor(), Act.POLICY_SIGN),
+                  crumbs=crumbs_of((_("What needs me now"), "")))
+
+
+@hall.page("/<ref>", needs=ANYONE)
+def view(ref: str) -> str:
+    with look() as now:
+        card = hall_card(now, lot_at_market(now, ref))
+        chain = lot_cards.policy_cards(now, lot_at_market(now, ref))
+    return render("hall/view.html", card=card, policies=chain, crumbs=crumbs_of((card.lot.ref, "")))
+
+
+@hall.page("/<ref>/data", needs=ANYONE)
+def data(ref: str) -> Response:
+    """The public state of an opening for programs; before the set is published: moments, policy and state alone."""
+    with look() as now:
+        lot = lot_at_market(now, ref)
+        card = hall_card(now, lot)
+        found: dict[str, Any] = {
+            "ref": card.lot.ref, "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
+            "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
+        }
+        row = opening.find(now.session, lot)
+        if row is not None:
+            found |= {
+                "set": row.set_hash, "opening_set": row.opening_set, "listed_at": _at(row.listed_at), "shares_from": _at(row.shares_from),
+                "shares_until": _at(row.shares_until), "may_decrypt": card.may_decrypt, "opened_at": _at(row.opened_at),
+                "confirm_until": _at(row.confirm_until), "signatures_wanted": card.wanted,
+                "countersigned": [s.j for s in card.countersigned],
+                "shares": [{"j": s.j, "name": s.name, "at": _at(s.released_at)} for s in card.shares],
+                "bids": [{"no": b.no, "name": b.name, "header_hash": b.header_hash, "verdict": b.verdict, "cause": b.cause,
+                          "price": b.price.text() if b.price else ""} for b in card.bids],
+                "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
+                             "answered_at": _at(r.answered_at)} for r in card.remarks],
+                "minutes": card.minutes,
+            }
+            if row.opened is not None:
+                found |= {"opened": row.opened, "opening_list": loads(payload_of(row.opened))}
+    return jsonify(found)
+
+
+@hall.page("/<ref>/proofs", needs=ANYONE)
+def proofs(ref: str) -> Response:
+    """Receipts of the public entries of an opening, with proofs once sealed, and whom to trust: for a check without this platform."""
+    with look() as now:
+        return jsonify(trust=tickets.trust(now), entries=public_entries(now, lot_at_market(now, ref)))
+
+
+def _at(moment: Any) -> str:
+    return write_moment(moment) if moment is not None else ""
+
+
+# --- what needs me now ------------------------------------------------------------------------------------------------------------
+
+
+def _officer_duties(now: Look) -> list[Duty]:
+    duties: list[Duty] = []
+    for seat in _seats(now):
+        lot = now.session.get(Lot, seat.lot_id)
+        if lot is not None and not seat.publics and lot.state == "ACCEPTED":
+            duties.append(Duty(_("Give the keys of %(lot)s", lot=lot.title), f"/hall/{lot.ref}/officer#keys", lot.deadline,
+                               basis=_("one key for each envelope, made on your computer"), label=_("keys"), tone="now"))
+    signing: dict[str, tuple[Lot, int]] = {}
+    for policy in policies.policies_to_sign(now):
+        signing[policy.lot.ref] = (policy.lot, signing.get(policy.lot.ref, (policy.lot, 0))[1] + 1)
+    for ref, (lot, count) in signing.items():
+        duties.append(Duty(_("Read and sign %(n)s policies of %(lot)s", n=count, lot=lot.title), f"/hall/{ref}/officer#policies",
+                           lot.deadline, basis=_("everybody signs the same bytes; publication waits for it"), label=_("sign"), tone="now"))
+    trying: dict[str, tuple[Lot, int]] = {}
+    for drill in policies.drills_to_open(now):
+        held = drill.policy.lot
+        trying[held.ref] = (held, trying.get(held.ref, (held, 0))[1] + 1)
+    for ref, (lot, count) in trying.items():
+        duties.append(Duty(_("Open %(n)s drills of %(lot)s", n=count, lot=lot.title), f"/hall/{ref}/officer#drills", lot.deadline,
+                           basis=_("shows that your key opens; publication waits for it"), label=_("drill"), tone="now"))
+    for seat in _seats(now):
+        lot = now.session.get(Lot, seat.lot_id)
+        if lot is not None:
+            duties += _opening_duties(now, lot, seat)
+    return sorted_duties(duties, now.now)
+
+
+def _seats(now: Look) -> list[officers.OfficerSeat]:
+    return list(now.session.scalars(select(officers.OfficerSeat).where(
+        officers.OfficerSeat.account_id == now.actor.account_id).order_by(officers.OfficerSeat.id)))
+
+
+def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
+    row = opening.find(now.session, lot)
+    duties: list[Duty] = []
+    if row is None and lot.state in ("NOTICE", "BIDDING", "OPENING"):
+        duties.append(Duty(_("Opening: %(lot)s", lot=lot.title), f"/hall/{lot.ref}", lot.opens_at, basis=_("have your key file at hand"),
+                           label=_("sealed"), tone="sealed"))
+    if row is not None:
+        posted = {share.j for share in opening.shares(now.session, row)}
+        signed = {s["keyid"] for s in row.opened["signatures"]} if row.opened else set()
+        if row.state == "LISTED" and seat.j not in posted:
+            duties.append(Duty(_("Release your shares: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/release", row.shares_until,
+                               basis=_("only your own, only after claims end"), label=_("shares"), tone="now"))
+        if row.state == "OPENED" and seat.j in posted and seat.sign_kid not in signed:
+            duties.append(Duty(_("Check and countersign the opening list: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/sign",
+                               row.confirm_until, basis=_("your page repeats the re-derivation first"), label=_("countersign"), tone="now"))
+    for label in draws.NEEDS:
+        drawn = draws.find(now.session, lot, label)
+        if drawn is None or drawn.state != "LISTED" or any(str(seat.j) in turn.escrow for turn in drawn.turns):
+            continue
+        if now.now >= officers.current_policy(now.session, lot, officers.draw_envelope(label, lot)).opens_at:
+            duties.append(Duty(_("Open the escrow of a draw: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/draw/{label}/escrow",
+                               basis=_("a party did not reveal in time"), label=_("escrow"), tone="warn"))
+    return duties
+
+
+def _host_duties(now: Look) -> list[Duty]:
+    duties = []
+    for card, step in {card.ref: (card, step) for card, step in [*running(now), *today(now, zone())]}.values():
+        words = {"BEFORE": _("Opening: %(lot)s", lot=card.title), "SHUT": _("Publish the set: %(lot)s", lot=card.title),
+                 "LISTED": _("Shares and decryption: %(lot)s", lot=card.title), "OPENED": _("Remarks and minutes: %(lot)s", lot=card.title),
+                 "SIGNED": _("Close the opening: %(lot)s", lot=card.title)}.get(step)
+        if words:
+            sealed = step == "BEFORE"
+            duties.append(Duty(words, f"/hall/{card.ref}/host", card.opens_at if sealed else None, when="" if sealed else _("now"),
+                               basis=card.place, label=_("sealed") if sealed else _("running"), tone="sealed" if sealed else "now"))
+    return sorted_duties(duties, now.now)

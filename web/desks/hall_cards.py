@@ -1,0 +1,330 @@
+"""What the hall shows of one opening. Before the set is published a card has no field that could tell how many bid, or who."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from crypto.canonical import loads
+from crypto.signatures import payload_of
+from trading import bids, closing, draws, lot_cards, notices, officers, opening, participants
+from trading.kernel import audit, log
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard
+from trading.opening import Opening
+from trading.opening_rules import NOT_DECRYPTED, OPENED, DecryptOutcome
+from trading.tenders import Lot
+from web import words
+from web.refusals import language
+
+BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
+
+
+@dataclass(frozen=True)
+class OfficerLine:
+    """A key holder: ``ready`` before the set is published (its key opened the drill); afterwards ``released_at``."""
+
+    j: int
+    name: str
+    organisation: str
+    side: str
+    fingerprint: str
+    ready: bool
+    released_at: datetime | None = None
+    complaints: int = 0
+
+
+@dataclass(frozen=True)
+class FileLine:
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class BidLine:
+    """One bid of the published set. ``no``: its place in the set. Everything from ``verdict`` on is empty before the list is read out.
+
+    ``values``: (label, value) of the other fields of the form; ``outcome``: what the law makes of it (rule X-09); ``party_id`` is never
+    shown: the remark page of a bidder finds its line by it.
+    """
+
+    no: int
+    party_id: int
+    name: str
+    secured: bool
+    header_hash: str
+    entry: str
+    verdict: str = ""
+    cause: str = ""
+    price: Money | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    form_faults: tuple[str, ...] = ()
+    files: tuple[FileLine, ...] = ()
+    outcome: DecryptOutcome | None = None
+    remark: str = ""
+    remark_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RemarkLine:
+    id: int
+    name: str
+    kind: str
+    text: str
+    at: datetime
+    answer: str
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DrawLine:
+    label: str
+    draw: str
+    state: str
+    noticed_at: datetime
+    drawn_at: datetime | None
+    value: str
+
+
+@dataclass(frozen=True)
+class ProofLine:
+    """An entry of the public log about this opening; ``sealed_at``: the moment of its tick, None while it waits."""
+
+    event: str
+    c: str
+    at: datetime
+    sealed_at: datetime | None
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class HallCard:
+    """One opening. ``step``: BEFORE (sealed), SHUT (intake over, set not published), FAILED, or the state of the opening."""
+
+    lot: LotCard
+    step: str
+    now: datetime
+    policy_id: str
+    t: int
+    n: int
+    officers: tuple[OfficerLine, ...]
+    closed_at: datetime | None = None
+    closing_late: bool = False
+    listed_at: datetime | None = None
+    shares_from: datetime | None = None
+    shares_until: datetime | None = None
+    extended: str = ""
+    set_hash: str = ""
+    bids: tuple[BidLine, ...] = ()
+    opened_at: datetime | None = None
+    confirm_until: datetime | None = None
+    remarks: tuple[RemarkLine, ...] = ()
+    draws: tuple[DrawLine, ...] = ()
+    proofs: tuple[ProofLine, ...] = ()
+    countersigned: tuple[OfficerLine, ...] = ()
+    wanted: int = 0
+    may_decrypt: bool = False
+    minutes: str = ""
+    version: int = 0
+    last: str = ""
+
+    @property
+    def shares(self) -> tuple[OfficerLine, ...]:
+        """The officers who came, in the order of their seats."""
+        return tuple(one for one in self.officers if one.released_at is not None)
+
+    @property
+    def listed(self) -> bool:
+        return self.listed_at is not None
+
+    @property
+    def opened(self) -> int:
+        return sum(one.verdict == "opened" for one in self.bids)
+
+    @property
+    def open_objections(self) -> int:
+        return sum(one.kind == "objection" and one.answered_at is None for one in self.remarks)
+
+
+def hall_card(now: Look, lot: Lot) -> HallCard:
+    """The card of one opening as of this hour."""
+    card = lot_cards.card_of(now, lot)
+    row = opening.find(now.session, lot)
+    policy = officers.find_policy(now.session, lot)
+    head: dict[str, Any] = {
+        "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
+        "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref),
+    }
+    if row is None:
+        ready = officers.drilled(now.session, policy) if policy else set()
+        closed = closing.find(now.session, lot)
+        over = lot.deadline is not None and now.now >= lot.deadline
+        step = FAILED if lot.state == "FAILED" else SHUT if lot.state == "OPENING" and over else BEFORE
+        late = closed is not None and policy is not None and closing.is_late(closed, policy.deadline)
+        return HallCard(**head, step=step, officers=_officers(now, lot, ready), closed_at=closed.tick_at if closed else None,
+                        closing_late=late)
+    return _after(now, lot, row, head)
+
+
+def _officers(now: Look, lot: Lot, ready: set[int]) -> tuple[OfficerLine, ...]:
+    return tuple(
+        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), seat.j in ready)
+        for seat in officers.seats(now.session, lot))
+
+
+def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
+    session = now.session
+    closed = closing.find(session, lot)
+    posted = {share.j: share for share in opening.shares(session, row)}
+    people = tuple(
+        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), True,
+                    posted[seat.j].at if seat.j in posted else None, len(posted[seat.j].errors) if seat.j in posted else 0)
+        for seat in officers.seats(session, lot))
+    kids = {seat.sign_kid: seat.j for seat in officers.seats(session, lot)}
+    by_j = {one.j: one for one in people}
+    came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
+    said = opening.remarks(session, row)
+    return HallCard(
+        **head, step=row.state, officers=people, closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
+        shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
+        bids=_bids(now, lot, row, said), opened_at=row.opened_at, confirm_until=row.confirm_until,
+        remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
+        draws=_draws(now, lot), proofs=_proofs(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
+        wanted=opening.signatures_wanted(session, row), may_decrypt=opening.may_decrypt(session, row, now.now),
+        minutes=row.minutes or "", version=row.version,
+    )
+
+
+def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark]) -> tuple[BidLine, ...]:
+    standing = {bid.header_hash: bid for bid in bids.standing_bids(now.session, lot, row.part)}
+    opened = {bid.header_hash: bid for bid in opening.opened_bids(now.session, row)}
+    digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
+    latest = {r.party_id: r for r in said}
+    lines = []
+    for no, item in enumerate(row.bids, start=1):
+        name = item["header_hash"]
+        bid, verdict = standing[name], opened.get(name)
+        taking = participants.find(now.session, lot, bid.party)
+        line: dict[str, Any] = {
+            "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
+            "secured": taking is not None and participants.is_secured(taking),
+        }
+        if verdict is not None:
+            remark = latest.get(bid.party_id)
+            line |= {
+                "verdict": verdict.verdict, "cause": verdict.cause, "values": form_values(lot, verdict.announce),
+                "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
+                "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
+                "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
+                "outcome": OPENED if verdict.verdict == "opened" else NOT_DECRYPTED[verdict.cause or "unknown"],
+                "remark": remark.kind if remark else "", "remark_at": remark.at if remark else None,
+            }
+        lines.append(BidLine(**line))
+    return tuple(lines)
+
+
+def form_values(lot: Lot, announce: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """The other fields of the opening form in their order: (label in the language of the page, value as it was sealed)."""
+    key = "label" if language() == "zh" else "label_en"
+    return tuple((field.get(key) or field["label"], _said(field, announce[field["key"]]))
+                 for field in lot.form if field["key"] != "price" and field["key"] in announce)
+
+
+def _said(field: dict[str, Any], value: str) -> str:
+    if field["type"] == "choice" and value in ("yes", "no"):
+        return words.state("yes_no", value, language()).text
+    return value
+
+
+def _draws(now: Look, lot: Lot) -> tuple[DrawLine, ...]:
+    found = []
+    for label in ("k", "experts"):
+        row = draws.find(now.session, lot, label)
+        if row is not None:
+            value = row.pool[draws.picks(row)[0]] if row.state == "DRAWN" and label == "k" else ""
+            found.append(DrawLine(label, row.draw, row.state, row.noticed_at, row.drawn_at, value))
+    return tuple(found)
+
+
+def _proofs(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share]) -> tuple[ProofLine, ...]:
+    """The public entries of this opening: policy, deadline, set, shares, opening list."""
+    seats = {seat.j: seat.account.name for seat in officers.seats(now.session, lot)}
+    policy = officers.find_policy(now.session, lot, row.part)
+    closed = closing.find(now.session, lot, row.part)
+    named = [(policy.log_c if policy else None, ""), (closed.deadline_c if closed else None, ""), (row.set_c, ""),
+             *[(share.c, seats[j]) for j, share in posted.items()], (row.opened_c, "")]
+    lines = []
+    for c, who in named:
+        if c is None:
+            continue
+        entry = audit.entry(now.session, c)
+        tick = log.tick_of(now.session, c)
+        lines.append(ProofLine(entry.event, c, entry.at, tick.at if tick else None, who))
+    return tuple(lines)
+
+
+def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
+    """Receipts of the public entries with the proofs there are, for anybody who checks. Nothing before the set is published."""
+    row = opening.find(now.session, lot)
+    if row is None:
+        return []
+    lines = _proofs(now, lot, row, {share.j: share for share in opening.shares(now.session, row)})
+    proofs = log.proofs(now.session, [line.c for line in lines])
+    found = []
+    for line in lines:
+        entry = audit.entry(now.session, line.c)
+        receipt: dict[str, Any] = {"entry": json.loads(entry.envelope)}
+        if line.c in proofs:
+            receipt["proof"] = proofs[line.c]
+        found.append({"event": line.event, "c": line.c, "who": line.who, "statement": entry.statement, "receipt": receipt})
+    return found
+
+
+
+
+def today(now: Look, zone: Any) -> list[tuple[LotCard, str]]:
+    """Openings from yesterday's midnight to a week ahead, by their hour: (card, step). Their hour is public from the notice on."""
+    midnight = now.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = now.session.scalars(select(Lot).where(
+        Lot.published_at.is_not(None), Lot.opens_at >= midnight, Lot.opens_at < midnight + timedelta(days=8), Lot.state != "TERMINATED",
+    ).order_by(Lot.opens_at, Lot.ref))
+    return [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in rows]
+
+
+def running(now: Look) -> list[tuple[LotCard, str]]:
+    """Openings that are not over, whenever they began."""
+    rows = now.session.scalars(select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref))
+    return [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in rows]
+
+
+def step_of(now: Look, lot: Lot) -> str:
+    row = opening.find(now.session, lot)
+    if row is not None:
+        return row.state
+    if lot.state == "FAILED":
+        return FAILED
+    return SHUT if lot.state == "OPENING" else BEFORE
+
+
+def mark(now: Look, ref: str) -> str:
+    """A word that changes whenever the public face of an opening does: the id of live events. It tells nothing else: a lot that is still
+    sealed has the same word from its notice to its hour, whatever arrives."""
+    lot = lot_cards.visible_lot(now, ref)
+    opening.refuse_reviewer(now, lot)
+    row = opening.find(now.session, lot)
+    drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
+    if row is None:
+        closed = closing.find(now.session, lot)
+        over = "c" if closed is not None and lot.state != "BIDDING" else ""
+        published = [n.version for n in notices.of_lot(now.session, lot, "correction")]
+        return "-".join([lot.state, over, str(len(published)), *drawn])
+    posted = opening.shares(now.session, row)
+    said = opening.remarks(now.session, row)
+    sealed = sum(log.tick_of(now.session, line.c) is not None for line in posted)
+    return "-".join([lot.state, row.state, str(row.version), str(int(row.shares_until.timestamp())), f"s{len(posted)}.{sealed}",
+                     f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", *drawn])

@@ -1,0 +1,100 @@
+"""The host's chair: publish the set, extend the window once, decrypt, answer objections, sign the minutes, close (desks §9.2).
+
+The host sees what the public sees and has buttons beside it. A button that cannot be pressed yet says when it can.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import decryption, opening
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from web.desks import hall_minutes
+from web.desks.hall_cards import hall_card
+from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
+from web.forms import Form
+from web.gate import actor, go, look, office, render, work
+
+
+@hall.page("/<ref>/host", needs=Act.OPENING_HOST)
+def host(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = hall_card(now, lot_at_market(now, ref))
+    return render("hall/host.html", form=form or Form.blank(), card=card, crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), "")))
+
+
+@hall.page("/<ref>/acts/list", needs=Act.OPENING_HOST, post=True, back=host)
+def do_list(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+        opening.list_bids(unit, lot)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/extend", needs=Act.OPENING_HOST, post=True, back=host)
+def do_extend(ref: str) -> Any:
+    form = Form.read()
+    reason = form.text("reason", limit=500, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+        opening.extend_window(unit, opening.opening(unit.session, lot), reason=reason)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/open", needs=Act.OPENING_HOST, post=True, back=host)
+def do_open(ref: str) -> Any:
+    """The long act: it opens outside any transaction, so it takes no form number; doing it twice refuses ``opening.opened``."""
+    form = Form.read()
+    decryption.open_bids(office(), actor(), ref)
+    with work() as unit:
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+    return go(where)
+
+
+@hall.page("/<ref>/acts/answer", needs=Act.OPENING_HOST, post=True, back=host)
+def do_answer(ref: str) -> Any:
+    form = Form.read()
+    number = form.whole("remark", least=1)
+    text = form.text("text", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+        row = opening.opening(unit.session, lot)
+        unit.lock(row)
+        said = next((one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None)
+        if said is None:
+            raise NotFound("opening.no_remark", remark=number)
+        opening.answer_remark(unit, said, row, text=text)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/sign-minutes", needs=Act.OPENING_SIGN, post=True, back=host)
+def do_sign_minutes(ref: str) -> Any:
+    """Bytes first: the paper is set and stored, then one short unit writes that it is the record."""
+    form = Form.read()
+    with look() as now:
+        paper = hall_minutes.paper(hall_card(now, hall_lot(now, ref)), now)
+    blob = office().blobs.put([paper])
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+        opening.sign_minutes(unit, opening.opening(unit.session, lot), minutes=blob.name)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/close", needs=Act.OPENING_HOST, post=True, back=host)
+def do_close(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}")
+        opening.close(unit, opening.opening(unit.session, lot))
+    return go(where)

@@ -1,0 +1,247 @@
+"""An officer's chair: keys of a lot, policies, drills, shares, the countersignature. No secret ever comes to this side: what is posted
+here was signed in the page or by the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from crypto.canonical import b64u, loads, unb64u
+from crypto.signatures import payload_of
+from trading import draws, lot_cards, officers, opening, opening_package, policies
+from trading.kernel.access import Act
+from trading.kernel.errors import Invalid
+from web.desks.hall_cards import hall_card
+from web.desks.hall_room import crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
+from web.forms import Form
+from web.gate import go, look, office, render, work
+
+
+@hall.page("/<ref>/officer", needs=Act.POLICY_SIGN)
+def officer(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        card = lot_cards.card_of(now, lot)
+        waiting = [_policy_facts(row) for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
+        done = lot_cards.policy_cards(now, lot)
+        trying = [drill.policy.envelope for drill in policies.drills_to_open(now) if drill.policy.lot_id == lot.id]
+        row = opening.find(now.session, lot)
+        posted = {share.j for share in opening.shares(now.session, row)} if row else set()
+        escrows = [one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"]
+        held = seat.publics
+    return render("hall/officer.html", form=form or Form.blank(), card=card, seat=seat, given=held, scopes=officers.envelopes(lot),
+                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows, side=seat.side,
+                  fingerprint=officers.fingerprint_of(seat), crumbs=crumbs_of((card.ref, f"/hall/{ref}"), (_("My keys and policies"), "")))
+
+
+def _policy_facts(row: officers.Policy) -> dict[str, Any]:
+    return {"envelope": row.envelope, "policy_id": row.policy_id, "supersedes": row.supersedes, "document": officers.policy_document(row),
+            "deadline": row.deadline, "opens_at": row.opens_at}
+
+
+# --- keys of the lot --------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/officer/scopes", needs=Act.POLICY_SIGN)
+def scopes(ref: str) -> Response:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        return jsonify(j=seat.j, given=seat.publics, scopes=officers.scopes_to_key(now, lot))
+
+
+@hall.page("/<ref>/acts/keys", needs=Act.POLICY_SIGN, post=True, back=officer)
+def give_keys(ref: str) -> Any:
+    form = Form.read()
+    publics = signed(form, "publics")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/officer")
+        officers.offer_keys(unit, lot, plain_map(publics, "publics"))
+    return go(where)
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/officer/policies", needs=Act.POLICY_SIGN)
+def policies_data(ref: str) -> Response:
+    """The policies that wait for this officer: their exact text is what is signed."""
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        rows = [row for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
+        return jsonify(j=seat.j, sign_kid=seat.sign_kid, publics=seat.publics, policies=[
+            {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows])
+
+
+@hall.page("/<ref>/acts/sign-policies", needs=Act.POLICY_SIGN, post=True, back=officer)
+def sign_policies(ref: str) -> Any:
+    form = Form.read()
+    envelopes = signed_list(form, "policies")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/officer")
+        policies.sign_policies(unit, lot, envelopes)
+    return go(where)
+
+
+# --- drills -----------------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/officer/drills", needs=Act.POLICY_SIGN)
+def drills_data(ref: str) -> Response:
+    """The drill bids this officer has yet to open. ``document``: what it signs afterwards, with its own ``at``."""
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        rows = [row for row in policies.drills_to_open(now) if row.policy.lot_id == lot.id]
+        return jsonify(j=seat.j, drills=[
+            {"envelope": row.policy.envelope, "policy": officers.policy_document(row.policy), "policy_id": row.policy.policy_id,
+             "header": row.header, "header_hash": row.header_hash,
+             "document": policies.drill_document(office().platform, row, seat.j, at="")} for row in rows])
+
+
+@hall.page("/<ref>/acts/return-drills", needs=Act.POLICY_SIGN, post=True, back=officer)
+def return_drills(ref: str) -> Any:
+    """``drills``: ``[{document: DSSE, part: base64url}]``, one for each drill bid."""
+    form = Form.read()
+    answers = signed_list(form, "drills")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/officer")
+        waiting = {row.header_hash: row for row in policies.drills_to_open(unit) if row.policy.lot_id == lot.id}
+        for answer in answers:
+            drill = waiting.get(_header_named(answer))
+            if drill is None:
+                raise Invalid("drill.context", fields=["header_hash"])
+            policies.return_drill(unit, drill, answer["document"], part=str(answer.get("part", "")))
+    return go(where)
+
+
+def _header_named(answer: Any) -> str:
+    """Which drill an answer speaks of; nothing is believed before its signature holds."""
+    try:
+        return str(loads(payload_of(answer["document"]))["header_hash"])
+    except Exception as error:  # a foreign text: whatever is wrong with it, it names no drill
+        raise Invalid("drill.context", fields=["document"]) from error
+
+
+# --- shares -----------------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/release", needs=Act.SHARE_RELEASE, fresh=True)
+def release(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        card = hall_card(now, lot)
+    mine = next((one for one in card.shares if one.j == seat.j), None)
+    return render("hall/release.html", form=form or Form.blank(), card=card, seat=seat, mine=mine,
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Release my shares"), "")))
+
+
+@hall.page("/<ref>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
+def package(ref: str) -> Response:
+    with look() as now:
+        return jsonify(opening_package.package(now, hall_lot(now, ref)))
+
+
+@hall.page("/<ref>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
+def package_file(ref: str) -> Response:
+    with look() as now:
+        data = opening_package.package_zip(opening_package.package(now, hall_lot(now, ref)))
+    return Response(data, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="opening-{ref}.zip"'})
+
+
+@hall.page("/<ref>/acts/release", needs=Act.SHARE_RELEASE, post=True, back=release)
+def do_release(ref: str) -> Any:
+    form = Form.read()
+    shares = signed(form, "shares")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/release")
+        opening.accept_share(unit, opening.opening(unit.session, lot), shares)
+    return go(where)
+
+
+# --- countersignature -------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/sign", needs=Act.OPENING_SIGN, fresh=True)
+def countersign(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        card = hall_card(now, lot)
+    return render("hall/sign.html", form=form or Form.blank(), card=card, seat=seat,
+                  signed_already=any(one.j == seat.j for one in card.countersigned),
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Countersign"), "")))
+
+
+@hall.page("/<ref>/officer/opened", needs=Act.OPENING_SIGN)
+def opened_data(ref: str) -> Response:
+    """The opening list to countersign, and what an officer needs to repeat the re-derivation: seeds, and every part that was posted."""
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        row = opening.opening(now.session, lot)
+        seeds = opening.seeds_for_officer(now, row)
+        parts: dict[str, dict[str, str]] = {}
+        for share in opening.shares(now.session, row):
+            for name, part in share.parts.items():
+                parts.setdefault(name, {})[str(share.j)] = part
+        keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(now.session, lot)}
+        return jsonify(j=seat.j, sign_kid=seat.sign_kid, opened=row.opened, set=row.set_hash, seeds=seeds, parts=parts, officer_keys=keys,
+                       platform_key=b64u(office().keys.public))
+
+
+@hall.page("/<ref>/acts/countersign", needs=Act.OPENING_SIGN, post=True, back=countersign)
+def do_countersign(ref: str) -> Any:
+    form = Form.read()
+    envelope = signed(form, "opened")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/sign")
+        opening.countersign(unit, opening.opening(unit.session, lot), envelope)
+    return go(where)
+
+
+# --- escrow of a draw -------------------------------------------------------------------------------------------------------------
+
+
+@hall.page("/<ref>/draw/<label>/escrow", needs=Act.SHARE_RELEASE, fresh=True)
+def escrow(ref: str, label: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        row = draws.draw(now.session, lot, label)
+        policy = officers.current_policy(now.session, lot, officers.draw_envelope(label, lot))
+        given = sorted(int(j) for turn in row.turns for j in turn.escrow)
+    return render("hall/escrow.html", form=form or Form.blank(), ref=ref, label=label, draw=row, seat=seat, policy=policy,
+                  given=seat.j in given, crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Escrow of a draw"), "")))
+
+
+@hall.page("/<ref>/draw/<label>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
+def escrow_package(ref: str, label: str) -> Response:
+    with look() as now:
+        return jsonify(opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label)))
+
+
+@hall.page("/<ref>/draw/<label>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
+def escrow_package_file(ref: str, label: str) -> Response:
+    with look() as now:
+        data = opening_package.package_zip(opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label)))
+    return Response(data, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="draw-{ref}-{label}.zip"'})
+
+
+@hall.page("/<ref>/draw/<label>/acts/escrow", needs=Act.SHARE_RELEASE, post=True, back=escrow)
+def do_escrow(ref: str, label: str) -> Any:
+    form = Form.read()
+    shares = signed(form, "shares")
+    form.refuse_if_any()
+    with work() as unit:
+        lot, _seat = own_hall(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/draw/{label}/escrow")
+        draws.release_escrow(unit, draws.draw(unit.session, lot, label), shares)
+    return go(where)

@@ -1,0 +1,126 @@
+"""The hall's desk: its rail, its locks, and how signed documents come in, whether typed, uploaded or made by a page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from trading import lot_cards, officers, opening
+from trading.kernel.access import Act, Role, may
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.forms import Form
+from web.frame import Group, Link
+from web.gate import Desk, actor, look, request
+
+hall = Desk("hall", prefix="/hall")
+
+MOST_CHARACTERS = 1_500_000
+"""A signed document that comes in as a field of a form: shares of some thousands of bids fit."""
+
+
+def zone() -> Any:
+    return current_app.extensions["bidhall"].zone
+
+
+def hall_lot(now: Look, ref: str) -> Lot:
+    """A lot whose hall the caller may enter. Refuses: NotFound, NotAllowed for members of a panel while it is being opened."""
+    lot = lot_cards.visible_lot(now, ref)
+    opening.refuse_reviewer(now, lot)
+    return lot
+
+
+def own_hall(now: Look, ref: str) -> tuple[Lot, officers.OfficerSeat]:
+    """The lot and the seat of the officer who looks. Refuses: NotFound, NotAllowed ``officer.not_yours``."""
+    lot = hall_lot(now, ref)
+    return lot, officers.own_seat(now, lot)
+
+
+def lot_at_market(now: Look, ref: str) -> Lot:
+    """A published lot. Refuses: NotFound."""
+    lot = hall_lot(now, ref)
+    if lot.published_at is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+def signed(form: Form, name: str) -> Any:
+    """The JSON value of a field, or of the file ``<name>_file`` sent instead of it. Its content is judged by the act.
+
+    A fault ``hall.not_json`` is noted on the form when there is none; None then.
+    """
+    upload = form.file(name + "_file", needed=False)
+    text = upload.read(MOST_CHARACTERS + 1).decode("utf-8", "replace") if upload else str(form.typed.get(name, ""))
+    if not text.strip():
+        form.fault(name, "form.required")
+        return None
+    try:
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        form.fault(name, "hall.not_json")
+        return None
+
+
+def signed_list(form: Form, name: str) -> list[Any]:
+    """Like ``signed``, for several documents at once: a JSON list; one document alone is taken as a list of one."""
+    value = signed(form, name)
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [value]
+    if not isinstance(value, list) or not value:
+        form.fault(name, "hall.not_json")
+        return []
+    return value
+
+
+def plain_map(value: Any, name: str) -> dict[str, str]:
+    """A flat object of texts. Refuses: Invalid ``hall.not_json``."""
+    if not isinstance(value, dict) or any(not isinstance(one, str) for one in value.values()):
+        raise Invalid("hall.not_json", where=name)
+    return dict(value)
+
+
+def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(_("Opening hall"), "/hall"), *links]
+
+
+@hall.rail
+def rail() -> list[Group]:
+    who = actor()
+    here = request.path
+    groups = [(_("Hall"), [Link(_("Openings"), "/hall", here == "/hall")])]
+    if may(who, Act.POLICY_SIGN) or may(who, Act.OPENING_HOST):
+        groups[0][1].append(Link(_("What needs me now"), "/hall/desk", here == "/hall/desk"))
+    ref = (request.view_args or {}).get("ref", "")
+    if ref:
+        groups.append((ref, _of_lot(ref, here)))
+    return [Group(title, tuple(links)) for title, links in groups]
+
+
+def _of_lot(ref: str, here: str) -> list[Link]:
+    who, base = actor(), f"/hall/{ref}"
+    links = [(_("This opening"), base)]
+    with look() as now:
+        lot = lot_cards.visible_lot(now, ref)
+        coefficient = bool(lot.coefficients)
+        row = opening.find(now.session, lot)
+        mine = who.role is Role.OFFICER and any(seat.account_id == who.account_id for seat in officers.seats(now.session, lot))
+        signed_minutes = row is not None and row.minutes is not None
+    if who.role is Role.HOST:
+        links.append((_("Host's chair"), base + "/host"))
+    if mine:
+        links += [(_("My keys and policies"), base + "/officer"), (_("Release my shares"), base + "/release"),
+                  (_("Countersign"), base + "/sign")]
+    if coefficient and who.role is Role.HOST:
+        links.append((_("Draw of the coefficient"), f"{base}/draw/k"))
+    links.append((_("Public draws"), f"/lots/{ref}/draw"))
+    if signed_minutes:
+        links.append((_("Minutes"), base + "/minutes"))
+    return [Link(label, href, here == href) for label, href in links]

@@ -1,0 +1,19 @@
+"""The address of live updates; what a topic is and who may watch it stands with its desk."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from web import live as streams
+from web.desks import hall_cards
+from web.gate import ANYONE, Desk, actor, office, request
+
+desk = Desk("live", prefix="/live")
+
+streams.TOPICS["hall"] = hall_cards.mark
+
+
+@desk.page("/<path:topic>", needs=ANYONE)
+def live(topic: str) -> Response:
+    last = request.headers.get("Last-Event-ID", "") or request.args.get("after", "")
+    return streams.stream(office(), actor(), topic, last=last[:200])
