@@ -10,13 +10,13 @@ from trading import agency_queries, calendars, lot_cards
 from trading.agency_queries import Waiting
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
-from web.desks import agency_answers, agency_awards, agency_keys, agency_lots, agency_projects, agency_scheme
+from web.desks import agency_answers, agency_awards, agency_keys, agency_lots, agency_projects, agency_review, agency_scheme
 from web.desks.agency_room import SEE, agency, zone
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.gate import actor, look, render, request
 from web.refusals import language
 
-__all__ = ["agency_answers", "agency_awards", "agency_keys", "agency_lots", "agency_projects", "agency_scheme", "desk"]
+__all__ = ["agency_answers", "agency_awards", "agency_keys", "agency_lots", "agency_projects", "agency_review", "agency_scheme", "desk"]
 
 desk = agency
 

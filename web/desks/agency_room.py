@@ -102,7 +102,7 @@ def lot_stages(card: LotCard, now: datetime) -> list[dict[str, Any]]:
         (_("Notice"), ("NOTICE",), [_short(card.published_at, now)]),
         (_("Bidding"), ("BIDDING",), [_("until %(at)s", at=_short(card.deadline, now)) if card.deadline else ""]),
         (_("Opening"), ("OPENING",), [_short(card.opens_at, now)]),
-        *([] if works else [(_("Qualification"), ("QUAL_REVIEW",), [])]),
+        *([] if works else [(_("Qualification review"), ("QUAL_REVIEW",), [])]),
         (_("Evaluation"), ("EVALUATION",), []),
         (
             _("Decision"),

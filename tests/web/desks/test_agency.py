@@ -1,0 +1,360 @@
+"""The purchasing desk over real acts, by the forms its pages hold: from a draft to a published lot, answers, award, contract, secrecy."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.kit import evaluation_steps
+from tests.kit.world import PDF
+from tests.web.desks.purchasing import done, errors, forms_of, send
+from tests.web.desks.rooms import Person, Rooms
+from trading import agency_queries, awards, contracts, disputes, documents, enquiries, notices, officers
+from trading.kernel.money import Money
+from trading.tenders import Lot
+
+LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clarify", "/award", "/contract")
+DRAFT = {"name": "区实验小学课桌椅采购", "regime": "GP", "category": "GOODS", "region": "130205", "contact": "王老师 0315-3000000",
+         "agency_agreement": "委托代理协议 2026-07", "funds": "财政资金"}
+
+
+@pytest.fixture
+def agent(rooms: Rooms) -> Person:
+    return rooms.person("agent")
+
+
+def lot_of(rooms: Rooms, ref: str) -> Lot:
+    with rooms.world.look("clock") as look:
+        return rooms.world.lot_in(look, ref)
+
+
+def purchaser_code(rooms: Rooms) -> str:
+    with rooms.world.look("agent") as look:
+        return agency_queries.parties_of(look, "purchaser")[0][0]
+
+
+# --- the whole road -------------------------------------------------------------------------------------------------------------------
+
+
+def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Person) -> None:
+    world, clerk = rooms.world, rooms.person("clerk")
+    where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), budget="300 万元", **DRAFT))
+    page = agent.get(where).text
+    assert "3,000,000.00" in page and "缺采购计划文号" in page and "缺采购意向公开日期" in page
+    ref = where.rpartition("/")[2]
+
+    assert done(send(agent, where + "/file", "file")) == where
+    filing = f"/centre/filings/{ref}"
+    assert "acts/accept" not in clerk.get(filing).text  # incomplete: it can only be returned
+    done(send(clerk, filing, "return", note__contact="电话号码少一位"))
+    page = agent.get(where).text
+    assert "共 3 项" in page and "电话号码少一位" in page and "仍缺" in page
+
+    done(send(agent, where + "/edit", "edit", approval_no="开财采计〔2026〕19号", intent_at="2026-01-20", contact="王老师 0315-3000001"))
+    done(send(agent, where + "/file", "file"))
+    refused = send(clerk, filing, "return")
+    assert "只能受理，不能退回" in errors(refused)  # rule A-04: complete filings are accepted
+    done(send(clerk, filing, "accept"))
+    assert "D99-12130205000000000E" in clerk.get(filing + "/slip").text
+
+    lot = done(send(agent, where + "/tender", "draft-tender", lots__0__ceiling="290万", lots__0__deposit="5 万元", lots__0__need="课桌椅 800 套",
+                    lots__0__qualification="政府采购法第二十二条", lots__0__place="第一开标室"))
+    lot_ref = lot.rpartition("/")[2]
+    assert lot_of(rooms, lot_ref).ceiling == Money.parse("2900000")
+
+    early = send(agent, lot + "/timetable", "plan", deadline="2026-03-20 09:30")
+    assert "2026-03-22" in errors(early) and "T-03" in errors(early) and lot_of(rooms, lot_ref).deadline is None
+    assert 'value="2026-03-20 09:30"' in early.text  # nothing typed is lost
+    done(send(agent, lot + "/timetable", "plan", deadline="2026-03-24 09:30", clarify_until="2026-03-19 17:00"))
+
+    wrong = send(agent, lot + "/documents", "add-document", file=(io.BytesIO(b"MZ not a pdf"), "招标文件.pdf"))
+    assert "内容与扩展名不符" in errors(wrong)
+    done(send(agent, lot + "/documents", "add-document", file=(io.BytesIO(PDF * 60_000), "招标文件.pdf")))  # 2.9 MB: more than a form may hold
+
+    bad = send(agent, lot + "/scheme", "scheme", criteria__0__max="20")
+    assert "E-01" in errors(bad) and "E-03" in errors(bad)
+    done(send(agent, lot + "/scheme", "scheme"))
+    assert [one["id"] for one in lot_of(rooms, lot_ref).scheme["criteria"]] == ["price", "response", "delivery", "record", "service"]  # type: ignore[index]
+
+    sides = {"side__officer1": "platform", "side__officer2": "platform", "side__officer3": "tenderee"}
+    assert "独自" in errors(send(agent, lot + "/keys", "name-officers", t="2", **sides))
+    done(send(agent, lot + "/keys", "name-officers", t="3", side__officer4="tenderee", side__officer5="supervisor", **sides))
+    assert "acts/draft-policies" not in agent.get(lot + "/keys").text  # no keys yet
+    world.offer_keys(lot_ref)
+    done(send(agent, lot + "/keys", "draft-policies"))
+    assert "acts/publish" not in agent.get(lot + "/publish").text and "演练" in agent.get(lot).text
+    world.sign_policies(lot_ref)
+    world.open_drills(lot_ref)
+    world.tick()
+
+    assert "请确认" in errors(send(agent, lot + "/publish", "publish")) or lot_of(rooms, lot_ref).state == "ACCEPTED"
+    assert done(send(agent, lot + "/publish", "publish", sure="yes")) == lot
+    published = lot_of(rooms, lot_ref)
+    assert published.state == "NOTICE" and published.rules is not None
+    with world.look("clock") as look:
+        notice = notices.latest(look.session, published, "tender")
+        assert notice.body["budget"] == "3000000.00" and notice.body["files"][0]["name"] == "招标文件.pdf"
+    assert "acts/" not in agent.get(lot + "/scheme").text.partition("<main")[2]  # fixed: no form of preparation is left
+
+
+def test_every_fault_of_a_draft_is_told_at_once_and_what_was_typed_is_kept(rooms: Rooms, agent: Person) -> None:
+    answer = send(agent, "/agency/projects/new", "draft-project", name="", budget="三百万", region="130205", category="")
+    told = errors(answer)
+    assert answer.status_code == 422 and told.count("请填写") == 3 and "三百万" in told
+    assert 'value="130205"' in answer.text and 'value="三百万"' in answer.text
+
+
+def test_works_in_the_regime_of_government_procurement_are_refused_with_the_rule(rooms: Rooms, agent: Person) -> None:
+    told = errors(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **(DRAFT | {"category": "WORKS"})))
+    assert "R-03" in told
+
+
+def test_a_form_sent_twice_drafts_once(rooms: Rooms, agent: Person) -> None:
+    address, fields = next(one for one in forms_of(agent.get("/agency/projects/new").text) if one[0].endswith("draft-project"))
+    fields |= DRAFT | {"purchaser": purchaser_code(rooms)}
+    first, second = (agent.client.post(address, data=fields) for _ in range(2))
+    assert done(first) == done(second)
+    assert agent.get("/agency/projects").text.count("区实验小学课桌椅采购") == 1
+
+
+def test_somebody_elses_change_in_between_is_told_and_nothing_overwritten(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("DRAFTED")
+    address, fields = next(one for one in forms_of(agent.get(f"/agency/lots/{ref}/edit").text) if one[0].endswith("/acts/edit"))
+    done(send(agent, f"/agency/lots/{ref}/edit", "edit", title="先改的名称"))
+    answer = agent.client.post(address, data=fields | {"title": "后改的名称"})
+    assert answer.status_code == 409 and "后改的名称" in answer.text
+    assert lot_of(rooms, ref).title == "先改的名称"
+
+
+def test_the_deposit_cap_and_the_budget_hold(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("DRAFTED")
+    told = errors(send(agent, f"/agency/lots/{ref}/edit", "edit", ceiling="3000000.01"))
+    assert "3000000.01" in told and lot_of(rooms, ref).ceiling == Money.parse("2900000")
+    done(send(agent, f"/agency/lots/{ref}/edit", "edit", deposit="60000.01"))
+    assert "60000.01" in agent.get(f"/agency/lots/{ref}").text  # named among what publication still lacks, with the cap
+    assert "60000.00" in agent.get(f"/agency/lots/{ref}").text
+
+
+def test_a_works_lot_is_offered_the_benchmark_method(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("DRAFTED", "WORKS")
+    done(send(agent, f"/agency/lots/{ref}/scheme", "scheme"))
+    scheme = lot_of(rooms, ref).scheme
+    assert scheme and scheme["method"] == "WK_SCORE" and scheme["benchmark"]["coefficient"] == "draw K" and scheme["benchmark"]["below"] == "0.50"
+    told = errors(send(agent, f"/agency/lots/{ref}/scheme", "scheme", criteria__1__bands="五分左右"))
+    assert "不像一档" in told
+
+
+# --- who may see and do ---------------------------------------------------------------------------------------------------------------
+
+
+def test_another_agency_sees_and_changes_nothing(rooms: Rooms) -> None:
+    ref, project = rooms.world.lot("DRAFTED"), rooms.world.project("DRAFT")
+    other = rooms.person("agent2")
+    for page in (*(f"/agency/lots/{ref}{one}" for one in (*LOT_PAGES, "/publish")), f"/agency/projects/{project}"):
+        assert other.get(page).status_code == 404, page
+    other.get("/agency/projects/new")
+    for act, fields in (("edit", {"title": "x"}), ("plan", {"deadline": "2026-03-24 09:30"}), ("publish", {"sure": "yes"})):
+        assert other.act(f"/agency/lots/{ref}/acts/{act}", **fields).status_code in (403, 404, 422), act
+    assert lot_of(rooms, ref).version == 0 and lot_of(rooms, ref).deadline is None
+
+
+def test_the_purchaser_reads_what_the_agency_prepares(rooms: Rooms) -> None:
+    ref = rooms.world.lot("DRAFTED")
+    buyer = rooms.person("buyer")
+    for page in LOT_PAGES:
+        answer = buyer.get(f"/agency/lots/{ref}{page}")
+        assert answer.status_code == 200, page
+        assert f"/agency/lots/{ref}/acts/" not in answer.text, page
+    assert buyer.get(f"/agency/lots/{ref}/publish").status_code == 403
+
+
+@pytest.mark.parametrize("username", ["bidder1", "clerk", "host", "watch", "officer1"])
+def test_other_roles_stay_outside(rooms: Rooms, username: str) -> None:
+    person = rooms.person(username)
+    assert person.get("/agency").status_code == 403
+    assert person.client.get("/agency/lots").status_code == 403
+
+
+# --- secrecy --------------------------------------------------------------------------------------------------------------------------
+
+
+def plain(page: str) -> str:
+    """A page without what changes from one showing to the next."""
+    return re.sub(r'(name="(csrf_token|form_id)" value=")[^"]*', r"\1", page)
+
+
+@pytest.mark.promise("S1")
+def test_no_page_tells_how_many_take_part(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("BIDDING")
+    clerk = rooms.person("clerk")
+    pages = [(agent, "/agency"), (agent, "/agency/lots"), *((agent, f"/agency/lots/{ref}{one}") for one in LOT_PAGES), (clerk, "/centre"),
+             (clerk, "/centre/archive")]
+    before = [plain(person.get(page).text) for person, page in pages]
+    rooms.world.take_part(ref)
+    assert [plain(person.get(page).text) for person, page in pages] == before
+
+
+def test_who_asked_and_who_objected_is_not_shown_before_the_opening_list(rooms: Rooms, agent: Person) -> None:
+    world, ref = rooms.world, rooms.world.lot("BIDDING")
+    world.take_part(ref, "bidder1")
+    with world.work("bidder1") as work:
+        lot = world.lot_in(work, ref)
+        enquiries.ask(work, lot, question="是否接受联合体？")
+        objection = disputes.file(work, lot, stage="documents", text="第三章指向特定品牌。", until=lot.deadline).ref  # type: ignore[arg-type]
+    for page in ("/agency", "/agency/questions", f"/agency/lots/{ref}/clarify", "/agency/objections", f"/agency/objections/{objection}"):
+        text = agent.get(page).text
+        assert "投标单位1" not in text, page
+    assert "是否接受联合体" in agent.get(f"/agency/lots/{ref}/clarify").text
+
+
+# --- answers --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_answered_to_everybody(rooms: Rooms, agent: Person) -> None:
+    world, ref = rooms.world, rooms.world.lot("BIDDING")
+    with world.work("bidder2") as work:
+        enquiries.ask(work, world.lot_in(work, ref), question="我公司（投标单位2）能否参加？")
+    page = f"/agency/lots/{ref}/clarify"
+    assert "T-20" in agent.get("/agency").text
+    done(send(agent, page, "answer", text="符合条件即可参加。", question="能否参加？", affects="no"))
+    with world.look("clock") as look:
+        body = notices.latest(look.session, world.lot_in(look, ref), "clarification").body
+    assert body["question"] == "能否参加？" and "投标单位" not in str(body)
+    assert "acts/answer" not in agent.get(page).text
+
+
+def test_a_late_clarification_names_the_deadline_to_extend_to_and_keeps_the_answer(rooms: Rooms) -> None:
+    world, ref = rooms.world, rooms.world.lot("BIDDING")
+    world.clock.advance(days=12)
+    with world.work("bidder2") as work:
+        enquiries.ask(work, world.lot_in(work, ref), question="亮度指标是否更改？")
+    agent = rooms.person("agent")
+    answer = send(agent, f"/agency/lots/{ref}/clarify", "answer", text="改为不低于 350 尼特。", affects="yes")
+    assert "T-05" in errors(answer) and "2026-03-29" in errors(answer) and "改为不低于 350 尼特。" in answer.text
+    done(send(agent, f"/agency/lots/{ref}/clarify", "extend", deadline="2026-04-01 09:30", opens_at="2026-04-01 09:30"))
+    assert lot_of(rooms, ref).deadline is not None and lot_of(rooms, ref).deadline.day == 24  # type: ignore[union-attr]
+    world.sign_policies(ref)
+    assert (lot_of(rooms, ref).deadline or world.now) - timedelta(days=8) == officers_first(rooms, ref)
+
+
+def officers_first(rooms: Rooms, ref: str) -> object:
+    """The deadline under the first policy of the lot."""
+    with rooms.world.look("clock") as look:
+        chain = officers.policy_chain(look.session, rooms.world.lot_in(look, ref))
+    from crypto.canonical import parse_time
+
+    return parse_time(chain[0]["deadline"])
+
+
+def test_a_published_document_is_amended_with_a_correction(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("BIDDING")
+    page = f"/agency/lots/{ref}/documents"
+    done(send(agent, page, "amend", file=(io.BytesIO(PDF + b"%2"), "招标文件.pdf"), text="第三章第 2 条更正。", affects="yes"))
+    with rooms.world.look("clock") as look:
+        lot = rooms.world.lot_in(look, ref)
+        assert [row.version for row in documents.standing(look.session, lot)] == [2]
+        assert notices.latest(look.session, lot, "correction").body["affects_bids"] is True
+    taken = agent.get(re.search(r'href="(/agency/lots/[^"]+/documents/\d+)"', agent.get(page).text)[1])  # type: ignore[index]
+    assert taken.data.endswith(b"%2") and "attachment" in taken.headers["Content-Disposition"]
+
+
+def test_a_lot_is_terminated_only_by_the_purchaser_with_reasons(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("BIDDING")
+    assert agent.get(f"/agency/lots/{ref}/end").status_code == 403
+    buyer = rooms.person("buyer")
+    assert "请填写" in errors(send(buyer, f"/agency/lots/{ref}/end", "end"))
+    done(send(buyer, f"/agency/lots/{ref}/end", "end", reason="需求发生重大变化。"))
+    assert lot_of(rooms, ref).state == "TERMINATED"
+
+
+# --- after the opening ----------------------------------------------------------------------------------------------------------------
+
+
+def test_qualifications_are_found_bid_by_bid(rooms: Rooms) -> None:
+    world = rooms.world
+    ref = evaluation_steps.opened(world)
+    buyer = rooms.person("buyer")
+    page = f"/agency/lots/{ref}/qualification"
+    names = re.findall(r'id="bid-(\d+)"', buyer.get(page).text)
+    assert len(names) == 3 and "acts/finish-review" not in buyer.get(page).text
+    assert "请填写" in errors(send(buyer, page, "review", bid=names[0], ok="no"))
+    for name in names:
+        done(send(buyer, page, "review", bid=name, ok="yes"))
+    done(send(buyer, page, "finish-review", sure="yes"))
+    assert lot_of(rooms, ref).state == "EVALUATION"
+
+
+def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
+    world = rooms.world
+    evaluation_steps.library(world)
+    ref = evaluation_steps.evaluated(world)
+    lot = f"/agency/lots/{ref}"
+    agent, buyer = rooms.person("agent"), rooms.person("buyer")
+    assert "acts/" not in agent.get(lot + "/award").text.partition("<main")[2]  # the purchaser decides, not the agency
+    assert agent.get(lot + "/award/decide").status_code == 403
+    assert "T-11" in buyer.get("/agency").text
+    assert "请填写" in errors(send(buyer, lot + "/award/decide?rank=2", "decide")) or "法定理由" in errors(
+        send(buyer, lot + "/award/decide?rank=2", "decide"))
+    done(send(buyer, lot + "/award/decide?rank=1", "decide"))
+    done(send(agent, lot + "/award", "announce"))
+    with world.look("clock") as look:
+        award = awards.award(look.session, world.lot_in(look, ref))
+        assert award.winner is not None and award.price_minor is not None
+        price = Money(award.price_minor)
+    told = errors(send(agent, lot + "/contract", "contract", number="HT-1", amount=(price - Money(1)).text(), signed_at=clock_text(rooms)))
+    assert "合同价与中标价不同" in told
+    world.clock.advance(minutes=2)
+    done(send(agent, lot + "/contract", "contract", number="HT-1", signed_at=clock_text(rooms)))
+    done(send(agent, lot + "/contract", "publish-contract"))
+    with world.look("clock") as look:
+        held = contracts.contract(look.session, world.lot_in(look, ref))
+        assert held.amount_minor == price.minor and held.published_at is not None
+    assert lot_of(rooms, ref).state == "FILING"
+
+
+def clock_text(rooms: Rooms) -> str:
+    return (rooms.world.now + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
+
+
+def test_works_candidates_are_published_before_the_decision(rooms: Rooms) -> None:
+    world = rooms.world
+    evaluation_steps.library(world)
+    ref = evaluation_steps.evaluated(world, "WORKS")
+    lot = f"/agency/lots/{ref}"
+    agent = rooms.person("agent")
+    assert "T-17" in agent.get("/agency").text
+    done(send(agent, lot + "/award", "publicise"))
+    buyer = rooms.person("buyer")
+    assert "award/decide" not in buyer.get(lot + "/award").text
+    assert "公示到" in errors(send(buyer, lot + "/award/decide?rank=1", "decide"))
+    with world.work("bidder2") as work:
+        row = world.lot_in(work, ref)
+        until = awards.object_until(awards.award(work.session, row))
+        objection = disputes.file(work, row, stage="result", text="候选人业绩不实。", until=until).ref
+    world.clock.set(until)
+    agent, buyer = rooms.person("agent"), rooms.person("buyer")
+    assert send(buyer, lot + "/award/decide?rank=1", "decide").status_code == 409  # an objection is open
+    assert "投标单位2" in agent.get(f"/agency/objections/{objection}").text  # names are public by now
+    done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩经核查属实。", upheld="no"))
+    done(send(buyer, lot + "/award/decide?rank=1", "decide"))
+    assert lot_of(rooms, ref).state == "AWARD"
+
+
+def test_pages_open_in_both_languages_at_every_stage(rooms: Rooms, agent: Person) -> None:
+    world = rooms.world
+    refs = [world.lot("DRAFTED"), world.lot("READY", "WORKS"), world.lot("BIDDING")]
+    for state in ("DRAFT", "FILED", "RETURNED", "ACCEPTED"):
+        assert agent.get(f"/agency/projects/{world.project(state)}").status_code == 200
+    for lang in ("zh", "en"):
+        for ref in refs:
+            for page in (*LOT_PAGES, "/publish"):
+                answer = agent.get(f"/agency/lots/{ref}{page}?lang={lang}")
+                assert answer.status_code == 200, (page, answer.text[-400:])
+                assert "no Chinese" not in answer.text
+        for page in ("/agency", "/agency/projects", "/agency/projects/new", "/agency/lots", "/agency/questions", "/agency/objections"):
+            assert agent.get(f"{page}?lang={lang}").status_code == 200
+
+

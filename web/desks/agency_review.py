@@ -1,0 +1,107 @@
+"""Qualification review in government procurement: the purchaser or its agency finds, bid by bid, after the opening. The platform only
+points out; people find, and a no needs the clause and the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+
+from evaluation import reviews
+from trading import agency_queries, lot_cards, opening, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web.desks.agency_lots import show_lot
+from web.desks.agency_room import agency, said
+from web.forms import Form
+from web.gate import go, look, office, work
+
+MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
+
+
+@agency.page("/lots/<ref>/qualification", needs=Act.QUALIFICATION_REVIEW)
+def qualification_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        rows = _rows(now, lot) if opening.is_public(now.session, lot) else []
+        open_ones = sum(row["finding"] is None for row in rows)
+        return show_lot(
+            "agency/lot_qualification.html", now, card, _("Qualification review"), form=form or Form.blank(), rows=rows, open_ones=open_ones,
+            running=lot.state == "QUAL_REVIEW", least=reviews.least(lot) if lot.rules else 0, passed=sum(bool(row["ok"]) for row in rows),
+        )
+
+
+def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
+    found = reviews.findings(now.session, lot, "qualification")
+    noticed = reviews.prompts(now.session, lot)
+    rows = []
+    for bid in opening.opened_of_lot(now.session, lot):
+        finding = found.get(bid.id)
+        rows.append({
+            "id": bid.id, "name": bid.party.name, "code": bid.party.code, "files": list(enumerate(bid.files)), "finding": finding,
+            "price": Money(bid.price_minor, lot.currency) if bid.price_minor is not None else None, "ok": finding.ok if finding else None,
+            "prompts": [said(Fault("", one.code, _facts(lot, one.facts) | {"rule": one.rule})) for one in noticed[bid.id]],
+            "first": {"ok": ("yes" if finding.ok else "no") if finding else "", "clause": finding.clause if finding else "",
+                      "reason": finding.reason if finding else ""},
+        })
+    return rows
+
+
+def _facts(lot: Lot, facts: dict[str, Any]) -> dict[str, Any]:
+    """Amounts of a prompt as money, under both names: the words may use either."""
+    held = {name: Money(value, lot.currency) if name in MONEY_FACTS else value for name, value in facts.items()}
+    return held | {name.removesuffix("_minor"): held[name] for name in MONEY_FACTS & held.keys()}
+
+
+@agency.page("/lots/<ref>/qualification/files/<int:bid_id>/<int:place>", needs=Act.QUALIFICATION_REVIEW)
+def take_bid_file(ref: str, bid_id: int, place: int) -> Response:
+    """A file of an opened bid. It is a stranger's: handed out to be saved, never shown as a page of ours."""
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        if not opening.is_public(now.session, lot):
+            raise NotFound("document.unknown", id=bid_id)
+        files = reviews.bid_of(now.session, lot, bid_id).files
+        if place >= len(files):
+            raise NotFound("document.unknown", id=place)
+        row = files[place]
+    answer = Response(office().blobs.read(row["blob"]), mimetype="application/octet-stream")
+    answer.headers.set("Content-Disposition", "attachment", filename=row["name"])
+    answer.headers["Content-Length"] = str(row["size"])
+    return answer
+
+
+@agency.page("/lots/<ref>/acts/review", needs=Act.QUALIFICATION_REVIEW, post=True, back=qualification_page)
+def do_review(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/qualification"
+    bid_id, ok = form.whole("bid", least=1), form.choice("ok", ("yes", "no"))
+    clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
+    if ok == "no":
+        for name, value in (("clause", clause), ("reason", reason)):
+            if not value:
+                form.fault(name, "form.required")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        reviews.review_qualification(unit, tenders.lot(unit.session, ref), bid_id or 0, ok=ok == "yes", clause=clause, reason=reason)
+    return go(f"{where}#bid-{bid_id}")
+
+
+@agency.page("/lots/<ref>/acts/finish-review", needs=Act.QUALIFICATION_REVIEW, post=True, back=qualification_page)
+def do_finish_review(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}"
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            reviews.finish_qualification(unit, tenders.lot(unit.session, ref))
+        except Conflict as refusal:
+            if refusal.code != "review.open":
+                raise
+            raise Invalid("form.faults", faults=[Fault("sure", refusal.code, refusal.facts)], count=1) from refusal
+    return go(where)
