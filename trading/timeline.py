@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from trading import bids, closing, contracts, disputes, notices, officers
 from trading.kernel import log
 from trading.kernel.access import CLOCK
+from trading.kernel.db import Moment
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Office, UnitOfWork
 from trading.tenders import LOT_FLOW, Lot
@@ -34,28 +36,36 @@ class Due:
     since: datetime
 
 
+def _due_query() -> CompoundSelect[Any]:
+    now, closed = bindparam("now", type_=Moment), closing.Closing
+    return union_all(
+        select(literal("issue"), Lot.id, Lot.issue_at).where(Lot.state == "NOTICE", Lot.issue_at <= now),
+        select(literal("close"), Lot.id, Lot.deadline).where(Lot.state == "BIDDING", Lot.deadline <= now),
+        select(literal("judge"), Lot.id, closed.tick_at).join(closed, Lot.id == closed.lot_id)
+        .where(Lot.state == "OPENING", closed.part == officers.BID, Lot.closed_at.is_(None)),
+        select(literal("objection_late"), disputes.Objection.lot_id, disputes.Objection.due_at)
+        .where(disputes.Objection.state == "FILED", disputes.Objection.due_at <= now),
+        select(literal("settle"), Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
+        .where(Lot.state == "FILING"),
+    )
+
+
+_DUE = _due_query()
+
+
 def due(session: Session, now: datetime) -> list[Due]:
-    """Everything that should have been taken by ``now``, earliest first."""
-    found: list[Due] = []
-    for what, state, column in (("issue", "NOTICE", Lot.issue_at), ("close", "BIDDING", Lot.deadline)):
-        rows = session.execute(select(Lot.id, column).where(Lot.state == state, column.is_not(None), column <= now))
-        found += [Due(what, lot_id, since) for lot_id, since in rows if since is not None]
-    closed = select(closing.Closing.lot_id, closing.Closing.tick_at).join(Lot, Lot.id == closing.Closing.lot_id)
-    judged = closed.where(Lot.state == "OPENING", closing.Closing.part == officers.BID, Lot.closed_at.is_(None))
-    found += [Due("judge", lot_id, since) for lot_id, since in session.execute(judged)]
-    found += [Due("objection_late", o.lot_id, o.due_at) for o in disputes.overdue(session, now)]
-    settle = select(Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
-    settled = session.execute(settle.where(Lot.state == "FILING"))
-    found += [Due("settle", lot_id, since) for lot_id, since in settled if since is not None]
+    """Everything that should have been taken by ``now``, earliest first: one query, asked every second."""
+    found = [Due(str(row[0]), int(row[1]), row[2]) for row in session.execute(_DUE, {"now": now}) if row[2] is not None]
     return sorted(found, key=lambda d: (d.since, d.what, d.lot_id))
 
 
-def take_due(office: Office) -> list[str]:
-    """Take everything due, each step in a unit of its own; returns what was taken, as ``step LOT``."""
+def take_due(office: Office, todo: list[Due] | None = None) -> list[str]:
+    """Take everything due, each step in a unit of its own; returns what was taken, as ``step LOT``. ``todo``: what is known to be due."""
     taken: list[str] = []
     while True:
-        with office.look(CLOCK) as look:
-            todo = due(look.session, look.now)
+        if todo is None:
+            with office.look(CLOCK) as look:
+                todo = due(look.session, look.now)
         progress = False
         for one in todo:
             try:
@@ -70,34 +80,35 @@ def take_due(office: Office) -> list[str]:
                 continue  # another machine took it
         if not progress:
             return taken
+        todo = None
 
 
 def turn(office: Office) -> list[str]:
     """One turn of the clock: what is due, then the log's tick (with the closing entries that belong into it), then what that made due."""
-    taken = take_due(office)
-    if seal_tick(office):
-        taken += ["tick", *take_due(office)]
+    with office.look(CLOCK) as look:
+        todo, tick = due(look.session, look.now), log.due_tick(look.session, look.now)
+    taken = take_due(office, todo) if todo else []
+    if tick is not None and (closed := seal_tick(office)) is not None:
+        taken += ["tick", *(take_due(office) if closed else [])]
     return taken
 
 
-def seal_tick(office: Office) -> bool:
-    """Seal the tick that is due, if any; the deadline entries of lots it closes are written into it. False if there was none to seal."""
-    with office.look(CLOCK) as look:
-        if log.due_tick(look.session, look.now) is None:
-            return False
+def seal_tick(office: Office) -> list[str] | None:
+    """Seal the tick that is due; the deadline entries of lots it closes are written into it. The lots closed, or None without a tick."""
     try:
         with office.work(CLOCK) as work:
             if work.session.get_bind().dialect.name == "postgresql":
                 work.session.execute(text("SELECT pg_advisory_xact_lock(4242002)"))
             at = log.due_tick(work.session, work.now)
             if at is None:
-                return False
-            for lot in closing.to_close(work.session, at):
+                return None
+            lots = closing.to_close(work.session, at)
+            for lot in lots:
                 closing.close_intake(work, lot, at)
             log.seal(work, at)
     except IntegrityError:
-        return False  # another machine sealed it
-    return True
+        return None  # another machine sealed it
+    return [lot.ref for lot in lots]
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------

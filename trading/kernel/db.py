@@ -65,20 +65,23 @@ def _refuse(value: object) -> Any:
     raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for ``url``. SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for units that write (a receipt must survive power loss)."""
+def open_engine(url: str, *, durable: bool = True) -> Engine:
+    """An engine for ``url``. SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for units that write (a receipt must survive power loss).
+
+    ``durable`` False, for rehearsals alone: commits do not wait for the disk.
+    """
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"check_same_thread": False})
-        _teach_sqlite(engine)
+        _teach_sqlite(engine, "FULL" if durable else "OFF")
         return engine
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED")
 
 
-def _teach_sqlite(engine: Engine) -> None:
+def _teach_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # else the driver begins transactions by itself
-        for pragma in ("journal_mode=WAL", "busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL"):
+        for pragma in ("journal_mode=WAL", "busy_timeout=10000", "foreign_keys=ON", f"synchronous={synchronous}"):
             connection.execute("PRAGMA " + pragma)
 
     @event.listens_for(engine, "begin")

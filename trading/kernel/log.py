@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto import checkpoints, merkle, ticks
@@ -104,8 +104,8 @@ def due_tick(session: Session, now: datetime) -> datetime | None:
     moment -= timedelta(seconds=moment.second % 10)
     if not ticks.is_tick(write_moment(moment), policies):
         moment = moment.replace(second=0)
-    last = last_tick(session)
-    return None if last is not None and last.at >= moment else moment
+    last = session.scalar(select(func.max(LogTick.at)))
+    return None if last is not None and last >= moment else moment
 
 
 def seal(work: UnitOfWork, at: datetime) -> LogTick:
@@ -118,33 +118,41 @@ def seal(work: UnitOfWork, at: datetime) -> LogTick:
     waiting = session.execute(
         select(LogEntry.id, LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).order_by(LogEntry.c)
     ).all()
-    last = last_tick(session)
-    number = 0 if last is None else last.tick + 1
+    last = session.scalar(select(func.max(LogTick.tick)))
+    number = 0 if last is None else last + 1
     sealed = ticks.seal_tick(number, write_moment(at), [unb64u(c) for _, c in waiting])
-    append_leaf(session, number, merkle.leaf_hash(sealed.leaf_bytes))
-    root = merkle.root_at(number + 1, node_at(session))
+    root = append_leaf(session, number, merkle.leaf_hash(sealed.leaf_bytes))
     note = checkpoints.sign_checkpoint(origin(work.office.platform), number + 1, root, work.office.keys.log)
     tick = LogTick(tick=number, at=at, leaf=sealed.leaf_bytes.decode(), secret=sealed.secret, checkpoint=note)
     session.add(tick)
     session.flush()
-    for entry_id, c in waiting:
-        session.add(LogSeat(entry_id=entry_id, tick=number, slot=sealed.slots[unb64u(c)]))
-    session.flush()
     if waiting:
+        seats = [{"entry_id": entry_id, "tick": number, "slot": sealed.slots[unb64u(c)]} for entry_id, c in waiting]
+        session.execute(insert(LogSeat), seats)
         session.execute(delete(LogPending).where(LogPending.entry_id.in_([entry_id for entry_id, _ in waiting])))
     return tick
 
 
-def append_leaf(session: Session, index: int, leaf: bytes) -> None:
-    """Store the leaf's hash and every subtree it completes."""
-    node, level = leaf, 0
-    fetch = node_at(session)
-    session.add(LogNode(level=0, index=index, hash=b64u(node)))
-    while index & 1:
-        node = merkle.node_hash(fetch(level, index - 1), node)
-        level, index = level + 1, index >> 1
-        session.add(LogNode(level=level, index=index, hash=b64u(node)))
-    session.flush()
+def append_leaf(session: Session, index: int, leaf: bytes) -> bytes:
+    """Store the leaf's hash and every subtree it completes; returns the root of the tree that ends with it.
+
+    One query fetches the right edge: the complete subtrees whose sizes are the bits of ``index``.
+    """
+    wanted = [(level, (index >> level) - 1) for level in range(index.bit_length()) if index >> level & 1]
+    rows = session.execute(select(LogNode.level, LogNode.hash).where(tuple_(LogNode.level, LogNode.index).in_(wanted))) if wanted else ()
+    edge = {level: unb64u(text) for level, text in rows}
+    if len(edge) != len(wanted):
+        raise NotFound("log.node_missing", level=0, index=index)
+    node, level, at = leaf, 0, index
+    made = [{"level": 0, "index": index, "hash": b64u(leaf)}]
+    while at & 1:
+        node = merkle.node_hash(edge.pop(level), node)
+        level, at = level + 1, at >> 1
+        made.append({"level": level, "index": at, "hash": b64u(node)})
+    session.execute(insert(LogNode), made)
+    for left in (edge[level] for level in sorted(edge)):
+        node = merkle.node_hash(left, node)
+    return node
 
 
 def node_at(session: Session) -> merkle.NodeAt:

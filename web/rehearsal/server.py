@@ -13,6 +13,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from trading import timeline
 from trading.kernel.clock import SetClock
+from trading.kernel.db import open_engine
 from trading.kernel.work import Office
 from web import wiring
 from web.app import create_app
@@ -71,7 +72,8 @@ def stage(settings: Settings, start: datetime) -> Iterator[Stage]:
     settings.data.mkdir(parents=True, exist_ok=True)
     (settings.data / wiring.REHEARSAL).touch()
     clock = SetClock(start)
-    office = replace(wiring.open_office(replace(settings, test_clock="")), clock=clock)
+    engine = open_engine(settings.database, durable=False)
+    office = replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=engine)
     wiring.migrate(office.engine)
     app = create_app(replace(settings, test_clock=start.isoformat()), office)
     server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
