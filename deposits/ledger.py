@@ -8,8 +8,9 @@ and bank opens a case, and while a case is open nothing is paid.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, String, Text, func, select
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from deposits import accounts
@@ -102,6 +103,11 @@ def balance(session: Session, account: str, item: str | None = None) -> int:
 def balances(session: Session) -> dict[str, int]:
     """Every account's balance, in the order of the chart."""
     return {code: balance(session, code) for code in CHART}
+
+
+def standing_items(account: str) -> Select[Any]:
+    """A subquery: the items of an account that do not stand at nothing."""
+    return select(Posting.item).where(Posting.account == account).group_by(Posting.item).having(func.sum(Posting.amount_minor) != 0)
 
 
 def items(session: Session, account: str) -> dict[str, int]:

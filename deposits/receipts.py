@@ -33,6 +33,7 @@ from trading.kernel.work import UnitOfWork
 from trading.parties import Party
 
 EXCEPTIONS = ("payer_name", "payer_account", "late")
+PIECE = 5_000
 USES = ("receipt", "transfer", "returned", "charge")
 
 
@@ -141,8 +142,7 @@ def import_statement(work: UnitOfWork, data: bytes, *, name: str) -> ImportRepor
     work.require(Act.STATEMENT_IMPORT)
     lines = statements.read_csv(data)
     pool = _pool(work)
-    known = {row.bank_id: row for row in work.session.scalars(
-        select(BankLine).where(BankLine.bank_id.in_([line.bank_id for line in lines])))}
+    known = _known(work.session, [line.bank_id for line in lines])
     new = [line for line in lines if line.bank_id not in known]
     faults = [Fault(str(line.row), "statement.line_differs", {"bank_id": line.bank_id}) for line in lines
               if line.bank_id in known and _same(known[line.bank_id]) != (line.day.isoformat(), *line.same[1:])]
@@ -212,7 +212,7 @@ def explain(work: UnitOfWork, receipt: Receipt, *, account: str, note: str) -> N
     if account != "stranger":
         ledger.post(work, "explained", accounts.explained(receipt.ref, account, receipt.amount_minor), of=receipt.ref)
     work.session.flush()
-    work.record("receipt.explain", f"receipt/{receipt.ref}", account=account, note=receipt.note)
+    work.record("receipt.explain", f"receipt/{receipt.ref}", kind=account, note=receipt.note)
 
 
 def book_charge(work: UnitOfWork, line: BankLine, *, note: str) -> None:
@@ -264,6 +264,15 @@ def _pool(work: UnitOfWork) -> PooledAccount:
         work.session.flush()
     work.lock(pool)
     return pool
+
+
+def _known(session: Session, bank_ids: list[str]) -> dict[str, BankLine]:
+    """The lines taken before, by the bank's number; asked in pieces, as a database takes only so many parameters."""
+    found: dict[str, BankLine] = {}
+    for start in range(0, len(bank_ids), PIECE):
+        piece = bank_ids[start:start + PIECE]
+        found |= {row.bank_id: row for row in session.scalars(select(BankLine).where(BankLine.bank_id.in_(piece)))}
+    return found
 
 
 def _take_in(work: UnitOfWork, statement: BankStatement, line: StatementLine) -> None:

@@ -169,13 +169,13 @@ def due(work: UnitOfWork) -> list[Refund]:
         work.require(Act.REFUND_PREPARE)
     known: dict[int, triggers.LotFacts] = {}
     made: list[Refund] = []
-    owed = sorted(ledger.items(work.session, accounts.DEPOSITS))
-    for demand in work.session.scalars(select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)):
+    owed = ledger.standing_items(accounts.DEPOSITS)
+    for demand in work.session.scalars(select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)).all():
         if demand.lot_id not in known:
             known[demand.lot_id] = triggers.facts(work.session, demand.lot)
         made += _due_of(work, demand, known[demand.lot_id])
     strangers = select(Receipt).where(Receipt.settled == "stranger").order_by(Receipt.id)
-    for receipt in work.session.scalars(strangers):
+    for receipt in work.session.scalars(strangers).all():
         if ledger.balance(work.session, accounts.SUSPENSE, receipt.ref):
             made += _row(work, receipt, None, "stranger", receipt.amount_minor, triggers.at_once(triggers.STRANGER, local_day(receipt.at)))
     work.session.flush()
@@ -197,9 +197,13 @@ def _due_of(work: UnitOfWork, demand: DepositDemand, known: triggers.LotFacts) -
 
 
 def _row(work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part: str, amount: int, due: Due) -> list[Refund]:
+    """The row, unless there is one or the part has ended; the payment is locked before it is looked at, so two clocks make one row."""
     seen = select(Refund.id).where(Refund.receipt_id == receipt.id, Refund.part == part)
     ended = select(ledger.LedgerEntry.id).where(ledger.LedgerEntry.terminal == terminal_of(receipt, part))
     if work.session.scalar(seen) is not None or work.session.scalar(ended) is not None:
+        return []
+    work.lock(receipt)
+    if work.session.scalar(seen) is not None:
         return []
     new = Refund(
         ref=ids.new_reference(), receipt_id=receipt.id, demand_id=demand.id if demand else None, part=part,

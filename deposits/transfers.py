@@ -6,7 +6,7 @@ same key and never replaced by a new order (promise R15).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, String, Text, select
@@ -18,6 +18,7 @@ from trading.kernel.access import CLOCK, Act
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.work import Office, UnitOfWork
 
+_KEY = re.compile(rf"(?<![a-z0-9])[{ids.REFERENCE_ALPHABET}]{{{ids.REFERENCE_LENGTH}}}(?![a-z0-9])")
 STATES = ("queued", ACCEPTED, REFUSED)
 
 
@@ -97,6 +98,5 @@ def transfer(session: Session, key: str) -> Transfer:
 
 
 def find_in_text(session: Session, text: str) -> Transfer | None:
-    """The order whose key stands in a statement's remark."""
-    words: Iterable[str] = (word for word in text.split() if len(word) == ids.REFERENCE_LENGTH)
-    return session.scalar(select(Transfer).where(Transfer.key.in_(list(words))))
+    """The order whose key stands in a statement's remark, whatever the bank has put round it."""
+    return session.scalar(select(Transfer).where(Transfer.key.in_(_KEY.findall(text.lower()))))

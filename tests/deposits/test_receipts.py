@@ -136,7 +136,7 @@ def test_strangers_interest_and_charges_are_explained(room: MoneyRoom) -> None:
     room.fetch()
     assert not room.reconcile().balanced
     with room.world.look("clock") as look:
-        stray, interest = receipts.in_suspense(look.session)
+        stray, interest = sorted(receipts.in_suspense(look.session), key=lambda row: -row.amount_minor)
         (charge,) = receipts.unexplained(look.session)
     with room.world.work("cashier") as work:
         with pytest.raises(Invalid):
@@ -199,3 +199,28 @@ def test_a_payment_out_that_is_none_of_ours_is_never_taken_for_one(room: MoneyRo
     with pytest.raises(Invalid):
         take(room, "\r\n".join(forged).encode())
     assert room.fetch().confirmed == 3
+
+
+def test_a_remark_the_bank_has_dressed_up_still_names_our_order(room: MoneyRoom) -> None:
+    ref, _ = room.paid_lot("GP")
+    room.terminate(ref)
+    batch = room.prepare(*room.due())
+    room.approve(batch)
+    keys = room.pay(batch)
+    data = room.bank.statement().decode("utf-8-sig")
+    for key in keys:
+        data = data.replace(f"退投标保证金 {key}", f"网银转账/退投标保证金：{key.upper()}")
+    assert keys and keys[0] not in data
+    take(room, data.encode())
+    assert {row.state for row in room.all_refunds()} == {"CONFIRMED"}
+
+
+def test_a_statement_of_many_thousand_lines(room: MoneyRoom) -> None:
+    rows = [(DAY, "1", "某", "1", "", f"N{n}", str(n + 1)) for n in range(6000)]
+    data = statements.write_csv([(*row, "") for row in rows])
+    with room.world.work("cashier") as work:
+        # the look-up in pieces, without posting six thousand entries
+        assert receipts._known(work.session, [line.bank_id for line in statements.read_csv(data)]) == {}
+    take(room, statements.write_csv([(*row, "") for row in rows[:3]]))
+    with room.world.work("cashier") as work:
+        assert sorted(receipts._known(work.session, [f"N{n}" for n in range(12_000)])) == ["N0", "N1", "N2"]

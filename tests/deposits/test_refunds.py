@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import DatabaseError
 
-from deposits import accounts, demands, ledger, refunds, rules, transfers
+from deposits import accounts, demands, ledger, refunds, rules, statement, transfers, triggers
 from deposits.refunds import REFUND_FLOW
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import sealing
@@ -415,3 +416,45 @@ def test_a_lot_without_deposit_asks_for_none(room: MoneyRoom) -> None:
     assert set(room.take_part(ref).values()) == {""}
     with room.world.look("clock") as look:
         assert demands.of_lot(look.session, room.world.lot_in(look, ref)) == []
+
+
+def test_leaving_without_a_bid_is_a_withdrawal_too(room: MoneyRoom) -> None:
+    ref = room.world.lot("BIDDING")
+    subs = room.take_part(ref)
+    room.pay_in("bidder3", subs["bidder3"])
+    room.fetch()
+    with room.world.work("bidder3", sealing.SIGNER) as work:
+        participants.leave(work, participants.own(work, room.world.lot_in(work, ref)))
+    (name,) = room.refund_all()
+    assert (room.refund(name).rule, room.refund(name).state) == ("D-20", "CONFIRMED")
+
+
+def test_whose_fault_an_unopened_bid_is_decides(room: MoneyRoom) -> None:
+    """A failure of platform or tenderee sets the money free as a withdrawal; the bidder's own and an undecided one wait (D-26, D-44)."""
+    ref, subs = room.paid_lot("WORKS")
+    room.list_set(ref)
+    room.open(ref)
+    today = local_day(room.world.now)
+    with room.world.look("clock") as look:
+        lot = room.world.lot_in(look, ref)
+        known = triggers.facts(look.session, lot)
+        demand = demands.find_by_sub_account(look.session, subs["bidder1"])
+        assert demand is not None and known.not_theirs == {} and known.undecided == frozenset() and len(known.standing) == 3
+        party = demand.participant.party_id
+        assert triggers.event_of(known, demand) is None
+        assert triggers.event_of(replace(known, undecided=frozenset({party})), demand) is None
+        assert triggers.event_of(replace(known, not_theirs={party: today}), demand) == ("deemed_withdrawn", today)
+        due = triggers.due(look.session, lot, "deemed_withdrawn", today)
+        assert due.rule == "D-20" and due.by == calendars.current(look.session).days_rolled(today, 5) and not due.interest
+        earlier = today - timedelta(days=3)
+        both = replace(known, not_theirs={party: today}, ended=("tender_terminated", earlier))
+        assert triggers.event_of(both, demand) == ("tender_terminated", earlier)
+
+
+def test_forgotten_money_is_on_the_yearly_list(room: MoneyRoom) -> None:
+    ref, _ = room.awarded("GP")
+    refs = room.due()
+    due = room.refund(refs[0]).due_on
+    with room.world.look("clock") as look:
+        assert statement.dormant(look.session, due + timedelta(days=365)) == []
+        assert {row.ref for row in statement.dormant(look.session, due + timedelta(days=366))} == set(refs)
