@@ -7,11 +7,12 @@ the protocol shows at once; documents that tell of the panel's work follow when 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, cast, or_, select
+from sqlalchemy import and_, cast, func, or_, select
 from sqlalchemy.types import String
 
 from crypto import checkpoints, ticks
@@ -70,15 +71,11 @@ def tick_lines(look: Look, *, before: int | None = None, limit: int = 50) -> lis
     return [TickLine(tick, at, json.loads(leaf)["root"]) for tick, at, leaf in look.session.execute(rows)]
 
 
-def days_heads(look: Look, days: list[tuple[datetime, datetime]]) -> list[LogTick]:
-    """The last tick of each span that has one: the checkpoint of a day."""
-    found = []
-    for since, until in days:
-        within = select(LogTick).where(LogTick.at >= since, LogTick.at < until)
-        row = look.session.scalar(within.order_by(LogTick.tick.desc()).limit(1))
-        if row is not None:
-            found.append(row)
-    return found
+def days_heads(look: Look, days: Sequence[tuple[datetime, datetime]]) -> list[LogTick]:
+    """The last tick of each span that has one, newest first: the checkpoints of days."""
+    lasts = [select(func.max(LogTick.tick)).where(LogTick.at >= since, LogTick.at < until).scalar_subquery() for since, until in days]
+    numbers = [number for number in look.session.execute(select(*lasts)).one() if number is not None]
+    return list(look.session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick.desc())))
 
 
 def leaves(look: Look, first: int, limit: int = MOST_LEAVES) -> list[str]:
@@ -121,13 +118,15 @@ def _public_rows(*what: Any) -> Any:
             .where(LogEntry.event.in_(PUBLIC), Lot.published_at.is_not(None)))
 
 
-def entry_lines(look: Look, *, lot: str = "", limit: int = 50, skip: int = 0) -> list[EntryLine]:
-    """Public entries, newest first; of one lot or of a whole tender if its reference is given."""
+def entry_lines(look: Look, *, lot: str = "", events: tuple[str, ...] = (), limit: int = 50, skip: int = 0) -> list[EntryLine]:
+    """Public entries, newest first; of one lot or of a whole tender if its reference is given, of some events if they are named."""
     rows = _public_rows(LogEntry.c, LogEntry.event, LogEntry.at, LogEntry.tick_by, Lot.ref, Lot.title, LogEntry.part, LogEntry.statement,
                         LogTick.tick, LogTick.at, Lot.id, LogDocument.id)
     rows = rows.outerjoin(LogDocument, LogDocument.hash == LogEntry.statement)
     if lot:
         rows = rows.where(or_(Lot.ref == lot, Tender.ref == lot))
+    if events:
+        rows = rows.where(LogEntry.event.in_(events))
     found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
     told = _told(look, {row[10] for row in found})
     return [EntryLine(*row[:10], row[11] is not None and (row[1] not in AFTER_RESULT or row[10] in told)) for row in found]

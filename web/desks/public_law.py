@@ -33,7 +33,7 @@ def rules() -> str:
         book = select(regime, on)
     except Invalid as refusal:
         form.fault("on", refusal.code, **refusal.facts)
-        return page("public/rules.html", form=form, regime=regime, on=on, book=None, groups=[], changes=[], differences=[], tabs=_tabs(regime))
+        return page("public/rules.html", form=form, regime=regime, on=on, book=None, topics=[], changes=[], differences=[], tabs=_tabs(regime))
     latest = []
     for day in reversed(changes[1:]):
         try:
@@ -45,7 +45,7 @@ def rules() -> str:
     groups: dict[str, list[Any]] = {}
     for rule in book.rules:
         groups.setdefault(next((topic for start, topic in _TOPICS if rule.id.startswith(start)), "other"), []).append(rule)
-    return page("public/rules.html", form=form, regime=regime, on=on, book=book, groups=list(groups.items()), changes=latest, tabs=_tabs(regime),
+    return page("public/rules.html", form=form, regime=regime, on=on, book=book, topics=list(groups.items()), changes=latest, tabs=_tabs(regime),
                 kind_of=lambda rule: words.state("limit", rule.kind, speech).text)
 
 

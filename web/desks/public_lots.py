@@ -10,6 +10,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from crypto.canonical import dumps
+from crypto.ticks import PUBLIC_EVENTS
 from trading import calendars, documents, enquiries, lot_cards, notices, officers, public_stages, queries, tickets
 from trading.kernel import audit, log
 from trading.kernel.audit import envelope_text
@@ -32,6 +33,8 @@ from web.show import tag
 
 desk = Desk("lots")
 MOST_IN_FEED = 50
+SHOWN = tuple(sorted(PUBLIC_EVENTS - {"drill"}))
+"""Entries named on a lot's page; drills, one an officer, stand in the audit book."""
 
 
 # --- notices ----------------------------------------------------------------------------------------------------------------------
@@ -146,7 +149,7 @@ def lot(ref: str) -> str:
             "files": queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
             "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
             "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
-            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, limit=6), "tip": log.last_tick(now.session),
+            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6), "tip": log.last_tick(now.session),
             "trust": tickets.trust(now),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
@@ -221,7 +224,7 @@ def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any
         lines.append(_("until %(when)s", when=_short(stage.until)))
     limits = [text for rule in stage.rules if (text := limit(rule, speech))]
     if limits:
-        lines.append(_("law: %(limits)s", limits=_(", ").join(dict.fromkeys(limits))))
+        lines.append(_("law: %(limits)s", limits=("，" if speech == "zh" else ", ").join(dict.fromkeys(limits))))
     left = ""
     if stage.code == "bidding" and stage.state == public_stages.HERE and card.deadline is not None:
         now = office().clock.now()

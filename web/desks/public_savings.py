@@ -41,7 +41,7 @@ def index() -> Any:
         return answer
     return page("public/savings.html", form=form, report=report, spread=spread, choices=_choices(every), chosen=_chosen(),
                 kpis=_kpis(report, spread), months=_months(report, rows, since, until), bands=_bands(spread), regions=_regions(report, counted),
-                groups=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()), any=bool(every),
+                lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()), any=bool(every),
                 drill=lambda **more: address("/savings/lots", request.args, format=None, **more),
                 files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")])
 
@@ -122,7 +122,7 @@ def _kpis(report: Savings, spread: savings.Distribution | None) -> list[dict[str
     ended = report.failed + report.terminated
     return [
         {"label": _("Rate of the sums"), "value": rate or show.NOTHING, "unit": "%" if rate else "", "note": note, "kind": "big"},
-        sum_of(_("Budget"), report.budget), sum_of(_("Award"), report.award), sum_of(_("Saved"), report.budget - report.award),
+        sum_of(_("Budget"), report.budget), sum_of(_("Award price"), report.award), sum_of(_("Saved"), report.budget - report.award),
         {"label": _("Lots in the rate"), "value": show.count(report.in_rate), "unit": f"/ {report.transactions:,}",
          "note": _("%(n)s counted only, see below", n=report.transactions - report.in_rate)},
         {"label": _("Failed, terminated"), "value": show.count(ended), "unit": _("rounds"),
@@ -153,8 +153,8 @@ def _months(report: Savings, rows: list[Row], since: date | None, until: date | 
     chart = charts.columns(
         _("Budget, award and rate by month"), labels,
         [charts.Series(_("Budget"), [Fraction(group.budget, size) for group in held], "budget"),
-         charts.Series(_("Award"), [Fraction(group.award, size) for group in held])],
-        line=charts.Series(_("Rate %% (own scale, dashed: all)"), [Fraction((g.budget - g.award) * 100, g.budget) for g in held]),
+         charts.Series(_("Award price"), [Fraction(group.award, size) for group in held])],
+        line=charts.Series(_("Rate in percent (own scale, dashed: all)"), [Fraction((g.budget - g.award) * 100, g.budget) for g in held]),
         mark=Fraction((report.budget - report.award) * 100, report.budget) if report.budget else None,
         notes=[str(group.in_rate) for group in held], head=_("Month"))
     return {"chart": chart, "unit": unit}

@@ -153,7 +153,7 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "deposit": _("Bid deposit"), "need": _("What is bought"), "qualification": _("Who may bid"), "contact": _("Contact"),
         "place": _("Place of opening"), "issue_at": _("Documents from"), "clarify_until": _("Questions until"),
         "deadline": _("Bid deadline"), "opens_at": _("Opening"), "round": _("Round"), "policy": _("Fingerprint of the opening policy"),
-        "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File"),
+        "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File name"),
         "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
         "amount_minor": _("Amount"),
         "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "before": _("Deadline before"),
