@@ -38,7 +38,7 @@ PANEL_FLOW = Flow(
     Step("call", "FORMING", "CALLED", Act.PANEL_DRAW),
     Step("convene", "CALLED", "SEATED", Act.PANEL_CONVENE),
     Step("reopen", "SEATED", "CALLED", Act.SEAT_ANSWER),
-    Step("remove", "SEATED", "CALLED", Act.PANEL_CONVENE),
+    Step("remove", ("SEATED", "LISTED", "REVEALED"), "CALLED", Act.PANEL_CONVENE),
     Step("list", "SEATED", "LISTED", Act.SHEET_COMMIT),
     Step("reveal", "LISTED", "REVEALED", Act.SHEET_REVEAL),
     Step("recheck", ("SEATED", "LISTED", "REVEALED"), "SEATED", Act.REPORT_CONCLUDE),
@@ -397,9 +397,9 @@ def remove_matched(work: UnitOfWork, panel: Panel) -> list[int]:
     work.lock(panel)
     if not opening.is_public(work.session, panel.lot):
         raise TooEarly("panel.opening_first")
-    _may_change(panel)
+    _may_change(panel, "LISTED", "REVEALED")
     found = matches(work, panel)
-    if found and panel.state == "SEATED":
+    if found and panel.state != "CALLED":
         _unseat(work, panel, "remove")
     for seat in found:
         _leave(work, panel, seat, "avoided", "P-20")
@@ -407,7 +407,8 @@ def remove_matched(work: UnitOfWork, panel: Panel) -> list[int]:
 
 
 def remove(work: UnitOfWork, panel: Panel, no: int, *, reason: str) -> None:
-    """The centre replaces a member who stays away or was rightly objected to, with reasons (rules P-22, P-30).
+    """The centre replaces a member who stays away, will not reveal, or was rightly objected to, with reasons (rules P-22, P-30). Once the
+    commitments are listed all members score anew.
 
     Refuses: NotAllowed, NotFound, WrongStep, Invalid.
     """
@@ -416,15 +417,15 @@ def remove(work: UnitOfWork, panel: Panel, no: int, *, reason: str) -> None:
     seat = _seat(panel, no)
     if not reason.strip():
         raise Invalid("form.required", field="reason")
-    _may_change(panel)
-    if panel.state == "SEATED":
+    _may_change(panel, "LISTED", "REVEALED")
+    if panel.state != "CALLED":
         _unseat(work, panel, "remove")
     _leave(work, panel, seat, "avoided", reason)
 
 
-def _may_change(panel: Panel) -> None:
-    if panel.state not in ("CALLED", "SEATED"):
-        raise WrongStep("panel.wrong_step", state=panel.state, from_states=["CALLED", "SEATED"])
+def _may_change(panel: Panel, *more: str) -> None:
+    if panel.state not in ("CALLED", "SEATED", *more):
+        raise WrongStep("panel.wrong_step", state=panel.state, from_states=["CALLED", "SEATED", *more])
 
 
 def _unseat(work: UnitOfWork, panel: Panel, step: str) -> None:

@@ -85,7 +85,7 @@ def test_outside_code_gets_the_same_ranking_from_the_bundle_alone(world: World) 
     for bidder, price in prices.items():
         given = [{item["id"]: Fraction(item["score"]) for bid in sheet["bids"] if bid["bidder"] == bidder for item in bid["items"]}
                  for sheet in signed.values()]
-        plan = sum(one["plan"] for one in given) / len(given)
+        plan = sum((one["plan"] for one in given), Fraction(0)) / len(given)
         points = lowest / Fraction(price) * 40
         totals[bidder] = half_up(plan) + given[0]["warranty"] + half_up(points)
     assert scheme["criteria"][0]["max"] == "40"

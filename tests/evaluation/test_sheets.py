@@ -269,3 +269,20 @@ def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -
         panel = panel_in(look, world, ref)
         assert {code for by_bid in sheets.scores_of(look.session, panel).values() for code in by_bid} == {
             bid.party.code for bid in sheets.names_of(look.session, panel).values()}
+
+
+def test_a_chair_who_will_not_reveal_is_replaced_and_all_score_anew(world: World, ref: str) -> None:
+    chair = steps.chair_of(world, ref)
+    place = next(no for no, name in steps.usernames(world, ref).items() if name == chair)
+    steps.commit_all(world, ref)
+    steps.list_all(world, ref)
+    with world.work("clerk") as work:
+        panels.remove(work, panel_in(work, world, ref), place, reason="拒绝公开评分表")
+    steps.accept_all(world, ref)
+    steps.convene(world, ref)
+    steps.elect(world, ref, 1)
+    steps.conform(world, ref)  # what the earlier composition found is void too
+    steps.score(world, ref, reason="重新评审")
+    with world.look("clock") as look:
+        panel = panel_in(look, world, ref)
+        assert (panel.state, panel.round) == ("REVEALED", 2) and chair not in steps.usernames(world, ref).values()
