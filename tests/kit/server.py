@@ -10,6 +10,7 @@ the world's own hand between two clicks. SQLite files are shared with it as two 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def serving(world: World, folder: Path) -> Iterator[LiveServer]:
     settings = Settings(data=folder / "data", database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345",
                         platform=world.office.platform, test_clock="set")
     app = create_app(settings, world.office)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="live-server", daemon=True)
     thread.start()

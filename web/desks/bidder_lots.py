@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Response, jsonify
@@ -168,8 +169,6 @@ def data(ref: str) -> Response:
 
 
 def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
-    import json
-
     policy = officers.current_policy(now.session, row)
     seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(now.session, row)}
     party = parties.own_party(now)
@@ -180,7 +179,7 @@ def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
         "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row),
         "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]], "trust": tickets.trust(now),
         "form": [dict(field) for field in row.form], "ceiling": row.ceiling.text() if row.ceiling.minor else "",
-        "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
+        "policy_t": document["t"], "policy_n": document["n"], "max_plen": document["max_plen"], "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
         "replaces": mine.statement, "deadline": row.deadline.isoformat() if row.deadline else "", "open": mine.open,
         "standing": mine.bid.c if mine.bid else "", "uploads": [vars(upload) | {"made_at": upload.made_at.isoformat()} for upload in mine.uploads],
     }
