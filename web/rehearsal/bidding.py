@@ -86,7 +86,7 @@ def upload(bidder: Person, ref: str, data: bytes, *, stop_after: int | None = No
 
 def submit(bidder: Person, ref: str, bid: Bid) -> dict[str, Any]:
     """Hand the upload in; the page's answer with the signed receipt, accepted or not."""
-    answer = bidder.at().post(f"/bidder/lots/{ref}/seal", f"/bidder/lots/{ref}/acts/submit",
+    answer = bidder.at().post(f"/bidder/lots/{ref}", f"/bidder/lots/{ref}/acts/submit",
                               {"upload": bid.token, "submission": json.dumps(bid.submission)}, accept="application/json")
     found: dict[str, Any] = answer.json
     bid.receipt, bid.c = found["receipt"], found["c"]
