@@ -10,13 +10,30 @@ from trading import agency_queries, calendars, lot_cards
 from trading.agency_queries import Waiting
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
-from web.desks import agency_answers, agency_awards, agency_keys, agency_lots, agency_projects, agency_review, agency_scheme
+from web.desks import (
+    agency_answers,
+    agency_awards,
+    agency_keys,
+    agency_lots,
+    agency_projects,
+    agency_review,
+    agency_scheme,
+)
 from web.desks.agency_room import SEE, agency, zone
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.gate import actor, look, render, request
 from web.refusals import language
 
-__all__ = ["agency_answers", "agency_awards", "agency_keys", "agency_lots", "agency_projects", "agency_review", "agency_scheme", "desk"]
+__all__ = [
+    "agency_answers",
+    "agency_awards",
+    "agency_keys",
+    "agency_lots",
+    "agency_projects",
+    "agency_review",
+    "agency_scheme",
+    "desk",
+]
 
 desk = agency
 
@@ -91,6 +108,9 @@ def home() -> str:
         ]
         day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
         duties = sorted_duties([_duty(one) for one in found], now.now)
+        duties.sort(
+            key=lambda one: (one.until is None, one.until or now.now, one.tone != "warn")
+        )  # without a limit: what came back first
         following = min((lot.deadline for lot in lots if lot.deadline and lot.deadline > now.now), default=None)
     waits = [card for card in projects if card.state == "FILED"]
     running = [lot for lot in lots if lot.state not in ("ARCHIVED", "TERMINATED", "CLOSING")]

@@ -130,7 +130,9 @@ def lot_page(ref: str) -> str:
             may_publish=may(now.actor, Act.LOT_PUBLISH),
             may_end=any(s.name == "terminate" for s in card.steps),
             draws=[
-                name.removeprefix("draw:").partition("/")[0] for name in officers.envelopes(lot) if name != officers.BID
+                name.removeprefix("draw:").partition("/")[0]
+                for name in officers.envelopes(lot)
+                if name != officers.BID and may(now.actor, Act.DRAW_TAKE_PART)
             ],
             may_retender=bool(card.failure) and may(now.actor, Act.TENDER_DRAFT),
         )

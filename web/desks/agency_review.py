@@ -31,8 +31,16 @@ def qualification_page(ref: str, form: Form | None = None) -> str:
         rows = _rows(now, lot) if opening.is_public(now.session, lot) else []
         open_ones = sum(row["finding"] is None for row in rows)
         return show_lot(
-            "agency/lot_qualification.html", now, card, _("Qualification review"), form=form or Form.blank(), rows=rows, open_ones=open_ones,
-            running=lot.state == "QUAL_REVIEW", least=reviews.least(lot) if lot.rules else 0, passed=sum(bool(row["ok"]) for row in rows),
+            "agency/lot_qualification.html",
+            now,
+            card,
+            _("Qualification review"),
+            form=form or Form.blank(),
+            rows=rows,
+            open_ones=open_ones,
+            running=lot.state == "QUAL_REVIEW",
+            least=reviews.least(lot) if lot.rules else 0,
+            passed=sum(bool(row["ok"]) for row in rows),
         )
 
 
@@ -42,13 +50,25 @@ def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
     rows = []
     for bid in opening.opened_of_lot(now.session, lot):
         finding = found.get(bid.id)
-        rows.append({
-            "id": bid.id, "name": bid.party.name, "code": bid.party.code, "files": list(enumerate(bid.files)), "finding": finding,
-            "price": Money(bid.price_minor, lot.currency) if bid.price_minor is not None else None, "ok": finding.ok if finding else None,
-            "prompts": [said(Fault("", one.code, _facts(lot, one.facts) | {"rule": one.rule})) for one in noticed[bid.id]],
-            "first": {"ok": ("yes" if finding.ok else "no") if finding else "", "clause": finding.clause if finding else "",
-                      "reason": finding.reason if finding else ""},
-        })
+        rows.append(
+            {
+                "id": bid.id,
+                "name": bid.party.name,
+                "code": bid.party.code,
+                "files": list(enumerate(bid.files)),
+                "finding": finding,
+                "price": Money(bid.price_minor, lot.currency) if bid.price_minor is not None else None,
+                "ok": finding.ok if finding else None,
+                "prompts": [
+                    said(Fault("", one.code, _facts(lot, one.facts) | {"rule": one.rule})) for one in noticed[bid.id]
+                ],
+                "first": {
+                    "ok": ("yes" if finding.ok else "no") if finding else "",
+                    "clause": finding.clause if finding else "",
+                    "reason": finding.reason if finding else "",
+                },
+            }
+        )
     return rows
 
 
@@ -87,7 +107,9 @@ def do_review(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
-        reviews.review_qualification(unit, tenders.lot(unit.session, ref), bid_id or 0, ok=ok == "yes", clause=clause, reason=reason)
+        reviews.review_qualification(
+            unit, tenders.lot(unit.session, ref), bid_id or 0, ok=ok == "yes", clause=clause, reason=reason
+        )
     return go(f"{where}#bid-{bid_id}")
 
 

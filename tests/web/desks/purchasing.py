@@ -60,7 +60,7 @@ def form_on(person: Person, page: str, act: str) -> tuple[str, dict[str, str]]:
     """(address, fields) of the first form on a page whose address ends in ``acts/<act>``."""
     answer = person.get(page)
     assert answer.status_code == 200, answer.text
-    found = [one for one in forms_of(answer.text) if one[0].endswith(f"/acts/{act}")]
+    found = [one for one in forms_of(answer.text.partition("<main")[2]) if one[0].endswith(f"/acts/{act}")]
     assert found, f"{page} offers no {act}: {[action for action, _ in forms_of(answer.text)]}"
     return found[0]
 
