@@ -11,7 +11,10 @@ import logging
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
+from deposits import refunds, transfers
+from deposits.bank.protocol import Bank
 from trading import timeline
+from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from web import courier
@@ -21,20 +24,35 @@ COURIER_SECONDS = 5
 logger = logging.getLogger("bidhall.clockwork")
 
 
-def start(office: Office, mail: str = "") -> BackgroundScheduler:
+def turn(office: Office, bank: Bank | None) -> list[str]:
+    """One turn of the clock: the procedure's, and when it took anything (a tick, so once a minute, is enough) the money room's."""
+    taken = timeline.turn(office)
+    return taken + (money(office, bank) if taken else [])
+
+
+def money(office: Office, bank: Bank | None) -> list[str]:
+    """The money room's part: orders are handed to the bank and its answers noted, then refunds that have fallen due get their rows.
+    Says what was done as ``deliver`` and ``refund``, never for whom; twice is harmless. Refuses: as ``refunds.due``."""
+    done = ["deliver"] if bank is not None and transfers.deliver(office, bank) else []
+    with office.work(CLOCK) as work:
+        done += ["refund"] if refunds.due(work) else []
+    return done
+
+
+def start(office: Office, bank: Bank | None, mail: str = "") -> BackgroundScheduler:
     """Start turning. The caller keeps the scheduler and shuts it down."""
     scheduler = BackgroundScheduler(
         timezone=office.zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office], id="turn")
+    scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
     scheduler.start()
     return scheduler
 
 
-def _turn(office: Office) -> None:
+def _turn(office: Office, bank: Bank | None) -> None:
     try:
-        for step in timeline.turn(office):
+        for step in turn(office, bank):
             if step != "tick":
                 logger.info("taken: %s", step)
     except (DBAPIError, Refusal) as error:  # tried again in a second; what is due stays due

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from deposits.bank.simulated import SimulatedBank
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
@@ -18,6 +19,7 @@ from web.settings import Settings, secret_of
 REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""
 SIGNING_KEY, LOG_KEY = "platform.key", "log.key"
+BANK_FILE = "bank.db"
 
 
 def open_office(settings: Settings) -> Office:
@@ -42,6 +44,12 @@ def open_clock(settings: Settings) -> Clock:
 
 def is_rehearsal(data: Path) -> bool:
     return (data / REHEARSAL).exists()
+
+
+def open_bank(settings: Settings, clock: Clock) -> SimulatedBank | None:
+    """The bank of a rehearsal, in a file of its own. Elsewhere None: no bank is connected, orders go to it as the batch's payment file
+    and come back on its statement; money must never seem to move where none does."""
+    return SimulatedBank(settings.data / BANK_FILE, clock) if is_rehearsal(settings.data) else None
 
 
 def platform_keys(data: Path) -> PlatformKeys:

@@ -39,10 +39,11 @@ def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
 @guarded
 def tick(as_json: bool, lang: str | None) -> None:
     """One turn of the clock by hand: take what is due, seal the log if a tick is due."""
-    from trading import timeline
+    from web import clockwork, wiring
+    from web.settings import read_settings
 
     office = open_ready_office()
-    taken = timeline.turn(office)
+    taken = clockwork.turn(office, wiring.open_bank(read_settings(), office.clock))
     if as_json:
         answer({"at": office.clock.now().isoformat(), "taken": taken})
     else:

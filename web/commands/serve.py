@@ -72,7 +72,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     def _start_clock(worker: Any) -> None:
         from web import clockwork, wiring
 
-        worker.bidhall_clock = clockwork.start(wiring.open_office(settings), settings.mail)
+        office = wiring.open_office(settings)
+        worker.bidhall_clock = clockwork.start(office, wiring.open_bank(settings, office.clock), settings.mail)
 
     Server().run()
 

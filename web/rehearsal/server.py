@@ -11,11 +11,12 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from deposits.bank.simulated import SimulatedBank
 from trading import timeline
 from trading.kernel.clock import SetClock
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
-from web import wiring
+from web import clockwork, wiring
 from web.app import create_app
 from web.settings import Settings
 
@@ -37,14 +38,20 @@ class Stage:
     clock: SetClock
     base: str
     settings: Settings
+    bank: SimulatedBank
 
     @property
     def now(self) -> datetime:
         return self.clock.now()
 
     def turn(self) -> None:
-        """One turn of the clock where it stands."""
-        timeline.turn(self.office)
+        """One turn of the clock where it stands; the money room's part only when the procedure moved, ticks alone move no money."""
+        if any(step != "tick" for step in timeline.turn(self.office)):
+            self.money()
+
+    def money(self) -> None:
+        """The money room's part of a turn: refunds that fell due, orders to the bank."""
+        clockwork.money(self.office, self.bank)
 
     def jump(self, moment: datetime) -> None:
         """Straight to a moment, one turn there: the log shows the gap."""
@@ -80,7 +87,8 @@ def stage(settings: Settings, start: datetime) -> Iterator[Stage]:
     thread = threading.Thread(target=server.serve_forever, name="rehearsal", daemon=True)
     thread.start()
     try:
-        yield Stage(office, clock, f"http://127.0.0.1:{server.server_port}", settings)
+        bank = SimulatedBank(settings.data / wiring.BANK_FILE, clock)
+        yield Stage(office, clock, f"http://127.0.0.1:{server.server_port}", settings, bank)
     finally:
         server.shutdown()
         thread.join()
