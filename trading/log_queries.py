@@ -129,7 +129,8 @@ def entry_lines(look: Look, *, lot: str = "", events: tuple[str, ...] = (), limi
         rows = rows.where(LogEntry.event.in_(events))
     found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
     told = _told(look, {row[10] for row in found})
-    return [EntryLine(*row[:10], row[11] is not None and (row[1] not in AFTER_RESULT or row[10] in told)) for row in found]
+    return [EntryLine(c, event, at, by, ref, title, part, statement, tick, sealed, document is not None and (
+        event not in AFTER_RESULT or lot_id in told)) for c, event, at, by, ref, title, part, statement, tick, sealed, lot_id, document in found]
 
 
 def _told(look: Look, lot_ids: set[int]) -> set[int]:

@@ -18,12 +18,32 @@ from typing import Any, NoReturn
 
 import click
 
-from trading.kernel.errors import Invalid
+from trading.kernel.errors import Invalid, NotReady
 from trading.reports import readers, savings, words, writers
 from web.words import words as say
 
-own_records: Callable[[], Iterable[Mapping[str, Any]]] | None = None
-"""Gives the platform's own results (``trading.reports.savings.own_rows``); set where the database is wired, so that a file needs none."""
+
+def platform_records() -> list[Mapping[str, Any]]:
+    """The results of the platform in the data folder, read and nothing written. A file asked for needs none of this, so the database is
+    imported here. Refuses: NotReady ``database.unreachable``, ``database.pending``."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.orm import Session
+
+    from trading.reports import own
+    from web import wiring
+    from web.settings import read_settings
+
+    where = make_url(read_settings().database)
+    if where.get_backend_name() == "sqlite" and where.database and not Path(where.database).is_file():
+        raise NotReady("database.unreachable", reason=f"no file {where.database}")
+    engine = wiring.open_engine(where.render_as_string(hide_password=False))
+    wiring.check_ready(engine)
+    with engine.connect().execution_options(bidhall_readonly=True) as connection, Session(connection) as session:
+        return list(own.records(session))
+
+
+own_records: Callable[[], Iterable[Mapping[str, Any]]] | None = platform_records
+"""Gives the platform's own results (``trading.reports.savings.own_rows``)."""
 
 FORMATS = ("table", "json", "csv", "xlsx", "pdf")
 
@@ -89,7 +109,10 @@ def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
         if give is None:
             _stop({"zh": "平台数据尚不可用；请给出一个文件，或先运行 bidhall migrate。",
                    "en": "The platform's own data is not ready; give a FILE, or run bidhall migrate first."}[speech], 3)
-        return savings.own_rows(give()), 2
+        try:
+            return savings.own_rows(give()), 2
+        except NotReady as refusal:
+            _stop(say(refusal.code, refusal.facts, speech), 3)
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

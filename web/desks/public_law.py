@@ -33,7 +33,7 @@ def rules() -> str:
         book = select(regime, on)
     except Invalid as refusal:
         form.fault("on", refusal.code, **refusal.facts)
-        return page("public/rules.html", form=form, regime=regime, on=on, book=None, topics=[], changes=[], differences=[], tabs=_tabs(regime))
+        return page("public/rules.html", form=form, regime=regime, on=on, book=None, topics=[], changes=[], tabs=_tabs(regime))
     latest = []
     for day in reversed(changes[1:]):
         try:
@@ -45,12 +45,13 @@ def rules() -> str:
     groups: dict[str, list[Any]] = {}
     for rule in book.rules:
         groups.setdefault(next((topic for start, topic in _TOPICS if rule.id.startswith(start)), "other"), []).append(rule)
-    return page("public/rules.html", form=form, regime=regime, on=on, book=book, topics=list(groups.items()), changes=latest, tabs=_tabs(regime),
-                kind_of=lambda rule: words.state("limit", rule.kind, speech).text)
+    return page("public/rules.html", form=form, regime=regime, on=on, book=book, topics=list(groups.items()), changes=latest,
+                tabs=_tabs(regime), kind_of=lambda rule: words.state("limit", rule.kind, speech).text)
 
 
 def _tabs(regime: str) -> list[Link]:
-    return [Link(words.state("regime", one, lang()).text, address("/rules", request.args, regime=one), here=one == regime) for one in REGIMES]
+    return [Link(words.state("regime", one, lang()).text, address("/rules", request.args, regime=one), here=one == regime)
+            for one in REGIMES]
 
 
 @desk.page("/calendar", needs=ANYONE)
@@ -64,7 +65,12 @@ def calendar() -> str:
     year = year if year in book.years else today.year if today.year in book.years else book.years[-1]
     months = [_month(book, year, month, today) for month in range(1, 13)]
     table = book.tables[year]
-    listed = [(day, kind, feast) for day, (kind, feast) in sorted(table.days.items())]
+    listed: list[tuple[date, date, str, str]] = []
+    for day, (kind, feast) in sorted(table.days.items()):
+        if listed and listed[-1][1:] == (day - timedelta(days=1), kind, feast):
+            listed[-1] = (listed[-1][0], day, kind, feast)
+        else:
+            listed.append((day, day, kind, feast))
     term = _counted(form, book)
     return page("public/calendar.html", form=form, book=book, year=year, months=months, table=table, listed=listed, term=term, today=today,
                 closures=[one for one in book.closures.values() if one.day.year == year],

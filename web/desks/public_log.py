@@ -19,7 +19,7 @@ from web.forms import Form
 from web.gate import ANYONE, Desk, look, request
 
 desk = Desk("log")
-DAYS, ROWS, TICKS = 7, 50, 20
+DAYS, ROWS, TICKS = 7, 20, 20
 FOREVER = "public, max-age=31536000, immutable"
 _TILE = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z", re.ASCII)
 
@@ -33,11 +33,11 @@ def audit() -> str:
         last = log.last_tick(now.session)
         today = day_start(local_day(now.now))
         spans = [(today - timedelta(days=n), today - timedelta(days=n - 1)) for n in range(DAYS)]
-        values = {"tip": last, "ticks": log_queries.tick_lines(now, before=before, limit=TICKS), "days": log_queries.days_heads(now, spans),
-                  "entries": log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=entry_page), "trust": tickets.trust(now)}
-    more = len(values["entries"]) > ROWS
-    values["entries"] = values["entries"][:ROWS]
-    return page("public/audit.html", form=form, ref=ref, before=before, skip=entry_page, more=entry_page + ROWS if more else None, **values)
+        ticks, days = log_queries.tick_lines(now, before=before, limit=TICKS), log_queries.days_heads(now, spans)
+        entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=entry_page)
+        trust = tickets.trust(now)
+    return page("public/audit.html", form=form, ref=ref, before=before, skip=entry_page, tip=last, ticks=ticks, days=days, trust=trust,
+                entries=entries[:ROWS], more=entry_page + ROWS if len(entries) > ROWS else None)
 
 
 # --- for programs -----------------------------------------------------------------------------------------------------------------

@@ -149,7 +149,8 @@ def lot(ref: str) -> str:
             "files": queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
             "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
             "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
-            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6), "tip": log.last_tick(now.session),
+            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
+            "tip": log.last_tick(now.session),
             "trust": tickets.trust(now),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
@@ -193,7 +194,7 @@ def result(ref: str) -> str:
         row = queries.published_lot(now, ref)
         told = queries.outcome(now, row)
         card = lot_cards.card_of(now, row)
-        rights = _rights(now, row, told)
+        rights = [one for one in _rights(now, row, told) if one["what"].endswith("_result") or one["what"] == "complaint"]
     shown = told.result or told.candidates or told.failure
     return page("public/result.html", card=card, told=told, notice=shown, rows=_ranked(shown.body) if shown else [], rights=rights,
                 facts=notice_facts(shown.kind, shown.body) if shown else [])

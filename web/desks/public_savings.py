@@ -25,6 +25,7 @@ from web.gate import ANYONE, Desk, look, request
 
 desk = Desk("savings")
 _NARROW = ("regime", "method", "category", "region", "agency")
+_COLUMNS = ("id", "date", "regime", "method", "purchaser", "budget", "award", "saving_rate_pct", "treatment")
 MOST_REGIONS = 14
 
 
@@ -40,8 +41,9 @@ def index() -> Any:
     if (answer := _file(report, rows, spread)) is not None:
         return answer
     return page("public/savings.html", form=form, report=report, spread=spread, choices=_choices(every), chosen=_chosen(),
-                kpis=_kpis(report, spread), months=_months(report, rows, since, until), bands=_bands(spread), regions=_regions(report, counted),
-                lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()), any=bool(every),
+                kpis=_kpis(report, spread), months=_months(report, rows, since, until), bands=_bands(spread),
+                regions=_regions(report, counted), lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()),
+                any=bool(every),
                 drill=lambda **more: address("/savings/lots", request.args, format=None, **more),
                 files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")])
 
@@ -62,11 +64,11 @@ def lots() -> Any:
     pages = page_of(len(told), request.args, "/savings/lots", csv=True)
     shown = told[pages.offset:pages.offset + pages.size]
     if request.args.get("format") == "csv":
-        head = [report_words.word(key, lang()) for key in ("id", "date", "regime", "method", "purchaser", "budget", "award", "saving_rate_pct",
-                                                           "treatment")]
+        head = [report_words.word(key, lang()) for key in _COLUMNS]
         return csv_answer("savings-lots.csv", head, [_cells(row, why) for row, why in shown])
-    return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why) for row, why in shown], choices=_choices(every),
-                case=_case_words(case), back=address("/savings", request.args, case=None, page=None, rows=None, format=None))
+    return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why) for row, why in shown],
+                choices=_choices(every), case=_case_words(case),
+                back=address("/savings", request.args, case=None, page=None, rows=None, format=None))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------------------
@@ -118,7 +120,9 @@ def _kpis(report: Savings, spread: savings.Distribution | None) -> list[dict[str
         value, unit = show.big(Money(amount, report.currency), speech)
         return {"label": label, "value": value, "unit": unit, "note": show.money(Money(amount, report.currency), speech)}
     rate = savings.rate_pct(report.budget, report.award)
-    note = _("median of lots %(median)s%%, mean of rates %(mean)s%%", median=spread.median_pct, mean=spread.mean_of_rates_pct) if spread else ""
+    note = ""
+    if spread:
+        note = _("median of lots %(median)s%%, mean of rates %(mean)s%%", median=spread.median_pct, mean=spread.mean_of_rates_pct)
     ended = report.failed + report.terminated
     return [
         {"label": _("Rate of the sums"), "value": rate or show.NOTHING, "unit": "%" if rate else "", "note": note, "kind": "big"},
@@ -231,17 +235,17 @@ def _unsaid(report: Savings) -> list[dict[str, Any]]:
     kept, aside = _("kept in the rate"), _("not in the rate, named")
     how = {"negative": kept, "far": kept, "price_form": _("counted only"), "failed": _("counted apart"), "terminated": _("counted apart")}
     dropped = savings.rate_pct(*report.without_negative)
-    if "price_form" in how and report.mean_discount_pct:
+    otherwise = _("dropped, it would be %(rate)s%%", rate=dropped) if dropped else show.NOTHING
+    if report.mean_discount_pct:
         how["price_form"] = _("counted only; mean discount %(pct)s%%", pct=report.mean_discount_pct)
     return [{"case": case, "words": _case_words(case), "n": numbers[case], "how": how.get(case, aside),
-             "else": _("dropped, it would be %(rate)s%%", rate=dropped) if case == "negative" and dropped and numbers[case] else show.NOTHING}
-            for case in _UNSAID]
+             "else": otherwise if case == "negative" and numbers[case] else show.NOTHING} for case in _UNSAID]
 
 
 def _drilled(row: Row, why: str | None) -> dict[str, Any]:
     rate = savings.rate_pct(row.budget, row.award) if row.budget and row.award is not None and why is None else None
-    return {"row": row, "budget": Money(row.budget, row.currency or "CNY") if row.budget is not None else None,
-            "award": Money(row.award, row.currency or "CNY") if row.award is not None else None, "rate": f"{rate}%" if rate else show.NOTHING,
+    budget, award = (None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award))
+    return {"row": row, "budget": budget, "award": award, "rate": f"{rate}%" if rate else show.NOTHING,
             "why": report_words.reason(why, lang()) if why else ""}
 
 

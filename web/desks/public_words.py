@@ -108,6 +108,8 @@ def page(template: str, **values: Any) -> str:
         "fen": lambda minor: show.money(Money(minor), speech), "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
         "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
         "wan": ten_thousands, "amount": lambda rule: amount_of(rule, speech), "money_of": Money,
+        "cap": lambda text: text[:1].upper() + text[1:],
+        "figure_of": lambda minor: show.figure(Money(minor)),
     }
     return render(template, **(helpers | values))
 
@@ -169,6 +171,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
             text = words.state("ground", str(value), speech).text
         elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
             text = money(key, value)
+        elif key == "deadline" and kind == "failure":
+            label, text = _("Entry of the bid deadline"), str(value)
         elif key.endswith("_at") or key in ("deadline", "clarify_until", "before"):
             text = _moment(str(value), speech)
         elif key in ("sha256", "policy", "report"):
