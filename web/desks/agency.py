@@ -13,6 +13,7 @@ from trading.kernel.calendar import local_day
 from web.desks import (
     agency_answers,
     agency_awards,
+    agency_documents,
     agency_keys,
     agency_lots,
     agency_projects,
@@ -27,6 +28,7 @@ from web.refusals import language
 __all__ = [
     "agency_answers",
     "agency_awards",
+    "agency_documents",
     "agency_keys",
     "agency_lots",
     "agency_projects",

@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 from trading import agency_queries, disputes, enquiries, lot_cards, notices, publication, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, TooLate
-from web.desks.agency_lots import late_words, show_lot
+from web.desks.agency_documents import late_words
+from web.desks.agency_lots import show_lot
 from web.desks.agency_room import SEE, agency, bound_words, crumbs_of, readable
 from web.forms import Form
 from web.gate import go, look, render, request, work

@@ -1,0 +1,140 @@
+"""The documents of a lot: added, taken out, amended after publication, handed out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+
+from trading import agency_queries, documents, lot_cards, publication, tenders
+from trading.kernel.access import Act, may
+from trading.kernel.blobs import PIECE
+from trading.kernel.errors import Fault, Invalid, TooLate
+from web import login
+from web.desks.agency_lots import show_lot
+from web.desks.agency_room import SEE, agency, bound_words, labels, moved, readable
+from web.forms import Form
+from web.gate import go, look, office, request, work
+
+UPLOAD_SLACK = 1_000_000
+"""Bytes a form may have beside its file."""
+
+
+@agency.blueprint.url_value_preprocessor
+def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """A tender document may be larger than a form, when it comes from somebody who may add one."""
+    if endpoint in ("agency.do_add_document", "agency.do_amend") and may(login.actor(), Act.TENDER_DRAFT):
+        request.max_content_length = documents.MAX_SIZE + UPLOAD_SLACK
+
+
+@agency.page("/lots/<ref>/documents", needs=SEE)
+def documents_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.state in ("NOTICE", "BIDDING") else None
+        return show_lot(
+            "agency/lot_documents.html",
+            now,
+            card,
+            _("Documents"),
+            form=form or Form.blank({"kind": "tender_document"}),
+            documents=lot_cards.document_cards(now, lot),
+            kinds=labels("document_kind", documents.KINDS),
+            cutoff=cutoff,
+            accept=",".join("." + one for one in documents.EXTENSIONS),
+            remove=Form.blank(),
+            cutoff_words=bound_words(cutoff),
+            may_amend=lot.state in ("NOTICE", "BIDDING")
+            and may(now.actor, Act.NOTICE_PUBLISH)
+            and lot.deadline is not None
+            and now.now < lot.deadline,
+        )
+
+
+def stored(form: Form, name: str) -> tuple[str, Any]:
+    """(file name, blob) of an uploaded file, streamed into the store. Refuses: Invalid with every fault of the form."""
+    found = form.file(name)
+    form.refuse_if_any()
+    assert found is not None
+    plain = unicodedata.normalize("NFC", found.filename or "").replace("\\", "/").rpartition("/")[2].strip()
+    return plain, office().blobs.put(_pieces(found.stream))
+
+
+def _pieces(stream: Any) -> Iterator[bytes]:
+    while piece := stream.read(PIECE):
+        yield piece
+
+
+def _at_file(refusal: Invalid) -> Invalid:
+    return moved(refusal, {"name": "file"})
+
+
+@agency.page("/lots/<ref>/acts/add-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
+def do_add_document(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    kind = form.choice("kind", documents.KINDS)
+    with look() as now:
+        agency_queries.own_lot(now, ref)
+    name, blob = stored(form, "file")
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            documents.add(unit, tenders.lot(unit.session, ref), name=name, blob=blob, kind=kind)
+        except Invalid as refusal:
+            raise _at_file(refusal) from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/remove-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
+def do_remove_document(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    number = form.whole("document", least=1)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot = tenders.lot(unit.session, ref)
+        documents.remove(unit, lot, documents.document(unit, lot, number or 0))
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=True, back=documents_page)
+def do_amend(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+    text, affects = form.text("text", limit=4000, lines=True), form.choice("affects", ("yes", "no"))
+    with look() as now:
+        agency_queries.own_lot(now, ref)
+    name, blob = stored(form, "file")
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            publication.amend(
+                unit, tenders.lot(unit.session, ref), name=name, blob=blob, text=text, affects_bids=affects == "yes"
+            )
+        except TooLate as refusal:
+            raise late_words(refusal, "affects") from refusal
+        except Invalid as refusal:
+            raise _at_file(refusal) from refusal
+    return go(where)
+
+
+def late_words(refusal: TooLate, field: str) -> Invalid | TooLate:
+    """Too late only because the deadline would have to move first: a fault of the form, so that nothing typed is lost."""
+    if refusal.code != "lot.clarification_late":
+        return refusal
+    facts = readable(refusal.facts)
+    return Invalid("form.faults", faults=[Fault(field, refusal.code, facts)], count=1)
+
+
+@agency.page("/lots/<ref>/documents/<int:number>", needs=SEE)
+def take_document(ref: str, number: int) -> Response:
+    with look() as now:
+        row = documents.document(now, agency_queries.own_lot(now, ref), number)
+        name, media, blob, size = row.name, row.media, row.blob, row.size
+    answer = Response(office().blobs.read(blob), mimetype=media)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["Content-Length"] = str(size)
+    return answer
