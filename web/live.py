@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from flask import Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from trading.kernel.access import Actor
 from trading.kernel.errors import NotFound, NotReady, Refusal
@@ -76,8 +77,8 @@ def _events(office: Office, actor: Actor, mark: Mark, rest: str, seen: str, last
         time.sleep(LOOK_SECONDS)
         try:
             fresh = _mark(office, actor, mark, rest)
-        except Refusal:
-            return  # it may no longer be seen; the page says why when it is opened again
+        except (Refusal, SQLAlchemyError):
+            return  # no longer to be seen, or the database is away: the page says why when it is opened again
         if fresh != seen:
             seen, spoken = fresh, time.monotonic()
             yield event(seen)

@@ -1,12 +1,23 @@
 """Public draws (protocol §6): what everybody may see and recompute, the host's and the centre's steps, and the tenderee's turn, whose
-random bytes stay in its own browser until it reveals them."""
+random bytes stay in its own browser until it reveals them.
+
+Acts for scripts (each form also carries ``csrf_token`` and ``form_id``); ``<label>`` is k (host) or experts (centre):
+
+    anybody     GET  /lots/<ref>/draw/<label>/data
+    host/centre POST /hall/<ref>/draw/<label>/acts/announce (k alone), …/commit, …/list, …/reveal, …/conclude      nothing more
+    tenderee    GET  /agency/lots/<ref>/draw/<label>/kit       policies, notice, listing, commits_at_root
+                POST /agency/lots/<ref>/draw/<label>/acts/commit     ``commit``: DSSE, ``header``: escrow header (base64url)
+                POST …/acts/sign-list ``listing``: with both signatures; …/acts/reveal ``reveal``: DSSE
+"""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Response, jsonify
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from crypto.canonical import loads, unb64u
 from crypto.errors import CryptoError
@@ -78,11 +89,13 @@ def _at_market(now: Look, ref: str) -> Lot:
 def public_record(now: Look, row: Draw) -> dict[str, Any]:
     """Notice, commitments with their escrow headers, list, reveals, result, each with its receipt; ``pool`` and ``salt`` of label k."""
     session = now.session
+    at_root = commit_receipts(session, row)
     found: dict[str, Any] = {
         "draw": row.draw, "label": row.label, "state": row.state, "trust": tickets.trust(now), "notice": row.notice,
         "notice_receipt": _receipt(session, row.notice_c), "root": row.root or "", "beacon": "",
-        "parties": [{"party": turn.party, "commit": turn.commit, "header": turn.header, "commit_receipt": _receipt(session, turn.commit_c),
-                     "r": turn.r, "reveal_receipt": _receipt(session, turn.reveal_c) if turn.reveal_c else None,
+        "parties": [{"party": turn.party, "commit": turn.commit, "header": turn.header if row.state == "DRAWN" else "",
+                     "commit_receipt": at_root.get(turn.party) or _receipt(session, turn.commit_c), "r": turn.r,
+                     "reveal_receipt": _receipt(session, turn.reveal_c) if turn.reveal_c else None,
                      "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
         "listing": row.listing, "listing_receipt": _receipt(session, row.list_c) if row.list_c else None,
         "result": row.result, "result_receipt": _receipt(session, row.result_c) if row.result_c else None,
@@ -98,9 +111,17 @@ def _ordered(row: Draw) -> list[draws.DrawTurn]:
     return [turns[name] for name in row.notice["parties"] if name in turns]
 
 
-def _receipt(session: Any, c: str) -> dict[str, Any]:
-    import json
+def commit_receipts(session: Session, row: Draw) -> dict[str, dict[str, Any]]:
+    """Once the root is fixed: each party's commitment proved under that very root, by party."""
+    if row.root is None:
+        return {}
+    size = 1 + max(tick.tick for turn in row.turns if (tick := log.tick_of(session, turn.commit_c)) is not None)
+    proofs = log.proofs(session, [turn.commit_c for turn in row.turns], size=size)
+    return {turn.party: {"entry": json.loads(audit.entry(session, turn.commit_c).envelope), "proof": proofs[turn.commit_c]}
+            for turn in row.turns}
 
+
+def _receipt(session: Session, c: str) -> dict[str, Any]:
     held: dict[str, Any] = {"entry": json.loads(audit.entry(session, c).envelope)}
     if (proof := log.proof(session, c)) is not None:
         held["proof"] = proof
@@ -205,8 +226,12 @@ def _own(now: Look, ref: str, label: str) -> Lot:
 
 @desk.page("/agency/lots/<ref>/draw/<label>/kit", needs=Act.DRAW_TAKE_PART)
 def kit(ref: str, label: str) -> Response:
+    """The draw's package for our side; ``commits_at_root``: every commitment proved under the root the list names."""
     with look() as now:
-        return jsonify(opening_package.draw_kit(now, draws.draw(now.session, _own(now, ref, label), label)))
+        row = draws.draw(now.session, _own(now, ref, label), label)
+        found = opening_package.draw_kit(now, row)
+        held = commit_receipts(now.session, row)
+        return jsonify(found | {"commits_at_root": [held[name] for name in row.notice["parties"] if name in held]})
 
 
 @desk.page("/agency/lots/<ref>/draw/<label>/acts/commit", needs=Act.DRAW_TAKE_PART, post=True, back=turn)

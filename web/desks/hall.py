@@ -1,5 +1,21 @@
 """The opening hall: today's openings, the public view of one, what needs its officers and host now. Nobody sees more than the public
-before the set is published, the host and the administrators included (promise S1)."""
+before the set is published, the host and the administrators included (promise S1).
+
+Acts for scripts (each form also carries ``csrf_token`` and ``form_id``; a signed document is JSON text in its field, or a file in
+``<field>_file``) and the JSON they need:
+
+    anybody     GET  /hall/<ref>/data                     state, moments, and once published: set, shares, bids, remarks, opening list
+                GET  /hall/<ref>/proofs                   trust and receipts of the public entries
+    officer     GET  /hall/<ref>/officer/scopes           POST /hall/<ref>/acts/keys           ``publics``: {envelope: X25519 key}
+                GET  /hall/<ref>/officer/policies         POST /hall/<ref>/acts/sign-policies  ``policies``: [DSSE of each payload]
+                GET  /hall/<ref>/officer/drills           POST /hall/<ref>/acts/return-drills  ``drills``: [{document: DSSE, part}]
+                GET  /hall/<ref>/package.json, .zip       POST /hall/<ref>/acts/release        ``shares``: DSSE          (fresh sign-in)
+                GET  /hall/<ref>/officer/opened           POST /hall/<ref>/acts/countersign    ``opened``: the list with one's signature
+                GET  /hall/<ref>/draw/<label>/package.json  POST /hall/<ref>/draw/<label>/acts/escrow  ``shares``: DSSE  (fresh sign-in)
+    host        POST /hall/<ref>/acts/list, …/open, …/sign-minutes, …/close    nothing more
+                POST /hall/<ref>/acts/extend ``reason``; …/answer ``remark`` (its id in /data), ``text``
+                GET  /hall/<ref>/minutes (``?draft=1`` before the signature)
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,83 @@
+// At the opening: an officer checks the hall's package whole, opens its boxes, releases; later repeats the re-derivation and countersigns.
+import { fetchJson, keywork, ownSeconds, say } from "./officer_parts.js";
+import { checkEscrowPackage, checkPackage, openBoxes, rememberTrust } from "./officer_package.js";
+import { b64u, unb64u } from "./sb/bytes.js";
+import { signDocument } from "./sb/documents.js";
+import { need } from "./sb/errors.js";
+import { officerTenderKey } from "./sb/keys.js";
+import { countersignOpened, makeShares } from "./sb/opening.js";
+import { formatTime } from "./sb/times.js";
+
+const scopeOf = ({ platform, tender, lot, envelope, serial }) => ({ platform, tender, lot, envelope, serial });
+
+async function ownSecret(ring, policy, j) {
+  need(ring.keys.root && ring.keys.ed25519, "FORMAT", say("no_root"));
+  const { sk, pk } = await officerTenderKey(ring.keys.root.secret, scopeOf(policy));
+  need(policy.officers[j - 1]?.pk === b64u(pk), "CONTEXT_MISMATCH", say("not_own_key", policy.envelope));
+  return sk;
+}
+
+function tellTrust(told, list) {
+  const { state, since } = rememberTrust(told, ownSeconds());
+  if (state === "other") need(false, "CONTEXT_MISMATCH", say("trust_other"));
+  if (state === "same") list.ok(say("trust_same", since));
+  else list.open(say("trust_new"));
+}
+
+async function checked(value, list) {
+  tellTrust(value.trust, list);
+  const found = await checkPackage(value, ownSeconds());
+  list.ok(say("enrolled", found.enrolments));
+  list.ok(say("chain", found.opening.policy.n));
+  list.ok(say("closing", found.tick));
+  list.ok(say("replayed", found.opening.bids.length));
+  list.ok(say("headers", found.headers.length));
+  return found;
+}
+
+keywork("release", "officer", async ({ ring, list, data }) => {
+  const { opening, headers, officer } = await checked(data, list);
+  const now = ownSeconds();
+  list.ok(say("claims", opening.claimsEnd));
+  const sk = await ownSecret(ring, opening.policy, officer.j);
+  const { envelope, value } = await makeShares({ opening, headers, j: officer.j, sk, signKey: ring.keys.ed25519, now });
+  const good = value.items.filter((item) => item.part).length;
+  list.ok(say("boxes", good, value.items.length));
+  if (good < value.items.length) list.open(say("box_bad", value.items.length - good));
+  return envelope;
+});
+
+keywork("countersign", "officer", async ({ ring, box, list, data }) => {
+  const { opening, headers, trust } = await checked(await fetchJson(box.dataset.extra), list);
+  need(data.sign_kid === ring.keys.ed25519.kid, "CONTEXT_MISMATCH", say("not_own_key", opening.policy.envelope));
+  const parts = {};
+  for (const [name, held] of Object.entries(data.parts)) {
+    parts[name] = new Map(Object.entries(held).map(([j, part]) => [Number(j), unb64u(part, 32)]));
+  }
+  const seeds = {};
+  for (const [name, seed] of Object.entries(data.seeds)) {
+    if ((parts[name]?.size ?? 0) < opening.policy.t) seeds[name] = unb64u(seed, 32); // rescued: no shares to join
+  }
+  const officerKeys = opening.policy.officers.map((o) => unb64u(data.officer_keys[o.sign_kid], 32));
+  const platformKey = trust.platformKey.find((key) => b64u(key) === data.platform_key);
+  need(platformKey, "SIG", "signed by a key the log's operator does not name");
+  const { envelope, report } = await countersignOpened(data.opened, {
+    platformKey, officerKeys, signKey: ring.keys.ed25519, opening, headers, parts, seeds,
+  });
+  list.ok(say("rederived", report.filter((one) => one.found === "opened").length));
+  const failed = report.filter((one) => one.found !== "opened").length;
+  if (failed) list.open(say("others", failed));
+  list.ok(say("countersigned"));
+  return envelope;
+});
+
+keywork("escrow", "officer", async ({ ring, list, data }) => {
+  tellTrust(data.trust, list);
+  const { policy, set, headers, officer, enrolments } = await checkEscrowPackage(data, ownSeconds());
+  list.ok(say("enrolled", enrolments));
+  list.ok(say("draw_ok"));
+  const sk = await ownSecret(ring, policy, officer.j);
+  const items = await openBoxes(headers, officer.j, sk);
+  list.ok(say("escrows", items.filter((item) => item.part).length));
+  return signDocument("shares", { at: formatTime(ownSeconds()), items, j: officer.j, set, v: 1 }, ring.keys.ed25519);
+});
