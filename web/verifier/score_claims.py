@@ -173,6 +173,13 @@ def _check_report(material: Material, rounds: list[Round]) -> None:
     """The report is the one the log names, of just these sheets, and signed by the members whose signatures are here."""
     report = loads(material.archive.read(REPORT))
     name = document_hash(report)
+    for path in material.archive.below("ranking/signature."):
+        with material.findings.guard("manifest", "B_SIG", path):
+            envelope = json.loads(material.archive.read(path))
+            claimed = loads(payload_of(envelope))
+            verify_any(envelope, "report-signature", material.public_keys(claimed["expert"], ("expert", "tenderee")))
+            if claimed["report"] != name:
+                raise CryptoError("SIG", "a signature under another report")
     concluded = [d.value["facts"].get("report") for d in material.of_kind("act") if d.value["act"] == "lot.report"]
     if concluded and concluded != [name]:
         raise CryptoError("CONTEXT_MISMATCH", "another report than the one concluded")
@@ -181,13 +188,6 @@ def _check_report(material: Material, rounds: list[Round]) -> None:
     rejected = {row["bidder"] for row in report["rejected"]}
     if rejected != _rejected(material) & set(_announced(material)):
         raise CryptoError("CONTEXT_MISMATCH", "the report rejects other bids than the findings")
-    for path in material.archive.below("ranking/signature."):
-        with material.findings.guard("manifest", "B_SIG", path):
-            envelope = json.loads(material.archive.read(path))
-            claimed = loads(payload_of(envelope))
-            verify_any(envelope, "report-signature", material.public_keys(claimed["expert"], ("expert", "tenderee")))
-            if claimed["report"] != name:
-                raise CryptoError("SIG", "a signature under another report")
 
 
 def _compare_scores(material: Material, found: Reckoned, said: Mapping[str, Any]) -> None:

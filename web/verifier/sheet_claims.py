@@ -67,10 +67,11 @@ def _round(material: Material, log: Log, document: Document, salts: dict[str, An
     if list(commits) != sorted(commits, key=lambda name: name.encode()):
         raise CryptoError("CONTEXT_MISMATCH", "the list is not in the order of the experts")
     last = max(entry.tick for entry in held)
-    if document.value["root"] != b64u(log.root_after(last)):
-        raise CryptoError("TICK_PROOF", "the list names another root than the checkpoint's over the last commitment")
-    if listed.tick <= last:
-        raise CryptoError("TICK_PROOF", "the list is not later than the commitments")
+    with material.findings.guard("score_sheets", "B_SHEET", document.path):
+        if document.value["root"] != b64u(log.root_after(last)):
+            raise CryptoError("TICK_PROOF", "the list names another root than the checkpoint's over the last commitment")
+        if listed.tick <= last:
+            raise CryptoError("TICK_PROOF", "the list is not later than the commitments")
     _check_newest(material, held, last)
     return Round(listed, commits, _revealed(material, document, listed, commits, salts))
 

@@ -245,7 +245,3 @@ class Forger:
 
 def broken(answer: dict[str, Any]) -> dict[str, list[str]]:
     return {claim["name"]: claim["codes"] for claim in answer["claims"] if claim["ok"] is False}
-
-
-
-    return ed25519_public(secret)

@@ -1,0 +1,181 @@
+"""The whole log of a platform verified from its own tables: what an auditor asks before asking anything else (protocol §4).
+
+Every leaf, every root, every checkpoint; every tick's tree rebuilt from its secret, slots and entries; every row held against the signed
+entry it belongs to; every document and record against the hash in its entry. Nothing is repaired and nothing stops at the first fault.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from crypto import checkpoints, merkle, ticks
+from crypto.canonical import b64u, loads, unb64u
+from crypto.errors import CryptoError
+from crypto.signatures import document_hash, payload_of
+from trading.bids import BidReceipt, SealedBid
+from trading.disclosure.gaps import gaps
+from trading.kernel import log
+from trading.kernel.access import Act
+from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
+from trading.kernel.clock import parse_moment, write_moment
+from trading.kernel.work import Look
+from trading.officers import Policy
+
+BATCH = 2000
+
+
+@dataclass
+class Audit:
+    """``faults``: ``{code, where, what}``; ``first_bad``: the c of the earliest entry that is not what was signed or sealed."""
+
+    ticks: int = 0
+    entries: int = 0
+    root: str = ""
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[dict[str, str]] = field(default_factory=list)
+    first_bad: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def fault(self, code: str, where: str, what: str) -> None:
+        self.faults.append({"code": code, "where": where, "what": what})
+
+    def bad_entry(self, c: str, what: str) -> None:
+        self.first_bad = self.first_bad or c
+        self.fault("ENTRY_ALTERED", f"log_entry {c}", what)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, "ticks": self.ticks, "entries": self.entries, "root": self.root, "gaps": self.gaps, "faults": self.faults,
+                "first_bad": self.first_bad}
+
+
+def verify(look: Look) -> Audit:
+    """The whole log. Refuses: NotAllowed (needs ``log.look`` or ``supervise.look``)."""
+    look.require(Act.LOG_LOOK)
+    found = Audit()
+    _entries(look, found)
+    _ticks(look, found)
+    _documents(look, found)
+    _records(look, found)
+    _bids(look, found)
+    return found
+
+
+def _entries(look: Look, found: Audit) -> None:
+    """Each row against its signed envelope, by id: the first that differs is named."""
+    keys = (look.office.keys.public,)
+    for row in look.session.scalars(select(LogEntry).order_by(LogEntry.id).execution_options(yield_per=BATCH)):
+        found.entries += 1
+        try:
+            value, c = ticks.open_entry(json.loads(row.envelope), keys)
+        except (CryptoError, ValueError) as error:
+            found.bad_entry(row.c, f"its signature or form: {error}"[:200])
+            continue
+        wanted = {"c": b64u(c), "event": value["event"], "at": parse_moment(value["at"]), "tick_by": parse_moment(value["tick_by"]),
+                  "tender": value["tender"], "lot": value["lot"], "part": value["envelope"], "statement": value["statement"]}
+        if wrong := sorted(name for name, one in wanted.items() if getattr(row, name) != one):
+            found.bad_entry(row.c, "the row differs from what was signed: " + ", ".join(wrong))
+
+
+def _ticks(look: Look, found: Audit) -> None:
+    """Leaves in order, trees rebuilt, roots and checkpoints; entries that are in no tick though their time is up."""
+    session, office = look.session, look.office
+    key, tree = log.log_key(office.platform, office.keys), merkle.Frontier()
+    leaves: list[tuple[int, str]] = []
+    for number, row in enumerate(session.scalars(select(log.LogTick).order_by(log.LogTick.tick).execution_options(yield_per=BATCH))):
+        where = f"log_tick {row.tick}"
+        try:
+            leaf = loads(row.leaf.encode())
+            ticks.check_leaf(leaf)
+        except CryptoError as error:
+            found.fault("LEAF_ALTERED", where, str(error))
+            leaf = {"tick": row.tick, "at": write_moment(row.at), "root": ""}
+        if row.tick != number or leaf["tick"] != number or leaf["at"] != write_moment(row.at) or (leaves and leaf["at"] <= leaves[-1][1]):
+            found.fault("TICK_ORDER", where, "out of order, or another moment than its row's")
+        leaves.append((row.tick, leaf["at"]))
+        tree.append(row.leaf.encode())
+        if b64u(log.tick_tree(session, row).root) != leaf["root"]:
+            found.fault("TICK_TREE", where, "secret, slots and entries do not give its root")
+            found.first_bad = found.first_bad or _first_of(look, row.tick)
+        try:
+            note = checkpoints.verify_checkpoint(row.checkpoint, key)
+            if (note.size, note.root) != (number + 1, tree.root()):
+                raise CryptoError("TICK_PROOF", "another size or root than the log's")
+        except CryptoError as error:
+            found.fault("CHECKPOINT", where, str(error))
+    found.ticks, found.root = len(leaves), b64u(tree.root()) if leaves else ""
+    for level, index, name in session.execute(select(log.LogNode.level, log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == 0)):
+        row = session.get(log.LogTick, index)
+        if row is None or b64u(merkle.leaf_hash(row.leaf.encode())) != name:
+            found.fault("NODE_ALTERED", f"log_node {level}/{index}", "not the hash of its leaf")
+    found.gaps = gaps(leaves, _busy(look))
+    if leaves:
+        waiting = select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).where(LogEntry.tick_by <= parse_moment(leaves[-1][1]))
+        for (c,) in session.execute(waiting.order_by(LogEntry.id)):
+            found.bad_entry(c, "in no tick, though its time is up")
+    unseated = select(LogEntry.c).outerjoin(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).outerjoin(
+        LogPending, LogPending.entry_id == LogEntry.id).where(log.LogSeat.entry_id.is_(None), LogPending.entry_id.is_(None))
+    for (c,) in session.execute(unseated.order_by(LogEntry.id)):
+        found.bad_entry(c, "neither sealed nor waiting")
+
+
+def _first_of(look: Look, tick: int) -> str:
+    query = select(LogEntry.c).join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).where(log.LogSeat.tick == tick).order_by(LogEntry.id)
+    return look.session.scalar(query.limit(1)) or ""
+
+
+def _busy(look: Look) -> list[tuple[int, ticks.Busy]]:
+    found = []
+    for row in look.session.scalars(select(Policy).where(Policy.log_c.is_not(None)).order_by(Policy.id)):
+        tick = log.tick_of(look.session, row.log_c or "")
+        if tick is not None:
+            found.append((tick.tick, ticks.Busy(write_moment(row.deadline), write_moment(row.opens_at))))
+    return found
+
+
+def _documents(look: Look, found: Audit) -> None:
+    for row in look.session.scalars(select(LogDocument).order_by(LogDocument.id).execution_options(yield_per=BATCH)):
+        try:
+            name = document_hash(payload_of(json.loads(row.text)) if row.signed else row.text.encode())
+        except (CryptoError, ValueError) as error:
+            name = str(error)
+        if name != row.hash:
+            found.fault("DOCUMENT_ALTERED", f"log_document {row.hash}", f"a {row.kind} that is not the one of its hash")
+
+
+def _records(look: Look, found: Audit) -> None:
+    """The record behind each act, against the hash its entry names."""
+    rows = look.session.execute(select(ActRecord, LogEntry.statement).outerjoin(LogEntry, LogEntry.c == ActRecord.c).order_by(ActRecord.id))
+    for row, statement in rows:
+        if statement is None or document_hash(row.payload.encode()) != statement:
+            found.fault("RECORD_ALTERED", f"act_record {row.c}", f"the record of {row.act} is not the one its entry names")
+            continue
+        value = json.loads(row.payload)
+        if (value["act"], value["actor"], value["of"]) != (row.act, row.actor, row.of):
+            found.fault("RECORD_ALTERED", f"act_record {row.c}", "its columns differ from the record")
+
+
+def _bids(look: Look, found: Audit) -> None:
+    """Sealed bids and receipts against the statements and entries they came from."""
+    entries = dict(look.session.execute(select(LogEntry.c, LogEntry.envelope).where(LogEntry.event.like("bid-%"))).tuples().all())
+    documents = dict(look.session.execute(select(LogDocument.hash, LogDocument.text).where(LogDocument.kind == "submission")).tuples().all())
+    for receipt in look.session.scalars(select(BidReceipt).order_by(BidReceipt.id)):
+        if entries.get(receipt.c) != receipt.entry:
+            found.fault("ROW_ALTERED", f"bid_receipt {receipt.id}", "not the entry that was signed")
+    for bid in look.session.scalars(select(SealedBid).order_by(SealedBid.id)):
+        text = documents.get(bid.statement)
+        try:
+            said = loads(payload_of(json.loads(text or "{}")))
+            wanted = {"header_hash": bid.header_hash, "sealed_root": bid.sealed_root, "sealed_size": bid.size, "replaces": bid.replaces,
+                      "envelope": bid.part, "bidder": bid.party.code}
+            wrong = sorted(name for name, one in wanted.items() if said[name] != one)
+        except (CryptoError, ValueError, KeyError) as error:
+            wrong = [str(error)]
+        if wrong or bid.c not in entries or bid.blob != unb64u(bid.sealed_root).hex():
+            found.fault("ROW_ALTERED", f"sealed_bid {bid.id}", "differs from its signed statement: " + ", ".join(wrong or ["entry or blob"]))

@@ -1,0 +1,273 @@
+"""`bidhall doctor`: what is wrong with this installation, what to do about it, and no secret in the answer."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trading.kernel.errors import NotFound, NotReady, Refusal
+from web.commands.common import NOT_READY, answer, guarded, json_option, lang_option
+from web.settings import Settings, read_settings
+
+OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
+LEVELS = ("ok", "warning", "error")
+LEAST_FREE = 1 << 30
+SKEW = timedelta(minutes=2)
+LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One finding. ``level``: ok, warning or error; ``remedy``: what to do, "" where there is nothing to do."""
+
+    code: str
+    level: str
+    what: str
+    remedy: str = ""
+
+
+@click.command("doctor", epilog="Example: bidhall doctor --json")
+@click.option("--deadline", "lot_ref", metavar="LOT", help="Also: is all ready for this lot's deadline?")
+@json_option
+@lang_option
+@guarded
+def doctor(lot_ref: str | None, as_json: bool, lang: str | None) -> None:
+    """Say what is wrong with this installation, and how to mend it."""
+    findings = examine(lot_ref)
+    ok = all(one.level != "error" for one in findings)
+    if as_json:
+        answer({"ok": ok, "findings": [asdict(one) for one in findings]})
+    else:
+        for one in findings:
+            click.echo(f"{one.level:<8} {one.code:<24} {one.what}" + (f"\n{'':<34}{one.remedy}" if one.remedy else ""))
+    if not ok:
+        raise SystemExit(NOT_READY)
+
+
+def examine(lot_ref: str | None = None) -> list[Found]:
+    """All findings, in the order in which one would mend them. Changes nothing."""
+    found = [_versions(), *_names()]
+    try:
+        settings = read_settings()
+    except NotReady as refusal:
+        return [*found, Found("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
+    found += _settings(settings)
+    engine = _database(settings, found)
+    if engine is None:
+        return found
+    try:
+        office = _office(settings)
+    except Refusal as refusal:
+        return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
+    for check in (_clock, _log, _blobs, _overdue):
+        found += _tried(check, office)
+    if lot_ref:
+        found += _tried(lambda one: _deadline(one, lot_ref), office)
+    return found
+
+
+def _tried(check: Callable[[Any], list[Found]], office: Any) -> list[Found]:
+    """A check that meets damage it was not made for must not hide the others."""
+    try:
+        return check(office)
+    except Exception as error:  # noqa: BLE001  a doctor examines what is broken
+        return [Found("check_failed", "error", f"{getattr(check, '__name__', 'check').strip('_')}: {type(error).__name__}: {error}"[:300],
+                      "restore from a backup, or report this")]
+
+
+# --- the installation ---------------------------------------------------------------------------------------------------
+
+
+def _versions() -> Found:
+    names = ("bidhall", "cryptography", "sqlalchemy", "flask")
+    texts = [f"python {sys.version.split()[0]}"]
+    for name in names:
+        try:
+            texts.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            return Found("versions", "error", f"{name} is not installed", "install the package with its dependencies")
+    return Found("versions", "ok", ", ".join(texts))
+
+
+def _names() -> list[Found]:
+    """Our six import names are common words: nobody else may own one of them."""
+    owners = metadata.packages_distributions()
+    found = []
+    for name in OURS:
+        others = sorted({owner for owner in owners.get(name, []) if owner.lower() != "bidhall"})
+        if others:
+            found.append(Found("name_taken", "error", f"the package {name} belongs to {', '.join(others)} too",
+                               f"install bidhall in an environment of its own, without {', '.join(others)}"))
+    return found or [Found("names", "ok", ", ".join(OURS) + " are ours alone")]
+
+
+def _settings(settings: Settings) -> list[Found]:
+    shown = {"data": settings.data, "database": _without_password(settings.database), "blobs": settings.blobs,
+             "base_url": settings.base_url or "-", "zone": settings.zone, "platform": settings.platform}
+    found = [Found("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
+    if settings.test_clock:
+        found.append(Found("rehearsal", "warning", f"a moved clock: {settings.test_clock}", "never in production"))
+    if settings.base_url and not settings.secure:
+        found.append(Found("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform"))
+    if settings.data.exists():
+        free = shutil.disk_usage(settings.data).free
+        if free < LEAST_FREE:
+            found.append(Found("disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"))
+    return found
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _database(settings: Settings, found: list[Found]) -> Any:
+    """An engine on a reachable, migrated database, or None with the reason among the findings."""
+    from sqlalchemy import make_url
+
+    from web import wiring
+
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        found.append(Found("database", "error", "there is no database yet", "bidhall migrate"))
+        return None
+    engine = wiring.open_engine(settings.database)
+    try:
+        wiring.check_ready(engine)
+    except NotReady as refusal:
+        pending = refusal.code == "database.pending"
+        found.append(Found("migrations" if pending else "database", "error", str(refusal),
+                           "bidhall migrate" if pending else "start the database, or correct BIDHALL_DATABASE"))
+        return None
+    found.append(Found("database", "ok", "reachable, no pending migrations"))
+    return engine
+
+
+def _office(settings: Settings) -> Any:
+    from web import wiring
+
+    return wiring.open_office(settings)
+
+
+# --- the platform -------------------------------------------------------------------------------------------------------
+
+
+def _clock(office: Any) -> list[Found]:
+    """Against the database's own clock, and against the newest tick: neither may lie ahead of us."""
+    from sqlalchemy import text
+
+    from trading.kernel import log
+    from trading.kernel.access import CLOCK
+    from trading.kernel.clock import SystemClock
+
+    found = []
+    with office.look(CLOCK) as look:
+        if isinstance(office.clock, SystemClock) and look.session.get_bind().dialect.name == "postgresql":
+            theirs = look.session.scalar(text("SELECT now() AT TIME ZONE 'utc'")).replace(tzinfo=UTC)
+            if abs(theirs - look.now) > SKEW:
+                found.append(Found("clock_skew", "error", f"the database's clock differs by {abs(theirs - look.now)}",
+                                   "let both machines follow the same time server"))
+        last = log.last_tick(look.session)
+        if last is not None and last.at > look.now + SKEW:
+            found.append(Found("clock_back", "error", f"the log's last tick is of {last.at.isoformat()}, later than now",
+                               "the clock went back: set it right before anything is accepted"))
+        if last is not None and look.now - last.at > LATE:
+            found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", "start bidhall serve, or call bidhall tick"))
+    return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
+
+
+def _log(office: Any) -> list[Found]:
+    from trading.disclosure import audit
+    from trading.kernel.access import Actor, Role
+
+    with office.look(Actor(Role.AUDIT_ADMIN, name="doctor")) as look:
+        seen = audit.verify(look)
+    if seen.ok:
+        return [Found("log", "ok", f"{seen.ticks} ticks, {seen.entries} entries verify")]
+    return [Found("log_broken", "error", f"{one['where']}: {one['what']}", "bidhall audit verify; restore from a backup of before")
+            for one in seen.faults[:20]]
+
+
+def _blobs(office: Any) -> list[Found]:
+    """Rows without their bytes, and bytes of no row (harmless leftovers of uploads that came to nothing)."""
+    from trading.kernel.access import CLOCK
+
+    with office.look(CLOCK) as look:
+        named = named_blobs(look.session)
+    held = set(office.blobs.names())
+    found = [Found("blob_missing", "error", f"{where} names blob {name}, which is not there", "restore the blob from a backup or the mirror")
+             for name, where in sorted(named.items()) if name not in held][:20]
+    spare = len(held - set(named))
+    if spare:
+        found.append(Found("blob_spare", "warning", f"{spare} blobs belong to no row", "the sweeper takes those of given-up uploads"))
+    return found or [Found("blobs", "ok", f"{len(held)} blobs, every row has its bytes")]
+
+
+def named_blobs(session: Any) -> dict[str, str]:
+    """Blob name → where it is named: every column that holds one, in all tables; files of opened bids too."""
+    from sqlalchemy import select
+
+    from trading.kernel.blobs import NAME
+    from trading.kernel.db import Base
+
+    found: dict[str, str] = {}
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if column.name not in ("blob", "minutes", "proof", "files", "report"):
+                continue
+            for row in session.execute(select(column).where(column.is_not(None))):
+                for name in _names_in(row[0]):
+                    if NAME.match(name):
+                        found.setdefault(name, table.name)
+    return found
+
+
+def _names_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [str(item["blob"]) for item in value if isinstance(item, dict) and "blob" in item]
+    return []
+
+
+def _overdue(office: Any) -> list[Found]:
+    from trading import timeline
+    from trading.kernel.access import CLOCK
+    from trading.tenders import Lot
+
+    with office.look(CLOCK) as look:
+        late = [(one, look.session.get(Lot, one.lot_id)) for one in timeline.due(look.session, look.now - LATE)]
+    found = [Found("step_overdue", "error", f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
+                   "start bidhall serve, or call bidhall tick") for one, lot in late]
+    return found or [Found("steps", "ok", "no step is overdue")]
+
+
+def _deadline(office: Any, ref: str) -> list[Found]:
+    """Whether a lot's deadline and opening can go as they should."""
+    from trading import officers, tenders
+    from trading.kernel.access import CLOCK
+
+    with office.look(CLOCK) as look:
+        try:
+            lot = tenders.lot(look.session, ref)
+            policy = officers.current_policy(look.session, lot)
+        except NotFound as refusal:
+            return [Found("deadline", "error", str(refusal), "name a published lot")]
+        tried, n = officers.drilled(look.session, policy), officers.policy_document(policy)["n"]
+        left = policy.deadline - look.now
+        free = shutil.disk_usage(office.blobs.folder).free
+        found = [Found("deadline", "ok", f"{ref}: deadline {policy.deadline.isoformat()}, in {left}, {len(tried)} of {n} officers tried their keys")]
+        if len(tried) < policy.t:
+            found.append(Found("deadline_officers", "error", f"only {len(tried)} officers can open", "call the officers: open the drill bid"))
+        if free < 10 * LEAST_FREE:
+            found.append(Found("deadline_disk", "warning", f"{free >> 30} GiB free for bids", "make room before the deadline"))
+    return found

@@ -1,0 +1,61 @@
+"""`bidhall verify`: re-prove a finished tender from its bundle alone. No platform, no database, no Flask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from web.commands.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
+from web.commands.offline import read_trust, trust_option
+from web.commands.savings import language
+
+NAMES = {
+    "manifest": ("清单与签名", "manifest and signatures"), "log": ("公开日志", "public log"), "deadline": ("截止时间", "deadline"),
+    "sealed_bids": ("密封投标", "sealed bids"), "opening": ("开标", "opening"), "opening_list": ("开标一览表", "opening list"),
+    "expert_draw": ("专家抽取", "draw of experts"), "coefficient_draw": ("系数抽取", "draw of the coefficient"),
+    "score_sheets": ("评分表", "score sheets"), "arithmetic": ("分值计算", "arithmetic"), "ranking": ("排序", "ranking"),
+    "award": ("定标", "award"), "deposits": ("保证金", "deposits"),
+}
+STATES = {True: ("成立", "holds"), False: ("不成立", "BROKEN"), None: ("无可核对", "nothing to check")}
+MOST = 1 << 20
+
+
+@click.command("verify", epilog="Example: bidhall verify KP-2026-7F3A2C-1.public.zip --trust ticket.json")
+@click.argument("bundle")
+@trust_option
+@click.option("--known-checkpoint", "known", metavar="FILE", help="A checkpoint of this log kept from an earlier day.")
+@json_option
+@lang_option
+@guarded
+def verify(bundle: str, trust_file: str | None, known: str | None, as_json: bool, lang: str | None) -> None:
+    """Re-prove a finished tender from its bundle alone, claim by claim."""
+    from web.verifier import NotABundle, verify_bundle
+
+    trust = read_trust(trust_file) if trust_file else None
+    note = None
+    if known:
+        try:
+            note = read_bytes(known)[:MOST].decode("utf-8")
+        except UnicodeDecodeError:
+            stop(f"{known}: not a checkpoint", BAD_INPUT)
+    try:
+        found = verify_bundle(bundle, trust, note)
+    except NotABundle as error:
+        stop(f"{bundle}: {error}; a bundle is what `bidhall export bundle` writes", BAD_INPUT)
+    if as_json:
+        answer(found)
+    else:
+        _show(found, 0 if language(lang) == "zh" else 1)
+    if not found["ok"]:
+        raise SystemExit(REFUSED)
+
+
+def _show(found: dict[str, Any], speech: int) -> None:
+    click.echo(f"{found['tender']}  {found['profile']}")
+    for claim in found["claims"]:
+        codes = " [" + ", ".join(claim["codes"]) + "]" if claim["codes"] else ""
+        click.echo(f"  {STATES[claim['ok']][speech]:<8} {NAMES[claim['name']][speech]}{codes}: {claim['detail']}")
+    if found["trust"] == "enclosed":
+        say(("所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）", "the keys came with the file; --trust names those kept from before")[speech])
+    say(found["summary"])
