@@ -50,7 +50,8 @@ class LiveServer:
         page.click("main form button:not([type=button])")
         page.wait_for_url(lambda address: "/account/sign-in" not in address)
         if role:
-            page.evaluate("""(role) => {
+            with page.expect_navigation():
+                page.evaluate("""(role) => {
               const form = document.createElement("form");
               form.method = "post"; form.action = "/account/acts/role";
               for (const [name, value] of [["role", role], ["csrf_token", document.querySelector("[name=csrf_token]").value]]) {
@@ -59,7 +60,6 @@ class LiveServer:
               }
               document.body.append(form); form.submit();
             }""", role)
-            page.wait_for_load_state()
 
 
 @contextmanager

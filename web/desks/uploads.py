@@ -110,7 +110,7 @@ def append(token: str) -> Response:
 
 
 def _received(token: str, at: int, length: int) -> Response:
-    request.max_content_length = None  # forms are small, sealed bids are not; the announced length is the bound
+    request.max_content_length = length  # the bound of forms is not that of sealed bids; what was announced is
     body = Body(request.stream, length)
     checksum = request.headers.get("Upload-Checksum", "")
     if checksum:

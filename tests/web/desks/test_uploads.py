@@ -27,14 +27,14 @@ def bidder(rooms: Rooms) -> Person:
 
 
 def test_a_file_comes_in_pieces_and_goes_on_where_it_stopped(rooms: Rooms, lot: str, bidder: Person) -> None:
-    bid = sealed_bid(rooms.world, lot, "bidder1", files={"a.bin": b"\x07" * 1_300_000})
+    bid = sealed_bid(rooms.world, lot, "bidder1", files={"a.bin": b"\x07" * 5_300_000})
     begun = announce_upload(bidder, lot, len(bid.data))
     assert begun.status_code == 201
     where, at = begun.headers["Location"], 0
     while at < len(bid.data):
         asked = bidder.client.head(where, headers=TUS)
         assert asked.status_code == 200 and asked.headers["Upload-Offset"] == str(at) and asked.headers["Cache-Control"] == "no-store"
-        piece = bid.data[at : at + 700_001]
+        piece = bid.data[at : at + 2_700_001]
         sent = bidder.client.patch(where, data=piece, headers={**BYTES, "Upload-Offset": str(at)})
         at += len(piece)
         assert sent.status_code == 204 and sent.headers["Upload-Offset"] == str(at) and sent.headers["Tus-Resumable"] == "1.0.0"
