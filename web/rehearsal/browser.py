@@ -184,7 +184,7 @@ class Browser:
         sent = {"csrf_token": tokens[0] if tokens else "", "form_id": secrets.token_urlsafe(16), **fields}
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + shown.path,
                    "Origin": self.base}
-        return self._expected("POST", action, self._walk("POST", action, urlencode(sent).encode(), headers), ok)
+        return self._expected("POST", action, self._walk("POST", action, urlencode(sent, doseq=True).encode(), headers), ok)
 
     def raw(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request as it is, no redirects followed (uploads)."""

@@ -1,0 +1,116 @@
+"""The evaluation over HTTP: a panel drawn and convened, bids reviewed, sheets committed before they are revealed, the report signed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crypto.canonical import b64u
+from crypto.documents import sign_document
+from crypto.draws import score_commit
+from crypto.signatures import countersign, sign
+from trading.kernel.clock import floor_second, write_moment
+from web.rehearsal import opening
+from web.rehearsal.cast import EXPERTS, SPECIALTY, Cast, Person
+from web.rehearsal.front import Plan, local
+from web.rehearsal.server import Stage
+
+Points = Callable[[int, int, Mapping[str, Any]], str]
+"""(place of the member, place of the bid, criterion) → points as text."""
+
+
+@dataclass
+class Member:
+    """One seat: its person, and what is kept on the person's own machine until the reveal."""
+
+    person: Person
+    no: int
+    chair: bool = False
+    sheet: dict[str, Any] = field(default_factory=dict)
+    salt: bytes = b""
+
+
+def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> list[Member]:
+    """The centre asks for a panel; the draw is played with the purchaser; the drawn accept; the panel convenes and elects its chair."""
+    clerk, where = cast["clerk"].at(), f"/centre/panels/{plan.ref}"
+    clerk.post(where, f"{where}/acts/request", {
+        "members": members, "experts_wanted": members, "specialties": SPECIALTY, "starts_at": local(scene.now), "place": "第二评标室"})
+    opening.draw(scene, cast, plan, "experts", steered_by="clerk")
+    cast["clerk"].at().post(where, f"{where}/acts/call", {})
+    called = []
+    for n in range(1, EXPERTS + 1):
+        person = cast[f"expert{n:02d}"]
+        page = person.at().get("/expert")
+        found = sorted({one.split('"')[0] for one in page.text.split('"') if one.startswith("/expert/calls/")})
+        for call in found:
+            person.at().post(call, f"{call}/acts/answer", {"answer": "yes", "no_conflict": "yes"})
+            called.append(person)
+    cast["clerk"].at().post(where, f"{where}/acts/convene", {})
+    seated = []
+    for person in called:
+        answer = person.at().get(f"/expert/{plan.ref}/data", accept="application/json", ok=(200, 404))
+        if answer.status == 200:
+            seated.append(Member(person, answer.json["seat"]))
+    seated.sort(key=lambda m: m.no)
+    for member in seated:
+        member.person.at().post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/vote", {"no": seated[0].no})
+    seated[0].chair = True
+    return seated
+
+
+def conform(plan: Plan, panel: list[Member]) -> None:
+    """The chair records that every bid conforms, all members in favour."""
+    chair = panel[0].person.at()
+    for bid in data(panel[0], plan)["reviewed"]:
+        chair.post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/conformity",
+                   {"bid": bid["id"], "votes_for": len(panel), "clause": "", "reason": ""})
+
+
+def data(member: Member, plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = member.person.at().json(f"/expert/{plan.ref}/data")
+    return found
+
+
+def commit(scene: Stage, plan: Plan, panel: list[Member], points: Points) -> None:
+    """Each scores alone, keeps sheet and salt, and posts the signed commitment."""
+    for place, member in enumerate(panel):
+        room = data(member, plan)
+        criteria = {one["id"]: one for one in room["scheme"]["criteria"]}
+        member.sheet = {"v": 1, "tender": room["tender"], "lot": room["lot"], "expert": room["expert"], "bids": [
+            {"bidder": name, "items": [
+                {"id": item["id"], "score": points(place, at, criteria[item["id"]]),
+                 "reason": "" if item["kind"] == "objective" else "响应完整，措施可行"} for item in room["items"]]}
+            for at, name in enumerate(room["bids"])]}
+        member.salt = secrets.token_bytes(32)
+        document = {"v": 1, "at": write_moment(floor_second(scene.now)), "commit": b64u(score_commit(member.salt, member.sheet)),
+                    "expert": room["expert"], "lot": room["lot"], "reason": "", "tender": room["tender"]}
+        member.person.at().post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/commit",
+                                {"commit": json.dumps(sign_document("sheet-commit", document, member.person.keys.sign))})
+
+
+def reveal(scene: Stage, plan: Plan, panel: list[Member]) -> None:
+    """Once all commitments are in the log: the list is signed by everybody, then everybody reveals."""
+    scene.settle()
+    room = f"/expert/{plan.ref}"
+    panel[0].person.at().post(room, f"{room}/acts/list", {})
+    for member in panel:
+        listing = data(member, plan)["listing"]
+        member.person.at().post(room, f"{room}/acts/sign-list", {"listing": json.dumps(countersign(listing, member.person.keys.sign))})
+    scene.settle()
+    for member in panel:
+        sheet = sign_document("sheet", member.sheet, member.person.keys.sign)
+        member.person.confirmed().post(room, f"{room}/acts/reveal", {"sheet": json.dumps(sheet), "salt": b64u(member.salt)})
+
+
+def report(plan: Plan, panel: list[Member]) -> None:
+    """The chair has the report drawn up, every member signs it, the chair concludes: the award is proposed."""
+    room = f"/expert/{plan.ref}"
+    panel[0].person.at().post(room, f"{room}/acts/draw-up", {})
+    for member in panel:
+        document = data(member, plan)["report"]["document"]
+        member.person.confirmed().post(room, f"{room}/acts/sign-report",
+                                       {"signature": json.dumps(sign("report-signature", document, member.person.keys.sign))})
+    panel[0].person.confirmed().post(room, f"{room}/acts/conclude", {})

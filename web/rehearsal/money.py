@@ -1,0 +1,55 @@
+"""The money room over HTTP: bidders pay at their bank, the cashier takes in statements, refunds go out by two hands, books are compared."""
+
+from __future__ import annotations
+
+import re
+
+from trading.kernel.money import Money
+from web.rehearsal.browser import Answer
+from web.rehearsal.cast import Cast, Person
+from web.rehearsal.front import Plan
+from web.rehearsal.server import Stage
+
+SUB_ACCOUNT = re.compile(r"(?<![0-9])[0-9]{32}(?![0-9])")
+
+
+def sub_account(bidder: Person, plan: Plan) -> str:
+    """The number this bidder pays to for this lot, read off its own page."""
+    text = bidder.at().get(f"/bidder/lots/{plan.ref}").text_of(100_000).replace(" ", "")
+    found = SUB_ACCOUNT.search(text)
+    if found is None:
+        raise LookupError(f"no sub-account on the page of {plan.ref}")
+    return found[0]
+
+
+def pay_in(scene: Stage, bidder: Person, plan: Plan, *, account: str, name: str, amount: str = "") -> None:
+    """The bidder's bank sends the deposit. ``account`` and ``name``: who pays, which need not be the bidder."""
+    scene.bank.receive(Money.parse(amount or plan.deposit), name=name, account=account, sub_account=sub_account(bidder, plan))
+
+
+def fetch_statement(cast: Cast) -> Answer:
+    """The cashier takes in the bank's statement."""
+    return cast["cashier"].at().post("/cashier/import", "/cashier/acts/fetch", {})
+
+
+def refund_everything(scene: Stage, cast: Cast) -> int:
+    """Find what is due, prepare, have it approved by another, pay, hand over, take in the statement. Returns how many refunds went."""
+    cashier, controller = cast["cashier"], cast["controller"]
+    cashier.at().post("/cashier/refunds", "/cashier/acts/due", {})
+    page = cashier.at().get("/cashier/refunds")
+    refs = sorted(set(re.findall(r'name="refs" value="([^"]+)"', page.text)) | set(re.findall(r'value="([^"]+)" name="refs"', page.text)))
+    if not refs:
+        return 0
+    made = cashier.at().post(page, "/cashier/acts/prepare", {"refs": refs})
+    where = made.path.split("?")[0]
+    if not where.startswith("/cashier/batches/"):
+        raise LookupError(f"no batch was made: {made.path} {made.text_of(300)}")
+    controller.confirmed().send(f"{where}/approve", f"{where}/acts/approve")
+    cashier.at().post(where, f"{where}/acts/pay", {})
+    scene.money()
+    fetch_statement(cast)
+    return len(refs)
+
+
+def reconcile(cast: Cast) -> Answer:
+    return cast["cashier"].at().post("/cashier/reconcile", "/cashier/acts/reconcile", {"note": ""})
