@@ -8,35 +8,43 @@ from web.rehearsal.front import Plan
 
 OFFER = timedelta(days=22, minutes=30)
 
-GP_SCHEME = {
-    "outlier": "0.30", "tie": "panel", "small_firm": "10",
-    "criteria.0.id": "price", "criteria.0.title": "投标报价", "criteria.0.title_en": "Price", "criteria.0.kind": "price", "criteria.0.max": "40",
-    "criteria.1.id": "plan", "criteria.1.title": "技术方案", "criteria.1.title_en": "Technical plan", "criteria.1.kind": "subjective",
-    "criteria.1.max": "40",
-    "criteria.2.id": "warranty", "criteria.2.title": "质保与售后", "criteria.2.title_en": "Warranty and service",
-    "criteria.2.kind": "objective", "criteria.2.max": "20",
-}
-WORKS_SCHEME = {
-    "outlier": "0.30", "tie": "panel", "drawn": "yes",
-    "criteria.0.id": "price", "criteria.0.title": "投标报价", "criteria.0.title_en": "Price", "criteria.0.kind": "price", "criteria.0.max": "60",
-    "criteria.1.id": "design", "criteria.1.title": "施工组织设计", "criteria.1.title_en": "Method statement", "criteria.1.kind": "subjective",
-    "criteria.1.max": "30",
-    "criteria.2.id": "team", "criteria.2.title": "项目班子", "criteria.2.title_en": "Project team", "criteria.2.kind": "objective",
-    "criteria.2.max": "10",
-    "benchmark.above": "1", "benchmark.below": "0.5", "benchmark.drop_rule": "high_low_from_5",
-}
+Row = tuple[str, str, str, str, str]
+
+
+def _scheme(*criteria: Row, **more: str) -> dict[str, str]:
+    """The fields of the criteria form. A row: id, 中文, English, kind, maximum."""
+    fields = {"outlier": "0.30", "tie": "panel", **{name.replace("__", "."): value for name, value in more.items()}}
+    for at, row in enumerate(criteria):
+        fields |= {f"criteria.{at}.{name}": value for name, value in zip(("id", "title", "title_en", "kind", "max"), row, strict=True)}
+    return fields
+
+
+GP_SCHEME = _scheme(
+    ("price", "投标报价", "Price", "price", "40"),
+    ("plan", "技术方案", "Technical plan", "subjective", "40"),
+    ("warranty", "质保与售后", "Warranty and service", "objective", "20"),
+    small_firm="10",
+)
+WORKS_SCHEME = _scheme(
+    ("price", "投标报价", "Price", "price", "60"),
+    ("design", "施工组织设计", "Method statement", "subjective", "30"),
+    ("team", "项目班子", "Project team", "objective", "10"),
+    drawn="yes", benchmark__above="1", benchmark__below="0.5", benchmark__drop_rule="high_low_from_5",
+)
+COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
+
+
+def _goods(key: str, name: str, budget: str, deposit: str, at: datetime, intent: str) -> Plan:
+    return Plan(key, name, "GP", "GOODS", "", "buyer", "education", budget, deposit, at, at, intent=intent, scheme=GP_SCHEME)
 
 
 def plans(start: datetime) -> dict[str, Plan]:
     """The tenders by key; all close and open in the same hour, so that the log's quick pace is walked through once."""
     at = start + OFFER
     return {
-        "A": Plan("A", "春晓区中小学智慧教室设备采购", "GP", "GOODS", "", "buyer", "education", "3200000.00", "60000.00", at, at,
-                  intent="2026-01-10", scheme=GP_SCHEME),
-        "B": Plan("B", "春晓区滨河路道路改造工程施工", "WORKS", "WORKS", "CONSTRUCTION", "builder", "works", "26800000.00", "500000.00", at, at,
-                  coefficients="0.95 0.96 0.97 0.98 0.99", scheme=WORKS_SCHEME),
-        "C": Plan("C", "春晓区机关食堂设备更新采购", "GP", "GOODS", "", "buyer", "education", "1500000.00", "30000.00", at, at,
-                  intent="2026-01-12", scheme=GP_SCHEME),
-        "D": Plan("D", "春晓区图书馆座椅采购", "GP", "GOODS", "", "buyer", "education", "600000.00", "12000.00", at, at,
-                  intent="2026-01-15", scheme=GP_SCHEME),
+        "A": _goods("A", "春晓区中小学智慧教室设备采购", "3200000.00", "60000.00", at, "2026-01-10"),
+        "B": Plan("B", "春晓区滨河路道路改造工程施工", "WORKS", "WORKS", "CONSTRUCTION", "builder", "works", "26800000.00", "500000.00",
+                  at, at, coefficients=COEFFICIENTS, scheme=WORKS_SCHEME),
+        "C": _goods("C", "春晓区机关食堂设备更新采购", "1500000.00", "30000.00", at, "2026-01-12"),
+        "D": _goods("D", "春晓区图书馆座椅采购", "600000.00", "12000.00", at, "2026-01-15"),
     }
