@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,15 @@ def can_set() -> bool:
     return importlib.util.find_spec("typst") is not None
 
 
-def make(name: str, data: dict[str, Any], *, title: str) -> bytes:
-    """The paper of a template and its facts: PDF, or a page ready to print. The same facts give the same bytes."""
+def make(name: str, data: dict[str, Any], *, title: str, at: datetime) -> bytes:
+    """The paper of a template and its facts: PDF/A-2u, which archives take, or a page ready to print. ``at``: the date of the document;
+    the same facts and date give the same bytes."""
     if not can_set():
         return render_template("papers/print.html", name=name, data=data, title=title).encode()
     import typst
 
-    held = typst.compile((TEMPLATES / f"{name}.typ").read_bytes(), font_paths=[str(FONTS)], ignore_system_fonts=True,
-                         sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, format="pdf")
-    return bytes(held)
+    return bytes(typst.compile(TEMPLATES / f"{name}.typ", font_paths=[FONTS], ignore_system_fonts=True, format="pdf", timestamp=at,
+                               pdf_standards="a-2u", sys_inputs={"data": json.dumps(data, ensure_ascii=False)}))
 
 
 def answer(paper: bytes, filename: str) -> Response:

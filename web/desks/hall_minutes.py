@@ -8,6 +8,7 @@ from flask import Response
 
 from trading import opening
 from trading.kernel.access import Act
+from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.work import Look
 from web import papers, show, words
@@ -41,7 +42,7 @@ def paper(card: HallCard, now: Look, *, draft: bool = False) -> bytes:
         raise NotFound("opening.no_minutes", ref=card.lot.ref)
     if now.actor.role in ("expert", "chair"):
         raise NotAllowed("opening.not_for_panel")
-    return papers.make("minutes", facts(card, host=actor().name, draft=draft), title="开标记录")
+    return papers.make("minutes", facts(card, host=actor().name, draft=draft), title="开标记录", at=floor_second(now.now))
 
 
 def facts(card: HallCard, *, host: str, draft: bool) -> dict[str, Any]:
