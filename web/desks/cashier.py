@@ -1,0 +1,118 @@
+"""The desk of deposit cashier (prepares) and controller (checks): what needs me now, and the way to every page of it.
+
+Acts, their pages and fields (every form also carries csrf_token and form_id):
+
+    /cashier/import            POST /cashier/acts/import            file ``statement`` (CSV)
+                               POST /cashier/acts/fetch             nothing more: straight from the bank
+    /cashier/refunds           POST /cashier/acts/due               nothing more: find what has fallen due
+                               POST /cashier/acts/prepare           ``refs`` (one or more), ``value_on`` (day, may be empty: today)
+    /cashier/batches/<ref>     POST /cashier/batches/<ref>/acts/pay, …/acts/take-back     nothing more
+    /cashier/batches/<ref>/approve
+                               POST /cashier/batches/<ref>/acts/approve                  ``digest`` (in the form already)
+                               POST /cashier/batches/<ref>/acts/send-back                ``reason``
+    /cashier/refunds/<ref>     POST /cashier/refunds/<ref>/acts/convert ``rate`` (percent of the contract price), …/acts/hold ``basis``,
+                               ``owner``, ``until``; …/acts/lift ``hold``, ``why``; …/acts/payee (approve the new account)
+    /cashier/exceptions        POST /cashier/acts/explain ``receipt``, ``account``, ``note``; /cashier/acts/charge ``line``, ``note``
+    /cashier/reconcile         POST /cashier/acts/reconcile         ``note`` (needed to close an open case)
+    /cashier/forfeits          POST /cashier/acts/forfeit ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``
+    /cashier/forfeits/<ref>    POST /cashier/forfeits/<ref>/acts/hear   ``hearing``; …/acts/check; …/acts/drop ``why``
+"""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from deposits import queries, receipts
+from deposits.queries import HomeCard
+from trading import calendars
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import day_end, local_day
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from web import show
+from web.desks import cashier_batches, cashier_books, cashier_forfeits, cashier_refunds
+from web.desks.cashier_room import SEE, cashier, total, zone
+from web.frame import Duty, Tick, sorted_duties, sun_line
+from web.gate import look, render
+from web.refusals import language
+
+__all__ = ["cashier_batches", "cashier_books", "cashier_forfeits", "cashier_refunds", "desk"]
+
+desk = cashier
+
+
+@cashier.page("", needs=SEE)
+def home() -> str:
+    with look() as now:
+        card, waiting = queries.home(now), queries.queue(now)
+        batches = [one for one in queries.batches(now) if one.closed_at is None and one.sent_at is None]
+        pool = receipts.stated(now.session)
+        today = local_day(now.now)
+        working = calendars.current(now.session).day_kind(today).working
+        last = day_end(today)
+        ticks = [Tick(last, _("last moment for what is due today"), due=True)] if card.today else []
+        day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
+        return render("cashier/home.html", day=day, card=card, duties=sorted_duties(_duties(now, card, waiting, batches), now.now),
+                      figures=figures(card, waiting), batches=batches, pool=pool, today=today)
+
+
+def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
+    """The line of figures above home and queue. Sums are of what may be seen; sealed rows count, but have no amount."""
+    def sums(when: str) -> str:
+        rows = [one for one in waiting if one.when == when and one.state not in ("HELD", "SENT")]
+        seen, sealed = total(one.amount for one in rows), sum(1 for one in rows if one.sealed)
+        return show.money(seen, language()) + (" · " + _("%(n)s sealed", n=sealed) if sealed else "")
+
+    last = card.reconciled
+    difference = _difference(card)
+    return [
+        {"label": _("Overdue"), "value": card.overdue, "kind": "stop" if card.overdue else "", "note": sums("overdue")},
+        {"label": _("Due today"), "value": card.today, "note": sums("today")},
+        {"label": _("Within three working days"), "value": card.soon, "note": sums("soon")},
+        {"label": _("Waiting for the check"), "value": card.to_check, "note": _("refunds in batches")},
+        {"label": _("Exceptions"), "value": card.exceptions, "kind": "stop" if card.exceptions else "",
+         "note": _("wrong payers, returned, in suspense")},
+        {"label": _("Difference of books and bank"), "value": difference, "kind": "stop" if card.case_open else "",
+         "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet")},
+    ]
+
+
+def _difference(card: HomeCard) -> str:
+    last = card.reconciled
+    if last is None:
+        return "–"
+    return show.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
+
+
+def _duties(now: Look, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]) -> list[Duty]:
+    found: list[Duty] = []
+    if card.case_open:
+        found.append(Duty(_("Explain the difference between books and bank"), "/cashier/reconcile", None, _("at once"),
+                          _("while a case is open nothing is prepared, approved or paid"), _("On hold"), "stop"))
+    if may(now.actor, Act.REFUND_PREPARE):
+        found += _to_prepare(waiting)
+        found += [Duty(_("Pay the approved batch of %(n)s refunds", n=len(one.rows)), f"/cashier/batches/{one.ref}",
+                       day_end(one.value_on), "", _("after its value day it must be reckoned anew"), _("Approved"), "ok")
+                  for one in batches if one.approved_at is not None]
+    else:
+        found += [Duty(_("Check the batch of %(n)s refunds", n=len(one.rows)), f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
+                       _("digest %(digest)s", digest=show.digest(one.digest, 2)), _("To check"), "now")
+                  for one in batches if one.approved_at is None]
+        found += [Duty(_("Approve another account for a returned refund"), f"/cashier/refunds/{one.ref}", None, _("no fixed limit"),
+                       _("two controllers, after the bank's proof"), _("Returned"), "warn")
+                  for one in waiting if one.state == "RETURNED_BY_BANK" and queries.payee_change(now, one.ref) is not None]
+    if card.exceptions:
+        found.append(Duty(_("Settle %(n)s exceptions", n=card.exceptions), "/cashier/exceptions", None, _("no fixed limit"),
+                          _("each has one next step"), _("Exceptions"), "warn"))
+    return found
+
+
+def _to_prepare(waiting: list[queries.RefundCard]) -> list[Duty]:
+    """One duty for each due day that has refunds to prepare."""
+    by_day: dict[object, list[queries.RefundCard]] = {}
+    for one in waiting:
+        if "prepare" in one.may:
+            by_day.setdefault(one.due_on, []).append(one)
+    return [Duty(_("Prepare %(n)s refunds", n=len(rows)), "/cashier/refunds?show=prepare", day_end(rows[0].due_on), "",
+                 _("rules D-20 to D-29: counted from the event and the calendar"), _("To prepare"), "now")
+            for rows in by_day.values()]

@@ -1,0 +1,140 @@
+"""Batches: read, approved with their digest by another person, paid on their day, sent back with the reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+
+from deposits import queries, refunds, transfers
+from deposits.queries import BatchCard
+from trading.kernel.access import Act, Role
+from trading.kernel.calendar import local_day
+from trading.kernel.money import Money
+from trading.reports.writers import inert
+from web import show
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank
+from web.forms import Form
+from web.gate import go, look, office, render, work
+from web.refusals import language
+
+
+@cashier.page("/batches", needs=SEE)
+def batches() -> str:
+    with look() as now:
+        found = queries.batches(now)
+        return render("cashier/batches.html", batches=found, step_of=step_of,
+                      people={one.ref: name_of(now, one.prepared_by) for one in found})
+
+
+def step_of(card: BatchCard) -> tuple[str, str]:
+    """Where a batch stands: words and tone."""
+    if card.closed_at is not None:
+        return (_("sent back"), "warn") if card.reason else (_("taken back"), "plain")
+    if card.sent_at is not None:
+        states = {row.state for row in card.rows}
+        return (_("paid back"), "ok") if states <= {"CONFIRMED", "CONVERTED"} else (_("sent to the bank"), "info")
+    return (_("approved"), "info") if card.approved_at is not None else (_("to check"), "now")
+
+
+@cashier.page("/batches/<ref>", needs=SEE)
+def batch(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = queries.batch_card(now, ref)
+        open_, today = card.closed_at is None and card.sent_at is None, local_day(now.now)
+        cashier_here = now.actor.role is Role.CASHIER
+        pay_why = "" if today == card.value_on else _("its value day is %(day)s", day=card.value_on.isoformat())
+        return render(
+            "cashier/batch.html", card=card, crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, "")), form=form or Form.blank(),
+            step=step_of(card), names=names_of(now, card.rows), prepared=name_of(now, card.prepared_by),
+            approved=name_of(now, card.approved_by), today=today, pay_why=pay_why, connected=own_bank() is not None,
+            can_pay=open_ and card.approved_at is not None and cashier_here,
+            can_take_back=open_ and card.approved_at is None and cashier_here,
+            can_check=open_ and not cashier_here, answers=_answers(now.session, ref) if card.sent_at else {})
+
+
+def _answers(session: Any, ref: str) -> dict[str, Any]:
+    """The bank's answer by refund, for rows of a batch that was sent."""
+    rows = refunds.of_batch(session, refunds.batch(session, ref))
+    return {row.ref: transfers.transfer(session, row.bank_key) for row in rows if row.bank_key}
+
+
+@cashier.page("/batches/<ref>/approve", needs=Act.REFUND_APPROVE, fresh=True)
+def approve_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = queries.batch_card(now, ref)
+        return render(
+            "cashier/approve.html", card=card, form=form or Form.blank({"digest": card.digest}), prepared=name_of(now, card.prepared_by),
+            crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, f"/cashier/batches/{ref}"), (_("Approve"), "")),
+            open_=card.closed_at is None and card.sent_at is None, paid_out=card.total + card.interest + card.fee)
+
+
+@cashier.page("/batches/<ref>/acts/approve", needs=Act.REFUND_APPROVE, post=True, back=approve_page)
+def do_approve(ref: str) -> Any:
+    """Approve what the digest says. Field: ``digest``."""
+    form, where = Form.read(), f"/cashier/batches/{ref}"
+    seen = form.text("digest", limit=64)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        refunds.approve(unit, refunds.batch(unit.session, ref), digest_seen=seen)
+    return go(where)
+
+
+@cashier.page("/batches/<ref>/acts/send-back", needs=Act.REFUND_APPROVE, post=True, back=approve_page)
+def do_send_back(ref: str) -> Any:
+    """Return it to the cashier. Field: ``reason``."""
+    form, where = Form.read(), f"/cashier/batches/{ref}"
+    reason = form.text("reason", limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        refunds.send_back(unit, refunds.batch(unit.session, ref), reason=reason)
+    return go(where)
+
+
+@cashier.page("/batches/<ref>/acts/take-back", needs=Act.REFUND_PREPARE, post=True, back=batch)
+def do_take_back(ref: str) -> Any:
+    form, where = Form.read(), f"/cashier/batches/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        refunds.take_back(unit, refunds.batch(unit.session, ref))
+    return go(where)
+
+
+@cashier.page("/batches/<ref>/acts/pay", needs=Act.REFUND_PAY, post=True, back=batch)
+def do_pay(ref: str) -> Any:
+    """Post and order; what the bank has not answered is asked after again every minute, under the same key."""
+    form, where = Form.read(), f"/cashier/batches/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        refunds.pay(unit, refunds.batch(unit.session, ref))
+    bank = own_bank()
+    if bank is not None:
+        transfers.deliver(office(), bank)
+    return go(where)
+
+
+@cashier.page("/batches/<ref>/payments.csv", needs=Act.REFUND_PAY)
+def payments(ref: str) -> Response:
+    """The payment file for the bank's own counter or portal: one order a line, its key in the remark. Orders of a sealed lot are
+    left out: their payees may not be seen yet, they go by the connected bank alone."""
+    with look() as now:
+        sealed = {row.ref for row in queries.batch_card(now, ref).rows if row.sealed}
+        orders = [order for refund, order in _answers(now.session, ref).items() if refund not in sealed]
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow([_("Name"), _("Account"), _("Amount"), _("Remark")] if language() == "en" else ["收款户名", "收款账号", "金额", "附言"])
+    for order in sorted(orders, key=lambda one: str(one.key)):
+        table.writerow([inert(order.payee_name), order.payee_account, Money(order.amount_minor).text(), order.order.text])
+    response = Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="payments-{ref}.csv"'
+    return response
+
+
+@cashier.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"short_digest": lambda value: show.digest(value, 3)}

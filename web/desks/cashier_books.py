@@ -1,0 +1,255 @@
+"""Statements taken in, what each line was, exceptions settled, books compared with the bank, the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from deposits import demands, ledger, queries, receipts, reconcile, refunds, settlement, transfers
+from deposits.bank.protocol import BankUnreachable
+from deposits.bank.statements import HEADINGS
+from deposits.queries import ExceptionCard
+from deposits.receipts import BankLine, BankStatement, ImportReport, LineUse
+from deposits.reconcile import Reconciliation
+from deposits.settlement import Settled
+from trading import tenders
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import Invalid, NotFound, NotReady
+from trading.kernel.money import Money
+from web import show
+from web.desks.cashier_room import SEE, bank, cashier, crumbs_of, name_of, own_bank
+from web.forms import Form
+from web.frame import address
+from web.gate import actor, go, look, render, request, work
+from web.refusals import language
+
+MOST_BYTES = 20_000_000
+SLACK = 100_000
+EXPLAINED = ("stranger", "bank_interest", "centre")
+FETCHED = "bank-"
+"""Statements named so came straight from the bank; of them nobody sees a list of lines."""
+
+
+@cashier.blueprint.url_value_preprocessor
+def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """A statement may be larger than a form, when it comes from somebody who may take one in."""
+    if endpoint == "cashier.do_import" and may(actor(), Act.STATEMENT_IMPORT):
+        request.max_content_length = MOST_BYTES + SLACK
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+@cashier.page("/import", needs=SEE)
+def statements(form: Form | None = None) -> str:
+    with look() as now:
+        taken = list(now.session.scalars(select(BankStatement).order_by(BankStatement.id.desc()).limit(20)))
+        return render(
+            "cashier/import.html", form=form or Form.blank(), taken=taken, names={one.id: name_of(now, one.taken_by) for one in taken},
+            pool=receipts.stated(now.session), headings=HEADINGS, connected=own_bank() is not None,
+            fetched=lambda one: one.name.startswith(FETCHED), may_import=may(now.actor, Act.STATEMENT_IMPORT), money=Money,
+            nothing=request.args.get("known", "") if request.args.get("nothing") else None)
+
+
+@cashier.page("/acts/import", needs=Act.STATEMENT_IMPORT, post=True, back=statements)
+def do_import() -> Any:
+    """Take a statement file in. Field: ``statement`` (a file); the file stands as a whole or not at all."""
+    form = Form.read()
+    file = form.file("statement")
+    form.refuse_if_any()
+    assert file is not None
+    data = file.stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise Invalid("statement.too_big", where="statement", most=show.size(MOST_BYTES, language()))
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/import")
+        name = (file.filename or "statement.csv").replace("\\", "/").rpartition("/")[2]
+        report, settled = settlement.take_statement(unit, data, name="file-" + name if name.startswith(FETCHED) else name)
+        where = _report_address(_ref_of(unit.session, report), report, settled)
+    return go(where)
+
+
+@cashier.page("/acts/fetch", needs=Act.STATEMENT_IMPORT, post=True, back=statements)
+def do_fetch() -> Any:
+    """The same straight from the bank. Nobody gets to see who paid."""
+    form, source = Form.read(), bank()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/import")
+        try:
+            report, settled = settlement.fetch(unit, source)
+        except BankUnreachable as error:
+            raise NotReady("bank.unreachable") from error
+        where = _report_address(_ref_of(unit.session, report), report, settled)
+    return go(where)
+
+
+def _ref_of(session: Any, report: ImportReport) -> str:
+    """The statement a report made; "" when it held nothing new."""
+    if not report.taken:
+        return ""
+    line = session.scalar(select(BankLine).where(BankLine.bank_id == report.taken[0][1]))
+    return str(session.get(BankStatement, line.statement_id).ref)
+
+
+def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
+    counts = {"known": len(report.skipped), "confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused}
+    if report.name.startswith(FETCHED):
+        counts.pop("known")
+    if not ref:
+        return address("/cashier/import", {}, nothing="yes", **counts)
+    return address(f"/cashier/statements/{ref}", {}, **counts)
+
+
+@dataclass(frozen=True)
+class LineRow:
+    """A line of a statement as far as it may be told. ``kind``: receipt, transfer, returned, charge, or "" (unexplained)."""
+
+    n: int
+    bank_id: str
+    kind: str
+    of: str
+    amount: Money | None
+
+
+@cashier.page("/statements/<ref>", needs=SEE)
+def statement_page(ref: str) -> str:
+    """Line by line for who took the file in; for others, and of statements fetched from the bank, only our own payments and charges."""
+    with look() as now:
+        row = now.session.scalar(select(BankStatement).where(BankStatement.ref == ref))
+        if row is None:
+            raise NotFound("deposit.unknown")
+        own = row.taken_by == now.actor.account_id and not row.name.startswith(FETCHED)
+        uses = {use.line_id: use for use in now.session.scalars(
+            select(LineUse).join(BankLine, BankLine.id == LineUse.line_id).where(BankLine.statement_id == row.id))}
+        lines = [
+            _line_row(now.session, n, line, uses.get(line.id))
+            for n, line in enumerate(now.session.scalars(select(BankLine).where(BankLine.statement_id == row.id).order_by(BankLine.id)), 1)
+            if own or line.id not in uses or uses[line.id].kind != "receipt"]
+        counts = [(key, int(request.args[key])) for key in ("confirmed", "returned", "refused", "known")
+                  if request.args.get(key, "").isdigit() and request.args[key] != "0" and len(request.args[key]) < 7]
+        return render("cashier/statement.html", row=row, lines=lines, own=own, counts=counts, by=name_of(now, row.taken_by), money=Money,
+                      crumbs=crumbs_of((_("Statements"), "/cashier/import"), (row.name, "")))
+
+
+def _line_row(session: Any, n: int, line: BankLine, use: LineUse | None) -> LineRow:
+    """Payments in, and payments out for a sealed lot, are told without their amount, which would tell the lot."""
+    kind, of, seen = use.kind if use is not None else "", "", use is None or use.kind != "receipt"
+    if use is not None and kind in ("transfer", "returned"):
+        row = refunds.refund(session, transfers.transfer(session, use.of).refund)
+        seen = row.demand is None or demands.is_public(session, row.demand.lot)
+        of = row.ref if seen else ""
+    return LineRow(n, line.bank_id, kind, of, Money(line.amount_minor) if seen else None)
+
+
+# --- exceptions -------------------------------------------------------------------------------------------------------
+
+
+@cashier.page("/exceptions", needs=SEE)
+def exceptions(form: Form | None = None) -> str:
+    with look() as now:
+        found = queries.exceptions(now)
+        return render("cashier/exceptions.html", found=found, form=form or Form.blank(), next_step=_next_step,
+                      may_settle=may(now.actor, Act.DEPOSIT_RECONCILE), tails=_suspense_numbers(now.session))
+
+
+def _suspense_numbers(session: Any) -> dict[str, str]:
+    """The bank's number of each payment in suspense: what its owner needs to claim it."""
+    return {row.ref: row.line.bank_id for row in receipts.in_suspense(session)}
+
+
+def _next_step(card: ExceptionCard) -> str:
+    return {
+        "payer_name": _("Shown to those who review the bids; it goes back to the account that paid (rules D-05, CL-07)"),
+        "payer_account": _("Shown to those who review the bids (rule D-05)"),
+        "late": _("Does not count as a deposit in time (rule D-13); it goes back like the others"),
+        "overpaid": _("What is beyond the demand is a refund of its own (rule D-29)"),
+        "suspense": _("Its owner claims it with the bank's number, or say what it was"),
+        "unexplained": _("Say that it is a charge of the bank, or ask the bank"),
+        "returned": _("The bidder names another account of its own with its bank's proof"),
+    }[card.kind]
+
+
+@cashier.page("/acts/explain", needs=Act.DEPOSIT_RECONCILE, post=True, back=exceptions)
+def do_explain() -> Any:
+    """Say what a payment in suspense was. Fields: ``receipt``, ``account``, ``note``."""
+    form = Form.read()
+    ref, account, note = form.text("receipt", limit=40), form.choice("account", EXPLAINED), form.text("note", limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/exceptions")
+        receipts.explain(unit, receipts.receipt(unit.session, ref), account=account, note=note)
+    return go("/cashier/exceptions")
+
+
+@cashier.page("/acts/charge", needs=Act.DEPOSIT_RECONCILE, post=True, back=exceptions)
+def do_charge() -> Any:
+    """An unexplained line out is a charge the centre bears. Fields: ``line`` (the bank's number), ``note``."""
+    form = Form.read()
+    number, note = form.text("line", limit=64), form.text("note", limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/exceptions")
+        line = next((one for one in receipts.unexplained(unit.session) if one.bank_id == number), None)
+        if line is None:
+            raise NotFound("deposit.unknown")
+        receipts.book_charge(unit, line, note=note)
+    return go("/cashier/exceptions")
+
+
+# --- reconciliation ---------------------------------------------------------------------------------------------------
+
+
+@cashier.page("/reconcile", needs=SEE)
+def reconcile_page(form: Form | None = None) -> str:
+    with look() as now:
+        try:
+            figures = reconcile.figures(now.session)
+        except NotReady:
+            figures = None
+        asked = request.args.get("day", "")
+        query = select(Reconciliation).order_by(Reconciliation.id.desc()).limit(30)
+        try:
+            query = query.where(Reconciliation.day == dt.date.fromisoformat(asked)) if asked else query
+        except ValueError:
+            asked = ""
+        rows = list(now.session.scalars(query))
+        return render(
+            "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: name_of(now, row.by) for row in rows}, money=Money,
+            case=ledger.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session), day=local_day(now.now),
+            big=lambda minor: show.big(Money(minor), language()), may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE))
+
+
+@cashier.page("/acts/reconcile", needs=Act.DEPOSIT_RECONCILE, post=True, back=reconcile_page)
+def do_reconcile() -> Any:
+    """Compare the three and keep the result. Field: ``note``, needed to close an open case."""
+    form = Form.read()
+    note = form.text("note", needed=False, limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/reconcile")
+        reconcile.reconcile(unit, note=note)
+    return go("/cashier/reconcile")
+
+
+# --- the ledger -------------------------------------------------------------------------------------------------------
+
+
+@cashier.page("/ledger", needs=SEE)
+def ledger_page() -> str:
+    """Balances of the chart over all lots; the postings of one lot once its payers are public."""
+    asked = request.args.get("lot", "").strip()[:40]
+    with look() as now:
+        lines, wrong = [], ""
+        if asked:
+            try:
+                lines = queries.lot_postings(now, tenders.lot(now.session, asked))
+            except NotFound as refusal:
+                wrong = refusal.code
+        held = queries.balances(now)
+        return render("cashier/ledger.html", chart=[(account, held[account.code]) for account in queries.chart()], lines=lines, asked=asked,
+                      wrong=wrong, totals=queries.home(now).totals, form=Form.query())

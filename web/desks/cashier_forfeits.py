@@ -1,0 +1,120 @@
+"""Deposits that are kept: proposed with ground and evidence, the bidder heard, checked by the controller; the purchaser decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from deposits import demands, forfeits
+from deposits.forfeits import GROUNDS, Forfeit
+from trading import tenders
+from trading.kernel.access import Act, may
+from trading.kernel.errors import NotFound
+from trading.kernel.flow import check_version
+from trading.kernel.money import Money
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of
+from web.forms import Form
+from web.gate import go, look, render, request, work
+
+
+@cashier.page("/forfeits", needs=SEE)
+def forfeits_page(form: Form | None = None) -> str:
+    """All proposals and decisions; with ``?lot=`` the bidders of a lot whose payers are public, to propose one."""
+    asked = str((form.typed.get("lot") if form else "") or request.args.get("lot", "")).strip()[:40]
+    with look() as now:
+        found = list(now.session.scalars(select(Forfeit).order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
+        choices, grounds, wrong = [], (), ""
+        if asked:
+            try:
+                lot = tenders.lot(now.session, asked)
+                if not demands.is_public(now.session, lot):
+                    raise NotFound("deposit.unknown")
+                grounds = GROUNDS[lot.regime]
+                choices = [(one.sub_account, one.participant.party.name) for one in demands.of_lot(now.session, lot)
+                           if forfeits.to_keep(now.session, one) and forfeits.find(now.session, one) is None]
+                choices.sort(key=lambda pair: pair[1])
+            except NotFound as refusal:
+                wrong = refusal.code
+        return render("cashier/forfeits.html", found=found, asked=asked, choices=choices, wrong=wrong,
+                      form=form or Form.blank({"lot": asked}), grounds=[(one, f"{one} {ground_words(one)}") for one in grounds],
+                      may_draft=may(now.actor, Act.REFUND_PREPARE),
+                      ground_words=ground_words, money=Money)
+
+
+def ground_words(rule: str) -> str:
+    return {"D-40": _("took the bid back after the deadline"), "D-41": _("will not sign the contract, or adds conditions"),
+            "D-42": _("took the bid back while it was valid, or will not sign"), "D-43": _("another ground the tender documents name"),
+            "D-44": _("no performance deposit where one was asked for")}.get(rule, rule)
+
+
+@cashier.page("/acts/forfeit", needs=Act.REFUND_PREPARE, post=True, back=forfeits_page)
+def do_draft() -> Any:
+    """Propose to keep a deposit. Fields: ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``."""
+    form = Form.read()
+    account, ground = form.text("account", limit=40), form.choice("ground", {one for grounds in GROUNDS.values() for one in grounds})
+    evidence, until = form.text("evidence", limit=2000, lines=True), form.day("hold_until")
+    form.refuse_if_any()
+    assert until is not None
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/forfeits")
+        demand = demands.find_by_sub_account(unit.session, account)
+        if demand is None:
+            raise NotFound("deposit.unknown")
+        made = forfeits.draft(unit, demand, ground=ground, evidence=evidence, hold_until=until)
+    return go(f"/cashier/forfeits/{made.ref}")
+
+
+@cashier.page("/forfeits/<ref>", needs=SEE)
+def forfeit_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row = forfeits.forfeit(now.session, ref)
+        people = {key: name_of(now, one) for key, one in
+                  (("drafted", row.drafted_by), ("checked", row.checked_by), ("decided", row.decided_by))}
+        kept = row.amount_minor or sum(amount for _receipt, amount in forfeits.to_keep(now.session, row.demand))
+        return render(
+            "cashier/forfeit.html", row=row, people=people, amount=Money(kept), form=form or Form.blank(version=row.version),
+            ground_words=ground_words, crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
+            can_hear=row.state == "FORFEIT_DRAFT" and may(now.actor, Act.REFUND_PREPARE),
+            can_check=row.state == "HEARD" and may(now.actor, Act.REFUND_APPROVE),
+            can_drop=row.state in forfeits.OPEN and may(now.actor, Act.REFUND_APPROVE))
+
+
+@cashier.page("/forfeits/<ref>/acts/hear", needs=Act.REFUND_PREPARE, post=True, back=forfeit_page)
+def do_hear(ref: str) -> Any:
+    """What the bidder was told and said. Field: ``hearing``."""
+    form, where = Form.read(), f"/cashier/forfeits/{ref}"
+    hearing = form.text("hearing", limit=4000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = forfeits.forfeit(unit.session, ref)
+        check_version(row, form.version)
+        forfeits.hear(unit, row, hearing=hearing)
+    return go(where)
+
+
+@cashier.page("/forfeits/<ref>/acts/check", needs=Act.REFUND_APPROVE, post=True, back=forfeit_page)
+def do_check(ref: str) -> Any:
+    form, where = Form.read(), f"/cashier/forfeits/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = forfeits.forfeit(unit.session, ref)
+        check_version(row, form.version)
+        forfeits.check(unit, row)
+    return go(where)
+
+
+@cashier.page("/forfeits/<ref>/acts/drop", needs=Act.REFUND_APPROVE, post=True, back=forfeit_page)
+def do_drop(ref: str) -> Any:
+    """The ground does not stand. Field: ``why``."""
+    form, where = Form.read(), f"/cashier/forfeits/{ref}"
+    why = form.text("why", limit=1000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = forfeits.forfeit(unit.session, ref)
+        check_version(row, form.version)
+        forfeits.drop(unit, row, why=why)
+    return go(where)

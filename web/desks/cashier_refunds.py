@@ -1,0 +1,223 @@
+"""The refund queue, one refund, and what may be done to it before it goes into a batch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from flask import Response
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from deposits import demands, interest, payees, queries, refunds, rules
+from deposits.queries import RefundCard
+from trading import terms
+from trading.kernel.access import Act, may
+from trading.kernel.audit import ActRecord
+from trading.kernel.calendar import local_day
+from trading.kernel.errors import NotFound
+from trading.kernel.exact import written, written_exactly
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.reports.writers import inert
+from web import show, words
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, total
+from web.forms import Form
+from web.frame import Link, page_of
+from web.gate import go, look, render, request, work
+from web.refusals import language
+
+SHOWN = {
+    "": queries.LISTED,
+    "prepare": ("DUE", "RETURNED_BY_BANK"),
+    "check": ("REFUND_DRAFT",),
+    "pay": ("REFUND_CHECKED",),
+    "sent": ("SENT",),
+    "done": ("CONFIRMED", "CONVERTED", "FORFEITED"),
+}
+
+
+def _tab_words(key: str) -> str:
+    return {"": _("By due day"), "prepare": _("To prepare"), "check": _("To check"), "pay": _("Approved"), "sent": _("Sent to the bank"),
+            "done": _("Ended")}[key]
+
+
+@cashier.page("/refunds", needs=SEE)
+def queue(form: Form | None = None) -> Any:
+    from web.desks.cashier import figures
+
+    asked = request.args.get("show", "")
+    chosen = asked if asked in SHOWN else ""
+    with look() as now:
+        waiting = queries.queue(now)
+        cards = waiting if not chosen else queries.queue(now, states=SHOWN[chosen])
+        if request.args.get("format") == "csv":
+            return _csv(now, cards)
+        page = page_of(len(cards), request.args, "/cashier/refunds", csv=True)
+        shown = cards[page.offset:page.offset + page.size]
+        ready = [card for card in shown if "prepare" in card.may]
+        tabs = [Link(_tab_words(key), "/cashier/refunds" + (f"?show={key}" if key else ""), key == chosen,
+                     sum(1 for card in waiting if card.state in SHOWN[key] or not key) if key != "done" else None,
+                     key in ("prepare", "check") and any(card.when == "overdue" for card in waiting if card.state in SHOWN[key]))
+                for key in SHOWN]
+        return render(
+            "cashier/refunds.html", cards=shown, page=page, tabs=tabs, chosen=chosen, people=names_of(now, shown), today=local_day(now.now),
+            figures=figures(queries.home(now), waiting), form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
+            ready=ready, ready_sum=total(card.amount for card in ready), next_due=min((c.due_on for c in waiting), default=None),
+            may_prepare=may(now.actor, Act.REFUND_PREPARE))
+
+
+def _csv(now: Look, cards: list[RefundCard]) -> Response:
+    """Exactly the rows shown, words as on the page, amounts as plain decimals."""
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow([_("Due"), _("Bidder"), _("Lot"), _("Event"), _("Rule"), _("Principal"), _("Interest"), _("Late fee"),
+                    _("Account ends with"), _("State"), _("Reference")])
+    for card in cards:
+        table.writerow([inert(cell) for cell in (
+            card.due_on.isoformat(), card.bidder, card.lot, words.state("refund_event", card.event, language()).text if card.event else "",
+            card.rule, *(amount.text() if amount is not None else "" for amount in (card.amount, card.interest, card.fee)),
+            card.account_tail, words.state("refund", card.state, language()).text, card.ref)])
+    response = Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="refunds.csv"'
+    return response
+
+
+@cashier.page("/acts/due", needs=Act.REFUND_PREPARE, post=True, back=queue)
+def do_due() -> Any:
+    """Look for what has fallen due, as the clock does every minute."""
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/refunds")
+        refunds.due(unit)
+    return go("/cashier/refunds")
+
+
+@cashier.page("/acts/prepare", needs=Act.REFUND_PREPARE, post=True, back=queue)
+def do_prepare() -> Any:
+    """Put the ticked refunds into a batch. Fields: ``refs``, ``value_on``."""
+    form = Form.read()
+    refs = list(dict.fromkeys(str(ref) for ref in form.typed.getlist("refs")))
+    day = form.day("value_on", needed=False)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/cashier/batches")
+        batch = refunds.prepare(unit, [refunds.refund(unit.session, ref) for ref in refs], value_on=day)
+    return go(f"/cashier/batches/{batch.ref}")
+
+
+# --- one refund -------------------------------------------------------------------------------------------------------
+
+
+@cashier.page("/refunds/<ref>", needs=SEE)
+def refund(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        card = queries.refund_card(now, ref)
+        change = None if card.sealed else queries.payee_change(now, ref)
+        row = refunds.refund(now.session, ref)
+        holds = [] if card.sealed or row.demand is None or row.part != "deposit" else demands.holds(now.session, row.demand.id, now.now)
+        return render(
+            "cashier/refund.html", card=card, crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
+            form=form or Form.blank(), sums=[] if card.sealed else _sums(row),
+            change=change, changed_by=name_of(now, change.first_by) if change else "", holds=holds,
+            placed={hold.ref: name_of(now, hold.placed_by) for hold in holds},
+            mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id], history=[] if card.sealed else _history(now, row),
+            convertible=card.state == "DUE" and card.event == "contract_signed_winner" and card.part == "deposit" and not card.sealed,
+            may_prepare=may(now.actor, Act.REFUND_PREPARE), people=names_of(now, [card]), today=local_day(now.now),
+            can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD") and card.part == "deposit" and not card.sealed
+            and row.demand is not None)
+
+
+def _sums(row: refunds.Refund) -> list[tuple[str, str]]:
+    """Interest and fee as they were, or would be today, reckoned: each a line of arithmetic."""
+    if row.demand is None:
+        return []
+    found, principal = [], Money(row.principal_minor)
+    if row.converted_minor:
+        found.append((_("Stays as performance deposit"), show.money(Money(row.converted_minor), language())))
+    found.append((_("Goes back"), show.money(principal, language())))
+    until = row.batch.value_on if row.batch is not None else None
+    if row.with_interest and until is not None:
+        parts = rules.segments(local_day(row.receipt.at), until, interest.rates(interest.DEMAND))
+        line = " + ".join(f"{show.figure(principal)} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in parts)
+        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(Money(row.interest_minor))}"))
+    elif row.with_interest:
+        found.append((_("Interest"), _("reckoned for the value day when a batch is prepared (rules D-50 to D-53)")))
+    if row.fee_minor:
+        days = rules.overdue_days(row.due_on, until) if until is not None else 0
+        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=days,
+                                                   fee=show.money(Money(row.fee_minor), language()))))
+    elif terms.book(row.demand.lot).find("D-52") is not None:
+        found.append((_("Late fee (rule D-52)"), _("none, unless it is paid after %(day)s", day=row.due_on.isoformat())))
+    return found
+
+
+def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
+    """The records of this refund, oldest first: what was done and in which role."""
+    lines = now.session.scalars(select(ActRecord).where(ActRecord.of == row.log_of).order_by(ActRecord.at, ActRecord.id))
+    return [(one.at, f"{words.state('refund_act', one.act, language()).text} · {words.state('role', one.actor, language()).text}")
+            for one in lines]
+
+
+@cashier.page("/refunds/<ref>/acts/convert", needs=Act.REFUND_PREPARE, post=True, back=refund)
+def do_convert(ref: str) -> Any:
+    """The winner turns the deposit into the performance deposit. Field: ``rate``, percent of the contract price."""
+    form, where = Form.read(), f"/cashier/refunds/{ref}"
+    rate = form.number("rate", least=0, most=100)
+    form.refuse_if_any()
+    assert rate is not None
+    with work() as unit:
+        unit.once(form.form_id, where)
+        refunds.convert(unit, refunds.refund(unit.session, ref), rate=written_exactly(rate / 100))
+    return go(where)
+
+
+@cashier.page("/refunds/<ref>/acts/hold", needs=Act.REFUND_PREPARE, post=True, back=refund)
+def do_hold(ref: str) -> Any:
+    """Keep the money for now, on a written basis. Fields: ``basis``, ``owner``, ``until``."""
+    form, where = Form.read(), f"/cashier/refunds/{ref}"
+    basis, owner, until = form.text("basis", limit=400, lines=True), form.text("owner", limit=120), form.day("until")
+    form.refuse_if_any()
+    assert until is not None
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = refunds.refund(unit.session, ref)
+        demands.place_hold(unit, _demand_of(row), basis=basis, owner=owner, until=until)
+    return go(where)
+
+
+@cashier.page("/refunds/<ref>/acts/lift", needs=Act.REFUND_APPROVE, post=True, back=refund)
+def do_lift(ref: str) -> Any:
+    """End a hold before its day. Fields: ``hold``, ``why``."""
+    form, where = Form.read(), f"/cashier/refunds/{ref}"
+    hold, why = form.text("hold", limit=40), form.text("why", limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        demand = _demand_of(refunds.refund(unit.session, ref))
+        found = next((one for one in demands.holds(unit.session, demand.id, unit.now) if one.ref == hold), None)
+        if found is None:
+            raise NotFound("deposit.unknown")
+        demands.lift_hold(unit, found, why=why)
+    return go(where)
+
+
+@cashier.page("/refunds/<ref>/acts/payee", needs=Act.REFUND_APPROVE, post=True, back=refund)
+def do_payee(ref: str) -> Any:
+    """One of the two approvals of another account of the same bidder."""
+    form, where = Form.read(), f"/cashier/refunds/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        change = payees.pending(unit.session, refunds.refund(unit.session, ref))
+        if change is None:
+            raise NotFound("refund.unknown")
+        payees.approve(unit, change)
+    return go(where)
+
+
+def _demand_of(row: refunds.Refund) -> demands.DepositDemand:
+    """Refuses: NotFound: money of nobody known is not held."""
+    if row.demand is None:
+        raise NotFound("deposit.unknown")
+    return row.demand
