@@ -129,8 +129,11 @@ def entry_lines(look: Look, *, lot: str = "", events: tuple[str, ...] = (), limi
         rows = rows.where(LogEntry.event.in_(events))
     found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
     told = _told(look, {row[10] for row in found})
-    return [EntryLine(c, event, at, by, ref, title, part, statement, tick, sealed, document is not None and (
-        event not in AFTER_RESULT or lot_id in told)) for c, event, at, by, ref, title, part, statement, tick, sealed, lot_id, document in found]
+    return [
+        EntryLine(c, event, at, by, ref, title, part, statement, tick, sealed,
+                  document is not None and (event not in AFTER_RESULT or lot_id in told))
+        for c, event, at, by, ref, title, part, statement, tick, sealed, lot_id, document in found
+    ]
 
 
 def _told(look: Look, lot_ids: set[int]) -> set[int]:

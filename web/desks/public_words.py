@@ -158,7 +158,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File name"),
         "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
         "amount_minor": _("Amount"),
-        "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "before": _("Deadline before"),
+        "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "rule": _("Rule"),
+        "before": _("Deadline before"),
     }
     found = []
     for key, label in labels.items():
