@@ -1,5 +1,6 @@
 // A receipt checked by the page itself: signature, statement, check words; then the proof of its tick, asked for until it comes.
 import { unb64u } from "./sb/bytes.js";
+import { parseVkey } from "./sb/notes.js";
 import { verifyReceipt } from "./sb/receipts.js";
 import { seconds } from "./sb/times.js";
 import { hourOf, serverNow } from "./clock.js";
@@ -7,8 +8,9 @@ import { hourOf, serverNow } from "./clock.js";
 const POLL_MS = 5_000;
 
 /** The trust of a ticket in the shape verifyReceipt wants. The first platform key is the one in force. */
-export function trustOf(trust) {
-  return { platformKey: unb64u(trust.platform_keys[0], 32), log: trust.log_key, witnesses: trust.witnesses, quorum: trust.quorum };
+export async function trustOf(trust) {
+  const witnesses = await Promise.all(trust.witnesses.map(parseVkey));
+  return { platformKey: unb64u(trust.platform_keys[0], 32), log: await parseVkey(trust.log_key), witnesses, quorum: trust.quorum };
 }
 
 /** The platform key this browser has seen first; false if the page now names another. */
@@ -44,7 +46,7 @@ export async function checkOnce(box, address, trust, statement, words) {
   let found = null;
   if (!sameKeyAsBefore(trust)) lines.push(["bad", words.key]);
   try {
-    found = await verifyReceipt(receipt, trustOf(trust), { statement });
+    found = await verifyReceipt(receipt, await trustOf(trust), { statement });
     const told = document.documentElement.lang.startsWith("en") ? found.words.en : found.words.zh;
     lines.push(["ok", words.sig], ["ok", words.statement], ["ok", fill(words.words, told.join(" · "))]);
     if (found.state === "in_log") lines.push(["ok", fill(words.in_log, hourOf(seconds(found.proof.leaf.at) * 1000))]);

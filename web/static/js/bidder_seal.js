@@ -365,7 +365,7 @@ at("submit-form")?.addEventListener("submit", async (event) => {
 async function verifyFresh(receipt, statement) {
   const rehearsal = document.querySelector("[data-clock]")?.dataset.rehearsal;
   const now = (rehearsal ? serverNow() : Date.now()) / 1000;
-  const trust = trustOf(held.trust);
+  const trust = await trustOf(held.trust);
   try {
     return [await verifyReceipt(receipt, trust, { statement, now }), true];
   } catch (fault) {
