@@ -1,0 +1,113 @@
+"""The expert's desk `/expert` (desks §7.6, §9.5): invitations, the room, scores committed before anybody sees another's, the report.
+
+What is signed is signed by the member's own key, in the page or by the command line, and comes in as a field of JSON text (or as the file
+``<field>_file``). Every act is ``POST`` with ``form_id`` and the CSRF token of any page and answers with a redirect.
+
+    GET  /expert/<ref>/data                    tender, lot, expert, seat, chair, state, round, next_step, at, scheme, rules, bids (names in
+                                               the order of sheets), items (criteria in order), reason_needed, commit, listing, list_sealed,
+                                               commit_receipts, report {hash, document}, trust, seats by number
+    POST /expert/calls/<panel_id>/acts/answer  answer (yes, no), no_conflict (ticked with yes), reason
+    POST /expert/calls/<panel_id>/acts/recuse  reason
+    POST /expert/<ref>/acts/vote               no: the place that shall lead
+    POST /expert/<ref>/acts/recuse             reason
+    POST /expert/<ref>/acts/conformity         chair: bid (id), votes_for, clause, reason
+    POST /expert/<ref>/acts/fail               chair: reason (too few conforming bids)
+    POST /expert/<ref>/acts/commit             commit: DSSE ``sheet-commit``
+    POST /expert/<ref>/acts/list               nothing; once all have committed and a tick has sealed it
+    POST /expert/<ref>/acts/sign-list          listing: DSSE ``commit-list`` with the member's signature added
+    POST /expert/<ref>/acts/reveal             sheet: DSSE ``sheet``; salt: base64url (a fresh sign-in)
+    POST /expert/<ref>/acts/recheck            chair: ground, reason, version
+    POST /expert/<ref>/acts/draw-up            chair: tie_break (codes of bidders still equal, best first; repeated or apart by blanks)
+    POST /expert/<ref>/acts/sign-report        signature: DSSE ``report-signature``, its ``dissent`` empty or the reasons (a fresh sign-in)
+    POST /expert/<ref>/acts/conclude           chair: note.<place> for each member who neither signed nor dissented
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from evaluation import panels, queries
+from evaluation.queries import CallCard
+from trading import calendars, enrolments, parties
+from trading.kernel.access import Act
+from trading.kernel.calendar import local_day
+from trading.kernel.work import Look
+from web.desks import expert_report, expert_seat, expert_sheets
+from web.desks.expert_room import crumbs_of, expert, own_to_do, room_card, step_href, zone
+from web.forms import Form
+from web.frame import Duty, Tick, sorted_duties, sun_line
+from web.gate import go, look, render, work
+from web.refusals import language
+from web.words import state
+
+desk = expert
+PARTS = (expert_seat, expert_sheets, expert_report)
+
+
+@expert.page("", needs=Act.SEAT_ANSWER)
+def home() -> str:
+    with look() as now:
+        calls = queries.own_calls(now)
+        rooms = [room_card(now, ref) for ref in queries.own_rooms(now)]
+        account = parties.account(now.session, now.actor.account_id or 0)
+        keyless = enrolments.find_key(now.session, enrolments.holder_of(account, "expert"), "expert") is None
+        duties = [_call_duty(one) for one in calls if one.state == "called"]
+        duties += [Duty(_("%(step)s: %(lot)s", step=state("room_step", one.next_step, language()).text, lot=one.title), step_href(one),
+                        when=_("now"),
+                        basis=_("place %(no)s · %(lot)s", no=one.seat.no, lot=one.lot), label=_("my step"), tone="now")
+                   for one in rooms if own_to_do(one)]
+        if keyless:
+            duties.append(Duty(_("Enrol a signing key"), "/account/keys", when=_("before the panel sits"),
+                               basis=_("Sheets, lists and the report are signed with it."), label=_("key"), tone="warn"))
+        day = sun_line(now.now, [Tick(one.starts_at, _("review")) for one in calls], lang=language(), zone=zone(),
+                       working=calendars.current(now.session).day_kind(local_day(now.now)).working)
+        return render("expert/home.html", day=day, duties=sorted_duties(duties, now.now), calls=calls, rooms=rooms, keyless=keyless)
+
+
+def _call_duty(call: CallCard) -> Duty:
+    return Duty(_("Answer an invitation"), f"/expert/calls/{call.panel_id}", call.starts_at, basis=call.place, label=_("invited"),
+                tone="now")
+
+
+# --- invitations ------------------------------------------------------------------------------------------------------------------
+
+
+def _own_call(now: Look, panel_id: int) -> CallCard | None:
+    """The call to a panel, None once the panel sits. Refuses: NotFound."""
+    queries.own_panel(now, panel_id)
+    return next((one for one in queries.own_calls(now) if one.panel_id == panel_id), None)
+
+
+@expert.page("/calls/<int:panel_id>", needs=Act.SEAT_ANSWER)
+def call(panel_id: int, form: Form | None = None) -> Any:
+    with look() as now:
+        card = _own_call(now, panel_id)
+        ref = "" if card else queries.own_panel(now, panel_id).lot.ref
+    if card is None:
+        return go(f"/expert/{ref}")
+    return render("expert/call.html", form=form or Form.blank(), call=card, crumbs=crumbs_of((_("Invitation"), "")))
+
+
+@expert.page("/calls/<int:panel_id>/acts/answer", needs=Act.SEAT_ANSWER, post=True, back=call)
+def do_answer(panel_id: int) -> Any:
+    form = Form.read()
+    answer = form.choice("answer", ("yes", "no"))
+    declared, reason = form.ticked("no_conflict", needed=answer == "yes"), form.text("reason", needed=False, limit=1000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/calls/{panel_id}" if answer == "yes" else "/expert")
+        panels.answer(unit, queries.own_panel(unit, panel_id), accept=answer == "yes", no_conflict=declared, reason=reason)
+    return go(where)
+
+
+@expert.page("/calls/<int:panel_id>/acts/recuse", needs=Act.SEAT_ANSWER, post=True, back=call)
+def do_recuse_call(panel_id: int) -> Any:
+    form = Form.read()
+    reason = form.text("reason", limit=1000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := "/expert")
+        panels.recuse(unit, queries.own_panel(unit, panel_id), reason=reason)
+    return go(where)

@@ -1,0 +1,114 @@
+"""After the reveal: dispersion, the ranking with its arithmetic, the report drawn up, signed or dissented, concluded (desks §9.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from evaluation import conclusion, report, schemes, sheets
+from trading import draws, tenders
+from trading.kernel.access import Act
+from trading.kernel.flow import check_version
+from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.hall_room import signed
+from web.forms import Form
+from web.gate import go, look, office, render, work
+
+
+@expert.page("/<ref>/report", needs=Act.SEAT_ANSWER)
+def report_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, seat = own_room(now, ref)
+        card = room_card(now, ref)
+        row = report.find(now.session, panel)
+        waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now.session, panel.lot)
+        again = conclusion.recompute(now.session, panel.lot) if row and card.report_facts else None
+        signatures = [(one.seat.no, one.at, one.dissent) for one in row.signatures] if row else []
+        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, row=row, again=again,
+                      signatures=signatures, unsigned=report.unsigned(row) if row else [], chair=seat.is_chair, waits_for_k=waits_for_k,
+                      grounds=sheets.GROUNDS, crumbs=room_crumbs(card, (_("Evaluation report"), "")))
+
+
+def _drawn(session: Any, lot: Any) -> bool:
+    row = draws.find(session, lot, "k")
+    return row is not None and row.state == "DRAWN"
+
+
+@expert.page("/<ref>/report.json", needs=Act.SEAT_ANSWER)
+def report_file(ref: str) -> Response:
+    """The report's very bytes, which every member's signature names by their hash."""
+    with look() as now:
+        panel, _seat = own_room(now, ref)
+        row = report.report(now.session, panel)
+        data = office().blobs.read(row.blob)
+    return Response(data, mimetype="application/json", headers={"Content-Disposition": f'attachment; filename="report-{ref}.json"'})
+
+
+@expert.page("/<ref>/recompute.json", needs=Act.SEAT_ANSWER)
+def recompute(ref: str) -> Response:
+    """The outcome computed anew from the signed sheets, announced prices and the scheme, held against the report."""
+    with look() as now:
+        own_room(now, ref)
+        return jsonify(conclusion.recompute(now.session, tenders.lot(now.session, ref)))
+
+
+@expert.page("/<ref>/acts/draw-up", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
+def do_draw_up(ref: str) -> Any:
+    """``tie_break``: bidders still equal, in the order the panel voted."""
+    form = Form.read()
+    named = " ".join(form.typed.getlist("tie_break")).replace(",", " ").split()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/report")
+        report.draw_up(unit, panel_in(unit, ref), tie_break=named)
+    return go(where)
+
+
+@expert.page("/<ref>/acts/recheck", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
+def do_recheck(ref: str) -> Any:
+    form = Form.read()
+    ground, reason = form.choice("ground", sheets.GROUNDS), form.text("reason", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}")
+        sheets.recheck(unit, panel_in(unit, ref), ground=ground, reason=reason, seen=form.version)
+    return go(where)
+
+
+@expert.page("/<ref>/sign", needs=Act.REPORT_SIGN, fresh=True)
+def sign_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, seat = own_room(now, ref)
+        card = room_card(now, ref)
+        row = report.find(now.session, panel)
+        done = next((one for one in row.signatures if one.seat_id == seat.id), None) if row else None
+        return render("expert/sign.html", form=form or Form.blank(), card=card, row=row, done=done, most=report.MOST_DISSENT,
+                      crumbs=room_crumbs(card, (_("Sign the report"), "")))
+
+
+@expert.page("/<ref>/acts/sign-report", needs=Act.REPORT_SIGN, post=True, back=sign_page)
+def do_sign(ref: str) -> Any:
+    """``signature``: the signed ``report-signature``; its ``dissent`` empty or the reasons."""
+    form = Form.read()
+    document = signed(form, "signature")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/report")
+        report.sign(unit, report.report(unit.session, panel_in(unit, ref)), document)
+    return go(where)
+
+
+@expert.page("/<ref>/acts/conclude", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
+def do_conclude(ref: str) -> Any:
+    """``note.<place>``: the panel's note on a member who neither signed nor dissented."""
+    form = Form.read()
+    notes = {int(name.removeprefix("note.")): form.text(name, limit=2000, lines=True) for name in sorted(form.typed)
+             if name.startswith("note.") and name.removeprefix("note.").isdigit()}
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/report")
+        panel = panel_in(unit, ref)
+        check_version(panel, form.version)
+        conclusion.conclude(unit, tenders.lot(unit.session, ref), refusals=notes)
+    return go(where)

@@ -1,0 +1,141 @@
+"""Score sheets: filled in and committed in the member's own browser, listed and signed by all, revealed together (protocol §6).
+
+Before the reveal no point ever comes to this side: the page scores, checks and commits; what is posted is the signed commitment alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from evaluation import panels, schemes, sheets
+from evaluation.schemes import Criterion
+from trading.kernel import log
+from trading.kernel.access import Act
+from trading.kernel.exact import written_exactly
+from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.hall_room import signed
+from web.forms import Form
+from web.gate import go, look, render, work
+
+GROUPS = ("objective", "subjective", "price")
+
+
+@expert.page("/<ref>/score", needs=Act.SHEET_COMMIT)
+def score(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, seat = own_room(now, ref)
+        card = room_card(now, ref)
+        named = sheets.names_of(now.session, panel) if card.bids else {}
+        by_name = {bid.name: bid for bid in card.bids}
+        held = sheets.commits_of(now.session, panel).get(seat.id)
+        scheme = schemes.of_lot(panel.lot)
+        parts = [(kind, [one for one in scheme.criteria if one.kind == kind]) for kind in GROUPS]
+        ready = card.next_step in ("commit", "wait_commit", "list") and sheets.find_list(now.session, panel) is None
+        return render("expert/score.html", form=form or Form.blank(), card=card, bids=[by_name[name] for name in named], parts=parts,
+                      scored=scheme.scored, total=sum(one.max for one in scheme.scored), price=scheme.price, held=held, ready=ready,
+                      reason_needed=panel.round > 1 or held is not None, band_texts={one.id: band_text(one) for one in scheme.scored},
+                      crumbs=room_crumbs(card, (_("Score sheet"), "")))
+
+
+def band_text(criterion: Criterion) -> str:
+    """The bands of a criterion in a line: ``36 months and more 20 / less 0``."""
+    return " / ".join(f"{band.label} {limits(band)}".strip() for band in criterion.bands)
+
+
+def limits(band: schemes.Band) -> str:
+    low, high = plain(band.low), plain(band.high)
+    return low if low == high else f"{low}–{high}"
+
+
+def plain(points: Any) -> str:
+    return written_exactly(points, 0)
+
+
+@expert.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"plain_points": plain, "band_limits": limits}
+
+
+@expert.page("/<ref>/acts/commit", needs=Act.SHEET_COMMIT, post=True, back=score)
+def do_commit(ref: str) -> Any:
+    """``commit``: the signed ``sheet-commit``."""
+    form = Form.read()
+    document = signed(form, "commit")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/list")
+        sheets.commit(unit, panel_in(unit, ref), document)
+    return go(where)
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------------------
+
+
+@expert.page("/<ref>/list", needs=Act.SHEET_COMMIT)
+def listing(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, seat = own_room(now, ref)
+        card = room_card(now, ref)
+        held = sheets.commits_of(now.session, panel)
+        rows = []
+        for one in panels.seated(panel):
+            commit = held.get(one.id)
+            tick = log.tick_of(now.session, commit.c) if commit else None
+            rows.append({"no": one.no, "mine": one is seat, "at": commit.at if commit else None, "sealed": tick.at if tick else None,
+                         "commit": commit.commit if commit and one is seat else "",
+                         "progress": next(seen.progress for seen in card.seats if seen.no == one.no)})
+        made = sheets.find_list(now.session, panel)
+        sealed = log.tick_of(now.session, made.c) if made and made.c else None
+        return render("expert/list.html", form=form or Form.blank(), card=card, rows=rows, made=made, sealed=sealed,
+                      all_in=all(row["at"] for row in rows), all_sealed=all(row["sealed"] for row in rows),
+                      crumbs=room_crumbs(card, (_("List of commitments"), "")))
+
+
+@expert.page("/<ref>/acts/list", needs=Act.SHEET_COMMIT, post=True, back=listing)
+def do_list(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/list")
+        sheets.list_commits(unit, panel_in(unit, ref))
+    return go(where)
+
+
+@expert.page("/<ref>/acts/sign-list", needs=Act.SHEET_COMMIT, post=True, back=listing)
+def do_sign_list(ref: str) -> Any:
+    """``listing``: the commit list with the member's signature added."""
+    form = Form.read()
+    document = signed(form, "listing")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/list")
+        sheets.sign_list(unit, panel_in(unit, ref), document)
+    return go(where)
+
+
+# --- the reveal -------------------------------------------------------------------------------------------------------------------
+
+
+@expert.page("/<ref>/reveal", needs=Act.SHEET_REVEAL, fresh=True)
+def reveal(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, _seat = own_room(now, ref)
+        card = room_card(now, ref)
+        made = sheets.find_list(now.session, panel)
+        sealed = bool(made and made.c and log.tick_of(now.session, made.c))
+        return render("expert/reveal.html", form=form or Form.blank(), card=card, sealed=sealed,
+                      crumbs=room_crumbs(card, (_("Reveal"), "")))
+
+
+@expert.page("/<ref>/acts/reveal", needs=Act.SHEET_REVEAL, post=True, back=reveal)
+def do_reveal(ref: str) -> Any:
+    """``sheet``: the signed ``sheet``; ``salt``: base64url."""
+    form = Form.read()
+    document, salt = signed(form, "sheet"), form.text("salt", limit=100)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/report")
+        sheets.reveal(unit, panel_in(unit, ref), document, salt=salt)
+    return go(where)
+

@@ -1,0 +1,214 @@
+"""Panels at the centre `/centre/panels` (desks §7.1, §9.4): asked for, drawn in public, called, replaced, seated. Nobody here sees a name
+before the result, nor a score ever. The purchaser names its representatives at `/agency/lots/<ref>/panel`.
+
+    GET  /centre/panels/<ref>/data                      the panel as this page shows it
+    POST /centre/panels/<ref>/acts/request              members, experts (drawn; empty: all), specialties (codes), region, starts_at, place,
+                                                        avoid (a line each: code, name), complex, impact (ticked)
+    POST /centre/panels/<ref>/acts/call                 once the draw is concluded
+    POST /centre/panels/<ref>/acts/silent               no
+    POST /centre/panels/<ref>/acts/remove-matched       takes out whoever must avoid a bidder
+    POST /centre/panels/<ref>/acts/remove               no, reason
+    POST /centre/panels/<ref>/acts/convene
+    POST /agency/lots/<ref>/acts/representatives        accounts (usernames; repeated or apart by blanks)
+
+The draw itself is steered at ``/hall/<ref>/draw/experts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from evaluation import panels, queries
+from evaluation.panels import FORMS_IN, Panel
+from trading import lot_cards, opening, parties, tenders
+from trading.kernel.access import Act, Role
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import Fault, Invalid, NotFound
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import Account
+from trading.tenders import Lot
+from web.desks import agency, centre
+from web.forms import Form
+from web.frame import Group
+from web.gate import Desk, go, look, render, request, work
+
+desk = Desk("panels")
+
+SEATING = frozenset({Act.PANEL_DRAW, Act.PANEL_CONVENE})
+OVER = ("SEATED", "LISTED", "REVEALED", "CONCLUDED")
+
+
+@desk.rail
+def rail() -> list[Group]:
+    return agency.desk.groups() if request.path.startswith("/agency") else centre.desk.groups()
+
+
+@desk.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"blank_form": Form.blank}
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/centre/panels", needs=Act.PANEL_DRAW)
+def index() -> str:
+    with look() as now:
+        rows = now.session.scalars(select(Panel).order_by(Panel.starts_at.desc(), Panel.id.desc())).all()
+        held = [queries.panel_card(now, one.lot) for one in rows]
+        taken = {one.lot_id for one in rows}
+        free = now.session.scalars(select(Lot).where(Lot.state.in_(FORMS_IN)).order_by(Lot.opens_at, Lot.id))
+        wanted = [lot_cards.card_of(now, lot) for lot in free if lot.id not in taken]
+        running = [one for one in held if one.state != "CONCLUDED"]
+        return render("panels/index.html", running=running, past=[one for one in held if one.state == "CONCLUDED"], wanted=wanted)
+
+
+# --- one panel --------------------------------------------------------------------------------------------------------------------
+
+
+def _lot(now: Look, ref: str) -> Lot:
+    lot = tenders.lot(now.session, ref)
+    if lot.published_at is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+@desk.page("/centre/panels/<ref>", needs=Act.PANEL_DRAW)
+def panel(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = _lot(now, ref)
+        card = queries.panel_card(now, lot) if panels.of_lot(now.session, lot) else None
+        lot_card = lot_cards.card_of(now, lot)
+        first = Form.blank({"members": 5, "place": lot_card.place})
+        return render("panels/panel.html", form=form or first, card=card, lot=lot_card, may_ask=lot.state in FORMS_IN,
+                      public=opening.is_public(now.session, lot), seated=bool(card and card.state in OVER),
+                      crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")])
+
+
+@desk.page("/centre/panels/<ref>/data", needs=Act.PANEL_DRAW)
+def data(ref: str) -> Response:
+    """The panel for a program: places by number, calls, the draw's state."""
+    with look() as now:
+        card = queries.panel_card(now, _lot(now, ref))
+        return jsonify(
+            v=1, lot=card.lot, state=card.state, members=card.members, experts=card.experts, specialties=card.specialties,
+            avoid=card.avoid, starts_at=write_moment(card.starts_at), place=card.place, round=card.round, missing=card.missing,
+            must_avoid=card.must_avoid, lawful=card.lawful,
+            draw={"draw": card.draw.name, "state": card.draw.state, "size": card.draw.size, "take": card.draw.take,
+                  "pool": card.draw.pool_hash, "picks": card.draw.picks},
+            seats=[{"no": one.no, "kind": one.kind, "state": one.state, "chair": one.is_chair, "progress": one.progress}
+                   for one in card.seats],
+            calls=[{"no": one.no, "position": one.position, "kind": one.kind, "state": one.state} for one in card.calls])
+
+
+@desk.page("/centre/panels/<ref>/acts/request", needs=Act.PANEL_DRAW, post=True, back=panel)
+def do_request(ref: str) -> Any:
+    form = Form.read()
+    members, drawn = form.whole("members", least=1, most=99), form.whole("experts", needed=False, least=1, most=99)
+    codes = form.text("specialties", limit=400).replace(",", " ").replace("，", " ").replace("、", " ").split()
+    region, place = form.text("region", needed=False, limit=40), form.text("place", needed=False, limit=200)
+    starts_at, avoid = form.moment("starts_at"), _units(form)
+    hard, large = form.ticked("complex"), form.ticked("impact")
+    form.refuse_if_any()
+    if members is None or starts_at is None:
+        raise AssertionError("refused above")
+    with work() as unit:
+        unit.once(form.form_id, where := f"/centre/panels/{ref}")
+        panels.request(unit, _lot(unit, ref), members=members, specialties=codes, starts_at=starts_at, experts_wanted=drawn, region=region,
+                       place=place, avoid=avoid, technically_complex=hard, large_social_impact=large)
+    return go(where)
+
+
+def _units(form: Form) -> list[dict[str, str]]:
+    """Units to keep away from, a line each: the code, then the name."""
+    lines = [line.split(maxsplit=1) for line in form.text("avoid", needed=False, limit=4000, lines=True).splitlines() if line.strip()]
+    return [{"code": parts[0].rstrip(",，"), "name": parts[1] if len(parts) > 1 else ""} for parts in lines]
+
+
+def _act(ref: str, do: Callable[[UnitOfWork, Panel], object], form: Form) -> Any:
+    with work() as unit:
+        unit.once(form.form_id, where := f"/centre/panels/{ref}")
+        do(unit, panels.panel(unit.session, _lot(unit, ref)))
+    return go(where)
+
+
+@desk.page("/centre/panels/<ref>/acts/call", needs=Act.PANEL_DRAW, post=True, back=panel)
+def do_call(ref: str) -> Any:
+    return _act(ref, panels.call, Form.read())
+
+
+@desk.page("/centre/panels/<ref>/acts/silent", needs=Act.PANEL_DRAW, post=True, back=panel)
+def do_silent(ref: str) -> Any:
+    form = Form.read()
+    no = form.whole("no", least=1)
+    form.refuse_if_any()
+    return _act(ref, lambda unit, found: panels.mark_silent(unit, found, no or 0), form)
+
+
+@desk.page("/centre/panels/<ref>/acts/remove-matched", needs=Act.PANEL_CONVENE, post=True, back=panel)
+def do_remove_matched(ref: str) -> Any:
+    return _act(ref, panels.remove_matched, Form.read())
+
+
+@desk.page("/centre/panels/<ref>/acts/remove", needs=Act.PANEL_CONVENE, post=True, back=panel)
+def do_remove(ref: str) -> Any:
+    form = Form.read()
+    no, reason = form.whole("no", least=1), form.text("reason", limit=2000, lines=True)
+    form.refuse_if_any()
+    return _act(ref, lambda unit, found: panels.remove(unit, found, no or 0, reason=reason), form)
+
+
+@desk.page("/centre/panels/<ref>/acts/convene", needs=Act.PANEL_CONVENE, post=True, back=panel)
+def do_convene(ref: str) -> Any:
+    return _act(ref, panels.convene, Form.read())
+
+
+# --- the purchaser's representatives ----------------------------------------------------------------------------------------------
+
+
+def _own(now: Look, ref: str) -> Lot:
+    lot = lot_cards.visible_lot(now, ref)
+    if now.actor.party_id != lot.project.purchaser_id:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+@desk.page("/agency/lots/<ref>/panel", needs=Act.DRAW_TAKE_PART)
+def representatives(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = _own(now, ref)
+        found = panels.of_lot(now.session, lot)
+        places = list(range(1, found.members - found.experts + 1)) if found else []
+        held = {seat.no: (seat.account.name, seat.state) for seat in panels.in_play(found) if seat.kind == "purchaser"} if found else {}
+        taken = {seat.account_id for seat in found.seats} if found else set()
+        people = [(one.username, one.name) for one in now.session.scalars(
+            select(Account).where(Account.party_id == lot.project.purchaser_id, Account.disabled_at.is_(None)).order_by(Account.id))
+            if one.id not in taken and Role.EXPERT in parties.roles_of(now.session, one)]
+        return render("panels/representatives.html", form=form or Form.blank(), lot=lot_cards.card_of(now, lot), asked=found is not None,
+                      places=places, held=held, people=people, free=len(places) - len(held),
+                      running=found is not None and found.state in ("FORMING", "CALLED"),
+                      crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our representatives on the panel"), "")])
+
+
+@desk.page("/agency/lots/<ref>/acts/representatives", needs=Act.DRAW_TAKE_PART, post=True, back=representatives)
+def do_representatives(ref: str) -> Any:
+    form = Form.read()
+    names = " ".join(form.typed.getlist("accounts")).split()
+    if not names:
+        form.fault("accounts", "form.required")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/agency/lots/{ref}/panel")
+        found = panels.panel(unit.session, _own(unit, ref))
+        accounts = [parties.find_account(unit.session, name) for name in names]
+        if missing := [name for name, one in zip(names, accounts, strict=True) if one is None]:
+            raise Invalid("form.faults", faults=[Fault("accounts", "panel.not_a_representative", {"username": one}) for one in missing],
+                          count=len(missing))
+        panels.name_representatives(unit, found, [one for one in accounts if one is not None])
+    return go(where)
+

@@ -1,0 +1,71 @@
+// A member's later steps: sign the list once every proof is there, reveal the kept sheet, sign the report one has read.
+import { sheetOf } from "./expert_vault.js";
+import { keywork, say, serverSeconds } from "./officer_parts.js";
+import { packageTrust, rememberTrust } from "./officer_package.js";
+import { b64u, unb64u } from "./sb/bytes.js";
+import { parseCanonical } from "./sb/canonical.js";
+import { checkDocument, documentHash } from "./sb/documents.js";
+import { scoreCommit } from "./sb/draws.js";
+import { addSignature, readEnvelope, signEnvelope, verifyAny } from "./sb/dsse.js";
+import { verifyEntry } from "./sb/entries.js";
+import { need } from "./sb/errors.js";
+import { verifyTickProof } from "./sb/ticks.js";
+import { formatTime } from "./sb/times.js";
+
+const ROLE = "expert";
+
+const own = (ring, data) => need(ring.party === data.expert, "CONTEXT_MISMATCH", say("not_yours", ring.party, data.expert));
+
+// The keys this browser has known since it first met this platform; another one stops everything.
+function knownTrust(told, list) {
+  const known = rememberTrust(told, serverSeconds());
+  if (known.state === "other") need(false, "CONTEXT_MISMATCH", say("trust_other"));
+  if (known.state === "new") list.open(say("trust_new")); else list.ok(say("trust_same", known.since));
+  return packageTrust(told);
+}
+
+keywork("sign-list", ROLE, async ({ ring, list, data }) => {
+  own(ring, data);
+  need(data.listing, "UNAVAILABLE", say("none"));
+  const trust = await knownTrust(data.trust, list);
+  const alone = { ...data.listing, signatures: data.listing.signatures.slice(0, 1) };
+  const { value: listing } = await verifyAny(alone, "commit-list", trust.platformKey);
+  checkDocument("commit-list", listing);
+  list.ok(say("list_signed"));
+  const receipts = data.commit_receipts;
+  need(receipts.length === data.members && listing.entries.length === data.members, "CONTEXT_MISMATCH", "not one commitment a member");
+  let ours = 0;
+  for (const receipt of receipts) {
+    const { entry, c } = await verifyEntry(receipt.entry, trust.platformKey);
+    const proof = await verifyTickProof(c, receipt.proof, trust);
+    need(entry.event === "sheet-commit" && listing.entries.includes(b64u(c)), "CONTEXT_MISMATCH", "a commitment that is not listed");
+    need(b64u(proof.checkpoint.root) === listing.root, "CONTEXT_MISMATCH", "a commitment that is not under the root of the list");
+    if (entry.statement === data.commit?.statement) ours += 1;
+  }
+  list.ok(say("list_proofs", receipts.length));
+  need(ours === 1, "CONTEXT_MISMATCH", "your own commitment is not in the list");
+  list.ok(say("list_ours"));
+  return addSignature(data.listing, "commit-list", ring.keys.ed25519);
+});
+
+keywork("reveal", ROLE, async ({ ring, box, list, data }) => {
+  own(ring, data);
+  const { sheet, salt } = await sheetOf(ring, data, box);
+  list.ok(say("sheet_found"));
+  const value = parseCanonical(readEnvelope(sheet, "sheet").payload);
+  need(b64u(await scoreCommit(unb64u(salt, 32), value)) === data.commit?.commit, "CONTEXT_MISMATCH", "another sheet than the committed one");
+  list.ok(say("sheet_same"));
+  return { fields: { sheet, salt } };
+});
+
+keywork("sign-report", ROLE, async ({ ring, box, list, data }) => {
+  own(ring, data);
+  need(data.report, "UNAVAILABLE", say("none"));
+  const answer = await fetch(box.dataset.extra, { cache: "no-store" });
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  need(answer.ok && (await documentHash(bytes)) === data.report.hash, "CONTEXT_MISMATCH", "the report has another digest");
+  list.ok(say("report_bytes"));
+  const dissent = document.querySelector("[data-dissent]").value.trim();
+  if (dissent) list.ok(say("dissent"));
+  return signEnvelope("report-signature", { ...data.report.document, at: formatTime(serverSeconds()), dissent }, [ring.keys.ed25519]);
+});
