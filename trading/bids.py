@@ -22,7 +22,7 @@ from crypto.errors import CODES, CryptoError
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
-from trading import enrolments, officers, participants, uploads
+from trading import closing, enrolments, officers, participants, uploads
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -115,8 +115,8 @@ class Outcome:
 def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: str | None = None) -> Outcome:
     """The legal moment: hand in an uploaded sealed file with its signed submission.
 
-    A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal; the
-    same submission again gets the first answer. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled),
+    A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
+    accepted gets its first answer again; what was refused is looked at anew, and gets the first no if nothing has changed. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled),
     Conflict ``bid.too_many_refusals``.
     """
     work.require(Act.BID_SUBMIT)
@@ -128,12 +128,12 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
         raise NotFound("upload.unknown")
     statement = _statement_of(submission)
     if statement and (first := _answered(work.session, party, statement)) is not None:
-        return Outcome(first, first.reason)
+        return Outcome(first, "")
     try:
         current = standing(work.session, participant.id, upload.part)
         document = _check_submission(work, lot, party, upload, submission, current=current.bid.statement if current else "")
     except CryptoError as error:
-        return _refuse(work, lot, party, upload, statement, submission if statement else None, error.code)
+        return _refuse(work, lot, party, upload, statement, submission, error.code)
     keep_document(work, "submission", submission, signed=True)
     entry = work.log("bid-replaced" if current else "bid-received", statement=statement, tender=lot.tender.ref, lot=lot.no_text,
                      envelope=upload.part)
@@ -160,7 +160,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     participant = participants.own(work, lot)
     statement = _statement_of(withdrawal)
     if statement and (first := _answered(work.session, party, statement)) is not None:
-        return Outcome(first, first.reason)
+        return Outcome(first, "")
     part, current = officers.BID, None
     try:
         key = enrolments.standing_key(work.session, party.code, "bidder")
@@ -168,9 +168,9 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
         current = standing(work.session, participant.id, part)
         check_withdrawal(withdrawal, officers.policy_chain(work.session, lot, part), bidder=party.code,
                          signing_keys=[enrolments.sign_bytes(key)], current=current.bid.statement if current else "")
-        _check_in_time(lot, work.now)
+        _check_in_time(work, lot, part)
     except CryptoError as error:
-        return _refuse(work, lot, party, None, statement, withdrawal if statement else None, error.code, part=part)
+        return _refuse(work, lot, party, None, statement, withdrawal, error.code, part=part, kind="withdrawal")
     assert current is not None
     keep_document(work, "withdrawal", withdrawal, signed=True)
     entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
@@ -220,36 +220,44 @@ def _check_submission(
         submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""),
         officers.policy_chain(work.session, lot, upload.part), bidder=party.code, signing_keys=[enrolments.sign_bytes(key)],
         bidder_key=unb64u(key.seal_public) if key.seal_public else b"", current=current)
-    _check_in_time(lot, work.now)
+    if work.session.scalar(select(SealedBid.id).where(SealedBid.header_hash == upload.header_hash)) is not None:
+        raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
+    _check_in_time(work, lot, upload.part)
     return document
 
 
-def _check_in_time(lot: Lot, now: datetime) -> None:
+def _check_in_time(work: UnitOfWork, lot: Lot, part: str) -> None:
+    """The law reads the clock; but once the closing list is written the intake stays closed, whatever a clock says (promise R7)."""
+    now = work.now
     if lot.deadline is None or lot.issue_at is None or now < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
         raise CryptoError("UNAVAILABLE", "the lot takes no bids")
     if floor_second(now) >= lot.deadline:
         raise CryptoError("LATE", "at or after the deadline")
+    if closing.find(work.session, lot, part) is not None:
+        raise CryptoError("UNAVAILABLE", "the intake is closed")
 
 
 def _refuse(
     work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, statement: str, document: Any, reason: str, *,
-    part: str = officers.BID,
+    part: str = officers.BID, kind: str = "submission",
 ) -> Outcome:
+    """The signed no. A document nobody has signed is not kept under its hash, where the signed one may belong later; the attempt stands
+    for it. The same attempt refused for the same reason gets its first answer."""
     part = upload.part if upload is not None else part
+    if reason not in CODES:
+        reason = "FORMAT"
+    if not statement or reason in ("SIG", "SIG_TYPE"):
+        document, statement = None, keep_document(work, "attempt", _attempt(work, lot, party, upload, part), signed=False)
+    if (first := _answered(work.session, party, statement, refused=reason)) is not None:
+        return Outcome(first, first.reason)
     count = work.session.scalar(
         select(func.count()).select_from(BidReceipt)
         .where(BidReceipt.lot_id == lot.id, BidReceipt.party_id == party.id, BidReceipt.part == part, BidReceipt.kind == "refused")
     )
     if (count or 0) >= REFUSALS_PROVED:
         raise Conflict("bid.too_many_refusals", reason=reason, most=REFUSALS_PROVED)
-    if reason not in CODES:
-        reason = "FORMAT"
     if document is not None:
-        keep_document(work, "submission", document, signed=True)
-    else:
-        statement = keep_document(work, "attempt", _attempt(work, lot, party, upload, part), signed=False)
-        if (first := _answered(work.session, party, statement)) is not None:
-            return Outcome(first, first.reason)
+        keep_document(work, kind, document, signed=True)
     entry = work.log("bid-refused", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, reason=reason)
     return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
 
@@ -275,8 +283,11 @@ def _receipt(work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, rea
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def _answered(session: Session, party: Party, statement: str) -> BidReceipt | None:
-    return session.scalar(select(BidReceipt).where(BidReceipt.party_id == party.id, BidReceipt.statement == statement))
+def _answered(session: Session, party: Party, statement: str, *, refused: str = "") -> BidReceipt | None:
+    """The first yes to a statement; with ``refused`` the first no for that reason. A no is no last word: the rest of the bytes may have
+    come since."""
+    query = select(BidReceipt).where(BidReceipt.party_id == party.id, BidReceipt.statement == statement, BidReceipt.reason == refused)
+    return session.scalar(query.order_by(BidReceipt.id).limit(1))
 
 
 def standing(session: Session, participant_id: int, part: str = officers.BID) -> StandingBid | None:

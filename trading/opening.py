@@ -219,7 +219,8 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash)
     except CryptoError as error:
         raise Invalid("share.bad", reason=error.code, detail=error.detail) from error
-    wrong = {name: code for name, (part, code) in answer.items() if code == "SHARE_COMMIT"}
+    given = {item["header_hash"] for item in document["items"] if item["part"]}
+    wrong = {name: code for name, (part, code) in answer.items() if name in given and not part}  # a complaint is no wrong part
     if wrong:
         raise Invalid("share.wrong_parts", codes=wrong)
     statement = keep_document(work, "shares", envelope, signed=True)

@@ -23,12 +23,13 @@ from crypto.sealed_bid import Inspection, Inspector
 from trading import enrolments, officers, participants
 from trading.kernel.access import Act, Actor
 from trading.kernel.db import Base, Moment
-from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate
+from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate
 from trading.kernel.work import Look, Office, UnitOfWork
 from trading.parties import Party, own_party
 from trading.tenders import Lot
 
 PIECE = 1 << 20
+DIGEST = 32
 
 
 class Upload(Base):
@@ -106,7 +107,15 @@ def arrived(office: Office, actor: Actor, token: str) -> Arrival:
         row = own(look, token)
     if row.finished_at is not None or row.refused:
         return Arrival(row.length if row.finished_at else 0, row.length, row.finished_at is not None, row.refused or "")
-    return Arrival(office.spool.size(token), row.length, False)
+    size = office.spool.size(token)
+    if size < row.length:
+        return Arrival(size, row.length, False)
+    try:  # all bytes came, but what follows was cut off: nobody sends a byte more, so it is done now
+        return receive(office, actor, token, offset=size, pieces=())
+    except Invalid as refusal:
+        return Arrival(0, row.length, False, str(refusal.facts.get("reason", "FORMAT")))
+    except Conflict:
+        return Arrival(size, row.length, False)  # another line is just doing it
 
 
 def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: Iterable[bytes]) -> Arrival:
@@ -123,7 +132,9 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
             return Arrival(row.length, row.length, True)
         inspector = Inspector(row.length, _checker(look, row))
     try:
-        _catch_up(office, token, inspector)
+        have = _catch_up(office, token, inspector)
+        if have != offset:  # asked before the append too, else bytes of another line could lie between what was seen and the offset
+            raise Conflict("upload.offset", have=have, offset=offset)
         size = office.spool.append(token, offset, _inspected(inspector, pieces), most=row.length)
         done = inspector.finish() if size == row.length else None
     except CryptoError as error:
@@ -176,15 +187,16 @@ def _digests_path(token: str) -> str:
     return token + ".pieces"
 
 
-def _catch_up(office: Office, token: str, inspector: Inspector) -> None:
-    """Bring an inspector to the end of what lies there: by the kept digests, then by reading only what came after them."""
+def _catch_up(office: Office, token: str, inspector: Inspector) -> int:
+    """Bring an inspector to the end of what lies there, and say where that is: by the kept digests, then by reading only what came
+    after them. Digests cut short by a crash are no fault of the bidder's bytes: whole ones are used, the rest is read."""
     have = office.spool.size(token)
     if have == 0:
-        return
+        return 0
     kept = office.spool.folder / _digests_path(token)
     with office.spool.open(token) as source:
         at = 0
-        if kept.exists() and (digests := kept.read_bytes()):
+        if kept.exists() and (digests := _whole_digests(kept.read_bytes())):
             head = source.read(12)
             head += source.read(int.from_bytes(head[8:12], "big"))
             at = inspector.resume(head, digests)
@@ -192,6 +204,11 @@ def _catch_up(office: Office, token: str, inspector: Inspector) -> None:
         while at < have and (piece := source.read(min(PIECE, have - at))):
             inspector.feed(piece)
             at += len(piece)
+    return at
+
+
+def _whole_digests(data: bytes) -> bytes:
+    return data[:len(data) - len(data) % DIGEST]
 
 
 def _keep_digests(office: Office, token: str, inspector: Inspector) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy import ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto import ticks
@@ -193,10 +193,16 @@ def write_pending(work: UnitOfWork) -> None:
 
 
 def still_in_time(work: UnitOfWork, now: datetime) -> None:
-    """An entry not committed by its tick must not stand (protocol §4). Refuses: NotReady ``log.too_slow``."""
-    late = [e for e in work.entries if now >= e.tick_by]
-    if late:
-        raise NotReady("log.too_slow", tick_by=write_moment(late[0].tick_by))
+    """An entry not committed by its tick must not stand (protocol §4), nor one whose tick is sealed already because the clock went
+    back (promise R7): it could never be proved by then. Refuses: NotReady ``log.too_slow``."""
+    if not work.entries:
+        return
+    from trading.kernel import log  # the log stands above its entries
+
+    due = min(entry.tick_by for entry in work.entries)
+    sealed = work.session.scalar(select(func.max(log.LogTick.at)))
+    if now >= due or (sealed is not None and sealed >= due):
+        raise NotReady("log.too_slow", tick_by=write_moment(due))
 
 
 PERSONAL = frozenset({"person", "account", "payer", "payee", "name"})

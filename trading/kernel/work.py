@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, String, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from trading.kernel import access, audit, outbox
@@ -129,7 +130,10 @@ class UnitOfWork(Look):
         if first is not None:
             raise AlreadyDone(first.where)
         self.session.add(FormUse(form_id=form_id, account_id=self.actor.account_id, at=self.now, where=where))
-        self.session.flush()
+        try:
+            self.session.flush()
+        except IntegrityError as error:  # sent at the same moment by another line, which has committed meanwhile
+            raise AlreadyDone(where) from error
 
     def lock(self, thing: Any) -> None:
         """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest."""

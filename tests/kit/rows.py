@@ -1,0 +1,37 @@
+"""Counting rows: a refusal must leave every table as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from tests.kit.world import World
+from trading.kernel.db import Base
+
+
+def fingerprint(world: World, *, without: tuple[str, ...] = ()) -> dict[str, int]:
+    """A hash of every row of every table, by table."""
+    found = {}
+    with world.office.engine.connect().execution_options(bidhall_readonly=True) as connection:
+        for table in Base.metadata.sorted_tables:
+            if table.name not in without:
+                found[table.name] = hash(tuple(sorted(map(repr, connection.execute(sa.select(table)).all()))))
+        connection.rollback()
+    return found
+
+
+@contextmanager
+def unchanged(world: World, *, without: tuple[str, ...] = ()) -> Iterator[None]:
+    """Inside this block nothing may be written, whatever is refused."""
+    before = fingerprint(world, without=without)
+    yield
+    after = fingerprint(world, without=without)
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+def changed(world: World, before: dict[str, int]) -> set[str]:
+    """The tables that differ from an earlier fingerprint."""
+    after = fingerprint(world)
+    return {name for name in before if before[name] != after[name]}

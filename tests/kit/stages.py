@@ -1,0 +1,131 @@
+"""Stages of a world, reached once by the front door and copied afterwards: a lot closed, opened or evaluated costs milliseconds then.
+
+    ref = reach(world, "listed", build)     # build(world) -> str plays the real acts; on SQLite its outcome is kept for this process
+
+On PostgreSQL every test plays the acts itself. Worlds with other numbers of bidders have stages of their own.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.kit import evaluation_steps, opening_steps, sealing
+from tests.kit.world import World
+from trading import opening
+from trading.kernel.db import Base
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="bidhall-stages-")
+
+
+@dataclass
+class _Kept:
+    database: sqlite3.Connection
+    blobs: Path
+    now: datetime
+    people: dict[str, Any]
+    parties: dict[str, Any]
+    keys: dict[str, Any]
+    told: Any
+
+
+_KEPT: dict[tuple[Any, ...], _Kept] = {}
+
+
+def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
+    """What ``build`` returns, with the world as ``build`` left it. ``name`` must name everything that ``build`` does."""
+    if world.office.engine.dialect.name != "sqlite":
+        return build(world)
+    key = (name, len(world.bidders), world.office.keys.signing, len(Base.metadata.tables))
+    folder = world.office.blobs.folder
+    if key not in _KEPT:
+        told = build(world)
+        kept = sqlite3.connect(":memory:", check_same_thread=False)
+        with closing(world.office.engine.raw_connection()) as raw:
+            raw.driver_connection.backup(kept)  # type: ignore[union-attr]
+        copied = Path(_FOLDER.name) / str(len(_KEPT))
+        shutil.copytree(folder, copied)
+        _KEPT[key] = _Kept(kept, copied, world.now, dict(world.people), dict(world.party_ids), copy.deepcopy(world.keys), told)
+        return told
+    found = _KEPT[key]
+    with closing(world.office.engine.raw_connection()) as raw:
+        found.database.backup(raw.driver_connection)  # type: ignore[arg-type]
+    shutil.rmtree(folder)
+    shutil.copytree(found.blobs, folder)
+    world.clock.set(found.now)
+    world.people, world.party_ids, world.keys = dict(found.people), dict(found.parties), copy.deepcopy(found.keys)
+    return found.told
+
+
+# --- the stages most tests begin at ---------------------------------------------------------------------------------------
+
+
+def bidding(world: World, regime: str = "GP") -> str:
+    """A lot that takes bids, three bidders taking part, nobody has bid."""
+    def build(world: World) -> str:
+        ref = world.lot("BIDDING", regime)
+        world.take_part(ref)
+        sealing.open_for_bids(world, ref)
+        return ref
+    return str(reach(world, f"bidding/{regime}", build))
+
+
+def bid(world: World, regime: str = "GP") -> str:
+    """Every bidder has a bid in, the log has it."""
+    def build(world: World) -> str:
+        ref = bidding(world, regime)
+        for at, username in enumerate(world.bidders):
+            form = opening_steps.form(regime, price=f"{2_700_000 + 10_000 * at}.00")
+            made = sealing.seal(world, ref, username, form=form, data=b"offer of " + username.encode())
+            assert sealing.hand_in(world, ref, username, *made).accepted
+        world.tick()
+        return ref
+    return str(reach(world, f"bid/{regime}", build))
+
+
+def closed(world: World, regime: str = "GP") -> str:
+    """The deadline is over and the closing tick sealed; the set is not published."""
+    def build(world: World) -> str:
+        ref = bid(world, regime)
+        sealing.close(world, ref)
+        return ref
+    return str(reach(world, f"closed/{regime}", build))
+
+
+def listed(world: World, regime: str = "GP") -> str:
+    """The set is published and shares are taken from now on."""
+    def build(world: World) -> str:
+        ref = closed(world, regime)
+        sealing.list_set(world, ref)
+        return ref
+    return str(reach(world, f"listed/{regime}", build))
+
+
+def shared(world: World, regime: str = "GP") -> str:
+    """Every officer has released its shares; nothing is decrypted."""
+    def build(world: World) -> str:
+        ref = listed(world, regime)
+        for username in opening_steps.ALL:
+            opening_steps.share(world, ref, username)
+        return ref
+    return str(reach(world, f"shared/{regime}", build))
+
+
+def proposed(world: World, regime: str = "GP") -> str:
+    """The panel has concluded: the award is proposed."""
+    def build(world: World) -> str:
+        evaluation_steps.library(world)
+        return evaluation_steps.evaluated(world, regime)
+    return str(reach(world, f"proposed/{regime}", build))
+
+
+def opening_of(world: World, unit: Any, ref: str) -> opening.Opening:
+    return opening.opening(unit.session, world.lot_in(unit, ref))
