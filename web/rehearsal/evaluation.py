@@ -37,7 +37,7 @@ def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> lis
     """The centre asks for a panel; the draw is played with the purchaser; the drawn accept; the panel convenes and elects its chair."""
     clerk, where = cast["clerk"].at(), f"/centre/panels/{plan.ref}"
     clerk.post(where, f"{where}/acts/request", {
-        "members": members, "experts_wanted": members, "specialties": SPECIALTY, "starts_at": local(scene.now), "place": "第二评标室"})
+        "members": members, "experts": members, "specialties": SPECIALTY, "starts_at": local(scene.now), "place": "第二评标室"})
     opening.draw(scene, cast, plan, "experts", steered_by="clerk")
     cast["clerk"].at().post(where, f"{where}/acts/call", {})
     called = []

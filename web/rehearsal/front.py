@@ -78,7 +78,9 @@ def draft_tender(scene: Stage, cast: Cast, plan: Plan) -> None:
     agent.send(f"{lot}/timetable", f"{lot}/acts/plan", {"deadline": local(plan.deadline), "opens_at": local(plan.opens_at)})
     agent.send(f"{lot}/documents", f"{lot}/acts/add-document", {"kind": "tender_document"},
                files={"file": (f"招标文件-{plan.key}.pdf", PDF + plan.key.encode(), "application/pdf")})
-    agent.send(f"{lot}/scheme", f"{lot}/acts/scheme", plan.scheme)
+    page = agent.get(f"{lot}/scheme")
+    offered = {name: None for name, _value in page.form(f"{lot}/acts/scheme").fields if name.startswith("criteria.")}
+    agent.send(page, f"{lot}/acts/scheme", {**offered, **plan.scheme})
 
 
 def name_officers(scene: Stage, cast: Cast, plan: Plan) -> None:

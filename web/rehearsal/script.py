@@ -120,7 +120,7 @@ def take_part(p: Play) -> None:
     ref = p.stories["A"].plan.ref
     bidding.ask(p.cast["bidder1"], ref, "交货期能否按学校分批计算？")
     agent = p.cast["agent"].at()
-    page = agent.get("/agency/questions")
+    page = agent.get(f"/agency/lots/{ref}/clarify")
     form = next(one for one in page.forms() if "enquiry" in dict(one.fields))
     agent.post(page, form.action, {"enquiry": dict(form.fields)["enquiry"], "text": "可以，按学校分批计算，最后一批不晚于约定日期。",
                                    "question": "交货期能否按学校分批计算？", "affects": "no"})
