@@ -110,19 +110,42 @@ def _ticks(look: Look, found: Audit) -> None:
         except CryptoError as error:
             found.fault("CHECKPOINT", where, str(error))
     found.ticks, found.root = len(leaves), b64u(tree.root()) if leaves else ""
-    for level, index, name in session.execute(select(log.LogNode.level, log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == 0)):
-        row = session.get(log.LogTick, index)
-        if row is None or b64u(merkle.leaf_hash(row.leaf.encode())) != name:
-            found.fault("NODE_ALTERED", f"log_node {level}/{index}", "not the hash of its leaf")
+    _nodes(look, found)
     found.gaps = gaps(leaves, _busy(look))
     if leaves:
-        waiting = select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).where(LogEntry.tick_by <= parse_moment(leaves[-1][1]))
+        over = LogEntry.tick_by <= parse_moment(leaves[-1][1])
+        waiting = select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).where(over)
         for (c,) in session.execute(waiting.order_by(LogEntry.id)):
             found.bad_entry(c, "in no tick, though its time is up")
     unseated = select(LogEntry.c).outerjoin(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).outerjoin(
         LogPending, LogPending.entry_id == LogEntry.id).where(log.LogSeat.entry_id.is_(None), LogPending.entry_id.is_(None))
     for (c,) in session.execute(unseated.order_by(LogEntry.id)):
         found.bad_entry(c, "neither sealed nor waiting")
+
+
+def _nodes(look: Look, found: Audit) -> None:
+    """Every stored subtree from its children, the lowest from the leaves."""
+    below: dict[int, bytes] = {}
+    level = 0
+    while True:
+        rows = {index: unb64u(name) for index, name in look.session.execute(
+            select(log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == level))}
+        if level == 0:
+            leaves = look.session.execute(select(log.LogTick.tick, log.LogTick.leaf))
+            wanted = {tick: merkle.leaf_hash(leaf.encode()) for tick, leaf in leaves}
+        else:
+            wanted = {index: merkle.node_hash(below[2 * index], below[2 * index + 1]) for index in range(len(below) // 2)
+                      if 2 * index in below and 2 * index + 1 in below}
+        for index in sorted(set(rows) | set(wanted)):
+            if rows.get(index) != wanted.get(index):
+                found.fault("NODE_ALTERED", f"log_node {level}/{index}", "not the hash of what is below it")
+        if not rows:
+            return
+        below, level = rows, level + 1
+
+
+def _pairs(look: Look, one: Any, other: Any, where: Any) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in look.session.execute(select(one, other).where(where))]
 
 
 def _first_of(look: Look, tick: int) -> str:
@@ -163,8 +186,8 @@ def _records(look: Look, found: Audit) -> None:
 
 def _bids(look: Look, found: Audit) -> None:
     """Sealed bids and receipts against the statements and entries they came from."""
-    entries = dict(look.session.execute(select(LogEntry.c, LogEntry.envelope).where(LogEntry.event.like("bid-%"))).tuples().all())
-    documents = dict(look.session.execute(select(LogDocument.hash, LogDocument.text).where(LogDocument.kind == "submission")).tuples().all())
+    entries = dict(_pairs(look, LogEntry.c, LogEntry.envelope, LogEntry.event.like("bid-%")))
+    documents = dict(_pairs(look, LogDocument.hash, LogDocument.text, LogDocument.kind == "submission"))
     for receipt in look.session.scalars(select(BidReceipt).order_by(BidReceipt.id)):
         if entries.get(receipt.c) != receipt.entry:
             found.fault("ROW_ALTERED", f"bid_receipt {receipt.id}", "not the entry that was signed")
@@ -178,4 +201,4 @@ def _bids(look: Look, found: Audit) -> None:
         except (CryptoError, ValueError, KeyError) as error:
             wrong = [str(error)]
         if wrong or bid.c not in entries or bid.blob != unb64u(bid.sealed_root).hex():
-            found.fault("ROW_ALTERED", f"sealed_bid {bid.id}", "differs from its signed statement: " + ", ".join(wrong or ["entry or blob"]))
+            found.fault("ROW_ALTERED", f"sealed_bid {bid.id}", "differs from what was signed: " + ", ".join(wrong or ["entry or blob"]))

@@ -1,7 +1,7 @@
-"""bundle.zip: stored, names sorted, an index signed by the platform, the same bytes from the same files (protocol §6; docs/formats/bundle.md).
+"""bundle.zip: stored, names sorted, an index signed by the platform (protocol §6; docs/formats/bundle.md).
 
-What must not be put here: what belongs into a bundle and who may see it (dossier.py). Sealed files stream from the store into the ZIP;
-nothing larger than a header is held in memory.
+The same files give the same bytes. What must not be put here: what belongs into a bundle and who may see it (dossier.py). Sealed files
+stream from the store into the ZIP; nothing larger than a header is held in memory.
 """
 
 from __future__ import annotations

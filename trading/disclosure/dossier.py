@@ -111,8 +111,8 @@ def _take_entries(dossier: _Dossier, extras: Iterable[Extra]) -> None:
         select(LogEntry).where(LogEntry.tender == lot.tender.ref, LogEntry.lot.in_((lot.no_text, ""))).order_by(LogEntry.id)))
     asked = [c for extra in extras for c in extra.entries]
     own += [row for row in _by_c(dossier, asked) if row.tender != lot.tender.ref or row.lot not in (lot.no_text, "")]
-    acts = {c: act for c, act in session.execute(select(ActRecord.c, ActRecord.act).where(ActRecord.c.in_([e.c for e in own])))}
-    waiting = set(session.scalars(select(LogPending.entry_id).where(LogPending.entry_id.in_([e.id for e in own]))))
+    acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.act), ActRecord.c, [e.c for e in own]))
+    waiting = {row[0] for row in _chunked(dossier, select(LogPending.entry_id), LogPending.entry_id, [e.id for e in own])}
     for entry in own:
         act = acts.get(entry.c, "")
         if act.startswith(BUNDLE_ACT):
@@ -160,7 +160,13 @@ def _check_list(dossier: _Dossier) -> None:
 
 
 def _by_c(dossier: _Dossier, wanted: Sequence[str]) -> list[LogEntry]:
-    return list(dossier.look.session.scalars(select(LogEntry).where(LogEntry.c.in_(list(wanted))).order_by(LogEntry.id)))
+    return [row[0] for row in _chunked(dossier, select(LogEntry).order_by(LogEntry.id), LogEntry.c, list(wanted))]
+
+
+def _chunked(dossier: _Dossier, query: Any, column: Any, values: Sequence[Any]) -> list[Any]:
+    """Rows by a list of values of any length: databases take some thousands at once."""
+    return [row for start in range(0, len(values), 500)
+            for row in dossier.look.session.execute(query.where(column.in_(values[start:start + 500])))]
 
 
 def _take_documents(dossier: _Dossier) -> None:
@@ -173,8 +179,7 @@ def _take_documents(dossier: _Dossier) -> None:
         row = dossier.documents.get(name)
         if row is not None:
             _take_document(dossier, row)
-    acts = {c: payload for c, payload in session.execute(
-        select(ActRecord.c, ActRecord.payload).where(ActRecord.c.in_(sorted(dossier.entries))))}
+    acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.payload), ActRecord.c, sorted(dossier.entries)))
     for c in sorted(acts):
         dossier.files.append(bytes_file(f"acts/{c}.json", acts[c].encode()))
         record = loads(acts[c].encode())
@@ -297,8 +302,8 @@ def _take_keys(dossier: _Dossier) -> None:
 
 def _sealed_policies(dossier: _Dossier) -> Mapping[str, dict[str, Any]]:
     """c of the entry → policy document, of every complete policy of the lot."""
-    rows = dossier.look.session.scalars(
-        select(officers.Policy).where(officers.Policy.lot_id == dossier.lot.id, officers.Policy.log_c.is_not(None)).order_by(officers.Policy.id))
+    of_lot = select(officers.Policy).where(officers.Policy.lot_id == dossier.lot.id, officers.Policy.log_c.is_not(None))
+    rows = dossier.look.session.scalars(of_lot.order_by(officers.Policy.id))
     found = {row.log_c: officers.policy_document(row) for row in rows if row.log_c}
     assert all(policy_id(value) for value in found.values())
     return found

@@ -26,7 +26,7 @@ _DOCUMENTS = {"tender_document": "biddingDocuments", "amendment": "biddingDocume
 
 
 def package(office: Office, ref: str | None, *, records: bool) -> tuple[str, int]:
-    """(text of a release or record package, number of releases). Refuses: NotFound for a lot that is not published, Invalid by the schema."""
+    """(text of a release or record package, number of releases). Refuses: NotFound for an unpublished lot, Invalid by the schema."""
     with office.look(PUBLIC) as look:
         query = select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.id)
         lots = list(look.session.scalars(query.where(Lot.ref == ref) if ref else query))

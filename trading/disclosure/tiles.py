@@ -30,7 +30,8 @@ def write(look: Look, folder: Path) -> int:
     while count:
         for index in range(-(-count // WIDTH)):
             width = min(WIDTH, count - index * WIDTH)
-            _put(folder / checkpoints.tile_path(level, index, width), _hashes(look, level * HEIGHT, index * WIDTH, width), full=width == WIDTH)
+            hashes = _hashes(look, level * HEIGHT, index * WIDTH, width)
+            _put(folder / checkpoints.tile_path(level, index, width), hashes, full=width == WIDTH)
             if level == 0:
                 leaves = _leaves(look, index * WIDTH, width)
                 _put(folder / checkpoints.entries_path(index, width), leaves, full=width == WIDTH)

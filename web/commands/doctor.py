@@ -22,6 +22,7 @@ LEVELS = ("ok", "warning", "error")
 LEAST_FREE = 1 << 30
 SKEW = timedelta(minutes=2)
 LATE = timedelta(minutes=5)
+TURN = "start bidhall serve, or call bidhall tick"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _tried(check: Callable[[Any], list[Found]], office: Any) -> list[Found]:
     """A check that meets damage it was not made for must not hide the others."""
     try:
         return check(office)
-    except Exception as error:  # noqa: BLE001  a doctor examines what is broken
+    except Exception as error:  # a doctor examines what is broken
         return [Found("check_failed", "error", f"{getattr(check, '__name__', 'check').strip('_')}: {type(error).__name__}: {error}"[:300],
                       "restore from a backup, or report this")]
 
@@ -181,7 +182,7 @@ def _clock(office: Any) -> list[Found]:
             found.append(Found("clock_back", "error", f"the log's last tick is of {last.at.isoformat()}, later than now",
                                "the clock went back: set it right before anything is accepted"))
         if last is not None and look.now - last.at > LATE:
-            found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", "start bidhall serve, or call bidhall tick"))
+            found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
     return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
 
 
@@ -204,7 +205,7 @@ def _blobs(office: Any) -> list[Found]:
     with office.look(CLOCK) as look:
         named = named_blobs(look.session)
     held = set(office.blobs.names())
-    found = [Found("blob_missing", "error", f"{where} names blob {name}, which is not there", "restore the blob from a backup or the mirror")
+    found = [Found("blob_missing", "error", f"{where} names blob {name}, which is not there", "restore it from a backup or the mirror")
              for name, where in sorted(named.items()) if name not in held][:20]
     spare = len(held - set(named))
     if spare:
@@ -247,7 +248,7 @@ def _overdue(office: Any) -> list[Found]:
     with office.look(CLOCK) as look:
         late = [(one, look.session.get(Lot, one.lot_id)) for one in timeline.due(look.session, look.now - LATE)]
     found = [Found("step_overdue", "error", f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
-                   "start bidhall serve, or call bidhall tick") for one, lot in late]
+                   TURN) for one, lot in late]
     return found or [Found("steps", "ok", "no step is overdue")]
 
 
@@ -265,9 +266,10 @@ def _deadline(office: Any, ref: str) -> list[Found]:
         tried, n = officers.drilled(look.session, policy), officers.policy_document(policy)["n"]
         left = policy.deadline - look.now
         free = shutil.disk_usage(office.blobs.folder).free
-        found = [Found("deadline", "ok", f"{ref}: deadline {policy.deadline.isoformat()}, in {left}, {len(tried)} of {n} officers tried their keys")]
+        words = f"{ref}: deadline {policy.deadline.isoformat()}, in {left}, {len(tried)} of {n} officers tried their keys"
+        found = [Found("deadline", "ok", words)]
         if len(tried) < policy.t:
-            found.append(Found("deadline_officers", "error", f"only {len(tried)} officers can open", "call the officers: open the drill bid"))
+            found.append(Found("deadline_officers", "error", f"only {len(tried)} officers can open", "let them open the drill bid"))
         if free < 10 * LEAST_FREE:
             found.append(Found("deadline_disk", "warning", f"{free >> 30} GiB free for bids", "make room before the deadline"))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def export() -> None:
 
 @export.command("bundle", epilog="Example: bidhall export bundle KP-2026-7F3A2C-1 --profile public -o out.zip")
 @click.argument("ref")
-@click.option("--profile", type=click.Choice(["public", "audit"]), default="public", show_default=True, help="For everybody, or the archive.")
+@click.option("--profile", type=click.Choice(["public", "audit"]), default="public", show_default=True, help="For all, or the archive.")
 @click.option("-o", "out", required=True, metavar="OUT", help="The file to write; - is stdout.")
 @force_option
 @json_option
@@ -137,7 +138,7 @@ def import_statement(file: str | None, form: str, template: bool, as_json: bool,
     from web.commands.savings import language
 
     if template:
-        click.get_binary_stream("stdout").write(statements.write_csv([], language(lang)))
+        sys.stdout.buffer.write(statements.write_csv([], language(lang)))
         return
     if form != "csv":
         stop(f"--format {form} is not taken by this version; csv is", BAD_INPUT)
@@ -164,7 +165,7 @@ def import_experts(file: str | None, template: bool, as_json: bool, lang: str | 
     if template:
         out = io.StringIO()
         csv.writer(out).writerow(EXPERT_HEADINGS.values() if language(lang) == "zh" else EXPERT_HEADINGS)
-        click.get_binary_stream("stdout").write(b"\xef\xbb\xbf" + out.getvalue().encode())
+        sys.stdout.buffer.write(b"\xef\xbb\xbf" + out.getvalue().encode())
         return
     _, data = _file(file)
     lines = list(_rows(data))

@@ -18,6 +18,7 @@ NAMES = {
     "award": ("定标", "award"), "deposits": ("保证金", "deposits"),
 }
 STATES = {True: ("成立", "holds"), False: ("不成立", "BROKEN"), None: ("无可核对", "nothing to check")}
+ENCLOSED = ("所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）", "the keys came with the file; --trust names those of before")
 MOST = 1 << 20
 
 
@@ -57,5 +58,5 @@ def _show(found: dict[str, Any], speech: int) -> None:
         codes = " [" + ", ".join(claim["codes"]) + "]" if claim["codes"] else ""
         click.echo(f"  {STATES[claim['ok']][speech]:<8} {NAMES[claim['name']][speech]}{codes}: {claim['detail']}")
     if found["trust"] == "enclosed":
-        say(("所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）", "the keys came with the file; --trust names those kept from before")[speech])
+        say(ENCLOSED[speech])
     say(found["summary"])

@@ -92,7 +92,7 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
 
 
 def _check_term(material: Material, rule: str, since: str, until: str, *, least: bool, what: str) -> None:
-    """``until`` must be before the end of the rule's period (``least``: not before it). A year without a calendar here is said, not judged."""
+    """``until`` must be before the end of the rule's period (``least``: not before it). A year with no calendar here is not judged."""
     book = Rulebook.from_snapshot(json.loads(material.archive.read("rules/rulebook.json")))
     try:
         term = book.term(rule, local_day(_moment(since)), packaged_calendar())

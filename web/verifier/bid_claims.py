@@ -1,4 +1,4 @@
-"""Claims `deadline` and `sealed_bids`: who came in time, that the set is theirs, that each bid is what its bidder signed (K2, K3, K4, A3)."""
+"""Claims `deadline` and `sealed_bids`: who came in time, that the set is theirs, and each bid what its bidder signed (K2, K3, K4, A3)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _check_policies(material: Material) -> None:
     if any(policy[name] != value for policy in chain for name, value in where.items()):
         raise CryptoError("CONTEXT_MISMATCH", "a policy of another lot")
     policy = chain[-1]
-    material.findings.checked("sealed_bids", f"policy of {policy['t']} of {policy['n']} officers, signed and tried by all before publication")
+    material.findings.checked("sealed_bids", f"policy of {policy['t']} of {policy['n']} officers, signed and tried by all")
 
 
 def _check_drills(material: Material, policies: list[str], published: int) -> None:
@@ -106,7 +106,7 @@ def _check_deadline(material: Material, log: Log) -> None:
         if one.event in ACCEPTED and not one.at < policy["deadline"]:
             material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} was accepted at {one.at}, deadline {policy['deadline']}")
         if one.event in ACCEPTED and one.tick > closing.tick:
-            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing one {closing.tick}")
+            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing tick")
     for one in material.of_event("opening-set", "shares", envelope=BID):
         after = claims_end(closing.at, policy["opens_at"]) if one.event == "shares" else policy["opens_at"]
         if one.at < after or (one.event == "opening-set" and one.tick <= closing.tick):

@@ -155,7 +155,8 @@ def _pool(material: Material, notice: Document) -> list[str] | None:
         value = loads(material.archive.read(path))
         if value["draw"] != notice.value["draw"]:
             continue
-        if b64u(draws.pool_hash(unb64u(value["salt"], 32), value["pool"])) != notice.value["pool"] or len(value["pool"]) != notice.value["size"]:
+        frozen = b64u(draws.pool_hash(unb64u(value["salt"], 32), value["pool"]))
+        if frozen != notice.value["pool"] or len(value["pool"]) != notice.value["size"]:
             raise CryptoError("CONTEXT_MISMATCH", "another pool than the one frozen in the notice")
         found: list[str] = value["pool"]
         return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from crypto.errors import CryptoError
+from trading.kernel.errors import Refusal
 from trading.kernel.exact import BadValue
 
 CLAIMS: dict[str, tuple[str, ...]] = {
@@ -28,7 +28,9 @@ CLAIMS: dict[str, tuple[str, ...]] = {
 """Every claim with the codes it may break with, in the order of the report."""
 MAX_SHOWN, MOST_KEPT = 20, 10_000
 
-DAMAGE = (CryptoError, BadValue, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError)
+DAMAGE = (
+    CryptoError, BadValue, Refusal, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError,
+)
 """What a damaged or hostile file can raise in code that reads it: all of it is a fault of the bundle, none of the verifier."""
 
 
@@ -75,11 +77,23 @@ class Findings:
         if what not in self.claims[claim].checked:
             self.claims[claim].checked.append(what)
 
-    @contextmanager
-    def guard(self, claim: str, code: str, what: str) -> Iterator[None]:
+    def guard(self, claim: str, code: str, what: str) -> Guard:
         """Whatever the checks inside refuse or trip over becomes a fault of the claim."""
-        try:
-            yield
-        except DAMAGE as error:
-            reason = f"{error.code}: {error.detail}" if isinstance(error, CryptoError) else str(error) or type(error).__name__
-            self.fault(claim, code, f"{what}: {reason}"[:400])
+        return Guard(self, claim, code, what)
+
+
+class Guard:
+    """See ``Findings.guard``: it swallows what damage can raise, and nothing else."""
+
+    def __init__(self, findings: Findings, claim: str, code: str, what: str) -> None:
+        self._findings, self._claim, self._code, self._what = findings, claim, code, what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if not isinstance(error, DAMAGE):
+            return False
+        reason = f"{error.code}: {error.detail}" if isinstance(error, CryptoError) else str(error) or type(error).__name__
+        self._findings.fault(self._claim, self._code, f"{self._what}: {reason}"[:400])
+        return True

@@ -16,7 +16,7 @@ from trading.disclosure.gaps import gaps
 from web.verifier.material import BID, Material
 
 SEALED_WITHIN = 60
-"""Seconds after its moment within which a tick is built: entries signed meanwhile may still go into it, for the next due moment comes then."""
+"""Seconds after its moment within which a tick is built: entries signed meanwhile may still go into it: the next is due then."""
 
 
 @dataclass
@@ -186,7 +186,8 @@ def _check_gaps(material: Material, log: Log) -> None:
     named = {row["after"]: row for row in json.loads(material.archive.read("log/gaps.json"))}
     for gap in found:
         if named.get(gap["after"]) != gap:
-            material.findings.fault("log", "B_GAP", f"{gap['count']} ticks due from {gap['first']} to {gap['last']} are missing and not named")
+            words = f"{gap['count']} ticks due from {gap['first']} to {gap['last']} are missing and not named"
+            material.findings.fault("log", "B_GAP", words)
     if found:
         material.findings.checked("log", f"{sum(gap['count'] for gap in found)} missed ticks named as gaps")
 
@@ -231,7 +232,7 @@ def _check_ticks(material: Material) -> None:
 def _check_known(material: Material, log: Log, note: str) -> None:
     known = checkpoints.verify_checkpoint(note, material.trust.log_key, material.trust.witnesses)
     if known.size > log.size:
-        raise CryptoError("TICK_PROOF", f"the log shown has {log.size} ticks, the checkpoint known {known.size}: it has shrunk, or is older")
+        raise CryptoError("TICK_PROOF", f"the log shown has {log.size} ticks, the known one {known.size}: it has shrunk, or is older")
     if known.size < log.start:
         raise CryptoError("TICK_PROOF", f"older than the log shown, which begins with tick {log.start}")
     if log.roots.get(known.size) != known.root:

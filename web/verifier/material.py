@@ -26,6 +26,7 @@ from web.verifier.archive import INDEX_SIGNATURE, Archive
 from web.verifier.findings import DAMAGE, Findings
 
 BID = "bid"
+LOT_FACTS = ("platform", "tender", "lot", "regime", "ceiling", "state", "failure", "purchaser")
 PLAIN = ("deadline", "attempt", "refusal-list", "act", "notice")
 _LOGGED = re.compile(
     r"(policy/|bids/[a-z]|opening/|draw/[a-z-]+\.[A-Za-z0-9_-]{43}\.json|sheets/(sheet|commit)|ranking/ranking|acts/[A-Za-z0-9_-]{43}\.json)")
@@ -133,7 +134,10 @@ def read(archive: Archive, findings: Findings, trust: Trust | None) -> Material:
     material = Material(archive, findings, trust, enclosed)
     _read_signature(material)
     with findings.guard("manifest", "B_INDEX", "rules/lot.json"):
-        material.lot = loads(archive.read("rules/lot.json"))
+        lot = loads(archive.read("rules/lot.json"))
+        if type(lot) is not dict or any(type(lot.get(name)) is not str for name in LOT_FACTS):
+            raise CryptoError("JSON_PROFILE", "not the facts of a lot")
+        material.lot = lot
         if archive.index.get("tender") != f"{material.lot['tender']}/{material.lot['lot']}":
             findings.fault("manifest", "B_INDEX", "rules/lot.json is of another lot than the index")
     _read_entries(material)

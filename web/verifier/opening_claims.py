@@ -124,7 +124,8 @@ def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes,
 def _compare(material: Material, said: dict[str, Any], found: Verdict, file_names: bool) -> None:
     findings, name = material.findings, said["header_hash"]
     if (found.code, found.cause) != (said["verdict"], said["cause"]):
-        findings.fault("opening", "B_REDERIVE", f"{name}: the list says {said['verdict']} {said['cause']}, here it is {found.code} {found.cause}")
+        words = f"{name}: {said['verdict']} {said['cause']} in the list, {found.code} {found.cause} here"
+        findings.fault("opening", "B_REDERIVE", words)
         return
     findings.checked("opening", "every bid of the set joined, re-derived and decrypted again with the verdict of the list")
     if found.code != OPENED:
@@ -137,7 +138,8 @@ def _compare(material: Material, said: dict[str, Any], found: Verdict, file_name
 
 
 def _bidder_part(material: Material, name: str) -> dict[int, bytes]:
-    return {0: unb64u(d.value["part"], 32) for d in material.of_kind("bidder-part") if d.value["header_hash"] == name}
+    found = [unb64u(d.value["part"], 32) for d in material.of_kind("bidder-part") if d.value["header_hash"] == name]
+    return {0: found[0]} if found else {}
 
 
 def _rescued(material: Material, name: str) -> bytes:

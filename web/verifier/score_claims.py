@@ -85,8 +85,10 @@ def reckon(material: Material, rounds: list[Round]) -> Reckoned:
     prices = _prices(material, scheme, quotes, small & set(valid))
     found = Reckoned()
     for bidder in valid:
-        points = {one["id"]: prices[bidder] if one["kind"] == "price" else _points(scheme, one, [s[bidder][one["id"]] for s in scores.values()])
-                  for one in scheme["criteria"]}
+        points = {}
+        for one in scheme["criteria"]:
+            given = [rows[bidder][one["id"]] for rows in scores.values()] if one["kind"] != "price" else []
+            points[one["id"]] = prices[bidder] if one["kind"] == "price" else _points(scheme, one, given)
         found.points[bidder], found.totals[bidder] = points, sum(points.values(), Fraction(0))
     place = {bidder: Fraction(at) for at, bidder in enumerate(inputs["tie_break"])}
     found.ranks = rank({b: (-t, quotes[b], place.get(b, Fraction(len(place)))) for b, t in found.totals.items()}).ranks
@@ -157,7 +159,7 @@ def _prices(material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, 
         return low_price_first(quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode).points
     given = dict(scheme["benchmark"])
     drawn = given.pop("coefficient", "")
-    params = {_FORMULA.get(key, key): value for key, value in given.items()}
+    params: dict[str, Any] = {_FORMULA.get(str(key), str(key)): value for key, value in given.items()}
     above, below = params.pop("E1_above", None), params.pop("E2_below", None)
     if drawn:
         params["K"] = coefficient(material)
@@ -199,8 +201,8 @@ def _compare_scores(material: Material, found: Reckoned, said: Mapping[str, Any]
     for bidder, total in found.totals.items():
         for one in rows[bidder]["criteria"]:
             if number(one["points"], one["id"]) != found.points[bidder][one["id"]]:
-                findings.fault("arithmetic", "B_SCORE",
-                               f"{bidder}, {one['id']}: {one['points']} reported, {written_exactly(found.points[bidder][one['id']])} reckoned")
+                mine = written_exactly(found.points[bidder][one["id"]])
+                findings.fault("arithmetic", "B_SCORE", f"{bidder}, {one['id']}: {one['points']} reported, {mine} reckoned")
         for what, value in (("report", rows[bidder]["total"]), ("ranking", scores[bidder])):
             if number(value, "total") != total:
                 findings.fault("arithmetic", "B_SCORE", f"{bidder}: {value} in the {what}, {written_exactly(total)} reckoned")

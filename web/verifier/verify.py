@@ -27,8 +27,8 @@ WHERE_THERE_IS_ONE = ("expert_draw", "coefficient_draw")
 
 
 def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = None, known_checkpoint: str | None = None) -> dict[str, Any]:
-    """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer says
-    so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
+    """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer
+    says so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
 
     Returns ``{ok, tender, profile, trust, claims: [{name, ok, codes, detail}], summary}``; a claim's ok is null where there is nothing to
     check. Refuses: NotABundle for what is no ZIP; JSON_PROFILE, SIG for a trust that is none.

@@ -34,7 +34,7 @@ CAME = ("officer1", "officer2", "officer3", "officer4")
 
 @dataclass(frozen=True)
 class Finished:
-    """A lot that is over, with both of its bundles; ``early`` and ``late``: checkpoints from before publication and from after the export."""
+    """A lot that is over, with both bundles; ``early`` and ``late``: checkpoints of before the publication and after the export."""
 
     world: World
     ref: str
@@ -87,7 +87,8 @@ def bid(world: World, ref: str, regime: str) -> None:
     world.clock.set(deadline - timedelta(minutes=1))
     timeline.turn(world.office)
     late = world.bidders[1]
-    sealed, submission = sealing.seal(world, ref, late, form=opening_steps.form(regime, price="1.00"), replaces=first[late].receipt.statement)
+    form = opening_steps.form(regime, price="1.00")
+    sealed, submission = sealing.seal(world, ref, late, form=form, replaces=first[late].receipt.statement)
     with world.work(late, sealing.SIGNER) as work:
         token = uploads.start(work, world.lot_in(work, ref), length=len(sealed)).token
     uploads.receive(world.office, world.actor(late, sealing.SIGNER), token, offset=0, pieces=[sealed])
@@ -187,7 +188,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 class Forger:
-    """Somebody who holds the platform's key: rewrites a bundle with a fresh, correctly signed index, so that only the claim itself can tell."""
+    """Somebody with the platform's key: writes a bundle anew under a fresh, rightly signed index, so that only the claim can tell."""
 
     def __init__(self, world: World, path: Path) -> None:
         self.world, self.path = world, path

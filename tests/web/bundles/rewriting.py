@@ -66,7 +66,8 @@ class Rewriter(Forger):
         office = self.world.office
         with self.world.look("clock") as look:
             rows = list(look.session.scalars(select(log.LogTick).order_by(log.LogTick.tick)))
-            seats = look.session.execute(select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == log.LogSeat.entry_id))
+            seats = look.session.execute(
+                select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == log.LogSeat.entry_id))
             held: dict[int, dict[int, bytes]] = {}
             for tick, slot, c in seats:
                 held.setdefault(tick, {})[slot] = unb64u(self._now(c))
