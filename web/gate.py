@@ -70,7 +70,7 @@ PAGES: dict[str, PageRule] = {}
 # Where each role's work begins.
 HOMES: dict[Role, str] = {
     Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder",
-    Role.PURCHASER: "/agency", Role.AGENCY: "/agency", Role.HOST: "/hall", Role.CENTRE: "/centre", Role.OFFICER: "/hall",
+    Role.PURCHASER: "/agency", Role.AGENCY: "/agency", Role.HOST: "/hall/desk", Role.CENTRE: "/centre", Role.OFFICER: "/hall/desk",
     Role.EXPERT: "/expert", Role.CHAIR: "/expert", Role.WITNESS: "/expert", Role.SUPERVISOR: "/supervisor",
     Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
     Role.SYSTEM_ADMIN: "/admin", Role.SECURITY_ADMIN: "/admin", Role.AUDIT_ADMIN: "/admin", Role.CLOCK: "/",

@@ -32,7 +32,7 @@ def officer(ref: str, form: Form | None = None) -> str:
         escrows = [one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"]
         held = seat.publics
     return render("hall/officer.html", form=form or Form.blank(), card=card, seat=seat, given=held, scopes=officers.envelopes(lot),
-                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows, side=seat.side,
+                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows,
                   fingerprint=officers.fingerprint_of(seat), crumbs=crumbs_of((card.ref, f"/hall/{ref}"), (_("My keys and policies"), "")))
 
 

@@ -22,7 +22,7 @@ from tests.web.desks.hall_kit import Seat, app_of, countersigned, give_keys, ret
 from trading import bids, opening, policies, tenders, timeline
 from trading.kernel.access import Role
 from trading.kernel.clock import parse_moment
-from web import live
+from web import live, papers
 
 NAMES = [name for name, _party, _side in OFFICERS]
 
@@ -325,3 +325,14 @@ def test_the_seeds_and_parts_go_to_the_lot_s_officers_only(world: World, app: Fl
     assert len(found["seeds"]) == 3 and all(len(unb64u(seed)) == 32 for seed in found["seeds"].values())
     assert host.get(f"/hall/{ref}/officer/opened").status_code == 403
     assert Seat(world, app).client.get(f"/hall/{ref}/officer/opened", headers={"Accept": "application/json"}).status_code == 403
+
+
+def test_without_a_setter_the_minutes_are_a_page_that_says_so(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = closed(world)
+    host = Seat(world, app, "host")
+    opened(world, app, host, ref)
+    pdf = host.get(f"/hall/{ref}/minutes?draft=1")
+    assert pdf.data.startswith(b"%PDF-") and b"pdfaid" in pdf.data and host.get(f"/hall/{ref}/minutes?draft=1").data == pdf.data
+    monkeypatch.setattr(papers, "can_set", lambda: False)
+    page = host.get(f"/hall/{ref}/minutes?draft=1")
+    assert page.mimetype == "text/html" and "bidhall[reports]" in page.text and "贰佰柒拾伍万元整" in page.text
