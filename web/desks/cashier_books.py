@@ -18,7 +18,6 @@ from deposits.reconcile import Reconciliation
 from deposits.settlement import Settled
 from trading import tenders
 from trading.kernel.access import Act, may
-from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid, NotFound, NotReady
 from trading.kernel.money import Money
 from web import show
@@ -220,7 +219,7 @@ def reconcile_page(form: Form | None = None) -> str:
         rows = list(now.session.scalars(query))
         return render(
             "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: name_of(now, row.by) for row in rows}, money=Money,
-            case=ledger.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session), day=local_day(now.now),
+            case=ledger.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session),
             big=lambda minor: show.big(Money(minor), language()), may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE))
 
 

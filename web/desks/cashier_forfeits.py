@@ -25,7 +25,9 @@ def forfeits_page(form: Form | None = None) -> str:
     asked = str((form.typed.get("lot") if form else "") or request.args.get("lot", "")).strip()[:40]
     with look() as now:
         found = list(now.session.scalars(select(Forfeit).order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
-        choices, grounds, wrong = [], (), ""
+        choices: list[tuple[str, str]] = []
+        grounds: tuple[str, ...] = ()
+        wrong = ""
         if asked:
             try:
                 lot = tenders.lot(now.session, asked)
