@@ -96,7 +96,7 @@ def feed_json() -> Response:
 def feed_xml() -> Response:
     """Atom (RFC 4287) of the newest notices."""
     lines = _fed()
-    text = page("public/feed.xml", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines, title_of=_feed_title,
+    text = page("public/feed.html", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines, title_of=_feed_title,
                 moment=write_moment, updated=write_moment(lines[0].published_at if lines else office().clock.now()))
     return Response(text, mimetype="application/atom+xml")
 
