@@ -44,7 +44,7 @@ def _demo_town(settings: Settings) -> Settings:
     if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
-    for line in town.fill(settings):
+    for line in town.fill(settings, say):
         say(line)
     return settings
 

@@ -102,6 +102,7 @@ class Person:
     roles: tuple[Role, ...]
     browser: Browser
     clock: Clock
+    name_of_org: str = ""
     keys: Keys = field(default_factory=Keys)
     since: datetime | None = None
     seen: datetime | None = None
@@ -140,13 +141,13 @@ def settle(scene: Stage, *, bidders: int, lang: str = "zh") -> Cast:
         for p in people:
             _invite(work, found[p.org], p, hashed)
             cast[p.username] = Person(p.username, p.name, p.org, found[p.org].code, p.roles, Browser(scene.base, lang=lang),
-                                      scene.clock)
+                                      scene.clock, found[p.org].name)
         for n in range(1, EXPERTS + 1):
             unit = parties.register(work, code=f"EXPERT-{n:03d}", name=f"评审专家{n:02d}", kind="expert", region="130205")
             one = Member(f"expert{n:02d}", f"专家{n:02d}", f"expert{n:02d}", (Role.EXPERT,))
             _invite(work, unit, one, hashed)
             cast[one.username] = Person(one.username, one.name, one.org, one.username, one.roles,
-                                        Browser(scene.base, lang=lang), scene.clock)
+                                        Browser(scene.base, lang=lang), scene.clock, unit.name)
     with scene.office.work(Actor(Role.CENTRE, name="setup")) as work:
         for n in range(1, EXPERTS + 1):
             who = parties.find_account(work.session, f"expert{n:02d}")

@@ -116,7 +116,7 @@ def take_part(p: Play) -> None:
             own = f"6222{int(name.removeprefix('bidder')):012d}"
             stranger = key == "A" and name == story.bidders[2]
             money.pay_in(p.scene, bidder, story.plan, account="6228999900001111" if stranger else own,
-                         name="路过商贸有限公司" if stranger else bidder_name(p, name))
+                         name="路过商贸有限公司" if stranger else p.cast[name].name_of_org)
     ref = p.stories["A"].plan.ref
     bidding.ask(p.cast["bidder1"], ref, "交货期能否按学校分批计算？")
     agent = p.cast["agent"].at()
@@ -126,12 +126,6 @@ def take_part(p: Play) -> None:
                                    "question": "交货期能否按学校分批计算？", "affects": "no"})
     p.check("question answered to everybody", "分批计算" in p.cast["bidder2"].at().get(f"/lots/{ref}").text)
     money.fetch_statement(p.cast)
-
-
-def bidder_name(p: Play, name: str) -> str:
-    from web.rehearsal.cast import _bidder_name
-
-    return _bidder_name(int(name.removeprefix("bidder")))
 
 
 def bid(p: Play) -> None:
@@ -193,7 +187,7 @@ def close(p: Play) -> None:
     d = p.stories["D"].plan
     page = p.cast["agent"].at().get(f"/lots/{d.ref}")
     p.check("two bidders: failed, not opened", "流标" in page.text or "废标" in page.text)
-    p.refused("a failed tender is not opened", lambda: opening.list_bids(p.scene, p.cast, d), 409)
+    p.refused("a failed tender is not opened", lambda: p.cast["host"].at().post(f"/hall/{d.ref}/host", f"/hall/{d.ref}/acts/list", {}), 409)
 
 
 def look_for_names(p: Play) -> None:
@@ -201,7 +195,7 @@ def look_for_names(p: Play) -> None:
     ref = p.stories["A"].plan.ref
     pages = {"agent": [f"/agency/lots/{ref}", "/agency"], "host": [f"/hall/{ref}/host", f"/hall/{ref}"], "clerk": ["/centre"],
              "cashier": ["/cashier", "/cashier/refunds", "/cashier/ledger"], "supervisor": ["/supervisor"], "buyer": [f"/lots/{ref}", "/"]}
-    names = [bidder_name(p, name) for name in p.stories["A"].bidders] + [p.cast[name].code for name in p.stories["A"].bidders]
+    names = [p.cast[name].name_of_org for name in p.stories["A"].bidders] + [p.cast[name].code for name in p.stories["A"].bidders]
     for who, paths in pages.items():
         for path in paths:
             text = p.cast[who].at().get(path, ok=(200, 403, 404)).text
@@ -224,7 +218,8 @@ def open_all(p: Play) -> None:
     b = p.stories["B"]
     b.drawn = opening.draw(p.scene, p.cast, b.plan, "k", steered_by="host")
     a = p.stories["A"]
-    p.refused("no decryption while an officer may still come", lambda: opening.decrypt(p.scene, p.cast, a.plan), 409)
+    p.refused("no decryption while an officer may still come", lambda: p.cast["host"].at().post(
+        f"/hall/{a.plan.ref}/host", f"/hall/{a.plan.ref}/acts/open", {}), 409)
     p.scene.walk(a.plan.deadline + timedelta(minutes=36))
     finish_opening(p, a, [name for name in OFFICER_NAMES if name != "officer4"])
 
@@ -237,7 +232,7 @@ def finish_opening(p: Play, story: Story, came: list[str]) -> None:
         opening.confirm(p.cast[name], story.plan)
     opening.sign_and_close(p.cast, story.plan)
     hall = p.cast["buyer"].at().get(f"/hall/{story.plan.ref}").text
-    p.check("every bid of the set opened", all(bidder_name(p, name) in hall for name in story.bids))
+    p.check("every bid of the set opened", all(p.cast[name].name_of_org in hall for name in story.bids))
 
 
 def evaluate(p: Play) -> None:
@@ -280,7 +275,8 @@ def award(p: Play) -> None:
     p.scene.jump(p.scene.now + timedelta(days=1))
     loser = list(b.bids)[-1]
     awarding.object_to(p.cast[loser], b.plan, "请求复核第一中标候选人的项目经理业绩。")
-    p.refused("an open objection stops the decision", lambda: awarding.decide(p.cast, b.plan), 409, 422)
+    p.refused("an open objection stops the decision", lambda: p.cast["builder"].confirmed().post(
+        f"/agency/lots/{b.plan.ref}/award/decide", f"/agency/lots/{b.plan.ref}/acts/decide", {"rank": "1"}), 409, 422)
     p.check("objection answered", awarding.answer_objections(p.cast, b.plan, "经复核，业绩材料齐全，评审结论成立。") == 1)
     p.scene.jump(p.scene.now + timedelta(days=6))
     awarding.decide(p.cast, b.plan)
