@@ -145,7 +145,7 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
     page.set_input_files("#key-file", key)
     page.fill("#key-pass", "wrong " + PASSPHRASE)
     page.click("#withdraw-go")
-    page.wait_for_function("document.getElementById('withdraw-go').disabled === false && document.getElementById('withdraw-say').textContent")
+    page.wait_for_selector("#withdraw-say:has-text('口令不对')", timeout=30_000)
     page.fill("#key-pass", PASSPHRASE)
     page.click("#withdraw-go")
     page.wait_for_url("**/bidder/receipts/**", timeout=30_000)

@@ -71,7 +71,7 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
     if deposit is not None:
         state = "done" if deposit.secured else "late" if over else "now"
         rows.append(_task(_("Deposit"), state, _deposit_words(mine), base + "#deposit"))
-    rows.append(_task(_("Key"), "done" if mine.keyed else "now", _("Enrolled") if mine.keyed else _("Make and enrol it once"), "/account/keys"))
+    rows.append(_task(_("Key"), "done" if mine.keyed else "now", _("A key is enrolled") if mine.keyed else _("Make and enrol it once"), "/account/keys"))
     sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
     rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
                       _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))

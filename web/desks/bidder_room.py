@@ -82,7 +82,7 @@ def rail() -> list[Group]:
     groups = [
         (_("Bidding"), [(_("My desk"), "/bidder"), (_("My lots"), "/bidder/lots"), (_("Receipts"), "/bidder/receipts")]),
         (_("Answers"), [(_("Questions"), "/bidder/questions"), (_("Objections"), "/bidder/objections"), (_("Opening hall"), "/hall")]),
-        (_("Money"), [(_("Deposits"), "/bidder/deposits")]),
+        (_("Funds and deposits"), [(_("Deposits"), "/bidder/deposits")]),
         (_("Company"), [(_("Company"), "/bidder/company"), *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else [])]),
     ]
     return [Group(title, tuple(Link(label, href, here=_here(href)) for label, href in links)) for title, links in groups]

@@ -232,6 +232,8 @@ function moveBars(rows, kind, done) {
 async function sealAndUpload(announce) {
   const rows = makeBars(announce);
   at("progress").hidden = false;
+  at("bid-form").hidden = true;
+  at("offline").hidden = true;
   at("cancel").hidden = false;
   at("pause").hidden = true;
   moveBars(rows, "sent", -1);
@@ -495,6 +497,7 @@ at("bid-form").addEventListener("submit", async (event) => {
   } catch (fault) {
     state.busy = false;
     state.sealing = null;
+    at("bid-form").hidden = at("offline").hidden = false;
     at("bid-fields").disabled = false;
     at("seal-why").textContent = "";
     step(1);
