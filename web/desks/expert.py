@@ -56,7 +56,7 @@ def home() -> str:
         duties = [_call_duty(one) for one in calls if one.state == "called"]
         duties += [Duty(_("%(step)s: %(lot)s", step=state("room_step", one.next_step, language()).text, lot=one.title), step_href(one),
                         when=_("now"),
-                        basis=_("place %(no)s · %(lot)s", no=one.seat.no, lot=one.lot), label=_("my step"), tone="now")
+                        basis=_("seat %(no)s · %(lot)s", no=one.seat.no, lot=one.lot), label=_("my step"), tone="now")
                    for one in rooms if own_to_do(one)]
         if keyless:
             duties.append(Duty(_("Enrol a signing key"), "/account/keys", when=_("before the panel sits"),
