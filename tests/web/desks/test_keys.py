@@ -1,0 +1,81 @@
+"""Keys: challenge, enrolment, rotation, whose key it is, the recovery sheet; and a key lost, vouched for by the supervisor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from crypto import hpke, keys, signatures
+from crypto.canonical import b64u, format_time, unb64u
+from tests.kit.world import Keys
+from tests.web.desks.rooms import Person, Rooms
+from trading import enrolments, parties
+from trading.kernel.access import Role
+
+
+@pytest.fixture
+def bidder(rooms: Rooms) -> Person:
+    return rooms.person("bidder1", "bidder-signer")
+
+
+def enrolment(rooms: Rooms, person: Person, new: Keys, *signers: bytes, seal: bool = True) -> dict[str, Any]:
+    held = person.get("/account/keys/data").json
+    document = enrolments.enrolment_document(
+        platform=held["platform"], holder=held["party"], role=held["role"], sign_public=keys.ed25519_public(new.sign),
+        seal_public=keys.x25519_public(new.seal) if seal else None, replaces=held["current"]["kid"] if held["current"] else "",
+        at=format_time(rooms.world.now))
+    return dict(signatures.sign("enrolment", document, new.sign, *signers))
+
+
+def answer(person: Person, new: Keys) -> str:
+    box = person.act("/account/keys/acts/challenge", page="/account/keys", json=True, seal_pk=b64u(keys.x25519_public(new.seal)))
+    assert box.status_code == 200
+    return b64u(hpke.open_box(new.seal, unb64u(box.json["enc"]), unb64u(box.json["ct"]), b"bidhall/sb1/enrol"))
+
+
+def test_a_key_is_replaced_with_both_signatures_and_proof(rooms: Rooms, bidder: Person) -> None:
+    old, new = rooms.world.keys["bidder1"], Keys()
+    before = bidder.get("/account/keys/data").json["current"]["kid"]
+    lone = bidder.act("/account/keys/acts/enrol", json=True, enrolment=json.dumps(enrolment(rooms, bidder, new)), answer=answer(bidder, new))
+    assert lone.status_code == 422 and lone.json["code"] == "key.refused"
+    envelope = json.dumps(enrolment(rooms, bidder, new, old.sign))
+    unproved = bidder.act("/account/keys/acts/enrol", page="/account/keys", json=True, enrolment=envelope, answer=b64u(b"\0" * 32))
+    assert unproved.status_code == 422 and unproved.json["code"] == "key.wrong_answer"
+    done = bidder.act("/account/keys/acts/enrol", page="/account/keys", enrolment=envelope, answer=answer(bidder, new))
+    assert done.status_code == 303 and done.location == "/account/keys"
+    after = bidder.get("/account/keys/data").json["current"]
+    assert after["kid"] == keys.kid("ed25519", keys.ed25519_public(new.sign)) != before
+    sheet = bidder.get("/account/keys/sheet?lang=en").text
+    assert keys.fingerprint("ed25519", keys.ed25519_public(new.sign)) in sheet and b64u(new.sign) not in sheet
+
+
+def test_a_lost_key_is_vouched_for_by_the_supervisor(rooms: Rooms, bidder: Person) -> None:
+    new = Keys()
+    stranger = json.dumps(enrolment(rooms, bidder, new, Keys().sign))
+    assert bidder.act("/account/keys/acts/enrol", page="/account/keys", json=True, enrolment=stranger, answer=answer(bidder, new)).status_code == 422
+    vouched = json.dumps(enrolment(rooms, bidder, new, rooms.world.keys["watch"].sign))
+    assert bidder.act("/account/keys/acts/enrol", page="/account/keys", enrolment=vouched, answer=answer(bidder, new)).status_code == 303
+
+
+def test_the_desk_names_whose_key_it_is(rooms: Rooms) -> None:
+    for username, role, holder in (("bidder1", "bidder", None), ("officer1", "officer", "officer1"), ("buyer", "tenderee", None),
+                                   ("watch", "supervisor", "watch"), ("agent", "agency", None)):
+        person = rooms.person(username, "bidder-signer" if role == "bidder" else "")
+        held = person.get("/account/keys/data").json
+        with rooms.world.look("clock") as look:
+            code = parties.account(look.session, rooms.world.people[username]).party.code
+        assert (held["role"], held["party"]) == (role, holder or code)
+        assert held["needs_seal"] is (role == "bidder")
+        for lang in ("zh", "en"):
+            assert person.get(f"/account/keys?lang={lang}").status_code == 200
+    assert rooms.person("clerk").get("/account/keys").status_code == 403
+    assert rooms.person("bidder1", str(Role.BIDDER_OPERATOR.value)).get("/account/keys").status_code == 403
+
+
+def test_what_is_pasted_wrongly_is_named(rooms: Rooms, bidder: Person) -> None:
+    page = bidder.act("/account/keys/acts/enrol", page="/account/keys", enrolment="not json", answer="")
+    assert page.status_code == 422 and "not json" in page.text
+    bad = bidder.act("/account/keys/acts/challenge", page="/account/keys", json=True, seal_pk=b64u(b"\0" * 32))
+    assert bad.status_code == 422 and bad.json["code"] == "key.bad"
