@@ -205,7 +205,7 @@ def _stands(look: Look, c: str) -> str:
         return "no_bid"
     lot = look.session.get_one(Lot, receipt.lot_id)
     closed = closing.find(look.session, lot) is not None
-    open_list = closed and (lot.failure in ("few_bids", "few_bidders") or opening.is_public(look.session, lot))
+    open_list = closed and (lot.failure in ("few_bidders",) or opening.is_public(look.session, lot))
     if not open_list and look.actor.party_id != receipt.party_id:
         return "sealed"
     rows = look.session.scalars(select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part))

@@ -135,7 +135,7 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
         return False
     lot.closed_at = row.tick_at
     if len(bids.standing_bids(work.session, lot)) < 3:
-        lot.failure, lot.failure_reason = "few_bids", LEAST_BIDDERS if lot.regime == "GP" else "B-07"
+        lot.failure, lot.failure_reason = "few_bidders", LEAST_BIDDERS if lot.regime == "GP" else "B-07"
         LOT_FLOW.take(work, lot, "fail_few", ground=lot.failure, rule=lot.failure_reason)
         body = {"ground": lot.failure, "rule": lot.failure_reason, "entries": row.entries, "deadline": row.deadline_c}
         notices.post(work, lot, "failure", title=lot.title, body=body)

@@ -139,7 +139,7 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
 def _list_is_open(dossier: _Dossier) -> bool:
     """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline)."""
     session, lot = dossier.look.session, dossier.lot
-    return closing.find(session, lot) is not None and (lot.failure == "few_bids" or opening.is_public(session, lot))
+    return closing.find(session, lot) is not None and (lot.failure == "few_bidders" or opening.is_public(session, lot))
 
 
 def _is_ranked(dossier: _Dossier) -> bool:

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from crypto.canonical import b64u
@@ -37,7 +38,7 @@ def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> lis
     """The centre asks for a panel; the draw is played with the purchaser; the drawn accept; the panel convenes and elects its chair."""
     clerk, where = cast["clerk"].at(), f"/centre/panels/{plan.ref}"
     clerk.post(where, f"{where}/acts/request", {
-        "members": members, "experts": members, "specialties": SPECIALTY, "starts_at": local(scene.now), "place": "第二评标室"})
+        "members": members, "experts": members, "specialties": SPECIALTY, "starts_at": local(scene.now + timedelta(minutes=30)), "place": "第二评标室"})
     opening.draw(scene, cast, plan, "experts", steered_by="clerk")
     cast["clerk"].at().post(where, f"{where}/acts/call", {})
     called = []

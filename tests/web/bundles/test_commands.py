@@ -169,7 +169,7 @@ def test_an_untouched_log_verifies(over: tuple[World, str, Run]) -> None:
     ("UPDATE log_entry SET envelope = replace(envelope, 'keyid', 'keyed') WHERE event = 'deadline'", "ENTRY_ALTERED", "log_entry"),
     ("UPDATE log_document SET text = replace(text, '2026-03-24', '2026-03-25') WHERE kind = 'deadline'",
      "DOCUMENT_ALTERED", "log_document"),
-    ("UPDATE act_record SET payload = replace(payload, 'few_bids', 'platform') WHERE act = 'lot.fail_few'", "RECORD_ALTERED", "act_record"),
+    ("UPDATE act_record SET payload = replace(payload, 'few_bidders', 'platform') WHERE act = 'lot.fail_few'", "RECORD_ALTERED", "act_record"),
     ("UPDATE log_tick SET leaf = replace(leaf, '\"v\"', '\"w\"') WHERE tick = 3", "LEAF_ALTERED", "log_tick 3"),
     ("UPDATE log_seat SET slot = slot + 1 WHERE tick = 3", "TICK_TREE", "log_tick 3"),
     ("UPDATE log_tick SET checkpoint = replace(checkpoint, 'bidhall', 'bidholl') WHERE tick = 2", "CHECKPOINT", "log_tick 2"),
