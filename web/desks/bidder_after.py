@@ -7,9 +7,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from evaluation import queries as scores_of
 from trading import awards, disputes, notices, opening, parties, terms
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound, WrongStep
+from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.tenders import Lot
@@ -77,9 +78,25 @@ def outcome(ref: str, form: Form | None = None) -> str:
         winner = award.winner.name if award.winner is not None and award.announced_at is not None else ""
         price = Money(award.price_minor) if winner and award.price_minor is not None else None
         quoted = Money(own["price_minor"]) if own and own.get("price_minor") is not None else None
-    return render("bidder/outcome.html", mine=mine, card=mine.card, award=award, own=own, quoted=quoted, won=award.winner_party_id == taking.party_id,
+        scores, rejected = _own_scores(now, row, code)
+    return render("bidder/outcome.html", mine=mine, card=mine.card, award=award, own=own, quoted=quoted, scores=scores,
+                  rejected=rejected, won=award.winner_party_id == taking.party_id,
                   winner=winner, price=price, filed=filed, until=mine.object_until, form=form or Form.blank(), now=now.now,
                   crumbs=lot_crumbs(ref, (_("Outcome"), "")), can_object=can(Act.OBJECTION_FILE))
+
+
+def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], str]:
+    """Our own points by criterion, with the arithmetic of the price alone (single members' points are not for bidders), and why the panel
+    rejected our bid, "" if it did not. Nothing before candidates or result are public."""
+    try:
+        found = scores_of.outcome_card(now, row)
+    except (NotFound, NotAllowed):
+        return [], ""
+    titles = {one[0]: one[2] if lang() == "en" and one[2] else one[1] for one in found.criteria}
+    scores = [{"title": titles.get(part["id"], part["id"]), "points": part["points"], "max": part["max"],
+               "line": part["line"] if part["kind"] == "price" else ""} for part in (found.own or {}).get("criteria", [])]
+    rejected = next((one for one in found.rejected if one["bidder"] == code), {})
+    return scores, str(rejected.get("reason", ""))
 
 
 @bidder.page("/objections", needs=SEE)

@@ -207,3 +207,62 @@ def test_an_objection_is_filed_and_taken_back(rooms: Rooms, lot: str, bidder: Pe
     assert rooms.person("bidder2", "bidder-signer").get(f"/bidder/objections/{oref[1]}").status_code == 404
     early = bidder.act(f"/bidder/lots/{lot}/acts/object", page=f"/bidder/lots/{lot}/objection", stage="result", text="x")
     assert early.status_code in (409, 422)
+
+
+# --- after the deadline ---------------------------------------------------------------------------------------------------
+
+
+def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Rooms) -> None:
+    from tests.kit import stages
+    from trading import awards, opening
+
+    world = rooms.world
+    ref = stages.proposed(world)
+    person = rooms.person("bidder1", "bidder-signer")
+    page = person.get(f"/bidder/lots/{ref}/opening?lang=zh")
+    assert page.status_code == 200
+    with world.look("bidder1") as look:
+        line = opening.own_opened(look, stages.opening_of(world, look, ref))
+    assert line is not None and line.price_minor is not None
+    from trading.kernel.money import Money
+
+    assert Money(line.price_minor).capitals() in page.text
+    assert person.act(f"/bidder/lots/{ref}/acts/confirm", json=True).status_code == 409  # the window is over
+    assert person.get(f"/bidder/lots/{ref}/outcome").status_code == 404  # proposed is not published
+    with world.work("buyer") as work:
+        awards.decide(work, world.lot_in(work, ref))
+    assert person.get(f"/bidder/lots/{ref}/outcome").status_code == 404
+    with world.work("agent") as work:
+        award = awards.announce(work, world.lot_in(work, ref))
+        own = next(one for one in award.ranking if one["party_id"] == world.party_ids["bidder1"])
+        others = [one for one in award.ranking if one["party_id"] not in (world.party_ids["bidder1"], award.winner_party_id)]
+    outcome = person.get(f"/bidder/lots/{ref}/outcome?lang=en")
+    assert outcome.status_code == 200 and own["total"] in outcome.text and "Points by criterion" in outcome.text
+    assert all(one["name"] not in outcome.text for one in others)
+    assert person.get(f"/bidder/lots/{ref}/outcome?lang=zh").status_code == 200
+    filed = person.act(f"/bidder/lots/{ref}/acts/object", page=f"/bidder/lots/{ref}/objection", stage="result", text="价格分计算有误。")
+    assert filed.status_code == 303
+    assert "价格分计算有误" in person.get("/bidder/objections?lang=zh").text
+
+
+def test_confirming_inside_the_window_is_said_once(rooms: Rooms) -> None:
+    from tests.kit import opening_steps, stages
+    from trading import decryption
+
+    world = rooms.world
+    ref = stages.shared(world)
+    person = rooms.person("bidder1", "bidder-signer")
+    assert person.get(f"/bidder/lots/{ref}/opening").status_code == 200
+    host = world.actor("host")
+    decryption.open_bids(world.office, host, ref)
+    assert opening_steps.ALL
+    shown = person.get(f"/bidder/lots/{ref}/opening?lang=en").text
+    assert "Silence counts as confirmation" in shown
+    assert "Confirm your line" in person.get("/bidder?lang=en").text
+    said = person.act(f"/bidder/lots/{ref}/acts/confirm", page=f"/bidder/lots/{ref}/opening")
+    assert said.status_code == 303
+    empty = person.act(f"/bidder/lots/{ref}/acts/object-opening", page=f"/bidder/lots/{ref}/opening", text="")
+    assert empty.status_code == 422
+    assert "confirmed" in person.get(f"/bidder/lots/{ref}/opening?lang=en").text
+    again = person.act(f"/bidder/lots/{ref}/acts/confirm", page=f"/bidder/lots/{ref}/opening", json=True)
+    assert again.status_code == 409
