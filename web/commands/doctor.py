@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -163,20 +163,12 @@ def _office(settings: Settings) -> Any:
 
 
 def _clock(office: Any) -> list[Found]:
-    """Against the database's own clock, and against the newest tick: neither may lie ahead of us."""
-    from sqlalchemy import text
-
+    """Against the newest tick of the log, which the machine that sealed it has dated: it may not lie ahead of us, nor far behind."""
     from trading.kernel import log
     from trading.kernel.access import CLOCK
-    from trading.kernel.clock import SystemClock
 
     found = []
     with office.look(CLOCK) as look:
-        if isinstance(office.clock, SystemClock) and look.session.get_bind().dialect.name == "postgresql":
-            theirs = look.session.scalar(text("SELECT now() AT TIME ZONE 'utc'")).replace(tzinfo=UTC)
-            if abs(theirs - look.now) > SKEW:
-                found.append(Found("clock_skew", "error", f"the database's clock differs by {abs(theirs - look.now)}",
-                                   "let both machines follow the same time server"))
         last = log.last_tick(look.session)
         if last is not None and last.at > look.now + SKEW:
             found.append(Found("clock_back", "error", f"the log's last tick is of {last.at.isoformat()}, later than now",

@@ -150,7 +150,7 @@ def _walk(archive: Archive, findings: Findings) -> int:
             continue
         if start + size > archive.size:
             findings.fault("manifest", "B_INDEX", f"{name[:100]!r} is cut off")
-            size = archive.size - start
+            size = max(0, archive.size - start)
         if not _PATH.match(name) or len(raw) > 1000 or ".." in name.split("/"):
             findings.fault("manifest", "B_INDEX", f"a path that none may bear: {name[:100]!r}")
         elif name in archive.files:
