@@ -116,8 +116,8 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     """The legal moment: hand in an uploaded sealed file with its signed submission.
 
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
-    accepted gets its first answer again; what was refused is looked at anew, and gets the first no if nothing has changed. Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled),
-    Conflict ``bid.too_many_refusals``.
+    accepted gets its first answer again; what was refused is looked at anew, and gets the first no again if nothing has changed.
+    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), Conflict ``bid.too_many_refusals``.
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot)

@@ -419,7 +419,8 @@ def test_a_flood_of_bad_attempts_is_proved_eight_times_and_shuts_nobody_out(worl
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
     for count in range(REFUSALS_PROVED):
-        assert submit(world, ref, "bidder1", token, resigned(world, submission, tool=f"flood/{count}", lot="9")).reason == "CONTEXT_MISMATCH"
+        bad = resigned(world, submission, tool=f"flood/{count}", lot="9")
+        assert submit(world, ref, "bidder1", token, bad).reason == "CONTEXT_MISMATCH"
     with unchanged(world), pytest.raises(Conflict) as refusal:
         submit(world, ref, "bidder1", token, resigned(world, submission, tool="flood/more", lot="9"))
     assert refusal.value.code == "bid.too_many_refusals" and refusal.value.facts["reason"] == "CONTEXT_MISMATCH"

@@ -304,7 +304,7 @@ def test_two_uploads_of_one_bidder_do_not_disturb_each_other(world: World, ref: 
 def test_stale_uploads_can_be_found_and_dropped(world: World, ref: str) -> None:
     sealed, _ = sealing.seal(world, ref, "bidder1")
     token = start(world, ref, "bidder1", len(sealed))
-    send(world, "bidder1", token, 0, sealed[:70_000])
+    send(world, "bidder1", token, 0, sealed[:60_000])
     begun = world.now
     world.clock.advance(hours=2)
     with world.look("clock") as look:
