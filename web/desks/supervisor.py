@@ -1,0 +1,319 @@
+"""The supervisor's desk (desks §7.4, 9.10): limits broken and near, objections, the health of the log, whole lots on one page. It reads and
+changes nothing; it never sees a bid early, nor scores before they are revealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from deposits import demands, queries, refunds
+from trading import (
+    awards,
+    calendars,
+    contracts,
+    disputes,
+    enquiries,
+    log_queries,
+    lot_cards,
+    opening,
+    oversight,
+    tenders,
+)
+from trading.agency_queries import ObjectionCard
+from trading.kernel import log
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import day_end, day_start, local_day
+from trading.kernel.errors import NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.oversight import SOON, Limit
+from trading.tenders import Lot
+from web import show, words
+from web.desks.agency_room import lot_stages
+from web.forms import Form
+from web.frame import Duty, Group, Link, Tick, address, page_of, sun_line
+from web.gate import Desk, actor, go, look, render, request
+from web.refusals import language
+
+desk = Desk("supervisor", prefix="/supervisor")
+
+SEE = Act.SUPERVISE
+STILL = timedelta(minutes=2)
+"""Older than this the last tick says that the log stands still."""
+KINDS = ("enquiry", "objection", "challenge", "publicise", "decide", "announce", "contract", "publish_contract", "file_contract", "refund")
+SHOWN = {"": ("late", "soon", "running"), "late": ("late",), "soon": ("soon",), "kept": ("kept", "kept_late")}
+
+
+def _zone() -> Any:
+    return current_app.extensions["bidhall"].zone
+
+
+def kind_words(kind: str) -> str:
+    return {
+        "enquiry": _("answer to a question"), "objection": _("answer to an objection"), "challenge": _("answer to a challenge"),
+        "publicise": _("candidates published"), "decide": _("award decided"), "announce": _("result announced"),
+        "contract": _("contract signed"), "publish_contract": _("contract published"), "file_contract": _("contract filed"),
+        "refund": _("deposit paid back")}[kind]
+
+
+@desk.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"kind_words": kind_words, "money_of": Money,
+            "limit_state": lambda one, now: words.state("limit_state", one.state(now), language())}
+
+
+# --- what is looked at ------------------------------------------------------------------------------------------------
+
+
+def refund_limits(now: Look) -> list[Limit]:
+    """Refunds of lots whose payers are public, as limits like any other; those of sealed lots are on no list here."""
+    public: dict[int, bool] = {}
+    found = []
+    query = select(refunds.Refund).where(refunds.Refund.demand_id.is_not(None), refunds.Refund.state != "FORFEITED")
+    for row in now.session.scalars(query):
+        demand = row.demand
+        if demand is None:
+            continue
+        if demand.lot_id not in public:
+            public[demand.lot_id] = demands.is_public(now.session, demand.lot)
+        if not public[demand.lot_id] or (row.part == "deposit" and demands.holds(now.session, demand.id, now.now)):
+            continue
+        met = row.confirmed_at if row.state in ("CONFIRMED", "CONVERTED") else row.sent_at if row.state == "SENT" else None
+        if row.state == "CONVERTED" and met is None:
+            met = row.approved_at
+        title = f"{demand.participant.party.name} {show.money(Money(row.principal_minor), language())}"
+        found.append(Limit("refund", row.ref, demand.lot.ref, title, _("deposit cashier of the centre"), row.rule,
+                           day_end(row.due_on), met, dict(row.due_reason)))
+    return found
+
+
+def all_limits(now: Look) -> list[Limit]:
+    return sorted([*oversight.limits(now), *refund_limits(now)], key=lambda one: (one.until, one.lot, one.kind, one.of))
+
+
+def limit_href(one: Limit) -> str:
+    if one.kind in ("objection", "challenge"):
+        return f"/supervisor/objections/{one.of}"
+    return f"/supervisor/dossier/{one.lot}"
+
+
+def _duty(one: Limit, now: Look) -> Duty:
+    state = words.state("limit_state", one.state(now.now), language())
+    urgency = {"late": "late", "soon": "soon"}.get(one.state(now.now), "")
+    basis = " · ".join((one.lot, _("rule %(rule)s", rule=one.rule), _("responsible: %(who)s", who=one.owner)))
+    return Duty(f"{kind_words(one.kind)}：{one.title}" if language() == "zh" else f"{kind_words(one.kind).capitalize()}: {one.title}",
+                limit_href(one), one.until, "", basis, state.text, state.tone, urgency)
+
+
+@dataclass(frozen=True)
+class LogHealth:
+    """``ok``: the last tick is no older than two minutes. ``head``: root of the newest leaf, shortened."""
+
+    ok: bool
+    at: Any
+    tick: int
+    head: str
+
+
+def log_health(now: Look) -> LogHealth | None:
+    last = log.last_tick(now.session)
+    if last is None:
+        return None
+    line = log_queries.tick_lines(now, limit=1)[0]
+    return LogHealth(now.now - last.at <= STILL, last.at, last.tick, line.root)
+
+
+# --- home -------------------------------------------------------------------------------------------------------------
+
+
+@desk.page("", needs=SEE)
+def home() -> str:
+    with look() as now:
+        found = all_limits(now)
+        running = [one for one in found if one.met_at is None]
+        late, soon = ([one for one in running if one.state(now.now) == state] for state in ("late", "soon"))
+        waiting = [one for one in oversight.objections(now) if one.state in disputes.OPEN]
+        answered_late = [one for one in found if one.kind in ("objection", "challenge", "enquiry") and one.state(now.now) == "kept_late"]
+        health = log_health(now)
+        halls = list(now.session.scalars(select(Lot).where(Lot.state.in_(("NOTICE", "BIDDING", "OPENING")), Lot.opens_at.is_not(None))
+                                         .order_by(Lot.opens_at)))
+        today = local_day(now.now)
+        ticks = [Tick(one.until, kind_words(one.kind), due=True) for one in running]
+        ticks += [Tick(one.opens_at, _("opening")) for one in halls if one.opens_at]
+        day = sun_line(now.now, ticks, lang=language(), zone=_zone(), working=calendars.current(now.session).day_kind(today).working)
+        figures = [
+            {"label": _("Limits broken"), "value": len(late), "kind": "stop" if late else "", "note": _by_kind(late)},
+            {"label": _("Due within 24 hours"), "value": len(soon), "note": _by_kind(soon)},
+            {"label": _("Open objections and challenges"), "value": len(waiting),
+             "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now))},
+            {"label": _("Answers that came late"), "value": len(answered_late), "note": _("in all")},
+            {"label": _("Audit book"), "value": _("ticking") if health and health.ok else _("stands still"),
+             "kind": "" if health and health.ok else "stop",
+             "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet")},
+        ]
+        return render("supervisor/home.html", day=day, figures=figures, duties=[_duty(one, now) for one in running[:12]],
+                      more=max(0, len(running) - 12), waiting=waiting, health=health, table=_kept_table(found, now), today=today,
+                      halls=[one for one in halls if one.opens_at and now.now - timedelta(hours=12) <= one.opens_at <= now.now
+                             + timedelta(days=3)])
+
+
+def _short(moment: Any, now: Look) -> str:
+    return show.moment_short(moment, language(), _zone(), now=now.now)
+
+
+def _by_kind(found: list[Limit]) -> str:
+    counts = [(kind, sum(1 for one in found if one.kind == kind)) for kind in KINDS]
+    return " · ".join(f"{kind_words(kind)} {n}" for kind, n in counts if n) or _("none")
+
+
+def _kept_table(found: list[Limit], now: Look) -> list[tuple[str, dict[str, int]]]:
+    """For each kind of limit, how many of the last 30 days and of those running stand how."""
+    since = day_start(local_day(now.now) - timedelta(days=30))
+    rows = []
+    for kind in KINDS:
+        states = [one.state(now.now) for one in found if one.kind == kind and (one.met_at is None or one.until >= since)]
+        if states:
+            rows.append((kind, {state: states.count(state) for state in oversight.STATES}))
+    return rows
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/deadlines", needs=SEE)
+def deadlines() -> str:
+    form = Form.query()
+    kind, chosen = form.choice("kind", KINDS, needed=False), request.args.get("show", "")
+    chosen = chosen if chosen in SHOWN else ""
+    with look() as now:
+        found = all_limits(now)
+        rows = [one for one in found if one.state(now.now) in SHOWN[chosen] and (not kind or one.kind == kind)]
+        if chosen == "kept":
+            rows.reverse()
+        page = page_of(len(rows), request.args, "/supervisor/deadlines")
+        names = {"": _("Running"), "late": _("Broken"), "soon": _("Within 24 hours"), "kept": _("Done")}
+        tabs = [Link(names[key], address("/supervisor/deadlines", {"show": key, "kind": kind}), key == chosen,
+                     sum(1 for one in found if one.state(now.now) in SHOWN[key]), key == "late") for key in SHOWN]
+        return render("supervisor/deadlines.html", rows=rows[page.offset:page.offset + page.size], page=page, tabs=tabs, form=form,
+                      kinds=[(one, kind_words(one)) for one in KINDS], href=limit_href, at=now.now, chosen=chosen)
+
+
+# --- objections -------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/objections", needs=SEE)
+def objections() -> str:
+    with look() as now:
+        found = oversight.objections(now)
+        return render("supervisor/objections.html", open_=[one for one in found if one.state in disputes.OPEN],
+                      done=[one for one in found if one.state not in disputes.OPEN], at=now.now)
+
+
+@desk.page("/objections/<ref>", needs=SEE)
+def objection(ref: str) -> str:
+    with look() as now:
+        card = oversight.objection_card(now, disputes.objection(now.session, ref))
+        return render("supervisor/objection.html", card=card, at=now.now, is_open=card.state in disputes.OPEN)
+
+
+# --- a whole lot on one page ------------------------------------------------------------------------------------------
+
+
+@desk.page("/dossier", needs=SEE)
+def dossiers() -> Any:
+    form = Form.query()
+    asked = form.text("lot", needed=False, limit=40)
+    with look() as now:
+        if asked:
+            return go(f"/supervisor/dossier/{tenders.lot(now.session, asked).ref}")
+        query = select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.published_at.desc(), Lot.id.desc()).limit(200)
+        cards = [lot_cards.card_of(now, lot) for lot in now.session.scalars(query)]
+        page = page_of(len(cards), request.args, "/supervisor/dossier")
+        return render("supervisor/dossiers.html", cards=cards[page.offset:page.offset + page.size], page=page, form=form)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """What a lot's page shows beside its card. ``bids`` and ``deposits`` are empty until the opening list is public, ``ranking`` until the
+    report is in."""
+
+    limits: list[Limit]
+    questions: int
+    objections: list[ObjectionCard]
+    bids: list[opening.OpenedBid] = field(default_factory=list)
+    listed: int | None = None
+    opened_at: Any = None
+    ranking: list[dict[str, Any]] = field(default_factory=list)
+    award: Any = None
+    contract: Any = None
+    deposits: list[dict[str, Any]] = field(default_factory=list)
+
+
+@desk.page("/dossier/<ref>", needs=SEE)
+def dossier(ref: str) -> str:
+    with look() as now:
+        lot = tenders.lot(now.session, ref)
+        if lot.published_at is None:
+            raise NotFound("lot.unknown", ref=ref)
+        card = lot_cards.card_of(now, lot)
+        return render(
+            "supervisor/dossier.html", card=card, stages=lot_stages(card, now.now), notices=lot_cards.notice_cards(now, lot),
+            officers=lot_cards.officer_cards(now, lot), policies=lot_cards.policy_cards(now, lot), files=lot_cards.document_cards(now, lot),
+            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200), found=_dossier(now, lot), at=now.now, href=limit_href)
+
+
+def _dossier(now: Look, lot: Lot) -> Dossier:
+    limits = [one for one in all_limits(now) if one.lot == lot.ref]
+    asked = list(now.session.scalars(select(enquiries.Enquiry.id).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.published)))
+    said = [one for one in oversight.objections(now) if one.lot == lot.ref]
+    if not opening.is_public(now.session, lot):
+        return Dossier(limits, len(asked), said)
+    row, award, contract = opening.find(now.session, lot), awards.find(now.session, lot), contracts.find(now.session, lot)
+    return Dossier(
+        limits, len(asked), said, opening.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
+        row.opened_at if row else None, list(award.ranking) if award else [], award, contract, _deposits(now, lot))
+
+
+def _deposits(now: Look, lot: Lot) -> list[dict[str, Any]]:
+    """What each bidder paid and what became of it, after the payers are public."""
+    wrong: dict[str, list[str]] = {}
+    for one in queries.payer_mismatches(now.session, lot):
+        wrong.setdefault(one.bidder, []).append(words.state("deposit_exception", one.kind, language()).text)
+    found = []
+    for demand in demands.of_lot(now.session, lot):
+        back = refunds.of_demand(now.session, demand.id)
+        taking = demand.participant
+        name = taking.party.name
+        found.append({"name": name, "asked": Money(demand.amount_minor), "secured": taking.secured_at, "wrong": wrong.get(name, []),
+                      "states": sorted({one.state for one in back}), "due_on": max((one.due_on for one in back), default=None)})
+    return sorted(found, key=lambda one: str(one["name"]))
+
+
+@desk.rail
+def rail() -> list[Group]:
+    if not may(actor(), Act.SUPERVISE):
+        return []
+    path = request.path
+    with look() as now:
+        running = [one for one in all_limits(now) if one.met_at is None]
+        late = sum(1 for one in running if now.now >= one.until)
+        soon = sum(1 for one in running if now.now < one.until <= now.now + SOON)
+        waiting = sum(1 for one in oversight.objections(now) if one.state in disputes.OPEN)
+    return [
+        Group(_("Supervision"), (
+            Link(_("My work"), "/supervisor", path == "/supervisor", late + soon or None, late > 0),
+            Link(_("Limits"), "/supervisor/deadlines", path.startswith("/supervisor/deadlines"), late or None, late > 0),
+            Link(_("Objections and challenges"), "/supervisor/objections", path.startswith("/supervisor/objections"), waiting or None),
+            Link(_("Lots"), "/supervisor/dossier", path.startswith("/supervisor/dossier")),
+        )),
+        Group(_("Evidence"), (
+            Link(_("Opening hall"), "/hall"),
+            Link(_("Audit book"), "/audit"),
+            Link(_("My key"), "/account/keys"),
+        )),
+    ]
