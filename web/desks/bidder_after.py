@@ -29,7 +29,8 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         line = opening.own_opened(now, found) if found is not None and found.opened is not None else None
         said = [r for r in opening.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
         label = "label" if lang() == "zh" else "label_en"
-        read = [(field.get(label) or field["label"], line.announce.get(field["key"], "—"), field["type"]) for field in row.form] if line else []
+        announced = line.announce if line is not None else {}
+        read = [(field.get(label) or field["label"], announced.get(field["key"], "—"), field["type"]) for field in row.form] if line else []
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
     return render("bidder/opening.html", mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
@@ -122,7 +123,8 @@ def object_page(ref: str, form: Form | None = None) -> str:
         row, _taking = own_lot(now, ref)
         stages = open_stages(row, now)
         mine = own_card(now, _taking)
-    return render("bidder/object.html", mine=mine, card=mine.card, stages=stages, form=form or Form.blank({"stage": stages[-1][0] if stages else ""}),
+    first = {"stage": stages[-1][0] if stages else ""}
+    return render("bidder/object.html", mine=mine, card=mine.card, stages=stages, form=form or Form.blank(first),
                   crumbs=lot_crumbs(ref, (_("Object"), "")), now=now.now)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -22,7 +22,8 @@ from web import show
 from web.desks.bidder_room import lang, zone
 from web.frame import Duty
 
-OPENING_STATES = ("OPENING",)
+ANSWERED_SHOWN = timedelta(days=10)
+"""How long an answered objection stands on the first page."""
 OVER = ("FAILED", "TERMINATED", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
 
 
@@ -88,7 +89,8 @@ def own_card(now: Look, row: Participant) -> OwnLot:
     running = lot.deadline is not None and now.now < lot.deadline and lot.state in ("NOTICE", "BIDDING")
     early = lot.issue_at is not None and now.now < lot.issue_at
     return OwnLot(
-        card=lot_cards.card_of(now, lot), joined_at=row.joined_at, left_at=row.withdrawn_at, open=running and not early, early=running and early,
+        card=lot_cards.card_of(now, lot), joined_at=row.joined_at, left_at=row.withdrawn_at,
+        open=running and not early, early=running and early,
         bid=receipt, statement=standing.bid.statement if standing is not None else "", uploads=_uploads(now, lot),
         deposit=money.own(now, lot), keyed=_keyed(now), opening=opened.state if opened is not None else "",
         verdict=verdict.verdict if verdict is not None else "", confirm_until=opened.confirm_until if opened is not None else None,
@@ -153,8 +155,10 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
 
 
 def objection_duties(now: Look) -> list[Duty]:
+    fresh = [row for row in disputes.own(now) if row.state == "ANSWERED" and row.answered_at is not None
+             and now.now - row.answered_at < ANSWERED_SHOWN]
     return [Duty(_("Objection answered: %(lot)s", lot=row.lot.title), f"/bidder/objections/{row.ref}", when=when(row.answered_at, now))
-            for row in disputes.own(now) if row.state == "ANSWERED" and row.answered_at is not None and (now.now - row.answered_at).days < 10]
+            for row in fresh]
 
 
 def when(at: datetime | None, now: Look) -> str:

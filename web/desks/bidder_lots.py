@@ -71,7 +71,8 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
     if deposit is not None:
         state = "done" if deposit.secured else "late" if over else "now"
         rows.append(_task(_("Deposit"), state, _deposit_words(mine), base + "#deposit"))
-    rows.append(_task(_("Key"), "done" if mine.keyed else "now", _("A key is enrolled") if mine.keyed else _("Make and enrol it once"), "/account/keys"))
+    keyed = _("A key is enrolled") if mine.keyed else _("Make and enrol it once")
+    rows.append(_task(_("Key"), "done" if mine.keyed else "now", keyed, "/account/keys"))
     sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
     rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
                       _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))
@@ -81,7 +82,8 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
         rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
                           _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else ""))
     rows.append(_task(_("Opening"), "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
-                      show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "", base + "/opening" if mine.opening else ""))
+                      show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
+                      base + "/opening" if mine.opening else ""))
     rows.append(_task(_("Result"), "done" if mine.outcome else "todo", _("Own score, rank and reasons"),
                       base + "/outcome" if mine.outcome else ""))
     if deposit is not None:
@@ -179,9 +181,11 @@ def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
         "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row),
         "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]], "trust": tickets.trust(now),
         "form": [dict(field) for field in row.form], "ceiling": row.ceiling.text() if row.ceiling.minor else "",
-        "policy_t": document["t"], "policy_n": document["n"], "max_plen": document["max_plen"], "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
+        "policy_t": document["t"], "policy_n": document["n"], "max_plen": document["max_plen"],
+        "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
         "replaces": mine.statement, "deadline": row.deadline.isoformat() if row.deadline else "", "open": mine.open,
-        "standing": mine.bid.c if mine.bid else "", "uploads": [vars(upload) | {"made_at": upload.made_at.isoformat()} for upload in mine.uploads],
+        "standing": mine.bid.c if mine.bid else "",
+        "uploads": [vars(upload) | {"made_at": upload.made_at.isoformat()} for upload in mine.uploads],
     }
 
 
@@ -218,7 +222,8 @@ def company() -> str:
         facts = [(_("Name"), party.name), (_("Unified social credit code"), party.code), (_("Region"), party.region or "—"),
                  (_("Basic account"), _tail(party.bank_account))]
         enrolled = when(key.enrolled_at, now) if key else ""
-    return render("bidder/company.html", facts=facts, key=key, enrolled=enrolled, crumbs=crumbs((_("Company"), "")), can_key=can(Act.KEY_ENROL))
+    return render("bidder/company.html", facts=facts, key=key, enrolled=enrolled, crumbs=crumbs((_("Company"), "")),
+                  can_key=can(Act.KEY_ENROL))
 
 
 def _tail(account: str | None) -> str:

@@ -57,7 +57,8 @@ def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
     current = bids.standing(now.session, participant.id, row.part)
     document = bids.receipt_document(now.session, row)
     return ReceiptCard(
-        c=row.c, lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at, tick_by=datetime.fromisoformat(entry["tick_by"]),
+        c=row.c, lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at,
+        tick_by=datetime.fromisoformat(entry["tick_by"]),
         statement=row.statement, words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")), in_log="proof" in document,
         stands=current is not None and current.bid.c == row.c)
 

@@ -25,7 +25,8 @@ def seal(ref: str) -> str:
         before = card_of(now, mine.bid) if mine.bid is not None else None
         party = parties.own_party(now).name
     return render("bidder/seal.html", mine=mine, card=mine.card, held=held, before=before, party=party, form=Form.blank(), now=now.now,
-                  crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT), lang_key="label" if lang() == "zh" else "label_en")
+                  crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT),
+                  lang_key="label" if lang() == "zh" else "label_en")
 
 
 @bidder.page("/lots/<ref>/withdraw", needs=Act.BID_WITHDRAW)

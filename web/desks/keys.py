@@ -108,7 +108,8 @@ def sheet() -> str:
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
-    return render("keys/sheet.html", held=held, fingerprints=_fingerprints(key), at=at, role=state("key_role", held["role"], language()).text)
+    return render("keys/sheet.html", held=held, fingerprints=_fingerprints(key), at=at,
+                  role=state("key_role", held["role"], language()).text)
 
 
 @desk.rail

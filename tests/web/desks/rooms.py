@@ -112,7 +112,8 @@ BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 
 def announce_upload(person: Person, ref: str, length: int, **more: str) -> Any:
-    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in {"lot": ref, "envelope": "bid", **more}.items())
+    named = {"lot": ref, "envelope": "bid", **more}
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in named.items())
     return person.client.post("/uploads/acts", headers={**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata})
 
 

@@ -38,7 +38,8 @@ def answer(person: Person, new: Keys) -> str:
 def test_a_key_is_replaced_with_both_signatures_and_proof(rooms: Rooms, bidder: Person) -> None:
     old, new = rooms.world.keys["bidder1"], Keys()
     before = bidder.get("/account/keys/data").json["current"]["kid"]
-    lone = bidder.act("/account/keys/acts/enrol", json=True, enrolment=json.dumps(enrolment(rooms, bidder, new)), answer=answer(bidder, new))
+    alone = json.dumps(enrolment(rooms, bidder, new))
+    lone = bidder.act("/account/keys/acts/enrol", json=True, enrolment=alone, answer=answer(bidder, new))
     assert lone.status_code == 422 and lone.json["code"] == "key.refused"
     envelope = json.dumps(enrolment(rooms, bidder, new, old.sign))
     unproved = bidder.act("/account/keys/acts/enrol", page="/account/keys", json=True, enrolment=envelope, answer=b64u(b"\0" * 32))
@@ -54,7 +55,8 @@ def test_a_key_is_replaced_with_both_signatures_and_proof(rooms: Rooms, bidder: 
 def test_a_lost_key_is_vouched_for_by_the_supervisor(rooms: Rooms, bidder: Person) -> None:
     new = Keys()
     stranger = json.dumps(enrolment(rooms, bidder, new, Keys().sign))
-    assert bidder.act("/account/keys/acts/enrol", page="/account/keys", json=True, enrolment=stranger, answer=answer(bidder, new)).status_code == 422
+    refused = bidder.act("/account/keys/acts/enrol", page="/account/keys", json=True, enrolment=stranger, answer=answer(bidder, new))
+    assert refused.status_code == 422 and refused.json["code"] == "key.refused"
     vouched = json.dumps(enrolment(rooms, bidder, new, rooms.world.keys["watch"].sign))
     assert bidder.act("/account/keys/acts/enrol", page="/account/keys", enrolment=vouched, answer=answer(bidder, new)).status_code == 303
 
