@@ -89,7 +89,8 @@ def test_the_last_microsecond_counts_and_the_deadlines_own_does_not(world: World
     made = {name: sealing.seal(world, ref, name) for name in world.bidders}
     world.clock.set(deadline - timedelta(minutes=5))
     tokens = {name: upload(world, ref, name, made[name][0]) for name in world.bidders}
-    for name, moment, accepted in (("bidder1", deadline - MOMENT, True), ("bidder2", deadline, False), ("bidder3", deadline + MOMENT, False)):
+    moments = {"bidder1": (deadline - MOMENT, True), "bidder2": (deadline, False), "bidder3": (deadline + MOMENT, False)}
+    for name, (moment, accepted) in moments.items():
         world.clock.set(moment)
         outcome = submit(world, ref, name, tokens[name], made[name][1])
         assert (outcome.accepted, outcome.reason) == (accepted, "" if accepted else "LATE"), name
@@ -189,7 +190,7 @@ SPOILED: dict[str, tuple[Callable[[World, Any], Any], str]] = {
     "another platform": (lambda w, s: resigned(w, s, platform="elsewhere.example"), "CONTEXT_MISMATCH"),
     "another bidder": (lambda w, s: resigned(w, s, bidder=sealing.code_of(w, "bidder2")), "CONTEXT_MISMATCH"),
     "another policy": (lambda w, s: resigned(w, s, policy=other_hash(bids.submission_payload(s)["policy"])), "CONTEXT_MISMATCH"),
-    "replaces nothing that is": (lambda w, s: resigned(w, s, replaces=other_hash(bids.submission_payload(s)["policy"])), "CONTEXT_MISMATCH"),
+    "replaces no bid": (lambda w, s: resigned(w, s, replaces=other_hash(bids.submission_payload(s)["policy"])), "CONTEXT_MISMATCH"),
     "a stranger's key": (lambda w, s: resigned(w, s, key=Keys().sign), "SIG"),
     "another bidder's key": (lambda w, s: resigned(w, s, key=w.keys["bidder2"].sign), "SIG"),
     "a broken signature": (broken_signature, "SIG"),

@@ -1,0 +1,183 @@
+"""From the ranking to the award: the calendar's dates, objections that stop it, the order of the ranking."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.kit import stages
+from tests.kit.rows import unchanged
+from tests.kit.sealing import SIGNER
+from tests.kit.world import World
+from trading import awards, disputes
+from trading.awards import Award
+from trading.kernel import outbox
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
+from trading.notices import Notice
+
+MOMENT = timedelta(microseconds=1)
+
+
+def beijing(month: int, day: int, hour: int = 0) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=UTC) - timedelta(hours=8)
+
+
+def act(world: World, ref: str, username: str, what: Any, **how: Any) -> Any:
+    with world.work(username) as work:
+        return what(work, world.lot_in(work, ref), **how)
+
+
+def award_of(world: World, ref: str) -> Award:
+    with world.look("clock") as look:
+        return awards.award(look.session, world.lot_in(look, ref))
+
+
+def state(world: World, ref: str) -> str:
+    with world.look("clock") as look:
+        return str(world.lot_in(look, ref).state)
+
+
+def objection(world: World, ref: str, username: str = "bidder2") -> str:
+    with world.work(username, SIGNER) as work:
+        lot = world.lot_in(work, ref)
+        until = awards.object_until(awards.award(work.session, lot))
+        return disputes.file(work, lot, stage="result", text="评分有误", until=until).ref
+
+
+def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
+    with world.work("agent") as work:
+        disputes.answer(work, disputes.objection(work.session, objection_ref), text="经复核", upheld=upheld)
+
+
+@pytest.mark.parametrize(("from_", "until"), [
+    (beijing(3, 26, 10), beijing(3, 31)),     # Thursday: three days end on Sunday the 29th, so on Monday's 24:00
+    (beijing(3, 30, 10), beijing(4, 3)),      # Monday: Thursday's 24:00
+    (beijing(4, 2, 10), beijing(4, 8)),       # before Qingming (4 to 6 April): not before Tuesday the 7th is over
+    (beijing(4, 29, 23), beijing(5, 7)),      # before May day (1 to 5 May): Wednesday the 6th
+])
+def test_publicity_lasts_three_days_and_ends_with_a_working_day(world: World, from_: datetime, until: datetime) -> None:
+    ref = stages.proposed(world, "WORKS")
+    world.clock.set(from_)
+    row = act(world, ref, "agent", awards.publicise)
+    assert (row.publicity_from, row.publicity_until) == (from_, until)
+    with world.look("clock") as look:
+        notice = look.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
+        assert notice.until == until and [c["rank"] for c in notice.body["candidates"]] == [1, 2, 3]
+    world.clock.set(until - MOMENT)
+    with unchanged(world), pytest.raises(TooEarly) as refusal:
+        act(world, ref, "buyer", awards.decide)
+    assert refusal.value.code == "award.publicity_running"
+    world.clock.set(until)
+    assert act(world, ref, "buyer", awards.decide).winner_party_id == row.ranking[0]["party_id"]
+
+
+def test_works_are_not_decided_before_publicity_and_goods_have_none(world: World) -> None:
+    ref = stages.proposed(world, "WORKS")
+    with unchanged(world), pytest.raises(TooEarly) as refusal:
+        act(world, ref, "buyer", awards.decide)
+    assert refusal.value.code == "award.publicity_first"
+    with pytest.raises(WrongStep):
+        awards.object_until(award_of(world, ref))
+
+
+def test_an_objection_stops_the_decision_until_it_is_answered(world: World) -> None:
+    ref = stages.proposed(world, "WORKS")
+    act(world, ref, "agent", awards.publicise)
+    until = award_of(world, ref).publicity_until
+    assert until is not None
+    filed = objection(world, ref)
+    world.clock.set(until + timedelta(days=30))
+    with unchanged(world), pytest.raises(Conflict) as refusal:
+        act(world, ref, "buyer", awards.decide)
+    assert refusal.value.code == "objection.open"
+    answer(world, filed, upheld=False)
+    assert act(world, ref, "buyer", awards.decide).decided_at == world.now
+
+
+def test_an_upheld_objection_is_not_passed_over(world: World) -> None:
+    ref = stages.proposed(world, "WORKS")
+    act(world, ref, "agent", awards.publicise)
+    answer(world, objection(world, ref), upheld=True)
+    until = award_of(world, ref).publicity_until
+    assert until is not None
+    world.clock.set(until)
+    with unchanged(world), pytest.raises(WrongStep) as refusal:
+        act(world, ref, "buyer", awards.decide)
+    assert refusal.value.code == "objection.upheld"
+
+
+def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(world: World) -> None:
+    ref = stages.proposed(world)
+    row = award_of(world, ref)
+    assert row.decide_by is not None and row.reasons["decide_by"]["rule"] == "T-11"
+    with unchanged(world), pytest.raises(Invalid) as refusal:
+        act(world, ref, "agent", awards.publicise)
+    assert refusal.value.code == "award.no_publicity"
+    for rank, how, code in ((2, {}, "award.ground_missing"), (2, {"ground": "  "}, "award.ground_missing"), (9, {}, "award.no_such_rank"),
+                            (0, {}, "award.no_such_rank")):
+        with unchanged(world), pytest.raises(Invalid) as wrong:
+            act(world, ref, "buyer", awards.decide, rank=rank, **how)
+        assert wrong.value.code == code
+    chosen = act(world, ref, "buyer", awards.decide, rank=2, ground="第一名放弃中标")
+    assert chosen.winner_party_id == row.ranking[1]["party_id"] and chosen.price_minor == row.ranking[1]["price_minor"]
+    assert chosen.ground == "第一名放弃中标" and state(world, ref) == "AWARD"
+    with unchanged(world), pytest.raises(WrongStep):
+        act(world, ref, "buyer", awards.decide)
+
+
+def test_a_tie_is_not_decided_by_chance(world: World) -> None:
+    ref = stages.proposed(world)
+    ranking = award_of(world, ref).ranking
+    tied = [ranking[0], {**ranking[1], "rank": 1}, ranking[2]]
+    with world.work("clock") as work:  # as a panel that leaves a tie hands it down
+        awards.award(work.session, world.lot_in(work, ref)).ranking = tied
+    with unchanged(world), pytest.raises(Invalid) as refusal:
+        act(world, ref, "buyer", awards.decide)
+    assert refusal.value.code == "award.tied" and len(refusal.value.facts["bidders"]) == 2
+
+
+def test_who_decides_and_who_announces(world: World) -> None:
+    ref = stages.proposed(world)
+    for username in ("agent", "clerk", "host", "watch", "bidder1", "agent2"):
+        with unchanged(world), pytest.raises(NotAllowed):
+            act(world, ref, username, awards.decide)
+    stale = world.actor("buyer")
+    world.clock.advance(minutes=11)
+    with unchanged(world), pytest.raises(SignInNeeded), world.office.work(stale) as work:
+        awards.decide(work, world.lot_in(work, ref))
+    act(world, ref, "buyer", awards.decide)
+    for username in ("agent2", "clerk", "bidder1", "buyer"):
+        with unchanged(world), pytest.raises(NotAllowed):
+            act(world, ref, username, awards.announce)
+    act(world, ref, "agent", awards.announce)
+    with unchanged(world), pytest.raises(WrongStep):
+        act(world, ref, "agent", awards.announce)
+
+
+def test_everybody_is_told_at_the_same_time(world: World) -> None:
+    ref = stages.proposed(world)
+    act(world, ref, "buyer", awards.decide)
+    with world.look("clock") as look:
+        assert not [m for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")]
+    row = act(world, ref, "agent", awards.announce)
+    with world.look("clock") as look:
+        told = {m.to: m.template for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")}
+        assert told == {f"party:{r['party_id']}": "award.won" if r["rank"] == 1 else "award.lost" for r in row.ranking}
+        kinds = list(look.session.scalars(select(Notice.kind).where(Notice.kind.in_(("result", "award"))).order_by(Notice.id)))
+        assert kinds == ["result", "award"]
+    assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
+
+
+def test_the_ranking_is_handed_down_once_and_by_the_panel_alone(world: World) -> None:
+    ref = stages.proposed(world)
+    with unchanged(world), pytest.raises(Conflict), world.work("expert01") as work:
+        awards.propose(work, world.lot_in(work, ref), [], rules_hash="x")
+    for username in ("agent", "buyer", "clerk"):
+        with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
+            awards.propose(work, world.lot_in(work, ref), [], rules_hash="x")
+    other = world.lot("DRAFTED")
+    with pytest.raises(NotFound), world.look("clock") as look:
+        awards.award(look.session, world.lot_in(look, other))
