@@ -20,15 +20,27 @@ from web.gate import go, look, office, render, work
 @expert.page("/<ref>/report", needs=Act.SEAT_ANSWER)
 def report_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
-        panel, seat = own_room(now, ref)
+        panel, _seat = own_room(now, ref)
         card = room_card(now, ref)
         row = report.find(now.session, panel)
         waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now.session, panel.lot)
         again = conclusion.recompute(now.session, panel.lot) if row and card.report_facts else None
+        names = {name: bid.party.name for name, bid in sheets.names_of(now.session, panel).items()} if card.cells else {}
         signatures = [(one.seat.no, one.at, one.dissent) for one in row.signatures] if row else []
-        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, row=row, again=again,
-                      signatures=signatures, unsigned=report.unsigned(row) if row else [], chair=seat.is_chair, waits_for_k=waits_for_k,
+        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, row=row, again=again, names=names,
+                      signatures=signatures, unsigned=report.unsigned(row) if row else [], waits_for_k=waits_for_k,
                       grounds=sheets.GROUNDS, crumbs=room_crumbs(card, (_("Evaluation report"), "")))
+
+
+@expert.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"grouped": grouped}
+
+
+def grouped(amount: str) -> str:
+    """An amount of the report, a decimal text, in groups of three: ``2,700,000.00``."""
+    whole, point, rest = amount.partition(".")
+    return f"{int(whole):,}{point}{rest}" if whole.isascii() and whole.isdigit() else amount
 
 
 def _drawn(session: Any, lot: Any) -> bool:

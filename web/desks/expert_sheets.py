@@ -5,6 +5,7 @@ Before the reveal no point ever comes to this side: the page scores, checks and 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_babel import gettext as _
@@ -19,6 +20,7 @@ from web.desks.hall_room import signed
 from web.forms import Form
 from web.gate import go, look, render, work
 
+_SHORT = re.compile("[：:]")
 GROUPS = ("objective", "subjective", "price")
 
 
@@ -40,8 +42,8 @@ def score(ref: str, form: Form | None = None) -> str:
 
 
 def band_text(criterion: Criterion) -> str:
-    """The bands of a criterion in a line: ``36 months and more 20 / less 0``."""
-    return " / ".join(f"{band.label} {limits(band)}".strip() for band in criterion.bands)
+    """The bands of a criterion in a line by their short names: ``good 11–14 / fair 7–10``."""
+    return " / ".join(f"{_SHORT.split(band.label)[0].strip()} {limits(band)}".strip() for band in criterion.bands)
 
 
 def limits(band: schemes.Band) -> str:

@@ -115,3 +115,154 @@ def test_from_the_request_to_the_proposed_award_by_forms_alone(rooms: Rooms) -> 
     page = members[0].person.get(members[0].base + "/report").text
     assert "对第二家的技术分有不同意见" in page and "÷ 5 =" in page
     assert award.ranking[0]["total"] in page
+
+
+# --- what is kept from whom -----------------------------------------------------------------------------------------------------------
+
+
+def committed(rooms: Rooms, members: list[Member]) -> None:
+    for one in members:
+        one.fill_in(reason="理由甲乙丙")
+        done(one.commit())
+
+
+def test_nobody_sees_a_point_or_a_name_before_all_are_revealed(rooms: Rooms) -> None:
+    ref = opened(rooms)
+    members = seated(rooms, ref)
+    conformed(rooms, members)
+    committed(rooms, members)
+    turn(rooms.world)
+    done(send(members[0].person, members[0].base + "/list", "list"))
+    for one in members:
+        done(one.sign_list())
+    turn(rooms.world)
+    for one in members[:4]:
+        done(one.reveal())
+    names = {f"专家{int(one.username[-2:])}" for one in members}
+    for path in ("", "/review", "/score", "/list", "/report", "/data"):
+        page = members[4].person.get(members[4].base + path).text.partition("<main")[2] or members[4].person.get(members[4].base + path).text
+        assert "理由甲乙丙" not in page and not names & set(re.findall(r"专家\d+", page)), path
+    centre = rooms.person("clerk").get(f"{CENTRE}{ref}").text
+    assert "理由甲乙丙" not in centre
+    assert members[0].data()["next_step"] == "wait_reveal" and members[0].data()["sheet"] == members[0].sheet
+
+
+def test_a_room_is_for_its_members_alone(rooms: Rooms) -> None:
+    ref = opened(rooms)
+    members = seated(rooms, ref)
+    inside = {one.username for one in members}
+    outside = next(name for name in (f"expert{n:02d}" for n in range(1, 13)) if name not in inside)
+    stranger = rooms.person(outside)
+    for path in ("", "/data", "/review", "/score", "/list", "/report", "/files/1/0"):
+        assert stranger.get(f"/expert/{ref}{path}").status_code == 404, path
+    assert ref not in stranger.get("/expert").text
+    for who in ("agent", "clerk", "bidder1", "supervisor"):
+        assert rooms.person(who).get(f"/expert/{ref}", headers=JSON).status_code == 403
+
+
+def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Rooms) -> None:
+    ref = opened(rooms, scheme=steps.SCHEMES["GP"] | {"blind": True})
+    members = seated(rooms, ref)
+    with rooms.world.look("clock") as look:
+        bids = opening.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
+        told = {bid.party.name for bid in bids} | {bid.party.code for bid in bids} | {f"{bid.price_minor // 100:,}" for bid in bids}
+        files = {one["name"] for bid in bids for one in bid.files}
+    conformed(rooms, members)
+    for path in ("", "/review", "/score", "/data"):
+        page = members[0].person.get(members[0].base + path).text
+        assert not [one for one in told | files if one in page], path
+    assert set(members[0].data()["bids"]) == {"松", "竹", "梅"}
+    taken = members[0].person.get(f"{members[0].base}/files/{members[0].data()['reviewed'][0]['id']}/0")
+    assert taken.status_code == 200 and 'attachment; filename=1' in taken.headers["Content-Disposition"].replace('"', "")
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(rooms: Rooms) -> list[Member]:
+    ref = opened(rooms)
+    members = seated(rooms, ref)
+    conformed(rooms, members)
+    return members
+
+
+def test_commitments_that_cannot_stand_are_refused_with_their_reason(rooms: Rooms, ready: list[Member]) -> None:
+    one, other = ready[0], ready[2]
+    one.fill_in()
+    for broken in (text(other_commitment(one, other)), text(one.commitment(lot="9")), text({"payload": ""})):
+        refused = one.person.act(one.base + "/acts/commit", page=one.base + "/score", json=True, commit=broken)
+        assert refused.status_code == 422 and refused.json["code"] == "sheet.bad_commit"
+    refused = send(one.person, one.base + "/score", "commit", commit="no json")
+    assert refused.status_code == 422 and "JSON" in errors(refused)
+    done(one.commit())
+    again = one.person.act(one.base + "/acts/commit", page=one.base + "/score", json=True, commit=text(one.commitment()))
+    assert again.status_code == 303  # the very same document is the first one's answer
+    one.fill_in(reason="另一个理由")
+    refused = one.person.act(one.base + "/acts/commit", page=one.base + "/score", json=True, commit=text(one.commitment()))
+    assert refused.status_code == 422 and refused.json["code"] == "sheet.reason_missing"
+    done(one.commit(why="误录"))
+
+
+def other_commitment(one: Member, other: Member) -> dict[str, Any]:
+    """A commitment in one's name under another's key."""
+    from crypto.canonical import loads
+    from crypto.signatures import payload_of, sign
+    return dict(sign("sheet-commit", loads(payload_of(one.commitment())), other.key))
+
+
+def test_a_sheet_other_than_the_committed_one_is_not_revealed(rooms: Rooms, ready: list[Member]) -> None:
+    committed(rooms, ready)
+    turn(rooms.world)
+    done(send(ready[0].person, ready[0].base + "/list", "list"))
+    for one in ready:
+        done(one.sign_list())
+    one = ready[0]
+    assert not offers(one.person, one.base + "/reveal", "reveal")  # the list is not in the log yet
+    turn(rooms.world)
+    kept = one.sheet
+    one.sheet = kept | {"bids": kept["bids"][::-1]}
+    refused = one.reveal()
+    assert refused.status_code == 422 and "承诺" in errors(refused)
+    one.sheet = kept
+    refused = one.reveal(salt=bytes(32))
+    assert refused.status_code == 422
+    done(one.reveal())
+
+
+def test_only_the_chair_records_and_too_few_conforming_bids_end_the_evaluation(rooms: Rooms) -> None:
+    ref = opened(rooms)
+    members = seated(rooms, ref)
+    plain, chair = members[0], members[1]
+    first = chair.data()["reviewed"][0]["id"]
+    refused = plain.person.act(plain.base + "/acts/conformity", page=plain.base, json=True, bid=str(first), votes_for="5")
+    assert refused.status_code == 403 and refused.json["code"] == "panel.not_chair"
+    refused = send_bid(chair, chair.base + "/review", first, votes_for="1")
+    assert refused.status_code == 422 and "条款和理由" in errors(refused)
+    assert not offers(chair.person, chair.base + "/review", "fail")
+    conformed(rooms, members, reject=(0,))
+    page = chair.person.get(chair.base + "/review").text
+    assert "1 票赞成，4 票反对" in page and "应予废标" in page
+    done(send(chair.person, chair.base + "/review", "fail", reason="符合的投标不足三份"))
+    with rooms.world.look("clock") as look:
+        assert rooms.world.lot_in(look, ref).state == "FAILED"
+
+
+def test_the_chair_orders_a_recheck_and_all_score_anew(rooms: Rooms, ready: list[Member]) -> None:
+    chair = ready[1]
+    committed(rooms, ready)
+    turn(rooms.world)
+    done(send(ready[0].person, ready[0].base + "/list", "list"))
+    for one in ready:
+        done(one.sign_list())
+    assert not offers(ready[0].person, ready[0].base + "/report", "recheck")
+    refused = send(chair.person, chair.base + "/report", "recheck", ground="", reason="")
+    assert refused.status_code == 422
+    done(send(chair.person, chair.base + "/report", "recheck", ground="abnormal", reason="技术分畸低"))
+    assert "技术分畸低" in ready[0].person.get(ready[0].base).text
+    assert ready[0].data()["round"] == 2 and ready[0].data()["reason_needed"]
+    ready[0].fill_in()
+    refused = ready[0].person.act(ready[0].base + "/acts/commit", page=ready[0].base + "/score", json=True,
+                                  commit=text(ready[0].commitment()))
+    assert refused.json["code"] == "sheet.reason_missing"
+    done(ready[0].commit(why="按复核要求重新评分"))

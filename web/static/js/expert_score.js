@@ -49,7 +49,7 @@ function bandName(cell) {
   const points = thousandths(cell.value.trim());
   const row = [...room.querySelectorAll(`[data-bands-of="${cell.dataset.item}"] tbody tr`)]
     .find((one) => thousandths(one.dataset.low) <= points && points <= thousandths(one.dataset.high));
-  return row ? row.cells[1].textContent : "";
+  return row ? row.cells[1].textContent.split(/[：:]/)[0].trim() : "";
 }
 
 function mark(cell) {
