@@ -103,7 +103,8 @@ def test_what_is_no_sealed_bid_is_refused_and_stays_so(rooms: Rooms, lot: str, b
     plain = b"%PDF-1.7 a price in the open" + b"\0" * 70_000
     where = announce_upload(bidder, lot, len(plain)).headers["Location"]
     refused = bidder.client.patch(where, data=plain, headers={**BYTES, "Upload-Offset": "0"})
-    assert refused.status_code == 422 and json.loads(refused.text)["code"] == "upload.not_sealed" and json.loads(refused.text)["facts"]["reason"] == "FORMAT"
+    told = json.loads(refused.text)
+    assert refused.status_code == 422 and told["code"] == "upload.not_sealed" and told["facts"]["reason"] == "FORMAT"
     assert bidder.client.head(where, headers=TUS).status_code == 410
     assert bidder.client.patch(where, data=b"x", headers={**BYTES, "Upload-Offset": "0"}).status_code == 422
     foreign = sealed_bid(rooms.world, lot, "bidder2")
