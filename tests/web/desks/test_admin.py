@@ -1,0 +1,161 @@
+"""Three administrators: people and keys, calendar and health, the log; and what none of them sees."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from tests.deposits.money_room import MoneyRoom
+from tests.kit.world import SETUP, World
+from tests.web.desks.purchasing import done, errors, forms_of, send
+from tests.web.desks.rooms import Rooms, open_rooms
+from trading import calendars, parties
+from trading.kernel.access import Role
+from trading.kernel.audit import ActRecord
+from trading.kernel.calendar import packaged_calendar
+
+SEATS = (("secadmin", Role.SECURITY_ADMIN), ("sysadmin", Role.SYSTEM_ADMIN), ("auditadmin", Role.AUDIT_ADMIN))
+PAGES = {"secadmin": ("/admin/people", "/admin/people/new", "/admin/parties", "/admin/keys"),
+         "sysadmin": ("/admin/calendar", "/admin/health"), "auditadmin": ("/admin/log", "/admin/log?verify=yes")}
+
+
+@pytest.fixture
+def rooms(engine: Engine, tmp_path: Path) -> Rooms:
+    world = World(engine, tmp_path)
+    with world.office.work(SETUP) as work:
+        centre = parties.party(work.session, world.party_ids["centre"])
+        for username, role in SEATS:
+            who = parties.invite(work, centre, username=username, name=f"管理员{username}", password="correct horse battery", roles=[role])
+            world.people[username] = who.id
+    return open_rooms(world, tmp_path)
+
+
+def test_each_seat_opens_its_own_pages_and_no_other(rooms: Rooms) -> None:
+    for username, pages in PAGES.items():
+        person = rooms.person(username)
+        assert person.get("/admin").status_code == 200
+        assert {person.get(page).status_code for page in pages} == {200}, username
+        others = [page for name, held in PAGES.items() if name != username for page in held]
+        assert {person.get(page).status_code for page in others} == {403}, username
+    for username in ("clerk", "bidder1", "agent"):
+        assert rooms.person(username).get("/admin").status_code == 403
+
+
+def test_invite_grant_refuse_clashes_revoke_disable(rooms: Rooms) -> None:
+    admin = rooms.person("secadmin")
+    firm = done(send(admin, "/admin/parties", "register", name="云汀市审计局", code="AUDIT-1", kind="supervisor"))
+    assert firm == "/admin/people/new?party=AUDIT-1"
+    clashing = errors(send(admin, firm, "invite", username="", name="钱思源", password="short", roles=["cashier", "controller"]))
+    assert clashing.count("请填写") == 1
+    clashing = errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["cashier", "controller"]))
+    assert "10" in clashing and "保证金经办" in clashing and "保证金复核" in clashing  # every fault at once
+    page = done(send(admin, firm, "invite", username="Qian", name="钱思源", password="lantern over bridges", roles=["cashier"]))
+    body = admin.get(page).text
+    assert "钱思源" in body and "保证金经办" in body and "与“保证金经办”不能兼任" in body
+    assert "保证金复核" in errors(send(admin, page, "grant", role="controller"))
+    done(send(admin, page, "grant", role="witness"))
+    assert admin.get("/admin/people?role=witness").text.count("钱思源") == 1
+    done(send(admin, page, "revoke", role="cashier"))
+    newcomer = rooms.person
+    rooms.world.people["qian"] = int(page.rpartition("/")[2])
+    with rooms.world.office.work(SETUP) as work:
+        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {Role.WITNESS}
+    person = newcomer("clerk")
+    clerk_page = f"/admin/people/{rooms.world.people['clerk']}"
+    assert "请" in errors(send(admin, clerk_page, "disable"))
+    done(send(admin, clerk_page, "disable", sure="yes"))
+    assert person.get("/centre").status_code in (302, 303)  # the sign-in is dead at once
+    assert "停用" in admin.get(clerk_page).text
+    done(send(admin, page, "reset", password="another lantern here"))
+    own = f"/admin/people/{rooms.world.people['secadmin']}"
+    assert "acts/grant" not in admin.get(own).text and "acts/disable" not in admin.get(own).text
+    assert admin.act(own + "/acts/grant", page=own, role="witness").status_code == 403
+
+
+def test_granting_wants_a_fresh_sign_in(rooms: Rooms) -> None:
+    admin = rooms.person("secadmin")
+    page = f"/admin/people/{rooms.world.people['host']}"
+    admin.get(page)
+    rooms.world.clock.advance(minutes=11)
+    answer = admin.act(page + "/acts/grant", role="witness")
+    assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
+
+
+def test_experts_and_secrets_are_on_no_list(rooms: Rooms) -> None:
+    world = rooms.world
+    with world.office.work(SETUP) as work:
+        unit = parties.register(work, code="EXPERT-9", name="李专家", kind="expert")
+        parties.invite(work, unit, username="expert09", name="李专家", password="correct horse battery", roles=[Role.EXPERT])
+    world.people["expert09"] = 0
+    admin = rooms.person("secadmin")
+    for page in ("/admin/people", "/admin/people?role=expert", "/admin/parties", "/admin/keys", "/admin/people?q=专家"):
+        assert "李专家" not in admin.get(page).text.partition("<main")[2], page
+    assert "李专家" in admin.get("/admin/people?q=expert09").text  # who knows the username finds the account
+    keys = admin.get("/admin/keys").text
+    assert len(re.findall(r"(?:[0-9a-f]{4} ){7}[0-9a-f]{4}", keys)) >= 10
+    health = rooms.person("sysadmin").get("/admin/health").text
+    assert "session.key" not in health and "correct horse" not in health
+
+
+def test_a_calendar_with_faults_tells_them_all_and_a_right_one_is_loaded(rooms: Rooms) -> None:
+    admin = rooms.person("sysadmin")
+    bad = "year,2028\nstatus,announced\nsource,通知\ndate,day,feast\n2028-13-01,rest,元旦\n2027-01-01,rest,元旦\n2028-02-01,maybe,\n"
+    answer = send(admin, "/admin/calendar", "calendar", calendar=(io.BytesIO(bad.encode()), "2028.csv"))
+    told = errors(answer)
+    assert answer.status_code == 422
+    for line in ("line 5", "line 6", "line 7"):
+        assert line in told
+    assert "2028" not in {str(year) for year in packaged_calendar().years}
+    text = "year,2028\nstatus,announced\nsource,国办发明电〔2027〕9号\ndate,day,feast\n" + "".join(
+        f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03"))
+    with rooms.world.look("clock") as look:
+        before = calendars.current(look.session).years
+    assert 2028 not in before
+    done(send(admin, "/admin/calendar", "calendar", calendar=(io.BytesIO(text.encode()), "2028.csv")))
+    assert "国办发明电〔2027〕9号" in admin.get("/admin/calendar").text
+    with rooms.world.look("clock") as look:
+        assert 2028 in calendars.current(look.session).years
+
+
+def test_health_names_what_stands_still(rooms: Rooms) -> None:
+    world = rooms.world
+    ref = world.lot("BIDDING")
+    world.tick()
+    admin = rooms.person("sysadmin")
+    page = admin.get("/admin/health").text
+    assert "时点正常" in page and ref in page
+    with world.look("clock") as look:
+        deadline = world.lot_in(look, ref).deadline
+    assert deadline is not None
+    world.clock.set(deadline + timedelta(minutes=5))
+    admin = rooms.person("sysadmin")
+    page = admin.get("/admin/health").text
+    assert "截止" in page and "bidhall tick" in page
+    assert "停住" in admin.get("/admin").text
+
+
+def test_the_auditor_verifies_and_sees_a_changed_row_but_no_count_of_entries(rooms: Rooms, engine: Engine) -> None:
+    world = rooms.world
+    room = MoneyRoom(world, world.office.blobs.folder.parent / "bank.db")
+    ref, _subs = room.paid_lot("GP")
+    world.tick()
+    auditor = rooms.person("auditadmin")
+    page = auditor.get("/admin/log?verify=yes").text
+    main = page.partition("<main")[2]
+    assert "每一条记录" in main and "不成立" not in main and "登记单位" in main
+    for name in world.bidders:
+        assert room.payer(name)[0] not in main
+    assert [action for action, _ in forms_of(main) if "/acts/" in action] == []  # it changes nothing
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'act_record'").all()
+            for (name,) in found:
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            connection.execute(update(ActRecord).where(ActRecord.id == 1).values(payload="{}"))
+        assert "不成立" in auditor.get("/admin/log?verify=yes").text
+    assert ref in auditor.get("/admin/log").text

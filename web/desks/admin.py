@@ -1,0 +1,104 @@
+"""The desk of the three administrators: security (people, keys), system (calendar, jobs), audit (reads the log, changes nothing). None of
+them sees bids, payers or experts' names.
+
+Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``username``, ``name``, ``password``, ``roles``; on
+/admin/people/<id>: …/acts/grant ``role``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``; /admin/parties →
+/admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
+/admin/acts/calendar file ``calendar``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from trading import calendars
+from trading.kernel import log
+from trading.kernel.access import Act, may
+from trading.kernel.calendar import day_start, local_day
+from trading.kernel.work import Look
+from trading.parties import Account, RoleGrant
+from web import show
+from web.desks import admin_log, admin_people, admin_system
+from web.desks.admin_people import WEIGHTY_ROLES
+from web.desks.admin_room import SEATS, admin, zone
+from web.frame import Duty
+from web.gate import look, render
+from web.refusals import language
+
+__all__ = ["admin_log", "admin_people", "admin_system", "desk"]
+
+desk = admin
+
+
+@admin.page("", needs=SEATS)
+def home() -> str:
+    with look() as now:
+        duties: list[Duty] = []
+        figures: list[dict[str, Any]] = []
+        if may(now.actor, Act.USER_ADMIN):
+            duties += _of_security(now, figures)
+        if may(now.actor, Act.SYSTEM_ADMIN):
+            duties += _of_system(now, figures)
+        if may(now.actor, Act.LOG_LOOK):
+            duties += _of_audit(now, figures)
+        return render("admin/home.html", duties=duties, figures=figures, may_people=may(now.actor, Act.USER_ADMIN),
+                      may_system=may(now.actor, Act.SYSTEM_ADMIN), may_log=may(now.actor, Act.LOG_LOOK))
+
+
+def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
+    single = (select(func.count(func.distinct(Account.id))).join(RoleGrant, RoleGrant.account_id == Account.id)
+              .where(Account.totp_secret.is_(None), Account.disabled_at.is_(None), RoleGrant.role.in_(WEIGHTY_ROLES)))
+    bare = int(now.session.scalar(single) or 0)
+    active = int(now.session.scalar(select(func.count()).select_from(Account).where(Account.disabled_at.is_(None))) or 0)
+    figures += [{"label": _("Accounts in use"), "value": active, "note": _("one person each")},
+                {"label": _("Weighty roles without second factor"), "value": bare, "kind": "stop" if bare else "",
+                 "note": _("key holders, money room, administrators")}]
+    if not bare:
+        return []
+    return [Duty(_("Ask %(n)s people with weighty roles to set up a second factor", n=bare), "/admin/people?second=no", None, _("at once"),
+                 _("a password alone must not open bids or pay refunds"), _("Second factor"), "warn")]
+
+
+def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
+    today = local_day(now.now)
+    calendar = calendars.current(now.session)
+    known = today.year + 1 in calendar.years
+    provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
+    steps, letters = admin_system.overdue(now), admin_system.letters(now)
+    last = log.last_tick(now.session)
+    figures += [
+        {"label": _("Log"), "value": _("ticking") if last and now.now - last.at <= admin_system.STILL else _("stands still"),
+         "kind": "" if last and now.now - last.at <= admin_system.STILL else "stop",
+         "note": show.moment_short(last.at, language(), zone(), now=now.now) if last else _("no tick yet")},
+        {"label": _("Steps of the clock overdue"), "value": len(steps), "kind": "stop" if steps else "", "note": _("taken every second")},
+        {"label": _("Messages that failed"), "value": letters.failed, "kind": "stop" if letters.failed else "",
+         "note": _("%(n)s tries, then given up", n=admin_system.TRIES)},
+        {"label": _("Working days of %(year)s", year=today.year + 1), "value": _("provisional") if provisional else _("announced"),
+         "note": _("the yearly notice comes in November")},
+    ]
+    found = []
+    if provisional and today >= date(today.year, 11, 1):
+        found.append(Duty(_("Load the working days of %(year)s", year=today.year + 1), "/admin/calendar",
+                          day_start(date(today.year + 1, 1, 1)), "", _("limits of next year are counted provisionally until then"),
+                          _("Calendar"), "warn"))
+    if steps:
+        found.append(Duty(_("%(n)s steps of the clock are overdue", n=len(steps)), "/admin/health", None, _("at once"),
+                          _("does the scheduler run?"), _("Jobs"), "stop"))
+    if letters.failed:
+        found.append(Duty(_("%(n)s messages could not be sent", n=letters.failed), "/admin/health", None, _("no fixed limit"),
+                          _("is the way of the mail open?"), _("Mail"), "warn"))
+    return found
+
+
+def _of_audit(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
+    last = log.last_tick(now.session)
+    figures += [{"label": _("Ticks in the log"), "value": show.count(log.size(now)), "note": _("one a minute, whatever happens")},
+                {"label": _("Last tick"), "value": show.hour(last.at, zone()) if last else "–",
+                 "note": show.day(local_day(last.at), language()) if last else _("no tick yet")}]
+    if last is not None and now.now - last.at > admin_system.STILL:
+        return [Duty(_("The log stands still"), "/admin/log", None, _("at once"), _("no tick for more than two minutes"), _("Log"), "stop")]
+    return []

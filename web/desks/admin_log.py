@@ -1,0 +1,42 @@
+"""Audit administration: the log read and verified, acts of administration listed. Nothing here counts the entries of a tick: only ticks and
+public entries are shown, as to anybody."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from trading import log_queries
+from trading.disclosure import audit
+from trading.kernel import log
+from trading.kernel.access import Act
+from trading.kernel.audit import ActRecord
+from web.desks.admin_room import admin
+from web.forms import Form
+from web.gate import look, render, request
+
+ADMINISTRATION = ("account.invite", "account.disable", "account.reset", "role.grant", "role.revoke", "party.register", "calendar.load")
+ROWS = 20
+
+
+@admin.page("/log", needs=Act.LOG_LOOK)
+def log_page() -> str:
+    """``?verify=yes`` verifies the whole log from its own tables."""
+    form = Form.query()
+    ref, skip = form.text("lot", needed=False, limit=60), form.whole("from", needed=False, least=0) or 0
+    with look() as now:
+        seen = audit.verify(now) if request.args.get("verify") == "yes" else None
+        entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=skip)
+        acts = list(now.session.scalars(select(ActRecord).where(ActRecord.act.in_(ADMINISTRATION))
+                                        .order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(50)))
+        return render("admin/log.html", ticks=log_queries.tick_lines(now, limit=10), tip=log.last_tick(now.session), entries=entries[:ROWS],
+                      more=skip + ROWS if len(entries) > ROWS else None, form=form, ref=ref, acts=acts, seen=seen,
+                      told=[] if seen is None else _told(seen))
+
+
+def _told(seen: audit.Audit) -> list[tuple[str, str]]:
+    """What was proven, line by line, without how many entries there are."""
+    lines = [("ok" if seen.ok else "bad", _("every leaf, root and checkpoint") if seen.ok else _("%(n)s faults", n=len(seen.faults))),
+             ("ok" if seen.ok else "bad", _("every entry under its signature and in its tick")),
+             ("ok", _("no gap between ticks") if not seen.gaps else _("%(n)s gaps: the clock stood still then", n=len(seen.gaps)))]
+    return lines
