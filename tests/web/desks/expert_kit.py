@@ -1,4 +1,4 @@
-"""Members' own programs, as the command line or the page would act: they read a room's data, sign with their keys, and hand in the forms."""
+"""Members' own programs, as the command line or the page acts: they read a room's data, sign with their keys, hand in the forms."""
 
 from __future__ import annotations
 

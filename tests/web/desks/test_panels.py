@@ -1,4 +1,4 @@
-"""The centre's panels: asked for with every fault at once, called, replaced, seated; no names here, no scores; the purchaser's own people."""
+"""The centre's panels: asked for with every fault told at once, called, replaced, seated; no names here; the purchaser's own people."""
 
 from __future__ import annotations
 

@@ -1,0 +1,133 @@
+"""A member's whole way in a real browser: points typed by keyboard, the draft kept encrypted, sheet committed, list checked and signed,
+sheet revealed, report signed. The other members act beside it by their own hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto import keyfiles
+from crypto.canonical import loads
+from crypto.signatures import payload_of
+from evaluation import report, sheets
+from tests.kit import evaluation_steps as steps
+from tests.kit.opening_steps import turn
+from tests.kit.server import PASSWORD, LiveServer
+from tests.kit.world import World
+from trading.kernel import audit
+
+pytestmark = pytest.mark.browser
+
+PASSPHRASE = "nine lanterns over the bridge"
+
+
+def other_members_list(world: World, ref: str, mine: str) -> None:
+    from crypto.signatures import countersign
+
+    for username in steps.usernames(world, ref, "seated").values():
+        if username != mine:
+            with world.work(username) as work:
+                row = sheets.list_commits(work, steps.panel_in(work, world, ref))
+                sheets.sign_list(work, steps.panel_in(work, world, ref), countersign(row.listing, world.keys[username].sign))
+
+
+def key_work(page: Any, kind: str, ring: Path) -> None:
+    """Open the key file, let the page make and hand in the document; what it checked must all hold."""
+    page.set_input_files(f"#kf-{kind}", ring)
+    page.fill(f"#pp-{kind}", PASSPHRASE)
+    with page.expect_navigation(timeout=60_000):
+        page.click(f'[data-keywork="{kind}"] [data-go]')
+    assert page.locator(".errors:not([hidden])").count() == 0, page.locator(".errors").first.inner_text()
+
+
+def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: LiveServer, page: Any, tmp_path: Path) -> None:
+    world = live_server.world
+    steps.library(world)
+    ref = steps.opened(world, "GP", scheme=steps.SCHEMES["GP"] | {"blind": True})
+    steps.qualify(world, ref)
+    chair = steps.seated(world, ref)
+    steps.conform(world, ref)
+    mine = next(name for name in steps.usernames(world, ref, "seated").values() if name != chair)
+    ring = tmp_path / "ring.json"
+    ring.write_text(json.dumps(keyfiles.make_keyring(mine, "expert", {"ed25519": world.keys[mine].sign}, PASSPHRASE), indent=1))
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or "") if request.method == "POST" else None)
+
+    live_server.sign_in(page, mine)
+    page.goto(f"{live_server.url}/expert/{ref}/score")
+    cells = page.locator("[data-cell]")
+    assert cells.count() == 6
+    cells.nth(0).fill("20")  # a column by the keyboard: Enter goes down
+    cells.nth(0).press("ArrowDown")
+    page.keyboard.type("41")
+    assert cells.nth(3).evaluate("cell => cell.classList.contains('bad')")
+    assert "40" in page.locator("#w-plan-1").inner_text() or "40" in page.locator("#w-warranty-1").inner_text()
+    page.click("[data-check-sheet]")
+    assert page.locator("[data-score-errors] li").count() == 5  # one out of range, four not given
+    for at in range(6):
+        cell = cells.nth(at)
+        cell.fill("31.5" if cell.get_attribute("data-item") == "plan" else "20")
+        if cell.get_attribute("data-kind") == "subjective":
+            cell.press("Alt+n")
+            page.keyboard.type("理由" + str(at))
+    page.click("[data-check-sheet]")
+    assert page.locator("[data-score-errors]").is_hidden()
+    assert page.locator("[data-sum]").first.inner_text() == "51.5"
+
+    page.set_input_files("#kf-score", ring)
+    page.fill("#pp-score", PASSPHRASE)
+    page.click('[data-keywork="score"] [data-go]')
+    page.wait_for_selector("[data-kept] .tag--ok", timeout=60_000)
+    stored = page.evaluate("JSON.stringify(localStorage)")
+    assert "31.5" not in stored and "理由" not in stored and "bidhall-draft" in stored  # encrypted
+    page.reload()
+    page.set_input_files("#kf-score", ring)
+    page.fill("#pp-score", PASSPHRASE)
+    page.click('[data-keywork="score"] [data-go]')
+    page.wait_for_selector("[data-kept] .tag--ok", timeout=60_000)
+    assert cells.nth(5).input_value() and page.locator("[data-sum]").first.inner_text() == "51.5"
+    with page.expect_download() as kept, page.expect_navigation(url="**/list", timeout=60_000):
+        page.click("[data-commit]")
+    saved = Path(str(kept.value.path())).read_text()
+    assert "31.5" not in saved
+    assert not any("31.5" in body or "%E7%90%86%E7%94%B1" in body for body in sent)  # no point left the page
+
+    members = steps.usernames(world, ref, "seated").values()
+    others = {name: steps.Scored(steps.sheet_of(world, ref, name)) for name in members if name != mine}
+    for name, one in others.items():
+        steps.commit_sheet(world, ref, name, one)
+    turn(world)
+    other_members_list(world, ref, mine)
+    page.goto(f"{live_server.url}/expert/{ref}/list")
+    key_work(page, "sign-list", ring)
+    turn(world)
+
+    page.goto(f"{live_server.url}/expert/{ref}/reveal")
+    if "/account/confirm" in page.url:
+        page.fill("[name=password]", PASSWORD)
+        page.click("main form button:not([type=button])")
+        page.wait_for_url("**/reveal")
+    key_work(page, "reveal", ring)
+    for name, one in others.items():
+        steps.reveal_sheet(world, ref, name, one)
+    with world.look("clock") as look:
+        panel = steps.panel_in(look, world, ref)
+        own = next(row for row in sheets.revealed(look.session, panel) if row.seat.account.username == mine)
+        told = loads(payload_of(audit.document(look.session, own.statement)))
+    assert {item["score"] for bid in told["bids"] for item in bid["items"]} == {"31.5", "20"}
+    assert all(item["reason"].startswith("理由") for bid in told["bids"] for item in bid["items"] if item["id"] == "plan")
+
+    steps.draw_up(world, ref)
+    page.goto(f"{live_server.url}/expert/{ref}/sign")
+    page.fill("[data-dissent]", "第二家方案得分偏高")
+    key_work(page, "sign-report", ring)
+    with world.look("clock") as look:
+        row = report.report(look.session, steps.panel_in(look, world, ref))
+        assert [one.dissent for one in row.signatures] == ["第二家方案得分偏高"]
+    assert complaints == []
