@@ -216,13 +216,13 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
     if look.actor.role not in (Role.CENTRE, Role.SUPERVISOR):
         look.require(Act.PANEL_DRAW)
     panel = panels.panel(look.session, lot)
-    held = panels.in_play(panel)
+    held, handed = panels.in_play(panel), _held(look, panel)
     calls = tuple(CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at) for seat in panel.seats)
     return PanelCard(
         lot=lot.ref, title=lot.title, state=panel.state, version=panel.version, members=panel.members, experts=panel.experts,
         specialties=tuple(panel.specialties), avoid=tuple(one["name"] or one["code"] for one in panel.avoid), starts_at=panel.starts_at,
         place=panel.place, requested_at=panel.requested_at, round=panel.round, draw=_draw(panel),
-        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM) for seat in held), calls=calls,
+        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held), calls=calls,
         missing=tuple(sorted(set(range(1, panel.members + 1)) - {seat.no for seat in held})),
         must_avoid=tuple(seat.no for seat in panels.matches(look, panel)),
         lawful=panel_allowed(1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts),
@@ -237,22 +237,36 @@ def _draw(panel: Panel) -> DrawCard:
                     tuple((name, name in turns, name in turns and bool(turns[name].r)) for name in draws.PARTIES))
 
 
-def _seat(look: Look, panel: Panel, seat: Seat, *, named: bool = False) -> SeatCard:
-    return SeatCard(seat.no, seat.kind, seat.state, seat.is_chair, progress(look, panel, seat), seat.account.name if named else "")
+def _seat(look: Look, panel: Panel, seat: Seat, *, named: bool = False, held: _Held | None = None) -> SeatCard:
+    return SeatCard(seat.no, seat.kind, seat.state, seat.is_chair, progress(look, panel, seat, held), seat.account.name if named else "")
 
 
-def progress(look: Look, panel: Panel, seat: Seat) -> str:
+@dataclass(frozen=True)
+class _Held:
+    """What the members of a panel have handed in, read once for all of them."""
+
+    report: report.Report | None
+    revealed: frozenset[int]
+    listed: sheets.SheetList | None
+    committed: frozenset[int]
+
+
+def _held(look: Look, panel: Panel) -> _Held:
+    return _Held(report.find(look.session, panel), frozenset(sheet.seat_id for sheet in sheets.revealed(look.session, panel)),
+                 sheets.find_list(look.session, panel), frozenset(sheets.commits_of(look.session, panel)))
+
+
+def progress(look: Look, panel: Panel, seat: Seat, held: _Held | None = None) -> str:
     """How far a member is, without any score."""
-    row = report.find(look.session, panel)
-    signed = next((one for one in row.signatures if one.seat_id == seat.id), None) if row else None
+    held = held or _held(look, panel)
+    signed = next((one for one in held.report.signatures if one.seat_id == seat.id), None) if held.report else None
     if signed is not None:
         return "dissented" if signed.dissent else "signed"
-    if any(sheet.seat_id == seat.id for sheet in sheets.revealed(look.session, panel)):
+    if seat.id in held.revealed:
         return "revealed"
-    listed = sheets.find_list(look.session, panel)
-    if listed is not None and panel.state in ("SEATED", "LISTED") and _has_signed(look, listed.listing, seat):
+    if held.listed is not None and panel.state in ("SEATED", "LISTED") and _has_signed(look, held.listed.listing, seat):
         return "listed"
-    return "committed" if seat.id in sheets.commits_of(look.session, panel) else ""
+    return "committed" if seat.id in held.committed else ""
 
 
 def _has_signed(look: Look, listing: dict[str, Any], seat: Seat) -> bool:
@@ -305,10 +319,12 @@ def room(look: Look, lot: Lot) -> RoomCard:
     all_revealed = panel.state in ("REVEALED", "CONCLUDED") and bool(sheets.revealed(look.session, panel))
     held = sheets.commits_of(look.session, panel).get(seat.id)
     own = next((sheet for sheet in sheets.revealed(look.session, panel) if sheet.seat_id == seat.id), None)
-    listed, row = sheets.find_list(look.session, panel), report.find(look.session, panel)
+    handed = _held(look, panel)
+    listed, row = handed.listed, handed.report
     return RoomCard(
         lot=lot.ref, title=lot.title, lot_state=lot.state, panel_state=panel.state, round=panel.round, recheck=panel.recheck,
-        seat=_seat(look, panel, seat), seats=tuple(_seat(look, panel, one) for one in panels.seated(panel)),
+        seat=_seat(look, panel, seat, held=handed),
+        seats=tuple(_seat(look, panel, one, held=handed) for one in panels.seated(panel)),
         next_step=next_step(look, panel, seat), blind=scheme.blind, criteria=scheme.criteria, bids=_bids(look, panel, scheme),
         committed_at=held.at if held else None, sheet=sheets.content(look.session, own) if own else None,
         listing=listed.listing if listed else None, cells=cells(look, panel) if all_revealed else (),

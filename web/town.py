@@ -176,5 +176,5 @@ def _sign_ins(scene: Stage, people: Cast, made: dict[str, Plan]) -> Iterator[str
     for person in people.values():
         if not person.username.startswith("expert") or person.username == "expert01":
             yield f"  {person.username:<12} {', '.join(person.roles):<16} {person.name} · {person.name_of_org}"
-    yield "  expert02 … expert12 as expert01"
+    yield f"  expert02 … expert{cast.EXPERTS:02d} as expert01"
     yield f"  deadline in 15 minutes: /lots/{made['SOON'].ref}   waiting in the hall: /hall/{made['HALL'].ref}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DDL, DateTime, Engine, MetaData, Table, Text, create_engine, event
@@ -58,7 +59,16 @@ class Json(TypeDecorator[Any]):
         return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_refuse)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        return _large(value) if len(value) > LARGE else json.loads(value)
+
+
+LARGE = 2000
+"""Longer texts (a lot's rulebook, a scheme) are the same for ever and read with every row: they are parsed once per process. What is read
+from a Json column is never changed in place; the database would not see it either."""
+
+_large = lru_cache(maxsize=512)(json.loads)
 
 
 def _refuse(value: object) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 Files = Mapping[str, tuple[str, bytes, str]]
+
+
+_TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
 
 
 class Unexpected(Exception):
@@ -156,6 +160,7 @@ class Browser:
         self.cookies: dict[str, str] = {}
         self.lang = lang
         self._line: http.client.HTTPConnection | None = None
+        self._token = ""
 
     # --- requests -------------------------------------------------------------------------------------------------------------------
 
@@ -178,17 +183,31 @@ class Browser:
 
     def post(self, page: str | Answer, action: str, fields: Mapping[str, Any], *, ok: Iterable[int] = (200,),
              accept: str = "text/html") -> Answer:
-        """Send fields as a page's script would: with the page's token and a fresh form id, whether or not it shows a form for them."""
-        shown = self.get(page) if isinstance(page, str) else page
-        tokens = [value for form in shown.forms() for name, value in form.fields if name == "csrf_token"]
-        sent = {"csrf_token": tokens[0] if tokens else "", "form_id": secrets.token_urlsafe(16), **fields}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + shown.path,
-                   "Origin": self.base}
-        return self._expected("POST", action, self._walk("POST", action, urlencode(sent, doseq=True).encode(), headers), ok)
+        """Send fields as a page's script would: with the sign-in's token and a fresh form id, form on the page or not.
+
+        The answer's redirect is not walked: its ``path`` says where it leads. Raises Unexpected; also when it leads to the sign-in.
+        """
+        where = page if isinstance(page, str) else page.path
+        if not self._token:
+            self.get(where)
+        sent = {"csrf_token": self._token, "form_id": secrets.token_urlsafe(16), **fields}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + where, "Origin": self.base}
+        answer = self._once("POST", action, urlencode(sent, doseq=True).encode(), headers)
+        if answer.status == 303:
+            led = urlsplit(urljoin(action, answer.headers.get("location", "/")))
+            answer = Answer(200, led.path, answer.headers, answer.body)
+            if led.path in ("/account/sign-in", "/account/confirm"):
+                raise Unexpected("POST", action, Answer(403, led.path, answer.headers, answer.body))
+        return self._expected("POST", action, answer, ok)
 
     def raw(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request as it is, no redirects followed (uploads)."""
         return self._once(method, path, body, {"Referer": self.base + "/", "Origin": self.base, **(headers or {})})
+
+    def forget(self) -> None:
+        """A fresh start: no cookies, no token."""
+        self.cookies.clear()
+        self._token = ""
 
     # --- signing in -----------------------------------------------------------------------------------------------------------------
 
@@ -238,6 +257,8 @@ class Browser:
                 if attempt:
                     raise
         self._keep(reply.headers.get_all("Set-Cookie") or [])
+        if method == "GET" and (found := _TOKEN.search(data)):
+            self._token = found[1].decode()
         return Answer(reply.status, path, {name.lower(): value for name, value in reply.headers.items()}, data)
 
     def _keep(self, cookies: Iterable[str]) -> None:

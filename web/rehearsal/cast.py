@@ -23,7 +23,7 @@ PASSWORD = "sunny-hall-2026"
 SETUP = Actor(Role.SECURITY_ADMIN, name="setup")
 CENTRE = "12130205000000000E"
 SPECIALTY = "A0201"
-IDLE, DAY = timedelta(minutes=25), timedelta(hours=11)
+IDLE, DAY, FRESH = timedelta(minutes=25), timedelta(hours=11), timedelta(minutes=9)
 
 
 def credit_code(number: int) -> str:
@@ -79,7 +79,7 @@ PEOPLE = (
 )
 OFFICERS = (("officer1", "platform"), ("officer2", "platform"), ("officer3", "tenderee"), ("officer4", "tenderee"),
             ("officer5", "supervisor"))
-EXPERTS = 12
+EXPERTS = 9
 
 
 @dataclass
@@ -106,20 +106,25 @@ class Person:
     keys: Keys = field(default_factory=Keys)
     since: datetime | None = None
     seen: datetime | None = None
+    fresh: datetime | None = None
 
     def at(self) -> Browser:
         """The person's browser, signed in; again after a pause, as the platform asks."""
         now = self.clock.now()
         if self.since is None or self.seen is None or now - self.seen > IDLE or now - self.since > DAY:
-            self.browser.cookies.clear()
+            self.browser.forget()
             self.browser.sign_in(self.username, PASSWORD)
-            self.since = now
+            self.since = self.fresh = now
         self.seen = now
         return self.browser
 
     def confirmed(self) -> Browser:
-        """The same, freshly confirmed for an act with legal effect."""
-        self.at().confirm(PASSWORD)
+        """The same, freshly confirmed for an act with legal effect: as long as the platform holds that fresh, it is not asked again."""
+        self.at()
+        now = self.clock.now()
+        if self.fresh is None or now - self.fresh > FRESH:
+            self.browser.confirm(PASSWORD)
+            self.fresh = now
         return self.browser
 
 

@@ -38,11 +38,14 @@ def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> lis
     """The centre asks for a panel; the draw is played with the purchaser; the drawn accept; the panel convenes and elects its chair."""
     clerk, where = cast["clerk"].at(), f"/centre/panels/{plan.ref}"
     clerk.post(where, f"{where}/acts/request", {
-        "members": members, "experts": members, "specialties": SPECIALTY, "starts_at": local(scene.now + timedelta(minutes=30)), "place": "第二评标室"})
+        "members": members, "experts": members, "specialties": SPECIALTY, "place": "第二评标室",
+        "starts_at": local(scene.now + timedelta(minutes=30))})
     opening.draw(scene, cast, plan, "experts", steered_by="clerk")
     cast["clerk"].at().post(where, f"{where}/acts/call", {})
     called = []
     for n in range(1, EXPERTS + 1):
+        if len(called) == members:
+            break
         person = cast[f"expert{n:02d}"]
         page = person.at().get("/expert")
         found = sorted({one.split('"')[0] for one in page.text.split('"') if one.startswith("/expert/calls/")})

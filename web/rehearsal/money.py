@@ -32,6 +32,18 @@ def fetch_statement(cast: Cast) -> Answer:
     return cast["cashier"].at().post("/cashier/import", "/cashier/acts/fetch", {})
 
 
+def bank_interest(scene: Stage, cast: Cast, amount: str) -> None:
+    """The bank credits interest on the pooled account; the cashier finds it unexplained and says what it is."""
+    scene.bank.pay_interest(Money.parse(amount))
+    fetch_statement(cast)
+    page = cast["cashier"].at().get("/cashier/exceptions")
+    for form in page.forms():
+        held = dict(form.fields)
+        if form.action.endswith("/acts/explain") and "receipt" in held:
+            cast["cashier"].at().send(page, "/cashier/acts/explain", {"account": "bank_interest", "note": "第一季度结息"})
+            return
+
+
 def refund_everything(scene: Stage, cast: Cast) -> int:
     """Find what is due, prepare, have it approved by another, pay, hand over, take in the statement. Returns how many refunds went."""
     cashier, controller = cast["cashier"], cast["controller"]

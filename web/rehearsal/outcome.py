@@ -39,6 +39,7 @@ def rehearse(folder: Path, *, bidders: int, seed: int, bundles: Path, tell: Call
             money = statement.totals(look.session).as_json()
             book = _log(look)
         p.check("deposits balanced", bool(money["balanced"]))
+        p.check("every deposit returned", money["received"] == money["refunded"])
         p.check("log verified", bool(book["verified"]))
     return {"tenders": told, "deposits": money, "log": book, "bundles": [str(path) for path in paths],
             "checks": [{"name": name, "ok": ok} for name, ok in p.checks.items()], "seconds": round(time.monotonic() - began)}

@@ -293,6 +293,7 @@ def settle(p: Play) -> None:
     p.tell("refunds and reconciliation")
     p.refused("the cashier approves nothing", lambda: p.cast["cashier"].confirmed().post(
         "/cashier/refunds", "/cashier/batches/none/acts/approve", {"digest": ""}), 403)
+    money.bank_interest(p.scene, p.cast, "800.00")
     for _ in range(4):
         if not money.refund_everything(p.scene, p.cast):
             break
