@@ -1,0 +1,108 @@
+"""The opening ceremony: from the published set to verdicts in the database.
+
+Ours is what the hall does: three officers' clients open their boxes, the server checks every posted share, signs and logs; then the join,
+the re-derivation, the root, the decryption, the files into the store, the announced form parsed, rows and the signed opening list.
+Rival: the bare cryptography of the same in one process: boxes, checks, join, re-derivation, root, decryption into nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.race import Row, row, workshop
+from bench.worlds import disk, reopened, world_in
+from crypto import headers, sealed_bid
+from crypto.canonical import unb64u
+from trading import bids, decryption, officers, opening
+
+if TYPE_CHECKING:
+    from tests.kit.world import World
+
+KIB, MIB = 1 << 10, 1 << 20
+CAME = ("officer1", "officer2", "officer3")
+
+
+def run(quick: bool) -> list[Row]:
+    if quick:
+        return _at(10, 64 * KIB, ">= 0.5", rounds=1)
+    rows: list[Row] = []
+    for count in (10, 30, 100):
+        rows += _at(count, 64 * KIB, ">= 0.5", rounds=3)
+    return rows + _at(10, 50 * MIB, ">= 0.8", rounds=3)
+
+
+def _at(count: int, size: int, goal: str, rounds: int) -> list[Row]:
+    """Once in memory, where only the work counts, and once on the disk, where every file and commit is synced."""
+    with workshop() as memory, disk() as slow, world_in(memory / "world", count) as world:
+        ref = _listed(world, memory, size)
+        rows = []
+        for name, folder in (("in memory", memory), ("on disk, synced", slow)):
+            mine, bare = float("inf"), float("inf")
+            for turn in range(rounds):
+                mine = min(mine, _ours(world, memory / "world", folder / f"copy-{turn}", ref, count))
+                bare = min(bare, _bare(world, ref, count))
+            rows.append(row(
+                workload=f"open {count} bids of {size // MIB or size // KIB} {'MiB' if size >= MIB else 'KiB'}, 3 of 5 officers, {name}",
+                ours=mine, unit="s", rival=bare, rival_name="bare cryptography, one process", ratio=bare / mine, goal=goal,
+                notes=f"{mine / count * 1000:.1f} ms a bid",
+            ))  # fmt: skip
+        return rows
+
+
+def _listed(world: World, folder: Path, size: int) -> str:
+    """A lot whose set is published, from as many bidders as there are."""
+    from tests.kit import opening_steps, sealing
+
+    ref = world.lot("BIDDING")
+    block = bytes(range(256)) * (size // 256)
+    opening_steps.bid(world, ref, {name: opening_steps.form(price=f"{2_000_000 + at}.00") for at, name in enumerate(world.bidders)}, data=block)
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    return ref
+
+
+def _ours(world: World, source: Path, target: Path, ref: str, count: int) -> float:
+    from tests.kit import opening_steps
+
+    with reopened(world, source, target) as copy:
+        start = time.perf_counter()
+        for username in CAME:
+            opening_steps.share(copy, ref, username)
+        copy.clock.advance(minutes=31)  # t came, so the window has to end first
+        decryption.open_bids(copy.office, copy.actor("host"), ref)
+        took = time.perf_counter() - start
+        with copy.look("clock") as look:
+            found = opening.opened_of_lot(look.session, copy.lot_in(look, ref))
+            if len(found) != count or any(bid.price_minor is None for bid in found):
+                raise AssertionError(f"{len(found)} of {count} bids were opened")
+    return took
+
+
+def _bare(world: World, ref: str, count: int) -> float:
+    with world.look("clock") as look:
+        lot = world.lot_in(look, ref)
+        policy = officers.policy_document(officers.current_policy(look.session, lot))
+        stored = [(unb64u(bid.sealed_root), world.office.blobs.path(bid.blob)) for bid in bids.standing_bids(look.session, lot)]
+    if len(stored) != count:
+        raise AssertionError(f"{len(stored)} of {count} bids are there")
+    secrets = {at: world.policy_secret(name, policy) for at, name in enumerate(CAME, start=1)}
+    start = time.perf_counter()
+    for root, path in stored:
+        with path.open("rb") as source:
+            header = sealed_bid.read_header(source)
+            seed = headers.join_shares(header, {j: headers.open_share(header, j, secret) for j, secret in secrets.items()})
+            source.seek(0)
+            sealed_bid.open(source, seed, lambda _: _Nothing(), root)
+    return time.perf_counter() - start
+
+
+class _Nothing(io.RawIOBase):
+    """Takes what is written and forgets it."""
+
+    def write(self, data: object, /) -> int:
+        return len(data)  # type: ignore[arg-type]
+
+
