@@ -46,7 +46,7 @@ MASKS = (
     (re.compile(r'(name="(?:csrf_token|form_id)" value=")[^"]*'), r"\1*"), (re.compile(r'(nonce[-=]"?)[A-Za-z0-9_+/=-]{16,}'), r"\1*"),
     (re.compile(r'(content=")[A-Za-z0-9_.-]{60,}"'), r'\1*"'),               # the CSRF token in a meta element
     (re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b"), "*request*"), (re.compile(r'(class="proof"[^>]*>)[A-Za-z0-9_+/=…-]{16,}'), r"\1*"),
-    (re.compile(r"[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"), "*digest*"), (re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), "*base64*"),
+    (re.compile(r"[A-Za-z0-9_+/-]{40,}={0,2}"), "*digest*"),
     (re.compile(r"[A-Za-z0-9_+/-]{12,43}…"), "*digest…*"), (re.compile(r"\b[0-9a-f]{32,64}\b"), "*hex*"),
     (re.compile(r"^— .*$", re.MULTILINE), "*signature*"),
 )
