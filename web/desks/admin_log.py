@@ -28,7 +28,7 @@ def log_page() -> str:
         seen = audit.verify(now) if request.args.get("verify") == "yes" else None
         entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=skip)
         acts = list(now.session.scalars(select(ActRecord).where(ActRecord.act.in_(ADMINISTRATION))
-                                        .order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(50)))
+                                        .order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(15)))
         return render("admin/log.html", ticks=log_queries.tick_lines(now, limit=10), tip=log.last_tick(now.session), entries=entries[:ROWS],
                       more=skip + ROWS if len(entries) > ROWS else None, form=form, ref=ref, acts=acts, seen=seen,
                       told=[] if seen is None else _told(seen))

@@ -43,7 +43,7 @@ def rail() -> list[Group]:
     if may(who, Act.USER_ADMIN):
         links += [Link(_("People"), "/admin/people", path.startswith("/admin/people")),
                   Link(_("Organisations"), "/admin/parties", path.startswith("/admin/parties")),
-                  Link(_("Keys"), "/admin/keys", path.startswith("/admin/keys"))]
+                  Link(_("Public keys"), "/admin/keys", path.startswith("/admin/keys"))]
     if may(who, Act.SYSTEM_ADMIN):
         links += [Link(_("Working days"), "/admin/calendar", path.startswith("/admin/calendar")),
                   Link(_("Health and jobs"), "/admin/health", path.startswith("/admin/health"))]

@@ -52,8 +52,9 @@ def home() -> str:
         last = day_end(today)
         ticks = [Tick(last, _("last moment for what is due today"), due=True)] if card.today else []
         day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
-        return render("cashier/home.html", day=day, card=card, duties=sorted_duties(_duties(now, card, waiting, batches), now.now),
-                      figures=figures(card, waiting), batches=batches, pool=pool, today=today)
+        duties = [*_first(card), *sorted_duties(_duties(now, card, waiting, batches), now.now)]
+        return render("cashier/home.html", day=day, card=card, duties=duties, figures=figures(card, waiting), batches=batches, pool=pool,
+                      today=today)
 
 
 def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
@@ -84,11 +85,16 @@ def _difference(card: HomeCard) -> str:
     return show.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
 
 
+def _first(card: HomeCard) -> list[Duty]:
+    """What stops everything else."""
+    if not card.case_open:
+        return []
+    return [Duty(_("Explain the difference between books and bank"), "/cashier/reconcile", None, _("at once"),
+                 _("while a case is open nothing is prepared, approved or paid"), _("On hold"), "stop", "late")]
+
+
 def _duties(now: Look, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]) -> list[Duty]:
     found: list[Duty] = []
-    if card.case_open:
-        found.append(Duty(_("Explain the difference between books and bank"), "/cashier/reconcile", None, _("at once"),
-                          _("while a case is open nothing is prepared, approved or paid"), _("On hold"), "stop"))
     if may(now.actor, Act.REFUND_PREPARE):
         found += _to_prepare(waiting)
         found += [Duty(_("Pay the approved batch of %(n)s refunds", n=len(one.rows)), f"/cashier/batches/{one.ref}",

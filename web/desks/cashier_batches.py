@@ -16,7 +16,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
 from trading.reports.writers import inert
 from web import show
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
 from web.forms import Form
 from web.gate import go, look, office, render, work
 from web.refusals import language
@@ -49,7 +49,7 @@ def batch(ref: str, form: Form | None = None) -> str:
         pay_why = "" if today == card.value_on else _("its value day is %(day)s", day=card.value_on.isoformat())
         return render(
             "cashier/batch.html", card=card, crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, "")), form=form or Form.blank(),
-            step=step_of(card), names=names_of(now, card.rows), prepared=name_of(now, card.prepared_by),
+            step=step_of(card), names=names_of(now, card.rows), payees=payees_of(now, card.rows), prepared=name_of(now, card.prepared_by),
             approved=name_of(now, card.approved_by), today=today, pay_why=pay_why, connected=own_bank() is not None,
             can_pay=open_ and card.approved_at is not None and cashier_here,
             can_take_back=open_ and card.approved_at is None and cashier_here,

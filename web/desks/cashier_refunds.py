@@ -22,7 +22,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports.writers import inert
 from web import show, words
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, total
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, payees_of, total
 from web.forms import Form
 from web.frame import Link, page_of
 from web.gate import go, look, render, request, work
@@ -62,7 +62,9 @@ def queue(form: Form | None = None) -> Any:
                      key in ("prepare", "check") and any(card.when == "overdue" for card in waiting if card.state in SHOWN[key]))
                 for key in SHOWN]
         return render(
-            "cashier/refunds.html", cards=shown, page=page, tabs=tabs, chosen=chosen, people=names_of(now, shown), today=local_day(now.now),
+            "cashier/refunds.html", cards=shown, page=page, tabs=tabs, chosen=chosen, people=names_of(now, shown),
+            payees=payees_of(now, shown),
+            today=local_day(now.now),
             figures=figures(queries.home(now), waiting), form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
             ready=ready, ready_sum=total(card.amount for card in ready), next_due=min((c.due_on for c in waiting), default=None),
             may_prepare=may(now.actor, Act.REFUND_PREPARE))
@@ -124,7 +126,8 @@ def refund(ref: str, form: Form | None = None) -> str:
             placed={hold.ref: name_of(now, hold.placed_by) for hold in holds},
             mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id], history=[] if card.sealed else _history(now, row),
             convertible=card.state == "DUE" and card.event == "contract_signed_winner" and card.part == "deposit" and not card.sealed,
-            may_prepare=may(now.actor, Act.REFUND_PREPARE), people=names_of(now, [card]), today=local_day(now.now),
+            may_prepare=may(now.actor, Act.REFUND_PREPARE), people=names_of(now, [card]), payee="" if card.sealed else row.payee_name,
+            today=local_day(now.now),
             can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD") and card.part == "deposit" and not card.sealed
             and row.demand is not None)
 

@@ -158,6 +158,7 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     room.world.tick()
     sealing.close(room.world, ref)  # two are too few: the tender fails, and who paid is public
     room.turn()
+    cashier = rooms.person("cashier")
     assert room.payer("bidder2")[0] in cashier.get(f"/cashier/refunds/{one}").text
     assert subs["bidder1"] in cashier.get(f"/cashier/ledger?lot={ref}").text
 
