@@ -19,6 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from web import catalogues, desks, gate, login, refusals, show, words
+from web.citations import citation
 from web.frame import Frame, Link, RoleChoice, address
 from web.settings import Settings, old_secrets, secret_of
 from web.shield import Shield
@@ -79,6 +80,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     login.install(app, office)
     refusals.install(app)
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
+    app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals.update(asset=_asset, fault_words=_fault_words,
                                  role_words=lambda role: words.state("role", str(role), _language()).text)
     app.context_processor(lambda: {"frame": _frame(house)})

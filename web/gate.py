@@ -26,7 +26,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -206,6 +206,15 @@ def url(endpoint: str, **values: Any) -> str:
 def go(where: str) -> AnyResponse:
     """The answer of an act: look at the result."""
     return redirect(where, 303)
+
+
+def saved_as(answer: Response, name: str) -> Response:
+    """The same answer, to be saved under ``name`` and never shown: with a plain name, and the full one as RFC 8187 writes it, since a
+    header holds ASCII only."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    full = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{plain}"{full}'
+    return answer
 
 
 def safe_next(address: str | None, otherwise: str = "/") -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
+from flask import Response
 from sqlalchemy import select
 
 from tests.web.conftest import NOON, PASSWORD, House, marks
@@ -392,3 +393,11 @@ def test_two_shields_count_together(house: House) -> None:
     second.hit(limit, "x")
     house.clock.advance(seconds=120)
     assert first.storage.sweep() >= 1
+
+
+def test_a_saved_file_keeps_its_chinese_name_in_an_ascii_header() -> None:
+    answer = gate.saved_as(Response(b""), '招标"文件\\1.pdf')
+    told = answer.headers["Content-Disposition"]
+    assert told.isascii() and told.startswith('attachment; filename="')
+    assert told.endswith("filename*=UTF-8''%E6%8B%9B%E6%A0%87%22%E6%96%87%E4%BB%B6%5C1.pdf")
+    assert gate.saved_as(Response(b""), "plain.pdf").headers["Content-Disposition"] == 'attachment; filename="plain.pdf"'

@@ -17,7 +17,7 @@ from web import login
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import SEE, agency, bound_words, labels, moved, readable
 from web.forms import Form
-from web.gate import go, look, office, request, work
+from web.gate import go, look, office, request, saved_as, work
 
 UPLOAD_SLACK = 1_000_000
 """Bytes a form may have beside its file."""
@@ -135,6 +135,6 @@ def take_document(ref: str, number: int) -> Response:
         row = documents.document(now, agency_queries.own_lot(now, ref), number)
         name, media, blob, size = row.name, row.media, row.blob, row.size
     answer = Response(office().blobs.read(blob), mimetype=media)
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    saved_as(answer, name)
     answer.headers["Content-Length"] = str(size)
     return answer

@@ -121,6 +121,7 @@ def lot_page(ref: str) -> str:
             cutoff_words=bound_words(cutoff),
             documents=lot_cards.document_cards(now, lot),
             may_publish=may(now.actor, Act.LOT_PUBLISH),
+            may_name=may(now.actor, Act.DRAW_TAKE_PART),
             may_end=any(s.name == "terminate" for s in card.steps),
             draws=[
                 name.removeprefix("draw:").partition("/")[0]

@@ -18,7 +18,7 @@ from trading.tenders import Lot
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import agency, said
 from web.forms import Form
-from web.gate import go, look, office, work
+from web.gate import go, look, office, saved_as, work
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
@@ -90,7 +90,7 @@ def take_bid_file(ref: str, bid_id: int, place: int) -> Response:
             raise NotFound("document.unknown", id=place)
         row = files[place]
     answer = Response(office().blobs.read(row["blob"]), mimetype="application/octet-stream")
-    answer.headers.set("Content-Disposition", "attachment", filename=row["name"])
+    saved_as(answer, row["name"])
     answer.headers["Content-Length"] = str(row["size"])
     return answer
 

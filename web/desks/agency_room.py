@@ -17,6 +17,7 @@ from trading.lot_cards import LotCard
 from trading.projects import Gap
 from trading.rulebook import Bound, Finding
 from web import show, words
+from web.citations import citation
 from web.forms import Form
 from web.gate import Desk
 from web.refusals import language
@@ -81,7 +82,7 @@ def bound_words(bound: Bound | None) -> str:
         value=rule.value or "",
         unit=units.get(rule.unit, rule.unit),
         rule=rule.id,
-        source=rule.source,
+        source=citation(rule.source, language()),
     )
     if term is not None and term.rolled_from is not None:
         text += " · " + _("%(day)s is no working day, moved on", day=term.rolled_from.isoformat())

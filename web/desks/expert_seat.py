@@ -28,7 +28,7 @@ from web.desks.expert_room import (
     zone,
 )
 from web.forms import Form
-from web.gate import go, look, office, render, work
+from web.gate import go, look, office, render, saved_as, work
 from web.refusals import language
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
@@ -119,7 +119,7 @@ def take_file(ref: str, bid_id: int, place: int) -> Response:
             raise NotFound("document.unknown", id=bid_id)
         file = card.files[place]
     answer = Response(office().blobs.read(file.blob), mimetype="application/octet-stream")
-    answer.headers.set("Content-Disposition", "attachment", filename=file.name)
+    saved_as(answer, file.name)
     answer.headers["Content-Length"] = str(file.size)
     return answer
 

@@ -24,6 +24,7 @@ from trading.publication import book_of, deposit_cap
 from trading.rulebook import Rule
 from trading.tenders import Lot
 from web import show, words
+from web.citations import citation
 from web.desks.public_lists import lots_csv, read_filters
 from web.desks.public_words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
 from web.forms import Form
@@ -96,8 +97,8 @@ def feed_json() -> Response:
 def feed_xml() -> Response:
     """Atom (RFC 4287) of the newest notices."""
     lines = _fed()
-    text = page("public/feed.html", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines, title_of=_feed_title,
-                moment=write_moment, updated=write_moment(lines[0].published_at if lines else office().clock.now()))
+    text = page("public/feed.html", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines,
+                title_of=_feed_title, moment=write_moment, updated=write_moment(lines[0].published_at if lines else office().clock.now()))
     return Response(text, mimetype="application/atom+xml")
 
 
@@ -232,7 +233,7 @@ def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any
         left = show.left(card.deadline, now, speech) if now < card.deadline else ""
     if stage.state == public_stages.HERE and card.state in ("FAILED", "TERMINATED"):
         left = words.state("lot", card.state, speech).text
-    title = "\n".join(f"{rule.id} {rule.zh if speech == 'zh' else rule.en} ({rule.source})" for rule in stage.rules)
+    title = "\n".join(f"{rule.id} {rule.zh if speech == 'zh' else rule.en} ({citation(rule.source, speech)})" for rule in stage.rules)
     return {"label": words.state("stage", stage.code, speech).text, "state": stage.state, "lines": lines, "left": left, "title": title}
 
 

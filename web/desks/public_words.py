@@ -21,7 +21,7 @@ from trading.reports.savings import rate_pct
 from trading.reports.writers import inert
 from trading.rulebook import Rule
 from web import show, words
-from web.gate import render
+from web.gate import render, saved_as
 from web.refusals import language
 from web.show import Label
 
@@ -134,7 +134,7 @@ def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[str]]) ->
 def attachment(data: bytes | Iterable[bytes], name: str, media: str) -> Response:
     """A download under a name: never shown in the page, never sniffed."""
     answer = Response(data, mimetype=media.split(";")[0], content_type=media)
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    saved_as(answer, name)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer
