@@ -41,11 +41,11 @@ def disk() -> Iterator[Path]:
 def world_in(folder: Path, bidders: int) -> Iterator[World]:
     """A new world in ``folder`` with so many bidders, their keys enrolled."""
     from tests.kit.world import World
-    from web import wiring  # the tables of all rooms
+    from web import schema  # the tables of all rooms
 
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(f"sqlite:///{folder / DATABASE}", durable=False)
-    wiring.migrate(engine)
+    schema.migrate(engine)
     world = World(engine, folder, bidders=3)
     try:
         add_bidders(world, bidders - len(world.bidders))
