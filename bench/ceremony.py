@@ -58,7 +58,8 @@ def _listed(world: World, folder: Path, size: int) -> str:
 
     ref = world.lot("BIDDING")
     block = bytes(range(256)) * (size // 256)
-    opening_steps.bid(world, ref, {name: opening_steps.form(price=f"{2_000_000 + at}.00") for at, name in enumerate(world.bidders)}, data=block)
+    forms = {name: opening_steps.form(price=f"{2_000_000 + at}.00") for at, name in enumerate(world.bidders)}
+    opening_steps.bid(world, ref, forms, data=block)
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     return ref

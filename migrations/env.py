@@ -1,5 +1,7 @@
 """Run by alembic inside runner.upgrade: the connection and the metadata come with the configuration."""
 
+from typing import Literal
+
 from alembic import context
 
 from trading.kernel.db import Json, Moment
@@ -8,7 +10,7 @@ config = context.config
 connection = config.attributes["connection"]
 
 
-def _render(kind: str, item: object, autogen: object) -> str | bool:
+def _render(kind: str, item: object, autogen: object) -> str | Literal[False]:
     """Our column types are written as what they are in the database, so old revisions never import today's code."""
     if kind == "type" and isinstance(item, Moment):
         return "sa.DateTime()"

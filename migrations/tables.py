@@ -1,5 +1,6 @@
-# ruff: noqa: F401
 """Every table of the product, by importing every module that owns one. Migrations and tests read METADATA from here."""
+
+# ruff: noqa: F401
 
 import deposits.bank.simulated
 import deposits.demands

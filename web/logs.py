@@ -11,7 +11,7 @@ from typing import Any
 class JsonLines(logging.Formatter):
     """Every line is one object, whatever a message holds: nothing a person typed can forge a second line (ASVS 16.4.1)."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {"at": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"), "level": record.levelname, "log": record.name,

@@ -5,7 +5,7 @@ The counting runs in transactions of its own: a refused sign-in is counted altho
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from limits import RateLimitItem, parse
@@ -24,6 +24,10 @@ SIGN_IN_BY_ADDRESS = parse("60/15minutes")
 FRESH_BY_ACCOUNT = parse("10/15minutes")
 
 
+def _milliseconds(clock: Clock) -> int:
+    return (clock.now() - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+
+
 class SqlStorage(Storage):
     """A storage for ``limits`` on SQLite and PostgreSQL: one statement a hit, exact under concurrency."""
 
@@ -38,13 +42,13 @@ class SqlStorage(Storage):
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = self.clock.now().timestamp()
+        now = _milliseconds(self.clock)
         insert = (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
         over = RateCount.expires < now
-        statement = insert.values(key=key[:300], n=amount, expires=now + expiry).on_conflict_do_update(
+        statement = insert.values(key=key[:300], n=amount, expires=now + expiry * 1000).on_conflict_do_update(
             index_elements=[RateCount.key],
             set_={"n": case((over, amount), else_=RateCount.n + amount),
-                  "expires": case((over, now + expiry), else_=RateCount.expires)},
+                  "expires": case((over, now + expiry * 1000), else_=RateCount.expires)},
         ).returning(RateCount.n)
         with self.engine.begin() as connection:
             return int(connection.execute(statement).scalar_one())
@@ -52,13 +56,13 @@ class SqlStorage(Storage):
     def get(self, key: str) -> int:
         with self._read() as connection:
             found = connection.scalar(select(RateCount.n).where(
-                RateCount.key == key[:300], RateCount.expires >= self.clock.now().timestamp()))
+                RateCount.key == key[:300], RateCount.expires >= _milliseconds(self.clock)))
         return int(found or 0)
 
     def get_expiry(self, key: str) -> float:
         with self._read() as connection:
             found = connection.scalar(select(RateCount.expires).where(RateCount.key == key[:300]))
-        return float(found) if found is not None else self.clock.now().timestamp()
+        return found / 1000 if found is not None else self.clock.now().timestamp()
 
     def clear(self, key: str) -> None:
         with self.engine.begin() as connection:
@@ -67,7 +71,7 @@ class SqlStorage(Storage):
     def sweep(self) -> int:
         """Drop counts whose window is over; the clock calls it."""
         with self.engine.begin() as connection:
-            return int(connection.execute(delete(RateCount).where(RateCount.expires < self.clock.now().timestamp())).rowcount)
+            return int(connection.execute(delete(RateCount).where(RateCount.expires < _milliseconds(self.clock))).rowcount)
 
     def check(self) -> bool:
         return True

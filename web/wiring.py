@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
-
 from deposits.bank.simulated import SimulatedBank
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
@@ -55,29 +52,3 @@ def open_bank(settings: Settings, clock: Clock) -> SimulatedBank | None:
 def platform_keys(data: Path) -> PlatformKeys:
     """The platform's signing and log secrets, 0600 files made on first use."""
     return PlatformKeys(bytes.fromhex(secret_of(data, SIGNING_KEY)), bytes.fromhex(secret_of(data, LOG_KEY)))
-
-
-def check_ready(engine: Engine) -> None:
-    """Refuses: NotReady ``database.unreachable``, ``database.pending`` with the pending revisions."""
-    from migrations import runner
-
-    try:
-        with engine.connect().execution_options(bidhall_readonly=True) as connection:
-            connection.execute(text("SELECT 1"))
-        todo = runner.pending(engine)
-    except SQLAlchemyError as error:
-        raise NotReady("database.unreachable", reason=type(error).__name__) from error
-    if todo:
-        raise NotReady("database.pending", revisions=todo)
-
-
-def migrate(engine: Engine) -> list[str]:
-    """Apply pending revisions. Refuses: NotReady ``database.unreachable``."""
-    from migrations import runner
-
-    try:
-        return runner.upgrade(engine)
-    except SQLAlchemyError as error:
-        raise NotReady("database.unreachable", reason=type(error).__name__) from error
-
-

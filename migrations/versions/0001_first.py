@@ -172,7 +172,7 @@ def tables():
     op.create_table('rate_count',
     sa.Column('key', sa.String(length=300), nullable=False),
     sa.Column('n', sa.Integer(), nullable=False),
-    sa.Column('expires', sa.Float(precision=53), nullable=False),
+    sa.Column('expires', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_rate_count'))
     )
     op.create_table('reconciliation_case',

@@ -102,6 +102,7 @@ class World:
             self._settle()
             kept = sqlite3.connect(":memory:", check_same_thread=False)
             with closing(self.office.engine.raw_connection()) as raw:
+                assert raw.driver_connection is not None
                 raw.driver_connection.backup(kept)
             _SETTLED[key] = (kept, self.office.keys, dict(self.party_ids), dict(self.people), dict(self.keys))
             return

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, Integer, String
+from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from trading.kernel.db import Base
 
 
 class RateCount(Base):
-    """How often ``key`` was hit in its present window. ``expires`` is seconds since 1970, as the counting library keeps them."""
+    """How often ``key`` was hit in its present window. ``expires`` is milliseconds since 1970."""
 
     __tablename__ = "rate_count"
 
     key: Mapped[str] = mapped_column(String(300), primary_key=True)
     n: Mapped[int] = mapped_column(Integer)
-    expires: Mapped[float] = mapped_column(Float(53))
+    expires: Mapped[int] = mapped_column(BigInteger)

@@ -135,7 +135,7 @@ def _database(settings: Settings, found: list[Found]) -> Any:
     """An engine on a reachable, migrated database, or None with the reason among the findings."""
     from sqlalchemy import make_url
 
-    from web import wiring
+    from web import schema, wiring
 
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
@@ -143,7 +143,7 @@ def _database(settings: Settings, found: list[Found]) -> Any:
         return None
     engine = wiring.open_engine(settings.database)
     try:
-        wiring.check_ready(engine)
+        schema.check_ready(engine)
     except NotReady as refusal:
         pending = refusal.code == "database.pending"
         found.append(Found("migrations" if pending else "database", "error", str(refusal),

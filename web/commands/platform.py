@@ -18,13 +18,13 @@ from web.commands.common import answer, guarded, json_option, lang_option, read_
 def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
     """Bring the database to this version: apply what is pending, in one transaction."""
     from migrations import runner
-    from web import wiring
+    from web import schema, wiring
     from web.settings import read_settings
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = wiring.open_engine(settings.database)
-    done = runner.pending(engine) if plan else wiring.migrate(engine)
+    done = runner.pending(engine) if plan else schema.migrate(engine)
     if as_json:
         answer({"plan": plan, "revisions": done})
     else:
@@ -53,11 +53,11 @@ def tick(as_json: bool, lang: str | None) -> None:
 
 def open_ready_office() -> Any:
     """The office of the settings, its database reachable and migrated. Refuses: NotReady."""
-    from web import wiring
+    from web import schema, wiring
     from web.settings import read_settings
 
     office = wiring.open_office(read_settings())
-    wiring.check_ready(office.engine)
+    schema.check_ready(office.engine)
     return office
 
 

@@ -20,7 +20,7 @@ from web.settings import Settings, read_settings
 @guarded
 def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> None:
     """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
-    from web import logs, wiring
+    from web import logs, schema, wiring
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -28,8 +28,8 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
         settings = _demo_town(settings)
     engine = wiring.open_engine(settings.database)
     if demo or settings.database.startswith("sqlite"):
-        wiring.migrate(engine)
-    wiring.check_ready(engine)
+        schema.migrate(engine)
+    schema.check_ready(engine)
     engine.dispose()
     wiring.open_clock(settings)
     if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:

@@ -20,7 +20,7 @@ from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Message
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web import show, wiring
+from web import schema, show
 from web.desks.admin_room import admin
 from web.forms import Form
 from web.gate import go, look, office, render, work
@@ -67,7 +67,7 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Letters) -> list[tuple
     """(level ok | warn | stop, what was found, what to do)."""
     found = []
     try:
-        wiring.check_ready(office().engine)
+        schema.check_ready(office().engine)
         found.append(("ok", _("Database reachable, no revision pending"), ""))
     except NotReady as refusal:
         found.append(("stop", _("Database: %(code)s", code=refusal.code), _("run bidhall migrate, or start the database")))

@@ -42,7 +42,7 @@ def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> lis
         "starts_at": local(scene.now + timedelta(minutes=30))})
     opening.draw(scene, cast, plan, "experts", steered_by="clerk")
     cast["clerk"].at().post(where, f"{where}/acts/call", {})
-    called = []
+    called: list[Person] = []
     for n in range(1, EXPERTS + 1):
         if len(called) == members:
             break

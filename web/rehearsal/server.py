@@ -16,7 +16,7 @@ from trading import timeline
 from trading.kernel.clock import SetClock
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
-from web import clockwork, wiring
+from web import clockwork, schema, wiring
 from web.app import create_app
 from web.settings import Settings
 
@@ -81,7 +81,7 @@ def stage(settings: Settings, start: datetime) -> Iterator[Stage]:
     clock = SetClock(start)
     engine = open_engine(settings.database, durable=False)
     office = replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=engine)
-    wiring.migrate(office.engine)
+    schema.migrate(office.engine)
     app = create_app(replace(settings, test_clock=start.isoformat()), office)
     server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, name="rehearsal", daemon=True)

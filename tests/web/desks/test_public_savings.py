@@ -19,7 +19,7 @@ from tests.kit.world import World
 from tests.web.desks.rooms import Rooms
 from trading import awards, contracts, timeline
 from trading.reports import own, savings
-from web import wiring
+from web import schema, wiring
 from web.commands import savings as command
 from web.settings import read_settings
 
@@ -125,6 +125,6 @@ def test_the_command_finds_the_data_folder(tmp_path: Path, monkeypatch: pytest.M
     asked = CliRunner().invoke(command.command, ["--json"])
     assert asked.exit_code == 3 and not (tmp_path / "nothing").exists()
     monkeypatch.setenv("BIDHALL_DATA", str(tmp_path))
-    wiring.migrate(wiring.open_engine(read_settings().database))
+    schema.migrate(wiring.open_engine(read_settings().database))
     asked = CliRunner().invoke(command.command, ["--json"])
     assert asked.exit_code == 0 and json.loads(asked.stdout)["transactions"] == 0
