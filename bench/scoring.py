@@ -65,7 +65,8 @@ def _at(lots: list[Inputs], rounds: int) -> list[Row]:
     workload = f"{len(lots)} lots × {BIDDERS} bidders × {CRITERIA} criteria × {MEMBERS} experts"
     notes = f"{mine / len(lots) * 1000:.1f} ms a lot, with the report's rows and lines, which the rivals leave out"
     return [
-        row(workload=workload, ours=mine, unit="s", rival=plain, rival_name="fractions, no rows", ratio=plain / mine, goal=">= 20", notes=notes),
+        row(workload=workload, ours=mine, unit="s", rival=plain, rival_name="fractions, no rows", ratio=plain / mine, goal=">= 20",
+            notes=notes),
         row(workload=workload, ours=mine, unit="s", rival=fast, rival_name="numpy, floats", ratio=fast / mine, goal=">= 0.1", notes=notes),
     ]  # fmt: skip
 

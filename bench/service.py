@@ -248,7 +248,8 @@ async def deliver(port: int, person: Person, ref: str, sealed: Path, submission:
         if submit_at:
             await asyncio.sleep(max(0.0, submit_at - time.time()))
             told.due = time.time()
-        form = {"csrf_token": person.csrf, "form_id": secrets.token_urlsafe(16), "upload": where.rsplit("/", 1)[1], "submission": submission}
+        form = {"csrf_token": person.csrf, "form_id": secrets.token_urlsafe(16), "upload": where.rsplit("/", 1)[1],
+                "submission": submission}
         told.sent = time.time()
         status, headers, body = await line.ask("POST", f"/bidder/lots/{ref}/acts/submit", urllib.parse.urlencode(form).encode(),
                                                Content_Type="application/x-www-form-urlencoded", Accept="application/json")

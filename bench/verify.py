@@ -78,7 +78,8 @@ def _finished(world: World, folder: Path, size: int) -> str:
         room.pay_in(username, number)
     room.fetch()
     block = bytes(range(256)) * (size // 256)
-    opening_steps.bid(world, ref, {name: opening_steps.form(price=f"{2_700_000 + at}.00") for at, name in enumerate(world.bidders)}, data=block)
+    forms = {name: opening_steps.form(price=f"{2_700_000 + at}.00") for at, name in enumerate(world.bidders)}
+    opening_steps.bid(world, ref, forms, data=block)
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     opening_steps.open_set(world, ref)
