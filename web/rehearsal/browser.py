@@ -173,32 +173,38 @@ class Browser:
 
     def send(self, page: str | Answer, action: str, changes: Mapping[str, Any] | None = None, *, files: Files | None = None,
              ok: Iterable[int] = (200,)) -> Answer:
-        """Fill the form of a page that goes to ``action`` and send it. Raises Unexpected, LookupError (no such form)."""
+        """Fill the form of a page that goes to ``action`` and send it. Raises Unexpected, LookupError (no such form).
+
+        The answer's ``path`` says where it leads; that page is not fetched.
+        """
         shown = self.get(page) if isinstance(page, str) else page
         form = shown.form(action)
         fields = form.filled(changes or {})
         body, kind = _multipart(fields, files) if files else (urlencode(fields).encode(), "application/x-www-form-urlencoded")
         headers = {"Content-Type": kind, "Accept": "text/html", "Referer": self.base + shown.path, "Origin": self.base}
-        return self._expected("POST", form.action, self._walk("POST", form.action, body, headers), ok)
+        return self._sent(form.action, body, headers, ok)
 
-    def post(self, page: str | Answer, action: str, fields: Mapping[str, Any], *, ok: Iterable[int] = (200,),
-             accept: str = "text/html") -> Answer:
-        """Send fields as a page's script would: with the sign-in's token and a fresh form id, form on the page or not.
-
-        The answer's redirect is not walked: its ``path`` says where it leads. Raises Unexpected; also when it leads to the sign-in.
-        """
-        where = page if isinstance(page, str) else page.path
-        if not self._token:
-            self.get(where)
-        sent = {"csrf_token": self._token, "form_id": secrets.token_urlsafe(16), **fields}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + where, "Origin": self.base}
-        answer = self._once("POST", action, urlencode(sent, doseq=True).encode(), headers)
+    def _sent(self, action: str, body: bytes, headers: dict[str, str], ok: Iterable[int]) -> Answer:
+        """POST; a redirect is not walked, the answer's ``path`` says where it leads. To the sign-in it may only lead from there."""
+        answer = self._once("POST", action, body, headers)
         if answer.status == 303:
             led = urlsplit(urljoin(action, answer.headers.get("location", "/")))
             answer = Answer(200, led.path, answer.headers, answer.body)
             if led.path in ("/account/sign-in", "/account/confirm"):
                 raise Unexpected("POST", action, Answer(403, led.path, answer.headers, answer.body))
         return self._expected("POST", action, answer, ok)
+
+    def post(self, page: str | Answer, action: str, fields: Mapping[str, Any], *, ok: Iterable[int] = (200,),
+             accept: str = "text/html") -> Answer:
+        """Send fields as a page's script would: with the sign-in's token and a fresh form id, form on the page or not.
+        Raises Unexpected.
+        """
+        where = page if isinstance(page, str) else page.path
+        if not self._token:
+            self.get(where)
+        sent = {"csrf_token": self._token, "form_id": secrets.token_urlsafe(16), **fields}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + where, "Origin": self.base}
+        return self._sent(action, urlencode(sent, doseq=True).encode(), headers, ok)
 
     def raw(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request as it is, no redirects followed (uploads)."""
@@ -212,7 +218,9 @@ class Browser:
     # --- signing in -----------------------------------------------------------------------------------------------------------------
 
     def sign_in(self, username: str, password: str) -> Answer:
-        return self.send("/account/sign-in", "/account/acts/sign-in", {"username": username, "password": password}, ok=(200, 404))
+        answer = self.send("/account/sign-in", "/account/acts/sign-in", {"username": username, "password": password})
+        self._token = ""  # a new sign-in, a new token
+        return answer
 
     def act_as(self, role: str) -> Answer:
         """Switch to another role one holds."""
