@@ -18,7 +18,7 @@ export NO_COLOR = 1
 export DEBIAN_FRONTEND = noninteractive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt bench ci lock browser lint types contracts suite-pg js wheel clean
+.PHONY: help setup run demo test check fmt docs bench ci lock browser lint types contracts suite-pg js wheel clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ contracts: $(V)/.test        ## every import points down
 
 fmt: $(V)/.test ## mend what ruff can mend
 	$(BIN)/ruff check --fix-only -q .
+
+docs: $(V)/.run ## write docs/reference anew from the code
+	$(BIN)/python -m web.reference
 
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests

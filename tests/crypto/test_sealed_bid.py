@@ -318,6 +318,7 @@ def test_one_flipped_byte_anywhere_is_refused(where, mask, joint):
 
 @given(st.binary(min_size=32, max_size=32), st.integers(2, 15), st.data())
 @settings(max_examples=60, deadline=None)
+@pytest.mark.promise("S3")
 def test_any_t_shares_join_and_fewer_do_not(secret, t, data):
     n = data.draw(st.integers(t, 15))
     coefs = data.draw(st.lists(st.binary(min_size=32, max_size=32), min_size=t - 1, max_size=t - 1))

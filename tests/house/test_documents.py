@@ -153,14 +153,15 @@ def test_every_test_that_a_document_names_exists() -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_each_guarantee_of_the_readme_names_its_test(name: str) -> None:
     """A table whose heading says guarantee (保证) ties every row to a test."""
-    rows, inside = [], False
+    rows, inside, before = [], False, ""
     for line in text(name).splitlines():
         if not line.startswith("|"):
             inside = False
+        elif not before.startswith("|"):  # a table's heading
+            inside = bool(re.search(r"guarantee|promise|保证|承诺", line, re.IGNORECASE))
         elif inside and not re.fullmatch(r"[|\s:-]+", line):
             rows.append(line)
-        elif re.search(r"guarantee|promise|保证|承诺", line, re.IGNORECASE):
-            inside = True
+        before = line
     assert rows, "no table of guarantees"
     assert [row for row in rows if not TEST.search(row)] == []
 

@@ -84,6 +84,7 @@ def proved(world: World, username: str, outcome: bids.Outcome, event: str) -> di
     return after.entry
 
 
+@pytest.mark.promise("R2")
 def test_the_last_microsecond_counts_and_the_deadlines_own_does_not(world: World, ref: str) -> None:
     deadline = deadline_of(world, ref)
     made = {name: sealing.seal(world, ref, name) for name in world.bidders}
@@ -273,6 +274,7 @@ def test_a_cut_upload_is_refused_and_proved_with_what_came(world: World, ref: st
     assert document["bytes"] == 5000 and document["bidder"] == sealing.code_of(world, "bidder1")
 
 
+@pytest.mark.promise("S4")
 def test_a_copied_envelope_is_nobody_elses_bid(world: World, ref: str) -> None:
     """S4: bytes and statement of another bidder, its statement signed anew, its header with another name: all refused."""
     sealed, submission = sealing.seal(world, ref, "bidder1")
@@ -318,6 +320,7 @@ def test_the_same_bytes_are_taken_once(world: World, ref: str) -> None:
 # --- again, instead, back ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("R13")
 def test_the_same_submission_gets_the_first_answer(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)

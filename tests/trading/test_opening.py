@@ -195,6 +195,7 @@ def test_nothing_is_decrypted_while_officers_may_still_post(world: World) -> Non
     (("officer1", "officer3"), "unknown"),
     ((), "unknown"),
 ])
+@pytest.mark.promise("S3")
 def test_one_share_too_few_opens_nothing_and_names_the_absent(world: World, came: tuple[str, ...], cause: str) -> None:
     ref = stages.listed(world)
     for username in came:
@@ -317,6 +318,7 @@ def test_tampered_stored_bytes_are_the_platforms_fault_and_stop_nobody_else(worl
     assert {of_bidder(world, ref, name).verdict for name in ("bidder2", "bidder3")} == {"opened"}
 
 
+@pytest.mark.promise("R10")
 def test_lost_stored_bytes_stop_nobody_else(world: World) -> None:
     ref = stages.shared(world)
     with world.look("clock") as look:

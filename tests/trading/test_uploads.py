@@ -248,6 +248,7 @@ def test_what_is_no_sealed_bid_is_refused_at_its_header(world: World, ref: str, 
     assert (outcome.accepted, outcome.reason) == (False, code)
 
 
+@pytest.mark.promise("S4")
 def test_an_envelope_of_another_bidder_or_lot_is_refused_at_its_header(world: World, ref: str) -> None:
     sealed, _ = sealing.seal(world, ref, "bidder2")
     token = start(world, ref, "bidder1", len(sealed))

@@ -74,6 +74,7 @@ def filled(page: PageRule) -> str:
 
 
 @pytest.mark.parametrize("role", PEOPLE)
+@pytest.mark.promise("P1")
 def test_every_page_answers_each_role_as_the_table_says(house: House, role: Role) -> None:
     """Who holds the act is never told that the role lacks it; who does not hold it is told just that, whatever the address names."""
     house.person("p", role)

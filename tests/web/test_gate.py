@@ -171,6 +171,7 @@ def test_the_same_form_twice_is_done_once(house: House, desk: Desk) -> None:
 # --- sign-in ------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("N4")
 def test_every_wrong_sign_in_sounds_the_same(house: House) -> None:
     house.person("p", Role.CENTRE, secret=SECRET)
     told = []
@@ -190,6 +191,7 @@ def test_every_wrong_sign_in_sounds_the_same(house: House) -> None:
     assert set(told) == {"账号、密码或验证码不对。"}
 
 
+@pytest.mark.promise("N3")
 def test_a_code_works_once_and_an_older_one_no_more(house: House) -> None:
     house.person("p", Role.CENTRE, secret=SECRET)
     assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
@@ -224,6 +226,7 @@ def test_a_rejected_sign_in_does_not_use_up_the_code(house: House) -> None:
     assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
 
 
+@pytest.mark.promise("N2")
 def test_guessing_is_slowed_down_and_a_success_forgets(house: House) -> None:
     house.person("p", Role.CENTRE)
     for _ in range(9):
@@ -242,6 +245,7 @@ def test_guessing_is_slowed_down_and_a_success_forgets(house: House) -> None:
     assert house.sign_in(house.client(), "p").status_code == 303
 
 
+@pytest.mark.promise("N1")
 def test_a_disabled_person_is_out_at_once(house: House) -> None:
     who = house.person("p", Role.CENTRE)
     client = house.client()
@@ -253,6 +257,7 @@ def test_a_disabled_person_is_out_at_once(house: House) -> None:
     assert house.sign_in(house.client(), "p").status_code == 403
 
 
+@pytest.mark.promise("N1")
 def test_a_sign_in_ends_when_idle_and_when_old(house: House) -> None:
     house.person("p", Role.CENTRE)
     client = house.client()
@@ -265,6 +270,7 @@ def test_a_sign_in_ends_when_idle_and_when_old(house: House) -> None:
     assert client.get("/account").status_code == 302
 
 
+@pytest.mark.promise("N1")
 def test_a_copied_cookie_dies_with_the_sign_out(house: House) -> None:
     house.person("p", Role.CENTRE)
     client = house.client()

@@ -87,6 +87,7 @@ def test_personal_facts_are_hashed(office: Office) -> None:
 
 
 @pytest.mark.parametrize("table", ["log_entry", "log_document", "act_record", "log_tick", "log_seat", "log_node"])
+@pytest.mark.promise("I1")
 def test_append_only_tables_refuse_rewriting(office: Office, table: str) -> None:
     with office.work(AGENCY) as work:
         work.record("test.act", "T-1")

@@ -116,6 +116,7 @@ def test_a_form_sent_twice_leads_to_the_first_result(world: World) -> None:
         work.once("b" * 32, "/third")
 
 
+@pytest.mark.promise("R13")
 def test_a_form_sent_twice_at_the_same_moment_has_one_effect(world: World) -> None:
     """R13: on PostgreSQL both units really run; the later one is told, not broken."""
     told: list[str] = []

@@ -129,6 +129,7 @@ def test_rounded_totals_explain_why_two_rates_are_right() -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.promise("U3")
 def test_csv_cells_are_inert_and_numbers_stay_numbers(lang: str) -> None:
     made = reckon([Row(str(n), 10_00, 20_00, region=text) for n, text in enumerate(NASTY)], by=["region"])
     text = writers.csv_text(made, lang)
@@ -138,6 +139,7 @@ def test_csv_cells_are_inert_and_numbers_stay_numbers(lang: str) -> None:
     assert {line[5] for line in lines[:-1]} == {"-10.00"}
 
 
+@pytest.mark.promise("U3")
 def test_xlsx_opens_again_as_text_and_numbers() -> None:
     rows = [Row(text, 10**18, 5_00, region=text, purchaser=text) for text in NASTY] + [
         Row("z", 10_00, 7_00, date=date(2018, 1, 2))

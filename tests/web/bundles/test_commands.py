@@ -179,6 +179,7 @@ def test_an_untouched_log_verifies(over: tuple[World, str, Run]) -> None:
     ("UPDATE sealed_bid SET size = size + 1", "ROW_ALTERED", "sealed_bid"),
     ("UPDATE bid_receipt SET entry = replace(entry, 'sig', 'gis') WHERE kind = 'refused'", "ROW_ALTERED", "bid_receipt"),
 ])
+@pytest.mark.promise("I1")
 def test_every_altered_row_is_named(over: tuple[World, str, Run], statement: str, code: str, where: str) -> None:
     world, _, run = over
     damage(world, statement)
