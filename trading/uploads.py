@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -21,7 +21,7 @@ from crypto.headers import CHUNK, TAG, Header, parse_header
 from crypto.policies import check_context
 from crypto.sealed_bid import Inspection, Inspector
 from trading import enrolments, officers, participants
-from trading.kernel.access import Act, Actor
+from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate
 from trading.kernel.work import Look, Office, UnitOfWork
@@ -29,6 +29,7 @@ from trading.parties import Party, own_party
 from trading.tenders import Lot
 
 PIECE = 1 << 20
+GIVEN_UP = timedelta(days=7)
 DIGEST = 32
 
 
@@ -150,6 +151,8 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
         mine.last_at = work.now
         if done is not None:
             _note_whole(mine, done, blob, work.now)
+    if done is not None:
+        drop(office, row)  # the blob has the bytes now; the row says so
     return Arrival(size, row.length, done is not None)
 
 
@@ -247,5 +250,14 @@ def drop(office: Office, row: Upload) -> None:
 
 
 def stale(session: Session, before: datetime) -> list[Upload]:
-    """Uploads nobody has touched since ``before`` (the sweeper drops their bytes)."""
+    """Uploads nobody has touched since ``before`` and that never became whole."""
     return list(session.scalars(select(Upload).where(Upload.last_at < before, Upload.blob.is_(None))))
+
+
+def sweep(office: Office) -> int:
+    """Drop the bytes of uploads given up long ago; their rows stay. Called by the clock; returns how many there are."""
+    with office.look(CLOCK) as look:
+        rows = stale(look.session, look.now - GIVEN_UP)
+    for row in rows:
+        drop(office, row)
+    return len(rows)

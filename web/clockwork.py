@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds, transfers
 from deposits.bank.protocol import Bank
-from trading import timeline
+from trading import timeline, uploads
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
@@ -46,8 +46,16 @@ def start(office: Office, bank: Bank | None, mail: str = "") -> BackgroundSchedu
     )
     scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
+    scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
     scheduler.start()
     return scheduler
+
+
+def _sweep(office: Office) -> None:
+    try:
+        uploads.sweep(office)
+    except (DBAPIError, OSError) as error:
+        logger.error("sweeper failed: %s", type(error).__name__)
 
 
 def _turn(office: Office, bank: Bank | None) -> None:

@@ -317,3 +317,14 @@ def test_stale_uploads_can_be_found_and_dropped(world: World, ref: str) -> None:
     assert not list(world.office.spool.folder.glob(token + "*"))
     with pytest.raises(NotFound):
         asked(world, "bidder1", token)
+
+
+def test_bytes_given_up_long_ago_are_swept_and_fresh_ones_stay(world: World) -> None:
+    ref = stages.bidding(world)
+    tokens = []
+    for _ in range(2):
+        with world.work("bidder1", sealing.SIGNER) as work:
+            tokens.append(uploads.start(work, world.lot_in(work, ref), length=100_000).token)
+        world.clock.advance(days=4)
+    assert uploads.sweep(world.office) == 1
+    assert not world.office.spool.path(tokens[0]).exists() and world.office.spool.path(tokens[1]).exists()
