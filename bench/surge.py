@@ -40,7 +40,12 @@ GOAL_P99_S = 2.0
 
 
 def run(quick: bool) -> list[Row]:
-    bidders, span, steady = (40, 8.0, 20) if quick else (2000, 60.0, 150)
+    if quick:
+        return _at(40, 8.0, 20)
+    return [*_at(500, 60.0, 150), *_at(2000, 60.0, 150)]
+
+
+def _at(bidders: int, span: float, steady: int) -> list[Row]:
     with disk() as folder, workshop() as shop, world_in(folder, bidders) as world:
         surge = _lot(world)
         sustained = _lot(world, later=timedelta(days=1))
@@ -154,17 +159,19 @@ def _judged(world: World, ref: str, found: list[Delivery], ends: float, span: fl
     accepted = [one for one in found if one.accepted]
     lost = sum(1 for one in accepted if not roots.get(one.c, False)) + abs(len(standing) - len(accepted))
     late = sum(1 for one in accepted if one.sent >= ends)
-    refused = [one for one in found if not one.accepted and (not one.sent or one.sent < ends)]
+    refused = [one for one in found if not one.accepted and 0 < one.sent < ends]
+    cut = sum(1 for one in found if not one.sent)
     proved = sum(1 for one in found if one.sent >= ends and one.reason == "LATE")
     times = sorted(one.seconds for one in accepted)
     median, p99 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)]
     workload = f"{len(found):,} bidders, 256 KiB each, over {span:.0f} s, half in the last {span / 4:.0f} s"
-    reasons = sorted({one.reason for one in refused})[:3]
+    reasons = f" ({', '.join(sorted({one.reason for one in refused})[:3])})" if refused else ""
     return [
-        row(workload=workload, ours=lost + late + len(refused), unit="lost, late accepted or in-time refused", goal="0",
-            met=not (lost or late or refused),
-            notes=f"{lost} lost, {late} late accepted, {len(refused)} in-time refused {reasons or ''}; {len(accepted):,} receipts, "
-                  f"{proved} late ones refused by signed receipt, {listed} on the closing list"),
+        row(workload=workload, ours=lost + late + len(refused) + cut, unit="lost, late accepted or in-time refused", goal="0",
+            met=not (lost or late or refused or cut),
+            notes=f"{lost} lost, {late} late accepted, {len(refused)} refused though sent in time{reasons}, {cut} "
+                  f"still uploading at the deadline; {len(accepted):,} receipts, {proved} late ones refused by signed receipt, {listed} on "
+                  "the closing list"),
         row(workload=workload + ": receipt, p99", ours=p99, unit="s", goal=f"<= {GOAL_P99_S:g} s", met=p99 <= GOAL_P99_S,
             notes=f"p50 {median:.3f} s, slowest {times[-1]:.2f} s; clients on the same cores"),
     ]  # fmt: skip
