@@ -24,21 +24,21 @@ def run(quick: bool) -> list[Row]:
         world.tick()
         rows = []
         for size in sizes:
-            best = float("inf")
+            best = spent = float("inf")
             for turn in range(1 if quick else 3):
                 with reopened(world, folder / "world", folder / f"{size}-{turn}") as copy:
                     with copy.office.work(CLOCK) as work:
                         for number in range(size):
                             work.record("bench.entry", f"bench/{number}")
                     copy.clock.set(copy.now.replace(second=0, microsecond=0) + timedelta(minutes=1))
-                    start = time.perf_counter()
+                    start, cpu = time.perf_counter(), time.process_time()
                     copy.seal_log()
-                    best = min(best, time.perf_counter() - start)
+                    best, spent = min(best, time.perf_counter() - start), min(spent, time.process_time() - cpu)
                     with copy.look("clock") as look:
                         left = look.session.query(LogPending).count()
                         sealed = log.last_tick(look.session)
                     if left or sealed is None or sealed.at != copy.now:
                         raise AssertionError(f"{left} entries of {size} were not sealed")
             rows.append(row(workload=f"seal {size:,} entries into a tick, SQLite, synced", ours=best, unit="s", goal=GOAL,
-                            met=best <= LIMIT_S))
+                            met=best <= LIMIT_S, notes=f"{spent:.3f} s of them at work, the rest waiting for disk and neighbours"))
     return rows
