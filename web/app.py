@@ -16,6 +16,7 @@ from flask_babel import Babel, gettext
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from web import catalogues, desks, gate, login, refusals, show, words
@@ -181,7 +182,7 @@ def _frame(house: House) -> Frame:
     frame = Frame(
         lang=lang, theme=theme, place=house.settings.place, hotline=house.settings.hotline, now=_now(), zone=house.zone,
         here=address(path, here), next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
-        rail=desk.groups() if desk and not g.get("nobody", False) else [],
+        rail=desk.groups() if desk and not g.get("nobody", False) and _let_in(person) else [],
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
     )
@@ -192,6 +193,12 @@ def _frame(house: House) -> Frame:
         frame.roles = [RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles]
     g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
     return frame
+
+
+def _let_in(person: login.Person | None) -> bool:
+    """Whether this page is open to the role at the door: whoever is turned away is shown no rail of a desk that is not theirs."""
+    rule = gate.PAGES.get(request.endpoint or "")
+    return rule is None or rule.open_to(person.actor.role if person else Role.PUBLIC)
 
 
 def _nav(person: login.Person | None, path: str) -> list[Link]:

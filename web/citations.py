@@ -38,7 +38,9 @@ _ARTICLES = re.compile(r" arts?\. ([\d, ]+)(?:\((\d+)\))?$")
 
 
 def citation(source: str, lang: str) -> str:
-    """``GPL art. 36(1)`` → ``政府采购法第36条第1项`` or ``Government Procurement Law art. 36(1)``. What is not known stays as it is written."""
+    """``GPL art. 36(1)`` → ``政府采购法第36条第1项`` or ``Government Procurement Law art. 36(1)``.
+
+    What is not known stays as it is written."""
     between = re.split(r"(; |, (?=[A-Z])|: )", source)
     told = [part if at % 2 else _one(part, lang) for at, part in enumerate(between)]
     text = "".join(told)

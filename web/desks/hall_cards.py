@@ -231,11 +231,12 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark]) 
 def form_values(lot: Lot, announce: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """The other fields of the opening form in their order: (label in the language of the page, value as it was sealed)."""
     key = "label" if language() == "zh" else "label_en"
-    return tuple((field.get(key) or field["label"], _said(field, announce[field["key"]]))
+    return tuple((field.get(key) or field["label"], said_of(field, announce[field["key"]]))
                  for field in lot.form if field["key"] != "price" and field["key"] in announce)
 
 
-def _said(field: dict[str, Any], value: str) -> str:
+def said_of(field: dict[str, Any], value: str) -> str:
+    """A value of the opening form as a person reads it."""
     if field["type"] == "choice" and value in ("yes", "no"):
         return words.state("yes_no", value, language()).text
     return value
