@@ -97,6 +97,12 @@ class MoneyRoom:
                                     withdrawal=sign_document("withdrawal", document, self.world.keys[username].sign))
             assert outcome.accepted
 
+    def leave(self, ref: str, username: str) -> None:
+        """Through with the lot: the bid is withdrawn, and the bidder takes part no more."""
+        self.withdraw_bid(ref, username)
+        with self.world.work(username) as work:
+            participants.leave(work, participants.own(work, self.world.lot_in(work, ref)))
+
     # --- the procedure --------------------------------------------------------------------------------------------------------------
 
     def paid_lot(self, regime: str = "GP", *, bid: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:

@@ -25,7 +25,7 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
     name, account = room.payer("bidder3")
     room.bank.receive(Money.parse("1"), name=name, account=account, text="写错账号")
     room.fetch()
-    room.withdraw_bid(ref, "bidder2")
+    room.leave(ref, "bidder2")
     (sealed,) = room.due()
     secrets = [ref, "张三", "62229999", *subs.values()]
     secrets += [part for username in room.world.bidders for part in room.payer(username)]
@@ -73,7 +73,7 @@ def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
         card = queries.own(look, lot)
         assert card is not None and card.sub_account == subs["bidder1"] and card.received == DEPOSIT and card.secured
         assert not any(sub in repr(card) for name, sub in subs.items() if name != "bidder1")
-    room.withdraw_bid(ref, "bidder1")
+    room.leave(ref, "bidder1")
     room.due()
     with room.world.look("bidder1") as look:
         card = queries.own(look, room.world.lot_in(look, ref))
