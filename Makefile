@@ -16,6 +16,8 @@ export UV_SYSTEM_CERTS = 1
 export UV_NATIVE_TLS = 1
 export NO_COLOR = 1
 export DEBIAN_FRONTEND = noninteractive
+# Kept compiled: a suite that starts many processes would spend half its time compiling where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check fmt docs bench ci lock browser lint types contracts suite-pg js wheel clean
