@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -120,6 +120,8 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
         words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
         width = 95 * sum(2 if ord(c) > 0x2E80 else 1 for c in words) // 2
         shown = at - width >= free_from or tick is following
+        if tick is following and at - width < free_from and places:  # the next one is named; what it would run into is not
+            places[-1] = replace(places[-1], text="")
         places.append(_Place(_percent(at), words if shown else "", _anchor(at), tick.due, tick is following))
         if shown:
             free_from = at + width
