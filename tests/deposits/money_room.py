@@ -17,7 +17,7 @@ from deposits.bank.simulated import SimulatedBank
 from deposits.refunds import Refund
 from deposits.settlement import Settled
 from tests.kit import sealing
-from tests.kit.world import OFFICERS, SETUP, World
+from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
 from trading import (
     awards,
     bids,
@@ -52,7 +52,8 @@ class MoneyRoom:
         with world.office.work(SETUP) as work:
             centre = parties.party(work.session, world.party_ids["centre"])
             for username, role in STAFF:
-                who = parties.invite(work, centre, username=username, name=username, password="correct horse battery", roles=[role])
+                who = parties.invite(work, centre, username=username, name=username, password=PASSWORD,
+                                     hashed=password_hash(), roles=[role])
                 world.people[username] = who.id
 
     # --- bidders --------------------------------------------------------------------------------------------------------------------

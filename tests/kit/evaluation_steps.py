@@ -17,7 +17,7 @@ from evaluation import conclusion, experts, panels, report, reviews, schemes, sh
 from evaluation.panels import Panel, Seat
 from tests.kit import opening_steps
 from tests.kit.opening_steps import turn
-from tests.kit.world import SETUP, World
+from tests.kit.world import PASSWORD, SETUP, World, password_hash
 from trading import awards, opening, parties
 from trading.kernel.access import Role
 from trading.kernel.money import Money
@@ -61,8 +61,8 @@ def library(world: World, count: int = 12, *, specialty: str = SPECIALTY, ties: 
     with world.office.work(SETUP) as work:
         for number in range(1, count + 1):
             party = parties.register(work, code=f"PERSON{number:03d}", name=f"专家{number}", kind="expert")
-            who = parties.invite(work, party, username=expert_name(number), name=f"专家{number}", password="correct horse battery",
-                                 roles=[Role.EXPERT])
+            who = parties.invite(work, party, username=expert_name(number), name=f"专家{number}", password=PASSWORD,
+                                 hashed=password_hash(), roles=[Role.EXPERT])
             world.people[expert_name(number)] = who.id
     with world.work("clerk") as work:
         for number in range(1, count + 1):
@@ -77,7 +77,8 @@ def representative(world: World, username: str = "delegate") -> None:
     """A person of the purchaser who may sit on panels."""
     with world.office.work(SETUP) as work:
         party = parties.party(work.session, world.party_ids["purchaser"])
-        who = parties.invite(work, party, username=username, name="采购人代表", password="correct horse battery", roles=[Role.EXPERT])
+        who = parties.invite(work, party, username=username, name="采购人代表", password=PASSWORD,
+                             hashed=password_hash(), roles=[Role.EXPERT])
         world.people[username] = who.id
     world.enrol(username, "expert", seal=False)
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from crypto import headers, hpke, keys, signatures
+from crypto import headers, hpke, keys, passwords, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from crypto.policies import policy_id
 from tests.kit.office import make_office
@@ -45,6 +46,9 @@ CENTRE_CODE = "12130205000000000E"
 DEADLINE = datetime(2026, 3, 24, 1, 30, tzinfo=UTC)
 """Tuesday 09:30 in Beijing, 22 days after the world begins."""
 
+PASSWORD = "correct horse battery"
+"""Everybody's."""
+
 SCHEME: dict[str, Any] = {
     "method": "comprehensive",
     "criteria": [
@@ -53,6 +57,12 @@ SCHEME: dict[str, Any] = {
         {"id": "record", "title": "业绩", "kind": "objective", "max": "20"},
     ],
 }
+
+
+@cache
+def password_hash() -> str:
+    """Of everybody's password: hashed once, since the hash is slow on purpose."""
+    return passwords.hash_password(PASSWORD)
 
 
 def credit_code(number: int) -> str:
@@ -132,7 +142,7 @@ class World:
                 self.party_ids[short] = new.id
             for username, short, roles in staff:
                 who = parties.invite(work, parties.party(work.session, self.party_ids[short]), username=username, name=username,
-                                     password="correct horse battery", roles=roles)
+                                     password=PASSWORD, hashed=password_hash(), roles=roles)
                 self.people[username] = who.id
         for username, _, _ in OFFICERS:
             self.enrol(username, "officer", seal=False)
