@@ -114,7 +114,8 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     here = min(max(share(now), 0), 10_000)
     today = sorted((t for t in ticks if 0 <= share(t.at) <= 10_000), key=lambda t: (t.at, t.text))
     following = next((t for t in today if t.at >= now), None)
-    places, free_from = [], -1_000_000
+    places: list[_Place] = []
+    free_from = -1_000_000
     for tick in today:
         at = share(tick.at)
         words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
