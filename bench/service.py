@@ -246,7 +246,9 @@ async def deliver(port: int, person: Person, ref: str, sealed: Path, submission:
             told.reason = f"upload {status} {body[:80]!r}"
             return told
         if submit_at:
+            line.close()  # the server ends a silent line after 15 s, as it should
             await asyncio.sleep(max(0.0, submit_at - time.time()))
+            line = await Line.open(port, person.cookie)
             told.due = time.time()
         form = {"csrf_token": person.csrf, "form_id": secrets.token_urlsafe(16), "upload": where.rsplit("/", 1)[1],
                 "submission": submission}
