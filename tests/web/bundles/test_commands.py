@@ -148,7 +148,7 @@ def test_export_audit_writes_tiles_that_give_the_checkpoint(over: tuple[World, s
 
 def damage(world: World, statement: str, **values: Any) -> None:
     """What somebody with the database's own password can do: the triggers go first."""
-    table = statement.split()[1]
+    table = statement.removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
     with world.office.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_update"))
@@ -192,8 +192,7 @@ def test_every_altered_row_is_named(over: tuple[World, str, Run], statement: str
 
 def test_an_entry_taken_away_is_seen(over: tuple[World, str, Run]) -> None:
     world, _, run = over
-    damage(world, "DELETE FROM log_seat WHERE tick = 3") if world.office.engine.dialect.name != "sqlite" else damage(
-        world, "UPDATE log_seat SET tick = 2 WHERE tick = 3")
+    damage(world, "DELETE FROM log_seat WHERE tick = 3")
     found = run("audit", "verify", "--json")
     assert {"TICK_TREE"} <= {fault["code"] for fault in found.json["faults"]} and found.json["first_bad"]
 
