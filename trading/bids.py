@@ -28,8 +28,9 @@ from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only, one_of
-from trading.kernel.errors import Conflict, Invalid, NotFound
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.work import Look, UnitOfWork
+from trading.participants import Participant
 from trading.parties import Party, own_party
 from trading.tenders import Lot
 from trading.uploads import Upload
@@ -153,7 +154,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
 
 def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None = None) -> Outcome:
     """Take a bid back before the deadline (撤回), by a signed withdrawal. The bidder still takes part and may bid anew; who is through
-    with the lot leaves it (participants.leave), and the deposit goes back from then. Refuses: as ``submit``."""
+    with the lot leaves it (``leave``), and the deposit goes back from then. Refuses: as ``submit``."""
     work.require(Act.BID_WITHDRAW)
     work.lock(lot)
     party = own_party(work)
@@ -176,6 +177,29 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     work.session.delete(current)
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
+
+
+def leave(work: UnitOfWork, participant: Participant) -> None:
+    """The written notice of a party that no longer takes part, before the deadline: its deposit goes back (rules T-30, T-35). It is final.
+
+    A bid that stands, in whichever envelope, is withdrawn first, by its own signed act: else it would be opened for a firm whose deposit
+    has gone back. Refuses: NotAllowed, Conflict ``participant.bid_stands``, ``participant.left``, TooLate ``lot.deadline_past``.
+    """
+    work.require(Act.BID_WITHDRAW)
+    if participant.party_id != work.actor.party_id:
+        raise NotAllowed("participant.not_yours")
+    lot = participant.lot
+    work.lock(lot)
+    work.lock(participant)
+    if work.session.scalar(select(StandingBid.id).where(StandingBid.participant_id == participant.id).limit(1)) is not None:
+        raise Conflict("participant.bid_stands", ref=lot.ref)
+    if participant.withdrawn_at is not None:
+        raise Conflict("participant.left", ref=lot.ref)
+    if lot.deadline is None or work.now >= lot.deadline:
+        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
+    participant.withdrawn_at = floor_second(work.now)
+    work.session.flush()
+    work.record("lot.leave", participant.log_of, account=participant.party.code)
 
 
 def prove_attempt(work: UnitOfWork, lot: Lot, *, token: str) -> Outcome:

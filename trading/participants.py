@@ -100,26 +100,6 @@ def take_part(work: UnitOfWork, lot: Lot) -> Participant:
     return new
 
 
-def leave(work: UnitOfWork, participant: Participant) -> None:
-    """The written notice of a party that no longer takes part, before the deadline: its deposit goes back (rules T-30, T-35). It is
-    final; a bid that stands is withdrawn by its own act.
-
-    Refuses: NotAllowed, TooLate ``lot.deadline_past``, Conflict ``participant.left``.
-    """
-    work.require(Act.BID_WITHDRAW)
-    if participant.party_id != work.actor.party_id:
-        raise NotAllowed("participant.not_yours")
-    work.lock(participant.lot)
-    work.lock(participant)
-    if participant.withdrawn_at is not None:
-        raise Conflict("participant.left", ref=participant.lot.ref)
-    if participant.lot.deadline is None or work.now >= participant.lot.deadline:
-        raise TooLate("lot.deadline_past", deadline=participant.lot.deadline, now=work.now)
-    participant.withdrawn_at = floor_second(work.now)
-    work.session.flush()
-    work.record("lot.leave", participant.log_of, account=participant.party.code)
-
-
 def mark_secured(work: UnitOfWork, participant: Participant, *, amount_minor: int, at: datetime) -> None:
     """The cashier's room hands down what has arrived: ``amount_minor`` is the total by now, ``at`` the moment that made it so. Enough makes
     the participant secured; a later total below the amount (a payment returned by the bank) undoes it.

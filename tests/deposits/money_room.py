@@ -102,7 +102,7 @@ class MoneyRoom:
         """Through with the lot: the bid is withdrawn, and the bidder takes part no more."""
         self.withdraw_bid(ref, username)
         with self.world.work(username) as work:
-            participants.leave(work, participants.own(work, self.world.lot_in(work, ref)))
+            bids.leave(work, participants.own(work, self.world.lot_in(work, ref)))
 
     # --- the procedure --------------------------------------------------------------------------------------------------------------
 

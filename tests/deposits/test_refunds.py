@@ -15,7 +15,7 @@ from deposits.refunds import REFUND_FLOW
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import sealing
 from tests.kit.world import World
-from trading import calendars, participants
+from trading import bids, calendars, participants
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, SignInNeeded, TooEarly, TooLate, WrongStep
 from trading.kernel.money import Money
@@ -426,7 +426,7 @@ def test_leaving_without_a_bid_is_a_withdrawal_too(room: MoneyRoom) -> None:
     room.pay_in("bidder3", subs["bidder3"])
     room.fetch()
     with room.world.work("bidder3", sealing.SIGNER) as work:
-        participants.leave(work, participants.own(work, room.world.lot_in(work, ref)))
+        bids.leave(work, participants.own(work, room.world.lot_in(work, ref)))
     (name,) = room.refund_all()
     assert (room.refund(name).rule, room.refund(name).state) == ("D-20", "CONFIRMED")
 

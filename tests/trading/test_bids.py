@@ -410,10 +410,28 @@ def test_who_has_left_hands_in_nothing(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
     with world.work("bidder1", SIGNER) as work:
-        participants.leave(work, participants.own(work, world.lot_in(work, ref)))
+        bids.leave(work, participants.own(work, world.lot_in(work, ref)))
     with unchanged(world), pytest.raises(NotFound) as refusal:
         submit(world, ref, "bidder1", token, submission)
     assert refusal.value.code == "participant.none"
+
+
+def test_nobody_leaves_while_a_bid_stands(world: World, ref: str) -> None:
+    """Else it would be opened for a firm whose deposit has gone back."""
+    sealed, submission = sealing.seal(world, ref, "bidder1")
+    assert sealing.hand_in(world, ref, "bidder1", sealed, submission).accepted
+
+    def leave() -> None:
+        with world.work("bidder1", SIGNER) as work:
+            bids.leave(work, participants.own(work, world.lot_in(work, ref)))
+
+    with unchanged(world), pytest.raises(Conflict) as refusal:
+        leave()
+    assert refusal.value.code == "participant.bid_stands" and refusal.value.facts == {"ref": ref}
+    assert withdraw(world, ref, "bidder1", submission).accepted
+    leave()
+    with world.look("bidder1") as look, pytest.raises(NotFound):
+        participants.own(look, world.lot_in(look, ref))
 
 
 # --- floods and roles -------------------------------------------------------------------------------------------------

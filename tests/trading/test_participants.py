@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit.world import DEADLINE, World, credit_code
-from trading import lot_cards, participants
+from trading import bids, lot_cards, participants
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
@@ -105,13 +105,13 @@ def test_leaving_is_final_and_ones_own(world: World) -> None:
     ref = world.lot("BIDDING")
     one, *_ = world.take_part(ref)
     with pytest.raises(NotAllowed, match="participant.not_yours"), world.work("bidder2", Role.BIDDER_SIGNER) as work:
-        participants.leave(work, work.session.get(Participant, one))
+        bids.leave(work, work.session.get(Participant, one))
     with world.work("bidder1", Role.BIDDER_SIGNER) as work:
-        participants.leave(work, participants.own(work, world.lot_in(work, ref)))
+        bids.leave(work, participants.own(work, world.lot_in(work, ref)))
     with pytest.raises(Conflict, match="participant.left"):
         world.take_part(ref, "bidder1")
     with world.look("bidder1") as look, pytest.raises(NotFound):
         participants.own(look, world.lot_in(look, ref))
     world.clock.set(DEADLINE)
     with pytest.raises(TooLate), world.work("bidder2", Role.BIDDER_SIGNER) as work:
-        participants.leave(work, participants.own(work, world.lot_in(work, ref)))
+        bids.leave(work, participants.own(work, world.lot_in(work, ref)))

@@ -9,9 +9,9 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands
-from trading import enquiries, enrolments, lot_cards, notices, officers, participants, parties, tickets
+from trading import bids, enquiries, enrolments, lot_cards, notices, officers, participants, parties, tickets
 from trading.kernel.access import Act
-from trading.kernel.errors import Conflict, NotFound
+from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
@@ -132,9 +132,7 @@ def leave(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         _lot, taking = own_lot(unit, ref)
-        if own_card(unit, taking).bid is not None:
-            raise Conflict("participant.bid_stands", ref=ref)
-        participants.leave(unit, taking)
+        bids.leave(unit, taking)
     return go(f"/bidder/lots/{ref}")
 
 

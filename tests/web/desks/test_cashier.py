@@ -16,7 +16,7 @@ from tests.kit import sealing
 from tests.kit.world import World
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms, open_rooms
-from trading import participants
+from trading import bids, participants
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
 from web import clockwork, wiring
@@ -127,7 +127,7 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     ref, subs = room.paid_lot("GP")
     room.withdraw_bid(ref, "bidder2")
     with room.world.work("bidder2") as work:
-        participants.leave(work, participants.own(work, room.world.lot_in(work, ref)))
+        bids.leave(work, participants.own(work, room.world.lot_in(work, ref)))
     (one,) = room.due()
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
     batch = prepare(cashier, [one])
