@@ -6,11 +6,12 @@ Everything is reached by the same pages a person uses, on a clock that ends at t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from crypto import keyfiles
 from trading.kernel.clock import SystemClock, floor_minute
@@ -23,6 +24,7 @@ from web.settings import Settings
 DONE = "town.json"
 BACK = timedelta(days=34)
 OFFICER_NAMES = tuple(name for name, _side in OFFICERS)
+OFFERS = {"ROAD": (948, 921, 904), "DONE": (961, 944, 926)}  # thousandths of the ceiling
 GOODS = {"delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
 
 
@@ -63,10 +65,10 @@ def _build(scene: Stage, now: datetime, tell: Callable[[str], None]) -> list[str
             tell(f"{plan.name}: bids")
             _bids(scene, people, plan, 2 if plan.key == "FAILED" else 3)
     money.fetch_statement(people)
-    _finish(scene, people, made, now, tell)
+    scoring = _finish(scene, people, made, now, tell)
     scene.jump(now)
     _filings(people, now)
-    return list(_sign_ins(scene, people, made))
+    return list(_sign_ins(scene, people, made, scoring))
 
 
 def _plans(now: datetime) -> dict[str, Plan]:
@@ -76,7 +78,10 @@ def _plans(now: datetime) -> dict[str, Plan]:
 
     works = Plan("REVIEW", "春晓区滨河路道路改造工程施工", "WORKS", "WORKS", "CONSTRUCTION", "builder", "works", "26800000.00", "500000.00",
                  now - timedelta(days=2), now - timedelta(days=2), coefficients=plans.COEFFICIENTS, scheme=plans.WORKS_SCHEME)
+    road = Plan("ROAD", "春晓区百花路人行道改造工程施工", "WORKS", "WORKS", "CONSTRUCTION", "builder", "works", "9600000.00", "180000.00",
+                now - timedelta(days=13), now - timedelta(days=13), coefficients=plans.COEFFICIENTS, scheme=plans.WORKS_SCHEME)
     return {
+        "ROAD": road,
         "DONE": goods("DONE", "春晓区中小学智慧教室设备采购", "3200000.00", "60000.00", now - timedelta(days=9)),
         "FAILED": goods("FAILED", "春晓区图书馆座椅采购", "600000.00", "12000.00", now - timedelta(days=8)),
         "REVIEW": works,
@@ -95,37 +100,59 @@ def _ready(scene: Stage, people: Cast, plan: Plan) -> None:
 def _bids(scene: Stage, people: Cast, plan: Plan, count: int) -> None:
     form = {"duration_days": "240", "quality": "合格", "manager": "张工"} if plan.regime == "WORKS" else GOODS
     ceiling = int(plan.budget.split(".")[0])
+    offers = OFFERS.get(plan.key, (968, 953, 937))
     for n in range(1, count + 1):
         bidder = people[f"bidder{n}"]
         bidding.take_part(bidder, plan.ref)
         money.pay_in(scene, bidder, plan, account=f"6222{n:012d}", name=bidder.name_of_org)
-        bidding.hand_in(scene, bidder, plan.ref, {"price": f"{ceiling * (98 - 2 * n) // 100}.00", **form}, {"技术文件.pdf": PDF * 60})
+        bidding.hand_in(scene, bidder, plan.ref, {"price": f"{ceiling * offers[n - 1] // 1000}.00", **form}, {"技术文件.pdf": PDF * 60})
 
 
-def _finish(scene: Stage, people: Cast, made: dict[str, Plan], now: datetime, tell: Callable[[str], None]) -> None:
-    """Deadlines and openings in the order of time; what lies behind today is played to its end."""
-    done, works = made["DONE"], made["REVIEW"]
+def _finish(scene: Stage, people: Cast, made: dict[str, Plan], now: datetime, tell: Callable[[str], None]) -> list[str]:
+    """Deadlines and openings in the order of time; what lies behind today is played to its end. Returns the experts still scoring."""
+    road, done, review = made["ROAD"], made["DONE"], made["REVIEW"]
+    _to_opening(scene, people, road, tell)
+    opening.draw(scene, people, road, "k", steered_by="host")
+    _evaluate(scene, people, road)
+    awarding.publicise(people, road)
     _to_opening(scene, people, done, tell)
-    scene.jump(scene.now + timedelta(hours=2))
     awarding.qualify(people, done)
-    panel = evaluation.seat_panel(scene, people, done)
-    evaluation.conform(done, panel)
-    evaluation.commit(scene, done, panel, lambda member, at, one: _points(member, at, int(one["max"]), str(one["kind"])))
-    evaluation.reveal(scene, done, panel)
-    evaluation.report(done, panel)
-    tell(f"{done.name}: award and contract")
-    awarding.decide(people, done)
-    awarding.announce(people, done)
+    _evaluate(scene, people, done)
+    tell(f"{road.name}, {done.name}: award and contract")
+    for plan in (road, done):
+        awarding.decide(people, plan)
+        awarding.announce(people, plan)
     scene.jump(made["FAILED"].deadline + timedelta(seconds=60))
-    awarding.contract(people, done, scene.now - timedelta(hours=1))
+    for plan in (road, done):
+        awarding.contract(people, plan, scene.now - timedelta(hours=1))
     scene.turn()
-    _to_opening(scene, people, works, tell)
+    money.bank_interest(scene, people, "640.00")
+    while money.refund_everything(scene, people):
+        scene.jump(scene.now + timedelta(hours=1))
+    money.reconcile(people)
+    _to_opening(scene, people, review, tell)
+    opening.draw(scene, people, review, "k", steered_by="host")
+    scoring = _evaluate(scene, people, review, committed=3)
     scene.jump(made["HALL"].deadline + timedelta(seconds=60))
     scene.settle()
+    return scoring
 
 
-def _points(member: int, at: int, most: int, kind: str) -> str:
-    return str(most) if kind == "objective" else f"{most * 7 // 10 + (member + at) % 4}.50"
+def _evaluate(scene: Stage, people: Cast, plan: Plan, *, committed: int = 5) -> list[str]:
+    """A panel scores; to the signed report if all five have committed, else the others' sheets stay open. Returns whose."""
+    scene.jump(scene.now + timedelta(hours=2))
+    panel = evaluation.seat_panel(scene, people, plan)
+    evaluation.conform(plan, panel)
+    evaluation.commit(scene, plan, panel[:committed], _points)
+    if committed == len(panel):
+        evaluation.reveal(scene, plan, panel)
+        evaluation.report(plan, panel)
+    return [member.person.username for member in panel[committed:]]
+
+
+def _points(member: int, at: int, criterion: Mapping[str, Any]) -> str:
+    most = int(criterion["max"])
+    return str(most) if criterion["kind"] == "objective" else f"{most * 7 // 10 + (member + at) % 4}.50"
 
 
 def _to_opening(scene: Stage, people: Cast, plan: Plan, tell: Callable[[str], None]) -> None:
@@ -171,10 +198,11 @@ def _write_key_files(folder: Path, people: list[Person]) -> None:
         list(pool.map(write, people))
 
 
-def _sign_ins(scene: Stage, people: Cast, made: dict[str, Plan]) -> Iterator[str]:
+def _sign_ins(scene: Stage, people: Cast, made: dict[str, Plan], scoring: list[str]) -> Iterator[str]:
     yield f"Password of everybody, and passphrase of every key file in {scene.settings.data / 'keys'}: {PASSWORD}"
     for person in people.values():
         if not person.username.startswith("expert") or person.username == "expert01":
             yield f"  {person.username:<12} {', '.join(person.roles):<16} {person.name} · {person.name_of_org}"
     yield f"  expert02 … expert{cast.EXPERTS:02d} as expert01"
     yield f"  deadline in 15 minutes: /lots/{made['SOON'].ref}   waiting in the hall: /hall/{made['HALL'].ref}"
+    yield f"  score sheets open to {' and '.join(scoring)}: /expert/{made['REVIEW'].ref}"
