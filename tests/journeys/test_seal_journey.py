@@ -93,7 +93,7 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
 
     first, second = tmp_path / "资格与商务文件.pdf", tmp_path / "技术文件.docx"
     first.write_bytes(b"%PDF-1.7\n" + random.Random(1).randbytes(900_000))
-    second.write_bytes(random.Random(2).randbytes(120_000))
+    second.write_bytes(b"PK\x03\x04" + random.Random(2).randbytes(120_000) + b"PK\x05\x06" + bytes(18))
     page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
     page.wait_for_selector("#checks:not(.proofbox--open)")
     assert page.text_content("#policy-mine") == page.text_content("#policy-notice")
@@ -101,9 +101,9 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
     # the self-check names everything at once, and nothing leaves before it is mended
     page.fill("#a-price", "2,950,000.00")
     page.click("#seal-go")
-    page.wait_for_selector("#faults:not([hidden])")
-    told = page.inner_text("#faults")
-    assert "2,950,000.00" in told and len(page.query_selector_all("#faults li")) >= 6
+    page.wait_for_selector("#selfcheck.proofbox--bad")
+    told = page.inner_text("#selfcheck")
+    assert "2,950,000.00" in told and len(page.query_selector_all("#selfcheck li.bad")) >= 6
     fill_bid(page, [first, second], key, price="2,800,000.00")
     assert page.inner_text("#sum-capitals") == "贰佰捌拾万元整"
     seal_and_submit(page)
@@ -161,7 +161,7 @@ def test_a_reload_in_the_middle_loses_nothing(live_server: LiveServer, newcomer:
     key = enrol(live_server, page, tmp_path)
     world.take_part(ref, newcomer)
     file = tmp_path / "技术文件.zip"
-    file.write_bytes(random.Random(3).randbytes(300_000))
+    file.write_bytes(b"PK\x03\x04" + random.Random(3).randbytes(300_000) + b"PK\x05\x06" + bytes(18))
     page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
     fill_bid(page, [file], key, price="2800000")
     page.click("#seal-go")

@@ -9,6 +9,9 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from crypto import sealed_bid
+from crypto.canonical import b64u
+from crypto.errors import CryptoError
 from deposits import queries as money
 from deposits.queries import OwnCard
 from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, opening, parties
@@ -29,7 +32,8 @@ OVER = ("FAILED", "TERMINATED", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
 
 @dataclass(frozen=True)
 class UploadCard:
-    """An upload of ours that did not become a bid. ``size``: bytes that have arrived."""
+    """An upload of ours that did not become a bid. ``size``: bytes that have arrived; ``header_hash``: of its header once that is there:
+    by it the page knows the same sealed file again, on whatever computer it is chosen."""
 
     token: str
     size: int
@@ -37,6 +41,7 @@ class UploadCard:
     whole: bool
     refused: str
     made_at: datetime
+    header_hash: str
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,20 @@ def _uploads(now: Look, lot: Lot) -> tuple[UploadCard, ...]:
     rows = now.session.scalars(select(Upload).where(
         Upload.lot_id == lot.id, Upload.party_id == now.actor.party_id, Upload.blob.is_(None) | Upload.blob.not_in(used)
     ).order_by(Upload.made_at.desc(), Upload.id.desc()).limit(8))
-    return tuple(UploadCard(row.token, _size(now, row), row.length, row.finished_at is not None, row.refused or "", row.made_at)
+    return tuple(UploadCard(row.token, _size(now, row), row.length, row.finished_at is not None, row.refused or "", row.made_at,
+                            _header_hash(now, row))
                  for row in rows)
+
+
+def _header_hash(now: Look, row: Upload) -> str:
+    """Of the header that has arrived, "" while it has not."""
+    if row.header_hash or row.refused or not now.office.spool.path(row.token).exists():
+        return row.header_hash or ""
+    with now.office.spool.open(row.token) as source:
+        try:
+            return b64u(sealed_bid.read_header(source).header_hash)
+        except CryptoError:
+            return ""
 
 
 def _size(now: Look, row: Upload) -> int:

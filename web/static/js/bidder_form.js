@@ -1,11 +1,7 @@
-// The opening form and the files of a bid: read, checked before sealing, amounts in capital figures. Nothing here leaves the page.
+// The opening form of a bid: read, checked before sealing, amounts in capital figures. Nothing here leaves the page.
 
 const DIGITS = "零壹贰叁肆伍陆柒捌玖";
 const WITHIN = ["", "拾", "佰", "仟"];
-const MOST_FILES = 1000;
-const PROGRAMS = /\.(exe|com|bat|cmd|scr|msi|lnk|vbs|js|jar|ps1|sh|apk|dll|hta|pif)$/i;
-const BAD_NAME = /[/\\\u0000-\u001f\u007f]/;
-const bytesOf = new TextEncoder();
 
 /** Hundredths of yuan as a BigInt of an amount as typed, or null. */
 export function fen(text) {
@@ -77,31 +73,6 @@ export function readForm(fields, typed, label, words) {
     else announce[key] = text;
   }
   return { announce, faults };
-}
-
-/** Faults of the chosen files: `[text…]`. `most`: bytes of content that fit. `sizeWords(bytes)`. */
-export async function checkFiles(files, most, words, sizeWords) {
-  const faults = [], seen = new Set();
-  if (!files.length) faults.push(words.no_files);
-  if (files.length > MOST_FILES) faults.push(words.too_many);
-  for (const file of files) {
-    const name = file.name.normalize("NFC");
-    const length = bytesOf.encode(name).length;
-    if (BAD_NAME.test(name) || length < 1 || length > 255 || name === "." || name === "..") faults.push(words.bad_name.replace("{0}", name));
-    if (PROGRAMS.test(name)) faults.push(words.program.replace("{0}", name));
-    if (seen.has(name)) faults.push(words.twice.replace("{0}", name));
-    seen.add(name);
-    if (!file.size) faults.push(words.empty_file.replace("{0}", name));
-    else if (/\.pdf$/i.test(name) && !(await startsAs(file, "%PDF"))) faults.push(words.not_pdf.replace("{0}", name));
-  }
-  const total = files.reduce((sum, file) => sum + file.size, 0);
-  if (total > most) faults.push(words.too_large.replace("{0}", sizeWords(total)).replace("{1}", sizeWords(most)));
-  return faults;
-}
-
-async function startsAs(file, mark) {
-  const head = new TextDecoder("latin1").decode(await file.slice(0, 1024).arrayBuffer());
-  return head.includes(mark);
 }
 
 /** Bytes in words: 1.3 MB. */

@@ -1,32 +1,61 @@
-// The upload of a sealed file: resumable (tus), goes on by itself when the line breaks, remembers where it was after a reload.
+// The upload of a sealed file: resumable (tus), goes on by itself when the line breaks, however long that takes.
 const CHUNK = 16 << 20;
-const RETRY = [0, 1000, 3000, 5000, 5000, 10_000, 10_000, 30_000, 30_000];
+const RETRY = [0, 1000, 3000, 5000, 10_000];
+const LONG_MS = 15_000;
+
+/** Whether trying again can help: no line, a busy server, an offset that moved. */
+function again(fault) {
+  const status = fault.originalResponse?.getStatus() ?? 0;
+  return status === 0 || status === 400 || status === 409 || status === 423 || status === 429 || status >= 500;
+}
 
 /**
  * Upload a sealed File or Blob. `held`: `{ref, envelope}`; `url`: of an upload begun before.
  * `onProgress(sent, total)`, `onUrl(url)`, `onLost()`. Gives `{done: promise of the token, pause(), resume(), cancel()}`;
- * `done` rejects with `{code, words}` where the platform refused.
+ * `done` rejects with `{code, words}` where the platform refused, with an AbortError after `cancel()`; a lost line never ends it.
  */
 export function sendSealed(file, held, { url, onProgress, onUrl, onLost } = {}) {
-  let upload;
+  let upload, timer = 0, lost = false, paused = false, cancelled = () => {};
+  const lose = () => { lost = true; onLost?.(); };
+  const start = () => { clearTimeout(timer); if (!paused) upload.start(); };
+  const hasten = async () => {
+    if (!lost || paused) return;
+    await upload.abort();
+    start();
+  };
   const done = new Promise((resolve, reject) => {
+    cancelled = () => reject(new DOMException("the upload was cancelled", "AbortError"));
     upload = new globalThis.tus.Upload(file, {
-      endpoint: "/uploads/acts", uploadUrl: url ?? null, chunkSize: CHUNK, retryDelays: RETRY, storeFingerprintForResuming: false,
+      endpoint: "/uploads/acts", uploadUrl: url || null, chunkSize: CHUNK, retryDelays: RETRY, storeFingerprintForResuming: false,
       metadata: { lot: held.ref, envelope: held.envelope }, headers: { Accept: "application/json" },
-      onProgress, onUploadUrlAvailable: () => onUrl?.(upload.url),
+      onProgress(sent, total) {
+        lost = false;
+        onProgress?.(sent, total);
+      },
+      onUploadUrlAvailable: () => onUrl?.(upload.url),
       onShouldRetry(fault) {
-        const status = fault.originalResponse?.getStatus() ?? 0;
-        const again = status === 0 || status === 400 || status === 409 || status === 423 || status === 429 || status >= 500;
-        if (again) onLost?.();
-        return again;
+        if (again(fault)) lose();
+        return again(fault);
       },
       onSuccess: () => resolve(upload.url.split("/").pop()),
-      onError: (fault) => reject(toldBy(fault)),
+      onError(fault) {
+        if (!again(fault)) return reject(toldBy(fault));
+        lose();
+        timer = setTimeout(start, LONG_MS);
+        return undefined;
+      },
     });
-    upload.start();
+    addEventListener("online", hasten);
+    start();
   });
-  done.catch(() => {});
-  return { done, pause: () => upload.abort(), resume: () => upload.start(), cancel: () => upload.abort() };
+  const ended = done.finally(() => { clearTimeout(timer); removeEventListener("online", hasten); });
+  ended.catch(() => {});
+  const halt = () => { paused = true; clearTimeout(timer); upload.abort(); };
+  return {
+    done: ended, pause: halt,
+    resume: () => { paused = false; start(); },
+    cancel: () => { halt(); cancelled(); },
+  };
 }
 
 function toldBy(fault) {
@@ -37,20 +66,3 @@ function toldBy(fault) {
     return Object.assign(new Error(fault.message), { code: "", reason: "", words: "" });
   }
 }
-
-const keyOf = (ref) => `bidhall-sealed-${ref}`;
-
-/** What is remembered of a sealed file on this machine: no secret, no price; enough to go on and to sign. */
-export function remember(ref, record) {
-  localStorage.setItem(keyOf(ref), JSON.stringify(record));
-}
-
-export function remembered(ref) {
-  try {
-    return JSON.parse(localStorage.getItem(keyOf(ref)));
-  } catch {
-    return null;
-  }
-}
-
-export const forget = (ref) => localStorage.removeItem(keyOf(ref));
