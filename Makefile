@@ -20,7 +20,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser lint types contracts suite-pg js wheel clean
+.PHONY: help setup run demo test check fmt docs bench ci lock browser lint types contracts suite-pg deadline js wheel clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -55,6 +55,9 @@ docs: $(V)/.run ## write docs/reference anew from the code
 
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
+
+deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 random histories
+	$(BIN)/python -m tests.laws.test_availability 100000
 
 js: ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
 	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi
