@@ -46,7 +46,7 @@ def test_never_shorter_and_one_more_bad_minute_never_gives_less(
 ) -> None:
     bad, now, deadline, previous = history
     found = judge(bad, now, deadline, previous)
-    assert found == judge(set(sorted(bad, reverse=True)), now, deadline, list(reversed(previous)))
+    assert found == availability.judge(sorted(bad, reverse=True), now, deadline, previous[::-1], terms=TERMS, calendar=CALENDAR)
     if found.kind == "none":
         assert found.until is None
     else:
