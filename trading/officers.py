@@ -85,6 +85,35 @@ class Policy(Base):
     lot: Mapped[Lot] = relationship(lazy="joined")
 
 
+CHANGES = ("extension", "officers")
+
+
+class PolicyChange(Base):
+    """A change of policies that waits for the officers' signatures, or was made: an extension, or another set of officers.
+
+    ``state``: OPEN, DONE (the policies stand) or VOID (drafted anew, or too late). One lot has at most one open change.
+    """
+
+    __tablename__ = "policy_change"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", CHANGES), name="kind"),
+        CheckConstraint(one_of("state", ("OPEN", "DONE", "VOID")), name="state"),
+        Index("ix_policy_change_open", "lot_id", unique=True, sqlite_where=text("state = 'OPEN'"),
+              postgresql_where=text("state = 'OPEN'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    ground: Mapped[str] = mapped_column(String(20), default="")
+    reason: Mapped[str] = mapped_column(Text)
+    deadline: Mapped[datetime] = mapped_column(Moment)
+    opens_at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[str] = mapped_column(String(10))
+    made_at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
 class Drill(Base):
     """The drill bid of a policy: sealed by the platform; ``header`` is its header (base64url), ``blob`` the whole sealed file."""
 
@@ -152,6 +181,11 @@ def check_sides(faults: Faults, sides: Sequence[str], t: int) -> None:
             faults.add("t", "officer.side_blocks_alone", side=side, left=n - count, t=t)
 
 
+def moments_of(envelope: str, deadline: datetime, opens_at: datetime) -> tuple[datetime, datetime]:
+    """(deadline, opens_at) of an envelope's policy, from those of the lot: a draw's escrow closes when the bids open."""
+    return (deadline, opens_at) if envelope == BID else (opens_at, opens_at + DRAW_ESCROW)
+
+
 def seats(session: Session, lot: Lot) -> list[OfficerSeat]:
     return list(session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id).order_by(OfficerSeat.j)))
 
@@ -182,6 +216,16 @@ def current_policy(session: Session, lot: Lot, envelope: str = BID) -> Policy:
     if found is None:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
     return found
+
+
+def open_change(session: Session, lot: Lot) -> PolicyChange | None:
+    """The change of policies that still waits for signatures."""
+    return session.scalar(select(PolicyChange).where(PolicyChange.lot_id == lot.id, PolicyChange.state == "OPEN"))
+
+
+def changes_of(session: Session, lot: Lot) -> list[PolicyChange]:
+    """All changes of the policies of a lot since its publication, oldest first."""
+    return list(session.scalars(select(PolicyChange).where(PolicyChange.lot_id == lot.id).order_by(PolicyChange.id)))
 
 
 def policy_document(policy: Policy) -> dict[str, Any]:

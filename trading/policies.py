@@ -30,18 +30,20 @@ from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, 
 from trading.kernel.work import Look, UnitOfWork
 from trading.officers import (
     BID,
-    DRAW_ESCROW,
     DRAW_PLEN,
     MAX_PLEN,
     Drill,
     DrillReturn,
     OfficerSeat,
     Policy,
+    PolicyChange,
     current_policy,
     drill_header,
     drilled,
     envelopes,
     find_policy,
+    moments_of,
+    open_change,
     own_seat,
     policy_document,
     seats,
@@ -61,6 +63,12 @@ def policies_to_sign(look: Look) -> list[Policy]:
         .order_by(Policy.id)
     )
     return [policy for policy, seat in rows if all(row["keyid"] != seat.sign_kid for row in policy.signatures)]
+
+
+def signing_of(session: Session, lot: Lot) -> list[tuple[OfficerSeat, bool]]:
+    """Each officer of a lot, and whether all drafts that wait now have that officer's signature."""
+    drafts = list(session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None))))
+    return [(seat, all(any(row["keyid"] == seat.sign_kid for row in draft.signatures) for draft in drafts)) for seat in seats(session, lot)]
 
 
 def drills_to_open(look: Look) -> list[Drill]:
@@ -99,9 +107,9 @@ def draft_policies(
     drafts = []
     for envelope in wanted:
         is_bid = envelope == BID
+        closes, opens = moments_of(envelope, lot.deadline, lot.opens_at)
         drafts.append(_document(
-            work, lot, envelope, named, deadline=lot.deadline if is_bid else lot.opens_at,
-            opens_at=lot.opens_at if is_bid else lot.opens_at + DRAW_ESCROW, max_plen=max_plen if is_bid else DRAW_PLEN,
+            work, lot, envelope, named, deadline=closes, opens_at=opens, max_plen=max_plen if is_bid else DRAW_PLEN,
             file_names=file_names and is_bid, mirror=mirror if is_bid else "none", rescue=rescue and is_bid,
         ))
     for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):
@@ -144,19 +152,38 @@ def _draft(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> Policy:
     return new
 
 
-def draft_extension(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime) -> Policy:
-    """Write and sign a policy for the bids that supersedes the standing one and only moves its moments, which keeps earlier bids valid.
-    The caller (``publication.extend``) has taken the locks and checked the dates. Refuses: NotFound ``policy.missing``, Invalid."""
-    old = current_policy(work.session, lot)
-    document = policy_document(old) | {
-        "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "supersedes": old.policy_id,
-    }
+def draft_extension(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str) -> list[Policy]:
+    """Write and sign, for the platform, policies that supersede the standing ones and only move their moments, which keeps earlier bids
+    valid (protocol §2): that of the bids first, then those of draws no notice has begun. What waited before is void.
+
+    The caller (``publication.extend_deadline``) has taken the locks and checked the dates. No drill is repeated: the keys are the same.
+    Refuses: NotFound ``policy.missing``, Invalid ``policy.refused``.
+    """
+    void_waiting(work, lot)
+    begun = set(work.session.scalars(select(audit.LogEntry.part).where(
+        audit.LogEntry.event == "draw-notice", audit.LogEntry.tender == lot.tender.ref, audit.LogEntry.lot == lot.no_text)))
+    new = []
+    for envelope in envelopes(lot):
+        old = current_policy(work.session, lot, envelope)
+        closes, opens = moments_of(envelope, deadline, opens_at)
+        if envelope in begun or old.deadline > closes or old.opens_at > opens:
+            continue
+        new.append(_draft(work, lot, policy_document(old) | {
+            "deadline": write_moment(closes), "opens_at": write_moment(opens), "supersedes": old.policy_id}))
+    work.session.add(PolicyChange(lot_id=lot.id, kind="extension", ground="", reason=reason, deadline=deadline, opens_at=opens_at,
+                                  state="OPEN", made_at=work.now, ended_at=None))
+    work.session.flush()
+    work.record("policy.extend", lot.log_of, policies=[policy.policy_id for policy in new], deadline=deadline)
+    return new
+
+
+def void_waiting(work: UnitOfWork, lot: Lot) -> None:
+    """Drop what waits for signatures: drafts, and the change they belong to."""
     for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None))):
         work.session.delete(row)
+    if (change := open_change(work.session, lot)) is not None:
+        change.state, change.ended_at = "VOID", work.now
     work.session.flush()
-    new = _draft(work, lot, document)
-    work.record("policy.extend", lot.log_of, policy=new.policy_id, deadline=deadline)
-    return new
 
 
 def sign_policies(work: UnitOfWork, lot: Lot, envelopes: Iterable[Any]) -> list[Policy]:
@@ -199,8 +226,10 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     work.record("policy.sign", lot.log_of, j=seat.j, policy=policy.policy_id)
     named = seats(work.session, lot)
     if len(policy.signatures) == len(named) + 1:
-        if policy.supersedes:
+        if policy.supersedes and policy.envelope == BID:
             _move_deadline(work, lot, policy)
+        elif policy.supersedes and policy.deadline != lot.opens_at:
+            raise WrongStep("policy.bids_first", envelope=policy.envelope)
         _complete(work, lot, policy, named)
     return policy
 
@@ -227,12 +256,15 @@ def _move_deadline(work: UnitOfWork, lot: Lot, policy: Policy) -> None:
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
     if parse_time(tick_by(write_moment(work.now))) >= lot.deadline:
         raise TooLate("policy.extension_late", deadline=lot.deadline, now=work.now)
+    change = open_change(work.session, lot)
+    assert change is not None, "a superseding policy is drafted with its change"
     before, lot.deadline, lot.opens_at = lot.deadline, policy.deadline, policy.opens_at
     lot.version += 1
+    change.state, change.ended_at = "DONE", work.now
     work.record("lot.extend", lot.log_of, before=before, after=policy.deadline)
     body = {"before": write_moment(before), "deadline": write_moment(policy.deadline), "opens_at": write_moment(policy.opens_at),
             "policy": policy.policy_id}
-    notices.post(work, lot, "correction", title=lot.title, body=body)
+    notices.post(work, lot, "correction", title=lot.title, body=body, text=change.reason)
 
 
 def _seal_drill(work: UnitOfWork, policy: Policy) -> Drill:
@@ -302,8 +334,8 @@ def policy_faults(session: Session, lot: Lot) -> Faults:
         if policy is None:
             faults.add(f"policy.{envelope}", "policy.not_signed", envelope=envelope)
             continue
-        at = lot.deadline if envelope == BID else lot.opens_at
-        if policy.deadline != at or (envelope == BID and policy.opens_at != lot.opens_at):
+        if lot.deadline is None or lot.opens_at is None or (
+                policy.deadline, policy.opens_at) != moments_of(envelope, lot.deadline, lot.opens_at):
             faults.add(f"policy.{envelope}", "policy.other_timetable", envelope=envelope)
         if left := sorted({seat.j for seat in named} - drilled(session, policy)):
             faults.add(f"drill.{envelope}", "drill.outstanding", envelope=envelope, officers=left)

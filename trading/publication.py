@@ -228,6 +228,10 @@ def require_open(work: UnitOfWork, lot: Lot, act: Act) -> None:
     """The locks of changing a published lot: act, tie, before the deadline. Refuses: NotAllowed, WrongStep, TooLate."""
     work.require(act)
     require_tie(work, lot.project)
+    _lock_open(work, lot)
+
+
+def _lock_open(work: UnitOfWork, lot: Lot) -> None:
     work.lock(lot)
     if lot.state not in ("NOTICE", "BIDDING"):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
@@ -255,14 +259,30 @@ def amend(
     return new
 
 
-def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime | None = None) -> officers.Policy:
-    """Draft the policy that moves the deadline; it moves, with a correction notice, when every officer has signed.
+def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime | None = None, reason: str) -> list[officers.Policy]:
+    """The agency drafts the policies that move the deadline; it moves, with a correction notice that gives the reason, when every officer
+    has signed. ``opens_at``: the deadline, unless named.
 
     Bids already received stay valid (protocol §2). Refuses: NotAllowed, WrongStep, TooLate, Invalid (every field).
     """
     require_open(work, lot, Act.LOT_PUBLISH)
-    opens_at = opens_at or deadline
+    return extend_deadline(work, lot, deadline=deadline, opens_at=opens_at or deadline, reason=reason)
+
+
+def extend_deadline(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str) -> list[officers.Policy]:
+    """Draft, for any act that has checked who acts and the tie to the lot, the policies that move the deadline: nothing is moved yet.
+
+    It moves in the unit of the last officer's signature, with a correction notice whose words are ``reason``; no drill is repeated and all
+    bids received stay valid, for the policies only move moments up (protocol §2). That signature must reach a tick before the deadline
+    that stands now, or the extension is refused as too late: so call this in good time. ``deadline``, ``opens_at``: whole minutes, UTC.
+    Drafting again before the last signature voids the former draft. Gives the drafts, that of the bids first.
+    Refuses: WrongStep ``lot.not_open``, TooLate ``lot.deadline_past``, Invalid (every field, ``form.required`` without a reason; rules of
+    the book, each with its id), NotFound ``policy.missing``.
+    """
+    _lock_open(work, lot)
     faults = Faults()
+    if not reason.strip():
+        faults.add("reason", "form.required")
     for where, moment in (("deadline", deadline), ("opens_at", opens_at)):
         if floor_minute(moment) != moment:
             faults.add(where, "lot.whole_minute", moment=moment)
@@ -275,7 +295,7 @@ def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime
     found = rulebook.check_timetable(book_of(lot, work.now), calendars.current(work.session), plan, method=lot.project.method,
                                      category=rule_category(lot.project))
     rulebook.refuse_breaches(found)
-    return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at)
+    return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at, reason=reason.strip())
 
 
 def fail(work: UnitOfWork, lot: Lot, *, ground: str, reason: str = "") -> Notice:

@@ -129,7 +129,7 @@ def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world
         phone = world.office.blobs.put([b"0315"])
         publication.amend(work, world.lot_in(work, ref), name="联系电话.txt", blob=phone, text="电话", affects_bids=False)
     with world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=offered)
+        publication.extend(work, world.lot_in(work, ref), deadline=offered, reason="补充澄清")
     world.sign_policies(ref)
     with world.work("agent") as work:
         publication.amend(work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第三章更正")

@@ -88,7 +88,7 @@ def test_an_answer_that_affects_bids_comes_in_time_or_the_deadline_moves(world: 
     with pytest.raises(TooLate, match="lot.clarification_late") as refusal:
         answer(world, asked, affects_bids=True)
     with world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=refusal.value.facts["extend_to"])
+        publication.extend(work, world.lot_in(work, ref), deadline=refusal.value.facts["extend_to"], reason="补充澄清")
     with pytest.raises(TooLate, match="lot.clarification_late"):  # drafted, not yet signed: it still is too late
         answer(world, asked, affects_bids=True)
     world.sign_policies(ref)

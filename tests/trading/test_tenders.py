@@ -238,7 +238,7 @@ def test_an_extension_moves_when_every_officer_has_signed(world: World) -> None:
     with world.look("clerk") as look:
         before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
     with world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=later)
+        publication.extend(work, world.lot_in(work, ref), deadline=later, reason="补充澄清")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
     with world.look("clerk") as look:
         assert world.lot_in(look, ref).deadline == DEADLINE
@@ -251,23 +251,60 @@ def test_an_extension_moves_when_every_officer_has_signed(world: World) -> None:
         assert notices.latest(look.session, lot, "correction").body["policy"] == now.policy_id
 
 
+def test_an_extension_says_why_moves_the_draws_too_and_asks_for_no_drill(world: World) -> None:
+    ref = world.lot("BIDDING")
+    later = DEADLINE + timedelta(days=3)
+    with pytest.raises(Invalid) as refusal, world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=later, reason=" ")
+    assert [(fault.where, fault.code) for fault in refusal.value.faults] == [("reason", "form.required")]
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=2), reason="先这样")
+    with world.work("agent") as work:
+        drafts = publication.extend(work, world.lot_in(work, ref), deadline=later, reason="第3号澄清")
+        assert [row.envelope for row in drafts] == officers.envelopes(world.lot_in(work, ref))
+    with world.look("clerk") as look:
+        changes = officers.changes_of(look.session, world.lot_in(look, ref))
+        assert [(row.state, row.reason) for row in changes] == [("VOID", "先这样"), ("OPEN", "第3号澄清")]
+        assert not any(done for _, done in policies.signing_of(look.session, world.lot_in(look, ref)))
+    world.sign_policies(ref)
+    with world.look("officer1") as look:
+        lot = world.lot_in(look, ref)
+        assert notices.latest(look.session, lot, "correction").text == "第3号澄清"
+        for envelope in officers.envelopes(lot):
+            policy = officers.current_policy(look.session, lot, envelope)
+            assert (policy.deadline, policy.opens_at) == officers.moments_of(envelope, later, later)
+        assert policies.drills_to_open(look) == [] and officers.open_change(look.session, lot) is None
+
+
+def test_the_policy_of_a_draw_moves_after_that_of_the_bids(world: World) -> None:
+    ref = world.lot("BIDDING")
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3), reason="补充澄清")
+    for username in ("officer1", "officer2", "officer3", "officer4"):
+        world.sign_policies(ref, only=(username,))
+    with pytest.raises(WrongStep, match="policy.bids_first"), world.work("officer5") as work:
+        lot = world.lot_in(work, ref)
+        draw = next(row for row in policies.policies_to_sign(work) if row.envelope != officers.BID)
+        policies.sign_policy(work, lot, world.policy_signature("officer5", officers.policy_document(draw)))
+
+
 def test_an_extension_too_late_to_reach_the_log_is_refused(world: World) -> None:
     ref = world.lot("BIDDING")
     with world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3))
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3), reason="补充澄清")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
     world.clock.set(DEADLINE - timedelta(seconds=60))
     with pytest.raises(TooLate, match="policy.extension_late"):
         world.sign_policies(ref, only=("officer5",))
     world.clock.set(DEADLINE)
     with pytest.raises(TooLate, match="lot.deadline_past"), world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3))
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE + timedelta(days=3), reason="补充澄清")
 
 
 def test_a_deadline_never_moves_nearer(world: World) -> None:
     ref = world.lot("BIDDING")
     with pytest.raises(Invalid) as refusal, world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE - timedelta(days=1))
+        publication.extend(work, world.lot_in(work, ref), deadline=DEADLINE - timedelta(days=1), reason="补充澄清")
     assert [fault.code for fault in refusal.value.faults] == ["lot.not_later"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import agency_queries, disputes, enquiries, lot_cards, notices, publication, tenders
+from trading import agency_queries, disputes, enquiries, lot_cards, notices, officers, policies, publication, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, TooLate
 from web.desks.agency_documents import late_words
@@ -38,7 +38,7 @@ def clarify_page(ref: str, form: Form | None = None, extend: Form | None = None)
         cards = lot_cards.enquiry_cards(now, lot) if answers else []
         cutoff = agency_queries.clarify_cutoff(now, lot) if lot.published_at else None
         is_open = lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline
-        pending = [one for one in lot_cards.policy_cards(now, lot) if not one.complete]
+        change = officers.open_change(now.session, lot)
         return show_lot(
             "agency/lot_clarify.html",
             now,
@@ -53,7 +53,8 @@ def clarify_page(ref: str, form: Form | None = None, extend: Form | None = None)
             is_open=is_open,
             answers=answers,
             extend=extend or Form.blank({"deadline": lot.deadline, "opens_at": lot.opens_at}),
-            pending=pending,
+            change=change,
+            signing=policies.signing_of(now.session, lot) if change else [],
             chosen=request.args.get("q", ""),
             notice=form or Form.blank(),
         )
@@ -109,11 +110,12 @@ def _clarify_again(ref: str, form: Form | None = None) -> str:
 def do_extend(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/clarify"
     deadline, opens_at = form.moment("deadline"), form.moment("opens_at", needed=False)
+    reason = form.text("reason", limit=500, lines=True)
     form.refuse_if_any()
     assert deadline is not None
     with work() as unit:
         unit.once(form.form_id, where)
-        publication.extend(unit, tenders.lot(unit.session, ref), deadline=deadline, opens_at=opens_at)
+        publication.extend(unit, tenders.lot(unit.session, ref), deadline=deadline, opens_at=opens_at, reason=reason)
     return go(where)
 
 

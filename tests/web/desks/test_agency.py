@@ -309,7 +309,8 @@ def test_a_late_clarification_names_the_deadline_to_extend_to_and_keeps_the_answ
     agent = rooms.person("agent")
     answer = send(agent, f"/agency/lots/{ref}/clarify", "answer", text="改为不低于 350 尼特。", affects="yes")
     assert "T-05" in errors(answer) and "2026-03-29" in errors(answer) and "改为不低于 350 尼特。" in answer.text
-    done(send(agent, f"/agency/lots/{ref}/clarify", "extend", deadline="2026-04-01 09:30", opens_at="2026-04-01 09:30"))
+    done(send(agent, f"/agency/lots/{ref}/clarify", "extend", deadline="2026-04-01 09:30", opens_at="2026-04-01 09:30",
+              reason="第3号澄清影响报价"))
     assert lot_of(rooms, ref).deadline == DEADLINE  # it moves with the last signature, not before
     world.sign_policies(ref)
     assert lot_of(rooms, ref).deadline == DEADLINE + timedelta(days=8)
