@@ -23,6 +23,7 @@ import trading.enquiries
 import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
+import trading.opened_files
 import trading.timeline
 from trading.kernel.db import Base
 

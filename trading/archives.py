@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from crypto.signatures import document_hash
-from trading import awards, contracts, documents, notices, officers, opening
+from trading import awards, contracts, documents, notices, officers, opened_files, opening
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid
@@ -75,6 +75,8 @@ def contents(look: Look, lot: Lot) -> list[Item]:
     found += [Item("policy", row.envelope, True, row.drafted_at, row.policy_id) for row in policies.all()]
     opened = look.session.scalars(select(opening.Opening).where(opening.Opening.lot_id == lot.id)).all()
     found += [Item("opening", row.part, True, row.opened_at, row.set_hash) for row in opened]
+    held = opened_files.held_back(look.session, lot)  # files nobody was handed, and why
+    found += [Item("held_file", f"{row.finding} {row.digest}", False, row.scanned_at, row.blob) for row in held]
     if lot.state not in ("FAILED", "TERMINATED"):
         award, contract = awards.find(look.session, lot), contracts.find(look.session, lot)
         found.append(

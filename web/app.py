@@ -21,6 +21,7 @@ from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from web import catalogues, desks, gate, login, refusals, show, words
 from web.citations import citation
+from web.files_host import FilesHost
 from web.frame import Frame, Link, RoleChoice, address
 from web.settings import Settings, old_secrets, secret_of
 from web.shield import Shield
@@ -68,6 +69,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=0,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.files_url:  # inside the proxy's own door, so that the host is the one asked for
+        app.wsgi_app = FilesHost(app, settings, office)  # type: ignore[method-assign]
     if settings.proxies:
         n = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]

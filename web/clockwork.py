@@ -13,14 +13,16 @@ from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds, transfers
 from deposits.bank.protocol import Bank
-from trading import timeline, uploads
+from trading import opened_files, timeline, uploads
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
+from trading.opened_files import Scanner, ScannerDown
 from web import courier
 
 EVERY_SECONDS = 1
 COURIER_SECONDS = 5
+SCAN_SECONDS = 5
 logger = logging.getLogger("bidhall.clockwork")
 
 
@@ -39,16 +41,28 @@ def money(office: Office, bank: Bank | None) -> list[str]:
     return done
 
 
-def start(office: Office, bank: Bank | None, mail: str = "") -> BackgroundScheduler:
+def start(office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | None = None) -> BackgroundScheduler:
     """Start turning. The caller keeps the scheduler and shuts it down."""
     scheduler = BackgroundScheduler(
         timezone=office.zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
+    scheduler.add_job(_scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
     scheduler.start()
     return scheduler
+
+
+def _scan(office: Office, scanner: Scanner | None) -> None:
+    """Files of opened bids are looked at in a job of their own: a slow scanner never holds up the clock."""
+    try:
+        for found in opened_files.scan(office, scanner):
+            logger.info("scanned: %s", found)
+    except ScannerDown as error:
+        logger.error("the scanner does not answer: %s", error)
+    except (DBAPIError, OSError) as error:
+        logger.error("scanning failed: %s", type(error).__name__)
 
 
 def _sweep(office: Office) -> None:

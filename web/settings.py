@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trading.kernel.errors import NotReady
+from web.confined.clamd import parse_address
 
 PREFIX = "BIDHALL_"
-NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "ZONE", "TEST_CLOCK", "PLATFORM",
-         "PLACE", "HOTLINE", "LANG", "LOG")
+NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
+         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
@@ -25,7 +26,7 @@ SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 @dataclass(frozen=True)
 class Settings:
     """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before
-    us."""
+    us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out."""
 
     data: Path
     database: str
@@ -36,6 +37,7 @@ class Settings:
     mirror_dir: str = ""
     tsa: str = ""
     clamd: str = ""
+    files_url: str = ""
     zone: str = "Asia/Shanghai"
     test_clock: str = ""
     platform: str = "bidhall.local"
@@ -75,15 +77,34 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     base = (values.get("BASE_URL") or "").rstrip("/")
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise NotReady("settings.value", name=PREFIX + "BASE_URL", value=base, expected="https://bidhall.example")
+    clamd = values.get("CLAMD", "").strip()
+    if clamd:
+        try:
+            parse_address(clamd)
+        except ValueError as error:
+            expected = "unix:/run/clamav/clamd.ctl, tcp://127.0.0.1:3310"
+            raise NotReady("settings.value", name=PREFIX + "CLAMD", value=clamd, expected=expected) from error
     return Settings(
         data=data, database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}",
         blobs=values.get("BLOBS") or str(data / "blobs"),
         base_url=base, proxies=int(proxies),
         mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
-        clamd=values.get("CLAMD", ""), zone=zone, test_clock=values.get("TEST_CLOCK", ""),
+        clamd=clamd, files_url=_files_url((values.get("FILES_URL") or "").rstrip("/"), base), zone=zone,
+        test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
         place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
     )
+
+
+def _files_url(address: str, base: str) -> str:
+    """Another origin than the platform's own. Refuses: NotReady ``settings.value``."""
+    if not address:
+        return ""
+    parts = urlsplit(address)
+    if (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or address == base
+            or (base.startswith("https:") and parts.scheme != "https")):
+        raise NotReady("settings.value", name=PREFIX + "FILES_URL", value=address, expected="https://files.bidhall.example")
+    return address
 
 
 def _file(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady
 from trading.kernel.work import Office
+from web.confined.clamd import Clamd, parse_address
 from web.settings import Settings, secret_of
 
 REHEARSAL = "rehearsal"
@@ -47,6 +48,11 @@ def open_bank(settings: Settings, clock: Clock) -> SimulatedBank | None:
     """The bank of a rehearsal, in a file of its own. Elsewhere None: no bank is connected, orders go to it as the batch's payment file
     and come back on its statement; money must never seem to move where none does."""
     return SimulatedBank(settings.data / BANK_FILE, clock) if is_rehearsal(settings.data) else None
+
+
+def open_scanner(settings: Settings) -> Clamd | None:
+    """The scanner for files of opened bids; None where none is configured, and every such file says so."""
+    return parse_address(settings.clamd) if settings.clamd else None
 
 
 def platform_keys(data: Path) -> PlatformKeys:

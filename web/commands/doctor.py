@@ -61,6 +61,7 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     except NotReady as refusal:
         return [*found, Found("settings", "error", str(refusal), "correct the setting, or the line of settings.env")]
     found += _settings(settings)
+    found += _scanner(settings)
     engine = _database(settings, found)
     if engine is None:
         return found
@@ -96,6 +97,22 @@ def _versions() -> Found:
         except metadata.PackageNotFoundError:
             return Found("versions", "error", f"{name} is not installed", "install the package with its dependencies")
     return Found("versions", "ok", ", ".join(texts))
+
+
+def _scanner(settings: Any) -> list[Found]:
+    """Whether the virus scanner answers; without one nothing is wrong, but it is said."""
+    from trading.opened_files import ScannerDown
+    from web.wiring import open_scanner
+
+    scanner = open_scanner(settings)
+    if scanner is None:
+        return [Found("scanner", "warning", "no virus scanner: files of opened bids are handed out unscanned, and say so",
+                      "run clamd and set BIDHALL_CLAMD")]
+    try:
+        return [Found("scanner", "ok", scanner.version())]
+    except ScannerDown as error:
+        return [Found("scanner_down", "error", f"{settings.clamd} does not answer ({error}): files of opened bids wait in quarantine",
+                      "start clamd, or correct BIDHALL_CLAMD")]
 
 
 def _names() -> list[Found]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -49,6 +50,12 @@ def _demo_town(settings: Settings) -> Settings:
     return settings
 
 
+def _files_door(settings: Settings, host: str) -> list[str]:
+    """A files host with a port of its own and no TLS is ours to listen on; any other is led here by a proxy, by its name."""
+    parts = urlsplit(settings.files_url)
+    return [f"{host}:{parts.port}"] if parts.scheme == "http" and parts.port else []
+
+
 def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, on_ready: Any = None) -> None:
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
     from gunicorn.app.base import BaseApplication
@@ -56,7 +63,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     class Server(BaseApplication):
         def load_config(self) -> None:
             options = {
-                "bind": f"{host}:{port}", "worker_class": "gthread", "workers": workers, "threads": threads, "timeout": 120,
+                "bind": [f"{host}:{port}", *_files_door(settings, host)],
+                "worker_class": "gthread", "workers": workers, "threads": threads, "timeout": 120,
                 "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1", "worker_tmp_dir": None,
                 "when_ready": lambda _server: on_ready() if on_ready else None, "post_worker_init": _start_clock,
@@ -73,7 +81,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
         from web import clockwork, wiring
 
         office = wiring.open_office(settings)
-        worker.bidhall_clock = clockwork.start(office, wiring.open_bank(settings, office.clock), settings.mail)
+        bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
+        worker.bidhall_clock = clockwork.start(office, bank, settings.mail, scanner)
 
     Server().run()
 

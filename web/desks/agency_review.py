@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
 from evaluation import reviews
 from trading import agency_queries, lot_cards, opening, tenders
@@ -18,7 +18,8 @@ from trading.tenders import Lot
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import agency, said
 from web.forms import Form
-from web.gate import go, look, office, saved_as, work
+from web.gate import go, look, work
+from web.opened import hand_out, states_of
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
@@ -47,7 +48,7 @@ def qualification_page(ref: str, form: Form | None = None) -> str:
 def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
     found = reviews.findings(now.session, lot, "qualification")
     noticed = reviews.prompts(now.session, lot)
-    rows = []
+    states, rows = states_of(now, lot), []
     for bid in opening.opened_of_lot(now.session, lot):
         finding = found.get(bid.id)
         rows.append(
@@ -55,7 +56,7 @@ def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
                 "id": bid.id,
                 "name": bid.party.name,
                 "code": bid.party.code,
-                "files": list(enumerate(bid.files)),
+                "files": [(place, file, states[bid.id, place]) for place, file in enumerate(bid.files)],
                 "finding": finding,
                 "price": Money(bid.price_minor, lot.currency) if bid.price_minor is not None else None,
                 "ok": finding.ok if finding else None,
@@ -79,20 +80,16 @@ def _facts(lot: Lot, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 @agency.page("/lots/<ref>/qualification/files/<int:bid_id>/<int:place>", needs=Act.QUALIFICATION_REVIEW)
-def take_bid_file(ref: str, bid_id: int, place: int) -> Response:
+def take_bid_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened bid. It is a stranger's: handed out to be saved, never shown as a page of ours."""
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         if not opening.is_public(now.session, lot):
             raise NotFound("document.unknown", id=bid_id)
-        files = reviews.bid_of(now.session, lot, bid_id).files
-        if place >= len(files):
+        bid = reviews.bid_of(now.session, lot, bid_id)
+        if place >= len(bid.files):
             raise NotFound("document.unknown", id=place)
-        row = files[place]
-    answer = Response(office().blobs.read(row["blob"]), mimetype="application/octet-stream")
-    saved_as(answer, row["name"])
-    answer.headers["Content-Length"] = str(row["size"])
-    return answer
+        return hand_out(now, bid, place, bid.files[place]["name"])
 
 
 @agency.page("/lots/<ref>/acts/review", needs=Act.QUALIFICATION_REVIEW, post=True, back=qualification_page)

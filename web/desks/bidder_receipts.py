@@ -26,7 +26,7 @@ from trading.tenders import Lot
 from web import show
 from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
 from web.forms import Form
-from web.gate import go, look, render, work
+from web.gate import go, look, render, saved_as, work
 from web.refusals import wants_json
 
 
@@ -185,6 +185,4 @@ def _facts(card: ReceiptCard, statement: dict[str, Any]) -> list[tuple[str, str]
 
 def download(document: Any, name: str) -> Response:
     """A JSON document as a file to keep."""
-    response = jsonify(document)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return saved_as(jsonify(document), name)

@@ -18,7 +18,7 @@ from trading.reports.writers import inert
 from web import show
 from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
 from web.forms import Form
-from web.gate import go, look, office, render, work
+from web.gate import go, look, office, render, saved_as, work
 from web.refusals import language
 
 
@@ -130,9 +130,7 @@ def payments(ref: str) -> Response:
     table.writerow([_("Name"), _("Account"), _("Amount"), _("Remark")] if language() == "en" else ["收款户名", "收款账号", "金额", "附言"])
     for order in sorted(orders, key=lambda one: str(one.key)):
         table.writerow([inert(order.payee_name), order.payee_account, Money(order.amount_minor).text(), order.order.text])
-    response = Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="payments-{ref}.csv"'
-    return response
+    return saved_as(Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv"), f"payments-{ref}.csv")
 
 
 @cashier.blueprint.context_processor

@@ -25,7 +25,7 @@ from web import show, words
 from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, payees_of, total
 from web.forms import Form
 from web.frame import Link, page_of
-from web.gate import go, look, render, request, work
+from web.gate import go, look, render, request, saved_as, work
 from web.refusals import language
 
 SHOWN = {
@@ -81,9 +81,7 @@ def _csv(now: Look, cards: list[RefundCard]) -> Response:
             card.due_on.isoformat(), card.bidder, card.lot, words.state("refund_event", card.event, language()).text if card.event else "",
             card.rule, *(amount.text() if amount is not None else "" for amount in (card.amount, card.interest, card.fee)),
             card.account_tail, words.state("refund", card.state, language()).text, card.ref)])
-    response = Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="refunds.csv"'
-    return response
+    return saved_as(Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv"), "refunds.csv")
 
 
 @cashier.page("/acts/due", needs=Act.REFUND_PREPARE, post=True, back=queue)

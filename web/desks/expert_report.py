@@ -14,7 +14,7 @@ from trading.kernel.flow import check_version
 from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall_room import signed
 from web.forms import Form
-from web.gate import go, look, office, render, work
+from web.gate import go, look, office, render, saved_as, work
 
 
 @expert.page("/<ref>/report", needs=Act.SEAT_ANSWER)
@@ -55,7 +55,7 @@ def report_file(ref: str) -> Response:
         panel, _seat = own_room(now, ref)
         row = report.report(now.session, panel)
         data = office().blobs.read(row.blob)
-    return Response(data, mimetype="application/json", headers={"Content-Disposition": f'attachment; filename="report-{ref}.json"'})
+    return saved_as(Response(data, mimetype="application/json"), f"report-{ref}.json")
 
 
 @expert.page("/<ref>/recompute.json", needs=Act.SEAT_ANSWER)

@@ -19,10 +19,12 @@ from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.work import Look, UnitOfWork
+from trading.opened_files import Quarantine
 from trading.tenders import Lot
 from web.forms import Form
 from web.frame import Group, Link
 from web.gate import Desk, look, office, request
+from web.opened import states_of
 
 expert = Desk("expert", prefix="/expert")
 
@@ -146,4 +148,10 @@ def _of_room(card: RoomCard, here: str) -> list[Link]:
 
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"blank_form": Form.blank}
+    return {"blank_form": Form.blank, "file_state": _file_state}
+
+
+def _file_state(bid_id: int, place: int) -> Quarantine:
+    """Where a file of the room's lot stands; the page's look is over, so this is one of its own."""
+    with look() as now:
+        return states_of(now, tenders.lot(now.session, str((request.view_args or {})["ref"])))[bid_id, place]

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
 from evaluation import panels, reviews
 from evaluation.reviews import Prompt
@@ -28,7 +29,8 @@ from web.desks.expert_room import (
     zone,
 )
 from web.forms import Form
-from web.gate import go, look, office, render, saved_as, work
+from web.gate import go, look, render, work
+from web.opened import hand_out
 from web.refusals import language
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
@@ -109,7 +111,7 @@ def prompt_words(lot: Lot, prompt: Prompt) -> str:
 
 
 @expert.page("/<ref>/files/<int:bid_id>/<int:place>", needs=Act.SEAT_ANSWER)
-def take_file(ref: str, bid_id: int, place: int) -> Response:
+def take_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened bid, for the panel alone. It is a stranger's: handed out to be saved, never shown as a page of ours; in a blind
     review under a number instead of its name."""
     with look() as now:
@@ -117,11 +119,7 @@ def take_file(ref: str, bid_id: int, place: int) -> Response:
         card = next((one for one in room_card(now, ref).bids if one.id == bid_id), None)
         if card is None or place >= len(card.files):
             raise NotFound("document.unknown", id=bid_id)
-        file = card.files[place]
-    answer = Response(office().blobs.read(file.blob), mimetype="application/octet-stream")
-    saved_as(answer, file.name)
-    answer.headers["Content-Length"] = str(file.size)
-    return answer
+        return hand_out(now, reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id), place, card.files[place].name)
 
 
 @expert.page("/<ref>/acts/conformity", needs=Act.REPORT_CONCLUDE, post=True, back=review)

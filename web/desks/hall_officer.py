@@ -16,7 +16,7 @@ from trading.kernel.errors import Invalid
 from web.desks.hall_cards import hall_card
 from web.desks.hall_room import crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
 from web.forms import Form
-from web.gate import go, look, office, render, work
+from web.gate import go, look, office, render, saved_as, work
 
 
 @hall.page("/<ref>/officer", needs=Act.POLICY_SIGN)
@@ -152,7 +152,7 @@ def package(ref: str) -> Response:
 def package_file(ref: str) -> Response:
     with look() as now:
         data = opening_package.package_zip(opening_package.package(now, hall_lot(now, ref)))
-    return Response(data, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="opening-{ref}.zip"'})
+    return saved_as(Response(data, mimetype="application/zip"), f"opening-{ref}.zip")
 
 
 @hall.page("/<ref>/acts/release", needs=Act.SHARE_RELEASE, post=True, back=release)
@@ -232,7 +232,7 @@ def escrow_package(ref: str, label: str) -> Response:
 def escrow_package_file(ref: str, label: str) -> Response:
     with look() as now:
         data = opening_package.package_zip(opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label)))
-    return Response(data, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="draw-{ref}-{label}.zip"'})
+    return saved_as(Response(data, mimetype="application/zip"), f"draw-{ref}-{label}.zip")
 
 
 @hall.page("/<ref>/draw/<label>/acts/escrow", needs=Act.SHARE_RELEASE, post=True, back=escrow)
