@@ -23,6 +23,7 @@ from web import catalogues, desks, gate, login, refusals, show, words
 from web.citations import citation
 from web.files_host import FilesHost
 from web.frame import Frame, Link, RoleChoice, address
+from web.regions import region_name
 from web.settings import Settings, old_secrets, secret_of
 from web.shield import Shield
 
@@ -84,6 +85,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     login.install(app, office)
     refusals.install(app)
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
+    app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals.update(asset=_asset, fault_words=_fault_words,
                                  role_words=lambda role: words.state("role", str(role), _language()).text)

@@ -22,6 +22,7 @@ from web.desks.public_words import page as show_page
 from web.forms import Form
 from web.frame import Tick, address, page_of, sun_line
 from web.gate import ANYONE, Desk, look, office, render, request
+from web.regions import region_choices
 from web.show import tag
 
 desk = Desk("public")
@@ -46,7 +47,7 @@ def index() -> Any:
                             working=is_working(now)),
             "openings": queries.openings_between(now, since, until),
             "outcomes": queries.notice_lines(now, kinds=queries.OUTCOMES, limit=8),
-            "regions": [(name, name) for name in queries.regions(now)], "teaser": teaser(now),
+            "regions": region_choices(queries.regions(now)), "teaser": teaser(now),
         }
     return show_page("public/index.html", form=form, page=page, lines=lines, chosen=chosen, filters=filters, sort=sort,
                   state_of=lambda line: tag(line_state(line, now.now, lang())),

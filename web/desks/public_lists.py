@@ -15,6 +15,7 @@ from web import show, words
 from web.desks.public_words import budget_range, csv_answer, lang, zone
 from web.forms import Form
 from web.frame import address
+from web.regions import region_name
 
 Chosen = list[tuple[str, str]]
 
@@ -45,7 +46,7 @@ def read_filters(form: Form, arguments: Mapping[str, Any], path: str, *, phase: 
         if value:
             drop(words.state(noun, value, speech).text, **{noun: None})
     if filters.region:
-        drop(filters.region, region=None)
+        drop(region_name(filters.region), region=None)
     if filters.phase:
         drop(words.state("phase", filters.phase, speech).text, phase="all")
     if low is not None or high is not None:

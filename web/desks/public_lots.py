@@ -30,6 +30,7 @@ from web.desks.public_words import attachment, lang, last_day, limit, line_state
 from web.forms import Form
 from web.frame import address, page_of
 from web.gate import ANYONE, Desk, look, office, request
+from web.regions import region_choices
 from web.show import tag
 
 desk = Desk("lots")
@@ -129,7 +130,7 @@ def lots() -> Any:
     if request.args.get("format") == "csv":
         return lots_csv(lines)
     return page("public/lots.html", form=form, pages=pages, lines=lines, chosen=chosen, filters=filters,
-                regions=[(name, name) for name in regions], state_of=lambda line: tag(line_state(line, now.now, lang())))
+                regions=region_choices(regions), state_of=lambda line: tag(line_state(line, now.now, lang())))
 
 
 @desk.page("/lots/<ref>", needs=ANYONE)

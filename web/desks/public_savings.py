@@ -22,6 +22,7 @@ from web.desks.public_words import attachment, csv_answer, lang, page
 from web.forms import Form
 from web.frame import address, page_of
 from web.gate import ANYONE, Desk, look, request
+from web.regions import region_choices, region_name
 
 desk = Desk("savings")
 _NARROW = ("regime", "method", "category", "region", "agency")
@@ -98,6 +99,7 @@ def _choices(every: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
         values = sorted({value for row in every if (value := getattr(row, name))})
         noun = {"regime": "regime", "method": "method", "category": "category"}.get(name)
         found[name] = [(value, words.state(noun, value, speech).text if noun else value) for value in values]
+    found["region"] = region_choices([code for code, _same in found["region"]])
     return found
 
 
@@ -105,7 +107,7 @@ def _chosen() -> list[tuple[str, str]]:
     speech, found = lang(), []
     for name in ("period", *_NARROW):
         if value := request.args.get(name, ""):
-            label = words.state(name, value, speech).text if name in ("regime", "method", "category") else value[:60]
+            label = words.state(name, value, speech).text if name in ("regime", "method", "category") else region_name(value[:60])
             found.append((label, address("/savings", request.args, **{name: None, "format": None})))
     return found
 
@@ -185,7 +187,7 @@ def _regions(report: Savings, counted: list[Row]) -> Any:
         rates = sorted(Fraction(((r.budget or 0) - (r.award or 0)) * 100, r.budget or 1) for r in lots_)
         budget, award = sum(r.budget or 0 for r in lots_), sum(r.award or 0 for r in lots_)
         at = [rates[min(len(rates) - 1, max(0, -(-len(rates) * share // 100) - 1))] for share in (10, 25, 75, 90)]
-        rows.append(charts.Row(name, at[0], at[1], Fraction((budget - award) * 100, budget), at[2], at[3]))
+        rows.append(charts.Row(region_name(name), at[0], at[1], Fraction((budget - award) * 100, budget), at[2], at[3]))
     rows.sort(key=lambda row: (-Fraction(row.value), row.label))
     return charts.spread(_("Rate by district"), rows[:MOST_REGIONS], mark=Fraction((report.budget - report.award) * 100, report.budget))
 
