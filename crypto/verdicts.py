@@ -17,6 +17,9 @@ from crypto.keys import x25519_public
 OPENED = "opened"
 
 RESCUABLE = frozenset(("TOO_FEW_SHARES", "UNRESOLVED"))
+BAD_BOX, GOOD_BOX = frozenset(("SHARE_OPEN", "SHARE_COMMIT")), "FALSE_COMPLAINT"
+Finding = tuple[str, bytes]
+"""What `judge_box` gives: a code and the part, empty for a bad box."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +53,26 @@ def cause_of_sides(sides: Sequence[str]) -> str:
 
 def open_bid(source: sealed_bid.Reader, header: headers.Header, *, sealed_root: bytes, parts: Mapping[int, bytes],
              sides: Sequence[str], complaints: Mapping[int, str] | None = None, outage: bool = False,
-             sink: sealed_bid.Sink | None = None) -> Verdict:
+             findings: Mapping[int, Finding] | None = None, sink: sealed_bid.Sink | None = None) -> Verdict:
     """The verdict on one bid, from its stored bytes and all that was posted. Never refuses for a fault of the bid.
 
     `header`: the one whose hash stands in the set; `sealed_root`: the signed one; `parts`: index -> posted share, 0 the
     bidder's; `sides`: of officers 1..n; `complaints`: index -> code an officer posted in place of a part; `outage`: the
-    platform's own, logged, in the window of the bidders' parts. What `sink` got is worthless unless the code is opened.
+    platform's own, logged, in the window of the bidders' parts; `findings`: index -> what the supervising body found of
+    that officer's complaint: a part it names counts. What `sink` got is worthless unless the code is opened.
     """
     name = b64u(header.header_hash)
-    complaints = complaints or {}
+    complaints, findings = complaints or {}, findings or {}
+    parts = {**parts, **{j: part for j, (_, part) in findings.items() if part}}
     try:
         seed = headers.join_shares(header, parts)
     except CryptoError as error:
         if not _is_root_signed(source, header, sealed_root):
             return Verdict(name, "SEALED_ROOT", "platform")
         code, cause = _why_no_seed(header, error, parts, complaints, sides, outage)
+        bad = sorted(j for j, (_, part) in findings.items() if not part)
+        if code == "UNRESOLVED" and bad:
+            code, cause = findings[bad[0]][0], "bidder"
         return Verdict(name, code, cause)
     return open_with_seed(source, header, seed, sealed_root=sealed_root, complaints=complaints, sink=sink)
 
@@ -148,7 +156,7 @@ def check_rescue(failed: str, header: headers.Header, seed: bytes) -> None:
     headers.rederive(header, seed)
 
 
-def judge_box(header: headers.Header, j: int, scope_secret: bytes) -> tuple[str, bytes]:
+def judge_box(header: headers.Header, j: int, scope_secret: bytes) -> Finding:
     """The supervising body's finding on officer j's complaint, with the officer's key of this scope: (code, part).
 
     A bad box: SHARE_OPEN or SHARE_COMMIT, cause bidder, no part. A good one: FALSE_COMPLAINT, and its part counts.
@@ -157,6 +165,17 @@ def judge_box(header: headers.Header, j: int, scope_secret: bytes) -> tuple[str,
     if not 1 <= j <= header.ctx["n"] or x25519_public(scope_secret) != unb64u(header.ctx["officers"][j - 1]):
         raise CryptoError("CONTEXT_MISMATCH", "not the key of this officer in this scope")
     try:
-        return "FALSE_COMPLAINT", headers.open_share(header, j, scope_secret)
+        return GOOD_BOX, headers.open_share(header, j, scope_secret)
     except CryptoError as error:
         return error.code, b""
+
+
+def check_finding(header: headers.Header, j: int, finding: Finding) -> None:
+    """What can be seen of a finding without the officer's key: a code it may have, and a part just for a good box, the
+    committed one. Refuses: JSON_PROFILE, SHARE_COMMIT.
+    """
+    code, part = finding
+    if code not in BAD_BOX | {GOOD_BOX} or (code == GOOD_BOX) is not bool(part):
+        raise CryptoError("JSON_PROFILE", "a bad box has no part, a good one has its part")
+    if part:
+        headers.check_share(header, j, part)

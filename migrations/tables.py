@@ -20,6 +20,7 @@ import trading.calendars
 import trading.contracts
 import trading.draws
 import trading.enquiries
+import trading.findings
 import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from crypto.canonical import unb64u
-from crypto.headers import Header
-from crypto.verdicts import Verdict, open_bid
-from trading import bid_forms, bids, officers, opening
+from crypto.errors import CryptoError
+from crypto.headers import Header, join_shares
+from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed
+from trading import bid_forms, bids, claims, findings, officers, opening, rescue
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
@@ -59,12 +60,18 @@ class _Task:
     blob: str
     parts: dict[int, bytes]
     complaints: dict[int, str]
+    findings: dict[int, Finding]
+    seed: bytes
+    """Of a rescue, b"" without one."""
 
 
 def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID) -> Opening:
     """Open every bid of the set and write the outcome. Progress-free and repeatable; the caller shows state from the rows.
 
-    Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``opening.shares_running`` while officers may still post.
+    Where a bid finds no t good shares and that can be repaired, the first call decrypts nothing: it tells the failures in the log, the
+    opening stays LISTED, and a call after the window for repair opens all that can be opened (protocol §5.2).
+    Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``opening.shares_running`` while officers may still post, ``opening.repair_running``
+    in the window for repair, Conflict ``claim.open``.
     """
     with office.look(actor) as look:
         look.require(Act.OPENING_HOST)
@@ -73,10 +80,20 @@ def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officer
         OPENING_FLOW.check(row, "decrypt")
         if not opening.may_decrypt(look.session, row, look.now):
             raise TooEarly("opening.shares_running", until=row.shares_until, now=look.now)
+        claims.require_none_open(look.session, lot, part)
+        window = rescue.pause(look.session, row)
+        if window is not None and not window.is_over(look.now):
+            raise TooEarly("opening.repair_running", until=window.until, now=look.now)
+        policy = officers.policy_document(officers.current_policy(look.session, lot, part))
         tasks = _tasks(look.session, row)
         sides = [seat.side for seat in officers.seats(look.session, lot)]
-        file_names = bool(officers.policy_document(officers.current_policy(look.session, lot, part))["file_names"])
+        file_names = bool(policy["file_names"])
         form = lot.form
+    if window is None and (failed := rescue.to_note(policy, _stuck(office.blobs, tasks, sides))):
+        with office.work(actor) as work:
+            row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
+            rescue.note_failures(work, row, failed)
+            return row
     verdicts = [_open_one(office.blobs, task, sides, form, file_names) for task in tasks]
     with office.work(actor) as work:
         row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
@@ -88,14 +105,29 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
     posted = opening.shares(session, row)
     found = opening.headers(session, row)
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
+    seeds = rescue.seeds(session, row)
     tasks = []
     for item in row.bids:
         name = item["header_hash"]
         tasks.append(_Task(
             found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
             {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts},
-            {share.j: share.errors[name] for share in posted if name in share.errors}))
+            {share.j: share.errors[name] for share in posted if name in share.errors},
+            findings.of_bid(session, row, name), seeds.get(name, b"")))
     return tasks
+
+
+def _stuck(blobs: LocalBlobs, tasks: list[_Task], sides: list[str]) -> list[Verdict]:
+    """The verdicts on those bids whose shares join no seed. Nothing is decrypted."""
+    found = []
+    for task in tasks:
+        try:
+            join_shares(task.header, task.parts)
+        except CryptoError:
+            with _stored(blobs, task.blob) as source:
+                found.append(open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
+                                      complaints=task.complaints))
+    return found
 
 
 def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
@@ -108,7 +140,11 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
     try:
         with _stored(blobs, task.blob) as source:
             verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
-                               complaints=task.complaints, sink=sink)
+                               complaints=task.complaints, findings=task.findings, sink=sink)
+            if task.seed and verdict.code in RESCUABLE | BAD_BOX:
+                source.seek(0)
+                verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,
+                                         sink=sink)
         files = _keep(blobs, sinks, verdict) if verdict.code == "opened" else []
     finally:
         for one in sinks:

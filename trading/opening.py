@@ -22,7 +22,7 @@ from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import check_posted_shares, make_opening_set, open_shares, set_id
 from crypto.signatures import payload_of
-from trading import bids, closing, notices, officers
+from trading import bids, claims, closing, late_close, notices, officers, rulings
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
@@ -31,6 +31,7 @@ from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
+from trading.opening_rules import works_may_continue
 from trading.parties import Party
 from trading.tenders import LOT_FLOW, Lot
 
@@ -156,7 +157,8 @@ class BidVerdict:
 def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     """Publish who bid: the opening set, signed and logged (protocol §5 step 1).
 
-    Refuses: NotAllowed, WrongStep (not closed, or failed), TooEarly (closing tick not sealed, ``opens_at``), Conflict.
+    Refuses: NotAllowed, WrongStep (not closed, or failed), TooEarly (closing tick not sealed, ``opens_at``, a late closing not confirmed),
+    Conflict (published already; ``claim.open``: a claim of omission waits).
     """
     work.require(Act.OPENING_HOST)
     work.lock(lot)
@@ -170,7 +172,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
         raise TooEarly("opening.too_early", now=work.now, opens_at=policy.opens_at)
     if log.tick_of(work.session, row.deadline_c) is None:
         raise TooEarly("closing.not_sealed", ref=lot.ref)
-    if closing.is_late(row, policy.deadline):
+    claims.require_none_open(work.session, lot, part)
+    if late_close.is_awaited(work.session, lot, row, policy.deadline):
         raise TooEarly("closing.late_needs_supervisor", closing=row.tick_at, deadline=policy.deadline)
     standing = bids.standing_bids(work.session, lot, part)
     listed = sorted(({"entry": b.c, "header_hash": b.header_hash, "statement": b.statement} for b in standing),
@@ -204,6 +207,7 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
     work.lock(opening)
     seat = officers.own_seat(work, opening.lot)
     OPENING_FLOW.check(opening, "decrypt")
+    claims.require_none_open(work.session, opening.lot, opening.part)
     if work.now < opening.shares_from:
         raise TooEarly("share.too_early", now=work.now, shares_from=opening.shares_from)
     if work.now > opening.shares_until:
@@ -246,6 +250,14 @@ def extend_window(work: UnitOfWork, opening: Opening, *, reason: str) -> None:
     opening.shares_until += opening.shares_until - opening.shares_from
     opening.extended = reason.strip()
     work.record("opening.extend", opening.log_of, until=opening.shares_until, reason=reason.strip())
+
+
+def restart_window(work: UnitOfWork, opening: Opening) -> None:
+    """After a claim that stopped the opening was settled: the window for shares runs anew from now, as long as the policy's."""
+    window = timedelta(minutes=officers.policy_document(officers.current_policy(work.session, opening.lot, opening.part))["window"])
+    opening.shares_from = max(opening.shares_from, floor_second(work.now))
+    opening.shares_until = opening.shares_from + window
+    opening.version += 1
 
 
 def may_decrypt(session: Session, opening: Opening, now: datetime) -> bool:
@@ -336,7 +348,8 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
 
 
 def close(work: UnitOfWork, opening: Opening) -> None:
-    """Publish the opening record and hand the lot on: to qualification review (GP) or to evaluation (works).
+    """Publish the opening record and hand the lot on: to qualification review (GP) or to evaluation (works); a tender none of whose bids
+    is left has failed.
 
     Refuses: NotAllowed, WrongStep.
     """
@@ -347,7 +360,24 @@ def close(work: UnitOfWork, opening: Opening) -> None:
     body = {"opened": opening.opened_c or "", "bids": [
         {"bidder": o.party.name, "verdict": o.verdict, "announce": o.announce} for o in opened_bids(work.session, opening)]}
     notices.post(work, lot, "opening_record", title=lot.title, body=body)
-    LOT_FLOW.take(work, lot, "review_qualification" if lot.regime == "GP" else "evaluate")
+    if (ground := none_left(work.session, opening)) is None:
+        LOT_FLOW.take(work, lot, "review_qualification" if lot.regime == "GP" else "evaluate")
+        return
+    lot.failure, lot.failure_reason = ground
+    LOT_FLOW.take(work, lot, "fail_opening", ground=lot.failure, rule=lot.failure_reason)
+    notices.post(work, lot, "failure", title=lot.title, body={"ground": lot.failure, "rule": lot.failure_reason})
+
+
+def none_left(session: Session, opening: Opening) -> tuple[str, str] | None:
+    """(ground, rule) of a tender that fails with its opening, None where there is a bid to go on with. Works go on with one bid left of
+    three received (B-07); where no bid could be opened there is nothing to judge, whoever's fault it was (X-09). A government procurement
+    left with one or two is for the review of qualification (B-01)."""
+    found = opened_bids(session, opening)
+    ruled = rulings.of_opening(session, opening.id)
+    causes = [ruled[bid.header_hash].cause if bid.header_hash in ruled else bid.cause for bid in found]
+    if opening.lot.regime == "WORKS" and not works_may_continue(len(found), causes.count("bidder")):
+        return "all_revoked", "B-07"
+    return None if any(bid.verdict == "opened" for bid in found) else ("none_opened", "X-09")
 
 
 def remark(work: UnitOfWork, opening: Opening, *, kind: str, text: str = "") -> OpeningRemark:

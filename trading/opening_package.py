@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from crypto.canonical import b64u, loads
 from crypto.merkle import consistency_proof
 from crypto.signatures import document_hash, payload_of
-from trading import bids, closing, officers, opening, tickets
+from trading import bids, closing, late_close, officers, opening, tickets
 from trading.draws import TENDEREE, Draw
 from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
@@ -63,7 +63,7 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     if closed.tick:
         value["before_closing"] = _leaf(session, closed.tick - 1, size)
     later = [("opening_set_receipt", row.set_c)]
-    if (confirmed := _late_close(session, lot, part)) is not None:
+    if (confirmed := late_close.find(session, lot, part)) is not None:
         value["late_close"] = audit.document(session, confirmed.statement)
         later.append(("late_close_receipt", confirmed.c))
     _add_later(session, value, later, size)
@@ -184,13 +184,6 @@ def _leaf(session: Session, tick: int, size: int) -> dict[str, Any]:
     row = session.get(log.LogTick, tick)
     assert row is not None
     return {"leaf": json.loads(row.leaf), "tlog": log.tlog_proof(session, tick, size=size)}
-
-
-def _late_close(session: Session, lot: Lot, part: str) -> LogEntry | None:
-    return session.scalar(
-        select(LogEntry).where(LogEntry.event == "late-close", LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text,
-                               LogEntry.part == part).order_by(LogEntry.id.desc()).limit(1)
-    )
 
 
 def _add_later(session: Session, value: dict[str, Any], named: list[tuple[str, str]], size: int) -> None:

@@ -71,6 +71,8 @@ class Act(StrEnum):
     BID_WITHDRAW = "bid.withdraw"
     BID_LOOK = "bid.look"
     OPENING_CONFIRM = "opening.confirm"
+    CLAIM_FILE = "claim.file"
+    BID_RESCUE = "bid.rescue"
     OBJECTION_FILE = "objection.file"
     DEPOSIT_LOOK_OWN = "deposit.look_own"
     # panel
@@ -88,6 +90,7 @@ class Act(StrEnum):
     DEPOSIT_LOOK = "deposit.look"
     # oversight and administration
     SUPERVISE = "supervise.look"
+    FINDING_SIGN = "finding.sign"
     LOG_LOOK = "log.look"
     USER_ADMIN = "user.admin"
     ROLE_GRANT = "role.grant"
@@ -107,7 +110,8 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.PUBLIC: set(),
         Role.BIDDER_OPERATOR: _BIDDER,
         Role.BIDDER_SIGNER: _BIDDER
-        | {Act.KEY_ENROL, Act.BID_SUBMIT, Act.BID_WITHDRAW, Act.OPENING_CONFIRM, Act.OBJECTION_FILE},
+        | {Act.KEY_ENROL, Act.BID_SUBMIT, Act.BID_WITHDRAW, Act.OPENING_CONFIRM, Act.CLAIM_FILE, Act.BID_RESCUE,
+           Act.OBJECTION_FILE},
         Role.BIDDER_ADMIN: _OWN | {Act.KEY_ENROL, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN},
         Role.PURCHASER: _OWN
         | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.QUALIFICATION_REVIEW, Act.AWARD_DECIDE, Act.DRAW_TAKE_PART,
@@ -125,7 +129,7 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CHAIR: _OWN
         | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.WITNESS: _OWN,
-        Role.SUPERVISOR: _OWN | {Act.KEY_ENROL, Act.SUPERVISE, Act.LOG_LOOK},
+        Role.SUPERVISOR: _OWN | {Act.KEY_ENROL, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK},
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
@@ -154,7 +158,7 @@ CLASHES: tuple[frozenset[Role], ...] = (
 
 # Acts with legal weight: they ask for a fresh sign-in (architecture §7).
 WEIGHTY: frozenset[Act] = frozenset(
-    {Act.SHARE_RELEASE, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REFUND_APPROVE, Act.AWARD_DECIDE, Act.ROLE_GRANT}
+    {Act.SHARE_RELEASE, Act.FINDING_SIGN, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REFUND_APPROVE, Act.AWARD_DECIDE, Act.ROLE_GRANT}
 )
 
 

@@ -1,0 +1,188 @@
+"""Who decides what the protocol alone cannot: the arbiter on bad boxes, the supervisory body on claims, the host on causes (protocol §5.2;
+rulebook §5.2, point 6).
+
+Law of the noun: the arbiter opens the box itself, with the complaining officer's key of this scope, and signs what it found: a bad box is
+its bidder's fault, a good one means that the complaint was false and its part counts. The host rules only where nothing was proved, with
+reasons, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crypto.canonical import unb64u
+from crypto.documents import open_document
+from crypto.errors import CryptoError
+from crypto.verdicts import Finding, check_finding
+from trading import late_close, officers, opening, rescue, rulings
+from trading.claims import OUTCOMES, Claim
+from trading.kernel.access import Act
+from trading.kernel.audit import keep_document
+from trading.kernel.clock import floor_second
+from trading.kernel.db import Base, Moment, append_only
+from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
+from trading.kernel.work import UnitOfWork
+from trading.opening import Opening
+from trading.rescue import BidFailure
+from trading.rulings import CAUSES, LEAST_REASONS, Ruling
+
+
+class BoxFinding(Base):
+    """What the supervisory body found in box ``j`` of a bid: SHARE_OPEN or SHARE_COMMIT, or FALSE_COMPLAINT with the ``part`` that counts
+    (base64url, "" otherwise)."""
+
+    __tablename__ = "box_finding"
+    __table_args__ = (UniqueConstraint("opening_id", "header_hash", "j"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opening_id: Mapped[int] = mapped_column(ForeignKey("opening.id"))
+    header_hash: Mapped[str] = mapped_column(String(50))
+    j: Mapped[int]
+    code: Mapped[str] = mapped_column(String(30))
+    part: Mapped[str] = mapped_column(String(50), default="")
+    c: Mapped[str] = mapped_column(String(50))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+append_only(BoxFinding.__table__)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """An officer's report of a bad box in a bid that is unresolved, and what was found, if anything."""
+
+    failure: BidFailure
+    j: int
+    code: str
+    found: BoxFinding | None
+
+
+# --- the arbiter ------------------------------------------------------------------------------------------------------
+
+
+def complaints(session: Session, row: Opening) -> list[Complaint]:
+    """Every complaint about a bid noted as UNRESOLVED, by bid and officer."""
+    made = {(one.header_hash, one.j): one for one in session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id))}
+    posted = opening.shares(session, row)
+    return [Complaint(failed, share.j, share.errors[failed.header_hash], made.get((failed.header_hash, share.j)))
+            for failed in rescue.failures(session, row) if failed.code == "UNRESOLVED"
+            for share in posted if failed.header_hash in share.errors]
+
+
+def of_bid(session: Session, row: Opening, header_hash: str) -> dict[int, Finding]:
+    """officer → (code, part), for ``crypto.verdicts.open_bid``."""
+    rows = session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id, BoxFinding.header_hash == header_hash))
+    return {one.j: (one.code, unb64u(one.part, 32) if one.part else b"") for one in rows}
+
+
+def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> BoxFinding:
+    """Log a signed ``finding``; ``part`` (base64url): what lay in a good box. The same finding again gives the first.
+
+    The officer's key never comes here: the supervisory body opened the box on its own machine (``crypto.verdicts.judge_box``).
+    Refuses: NotAllowed, NotFound ``finding.no_complaint``, WrongStep (opened already), Invalid ``finding.bad`` (signature, set, part),
+    Conflict ``finding.made`` (another one).
+    """
+    work.require(Act.FINDING_SIGN)
+    work.lock(row)
+    if row.opened is not None:
+        raise WrongStep("opening.opened", state=row.state)
+    try:
+        given = open_document(envelope, "finding", late_close.own_key(work))
+        if given["set"] != row.set_hash:
+            raise CryptoError("CONTEXT_MISMATCH", "of another set")
+        about = next((one for one in complaints(work.session, row)
+                      if (one.failure.header_hash, one.j) == (given["header_hash"], given["j"])), None)
+        if about is None:
+            raise NotFound("finding.no_complaint", j=given["j"])
+        header = opening.headers(work.session, row)[given["header_hash"]]
+        check_finding(header, given["j"], (given["code"], unb64u(part, 32) if part else b""))
+    except CryptoError as error:
+        raise Invalid("finding.bad", reason=error.code, detail=error.detail) from error
+    if about.found is not None:
+        if (about.found.code, about.found.part) == (given["code"], part):
+            return about.found
+        raise Conflict("finding.made", j=given["j"], code=about.found.code)
+    statement = keep_document(work, "finding", envelope, signed=True)
+    entry = work.log("finding", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part)
+    new = BoxFinding(opening_id=row.id, header_hash=given["header_hash"], j=given["j"], code=given["code"], part=part, c=entry.c,
+                     at=entry.at)
+    work.session.add(new)
+    work.session.flush()
+    row.version += 1
+    work.record("opening.finding", row.log_of, header_hash=given["header_hash"], j=given["j"], code=given["code"])
+    return new
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) -> None:
+    """The supervisory body settles a claim of omission: ``upheld`` (the platform's fault: the bid counts as withdrawn, its bidder may claim
+    the direct loss) or ``rejected``. The opening goes on; its window for shares runs anew, as it stood still.
+
+    Refuses: NotAllowed, Conflict ``claim.settled``, Invalid (every field).
+    """
+    work.require(Act.FINDING_SIGN)
+    work.lock(claim.lot)
+    work.lock(claim)
+    if claim.outcome:
+        raise Conflict("claim.settled", at=claim.settled_at)
+    faults = Faults()
+    if outcome not in OUTCOMES[1:]:
+        faults.add("outcome", "form.required")
+    if len(reasons.strip()) < LEAST_REASONS:
+        faults.add("reasons", "ruling.reasons", least=LEAST_REASONS)
+    faults.refuse_if_any()
+    claim.outcome, claim.reasons, claim.settled_by, claim.settled_at = outcome, reasons.strip(), work.actor.account_id, work.now
+    row = opening.find(work.session, claim.lot, claim.part)
+    if row is not None and row.opened is None:
+        opening.restart_window(work, row)
+    work.record("claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons)
+
+
+# --- the host ---------------------------------------------------------------------------------------------------------
+
+
+def rule(work: UnitOfWork, row: Opening, *, header_hash: str, cause: str, reasons: str) -> Ruling:
+    """The host's ruling on a bid that failed for a cause nobody has proved; its effects follow from then (rulebook §5.2, point 6).
+
+    Refuses: NotAllowed, WrongStep (nothing opened), NotFound ``ruling.no_bid``, Conflict ``ruling.not_needed``, ``ruling.made``, Invalid
+    (every field).
+    """
+    work.require(Act.OPENING_HOST)
+    work.lock(row)
+    if row.opened is None:
+        raise WrongStep("opening.not_opened", state=row.state)
+    bid = next((one for one in opening.opened_bids(work.session, row) if one.header_hash == header_hash), None)
+    if bid is None:
+        raise NotFound("ruling.no_bid")
+    if bid.cause != "unknown":
+        raise Conflict("ruling.not_needed", cause=bid.cause)
+    if header_hash in rulings.of_opening(work.session, row.id):
+        raise Conflict("ruling.made")
+    faults = Faults()
+    if cause not in CAUSES:
+        faults.add("cause", "ruling.cause")
+    if len(reasons.strip()) < LEAST_REASONS:
+        faults.add("reasons", "ruling.reasons", least=LEAST_REASONS)
+    faults.refuse_if_any()
+    assert work.actor.account_id is not None
+    new = Ruling(opening_id=row.id, party_id=bid.party_id, header_hash=header_hash, cause=cause, reasons=reasons.strip(),
+                 account_id=work.actor.account_id, at=floor_second(work.now))
+    work.session.add(new)
+    work.session.flush()
+    row.version += 1
+    work.send(f"ruling/{row.id}/{header_hash}", to=f"party:{bid.party_id}", template="opening.ruling", lot=row.lot.ref)
+    work.record("opening.rule", row.log_of, header_hash=header_hash, cause=cause, reasons=new.reasons)
+    return new
+
+
+def scope_of(session: Session, row: Opening, j: int) -> dict[str, Any]:
+    """What the key of officer ``j`` for this opening was derived for, with the public half its policy names."""
+    policy = officers.policy_document(officers.current_policy(session, row.lot, row.part))
+    return {**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")}, "pk": policy["officers"][j - 1]["pk"]}
