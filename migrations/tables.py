@@ -16,6 +16,7 @@ import evaluation.experts
 import evaluation.panels
 import evaluation.reviews
 import evaluation.sheets
+import trading.attendance
 import trading.calendars
 import trading.contracts
 import trading.draws

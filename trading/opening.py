@@ -462,6 +462,12 @@ def seeds_for_officer(look: Look, row: Opening) -> dict[str, str]:
     return {b.header_hash: b64u(b.seed) for b in opened_bids(look.session, row) if b.seed}
 
 
+def parties_of_set(session: Session, row: Opening) -> set[int]:
+    """The ids of those who bid, from the published set."""
+    names = {item["header_hash"] for item in row.bids}
+    return {bid.party_id for bid in bids.standing_bids(session, row.lot, row.part) if bid.header_hash in names}
+
+
 def is_public(session: Session, lot: Lot) -> bool:
     """Whether the names of those who bid may be shown: from the published opening list on (promise S1)."""
     return find(session, lot) is not None

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from trading import calendars
+from sqlalchemy.orm import Session
+
+from trading import calendars, opening
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
 from trading.notices import Notice
@@ -68,7 +70,7 @@ def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[S
         "result": (told.result.published_at, told.result.until) if told.result else (None, None),
         "contract": (told.contract.published_at, None) if told.contract else (None, told.contract_by),
     }
-    here = _here(lot, look.now, road)
+    here = _here(look.session, lot, look.now, road)
     found = []
     for place, code in enumerate(road):
         at, until = times.get(code, (None, None))
@@ -77,15 +79,21 @@ def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[S
     return found
 
 
-def _here(lot: Lot, now: datetime, road: list[str]) -> int:
+def _never_opened(session: Session, lot: Lot) -> bool:
+    """Failed at the deadline for too few bids (rules B-01 to B-09): its road ended at the opening, nothing came to a review."""
+    return opening.find(session, lot) is None
+
+
+def _here(session: Session, lot: Lot, now: datetime, road: list[str]) -> int:
     """The place of the present stage; behind the last one when nothing of the road is left."""
     state = lot.state
     if state in ("FILING", "CLOSING", "ARCHIVED"):
         return len(road)
     if state == "FAILED":
-        return road.index("review")
+        return road.index("opening" if _never_opened(session, lot) else "review")
     if state == "TERMINATED":
-        return road.index("bidding" if lot.deadline is None or now < lot.deadline else "review")
+        over = lot.deadline is not None and now >= lot.deadline
+        return road.index("bidding" if not over else "opening" if _never_opened(session, lot) else "review")
     code = _AT[state]
     if state == "NOTICE" and lot.issue_at is not None and now >= lot.issue_at:
         code = "bidding"

@@ -27,20 +27,21 @@ from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import draws, lot_cards, officers, opening, policies, tickets
+from trading import attendance, draws, lot_cards, officers, opening, policies, tickets
 from trading.kernel.access import Act, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web.desks import hall_host, hall_minutes, hall_officer
+from web.desks import hall_host, hall_minutes, hall_officer, hall_sheet
 from web.desks.hall_cards import hall_card, public_entries, running, step_of, today
 from web.desks.hall_room import crumbs_of, hall, lot_at_market, zone
+from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
 from web.gate import ANYONE, actor, look, render
 from web.refusals import language
 
 desk = hall
-PARTS = (hall_host, hall_minutes, hall_officer)
+PARTS = (hall_host, hall_minutes, hall_officer, hall_sheet)
 """The other chairs of this desk; importing them adds their pages."""
 
 
@@ -74,9 +75,9 @@ def desk_page() -> str:
 @hall.page("/<ref>", needs=ANYONE)
 def view(ref: str) -> str:
     with look() as now:
-        card = hall_card(now, lot_at_market(now, ref))
-        chain = lot_cards.policy_cards(now, lot_at_market(now, ref))
-    return render("hall/view.html", card=card, policies=chain, crumbs=crumbs_of((card.lot.ref, "")))
+        lot = lot_at_market(now, ref)
+        card, mine, chair = hall_card(now, lot), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
+    return render("hall/view.html", card=card, mine=mine, chair=chair, form=Form.blank(), crumbs=crumbs_of((card.lot.ref, "")))
 
 
 @hall.page("/<ref>/data", needs=ANYONE)
@@ -88,6 +89,7 @@ def data(ref: str) -> Response:
         found: dict[str, Any] = {
             "ref": card.lot.ref, "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
             "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
+            "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
         row = opening.find(now.session, lot)
         if row is not None:
@@ -102,6 +104,7 @@ def data(ref: str) -> Response:
                 "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
                              "answered_at": _at(r.answered_at)} for r in card.remarks],
                 "minutes": card.minutes,
+                "signed_in": [{"party": p.party, "name": p.name, "at": _at(p.at), "late": p.late} for p in card.came],
             }
             if row.opened is not None:
                 found |= {"opened": row.opened, "opening_list": loads(payload_of(row.opened))}

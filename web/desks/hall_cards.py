@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import bids, closing, draws, lot_cards, notices, officers, opening, participants
+from trading import attendance, bids, closing, draws, lot_cards, notices, officers, opening, participants
 from trading.kernel import audit, log
 from trading.kernel.money import Money
 from trading.kernel.work import Look
@@ -27,7 +27,8 @@ BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
 
 @dataclass(frozen=True)
 class OfficerLine:
-    """A key holder: ``ready`` before the set is published (its key opened the drill); afterwards ``released_at``."""
+    """A key holder: ``ready`` before the set is published (its key opened the drill); afterwards ``released_at``. ``present_at``: when
+    it signed in to the hall, which releases nothing."""
 
     j: int
     name: str
@@ -37,6 +38,7 @@ class OfficerLine:
     ready: bool
     released_at: datetime | None = None
     complaints: int = 0
+    present_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class BidLine:
     outcome: DecryptOutcome | None = None
     remark: str = ""
     remark_at: datetime | None = None
+    came_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,9 @@ class HallCard:
     minutes: str = ""
     version: int = 0
     last: str = ""
+    window: attendance.Window | None = None
+    officials: tuple[attendance.Line, ...] = ()
+    came: tuple[attendance.Line, ...] = ()
 
     @property
     def shares(self) -> tuple[OfficerLine, ...]:
@@ -159,6 +165,8 @@ def hall_card(now: Look, lot: Lot) -> HallCard:
     head: dict[str, Any] = {
         "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
         "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref),
+        "window": attendance.window(now.session, lot, now.now), "officials": tuple(attendance.officials(now.session, lot)),
+        "came": tuple(attendance.bidders(now.session, lot)),
     }
     if row is None:
         ready = officers.drilled(now.session, policy) if policy else set()
@@ -166,14 +174,16 @@ def hall_card(now: Look, lot: Lot) -> HallCard:
         over = lot.deadline is not None and now.now >= lot.deadline
         step = FAILED if lot.state == "FAILED" else SHUT if lot.state == "OPENING" and over else BEFORE
         late = closed is not None and policy is not None and closing.is_late(closed, policy.deadline)
-        return HallCard(**head, step=step, officers=_officers(now, lot, ready), closed_at=closed.tick_at if closed else None,
+        return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
                         closing_late=late)
     return _after(now, lot, row, head)
 
 
-def _officers(now: Look, lot: Lot, ready: set[int]) -> tuple[OfficerLine, ...]:
+def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tuple[OfficerLine, ...]:
+    present = {line.account_id: line.at for line in head["officials"]}
     return tuple(
-        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), seat.j in ready)
+        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), seat.j in ready,
+                    present_at=present.get(seat.account_id))
         for seat in officers.seats(now.session, lot))
 
 
@@ -182,9 +192,8 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     closed = closing.find(session, lot)
     posted = {share.j: share for share in opening.shares(session, row)}
     people = tuple(
-        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), True,
-                    posted[seat.j].at if seat.j in posted else None, len(posted[seat.j].errors) if seat.j in posted else 0)
-        for seat in officers.seats(session, lot))
+        replace(one, released_at=posted[one.j].at, complaints=len(posted[one.j].errors)) if one.j in posted else one
+        for one in _officers(now, lot, {seat.j for seat in officers.seats(session, lot)}, head))
     kids = {seat.sign_kid: seat.j for seat in officers.seats(session, lot)}
     by_j = {one.j: one for one in people}
     came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
@@ -192,7 +201,7 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     return HallCard(
         **head, step=row.state, officers=people, closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
         shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
-        bids=_bids(now, lot, row, said), opened_at=row.opened_at, confirm_until=row.confirm_until,
+        bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
         draws=_draws(now, lot), proofs=_proofs(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
         wanted=opening.signatures_wanted(session, row), may_decrypt=opening.may_decrypt(session, row, now.now),
@@ -200,7 +209,8 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     )
 
 
-def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark]) -> tuple[BidLine, ...]:
+def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:
+    hours = {line.party_id: line.at for line in reversed(came)}
     standing = {bid.header_hash: bid for bid in bids.standing_bids(now.session, lot, row.part)}
     opened = {bid.header_hash: bid for bid in opening.opened_bids(now.session, row)}
     digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
@@ -212,7 +222,7 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark]) 
         taking = participants.find(now.session, lot, bid.party)
         line: dict[str, Any] = {
             "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
-            "secured": taking is not None and participants.is_secured(taking),
+            "secured": taking is not None and participants.is_secured(taking), "came_at": hours.get(bid.party_id),
         }
         if verdict is not None:
             remark = latest.get(bid.party_id)
@@ -319,6 +329,7 @@ def mark(now: Look, ref: str) -> str:
     opening.refuse_reviewer(now, lot)
     row = opening.find(now.session, lot)
     drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
+    drawn.append(f"p{len(attendance.officials(now.session, lot))}")  # who runs or watches it is no secret; a bidder's coming is in no mark
     if row is None:
         closed = closing.find(now.session, lot)
         over = "c" if closed is not None and lot.state != "BIDDING" else ""

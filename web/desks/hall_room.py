@@ -120,6 +120,7 @@ def _of_lot(ref: str, here: str) -> list[Link]:
                   (_("Countersign"), base + "/sign")]
     if coefficient and who.role is Role.HOST:
         links.append((_("Draw of the coefficient"), f"{base}/draw/k"))
+    links.append((_("Sign-in sheet"), base + "/sheet"))
     links.append((_("Public draws"), f"/lots/{ref}/draw"))
     if signed_minutes:
         links.append((_("Minutes"), base + "/minutes"))

@@ -197,6 +197,37 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
         assert found.proven is not None and found.entry["statement"] == one["statement"]
 
 
+def test_a_bidder_that_signs_in_changes_nothing_anybody_else_can_see(world: World, app: Flask) -> None:
+    ref = bidding(world)
+    world.clock.set(DEADLINE - timedelta(minutes=10))
+    seats = [Seat(world, app), Seat(world, app, "host"), Seat(world, app, "officer1"), Seat(world, app, "watch")]
+
+    def faces() -> list[Any]:
+        told = []
+        for seat in seats:
+            for path in (f"/hall/{ref}", f"/hall/{ref}/sheet"):
+                page = re.sub(r'name="(csrf_token|form_id)" value="[^"]*"|data-clock="[^"]*"|data-until="[^"]*"', "", seat.get(path).text)
+                told.append(re.sub(r"nonce[^>]*", "", page).partition("<main")[2])
+            told.append(seat.json(f"/hall/{ref}/data"))
+        return told
+
+    before = faces()
+    bidder = Seat(world, app, "bidder1", "bidder-signer")
+    assert "签到" in bidder.get(f"/hall/{ref}").text
+    bidder.act(f"/hall/{ref}/acts/sign-in")
+    assert "您已于" in bidder.get(f"/hall/{ref}").text and "您已于" in bidder.get(f"/hall/{ref}/sheet").text
+    assert faces() == before
+    seats[1].act(f"/hall/{ref}/acts/sign-in")
+    assert faces() != before and [one["chair"] for one in seats[0].json(f"/hall/{ref}/data")["present"]] == ["host"]
+    assert Seat(world, app, "clerk").post(f"/hall/{ref}/acts/sign-in").status_code == 403
+    bid(world, ref)
+    world.tick()
+    sealing.close(world, ref)
+    seats[1].act(f"/hall/{ref}/acts/list")
+    page = seats[0].get(f"/hall/{ref}/sheet").text
+    assert page.count("投标单位") == 3 and page.count("未签到") == 2 and "bidder1" in page
+
+
 def test_shares_of_another_hand_twice_or_too_early_are_refused(world: World, app: Flask) -> None:
     ref = closed(world)
     host = Seat(world, app, "host")

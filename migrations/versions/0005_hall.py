@@ -1,0 +1,39 @@
+"""The hall: who signed in to an opening."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from trading.kernel.db import append_only_ddl
+
+revision = '0005'
+down_revision = '0001'
+branch_labels = None
+depends_on = None
+APPEND_ONLY = ['hall_attendance']
+
+
+def upgrade():
+    op.create_table('hall_attendance',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('lot_id', sa.Integer(), nullable=False),
+    sa.Column('account_id', sa.Integer(), nullable=False),
+    sa.Column('party_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('at', sa.DateTime(), nullable=False),
+    sa.CheckConstraint("kind IN ('bidder', 'host', 'officer', 'tenderee', 'agency', 'supervisor')", name=op.f('ck_hall_attendance_kind')),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_hall_attendance_account_id')),
+    sa.ForeignKeyConstraint(['lot_id'], ['lot.id'], name=op.f('fk_hall_attendance_lot_id')),
+    sa.ForeignKeyConstraint(['party_id'], ['party.id'], name=op.f('fk_hall_attendance_party_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_hall_attendance')),
+    sa.UniqueConstraint('lot_id', 'account_id', name=op.f('uq_hall_attendance_lot_id_account_id'))
+    )
+    with op.batch_alter_table('hall_attendance', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_hall_attendance_lot_id'), ['lot_id'], unique=False)
+    dialect = op.get_bind().dialect.name
+    for name in APPEND_ONLY:
+        for statement in append_only_ddl(name)[dialect]:
+            op.execute(sa.DDL(statement.replace("%", "%%")))
+
+
+def downgrade():
+    raise NotImplementedError("restore a backup instead: append-only rows are never thrown away")

@@ -1,0 +1,60 @@
+"""The sign-in sheet of an opening: a line for oneself, and who came as far as this hour lets anybody know (rulebook §5.2 step 1).
+
+    whoever has a chair   POST /hall/<ref>/acts/sign-in     nothing more; bidders, host, key holders, purchaser, agency, supervisor
+    anybody               GET  /hall/<ref>/sheet
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import attendance, officers, participants
+from trading.kernel.access import Act, Role, may
+from trading.kernel.errors import NotFound, Refusal
+from trading.kernel.work import Look
+from trading.projects import is_of
+from trading.tenders import Lot
+from web.desks.hall_cards import hall_card
+from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
+from web.forms import Form
+from web.gate import ANYONE, actor, go, look, render, work
+
+
+@hall.page("/<ref>/sheet", needs=ANYONE)
+def sheet(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = lot_at_market(now, ref)
+        card, mine, chair = hall_card(now, lot), attendance.own(now, lot), has_chair(now, lot)
+    return render("hall/sheet.html", card=card, mine=mine, chair=chair, form=form or Form.blank(),
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Sign-in sheet"), "")))
+
+
+@hall.page("/<ref>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=sheet)
+def sign_in(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/sheet")
+        attendance.sign_in(unit, lot)
+    return go(where)
+
+
+def has_chair(now: Look, lot: Lot) -> bool:
+    """Whether the one who looks may sign in to this opening: the tie alone, not the hour."""
+    if not may(actor(), Act.HALL_ATTEND):
+        return False
+    kind = attendance.CHAIRS[actor().role]
+    try:
+        if kind == "bidder":
+            participants.own(now, lot)
+        elif kind == "officer":
+            officers.own_seat(now, lot)
+    except (NotFound, Refusal):
+        return False
+    return kind not in ("tenderee", "agency") or is_of(lot.project, actor().party_id)
+
+
+def is_bidder() -> bool:
+    return actor().role in (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER)
