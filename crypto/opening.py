@@ -6,7 +6,7 @@ What follows once the shares are there stands in verdicts.py.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ from crypto.signatures import document_hash, payload_of, verify_any
 from crypto.ticks import ProvenTick, commitment, is_late_close, verify_leaf
 from crypto.trust import Trust, check_cosigned
 
+LEFT_SEALED = "UNAVAILABLE"
+"""The code of a bid of the set that is not to be opened: rejected in the technical envelope, or without its other envelope."""
 LISTED_EVENTS = frozenset(("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals"))
 _ACCEPTED = {"bid-received": "submission", "bid-replaced": "submission", "bid-withdrawn": "withdrawal"}
 
@@ -317,13 +319,32 @@ def _of_policy(document: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
 
 # shares
 
-def take_headers(checked: CheckedSet, raws: Iterable[bytes]) -> dict[str, headers.Header]:
+def open_left_sealed(envelopes: Iterable[Any], set_: str, platform_keys: Iterable[bytes]) -> dict[str, str]:
+    """header_hash -> cause of the bids of a set that stay sealed, from the platform's `bid-failed` documents with the code UNAVAILABLE.
+
+    Refuses: SIG, SIG_TYPE, JSON_PROFILE, CONTEXT_MISMATCH (another set, another code, a bid named twice).
+    """
+    found: dict[str, str] = {}
+    keys = tuple(platform_keys)
+    for envelope in envelopes:
+        document, _ = verify_any(envelope, "bid-failed", keys)
+        check_document("bid-failed", document)
+        if document["set"] != set_ or document["code"] != LEFT_SEALED or document["header_hash"] in found:
+            raise CryptoError("CONTEXT_MISMATCH", "not a bid of this set that stays sealed")
+        found[document["header_hash"]] = document["cause"]
+    return found
+
+
+def take_headers(checked: CheckedSet, raws: Iterable[bytes], left: Collection[str] = ()) -> dict[str, headers.Header]:
     """The headers the server hands out, by header_hash: hashed here, each in the set, of this policy chain and bidder.
 
-    Else a withdrawn bid could be slipped in under a listed name.
+    Else a withdrawn bid could be slipped in under a listed name. `left`: bids that stay sealed, whose headers nobody gets.
     Refuses: SET_CONFLICT (a header that is not listed, or one missing), HEADER_*, CONTEXT_MISMATCH.
     """
-    listed = {bid["header_hash"]: checked.statements[bid["statement"]] for bid in checked.bids}
+    if not set(left) <= {bid["header_hash"] for bid in checked.bids}:
+        raise CryptoError("SET_CONFLICT", "what stays sealed is not in the set")
+    listed = {bid["header_hash"]: checked.statements[bid["statement"]] for bid in checked.bids
+              if bid["header_hash"] not in left}
     found: dict[str, headers.Header] = {}
     for raw in raws:
         name = b64u(H("header", raw))
@@ -340,10 +361,11 @@ def take_headers(checked: CheckedSet, raws: Iterable[bytes]) -> dict[str, header
 
 
 def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, j: int, secret: bytes,
-                   now: str) -> dict[str, Any]:
+                   now: str, left: Collection[str] = ()) -> dict[str, Any]:
     """Officer j's `shares` document: of every bid of the set the own part, or the code of a box that is bad.
 
-    `secret`: the officer's X25519 secret of this scope. Refuses: UNAVAILABLE before claims end, CONTEXT_MISMATCH.
+    `secret`: the officer's X25519 secret of this scope; `left`: the bids that stay sealed, of which no part is given, code
+    UNAVAILABLE. Refuses: UNAVAILABLE before claims end, CONTEXT_MISMATCH.
     """
     if now < checked.claims_end:
         raise CryptoError("UNAVAILABLE", f"no share before {checked.claims_end}")
@@ -354,6 +376,8 @@ def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, 
     for bid in checked.bids:
         part, code = b"", ""
         try:
+            if bid["header_hash"] in left:
+                raise CryptoError(LEFT_SEALED, "it stays sealed")
             part = headers.open_share(found[bid["header_hash"]], j, secret)
         except CryptoError as error:
             code = error.code
@@ -372,19 +396,22 @@ def make_bidder_part(header: headers.Header, *, secret: bytes, set_: str, at: st
 
 
 def check_posted_shares(document: Mapping[str, Any], found: Mapping[str, headers.Header],
-                        set_: str) -> dict[str, tuple[bytes, str]]:
+                        set_: str, left: Collection[str] = ()) -> dict[str, tuple[bytes, str]]:
     """The server's answer to a `shares` document, item by item: header_hash -> (good part, "") or (b"", code).
 
     The code is the officer's own complaint, or SHARE_COMMIT for a part that is not the one committed to: ask again.
-    Refuses: JSON_PROFILE, CONTEXT_MISMATCH (another set, or not every bid of it once).
+    `left`: the bids that stay sealed; no part of theirs is taken.
+    Refuses: JSON_PROFILE, CONTEXT_MISMATCH (another set, not every bid of it once, a part of what stays sealed).
     """
     check_document("shares", dict(document))
     names = [item["header_hash"] for item in document["items"]]
-    if document["set"] != set_ or len(set(names)) != len(names) or set(names) != set(found):
+    if document["set"] != set_ or len(set(names)) != len(names) or set(names) != {*found, *left}:
         raise CryptoError("CONTEXT_MISMATCH", "shares of another set, or not of every bid in it")
     answer: dict[str, tuple[bytes, str]] = {}
     for item in document["items"]:
         part, code = unb64u(item["part"]), item["error"]
+        if item["header_hash"] in left and code != LEFT_SEALED:
+            raise CryptoError("CONTEXT_MISMATCH", "a part, or another code, of a bid that stays sealed")
         if part:
             try:
                 headers.check_share(found[item["header_hash"]], document["j"], part)

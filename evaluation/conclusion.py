@@ -11,15 +11,37 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from evaluation import panels, report, reviews
+from evaluation import outcome, panels, price_review, report, reviews
 from evaluation.panels import PANEL_FLOW
 from evaluation.report import Report
-from trading import awards, opening
+from trading import awards, opening, technical
 from trading.awards import Award
 from trading.kernel.access import Act
-from trading.kernel.errors import Conflict
+from trading.kernel.errors import Conflict, Invalid, WrongStep
 from trading.kernel.work import UnitOfWork
+from trading.technical import TechnicalResult
 from trading.tenders import LOT_FLOW, Lot
+
+
+def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
+    """The chair fixes the technical result of two envelopes: every technical bid has its finding, every sheet is revealed, no objective
+    item differs. It is handed down, and the price envelopes of those who passed may be opened; those of the others stay sealed.
+
+    Refuses: NotAllowed (not the chair), NotFound, WrongStep, Conflict ``technical.fixed``, Invalid ``report.objective_differs``.
+    """
+    work.require(Act.REPORT_CONCLUDE)
+    work.lock(lot)
+    panel = panels.panel(work.session, lot)
+    work.lock(panel)
+    panels.require_chair(work, panel)
+    if panel.state != "REVEALED":
+        raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
+    if differing := outcome.objective_mismatches(report.gather_scores(work.session, panel)):
+        raise Invalid("report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e")
+    valid = reviews.valid_bids(work.session, panel)
+    told = [report.rejection(work.session, panel, bid) for bid in opening.opened_of_lot(work.session, lot)
+            if bid.id not in {one.id for one in valid}]
+    return technical.fix(work, lot, passed=[bid.party.code for bid in valid], rejected=told)
 
 
 def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None = None) -> Award:
@@ -50,7 +72,7 @@ def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None =
 
 def ranking_rows(session: Session, lot: Lot, row: Report) -> list[dict[str, Any]]:
     """The ranking as the awards take it, best first: ``{bidder, name, party_id, total, price_minor, rank}``."""
-    by_code = {bid.party.code: bid for bid in opening.opened_of_lot(session, lot)}
+    by_code = {bid.party.code: bid for bid in price_review.prices(session, lot).values()}
     return [{"bidder": one["bidder"], "name": one["name"], "party_id": by_code[one["bidder"]].party_id, "total": one["total"],
              "price_minor": by_code[one["bidder"]].price_minor, "rank": one["rank"]} for one in row.facts["bids"]]
 
@@ -77,5 +99,6 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
 
 
 def fail(work: UnitOfWork, lot: Lot, *, reason: str = "") -> None:
-    """Too few conforming bids: see ``reviews.fail``."""
-    reviews.fail(work, panels.panel(work.session, lot), reason=reason)
+    """Too few conforming bids: see ``reviews.fail``; once the technical result is fixed, too few prices: see ``price_review.fail``."""
+    panel = panels.panel(work.session, lot)
+    (reviews if technical.find(work.session, lot) is None else price_review).fail(work, panel, reason=reason)

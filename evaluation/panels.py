@@ -19,7 +19,7 @@ from crypto.canonical import unb64u
 from evaluation import experts
 from evaluation.experts import Expert
 from evaluation.methods.panel_rules import minimum_members, panel_allowed
-from trading import bids, draws, enrolments, opening, parties
+from trading import bids, draws, enrolments, opening, parties, technical
 from trading.draws import Draw
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
@@ -399,6 +399,8 @@ def remove_matched(work: UnitOfWork, panel: Panel) -> list[int]:
         raise TooEarly("panel.opening_first")
     _may_change(panel, "LISTED", "REVEALED")
     found = matches(work, panel)
+    if found:
+        technical.refuse_fixed(work.session, panel.lot)
     if found and panel.state != "CALLED":
         _unseat(work, panel, "remove")
     for seat in found:
@@ -418,6 +420,7 @@ def remove(work: UnitOfWork, panel: Panel, no: int, *, reason: str) -> None:
     if not reason.strip():
         raise Invalid("form.required", field="reason")
     _may_change(panel, "LISTED", "REVEALED")
+    technical.refuse_fixed(work.session, panel.lot)
     if panel.state != "CALLED":
         _unseat(work, panel, "remove")
     _leave(work, panel, seat, "avoided", reason)

@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import select
 
 from crypto.keys import kid
-from evaluation import conclusion, experts, outcome, panels, report, reviews, schemes, sheets
+from evaluation import conclusion, experts, outcome, panels, price_review, report, reviews, schemes, sheets
 from evaluation.methods.panel_rules import panel_allowed
 from evaluation.panels import Panel, Seat
 from evaluation.reviews import Prompt
 from evaluation.schemes import Criterion
-from trading import awards, draws, opening, parties
+from trading import awards, draws, opening, parties, technical
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.opening import OpenedBid
 from trading.tenders import Lot
 
 NAMED_FROM = ("RESULT", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
@@ -113,6 +114,21 @@ class BidCard:
     name: str
     bidder: str
     price: Money | None
+    announce: tuple[tuple[str, str], ...]
+    files: tuple[FileCard, ...]
+    finding: bool | None
+    clause: str
+    reason: str
+    prompts: tuple[Prompt, ...]
+    offer: PriceCard | None = None
+    """The opened price envelope, where a bid has two."""
+
+
+@dataclass(frozen=True)
+class PriceCard:
+    """An opened price envelope as a member sees it; ``id`` addresses the panel's finding on it."""
+
+    id: int
     announce: tuple[tuple[str, str], ...]
     files: tuple[FileCard, ...]
     finding: bool | None
@@ -334,7 +350,8 @@ def room(look: Look, lot: Lot) -> RoomCard:
 
 def next_step(look: Look, panel: Panel, seat: Seat) -> str:
     """What this member should do now, as one word: wait_qualification, elect, conform, wait_conform, commit, wait_commit, list, sign_list,
-    wait_list, reveal, wait_reveal, draw_up, wait_report, sign, wait_sign, conclude, done."""
+    wait_list, reveal, wait_reveal, fix, wait_fix, wait_prices, conform_prices,
+    wait_conform_prices, draw_up, wait_report, sign, wait_sign, conclude, done."""
     if panel.state == "CONCLUDED":
         return "done"
     if panel.lot.state != "EVALUATION":
@@ -360,11 +377,35 @@ def _scoring_step(look: Look, panel: Panel, seat: Seat) -> str:
 
 def _report_step(look: Look, panel: Panel, seat: Seat) -> str:
     row = report.find(look.session, panel)
+    if row is None and panel.lot.two_envelopes and (step := _prices_step(look, panel, seat)):
+        return step
     if row is None:
         return "draw_up" if seat.is_chair else "wait_report"
     if seat.no in report.unsigned(row):
         return "sign"
     return "conclude" if seat.is_chair and not report.unsigned(row) else "wait_sign"
+
+
+def _prices_step(look: Look, panel: Panel, seat: Seat) -> str:
+    """Between the scores of two-envelope bids and their ranking: the technical result is fixed, the prices opened and reviewed."""
+    if technical.find(look.session, panel.lot) is None:
+        return "fix" if seat.is_chair else "wait_fix"
+    if not price_review.are_open(look.session, panel.lot):
+        return "wait_prices"
+    if price_review.waiting(look.session, panel):
+        return "conform_prices" if seat.is_chair else "wait_conform_prices"
+    return ""
+
+
+def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int, list[Prompt]]) -> PriceCard | None:
+    if price is None or not panel.lot.two_envelopes:
+        return None
+    finding = reviews.findings(look.session, panel.lot, price_review.STAGE).get(price.id)
+    return PriceCard(
+        price.id, tuple(sorted(price.announce.items())), tuple(FileCard(one["name"], one["size"], one["type"], one["blob"])
+                                                               for one in price.files),
+        None if finding is None else finding.ok, finding.clause if finding else "", finding.reason if finding else "",
+        tuple(noticed[price.id]))
 
 
 def _bids(look: Look, panel: Panel, scheme: schemes.Scheme) -> tuple[BidCard, ...]:
@@ -373,10 +414,12 @@ def _bids(look: Look, panel: Panel, scheme: schemes.Scheme) -> tuple[BidCard, ..
     found, noticed = reviews.standing(look.session, panel), reviews.prompts(look.session, panel.lot)
     qualified = reviews.qualified(look.session, panel.lot)
     labels = panels.blind_labels(panel, qualified) if scheme.blind else {bid.id: bid.party.code for bid in qualified}
-    cards = []
+    cards, priced = [], price_review.prices(look.session, panel.lot)
     for bid in qualified:
-        finding = found.get(bid.id)
-        price = None if bid.price_minor is None or scheme.blind else Money(bid.price_minor, panel.lot.currency)
+        finding, offered = found.get(bid.id), priced.get(bid.party_id)
+        price = None
+        if offered is not None and offered.price_minor is not None and (panel.lot.two_envelopes or not scheme.blind):
+            price = Money(offered.price_minor, panel.lot.currency)
         cards.append(BidCard(
             id=bid.id, name=labels[bid.id], bidder="" if scheme.blind else bid.party.name, price=price,
             announce=() if scheme.blind else tuple(sorted(bid.announce.items())),
@@ -384,7 +427,7 @@ def _bids(look: Look, panel: Panel, scheme: schemes.Scheme) -> tuple[BidCard, ..
                         for at, one in enumerate(bid.files)),
             finding=None if finding is None else finding.ok, clause=finding.clause if finding else "",
             reason=finding.reason if finding else "",
-            prompts=() if scheme.blind else tuple(noticed[bid.id]),
+            prompts=() if scheme.blind else tuple(noticed[bid.id]), offer=_offer(look, panel, offered, noticed),
         ))
     return tuple(sorted(cards, key=lambda card: card.name))
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, verify
-from evaluation import outcome, panels, reviews, schemes, sheets
+from evaluation import outcome, panels, price_review, reviews, schemes, sheets
 from evaluation.outcome import BidIn, Inputs
 from evaluation.panels import Panel, Seat
 from trading import draws, opening
@@ -92,7 +92,7 @@ def small(bid: OpenedBid) -> bool:
 def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> Inputs:
     """The stored inputs of a lot's outcome. Refuses: WrongStep (sheets or coefficient missing), NotFound, Invalid."""
     lot = panel.lot
-    valid = {bid.id for bid in reviews.valid_bids(session, panel)}
+    valid = {bid.id for bid in price_review.ranked(session, panel)}
     bids = [_bid_in(session, panel, bid, valid) for bid in opening.opened_of_lot(session, lot)]
     return Inputs(schemes.of_lot(lot), bids, sheets.scores_of(session, panel), coefficient(session, panel),
                   Fraction(lot.ceiling_minor, 100), tuple(tie_break))
@@ -106,21 +106,29 @@ def gather_scores(session: Session, panel: Panel) -> Inputs:
 
 
 def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int]) -> BidIn:
-    quote = None if bid.price_minor is None else Fraction(bid.price_minor, 100)
+    priced = price_review.prices(session, panel.lot).get(bid.party_id)
+    quote = None if priced is None or priced.price_minor is None else Fraction(priced.price_minor, 100)
     finding: dict[str, Any] = {}
     if bid.id not in valid:
-        first = reviews.findings(session, panel.lot, "qualification").get(bid.id) if panel.lot.regime == "GP" else None
-        row = first if first is not None and not first.ok else reviews.standing(session, panel).get(bid.id)
-        if row is None:
-            raise Conflict("review.open", missing=1)
-        finding = {"stage": row.stage, "clause": row.clause, "reason": row.reason, "votes_for": row.votes_for,
-                   "votes_against": row.votes_against}
+        finding = price_review.not_standing(session, panel).get(bid.party_id) or rejection(session, panel, bid)
+        finding = {key: value for key, value in finding.items() if key != "bidder"}
     return BidIn(bid.party.code, bid.party.name, quote, small(bid), finding)
+
+
+def rejection(session: Session, panel: Panel, bid: OpenedBid) -> dict[str, Any]:
+    """Why a bid is not scored: ``{bidder, stage, clause, reason, votes_for, votes_against}``. Refuses: Conflict ``review.open``."""
+    first = reviews.findings(session, panel.lot, "qualification").get(bid.id) if panel.lot.regime == "GP" else None
+    row = first if first is not None and not first.ok else reviews.standing(session, panel).get(bid.id)
+    if row is None:
+        raise Conflict("review.open", missing=1)
+    return {"bidder": bid.party.code, "stage": row.stage, "clause": row.clause, "reason": row.reason, "votes_for": row.votes_for,
+            "votes_against": row.votes_against}
 
 
 def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> dict[str, Any]:
     """The facts of the report from stored inputs. Refuses: what ``gather`` refuses; Invalid ``report.cannot`` with what the formula lacks,
     ``report.objective_differs`` (rule E-01e)."""
+    price_review.require_settled(session, panel)
     inputs = gather(session, panel, tie_break=tie_break)
     try:
         if differing := outcome.objective_mismatches(inputs):

@@ -18,7 +18,7 @@ from evaluation import panels
 from evaluation.methods.abnormal_prices import abnormally_low
 from evaluation.methods.panel_rules import finding_stands
 from evaluation.panels import PANEL_FLOW, Panel
-from trading import notices, opening, participants, publication, terms
+from trading import notices, officers, opening, participants, publication, terms
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, WrongStep
@@ -27,11 +27,12 @@ from trading.opening import OpenedBid
 from trading.projects import require_tie
 from trading.tenders import LOT_FLOW, Lot
 
-STAGES = ("qualification", "conformity")
+STAGES = ("qualification", "conformity", "price")
 
 
 class Finding(Base):
-    """What was found of one bid in one stage. ``votes_for``, ``votes_against``: of the panel (conformity); both 0 in qualification."""
+    """What was found of one bid in one stage; ``price``: of a price envelope. ``votes_for``, ``votes_against``: of the panel; both 0 in
+    qualification."""
 
     __tablename__ = "finding"
     __table_args__ = (UniqueConstraint("bid_id", "stage"), CheckConstraint(one_of("stage", STAGES), name="stage"))
@@ -106,20 +107,28 @@ def least(lot: Lot) -> int:
 def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
     """bid id → what to look at: a form that could not be read, a price above the ceiling (C-04, C-06), a deposit that was not there in time
     (D-13), an abnormally low price (E-21). Only once the bids are open."""
-    opened = opening.opened_of_lot(session, lot)
-    found: dict[int, list[Prompt]] = {bid.id: [] for bid in opened}
-    for bid in opened:
+    opened, priced = opening.opened_of_lot(session, lot), _priced(session, lot)
+    found: dict[int, list[Prompt]] = {bid.id: [] for bid in (*opened, *priced)}
+    for bid in {bid.id: bid for bid in (*opened, *priced)}.values():
         if bid.form_faults:
             found[bid.id].append(Prompt("review.form_faults", "E-25", {"fields": sorted({one["field"] for one in bid.form_faults})}))
         if bid.price_minor is not None and bid.price_minor > lot.ceiling_minor:
             rule = "C-04" if lot.regime == "GP" else "C-06"
             found[bid.id].append(Prompt("review.above_ceiling", rule, {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}))
+    for bid in opened:
         taken_part = participants.find(session, lot, bid.party)
         if taken_part is None or not participants.is_secured(taken_part):
             found[bid.id].append(Prompt("review.deposit_missing", "D-13", {"deposit_minor": lot.deposit_minor}))
     if lot.regime == "GP":
-        _low_prices(lot, opened, found)
+        _low_prices(lot, priced, found)
     return found
+
+
+def _priced(session: Session, lot: Lot) -> list[OpenedBid]:
+    """The opened bids that hold the prices: the bids themselves or, once they are open, the price envelopes."""
+    part = officers.bid_envelopes(lot)[-1]
+    row = opening.find(session, lot, part)
+    return opening.opened_of_lot(session, lot, part) if row is not None and row.opened is not None else []
 
 
 def _low_prices(lot: Lot, opened: list[OpenedBid], found: dict[int, list[Prompt]]) -> None:
@@ -150,7 +159,7 @@ def review_qualification(work: UnitOfWork, lot: Lot, bid_id: int, *, ok: bool, c
     work.lock(lot)
     if lot.state != "QUAL_REVIEW":
         raise WrongStep("review.lot_state", state=lot.state, from_states=["QUAL_REVIEW"])
-    return _record(work, lot, bid_of(work.session, lot, bid_id), "qualification", ok=ok, clause=clause, reason=reason)
+    return record(work, lot, bid_of(work.session, lot, bid_id), "qualification", ok=ok, clause=clause, reason=reason)
 
 
 def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
@@ -190,13 +199,12 @@ def find_conformity(
     lot, members = panel.lot, len(panels.seated(panel))
     if lot.state != "EVALUATION":
         raise WrongStep("review.lot_state", state=lot.state, from_states=["EVALUATION"])
-    if not 0 <= votes_for <= members:
-        raise Invalid("review.votes", votes_for=votes_for, members=members)
+    check_votes(members, votes_for)
     bid = bid_of(work.session, lot, bid_id)
     if bid.id not in {one.id for one in qualified(work.session, lot)}:
         raise NotFound("review.no_bid")
-    return _record(work, lot, bid, "conformity", ok=finding_stands(members, votes_for), clause=clause, reason=reason, votes_for=votes_for,
-                   votes_against=members - votes_for)
+    return record(work, lot, bid, "conformity", ok=finding_stands(members, votes_for), clause=clause, reason=reason, votes_for=votes_for,
+                  votes_against=members - votes_for)
 
 
 def _before_scores(work: UnitOfWork, panel: Panel) -> None:
@@ -204,12 +212,19 @@ def _before_scores(work: UnitOfWork, panel: Panel) -> None:
         raise WrongStep("review.scoring_begun", state=panel.state)
 
 
-def _record(
+def check_votes(members: int, votes_for: int) -> None:
+    """Refuses: Invalid ``review.votes``."""
+    if not 0 <= votes_for <= members:
+        raise Invalid("review.votes", votes_for=votes_for, members=members)
+
+
+def record(
     work: UnitOfWork, lot: Lot, bid: OpenedBid, stage: str, *, ok: bool, clause: str, reason: str, votes_for: int = 0,
     votes_against: int = 0,
 ) -> Finding:
+    """Note or change a finding; ``work`` has been through the caller's locks. Refuses: Invalid (a form that cannot be read, no reason)."""
     clause, reason = clause.strip(), reason.strip()
-    if ok and bid.price_minor is None:
+    if ok and bid.form_faults:
         raise Invalid("review.no_price", rule="E-25")
     if not ok and not (clause and reason):
         raise Invalid("review.reason_missing", stage=stage)

@@ -23,6 +23,7 @@ from crypto.keys import kid
 from crypto.signatures import payload_of, verify_quorum
 from evaluation import panels, reviews, schemes
 from evaluation.panels import PANEL_FLOW, Panel, Seat
+from trading import technical
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import document, keep_document
@@ -317,7 +318,7 @@ def reveal(work: UnitOfWork, panel: Panel, envelope: Any, *, salt: str) -> Sheet
 
 def recheck(work: UnitOfWork, panel: Panel, *, ground: str, reason: str, seen: int | None = None) -> None:
     """The panel scores again on one of the grounds of rule E-32: a new round, in which every member commits anew, with a reason. The
-    earlier sheets stay on record; a report drawn up before no longer stands.
+    earlier sheets stay on record; a report drawn up before no longer stands. Never after the technical result of two envelopes is fixed.
 
     Refuses: NotAllowed (not the chair), NotFound, WrongStep, Conflict, Invalid.
     """
@@ -325,6 +326,7 @@ def recheck(work: UnitOfWork, panel: Panel, *, ground: str, reason: str, seen: i
     work.lock(panel)
     panels.require_chair(work, panel)
     check_version(panel, seen)
+    technical.refuse_fixed(work.session, panel.lot)
     if find_list(work.session, panel) is None:
         raise WrongStep("sheet.nothing_listed")
     if ground not in GROUNDS:

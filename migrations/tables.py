@@ -26,6 +26,7 @@ import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
 import trading.opened_files
+import trading.technical
 import trading.timeline
 from trading.kernel.db import Base
 

@@ -17,6 +17,8 @@ from trading.kernel.errors import Faults
 
 TYPES = ("money", "days", "count", "percent", "text", "choice")
 PRICE = "price"
+TECHNICAL_ENVELOPE, PRICE_ENVELOPE = "bid", "price"
+"""The envelopes of a bid; a bid in one envelope has the first alone, with the whole form."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _MONEY = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?\Z", re.ASCII)
 _WHOLE = re.compile(r"(0|[1-9][0-9]{0,5})\Z", re.ASCII)
@@ -49,9 +51,9 @@ FORMS: dict[str, tuple[Field, ...]] = {
 
 @dataclass(frozen=True)
 class BidFormValues:
-    """``price_minor`` in fen; the other values as read."""
+    """``price_minor`` in fen, None where the form asks for no price (a technical envelope); the other values as read."""
 
-    price_minor: int
+    price_minor: int | None
     values: dict[str, str]
 
 
@@ -60,8 +62,19 @@ def default_form(category: str) -> list[Field]:
     return [dict(field) for field in FORMS[category]]
 
 
-def check_form(form: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses: Invalid naming every field of the form definition that is wrong; a price in money is always asked."""
+def of_envelope(form: Sequence[Mapping[str, Any]], envelope: str, *, two_envelopes: bool) -> list[Field]:
+    """The fields asked for in one envelope: with two, all that is money (and what names the price envelope) lies in the price envelope,
+    everything else in the technical one, so that no technical form can hold a price."""
+    return [dict(field) for field in form if not two_envelopes or _lies_in(field) == envelope]
+
+
+def _lies_in(field: Mapping[str, Any]) -> str:
+    return PRICE_ENVELOPE if field.get("type") == "money" or field.get("envelope") == PRICE_ENVELOPE else TECHNICAL_ENVELOPE
+
+
+def check_form(form: Sequence[Mapping[str, Any]], *, two_envelopes: bool = False) -> None:
+    """Refuses: Invalid naming every field of the form definition that is wrong; a price in money is always asked, and of two envelopes
+    none is without a field. A field may name its ``envelope``; money belongs into the price envelope whatever it says."""
     faults = Faults()
     seen: set[str] = set()
     for number, field in enumerate(form):
@@ -77,8 +90,14 @@ def check_form(form: Sequence[Mapping[str, Any]]) -> None:
             faults.add(where, "bid_form.no_choices", key=key)
         if not str(field.get("label", "")).strip():
             faults.add(where, "form.required")
+        if field.get("envelope", PRICE_ENVELOPE) not in (TECHNICAL_ENVELOPE, PRICE_ENVELOPE):
+            faults.add(where, "bid_form.bad_envelope", envelope=str(field.get("envelope"))[:40])
+        if field.get("type") == "money" and field.get("envelope", PRICE_ENVELOPE) != PRICE_ENVELOPE:
+            faults.add(where, "bid_form.price_outside", key=key)
     if not any(f.get("key") == PRICE and f.get("type") == "money" and f.get("required") for f in form):
         faults.add("form", "bid_form.no_price")
+    if two_envelopes and not of_envelope(form, TECHNICAL_ENVELOPE, two_envelopes=True):
+        faults.add("form", "bid_form.no_technical")
     faults.refuse_if_any()
 
 
@@ -102,7 +121,7 @@ def parse(form: Sequence[Mapping[str, Any]], announce: Mapping[str, Any]) -> Bid
         else:
             _check(faults, key, field, value)
     faults.refuse_if_any("bid_form.faults")
-    return BidFormValues(price_minor(announce[PRICE]), {k: str(announce[k]) for k in known if announce.get(k)})
+    return BidFormValues(price_minor(announce[PRICE]) if PRICE in known else None, {k: str(announce[k]) for k in known if announce.get(k)})
 
 
 def _check(faults: Faults, key: str, field: Mapping[str, Any], value: str) -> None:

@@ -324,6 +324,19 @@ def standing_bids(session: Session, lot: Lot, part: str = officers.BID) -> list[
     return sorted((row.bid for row in rows), key=lambda bid: bid.header_hash)
 
 
+def complete(session: Session, lot: Lot) -> set[int]:
+    """The parties whose bid is whole: every envelope of the lot stands; a lone one is no bid. For the closing and the opening alone."""
+    found = [{bid.party_id for bid in standing_bids(session, lot, part)} for part in officers.bid_envelopes(lot)]
+    return set.intersection(*found)
+
+
+def missing_parts(session: Session, lot: Lot, participant_id: int) -> list[str]:
+    """The envelopes a participant who has handed in at least one still lacks; nothing for who has none, or all."""
+    parts = officers.bid_envelopes(lot)
+    there = [part for part in parts if standing(session, participant_id, part) is not None]
+    return [part for part in parts if part not in there] if there else []
+
+
 def own_receipts(look: Look, lot: Lot | None = None) -> Sequence[BidReceipt]:
     """One's own receipts, newest first. Refuses: NotAllowed."""
     look.require(Act.BID_LOOK)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, join_shares
+from crypto.opening import LEFT_SEALED
 from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed
 from trading import bid_forms, bids, claims, findings, officers, opening, rescue
 from trading.kernel.access import Act, Actor
@@ -88,13 +89,15 @@ def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officer
         tasks = _tasks(look.session, row)
         sides = [seat.side for seat in officers.seats(look.session, lot)]
         file_names = bool(policy["file_names"])
-        form = lot.form
+        form, order, left = officers.form_of(lot, part), [item["header_hash"] for item in row.bids], dict(row.left_sealed)
     if window is None and (failed := rescue.to_note(policy, _stuck(office.blobs, tasks, sides))):
         with office.work(actor) as work:
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
     verdicts = [_open_one(office.blobs, task, sides, form, file_names) for task in tasks]
+    verdicts += [_left_sealed(name, one["cause"]) for name, one in left.items()]
+    verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:
         row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
         opening.record_opened(work, row, verdicts)
@@ -109,6 +112,8 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
     tasks = []
     for item in row.bids:
         name = item["header_hash"]
+        if name in row.left_sealed:
+            continue
         tasks.append(_Task(
             found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
             {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts},
@@ -153,6 +158,12 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
     price, faults = _read(form, announce) if verdict.opened else (None, [])
     return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, announce, price, faults, files, verdict.seed,
                       verdict.to_json(file_names))
+
+
+def _left_sealed(header_hash: str, cause: str) -> BidVerdict:
+    """A bid of the set that is not to be opened, listed as such."""
+    return BidVerdict(header_hash, LEFT_SEALED, cause, {}, None, [], [], b"",
+                      Verdict(header_hash, LEFT_SEALED, cause).to_json(file_names=False))
 
 
 def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:

@@ -41,6 +41,8 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]
     if row is not None and row.opened_at is not None:
         ruled = rulings.of_opening(session, row.id)
         for bid in opening.opened_bids(session, row):
+            if bid.header_hash in row.left_sealed:
+                continue  # not to be opened: nothing follows from that
             ruling = ruled.get(bid.header_hash)
             cause = ruling.cause if ruling else bid.cause
             found.append(Effect(bid.party_id, bid.header_hash, bid.verdict, cause,

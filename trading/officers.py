@@ -20,7 +20,7 @@ from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.policies import SIDES
-from trading import enrolments, parties
+from trading import bid_forms, enrolments, parties
 from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
@@ -28,7 +28,8 @@ from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Account, Party
 from trading.tenders import Lot, require_draft
 
-BID = "bid"
+BID, PRICE = bid_forms.TECHNICAL_ENVELOPE, bid_forms.PRICE_ENVELOPE
+"""The envelopes of bids: all of a bid or, with two envelopes, its technical part; and the price."""
 MAX_PLEN = 2**31
 """Bytes a bid may have under a policy, unless the agency names another size: 2 GiB."""
 DRAW_PLEN = 65_536
@@ -151,9 +152,20 @@ def draw_envelope(label: str, lot: Lot, again: int = 0) -> str:
     return f"draw:{label}/{lot.no}" + (f"-{again + 1}" if again else "")
 
 
+def bid_envelopes(lot: Lot) -> list[str]:
+    """The envelopes a bid of this lot consists of, in the order they are opened."""
+    return [BID, PRICE] if lot.two_envelopes else [BID]
+
+
+def form_of(lot: Lot, envelope: str) -> list[dict[str, Any]]:
+    """What the bid form asks for in one envelope."""
+    return bid_forms.of_envelope(lot.form, envelope, two_envelopes=lot.two_envelopes)
+
+
 def envelopes(lot: Lot) -> list[str]:
-    """The envelopes that need a policy before publication: the bids, the draw of experts, and that of the coefficient, if there is one."""
-    return [BID, draw_envelope("experts", lot), *([draw_envelope("k", lot)] if lot.coefficients else [])]
+    """The envelopes that need a policy before publication: those of the bids, the draw of experts, and that of the coefficient, if there
+    is one."""
+    return [*bid_envelopes(lot), draw_envelope("experts", lot), *([draw_envelope("k", lot)] if lot.coefficients else [])]
 
 
 def side_of(lot: Lot, party: Party) -> tuple[str, ...]:
@@ -183,7 +195,7 @@ def check_sides(faults: Faults, sides: Sequence[str], t: int) -> None:
 
 def moments_of(envelope: str, deadline: datetime, opens_at: datetime) -> tuple[datetime, datetime]:
     """(deadline, opens_at) of an envelope's policy, from those of the lot: a draw's escrow closes when the bids open."""
-    return (deadline, opens_at) if envelope == BID else (opens_at, opens_at + DRAW_ESCROW)
+    return (deadline, opens_at) if envelope in (BID, PRICE) else (opens_at, opens_at + DRAW_ESCROW)
 
 
 def seats(session: Session, lot: Lot) -> list[OfficerSeat]:
@@ -317,10 +329,10 @@ def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
     work.lock(lot)
     if lot.state != "ACCEPTED":
         raise WrongStep("lot.published_already", ref=lot.ref, state=lot.state)
-    if seat.publics:
-        raise Conflict("officer.keys_given", ref=lot.ref)
     wanted = envelopes(lot)
-    others = {public for other in seats(work.session, lot) for public in other.publics.values()}
+    if seat.publics and set(wanted) <= set(seat.publics):  # a lot that got an envelope more asks again
+        raise Conflict("officer.keys_given", ref=lot.ref)
+    others = {public for other in seats(work.session, lot) if other.id != seat.id for public in other.publics.values()}
     faults = Faults()
     for envelope in wanted:
         try:

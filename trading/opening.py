@@ -20,9 +20,9 @@ from crypto.canonical import b64u, parse_time, unb64u
 from crypto.documents import open_opened, sign_document
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
-from crypto.opening import check_posted_shares, make_opening_set, open_shares, set_id
+from crypto.opening import LEFT_SEALED, check_posted_shares, make_opening_set, open_shares, set_id
 from crypto.signatures import payload_of
-from trading import bids, claims, closing, late_close, notices, officers, rulings
+from trading import bids, claims, closing, late_close, notices, officers, rulings, technical
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
@@ -44,10 +44,13 @@ OPENING_FLOW = Flow(
 )
 CONFIRM = timedelta(minutes=15)
 REMARKS = ("confirm", "objection")
+OPENS_IN = {officers.BID: "OPENING", officers.PRICE: "EVALUATION"}
+"""The state of a lot in which an envelope is opened."""
 
 
 class Opening(Base):
-    """One envelope's opening. ``opening_set``: signed; ``set_hash`` names it in shares; ``opened``: the signed opening list, with the
+    """One envelope's opening. ``opening_set``: signed; ``set_hash`` names it in shares; ``left_sealed``: header_hash → ``{ground, cause,
+    c, statement}`` of the bids of the set that are not to be opened; ``opened``: the signed opening list, with the
     officers' signatures so far; ``minutes``: blob of the signed paper."""
 
     __tablename__ = "opening"
@@ -62,6 +65,7 @@ class Opening(Base):
     set_hash: Mapped[str] = mapped_column(String(50))
     set_c: Mapped[str] = mapped_column(String(50))
     bids: Mapped[list[dict[str, str]]] = mapped_column(Json)
+    left_sealed: Mapped[dict[str, dict[str, str]]] = mapped_column(Json, default=dict)
     listed_at: Mapped[datetime] = mapped_column(Moment)
     shares_from: Mapped[datetime] = mapped_column(Moment)
     shares_until: Mapped[datetime] = mapped_column(Moment)
@@ -155,14 +159,20 @@ class BidVerdict:
 
 
 def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
-    """Publish who bid: the opening set, signed and logged (protocol §5 step 1).
+    """Publish who bid: the opening set, signed and logged (protocol §5 step 1); of two envelopes the price's only once the technical
+    result is fixed. What stays sealed is named with it, each in a logged ``bid-failed``.
 
-    Refuses: NotAllowed, WrongStep (not closed, or failed), TooEarly (closing tick not sealed, ``opens_at``, a late closing not confirmed),
-    Conflict (published already; ``claim.open``: a claim of omission waits).
+    Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``), TooEarly (closing tick not sealed, ``opens_at``, a
+    late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict (published already; ``claim.open``: a claim of
+    omission waits).
     """
     work.require(Act.OPENING_HOST)
     work.lock(lot)
-    if lot.state != "OPENING":
+    if part not in officers.bid_envelopes(lot):
+        raise NotFound("policy.missing", ref=lot.ref, envelope=part)
+    if part == officers.PRICE and technical.find(work.session, lot) is None:
+        raise WrongStep("opening.technical_first", ref=lot.ref)
+    if lot.state != OPENS_IN[part]:
         raise WrongStep("opening.lot_state", state=lot.state)
     if find(work.session, lot, part) is not None:
         raise Conflict("opening.listed")
@@ -187,10 +197,26 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     opening = Opening(lot_id=lot.id, part=part, opening_set=dict(envelope), set_hash=set_id(document), set_c=entry.c, bids=listed,
                       listed_at=work.now, shares_from=begins, shares_until=begins + window)
     opening.lot = lot
+    opening.left_sealed = _leave_sealed(work, opening)
     work.session.add(opening)
     work.session.flush()
-    work.record("opening.list", lot.log_of, bids=len(listed))
+    work.record("opening.list", lot.log_of, bids=len(listed), envelope=part, left_sealed=len(opening.left_sealed))
     return opening
+
+
+def _leave_sealed(work: UnitOfWork, opening: Opening) -> dict[str, dict[str, str]]:
+    """Name what of a set stays sealed, in documents of the platform that are logged before any share."""
+    lot, first = opening.lot, find(work.session, opening.lot) if opening.part != officers.BID else None
+    causes = {one.party_id: one.cause for one in opened_bids(work.session, first)} if first is not None else {}
+    found: dict[str, dict[str, str]] = {}
+    for left in technical.left_sealed(work.session, lot, opening.part, causes):
+        document = {"v": 1, "at": _at(work), "set": opening.set_hash, "header_hash": left.bid.header_hash, "code": LEFT_SEALED,
+                    "cause": left.cause}
+        statement = keep_document(work, "bid-failed", sign_document("bid-failed", document, work.office.keys.signing), signed=True)
+        entry = work.log("bid-failed", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=opening.part,
+                         reason=LEFT_SEALED)
+        found[left.bid.header_hash] = {"ground": left.ground, "cause": left.cause, "c": entry.c, "statement": statement}
+    return found
 
 
 # --- step 4: shares ---------------------------------------------------------------------------------------------------
@@ -220,7 +246,7 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         document = open_shares(envelope, unb64u(seat.sign_public, 32))
         if document["j"] != seat.j or parse_time(document["at"]) < opening.shares_from:
             raise CryptoError("CONTEXT_MISMATCH", "shares of another officer, or dated before claims end")
-        answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash)
+        answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash, opening.left_sealed)
     except CryptoError as error:
         raise Invalid("share.bad", reason=error.code, detail=error.detail) from error
     given = {item["header_hash"] for item in document["items"] if item["part"]}
@@ -337,7 +363,8 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
     if came < signatures_wanted(work.session, opening):
         raise TooEarly("opening.signatures_missing", came=came, needed=signatures_wanted(work.session, opening))
     said = remarks(work.session, opening)
-    if work.now < opening.confirm_until and len({r.party_id for r in said}) < len(opened_bids(work.session, opening)):
+    waited_for = len(opened_bids(work.session, opening)) - len(opening.left_sealed)
+    if work.now < opening.confirm_until and len({r.party_id for r in said}) < waited_for:
         raise TooEarly("opening.confirm_running", until=opening.confirm_until, now=work.now)
     if any(r.kind == "objection" and r.answered_at is None for r in said):
         raise Conflict("opening.unanswered")
@@ -349,7 +376,7 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
 
 def close(work: UnitOfWork, opening: Opening) -> None:
     """Publish the opening record and hand the lot on: to qualification review (GP) or to evaluation (works); a tender none of whose bids
-    is left has failed.
+    is left has failed. After the prices of two envelopes the evaluation, which waits for them, goes on.
 
     Refuses: NotAllowed, WrongStep.
     """
@@ -357,9 +384,11 @@ def close(work: UnitOfWork, opening: Opening) -> None:
     lot = opening.lot
     work.lock(lot)
     OPENING_FLOW.take(work, opening, "close")
-    body = {"opened": opening.opened_c or "", "bids": [
+    body = {"opened": opening.opened_c or "", "envelope": opening.part, "bids": [
         {"bidder": o.party.name, "verdict": o.verdict, "announce": o.announce} for o in opened_bids(work.session, opening)]}
     notices.post(work, lot, "opening_record", title=lot.title, body=body)
+    if opening.part != officers.BID:
+        return
     if (ground := none_left(work.session, opening)) is None:
         LOT_FLOW.take(work, lot, "review_qualification" if lot.regime == "GP" else "evaluate")
         return
@@ -371,8 +400,8 @@ def close(work: UnitOfWork, opening: Opening) -> None:
 def none_left(session: Session, opening: Opening) -> tuple[str, str] | None:
     """(ground, rule) of a tender that fails with its opening, None where there is a bid to go on with. Works go on with one bid left of
     three received (B-07); where no bid could be opened there is nothing to judge, whoever's fault it was (X-09). A government procurement
-    left with one or two is for the review of qualification (B-01)."""
-    found = opened_bids(session, opening)
+    left with one or two is for the review of qualification (B-01). A lone envelope, which stays sealed, was no bid."""
+    found = [bid for bid in opened_bids(session, opening) if bid.header_hash not in opening.left_sealed]
     ruled = rulings.of_opening(session, opening.id)
     causes = [ruled[bid.header_hash].cause if bid.header_hash in ruled else bid.cause for bid in found]
     if opening.lot.regime == "WORKS" and not works_may_continue(len(found), causes.count("bidder")):
@@ -426,8 +455,9 @@ def opening(session: Session, lot: Lot, part: str = officers.BID) -> Opening:
 
 
 def headers(session: Session, row: Opening) -> dict[str, Header]:
-    """The headers of the set, by header hash: handed out to officers only once the set is published."""
-    return {b.header_hash: parse_header(unb64u(b.header)) for b in bids.standing_bids(session, row.lot, row.part)}
+    """The headers of the set, by header hash: handed out to officers only once the set is published; never of what stays sealed."""
+    return {b.header_hash: parse_header(unb64u(b.header)) for b in bids.standing_bids(session, row.lot, row.part)
+            if b.header_hash not in row.left_sealed}
 
 
 def shares(session: Session, row: Opening) -> list[Share]:

@@ -18,7 +18,7 @@ from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.keys import kid
 from crypto.merkle import verify_consistency
-from crypto.opening import CheckedSet, Package, check_opening, take_headers
+from crypto.opening import CheckedSet, Package, check_opening, open_left_sealed, take_headers
 from crypto.receipts import Receipt, verify_receipt
 from crypto.signatures import document_hash, payload_of, signers
 from crypto.ticks import ProvenTick
@@ -35,6 +35,7 @@ _ONE = {
     "listing": "draw/list.json", "listing_receipt": "draw/list.receipt.json",
 }
 _MANY = {
+    "left_sealed": "opening/{:04d}.left_sealed.json",
     "policies": "policy/{:03d}.json", "policy_receipts": "policy/{:03d}.receipt.json", "entries": "entries/{:06d}.json",
     "statements": "entries/{:06d}.statement.json", "enrolments": "keys/{:04d}.json", "commits": "draw/{:02d}.commit.json",
     "commit_receipts": "draw/{:02d}.commit.receipt.json",
@@ -170,7 +171,8 @@ def in_log(receipt: Any, trust: Trust, event: str, statement: str) -> Receipt:
 
 @dataclass(frozen=True)
 class Handed:
-    """A package as read: nothing in it is proved yet. ``officer``: ``{name, j, side}`` of whom it was made for, or None."""
+    """A package as read: nothing in it is proved yet. ``officer``: ``{name, j, side}`` of whom it was made for, or None; ``left_sealed``:
+    ``[{document, receipt}]`` of the bids of the set that stay sealed, without ``receipt`` until their tick."""
 
     package: Package
     headers: tuple[bytes, ...]
@@ -178,15 +180,18 @@ class Handed:
     trust: Mapping[str, Any]
     set_receipt: Any
     officer: Mapping[str, Any] | None
+    left_sealed: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
 class Checked:
-    """An opening an officer may give shares in: the replayed set, its headers by hash, the officers' signing keys by kid."""
+    """An opening an officer may give shares in: the replayed set, its headers by hash, the officers' signing keys by kid; ``left``: the
+    header hashes of the bids that stay sealed."""
 
     set: CheckedSet
     headers: Mapping[str, Header]
     officer_keys: Mapping[str, bytes]
+    left: frozenset[str] = frozenset()
 
 
 def read_package(value: Any) -> Handed:
@@ -204,7 +209,7 @@ def read_package(value: Any) -> Handed:
         )
         headers = tuple(unb64u(text) for text in _list(value["headers"]))
         return Handed(package, headers, tuple(_list(value["enrolments"])), _object(value["trust"]), value.get("opening_set_receipt"),
-                      value.get("officer"))
+                      value.get("officer"), tuple(_list(value.get("left_sealed", []))))
     except KeyError as error:
         raise bad(f"the package lacks {error.args[0]}") from error
 
@@ -245,11 +250,24 @@ def _check(handed: Handed, trust: Trust, now: str) -> Checked:
         proven = in_log(handed.set_receipt, trust, "opening-set", document_hash(payload_of(package.opening_set))).proven
         assert proven is not None
         shown.append(proven)
+    left = _left_sealed(handed, checked, trust, shown)
     for proven in shown:
         old, new = sorted((proven.checkpoint, checked.closing.checkpoint), key=lambda c: c.size)
         verify_consistency(old.size, new.size, package.consistency.get((old.size, new.size), ()), old.root, new.root)
     _enrolled_before(package, keys, trust)
-    return Checked(checked, take_headers(checked, handed.headers), officer_keys)
+    return Checked(checked, take_headers(checked, handed.headers, left), officer_keys, left)
+
+
+def _left_sealed(handed: Handed, checked: CheckedSet, trust: Trust, shown: list[ProvenTick]) -> frozenset[str]:
+    """The bids of the set that stay sealed: the platform signed for each, and where a receipt is there the log has it."""
+    envelopes = [_object(one)["document"] for one in handed.left_sealed]
+    found = open_left_sealed(envelopes, checked.set, trust.platform_keys)
+    for one in handed.left_sealed:
+        if "receipt" in one:
+            proven = in_log(one["receipt"], trust, "bid-failed", document_hash(payload_of(one["document"]))).proven
+            assert proven is not None
+            shown.append(proven)
+    return frozenset(found)
 
 
 def _enrolled_before(package: Package, keys: EnrolledKeys, trust: Trust) -> None:

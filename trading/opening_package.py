@@ -60,6 +60,8 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
         "headers": [bid.header for bid in _in_set(session, row)],
         "enrolments": _enrolments(session, _kids(chain), bidders, size), "consistency": [],
     }
+    if row.left_sealed:
+        value["left_sealed"] = [_left_sealed(session, one) for _, one in sorted(row.left_sealed.items())]
     if closed.tick:
         value["before_closing"] = _leaf(session, closed.tick - 1, size)
     later = [("opening_set_receipt", row.set_c)]
@@ -80,9 +82,16 @@ def package_zip(value: dict[str, Any]) -> bytes:
 
 
 def _in_set(session: Session, row: opening.Opening) -> list[bids.SealedBid]:
-    """The bids of the set, in its order; what was withdrawn or replaced is outside it and its header is never handed out."""
+    """The bids of the set that are to be opened, in its order; what was withdrawn or replaced is outside it, what stays sealed is not to be
+    opened, and no header of either is ever handed out."""
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
-    return [by_hash[item["header_hash"]] for item in row.bids]
+    return [by_hash[item["header_hash"]] for item in row.bids if item["header_hash"] not in row.left_sealed]
+
+
+def _left_sealed(session: Session, told: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"document": audit.document(session, told["statement"])}
+    receipt = _newest(session, told["c"])
+    return found | ({"receipt": receipt} if "proof" in receipt else {})
 
 
 # --- draws ----------------------------------------------------------------------------------------------------------------

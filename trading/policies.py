@@ -29,7 +29,6 @@ from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.work import Look, UnitOfWork
 from trading.officers import (
-    BID,
     DRAW_PLEN,
     MAX_PLEN,
     Drill,
@@ -37,6 +36,7 @@ from trading.officers import (
     OfficerSeat,
     Policy,
     PolicyChange,
+    bid_envelopes,
     current_policy,
     drill_header,
     drilled,
@@ -106,11 +106,12 @@ def draft_policies(
     kept = {row.policy_id for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.standing))}
     drafts = []
     for envelope in wanted:
-        is_bid = envelope == BID
+        is_bid = envelope in bid_envelopes(lot)
         closes, opens = moments_of(envelope, lot.deadline, lot.opens_at)
         drafts.append(_document(
             work, lot, envelope, named, deadline=closes, opens_at=opens, max_plen=max_plen if is_bid else DRAW_PLEN,
             file_names=file_names and is_bid, mirror=mirror if is_bid else "none", rescue=rescue and is_bid,
+            co_opening=lot.co_opening and is_bid,
         ))
     for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):
         if row.dsse is None:
@@ -123,14 +124,14 @@ def draft_policies(
 
 def _document(
     work: UnitOfWork, lot: Lot, envelope: str, named: Sequence[OfficerSeat], *, deadline: datetime, opens_at: datetime, max_plen: int,
-    file_names: bool, mirror: str, rescue: bool, supersedes: str = "",
+    file_names: bool, mirror: str, rescue: bool, co_opening: bool, supersedes: str = "",
 ) -> dict[str, Any]:
     return {
         "v": 1, "suite": SUITE, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope,
         "serial": named[0].serial, "supersedes": supersedes, "t": lot.threshold, "n": len(named),
         "officers": [{"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid}
                      for seat in named],
-        "co_opening": False, "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "window": lot.window_minutes,
+        "co_opening": co_opening, "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "window": lot.window_minutes,
         "max_plen": max_plen, "file_names": file_names, "mirror": mirror, "rescue": rescue,
     }
 
@@ -225,13 +226,23 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     work.session.flush()
     work.record("policy.sign", lot.log_of, j=seat.j, policy=policy.policy_id)
     named = seats(work.session, lot)
-    if len(policy.signatures) == len(named) + 1:
-        if policy.supersedes and policy.envelope == BID:
+    together = _signed_together(work.session, lot, policy)  # two envelopes get their new deadline at once, or not yet
+    if all(len(one.signatures) == len(named) + 1 for one in together):
+        if policy.supersedes and policy.envelope in bid_envelopes(lot):
             _move_deadline(work, lot, policy)
         elif policy.supersedes and policy.deadline != lot.opens_at:
             raise WrongStep("policy.bids_first", envelope=policy.envelope)
-        _complete(work, lot, policy, named)
+        for one in together:
+            _complete(work, lot, one, named)
     return policy
+
+
+def _signed_together(session: Session, lot: Lot, policy: Policy) -> list[Policy]:
+    if not policy.supersedes or policy.envelope not in bid_envelopes(lot):
+        return [policy]
+    query = select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None), Policy.supersedes != "",
+                                 Policy.envelope.in_(bid_envelopes(lot)))
+    return list(session.scalars(query.order_by(Policy.id)))
 
 
 def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[OfficerSeat]) -> None:
@@ -334,9 +345,12 @@ def policy_faults(session: Session, lot: Lot) -> Faults:
         if policy is None:
             faults.add(f"policy.{envelope}", "policy.not_signed", envelope=envelope)
             continue
+        is_bid = envelope in bid_envelopes(lot)
         if lot.deadline is None or lot.opens_at is None or (
                 policy.deadline, policy.opens_at) != moments_of(envelope, lot.deadline, lot.opens_at):
             faults.add(f"policy.{envelope}", "policy.other_timetable", envelope=envelope)
+        if is_bid and policy_document(policy)["co_opening"] is not lot.co_opening:
+            faults.add(f"policy.{envelope}", "policy.other_co_opening", envelope=envelope)
         if left := sorted({seat.j for seat in named} - drilled(session, policy)):
             faults.add(f"drill.{envelope}", "drill.outstanding", envelope=envelope, officers=left)
     return faults

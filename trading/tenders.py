@@ -75,6 +75,8 @@ class Lot(Base):
 
     ``rules``: rulebook snapshot, set at publication. ``scheme``: criteria as validated by evaluation.schemes. ``form``: the structured
     bid form, ``[{key, label, label_en, type, required}]``. ``coefficients``: the values a works coefficient is drawn from.
+    ``two_envelopes``: a bid is a technical and a price envelope, opened one after the other; ``co_opening``: bids open only with the
+    bidder's own part too (protocol §2, §5). Both are fixed with publication.
     The planned moments (``issue_at`` … ``opens_at``) are whole minutes and bind from publication on. ``ref`` is ``TENDER-no``, for
     addresses. ``failure``: ground code once FAILED.
     """
@@ -108,6 +110,8 @@ class Lot(Base):
     contact: Mapped[str] = mapped_column(String(200), default="")
     place: Mapped[str] = mapped_column(String(200), default="")
     form: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    two_envelopes: Mapped[bool] = mapped_column(default=False)
+    co_opening: Mapped[bool] = mapped_column(default=False)
     scheme: Mapped[dict[str, Any] | None] = mapped_column(Json)
     coefficients: Mapped[list[str]] = mapped_column(Json)
     rules: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -161,7 +165,9 @@ MAX_WINDOW = 1440
 """Minutes; the longest opening window a policy may name (protocol §2)."""
 _TEXTS = ("title", "need", "qualification", "contact", "place")
 _AMOUNTS = ("budget", "ceiling", "deposit")
-_FIELDS = frozenset((*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients"))
+_OPTIONS = ("two_envelopes", "co_opening")
+_OTHERS = ("window_minutes", "form", "coefficients", *_OPTIONS)
+_FIELDS = frozenset((*_TEXTS, *_AMOUNTS, *_OTHERS))
 
 
 def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
@@ -182,7 +188,7 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
     if not 1 <= value["window_minutes"] <= MAX_WINDOW:
         faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
     try:
-        bid_forms.check_form(value["form"])
+        bid_forms.check_form(value["form"], two_envelopes=value["two_envelopes"])
     except Invalid as refusal:
         faults.found += [Fault(where + fault.where, fault.code, fault.facts) for fault in refusal.faults]
     for place, text in enumerate(value["coefficients"]):
@@ -224,14 +230,14 @@ def _complete(given: Mapping[str, Any], project: Project) -> dict[str, Any]:
     """A lot's fields with their defaults; the bid form is that of the category. Refuses: Invalid ``form.unknown_fields``."""
     if strange := sorted(set(given) - _FIELDS):
         raise Invalid("form.unknown_fields", fields=strange)
-    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "coefficients": []}
+    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "coefficients": []} | dict.fromkeys(_OPTIONS, False)
     value["form"] = bid_forms.default_form(project.category)
     value |= {key: Money.zero(project.currency) for key in _AMOUNTS}
     return value | dict(given)
 
 
 def _columns(value: Mapping[str, Any]) -> dict[str, Any]:
-    held = {key: value[key] for key in ("window_minutes", "form", "coefficients") if key in value}
+    held = {key: value[key] for key in _OTHERS if key in value}
     held |= {key: value[key].strip() for key in _TEXTS if key in value}
     held |= {key + "_minor": value[key].minor for key in _AMOUNTS if key in value}
     return held
@@ -240,7 +246,7 @@ def _columns(value: Mapping[str, Any]) -> dict[str, Any]:
 def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterable[Mapping[str, Any]]) -> Tender:
     """Begin the tender of an accepted project. Each lot: ``title``, ``budget``, ``ceiling``, ``deposit`` (Money), ``need``,
     ``qualification``, ``contact``, ``place``, ``window_minutes``, ``form`` (``[{key, label, label_en, type, required}]``),
-    ``coefficients`` (decimal texts).
+    ``coefficients`` (decimal texts), ``two_envelopes``, ``co_opening``.
 
     Refuses: NotAllowed, WrongStep (not accepted), Conflict ``tender.exists``, Invalid (every field).
     """
@@ -294,7 +300,7 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     """Change fields (those of ``draft_tender``) of a lot that is not published. Refuses: NotAllowed, WrongStep, Conflict, Invalid."""
     require_draft(work, lot)
     check_version(lot, seen)
-    now = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients")}
+    now = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, *_OTHERS)}
     value = _complete(now | changes, lot.project)
     faults = Faults()
     check_lot(faults, "", value)
@@ -366,7 +372,7 @@ def retender(work: UnitOfWork, lot: Lot) -> Lot:
     if work.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is not None:
         raise Conflict("lot.retendered", ref=lot.ref)
     number_of = work.session.scalar(select(func.max(Lot.no)).where(Lot.tender_id == lot.tender_id)) or 0
-    value = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, "window_minutes", "form", "coefficients")}
+    value = {key: getattr(lot, key) for key in (*_TEXTS, *_AMOUNTS, *_OTHERS)}
     new = _add_lot(work, lot.tender, number_of + 1, value)
     new.round, new.predecessor_id, new.scheme = lot.round + 1, lot.id, lot.scheme
     work.session.flush()

@@ -36,7 +36,7 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
     document = {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
         "policy": policy.dsse, "trust": trust(look),
-        "form": [_field(f) for f in lot.form],
+        "form": [_field(f) for f in officers.form_of(lot, envelope)],
     }
     return sign_document("ticket", document, look.office.keys.signing)
 

@@ -104,7 +104,8 @@ def seal_tick(office: Office) -> list[str] | None:
                 return None
             lots = closing.to_close(work.session, at)
             for lot in lots:
-                closing.close_intake(work, lot, at)
+                for part in officers.bid_envelopes(lot):
+                    closing.close_intake(work, lot, at, part)
             log.seal(work, at)
     except IntegrityError:
         return None  # another machine sealed it
@@ -134,10 +135,13 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
     if lot.state != "OPENING" or lot.closed_at is not None or row is None:
         return False
     lot.closed_at = row.tick_at
-    if len(bids.standing_bids(work.session, lot)) < 3:
+    if len(bids.complete(work.session, lot)) < 3:  # with two envelopes a lone one is no bid
         lot.failure, lot.failure_reason = "few_bidders", LEAST_BIDDERS if lot.regime == "GP" else "B-07"
         LOT_FLOW.take(work, lot, "fail_few", ground=lot.failure, rule=lot.failure_reason)
         body = {"ground": lot.failure, "rule": lot.failure_reason, "entries": row.entries, "deadline": row.deadline_c}
+        if lot.two_envelopes:
+            price = closing.closing(work.session, lot, officers.PRICE)
+            body |= {"entries_price": price.entries, "deadline_price": price.deadline_c}
         notices.post(work, lot, "failure", title=lot.title, body=body)
     return True
 

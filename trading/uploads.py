@@ -69,11 +69,14 @@ class Arrival:
 
 
 def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.BID) -> Upload:
-    """Announce an upload of ``length`` bytes. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part), Invalid (size)."""
+    """Announce an upload of ``length`` bytes of one envelope. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part, no such
+    envelope of bids), Invalid (size)."""
     work.require(Act.BID_UPLOAD)
     party = own_party(work)
     participants.own(work, lot)
     check_open(lot, work.now)
+    if envelope not in officers.bid_envelopes(lot):
+        raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
     policy = officers.policy_document(officers.current_policy(work.session, lot, envelope))
     most = policy["max_plen"] + 70_000 + TAG * (policy["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:

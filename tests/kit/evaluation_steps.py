@@ -13,12 +13,12 @@ from typing import Any
 from crypto.canonical import b64u, format_time
 from crypto.draws import score_commit
 from crypto.signatures import countersign, sign
-from evaluation import conclusion, experts, panels, report, reviews, schemes, sheets
+from evaluation import conclusion, experts, panels, price_review, report, reviews, schemes, sheets
 from evaluation.panels import Panel, Seat
-from tests.kit import opening_steps
+from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import turn
 from tests.kit.world import PASSWORD, SETUP, World, password_hash
-from trading import awards, opening, parties
+from trading import awards, officers, opening, parties
 from trading.kernel.access import Role
 from trading.kernel.money import Money
 from trading.kernel.work import Look
@@ -97,7 +97,7 @@ def opened(
     world: World, regime: str = "GP", *, scheme: dict[str, Any] | None = None, forms: Mapping[str, dict[str, str]] | None = None,
     **changes: Any,
 ) -> str:
-    """A published lot whose opening is over."""
+    """A published lot whose opening is over; of two envelopes, that of the technical ones."""
     return opening_steps.open_lot(world, regime, ref=published(world, regime, scheme, **changes), forms=forms)
 
 
@@ -279,6 +279,28 @@ def sign_report(world: World, ref: str, username: str, *, dissent: str = "") -> 
         report.sign(work, row, sign(report.SIGNATURE, document, world.keys[username].sign))
 
 
+def fix_technical(world: World, ref: str) -> None:
+    """The chair fixes the technical result of two envelopes."""
+    with world.work(chair_of(world, ref)) as work:
+        conclusion.fix_technical(work, world.lot_in(work, ref))
+
+
+def open_prices(world: World, ref: str) -> None:
+    """The price envelopes are opened in a ceremony of their own."""
+    sealing.list_set(world, ref, officers.PRICE)
+    opening_steps.open_set(world, ref, part=officers.PRICE)
+
+
+def conform_prices(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> None:
+    """The panel finds every opened price in order but those of the named bidders."""
+    with world.work(chair_of(world, ref)) as work:
+        panel = panel_in(work, world, ref)
+        for bid in price_review.waiting(work.session, panel):
+            bad = any(bid.party_id == world.party_ids[name] for name in reject)
+            price_review.find_price(work, panel, bid.id, votes_for=1 if bad else panel.members, clause="三、5" if bad else "",
+                                    reason="报价超过最高限价" if bad else "")
+
+
 def conclude(world: World, ref: str, **how: Any) -> awards.Award:
     with world.work(chair_of(world, ref)) as work:
         return conclusion.conclude(work, world.lot_in(work, ref), **how)
@@ -303,6 +325,10 @@ def scored(
 def evaluated(world: World, regime: str = "GP", **how: Any) -> str:
     """A lot whose award is proposed: everything up to the conclusion, signed by every member."""
     ref = scored(world, regime, **how)
+    if how.get("two_envelopes"):
+        fix_technical(world, ref)
+        open_prices(world, ref)
+        conform_prices(world, ref)
     draw_up(world, ref)
     for username in usernames(world, ref, "seated").values():
         sign_report(world, ref, username)

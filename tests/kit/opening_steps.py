@@ -36,13 +36,21 @@ def form(regime: str = "GP", **changes: str) -> dict[str, str]:
     return FORMS[regime] | changes
 
 
-def bid(world: World, ref: str, forms: Mapping[str, dict[str, str]], *, data: bytes = b"offer") -> None:
-    """The named bidders take part and hand in a bid each."""
+def bid(world: World, ref: str, forms: Mapping[str, dict[str, str]], *, data: bytes = b"offer",
+        only: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """The named bidders take part and hand in a bid each, every envelope of it. ``only``: username → the envelopes they hand in, if not
+    all."""
     world.take_part(ref, *forms)
     sealing.open_for_bids(world, ref)
+    with world.look("clock") as look:
+        asked = {part: {field["key"] for field in officers.form_of(world.lot_in(look, ref), part)}
+                 for part in officers.bid_envelopes(world.lot_in(look, ref))}
     for username, announce in forms.items():
-        outcome = sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=announce, data=data + username.encode()))
-        assert outcome.accepted, outcome.reason
+        for part in (only or {}).get(username, tuple(asked)):
+            told = {key: value for key, value in announce.items() if key in asked[part]} if len(asked) > 1 else announce
+            made = sealing.seal(world, ref, username, form=told, data=data + username.encode(), part=part)
+            outcome = sealing.hand_in(world, ref, username, *made, part=part)
+            assert outcome.accepted, outcome.reason
 
 
 def turn(world: World, **by: int) -> None:
@@ -51,46 +59,46 @@ def turn(world: World, **by: int) -> None:
     timeline.turn(world.office)
 
 
-def share(world: World, ref: str, username: str) -> None:
+def share(world: World, ref: str, username: str, part: str = officers.BID) -> None:
     """An officer's client releases its shares of the set; what it checks first has tests of its own."""
     with world.work(username) as work:
-        row = opening.opening(work.session, world.lot_in(work, ref))
-        policy = officers.policy_document(officers.current_policy(work.session, row.lot))
+        row = opening.opening(work.session, world.lot_in(work, ref), part)
+        policy = officers.policy_document(officers.current_policy(work.session, row.lot, part))
         checked = CheckedSet(policy, (), row.set_hash, tuple(row.bids), {}, None, write_moment(row.shares_from))  # type: ignore[arg-type]
         j = officers.own_seat(work, row.lot).j
         document = make_shares(checked, opening.headers(work.session, row), j=j, secret=world.policy_secret(username, policy),
-                               now=format_time(work.now))
+                               now=format_time(work.now), left=row.left_sealed)
         opening.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 
-def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL) -> None:
+def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str = officers.BID) -> None:
     """Shares of the officers who came, decryption, countersignatures, minutes; the record is published and the lot goes on."""
     for username in came:
-        share(world, ref, username)
+        share(world, ref, username, part)
     if len(came) < len(ALL):
         turn(world, minutes=31)
-    decryption.open_bids(world.office, world.actor("host"), ref)
+    decryption.open_bids(world.office, world.actor("host"), ref, part=part)
     for username in came:
         with world.work(username) as work:
-            row = opening.opening(work.session, world.lot_in(work, ref))
+            row = opening.opening(work.session, world.lot_in(work, ref), part)
             opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     turn(world, minutes=16)
     minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
     with world.work("host") as work:
-        opening.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref)), minutes=minutes)
+        opening.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref), part), minutes=minutes)
     with world.work("host") as work:
-        opening.close(work, opening.opening(work.session, world.lot_in(work, ref)))
+        opening.close(work, opening.opening(work.session, world.lot_in(work, ref), part))
 
 
 def open_lot(
     world: World, regime: str = "GP", *, ref: str = "", forms: Mapping[str, dict[str, str]] | None = None, data: bytes = b"offer",
-    **changes: Any,
+    only: Mapping[str, tuple[str, ...]] | None = None, **changes: Any,
 ) -> str:
     """A lot whose opening is over. ``forms``: username → what the bid announces; all bidders with one form each, 10 000 yuan apart, if none
     is given."""
     ref = ref or world.lot("BIDDING", regime, **changes)
     chosen = forms or {name: form(regime, price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)}
-    bid(world, ref, chosen, data=data)
+    bid(world, ref, chosen, data=data, only=only)
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     open_set(world, ref)

@@ -10,6 +10,7 @@ from typing import Any
 from crypto import sealed_bid, submissions
 from crypto.canonical import format_time, unb64u
 from crypto.documents import sign_document
+from crypto.keys import x25519_public
 from tests.kit.world import World
 from trading import bids, officers, opening, parties, timeline, uploads
 from trading.kernel.access import Role
@@ -41,19 +42,20 @@ def policy_of(world: World, ref: str, envelope: str = officers.BID) -> dict[str,
 
 
 def seal(world: World, ref: str, username: str, *, replaces: str = "", form: dict[str, str] | None = None,
-         data: bytes = b"offer") -> tuple[bytes, dict[str, Any]]:
-    """A sealed file and its signed submission."""
-    out = io.BytesIO()
-    made = sealed_bid.seal(policy_of(world, ref), bidder=code_of(world, username), announce=form or FORM, out=out,
+         data: bytes = b"offer", part: str = officers.BID) -> tuple[bytes, dict[str, Any]]:
+    """A sealed file and its signed submission; ``part``: of which envelope."""
+    out, policy = io.BytesIO(), policy_of(world, ref, part)
+    made = sealed_bid.seal(policy, bidder=code_of(world, username), announce=form or FORM, out=out,
+                           bidder_key=x25519_public(world.keys[username].seal) if policy["co_opening"] else b"",
                            files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))])
     statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="test/1", replaces=replaces)
     return out.getvalue(), sign_document("submission", statement, world.keys[username].sign)
 
 
-def hand_in(world: World, ref: str, username: str, sealed: bytes, submission: Any) -> bids.Outcome:
+def hand_in(world: World, ref: str, username: str, sealed: bytes, submission: Any, *, part: str = officers.BID) -> bids.Outcome:
     """Upload the bytes and submit: the legal moment."""
     with world.work(username, SIGNER) as work:
-        token = uploads.start(work, world.lot_in(work, ref), length=len(sealed)).token
+        token = uploads.start(work, world.lot_in(work, ref), length=len(sealed), envelope=part).token
     uploads.receive(world.office, world.actor(username, SIGNER), token, offset=0, pieces=[sealed])
     with world.work(username, SIGNER) as work:
         return bids.submit(work, world.lot_in(work, ref), token=token, submission=submission)
@@ -75,11 +77,11 @@ def close(world: World, ref: str) -> None:
         timeline.turn(world.office)
 
 
-def list_set(world: World, ref: str) -> None:
+def list_set(world: World, ref: str, part: str = officers.BID) -> None:
     """Publish the opening set, in a tick of its own, and go on to the moment from which shares are taken."""
     with world.work("host") as work:
         lot = world.lot_in(work, ref)
-        row = opening.list_bids(work, lot)
+        row = opening.list_bids(work, lot, part)
         begins = row.shares_from
     world.clock.set(world.now + timedelta(seconds=70))
     timeline.turn(world.office)

@@ -30,7 +30,7 @@ from trading.kernel.work import Look
 from trading.tenders import Lot, Tender
 
 FINISHED = ("RESULT", "CONTRACT", "FILING", "CLOSING", "FAILED", "TERMINATED", "ARCHIVED")
-PUBLIC_ACTS = ("lot.", "notice.", "award.", "contract.", "draw.", "policy.", "officer.", "document.", "tender.")
+PUBLIC_ACTS = ("lot.", "notice.", "award.", "contract.", "draw.", "policy.", "officer.", "document.", "tender.", "technical.")
 """Acts whose records the public may read; all others are shown in the archive alone."""
 BUNDLE_ACT = "bundle."
 SECRET_KINDS = frozenset({"shares", "bidder-part", "rescue", "finding"})
@@ -130,16 +130,16 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
     if entry.event == "act":
         return act.startswith(PUBLIC_ACTS)
     if entry.event.startswith("bid-"):
-        return _list_is_open(dossier)
+        return entry.event == "bid-failed" or _list_is_open(dossier, entry.part)
     if entry.event.startswith("sheet"):
         return _is_ranked(dossier)
     return entry.event != "key-enrolled"
 
 
-def _list_is_open(dossier: _Dossier) -> bool:
-    """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline)."""
+def _list_is_open(dossier: _Dossier, part: str) -> bool:
+    """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline); of two envelopes each its own."""
     session, lot = dossier.look.session, dossier.lot
-    return closing.find(session, lot) is not None and (lot.failure == "few_bidders" or opening.is_public(session, lot))
+    return closing.find(session, lot, part) is not None and (lot.failure == "few_bidders" or opening.find(session, lot, part) is not None)
 
 
 def _is_ranked(dossier: _Dossier) -> bool:
@@ -154,9 +154,10 @@ def _shows_bidders(dossier: _Dossier) -> bool:
 
 
 def _check_list(dossier: _Dossier) -> None:
-    row = closing.find(dossier.look.session, dossier.lot)
-    if row is not None and (dossier.audit or _list_is_open(dossier)):
-        dossier.files.append(canonical_file(f"entries/lists/{row.part}.json", row.entries))
+    for part in officers.bid_envelopes(dossier.lot):
+        row = closing.find(dossier.look.session, dossier.lot, part)
+        if row is not None and (dossier.audit or _list_is_open(dossier, part)):
+            dossier.files.append(canonical_file(f"entries/lists/{row.part}.json", row.entries))
 
 
 def _by_c(dossier: _Dossier, wanted: Sequence[str]) -> list[LogEntry]:
@@ -209,21 +210,27 @@ def _take_document(dossier: _Dossier, row: LogDocument) -> None:
 
 
 def _set_hashes(dossier: _Dossier) -> list[str]:
-    row = opening.find(dossier.look.session, dossier.lot)
-    return [row.set_hash] if row is not None else []
+    rows = [opening.find(dossier.look.session, dossier.lot, part) for part in officers.bid_envelopes(dossier.lot)]
+    return [row.set_hash for row in rows if row is not None]
 
 
 # --- bids, draws, rules, keys ---------------------------------------------------------------------------------------------------------
 
 
 def _take_bids(dossier: _Dossier) -> None:
-    """Headers and piece digests of the bids of the opening set; the archive of an opened lot holds the sealed files too. Of bids replaced
-    or withdrawn the boxes are never handed out (protocol §5), and of a lot that failed nothing is opened."""
+    """Headers and piece digests of the bids of each opening set; the archive of an opened lot holds the sealed files too, but never those
+    that stay sealed. Of bids replaced or withdrawn the boxes are never handed out (protocol §5), and of a lot that failed nothing is
+    opened."""
+    for part in officers.bid_envelopes(dossier.lot):
+        _take_bids_of(dossier, part)
+
+
+def _take_bids_of(dossier: _Dossier, part: str) -> None:
     session, lot, blobs = dossier.look.session, dossier.lot, dossier.look.office.blobs
-    row = opening.find(session, lot)
+    row = opening.find(session, lot, part)
     if row is None and not dossier.audit:
         return
-    standing = bids.standing_bids(session, lot)
+    standing = bids.standing_bids(session, lot, part)
     opened = row is not None and row.opened is not None
     for bid in standing:
         folder = f"bids/{bid.header_hash}"
@@ -235,7 +242,7 @@ def _take_bids(dossier: _Dossier) -> None:
             pieces = sealed_bid.inspect(reader).pieces
         lines = "".join(pieces[i:i + 32].hex() + "\n" for i in range(0, len(pieces), 32))
         dossier.files.append(bytes_file(f"{folder}/pieces.txt", lines.encode()))
-        if dossier.audit and opened:
+        if dossier.audit and opened and row is not None and bid.header_hash not in row.left_sealed:
             dossier.files.append(blob_file(
                 f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size))
 
@@ -275,7 +282,8 @@ def _take_rules(dossier: _Dossier) -> None:
         "v": 1, "platform": dossier.look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "ref": lot.ref, "title": lot.title,
         "regime": project.regime, "category": project.category, "method": project.method, "purchaser": project.purchaser.code,
         "budget": lot.budget.text(), "ceiling": lot.ceiling.text(), "deposit": lot.deposit.text(), "currency": lot.currency,
-        "coefficients": list(lot.coefficients), "state": lot.state, "failure": lot.failure or "",
+        "coefficients": list(lot.coefficients), "envelopes": officers.bid_envelopes(lot), "co_opening": lot.co_opening,
+        "state": lot.state, "failure": lot.failure or "",
     }))
     dossier.files.append(json_file("rules/form.json", lot.form))
     if lot.scheme is not None:

@@ -68,7 +68,7 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
         stop("stdout holds the shares or the JSON, not both", BAD_INPUT)
     value = read_opening(opening)
     trust, whose = trust_for(trust_file, value.get("trust"), opening)
-    at = format_time(now())
+    at, left = format_time(now()), frozenset[str]()
     if value.get("type") == opening_files.DRAW:
         draw = draw_files.check_draw(value, trust, now=at)
         ring, j, secret = _officer(draw.policy, key_file, passphrase_file)
@@ -76,18 +76,22 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
     else:
         checked = opening_files.check_package(opening_files.read_package(value), trust, now=at)
         ring, j, secret = _officer(checked.set.policy, key_file, passphrase_file)
-        document, until = release_shares(checked.set, checked.headers, j=j, secret=secret, now=at), checked.set.claims_end
+        document = release_shares(checked.set, checked.headers, j=j, secret=secret, now=at, left=checked.left)
+        until, left = checked.set.claims_end, checked.left
     envelope = sign_document("shares", document, ring.secret("ed25519"))
     with writing(out, force=force) as file:
         file.write(json.dumps(envelope, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-    errors = [{"header_hash": item["header_hash"], "code": item["error"]} for item in document["items"] if item["error"]]
+    errors = [{"header_hash": item["header_hash"], "code": item["error"]} for item in document["items"]
+              if item["error"] and item["header_hash"] not in left]
     result = {"ok": True, "shares": out, "j": j, "set": document["set"], "bids": len(document["items"]), "errors": errors, "from": until,
-              "trust": whose, "unwitnessed": trust.unwitnessed}
+              "left_sealed": sorted(left), "trust": whose, "unwitnessed": trust.unwitnessed}
     if as_json:
         answer(result)
         return
     say(f"officer {j}: shares of {len(document['items'])} bids of set {document['set']}; trusted keys {whose}"
         + ("; unwitnessed log" if trust.unwitnessed else ""))
+    for name in sorted(left):
+        say(f"{name} stays sealed: no share of it is given")
     for row in errors:
         say(f"box of {row['header_hash']} does not open: {row['code']} (reported in the shares)")
 

@@ -112,7 +112,7 @@ def _moment(text: str) -> dt.datetime:
 
 def _check_price(material: Material, winner: str, price_minor: Any) -> None:
     bidders = {d.value["header_hash"]: d.value["bidder"] for d in material.of_kind("submission")}
-    for document in material.of_kind("opened"):
+    for document in material.lists_of(material.parts()[-1]):
         for row in document.value["bids"]:
             if bidders.get(row["header_hash"]) == winner and price_minor is not None:
                 if number(row["announce"]["price"], "price") * 100 != price_minor:

@@ -9,13 +9,13 @@ from crypto import sealed_bid
 from crypto.canonical import H, b64u, later, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
-from crypto.opening import LISTED_EVENTS, replay, set_id
+from crypto.opening import LEFT_SEALED, LISTED_EVENTS, replay, set_id
 from crypto.policies import check_context, extends, policy_id
 from crypto.receipts import claims_end
 from crypto.ticks import is_late_close
 from crypto.trust import check_cosigned
 from web.verifier.log_claims import Log, entry_list
-from web.verifier.material import BID, Document, Entry, Material
+from web.verifier.material import BID, PRICE, Document, Entry, Material
 
 ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
 
@@ -23,23 +23,30 @@ ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
 def check(material: Material, log: Log) -> None:
     """Both claims. Never refuses."""
     findings = material.findings
+    parts = [BID]
     with findings.guard("sealed_bids", "B_POLICY", "policy/"):
-        _check_policies(material)
-    with findings.guard("deadline", "B_LATE", "the deadline"):
-        _check_deadline(material, log)
-    with findings.guard("sealed_bids", "B_SET", "the opening set"):
-        _check_set(material)
-    for document in _counted(material):
-        with findings.guard("sealed_bids", "B_BID", f"bid {document.value['header_hash']}"):
-            _check_bid(material, document)
+        parts = material.parts()
+    for part in parts:
+        with findings.guard("sealed_bids", "B_POLICY", "policy/"):
+            _check_policies(material, part)
+        with findings.guard("deadline", "B_LATE", "the deadline"):
+            _check_deadline(material, log, part)
+        with findings.guard("sealed_bids", "B_SET", "the opening set"):
+            _check_set(material, part)
+        for document in _counted(material, part):
+            with findings.guard("sealed_bids", "B_BID", f"bid {document.value['header_hash']}"):
+                _check_bid(material, document, part)
+    for part in parts if len(parts) > 1 else ():
+        with findings.guard("sealed_bids", "B_SET", f"what stays sealed of {part}"):
+            _check_left_sealed(material, part)
 
 
 # --- A3 -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _check_policies(material: Material) -> None:
+def _check_policies(material: Material, part: str) -> None:
     """Signed by all (A1), logged before publication, tried by every officer; extended only before the deadline that moves."""
-    chain = material.chain()
+    chain = material.chain(part)
     if not chain:
         raise CryptoError("CONTEXT_MISMATCH", "no policy of the bids")
     published = material.of_event("published")
@@ -81,11 +88,11 @@ def _check_drills(material: Material, policies: list[str], published: int) -> No
 # --- K2 -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _check_deadline(material: Material, log: Log) -> None:
-    entries = material.of_event("deadline", envelope=BID)
+def _check_deadline(material: Material, log: Log, part: str) -> None:
+    entries = material.of_event("deadline", envelope=part)
     if not entries:
         return
-    policy = material.chain()[-1]
+    policy = material.chain(part)[-1]
     entry = entries[0]
     document = material.spoken_of(entry).value
     if document["deadline"] != policy["deadline"] or document["policy"] != policy_id(policy):
@@ -101,22 +108,23 @@ def _check_deadline(material: Material, log: Log) -> None:
         raise CryptoError("TICK_PROOF", "the closing checkpoint is not shown")
     check_cosigned(type(closing)(closing.leaf, shown), material.trust)
     if is_late_close(closing.at, policy["deadline"]):
-        _check_late_close(material, entry, closing.tick)
-    for one in material.of_event(*LISTED_EVENTS, envelope=BID):
+        _check_late_close(material, entry, closing.tick, part)
+    for one in material.of_event(*LISTED_EVENTS, envelope=part):
         if one.event in ACCEPTED and not one.at < policy["deadline"]:
             material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} was accepted at {one.at}, deadline {policy['deadline']}")
         if one.event in ACCEPTED and one.tick > closing.tick:
             material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing tick")
-    for one in material.of_event("opening-set", "shares", envelope=BID):
+    for one in material.of_event("opening-set", "shares", envelope=part):
         after = claims_end(closing.at, policy["opens_at"]) if one.event == "shares" else policy["opens_at"]
         if one.at < after or (one.event == "opening-set" and one.tick <= closing.tick):
             material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} at {one.at}, not before {after}")
     unwitnessed = ", unwitnessed" if material.trust.unwitnessed else ""
-    material.findings.checked("deadline", f"deadline {policy['deadline']}, closing tick {closing.tick} at {closing.at}{unwitnessed}")
+    words = f"{_of(part)}deadline {policy['deadline']}, closing tick {closing.tick} at {closing.at}{unwitnessed}"
+    material.findings.checked("deadline", words)
 
 
-def _check_late_close(material: Material, deadline: Entry, closing: int) -> None:
-    for entry in material.of_event("late-close", envelope=BID):
+def _check_late_close(material: Material, deadline: Entry, closing: int, part: str) -> None:
+    for entry in material.of_event("late-close", envelope=part):
         found = material.spoken_of(entry).value
         if found["closing"] == closing and found["deadline"] == deadline.c:
             return
@@ -126,43 +134,43 @@ def _check_late_close(material: Material, deadline: Entry, closing: int) -> None
 # --- K3 -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _check_set(material: Material) -> None:
+def _check_set(material: Material, part: str) -> None:
     """What was received less what was replaced or withdrawn is the set; and every entry that had to be on the list is on it."""
-    if "entries/lists/bid.json" not in material.archive.files:
-        if material.of_event("opening-set", envelope=BID):
+    if f"entries/lists/{part}.json" not in material.archive.files:
+        if material.of_event("opening-set", envelope=part):
             raise CryptoError("SET_OMISSION", "a set without the list it follows from")
         return
-    listed = set(entry_list(material))
-    closing = material.of_event("deadline", envelope=BID)[0]
-    for entry in material.of_event(*LISTED_EVENTS, envelope=BID):
+    listed = set(entry_list(material, part))
+    closing = material.of_event("deadline", envelope=part)[0]
+    for entry in material.of_event(*LISTED_EVENTS, envelope=part):
         if entry.c not in listed and entry.tick <= closing.tick:
             material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is missing from the list of all that came")
         if entry.c in listed and entry.tick > closing.tick:
             material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is on the list, but in a later tick")
-    sets = material.of_event("opening-set", envelope=BID)
+    sets = material.of_event("opening-set", envelope=part)
     if not sets and not material.of_kind("submission"):
         return  # a lot that failed unopened: who bid is shown to nobody but the archive
-    found = _replayed(material, listed)
+    found = _replayed(material, listed, part)
     if sets:
         if len(sets) > 1:
             raise CryptoError("SET_CONFLICT", "two opening sets")
         opening_set = material.spoken_of(sets[0]).value
-        if opening_set["deadline"] != closing.c or opening_set["policy"] != policy_id(material.chain()[-1]):
+        if opening_set["deadline"] != closing.c or opening_set["policy"] != policy_id(material.chain(part)[-1]):
             raise CryptoError("CONTEXT_MISMATCH", "a set of another deadline or policy")
         if opening_set["bids"] != found:
             raise CryptoError("SET_CONFLICT", "the set is not the one the list gives")
-        _check_opened(material, opening_set)
-    material.findings.checked("sealed_bids", f"{len(listed)} entries listed, {len(found)} bids stand")
+        _check_opened(material, opening_set, part)
+    material.findings.checked("sealed_bids", f"{_of(part)}{len(listed)} entries listed, {len(found)} bids stand")
 
 
-def _replayed(material: Material, listed: set[str]) -> list[dict[str, str]]:
+def _replayed(material: Material, listed: set[str], part: str) -> list[dict[str, str]]:
     rows = [material.entries[c].value for c in sorted(listed) if c in material.entries]
     documents = {d.hash: d.value for kind in ("submission", "withdrawal") for d in material.of_kind(kind)}
-    return replay(rows, documents, tender=material.lot["tender"], lot=material.lot["lot"], envelope=BID)
+    return replay(rows, documents, tender=material.lot["tender"], lot=material.lot["lot"], envelope=part)
 
 
-def _check_opened(material: Material, opening_set: dict[str, Any]) -> None:
-    for entry in material.of_event("opened", envelope=BID):
+def _check_opened(material: Material, opening_set: dict[str, Any], part: str) -> None:
+    for entry in material.of_event("opened", envelope=part):
         opened = material.spoken_of(entry).value
         if opened["set"] != set_id(opening_set):
             raise CryptoError("SET_CONFLICT", "an opening list of another set")
@@ -170,17 +178,69 @@ def _check_opened(material: Material, opening_set: dict[str, Any]) -> None:
             raise CryptoError("SET_OMISSION", "the opening list is not of just the bids of the set")
 
 
+def _of(part: str) -> str:
+    return "" if part == BID else f"{part} envelope: "
+
+
+# --- two envelopes -------------------------------------------------------------------------------------------------------------------
+
+
+def technical_result(material: Material) -> tuple[Entry, set[str]] | None:
+    """The entry of the technical result and the bidders who passed; None where it was never fixed. Refuses: SET_CONFLICT for two."""
+    found = [d for d in material.of_kind("act") if d.value["act"] == "technical.fix"]
+    if len(found) > 1:
+        raise CryptoError("SET_CONFLICT", "two technical results")
+    if not found:
+        return None
+    (entry,) = material.logged(found[0])
+    return entry, set(found[0].value["facts"]["passed"])
+
+
+def _check_left_sealed(material: Material, part: str) -> None:
+    """What stays sealed is just what must: lone envelopes, and prices of who did not pass; said before any share, listed as unopened."""
+    opening_set = material.set_of(part)
+    if opening_set is None:
+        return
+    left = material.left_sealed(set_id(opening_set.value))
+    bidders = {d.value["header_hash"]: d.value["bidder"] for d in material.of_kind("submission")}
+    listed = {row["header_hash"] for row in opening_set.value["bids"]}
+    if part == PRICE:
+        fixed = technical_result(material)
+        entries = material.of_event("opening-set", envelope=PRICE)
+        if fixed is None or fixed[0].tick > entries[0].tick or fixed[0].at > entries[0].at:
+            raise CryptoError("SET_CONFLICT", "prices were listed before the technical result was fixed")
+        wanted = {name for name in listed if bidders[name] not in fixed[1]}
+    elif f"entries/lists/{PRICE}.json" in material.archive.files and material.set_of(PRICE) is not None:
+        whole = {bidders[row["header_hash"]] for row in material.set_of(PRICE).value["bids"]}  # type: ignore[union-attr]
+        wanted = {name for name in listed if bidders[name] not in whole}
+    else:
+        wanted = set(left) & listed  # who handed in a price is not shown of a lot that ended before its prices
+    if set(left) != wanted:
+        raise CryptoError("SET_CONFLICT", f"stays sealed: {sorted(left)}, but should: {sorted(wanted)}")
+    said = [e for d in material.of_kind("bid-failed") if d.value["header_hash"] in left for e in material.logged(d)]
+    shares = material.of_event("shares", envelope=part)
+    if any(e.value["envelope"] != part or any(e.at > s.at or e.tick > s.tick for s in shares) for e in said):
+        raise CryptoError("SET_CONFLICT", "what stays sealed was not said before the shares")
+    for document in material.lists_of(part):
+        for row in document.value["bids"]:
+            unopened = row["verdict"] == LEFT_SEALED and row["cause"] == left.get(row["header_hash"])
+            if unopened is not (row["header_hash"] in left):
+                raise CryptoError("SET_CONFLICT", f"{row['header_hash']} is listed as {row['verdict']}")
+    if left:
+        material.findings.checked("sealed_bids", f"{_of(part)}{len(left)} of the set stay sealed, as they must")
+
+
 # --- K4 -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _counted(material: Material) -> list[Document]:
+def _counted(material: Material, part: str) -> list[Document]:
     """The submissions of the bids that stand: of the set, or, of a lot that failed, those replayed."""
-    sets = [d for d in material.of_kind("opening-set") if d.value["envelope"] == BID]
+    sets = [d for d in material.of_kind("opening-set") if d.value["envelope"] == part]
     names = {row["statement"] for d in sets for row in d.value["bids"]}
     if not sets:
         with material.findings.guard("sealed_bids", "B_SET", "the bids that stand"):
-            if "entries/lists/bid.json" in material.archive.files and material.of_kind("submission"):
-                names = {row["statement"] for row in _replayed(material, set(entry_list(material)))}
+            if f"entries/lists/{part}.json" in material.archive.files and material.of_kind("submission"):
+                names = {row["statement"] for row in _replayed(material, set(entry_list(material, part)), part)}
     missing = names - set(material.documents)
     for name in sorted(missing):
         material.findings.fault("sealed_bids", "B_BID", f"the submission {name} of a counted bid is missing")
@@ -204,11 +264,11 @@ def pieces_of(material: Material, header_hash: str) -> bytes:
     return b"".join(bytes.fromhex(line) for line in lines)
 
 
-def _check_bid(material: Material, document: Document) -> None:
+def _check_bid(material: Material, document: Document, part: str) -> None:
     """header ↔ submission ↔ policy ↔ pieces → sealed root; in the archive the sealed file itself too."""
     statement = document.value
     header = header_of(material, statement["header_hash"])
-    policies = material.chain()
+    policies = material.chain(part)
     keys = unb64u(header.ctx["bidder_key"]) if header.ctx["co_opening"] else b""
     check_context(header, policies, bidder=statement["bidder"], bidder_key=keys)
     wrong = [name for name in ("platform", "tender", "lot", "envelope", "bidder", "policy") if statement[name] != header.ctx[name]]

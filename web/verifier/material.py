@@ -17,6 +17,7 @@ from crypto import signatures
 from crypto.canonical import b64u, dumps, loads, unb64u
 from crypto.documents import KINDS, check_document, open_document, open_enrolment, open_opened, open_policy
 from crypto.errors import CryptoError
+from crypto.opening import LEFT_SEALED
 from crypto.policies import policy_id
 from crypto.receipts import IN_LOG, verify_receipt
 from crypto.signatures import document_hash, kind_of, payload_of, verify_all, verify_quorum
@@ -25,7 +26,8 @@ from crypto.trust import Trust, trust_of
 from web.verifier.archive import INDEX_SIGNATURE, Archive
 from web.verifier.findings import DAMAGE, Findings
 
-BID = "bid"
+BID, PRICE = "bid", "price"
+"""The envelopes of bids: all of a bid or, of two envelopes, the technical one; and the price."""
 LOT_FACTS = ("platform", "tender", "lot", "regime", "ceiling", "state", "failure", "purchaser")
 PLAIN = ("deadline", "attempt", "refusal-list", "act", "notice")
 _LOGGED = re.compile(
@@ -116,6 +118,25 @@ class Material:
         while found and not all(new["supersedes"] == policy_id(old) for old, new in pairwise(found)):
             found.pop(0)  # before publication officers may be named anew: the policies of before stand in the log and bind nobody
         return found
+
+    def parts(self) -> list[str]:
+        """The envelopes a bid of this lot consists of: those whose policies the publication names; before one, just the first."""
+        named = {one for entry in self.of_event("published") if entry.value["statement"] in self.documents
+                 for one in self.spoken_of(entry).value["policies"]}
+        return [BID, *([PRICE] if any(policy_id(policy) in named for policy in self.chain(PRICE)) else [])]
+
+    def set_of(self, part: str) -> Document | None:
+        """The opening set of an envelope, if it was published."""
+        return next((d for d in self.of_kind("opening-set") if d.value["envelope"] == part), None)
+
+    def lists_of(self, part: str) -> list[Document]:
+        """The opening lists the log speaks of for an envelope."""
+        return [d for d in self.of_kind("opened") if any(e.value["envelope"] == part for e in self.logged(d))]
+
+    def left_sealed(self, opening_set: str) -> dict[str, str]:
+        """header_hash → cause of what the platform said stays sealed of a set."""
+        return {d.value["header_hash"]: d.value["cause"] for d in self.of_kind("bid-failed")
+                if d.value["set"] == opening_set and d.value["code"] == LEFT_SEALED}
 
     def public_keys(self, party: str, roles: Sequence[str], by_tick: int | None = None) -> list[bytes]:
         """A party's enrolled keys, newest first; of those enrolled by a tick, if one is named."""
@@ -340,8 +361,9 @@ def _check_many(material: Material, document: Document) -> None:
         officers = {_kid(key): key for (_, role), chain in material.keys.items() if role == "officer" for key, _ in chain}
         _by_a_platform_key(trust, lambda key: open_policy(document.envelope, key, officers))
     elif document.kind == "opened":
-        policy = material.chain()[-1]
-        keys = [officer_key(material, BID, j, policy_id(policy)) for j in range(1, policy["n"] + 1)]
+        part = next((str(e.value["envelope"]) for e in material.logged(document)), BID)
+        policy = material.chain(part)[-1]
+        keys = [officer_key(material, part, j, policy_id(policy)) for j in range(1, policy["n"] + 1)]
         came = len([d for d in material.of_kind("shares") if d.value["set"] == document.value["set"]])
         least = min(policy["t"], came) if material.audit and came else 1
         _by_a_platform_key(trust, lambda key: open_opened(document.envelope, key, keys, least))

@@ -14,7 +14,7 @@ from crypto.opening import check_posted_shares, set_id
 from crypto.signatures import signers
 from crypto.verdicts import OPENED, RESCUABLE, Verdict, open_bid, open_with_seed
 from web.verifier.bid_claims import header_of
-from web.verifier.material import BID, Document, Material, officer_key
+from web.verifier.material import Document, Material, officer_key
 
 
 class _Nowhere:
@@ -26,33 +26,37 @@ class _Nowhere:
 
 def check(material: Material) -> None:
     """Both claims. Never refuses."""
-    findings = material.findings
-    if not material.audit:
-        return
-    sets = [d for d in material.of_kind("opening-set") if d.value["envelope"] == BID]
-    lists = material.of_kind("opened")
-    if not sets:
+    for part in material.parts() if material.audit else ():
+        _check_part(material, part)
+
+
+def _check_part(material: Material, part: str) -> None:
+    findings, opening_set, lists = material.findings, material.set_of(part), material.lists_of(part)
+    if opening_set is None:
         return
     if not lists:
-        findings.fault("opening", "B_SHARE", "a set was published, but there is no opening list")
+        findings.fault("opening", "B_SHARE", f"a set of {part} was published, but there is no opening list")
         return
-    with findings.guard("opening", "B_SHARE", "the shares"):
-        parts, complaints = _shares(material, sets[0], lists[0])
-        _check_all(material, sets[0], lists[0], parts, complaints)
+    with findings.guard("opening", "B_SHARE", f"the shares of {part}"):
+        parts, complaints = _shares(material, part, opening_set, lists[0])
+        _check_all(material, part, opening_set, lists[0], parts, complaints)
 
 
-def _shares(material: Material, opening_set: Document,
+def _shares(material: Material, part: str, opening_set: Document,
             opened: Document) -> tuple[dict[str, dict[int, bytes]], dict[str, dict[int, str]]]:
     """header_hash → officer → part, and → code of a complaint; every part checked against its commitment."""
     findings, name = material.findings, set_id(opening_set.value)
     headers: dict[str, Header] = {}
+    left = material.left_sealed(name)
     for row in opening_set.value["bids"]:
+        if row["header_hash"] in left:
+            continue
         with findings.guard("opening", "B_SHARE", f"the header of {row['header_hash']}"):
             headers[row["header_hash"]] = header_of(material, row["header_hash"])
-    parts: dict[str, dict[int, bytes]] = {one: {} for one in headers}
-    complaints: dict[str, dict[int, str]] = {one: {} for one in headers}
+    parts: dict[str, dict[int, bytes]] = {one: {} for one in (*headers, *left)}
+    complaints: dict[str, dict[int, str]] = {one: {} for one in (*headers, *left)}
     came: dict[int, Document] = {}
-    logged = {e.value["statement"] for e in material.of_event("shares", envelope=BID)}
+    logged = {e.value["statement"] for e in material.of_event("shares", envelope=part)}
     missing = logged - {d.hash for d in material.of_kind("shares")}
     if missing:
         findings.fault("opening", "B_SHARE", f"logged shares that are not here: {sorted(missing)}")
@@ -64,15 +68,15 @@ def _shares(material: Material, opening_set: Document,
             if j in came:
                 raise CryptoError("SHARE_COMMIT", f"officer {j} posted twice")
             came[j] = document
-            for header_hash, (part, code) in check_posted_shares(document.value, headers, name).items():
-                if part:
-                    parts[header_hash][j] = part
+            for header_hash, (given, code) in check_posted_shares(document.value, headers, name, left).items():
+                if given:
+                    parts[header_hash][j] = given
                 elif code == "SHARE_COMMIT" and _posted(document, header_hash):
                     findings.fault("opening", "B_SHARE", f"officer {j}'s share of {header_hash} is not the one committed to")
                 else:
                     complaints[header_hash][j] = code
-    policy = material.chain()[-1]
-    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, BID, j)])]
+    policy = material.chain(part)[-1]
+    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, part, j)])]
     if len(signed) < min(policy["t"], max(len(came), 1)):
         findings.fault("opening", "B_SHARE", f"the opening list is countersigned by {len(signed)} officers")
     names = [f"{j} {policy['officers'][j - 1]['side']}" for j in sorted(came)]
@@ -84,9 +88,9 @@ def _posted(document: Document, header_hash: str) -> bool:
     return any(item["header_hash"] == header_hash and item["part"] for item in document.value["items"])
 
 
-def _check_all(material: Material, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
+def _check_all(material: Material, part: str, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
                complaints: dict[str, dict[int, str]]) -> None:
-    policy = material.chain()[-1]
+    policy, left = material.chain(part)[-1], material.left_sealed(set_id(opening_set.value))
     said = {row["header_hash"]: row for row in opened.value["bids"]}
     for row in opening_set.value["bids"]:
         name = row["header_hash"]
@@ -94,7 +98,17 @@ def _check_all(material: Material, opening_set: Document, opened: Document, part
             statement = material.documents[row["statement"]].value
             if name not in parts:
                 raise CryptoError("CONTEXT_MISMATCH", "its header cannot be read")
+            if name in left:
+                _check_left(material, name)
+                continue
             _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], policy)
+
+
+def _check_left(material: Material, name: str) -> None:
+    """Nothing of a bid that stays sealed was opened: no officer gave a part (``check_posted_shares``), and its sealed file is not here."""
+    if f"bids/{name}/sealed" in material.archive.files or _bidder_part(material, name) or _rescued(material, name):
+        raise CryptoError("CONTEXT_MISMATCH", "a bid that stays sealed, with what would open it")
+    material.findings.checked("opening", "of no bid that stays sealed was a part given")
 
 
 def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],

@@ -20,8 +20,9 @@ from evaluation.methods.price_scores import low_price_first
 from evaluation.methods.ranking import rank
 from evaluation.methods.works_prices import benchmark_deviation, scheme_from
 from trading.kernel.exact import BadValue, Rounding, mean, number, rounded, written_exactly
+from web.verifier.bid_claims import technical_result
 from web.verifier.draw_claims import coefficient
-from web.verifier.material import Material
+from web.verifier.material import BID, PRICE, Material
 from web.verifier.sheet_claims import Round
 
 REPORT, INPUTS, FINDINGS, BLIND = "ranking/report.json", "ranking/inputs.json", "sheets/findings.json", "sheets/blind.json"
@@ -54,6 +55,9 @@ def check(material: Material, rounds: list[Round]) -> None:
     with findings.guard("ranking", "B_RANK", "the scheme"):
         if document_hash(loads(material.archive.read("rules/scheme.json"))) != said["rules"]:
             raise CryptoError("CONTEXT_MISMATCH", "the ranking is of another scheme")
+    if len(material.parts()) > 1:
+        with findings.guard("ranking", "B_RANK", "the technical result"):
+            _check_technical(material)
     with findings.guard("arithmetic", "B_SCORE", "the report"):
         _check_report(material, rounds)
     found = None
@@ -77,11 +81,13 @@ def reckon(material: Material, rounds: list[Round]) -> Reckoned:
     announced = _announced(material)
     rejected = _rejected(material)
     valid = sorted(bidder for bidder in announced if bidder not in rejected)
-    quotes = {bidder: number(announced[bidder]["price"], f"{bidder}.price") for bidder in valid}
+    said = _prices_said(material)
+    quotes = {bidder: number(said[bidder], f"{bidder}.price") for bidder in valid}
     small = {row["bidder"] for row in inputs["bids"] if row["small"]}
     if any(announced[bidder].get("small_firm") != "yes" for bidder in small):
         raise BadValue("small_firm", "inputs", "the deduction only for who declared it")
-    scores = _scores(material, rounds[-1], scheme, valid) if rounds else {}
+    scored = sorted(bidder for bidder in announced if bidder not in _rejected(material, "qualification", "conformity"))
+    scores = _scores(material, rounds[-1], scheme, scored) if rounds else {}
     prices = _prices(material, scheme, quotes, small & set(valid))
     found = Reckoned()
     for bidder in valid:
@@ -96,17 +102,43 @@ def reckon(material: Material, rounds: list[Round]) -> Reckoned:
 
 
 def _announced(material: Material) -> dict[str, dict[str, str]]:
-    """bidder → what its opened bid announces."""
+    """bidder → what its opened bid announces, of two envelopes the technical one."""
+    return _announced_in(material, BID)
+
+
+def _announced_in(material: Material, part: str) -> dict[str, dict[str, str]]:
     bidders = {d.value["header_hash"]: d.value["bidder"] for d in material.of_kind("submission")}
-    opened = material.of_kind("opened")
+    opened = material.lists_of(part)
     if len(opened) != 1:
         raise CryptoError("CONTEXT_MISMATCH", f"{len(opened)} opening lists")
     return {bidders[row["header_hash"]]: row["announce"] for row in opened[0].value["bids"] if row["verdict"] == "opened"}
 
 
-def _rejected(material: Material) -> set[str]:
+def _prices_said(material: Material) -> dict[str, str]:
+    """bidder → the price as announced in the last envelope."""
+    return {bidder: told["price"] for bidder, told in _announced_in(material, material.parts()[-1]).items()}
+
+
+def _rejected(material: Material, *stages: str) -> set[str]:
+    """Who was rejected, in any stage or those named; of two envelopes also who passed technically and has no opened price."""
     found = loads(material.archive.read(FINDINGS))["findings"]
-    return {row["bidder"] for row in found if not row["ok"]}
+    rejected = {row["bidder"] for row in found if not row["ok"] and row["stage"] in (stages or (row["stage"],))}
+    if len(material.parts()) > 1 and not stages:
+        rejected |= set(_announced(material)) - set(_announced_in(material, PRICE))
+    return rejected
+
+
+def _check_technical(material: Material) -> None:
+    """Of two envelopes: who passed is who was not rejected, and every sheet was revealed before it was fixed; prices came after."""
+    fixed = technical_result(material)
+    if fixed is None:
+        raise CryptoError("CONTEXT_MISMATCH", "a ranking of two envelopes without a technical result")
+    entry, passed = fixed
+    if passed != set(_announced(material)) - _rejected(material, "qualification", "conformity"):
+        raise CryptoError("CONTEXT_MISMATCH", "the technical result is not that of the findings")
+    if any(sheet.at > entry.at or sheet.tick > entry.tick for sheet in material.of_event("sheet")):
+        raise CryptoError("CONTEXT_MISMATCH", "a score sheet was revealed after the technical result")
+    material.findings.checked("ranking", f"{len(passed)} bids passed technically before any price was opened")
 
 
 def _scores(material: Material, last: Round, scheme: Mapping[str, Any], valid: list[str]) -> dict[str, dict[str, dict[str, Fraction]]]:
