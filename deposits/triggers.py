@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from deposits import rules
 from deposits.demands import DepositDemand
-from trading import awards, bids, calendars, contracts, notices, opening, terms
+from trading import awards, bids, calendars, contracts, notices, officers, opening, terms
 from trading.kernel.calendar import local_day
 from trading.tenders import Lot
 
@@ -69,14 +69,14 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         ended = (event, local_day(told[-1].published_at)) if told else None
     row = opening.find(session, lot)
     award, contract = awards.find(session, lot), contracts.find(session, lot)
-    verdicts = opening.opened_bids(session, row) if row is not None and row.opened_at is not None else []
-    opened = local_day(row.opened_at) if row is not None and row.opened_at is not None else None
+    verdicts = [(bid, local_day(one.opened_at)) for part in officers.bid_envelopes(lot) if (one := opening.find(session, lot, part))
+                and one.opened_at is not None for bid in opening.opened_bids(session, one) if bid.header_hash not in one.left_sealed]
     return LotFacts(
         lot, lot.regime, ended,
         listed=local_day(row.listed_at) if row is not None else None,
         standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot)) if row is not None else frozenset(),
-        not_theirs={v.party_id: opened for v in verdicts if v.cause in ("platform", "tenderee") and opened is not None},
-        undecided=frozenset(v.party_id for v in verdicts if v.cause == "unknown"),
+        not_theirs={v.party_id: opened for v, opened in verdicts if v.cause in ("platform", "tenderee")},
+        undecided=frozenset(v.party_id for v, _ in verdicts if v.cause == "unknown"),
         announced=local_day(award.announced_at) if award is not None and award.announced_at is not None else None,
         winner=award.winner_party_id if award is not None else None,
         signed=local_day(contract.signed_at) if contract is not None else None,

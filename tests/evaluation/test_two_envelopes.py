@@ -257,7 +257,7 @@ def test_an_extension_moves_both_envelopes_at_once(world: World) -> None:
     assert before is not None
     later = before + timedelta(days=7)
     with world.work("agent") as work:
-        publication.extend(work, world.lot_in(work, ref), deadline=later)
+        publication.extend(work, world.lot_in(work, ref), deadline=later, reason="澄清较多")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
     with world.look("host") as look:
         assert world.lot_in(look, ref).deadline == before
