@@ -179,6 +179,23 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
 
 
+def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str = "", part: str = officers.BID) -> Outcome:
+    """The signed no to what arrived in time and was not settled by its tick: ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
+
+    ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come.
+    What came too late anyway stays ``LATE``. Refuses: NotAllowed, NotFound.
+    """
+    work.require(Act.BID_UPLOAD)
+    work.lock(lot)
+    upload = uploads.own(work, token) if token else None
+    if upload is not None and upload.lot_id != lot.id:
+        raise NotFound("upload.unknown")
+    if upload is None:
+        participants.own(work, lot)
+    late = lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
+    return _refuse(work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at)
+
+
 def leave(work: UnitOfWork, participant: Participant) -> None:
     """The written notice of a party that no longer takes part, before the deadline: its deposit goes back (rules T-30, T-35). It is final.
 
@@ -263,7 +280,7 @@ def _check_in_time(work: UnitOfWork, lot: Lot, part: str) -> None:
 
 def _refuse(
     work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, statement: str, document: Any, reason: str, *,
-    part: str = officers.BID, kind: str = "submission",
+    part: str = officers.BID, kind: str = "submission", last: datetime | None = None,
 ) -> Outcome:
     """The signed no. A document nobody has signed is not kept under its hash, where the signed one may belong later; the attempt stands
     for it. The same attempt refused for the same reason gets its first answer."""
@@ -271,7 +288,7 @@ def _refuse(
     if reason not in CODES:
         reason = "FORMAT"
     if not statement or reason in ("SIG", "SIG_TYPE"):
-        document, statement = None, keep_document(work, "attempt", _attempt(work, lot, party, upload, part), signed=False)
+        document, statement = None, keep_document(work, "attempt", _attempt(work, lot, party, upload, part, last), signed=False)
     if (first := _answered(work.session, party, statement, refused=reason)) is not None:
         return Outcome(first, first.reason)
     count = work.session.scalar(
@@ -286,13 +303,15 @@ def _refuse(
     return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
 
 
-def _attempt(work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str) -> dict[str, Any]:
+def _attempt(work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None) -> dict[str, Any]:
+    """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload."""
     size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
-    first, last = (work.now, work.now) if upload is None else (upload.made_at, upload.last_at)
+    ends = last or (work.now if upload is None else upload.last_at)
+    first = ends if upload is None else upload.made_at
     return {
         "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "bidder": party.code,
         "bytes": size, "sha256": digest, "declared": (upload.sealed_root or "") if upload else "",
-        "first_at": write_moment(floor_second(first)), "last_at": write_moment(floor_second(last)),
+        "first_at": write_moment(floor_second(first)), "last_at": write_moment(floor_second(ends)),
     }
 
 

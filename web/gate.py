@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -34,7 +35,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
 from trading.kernel.work import Look, Office, UnitOfWork
-from web import login
+from web import arrivals, login
 from web.forms import Form
 from web.frame import Group, Rail
 from web.refusals import status_of, wants_json
@@ -186,9 +187,16 @@ def actor() -> Actor:
     return login.actor()
 
 
-def work() -> AbstractContextManager[UnitOfWork]:
-    """A unit of work in the name of whoever is signed in. Its ``now`` is read when it opens, after the last byte of the form came in."""
-    return office().work(actor())
+def work(*, arrived_at: datetime | None = None) -> AbstractContextManager[UnitOfWork]:
+    """A unit of work in the name of whoever is signed in. Its ``now`` is read when it opens, after the last byte of the form came in;
+    where the moment itself decides (handing in, withdrawing) it is that of ``arrival``."""
+    return office().work(actor(), arrived_at=arrived_at)
+
+
+def arrival() -> datetime:
+    """When the last byte of this request arrived (promise R2). Ask once the form is read."""
+    house = current_app.extensions["bidhall"]
+    return arrivals.arrived_at(request.environ, office().clock, house.settings.arrival_header)
 
 
 def look() -> AbstractContextManager[Look]:

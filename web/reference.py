@@ -20,6 +20,8 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("BLOBS", "blobs in the data folder", "Folder of the write-once store."),
     ("BASE_URL", "", "The public address, `https://…`. Host names other than its own are refused."),
     ("PROXIES", "0", "How many trusted proxies stand before the platform."),
+    ("ARRIVAL_HEADER", "", "The header in which the nearest proxy says when a request's last byte arrived, in seconds since 1970 "
+     "(nginx: `$msec`). It must overwrite what a client sends. Empty: the moment at which the bytes reached this machine."),
     ("MAIL", "", "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform."),
     ("MIRROR_DIR", "", "Reserved for the mirror of sealed files."),
     ("TSA", "", "Reserved for a time-stamping authority."),

@@ -6,6 +6,7 @@ Secrets are no settings: they are files of mode 0600 in the data folder, made on
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from web.confined.clamd import parse_address
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
-         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG")
+         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
@@ -26,7 +27,8 @@ SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 @dataclass(frozen=True)
 class Settings:
     """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before
-    us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out."""
+    us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out;
+    ``arrival_header`` the header in which the nearest proxy says when a request had arrived."""
 
     data: Path
     database: str
@@ -44,6 +46,7 @@ class Settings:
     place: str = "公共资源交易"
     hotline: str = ""
     log: str = "WARNING"
+    arrival_header: str = ""
 
     @property
     def secure(self) -> bool:
@@ -74,6 +77,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     proxies = values.get("PROXIES") or "0"
     if not (proxies.isascii() and proxies.isdigit() and len(proxies) < 3):
         raise NotReady("settings.value", name=PREFIX + "PROXIES", value=proxies, expected="0, 1, 2")
+    header = values.get("ARRIVAL_HEADER") or ""
+    if header and (proxies == "0" or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}", header)):
+        expected = "X-Arrived-At, and BIDHALL_PROXIES of 1 or more: else anybody could send it"
+        raise NotReady("settings.value", name=PREFIX + "ARRIVAL_HEADER", value=header, expected=expected)
     base = (values.get("BASE_URL") or "").rstrip("/")
     if base and (urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname):
         raise NotReady("settings.value", name=PREFIX + "BASE_URL", value=base, expected="https://bidhall.example")
@@ -93,6 +100,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
         place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
+        arrival_header=header,
     )
 
 

@@ -24,9 +24,9 @@ from tests.kit.sealing import SIGNER
 from tests.kit.world import Keys, World
 from trading import bids, participants, tickets, timeline, uploads
 from trading.bids import REFUSALS_PROVED, BidReceipt, SealedBid, StandingBid
-from trading.kernel import log
+from trading.kernel import audit, log
 from trading.kernel.access import Role
-from trading.kernel.clock import parse_moment
+from trading.kernel.clock import floor_second, parse_moment
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, NotReady
 
 MOMENT = timedelta(microseconds=1)
@@ -126,6 +126,27 @@ def test_what_our_queue_kept_beyond_the_closing_tick_is_not_signed(world: World,
     with unchanged(world), pytest.raises(NotReady) as refusal:
         submit(world, ref, "bidder1", token, submission, arrived_at=deadline - MOMENT)
     assert refusal.value.code == "log.too_slow"
+
+
+@pytest.mark.promise("R2")
+@pytest.mark.parametrize(("came", "reason"), [(-MOMENT, "UNAVAILABLE"), (timedelta(0), "LATE")])
+def test_who_came_in_time_and_waited_too_long_holds_the_platforms_own_word_for_it(
+        world: World, ref: str, came: timedelta, reason: str) -> None:
+    deadline = deadline_of(world, ref)
+    sealed, submission = sealing.seal(world, ref, "bidder1")
+    world.clock.set(deadline - timedelta(minutes=2))
+    token = upload(world, ref, "bidder1", sealed)
+    sealing.close(world, ref)
+    world.clock.set(deadline + timedelta(seconds=61))
+    with world.work("bidder1", SIGNER) as work:
+        outcome = bids.not_settled(work, world.lot_in(work, ref), token=token, arrived_at=deadline + came)
+    assert (outcome.accepted, outcome.reason) == (False, reason)
+    with world.look("clock") as look:
+        attempt = audit.document(look.session, outcome.receipt.statement)
+    assert attempt["bytes"] == len(sealed) and parse_moment(attempt["last_at"]) == floor_second(deadline + came)
+    entry = proved(world, "bidder1", outcome, "bid-refused")
+    assert parse_moment(entry["at"]) >= deadline
+    assert standing(world, ref) == []
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)])

@@ -76,6 +76,21 @@ class RunningClock:
         return self._start + timedelta(seconds=time.monotonic() - self._zero)
 
 
+def seconds_since(stamp: float) -> float:
+    """How long ago the machine's wall clock showed ``stamp`` (seconds since 1970), never negative: for stamps a kernel or a proxy took."""
+    return max(0.0, time.time() - stamp)
+
+
+def monotonic_of(stamp: float) -> float:
+    """A stamp of the wall clock, 0.0 for none, as a moment of the monotonic clock, which no correction of the hour moves."""
+    return time.monotonic() - (seconds_since(stamp) if stamp else 0.0)
+
+
+def seconds_from(moment: float) -> float:
+    """Seconds since a moment of the monotonic clock, never negative."""
+    return max(0.0, time.monotonic() - moment)
+
+
 def rehearsal_clock(setting: str) -> Clock:
     """The clock named by BIDHALL_TEST_CLOCK: a moment to run on from, or a file that holds one."""
     if Path(setting).is_file():

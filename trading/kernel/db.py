@@ -87,11 +87,16 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED")
 
 
+PATIENCE_MS = 60_000
+"""How long a writer waits for its turn. As long as its entries may wait for their tick: a bid that came in time must not be turned away
+because others were being taken."""
+
+
 def _teach_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # else the driver begins transactions by itself
-        for pragma in ("journal_mode=WAL", "busy_timeout=10000", "foreign_keys=ON", f"synchronous={synchronous}"):
+        for pragma in ("journal_mode=WAL", f"busy_timeout={PATIENCE_MS}", "foreign_keys=ON", f"synchronous={synchronous}"):
             connection.execute("PRAGMA " + pragma)
 
     @event.listens_for(engine, "begin")

@@ -11,6 +11,9 @@ from trading.kernel.errors import NotReady
 from web.commands.common import guarded, lang_option, say
 from web.settings import Settings, read_settings
 
+LINES = 4096
+"""Connections each worker holds open, and that may wait at the door."""
+
 
 @click.command("serve", epilog="Example: bidhall serve --demo")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -39,6 +42,16 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
     run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
 
 
+def _raise_file_limit() -> None:
+    """As many open lines as the system lets us have: a rush before a deadline must not end at a soft limit of 1024."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * LINES + 512 if hard == resource.RLIM_INFINITY else min(hard, 2 * LINES + 512)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _demo_town(settings: Settings) -> Settings:
     from web import town
 
@@ -60,11 +73,16 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
     from gunicorn.app.base import BaseApplication
 
+    from web.edge import EdgeWorker
+
+    _raise_file_limit()
+
     class Server(BaseApplication):
         def load_config(self) -> None:
             options = {
                 "bind": [f"{host}:{port}", *_files_door(settings, host)],
-                "worker_class": "gthread", "workers": workers, "threads": threads, "timeout": 120,
+                "worker_class": EdgeWorker, "workers": workers, "threads": threads, "timeout": 120,
+                "worker_connections": LINES, "backlog": LINES,
                 "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1", "worker_tmp_dir": None,
                 "when_ready": lambda _server: on_ready() if on_ready else None, "post_worker_init": _start_clock,

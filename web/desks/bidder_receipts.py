@@ -20,13 +20,13 @@ from crypto.signatures import document_hash, payload_of
 from trading import bids, tickets
 from trading.bids import BidReceipt, Outcome
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound
+from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
 from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
 from web.forms import Form
-from web.gate import go, look, render, saved_as, work
+from web.gate import arrival, go, look, render, saved_as, work
 from web.refusals import wants_json
 
 
@@ -78,10 +78,24 @@ def submit(ref: str) -> Any:
     form = Form.read()
     token, submission = form.text("upload", limit=64), signed(form, "submission")
     form.refuse_if_any()
-    with work() as unit:
-        outcome = bids.submit(unit, open_lot(unit, ref), token=token, submission=submission)
-        document = bids.receipt_document(unit.session, outcome.receipt)
+    came = arrival()
+    try:
+        with work(arrived_at=came) as unit:
+            outcome = bids.submit(unit, open_lot(unit, ref), token=token, submission=submission)
+            document = bids.receipt_document(unit.session, outcome.receipt)
+    except NotReady as refusal:
+        outcome, document = _not_settled(refusal, ref, came, token=token)
     return _answer(outcome, document)
+
+
+def _not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tuple[Outcome, dict[str, Any]]:
+    """What came in time and waited too long with us is told so, by a signed proof that it is our fault."""
+    if refusal.code != "log.too_slow":
+        raise refusal
+    with work() as unit:
+        outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)
+        document = bids.receipt_document(unit.session, outcome.receipt)
+    return outcome, document
 
 
 @bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True)
@@ -90,10 +104,14 @@ def withdraw(ref: str) -> Any:
     form = Form.read()
     withdrawal = signed(form, "withdrawal")
     form.refuse_if_any()
-    with work() as unit:
-        lot = open_lot(unit, ref)
-        outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
-        document = bids.receipt_document(unit.session, outcome.receipt)
+    came = arrival()
+    try:
+        with work(arrived_at=came) as unit:
+            lot = open_lot(unit, ref)
+            outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
+            document = bids.receipt_document(unit.session, outcome.receipt)
+    except NotReady as refusal:
+        outcome, document = _not_settled(refusal, ref, came)
     return _answer(outcome, document)
 
 
