@@ -17,6 +17,7 @@ import evaluation.panels
 import evaluation.reviews
 import evaluation.sheets
 import trading.attendance
+import trading.base_prices
 import trading.calendars
 import trading.contracts
 import trading.draws
@@ -26,6 +27,7 @@ import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
 import trading.opened_files
+import trading.readings
 import trading.technical
 import trading.timeline
 from trading.kernel.db import Base

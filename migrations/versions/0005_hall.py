@@ -1,4 +1,4 @@
-"""The hall: who signed in to an opening."""
+"""The hall: who signed in to an opening, the base price bound beforehand, which line is being read."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ revision = '0005'
 down_revision = '0003'
 branch_labels = None
 depends_on = None
-APPEND_ONLY = ['hall_attendance']
+APPEND_ONLY = ['hall_attendance', 'reading']
 
 
 def upgrade():
@@ -29,6 +29,28 @@ def upgrade():
     )
     with op.batch_alter_table('hall_attendance', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_hall_attendance_lot_id'), ['lot_id'], unique=False)
+    op.create_table('base_price',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('lot_id', sa.Integer(), nullable=False),
+    sa.Column('commitment', sa.String(length=50), nullable=False),
+    sa.Column('committed_at', sa.DateTime(), nullable=False),
+    sa.Column('price_minor', sa.BigInteger(), nullable=True),
+    sa.Column('salt', sa.String(length=50), nullable=False),
+    sa.Column('published_at', sa.DateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['lot_id'], ['lot.id'], name=op.f('fk_base_price_lot_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_base_price')),
+    sa.UniqueConstraint('lot_id', name=op.f('uq_base_price_lot_id'))
+    )
+    op.create_table('reading',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('opening_id', sa.Integer(), nullable=False),
+    sa.Column('place', sa.Integer(), nullable=False),
+    sa.Column('at', sa.DateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['opening_id'], ['opening.id'], name=op.f('fk_reading_opening_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reading'))
+    )
+    with op.batch_alter_table('reading', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reading_opening_id'), ['opening_id'], unique=False)
     dialect = op.get_bind().dialect.name
     for name in APPEND_ONLY:
         for statement in append_only_ddl(name)[dialect]:

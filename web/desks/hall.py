@@ -12,6 +12,9 @@ Acts for scripts (each form also carries ``csrf_token`` and ``form_id``; a signe
                 GET  /hall/<ref>/package.json, .zip       POST /hall/<ref>/acts/release        ``shares``: DSSE          (fresh sign-in)
                 GET  /hall/<ref>/officer/opened           POST /hall/<ref>/acts/countersign    ``opened``: the list with one's signature
                 GET  /hall/<ref>/draw/<label>/package.json  POST /hall/<ref>/draw/<label>/acts/escrow  ``shares``: DSSE  (fresh sign-in)
+    chairs      POST /hall/<ref>/acts/sign-in             nothing more (hall_sheet); several lots at once: hall_session
+    host        POST /hall/<ref>/acts/read ``place``      the line of the list that is read out (hall_read)
+    purchaser   POST /hall/<ref>/acts/bind-base-price, …/publish-base-price (hall_base)
     host        POST /hall/<ref>/acts/list, …/open, …/sign-minutes, …/close    nothing more
                 POST /hall/<ref>/acts/extend ``reason``; …/answer ``remark`` (its id in /data), ``text``
                 GET  /hall/<ref>/minutes (``?draft=1`` before the signature)
@@ -19,6 +22,7 @@ Acts for scripts (each form also carries ``csrf_token`` and ``form_id``; a signe
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from flask import Response, jsonify
@@ -32,7 +36,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web.desks import hall_host, hall_minutes, hall_officer, hall_sheet
+from web.desks import hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
 from web.desks.hall_cards import hall_card, public_entries, running, step_of, today
 from web.desks.hall_room import crumbs_of, hall, lot_at_market, zone
 from web.forms import Form
@@ -41,7 +45,7 @@ from web.gate import ANYONE, actor, look, render
 from web.refusals import language
 
 desk = hall
-PARTS = (hall_host, hall_minutes, hall_officer, hall_sheet)
+PARTS = (hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet)
 """The other chairs of this desk; importing them adds their pages."""
 
 
@@ -56,7 +60,8 @@ def index() -> str:
                  if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
         day = sun_line(now.now, ticks, lang=language(), zone=zone())
     first = [(card, step) for card, step in rows if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
-    return render("hall/index.html", day=day, today=[*earlier, *first], later=rows[len(first):])
+    several = Counter(card.tender for card, _step in [*earlier, *rows])
+    return render("hall/index.html", day=day, today=[*earlier, *first], later=rows[len(first):], several=several)
 
 
 @hall.page("/desk", needs={Act.POLICY_SIGN, Act.OPENING_HOST})
@@ -89,6 +94,9 @@ def data(ref: str) -> Response:
         found: dict[str, Any] = {
             "ref": card.lot.ref, "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
             "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
+            "ceiling": card.lot.ceiling.text(), "base_price": None if card.base is None else {
+                "commitment": card.base.commitment, "bound_at": _at(card.base.committed_at), "salt": card.base.salt,
+                "price": card.base.price.text() if card.base.price else "", "published_at": _at(card.base.published_at)},
             "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
         row = opening.find(now.session, lot)
@@ -100,7 +108,9 @@ def data(ref: str) -> Response:
                 "countersigned": [s.j for s in card.countersigned],
                 "shares": [{"j": s.j, "name": s.name, "at": _at(s.released_at)} for s in card.shares],
                 "bids": [{"no": b.no, "name": b.name, "header_hash": b.header_hash, "verdict": b.verdict, "cause": b.cause,
-                          "price": b.price.text() if b.price else ""} for b in card.bids],
+                          "price": b.price.text() if b.price else "", "handed_in": _at(b.handed_in), "over_ceiling": b.over_ceiling}
+                         for b in card.bids],
+                "reading": card.place, "read_at": {str(place): _at(at) for place, at in card.read_moments.items()},
                 "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
                              "answered_at": _at(r.answered_at)} for r in card.remarks],
                 "minutes": card.minutes,

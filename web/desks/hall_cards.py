@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,19 @@ from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import attendance, bids, closing, draws, lot_cards, notices, officers, opening, participants
+from trading import (
+    attendance,
+    base_prices,
+    bids,
+    closing,
+    draws,
+    lot_cards,
+    notices,
+    officers,
+    opening,
+    participants,
+    readings,
+)
 from trading.kernel import audit, log
 from trading.kernel.money import Money
 from trading.kernel.work import Look
@@ -71,6 +84,8 @@ class BidLine:
     remark: str = ""
     remark_at: datetime | None = None
     came_at: datetime | None = None
+    handed_in: datetime | None = None
+    over_ceiling: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,17 @@ class DrawLine:
     noticed_at: datetime
     drawn_at: datetime | None
     value: str
+
+
+@dataclass(frozen=True)
+class BaseLine:
+    """The base price of works: bound by ``commitment`` beforehand, ``price`` and ``salt`` once it is published (rule C-07)."""
+
+    commitment: str
+    committed_at: datetime
+    price: Money | None
+    salt: str
+    published_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -138,6 +164,14 @@ class HallCard:
     window: attendance.Window | None = None
     officials: tuple[attendance.Line, ...] = ()
     came: tuple[attendance.Line, ...] = ()
+    base: BaseLine | None = None
+    place: int = 0
+    read_moments: Mapping[int, datetime] = field(default_factory=dict)
+
+    @property
+    def line(self) -> BidLine | None:
+        """The line that is being read out."""
+        return self.bids[self.place - 1] if 1 <= self.place <= len(self.bids) else None
 
     @property
     def shares(self) -> tuple[OfficerLine, ...]:
@@ -166,7 +200,7 @@ def hall_card(now: Look, lot: Lot) -> HallCard:
         "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
         "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref),
         "window": attendance.window(now.session, lot, now.now), "officials": tuple(attendance.officials(now.session, lot)),
-        "came": tuple(attendance.bidders(now.session, lot)),
+        "came": tuple(attendance.bidders(now.session, lot)), "base": _base(now, lot),
     }
     if row is None:
         ready = officers.drilled(now.session, policy) if policy else set()
@@ -198,8 +232,10 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     by_j = {one.j: one for one in people}
     came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
     said = opening.remarks(session, row)
+    turned = readings.position(session, row)
     return HallCard(
-        **head, step=row.state, officers=people, closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
+        **head, place=turned.place, read_moments=turned.moments, step=row.state, officers=people,
+        closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
         shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
         bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
@@ -222,13 +258,14 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
         taking = participants.find(now.session, lot, bid.party)
         line: dict[str, Any] = {
             "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
-            "secured": taking is not None and participants.is_secured(taking), "came_at": hours.get(bid.party_id),
+            "secured": taking is not None and participants.is_secured(taking), "handed_in": bid.at, "came_at": hours.get(bid.party_id),
         }
         if verdict is not None:
             remark = latest.get(bid.party_id)
             line |= {
                 "verdict": verdict.verdict, "cause": verdict.cause, "values": form_values(lot, verdict.announce),
                 "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
+                "over_ceiling": verdict.price_minor is not None and lot.ceiling_minor > 0 and verdict.price_minor > lot.ceiling_minor,
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
                 "outcome": OPENED if verdict.verdict == "opened" else NOT_DECRYPTED[verdict.cause or "unknown"],
@@ -236,6 +273,13 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
             }
         lines.append(BidLine(**line))
     return tuple(lines)
+
+
+def _base(now: Look, lot: Lot) -> BaseLine | None:
+    row = base_prices.find(now.session, lot)
+    if row is None:
+        return None
+    return BaseLine(row.commitment, row.committed_at, base_prices.price_of(row, lot), row.salt, row.published_at)
 
 
 def form_values(lot: Lot, announce: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -330,6 +374,8 @@ def mark(now: Look, ref: str) -> str:
     row = opening.find(now.session, lot)
     drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
     drawn.append(f"p{len(attendance.officials(now.session, lot))}")  # who runs or watches it is no secret; a bidder's coming is in no mark
+    if (base := base_prices.find(now.session, lot)) is not None:
+        drawn.append(f"b{base.commitment[:8]}{'p' if base.published_at else ''}")
     if row is None:
         closed = closing.find(now.session, lot)
         over = "c" if closed is not None and lot.state != "BIDDING" else ""
@@ -339,4 +385,5 @@ def mark(now: Look, ref: str) -> str:
     said = opening.remarks(now.session, row)
     sealed = sum(log.tick_of(now.session, line.c) is not None for line in posted)
     return "-".join([lot.state, row.state, str(row.version), str(int(row.shares_until.timestamp())), f"s{len(posted)}.{sealed}",
-                     f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", *drawn])
+                     f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", f"k{readings.position(now.session, row).turns}",
+                     *drawn])

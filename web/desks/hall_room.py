@@ -12,6 +12,7 @@ from trading import lot_cards, officers, opening
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
+from trading.projects import is_of
 from trading.tenders import Lot
 from web.forms import Form
 from web.frame import Group, Link
@@ -109,18 +110,25 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     links = [(_("This opening"), base)]
     with look() as now:
         lot = lot_cards.visible_lot(now, ref)
-        coefficient = bool(lot.coefficients)
+        coefficient, works, tender = bool(lot.coefficients), lot.regime == "WORKS", lot.tender.ref
+        ours = is_of(lot.project, who.party_id)
+        several = sum(one.published_at is not None for one in lot.tender.lots) > 1
         row = opening.find(now.session, lot)
         mine = who.role is Role.OFFICER and any(seat.account_id == who.account_id for seat in officers.seats(now.session, lot))
         signed_minutes = row is not None and row.minutes is not None
     if who.role is Role.HOST:
-        links.append((_("Host's chair"), base + "/host"))
+        links += [(_("Host's chair"), base + "/host"), (_("Reading out"), base + "/read")]
+    if works and may(who, Act.BASE_PRICE) and ours:
+        links.append((_("Base price"), base + "/base-price"))
+    if several:
+        links.append((_("All lots of this ceremony"), f"/hall/sessions/{tender}"))
     if mine:
         links += [(_("My keys and policies"), base + "/officer"), (_("Release my shares"), base + "/release"),
                   (_("Countersign"), base + "/sign")]
     if coefficient and who.role is Role.HOST:
         links.append((_("Draw of the coefficient"), f"{base}/draw/k"))
     links.append((_("Sign-in sheet"), base + "/sheet"))
+    links.append((_("Projector"), base + "/projector"))
     links.append((_("Public draws"), f"/lots/{ref}/draw"))
     if signed_minutes:
         links.append((_("Minutes"), base + "/minutes"))

@@ -1,0 +1,54 @@
+"""The base price (标底) of works in the tenderee's hands: bound by a hash before the deadline, published in the hall (rule C-07).
+
+    purchaser, agency   POST /hall/<ref>/acts/bind-base-price       ``commitment``: base64url of H("base-price", document)
+                        POST /hall/<ref>/acts/publish-base-price    ``document``: the document itself, as text or ``document_file``
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import base_prices
+from trading.kernel.access import Act
+from trading.projects import require_tie
+from web.desks.hall_cards import hall_card
+from web.desks.hall_room import crumbs_of, hall, hall_lot, signed
+from web.forms import Form
+from web.gate import go, look, office, render, work
+
+
+@hall.page("/<ref>/base-price", needs=Act.BASE_PRICE)
+def base_price(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = hall_lot(now, ref)
+        require_tie(now, lot.project)
+        card, may_bind = hall_card(now, lot), base_prices.may_bind(now, lot)
+        context = {"platform": office().platform, "tender": lot.tender.ref, "lot": lot.no_text}
+    return render("hall/base_price.html", card=card, may_bind=may_bind, context=context, form=form or Form.blank(),
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Base price"), "")))
+
+
+@hall.page("/<ref>/acts/bind-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)
+def bind(ref: str) -> Any:
+    form = Form.read()
+    commitment = form.text("commitment", limit=60)
+    form.refuse_if_any()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/base-price")
+        base_prices.bind(unit, lot, commitment)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/publish-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)
+def publish(ref: str) -> Any:
+    form = Form.read()
+    document = signed(form, "document")
+    form.refuse_if_any()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/base-price")
+        base_prices.publish(unit, lot, document)
+    return go(where)

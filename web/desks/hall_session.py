@@ -1,0 +1,127 @@
+"""Several lots in one ceremony: the lots of one tender side by side, each with its step, and one screen for the room (desks §9.2).
+
+Doing something "for all" does it lot by lot, each in a unit of its own: what one lot refuses stops no other, and is said by its name.
+
+    host      POST /hall/sessions/<tender>/acts/list, …/open        every lot that stands at that step
+    chairs    POST /hall/sessions/<tender>/acts/sign-in             every lot one has a chair in
+    anybody   GET  /hall/sessions/<tender>, …/projector
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+
+from trading import attendance, decryption, opening
+from trading.kernel.access import Act, may
+from trading.kernel.errors import Faults, NotFound, Refusal, WrongStep
+from trading.kernel.work import Look
+from trading.tenders import Lot, Tender
+from web import words
+from web.desks import hall_sheet
+from web.desks.hall_cards import HallCard, hall_card, mark, step_of
+from web.desks.hall_read import chosen_line
+from web.desks.hall_room import crumbs_of, hall, hall_lot, zone
+from web.forms import Form
+from web.gate import ANYONE, actor, go, look, office, render, work
+from web.refusals import language
+
+
+def lots_of(now: Look, tender: str) -> list[Lot]:
+    """The published lots of a tender by hour and number. Refuses: NotFound."""
+    rows = list(now.session.scalars(select(Lot).join(Tender).where(
+        Tender.ref == tender, Lot.published_at.is_not(None), Lot.state != "TERMINATED").order_by(Lot.opens_at, Lot.no)))
+    if not rows:
+        raise NotFound("tender.unknown", ref=tender)
+    for lot in rows:
+        opening.refuse_reviewer(now, lot)
+    return rows
+
+
+def session_mark(now: Look, tender: str) -> str:
+    """The mark of a whole ceremony: of all its lots."""
+    return hashlib.sha256("|".join(mark(now, lot.ref) for lot in lots_of(now, tender)).encode()).hexdigest()[:24]
+
+
+@hall.page("/sessions/<tender>", needs=ANYONE)
+def session(tender: str, form: Form | None = None) -> str:
+    with look() as now:
+        rows = lots_of(now, tender)
+        cards = [hall_card(now, lot) for lot in rows]
+        chairs = {lot.ref: (hall_sheet.has_chair(now, lot), attendance.own(now, lot)) for lot in rows}
+        last = session_mark(now, tender)
+    waiting = [ref for ref, (chair, mine) in chairs.items() if chair and mine is None]
+    return render("hall/session.html", is_host=may(actor(), Act.OPENING_HOST), cards=cards,
+                  tender=tender, last=last, form=form or Form.blank(), waiting=waiting,
+                  ready={"list": [c.lot.ref for c in cards if may_list(c)], "open": [c.lot.ref for c in cards if c.may_decrypt
+                         and c.step == "LISTED"]}, mine={ref: mine for ref, (_chair, mine) in chairs.items()},
+                  crumbs=crumbs_of((cards[0].lot.tender_title, "")))
+
+
+def may_list(card: HallCard) -> bool:
+    """Whether the set of a lot can be published now, as the host's chair says it too."""
+    return bool(card.step == "SHUT" and card.closed_at and not card.closing_late and card.lot.opens_at and card.now >= card.lot.opens_at)
+
+
+@hall.page("/sessions/<tender>/projector", needs=ANYONE)
+def session_projector(tender: str) -> str:
+    """One screen for all lots: the line read last is shown big, the lots beside it."""
+    with look() as now:
+        cards = [hall_card(now, lot) for lot in lots_of(now, tender)]
+        last = session_mark(now, tender)
+    reading = [card for card in cards if card.step == "OPENED" and card.place]
+    shown = max(reading, key=lambda card: card.read_moments[card.place]) if reading else None
+    return render("hall/projector.html", card=shown or cards[0], cards=cards, tender=tender, last=last,
+                  chosen=chosen_line(len(shown.bids)) if shown else 0, reading=shown is not None)
+
+
+@hall.page("/sessions/<tender>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=session)
+def sign_in_all(tender: str) -> Any:
+    def one(ref: str) -> None:
+        with work() as unit:
+            lot = hall_lot(unit, ref)
+            if hall_sheet.has_chair(unit, lot):
+                attendance.sign_in(unit, lot)
+    return _for_all(tender, one, lambda now, lot: hall_sheet.has_chair(now, lot))
+
+
+@hall.page("/sessions/<tender>/acts/list", needs=Act.OPENING_HOST, post=True, back=session)
+def list_all(tender: str) -> Any:
+    def one(ref: str) -> None:
+        with work() as unit:
+            opening.list_bids(unit, hall_lot(unit, ref))
+    return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "SHUT")
+
+
+@hall.page("/sessions/<tender>/acts/open", needs=Act.OPENING_HOST, post=True, back=session)
+def open_all(tender: str) -> Any:
+    def one(ref: str) -> None:
+        decryption.open_bids(office(), actor(), ref)
+    return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "LISTED")
+
+
+def _for_all(tender: str, act: Callable[[str], None], fits: Callable[[Look, Lot], bool]) -> Any:
+    """The act on every lot it fits, each by itself. Refuses: Invalid with one fault a lot that refused, after all have been tried."""
+    form = Form.read()
+    with look() as now:
+        refs = [lot.ref for lot in lots_of(now, tender) if fits(now, lot)]
+    if not refs:
+        raise WrongStep("hall.no_lot_ready", ref=tender)
+    faults = Faults()
+    for ref in refs:
+        try:
+            act(ref)
+        except Refusal as refusal:
+            faults.add(ref, "hall.lot_refused", ref=ref, why=_words(refusal))
+    faults.refuse_if_any()
+    where = f"/hall/sessions/{tender}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+    return go(where)
+
+
+def _words(refusal: Refusal) -> str:
+    return words.words(refusal.code, refusal.facts, language(), zone())
