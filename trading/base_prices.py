@@ -124,13 +124,13 @@ def price_of(row: BasePrice, lot: Lot) -> Money | None:
 def _read(work: UnitOfWork, lot: Lot, document: Any) -> Money:
     """The price of a document of this very lot. Refuses: Invalid ``base_price.document``."""
     bad = Invalid("base_price.document", where="document")
-    if not isinstance(document, dict) or set(document) != _KEYS or document["v"] != 1 or not isinstance(document["price"], str):
+    if not isinstance(document, dict) or set(document) != _KEYS or not isinstance(document["price"], str):
         raise bad
     try:
         price = Money.parse(document["price"])
-        salt = unb64u(document["salt"], 32)
+        wanted = document_of(work.office.platform, lot, price, unb64u(document["salt"], 32))
+        if dumps(document) != dumps(wanted):
+            raise bad
     except (Refusal, CryptoError) as error:
         raise bad from error
-    if document != document_of(work.office.platform, lot, price, salt):
-        raise bad
     return price

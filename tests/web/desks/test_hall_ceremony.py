@@ -1,0 +1,84 @@
+"""Several lots in one ceremony, and reading out: every screen on the host's line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine
+
+from tests.kit import sealing
+from tests.kit.ceremony import bid_for, lots_together
+from tests.kit.opening_steps import ALL, share
+from tests.kit.world import World
+from tests.web.desks.hall_kit import Seat, app_of
+from trading import timeline
+
+
+@pytest.fixture
+def world(engine: Engine, tmp_path: Path) -> World:
+    return World(engine, tmp_path)
+
+
+@pytest.fixture
+def app(world: World, tmp_path: Path) -> Flask:
+    return app_of(world, tmp_path)
+
+
+def later(world: World, **by: int) -> None:
+    world.clock.advance(**by)
+    timeline.turn(world.office)
+
+
+def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: World, app: Flask) -> None:
+    first, second, few = refs = lots_together(world, "第一包", "第二包", "第三包")
+    tender = first.rpartition("-")[0]
+    ceremony = f"/hall/sessions/{tender}"
+    for ref in refs:
+        bid_for(world, ref, *(world.bidders if ref != few else world.bidders[:2]))
+    world.tick()
+    public, host = Seat(world, app), Seat(world, app, "host")
+    assert public.get(ceremony).text.count("封存待开") == 3 and "投标单位" not in public.get(ceremony + "/projector").text
+    assert public.get("/hall/sessions/NONE-1").status_code == 404
+    with world.look("clock") as look:
+        deadline = world.lot_in(look, first).deadline
+    assert deadline is not None
+    world.clock.set(deadline - timedelta(minutes=30))
+    assert ceremony in public.get("/hall").text and ceremony in public.get(f"/hall/{first}").text
+    bidder = Seat(world, app, "bidder1", "bidder-signer")
+    bidder.act(ceremony + "/acts/sign-in")
+    assert bidder.get(ceremony).text.count("您已于") == 3
+    assert host.post(ceremony + "/acts/list").status_code == 409
+    sealing.close(world, first)
+    for _ in (second, few):
+        timeline.turn(world.office)
+    host.act(ceremony + "/acts/list")
+    assert [host.json(f"/hall/{ref}/data")["state"] for ref in refs] == ["LISTED", "LISTED", "FAILED"]
+    assert public.post(ceremony + "/acts/list").status_code == 403
+    later(world, seconds=70)
+    later(world, seconds=70)
+    for username in ALL:
+        share(world, first, username)
+    stopped = host.post(ceremony + "/acts/open")  # officers of the second lot may still come: it is said, and the first is opened
+    assert stopped.status_code == 422 and second in stopped.text and "其他标段不受影响" in stopped.text
+    assert [host.json(f"/hall/{ref}/data")["state"] for ref in (first, second)] == ["OPENED", "LISTED"]
+
+    bids = public.json(f"/hall/{first}/data")["bids"]
+    assert host.post(f"/hall/{first}/acts/read", place="4").status_code == 422
+    assert host.post(f"/hall/{second}/acts/read", place="1").status_code == 409
+    assert public.post(f"/hall/{first}/acts/read", place="1").status_code == 403
+    mark = public.json(f"/hall/{first}/data")["last"]
+    for place in (1, 2, 2):
+        host.act(f"/hall/{first}/acts/read", place=str(place))
+    told = public.json(f"/hall/{first}/data")
+    assert told["reading"] == 2 and sorted(told["read_at"]) == ["1", "2"] and told["last"] != mark
+    for page in (f"/hall/{first}/projector", ceremony + "/projector"):
+        shown = public.get(page).text
+        assert "第 2 行，共 3 行" in shown and f"<h1>{bids[1]['name']}" in shown and bids[1]["header_hash"] in shown
+    assert f"<h1>{bids[2]['name']}" in public.get(f"/hall/{first}/projector?line=3").text
+    for odd in ("0", "4", "-1", "9999999999", "x", "³"):
+        assert f"<h1>{bids[1]['name']}" in public.get(f"/hall/{first}/projector?line={odd}").text
+    assert public.client.get(f"/live/hall-session/{tender}", buffered=False).status_code == 200
+    assert "投标单位" not in public.get(f"/hall/{few}/projector").text
