@@ -39,7 +39,7 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     for ref in refs:
         bid_for(world, ref, *(world.bidders if ref != few else world.bidders[:2]))
     world.tick()
-    public, host = Seat(world, app), Seat(world, app, "host")
+    public = Seat(world, app)
     assert public.get(ceremony).text.count("封存待开") == 3 and "投标单位" not in public.get(ceremony + "/projector").text
     assert public.get("/hall/sessions/NONE-1").status_code == 404
     with world.look("clock") as look:
@@ -47,13 +47,14 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     assert deadline is not None
     world.clock.set(deadline - timedelta(minutes=30))
     assert ceremony in public.get("/hall").text and ceremony in public.get(f"/hall/{first}").text
-    bidder = Seat(world, app, "bidder1", "bidder-signer")
+    host, bidder = Seat(world, app, "host"), Seat(world, app, "bidder1", "bidder-signer")
     bidder.act(ceremony + "/acts/sign-in")
     assert bidder.get(ceremony).text.count("您已于") == 3
     assert host.post(ceremony + "/acts/list").status_code == 409
     sealing.close(world, first)
     for _ in (second, few):
         timeline.turn(world.office)
+    host = Seat(world, app, "host")
     host.act(ceremony + "/acts/list")
     assert [host.json(f"/hall/{ref}/data")["state"] for ref in refs] == ["LISTED", "LISTED", "FAILED"]
     assert public.post(ceremony + "/acts/list").status_code == 403
