@@ -21,6 +21,7 @@ import trading.base_prices
 import trading.calendars
 import trading.contracts
 import trading.draws
+import trading.drop_tickets
 import trading.enquiries
 import trading.findings
 import trading.kernel.log

@@ -22,7 +22,7 @@ from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, check_posted_shares, make_opening_set, open_shares, set_id
 from crypto.signatures import payload_of
-from trading import bids, claims, closing, late_close, notices, officers, rulings, technical
+from trading import bids, claims, closing, deadline_faults, late_close, notices, officers, rulings, technical
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
@@ -162,8 +162,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     """Publish who bid: the opening set, signed and logged (protocol §5 step 1); of two envelopes the price's only once the technical
     result is fixed. What stays sealed is named with it, each in a logged ``bid-failed``.
 
-    Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``), TooEarly (closing tick not sealed, ``opens_at``, a
-    late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict (published already; ``claim.open``: a claim of
+    Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``; held by a fault before the deadline), TooEarly
+    (closing tick not sealed, ``opens_at``, a late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict (published already; ``claim.open``: a claim of
     omission waits).
     """
     work.require(Act.OPENING_HOST)
@@ -185,6 +185,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     claims.require_none_open(work.session, lot, part)
     if late_close.is_awaited(work.session, lot, row, policy.deadline):
         raise TooEarly("closing.late_needs_supervisor", closing=row.tick_at, deadline=policy.deadline)
+    if part != officers.PRICE:
+        deadline_faults.refuse_held(work.session, lot, work.now)
     standing = bids.standing_bids(work.session, lot, part)
     listed = sorted(({"entry": b.c, "header_hash": b.header_hash, "statement": b.statement} for b in standing),
                     key=lambda item: unb64u(item["header_hash"]))

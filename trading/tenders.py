@@ -35,6 +35,7 @@ LOT_FLOW = Flow(
     Step("close", "BIDDING", "OPENING", Act.CLOCK),
     Step("fail_few", "OPENING", "FAILED", Act.CLOCK),
     Step("fail_opening", "OPENING", "FAILED", Act.OPENING_HOST),
+    Step("fail_fault", "OPENING", "FAILED", Act.FAULT_DECIDE),
     Step("review_qualification", "OPENING", "QUAL_REVIEW", Act.OPENING_HOST),
     Step("fail_review", "QUAL_REVIEW", "FAILED", Act.QUALIFICATION_REVIEW),
     Step("qualify", "QUAL_REVIEW", "EVALUATION", Act.QUALIFICATION_REVIEW),

@@ -16,7 +16,7 @@ from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from trading import bids, closing, contracts, disputes, notices, officers
+from trading import bids, closing, contracts, deadline_faults, disputes, notices, officers
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
@@ -37,7 +37,7 @@ class Due:
 
 
 def _due_query() -> CompoundSelect[Any]:
-    now, closed = bindparam("now", type_=Moment), closing.Closing
+    now, closed, fault = bindparam("now", type_=Moment), closing.Closing, deadline_faults.DeadlineFault
     return union_all(
         select(literal("issue"), Lot.id, Lot.issue_at).where(Lot.state == "NOTICE", Lot.issue_at <= now),
         select(literal("close"), Lot.id, Lot.deadline).where(Lot.state == "BIDDING", Lot.deadline <= now),
@@ -45,6 +45,8 @@ def _due_query() -> CompoundSelect[Any]:
         .where(Lot.state == "OPENING", closed.part == officers.BID, Lot.closed_at.is_(None)),
         select(literal("objection_late"), disputes.Objection.lot_id, disputes.Objection.due_at)
         .where(disputes.Objection.state == "FILED", disputes.Objection.due_at <= now),
+        select(literal("fault_settle"), Lot.id, fault.confirmed_at).join(fault, Lot.id == fault.lot_id)
+        .where(fault.state == "SUSPENDED", Lot.deadline >= fault.until),
         select(literal("settle"), Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
         .where(Lot.state == "FILING"),
     )
@@ -134,6 +136,8 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
     row = closing.find(work.session, lot)
     if lot.state != "OPENING" or lot.closed_at is not None or row is None:
         return False
+    if deadline_faults.is_held(work.session, lot, work.now):
+        return False  # whoever was shut out may make the number: no lot fails for too few while that is open
     lot.closed_at = row.tick_at
     if len(bids.complete(work.session, lot)) < 3:  # with two envelopes a lone one is no bid
         lot.failure, lot.failure_reason = "few_bidders", LEAST_BIDDERS if lot.regime == "GP" else "B-07"
@@ -153,6 +157,10 @@ def _objection_late(work: UnitOfWork, lot: Lot) -> bool:
     return bool(late)
 
 
+def _fault_settle(work: UnitOfWork, lot: Lot) -> bool:
+    return deadline_faults.settle_extended(work, lot)
+
+
 def _settle(work: UnitOfWork, lot: Lot) -> bool:
     if lot.state != "FILING":
         return False
@@ -161,5 +169,6 @@ def _settle(work: UnitOfWork, lot: Lot) -> bool:
 
 
 STEPS: dict[str, Callable[[UnitOfWork, Lot], bool]] = {
-    "issue": _issue, "close": _close, "judge": _judge, "objection_late": _objection_late, "settle": _settle,
+    "issue": _issue, "close": _close, "judge": _judge, "objection_late": _objection_late, "fault_settle": _fault_settle,
+    "settle": _settle,
 }

@@ -41,10 +41,10 @@ def flows() -> list[Flow]:
     """Every step table of the product, in the order a tender meets them."""
     from deposits import forfeits, refunds
     from evaluation import panels
-    from trading import disputes, opening, projects, tenders
+    from trading import deadline_faults, disputes, opening, projects, tenders
 
-    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, panels.PANEL_FLOW, disputes.OBJECTION_FLOW,
-            refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
+    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, deadline_faults.FAULT_FLOW, panels.PANEL_FLOW,
+            disputes.OBJECTION_FLOW, refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
 
 
 def steps() -> str:

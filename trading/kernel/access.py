@@ -65,6 +65,8 @@ class Act(StrEnum):
     OPENING_HOST = "opening.host"
     SHARE_RELEASE = "share.release"
     OPENING_SIGN = "opening.sign"
+    FAULT_CONFIRM = "fault.confirm"
+    FAULT_DECIDE = "fault.decide"
     # bidders
     LOT_TAKE_PART = "lot.take_part"
     ENQUIRY_ASK = "enquiry.ask"
@@ -123,9 +125,10 @@ ROLES: dict[Role, frozenset[Act]] = {
         | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.TENDER_DRAFT, Act.LOT_PUBLISH, Act.ENQUIRY_ANSWER,
            Act.QUALIFICATION_REVIEW, Act.NOTICE_PUBLISH, Act.OBJECTION_ANSWER, Act.CONTRACT_RECORD, Act.HALL_ATTEND,
            Act.BASE_PRICE},
-        Role.HOST: _OWN | {Act.HALL_ATTEND, Act.OPENING_HOST, Act.OPENING_SIGN},
+        Role.HOST: _OWN | {Act.HALL_ATTEND, Act.OPENING_HOST, Act.OPENING_SIGN, Act.FAULT_CONFIRM},
         Role.CENTRE: _OWN
-        | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER},
+        | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER,
+           Act.FAULT_CONFIRM},
         Role.OFFICER: _OWN | {Act.KEY_ENROL, Act.POLICY_SIGN, Act.HALL_ATTEND, Act.SHARE_RELEASE, Act.OPENING_SIGN},
         # Whoever leads a panel acts as its expert: the seat's `is_chair` is the tie the acts check.
         Role.EXPERT: _OWN
@@ -133,7 +136,7 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CHAIR: _OWN
         | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.WITNESS: _OWN,
-        Role.SUPERVISOR: _OWN | {Act.KEY_ENROL, Act.HALL_ATTEND, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK},
+        Role.SUPERVISOR: _OWN | {Act.KEY_ENROL, Act.HALL_ATTEND, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK, Act.FAULT_DECIDE},
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
@@ -162,7 +165,8 @@ CLASHES: tuple[frozenset[Role], ...] = (
 
 # Acts with legal weight: they ask for a fresh sign-in (architecture §7).
 WEIGHTY: frozenset[Act] = frozenset(
-    {Act.SHARE_RELEASE, Act.FINDING_SIGN, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REFUND_APPROVE, Act.AWARD_DECIDE, Act.ROLE_GRANT}
+    {Act.SHARE_RELEASE, Act.FINDING_SIGN, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REFUND_APPROVE, Act.AWARD_DECIDE, Act.ROLE_GRANT,
+     Act.FAULT_CONFIRM, Act.FAULT_DECIDE}
 )
 
 

@@ -268,6 +268,7 @@ def rail() -> list[Group]:
                 Link(_("My work"), "/centre", path == "/centre"),
                 Link(_("Filings"), "/centre/filings", path.startswith("/centre/filings"), waiting or None),
                 Link(_("Archives"), "/centre/archive", path.startswith("/centre/archive"), closing or None),
+                Link(_("Faults and extensions"), "/centre/faults"),
                 Link(_("Experts and panels"), "/centre/panels", path.startswith("/centre/panels")),
             ),
         )

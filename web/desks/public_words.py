@@ -159,7 +159,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
         "amount_minor": _("Amount"),
         "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "rule": _("Rule"),
-        "before": _("Deadline before"),
+        "before": _("Deadline before"), "fault": _("Fault of the platform"), "bad_minutes": _("Minutes in which bidders could not submit"),
+        "planned": _("Planned new deadline"), "evidence": _("Probe record"),
     }
     found = []
     for key, label in labels.items():
@@ -168,13 +169,16 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
             continue
         if key in ("regime", "category", "method"):
             text = words.state(key, str(value), speech).text
+        elif key == "fault":
+            text = words.state("fault" if value == "lifted" else "fault_kind", str(value).upper() if value == "lifted" else str(value),
+                               speech).text
         elif key == "ground":
             text = words.state("ground", str(value), speech).text
         elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
             text = money(key, value)
         elif key == "deadline" and kind == "failure":
             label, text = _("Entry of the bid deadline"), str(value)
-        elif key.endswith("_at") or key in ("deadline", "clarify_until", "before"):
+        elif key.endswith("_at") or key in ("deadline", "clarify_until", "before", "planned"):
             text = _moment(str(value), speech)
         elif key in ("sha256", "policy", "report"):
             text = show.digest(str(value)) if key == "sha256" else str(value)

@@ -1,0 +1,135 @@
+"""Faults before a deadline (promises, section C): what the probes found of each deadline that is near, the drafted notice, and the two
+hands it needs: the centre or the host confirms, the supervisory body decides what no policy can move any more. Nothing here tells of bids."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from trading import deadline_faults, tenders
+from trading.availability import MINUTE
+from trading.deadline_faults import Assessment, DeadlineFault
+from trading.kernel.access import Act, may
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from trading.tenders import Lot
+from web import show
+from web.forms import Form
+from web.frame import Group, Link
+from web.gate import Desk, actor, go, look, render, request, work
+from web.refusals import language
+
+desk = Desk("centre_faults", prefix="/centre/faults")
+BOTH = (Act.FAULT_CONFIRM, Act.FAULT_DECIDE)
+
+
+def _lot(now: Look, ref: str) -> Lot:
+    """A published lot. Refuses: NotFound."""
+    lot = tenders.lot(now.session, ref)
+    if lot.published_at is None or lot.deadline is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+def _found(now: Look, lot: Lot) -> Assessment | None:
+    """The assessment, or None where it would fall into a year without a calendar."""
+    try:
+        return deadline_faults.assess(now.session, lot, now.now)
+    except Invalid:
+        return None
+
+
+@desk.page("", needs=BOTH)
+def faults() -> str:
+    """Every deadline the probes watch now."""
+    with look() as now:
+        lots = deadline_faults.watched(now.session, now.now)
+        rows = [(lot, _found(now, lot), deadline_faults.standing(now.session, lot)) for lot in lots]
+        return render("centre/faults.html", rows=rows)
+
+
+@desk.page("/<ref>", needs=BOTH)
+def fault(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = _lot(now, ref)
+        over = lot.deadline is not None and now.now >= lot.deadline
+        found, standing = _found(now, lot), deadline_faults.standing(now.session, lot)
+        may_confirm = may(now.actor, Act.FAULT_CONFIRM) and found is not None and found.verdict.until is not None and (
+            standing is None or found.verdict.bad_minutes > standing.bad_minutes) and lot.closed_at is None
+        return render("centre/fault.html", form=form or Form.blank(version=lot.version), lot=lot, found=found, standing=standing,
+                      earlier=[one for one in deadline_faults.of_lot(now.session, lot) if one.state != "SUSPENDED"],
+                      may_confirm=may_confirm, may_decide=may(now.actor, Act.FAULT_DECIDE) and standing is not None,
+                      draft=_draft(lot, found, now) if may_confirm else "", over=over, spans=_spans(found))
+
+
+def _draft(lot: Lot, found: Assessment | None, now: Look) -> str:
+    """The notice as it would go out; its evidence gets its name when it is confirmed."""
+    if found is None or found.verdict.until is None or lot.deadline is None:
+        return ""
+    fault = DeadlineFault(kind=found.verdict.kind, before=found.deadline, until=found.verdict.until, bad_minutes=found.verdict.bad_minutes,
+                          evidence="…", confirmed_at=now.now, reason="")
+    return deadline_faults.notice_text(fault, "held" if now.now < lot.deadline else "stopped")
+
+
+def _spans(found: Assessment | None) -> list[str]:
+    """The bad minutes as stretches of local time: ``09:25–09:28 (3)``."""
+    if found is None:
+        return []
+    zone = current_app.extensions["bidhall"].zone
+    spans: list[list[datetime]] = []
+    for minute in found.verdict.bad:
+        if spans and spans[-1][1] == minute:
+            spans[-1][1] += MINUTE
+        else:
+            spans.append([minute, minute + MINUTE])
+    return [f"{show.hour(a, zone)[:5]}–{show.hour(b, zone)[:5]}" for a, b in spans]
+
+
+@desk.page("/<ref>/acts/confirm", needs=Act.FAULT_CONFIRM, post=True, back=fault)
+def do_confirm(ref: str) -> Any:
+    form, where = Form.read(), f"/centre/faults/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        deadline_faults.confirm(unit, _lot(unit, ref))
+    return go(where)
+
+
+@desk.page("/<ref>/acts/decide", needs=Act.FAULT_DECIDE, post=True, back=fault)
+def do_decide(ref: str) -> Any:
+    form, where = Form.read(), f"/centre/faults/{ref}"
+    choice, reason = form.choice("decision", ("lift", "end")), form.text("reason", limit=1000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        act = deadline_faults.lift if choice == "lift" else deadline_faults.end
+        act(unit, _lot(unit, ref), reason=reason)
+    return go(where)
+
+
+@desk.rail
+def rail() -> list[Group]:
+    who, path = actor(), request.path
+    if not any(may(who, act) for act in BOTH):
+        return []
+    with look() as now:
+        held = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
+    home = ("/centre" if may(who, Act.PROJECT_ACCEPT) else "/supervisor" if may(who, Act.SUPERVISE) else "/hall/desk")
+    return [Group(_("Deadlines"), (
+        Link(_("My work"), home),
+        Link(_("Faults and extensions"), "/centre/faults", path.startswith("/centre/faults"), held or None, held > 0),
+        Link(_("Platform status"), "/status"),
+    ))]
+
+
+def words_of_windows(found: Assessment) -> list[tuple[str, str]]:
+    """The windows as lines of a description list."""
+    return [(_("Last %(n)s minutes before the deadline", n=minutes), _("%(bad)s bad; a fault from %(least)s on", bad=bad, least=least))
+            for minutes, bad, least in found.verdict.windows]
+
+
+@desk.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"windows_of": words_of_windows, "lang": language()}
