@@ -1,5 +1,6 @@
-"""Faults before a deadline (promises, section C): what the probes found of each deadline that is near, the drafted notice, and the two
-hands it needs: the centre or the host confirms, the supervisory body decides what no policy can move any more. Nothing here tells of bids."""
+"""Faults before a deadline (promises, section C): what the probes found of each deadline that is near, the drafted notice, and the hands it
+needs: the centre or the host confirms, the supervisory body decides what no policy can move any more. Nothing here tells of bids.
+"""
 
 from __future__ import annotations
 
