@@ -163,8 +163,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     result is fixed. What stays sealed is named with it, each in a logged ``bid-failed``.
 
     Refuses: NotAllowed, WrongStep (not closed, or failed; ``opening.technical_first``; held by a fault before the deadline), TooEarly
-    (closing tick not sealed, ``opens_at``, a late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict (published already; ``claim.open``: a claim of
-    omission waits).
+    (closing tick not sealed, ``opens_at``, a late closing not confirmed), NotFound ``policy.missing`` (no such envelope), Conflict
+    (published already; ``claim.open``: a claim of omission waits).
     """
     work.require(Act.OPENING_HOST)
     work.lock(lot)
