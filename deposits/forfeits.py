@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import accounts, demands, ledger, receipts
+from deposits import accounts, demands, ledger, receipts, triggers
 from deposits.demands import DepositDemand, DepositHold
 from deposits.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
 from deposits.refunds import of_demand as refunds_of_demand
@@ -34,6 +34,7 @@ FORFEIT_FLOW = Flow(
 )
 GROUNDS = {"WORKS": ("D-40", "D-41", "D-44"), "GP": ("D-42", "D-43")}
 """Rule ids by regime. GP tenders name none in law (D-43): the evidence must quote the documents."""
+NOT_DECRYPTED = "D-44"
 OPEN = ("FORFEIT_DRAFT", "HEARD", "CHECKED")
 
 
@@ -77,7 +78,8 @@ class Forfeit(Base):
 def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str, hold_until: date) -> Forfeit:
     """Begin: the ground and its evidence; the money is held until ``hold_until`` (last day, Beijing).
 
-    Refuses: NotAllowed, NotFound (payers sealed), Conflict (pending already; nothing to keep), Invalid (every field).
+    Refuses: NotAllowed, NotFound (payers sealed), Conflict (pending already; nothing to keep; ``forfeit.undecided``: a ruling on the
+    opening is awaited; ``forfeit.not_revoked``: D-44 for a bid that was not lost by its bidder's own fault), Invalid (every field).
     """
     work.require(Act.REFUND_PREPARE)
     demands.require_public(work.session, demand)
@@ -93,6 +95,11 @@ def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str
         raise Conflict("forfeit.pending")
     if not to_keep(work.session, demand):
         raise Conflict("forfeit.nothing_left")
+    known = triggers.facts(work.session, demand.lot)
+    if demand.participant.party_id in known.undecided:
+        raise Conflict("forfeit.undecided")
+    if ground == NOT_DECRYPTED and demand.participant.party_id not in known.revoked:
+        raise Conflict("forfeit.not_revoked")
     owner = work.actor.name or work.actor.role.value
     hold = demands.set_hold(work, demand, basis=f"{ground}: {evidence.strip()}", owner=owner, until=hold_until)
     assert work.actor.account_id is not None

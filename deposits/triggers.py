@@ -1,8 +1,8 @@
 """When a deposit becomes due: the facts of the procedure, pulled from below (rules D-20 to D-28). Reading only.
 
 Law of the noun: the first event that gives money back decides, whoever notices it and whenever; an event never looks at who the bidder
-is. A bid whose failure is nobody's known fault waits for a ruling (``hold``), one that failed by the bidder's own fault for the award like
-any other loser: whether such money is kept is a decision (forfeits.py), not a timer.
+is. A bid whose failure is nobody's known fault waits for a ruling (``hold``) as long as the tender lives; one that failed by the bidder's
+own fault waits for the award like any other loser: whether such money is kept is a decision (forfeits.py), not a timer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from deposits import rules
 from deposits.demands import DepositDemand
-from trading import awards, bids, calendars, contracts, notices, officers, opening, terms
+from trading import awards, bids, calendars, contracts, effects, notices, officers, opening, terms
 from trading.kernel.calendar import local_day
 from trading.tenders import Lot
 
@@ -40,7 +40,11 @@ class Due:
 
 @dataclass(frozen=True)
 class LotFacts:
-    """What is known of a lot that moves deposits. Days are Beijing days, None: has not happened."""
+    """What is known of a lot that moves deposits. Days are Beijing days, None: has not happened.
+
+    From the opening (rule X-09): ``not_theirs`` party → day from which the bid counts as withdrawn, by no fault of its bidder;
+    ``undecided``: the cause awaits a ruling; ``revoked``: not decrypted by their own fault, the deposit may be withheld.
+    """
 
     lot: Lot
     regime: str
@@ -49,6 +53,7 @@ class LotFacts:
     standing: frozenset[int] = frozenset()
     not_theirs: dict[int, date] = field(default_factory=dict)
     undecided: frozenset[int] = frozenset()
+    revoked: frozenset[int] = frozenset()
     announced: date | None = None
     winner: int | None = None
     signed: date | None = None
@@ -69,14 +74,14 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         ended = (event, local_day(told[-1].published_at)) if told else None
     row = opening.find(session, lot)
     award, contract = awards.find(session, lot), contracts.find(session, lot)
-    verdicts = [(bid, local_day(one.opened_at)) for part in officers.bid_envelopes(lot) if (one := opening.find(session, lot, part))
-                and one.opened_at is not None for bid in opening.opened_bids(session, one) if bid.header_hash not in one.left_sealed]
+    following = [one for part in officers.bid_envelopes(lot) for one in effects.of_lot(session, lot, part)]
     return LotFacts(
         lot, lot.regime, ended,
         listed=local_day(row.listed_at) if row is not None else None,
         standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot)) if row is not None else frozenset(),
-        not_theirs={v.party_id: opened for v, opened in verdicts if v.cause in ("platform", "tenderee")},
-        undecided=frozenset(v.party_id for v, _ in verdicts if v.cause == "unknown"),
+        not_theirs={one.party_id: local_day(one.since) for one in following if one.outcome.deposit == "refund"},
+        undecided=frozenset(one.party_id for one in following if one.outcome.result == "ruling_required"),
+        revoked=frozenset(one.party_id for one in following if one.outcome.deposit == "may_be_withheld"),
         announced=local_day(award.announced_at) if award is not None and award.announced_at is not None else None,
         winner=award.winner_party_id if award is not None else None,
         signed=local_day(contract.signed_at) if contract is not None else None,
@@ -84,7 +89,8 @@ def facts(session: Session, lot: Lot) -> LotFacts:
 
 
 def event_of(known: LotFacts, demand: DepositDemand) -> tuple[str, date] | None:
-    """The first event that sets this participant's deposit free, and its day; None while there is none."""
+    """The first event that sets this participant's deposit free, and its day; None while there is none, or the ruling that decides is
+    awaited."""
     party, left = demand.participant.party_id, demand.participant.withdrawn_at
     found: list[tuple[str, date]] = []
     if left is not None:
@@ -95,6 +101,8 @@ def event_of(known: LotFacts, demand: DepositDemand) -> tuple[str, date] | None:
         found.append((NOT_ADMITTED, known.listed))
     if party in known.not_theirs:
         found.append((DEEMED_WITHDRAWN, known.not_theirs[party]))
+    if party in known.undecided and known.ended is None:
+        return min(found, key=lambda one: one[1], default=None)
     if known.regime == "GP" and known.announced is not None and party != known.winner:
         found.append((LOSERS, known.announced))
     if known.signed is not None:

@@ -67,11 +67,15 @@ class Complaint:
 
 def complaints(session: Session, row: Opening) -> list[Complaint]:
     """Every complaint about a bid noted as UNRESOLVED, by bid and officer."""
-    made = {(one.header_hash, one.j): one for one in session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id))}
+    made = {(one.header_hash, one.j): one for one in of_opening(session, row)}
     posted = opening.shares(session, row)
     return [Complaint(failed, share.j, share.errors[failed.header_hash], made.get((failed.header_hash, share.j)))
             for failed in rescue.failures(session, row) if failed.code == "UNRESOLVED"
             for share in posted if failed.header_hash in share.errors]
+
+
+def of_opening(session: Session, row: Opening) -> list[BoxFinding]:
+    return list(session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id).order_by(BoxFinding.id)))
 
 
 def of_bid(session: Session, row: Opening, header_hash: str) -> dict[int, Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 from crypto import sealed_bid, submissions
 from crypto.canonical import b64u, format_time, loads
 from crypto.documents import sign_document
-from crypto.signatures import payload_of
+from crypto.signatures import countersign, payload_of
 from crypto.ticks import commitment
 from crypto.verdicts import judge_box
 from tests.kit import opening_steps, sealing
@@ -76,6 +76,32 @@ def pause_over(world: World, ref: str) -> None:
     assert window is not None and window.until is not None
     world.clock.set(window.until + timedelta(seconds=1))
     timeline.turn(world.office)
+
+
+def failures_of(world: World, unit: Any, ref: str) -> list[rescue.BidFailure]:
+    return rescue.failures(unit.session, row_of(world, unit, ref))
+
+
+def finish(world: World, ref: str, *came: str) -> None:
+    """Countersignatures of those who came, minutes, close."""
+    for username in came:
+        with world.work(username) as work:
+            row = row_of(world, work, ref)
+            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+    opening_steps.turn(world, minutes=16)
+    with world.work("host") as work:
+        opening.sign_minutes(work, row_of(world, work, ref), minutes=world.office.blobs.put([b"minutes"]).name)
+    with world.work("host") as work:
+        opening.close(work, row_of(world, work, ref))
+
+
+def lie(world: World, ref: str, username: str) -> None:
+    """An officer's client that reports every box of the set as bad."""
+    with world.work(username) as work:
+        row = row_of(world, work, ref)
+        items = [{"header_hash": one["header_hash"], "part": "", "error": "SHARE_OPEN"} for one in row.bids]
+        document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": opening_steps.ALL.index(username) + 1, "items": items}
+        opening.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
 
 
 def post_rescue(world: World, ref: str, username: str, seed: bytes, *, key: bytes = b"", **changes: Any) -> rescue.Rescue:

@@ -10,13 +10,13 @@ import pytest
 
 from crypto.canonical import loads, unb64u
 from crypto.opening import set_id
-from crypto.signatures import countersign, payload_of
+from crypto.signatures import payload_of
 from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.opening_steps import ALL
 from tests.kit.rows import unchanged
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
-from tests.trading.test_opening import FORGED, forged, of_bidder, post, shares_document
+from tests.trading.test_opening import FORGED, forged, of_bidder
 from trading import decryption, effects, findings, opening, policies, rescue
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
@@ -228,19 +228,12 @@ def test_a_bad_box_is_its_bidders_fault(world: World) -> None:
     assert refusal.value.code == "ruling.not_needed"
 
 
-def lying(world: World, ref: str, username: str) -> None:
-    """An officer's client that reports every box as bad."""
-    document = shares_document(world, ref, username)
-    document["items"] = [{**item, "part": "", "error": "SHARE_OPEN"} for item in document["items"]]
-    post(world, ref, username, document)
-
-
 def test_a_false_complaint_is_found_and_its_part_counts(world: World) -> None:
     ref, _ = listed(world)
     for username in ("officer1", "officer2"):
         opening_steps.share(world, ref, username)
     for username in ("officer3", "officer4", "officer5"):
-        lying(world, ref, username)
+        verdict_steps.lie(world, ref, username)
     verdict_steps.fail(world, ref, came=())
     with world.look("clock") as look:
         assert {one.code for one in rescue.failures(look.session, row_of(world, look, ref))} == {"UNRESOLVED"}
@@ -323,23 +316,10 @@ def test_a_tender_none_of_whose_bids_could_be_opened_has_failed(world: World, re
     verdict_steps.fail(world, ref, came=("officer1",))
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
-    finish(world, ref, "officer1")
+    verdict_steps.finish(world, ref, "officer1")
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", ground, rule)
-
-
-def finish(world: World, ref: str, *came: str) -> None:
-    """Countersignatures of those who came, minutes, close."""
-    for username in came:
-        with world.work(username) as work:
-            row = row_of(world, work, ref)
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
-    opening_steps.turn(world, minutes=16)
-    with world.work("host") as work:
-        opening.sign_minutes(work, row_of(world, work, ref), minutes=world.office.blobs.put([b"minutes"]).name)
-    with world.work("host") as work:
-        opening.close(work, row_of(world, work, ref))
 
 
 def works_of_cheats(world: World, cheats: int) -> str:
@@ -353,7 +333,7 @@ def works_of_cheats(world: World, cheats: int) -> str:
     for username in ALL:
         opening_steps.share(world, ref, username)
     verdict_steps.decrypt(world, ref)
-    finish(world, ref, *ALL)
+    verdict_steps.finish(world, ref, *ALL)
     return ref
 
 

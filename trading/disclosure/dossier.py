@@ -20,7 +20,7 @@ from crypto import sealed_bid
 from crypto.canonical import loads, unb64u
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of
-from trading import bids, closing, draws, enrolments, officers, opening, tickets
+from trading import bids, claims, closing, draws, enrolments, findings, officers, opening, tickets
 from trading.disclosure.bundle import File, blob_file, bytes_file, canonical_file, json_file
 from trading.disclosure.log_part import log_files
 from trading.kernel import log
@@ -33,7 +33,7 @@ FINISHED = ("RESULT", "CONTRACT", "FILING", "CLOSING", "FAILED", "TERMINATED", "
 PUBLIC_ACTS = ("lot.", "notice.", "award.", "contract.", "draw.", "policy.", "officer.", "document.", "tender.", "technical.")
 """Acts whose records the public may read; all others are shown in the archive alone."""
 BUNDLE_ACT = "bundle."
-SECRET_KINDS = frozenset({"shares", "bidder-part", "rescue", "finding"})
+SECRET_KINDS = frozenset({"shares", "bidder-part", "rescue"})
 _FOLDERS = {
     "policy": "policy", "drill": "policy", "published": "policy", "deadline": "policy", "late-close": "policy", "submission": "bids",
     "withdrawal": "bids", "attempt": "bids", "refusal-list": "bids", "mirror-ack": "bids", "omission-claim": "bids",
@@ -92,6 +92,7 @@ def gather(look: Look, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> 
     _take_entries(dossier, extras)
     _take_documents(dossier)
     _take_bids(dossier)
+    _take_evidence(dossier)
     _take_draws(dossier)
     _take_rules(dossier)
     for extra in extras:
@@ -129,7 +130,7 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
         return True
     if entry.event == "act":
         return act.startswith(PUBLIC_ACTS)
-    if entry.event.startswith("bid-"):
+    if entry.event.startswith("bid-") or entry.event == "omission-claim":
         return entry.event == "bid-failed" or _list_is_open(dossier, entry.part)
     if entry.event.startswith("sheet"):
         return _is_ranked(dossier)
@@ -192,7 +193,7 @@ def _take_documents(dossier: _Dossier) -> None:
 
 def _take_document(dossier: _Dossier, row: LogDocument) -> None:
     value = loads(payload_of(json.loads(row.text))) if row.signed else json.loads(row.text)
-    if row.kind in ("submission", "withdrawal", "attempt", "refusal-list"):
+    if row.kind in ("submission", "withdrawal", "attempt", "refusal-list", "omission-claim"):
         if not _shows_bidders(dossier):
             return
         dossier.holders.add((value["bidder"], "bidder"))
@@ -245,6 +246,18 @@ def _take_bids_of(dossier: _Dossier, part: str) -> None:
         if dossier.audit and opened and row is not None and bid.header_hash not in row.left_sealed:
             dossier.files.append(blob_file(
                 f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size))
+
+
+def _take_evidence(dossier: _Dossier) -> None:
+    """The receipts that claims of omission rest on; in the archive what lay in the boxes that were found good after a complaint."""
+    session, lot = dossier.look.session, dossier.lot
+    for part in officers.bid_envelopes(lot):
+        if _shows_bidders(dossier):
+            dossier.files += [json_file(f"claims/{one.entry}.json", claims.receipt_of(one)) for one in claims.of_lot(session, lot, part)]
+        row = opening.find(session, lot, part)
+        if row is not None and dossier.audit:
+            dossier.files += [bytes_file(f"opening/found/{one.header_hash}.{one.j}", unb64u(one.part, 32))
+                              for one in findings.of_opening(session, row) if one.part]
 
 
 class _Hashing:

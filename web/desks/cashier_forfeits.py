@@ -48,7 +48,7 @@ def forfeits_page(form: Form | None = None) -> str:
 def ground_words(rule: str) -> str:
     return {"D-40": _("took the bid back after the deadline"), "D-41": _("will not sign the contract, or adds conditions"),
             "D-42": _("took the bid back while it was valid, or will not sign"), "D-43": _("another ground the tender documents name"),
-            "D-44": _("no performance deposit where one was asked for")}.get(rule, rule)
+            "D-44": _("bid not opened by the bidder's own fault, so revoked")}.get(rule, rule)
 
 
 @cashier.page("/acts/forfeit", needs=Act.REFUND_PREPARE, post=True, back=forfeits_page)

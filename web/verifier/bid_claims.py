@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,7 @@ from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, LISTED_EVENTS, replay, set_id
 from crypto.policies import check_context, extends, policy_id
-from crypto.receipts import claims_end
+from crypto.receipts import claim_counts, claims_end, verify_receipt
 from crypto.ticks import is_late_close
 from crypto.trust import check_cosigned
 from web.verifier.log_claims import Log, entry_list
@@ -33,6 +34,9 @@ def check(material: Material, log: Log) -> None:
             _check_deadline(material, log, part)
         with findings.guard("sealed_bids", "B_SET", "the opening set"):
             _check_set(material, part)
+        for entry in material.of_event("omission-claim", envelope=part):
+            with findings.guard("sealed_bids", "B_SET", f"claim of omission {entry.c}"):
+                _check_claim(material, entry, part)
         for document in _counted(material, part):
             with findings.guard("sealed_bids", "B_BID", f"bid {document.value['header_hash']}"):
                 _check_bid(material, document, part)
@@ -127,6 +131,10 @@ def _check_late_close(material: Material, deadline: Entry, closing: int, part: s
     for entry in material.of_event("late-close", envelope=part):
         found = material.spoken_of(entry).value
         if found["closing"] == closing and found["deadline"] == deadline.c:
+            early = [one for one in material.of_event("opening-set", envelope=part) if one.at < entry.at]
+            if early:
+                raise CryptoError("UNAVAILABLE", f"the set was published at {early[0].at}, before the late closing was confirmed")
+            material.findings.checked("deadline", f"a closing that came late, confirmed by the supervisory body at {entry.at}")
             return
     raise CryptoError("UNAVAILABLE", "the closing tick came more than 10 minutes late and no late-close confirms it")
 
@@ -161,6 +169,42 @@ def _check_set(material: Material, part: str) -> None:
             raise CryptoError("SET_CONFLICT", "the set is not the one the list gives")
         _check_opened(material, opening_set, part)
     material.findings.checked("sealed_bids", f"{_of(part)}{len(listed)} entries listed, {len(found)} bids stand")
+
+
+def _check_claim(material: Material, entry: Entry, part: str) -> None:
+    """A claim that counts convicts: the platform signed an entry that is not where it belongs (K3). The archive also shows that nothing was
+    opened before the supervisory body had settled it."""
+    claim = material.spoken_of(entry).value
+    receipt = verify_receipt(json.loads(material.archive.read(f"claims/{claim['entry']}.json")), material.trust.platform_keys,
+                             material.trust.log_key, material.trust.witnesses)
+    if b64u(receipt.c) != claim["entry"]:
+        raise CryptoError("CONTEXT_MISMATCH", "the receipt shown is of another entry than the one claimed")
+    closing = material.of_event("deadline", envelope=part)[0]
+    assert closing.proven is not None
+    policy, listed = material.chain(part)[-1], set(entry_list(material, part))
+    proof_at = receipt.proven.at if receipt.proven is not None else ""
+    if not claim_counts(closing=closing.proven.at, opens_at=policy["opens_at"], proof_at=proof_at, filed_at=entry.at):
+        raise CryptoError("CONTEXT_MISMATCH", "a claim taken although it came too late to count")
+    held = material.entries.get(claim["entry"])
+    if claim["entry"] not in listed or held is None or held.tick > closing.tick:
+        material.findings.fault("sealed_bids", "B_SET", f"LOG_OMISSION: {claim['entry']} was signed for and is not in ticks and list")
+    else:
+        shown = {row["entry"] for d in [material.set_of(part)] if d for row in d.value["bids"]}
+        current = {row["entry"] for row in _replayed(material, listed, part)}
+        if claim["entry"] not in current or claim["entry"] in shown:
+            raise CryptoError("CONTEXT_MISMATCH", "a claim about an entry that stands where it belongs")
+        material.findings.fault("sealed_bids", "B_SET", f"SET_OMISSION: {claim['entry']} is current by the list and not in the set")
+    _check_settled(material, entry, claim["entry"], part)
+
+
+def _check_settled(material: Material, entry: Entry, c: str, part: str) -> None:
+    if not material.audit:
+        return
+    acts = [d.value for d in material.of_kind("act") if d.value["act"] == "claim.settle" and d.value["facts"].get("entry") == c]
+    settled = min((act["at"] for act in acts), default="")
+    for one in material.of_event("opening-set", "shares", "opened", envelope=part):
+        if one.at > entry.at and (not settled or one.at < settled):
+            material.findings.fault("deadline", "B_LATE", f"{one.event} at {one.at}, while claim {entry.c} was not settled")
 
 
 def _replayed(material: Material, listed: set[str], part: str) -> list[dict[str, str]]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from crypto.canonical import unb64u
+from crypto.canonical import later, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.opening import check_posted_shares, set_id
 from crypto.signatures import signers
-from crypto.verdicts import OPENED, RESCUABLE, Verdict, open_bid, open_with_seed
+from crypto.verdicts import BAD_BOX, OPENED, RESCUABLE, Finding, Verdict, check_finding, open_bid, open_with_seed
 from web.verifier.bid_claims import header_of
-from web.verifier.material import Document, Material, officer_key
+from web.verifier.material import Document, Entry, Material, officer_key
 
 
 class _Nowhere:
@@ -40,6 +40,8 @@ def _check_part(material: Material, part: str) -> None:
     with findings.guard("opening", "B_SHARE", f"the shares of {part}"):
         parts, complaints = _shares(material, part, opening_set, lists[0])
         _check_all(material, part, opening_set, lists[0], parts, complaints)
+    with findings.guard("opening", "B_SHARE", f"the window for repair of {part}"):
+        _check_pause(material, part, opening_set, lists[0])
 
 
 def _shares(material: Material, part: str, opening_set: Document,
@@ -114,8 +116,10 @@ def _check_left(material: Material, name: str) -> None:
 def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],
                policy: dict[str, Any]) -> None:
     findings, header = material.findings, header_of(material, name)
-    if said["verdict"] == OPENED and len(parts) < policy["t"] and not _rescued(material, name):
-        findings.fault("opening", "B_SHARE", f"{name} was opened with {len(parts)} good shares instead of {policy['t']}")
+    judged, seed = _judged(material, header, name, complaints), _rescued(material, name)
+    good = len(parts) + sum(1 for _, part in judged.values() if part)
+    if said["verdict"] == OPENED and good < policy["t"] and not seed:
+        findings.fault("opening", "B_SHARE", f"{name} was opened with {good} good shares instead of {policy['t']}")
     path = f"bids/{name}/sealed"
     if path not in material.archive.files:
         if said["verdict"] == "SEALED_ROOT":
@@ -128,11 +132,72 @@ def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes,
     def sink(_: dict[str, Any]) -> _Nowhere:
         return _Nowhere()
 
-    found = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints, sink=sink)
-    seed = _rescued(material, name)
-    if seed and found.code in RESCUABLE:
+    found = first = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints,
+                             sink=sink)
+    _check_failure(material, name, first, policy)
+    if judged and first.code in RESCUABLE:
+        found = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints,
+                         findings=judged, sink=sink)
+    if seed and found.code in RESCUABLE | BAD_BOX:
         found = open_with_seed(material.archive.stream(path), header, seed, sealed_root=root, complaints=complaints, sink=sink)
     _compare(material, said, found, bool(policy["file_names"]))
+
+
+def _judged(material: Material, header: Header, name: str, complaints: dict[int, str]) -> dict[int, Finding]:
+    """officer → what the supervisory body found of its complaint about this bid; parts it names are held against their commitment."""
+    found: dict[int, Finding] = {}
+    for document in material.of_kind("finding"):
+        j = document.value["j"]
+        if document.value["header_hash"] != name:
+            continue
+        if j not in complaints or j in found:
+            material.findings.fault("opening", "B_SHARE", f"{document.path}: a finding without a complaint of officer {j}, or a second one")
+            continue
+        path = f"opening/found/{name}.{j}"
+        part = material.archive.read(path) if path in material.archive.files else b""
+        check_finding(header, j, (document.value["code"], part))
+        found[j] = (document.value["code"], part)
+        material.findings.checked("opening", "findings signed by the supervisory body, the parts they count are the committed ones")
+    return found
+
+
+def _check_failure(material: Material, name: str, first: Verdict, policy: dict[str, Any]) -> None:
+    """What was told of a bid that found no t good shares is what its shares give; where it could be repaired it was told."""
+    told = [d.value for d in material.of_kind("bid-failed") if d.value["header_hash"] == name]
+    due = first.code == "UNRESOLVED" or (first.code in RESCUABLE and policy["rescue"])
+    if not told:
+        if due:
+            material.findings.fault("opening", "B_SHARE", f"{name} failed with {first.code}, and its bidder was never told in the log")
+        if _rescued(material, name):
+            material.findings.fault("opening", "B_SHARE", f"{name} was rescued without having failed")
+        return
+    if len(told) > 1 or not due or (told[0]["code"], told[0]["cause"]) != (first.code, first.cause):
+        words = f"{name}: told to have failed with {told[0]['code']} {told[0]['cause']}, its shares give {first.code} {first.cause}"
+        material.findings.fault("opening", "B_REDERIVE", words)
+    material.findings.checked("opening", "bids told to have failed failed by their shares")
+
+
+def _check_pause(material: Material, part: str, opening_set: Document, opened: Document) -> None:
+    """Rescues came inside the window that runs from the tick of the failure, where the policy allows them, and nothing was shown before its
+    end (protocol §5.2)."""
+    findings, policy, name = material.findings, material.chain(part)[-1], set_id(opening_set.value)
+    rescues = material.of_event("rescue", envelope=part)
+    failed = [e for e in material.of_event("bid-failed", envelope=part) if material.spoken_of(e).value["code"] in RESCUABLE]
+    if not failed:
+        return
+    sealed = [entry.proven.at for entry in failed if entry.proven is not None]
+    since = max(sealed)
+    until = later(since, 60 * policy["window"])
+    for entry in rescues:
+        if not policy["rescue"] or not since <= entry.at <= until or material.spoken_of(entry).value["set"] != name:
+            findings.fault("opening", "B_SHARE", f"rescue {entry.c} at {entry.at}: not within {since} to {until}, or not allowed")
+    if opened.value["at"] < until or any(document["set"] != name for document in _of_entries(material, failed)):
+        findings.fault("opening", "B_SHARE", f"shown at {opened.value['at']}, before the window for repair ended at {until}")
+    findings.checked("opening", f"window for repair from {since} to {until}, {len(rescues)} rescued")
+
+
+def _of_entries(material: Material, entries: list[Entry]) -> list[dict[str, Any]]:
+    return [material.spoken_of(entry).value for entry in entries]
 
 
 def _compare(material: Material, said: dict[str, Any], found: Verdict, file_names: bool) -> None:
