@@ -22,7 +22,7 @@ from crypto.errors import CODES, CryptoError
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
-from trading import closing, enrolments, officers, participants, uploads
+from trading import closing, enrolments, floods, officers, participants, uploads
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -36,8 +36,6 @@ from trading.tenders import Lot
 from trading.uploads import Upload
 
 KINDS = ("received", "replaced", "withdrawn", "refused")
-REFUSALS_PROVED = 8
-"""Refused attempts per bidder, lot and envelope that get an entry each (protocol §4, flood)."""
 
 
 class SealedBid(Base):
@@ -118,7 +116,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
 
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
     accepted gets its first answer again; what was refused is looked at anew, and gets the first no again if nothing has changed.
-    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), Conflict ``bid.too_many_refusals``.
+    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``.
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot)
@@ -295,11 +293,9 @@ def _refuse(
         select(func.count()).select_from(BidReceipt)
         .where(BidReceipt.lot_id == lot.id, BidReceipt.party_id == party.id, BidReceipt.part == part, BidReceipt.kind == "refused")
     )
-    if (count or 0) >= REFUSALS_PROVED:
-        raise Conflict("bid.too_many_refusals", reason=reason, most=REFUSALS_PROVED)
     if document is not None:
         keep_document(work, kind, document, signed=True)
-    entry = work.log("bid-refused", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, reason=reason)
+    entry = floods.log_refusal(work, lot, party, part=part, statement=statement, reason=reason, before=count or 0)
     return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
 
 
@@ -375,8 +371,10 @@ def own_receipt(look: Look, c: str) -> BidReceipt:
 
 
 def receipt_document(session: Session, receipt: BidReceipt) -> dict[str, Any]:
-    """The receipt as handed out: ``{entry}``, from its tick on ``{entry, proof}`` (protocol §4)."""
+    """The receipt as handed out: ``{entry}``, from its tick on ``{entry, proof}``, of a flood ``{entry, list, proof}`` (protocol §4)."""
     document: dict[str, Any] = {"entry": json.loads(receipt.entry)}
+    if receipt.kind == "refused" and (listed := floods.receipt(session, receipt.c)) is not None:
+        return {**document, **listed}
     proof = log.proof(session, receipt.c)
     if proof is not None:
         document["proof"] = proof

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.canonical import H, b64u, unb64u
 from crypto.signatures import document_hash
-from trading import officers
+from trading import floods, officers
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, keep_document
@@ -65,10 +65,12 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
     """
     work.require(Act.CLOCK)
     work.lock(lot)
-    cs = sorted(work.session.scalars(
+    found = list(work.session.scalars(
         select(LogEntry.c).where(LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.part == part,
                                  LogEntry.event.in_(("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals")))
-    ), key=unb64u)
+    ))
+    listed = floods.without_slot(work.session, found)
+    cs = sorted((c for c in found if c not in listed), key=unb64u)
     salt = secrets.token_bytes(32)
     policy = officers.current_policy(work.session, lot, part)
     document = {

@@ -16,7 +16,7 @@ from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from trading import bids, closing, contracts, deadline_faults, disputes, notices, officers
+from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officers
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
@@ -104,6 +104,7 @@ def seal_tick(office: Office) -> list[str] | None:
             at = log.due_tick(work.session, work.now)
             if at is None:
                 return None
+            floods.gather(work, at)
             lots = closing.to_close(work.session, at)
             for lot in lots:
                 for part in officers.bid_envelopes(lot):

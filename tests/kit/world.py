@@ -24,6 +24,7 @@ from tests.kit.office import make_office
 from trading import (
     documents,
     enrolments,
+    floods,
     officers,
     participants,
     parties,
@@ -189,6 +190,7 @@ class World:
     def seal_log(self) -> None:
         with self.office.work(CLOCK) as work:
             if (due := log.due_tick(work.session, work.now)) is not None:
+                floods.gather(work, due)
                 log.seal(work, due)
 
     # --- keys ---------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tests.kit.rows import changed, fingerprint, unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import Keys, World
 from trading import bids, participants, tickets, timeline, uploads
-from trading.bids import REFUSALS_PROVED, BidReceipt, SealedBid, StandingBid
+from trading.bids import BidReceipt, SealedBid, StandingBid
 from trading.kernel import audit, log
 from trading.kernel.access import Role
 from trading.kernel.clock import floor_second, parse_moment
@@ -456,21 +456,6 @@ def test_nobody_leaves_while_a_bid_stands(world: World, ref: str) -> None:
 
 
 # --- floods and roles -------------------------------------------------------------------------------------------------
-
-
-def test_a_flood_of_bad_attempts_is_proved_eight_times_and_shuts_nobody_out(world: World, ref: str) -> None:
-    sealed, submission = sealing.seal(world, ref, "bidder1")
-    token = upload(world, ref, "bidder1", sealed)
-    for count in range(REFUSALS_PROVED):
-        bad = resigned(world, submission, tool=f"flood/{count}", lot="9")
-        assert submit(world, ref, "bidder1", token, bad).reason == "CONTEXT_MISMATCH"
-    with unchanged(world), pytest.raises(Conflict) as refusal:
-        submit(world, ref, "bidder1", token, resigned(world, submission, tool="flood/more", lot="9"))
-    assert refusal.value.code == "bid.too_many_refusals" and refusal.value.facts["reason"] == "CONTEXT_MISMATCH"
-    other = sealing.seal(world, ref, "bidder2")
-    bad = resigned(world, other[1], "bidder2", lot="9")
-    assert submit(world, ref, "bidder2", upload(world, ref, "bidder2", other[0]), bad).receipt.kind == "refused"
-    assert submit(world, ref, "bidder1", token, submission).accepted
 
 
 def test_only_a_signer_hands_in(world: World, ref: str) -> None:

@@ -16,6 +16,7 @@ from crypto import checkpoints, merkle, ticks
 from crypto.canonical import b64u, loads, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of
+from trading import floods
 from trading.bids import BidReceipt, SealedBid
 from trading.disclosure.gaps import gaps
 from trading.kernel import log
@@ -119,7 +120,13 @@ def _ticks(look: Look, found: Audit) -> None:
             found.bad_entry(c, "in no tick, though its time is up")
     unseated = select(LogEntry.c).outerjoin(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).outerjoin(
         LogPending, LogPending.entry_id == LogEntry.id).where(log.LogSeat.entry_id.is_(None), LogPending.entry_id.is_(None))
-    for (c,) in session.execute(unseated.order_by(LogEntry.id)):
+    loose = [c for (c,) in session.execute(unseated.order_by(LogEntry.id))]
+    listed = floods.without_slot(session, loose)
+    for c in floods.badly_listed(session, sorted(listed)):
+        found.bad_entry(c, "in no list of the flood it belongs to")
+    for c in loose:
+        if c in listed:
+            continue
         found.bad_entry(c, "neither sealed nor waiting")
 
 

@@ -20,7 +20,7 @@ from crypto import sealed_bid
 from crypto.canonical import loads, unb64u
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of
-from trading import bids, claims, closing, draws, enrolments, findings, officers, opening, tickets
+from trading import bids, claims, closing, draws, enrolments, findings, floods, officers, opening, tickets
 from trading.disclosure.bundle import File, blob_file, bytes_file, canonical_file, json_file
 from trading.disclosure.log_part import log_files
 from trading.kernel import log
@@ -114,7 +114,10 @@ def _take_entries(dossier: _Dossier, extras: Iterable[Extra]) -> None:
     own += [row for row in _by_c(dossier, asked) if row.tender != lot.tender.ref or row.lot not in (lot.no_text, "")]
     acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.act), ActRecord.c, [e.c for e in own]))
     waiting = {row[0] for row in _chunked(dossier, select(LogPending.entry_id), LogPending.entry_id, [e.id for e in own])}
+    listed = floods.without_slot(session, [e.c for e in own if e.event == floods.EVENT])
     for entry in own:
+        if entry.c in listed:
+            continue  # its list stands for it; the receipt is the bidder's
         act = acts.get(entry.c, "")
         if act.startswith(BUNDLE_ACT):
             continue

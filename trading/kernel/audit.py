@@ -129,9 +129,10 @@ def envelope_text(envelope: Envelope) -> str:
 
 def sign_entry(
     work: UnitOfWork, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
-    at: datetime | None = None,
+    at: datetime | None = None, slot: bool = True,
 ) -> SignedEntry:
-    """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second."""
+    """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second. With ``slot`` it waits for
+    its place in the next tick."""
     moment = floor_second(at or work.now)
     payload = ticks.make_entry(at=write_moment(moment), event=event, statement=statement, tender=tender, lot=lot,
                                envelope=envelope, reason=reason)
@@ -142,7 +143,8 @@ def sign_entry(
                    statement=statement, envelope=entry.text)
     work.session.add(row)
     work.session.flush()
-    work.session.add(LogPending(entry_id=row.id))
+    if slot:
+        work.session.add(LogPending(entry_id=row.id))
     work.entries.append(entry)
     return entry
 

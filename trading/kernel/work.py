@@ -112,11 +112,12 @@ class UnitOfWork(Look):
 
     def log(
         self, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
-        at: datetime | None = None,
+        at: datetime | None = None, slot: bool = True,
     ) -> audit.SignedEntry:
-        """Sign a protocol entry at once (its envelope is a receipt) and store it with this transaction (protocol §4)."""
+        """Sign a protocol entry at once (its envelope is a receipt) and store it with this transaction (protocol §4). ``slot`` False: the
+        next tick gives it none, a list will stand for it."""
         return audit.sign_entry(
-            self, event, statement=statement, tender=tender, lot=lot, envelope=envelope, reason=reason, at=at
+            self, event, statement=statement, tender=tender, lot=lot, envelope=envelope, reason=reason, at=at, slot=slot
         )
 
     def send(self, key: str, *, channel: str = "inbox", to: str, template: str, **facts: Any) -> None:

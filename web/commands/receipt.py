@@ -14,7 +14,7 @@ from crypto.documents import check_document
 from crypto.errors import CryptoError
 from crypto.receipts import IN_LOG, Receipt, check_words, omission_state, verify_receipt
 from crypto.signatures import document_hash, kind_of, payload_of
-from crypto.ticks import verify_leaf
+from crypto.ticks import commitment, verify_leaf
 from crypto.trust import Trust
 from web.commands.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_json, say, stop
 from web.commands.offline import Counted, Progress, now, read_payload, there, trust_for, trust_option
@@ -48,6 +48,8 @@ def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_
     try:
         found = verify_receipt(bare, trust.platform_keys, trust.log_key, trust.witnesses)
         told |= _entry(found)
+        if "list" in bare:
+            told["list"] = {"c": b64u(commitment(payload_of(bare["list"]["entry"]))), "refusals": len(bare["list"]["refusals"]["entries"])}
         told["speaks_of_bid"] = None
         told["state"] = _state(found, trust, value, log_file)
         if bid_file:
@@ -157,6 +159,8 @@ def _tell(told: dict[str, Any]) -> None:
             click.echo(f"{name:12} {told[name]}")
     if told.get("tick"):
         click.echo(f"{'tick':12} {told['tick']['tick']}  {told['tick']['at']}")
+    if told.get("list"):
+        click.echo(f"{'list':12} one of {told['list']['refusals']} refusals that entry {told['list']['c']} stands for")
     if told.get("check_words"):
         click.echo(f"{'words':12} {' '.join(told['check_words']['zh'])}  /  {' '.join(told['check_words']['en'])}")
     click.echo(f"{'trust':12} {told['trust']}{'  unwitnessed' if told['unwitnessed'] else ''}")

@@ -173,7 +173,7 @@ def receipt(c: str) -> str:
         statement = _statement(now, row)
         overdue = not card.in_log and now.now > card.tick_by
     return render("bidder/receipt.html", card=card, document=document, trust=trust, statement=statement, overdue=overdue,
-                  facts=_facts(card, statement))
+                  facts=_facts(card, statement, document.get("list")))
 
 
 def _statement(now: Look, row: BidReceipt) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _statement(now: Look, row: BidReceipt) -> dict[str, Any]:
     return bids.submission_payload(kept) if "payload" in kept else dict(kept)
 
 
-def _facts(card: ReceiptCard, statement: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any] | None) -> list[tuple[str, str]]:
     facts = [(_("Receipt number"), show.digest(card.c, 4)), (_("Server time"), show.moment(card.at, lang(), zone())),
              (_("Lot"), card.lot)]
     if statement.get("sealed_root"):
@@ -197,6 +197,8 @@ def _facts(card: ReceiptCard, statement: dict[str, Any]) -> list[tuple[str, str]
         facts += [(_("Bytes that came"), show.count(statement["bytes"])), ("SHA-256", show.digest(statement["sha256"], 0))]
     if card.reason:
         facts.append((_("Reason"), card.reason))
+    if listed is not None:
+        facts.append((_("In the log as"), _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"])))))
     facts.append((_("In the log by"), show.moment(card.tick_by, lang(), zone())))
     return facts
 

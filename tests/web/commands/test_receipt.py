@@ -11,6 +11,7 @@ import pytest
 
 from crypto import ticks
 from crypto.canonical import b64u
+from crypto.documents import sign_document
 from crypto.receipts import check_words
 from crypto.signatures import payload_of
 from tests.kit import sealing
@@ -162,6 +163,27 @@ def test_a_late_bid_has_its_proof(desk: Desk, world: World, lot: str) -> None:
     assert ran.code == 0, ran.out
     told = ran.json
     assert (told["event"], told["reason"], told["state"], told["speaks_of_bid"]) == ("bid-refused", "LATE", "in_log", True)
+
+
+def test_a_refusal_of_a_flood_is_proved_by_the_list_it_stands_in(desk: Desk, world: World, lot: str) -> None:
+    sealed, submission = sealing.seal(world, lot, "bidder1")
+    outcomes = []
+    for turn in range(11):
+        payload = bids.submission_payload(submission) | {"lot": "9", "tool": f"flood/{turn}"}
+        outcomes.append(sealing.hand_in(world, lot, "bidder1", sealed, sign_document("submission", payload, world.keys["bidder1"].sign)))
+    early = desk.run("receipt", desk.write("early.json", file_of(world, outcomes[-1])), "--json").json
+    assert (early["ok"], early["state"], early["event"]) == (True, "submitted", "bid-refused") and "list" not in early
+    world.tick()
+    saved = file_of(world, outcomes[-1])
+    ran = desk.run("receipt", desk.write("r.json", saved), "--json")
+    assert ran.code == 0, ran.out
+    assert (ran.json["state"], ran.json["reason"], ran.json["list"]["refusals"]) == ("in_log", "CONTEXT_MISMATCH", 3)
+    assert "one of 3 refusals" in desk.run("receipt", desk.path("r.json")).out
+    alone = desk.run("receipt", desk.write("alone.json", file_of(world, outcomes[0])), "--json").json
+    assert alone["state"] == "in_log" and "list" not in alone
+    fewer = {**saved["list"]["refusals"], "entries": [c for c in saved["list"]["refusals"]["entries"] if c != outcomes[-1].receipt.c]}
+    lied = {**saved, "list": {**saved["list"], "refusals": fewer}}
+    assert desk.run("receipt", desk.write("lied.json", lied), "--json").json["code"] == "JSON_PROFILE"
 
 
 def test_a_broken_off_upload_has_its_proof_of_attempt(desk: Desk, world: World, lot: str) -> None:
