@@ -119,14 +119,15 @@ def claim_counts(*, closing: str, opens_at: str, proof_at: str = "", filed_at: s
 
 def check_words(payload: bytes | dict[str, Any], language: str) -> list[str]:
     """Four words (`zh` or `en`) of an entry's payload, to compare by ear. They catch mix-ups, not the platform."""
-    words = _word_list(language)
+    words = word_list(language)
     digest = H("words", payload if isinstance(payload, bytes) else dumps(payload))
     bits = int.from_bytes(digest[:6], "big") >> 4
     return [words[bits >> shift & 2047] for shift in (33, 22, 11, 0)]
 
 
 @cache
-def _word_list(language: str) -> list[str]:
+def word_list(language: str) -> list[str]:
+    """The 2048 BIP-39 words of a language, `zh` or `en`."""
     words = files("crypto").joinpath("wordlists", _WORDS[language]).read_text("utf-8").split()
     if len(words) != 2048:
         raise ValueError("a word list has 2048 words")

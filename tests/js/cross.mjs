@@ -3,6 +3,8 @@ import { openAsBlob } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { b64u, unb64u, utf8 } from "../../web/static/js/sb/bytes.js";
 import { canonical } from "../../web/static/js/sb/canonical.js";
+import { qrModules } from "../../web/static/js/keys_qr.js";
+import { keyWords, restoreRing, sheetOf } from "../../web/static/js/keys_recovery.js";
 import { makeSubmission } from "../../web/static/js/sb/documents.js";
 import { openBox } from "../../web/static/js/sb/header.js";
 import { makeKeyring, openKeyring } from "../../web/static/js/sb/keyfile.js";
@@ -29,6 +31,15 @@ const commands = {
     const root = await sealedRoot(blob, info);
     const opened = await open({ blob, signedRoot: root, parts, hashFiles: true });
     return { seed: b64u(opened.seed), root: b64u(root), manifest: opened.manifest, sha256: opened.sha256.map(b64u), digests: opened.digests };
+  },
+  async sheet({ ring, text, qr, words }) {
+    const told = (fault) => ({ code: fault.code, lines: fault.facts?.lines ?? [] });
+    return {
+      sheet: ring && await sheetOf(canonical(ring)),
+      ring: text && await restoreRing(text).then((bytes) => JSON.parse(new TextDecoder().decode(bytes)), told),
+      modules: (qr ?? []).map(([code, mask]) => qrModules(code, mask)),
+      words: words && await keyWords("ed25519", unb64u(words, 32)),
+    };
   },
   async ring({ ring, passphrase, party, role, secrets }) {
     const opened = await openKeyring(canonical(ring), passphrase);

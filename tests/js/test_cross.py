@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 
-from crypto import headers, keyfiles, sealed_bid
+from crypto import headers, keyfiles, recovery, sealed_bid
 from crypto.canonical import b64u, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import verify
@@ -113,3 +114,37 @@ def test_keyrings_open_on_both_sides() -> None:
     assert (found["party"], found["role"], found["secrets"]) == ("officer-1", "officer", secrets)
     back = keyfiles.open_keyring(found["made"], "口令 é")
     assert {alg: b64u(back.secret(alg)) for alg in secrets} == secrets
+
+
+def test_both_sides_print_and_read_the_same_recovery_sheet() -> None:
+    ring = keyring("bidder")
+    lines = recovery.lines_of(ring)
+    found = js("sheet", ring=ring, text="\n".join(lines), words=b64u(b"\x07" * 32))
+    assert found["sheet"] == {"code": recovery.code_text(ring), "lines": lines}
+    assert found["ring"] == ring
+    assert found["words"] == {speech: recovery.key_words("ed25519", b"\x07" * 32, speech) for speech in ("zh", "en")}
+    assert js("sheet", text=recovery.code_text(ring))["ring"] == ring
+    slipped = [line[:3] + line[3:].replace("2", "3") if no in (1, 4) else line for no, line in enumerate(lines)]
+    wrong = [f"{no + 1:02d}" for no in (1, 4) if slipped[no] != lines[no]]
+    assert js("sheet", text="\n".join(slipped))["ring"] == {"code": "FORMAT", "lines": wrong} and wrong
+
+
+def keyring(role: str) -> dict[str, Any]:
+    source = random.Random(11)
+    keys = []
+    for alg in keyfiles.ROLES[role]:
+        pub = b64u(source.randbytes(32))
+        keys.append({"alg": alg, "ct": b64u(source.randbytes(48)), "iv": b64u(source.randbytes(12)), "kdf": "argon2id",
+                     "kid": keyfiles.key_id(alg, pub), "lanes": 1, "memory_kib": 65_536, "passes": 3, "pub": pub,
+                     "salt": b64u(source.randbytes(16)), "type": "bidhall-key", "v": 1})
+    return {"type": "bidhall-keyring", "v": 1, "party": BIDDER, "role": role, "keys": keys}
+
+
+def test_the_pages_qr_codes_are_those_of_segno() -> None:
+    source = random.Random(5)
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+    codes = [("".join(source.choices(alphabet, k=length)), mask) for mask, length in enumerate((1, 20, 60, 130, 260, 440, 700, 1200))]
+    codes.append((recovery.code_text(keyring("bidder")), 3))
+    for (text, mask), made in zip(codes, js("sheet", qr=codes)["modules"], strict=True):
+        wanted = segno.make(text, error="m", mode="alphanumeric", mask=mask, boost_error=False, micro=False)
+        assert made == [list(row) for row in wanted.matrix], (len(text), wanted.version)

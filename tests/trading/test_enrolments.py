@@ -146,3 +146,106 @@ def test_the_name_of_the_drill_bid_is_nobodys(world: World) -> None:
         world.enrol("drill", "officer", seal=False)
     with pytest.raises(NotFound), world.look("clerk") as look:
         enrolments.standing_key(look.session, "drill", "officer")
+
+
+# --- revoked and lost -------------------------------------------------------------------------------------------------------------
+
+
+def account_of(unit: Any, world: World, username: str) -> Account:
+    return parties.account(unit.session, world.people[username])
+
+
+def revoke(world: World, username: str, role: str, reason: str = "电脑失窃") -> None:
+    with world.work(username) as work:
+        enrolments.revoke(work, account_of(work, world, username), role, reason=reason)
+
+
+def ask(world: World, username: str, role: str, new: Keys, reason: str = "硬盘损坏") -> int:
+    lone = signatures.sign("enrolment", document(world, username, role, new, replaces=world.keys[username].sign), new.sign)
+    with world.work(username) as work:
+        return enrolments.ask(work, account_of(work, world, username), role, lone, reason=reason).id
+
+
+def vouch(world: World, ident: int, *, by: bytes | None = None, who: str = "watch") -> EnrolledKey:
+    with world.work(who) as work:
+        row = enrolments.request(work.session, ident)
+        both = signatures.countersign(signatures.from_text(row.document), by or world.keys[who].sign)
+        return enrolments.confirm(work, row, both)
+
+
+def test_a_revoked_key_signs_nothing_more_not_even_its_successor(world: World) -> None:
+    with pytest.raises(Invalid, match="form.required"):
+        revoke(world, "officer1", "officer", " ")
+    revoke(world, "officer1", "officer")
+    old, new = world.keys["officer1"], Keys()
+    with world.look("clerk") as look:
+        assert enrolments.find_key(look.session, "officer1", "officer") is None
+        assert enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign))).end_reason == "revoked"
+    with pytest.raises(NotFound, match="key.not_enrolled"):
+        revoke(world, "officer1", "officer")
+    thief = signatures.sign("enrolment", document(world, "officer1", "officer", new, replaces=old.sign), new.sign, old.sign)
+    with pytest.raises(Invalid, match="key.revoked"):
+        enrol(world, "officer1", "officer", thief)
+    first = signatures.sign("enrolment", document(world, "officer1", "officer", new), new.sign)
+    with pytest.raises(Invalid) as refusal:  # the chain is not cut: a "first" key would be the platform's to mint
+        enrol(world, "officer1", "officer", first)
+    assert refusal.value.facts["reason"] == "CONTEXT_MISMATCH"
+    made = vouch(world, ask(world, "officer1", "officer", new))
+    assert made.sign_kid == keys.kid("ed25519", keys.ed25519_public(new.sign))
+
+
+def test_an_application_waits_for_a_supervisor_who_is_somebody_else(world: World) -> None:
+    new = Keys()
+    ident = ask(world, "officer2", "officer", new)
+    world.clock.advance(hours=5)
+    with pytest.raises(NotAllowed), world.work("agent") as work:
+        enrolments.confirm(work, enrolments.request(work.session, ident), {})
+    with pytest.raises(Invalid, match="key.refused"):
+        vouch(world, ident, by=Keys().sign)
+    with world.look("watch") as look:
+        assert [row.id for row in enrolments.requests(look)] == [ident]
+    vouch(world, ident)
+    with world.look("watch") as look:
+        assert enrolments.requests(look) == []
+        standing = enrolments.standing_key(look.session, "officer2", "officer")
+        assert enrolments.sign_bytes(standing) == keys.ed25519_public(new.sign)
+        assert enrolments.request(look.session, ident).state == "CONFIRMED"
+    with pytest.raises(Conflict, match="key.request_settled"):
+        vouch(world, ident)
+
+
+def test_nobody_vouches_for_their_own_application(world: World) -> None:
+    ident = ask(world, "watch", "supervisor", Keys())
+    with pytest.raises(NotAllowed, match="key.own_request"):
+        vouch(world, ident)
+
+
+def test_a_supervisor_signs_what_was_applied_for_and_nothing_else(world: World) -> None:
+    new, other = Keys(), Keys()
+    ident = ask(world, "officer2", "officer", new)
+    made = document(world, "officer2", "officer", other, replaces=world.keys["officer2"].sign)
+    slipped = signatures.sign("enrolment", made, other.sign, world.keys["watch"].sign)
+    with pytest.raises(Invalid, match="key.refused"), world.work("watch") as work:
+        enrolments.confirm(work, enrolments.request(work.session, ident), slipped)
+
+
+def test_an_application_is_refused_with_words_withdrawn_by_the_next_and_grows_old(world: World) -> None:
+    first = ask(world, "officer2", "officer", Keys())
+    with pytest.raises(Invalid, match="form.required"), world.work("watch") as work:
+        enrolments.refuse(work, enrolments.request(work.session, first), reason="")
+    second = ask(world, "officer2", "officer", Keys())
+    with world.look("watch") as look:
+        assert enrolments.request(look.session, first).state == "WITHDRAWN"
+    with world.work("watch") as work:
+        enrolments.refuse(work, enrolments.request(work.session, second), reason="电话无人接听")
+    third = ask(world, "officer2", "officer", Keys())
+    world.clock.advance(days=4)
+    with pytest.raises(TooLate, match="key.request_old"):
+        vouch(world, third)
+
+
+def test_a_key_found_again_settles_the_application(world: World) -> None:
+    ident = ask(world, "officer2", "officer", Keys())
+    world.enrol("officer2", "officer", seal=False, replaces=world.keys["officer2"].sign, new=Keys())
+    with world.look("watch") as look:
+        assert enrolments.request(look.session, ident).state == "WITHDRAWN"

@@ -12,6 +12,7 @@ from crypto import keys as kernel
 from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.policies import DRILL
+from crypto.recovery import key_words
 from web.commands.common import (
     BAD_INPUT,
     answer,
@@ -26,6 +27,7 @@ from web.commands.common import (
     writing,
 )
 from web.commands.offline import passphrase_option
+from web.commands.savings import language
 
 OTHER_ROLES = ("tenderee", "agency", "expert", "supervisor")
 LEAST = 8
@@ -89,14 +91,17 @@ def show(keyfile: str, as_json: bool, lang: str | None) -> None:
     click.echo(f"{document['role']}  {document['party']}")
     for row in document["keys"]:
         click.echo(f"{row['alg']:8} {row['kid']}  {row['fingerprint']}")
+        if row["alg"] == "ed25519":
+            click.echo(" " * 9 + " · ".join(row["words"]["zh" if language(lang) == "zh" else "en"]))
 
 
 def _shown(ring: dict[str, Any]) -> dict[str, Any]:
-    """``{party, role, keys: [{alg, kid, pub, fingerprint}]}``; of a root no public key is known here, so its fingerprint is ""."""
+    """``{party, role, keys: [{alg, kid, pub, fingerprint, words}]}``; of a root no public key is known here: no fingerprint, no words."""
     rows = []
     for file in ring["keys"]:
         public = unb64u(file["pub"], 32)
         curve = file["alg"] in ("ed25519", "x25519")
         rows.append({"alg": file["alg"], "kid": file["kid"], "pub": file["pub"],
-                     "fingerprint": kernel.fingerprint(file["alg"], public) if curve else ""})
+                     "fingerprint": kernel.fingerprint(file["alg"], public) if curve else "",
+                     "words": {speech: key_words(file["alg"], public, speech) if curve else [] for speech in ("zh", "en")}})
     return {"party": ring["party"], "role": ring["role"], "keys": rows}

@@ -1,11 +1,15 @@
 """Keys `/account/keys`: a person makes a key file in the browser, keeps it, and enrols its public half (protocol §2, Enrolment).
 
 The secret never leaves the browser. The server sends a box that only the holder of the X25519 key can open (proof of possession) and
-takes a signed enrolment. A key made by the command line is enrolled with its key file, or by pasting a signed enrolment.
+takes a signed enrolment. A key made by the command line is enrolled with its key file, or by pasting a signed enrolment. A lost key is
+applied for, and a supervisor, sure of who asks, signs the application; a key somebody else may have is revoked at once. The recovery sheet
+is filled in the browser from the wrapped key file: not even that is sent here.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +18,10 @@ from flask_babel import gettext as _
 
 from crypto import keys as kernel
 from crypto.canonical import unb64u
+from crypto.recovery import key_words
 from trading import enrolments, parties
 from trading.enrolments import EnrolledKey
-from trading.kernel.access import Act
+from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from web.desks.bidder_room import signed
@@ -24,6 +29,7 @@ from web.forms import Form
 from web.frame import Group, Link
 from web.gate import Desk, actor, go, look, render, request, work
 from web.refusals import language, wants_json
+from web.show import check_words
 from web.words import state
 
 desk = Desk("keys", prefix="/account/keys")
@@ -39,21 +45,38 @@ def _held(now: Look) -> dict[str, Any]:
     account = parties.account(now.session, actor().account_id or 0)
     role = enrolments.key_role(now.actor.role)
     holder = enrolments.holder_of(account, role)
-    return {"account": account, "role": role, "holder": holder, "key": enrolments.find_key(now.session, holder, role)}
+    keys = enrolments.keys_of(now.session, holder, role)
+    return {"account": account, "role": role, "holder": holder, "key": next((one for one in keys if one.ended_at is None), None),
+            "last": keys[0] if keys else None, "former": [one for one in keys if one.ended_at is not None],
+            "request": enrolments.last_request(now.session, holder, role)}
 
 
 def _data(now: Look) -> dict[str, Any]:
     held = _held(now)
-    key: EnrolledKey | None = held["key"]
+    key: EnrolledKey | None = held["last"]
     return {"platform": now.office.platform, "party": held["holder"], "role": held["role"], "needs_seal": held["role"] in SEALING,
             "current": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public,
-                        "enrolled_at": key.enrolled_at.isoformat()} if key else None}
+                        "enrolled_at": key.enrolled_at.isoformat(), "ended": key.ended_at is not None} if key else None}
 
 
-def _fingerprints(key: EnrolledKey) -> list[tuple[str, str]]:
-    found = [(_("Signing key (Ed25519)"), kernel.fingerprint("ed25519", unb64u(key.sign_public, 32)))]
+@dataclass(frozen=True)
+class Print:
+    """A public key as people compare it: eight groups of hexadecimal digits, and twelve words."""
+
+    name: str
+    groups: str
+    words: str
+
+
+def print_of(name: str, alg: str, public: str) -> Print:
+    key = unb64u(public, 32)
+    return Print(name, kernel.fingerprint(alg, key), check_words(key_words(alg, key, language())))
+
+
+def _fingerprints(key: EnrolledKey) -> list[Print]:
+    found = [print_of(_("Signing key (Ed25519)"), "ed25519", key.sign_public)]
     if key.seal_public:
-        found.append((_("Sealing key (X25519)"), kernel.fingerprint("x25519", unb64u(key.seal_public, 32))))
+        found.append(print_of(_("Sealing key (X25519)"), "x25519", key.seal_public))
     return found
 
 
@@ -63,7 +86,92 @@ def index(form: Form | None = None) -> str:
         held, data = _held(now), _data(now)
     key = held["key"]
     return render("keys/index.html", held=held, data=data, form=form or Form.blank(), fingerprints=_fingerprints(key) if key else [],
-                  role=state("key_role", held["role"], language()).text, is_supervisor=held["role"] == "supervisor")
+                  role=state("key_role", held["role"], language()).text, former=[_former(one) for one in held["former"]])
+
+
+def _former(key: EnrolledKey) -> dict[str, Any]:
+    why = {"replaced": _("replaced by the holder"), "lost": _("lost, replaced with the supervisor's signature"),
+           "revoked": _("revoked by the holder")}
+    return {"kid": key.sign_kid, "from": key.enrolled_at, "until": key.ended_at, "why": why.get(key.end_reason, why["replaced"])}
+
+
+@desk.page("/lost", needs=Act.KEY_ENROL)
+def lost(form: Form | None = None) -> str:
+    """What a lost or stolen key means for this holder, in words, and what to do; revoking works without a script."""
+    with look() as now:
+        held = _held(now)
+    return render("keys/lost.html", held=held, form=form or Form.blank(), role=state("key_role", held["role"], language()).text)
+
+
+@desk.page("/acts/revoke", needs=Act.KEY_ENROL, post=True, back=lost)
+def revoke() -> Any:
+    """End the standing key at once. Fields: ``reason``, ``sure``."""
+    form = Form.read()
+    reason = form.text("reason", limit=300, lines=True)
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/account/keys")
+        held = _held(unit)
+        enrolments.revoke(unit, held["account"], held["role"], reason=reason)
+    return go("/account/keys")
+
+
+@desk.page("/acts/ask", needs=Act.KEY_ENROL, post=True, back=index)
+def ask() -> Any:
+    """Apply for a new key in place of a lost one. Fields: ``enrolment`` (signed by the new key alone, JSON), ``answer``, ``reason``."""
+    form = Form.read()
+    envelope, answer = signed(form, "enrolment"), form.text("answer", needed=False, limit=AGAIN)
+    reason = form.text("reason", limit=300, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/account/keys")
+        held = _held(unit)
+        enrolments.ask(unit, held["account"], held["role"], envelope, answer=answer, reason=reason)
+    return go("/account/keys")
+
+
+# --- the supervisor's side --------------------------------------------------------------------------------------------------------
+
+
+@desk.page("/requests", needs=Act.SUPERVISE)
+def requests(form: Form | None = None) -> str:
+    """Applications for new keys in place of lost ones: whose, why, the fingerprint to compare by telephone; sign or refuse."""
+    with look() as now:
+        compare = _("The new key, to compare by telephone")
+        rows = [{"row": one, "print": print_of(compare, "ed25519", one.sign_public), "until": one.asked_at + enrolments.REQUEST_LIVES,
+                 "role": state("key_role", one.role, language()).text, "document": json.loads(one.document)}
+                for one in enrolments.requests(now)]
+        account = parties.account(now.session, actor().account_id or 0)
+        own = enrolments.find_key(now.session, account.username, "supervisor")
+    return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank(),
+                  blank_form=Form.blank)
+
+
+@desk.page("/requests/<int:ident>/acts/confirm", needs=Act.SUPERVISE, post=True, back=requests)
+def confirm(ident: int) -> Any:
+    """Sign for a lost key. Field: ``enrolment``: the applicant's document with both signatures (JSON)."""
+    form = Form.read()
+    envelope = signed(form, "enrolment")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/account/keys/requests")
+        enrolments.confirm(unit, enrolments.request(unit.session, ident), envelope)
+    return go("/account/keys/requests")
+
+
+@desk.page("/requests/<int:ident>/acts/refuse", needs=Act.SUPERVISE, post=True, back=requests)
+def refuse(ident: int) -> Any:
+    form = Form.read()
+    reason = form.text("reason", limit=300, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, "/account/keys/requests")
+        enrolments.refuse(unit, enrolments.request(unit.session, ident), reason=reason)
+    return go("/account/keys/requests")
+
+
+# --- for scripts, on paper --------------------------------------------------------------------------------------------------------
 
 
 @desk.page("/data", needs=Act.KEY_ENROL)
@@ -101,19 +209,29 @@ def enrol() -> Any:
 
 @desk.page("/sheet", needs=Act.KEY_ENROL)
 def sheet() -> str:
-    """The recovery sheet, to print: whose key, its fingerprints, where the copies lie; no secret is on it."""
+    """The recovery sheet, to print: whose key, its fingerprints, where the copies lie. The wrapped key file joins it in the browser."""
     with look() as now:
-        held = _held(now)
+        held, data = _held(now), _data(now)
         at: datetime = now.now
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
-    return render("keys/sheet.html", held=held, fingerprints=_fingerprints(key), at=at,
+    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at,
                   role=state("key_role", held["role"], language()).text)
+
+
+@desk.page("/restore", needs=Act.KEY_ENROL)
+def restore() -> str:
+    """Back from paper: the code or the lines of a recovery sheet give the key file again, in the browser."""
+    with look() as now:
+        held, data = _held(now), _data(now)
+    return render("keys/restore.html", held=held, data=data)
 
 
 @desk.rail
 def rail() -> list[Group]:
     links = [(_("My account"), "/account"), (_("Keys"), "/account/keys"), (_("Second factor"), "/account/second-factor"),
              (_("Password"), "/account/password")]
+    if may(actor(), Act.SUPERVISE):
+        links.insert(2, (_("Lost keys of others"), "/account/keys/requests"))
     return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]

@@ -9,6 +9,7 @@ import pytest
 
 from crypto import hpke, keys, signatures
 from crypto.canonical import b64u, format_time, unb64u
+from crypto.recovery import key_words
 from tests.kit.world import Keys
 from tests.web.desks.rooms import Person, Rooms
 from trading import enrolments, parties
@@ -81,3 +82,35 @@ def test_what_is_pasted_wrongly_is_named(rooms: Rooms, bidder: Person) -> None:
     assert page.status_code == 422 and "not json" in page.text
     bad = bidder.act("/account/keys/acts/challenge", page="/account/keys", json=True, seal_pk=b64u(b"\0" * 32))
     assert bad.status_code == 422 and bad.json["code"] == "key.bad"
+
+
+def test_a_lost_key_goes_to_the_supervisor_by_the_pages(rooms: Rooms, bidder: Person) -> None:
+    watch, new = rooms.person("watch"), Keys()
+    lone = json.dumps(enrolment(rooms, bidder, new))
+    empty = bidder.act("/account/keys/acts/ask", page="/account/keys", json=True, enrolment=lone, answer=answer(bidder, new), reason="")
+    assert empty.status_code == 422
+    done = bidder.act("/account/keys/acts/ask", page="/account/keys", enrolment=lone, answer=answer(bidder, new), reason="硬盘损坏")
+    assert done.status_code == 303
+    page = watch.get("/account/keys/requests?lang=en").text
+    assert "硬盘损坏" in page and " · ".join(key_words("ed25519", keys.ed25519_public(new.sign), "en")) in page
+    with rooms.world.look("watch") as look:
+        row = enrolments.requests(look)[0]
+        ident, both = row.id, signatures.countersign(signatures.from_text(row.document), rooms.world.keys["watch"].sign)
+    where = f"/account/keys/requests/{ident}/acts/"
+    assert bidder.act(where + "confirm", page="/account/keys", enrolment=json.dumps(both)).status_code == 403
+    assert watch.act(where + "confirm", page="/account/keys/requests", enrolment=json.dumps(both)).status_code == 303
+    after = bidder.get("/account/keys/data").json["current"]
+    assert after["kid"] == keys.kid("ed25519", keys.ed25519_public(new.sign)) and not after["ended"]
+    assert "lost, replaced with the supervisor" in bidder.get("/account/keys?lang=en").text
+
+
+def test_a_key_is_revoked_with_a_reason_and_a_sure_hand(rooms: Rooms, bidder: Person) -> None:
+    page = bidder.get("/account/keys/lost?lang=en").text
+    assert "A bid you have submitted stays valid and sealed" in page and "neither hand in nor replace nor withdraw" in page
+    assert bidder.act("/account/keys/acts/revoke", page="/account/keys/lost", reason="电脑失窃").status_code == 422
+    assert bidder.act("/account/keys/acts/revoke", page="/account/keys/lost", reason="电脑失窃", sure="yes").status_code == 303
+    assert "Your key is revoked" in bidder.get("/account/keys?lang=en").text
+    assert bidder.get("/account/keys/data").json["current"]["ended"] is True
+    for lang in ("zh", "en"):
+        assert bidder.get(f"/account/keys/lost?lang={lang}").status_code == 200
+        assert bidder.get(f"/account/keys/restore?lang={lang}").status_code == 200

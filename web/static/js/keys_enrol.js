@@ -1,10 +1,10 @@
 // Enrolling a key (the protocol §2): make or open a key file, keep it, answer the challenge, sign the enrolment, hand it in.
 import { b64u } from "./sb/bytes.js";
-import { addSignature, readEnvelope } from "./sb/dsse.js";
 import { newKeyring } from "./sb/keyfile.js";
 import { answerEnrolmentChallenge, makeEnrolment } from "./sb/keys.js";
 import { formatTime } from "./sb/times.js";
 import { serverNow } from "./clock.js";
+import { keyWords } from "./keys_recovery.js";
 import { fingerprint, marksOf, offer, openRing, post } from "./keys_ring.js";
 
 const LEAST = 10;
@@ -33,8 +33,6 @@ function show() {
   for (const part of form.querySelectorAll("[data-for]")) {
     part.hidden = ![picked("source"), picked("consent")].includes(part.dataset.for);
   }
-  const late = at("countersigned");
-  if (late) late.hidden = picked("consent") !== "lost";
 }
 
 async function makeOrOpen() {
@@ -53,8 +51,10 @@ form.addEventListener("submit", async (event) => {
   at("k-make").disabled = true;
   try {
     if (picked("consent") === "old" && !at("k-old").files[0]) throw { words: words.old };
+    if (picked("consent") === "lost" && !at("k-reason").value.trim()) throw { words: words.why };
     ring = await makeOrOpen();
-    const print = await fingerprint("ed25519", ring.keys.ed25519.pub);
+    const spoken = (await keyWords("ed25519", ring.keys.ed25519.pub))[document.documentElement.lang.startsWith("zh") ? "zh" : "en"].join(" · ");
+    const print = `${await fingerprint("ed25519", ring.keys.ed25519.pub)} · ${words.words}: ${spoken}`;
     if (ring.bytes) {
       offer(at("k-download"), ring.name, ring.bytes);
       at("k-enrol").disabled = true;
@@ -80,8 +80,7 @@ async function enrolment(old) {
   });
 }
 
-async function handIn(envelope) {
-  const target = at("enrol-form");
+async function handIn(envelope, target = at("enrol-form")) {
   const marks = marksOf(target);
   let answer = "";
   if (held.needs_seal) {
@@ -102,9 +101,8 @@ at("k-enrol").addEventListener("click", async () => {
       const old = await openRing(at("k-old").files[0], at("k-oldpass").value, held);
       await handIn(await enrolment(old.keys.ed25519));
     } else {
-      const lone = await lostRequest();
-      offer(at("k-download"), `bidhall-request-${held.role}.json`, lone);
-      say(fill(words.request, at("k-download").download));
+      at("ask-form").elements.reason.value = at("k-reason").value.trim();
+      await handIn(await lostRequest(), at("ask-form"));
     }
   } catch (fault) {
     say(told(fault));
@@ -118,29 +116,5 @@ async function lostRequest() {
   const own = both.signatures.filter((one) => one.keyid === ring.keys.ed25519.kid);
   return { ...both, signatures: own };
 }
-
-at("lost-form")?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    if (!ring) throw { words: words.old, message: words.old };
-    await handIn(JSON.parse(await at("c-file").files[0].text()));
-  } catch (fault) {
-    say(told(fault));
-  }
-});
-
-at("vouch-form")?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    const request = JSON.parse(await at("v-file").files[0].text());
-    const value = readEnvelope(request, "enrolment").peek();
-    at("v-what").textContent = `${value.party} · ${value.role} · ${value.at}`;
-    const mine = await openRing(at("v-key").files[0], at("v-pass").value, held);
-    offer(at("v-download"), "bidhall-request-signed.json", await addSignature(request, "enrolment", mine.keys.ed25519));
-    say(words.signed, "v-say");
-  } catch (fault) {
-    say(told(fault), "v-say");
-  }
-});
 
 show();
