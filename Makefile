@@ -20,7 +20,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser lint types contracts suite-pg deadline js wheel clean
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts suite-pg deadline js wheel clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -58,6 +58,10 @@ suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away P
 
 deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 random histories
 	$(BIN)/python -m tests.laws.test_availability 100000
+
+KILLS   ?= 500
+faults: $(V)/.test           ## the long kill loops: at every step and at any moment, KILLS=500 for each path
+	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k long
 
 js: ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
 	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi

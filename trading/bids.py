@@ -29,6 +29,7 @@ from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
+from trading.kernel.faults import fault
 from trading.kernel.work import Look, UnitOfWork
 from trading.participants import Participant
 from trading.parties import Party, own_party
@@ -136,6 +137,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     keep_document(work, "submission", submission, signed=True)
     entry = work.log("bid-replaced" if current else "bid-received", statement=statement, tender=lot.tender.ref, lot=lot.no_text,
                      envelope=upload.part)
+    fault("bid.signed")
     bid = SealedBid(
         lot_id=lot.id, party_id=party.id, participant_id=participant.id, part=upload.part, header=upload.header,
         header_hash=upload.header_hash, sealed_root=upload.sealed_root, size=upload.length, blob=upload.blob, statement=statement,
@@ -143,6 +145,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     )
     work.session.add(bid)
     work.session.flush()
+    fault("bid.stored")
     if current is None:
         work.session.add(StandingBid(participant_id=participant.id, lot_id=lot.id, part=upload.part, bid_id=bid.id))
     else:
@@ -174,6 +177,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     keep_document(work, "withdrawal", withdrawal, signed=True)
     entry = work.log("bid-withdrawn", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     work.session.delete(current)
+    fault("bid.withdrawn")
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
 
 
@@ -316,6 +320,7 @@ def _receipt(work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, rea
                      at=floor_second(work.now))
     work.session.add(row)
     work.session.flush()
+    fault("bid.receipt")
     return row
 
 

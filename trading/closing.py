@@ -23,6 +23,7 @@ from trading.kernel.audit import LogEntry, keep_document
 from trading.kernel.clock import write_moment
 from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import NotFound
+from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
 from trading.tenders import Lot
 
@@ -85,6 +86,7 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
                   entries={"v": 1, "salt": b64u(salt), "entries": cs}, document=document_hash(document), deadline_c=entry.c)
     work.session.add(row)
     work.session.flush()
+    fault("closing.written")
     return row
 
 

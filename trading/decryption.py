@@ -22,6 +22,7 @@ from trading import bid_forms, bids, claims, findings, officers, opening, rescue
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
+from trading.kernel.faults import fault
 from trading.kernel.work import Office
 from trading.opening import OPENING_FLOW, BidVerdict, Opening
 from trading.tenders import lot as find_lot
@@ -150,7 +151,9 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
                 source.seek(0)
                 verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,
                                          sink=sink)
+        fault("decrypt.bid")
         files = _keep(blobs, sinks, verdict) if verdict.code == "opened" else []
+        fault("decrypt.kept")
     finally:
         for one in sinks:
             one.discard()

@@ -29,6 +29,7 @@ from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
+from trading.kernel.faults import fault
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening_rules import works_may_continue
@@ -202,6 +203,7 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     opening.left_sealed = _leave_sealed(work, opening)
     work.session.add(opening)
     work.session.flush()
+    fault("opening.listed")
     work.record("opening.list", lot.log_of, bids=len(listed), envelope=part, left_sealed=len(opening.left_sealed))
     return opening
 
@@ -262,6 +264,7 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
                   errors={name: code for name, (_, code) in answer.items() if code})
     work.session.add(share)
     work.session.flush()
+    fault("share.stored")
     work.record("share.release", opening.log_of, j=seat.j)
     return share
 
@@ -316,6 +319,7 @@ def record_opened(work: UnitOfWork, opening: Opening, verdicts: list[BidVerdict]
     opening.opened = dict(sign_document("opened", document, work.office.keys.signing))
     opening.opened_at = work.now
     opening.confirm_until = work.now + CONFIRM
+    fault("opening.recorded")
     OPENING_FLOW.take(work, opening, "decrypt", opened=sum(1 for one in verdicts if one.verdict == "opened"),
                       failed=[one.verdict for one in verdicts if one.verdict != "opened"])
 
@@ -388,6 +392,7 @@ def close(work: UnitOfWork, opening: Opening) -> None:
     OPENING_FLOW.take(work, opening, "close")
     body = {"opened": opening.opened_c or "", "envelope": opening.part, "bids": [
         {"bidder": o.party.name, "verdict": o.verdict, "announce": o.announce} for o in opened_bids(work.session, opening)]}
+    fault("opening.closed")
     notices.post(work, lot, "opening_record", title=lot.title, body=body)
     if opening.part != officers.BID:
         return

@@ -208,8 +208,8 @@ def read_package(value: Any) -> Handed:
             consistency=consistency_of(value.get("consistency", [])),
         )
         headers = tuple(unb64u(text) for text in _list(value["headers"]))
-        return Handed(package, headers, tuple(_list(value["enrolments"])), _object(value["trust"]), value.get("opening_set_receipt"),
-                      value.get("officer"), tuple(_list(value.get("left_sealed", []))))
+        return Handed(package, headers, tuple(_list(value["enrolments"])), _object(value.get("trust", {})),
+                      value.get("opening_set_receipt"), value.get("officer"), tuple(_list(value.get("left_sealed", []))))
     except KeyError as error:
         raise bad(f"the package lacks {error.args[0]}") from error
 

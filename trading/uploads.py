@@ -24,6 +24,7 @@ from trading import enrolments, officers, participants
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate
+from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
 from trading.parties import Party, own_party
 from trading.tenders import Lot
@@ -84,6 +85,7 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     row = Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party.id, account_id=work.actor.account_id or 0, part=envelope,
                  length=length, made_at=work.now, last_at=work.now)
     work.office.spool.create(row.token)
+    fault("upload.begun")
     work.session.add(row)
     work.session.flush()
     return row
@@ -135,6 +137,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
         inspector = Inspector(row.length, _checker(look, row))
+    fault("upload.asked")
     try:
         have = _catch_up(office, token, inspector)
         if have != offset:  # asked before the append too, else bytes of another line could lie between what was seen and the offset
@@ -144,7 +147,9 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
     except CryptoError as error:
         _refuse(office, actor, token, error.code)
         raise Invalid("upload.not_sealed", reason=error.code, detail=error.detail) from error
+    fault("upload.arrived")
     _keep_digests(office, token, inspector)
+    fault("upload.digests")
     blob = ""
     if done is not None:
         blob = done.sealed_root.hex()
@@ -154,6 +159,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
         mine.last_at = work.now
         if done is not None:
             _note_whole(mine, done, blob, work.now)
+            fault("upload.noted")
     if done is not None:
         drop(office, row)  # the blob has the bytes now; the row says so
     return Arrival(size, row.length, done is not None)

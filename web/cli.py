@@ -67,13 +67,13 @@ SHORT: dict[str, str] = {
     "withdraw": "Sign the withdrawal of a bid.",
     "inspect": "Show what a sealed bid tells without keys.",
     "share": "Open an officer's shares, offline.",
-    "open": "Open a sealed bid from shares.",
+    "open": "Open a sealed bid, or a whole opening, from shares.",
     "receipt": "Check a receipt or a proof of attempt.",
     "verify": "Re-prove a finished tender from its bundle.",
     "recompute": "Answer calculation vectors.",
     "savings": "Reckon budget against award.",
     "import": "Take in statements, experts, agencies, history.",
-    "export": "Write bundles, OCDS, notices, the log.",
+    "export": "Write bundles, openings, OCDS, notices, the log.",
     "audit": "Verify the whole log.",
 }
 

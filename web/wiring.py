@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deposits.bank.simulated import SimulatedBank
+from trading.kernel import faults
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
@@ -22,6 +23,8 @@ BANK_FILE = "bank.db"
 
 def open_office(settings: Settings) -> Office:
     """The office of a running platform. Refuses: NotReady (clock, blob folder, a secret others can read)."""
+    if faults.armed() and not is_rehearsal(settings.data):
+        raise NotReady("faults.not_rehearsal", name=faults.VARIABLE)
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
     settings.data.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trading.kernel.errors import NotFound
+from trading.kernel.faults import fault
 
 NAME = re.compile(r"[0-9a-f]{64}\Z")
 PIECE = 1 << 20
@@ -46,8 +47,10 @@ class LocalBlobs:
                 digest.update(piece)
                 size += len(piece)
                 out.write(piece)
+            fault("blob.written")
             out.flush()
             os.fsync(out.fileno())
+        fault("blob.synced")
         self._name(temporary, digest.hexdigest())
         return Blob(digest.hexdigest(), size)
 
@@ -62,6 +65,7 @@ class LocalBlobs:
             os.link(temporary, target)
         except FileExistsError:
             pass
+        fault("blob.linked")
         if not keep:
             temporary.unlink()
         folder = os.open(target.parent, os.O_RDONLY)
@@ -69,6 +73,7 @@ class LocalBlobs:
             os.fsync(folder)
         finally:
             os.close(folder)
+        fault("blob.named")
 
     def path(self, name: str) -> Path:
         """Refuses: NotFound for a name that is no content name."""

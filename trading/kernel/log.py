@@ -21,6 +21,7 @@ from trading.kernel.audit import LogEntry, LogPending, PlatformKeys
 from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import NotFound
+from trading.kernel.faults import fault
 from trading.kernel.work import Look, UnitOfWork
 
 
@@ -122,6 +123,7 @@ def seal(work: UnitOfWork, at: datetime) -> LogTick:
     number = 0 if last is None else last + 1
     sealed = ticks.seal_tick(number, write_moment(at), [unb64u(c) for _, c in waiting])
     root = append_leaf(session, number, merkle.leaf_hash(sealed.leaf_bytes))
+    fault("log.leaf")
     note = checkpoints.sign_checkpoint(origin(work.office.platform), number + 1, root, work.office.keys.log)
     tick = LogTick(tick=number, at=at, leaf=sealed.leaf_bytes.decode(), secret=sealed.secret, checkpoint=note)
     session.add(tick)
@@ -130,6 +132,7 @@ def seal(work: UnitOfWork, at: datetime) -> LogTick:
         seats = [{"entry_id": entry_id, "tick": number, "slot": sealed.slots[unb64u(c)]} for entry_id, c in waiting]
         session.execute(insert(LogSeat), seats)
         session.execute(delete(LogPending).where(LogPending.entry_id.in_([entry_id for entry_id, _ in waiting])))
+    fault("log.sealed")
     return tick
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trading.kernel.errors import Conflict, Invalid, NotFound
+from trading.kernel.faults import fault
 
 TOKEN = re.compile(r"[0-9a-f]{32,64}\Z")
 
@@ -63,10 +64,13 @@ class Spool:
                         excess = True
                         break
                     out.write(piece)
+                    fault("spool.piece")
                     have += len(piece)
+                fault("spool.written")
             finally:
                 out.flush()
                 os.fsync(out.fileno())
+            fault("spool.synced")
         if excess:
             raise Invalid("upload.too_long", most=most)
         return have

@@ -22,6 +22,7 @@ from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import AlreadyDone, NotReady
+from trading.kernel.faults import fault
 from trading.kernel.spool import Spool
 
 
@@ -69,7 +70,9 @@ class Office:
                 session.flush()
                 audit.write_pending(work)
                 audit.still_in_time(work, self.clock.now())
+                fault("work.commit")
                 session.commit()
+                fault("work.committed")
             except BaseException:
                 session.rollback()
                 raise

@@ -25,6 +25,7 @@ from web.commands.common import (
     stop,
     writing,
 )
+from web.commands.opening_set import export_opening
 from web.commands.platform import open_ready_office
 
 EXPERT_HEADINGS = {"username": "登录名", "code": "专家编号", "unit": "工作单位", "specialties": "专业", "region": "地区"}
@@ -113,6 +114,9 @@ def export_audit(out: str, lang: str | None) -> None:
     with office.look(PUBLIC) as look:
         size = tiles.write(look, Path(out))
     say(f"{out}: {size} ticks")
+
+
+export.add_command(export_opening)
 
 
 # --- import -------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ from web.commands.offline import (
     trust_for,
     trust_option,
 )
+from web.commands.opening_set import SEALED, open_set
 
 MAX_PART = 64 * 2**20
 """The most one file of a package may hold: a ZIP that claims more is not read."""
@@ -100,6 +101,7 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
 @click.argument("bid")
 @click.argument("more", nargs=-1, metavar="[SHARES.json …]")
 @click.option("--shares", "given", multiple=True, required=True, metavar="SHARES.json", help="An officer's shares; more may follow BID.")
+@trust_option
 @click.option("--bidder-key", metavar="KEYFILE", help="The bidder's key file, where its own part is asked for.")
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder for form.json and files/.")
 @passphrase_option
@@ -107,9 +109,15 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
 @json_option
 @lang_option
 @guarded
-def open_bid(bid: str, more: tuple[str, ...], given: tuple[str, ...], bidder_key: str | None, out: str, passphrase_file: str | None,
-             force: bool, as_json: bool, lang: str | None) -> None:
-    """Open a sealed bid from officers' shares: DIR gets form.json and files/, all of it or nothing."""
+def open_bid(bid: str, more: tuple[str, ...], given: tuple[str, ...], trust_file: str | None, bidder_key: str | None, out: str,
+             passphrase_file: str | None, force: bool, as_json: bool, lang: str | None) -> None:
+    """Open a sealed bid from officers' shares: DIR gets form.json and files/, all of it or nothing. BID may be the folder of a whole
+    opening (bidhall export opening): DIR gets a folder a bid and opened.json."""
+    if Path(bid).is_dir():
+        if bidder_key:
+            stop("--bidder-key goes with one BID; for a whole opening bidders give their own parts", BAD_INPUT)
+        open_set(Path(bid), read_opening(bid), (*given, *more), out, trust_file=trust_file, force=force, as_json=as_json)
+        return
     there(bid)
     target = Path(out)
     if target.exists() and not target.is_dir():
@@ -151,7 +159,8 @@ def read_opening(path: str) -> dict[str, Any]:
     try:
         if path != "-" and Path(path).is_dir():
             root = Path(path)
-            found = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob("*")) if file.is_file()}
+            found = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob("*"))
+                     if file.is_file() and file.name != SEALED}
             return opening_files.from_files(found)
         if path != "-" and zipfile.is_zipfile(path):
             return opening_files.from_files(_unzipped(path))
