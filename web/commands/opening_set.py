@@ -87,9 +87,11 @@ def export_opening(ref: str, envelope: str, out: str, force: bool, as_json: bool
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
             for header_hash, blob in sorted(stored.items()):
+                if not sealed_of(folder, header_hash).parent.is_dir():
+                    continue  # it stays sealed, and nobody gets its header
                 if not office.blobs.has(blob):
                     missing.append(header_hash)
-                elif sealed_of(folder, header_hash).parent.is_dir():  # in the set, so its header is there
+                else:
                     shutil.copyfile(office.blobs.path(blob), sealed_of(folder, header_hash))
             folder.chmod(0o755)
             if target.exists():
@@ -97,11 +99,11 @@ def export_opening(ref: str, envelope: str, out: str, force: bool, as_json: bool
             os.replace(folder, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    result = {"path": out, "bids": len(stored), "missing": missing, "trust": own_keys}
+    result = {"path": out, "bids": len(package["headers"]), "missing": missing, "trust": own_keys}
     if as_json:
         answer(result)
         return
-    say(f"{out}: {len(stored)} bids" + ("" if own_keys else "; without trusted keys: officers name their ticket with --trust"))
+    say(f"{out}: {result['bids']} bids" + ("" if own_keys else "; without trusted keys: officers name their ticket with --trust"))
     for name in missing:
         say(f"the sealed file of {name} is not in the backup; a copy of the mirror or of the bidder goes to {sealed_of(target, name)}")
 
@@ -175,8 +177,10 @@ def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: s
         stop(f"{out} is not empty; --force writes over what has the same name", BAD_INPUT)
     posted, came = _posted(checked, given)
     target.mkdir(parents=True, exist_ok=True)
-    rows = [_open_one(root, target, checked, bid, posted[bid["header_hash"]]) for bid in checked.set.bids]
-    named = {name: checked.set.policy[name] for name in ("tender", "lot", "envelope")}
+    rows = [_open_one(root, target, checked, bid, posted[bid["header_hash"]]) for bid in checked.set.bids
+            if bid["header_hash"] not in checked.left]
+    named: dict[str, Any] = {name: checked.set.policy[name] for name in ("tender", "lot", "envelope")}
+    named["left_sealed"] = sorted(checked.left)
     document = {"set": checked.set.set, **named, "officers": came, "trust": whose, "unwitnessed": trust.unwitnessed, "bids": rows}
     _write(target / "opened.json", json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n")
     failed = [row for row in rows if row["verdict"] != verdicts.OPENED]
@@ -185,6 +189,8 @@ def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: s
     else:
         for row in rows:
             click.echo(f"{row['bidder']}  {row['verdict']}" + (f" ({row['cause']})" if row["cause"] else "") + f"  {row['header_hash']}")
+        for name in sorted(checked.left):
+            say(f"{name} stays sealed")
         who = ", ".join(map(str, came)) or "none"
         say(f"{len(rows) - len(failed)} of {len(rows)} bids opened, from officers {who}; trusted keys {whose}")
     if failed:
@@ -193,7 +199,7 @@ def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: s
 
 def _posted(checked: Checked, paths: tuple[str, ...]) -> tuple[dict[str, _Posted], list[int]]:
     """Every share held against its signature and its commitment, as the hall does it. Stops with exit 2 for a file that is none."""
-    posted = {bid["header_hash"]: _Posted() for bid in checked.set.bids}
+    posted = {name: _Posted() for name in checked.headers}
     came: set[int] = set()
     for path in paths:
         envelope = read_json(path)
@@ -219,7 +225,9 @@ def _take_shares(checked: Checked, envelope: Any, posted: Mapping[str, _Posted])
             continue
         if document["j"] != j:
             raise CryptoError("CONTEXT_MISMATCH", f"signed by officer {j}, but shares of officer {document['j']}")
-        for name, (part, code) in check_posted_shares(document, checked.headers, checked.set.set).items():
+        for name, (part, code) in check_posted_shares(document, checked.headers, checked.set.set, checked.left).items():
+            if name in checked.left:
+                continue
             if part:
                 posted[name].parts[j] = part
             else:
