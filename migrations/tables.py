@@ -28,6 +28,7 @@ import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
 import trading.opened_files
+import trading.opening_papers
 import trading.readings
 import trading.technical
 import trading.timeline

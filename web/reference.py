@@ -24,7 +24,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
      "(nginx: `$msec`). It must overwrite what a client sends. Empty: the moment at which the bytes reached this machine."),
     ("MAIL", "", "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform."),
     ("MIRROR_DIR", "", "Reserved for the mirror of sealed files."),
-    ("TSA", "", "Reserved for a time-stamping authority."),
+    ("TSA", "", "RFC 3161 authority that stamps the papers of an opening; its certificates: `tsa.pem` in the data folder."),
     ("CLAMD", "", "Where clamd listens, `unix:/run/clamav/clamd.ctl` or `tcp://host:3310`. Empty: opened files are marked unscanned."),
     ("FILES_URL", "", "Another origin, `https://files.…`, that hands out opened files. Empty: the platform's own does."),
     ("ZONE", "Asia/Shanghai", "The centre's time zone, for showing times; inside everything is UTC."),

@@ -1,4 +1,4 @@
-"""The hall: who signed in to an opening, the base price bound beforehand, which line is being read."""
+"""The hall: who signed in to an opening, the base price bound beforehand, which line is being read, the papers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,6 +51,21 @@ def upgrade():
     )
     with op.batch_alter_table('reading', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_reading_opening_id'), ['opening_id'], unique=False)
+    op.create_table('opening_paper',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('opening_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('blob', sa.String(length=64), nullable=False),
+    sa.Column('made_at', sa.DateTime(), nullable=False),
+    sa.Column('stamp', sa.String(length=64), nullable=True),
+    sa.Column('stamped_at', sa.DateTime(), nullable=True),
+    sa.CheckConstraint("kind IN ('sheet', 'form', 'record')", name=op.f('ck_opening_paper_kind')),
+    sa.ForeignKeyConstraint(['opening_id'], ['opening.id'], name=op.f('fk_opening_paper_opening_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_opening_paper')),
+    sa.UniqueConstraint('opening_id', 'kind', name=op.f('uq_opening_paper_opening_id_kind'))
+    )
+    with op.batch_alter_table('opening_paper', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_opening_paper_opening_id'), ['opening_id'], unique=False)
     dialect = op.get_bind().dialect.name
     for name in APPEND_ONLY:
         for statement in append_only_ddl(name)[dialect]:

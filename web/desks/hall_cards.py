@@ -18,19 +18,21 @@ from trading import (
     bids,
     closing,
     draws,
+    effects,
     lot_cards,
     notices,
     officers,
     opening,
     participants,
     readings,
+    rescue,
 )
 from trading.kernel import audit, log
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
 from trading.opening import Opening
-from trading.opening_rules import NOT_DECRYPTED, OPENED, DecryptOutcome
+from trading.opening_rules import DecryptOutcome
 from trading.tenders import Lot
 from web import words
 from web.refusals import language
@@ -64,6 +66,7 @@ class FileLine:
 class BidLine:
     """One bid of the published set. ``no``: its place in the set. Everything from ``verdict`` on is empty before the list is read out.
 
+    ``cause``: the decided one, by the protocol or by a ``ruling`` with its reasons.
     ``values``: (label, value) of the other fields of the form; ``outcome``: what the law makes of it (rule X-09); ``party_id`` is never
     shown: the remark page of a bidder finds its line by it.
     """
@@ -86,6 +89,8 @@ class BidLine:
     came_at: datetime | None = None
     handed_in: datetime | None = None
     over_ceiling: bool = False
+    ruling: str = ""
+    ruled_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,8 @@ class HallCard:
     base: BaseLine | None = None
     place: int = 0
     read_moments: Mapping[int, datetime] = field(default_factory=dict)
+    repair: rescue.Pause | None = None
+    failed: tuple[tuple[str, str], ...] = ()
 
     @property
     def line(self) -> BidLine | None:
@@ -234,7 +241,8 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     said = opening.remarks(session, row)
     turned = readings.position(session, row)
     return HallCard(
-        **head, place=turned.place, read_moments=turned.moments, step=row.state, officers=people,
+        **head, place=turned.place, read_moments=turned.moments, repair=rescue.pause(session, row),
+        failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)), step=row.state, officers=people,
         closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
         shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
         bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
@@ -251,6 +259,7 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
     opened = {bid.header_hash: bid for bid in opening.opened_bids(now.session, row)}
     digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
     latest = {r.party_id: r for r in said}
+    decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}
     lines = []
     for no, item in enumerate(row.bids, start=1):
         name = item["header_hash"]
@@ -261,14 +270,16 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
             "secured": taking is not None and participants.is_secured(taking), "handed_in": bid.at, "came_at": hours.get(bid.party_id),
         }
         if verdict is not None:
+            effect = decided[name]
             remark = latest.get(bid.party_id)
             line |= {
-                "verdict": verdict.verdict, "cause": verdict.cause, "values": form_values(lot, verdict.announce),
+                "verdict": verdict.verdict, "cause": effect.cause, "values": form_values(lot, verdict.announce),
                 "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
                 "over_ceiling": verdict.price_minor is not None and lot.ceiling_minor > 0 and verdict.price_minor > lot.ceiling_minor,
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
-                "outcome": OPENED if verdict.verdict == "opened" else NOT_DECRYPTED[verdict.cause or "unknown"],
+                "outcome": effect.outcome, "ruling": effect.ruling.reasons if effect.ruling else "",
+                "ruled_at": effect.ruling.at if effect.ruling else None,
                 "remark": remark.kind if remark else "", "remark_at": remark.at if remark else None,
             }
         lines.append(BidLine(**line))

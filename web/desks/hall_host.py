@@ -9,21 +9,25 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import decryption, opening
+from trading import decryption, findings, opening, opening_papers, rulings
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
+from web import words
 from web.desks import hall_minutes
 from web.desks.hall_cards import hall_card
 from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
 from web.gate import actor, go, look, office, render, work
+from web.refusals import language
 
 
 @hall.page("/<ref>/host", needs=Act.OPENING_HOST)
 def host(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = hall_card(now, lot_at_market(now, ref))
-    return render("hall/host.html", form=form or Form.blank(), card=card, crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), "")))
+    return render("hall/host.html", form=form or Form.blank(), card=card,
+                  cause_words=[(one, words.state("cause", one, language()).text) for one in rulings.CAUSES],
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), "")))
 
 
 @hall.page("/<ref>/acts/list", needs=Act.OPENING_HOST, post=True, back=host)
@@ -78,15 +82,29 @@ def do_answer(ref: str) -> Any:
 
 @hall.page("/<ref>/acts/sign-minutes", needs=Act.OPENING_SIGN, post=True, back=host)
 def do_sign_minutes(ref: str) -> Any:
-    """Bytes first: the paper is set and stored, then one short unit writes that it is the record."""
+    """Bytes first: the papers are set and stored, then one short unit writes that they are the record; a stamp follows if there is one."""
     form = Form.read()
-    with look() as now:
-        paper = hall_minutes.paper(hall_card(now, hall_lot(now, ref)), now)
-    blob = office().blobs.put([paper])
+    blobs = hall_minutes.make_all(ref)
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening.sign_minutes(unit, opening.opening(unit.session, lot), minutes=blob.name)
+        opening_papers.sign(unit, opening.opening(unit.session, lot), blobs)
+    hall_minutes.stamp_if_ready(ref)
+    return go(where)
+
+
+@hall.page("/<ref>/acts/rule", needs=Act.OPENING_HOST, post=True, back=host)
+def do_rule(ref: str) -> Any:
+    """The ruling on a bid that failed for a cause nobody has proved; its effect follows from then (rulebook §5.2, point 6)."""
+    form = Form.read()
+    named = form.text("header_hash", limit=60)
+    cause = form.choice("cause", rulings.CAUSES)
+    reasons = form.text("reasons", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        lot = hall_lot(unit, ref)
+        unit.once(form.form_id, where := f"/hall/{ref}/host")
+        findings.rule(unit, opening.opening(unit.session, lot), header_hash=named, cause=cause, reasons=reasons)
     return go(where)
 
 

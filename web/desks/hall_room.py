@@ -131,5 +131,5 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     links.append((_("Projector"), base + "/projector"))
     links.append((_("Public draws"), f"/lots/{ref}/draw"))
     if signed_minutes:
-        links.append((_("Minutes"), base + "/minutes"))
+        links += [(_("Minutes"), base + "/minutes"), (_("Papers"), base + "/papers")]
     return [Link(label, href, here == href) for label, href in links]

@@ -365,5 +365,5 @@ def test_without_a_setter_the_minutes_are_a_page_that_says_so(world: World, app:
     pdf = host.get(f"/hall/{ref}/minutes?draft=1")
     assert pdf.data.startswith(b"%PDF-") and b"pdfaid" in pdf.data and host.get(f"/hall/{ref}/minutes?draft=1").data == pdf.data
     monkeypatch.setattr(papers, "can_set", lambda: False)
-    page = host.get(f"/hall/{ref}/minutes?draft=1")
+    page = host.get(f"/hall/{ref}/papers/form?draft=1")
     assert page.mimetype == "text/html" and "bidhall[reports]" in page.text and "贰佰柒拾伍万元整" in page.text

@@ -1,0 +1,136 @@
+"""The papers of an opening: three, fixed with the signature, in words a person reads; stamps by a real authority, verified by openssl."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine
+
+from crypto.signatures import countersign
+from tests.kit import sealing, tsa, verdict_steps
+from tests.kit.opening_steps import ALL, bid, form, share, turn
+from tests.kit.world import World
+from tests.trading.test_rescue import bad_box, hash_of
+from tests.web.desks.hall_kit import Seat, app_of
+from trading import decryption, opening
+from trading.kernel.errors import NotReady
+from web import papers, stamps
+
+
+@pytest.fixture
+def world(engine: Engine, tmp_path: Path) -> World:
+    return World(engine, tmp_path)
+
+
+@pytest.fixture
+def app(world: World, tmp_path: Path) -> Flask:
+    return app_of(world, tmp_path)
+
+
+def read_out(world: World) -> str:
+    """Decrypted and countersigned; the time to confirm is over."""
+    ref = world.lot("BIDDING")
+    bid(world, ref, {name: form(price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)})
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    for username in ALL:
+        share(world, ref, username)
+    decryption.open_bids(world.office, world.actor("host"), ref)
+    for username in ALL:
+        sign(world, ref, username)
+    turn(world, minutes=16)
+    return ref
+
+
+def sign(world: World, ref: str, username: str) -> None:
+    with world.work(username) as work:
+        row = opening.opening(work.session, world.lot_in(work, ref))
+        opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+
+
+def test_papers_are_made_stamped_and_checked_without_this_platform(world: World, app: Flask, tmp_path: Path) -> None:
+    with tsa.authority(tmp_path / "tsa") as authority:
+        house = app.extensions["bidhall"]
+        house.settings = replace(house.settings, tsa=authority.url)
+        house.settings.data.mkdir(parents=True, exist_ok=True)
+        (house.settings.data / stamps.ANCHORS).write_bytes(authority.root)
+        ref = read_out(world)
+        host, public = Seat(world, app, "host"), Seat(world, app)
+        assert public.get(f"/hall/{ref}/papers/form").status_code == 404
+        assert public.get(f"/hall/{ref}/papers/form?draft=1").status_code == 403
+        assert host.get(f"/hall/{ref}/papers/form?draft=1").data.startswith(b"%PDF-")
+        authority.down = True
+        host.act(f"/hall/{ref}/acts/sign-minutes")  # an authority that is away stops nothing
+        assert "尚无时间戳" in public.get(f"/hall/{ref}/papers").text
+        assert public.get(f"/hall/{ref}/papers/form.tsr").status_code == 404
+        assert host.post(f"/hall/{ref}/acts/stamp").status_code == 503
+        authority.down, authority.replay = False, authority.answer(_request(b"another paper"))
+        assert host.post(f"/hall/{ref}/acts/stamp").status_code == 503
+        authority.replay = b""
+        assert public.post(f"/hall/{ref}/acts/stamp").status_code == 403
+        host.act(f"/hall/{ref}/acts/stamp")
+        page = public.get(f"/hall/{ref}/papers").text
+        assert page.count("已核验") == 3
+        for kind in ("sheet", "form", "record"):
+            paper, answer = public.get(f"/hall/{ref}/papers/{kind}").data, public.get(f"/hall/{ref}/papers/{kind}.tsr").data
+            assert paper.startswith(b"%PDF-") and hashlib.sha256(paper).hexdigest() in page
+            assert authority.verify(paper, answer) and not authority.verify(paper + b" ", answer)
+        asked = authority.asked
+        host.act(f"/hall/{ref}/acts/stamp")
+        assert authority.asked == asked  # nothing is stamped twice
+        assert public.get(f"/hall/{ref}/minutes").data == public.get(f"/hall/{ref}/papers/record").data
+        assert public.get(f"/hall/{ref}/papers/other").status_code == 404
+        assert public.get(f"/hall/{ref}/papers/form.exe").status_code == 404
+
+
+def _request(data: bytes) -> bytes:
+    from rfc3161_client import TimestampRequestBuilder
+    return bytes(TimestampRequestBuilder(data=data).build().as_bytes())
+
+
+def test_a_stamp_of_a_stranger_or_without_trusted_certificates_is_not_taken(app: Flask, tmp_path: Path) -> None:
+    settings = app.extensions["bidhall"].settings
+    with pytest.raises(NotReady, match=r"stamp\.none"):
+        stamps.stamp(settings, b"paper")
+    with tsa.authority(tmp_path / "one") as one, tsa.authority(tmp_path / "two") as two:
+        data = tmp_path / "anchors"
+        data.mkdir()
+        settings = replace(settings, tsa=one.url, data=data)
+        with pytest.raises(NotReady, match=r"stamp\.no_anchor"):
+            stamps.stamp(settings, b"paper")
+        (data / stamps.ANCHORS).write_bytes(two.root)
+        with pytest.raises(NotReady, match=r"stamp\.bad"):
+            stamps.stamp(settings, b"paper")
+        (data / stamps.ANCHORS).write_bytes(two.root + one.root)
+        assert one.verify(b"paper", stamps.stamp(settings, b"paper").answer)
+        one.replay = b"\x30\x00"
+        with pytest.raises(NotReady, match=r"stamp\.bad"):
+            stamps.stamp(settings, b"paper")
+    with pytest.raises(NotReady, match=r"stamp\.unreachable"):
+        stamps.stamp(settings, b"paper")
+
+
+def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = bad_box(world)
+    name = hash_of(world, ref, "bidder1")
+    host, public = Seat(world, app, "host"), Seat(world, app)
+    assert "凑够有效份额" in public.get(f"/hall/{ref}").text and "补救时间未到" in host.get(f"/hall/{ref}/host").text
+    verdict_steps.pause_over(world, ref)
+    host = Seat(world, app, "host")
+    host.act(f"/hall/{ref}/acts/open")
+    assert "待裁定" in public.get(f"/hall/{ref}").text
+    assert host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons="短").status_code == 422
+    assert host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="unknown", reasons=verdict_steps.REASONS).status_code == 422
+    host.act(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons=verdict_steps.REASONS)
+    page = public.get(f"/hall/{ref}").text
+    assert "视为撤销投标" in page and verdict_steps.REASONS in page
+    for username in ALL:
+        sign(world, ref, username)
+    monkeypatch.setattr(papers, "can_set", lambda: False)
+    record = host.get(f"/hall/{ref}/papers/record?draft=1").text
+    assert "投标人原因；视为撤销投标" in record and "X-09" in record and verdict_steps.REASONS in record
+    assert "草稿" in record and record.count("已重新核对并会签") == 5
