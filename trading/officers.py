@@ -309,6 +309,47 @@ def name_officers(work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str
     return new
 
 
+def replace_officer(work: UnitOfWork, lot: Lot, j: int, account: Account, side: str) -> OfficerSeat:
+    """Before publication: another person takes seat ``j``, or the same one anew after losing a key. The others keep their seats and keys;
+    every policy is void, for all sign the same bytes: drafted, signed and drilled again before publication.
+
+    Refuses: NotAllowed, WrongStep, NotFound ``officer.no_seat``, Invalid (role, side, person twice, sides of the whole).
+    """
+    require_draft(work, lot)
+    named = seats(work.session, lot)
+    seat = next((one for one in named if one.j == j), None)
+    if seat is None:
+        raise NotFound("officer.no_seat", ref=lot.ref, j=j)
+    faults = Faults()
+    if Role.OFFICER not in parties.roles_of(work.session, account):
+        faults.add("officer", "officer.role_needed", username=account.username)
+    if side not in side_of(lot, account.party):
+        faults.add("side", "officer.side", side=side, sides=list(side_of(lot, account.party)))
+    if any(one.account_id == account.id for one in named if one.j != j):
+        faults.add("officer", "officer.twice")
+    check_sides(faults, [side if one.j == j else one.side for one in named], lot.threshold or 0)
+    faults.refuse_if_any()
+    _void_policies(work, lot)
+    before, seat.account_id, seat.side = seat.account_id, account.id, side
+    seat.publics, seat.sign_kid, seat.sign_public = {}, "", ""
+    work.session.flush()
+    work.session.refresh(seat)
+    work.record("officer.replace", lot.log_of, j=j, side=side, same_person=before == account.id)
+    return seat
+
+
+def lost_seats(session: Session, lot: Lot) -> dict[int, str]:
+    """Officers (j) who cannot open any more, as far as the platform knows, and why: the key they gave is ``lost`` or ``revoked``, or their
+    account is ``closed``. A key its holder replaced is not lost: the file of before still opens."""
+    rows = session.execute(
+        select(OfficerSeat, enrolments.EnrolledKey.end_reason)
+        .outerjoin(enrolments.EnrolledKey, enrolments.EnrolledKey.sign_kid == OfficerSeat.sign_kid)
+        .where(OfficerSeat.lot_id == lot.id)
+    )
+    found = {seat.j: "closed" if seat.account.disabled_at is not None else reason or "" for seat, reason in rows}
+    return {j: why for j, why in sorted(found.items()) if why in ("lost", "revoked", "closed")}
+
+
 def _void_policies(work: UnitOfWork, lot: Lot) -> None:
     """Before publication: drop what is only drafted; a complete policy is logged and stays, but no longer stands."""
     for policy in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):

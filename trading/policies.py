@@ -117,9 +117,23 @@ def draft_policies(
         if row.dsse is None:
             work.session.delete(row)
     work.session.flush()
-    new = [_draft(work, lot, document) for document in drafts if policy_id(document) not in kept]
+    new = [_draft(work, lot, document) for document in drafts if policy_id(document) not in kept and not _stands_again(work, lot, document)]
     work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
     return new
+
+
+def _stands_again(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> bool:
+    """A policy that was complete before and became void stands again where nothing in it differs: a holder replaced, and replaced back."""
+    row = work.session.scalar(
+        select(Policy).where(Policy.lot_id == lot.id, Policy.policy_id == policy_id(document), Policy.dsse.is_not(None)))
+    if row is None:
+        return False
+    if (old := find_policy(work.session, lot, row.envelope)) is not None:
+        old.standing = False
+        work.session.flush()
+    row.standing = True
+    work.session.flush()
+    return True
 
 
 def _document(

@@ -15,8 +15,9 @@ from crypto.documents import open_policy
 from crypto.errors import CryptoError
 from crypto.headers import SUITE
 from crypto.policies import SIDES, check_policy
-from tests.kit.world import DEADLINE, OFFICERS, Keys, World
-from trading import officers, parties, policies, tenders
+from tests.kit.world import DEADLINE, OFFICERS, PASSWORD, SETUP, Keys, World, password_hash
+from trading import enrolments, officers, parties, policies, tenders
+from trading.kernel.access import Role
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
 
@@ -217,3 +218,101 @@ def test_a_draw_escrow_opens_later_and_has_the_smallest_size(world: World) -> No
         bid, draw = (officers.policy_document(officers.current_policy(look.session, lot, name)) for name in ("bid", "draw:k/1"))
     assert (bid["deadline"], bid["opens_at"], bid["rescue"]) == ("2026-03-24T01:30:00Z", "2026-03-24T01:30:00Z", True)
     assert (draw["opens_at"], draw["max_plen"], draw["rescue"]) == ("2026-03-24T03:30:00Z", 65536, False)
+
+
+# --- one holder replaced, or lost -------------------------------------------------------------------------------------------------
+
+
+def replace_seat(world: World, ref: str, j: int, username: str, side: str) -> None:
+    with world.work("agent") as work:
+        officers.replace_officer(work, world.lot_in(work, ref), j, parties.account(work.session, world.people[username]), side)
+
+
+def newcomer(world: World, username: str = "officer6", party: str = "centre") -> None:
+    with world.office.work(SETUP) as work:
+        who = parties.invite(work, parties.party(work.session, world.party_ids[party]), username=username, name=username,
+                             password=PASSWORD, hashed=password_hash(), roles=[Role.OFFICER])
+        world.people[username] = who.id
+    world.enrol(username, "officer", seal=False)
+
+
+def test_one_holder_is_replaced_before_publication_and_all_sign_and_drill_again(world: World) -> None:
+    ref = world.lot("READY")
+    newcomer(world)
+    with world.look("clerk") as look:
+        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+        kept = {seat.j: dict(seat.publics) for seat in officers.seats(look.session, world.lot_in(look, ref))}
+    replace_seat(world, ref, 2, "officer6", "platform")
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        now = {seat.j: seat.publics for seat in officers.seats(look.session, lot)}
+        assert now[2] == {} and {j: now[j] for j in (1, 3, 4, 5)} == {j: kept[j] for j in (1, 3, 4, 5)}
+        assert officers.find_policy(look.session, lot) is None
+    with pytest.raises(WrongStep, match="officer.keys_missing"), world.work("agent") as work:
+        policies.draft_policies(work, world.lot_in(work, ref))
+    people = ("officer1", "officer6", "officer3", "officer4", "officer5")
+    give_keys(world, ref, "officer6")
+    with world.work("agent") as work:
+        policies.draft_policies(work, world.lot_in(work, ref))
+    world.sign_policies(ref, only=people)
+    with pytest.raises(Invalid, match="lot.not_publishable"):
+        world.publish(ref)
+    world.open_drills(ref, only=people)
+    world.tick()
+    world.publish(ref)
+    with world.look("clerk") as look:
+        policy = officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref)))
+        assert [one["name"] for one in policy["officers"]] == list(people)
+        assert policy["supersedes"] == "" and officers.current_policy(look.session, world.lot_in(look, ref)).policy_id != before
+    with pytest.raises(WrongStep), world.work("agent") as work:
+        officers.replace_officer(work, world.lot_in(work, ref), 2, parties.account(work.session, world.people["officer2"]), "platform")
+
+
+def give_keys(world: World, ref: str, username: str) -> None:
+    with world.work(username) as work:
+        lot = world.lot_in(work, ref)
+        officers.offer_keys(work, lot, {scope["envelope"]: b64u(keys.x25519_public(world.scope_secret(username, scope)))
+                                        for scope in officers.scopes_to_key(work, lot)})
+
+
+def test_replaced_and_replaced_back_the_first_policies_stand_again(world: World) -> None:
+    ref = world.lot("READY")
+    newcomer(world)
+    with world.look("clerk") as look:
+        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    replace_seat(world, ref, 2, "officer6", "platform")
+    replace_seat(world, ref, 2, "officer2", "platform")
+    give_keys(world, ref, "officer2")
+    with world.work("agent") as work:
+        assert policies.draft_policies(work, world.lot_in(work, ref)) == []
+    with world.look("clerk") as look:
+        lot = world.lot_in(look, ref)
+        assert officers.current_policy(look.session, lot).policy_id == before
+    world.publish(ref)
+
+
+def test_a_replacement_keeps_the_rules_of_sides_and_persons(world: World) -> None:
+    ref = world.lot("READY")
+    for j, username, side, code in ((2, "officer1", "platform", "officer.twice"), (5, "officer2", "platform", "officer.twice"),
+                                    (2, "clerk", "platform", "officer.role_needed"), (2, "officer2", "supervisor", "officer.side")):
+        with pytest.raises(Invalid) as refusal:
+            replace_seat(world, ref, j, username, side)
+        assert code in {fault.code for fault in refusal.value.faults}
+    with pytest.raises(NotFound, match="officer.no_seat"):
+        replace_seat(world, ref, 6, "officer2", "platform")
+    newcomer(world)
+    with pytest.raises(Invalid) as refusal:
+        replace_seat(world, ref, 5, "officer6", "platform")
+    assert {fault.code for fault in refusal.value.faults} == {"officer.side_opens_alone", "officer.side_blocks_alone"}
+
+
+def test_lost_and_revoked_keys_are_counted_replaced_ones_are_not(world: World) -> None:
+    ref = world.lot("BIDDING")
+    old = world.keys["officer1"].sign
+    world.enrol("officer1", "officer", seal=False, replaces=old, new=Keys())
+    with world.look("clerk") as look:
+        assert officers.lost_seats(look.session, world.lot_in(look, ref)) == {}
+    with world.work("officer3") as work:
+        enrolments.revoke(work, parties.account(work.session, world.people["officer3"]), "officer", reason="失窃")
+    with world.look("clerk") as look:
+        assert officers.lost_seats(look.session, world.lot_in(look, ref)) == {3: "revoked"}

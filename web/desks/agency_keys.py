@@ -40,7 +40,20 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             policy_form=Form.blank({"rescue": "yes"}),
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
             threshold=lot.threshold,
+            lost=_lost(now, lot),
+            swap=form if form is not None and "seat" in form.typed else Form.blank(),
         )
+
+
+def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
+    """Who cannot open any more, and what that means for the bids (protocol §5.3); None while all can."""
+    gone = officers.lost_seats(now.session, lot)
+    if not gone:
+        return None
+    named = officers.seats(now.session, lot)
+    why = {"lost": _("key lost"), "revoked": _("key revoked"), "closed": _("account closed")}
+    return {"who": [(seat.account.name, why[gone[seat.j]]) for seat in named if seat.j in gone], "left": len(named) - len(gone),
+            "stolen": sum(1 for one in gone.values() if one == "revoked"), "t": lot.threshold or 0}
 
 
 def _envelope(name: str) -> str:
@@ -70,6 +83,26 @@ def do_name_officers(ref: str) -> Any:
             raise Invalid(
                 refusal.code, faults=[Fault(_field(one.where, named), one.code, one.facts) for one in refusal.faults]
             ) from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/replace-officer", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
+def do_replace_officer(ref: str) -> Any:
+    """One holder is replaced before publication. Fields: ``seat`` (j), ``holder`` (``username side``)."""
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    j = form.whole("seat", least=1, most=15)
+    with look() as now:
+        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    username, _space, side = form.choice("holder", [f"{one.username} {side}" for one in people for side in one.sides]).partition(" ")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        who = parties.find_account(unit.session, username)
+        assert who is not None and j is not None
+        try:
+            officers.replace_officer(unit, tenders.lot(unit.session, ref), j, who, side)
+        except Invalid as refusal:
+            raise Invalid(refusal.code, faults=[Fault("holder", one.code, one.facts) for one in refusal.faults]) from refusal
     return go(where)
 
 

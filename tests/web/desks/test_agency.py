@@ -12,7 +12,7 @@ from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import agency_queries, awards, contracts, disputes, documents, enquiries, notices
+from trading import agency_queries, awards, contracts, disputes, documents, enquiries, enrolments, notices, parties
 from trading.kernel.money import Money
 from trading.tenders import Lot
 
@@ -314,6 +314,25 @@ def test_a_late_clarification_names_the_deadline_to_extend_to_and_keeps_the_answ
     assert lot_of(rooms, ref).deadline == DEADLINE  # it moves with the last signature, not before
     world.sign_policies(ref)
     assert lot_of(rooms, ref).deadline == DEADLINE + timedelta(days=8)
+
+
+def test_a_lost_key_of_a_holder_is_told_with_what_it_means_and_the_seat_is_filled_anew(rooms: Rooms, agent: Person) -> None:
+    world = rooms.world
+    ready, bidding = world.lot("READY"), world.lot("BIDDING")
+    for username in ("officer1", "officer3"):
+        with world.work(username) as work:
+            enrolments.revoke(work, parties.account(work.session, world.people[username]), "officer", reason="失窃")
+    assert "仍然有效、仍然安全" in agent.get(f"/agency/lots/{bidding}/keys").text
+    assert "acts/replace-officer" not in agent.get(f"/agency/lots/{bidding}/keys").text
+    page = f"/agency/lots/{ready}/keys"
+    assert "请在发布前逐一更换" in agent.get(page).text
+    twice = send(agent, page, "replace-officer", seat="1", holder="officer2 platform")
+    assert twice.status_code == 422
+    done(send(agent, page, "replace-officer", seat="1", holder="officer1 platform"))
+    assert "not yet given" in agent.get(page + "?lang=en").text
+    with world.work("officer4") as work:
+        enrolments.revoke(work, parties.account(work.session, world.people["officer4"]), "officer", reason="失窃")
+    assert "treat sealed bids as readable" in agent.get(f"/agency/lots/{bidding}/keys").text
 
 
 def test_a_published_document_is_amended_with_a_correction(rooms: Rooms, agent: Person) -> None:
