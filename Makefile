@@ -20,7 +20,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts suite-pg deadline js wheel clean
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts suite-pg deadline js wheel clean long-journeys
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -65,6 +65,9 @@ faults: $(V)/.test           ## the long kill loops: at every step and at any mo
 
 js: ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
 	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi
+
+long-journeys: $(V)/.test browser ## the upload journeys (line cut, browser closed, another computer) with 300 MB instead of 24
+	BIDHALL_JOURNEY_MB=300 $(BIN)/python -m pytest -q tests/journeys/test_upload_journey.py
 
 bench: $(V)/.test            ## every benchmark against its rivals (NAMES="seal open" for some)
 	@command -v age >/dev/null || { $(ROOT) && { $(APT) age || { apt-get update -q && $(APT) age; }; }; } || echo "age is not installed: its comparison is skipped"

@@ -56,14 +56,22 @@ def static_server() -> Iterator[str]:
 
 
 @contextmanager
-def browser_page(address: str) -> Iterator[Any]:
-    """A page of a headless browser with `suite.html` loaded; skips, saying why, where no browser is installed."""
+def browser_page(address: str, profile: str | None = None) -> Iterator[Any]:
+    """A page of a headless browser with `suite.html` loaded; skips, saying why, where no browser is installed.
+
+    `profile`: a folder for what the browser keeps, as a person's has one; without it private files stay in its memory.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: browser vectors NOT run")
     found = os.environ.get("BIDHALL_BROWSER") or next((p for b in BROWSERS if (p := shutil.which(b))), None)
     if found is None:
         pytest.skip(f"no browser found (looked for {', '.join(BROWSERS)}; set BIDHALL_BROWSER): browser vectors NOT run")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-background-networking"])
+        arguments = ["--no-sandbox", "--disable-background-networking"]
+        browser: Any
+        if profile:
+            browser = driver.chromium.launch_persistent_context(profile, executable_path=found, args=arguments)
+        else:
+            browser = driver.chromium.launch(executable_path=found, args=arguments)
         try:
             page = browser.new_page()
             page.set_default_timeout(300_000)

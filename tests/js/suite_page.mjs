@@ -44,7 +44,10 @@ window.sealHere = async ({ megabytes, store, cancel = false, names = ["a.bin", "
   };
 };
 
-/** MiB/s of sealing (worker, File to stored file, no self-check) and of native SHA-256 of pieces as large, best of `rounds`. */
+/**
+ * MiB/s of sealing (worker, File to stored file, no self-check), of native SHA-256 of pieces as large, and of WebCrypto's own AES-GCM and
+ * SHA-256 of them in memory, which no sealer can beat; best of `rounds`.
+ */
 window.speed = async ({ megabytes, store, rounds = 3 }) => {
   const policy = await policyOf();
   const part = crypto.getRandomValues(new Uint8Array(65536));
@@ -53,7 +56,9 @@ window.speed = async ({ megabytes, store, rounds = 3 }) => {
   const file = new File(Array.from({ length: megabytes }, () => block), "big.bin");
   const piece = new Uint8Array(524304);
   const count = megabytes * 2;
-  const best = { seal: Infinity, sha: Infinity };
+  const plain = new Uint8Array(524288), iv = new Uint8Array(12);
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);
+  const best = { seal: Infinity, sha: Infinity, raw: Infinity };
   for (let r = 0; r < rounds; r++) {
     let start = performance.now();
     let next = 0;
@@ -62,10 +67,16 @@ window.speed = async ({ megabytes, store, rounds = 3 }) => {
     }));
     best.sha = Math.min(best.sha, performance.now() - start);
     start = performance.now();
+    next = 0;
+    await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+      while (next++ < count) await crypto.subtle.digest("SHA-256", await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, plain));
+    }));
+    best.raw = Math.min(best.raw, performance.now() - start);
+    start = performance.now();
     const { result } = sealInWorker({ policy, bidder: "91130205MA0ABCDE1X", announce: {}, files: [file], selfCheck: false, store });
     const done = await result;
     best.seal = Math.min(best.seal, performance.now() - start);
     await discard(done.name);
   }
-  return { seal: megabytes / best.seal * 1000, sha: megabytes / best.sha * 1000, ratio: best.sha / best.seal };
+  return { seal: megabytes / best.seal * 1000, sha: megabytes / best.sha * 1000, raw: megabytes / best.raw * 1000 };
 };

@@ -75,10 +75,10 @@ export function readForm(fields, typed, label, words) {
   return { announce, faults };
 }
 
-/** Bytes in words: 1.3 MB. */
+/** Bytes in words, as the server writes them: 1.3 MB. */
 export function sizeWords(octets) {
   const units = ["B", "KB", "MB", "GB"];
   let at = 0, n = octets;
-  while (n >= 1024 && at < units.length - 1) { n /= 1024; at += 1; }
+  while (n >= 1000 && at < units.length - 1) { n /= 1000; at += 1; }
   return `${at ? n.toFixed(1) : n} ${units[at]}`;
 }

@@ -95,7 +95,7 @@ async function showReceipt(answer, envelope) {
     say(fill(words.submitted, hourOf(seconds(found.entry.at) * 1000)));
     await dropKept();
     await draftDone();
-    at("take").hidden = true;
+    for (const id of ["take", "bid-form", "draft", "offline"]) at(id).hidden = true;
     at("bid-fields").disabled = true;
     place.dataset.clock = inTime ? "" : words.clock;
     follow(place, `/bidder/receipts/${answer.c}.json`, held.trust, statement, { ...words, key: words.platform_no, late: words.late_log });

@@ -12,11 +12,11 @@ import { hex } from "./sb/bytes.js";
 import { random } from "./sb/hashes.js";
 import { seal, selfCheck } from "./sb/sealed_bid.js";
 
-const GATHER = 8 * 1024 * 1024;
+const AHEAD = 8; // pieces that may wait for the browser to take them
 const PACE_MS = 100;
 const running = new Map();
 
-/** A place for the sealed bytes: the origin's private file system, or Blob parts the browser may keep on disk. */
+/** A place for the sealed bytes: the origin's private file system, or a Blob the browser may keep on disk. */
 async function openPlace() {
   const name = `${hex(random(16))}.sealed`;
   try {
@@ -52,27 +52,22 @@ async function openPlace() {
   }
 }
 
+/** Bytes streamed into a Blob: they go to the browser as they come, which may lay them on disk. Half the cost of joining parts. */
 function blobPlace(name) {
-  const blobs = [];
-  let held = [], size = 0;
+  const { readable, writable } = new TransformStream({}, { highWaterMark: AHEAD });
+  const writer = writable.getWriter();
+  const whole = new Response(readable).blob();
+  whole.catch(() => {}); // told where it is awaited, or dropped
   return {
     name, stored: "blob",
     reserve() {},
-    write(bytes) {
-      held.push(bytes);
-      size += bytes.length;
-      if (size >= GATHER) {
-        blobs.push(new Blob(held)); // hands the bytes to the browser, out of this worker's memory
-        held = [];
-        size = 0;
-      }
-    },
+    write: (bytes) => writer.write(bytes),
     async close() {
-      return new Blob([...blobs, ...held], { type: "application/octet-stream" });
+      await writer.close();
+      return (await whole).slice(0, undefined, "application/octet-stream");
     },
     async drop() {
-      held = [];
-      blobs.length = 0;
+      await writer.abort();
     },
   };
 }

@@ -86,12 +86,46 @@ export function layOut({ announce, files }) {
   return { manifest, blob, size: blob.size, plen: padded(blob.size) };
 }
 
+const BATCH = 8; // pieces read at once: fewer hops to the browser's store of blobs cost less
+
 /**
- * Take a blob's bytes in pieces of the asked sizes, in order, with one buffer: the view given is only good until the next call.
- * `next(n)` gives n bytes, or what is left.
+ * Take a blob's bytes in pieces, in order, out of two buffers: one is read from while the other is filled. The view given is only good
+ * until the next call. `piece`: the longest piece asked for. `next(n)` gives n bytes, or what is left.
  */
-export function pieceReader(blob) {
-  const stream = blob.stream();
+export function pieceReader(blob, piece = CHUNK) {
+  const fill = filler(blob.stream());
+  const room = piece * BATCH;
+  let spare = new ArrayBuffer(Math.min(room, Math.max(blob.size, 1)));
+  let held = new Uint8Array(0), left = blob.size, coming = null;
+  const ask = () => {
+    const buffer = spare ?? new ArrayBuffer(Math.min(room, left));
+    const size = Math.min(room, left, buffer.byteLength); // counted before the buffer is handed over and detached
+    spare = null;
+    left -= size;
+    coming = fill(new Uint8Array(buffer, 0, size));
+    coming.catch(() => {}); // thrown where it is awaited
+  };
+  ask();
+  return {
+    async next(n) {
+      while (held.length < n && coming) {
+        const rest = held.slice(); // empty but at the end: pieces fit the buffers
+        const got = await coming;
+        if (held.byteLength === 0 && held.buffer.byteLength >= room) spare = held.buffer;
+        held = rest.length ? concat(rest, got) : got;
+        coming = null;
+        if (left > 0 && got.length) ask();
+      }
+      const bytes = held.subarray(0, n);
+      held = held.subarray(bytes.length);
+      return bytes;
+    },
+    cancel: fill.cancel,
+  };
+}
+
+/** `fill(view)` → the same bytes filled from a stream, fewer at its end. */
+function filler(stream) {
   let reader, byob = true;
   try {
     reader = stream.getReader({ mode: "byob" });
@@ -99,34 +133,32 @@ export function pieceReader(blob) {
     reader = stream.getReader();
     byob = false;
   }
-  let buffer = new ArrayBuffer(CHUNK + TAG);
   let rest = new Uint8Array(0);
-  return {
-    async next(n) {
-      if (buffer.byteLength < n) buffer = new ArrayBuffer(n);
-      let at = 0;
-      while (at < n) {
-        if (byob) {
-          const { done, value } = await reader.read(new Uint8Array(buffer, at, n - at), { min: n - at }); // `min` spares hops where it is known
-          if (value) buffer = value.buffer;
-          if (done || !value) break;
-          at += value.length;
-        } else {
-          if (!rest.length) {
-            const { done, value } = await reader.read();
-            if (done) break;
-            rest = value;
-          }
-          const take = rest.subarray(0, n - at);
-          new Uint8Array(buffer).set(take, at);
-          rest = rest.subarray(take.length);
-          at += take.length;
+  const fill = async (view) => {
+    let { buffer } = view, at = 0;
+    const n = view.length;
+    while (at < n) {
+      if (byob) {
+        const { done, value } = await reader.read(new Uint8Array(buffer, at, n - at), { min: n - at }); // `min` spares hops where it is known
+        if (value) ({ buffer } = value);
+        if (done || !value) break;
+        at += value.length;
+      } else {
+        if (!rest.length) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          rest = value;
         }
+        const take = rest.subarray(0, n - at);
+        new Uint8Array(buffer).set(take, at);
+        rest = rest.subarray(take.length);
+        at += take.length;
       }
-      return new Uint8Array(buffer, 0, at);
-    },
-    cancel: () => reader.cancel().catch(() => {}),
+    }
+    return new Uint8Array(buffer, 0, at);
   };
+  fill.cancel = () => reader.cancel().catch(() => {});
+  return fill;
 }
 
 /**

@@ -59,7 +59,7 @@ export async function sealedRoot(blob, info, { signal, onProgress } = {}) {
 // Reads pieces in turn; `start(piece, i)` must take its copy at once (WebCrypto does) and gives a promise; `take(result, done)` in order.
 async function eachPiece(blob, info, signal, start, take) {
   const begin = 12 + info.header.length;
-  const reader = pieceReader(blob.slice(begin));
+  const reader = pieceReader(blob.slice(begin), CHUNK + TAG);
   let done = begin;
   const line = orderedLine(IN_FLIGHT, async ({ result, length }) => {
     done += length;
