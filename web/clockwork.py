@@ -7,18 +7,20 @@ lot: what is due stands in the rows. It is started in a worker's own process, ne
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds, transfers
 from deposits.bank.protocol import Bank
-from trading import opened_files, timeline, uploads
+from trading import opened_files, probes, timeline, uploads
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.opened_files import Scanner, ScannerDown
 from web import courier
+from web.watch import taking
 
 EVERY_SECONDS = 1
 COURIER_SECONDS = 5
@@ -41,7 +43,9 @@ def money(office: Office, bank: Bank | None) -> list[str]:
     return done
 
 
-def start(office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | None = None) -> BackgroundScheduler:
+def start(
+    office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | None = None, data: Path | None = None
+) -> BackgroundScheduler:
     """Start turning. The caller keeps the scheduler and shuts it down."""
     scheduler = BackgroundScheduler(
         timezone=office.zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -50,6 +54,8 @@ def start(office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | 
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
     scheduler.add_job(_scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
+    if data is not None:
+        scheduler.add_job(_take_over, "interval", minutes=1, args=[office, data], id="drop")
     scheduler.start()
     return scheduler
 
@@ -63,6 +69,16 @@ def _scan(office: Office, scanner: Scanner | None) -> None:
         logger.error("the scanner does not answer: %s", error)
     except (DBAPIError, OSError) as error:
         logger.error("scanning failed: %s", type(error).__name__)
+
+
+def _take_over(office: Office, data: Path) -> None:
+    """Tickets of the digest drop, and samples nobody needs any more."""
+    try:
+        taking.take_over(office, data)
+        with office.work(CLOCK) as work:
+            probes.sweep(work)
+    except (DBAPIError, OSError, Refusal) as error:
+        logger.error("drop failed: %s", type(error).__name__)
 
 
 def _sweep(office: Office) -> None:

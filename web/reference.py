@@ -33,6 +33,9 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("PLACE", "公共资源交易", "The line under the brand."),
     ("HOTLINE", "", "Telephone number shown where something went wrong."),
     ("LOG", "WARNING", "How much the platform writes to its own log: DEBUG, INFO, WARNING, ERROR."),
+    ("PROBES", "", "Outside probe points and their keys: `north=KEY, south=KEY` (`bidhall probe --show-key` says the line)."),
+    ("BEACON_URL", "", "Where the public reaches the time beacon."),
+    ("DROP_URL", "", "Where bidders reach the digest drop."),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

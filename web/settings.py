@@ -19,7 +19,7 @@ from web.confined.clamd import parse_address
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
-         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER")
+         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL", "DROP_URL")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
@@ -28,7 +28,8 @@ SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 class Settings:
     """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before
     us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out;
-    ``arrival_header`` the header in which the nearest proxy says when a request had arrived."""
+    ``arrival_header`` the header in which the nearest proxy says when a request had arrived; ``probes`` the outside points and their keys;
+    ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop."""
 
     data: Path
     database: str
@@ -47,6 +48,9 @@ class Settings:
     hotline: str = ""
     log: str = "WARNING"
     arrival_header: str = ""
+    probes: tuple[tuple[str, str], ...] = ()
+    beacon_url: str = ""
+    drop_url: str = ""
 
     @property
     def secure(self) -> bool:
@@ -100,8 +104,28 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
         place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
-        arrival_header=header,
+        arrival_header=header, probes=_probes(values.get("PROBES", "")),
+        beacon_url=_address("BEACON_URL", values), drop_url=_address("DROP_URL", values),
     )
+
+
+def _probes(text: str) -> tuple[tuple[str, str], ...]:
+    """``north=KEY, south=KEY`` → (name, key) of each outside point. Refuses: NotReady ``settings.value``."""
+    found = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, _, key = part.partition("=")
+        well = re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name) and re.fullmatch(r"[A-Za-z0-9_-]{43}", key)
+        if not well or name == "inside" or name in found:
+            raise NotReady("settings.value", name=PREFIX + "PROBES", value=part, expected="north=KEY, south=KEY")
+        found[name] = key
+    return tuple(sorted(found.items()))
+
+
+def _address(name: str, values: Mapping[str, str]) -> str:
+    text = values.get(name, "").rstrip("/")
+    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+        raise NotReady("settings.value", name=PREFIX + name, value=text, expected="https://bidhall.example")
+    return text
 
 
 def _files_url(address: str, base: str) -> str:

@@ -19,10 +19,12 @@ LINES = 4096
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
+@click.option("--watch/--no-watch", default=None, help="Also start the watch (probe, time beacon, status page, digest drop) on the "
+              "next three ports, in processes of their own; the default, except in a rehearsal.")
 @click.option("--demo", is_flag=True, help="Fill an empty data folder with a small town for rehearsal.")
 @lang_option
 @guarded
-def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> None:
+def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, lang: str | None) -> None:
     """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
     from web import logs, schema, wiring
 
@@ -39,7 +41,27 @@ def serve(host: str, port: int, workers: int, demo: bool, lang: str | None) -> N
     if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
         say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
     logs.start(settings.log)
-    run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+    keeper = _watch(settings, host, port) if (watch if watch is not None else not wiring.is_rehearsal(settings.data)) else None
+    try:
+        run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+    finally:
+        if keeper is not None and keeper.poll() is None:
+            keeper.terminate()
+            keeper.wait(15)
+
+
+def _watch(settings: Settings, host: str, port: int) -> Any:
+    """The keeper of the watch, in a session of its own: a killed server leaves it running, a polite end takes it along."""
+    from web.watch import keeper, process
+
+    if not 0 < port <= 65532:
+        say("no watch: it needs a port of its own number, and the next three")
+        return None
+    if process.running(settings.data, "watch"):
+        say("the watch runs already")
+        return None
+    say(f"the watch: time beacon on port {port + 1}, status page on {port + 2}, digest drop on {port + 3}")
+    return keeper.start(["watch", "--host", host, "--port", str(port)])
 
 
 def _raise_file_limit() -> None:
@@ -100,7 +122,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
 
         office = wiring.open_office(settings)
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
-        worker.bidhall_clock = clockwork.start(office, bank, settings.mail, scanner)
+        worker.bidhall_clock = clockwork.start(office, bank, settings.mail, scanner, settings.data)
 
     Server().run()
 

@@ -7,12 +7,10 @@ from typing import Any
 
 from flask import Response, current_app, jsonify
 from flask_babel import gettext as _
-from sqlalchemy import text
 
 from trading import calendars, queries
-from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
-from trading.kernel.clock import write_moment
+from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.reports import own, savings
@@ -24,6 +22,7 @@ from web.frame import Tick, address, page_of, sun_line
 from web.gate import ANYONE, Desk, look, office, render, request
 from web.regions import region_choices
 from web.show import tag
+from web.watch import facts
 
 desk = Desk("public")
 
@@ -63,10 +62,11 @@ def time() -> Response:
 
 @desk.page("/status", needs=ANYONE)
 def status() -> str:
+    """How the platform is: parts, probes, each deadline window, faults. The status process writes the same as static files."""
+    settings = current_app.extensions["bidhall"].settings
     with look() as now:
-        now.session.execute(text("SELECT 1"))
-        head = log.last_tick(now.session)
-    return render("public/status.html", tick=head, database=office().engine.dialect.name)
+        told, minutes = facts.gather(now, settings.data), facts.last_minutes(now)
+    return render("public/status.html", told=told, minutes=minutes, at=parse_moment, beacon=settings.beacon_url, drop=settings.drop_url)
 
 
 @desk.page("/help", needs=ANYONE)

@@ -1,0 +1,99 @@
+"""How the platform is: what the status page and the status process show. By published facts, the clock and the probes alone; nothing here
+depends on who bids, or on whether anybody does."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from trading import availability, deadline_faults, probes
+from trading.deadline_faults import DeadlineFault
+from trading.kernel import log
+from trading.kernel.calendar import local_day
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from web.watch.process import KINDS, running
+
+LATE_TICK = timedelta(seconds=150)
+STALE_PROBE = timedelta(seconds=90)
+SKEW_MS = 1000
+RECENT = timedelta(days=30)
+
+
+def gather(look: Look, data: Path | None = None) -> dict[str, Any]:
+    """Plain JSON values; moments as protocol texts, ``ok`` True, False or None (not measured)."""
+    now = look.now
+    tick = log.last_tick(look.session)
+    age = None if tick is None else max(int((now - tick.at).total_seconds()), 0)
+    points, windows = _points(look, now), _windows(look, now)
+    newest = [one["offset_ms"] for one in points if one["offset_ms"] is not None]
+    offset = max(newest, key=abs, default=None)
+    measured = [one["ok"] for one in points]
+    return {
+        "at": write_moment(now),
+        "components": [
+            {"name": "database", "ok": True},
+            {"name": "clock", "ok": None if offset is None else abs(offset) <= SKEW_MS},
+            {"name": "scheduler", "ok": None if age is None else age <= LATE_TICK.total_seconds()},
+            {"name": "bidding", "ok": None if not measured else 2 * sum(bool(one) for one in measured) >= len(measured)},
+            *({"name": kind, "ok": running(data, kind)} for kind in KINDS if data is not None),
+        ],
+        "tick_at": None if tick is None else write_moment(tick.at), "scheduler_age_s": age, "clock_offset_ms": offset,
+        "points": points, "windows": windows, "faults": _faults(look, now),
+    }
+
+
+def _points(look: Look, now: datetime) -> list[dict[str, Any]]:
+    newest = probes.newest(look.session)
+    found = []
+    for point in probes.on_duty(look.session):
+        last = newest.get(point.name)
+        fresh = last is not None and now - last.at <= STALE_PROBE
+        found.append({
+            "name": point.name, "since": write_moment(point.since), "at": None if last is None else write_moment(last.at),
+            "ok": bool(fresh and last is not None and last.ok), "ms": None if last is None else last.ms,
+            "offset_ms": None if last is None else last.offset_ms, "code": "" if last is None else last.code,
+        })
+    return found
+
+
+def _windows(look: Look, now: datetime) -> list[dict[str, Any]]:
+    """The availability before each deadline that is watched now."""
+    found = []
+    for lot in deadline_faults.watched(look.session, now):
+        try:
+            one = deadline_faults.assess(look.session, lot, now)
+        except (Invalid, NotFound):
+            continue
+        found.append({
+            "lot": lot.ref, "title": lot.title, "deadline": write_moment(one.deadline), "bad": one.verdict.bad_minutes,
+            "unmeasured": one.unmeasured, "kind": one.verdict.kind,
+            "windows": [{"minutes": minutes, "bad": bad, "least": least} for minutes, bad, least in one.verdict.windows],
+        })
+    return found
+
+
+def _faults(look: Look, now: datetime) -> list[dict[str, Any]]:
+    rows = look.session.scalars(select(DeadlineFault).where(DeadlineFault.confirmed_at > now - RECENT, DeadlineFault.state != "REPLACED")
+                                .order_by(DeadlineFault.confirmed_at.desc(), DeadlineFault.id.desc()).limit(50))
+    return [{"lot": row.lot.ref, "title": row.lot.title, "state": row.state, "at": write_moment(row.confirmed_at),
+             "before": write_moment(row.before), "until": write_moment(row.until) if row.drafted else None, "bad": row.bad_minutes}
+            for row in rows]
+
+
+def last_minutes(look: Look, minutes: int = 60) -> list[bool | None]:
+    """The last minutes judged, oldest first: True good, False bad, None not measured."""
+    terms = availability.terms_on(local_day(look.now))
+    until = availability.judged_until(look.now, terms)
+    since = until - minutes * availability.MINUTE
+    duties = probes.duties(look.session, since)
+    bad = set(availability.bad_minutes(probes.samples(look.session, since, until), duties, since, until, terms))
+    found: list[bool | None] = []
+    for n in range(minutes):
+        minute = since + n * availability.MINUTE
+        found.append(None if not any(duty.covers(minute) for duty in duties) else minute not in bad)
+    return found
