@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from trading.kernel.errors import NotFound, NotReady, Refusal
+from trading.kernel.errors import NotReady, Refusal
 from web.commands.common import NOT_READY, answer, guarded, json_option, lang_option
 from web.settings import Settings, read_settings
 
@@ -72,7 +72,9 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     for check in (_clock, _log, _blobs, _overdue):
         found += _tried(check, office)
     if lot_ref:
-        found += _tried(lambda one: _deadline(one, lot_ref), office)
+        from web.commands import doctor_deadline
+
+        found += doctor_deadline.examine(office, settings, lot_ref, _tried)
     return found
 
 
@@ -259,26 +261,3 @@ def _overdue(office: Any) -> list[Found]:
     found = [Found("step_overdue", "error", f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
                    TURN) for one, lot in late]
     return found or [Found("steps", "ok", "no step is overdue")]
-
-
-def _deadline(office: Any, ref: str) -> list[Found]:
-    """Whether a lot's deadline and opening can go as they should."""
-    from trading import officers, tenders
-    from trading.kernel.access import CLOCK
-
-    with office.look(CLOCK) as look:
-        try:
-            lot = tenders.lot(look.session, ref)
-            policy = officers.current_policy(look.session, lot)
-        except NotFound as refusal:
-            return [Found("deadline", "error", str(refusal), "name a published lot")]
-        tried, n = officers.drilled(look.session, policy), officers.policy_document(policy)["n"]
-        left = policy.deadline - look.now
-        free = shutil.disk_usage(office.blobs.folder).free
-        words = f"{ref}: deadline {policy.deadline.isoformat()}, in {left}, {len(tried)} of {n} officers tried their keys"
-        found = [Found("deadline", "ok", words)]
-        if len(tried) < policy.t:
-            found.append(Found("deadline_officers", "error", f"only {len(tried)} officers can open", "let them open the drill bid"))
-        if free < 10 * LEAST_FREE:
-            found.append(Found("deadline_disk", "warning", f"{free >> 30} GiB free for bids", "make room before the deadline"))
-    return found
