@@ -16,6 +16,7 @@ from trading.kernel.work import Look
 from trading.tenders import Lot
 from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
+from web.desks.bidder_trouble import trouble_of
 from web.desks.hall_cards import said_of
 from web.forms import Form
 from web.gate import go, look, render, work
@@ -34,8 +35,9 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         read = [(field.get(label) or field["label"], said_of(field, announced.get(field["key"], "–")), field["type"])
                 for field in row.form] if line else []
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
+        trouble = {name: value for name, value in trouble_of(now, ref).items() if name != "opening"}
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
-    return render("bidder/opening.html", mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
+    return render("bidder/opening.html", **trouble, mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
                   running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")),
                   can_confirm=can(Act.OPENING_CONFIRM))
 

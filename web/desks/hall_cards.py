@@ -16,9 +16,12 @@ from trading import (
     attendance,
     base_prices,
     bids,
+    claims,
     closing,
     draws,
     effects,
+    findings,
+    late_close,
     lot_cards,
     notices,
     officers,
@@ -27,6 +30,7 @@ from trading import (
     readings,
     rescue,
 )
+from trading.claims import Claim
 from trading.kernel import audit, log
 from trading.kernel.money import Money
 from trading.kernel.work import Look
@@ -163,6 +167,7 @@ class HallCard:
     countersigned: tuple[OfficerLine, ...] = ()
     wanted: int = 0
     may_decrypt: bool = False
+    claims: tuple[Claim, ...] = ()
     minutes: str = ""
     version: int = 0
     last: str = ""
@@ -214,7 +219,7 @@ def hall_card(now: Look, lot: Lot) -> HallCard:
         closed = closing.find(now.session, lot)
         over = lot.deadline is not None and now.now >= lot.deadline
         step = FAILED if lot.state == "FAILED" else SHUT if lot.state == "OPENING" and over else BEFORE
-        late = closed is not None and policy is not None and closing.is_late(closed, policy.deadline)
+        late = closed is not None and policy is not None and late_close.is_awaited(now.session, lot, closed, policy.deadline)
         return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
                         closing_late=late)
     return _after(now, lot, row, head)
@@ -240,15 +245,18 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
     said = opening.remarks(session, row)
     turned = readings.position(session, row)
+    pause, filed = rescue.pause(session, row), tuple(claims.of_lot(session, lot, row.part))
+    stopped = (pause is not None and not pause.is_over(now.now)) or any(not one.outcome for one in filed)
     return HallCard(
-        **head, place=turned.place, read_moments=turned.moments, repair=rescue.pause(session, row),
+        **head, place=turned.place, read_moments=turned.moments, repair=pause,
         failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)), step=row.state, officers=people,
         closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
         shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
         bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
         draws=_draws(now, lot), proofs=_proofs(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
-        wanted=opening.signatures_wanted(session, row), may_decrypt=opening.may_decrypt(session, row, now.now),
+        wanted=opening.signatures_wanted(session, row), claims=filed,
+        may_decrypt=opening.may_decrypt(session, row, now.now) and not stopped,
         minutes=row.minutes or "", version=row.version,
     )
 
@@ -323,7 +331,10 @@ def _proofs(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share])
     policy = officers.find_policy(now.session, lot, row.part)
     closed = closing.find(now.session, lot, row.part)
     named = [(policy.log_c if policy else None, ""), (closed.deadline_c if closed else None, ""), (row.set_c, ""),
-             *[(share.c, seats[j]) for j, share in posted.items()], (row.opened_c, "")]
+             *[(share.c, seats[j]) for j, share in posted.items()], *[(one.c, one.party.name) for one in rescue.failures(now.session, row)],
+             *[(one.c, "") for one in findings.of_opening(now.session, row)], (row.opened_c, "")]
+    if (confirmed := late_close.find(now.session, lot, row.part)) is not None:
+        named.insert(2, (confirmed.c, ""))
     lines = []
     for c, who in named:
         if c is None:
@@ -394,6 +405,10 @@ def mark(now: Look, ref: str) -> str:
         return "-".join([lot.state, over, str(len(published)), *drawn])
     posted = opening.shares(now.session, row)
     said = opening.remarks(now.session, row)
+    filed = claims.of_lot(now.session, lot, row.part)
+    drawn.append(f"c{len(filed)}.{sum(bool(one.outcome) for one in filed)}")
+    if (pause := rescue.pause(now.session, row)) is not None:
+        drawn.append(f"w{int(pause.until.timestamp()) if pause.until else 0}{'o' if pause.is_over(now.now) else ''}")
     sealed = sum(log.tick_of(now.session, line.c) is not None for line in posted)
     return "-".join([lot.state, row.state, str(row.version), str(int(row.shares_until.timestamp())), f"s{len(posted)}.{sealed}",
                      f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", f"k{readings.position(now.session, row).turns}",

@@ -1,5 +1,6 @@
 """The supervisor's desk (desks §7.4, 9.10): limits broken and near, objections, the health of the log, whole lots on one page. It reads and
-changes nothing; it never sees a bid early, nor scores before they are revealed."""
+changes nothing here (what it signs at an opening stands in supervisor_hall.py); it never sees a bid early, nor scores before they are
+revealed."""
 
 from __future__ import annotations
 
@@ -310,6 +311,7 @@ def rail() -> list[Group]:
             Link(_("Limits"), "/supervisor/deadlines", path.startswith("/supervisor/deadlines"), late or None, late > 0),
             Link(_("Objections and challenges"), "/supervisor/objections", path.startswith("/supervisor/objections"), waiting or None),
             Link(_("Lots"), "/supervisor/dossier", path.startswith("/supervisor/dossier")),
+            Link(_("Openings"), "/supervisor/hall", path.startswith("/supervisor/hall")),
         )),
         Group(_("Evidence"), (
             Link(_("Opening hall"), "/hall"),

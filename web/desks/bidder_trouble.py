@@ -1,0 +1,104 @@
+"""When one's own bid goes wrong at the opening: rescue it with the keeper file, or claim that the platform lost it (protocol §4, §5.2).
+
+    GET  /bidder/lots/<ref>/rescue.json     {set, header_hash, header, bidder, until}; for the page and `bidhall rescue`
+    POST /bidder/lots/<ref>/acts/rescue     ``rescue``: DSSE
+    POST /bidder/lots/<ref>/acts/claim      ``claim``: DSSE, ``receipt``: the file saved from the receipt's page (or as ``receipt_file``)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from trading import bids, claims, closing, effects, officers, opening, parties, rescue
+from trading.kernel.access import Act
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import NotFound
+from trading.kernel.work import Look
+from web.desks.bidder_room import SEE, bidder, can, lot_crumbs, own_lot, signed
+from web.forms import Form
+from web.gate import go, look, render, work
+
+
+def trouble_of(now: Look, ref: str) -> dict[str, Any]:
+    """What the pages of one's own lot show: ``failure``, ``rescued``, ``pause``, ``effect``, ``claims`` of one's own, ``may_claim``."""
+    row, taking = own_lot(now, ref)
+    found = opening.find(now.session, row)
+    failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
+    closed = closing.find(now.session, row)
+    policy = officers.find_policy(now.session, row)
+    until = closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
+    return {
+        "failure": failure, "rescued": rescue.own_rescue(now.session, found, taking.party_id) if found is not None else None,
+        "pause": rescue.pause(now.session, found) if failure is not None and found is not None else None,
+        "effect": effects.of_party(now.session, row, taking.party_id),
+        "claims": [one for one in claims.of_lot(now.session, row) if one.party_id == taking.party_id],
+        "claim_until": until, "may_claim": until is not None and row.state == "OPENING", "opening": found,
+    }
+
+
+# --- rescue -----------------------------------------------------------------------------------------------------------
+
+
+@bidder.page("/lots/<ref>/rescue", needs=SEE)
+def rescue_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, _taking = own_lot(now, ref)
+        found = trouble_of(now, ref)
+        title, at = row.title, now.now
+    return render("bidder/rescue.html", **found, ref=ref, title=title, now=at, form=form or Form.blank(), may=can(Act.BID_RESCUE),
+                  crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Rescue"), "")))
+
+
+@bidder.page("/lots/<ref>/rescue.json", needs=SEE)
+def rescue_data(ref: str) -> Response:
+    with look() as now:
+        row, taking = own_lot(now, ref)
+        found = opening.find(now.session, row)
+        failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
+        if found is None or failure is None:
+            raise NotFound("rescue.not_yours")
+        header = next(bid.header for bid in bids.standing_bids(now.session, row) if bid.header_hash == failure.header_hash)
+        window = rescue.pause(now.session, found)
+        return jsonify(type="bidhall-rescue", v=1, set=found.set_hash, header_hash=failure.header_hash, header=header, code=failure.code,
+                       bidder=parties.own_party(now).code, until=write_moment(window.until) if window and window.until else "")
+
+
+@bidder.page("/lots/<ref>/acts/rescue", needs=Act.BID_RESCUE, post=True, back=rescue_page)
+def do_rescue(ref: str) -> Any:
+    form = Form.read()
+    envelope = signed(form, "rescue")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/rescue")
+        row, _taking = own_lot(unit, ref)
+        rescue.post(unit, opening.opening(unit.session, row), envelope)
+    return go(where)
+
+
+# --- claims of omission -----------------------------------------------------------------------------------------------
+
+
+@bidder.page("/lots/<ref>/claim", needs=SEE)
+def claim_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, _taking = own_lot(now, ref)
+        found = trouble_of(now, ref)
+        facts = {"platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "bidder": parties.own_party(now).code}
+        title, at = row.title, now.now
+    return render("bidder/claim.html", **found, ref=ref, title=title, now=at, facts=facts, form=form or Form.blank(),
+                  may=can(Act.CLAIM_FILE), crumbs=lot_crumbs(ref, (_("Claim of omission"), "")))
+
+
+@bidder.page("/lots/<ref>/acts/claim", needs=Act.CLAIM_FILE, post=True, back=claim_page)
+def do_claim(ref: str) -> Any:
+    form = Form.read()
+    claim, receipt = signed(form, "claim"), signed(form, "receipt")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/claim")
+        row, _taking = own_lot(unit, ref)
+        claims.file(unit, row, claim=claim, receipt=receipt)
+    return go(where)

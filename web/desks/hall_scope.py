@@ -1,0 +1,34 @@
+"""When a bid is unresolved: a key holder takes its key of this one opening out of its key file, for the supervisory body alone (protocol
+§5.2)."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from trading import findings, opening
+from trading.kernel.access import Act
+from web.desks.hall_cards import hall_card
+from web.desks.hall_room import crumbs_of, hall, own_hall
+from web.forms import Form
+from web.gate import look, render
+
+
+@hall.page("/<ref>/scope", needs=Act.SHARE_RELEASE)
+def scope(ref: str) -> str:
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        card = hall_card(now, lot)
+        row = opening.find(now.session, lot)
+        mine = [one for one in findings.complaints(now.session, row) if one.j == seat.j] if row is not None else []
+    return render("hall/scope.html", card=card, seat=seat, mine=mine, form=Form.blank(),
+                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Key for the arbiter"), "")))
+
+
+@hall.page("/<ref>/scope.json", needs=Act.SHARE_RELEASE)
+def scope_data(ref: str) -> Response:
+    """What an officer's key of this opening is derived for, and the public half it must yield."""
+    with look() as now:
+        lot, seat = own_hall(now, ref)
+        found = findings.scope_of(now.session, opening.opening(now.session, lot), seat.j)
+        return jsonify(j=seat.j, pk=found.pop("pk"), scope=found)

@@ -1,0 +1,169 @@
+"""The supervisory body at an opening: late closings to confirm, claims of omission to settle, reported boxes to open and judge.
+
+It signs with its own key, held in the browser or by `bidhall`; no secret of it or of an officer comes to this side. Of a sealed lot it
+learns no more than the public: moments of the log, and that somebody claims, never who.
+
+    GET  /supervisor/hall/<ref>/late-close.json    the ``late-close`` to sign, ``finding`` and ``at`` left empty
+    POST /supervisor/hall/<ref>/acts/confirm-late  ``late_close``: DSSE
+    GET  /supervisor/hall/<ref>/boxes.json         the reported boxes: set, headers, officers' public keys
+    POST /supervisor/hall/<ref>/acts/findings      ``findings``: ``[{document: DSSE, part}]``
+    POST /supervisor/hall/<ref>/acts/settle        ``claim``, ``outcome`` (upheld, rejected), ``reasons``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify
+from sqlalchemy import select
+
+from trading import bids, claims, enrolments, findings, late_close, opening, parties, rescue, tenders
+from trading.findings import Complaint
+from trading.kernel.access import Act
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from trading.late_close import LateClosing
+from trading.rescue import Pause
+from trading.tenders import Lot
+from web.desks.hall_room import signed, signed_list
+from web.desks.supervisor import desk as supervision
+from web.forms import Form
+from web.gate import go, look, render, work
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """``name``: whose claim it is, "" as long as the names of the bidders are sealed."""
+
+    id: int
+    code: str
+    at: datetime
+    entry: str
+    name: str
+    outcome: str
+    reasons: str
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What of one opening needs the supervisory body, or has needed it."""
+
+    lot: Lot
+    late: LateClosing | None
+    claims: tuple[ClaimLine, ...]
+    complaints: tuple[Complaint, ...]
+    pause: Pause | None
+    opened: bool
+
+    @property
+    def waits(self) -> bool:
+        return ((self.late is not None and self.late.confirmed is None) or any(not one.outcome for one in self.claims)
+                or (not self.opened and any(one.found is None for one in self.complaints)))
+
+
+def trouble_of(now: Look, lot: Lot) -> Trouble:
+    session = now.session
+    row, public = opening.find(session, lot), opening.is_public(session, lot)
+    lines = tuple(ClaimLine(one.id, one.code, one.at, one.entry, one.party.name if public else "", one.outcome, one.reasons, one.settled_at)
+                  for one in claims.of_lot(session, lot))
+    return Trouble(lot, late_close.what_happened(session, lot), lines, tuple(findings.complaints(session, row)) if row else (),
+                   rescue.pause(session, row) if row else None, row is not None and row.opened is not None)
+
+
+def _published(now: Look, ref: str) -> Lot:
+    lot = tenders.lot(now.session, ref)
+    if lot.published_at is None:
+        raise NotFound("lot.unknown", ref=ref)
+    return lot
+
+
+@supervision.page("/hall", needs=Act.SUPERVISE)
+def openings() -> str:
+    with look() as now:
+        rows = now.session.scalars(select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref))
+        found = sorted((trouble_of(now, lot) for lot in rows), key=lambda one: not one.waits)
+    return render("supervisor/hall.html", found=found, at=now.now)
+
+
+@supervision.page("/hall/<ref>", needs=Act.SUPERVISE, fresh=True)
+def opening_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        found = trouble_of(now, _published(now, ref))
+        account = parties.account(now.session, now.actor.account_id or 0)
+        keyed = enrolments.find_key(now.session, account.username, "supervisor") is not None
+    return render("supervisor/opening.html", found=found, lot=found.lot, at=now.now, keyed=keyed, form=form or Form.blank())
+
+
+# --- a late closing ---------------------------------------------------------------------------------------------------
+
+
+@supervision.page("/hall/<ref>/late-close.json", needs=Act.FINDING_SIGN)
+def late_close_data(ref: str) -> Response:
+    with look() as now:
+        late = late_close.what_happened(now.session, _published(now, ref))
+        if late is None:
+            raise NotFound("late_close.not_late")
+        return jsonify(document=late_close.document(now, late, finding="", at=""))
+
+
+@supervision.page("/hall/<ref>/acts/confirm-late", needs=Act.FINDING_SIGN, post=True, back=opening_page)
+def confirm_late(ref: str) -> Any:
+    form = Form.read()
+    envelope = signed(form, "late_close")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
+        late_close.confirm(unit, _published(unit, ref), envelope)
+    return go(where)
+
+
+# --- boxes ------------------------------------------------------------------------------------------------------------
+
+
+@supervision.page("/hall/<ref>/boxes.json", needs=Act.FINDING_SIGN)
+def boxes(ref: str) -> Response:
+    """What the arbiter needs to open the reported boxes itself, with the officer's key of this opening."""
+    with look() as now:
+        row = opening.opening(now.session, _published(now, ref))
+        by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(now.session, row.lot, row.part)}
+        found = [{"header_hash": one.failure.header_hash, "header": by_hash[one.failure.header_hash], "j": one.j, "reported": one.code,
+                  "pk": findings.scope_of(now.session, row, one.j)["pk"]}
+                 for one in findings.complaints(now.session, row) if one.found is None]
+        return jsonify(set=row.set_hash, boxes=found)
+
+
+@supervision.page("/hall/<ref>/acts/findings", needs=Act.FINDING_SIGN, post=True, back=opening_page)
+def sign_findings(ref: str) -> Any:
+    form = Form.read()
+    given = signed_list(form, "findings")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
+        row = opening.opening(unit.session, _published(unit, ref))
+        for one in given:
+            if not isinstance(one, dict) or not isinstance(one.get("part", ""), str):
+                raise Invalid("finding.bad", reason="JSON_PROFILE")
+            findings.sign(unit, row, one.get("document"), part=one.get("part", ""))
+    return go(where)
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+@supervision.page("/hall/<ref>/acts/settle", needs=Act.FINDING_SIGN, post=True, back=opening_page)
+def settle(ref: str) -> Any:
+    form = Form.read()
+    number, outcome = form.whole("claim", least=1), form.choice("outcome", claims.OUTCOMES[1:])
+    reasons = form.text("reasons", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
+        lot = _published(unit, ref)
+        claim = next((one for one in claims.of_lot(unit.session, lot) if one.id == number), None)
+        if claim is None:
+            raise NotFound("claim.unknown")
+        findings.settle_claim(unit, claim, outcome=outcome, reasons=reasons)
+    return go(where)
