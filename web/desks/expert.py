@@ -34,7 +34,7 @@ from trading import calendars, enrolments, parties
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
-from web.desks import expert_report, expert_seat, expert_sheets
+from web.desks import expert_report, expert_seat, expert_sheets, expert_view
 from web.desks.expert_room import crumbs_of, expert, own_to_do, room_card, step_href, zone
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
@@ -43,7 +43,7 @@ from web.refusals import language
 from web.words import state
 
 desk = expert
-PARTS = (expert_seat, expert_sheets, expert_report)
+PARTS = (expert_seat, expert_sheets, expert_report, expert_view)
 
 
 @expert.page("", needs=Act.SEAT_ANSWER)

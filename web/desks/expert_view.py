@@ -1,0 +1,103 @@
+"""Reading bids in the room: page images made by the confined converter, the same place of every bid a key away (promise U2).
+
+No byte of a bid reaches the reader's browser here but as pixels or as text of a page of ours; who needs the file itself takes it and
+opens it elsewhere. What quarantine holds back is not shown either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Response
+from flask_babel import gettext as _
+
+from evaluation import reviews
+from evaluation.queries import BidCard, RoomCard
+from trading import opened_files, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from trading.kernel.work import Look
+from web.confined.convert import NoPreview, Page, convert
+from web.desks.expert_room import expert, own_room, room_card, room_crumbs
+from web.gate import look, office, render
+from web.opened import SANDBOX, has_scanner, states_of
+
+MOST_PAGE = 5000
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """One bid of the room at the place being read; ``href`` is empty where it has no file there or it is held back."""
+
+    name: str
+    href: str
+    here: bool
+
+
+def _bid(card: RoomCard, bid_id: int, place: int) -> BidCard:
+    """Refuses: NotFound."""
+    found = next((one for one in card.bids if one.id == bid_id), None)
+    if found is None or place >= len(found.files):
+        raise NotFound("document.unknown", id=bid_id)
+    return found
+
+
+def _others(now: Look, card: RoomCard, ref: str, bid_id: int, place: int, page: int) -> list[Viewed]:
+    states = states_of(now, tenders.lot(now.session, ref))
+    found = []
+    for one in card.bids:
+        there = place < len(one.files) and states[one.id, place].handed_out
+        href = f"/expert/{ref}/view/{one.id}/{place}/{page}" if there else ""
+        found.append(Viewed(one.bidder or one.name, href, one.id == bid_id))
+    return found
+
+
+@expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>", needs=Act.SEAT_ANSWER)
+def view(ref: str, bid_id: int, place: int, page: int) -> str:
+    """A page of a file of a bid, or why there is none to show."""
+    with look() as now:
+        own_room(now, ref)
+        card = room_card(now, ref)
+        bid = _bid(card, bid_id, place)
+        blob = _released(now, ref, bid_id, place)
+        others = _others(now, card, ref, bid_id, place, page)
+    shown, reason = _converted(blob, page)
+    file = bid.files[place]
+    name = _("File %(n)s", n=file.name) if card.blind else file.name
+    base = f"/expert/{ref}/view/{bid_id}"
+    places = [(at, _("File %(n)s", n=one.name) if card.blind else one.name) for at, one in enumerate(bid.files)]
+    return render("expert/view.html", card=card, bid=bid, place=place, page=page, shown=shown, reason=reason, others=others, name=name,
+                  size=file.size, places=places, base=base, take=f"/expert/{ref}/files/{bid_id}/{place}",
+                  before=f"{base}/{place}/{page - 1}" if page > 1 else "",
+                  after=f"{base}/{place}/{page + 1}" if shown and page < shown.pages else "",
+                  crumbs=room_crumbs(card, (bid.bidder or bid.name, f"/expert/{ref}/review#bid-{bid_id}"), (name, "")))
+
+
+@expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.png", needs=Act.SEAT_ANSWER)
+def view_image(ref: str, bid_id: int, place: int, page: int) -> Response:
+    with look() as now:
+        own_room(now, ref)
+        _bid(room_card(now, ref), bid_id, place)
+        blob = _released(now, ref, bid_id, place)
+    shown, _reason = _converted(blob, page)
+    if shown is None or not shown.png:
+        raise NotFound("document.unknown", id=bid_id)
+    return Response(shown.png, mimetype="image/png", headers={"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=600"})
+
+
+def _released(now: Look, ref: str, bid_id: int, place: int) -> str:
+    """The blob of a file that quarantine lets go. Refuses: WrongStep."""
+    bid = reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id)
+    opened_files.release(now.session, bid, place, scanned=has_scanner())
+    return str(bid.files[place]["blob"])
+
+
+def _converted(blob: str, page: int) -> tuple[Page | None, str]:
+    if not 0 < page <= MOST_PAGE:
+        return None, "no-page"
+    try:
+        return convert(office().blobs.path(blob), page), ""
+    except NoPreview as refusal:
+        return None, refusal.reason
+    except FileNotFoundError:
+        return None, "damaged"
