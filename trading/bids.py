@@ -99,10 +99,11 @@ for _table in (SealedBid, BidReceipt):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The platform's signed answer. ``reason``: the code of a refusal, "" if accepted."""
+    """The platform's signed answer. ``reason``: the code of a refusal, "" if accepted; ``again``: the first answer, asked for again."""
 
     receipt: BidReceipt
     reason: str
+    again: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -128,7 +129,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
         raise NotFound("upload.unknown")
     statement = _statement_of(submission)
     if statement and (first := _answered(work.session, party, statement)) is not None:
-        return Outcome(first, "")
+        return Outcome(first, "", again=True)
     try:
         current = standing(work.session, participant.id, upload.part)
         document = _check_submission(work, lot, party, upload, submission, current=current.bid.statement if current else "")
@@ -162,7 +163,7 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     participant = participants.own(work, lot)
     statement = _statement_of(withdrawal)
     if statement and (first := _answered(work.session, party, statement)) is not None:
-        return Outcome(first, "")
+        return Outcome(first, "", again=True)
     part, current = officers.BID, None
     try:
         key = enrolments.standing_key(work.session, party.code, "bidder")
@@ -196,6 +197,18 @@ def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str 
         participants.own(work, lot)
     late = lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
     return _refuse(work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at)
+
+
+def no_room(work: UnitOfWork, lot: Lot, *, length: int, part: str = officers.BID) -> Outcome:
+    """The signed no to an upload for which the disk has no room: ``UNAVAILABLE``, the platform's fault (promise R6). What was taken before
+    stays; submitting, withdrawing and opening go on.
+
+    Refuses: as ``uploads.start``, for what could not be announced anyway.
+    """
+    work.require(Act.BID_UPLOAD)
+    work.lock(lot)
+    uploads.announced(work, lot, length=length, envelope=part)
+    return _refuse(work, lot, own_party(work), None, "", None, "UNAVAILABLE", part=part)
 
 
 def leave(work: UnitOfWork, participant: Participant) -> None:
@@ -276,7 +289,7 @@ def _check_in_time(work: UnitOfWork, lot: Lot, part: str) -> None:
         raise CryptoError("UNAVAILABLE", "the lot takes no bids")
     if floor_second(now) >= lot.deadline:
         raise CryptoError("LATE", "at or after the deadline")
-    if closing.find(work.session, lot, part) is not None:
+    if closing.is_closed(work.session, lot, part):
         raise CryptoError("UNAVAILABLE", "the intake is closed")
 
 
@@ -292,7 +305,7 @@ def _refuse(
     if not statement or reason in ("SIG", "SIG_TYPE"):
         document, statement = None, keep_document(work, "attempt", _attempt(work, lot, party, upload, part, last), signed=False)
     if (first := _answered(work.session, party, statement, refused=reason)) is not None:
-        return Outcome(first, first.reason)
+        return Outcome(first, first.reason, again=True)
     count = work.session.scalar(
         select(func.count()).select_from(BidReceipt)
         .where(BidReceipt.lot_id == lot.id, BidReceipt.party_id == party.id, BidReceipt.part == part, BidReceipt.kind == "refused")
@@ -384,6 +397,11 @@ def receipt_document(session: Session, receipt: BidReceipt) -> dict[str, Any]:
     if proof is not None:
         document["proof"] = proof
     return document
+
+
+def answer_document(session: Session, outcome: Outcome) -> dict[str, Any]:
+    """The receipt of an act just taken: nothing signed in this very unit can be in the log yet."""
+    return receipt_document(session, outcome.receipt) if outcome.again else {"entry": json.loads(outcome.receipt.entry)}
 
 
 def submission_payload(envelope: Any) -> dict[str, Any]:

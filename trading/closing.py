@@ -90,6 +90,11 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
     return row
 
 
+def is_closed(session: Session, lot: Lot, part: str = officers.BID) -> bool:
+    """Whether the closing list of an envelope is written; asked with every submission, so it reads no list."""
+    return session.scalar(select(Closing.id).where(Closing.lot_id == lot.id, Closing.part == part)) is not None
+
+
 def find(session: Session, lot: Lot, part: str = officers.BID) -> Closing | None:
     return session.scalar(select(Closing).where(Closing.lot_id == lot.id, Closing.part == part))
 

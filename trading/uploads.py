@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,23 +72,63 @@ class Arrival:
 def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.BID) -> Upload:
     """Announce an upload of ``length`` bytes of one envelope. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part, no such
     envelope of bids), Invalid (size)."""
-    work.require(Act.BID_UPLOAD)
-    party = own_party(work)
-    participants.own(work, lot)
-    check_open(lot, work.now)
-    if envelope not in officers.bid_envelopes(lot):
-        raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
-    policy = officers.policy_document(officers.current_policy(work.session, lot, envelope))
-    most = policy["max_plen"] + 70_000 + TAG * (policy["max_plen"] // CHUNK + 1)
-    if not 0 < length <= most:
-        raise Invalid("upload.bad_length", length=length, most=most)
-    row = Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party.id, account_id=work.actor.account_id or 0, part=envelope,
-                 length=length, made_at=work.now, last_at=work.now)
+    row = announced(work, lot, length=length, envelope=envelope)
     work.office.spool.create(row.token)
     fault("upload.begun")
     work.session.add(row)
     work.session.flush()
     return row
+
+
+def announced(look: Look, lot: Lot, *, length: int, envelope: str) -> Upload:
+    """The row of an upload about to begin, not yet kept. Refuses: as ``start``."""
+    look.require(Act.BID_UPLOAD)
+    party = own_party(look)
+    participants.own(look, lot)
+    check_open(lot, look.now)
+    if envelope not in officers.bid_envelopes(lot):
+        raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
+    policy = officers.policy_document(officers.current_policy(look.session, lot, envelope))
+    most = policy["max_plen"] + 70_000 + TAG * (policy["max_plen"] // CHUNK + 1)
+    if not 0 < length <= most:
+        raise Invalid("upload.bad_length", length=length, most=most)
+    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party.id, account_id=look.actor.account_id or 0, part=envelope,
+                  length=length, made_at=look.now, last_at=look.now)
+
+
+def start_with(
+    office: Office, actor: Actor, find_lot: Callable[[Look], Lot], *, length: int, envelope: str = officers.BID, pieces: Iterable[bytes],
+) -> tuple[str, Arrival]:
+    """Announce an upload and take its first bytes, all of them for most bids, in one go: looked up once, written down once, when the bytes
+    lie there. For what fits into some seconds: should we die meanwhile, nobody knows the token and the bytes come anew.
+
+    Returns the token and what arrived; ``refused`` is noted, not raised. Refuses: as ``start``.
+    """
+    with office.look(actor) as look:
+        lot = find_lot(look)
+        row = announced(look, lot, length=length, envelope=envelope)
+        check = _checker(look, lot, envelope, own_party(look))
+    inspector, done, refused = Inspector(length, check), None, ""
+    office.spool.create(row.token)
+    try:
+        size = office.spool.append(row.token, 0, _inspected(inspector, pieces), most=length)
+        done = inspector.finish() if size == length else None
+    except CryptoError as error:
+        size, refused = office.spool.size(row.token), error.code
+    blob = ""
+    if done is not None:
+        blob = done.sealed_root.hex()
+        office.blobs.adopt(office.spool.path(row.token), blob)
+    elif not refused:
+        _keep_digests(office, row.token, inspector)
+    with office.work(actor) as work:
+        row.last_at, row.refused = work.now, refused or None
+        if done is not None:
+            _note_whole(row, done, blob, work.now)
+        work.session.add(row)
+    if done is not None:
+        drop(office, row)
+    return row.token, Arrival(size, length, done is not None, refused)
 
 
 def check_open(lot: Lot, now: datetime) -> None:
@@ -136,7 +176,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
             raise Invalid("upload.not_sealed", reason=row.refused)
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
-        inspector = Inspector(row.length, _checker(look, row))
+        inspector = Inspector(row.length, _checker(look, row.lot, row.part, row.party))
     fault("upload.asked")
     try:
         have = _catch_up(office, token, inspector)
@@ -171,10 +211,10 @@ def _note_whole(row: Upload, done: Inspection, blob: str, now: datetime) -> None
     row.sealed_root = b64u(done.sealed_root)
 
 
-def _checker(look: Look, row: Upload) -> _Check:
-    chain = officers.policy_chain(look.session, row.lot, row.part)
-    key = enrolments.find_key(look.session, row.party.code, "bidder")
-    return _Check(chain, row.party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
+def _checker(look: Look, lot: Lot, part: str, party: Party) -> _Check:
+    chain = officers.policy_chain(look.session, lot, part)
+    key = enrolments.find_key(look.session, party.code, "bidder")
+    return _Check(chain, party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
 
 
 @dataclass(frozen=True)
@@ -267,6 +307,10 @@ def sweep(office: Office) -> int:
     """Drop the bytes of uploads given up long ago; their rows stay. Called by the clock; returns how many there are."""
     with office.look(CLOCK) as look:
         rows = stale(look.session, look.now - GIVEN_UP)
+        known = set(look.session.scalars(select(Upload.token)))
     for row in rows:
         drop(office, row)
-    return len(rows)
+    lost = [token for token in office.spool.older(look.now - GIVEN_UP) if token not in known]  # begun with their bytes, and we died
+    for token in lost:
+        office.spool.remove(token)
+    return len(rows) + len(lost)

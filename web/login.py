@@ -16,6 +16,7 @@ from functools import cache
 import pyotp
 from flask import Flask, g, has_request_context, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from sqlalchemy.orm import Session
 
 from crypto import passwords
 from crypto.errors import CryptoError
@@ -55,10 +56,11 @@ def install(app: Flask, office: Office) -> None:
     @manager.user_loader
     def load(token: str) -> Person | None:
         with office.look(PUBLIC) as look:
-            login = parties.find_login(look.session, token, look.now)
-            if login is None:
+            found = parties.find_signed_in(look.session, token, look.now)
+            if found is None:
                 return None
-            person = _person(look.session, token, login)
+            login = found[0]
+            person = _person_of(token, *found)
             stale = look.now - login.seen_at > TOUCH_EVERY
         if stale and not request.path.startswith(("/live/", "/time")):
             with office.work(person.actor) as work:
@@ -69,9 +71,13 @@ def install(app: Flask, office: Office) -> None:
         return person
 
 
-def _person(database: object, token: str, login: parties.Login) -> Person:
-    actor = parties.actor_of(database, login)  # type: ignore[arg-type]
-    who = parties.account(database, login.account_id)  # type: ignore[arg-type]
+def _person(database: Session, token: str, login: parties.Login) -> Person:
+    who = parties.account(database, login.account_id)
+    return _person_of(token, login, who, parties.roles_of(database, who))
+
+
+def _person_of(token: str, login: parties.Login, who: parties.Account, roles: frozenset[Role]) -> Person:
+    actor = parties.actor_for(who, Role(login.role), roles, fresh_until=login.fresh_until)
     return Person(token, login.id, actor, login.made_at, login.seen_at, tuple(r for r in Role if r in actor.roles), who.username)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
@@ -328,3 +329,15 @@ def test_bytes_given_up_long_ago_are_swept_and_fresh_ones_stay(world: World) -> 
         world.clock.advance(days=4)
     assert uploads.sweep(world.office) == 1
     assert not world.office.spool.path(tokens[0]).exists() and world.office.spool.path(tokens[1]).exists()
+
+
+def test_bytes_of_an_announcement_that_was_never_written_down_are_swept(world: World) -> None:
+    """We died between the bytes and the row: nobody knows the token."""
+    spool = world.office.spool
+    old, fresh = "a" * 48, "b" * 48
+    for token, days in ((old, 8), (fresh, 1)):
+        spool.create(token)
+        moment = (world.now - timedelta(days=days)).timestamp()
+        os.utime(spool.path(token), (moment, moment))
+    assert uploads.sweep(world.office) == 1
+    assert not spool.path(old).exists() and spool.path(fresh).exists()

@@ -128,7 +128,7 @@ def test_a_broken_database_still_answers(house: House, monkeypatch: pytest.Monke
     def gone(*_: object) -> None:
         raise OperationalError("SELECT", {}, sqlite3.OperationalError("unable to open database file"))
 
-    monkeypatch.setattr("web.login.parties.find_login", gone)
+    monkeypatch.setattr("web.login.parties.find_signed_in", gone)
     page = client.get("/account")
     assert page.status_code == 503 and "没有丢失" in page.text
 

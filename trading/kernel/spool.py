@@ -10,13 +10,19 @@ import fcntl
 import os
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from shutil import disk_usage
 from typing import BinaryIO
 
 from trading.kernel.errors import Conflict, Invalid, NotFound
 from trading.kernel.faults import fault
 
 TOKEN = re.compile(r"[0-9a-f]{32,64}\Z")
+
+
+RESERVE = 1 << 30
+"""Bytes of the disk kept free for what was taken already, or a twentieth of it where that is less (promise R6)."""
 
 
 class Spool:
@@ -81,6 +87,15 @@ class Spool:
             return self.path(token).open("rb")
         except FileNotFoundError as error:
             raise NotFound("upload.unknown") from error
+
+    def room(self) -> int:
+        """Bytes new uploads may take: what is free beyond the reserve, 0 if the reserve is touched."""
+        usage = disk_usage(self.folder)
+        return max(0, usage.free - min(RESERVE, usage.total // 20))
+
+    def older(self, moment: datetime) -> list[str]:
+        """Tokens of files nobody has written to since ``moment``."""
+        return sorted(path.name for path in self.folder.iterdir() if TOKEN.match(path.name) and path.stat().st_mtime < moment.timestamp())
 
     def remove(self, token: str) -> None:
         self.path(token).unlink(missing_ok=True)

@@ -82,7 +82,7 @@ def submit(ref: str) -> Any:
     try:
         with work(arrived_at=came) as unit:
             outcome = bids.submit(unit, open_lot(unit, ref), token=token, submission=submission)
-            document = bids.receipt_document(unit.session, outcome.receipt)
+            document = bids.answer_document(unit.session, outcome)
     except NotReady as refusal:
         outcome, document = _not_settled(refusal, ref, came, token=token)
     return _answer(outcome, document)
@@ -94,7 +94,7 @@ def _not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tu
         raise refusal
     with work() as unit:
         outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)
-        document = bids.receipt_document(unit.session, outcome.receipt)
+        document = bids.answer_document(unit.session, outcome)
     return outcome, document
 
 
@@ -109,7 +109,7 @@ def withdraw(ref: str) -> Any:
         with work(arrived_at=came) as unit:
             lot = open_lot(unit, ref)
             outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
-            document = bids.receipt_document(unit.session, outcome.receipt)
+            document = bids.answer_document(unit.session, outcome)
     except NotReady as refusal:
         outcome, document = _not_settled(refusal, ref, came)
     return _answer(outcome, document)
@@ -122,7 +122,7 @@ def _withdrawn(now: Look, lot: Lot, withdrawal: Any) -> Outcome | None:
     except CryptoError:
         return None
     found = next((row for row in bids.own_receipts(now, lot) if row.statement == statement), None)
-    return Outcome(found, found.reason) if found is not None else None
+    return Outcome(found, found.reason, again=True) if found is not None else None
 
 
 @bidder.page("/lots/<ref>/acts/prove-attempt", needs=Act.BID_UPLOAD, post=True)
@@ -133,7 +133,7 @@ def prove_attempt(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         outcome = bids.prove_attempt(unit, open_lot(unit, ref), token=token)
-        document = bids.receipt_document(unit.session, outcome.receipt)
+        document = bids.answer_document(unit.session, outcome)
     return _answer(outcome, document)
 
 

@@ -12,6 +12,7 @@ import base64
 import binascii
 import errno
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from typing import IO
@@ -20,7 +21,7 @@ from flask import Response, current_app, jsonify, request
 from limits import parse
 from werkzeug.exceptions import ClientDisconnected
 
-from trading import lot_cards, officers, uploads
+from trading import bids, lot_cards, officers, uploads
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal
 from trading.uploads import PIECE, Arrival
@@ -35,29 +36,42 @@ TUS = "1.0.0"
 ALGORITHMS = ("sha256", "sha1")
 STARTS = parse("60/hour")
 """Uploads one person may announce in an hour, so that nobody fills the disk with beginnings."""
+AT_ONCE = 8 << 20
+"""Bytes that may come with the announcement and be written down together with it; what is larger is announced first, so that it can be
+resumed whatever happens."""
 _BODY = "application/offset+octet-stream"
 
 
 @desk.page("/acts", needs=ANYONE, methods=("OPTIONS",))
 def options() -> Response:
     """What this server speaks. Nothing here allows another origin, so a browser's preflight from elsewhere ends here."""
-    headers = {"Tus-Version": TUS, "Tus-Extension": "creation,checksum", "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+    headers = {"Tus-Version": TUS, "Tus-Extension": "creation,creation-with-upload,checksum",
+               "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
                "Tus-Max-Size": str(officers.MAX_PLEN + 70_000 + 16 * (officers.MAX_PLEN >> 19) + 16)}
     return _answer(204, headers)
 
 
 @desk.page("/acts", needs=Act.BID_UPLOAD, methods=("POST",))
 def create() -> Response:
-    """Announce an upload. 201 with its address; 400 bad length or metadata, 404 no such lot, 409 too early or too late, 422 too large."""
+    """Announce an upload, if one likes with its first bytes, all of them for most bids (``creation-with-upload``). 201 with its address;
+    400 bad length or metadata, 404 no such lot, 409 too early or too late, 413 too large, 415 another media type, 422 no sealed bid of
+    this lot and bidder, 460 bad checksum, 507 no room, with a signed proof of the attempt."""
     if (wrong := _not_tus()) is not None:
         return wrong
     length, metadata = _whole("Upload-Length"), _metadata()
     if length is None or metadata is None:
         return _told("upload.bad_request", 400)
-    if request.content_length:
-        return _told("upload.bad_request", 400)  # no bytes with the announcement: `creation-with-upload` is not spoken here
+    sent = request.content_length or 0
+    if sent and request.mimetype != _BODY:
+        return _told("page.media_type", 415)
+    if sent > length:
+        return _told("upload.too_long", 413, Invalid("upload.too_long", most=length))
     try:
         current_app.extensions["bidhall"].shield.hit(STARTS, "upload", str(actor().account_id))
+        if length > office().spool.room():
+            return _no_room(metadata, length)
+        if 0 < sent <= AT_ONCE and not request.headers.get("Upload-Checksum"):
+            return _created_whole(metadata, length, sent)
         with work() as unit:
             lot = lot_cards.visible_lot(unit, metadata.get("lot", ""))
             row = uploads.start(unit, lot, length=length, envelope=metadata.get("envelope") or officers.BID)
@@ -65,7 +79,42 @@ def create() -> Response:
     except Refusal as refusal:
         status = 413 if refusal.code == "upload.bad_length" and length > 0 else status_of(refusal)
         return _told(refusal.code, status, refusal)
-    return _answer(201, {"Location": f"/uploads/acts/{token}", "Upload-Offset": "0"})
+    except OSError as error:
+        return _disk_full(error)
+    where = {"Location": f"/uploads/acts/{token}"}
+    if not sent:
+        return _answer(201, {**where, "Upload-Offset": "0"})
+    answer = _sent_on(token, 0, sent)
+    answer.headers.update(where)
+    if answer.status_code == 204:
+        answer.status_code = 201
+    return answer
+
+
+def _no_room(metadata: dict[str, str], length: int) -> Response:
+    """The disk is kept for what was taken already: a new upload is refused by a signed proof that it is our fault (promise R6)."""
+    with work() as unit:
+        lot = lot_cards.visible_lot(unit, metadata.get("lot", ""))
+        outcome = bids.no_room(unit, lot, length=length, part=metadata.get("envelope") or officers.BID)
+        document = bids.answer_document(unit.session, outcome)
+    told = _told("upload.no_room", 507, NotReady("upload.no_room"))
+    told.set_data(json.dumps({**json.loads(told.get_data()), "receipt": document, "location": f"/bidder/receipts/{outcome.receipt.c}"},
+                             ensure_ascii=False))
+    return told
+
+
+def _created_whole(metadata: dict[str, str], length: int, sent: int) -> Response:
+    request.max_content_length = sent
+    body = Body(request.stream, sent)
+    token, arrival = uploads.start_with(
+        office(), actor(), lambda now: lot_cards.visible_lot(now, metadata.get("lot", "")), length=length,
+        envelope=metadata.get("envelope") or officers.BID, pieces=body)
+    where = {"Location": f"/uploads/acts/{token}", **_where(arrival)}
+    if arrival.refused:
+        return _told("upload.not_sealed", 422, Invalid("upload.not_sealed", reason=arrival.refused), headers=where)
+    if body.cut:
+        return _told("upload.cut", 400, headers=where)
+    return _answer(201, where)
 
 
 @desk.page("/acts/<token>", needs=Act.BID_UPLOAD, methods=("HEAD",))
@@ -83,7 +132,7 @@ def offset(token: str) -> Response:
 @desk.page("/acts/<token>", needs=Act.BID_UPLOAD, methods=("PATCH",))
 def append(token: str) -> Response:
     """Take bytes at an offset. 204 with the new offset; 400, 403, 404, 409 wrong offset, 411 no length, 413 more than announced,
-    415 another media type, 422 no sealed bid of this lot and bidder, 423 another writer, 460 bad checksum, 503 no room."""
+    415 another media type, 422 no sealed bid of this lot and bidder, 423 another writer, 460 bad checksum, 507 no room."""
     if (wrong := _not_tus()) is not None:
         return wrong
     at = _whole("Upload-Offset")
@@ -93,20 +142,29 @@ def append(token: str) -> Response:
         return _told("page.media_type", 415)
     if request.content_length is None:
         return _told("upload.no_content_length", 411)
+    return _sent_on(token, at, request.content_length)
+
+
+def _sent_on(token: str, at: int, length: int) -> Response:
     try:
         before = uploads.arrived(office(), actor(), token)
         if not before.refused and at != before.size:
             raise Conflict("upload.offset", have=before.size, offset=at)
-        if not before.refused and at + request.content_length > before.length:
+        if not before.refused and at + length > before.length:
             raise Invalid("upload.too_long", most=before.length)
-        return _received(token, at, request.content_length)
+        return _received(token, at, length)
     except Refusal as refusal:
         status = {"upload.busy": 423, "upload.offset": 409, "upload.too_long": 413}.get(refusal.code, status_of(refusal))
         return _told(refusal.code, status, refusal)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _told("upload.no_room", 503, NotReady("upload.no_room"))
-        raise
+        return _disk_full(error)
+
+
+def _disk_full(error: OSError) -> Response:
+    """The disk filled up while bytes flowed: what came is kept, and may be gone on with once there is room."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    return _told("upload.no_room", 507, NotReady("upload.no_room"))
 
 
 def _received(token: str, at: int, length: int) -> Response:

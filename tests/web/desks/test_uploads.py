@@ -8,8 +8,11 @@ import io
 import json
 
 import pytest
+from werkzeug.test import TestResponse
 
-from tests.web.desks.rooms import BYTES, TUS, Person, Rooms, announce_upload, sealed_bid, upload
+from tests.web.desks.rooms import BYTES, TUS, Person, Rooms, announce_upload, hand_in, sealed_bid, upload
+from trading import bids
+from trading.kernel import spool
 from trading.kernel.access import Act, Role
 from web.desks.uploads import PIECE, Body
 from web.gate import PAGES
@@ -161,3 +164,91 @@ def test_the_doors_stand_in_the_matrix() -> None:
         ("OPTIONS", "/uploads/acts"), ("POST", "/uploads/acts"), ("HEAD", "/uploads/acts/<token>"), ("PATCH", "/uploads/acts/<token>")}
     assert all(page.needs is Act.BID_UPLOAD for name, page in mine.items() if name != "uploads.options")
     assert {role for role in Role if mine["uploads.append"].open_to(role)} == {Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER}
+
+
+# --- bytes with the announcement, and no room for them ----------------------------------------------------------------
+
+
+def with_bytes(bidder: Person, lot: str, data: bytes, length: int | None = None, **headers: str) -> TestResponse:
+    meta = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", lot), ("envelope", "bid")))
+    return bidder.client.post("/uploads/acts", data=data, headers={
+        **BYTES, "Upload-Length": str(len(data) if length is None else length), "Upload-Metadata": meta, **headers})
+
+
+def test_a_bid_comes_whole_with_its_announcement(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    done = with_bytes(bidder, lot, bid.data)
+    assert done.status_code == 201 and done.headers["Upload-Whole"] == "yes" and done.headers["Upload-Offset"] == str(len(bid.data))
+    where = done.headers["Location"]
+    assert bidder.client.head(where, headers=TUS).headers["Upload-Whole"] == "yes"
+    token = where.rpartition("/")[2]
+    assert hand_in(rooms.person("bidder1", Role.BIDDER_SIGNER), lot, bid, token=token).json["accepted"] is True
+    assert not list(rooms.world.office.spool.folder.glob(token + "*"))  # the store has the bytes now
+
+
+def test_the_first_bytes_with_the_announcement_and_the_rest_later(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1", files={"a.bin": b"\x07" * 9_000_000})
+    for first in (1_000_000, (8 << 20) + 1):
+        begun = with_bytes(bidder, lot, bid.data[:first], len(bid.data))
+        assert begun.status_code == 201 and begun.headers["Upload-Offset"] == str(first) and begun.headers["Upload-Whole"] == "no"
+        rest = bidder.client.patch(begun.headers["Location"], data=bid.data[first:], headers={**BYTES, "Upload-Offset": str(first)})
+        assert rest.status_code == 204 and rest.headers["Upload-Whole"] == "yes"
+
+
+def test_what_is_no_sealed_bid_is_noted_though_it_came_at_once(rooms: Rooms, lot: str, bidder: Person) -> None:
+    foreign = sealed_bid(rooms.world, lot, "bidder2")
+    for data, reason in ((b"%PDF-1.7" + b"\0" * 70_000, "FORMAT"), (foreign.data, "CONTEXT_MISMATCH")):
+        refused = with_bytes(bidder, lot, data)
+        assert refused.status_code == 422 and json.loads(refused.text)["facts"]["reason"] == reason
+        assert bidder.client.head(refused.headers["Location"], headers=TUS).status_code == 410
+        token = refused.headers["Location"].rpartition("/")[2]
+        proof = bidder.act(f"/bidder/lots/{lot}/acts/prove-attempt", page=f"/bidder/lots/{lot}", upload=token)
+        assert proof.status_code == 303 and "/bidder/receipts/" in proof.headers["Location"]
+
+
+def test_wrong_announcements_with_bytes_leave_nothing(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    before = sorted(rooms.world.office.spool.folder.iterdir())
+    assert with_bytes(bidder, lot, bid.data, len(bid.data) - 1).status_code == 413
+    assert with_bytes(bidder, lot, bid.data, **{"Content-Type": "text/plain"}).status_code == 415
+    assert with_bytes(bidder, "NONE-1", bid.data).status_code == 404
+    assert with_bytes(rooms.person("bidder3"), lot, bid.data).status_code == 404  # takes no part
+    bad = "sha256 " + base64.b64encode(hashlib.sha256(b"other").digest()).decode()
+    assert sorted(rooms.world.office.spool.folder.iterdir()) == before
+    assert with_bytes(bidder, lot, bid.data, **{"Upload-Checksum": bad}).status_code == 460
+
+
+def test_a_line_cut_in_the_announcement_keeps_what_came(rooms: Rooms, lot: str, bidder: Person) -> None:
+    bid = sealed_bid(rooms.world, lot, "bidder1")
+    meta = f"lot {base64.b64encode(lot.encode()).decode()}"
+    cut = bidder.client.post("/uploads/acts", input_stream=io.BytesIO(bid.data[:50_000]), environ_overrides={
+        "CONTENT_LENGTH": str(len(bid.data))}, headers={**BYTES, "Upload-Length": str(len(bid.data)), "Upload-Metadata": meta})
+    assert cut.status_code == 400 and json.loads(cut.text)["code"] == "upload.cut"
+    where = cut.headers["Location"]
+    assert bidder.client.head(where, headers=TUS).headers["Upload-Offset"] == "50000"
+    rest = bidder.client.patch(where, data=bid.data[50_000:], headers={**BYTES, "Upload-Offset": "50000"})
+    assert rest.status_code == 204 and rest.headers["Upload-Whole"] == "yes"
+
+
+@pytest.mark.promise("R6")
+def test_below_the_reserve_new_uploads_get_a_signed_no_and_all_else_goes_on(
+        rooms: Rooms, lot: str, bidder: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's answer about its disk is the only thing changed here."""
+    real = spool.disk_usage(rooms.world.office.spool.folder)
+    first, second = sealed_bid(rooms.world, lot, "bidder1"), sealed_bid(rooms.world, lot, "bidder1")
+    token = upload(bidder, lot, first.data)
+    free = min(spool.RESERVE, real.total // 20) + len(second.data) - 1
+    monkeypatch.setattr(spool, "disk_usage", lambda _folder: real._replace(free=free, used=real.total - free))
+    for refused in (with_bytes(bidder, lot, second.data), announce_upload(bidder, lot, len(second.data))):
+        told = json.loads(refused.text)
+        assert refused.status_code == 507 and told["code"] == "upload.no_room"
+        entry = json.loads(base64.b64decode(told["receipt"]["entry"]["payload"]))
+        assert (entry["event"], entry["reason"]) == ("bid-refused", "UNAVAILABLE")
+        assert bidder.get(told["location"]).status_code == 200
+    assert announce_upload(bidder, lot, 10).status_code == 201  # a smaller one has room
+    assert hand_in(rooms.person("bidder1", Role.BIDDER_SIGNER), lot, first, token=token).json["accepted"] is True
+    with rooms.world.look("bidder1") as look:
+        row = bids.own_receipts(look, rooms.world.lot_in(look, lot))[0]
+    assert row.kind == "received"
+    monkeypatch.undo()
+    assert with_bytes(bidder, lot, second.data).status_code == 201  # no restart needed
