@@ -172,6 +172,7 @@ class RoomCard:
     cells: tuple[CellCard, ...]
     report_hash: str
     report_facts: dict[str, Any] | None
+    two_envelopes: bool = False
 
 
 @dataclass(frozen=True)
@@ -345,6 +346,7 @@ def room(look: Look, lot: Lot) -> RoomCard:
         committed_at=held.at if held else None, sheet=sheets.content(look.session, own) if own else None,
         listing=listed.listing if listed else None, cells=cells(look, panel) if all_revealed else (),
         report_hash=row.hash if row else "", report_facts=row.facts if row and all_revealed else None,
+        two_envelopes=lot.two_envelopes,
     )
 
 

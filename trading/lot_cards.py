@@ -94,6 +94,8 @@ class LotCard:
     scheme: dict[str, Any] | None
     coefficients: tuple[str, ...]
     steps: tuple[Step, ...]
+    two_envelopes: bool = False
+    co_opening: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def card_of(look: Look, lot: Lot) -> LotCard:
         deadline=lot.deadline, opens_at=lot.opens_at, window_minutes=lot.window_minutes, published_at=lot.published_at,
         failure=lot.failure or "", failure_reason=lot.failure_reason, rules_version=lot.rules["version"] if lot.rules else "",
         form=tuple(lot.form), scheme=lot.scheme, coefficients=tuple(lot.coefficients), steps=steps,
+        two_envelopes=lot.two_envelopes, co_opening=lot.co_opening,
     )
 
 

@@ -453,6 +453,16 @@ def find(session: Session, lot: Lot, part: str = officers.BID) -> Opening | None
     return session.scalar(select(Opening).where(Opening.lot_id == lot.id, Opening.part == part))
 
 
+def current_part(session: Session, lot: Lot) -> str:
+    """Whose ceremony the hall holds now: of two envelopes the price's once the technical result is fixed."""
+    return officers.PRICE if lot.two_envelopes and technical.find(session, lot) is not None else officers.BID
+
+
+def current(session: Session, lot: Lot) -> Opening | None:
+    """The opening the hall holds now, None before its set is published."""
+    return find(session, lot, current_part(session, lot))
+
+
 def opening(session: Session, lot: Lot, part: str = officers.BID) -> Opening:
     """Refuses: NotFound ``opening.not_yet``."""
     found = find(session, lot, part)

@@ -29,6 +29,7 @@ from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.work import Look, UnitOfWork
 from trading.officers import (
+    BID,
     DRAW_PLEN,
     MAX_PLEN,
     Drill,
@@ -243,7 +244,7 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     together = _signed_together(work.session, lot, policy)  # two envelopes get their new deadline at once, or not yet
     if all(len(one.signatures) == len(named) + 1 for one in together):
         if policy.supersedes and policy.envelope in bid_envelopes(lot):
-            _move_deadline(work, lot, policy)
+            _move_deadline(work, lot, together)
         elif policy.supersedes and policy.deadline != lot.opens_at:
             raise WrongStep("policy.bids_first", envelope=policy.envelope)
         for one in together:
@@ -274,9 +275,10 @@ def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[Office
         _seal_drill(work, policy)
 
 
-def _move_deadline(work: UnitOfWork, lot: Lot, policy: Policy) -> None:
+def _move_deadline(work: UnitOfWork, lot: Lot, together: Sequence[Policy]) -> None:
     """The last signature under an extension: it must reach a tick before the old deadline, or the old one has passed (protocol §2)."""
     assert lot.deadline is not None
+    policy = together[0]
     if lot.state not in ("NOTICE", "BIDDING"):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
     if parse_time(tick_by(write_moment(work.now))) >= lot.deadline:
@@ -288,7 +290,7 @@ def _move_deadline(work: UnitOfWork, lot: Lot, policy: Policy) -> None:
     change.state, change.ended_at = "DONE", work.now
     work.record("lot.extend", lot.log_of, before=before, after=policy.deadline)
     body = {"before": write_moment(before), "deadline": write_moment(policy.deadline), "opens_at": write_moment(policy.opens_at),
-            "policy": policy.policy_id}
+            **{"policy" if one.envelope == BID else f"policy_{one.envelope}": one.policy_id for one in together}}
     notices.post(work, lot, "correction", title=lot.title, body=body, text=change.reason)
 
 

@@ -209,9 +209,17 @@ def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[
         "need": lot.need, "qualification": lot.qualification, "contact": lot.contact, "place": lot.place,
         "issue_at": write_moment(lot.issue_at), "clarify_until": write_moment(lot.clarify_until or lot.deadline),
         "deadline": write_moment(lot.deadline), "opens_at": write_moment(lot.opens_at), "round": lot.round,
-        "policy": officers.current_policy(session, lot).policy_id,
+        "policy": officers.current_policy(session, lot).policy_id, **_options(session, lot),
         "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
     }
+
+
+def _options(session: Session, lot: Lot) -> dict[str, Any]:
+    """What a notice says of a lot that is opened in another way than most."""
+    found: dict[str, Any] = {"co_opening": True} if lot.co_opening else {}
+    if lot.two_envelopes:
+        found |= {"two_envelopes": True, "policy_price": officers.current_policy(session, lot, officers.PRICE).policy_id}
+    return found
 
 
 def issue(work: UnitOfWork, lot: Lot) -> None:

@@ -154,7 +154,7 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
                 "place",
                 "window_minutes",
             )
-        } | {"coefficients": " ".join(card.coefficients)}
+        } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else ""}
         return show_lot(
             "agency/lot_edit.html",
             now,

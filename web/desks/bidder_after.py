@@ -27,7 +27,7 @@ def opening_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
         mine = own_card(now, taking)
-        found = opening.find(now.session, row)
+        found = opening.current(now.session, row)
         line = opening.own_opened(now, found) if found is not None and found.opened is not None else None
         said = [r for r in opening.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
         label = "label" if lang() == "zh" else "label_en"
@@ -49,7 +49,7 @@ def confirm(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening.remark(unit, opening.opening(unit.session, row), kind="confirm")
+        opening.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="confirm")
     return go(where)
 
 
@@ -62,7 +62,7 @@ def object_opening(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening.remark(unit, opening.opening(unit.session, row), kind="objection", text=text)
+        opening.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="objection", text=text)
     return go(where)
 
 
@@ -166,7 +166,7 @@ def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
         found.append(("documents", terms.period(now.session, row, "T-24", row.deadline).ends_at))
     elif told:
         found.append(("documents", terms.period(now.session, row, "T-21", told[0].until or told[0].published_at).ends_at))
-    opened = opening.find(now.session, row)
+    opened = opening.current(now.session, row)
     if opened is not None and opened.opened_at is not None:
         if not works:
             found.append(("opening", terms.period(now.session, row, "T-21", opened.opened_at).ends_at))

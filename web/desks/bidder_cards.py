@@ -14,7 +14,7 @@ from crypto.canonical import b64u
 from crypto.errors import CryptoError
 from deposits import queries as money
 from deposits.queries import OwnCard
-from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, opening, parties
+from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, officers, opening, parties
 from trading.bids import BidReceipt
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
@@ -45,8 +45,19 @@ class UploadCard:
 
 
 @dataclass(frozen=True)
+class EnvelopeCard:
+    """One envelope of our bid. ``bid``: the receipt of what stands in it; ``sealed``: a sealed file of it lies whole at the platform."""
+
+    part: str
+    bid: BidReceipt | None
+    statement: str
+    sealed: bool
+
+
+@dataclass(frozen=True)
 class OwnLot:
-    """One lot we take part in. ``bid``: the receipt of the bid that stands. ``open``: bids may come now."""
+    """One lot we take part in. ``bid``: the receipt of the bid that stands, of two envelopes that of ``part``. ``open``: bids may come
+    now. ``missing``: envelopes without which what stands is no bid."""
 
     card: LotCard
     joined_at: datetime
@@ -64,6 +75,9 @@ class OwnLot:
     said: tuple[str, ...]
     outcome: bool
     object_until: datetime | None
+    part: str = officers.BID
+    envelopes: tuple[EnvelopeCard, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def own_lots(now: Look) -> list[OwnLot]:
@@ -78,13 +92,11 @@ def _order(one: OwnLot, now: datetime) -> float:
     return (at - now).total_seconds() if one.open else (now - at).total_seconds()
 
 
-def own_card(now: Look, row: Participant) -> OwnLot:
+def own_card(now: Look, row: Participant, part: str = officers.BID) -> OwnLot:
     lot = row.lot
-    standing = bids.standing(now.session, row.id)
-    receipt = None
-    if standing is not None:
-        receipt = now.session.scalar(select(BidReceipt).where(BidReceipt.c == standing.bid.c))
-    opened = opening.find(now.session, lot)
+    parts = {one: _envelope(now, row, one) for one in officers.bid_envelopes(lot)}
+    shown = parts.get(part) or parts[officers.BID]
+    opened = opening.current(now.session, lot)
     verdict = opening.own_opened(now, opened) if opened is not None and opened.opened is not None else None
     said = tuple(r.kind for r in opening.remarks(now.session, opened) if r.party_id == row.party_id) if opened is not None else ()
     award = awards.find(now.session, lot)
@@ -96,21 +108,32 @@ def own_card(now: Look, row: Participant) -> OwnLot:
     return OwnLot(
         card=lot_cards.card_of(now, lot), joined_at=row.joined_at, left_at=row.withdrawn_at,
         open=running and not early, early=running and early,
-        bid=receipt, statement=standing.bid.statement if standing is not None else "", uploads=_uploads(now, lot),
+        bid=shown.bid, statement=shown.statement, uploads=_uploads(now, lot, shown.part), part=shown.part,
+        envelopes=tuple(parts.values()), missing=tuple(bids.missing_parts(now.session, lot, row.id)),
         deposit=money.own(now, lot), keyed=_keyed(now), opening=opened.state if opened is not None else "",
         verdict=verdict.verdict if verdict is not None else "", confirm_until=opened.confirm_until if opened is not None else None,
         said=said, outcome=award is not None and (award.announced_at is not None or award.publicity_from is not None), object_until=until)
+
+
+def _envelope(now: Look, row: Participant, part: str) -> EnvelopeCard:
+    standing = bids.standing(now.session, row.id, part)
+    receipt = None
+    if standing is not None:
+        receipt = now.session.scalar(select(BidReceipt).where(BidReceipt.c == standing.bid.c))
+    whole = any(upload.whole for upload in _uploads(now, row.lot, part))
+    return EnvelopeCard(part, receipt, standing.bid.statement if standing is not None else "", whole or standing is not None)
 
 
 def _keyed(now: Look) -> bool:
     return enrolments.find_key(now.session, parties.own_party(now).code, "bidder") is not None
 
 
-def _uploads(now: Look, lot: Lot) -> tuple[UploadCard, ...]:
+def _uploads(now: Look, lot: Lot, part: str) -> tuple[UploadCard, ...]:
     """Uploads on their way, refused or whole, that no bid was made of; newest first."""
     used = select(bids.SealedBid.blob).where(bids.SealedBid.lot_id == lot.id, bids.SealedBid.party_id == now.actor.party_id)
     rows = now.session.scalars(select(Upload).where(
-        Upload.lot_id == lot.id, Upload.party_id == now.actor.party_id, Upload.blob.is_(None) | Upload.blob.not_in(used)
+        Upload.lot_id == lot.id, Upload.party_id == now.actor.party_id, Upload.part == part,
+        Upload.blob.is_(None) | Upload.blob.not_in(used)
     ).order_by(Upload.made_at.desc(), Upload.id.desc()).limit(8))
     return tuple(UploadCard(row.token, _size(now, row), row.length, row.finished_at is not None, row.refused or "", row.made_at,
                             _header_hash(now, row))
@@ -157,7 +180,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
             found.append(Duty(_("Deposit has not arrived: %(title)s", title=title), home, until=deadline, basis=_(
                 "%(amount)s into the sub-account of this lot; it must have arrived before the deadline (rule D-13)",
                 amount=show.money(one.deposit.amount, lang()))))
-        if one.open and one.bid is None:
+        if one.open and (one.bid is None or one.missing):
             whole = any(upload.whole for upload in one.uploads)
             text = _("Uploaded but not submitted: %(title)s", title=title) if whole else _("No bid submitted yet: %(title)s", title=title)
             found.append(Duty(text, home + "/seal", until=deadline, basis=_("Uploading is not submitting; what counts is the receipt"),

@@ -14,13 +14,23 @@ from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web import show
-from web.desks.bidder_cards import OVER, OwnLot, duties, objection_duties, own_card, own_lots, questions, when
+from web import show, words
+from web.desks.bidder_cards import (
+    OVER,
+    EnvelopeCard,
+    OwnLot,
+    duties,
+    objection_duties,
+    own_card,
+    own_lots,
+    questions,
+    when,
+)
 from web.desks.bidder_receipts import download
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
 from web.forms import Form
 from web.frame import Tick, sorted_duties, sun_line
-from web.gate import go, look, render, work
+from web.gate import go, look, render, request, work
 
 
 @bidder.page("", needs=SEE)
@@ -73,14 +83,10 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
         rows.append(_task(_("Deposit"), state, _deposit_words(mine), base + "#deposit"))
     keyed = _("A key is enrolled") if mine.keyed else _("Make and enrol it once")
     rows.append(_task(_("Key"), "done" if mine.keyed else "now", keyed, "/account/keys"))
-    sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
-    rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
-                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))
-    if mine.bid is not None:
-        rows.append(_task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}"))
+    if len(mine.envelopes) > 1:
+        rows += [task for one in mine.envelopes for task in _envelope_tasks(mine, one, over)]
     else:
-        rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
-                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else ""))
+        rows += _bid_tasks(mine, over)
     rows.append(_task(_("Opening"), "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
                       show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
                       base + "/opening" if mine.opening else ""))
@@ -91,6 +97,31 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
         rows.append(_task(_("Refund"), "done" if back else "now" if deposit.refunds else "todo",
                           _("To the account it came from"), base + "#deposit" if deposit.refunds else ""))
     return rows
+
+
+def _bid_tasks(mine: OwnLot, over: bool) -> list[dict[str, Any]]:
+    base, rows = f"/bidder/lots/{mine.card.ref}", []
+    sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
+    rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
+                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))
+    if mine.bid is not None:
+        rows.append(_task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}"))
+    else:
+        rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
+                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else ""))
+    return rows
+
+
+def _envelope_tasks(mine: OwnLot, one: EnvelopeCard, over: bool) -> list[dict[str, Any]]:
+    """Of two envelopes each is sealed and submitted for itself; a lone one is no bid, and that is said."""
+    href = f"/bidder/lots/{mine.card.ref}/seal?envelope={one.part}" if mine.open else ""
+    name = words.state("bid_envelope", f"one_{one.part}", lang()).text
+    label = name[:1].upper() + name[1:]
+    if one.bid is not None:
+        return [_task(label, "done", show.moment(one.bid.at, lang(), zone()), f"/bidder/receipts/{one.bid.c}")]
+    note = _("Not submitted: the other envelope alone is no bid") if mine.missing else (
+        _("Nothing submitted") if over else _("Seal and submit it; both envelopes together are the bid"))
+    return [_task(label, "late" if over else "now" if mine.open else "todo", note, href)]
 
 
 def _task(label: str, state: str, note: str, href: str = "") -> dict[str, Any]:
@@ -152,11 +183,12 @@ def ask(ref: str) -> Any:
 
 @bidder.page("/lots/<ref>/ticket", needs=SEE)
 def ticket(ref: str) -> Response:
-    """The ticket for `bidhall seal`: policy, form and whom to trust, signed by the platform."""
+    """The ticket for `bidhall seal`: policy, form and whom to trust, signed by the platform; ``?envelope=`` where a bid has two."""
     with look() as now:
         row = open_lot(now, ref)
-        document = tickets.ticket(now, row)
-    return download(document, f"ticket-{ref}.json")
+        part = part_asked(row)
+        document = tickets.ticket(now, row, part)
+    return download(document, f"ticket-{ref}.json" if part == officers.BID else f"ticket-{ref}-{part}.json")
 
 
 @bidder.page("/lots/<ref>/data", needs=SEE)
@@ -164,21 +196,28 @@ def data(ref: str) -> Response:
     """All that the page of sealing needs: policy, officers' keys, form, the notice's policy id, our name, key, standing bid, uploads."""
     with look() as now:
         row, taking = own_lot(now, ref)
-        found = seal_data(now, row, own_card(now, taking))
+        found = seal_data(now, row, own_card(now, taking, part_asked(row)))
     return jsonify(found)
 
 
+def part_asked(row: Lot) -> str:
+    """The envelope a page was asked for; the first one unless the lot has it."""
+    asked = request.args.get("envelope", "")
+    return asked if asked in officers.bid_envelopes(row) else officers.BID
+
+
 def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
-    policy = officers.current_policy(now.session, row)
+    """What the page of sealing works with, for the envelope of ``mine``."""
+    policy = officers.current_policy(now.session, row, mine.part)
     seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(now.session, row)}
     party = parties.own_party(now)
     key = enrolments.find_key(now.session, party.code, "bidder")
     document = officers.policy_document(policy)
     return {
-        "ref": row.ref, "platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "envelope": officers.BID,
-        "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row),
+        "ref": row.ref, "platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "envelope": mine.part,
+        "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row, mine.part),
         "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]], "trust": tickets.trust(now),
-        "form": [dict(field) for field in row.form], "ceiling": row.ceiling.text() if row.ceiling.minor else "",
+        "form": officers.form_of(row, mine.part), "ceiling": row.ceiling.text() if row.ceiling.minor else "",
         "policy_t": document["t"], "policy_n": document["n"], "max_plen": document["max_plen"],
         "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
         "replaces": mine.statement, "deadline": row.deadline.isoformat() if row.deadline else "", "open": mine.open,
@@ -187,9 +226,10 @@ def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
     }
 
 
-def _published(now: Look, row: Lot) -> str:
+def _published(now: Look, row: Lot, part: str) -> str:
     """The policy id as the newest notice names it: what the page compares the key with before the first byte."""
-    told = [notice.body["policy"] for notice in notices.of_lot(now.session, row) if notice.body.get("policy")]
+    name = "policy" if part == officers.BID else f"policy_{part}"
+    told = [notice.body[name] for notice in notices.of_lot(now.session, row) if notice.body.get(name)]
     if not told:
         raise NotFound("notice.missing", ref=row.ref, kind="tender")
     return str(told[-1])

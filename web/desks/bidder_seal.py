@@ -9,7 +9,7 @@ from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from web.desks.bidder_cards import own_card
-from web.desks.bidder_lots import seal_data
+from web.desks.bidder_lots import part_asked, seal_data
 from web.desks.bidder_receipts import card_of
 from web.desks.bidder_room import SEE, bidder, can, lang, lot_crumbs, own_lot
 from web.forms import Form
@@ -20,7 +20,7 @@ from web.gate import look, render
 def seal(ref: str) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking)
+        mine = own_card(now, taking, part_asked(row))
         held = seal_data(now, row, mine)
         before = card_of(now, mine.bid) if mine.bid is not None else None
         party = parties.own_party(now).name
@@ -33,7 +33,7 @@ def seal(ref: str) -> str:
 def withdraw_page(ref: str) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking)
+        mine = own_card(now, taking, part_asked(row))
         if mine.bid is None:
             raise NotFound("bid.none_stands", ref=row.ref)
         submission = bids.submission_payload(audit.document(now.session, mine.statement))

@@ -17,6 +17,9 @@ What is signed is signed by the member's own key, in the page or by the command 
     POST /expert/<ref>/acts/sign-list          listing: DSSE ``commit-list`` with the member's signature added
     POST /expert/<ref>/acts/reveal             sheet: DSSE ``sheet``; salt: base64url (a fresh sign-in)
     POST /expert/<ref>/acts/recheck            chair: ground, reason, version
+    POST /expert/<ref>/acts/fix-technical      chair: nothing; of two envelopes, once every sheet is revealed
+    POST /expert/<ref>/acts/price              chair: bid (id of the price envelope), votes_for, clause, reason
+    POST /expert/<ref>/acts/fail-prices        chair: reason (too few prices that stand)
     POST /expert/<ref>/acts/draw-up            chair: tie_break (codes of bidders still equal, best first; repeated or apart by blanks)
     POST /expert/<ref>/acts/sign-report        signature: DSSE ``report-signature``, its ``dissent`` empty or the reasons (a fresh sign-in)
     POST /expert/<ref>/acts/conclude           chair: note.<place> for each member who neither signed nor dissented
@@ -34,7 +37,7 @@ from trading import calendars, enrolments, parties
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
-from web.desks import expert_report, expert_seat, expert_sheets, expert_view
+from web.desks import expert_prices, expert_report, expert_seat, expert_sheets, expert_view
 from web.desks.expert_room import crumbs_of, expert, own_to_do, room_card, step_href, zone
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
@@ -43,7 +46,7 @@ from web.refusals import language
 from web.words import state
 
 desk = expert
-PARTS = (expert_seat, expert_sheets, expert_report, expert_view)
+PARTS = (expert_seat, expert_sheets, expert_prices, expert_report, expert_view)
 
 
 @expert.page("", needs=Act.SEAT_ANSWER)

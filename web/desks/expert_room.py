@@ -31,10 +31,12 @@ expert = Desk("expert", prefix="/expert")
 # The page on which a member takes its next step.
 PAGE_OF_STEP = {
     "elect": "", "conform": "/review", "wait_conform": "/review", "commit": "/score", "wait_commit": "/list", "list": "/list",
-    "sign_list": "/list", "wait_list": "/list", "reveal": "/reveal", "wait_reveal": "/reveal", "draw_up": "/report",
+    "sign_list": "/list", "wait_list": "/list", "reveal": "/reveal", "wait_reveal": "/reveal", "fix": "/prices", "wait_fix": "/prices",
+    "wait_prices": "/prices", "conform_prices": "/prices", "wait_conform_prices": "/prices", "draw_up": "/report",
     "wait_report": "/report", "sign": "/sign", "wait_sign": "/report", "conclude": "/report", "done": "/report",
 }
-STEPS_OF_OTHERS = ("wait_qualification", "wait_conform", "wait_commit", "wait_list", "wait_reveal", "wait_report", "wait_sign", "done")
+STEPS_OF_OTHERS = ("wait_qualification", "wait_conform", "wait_commit", "wait_list", "wait_reveal", "wait_fix", "wait_prices",
+                   "wait_conform_prices", "wait_report", "wait_sign", "done")
 """Steps in which this member waits for others, or for nothing."""
 
 
@@ -140,7 +142,9 @@ def _of_room(card: RoomCard, here: str) -> list[Link]:
     base = f"/expert/{card.lot}"
     due = step_href(card) if own_to_do(card) else ""
     links = [(_("The room"), base), (_("Conformity"), base + "/review"), (_("Score sheet"), base + "/score"),
-             (_("List of commitments"), base + "/list"), (_("Reveal"), base + "/reveal"), (_("Evaluation report"), base + "/report")]
+             (_("List of commitments"), base + "/list"), (_("Reveal"), base + "/reveal"),
+             *([(_("Technical result and prices"), base + "/prices")] if card.two_envelopes else []),
+             (_("Evaluation report"), base + "/report")]
     if here == base + "/sign" or card.report_hash:
         links.append((_("Sign the report"), base + "/sign"))
     return [Link(label, href, here == href, 1 if href == due else None, href == due) for label, href in links]

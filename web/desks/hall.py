@@ -38,7 +38,7 @@ from trading.kernel.work import Look
 from trading.tenders import Lot
 from web.desks import hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
 from web.desks.hall_cards import hall_card, public_entries, running, step_of, today
-from web.desks.hall_room import crumbs_of, hall, lot_at_market, zone
+from web.desks.hall_room import crumbs_of, hall, lot_at_market, part_asked, zone
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
 from web.gate import ANYONE, actor, look, render
@@ -81,7 +81,7 @@ def desk_page() -> str:
 def view(ref: str) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
-        card, mine, chair = hall_card(now, lot), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
+        card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
     return render("hall/view.html", card=card, mine=mine, chair=chair, form=Form.blank(), crumbs=crumbs_of((card.lot.ref, "")))
 
 
@@ -90,16 +90,18 @@ def data(ref: str) -> Response:
     """The public state of an opening for programs; before the set is published: moments, policy and state alone."""
     with look() as now:
         lot = lot_at_market(now, ref)
-        card = hall_card(now, lot)
+        part = part_asked(now, lot)
+        card = hall_card(now, lot, part)
         found: dict[str, Any] = {
-            "ref": card.lot.ref, "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
+            "ref": card.lot.ref, "envelope": part,
+            "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
             "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
             "ceiling": card.lot.ceiling.text(), "base_price": None if card.base is None else {
                 "commitment": card.base.commitment, "bound_at": _at(card.base.committed_at), "salt": card.base.salt,
                 "price": card.base.price.text() if card.base.price else "", "published_at": _at(card.base.published_at)},
             "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
-        row = opening.find(now.session, lot)
+        row = opening.find(now.session, lot, part)
         if row is not None:
             found |= {
                 "set": row.set_hash, "opening_set": row.opening_set, "listed_at": _at(row.listed_at), "shares_from": _at(row.shares_from),
@@ -168,7 +170,7 @@ def _seats(now: Look) -> list[officers.OfficerSeat]:
 
 
 def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
-    row = opening.find(now.session, lot)
+    row = opening.current(now.session, lot)
     duties: list[Duty] = []
     if row is None and lot.state in ("NOTICE", "BIDDING", "OPENING"):
         duties.append(Duty(_("Opening: %(lot)s", lot=lot.title), f"/hall/{lot.ref}", lot.opens_at, basis=_("have your key file at hand"),

@@ -37,6 +37,7 @@ from trading.kernel.work import Look
 from trading.lot_cards import LotCard
 from trading.opening import Opening
 from trading.opening_rules import DecryptOutcome
+from trading.technical import TechnicalResult
 from trading.tenders import Lot
 from web import words
 from web.refusals import language
@@ -88,6 +89,8 @@ class BidLine:
     form_faults: tuple[str, ...] = ()
     files: tuple[FileLine, ...] = ()
     outcome: DecryptOutcome | None = None
+    left_sealed: str = ""
+    """Why it stays sealed: ``incomplete``, ``rejected``, ``not_opened``; "" for a bid that is to be opened."""
     remark: str = ""
     remark_at: datetime | None = None
     came_at: datetime | None = None
@@ -171,6 +174,10 @@ class HallCard:
     minutes: str = ""
     version: int = 0
     last: str = ""
+    part: str = ""
+    form: tuple[dict[str, Any], ...] = ()
+    waits_for_prices: bool = False
+    """A technical opening: the prices lie in envelopes of their own."""
     window: attendance.Window | None = None
     officials: tuple[attendance.Line, ...] = ()
     came: tuple[attendance.Line, ...] = ()
@@ -203,22 +210,24 @@ class HallCard:
         return sum(one.kind == "objection" and one.answered_at is None for one in self.remarks)
 
 
-def hall_card(now: Look, lot: Lot) -> HallCard:
-    """The card of one opening as of this hour."""
+def hall_card(now: Look, lot: Lot, part: str = "") -> HallCard:
+    """The card of one opening as of this hour; of two envelopes that of ``part``, or the one whose ceremony the hall holds."""
     card = lot_cards.card_of(now, lot)
-    row = opening.find(now.session, lot)
-    policy = officers.find_policy(now.session, lot)
+    part = part or opening.current_part(now.session, lot)
+    row = opening.find(now.session, lot, part)
+    policy = officers.find_policy(now.session, lot, part)
     head: dict[str, Any] = {
         "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
-        "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref),
+        "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref), "part": part,
+        "form": tuple(officers.form_of(lot, part)), "waits_for_prices": part == officers.BID and lot.two_envelopes,
         "window": attendance.window(now.session, lot, now.now), "officials": tuple(attendance.officials(now.session, lot)),
         "came": tuple(attendance.bidders(now.session, lot)), "base": _base(now, lot),
     }
     if row is None:
         ready = officers.drilled(now.session, policy) if policy else set()
-        closed = closing.find(now.session, lot)
+        closed = closing.find(now.session, lot, part)
         over = lot.deadline is not None and now.now >= lot.deadline
-        step = FAILED if lot.state == "FAILED" else SHUT if lot.state == "OPENING" and over else BEFORE
+        step = FAILED if lot.state == "FAILED" else SHUT if lot.state == opening.OPENS_IN[part] and over else BEFORE
         late = closed is not None and policy is not None and late_close.is_awaited(now.session, lot, closed, policy.deadline)
         return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
                         closing_late=late)
@@ -235,7 +244,7 @@ def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tup
 
 def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     session = now.session
-    closed = closing.find(session, lot)
+    closed = closing.find(session, lot, row.part)
     posted = {share.j: share for share in opening.shares(session, row)}
     people = tuple(
         replace(one, released_at=posted[one.j].at, complaints=len(posted[one.j].errors)) if one.j in posted else one
@@ -276,18 +285,20 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
         line: dict[str, Any] = {
             "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
             "secured": taking is not None and participants.is_secured(taking), "handed_in": bid.at, "came_at": hours.get(bid.party_id),
+            "left_sealed": row.left_sealed.get(name, {}).get("ground", ""),
         }
         if verdict is not None:
-            effect = decided[name]
+            effect = decided.get(name)  # none of a bid that was not to be opened
             remark = latest.get(bid.party_id)
             line |= {
-                "verdict": verdict.verdict, "cause": effect.cause, "values": form_values(lot, verdict.announce),
+                "verdict": verdict.verdict, "cause": effect.cause if effect else verdict.cause,
+                "values": form_values(lot, verdict.announce),
                 "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
                 "over_ceiling": verdict.price_minor is not None and lot.ceiling_minor > 0 and verdict.price_minor > lot.ceiling_minor,
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
-                "outcome": effect.outcome, "ruling": effect.ruling.reasons if effect.ruling else "",
-                "ruled_at": effect.ruling.at if effect.ruling else None,
+                "outcome": effect.outcome if effect else None, "ruling": effect.ruling.reasons if effect and effect.ruling else "",
+                "ruled_at": effect.ruling.at if effect and effect.ruling else None,
                 "remark": remark.kind if remark else "", "remark_at": remark.at if remark else None,
             }
         lines.append(BidLine(**line))
@@ -347,7 +358,7 @@ def _proofs(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share])
 
 def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
     """Receipts of the public entries with the proofs there are, for anybody who checks. Nothing before the set is published."""
-    row = opening.find(now.session, lot)
+    row = opening.current(now.session, lot)
     if row is None:
         return []
     lines = _proofs(now, lot, row, {share.j: share for share in opening.shares(now.session, row)})
@@ -376,16 +387,19 @@ def today(now: Look, zone: Any) -> list[tuple[LotCard, str]]:
 def running(now: Look) -> list[tuple[LotCard, str]]:
     """Openings that are not over, whenever they began."""
     rows = now.session.scalars(select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref))
-    return [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in rows]
+    priced = now.session.scalars(select(Lot).join(TechnicalResult, TechnicalResult.lot_id == Lot.id)
+                                 .where(Lot.state == "EVALUATION").order_by(Lot.opens_at, Lot.ref))
+    found = [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in (*rows, *priced)]
+    return [(card, step) for card, step in found if step != "CLOSED"]
 
 
 def step_of(now: Look, lot: Lot) -> str:
-    row = opening.find(now.session, lot)
+    row = opening.current(now.session, lot)
     if row is not None:
         return row.state
     if lot.state == "FAILED":
         return FAILED
-    return SHUT if lot.state == "OPENING" else BEFORE
+    return SHUT if lot.state == opening.OPENS_IN[opening.current_part(now.session, lot)] else BEFORE
 
 
 def mark(now: Look, ref: str) -> str:
@@ -393,7 +407,7 @@ def mark(now: Look, ref: str) -> str:
     sealed has the same word from its notice to its hour, whatever arrives."""
     lot = lot_cards.visible_lot(now, ref)
     opening.refuse_reviewer(now, lot)
-    row = opening.find(now.session, lot)
+    row = opening.current(now.session, lot)
     drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
     drawn.append(f"p{len(attendance.officials(now.session, lot))}")  # who runs or watches it is no secret; a bidder's coming is in no mark
     if (base := base_prices.find(now.session, lot)) is not None:

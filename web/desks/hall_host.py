@@ -15,7 +15,7 @@ from trading.kernel.errors import NotFound
 from web import words
 from web.desks import hall_minutes
 from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
+from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
 from web.gate import actor, go, look, office, render, work
 from web.refusals import language
@@ -36,7 +36,7 @@ def do_list(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening.list_bids(unit, lot)
+        opening.list_bids(unit, lot, opening.current_part(unit.session, lot))
     return go(where)
 
 
@@ -48,7 +48,7 @@ def do_extend(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening.extend_window(unit, opening.opening(unit.session, lot), reason=reason)
+        opening.extend_window(unit, ceremony(unit, lot), reason=reason)
     return go(where)
 
 
@@ -56,7 +56,9 @@ def do_extend(ref: str) -> Any:
 def do_open(ref: str) -> Any:
     """The long act: it opens outside any transaction, so it takes no form number; doing it twice refuses ``opening.opened``."""
     form = Form.read()
-    decryption.open_bids(office(), actor(), ref)
+    with look() as now:
+        part = opening.current_part(now.session, hall_lot(now, ref))
+    decryption.open_bids(office(), actor(), ref, part=part)
     with work() as unit:
         unit.once(form.form_id, where := f"/hall/{ref}/host")
     return go(where)
@@ -71,7 +73,7 @@ def do_answer(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        row = opening.opening(unit.session, lot)
+        row = ceremony(unit, lot)
         unit.lock(row)
         said = next((one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None)
         if said is None:
@@ -88,7 +90,7 @@ def do_sign_minutes(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening_papers.sign(unit, opening.opening(unit.session, lot), blobs)
+        opening_papers.sign(unit, ceremony(unit, lot), blobs)
     hall_minutes.stamp_if_ready(ref)
     return go(where)
 
@@ -104,7 +106,7 @@ def do_rule(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        findings.rule(unit, opening.opening(unit.session, lot), header_hash=named, cause=cause, reasons=reasons)
+        findings.rule(unit, ceremony(unit, lot), header_hash=named, cause=cause, reasons=reasons)
     return go(where)
 
 
@@ -114,5 +116,5 @@ def do_close(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}")
-        opening.close(unit, opening.opening(unit.session, lot))
+        opening.close(unit, ceremony(unit, lot))
     return go(where)

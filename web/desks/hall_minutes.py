@@ -19,7 +19,7 @@ from trading.kernel.errors import NotFound, NotReady
 from web import papers, stamps
 from web.desks import hall_papers
 from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
+from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
 from web.forms import Form
 from web.gate import ANYONE, actor, go, look, office, render, request, saved_as, work
 
@@ -34,7 +34,8 @@ def minutes(ref: str) -> Response:
 def paper_list(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
-        card, row = hall_card(now, lot), opening.find(now.session, lot)
+        part = part_asked(now, lot)
+        card, row = hall_card(now, lot, part), opening.find(now.session, lot, part)
         found = opening_papers.of_opening(now.session, row) if row is not None else []
     return render("hall/papers.html", card=card, papers=found, is_host=may(actor(), Act.OPENING_HOST), can_stamp=stamps.ready(_settings()),
                   form=form or Form.blank(), crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Papers"), "")))
@@ -48,10 +49,12 @@ def paper(ref: str, kind: str) -> Response:
         raise NotFound("page.not_found")
     with look() as now:
         lot = hall_lot(now, ref)
-        row = opening.opening(now.session, lot)
+        part = part_asked(now, lot)
+        row = opening.opening(now.session, lot, part)
         if request.args.get("draft") and not ending:
             now.require(Act.OPENING_HOST)
-            return papers.answer(hall_papers.make(name, hall_card(now, lot), now, lot, host=actor().name, draft=True), f"{name}-{ref}")
+            return papers.answer(hall_papers.make(name, hall_card(now, lot, part), now, lot, host=actor().name, draft=True),
+                                 f"{name}-{ref}")
         if row.minutes is None:
             raise NotFound("opening.no_minutes", ref=ref)
         held = opening_papers.find(now.session, row, name)
@@ -80,14 +83,14 @@ def make_all(ref: str) -> dict[str, str]:
 def stamp_all(ref: str) -> None:
     """Ask for the stamps that are missing, each kept as soon as it is verified. Refuses: NotReady with the first reason that stops it."""
     with look() as now:
-        row = opening.opening(now.session, hall_lot(now, ref))
+        row = ceremony(now, hall_lot(now, ref))
         missing = [(one.kind, one.blob) for one in opening_papers.of_opening(now.session, row) if one.stamp is None]
     for kind, blob in missing:
         with office().blobs.open(blob) as source:
             found = stamps.stamp(_settings(), source.read())
         kept = office().blobs.put([found.answer]).name
         with work() as unit:
-            opening_papers.stamp(unit, opening.opening(unit.session, hall_lot(unit, ref)), kind, stamp=kept, at=found.at)
+            opening_papers.stamp(unit, ceremony(unit, hall_lot(unit, ref)), kind, stamp=kept, at=found.at)
 
 
 @hall.page("/<ref>/acts/stamp", needs=Act.OPENING_HOST, post=True, back=paper_list)

@@ -13,8 +13,9 @@ from crypto.signatures import payload_of
 from trading import draws, lot_cards, officers, opening, opening_package, policies
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
+from trading.kernel.work import Look
 from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
+from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
 from web.forms import Form
 from web.gate import go, look, office, render, saved_as, work
 
@@ -27,7 +28,7 @@ def officer(ref: str, form: Form | None = None) -> str:
         waiting = [_policy_facts(row) for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
         done = lot_cards.policy_cards(now, lot)
         trying = [drill.policy.envelope for drill in policies.drills_to_open(now) if drill.policy.lot_id == lot.id]
-        row = opening.find(now.session, lot)
+        row = opening.current(now.session, lot)
         posted = {share.j for share in opening.shares(now.session, row)} if row else set()
         escrows = [one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"]
         held = seat.publics
@@ -142,16 +143,21 @@ def release(ref: str, form: Form | None = None) -> str:
                   crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Release my shares"), "")))
 
 
+def _package(now: Look, ref: str) -> dict[str, Any]:
+    lot = hall_lot(now, ref)
+    return opening_package.package(now, lot, opening.current_part(now.session, lot))
+
+
 @hall.page("/<ref>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def package(ref: str) -> Response:
     with look() as now:
-        return jsonify(opening_package.package(now, hall_lot(now, ref)))
+        return jsonify(_package(now, ref))
 
 
 @hall.page("/<ref>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def package_file(ref: str) -> Response:
     with look() as now:
-        data = opening_package.package_zip(opening_package.package(now, hall_lot(now, ref)))
+        data = opening_package.package_zip(_package(now, ref))
     return saved_as(Response(data, mimetype="application/zip"), f"opening-{ref}.zip")
 
 
@@ -163,7 +169,7 @@ def do_release(ref: str) -> Any:
     with work() as unit:
         lot, _seat = own_hall(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/release")
-        opening.accept_share(unit, opening.opening(unit.session, lot), shares)
+        opening.accept_share(unit, ceremony(unit, lot), shares)
     return go(where)
 
 
@@ -185,7 +191,7 @@ def opened_data(ref: str) -> Response:
     """The opening list to countersign, and what an officer needs to repeat the re-derivation: seeds, and every part that was posted."""
     with look() as now:
         lot, seat = own_hall(now, ref)
-        row = opening.opening(now.session, lot)
+        row = ceremony(now, lot)
         seeds = opening.seeds_for_officer(now, row)
         parts: dict[str, dict[str, str]] = {}
         for share in opening.shares(now.session, row):
@@ -204,7 +210,7 @@ def do_countersign(ref: str) -> Any:
     with work() as unit:
         lot, _seat = own_hall(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/sign")
-        opening.countersign(unit, opening.opening(unit.session, lot), envelope)
+        opening.countersign(unit, ceremony(unit, lot), envelope)
     return go(where)
 
 

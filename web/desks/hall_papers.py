@@ -43,7 +43,7 @@ def _head(card: HallCard, host: str) -> list[list[str]]:
     lot = card.lot
     return [["项目名称", lot.project], ["标段（采购包）", f"{lot.title}（{lot.ref}）"], ["统一交易标识码", lot.code or "–"],
             ["采购人（招标人）", lot.purchaser], ["代理机构", lot.agency or "–"], ["开标地点", lot.place or "–"], ["主持人", host],
-            ["投标截止", _at(lot.deadline)]]
+            *([["开启信封", _word("bid_envelope", card.part)]] if lot.two_envelopes else []), ["投标截止", _at(lot.deadline)]]
 
 
 def _sheet(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _sheet(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tupl
 
 
 def _form(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    fields = [field["label"] for field in card.lot.form if field["key"] != "price"]
+    fields = [field["label"] for field in card.form if field["key"] != "price"]
     rows = [[str(one.no), one.name, show.figure(one.price) + (f"\n{one.price.capitals()}" if one.price else "") +
              ("\n高于最高限价" if one.over_ceiling else ""), *[dict(one.values).get(name, "–") for name in fields],
              "已到账" if one.secured else "未到账", _at(one.handed_in), _result(one), one.header_hash] for one in card.bids]
@@ -135,7 +135,7 @@ def _block(heading: str, said: Sequence[str] = (), head: Sequence[str] = (), row
 
 def _officers(card: HallCard, now: Look, lot: Lot) -> list[list[str]]:
     """The key holders who came: each with the key and the beginning of the signature under the opening list."""
-    row = opening.opening(now.session, lot)
+    row = opening.opening(now.session, lot, card.part)
     held = {one["keyid"]: one["sig"] for one in (row.opened or {}).get("signatures", ())}
     kids = {seat.j: seat.sign_kid for seat in officers.seats(now.session, lot)}
     return [[f"密钥持有人（{_word('side', one.side)}，席位 {one.j}）", one.name,

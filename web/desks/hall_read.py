@@ -10,10 +10,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import opening, readings
+from trading import readings
 from trading.kernel.access import Act
 from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
+from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
 from web.gate import ANYONE, go, look, render, request, work
 
@@ -35,7 +35,7 @@ def do_read(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/read")
-        readings.read_out(unit, opening.opening(unit.session, lot), place)
+        readings.read_out(unit, ceremony(unit, lot), place)
     return go(where)
 
 

@@ -35,6 +35,17 @@ def hall_lot(now: Look, ref: str) -> Lot:
     return lot
 
 
+def ceremony(now: Look, lot: Lot) -> opening.Opening:
+    """The opening the hall holds now. Refuses: NotFound ``opening.not_yet``."""
+    return opening.opening(now.session, lot, opening.current_part(now.session, lot))
+
+
+def part_asked(now: Look, lot: Lot) -> str:
+    """The envelope a page was asked to show (``?envelope=``), else the one whose ceremony the hall holds."""
+    asked = request.args.get("envelope", "")
+    return asked if asked in officers.bid_envelopes(lot) else opening.current_part(now.session, lot)
+
+
 def own_hall(now: Look, ref: str) -> tuple[Lot, officers.OfficerSeat]:
     """The lot and the seat of the officer who looks. Refuses: NotFound, NotAllowed ``officer.not_yours``."""
     lot = hall_lot(now, ref)
@@ -113,7 +124,7 @@ def _of_lot(ref: str, here: str) -> list[Link]:
         coefficient, works, tender = bool(lot.coefficients), lot.regime == "WORKS", lot.tender.ref
         ours = is_of(lot.project, who.party_id)
         several = sum(one.published_at is not None for one in lot.tender.lots) > 1
-        row = opening.find(now.session, lot)
+        row = opening.current(now.session, lot)
         mine = who.role is Role.OFFICER and any(seat.account_id == who.account_id for seat in officers.seats(now.session, lot))
         signed_minutes = row is not None and row.minutes is not None
     if who.role is Role.HOST:

@@ -155,6 +155,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "deposit": _("Bid deposit"), "need": _("What is bought"), "qualification": _("Who may bid"), "contact": _("Contact"),
         "place": _("Place of opening"), "issue_at": _("Documents from"), "clarify_until": _("Questions until"),
         "deadline": _("Bid deadline"), "opens_at": _("Opening"), "round": _("Round"), "policy": _("Fingerprint of the opening policy"),
+        "two_envelopes": _("Envelopes"), "policy_price": _("Fingerprint of the policy of the price envelopes"),
+        "co_opening": _("Co-opening"),
         "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File name"),
         "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
         "amount_minor": _("Amount"),
@@ -180,6 +182,10 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
             label, text = _("Entry of the bid deadline"), str(value)
         elif key.endswith("_at") or key in ("deadline", "clarify_until", "before", "planned"):
             text = _moment(str(value), speech)
+        elif key == "two_envelopes":
+            text = _("two: technical and price, opened one after the other")
+        elif key == "co_opening":
+            text = _("bidders take part with a key of their own")
         elif key in ("sha256", "policy", "report"):
             text = show.digest(str(value)) if key == "sha256" else str(value)
         else:

@@ -42,8 +42,10 @@ keywork("release", "officer", async ({ ring, list, data }) => {
   const sk = await ownSecret(ring, opening.policy, officer.j);
   const { envelope, value } = await makeShares({ opening, headers, j: officer.j, sk, signKey: ring.keys.ed25519, now });
   const good = value.items.filter((item) => item.part).length;
-  list.ok(say("boxes", good, value.items.length));
-  if (good < value.items.length) list.open(say("box_bad", value.items.length - good));
+  const boxes = headers.length;
+  list.ok(say("boxes", good, boxes));
+  if (opening.left.size) list.ok(say("left_sealed", opening.left.size));
+  if (good < boxes) list.open(say("box_bad", boxes - good));
   return envelope;
 });
 
@@ -65,7 +67,8 @@ keywork("countersign", "officer", async ({ ring, box, list, data }) => {
     platformKey, officerKeys, signKey: ring.keys.ed25519, opening, headers, parts, seeds,
   });
   list.ok(say("rederived", report.filter((one) => one.found === "opened").length));
-  const failed = report.filter((one) => one.found !== "opened").length;
+  if (opening.left.size) list.ok(say("left_sealed", opening.left.size));
+  const failed = report.filter((one) => one.found !== "opened").length - opening.left.size;
   if (failed) list.open(say("others", failed));
   list.ok(say("countersigned"));
   return envelope;

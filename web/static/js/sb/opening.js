@@ -19,6 +19,7 @@ import { formatTime, seconds } from "./times.js";
 const PLACE = ["platform", "tender", "lot", "envelope"];
 const OUTCOMES = new Set(["bid-received", "bid-replaced", "bid-withdrawn"]);
 const COSIGN_WITHIN = 60;
+const LEFT_SEALED = "UNAVAILABLE";
 
 const samePlace = (value, place, keys = PLACE) => keys.every((key) => value[key] === place[key]);
 const conflict = (ok, why, facts) => need(ok, "SET_CONFLICT", why, facts);
@@ -86,9 +87,10 @@ function cosignedInTime(proof, trust) {
  *   officerKeys: {sign_kid: bytes}, keysOf(bidder) → [Ed25519 bytes…] enrolled}` (keysOf may return a promise).
  * `handed`: `{policies: [DSSE…] (the chain, oldest first), policy_receipts: [{entry, proof}…], deadline: document, deadline_receipt,
  *   before_closing: {leaf, tlog}, entry_list: document, entries: [{entry, proof}…], statements: [DSSE…], opening_set: DSSE,
- *   opening_set_receipt?, late_close?: DSSE, late_close_receipt?, consistency?: [{from, to, proof: [b64u…]}…]}`;
+ *   opening_set_receipt?, left_sealed?: [{document: DSSE, receipt?}…], late_close?: DSSE, late_close_receipt?, consistency?: [{from, to, proof: [b64u…]}…]}`;
  * `consistency` joins checkpoints that differ from the closing one: all proofs must be of one log.
- * Gives `{set: name, setDocument, bids, policy, ids, submissions: documentHash → value, closing: leaf, claimsEnd, unwitnessed}`.
+ * Gives `{set: name, setDocument, bids, left: Map header_hash → cause of the bids that stay sealed, policy, ids,
+ *   submissions: documentHash → value, closing: leaf, claimsEnd, unwitnessed}`.
  * Refuses: `UNAVAILABLE` (too early, late-close missing), `SIG`, `SIG_TYPE`, `JSON_PROFILE`, `TICK_PROOF`, `CONTEXT_MISMATCH`, `LATE`,
  * `LOG_OMISSION`, `SET_OMISSION`, `SET_CONFLICT`.
  */
@@ -112,12 +114,30 @@ export async function checkOpening(handed, trust, now) {
   const short = bids.find((bid) => !set.bids.some((b) => b.statement === bid.statement));
   need(!short, "SET_OMISSION", "a current bid is not in the set", { statement: short?.statement });
   conflict(equal(canonical(set.bids), canonical(bids)), "the set is not what the log replays to");
+  const name = await setName(payload);
+  const left = await checkLeftSealed(handed.left_sealed ?? [], name, bids, trust, seen);
   await oneLog(seen, deadline.checkpoint, handed.consistency ?? []);
   return {
-    set: await setName(payload), setDocument: set, bids, policy, ids, closing: deadline.leaf, submissions,
+    set: name, setDocument: set, bids, left, policy, ids, closing: deadline.leaf, submissions,
     claimsEnd: claimsEnd(deadline.leaf.at, policy.opens_at), unwitnessed: !trust.quorum,
   };
 }
+
+// What of the set is not to be opened: the platform signed for each (`bid-failed`, UNAVAILABLE) and, where a receipt is there, logged it.
+async function checkLeftSealed(rows, set, bids, trust, seen) {
+  const left = new Map();
+  for (const { document, receipt } of rows) {
+    const { value, payload } = await verifyAny(document, "bid-failed", trust.platformKey);
+    checkDocument("bid-failed", value);
+    need(value.set === set && value.code === LEFT_SEALED && !left.has(value.header_hash), "CONTEXT_MISMATCH", "not a bid of this set that stays sealed");
+    conflict(bids.some((bid) => bid.header_hash === value.header_hash), "what stays sealed is not in the set");
+    if (receipt) await inLog(receipt, "bid-failed", await documentHash(payload), trust, seen);
+    left.set(value.header_hash, value.cause);
+  }
+  return left;
+}
+
+const toOpen = ({ bids, left }) => bids.filter((bid) => !left?.has(bid.header_hash));
 
 function ofPolicy(document, policy, ids) {
   need(samePlace(document, policy) && document.policy === ids[ids.length - 1], "CONTEXT_MISMATCH", "a document of another lot or policy");
@@ -235,14 +255,16 @@ async function checkStatements(envelopes, listed, trust) {
 }
 
 /**
- * Step 2, end: take the headers handed out. `opening`: checkOpening's result; `headers`: [bytes…] in the order of the set.
+ * Step 2, end: take the headers handed out. `opening`: checkOpening's result; `headers`: [bytes…] in the order of the set, without those
+ * of bids that stay sealed, which nobody gets.
  * Every header is hashed and read here. Gives the parsed headers, in that order. Refuses: `CONTEXT_MISMATCH`, `HEADER_*`, `TOO_LARGE`.
  */
 export async function takeHeaders(opening, headers) {
-  need(headers.length === opening.bids.length, "CONTEXT_MISMATCH", "number of headers");
+  const wanted = toOpen(opening);
+  need(headers.length === wanted.length, "CONTEXT_MISMATCH", "number of headers");
   const out = [];
   for (let i = 0; i < headers.length; i++) {
-    const bid = opening.bids[i];
+    const bid = wanted[i];
     need(b64u(await headerHash(headers[i])) === bid.header_hash, "CONTEXT_MISMATCH", "a header that is not in the set");
     const parsed = await parseHeader(headers[i]);
     checkContextOfPolicy(parsed.ctx, opening.policy, opening.ids);
@@ -255,14 +277,21 @@ export async function takeHeaders(opening, headers) {
 
 /**
  * Step 4: open the own box of every header and sign one `shares`. `j`: own index 1..n; `sk`: officerTenderKey(...).sk;
- * `signKey`: `{secret, kid}`; `at`: time, `now`: seconds. A box that fails is reported, never guessed.
+ * `signKey`: `{secret, kid}`; `at`: time, `now`: seconds. A box that fails is reported, never guessed; of a bid that stays
+ * sealed no part is given, code UNAVAILABLE.
  * Gives `{envelope, value}`. Refuses: `UNAVAILABLE` before claims end.
  */
 export async function makeShares({ opening, headers, j, sk, signKey, now }) {
   need(now >= seconds(opening.claimsEnd), "UNAVAILABLE", "not before claims end", { claims_end: opening.claimsEnd });
   const items = [];
-  for (const parsed of headers) {
-    const item = { error: "", header_hash: b64u(parsed.headerHash), part: "" };
+  const byName = new Map(headers.map((parsed) => [b64u(parsed.headerHash), parsed]));
+  for (const { header_hash } of opening.bids) {
+    const parsed = byName.get(header_hash);
+    const item = { error: "", header_hash, part: "" };
+    if (opening.left?.has(header_hash)) {
+      items.push({ ...item, error: LEFT_SEALED });
+      continue;
+    }
     try {
       item.part = b64u(await openBox(parsed, j, sk));
     } catch (fault) {
@@ -292,12 +321,19 @@ export async function openDrill(header, policy, j, sk) {
  */
 export async function checkOpened({ opened, opening, headers, parts, seeds = {}, blobs = {}, roots = {} }) {
   checkDocument("opened", opened);
-  need(opened.set === opening.set && opened.bids.length === headers.length, "CONTEXT_MISMATCH", "opened speaks of another set");
+  const left = opening.left ?? new Map();
+  need(opened.set === opening.set && opened.bids.length === headers.length + left.size, "CONTEXT_MISMATCH", "opened speaks of another set");
   const report = [];
-  for (let i = 0; i < headers.length; i++) {
-    const parsed = headers[i];
-    const bid = opened.bids[i];
+  let at = 0;
+  for (const bid of opened.bids) {
     need(hasKeys(bid, ["announce", "cause", "files", "header_hash", "verdict"]), "JSON_PROFILE", "keys of an opened bid");
+    if (left.has(bid.header_hash)) {
+      need(bid.verdict === LEFT_SEALED && bid.cause === left.get(bid.header_hash), "CONTEXT_MISMATCH", "a bid that stays sealed, listed as another");
+      report.push({ header_hash: bid.header_hash, verdict: bid.verdict, found: LEFT_SEALED, checked: "parts" });
+      continue;
+    }
+    const parsed = headers[at++];
+    need(parsed !== undefined, "CONTEXT_MISMATCH", "opened speaks of another set");
     need(bid.header_hash === b64u(parsed.headerHash), "CONTEXT_MISMATCH", "bids in another order");
     const found = await verdictOf(parsed, {
       parts: parts[bid.header_hash] ?? new Map(), seed: seeds[bid.header_hash], blob: blobs[bid.header_hash], root: roots[bid.header_hash],

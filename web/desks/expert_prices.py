@@ -1,0 +1,89 @@
+"""Between the scores and the ranking of two-envelope bids: the chair fixes the technical result, the prices are opened in the hall, the
+panel finds on each of them (protocol §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from evaluation import conclusion, price_review, reviews
+from trading import technical, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.expert_seat import prompt_words
+from web.forms import Form
+from web.gate import go, look, render, work
+from web.opened import hand_out
+
+
+@expert.page("/<ref>/prices", needs=Act.SEAT_ANSWER)
+def prices(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        panel, _seat = own_room(now, ref)
+        if not panel.lot.two_envelopes:
+            raise NotFound("technical.one_envelope", ref=ref)
+        card = room_card(now, ref)
+        fixed = technical.find(now.session, panel.lot)
+        found = reviews.findings(now.session, panel.lot, price_review.STAGE)
+        rows: list[dict[str, Any]] = [
+            {"bid": bid, "offer": bid.offer, "said": [prompt_words(panel.lot, one) for one in bid.offer.prompts],
+             "votes": (found[bid.offer.id].votes_for, found[bid.offer.id].votes_against) if bid.offer.id in found else None}
+            for bid in card.bids if bid.offer is not None]
+        left, passed = sum(row["offer"].finding is None for row in rows), sum(bool(row["offer"].finding) for row in rows)
+        is_open = price_review.are_open(now.session, panel.lot)
+        running = is_open and panel.state == "REVEALED"
+        least = reviews.least(panel.lot)
+        shown = {"fixed_at": fixed.at if fixed else None, "passed": len(fixed.passed) if fixed else 0,
+                 "rejected": len(fixed.rejected) if fixed else 0}
+        return render("expert/prices.html", form=form or Form.blank(), card=card, rows=rows, left=left, standing=passed, least=least,
+                      members=panel.members, running=running, is_open=is_open, few=running and not left and passed < least, **shown,
+                      crumbs=room_crumbs(card, (_("Technical result and prices"), "")))
+
+
+@expert.page("/<ref>/acts/fix-technical", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
+def do_fix(ref: str) -> Any:
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/prices")
+        conclusion.fix_technical(unit, panel_in(unit, ref).lot)
+    return go(where)
+
+
+@expert.page("/<ref>/acts/price", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
+def do_price(ref: str) -> Any:
+    form = Form.read()
+    bid, votes = form.whole("bid", least=1), form.whole("votes_for", least=0)
+    clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}/prices")
+        price_review.find_price(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
+    return go(f"{where}#bid-{bid}")
+
+
+@expert.page("/<ref>/acts/fail-prices", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
+def do_fail_prices(ref: str) -> Any:
+    form = Form.read()
+    reason = form.text("reason", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/expert/{ref}")
+        price_review.fail(unit, panel_in(unit, ref), reason=reason)
+    return go(where)
+
+
+@expert.page("/<ref>/prices/<int:bid_id>/<int:place>", needs=Act.SEAT_ANSWER)
+def take_price_file(ref: str, bid_id: int, place: int) -> AnyResponse:
+    """A file of an opened price envelope, for the panel alone."""
+    with look() as now:
+        own_room(now, ref)
+        card = next((one.offer for one in room_card(now, ref).bids if one.offer is not None and one.offer.id == bid_id), None)
+        bid = next((one for one in price_review.prices(now.session, tenders.lot(now.session, ref)).values() if one.id == bid_id), None)
+        if card is None or bid is None or place >= len(card.files):
+            raise NotFound("document.unknown", id=bid_id)
+        return hand_out(now, bid, place, card.files[place].name)
+
+
