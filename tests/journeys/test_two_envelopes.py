@@ -119,6 +119,7 @@ def test_the_prices_are_opened_after_the_technical_result_is_fixed(hall: LiveSer
     host.go(f"/hall/{ref}/host")
     host.press("签署记录")
     host.press("结束开标并公布记录")
+    chair = Desk(hall, browser, tmp_path, steps.chair_of(world, ref), role="expert")  # the sign-in of an hour ago is over
     page = chair.go(f"/expert/{ref}/prices")
     for _ in range(2):
         page.locator("details[open] [name=votes_for]").first.fill("5")
