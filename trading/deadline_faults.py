@@ -286,7 +286,9 @@ def notice_text(fault: DeadlineFault, which: str, at: datetime | None = None) ->
     """The notice in both languages, Chinese first. ``which``: held, stopped, extension or lifted."""
     facts = {"bad": fault.bad_minutes, "evidence": fault.evidence, "at": _local(at or fault.confirmed_at), "before": _local(fault.before),
              "until": _local(fault.until), "reason": fault.reason}
-    return "\n\n".join(_words()[which][lang].strip().format(**facts) for lang in ("zh", "en"))
+    words = _words()[which]
+    chinese, english = "".join(words["zh"].split("\n")), " ".join(words["en"].split())  # the lines of the file are no lines of the notice
+    return "\n\n".join(text.format(**facts) for text in (chinese, english))
 
 
 def _local(moment: datetime) -> str:

@@ -16,7 +16,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from web.watch.process import KINDS, running
+from web.watch.process import FOLDER, KINDS, running
 
 LATE_TICK = timedelta(seconds=150)
 STALE_PROBE = timedelta(seconds=90)
@@ -40,11 +40,16 @@ def gather(look: Look, data: Path | None = None) -> dict[str, Any]:
             {"name": "clock", "ok": None if offset is None else abs(offset) <= SKEW_MS},
             {"name": "scheduler", "ok": None if age is None else age <= LATE_TICK.total_seconds()},
             {"name": "bidding", "ok": None if not measured else 2 * sum(bool(one) for one in measured) >= len(measured)},
-            *({"name": kind, "ok": running(data, kind)} for kind in KINDS if data is not None),
+            *({"name": kind, "ok": _runs(data, kind)} for kind in KINDS if data is not None),
         ],
         "tick_at": None if tick is None else write_moment(tick.at), "scheduler_age_s": age, "clock_offset_ms": offset,
         "points": points, "windows": windows, "faults": _faults(look, now),
     }
+
+
+def _runs(data: Path, kind: str) -> bool | None:
+    """Whether the process runs here; None where it never did, for it may run on another machine."""
+    return True if running(data, kind) else False if (data / FOLDER / f"{kind}.lock").exists() else None
 
 
 def _points(look: Look, now: datetime) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ async function postUntilAnswered(fields) {
       return await post(`/bidder/lots/${held.ref}/acts/submit`, fields, marks);
     } catch (fault) {
       if (fault.status && fault.status < 500) throw fault;
+      if (turn === 1) document.dispatchEvent(new CustomEvent("bid:no-answer")); // bidder_drop.js offers the digest drop
       if (turn === 4) throw Object.assign(new Error(words.no_line), { words: words.no_line });
       say(words.again);
       await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** turn));
