@@ -315,7 +315,7 @@ def test_long_every_pass_and_any_moment(world: World, tmp_path: Path) -> None:
             else:
                 hit = go_on(mine, ref, kill_after=chance.uniform(0.005, 0.6))
             killed, late = killed + hit, late + (not hit)
-    print(f"opening path: {killed} kills, {late} came too late, seed {seed}: opened exactly once each time")
+    print(f"opening path: {killed} kills, {late} came too late, seed {seed}: opened exactly once each time", flush=True)
 
 
 @pytest.mark.skipif(not KILLS, reason="the long loop: make faults")
@@ -326,4 +326,4 @@ def test_long_jumps(world: World, tmp_path: Path) -> None:
     for seed in range(100, 100 + max(1, KILLS // 20)):
         with copied(world, tmp_path / "jumps") as mine:
             taken += sum(jumping(mine, ref, random.Random(seed), 40))
-    print(f"clock: {taken} tries to hand in between jumps: 0 wrong")
+    print(f"clock: {taken} tries to hand in between jumps: 0 wrong", flush=True)
