@@ -137,10 +137,11 @@ def _opened_bid(value: Any) -> None:
 
 
 def _form_field(value: Any) -> None:
-    """A field of the bid form; one of type `choice` also names its choices."""
+    """A field of the bid form; one of type `choice` also names its choices, a price its ceiling (`most`), an item what it is `part_of`."""
     fields = {"key": NAME, "label": _text(400), "type": NAME, "required": _flag}
-    if type(value) is dict and "choices" in value:
-        fields["choices"] = _list(_text(400), 100)
+    may = {"choices": _list(_text(400), 100), "most": _text(40), "part_of": NAME}
+    if type(value) is dict:
+        fields |= {name: check for name, check in may.items() if name in value}
     _object(**fields)(value)
 
 

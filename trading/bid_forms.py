@@ -15,7 +15,7 @@ from typing import Any
 
 from trading.kernel.errors import Faults
 
-TYPES = ("money", "days", "count", "percent", "text", "choice")
+TYPES = ("money", "days", "count", "percent", "text", "choice", "file")
 PRICE = "price"
 TECHNICAL_ENVELOPE, PRICE_ENVELOPE = "bid", "price"
 """The envelopes of a bid; a bid in one envelope has the first alone, with the whole form."""
@@ -86,6 +86,8 @@ def check_form(form: Sequence[Mapping[str, Any]], *, two_envelopes: bool = False
         seen.add(key)
         if field.get("type") not in TYPES:
             faults.add(where, "bid_form.bad_type", type=str(field.get("type")), types=list(TYPES))
+        if field.get("part_of") and (field["part_of"] != PRICE or field.get("type") != "money" or key == PRICE):
+            faults.add(where, "bid_form.bad_item", key=key)
         if field.get("type") == "choice" and not field.get("choices"):
             faults.add(where, "bid_form.no_choices", key=key)
         if not str(field.get("label", "")).strip():
@@ -107,7 +109,7 @@ def parse(form: Sequence[Mapping[str, Any]], announce: Mapping[str, Any]) -> Bid
     No ceiling is applied here: a price above it is opened and read out, and rejected by those who review (rules C-04, C-06).
     """
     faults = Faults()
-    known = {str(f["key"]): f for f in form}
+    known = {str(f["key"]): f for f in form if f.get("type") != "file"}
     for key in announce:
         if key not in known:
             faults.add(key, "bid_form.foreign_key", key=key)
@@ -136,6 +138,31 @@ def _check(faults: Faults, key: str, field: Mapping[str, Any], value: str) -> No
         faults.add(key, "bid_form.bad_choice", value=value, choices=list(field.get("choices", ())))
     elif kind == "text" and len(value) > 500:
         faults.add(key, "bid_form.too_long", most=500)
+
+
+def with_lists(form: Sequence[Mapping[str, Any]], *, items: Sequence[str], files: Sequence[str]) -> list[Field]:
+    """The form with these items of the price and these files asked for, in place of those it had. Each by its label.
+
+    An item is money that is ``part_of`` the price; a file is looked for before sealing, and announced by nobody.
+    """
+    kept = [dict(field) for field in form if field.get("type") != "file" and not field.get("part_of")]
+    priced = [{"key": f"item_{n}", "label": label, "label_en": label, "type": "money", "required": True, "part_of": PRICE}
+              for n, label in enumerate(items, 1)]
+    asked = [{"key": f"file_{n}", "label": label, "label_en": label, "type": "file", "required": True} for n, label in enumerate(files, 1)]
+    at = next((n for n, field in enumerate(kept) if field["key"] == PRICE), -1) + 1
+    return [*kept[:at], *priced, *kept[at:], *asked]
+
+
+def lists_of(form: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """(labels of the price's items, labels of the files asked for)."""
+    items = [str(field["label"]) for field in form if field.get("part_of") == PRICE]
+    return items, [str(field["label"]) for field in form if field.get("type") == "file"]
+
+
+def sum_of_items(form: Sequence[Mapping[str, Any]], values: Mapping[str, str]) -> int | None:
+    """What the items of the price come to, in fen; None where the form has none."""
+    items = [str(field["key"]) for field in form if field.get("part_of") == PRICE]
+    return sum(price_minor(values[key]) for key in items if values.get(key)) if items else None
 
 
 def price_minor(text: str) -> int:

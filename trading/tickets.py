@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crypto.canonical import b64u, unb64u
 from crypto.documents import sign_document
 from crypto.signatures import Envelope
-from trading import bids, enrolments, officers
+from trading import bid_forms, bids, enrolments, officers
 from trading.bids import BidReceipt
 from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
@@ -36,14 +36,17 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
     document = {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
         "policy": policy.dsse, "trust": trust(look),
-        "form": [_field(f) for f in officers.form_of(lot, envelope)],
+        "form": [_field(f, lot.ceiling.text() if lot.ceiling.minor else "") for f in officers.form_of(lot, envelope)],
     }
     return sign_document("ticket", document, look.office.keys.signing)
 
 
-def _field(field: dict[str, Any]) -> dict[str, Any]:
-    """A field of the form as a sealer needs it; without its choices a choice could not be checked before sealing."""
+def _field(field: dict[str, Any], ceiling: str = "") -> dict[str, Any]:
+    """A field of the form as a sealer needs it; without its choices a choice could not be checked before sealing, nor a price without
+    the ceiling."""
     told = {"key": field["key"], "label": field["label"], "type": field["type"], "required": bool(field.get("required"))}
+    told |= {"most": ceiling} if ceiling and field["key"] == bid_forms.PRICE else {}
+    told |= {"part_of": field["part_of"]} if field.get("part_of") else {}
     return {**told, "choices": list(field["choices"])} if field.get("choices") else told
 
 

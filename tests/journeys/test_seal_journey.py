@@ -13,7 +13,8 @@ import pytest
 from crypto.sealed_bid import inspect
 from tests.kit.server import PASSWORD, LiveServer
 from tests.kit.world import SETUP, credit_code
-from trading import bids, enrolments, parties
+from tests.trading.test_bid_files import CASES, ends
+from trading import bid_files, bids, enrolments, parties
 from trading.kernel import capitals
 from trading.kernel.access import Role
 
@@ -201,3 +202,14 @@ def test_capital_figures_of_the_page_are_those_of_the_platform(live_server: Live
       return all.map((text) => capitals(BigInt(text)));
     }""", [str(one) for one in amounts])
     assert written == [capitals.write(one) for one in amounts]
+
+
+def test_the_page_and_the_command_see_the_same_of_a_file(live_server: LiveServer, page: Any) -> None:
+    page.goto(live_server.url + "/account/sign-in")
+    told = [(name, *ends(data)) for name, data, _ in CASES]
+    seen = page.evaluate("""async (all) => {
+      const { judge } = await import("/static/js/bidder_rules.js");
+      return all.map(([name, size, head, tail]) => judge(name, size, head, tail));
+    }""", [[name, size, head.decode("latin-1"), tail.decode("latin-1")] for name, size, head, tail in told])
+    here = [[["stop" if found.stops else "warn", found.code] for found in bid_files.judge(*one)] for one in told]
+    assert seen == here

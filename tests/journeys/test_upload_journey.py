@@ -159,7 +159,7 @@ def test_a_cut_line_and_a_closed_browser(
         page.wait_for_selector("#submit-go:not([disabled])")
         give_key(page, key)
         to_receipt(page, world, ref)
-        picture(page, "seal-receipt-zh")
+        picture(page, "seal-receipt-zh", "#receipt-place")
         # sent once, but for what was on its way when the line broke
         assert line.up - before < MEGABYTES * MIB * 1.5 + 4 * MIB
         page.reload()

@@ -10,6 +10,7 @@ import json
 import mimetypes
 import os
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,8 +27,9 @@ from crypto.keys import ed25519_public, x25519_public
 from crypto.policies import DRILL, policy_id
 from crypto.sealed_bid import FileIn, Inspection, Sealed
 from crypto.signatures import document_hash, from_text, payload_of, signers
-from trading import bid_forms
-from trading.kernel.errors import Invalid, TooLate
+from trading import bid_files, bid_forms
+from trading.kernel import capitals
+from trading.kernel.errors import Faults, Invalid, TooLate
 from web.commands.common import (
     BAD_INPUT,
     REFUSED,
@@ -56,10 +58,11 @@ from web.commands.offline import (
     tool,
     trust_option,
 )
+from web.commands.savings import language
 
 
 @click.command("seal", epilog="Example: bidhall seal --ticket ticket.json --key keys.json --form form.json offer.pdf -o bid.sealed")
-@click.argument("files", nargs=-1, metavar="[FILE …]")
+@click.argument("files", nargs=-1, metavar="[FILE|KEY=FILE …]")
 @click.option("--ticket", "ticket_file", required=True, metavar="TICKET.json", help="The ticket from the lot's page.")
 @key_option
 @click.option("--form", "form_file", required=True, metavar="FORM.json", help="What is read out: one flat object of texts.")
@@ -83,7 +86,9 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
     if moment >= deadline:
         raise TooLate("seal.late", now=moment, deadline=deadline)
     announce = _form(ticket["form"], read_json(form_file))
-    inside = [_file_in(path) for path in files]
+    marked = [_marked(given, ticket["form"]) for given in files]
+    inside = [_file_in(path) for _, path in marked]
+    look_over(ticket["form"], announce, marked, lang)
     head = sealed_bid.content_head(announce, inside)
     size = padded(len(head) + sum(file.size for file in inside))
     if size > min(MAX_PLEN, policy["max_plen"]):
@@ -225,6 +230,54 @@ def _form(fields: Sequence[Mapping[str, Any]], form: Any) -> dict[str, str]:
     lent = {"key": bid_forms.PRICE, "type": "money", "required": True}
     found = bid_forms.parse([*known, lent], {**form, bid_forms.PRICE: "1"}).values
     return {key: text for key, text in found.items() if key != bid_forms.PRICE}
+
+
+def _marked(given: str, fields: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """(key of the asked file, path) of ``KEY=FILE``; of a bare FILE the key whose label its name holds, or ""."""
+    asked = {str(field["key"]): str(field["label"]).lower() for field in fields if field["type"] == "file"}
+    key, mark, path = given.partition("=")
+    if mark and key in asked and not Path(given).exists():
+        return key, path
+    name = unicodedata.normalize("NFC", Path(given).name).lower()
+    return next((key for key, label in asked.items() if label in name), ""), given
+
+
+def look_over(fields: Sequence[Mapping[str, Any]], announce: Mapping[str, str], files: Sequence[tuple[str, str]], lang: str | None) -> None:
+    """The self-check before sealing, by the rules of the page: what is to be looked at is said, what stops is refused, all at once.
+
+    ``files``: (key of the asked file or "", path). Refuses: Invalid ``seal.self_check``.
+    """
+    from web.words import words
+
+    faults = Faults()
+    price = bid_forms.price_minor(announce[bid_forms.PRICE]) if bid_forms.PRICE in announce else None
+    for field in fields:
+        if field["key"] == bid_forms.PRICE and price is not None and field.get("most") and price > bid_forms.price_minor(field["most"]):
+            faults.add(bid_forms.PRICE, "seal.above_ceiling", price=announce[bid_forms.PRICE], ceiling=field["most"])
+        if field["type"] == "file" and field["required"] and all(key != field["key"] for key, _ in files):
+            faults.add(str(field["key"]), "seal.file_missing", key=field["key"], label=field["label"])
+    if price is not None:
+        say(f"{announce[bid_forms.PRICE]}  {capitals.write(price)}")
+        if (items := bid_forms.sum_of_items(fields, announce)) is not None and items != price:
+            faults.add(bid_forms.PRICE, "seal.sum", sum=f"{items // 100}.{items % 100:02}", price=announce[bid_forms.PRICE])
+    names = [unicodedata.normalize("NFC", Path(path).name) for _, path in files]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.add(name, "seal.file_twice", name=name)
+    for name, (_, path) in zip(names, files, strict=True):
+        for finding in bid_files.judge(name, *_ends(there(path))):
+            if finding.stops:
+                faults.add(name, f"seal.{finding.code}")
+            else:
+                say(f"  {name}: {words(f'seal.{finding.code}', {}, language(lang))} [seal.{finding.code}]")
+    faults.refuse_if_any("seal.self_check")
+
+
+def _ends(path: Path) -> tuple[int, bytes, bytes]:
+    """(size, first, last bytes) of a file."""
+    with path.open("rb") as source:
+        head, size = source.read(bid_files.HEAD), path.stat().st_size
+        source.seek(max(0, size - bid_files.TAIL))
+        return size, head, source.read(bid_files.TAIL)
 
 
 class _OnDemand:

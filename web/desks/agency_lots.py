@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import agency_queries, calendars, lot_cards, officers, publication, rulebook, tenders
+from trading import agency_queries, bid_forms, calendars, lot_cards, officers, publication, rulebook, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
@@ -155,6 +155,8 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
                 "window_minutes",
             )
         } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else ""}
+        items, files = bid_forms.lists_of(lot.form)
+        first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files)}
         return show_lot(
             "agency/lot_edit.html",
             now,
@@ -173,15 +175,26 @@ def do_edit_lot(ref: str) -> Any:
         works = agency_queries.own_lot(now, ref).regime == "WORKS"
     held = read_lot(form, works=works)
     minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
+    items, files = (_lines(form, name) for name in ("price_items", "asked_files"))
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         try:
-            tenders.edit_lot(unit, tenders.lot(unit.session, ref), seen=form.version, window_minutes=minutes, **held)
+            lot = tenders.lot(unit.session, ref)
+            asked = bid_forms.with_lists(lot.form, items=items, files=files)
+            tenders.edit_lot(unit, lot, seen=form.version, window_minutes=minutes, form=asked, **held)
         except Invalid as refusal:
             fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
             raise moved(refusal, fields) from refusal
     return go(where)
+
+
+def _lines(form: Form, name: str) -> list[str]:
+    """The lines of a text, without empty ones; each at most 100 characters."""
+    found = [line.strip() for line in form.text(name, needed=False, limit=4000, lines=True).split("\n") if line.strip()]
+    if (longest := max(map(len, found), default=0)) > 100:
+        form.faults.add(name, "form.too_long", limit=100, length=longest)
+    return found
 
 
 # --- its dates ------------------------------------------------------------------------------------------------------------------------

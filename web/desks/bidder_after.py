@@ -33,7 +33,7 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         label = "label" if lang() == "zh" else "label_en"
         announced = line.announce if line is not None else {}
         read = [(field.get(label) or field["label"], said_of(field, announced.get(field["key"], "–")), field["type"])
-                for field in row.form] if line else []
+                for field in row.form if field["type"] != "file"] if line else []
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
         trouble = {name: value for name, value in trouble_of(now, ref).items() if name != "opening"}
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)

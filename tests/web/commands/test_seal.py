@@ -20,9 +20,12 @@ from crypto.signatures import document_hash, payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import PASSPHRASE, Desk
 from tests.kit.world import World
-from trading import bids
+from trading import bid_forms, bids
+from trading.kernel.errors import Invalid
+from web.commands.seal import _marked, look_over
 
 FORM = sealing.FORM
+PK = b"PK\x03\x04" + bytes(40) + b"PK\x05\x06"
 BLOCKED = ("flask", "sqlalchemy", "alembic", "pandas", "openpyxl", "typst", "obstore")
 
 
@@ -173,7 +176,7 @@ def test_wrong_passphrase_wrong_role_and_missing_files_are_exit_2(desk: Desk, wo
 def test_two_files_of_one_name_are_refused(desk: Desk, world: World, lot: str) -> None:
     (desk.folder / "sub").mkdir()
     ran = desk.run(*prepare(desk, world, lot), desk.write("a.txt", b"1"), desk.write("sub/a.txt", b"2"), "-o", desk.path("bid"))
-    assert ran.code == 1 and "[MANIFEST]" in ran.err
+    assert ran.code == 2 and "[seal.file_twice]" in ran.err
 
 
 def test_nothing_is_written_over_without_force(desk: Desk, world: World, lot: str) -> None:
@@ -305,3 +308,24 @@ def test_memory_stays_flat_over_a_gibibyte(desk: Desk, world: World, lot: str) -
     assert most < base + 64 * 1024  # KiB over a bid of one byte; Argon2id's 64 MiB are in both
     assert peak(world, "inspect", desk.path("bid")) < base + 64 * 1024
     Path(big).unlink()
+
+
+def test_the_self_check_names_all_that_is_to_be_mended(desk: Desk, world: World) -> None:
+    form = bid_forms.with_lists(bid_forms.default_form("GOODS"), items=["设备", "安装"], files=["技术文件", "报价明细"])
+    ticket = json.loads(json.dumps({"form": [*({**one, "most": "2900000.00"} if one["key"] == "price" else one for one in form)]}))
+    announce = {"price": "2950000.00", "item_1": "2000000.00", "item_2": "900000.00", "delivery_days": "3", "warranty_months": "24",
+                "small_firm": "no"}
+    good, bad = desk.write("技术文件.txt", b"x"), desk.write("offer.pdf", b"no PDF")
+    with pytest.raises(Invalid) as refused:
+        look_over(ticket["form"], announce, [_marked(one, ticket["form"]) for one in (good, bad, good)], "en")
+    assert [fault.code for fault in refused.value.faults] == [
+        "seal.above_ceiling", "seal.file_missing", "seal.sum", "seal.file_twice", "seal.wrong_kind"]
+    announce |= {"price": "2900000.00"}
+    look_over(ticket["form"], announce, [_marked(one, ticket["form"]) for one in (good, f"file_2={desk.write('b.xlsx', PK)}")], "en")
+
+
+def test_a_price_above_the_ceiling_is_not_sealed(desk: Desk, world: World, lot: str) -> None:
+    ran = desk.run(*prepare(desk, world, lot, form={**FORM, "price": "999999999.00"}), desk.write("a.txt", b"x"), "-o", desk.path("bid"))
+    assert ran.code == 2 and "seal.above_ceiling" in ran.err and not Path(desk.path("bid")).exists()
+    ran = desk.run(*prepare(desk, world, lot), desk.write("a.bin", b"x"), "-o", desk.path("bid"))
+    assert ran.code == 0 and "seal.unusual" in ran.err  # looked at, sealed all the same
