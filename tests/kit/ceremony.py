@@ -14,7 +14,7 @@ def lots_together(world: World, *titles: str, regime: str = "GP") -> list[str]:
     project = world.project(regime=regime)
     share = {"budget": Money.parse("1000000"), "ceiling": Money.parse("900000"), "deposit": Money.parse("0")}
     with world.work("agent") as work:
-        tender = tenders.draft_tender(work, projects.project(work.session, project), title="开平区中小学多媒体设备采购",
+        tender = tenders.draft_tender(work, projects.project(work.session, project), title="春晓区学校改造工程",
                                       lots=[world.lot_fields(regime) | share | {"title": title} for title in titles])
         refs = [lot.ref for lot in tender.lots]
     for ref in refs:

@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from evaluation import queries as scores_of
-from trading import awards, disputes, notices, opening, parties, terms
+from trading import attendance, awards, disputes, notices, opening, parties, readings, terms
 from trading.kernel.access import Act
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -17,7 +17,7 @@ from trading.tenders import Lot
 from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
 from web.desks.bidder_trouble import trouble_of
-from web.desks.hall_cards import said_of
+from web.desks.hall_cards import mark, said_of
 from web.forms import Form
 from web.gate import go, look, render, work
 
@@ -36,10 +36,18 @@ def opening_page(ref: str, form: Form | None = None) -> str:
                 for field in row.form if field["type"] != "file"] if line else []
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
         trouble = {name: value for name, value in trouble_of(now, ref).items() if name != "opening"}
+        sheet = {"window": attendance.window(now.session, row, now.now), "mine": attendance.own(now, row), "last": mark(now, ref)}
+        place = line_of(found, line.header_hash) if found is not None and line is not None else 0
+        reading = readings.position(now.session, found).place if found is not None else 0
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
     return render("bidder/opening.html", **trouble, mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
-                  running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")),
-                  can_confirm=can(Act.OPENING_CONFIRM))
+                  running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")), sheet=sheet,
+                  place=place, reading=reading, can_confirm=can(Act.OPENING_CONFIRM), may_attend=can(Act.HALL_ATTEND))
+
+
+def line_of(row: opening.Opening, header_hash: str) -> int:
+    """The place of a bid in the published set, from 1."""
+    return 1 + [item["header_hash"] for item in row.bids].index(header_hash)
 
 
 @bidder.page("/lots/<ref>/acts/confirm", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)

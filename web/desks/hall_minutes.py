@@ -38,7 +38,7 @@ def paper_list(ref: str, form: Form | None = None) -> str:
         card, row = hall_card(now, lot, part), opening.find(now.session, lot, part)
         found = opening_papers.of_opening(now.session, row) if row is not None else []
     return render("hall/papers.html", card=card, papers=found, is_host=may(actor(), Act.OPENING_HOST), can_stamp=stamps.ready(_settings()),
-                  form=form or Form.blank(), crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Papers"), "")))
+                  form=form or Form.blank(), crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Papers of the opening"), "")))
 
 
 @hall.page("/<ref>/papers/<kind>", needs=ANYONE)

@@ -142,5 +142,5 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     links.append((_("Projector"), base + "/projector"))
     links.append((_("Public draws"), f"/lots/{ref}/draw"))
     if signed_minutes:
-        links += [(_("Minutes"), base + "/minutes"), (_("Papers"), base + "/papers")]
+        links += [(_("Minutes"), base + "/minutes"), (_("Papers of the opening"), base + "/papers")]
     return [Link(label, href, here == href) for label, href in links]

@@ -42,10 +42,11 @@ function begin(box) {
       box.dispatchEvent(new CustomEvent("hour", { bubbles: true }));
     }
     before = left;
-    if (left > 0) setTimeout(turn, 1000 - (((serverNow() % 1000) + 1000) % 1000) + 5);
+    if (left > 0 && box.isConnected) setTimeout(turn, 1000 - (((serverNow() % 1000) + 1000) % 1000) + 5);
   };
   if (over) return;
   turn();
 }
 
 document.querySelectorAll("[data-until]").forEach(begin);
+document.addEventListener("taken", (event) => event.target.querySelectorAll("[data-until]").forEach(begin)); // brought by a live update
