@@ -172,3 +172,18 @@ def test_who_settles_and_with_what(four: World) -> None:
         with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
             claim = claims.of_lot(work.session, world.lot_in(work, ref))[0]
             findings.settle_claim(work, claim, outcome="upheld", reasons=verdict_steps.REASONS)
+
+
+def test_a_lot_that_failed_for_want_of_the_bid_the_platform_lost(four: World) -> None:
+    world = four
+    ref = stages.bidding(world)
+    verdict_steps.bid(world, ref, "bidder1", "bidder2")
+    receipt = verdict_steps.lost_receipt(world, ref, "bidder4")
+    sealing.close(world, ref)
+    assert verdict_steps.file_claim(world, ref, "bidder4", receipt).code == "LOG_OMISSION"
+    verdict_steps.settle_claim(world, ref, "upheld")
+    with world.look("clock") as look:
+        lot = world.lot_in(look, ref)
+        found = effects.of_party(look.session, lot, world.party_ids["bidder4"])
+        assert lot.failure == "few_bidders" and found is not None and found.outcome.claim_for_loss
+        assert effects.of_party(look.session, lot, world.party_ids["bidder1"]) is None

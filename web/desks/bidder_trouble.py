@@ -35,7 +35,7 @@ def trouble_of(now: Look, ref: str) -> dict[str, Any]:
         "pause": rescue.pause(now.session, found) if failure is not None and found is not None else None,
         "effect": effects.of_party(now.session, row, taking.party_id),
         "claims": [one for one in claims.of_lot(now.session, row) if one.party_id == taking.party_id],
-        "claim_until": until, "may_claim": until is not None and row.state == "OPENING", "opening": found,
+        "claim_until": until, "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"), "opening": found,
     }
 
 

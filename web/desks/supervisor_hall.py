@@ -83,7 +83,8 @@ def _published(now: Look, ref: str) -> Lot:
 @supervision.page("/hall", needs=Act.SUPERVISE)
 def openings() -> str:
     with look() as now:
-        rows = now.session.scalars(select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref))
+        waiting = select(claims.Claim.lot_id).where(claims.Claim.outcome == "")  # also of a lot that failed with too few bids
+        rows = now.session.scalars(select(Lot).where((Lot.state == "OPENING") | Lot.id.in_(waiting)).order_by(Lot.opens_at, Lot.ref))
         found = sorted((trouble_of(now, lot) for lot in rows), key=lambda one: not one.waits)
     return render("supervisor/hall.html", found=found, at=now.now)
 
