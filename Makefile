@@ -20,7 +20,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts suite-pg deadline js wheel clean long-journeys
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg deadline js wheel clean long-journeys
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ fmt: $(V)/.test ## mend what ruff can mend
 
 docs: $(V)/.run ## write docs/reference anew from the code
 	$(BIN)/python -m web.reference
+
+race: $(V)/.test             ## a thousand bids on each side of a deadline, with every delay of ours
+	$(BIN)/python -m tests.kit.deadline_race 1000
 
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
