@@ -22,7 +22,7 @@ from crypto.errors import CODES, CryptoError
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
-from trading import closing, enrolments, floods, officers, participants, uploads
+from trading import closing, consortia, enrolments, floods, officers, participants, uploads
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -118,7 +118,8 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
 
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
     accepted gets its first answer again; what was refused is looked at anew, and gets the first no again if nothing has changed.
-    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``.
+    Refuses: NotAllowed, NotFound (not taking part, no such upload, no key enrolled), NotReady ``bid.too_many_refusals``, Conflict
+    ``consortium.bids_alone``, WrongStep ``consortium.not_signed``.
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot)
@@ -130,6 +131,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     statement = _statement_of(submission)
     if statement and (first := _answered(work.session, party, statement)) is not None:
         return Outcome(first, "", again=True)
+    consortia.check_may_bid(work.session, lot, party)
     try:
         current = standing(work.session, participant.id, upload.part)
         document = _check_submission(work, lot, party, upload, submission, current=current.bid.statement if current else "")

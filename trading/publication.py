@@ -215,8 +215,8 @@ def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[
 
 
 def _options(session: Session, lot: Lot) -> dict[str, Any]:
-    """What a notice says of a lot that is opened in another way than most."""
-    found: dict[str, Any] = {"co_opening": True} if lot.co_opening else {}
+    """What a notice says of how a lot is opened, where in another way than most, and whether it accepts consortia (TReg art. 37)."""
+    found: dict[str, Any] = {"consortium_most": lot.consortium_most} | ({"co_opening": True} if lot.co_opening else {})
     if lot.two_envelopes:
         found |= {"two_envelopes": True, "policy_price": officers.current_policy(session, lot, officers.PRICE).policy_id}
     return found

@@ -77,7 +77,8 @@ class Lot(Base):
     ``rules``: rulebook snapshot, set at publication. ``scheme``: criteria as validated by evaluation.schemes. ``form``: the structured
     bid form, ``[{key, label, label_en, type, required}]``. ``coefficients``: the values a works coefficient is drawn from.
     ``two_envelopes``: a bid is a technical and a price envelope, opened one after the other; ``co_opening``: bids open only with the
-    bidder's own part too (protocol §2, §5). Both are fixed with publication.
+    bidder's own part too (protocol §2, §5). Both are fixed with publication. ``consortium_most``: how many parties a consortium may have
+    (TReg art. 37), 0 where none is accepted.
     The planned moments (``issue_at`` … ``opens_at``) are whole minutes and bind from publication on. ``ref`` is ``TENDER-no``, for
     addresses. ``failure``: ground code once FAILED.
     """
@@ -113,6 +114,7 @@ class Lot(Base):
     form: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     two_envelopes: Mapped[bool] = mapped_column(default=False)
     co_opening: Mapped[bool] = mapped_column(default=False)
+    consortium_most: Mapped[int] = mapped_column(default=0)
     scheme: Mapped[dict[str, Any] | None] = mapped_column(Json)
     coefficients: Mapped[list[str]] = mapped_column(Json)
     rules: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -167,7 +169,8 @@ MAX_WINDOW = 1440
 _TEXTS = ("title", "need", "qualification", "contact", "place")
 _AMOUNTS = ("budget", "ceiling", "deposit")
 _OPTIONS = ("two_envelopes", "co_opening")
-_OTHERS = ("window_minutes", "form", "coefficients", *_OPTIONS)
+_OTHERS = ("window_minutes", "form", "coefficients", "consortium_most", *_OPTIONS)
+CONSORTIUM_MOST = 10
 _FIELDS = frozenset((*_TEXTS, *_AMOUNTS, *_OTHERS))
 
 
@@ -188,6 +191,8 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
         faults.add(where + "deposit", "money.negative", text=deposit.text())
     if not 1 <= value["window_minutes"] <= MAX_WINDOW:
         faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
+    if value["consortium_most"] != 0 and not 2 <= value["consortium_most"] <= CONSORTIUM_MOST:
+        faults.add(where + "consortium_most", "lot.consortium_most", least=2, most=CONSORTIUM_MOST)
     try:
         bid_forms.check_form(value["form"], two_envelopes=value["two_envelopes"])
     except Invalid as refusal:
@@ -231,7 +236,8 @@ def _complete(given: Mapping[str, Any], project: Project) -> dict[str, Any]:
     """A lot's fields with their defaults; the bid form is that of the category. Refuses: Invalid ``form.unknown_fields``."""
     if strange := sorted(set(given) - _FIELDS):
         raise Invalid("form.unknown_fields", fields=strange)
-    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"window_minutes": 30, "coefficients": []} | dict.fromkeys(_OPTIONS, False)
+    value: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_OPTIONS, False)
+    value |= {"window_minutes": 30, "coefficients": [], "consortium_most": 0}
     value["form"] = bid_forms.default_form(project.category)
     value |= {key: Money.zero(project.currency) for key in _AMOUNTS}
     return value | dict(given)
@@ -247,7 +253,7 @@ def _columns(value: Mapping[str, Any]) -> dict[str, Any]:
 def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterable[Mapping[str, Any]]) -> Tender:
     """Begin the tender of an accepted project. Each lot: ``title``, ``budget``, ``ceiling``, ``deposit`` (Money), ``need``,
     ``qualification``, ``contact``, ``place``, ``window_minutes``, ``form`` (``[{key, label, label_en, type, required}]``),
-    ``coefficients`` (decimal texts), ``two_envelopes``, ``co_opening``.
+    ``coefficients`` (decimal texts), ``two_envelopes``, ``co_opening``, ``consortium_most``.
 
     Refuses: NotAllowed, WrongStep (not accepted), Conflict ``tender.exists``, Invalid (every field).
     """

@@ -154,7 +154,8 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
                 "place",
                 "window_minutes",
             )
-        } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else ""}
+        } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else "",
+             "consortium_most": lot.consortium_most or ""}
         items, files = bid_forms.lists_of(lot.form)
         first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files)}
         return show_lot(

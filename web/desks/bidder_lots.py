@@ -70,7 +70,7 @@ def lot(ref: str, form: Form | None = None) -> str:
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
     return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
                   files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
-                  can_submit=can(Act.BID_SUBMIT))
+                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1)
 
 
 def tasks(mine: OwnLot) -> list[dict[str, Any]]:

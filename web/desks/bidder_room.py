@@ -80,7 +80,8 @@ def lot_crumbs(ref: str, *links: tuple[str, str]) -> list[tuple[str, str]]:
 @bidder.rail
 def rail() -> list[Group]:
     groups = [
-        (_("Bidding"), [(_("My desk"), "/bidder"), (_("My lots"), "/bidder/lots"), (_("Receipts"), "/bidder/receipts")]),
+        (_("Bidding"), [(_("My desk"), "/bidder"), (_("My lots"), "/bidder/lots"), (_("Consortia"), "/bidder/consortia"),
+                         (_("Receipts"), "/bidder/receipts")]),
         (_("Answers"), [(_("Questions"), "/bidder/questions"), (_("Objections"), "/bidder/objections"), (_("Opening hall"), "/hall")]),
         (_("Funds and deposits"), [(_("Deposits"), "/bidder/deposits")]),
         (_("Company"), [(_("Company"), "/bidder/company"), *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else [])]),

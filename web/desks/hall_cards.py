@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from crypto.canonical import loads
@@ -18,6 +19,7 @@ from trading import (
     bids,
     claims,
     closing,
+    consortia,
     draws,
     effects,
     findings,
@@ -37,6 +39,7 @@ from trading.kernel.work import Look
 from trading.lot_cards import LotCard
 from trading.opening import Opening
 from trading.opening_rules import DecryptOutcome
+from trading.parties import Party
 from trading.technical import TechnicalResult
 from trading.tenders import Lot
 from web import words
@@ -277,6 +280,7 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
     digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
     latest = {r.party_id: r for r in said}
     decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}
+    joint = consortia.opened(now.session, lot) if opened else {}
     lines = []
     for no, item in enumerate(row.bids, start=1):
         name = item["header_hash"]
@@ -291,8 +295,8 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
             effect = decided.get(name)  # none of a bid that was not to be opened
             remark = latest.get(bid.party_id)
             line |= {
-                "verdict": verdict.verdict, "cause": effect.cause if effect else verdict.cause,
-                "values": form_values(lot, verdict.announce),
+                "name": _joint(bid.party, joint.get(bid.party.code, [])), "verdict": verdict.verdict,
+                "cause": effect.cause if effect else verdict.cause, "values": form_values(lot, verdict.announce),
                 "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
                 "over_ceiling": verdict.price_minor is not None and lot.ceiling_minor > 0 and verdict.price_minor > lot.ceiling_minor,
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
@@ -303,6 +307,12 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
             }
         lines.append(BidLine(**line))
     return tuple(lines)
+
+
+def _joint(lead: Party, members: list[consortia.ConsortiumMember]) -> str:
+    """A bidder as it is read out: a consortium with its members, the lead first."""
+    others = [one.party.name for one in members if one.party_id != lead.id]
+    return _("%(lead)s (consortium with %(others)s)", lead=lead.name, others="、".join(others)) if others else lead.name
 
 
 def _base(now: Look, lot: Lot) -> BaseLine | None:

@@ -162,7 +162,7 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "amount_minor": _("Amount"),
         "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "rule": _("Rule"),
         "before": _("Deadline before"), "fault": _("Fault of the platform"), "bad_minutes": _("Minutes in which bidders could not submit"),
-        "planned": _("Planned new deadline"), "evidence": _("Probe record"),
+        "planned": _("Planned new deadline"), "consortium_most": _("Consortium"), "evidence": _("Probe record"),
     }
     found = []
     for key, label in labels.items():
@@ -174,6 +174,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif key == "fault":
             text = words.state("fault" if value == "lifted" else "fault_kind", str(value).upper() if value == "lifted" else str(value),
                                speech).text
+        elif key == "consortium_most":
+            text = _("accepted, at most %(n)s members", n=value) if value else _("not accepted")
         elif key == "ground":
             text = words.state("ground", str(value), speech).text
         elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):

@@ -1,0 +1,101 @@
+"""A consortium's pages for its members: the lead names them, each signs in the page, anyone may leave while no bid stands.
+
+Only members see them; the platform's people see nothing before the opening list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import consortia, joint_bids, lot_cards, participants, parties
+from trading.kernel.access import Act
+from trading.kernel.errors import Fault, Invalid
+from web.desks.bidder_room import SEE, bidder, can, crumbs, lot_crumbs, open_lot, own_lot, signed
+from web.forms import Form
+from web.gate import actor, go, look, render, work
+
+
+@bidder.page("/consortia", needs=SEE)
+def consortia_page() -> str:
+    """Every consortium the own firm leads or is named in."""
+    with look() as now:
+        rows = [(one, lot_cards.card_of(now, one.lot)) for one in consortia.own(now)]
+        mine = actor().party_id
+    return render("bidder/consortia.html", rows=rows, mine=mine, crumbs=crumbs((_("Consortia"), "")))
+
+
+@bidder.page("/lots/<ref>/consortium", needs=SEE)
+def name_consortium(ref: str, form: Form | None = None) -> str:
+    """The lead names the members and who does what."""
+    with look() as now:
+        lot, _taking = own_lot(now, ref)
+        card, me = lot_cards.card_of(now, lot), parties.own_party(now)
+        led = consortia.led_by(now.session, lot, me.id)
+        most = lot.consortium_most
+        first: dict[str, Any] = {"code.0": me.code}
+        for place, one in enumerate(led.members if led else []):
+            first |= {f"code.{place}": one.party.code, f"work.{place}": one.work, f"share.{place}": one.share}
+    return render("bidder/consortium_name.html", card=card, most=most, led=led, form=form or Form.blank(first), me=me,
+                  may=can(Act.BID_SUBMIT), crumbs=lot_crumbs(ref, (_("Consortium"), "")))
+
+
+@bidder.page("/lots/<ref>/acts/name-consortium", needs=Act.BID_SUBMIT, post=True, back=name_consortium)
+def do_name(ref: str) -> Any:
+    """Fields for each member, from 0: ``code.N``, ``work.N``, ``share.N``; a row without a code is left out."""
+    form, named = Form.read(), []
+    with look() as now:
+        most = open_lot(now, ref).consortium_most
+    for place in range(max(most, 2)):
+        if code := form.text(f"code.{place}", needed=place < 2, limit=40):
+            named.append(joint_bids.Named(code, form.text(f"work.{place}", limit=200, lines=True),
+                                          form.whole(f"share.{place}", least=1, most=99) or 0))
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, f"/bidder/lots/{ref}/consortium")
+        try:
+            made = joint_bids.propose(unit, open_lot(unit, ref), named)
+        except Invalid as refusal:
+            raise Invalid(refusal.code, faults=[Fault("code.0" if one.where == "members" else one.where, one.code, one.facts)
+                                                for one in refusal.faults]) from refusal
+        where = f"/bidder/consortia/{made.ref}"
+    return go(where)
+
+
+@bidder.page("/consortia/<ref>", needs=SEE)
+def consortium(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, mine = consortia.of_ref(now, ref)
+        card = lot_cards.card_of(now, row.lot)
+        party = parties.own_party(now)
+        open_ = bool(card.deadline and now.now < card.deadline and card.state in ("NOTICE", "BIDDING") and row.state != "DISSOLVED")
+        lead_takes_part = participants.find(now.session, row.lot, row.lead) is not None
+    return render("bidder/consortium.html", row=row, mine=mine, card=card, form=form or Form.blank(), open=open_, lead=lead_takes_part,
+                  data={"document": consortia.agreement(row), "party": party.code}, may=can(Act.BID_SUBMIT),
+                  crumbs=crumbs((_("Consortia"), "/bidder/consortia"), (card.ref, "")))
+
+
+@bidder.page("/consortia/<ref>/acts/sign", needs=Act.BID_SUBMIT, post=True, back=consortium)
+def do_sign(ref: str) -> Any:
+    """Field: ``agreement``: the agreement signed with the firm's key (JSON)."""
+    form = Form.read()
+    envelope = signed(form, "agreement")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/consortia/{ref}")
+        row, _mine = consortia.of_ref(unit, ref)
+        joint_bids.sign(unit, row, envelope)
+    return go(where)
+
+
+@bidder.page("/consortia/<ref>/acts/leave", needs=Act.BID_SUBMIT, post=True, back=consortium)
+def do_leave(ref: str) -> Any:
+    form = Form.read()
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := "/bidder/consortia")
+        row, _mine = consortia.of_ref(unit, ref)
+        joint_bids.leave(unit, row)
+    return go(where)
