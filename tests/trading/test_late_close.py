@@ -47,6 +47,9 @@ def test_a_closing_in_time_asks_for_nothing(world: World) -> None:
     with unchanged(world), pytest.raises(Conflict) as refusal, world.work("watch") as work:
         late_close.confirm(work, world.lot_in(work, ref), {})
     assert refusal.value.code == "late_close.not_late"
+
+
+def test_before_the_closing_there_is_nothing_to_confirm(world: World) -> None:
     ref = stages.bid(world)
     with unchanged(world), pytest.raises(NotFound), world.work("watch") as work:
         late_close.confirm(work, world.lot_in(work, ref), {})
