@@ -26,7 +26,7 @@ BEFORE_HOUR = timedelta(minutes=60)
 """How long before the deadline the sheet opens."""
 CHAIRS = {
     Role.BIDDER_OPERATOR: "bidder", Role.BIDDER_SIGNER: "bidder", Role.HOST: "host", Role.OFFICER: "officer", Role.PURCHASER: "tenderee",
-    Role.AGENCY: "agency", Role.SUPERVISOR: "supervisor",
+    Role.SUPERVISOR: "supervisor",
 }
 KINDS = ("bidder", "host", "officer", "tenderee", "agency", "supervisor")
 

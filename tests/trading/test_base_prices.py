@@ -35,7 +35,7 @@ def bind(world: World, ref: str, value: dict[str, Any], username: str = "buyer")
         base_prices.bind(work, world.lot_in(work, ref), base_prices.commitment_of(value))
 
 
-def publish(world: World, ref: str, value: Any, username: str = "agent") -> None:
+def publish(world: World, ref: str, value: Any, username: str = "buyer") -> None:
     with world.work(username) as work:
         base_prices.publish(work, world.lot_in(work, ref), value)
 
@@ -91,7 +91,7 @@ def test_only_works_and_only_its_own_people_have_a_base_price(world: World) -> N
     goods, works = world.lot(regime="GP"), world.lot(regime="WORKS")
     with pytest.raises(WrongStep, match="base_price.works_only"):
         bind(world, goods, document(world, goods))
-    for username in ("agent2", "host", "clerk"):
+    for username in ("agent", "host", "clerk"):
         with pytest.raises(NotAllowed):
             bind(world, works, document(world, works), username)
     with pytest.raises(NotAllowed), world.work("bidder1", Role.BIDDER_SIGNER) as work:
@@ -100,4 +100,4 @@ def test_only_works_and_only_its_own_people_have_a_base_price(world: World) -> N
         with pytest.raises(Refusal), world.work("buyer") as work:
             base_prices.bind(work, world.lot_in(work, works), text)
     world.clock.set(DEADLINE - timedelta(seconds=1))
-    bind(world, works, document(world, works), "agent")
+    bind(world, works, document(world, works))
