@@ -19,6 +19,7 @@ import evaluation.sheets
 import trading.attendance
 import trading.base_prices
 import trading.calendars
+import trading.co_opening
 import trading.consortia
 import trading.contracts
 import trading.draws

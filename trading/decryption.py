@@ -18,7 +18,7 @@ from crypto.errors import CryptoError
 from crypto.headers import Header, join_shares
 from crypto.opening import LEFT_SEALED
 from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed
-from trading import bid_forms, bids, claims, findings, officers, opening, rescue
+from trading import bid_forms, bids, claims, co_opening, findings, officers, opening, rescue
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
@@ -65,6 +65,8 @@ class _Task:
     findings: dict[int, Finding]
     seed: bytes
     """Of a rescue, b"" without one."""
+    outage: bool = False
+    """The platform stood still while bidders' own parts were taken."""
 
 
 def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID) -> Opening:
@@ -109,7 +111,7 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
     posted = opening.shares(session, row)
     found = opening.headers(session, row)
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
-    seeds = rescue.seeds(session, row)
+    seeds, own, outage = rescue.seeds(session, row), co_opening.parts(session, row), co_opening.outage(session, row)
     tasks = []
     for item in row.bids:
         name = item["header_hash"]
@@ -117,9 +119,9 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
             continue
         tasks.append(_Task(
             found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
-            {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts},
+            {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts} | ({0: own[name]} if name in own else {}),
             {share.j: share.errors[name] for share in posted if name in share.errors},
-            findings.of_bid(session, row, name), seeds.get(name, b"")))
+            findings.of_bid(session, row, name), seeds.get(name, b""), outage))
     return tasks
 
 
@@ -132,7 +134,7 @@ def _stuck(blobs: LocalBlobs, tasks: list[_Task], sides: list[str]) -> list[Verd
         except CryptoError:
             with _stored(blobs, task.blob) as source:
                 found.append(open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
-                                      complaints=task.complaints))
+                                      complaints=task.complaints, outage=task.outage))
     return found
 
 
@@ -146,7 +148,7 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
     try:
         with _stored(blobs, task.blob) as source:
             verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
-                               complaints=task.complaints, findings=task.findings, sink=sink)
+                               complaints=task.complaints, findings=task.findings, outage=task.outage, sink=sink)
             if task.seed and verdict.code in RESCUABLE | BAD_BOX:
                 source.seek(0)
                 verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,

@@ -197,6 +197,8 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     entry = work.log("opening-set", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     begins = max(closing.claims_end(row, policy.opens_at), floor_second(work.now))
     window = timedelta(minutes=officers.policy_document(policy)["window"])
+    if officers.policy_document(policy)["co_opening"]:  # bidders' own parts first, for a window from the tick of the set (step 3)
+        begins = max(begins, entry.tick_by + window)
     opening = Opening(lot_id=lot.id, part=part, opening_set=dict(envelope), set_hash=set_id(document), set_c=entry.c, bids=listed,
                       listed_at=work.now, shares_from=begins, shares_until=begins + window)
     opening.lot = lot

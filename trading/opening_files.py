@@ -25,6 +25,7 @@ from crypto.ticks import ProvenTick
 from crypto.trust import Trust
 
 OPENING = "bidhall-opening"
+BIDDER_PART = "bidhall-bidder-part"
 DRAW = "bidhall-draw-opening"
 _ONE = {
     "deadline": "entries/deadline.json", "deadline_receipt": "entries/deadline.receipt.json", "before_closing": "log/before_closing.json",

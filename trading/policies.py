@@ -20,6 +20,7 @@ from crypto.canonical import b64u, dumps, parse_time, unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.headers import SUITE, check_share
+from crypto.keys import new_secret, x25519_public
 from crypto.policies import check_policy, policy_id
 from crypto.ticks import tick_by
 from trading import enrolments, notices
@@ -297,7 +298,9 @@ def _move_deadline(work: UnitOfWork, lot: Lot, together: Sequence[Policy]) -> No
 def _seal_drill(work: UnitOfWork, policy: Policy) -> Drill:
     """The platform seals the drill bid under the real policy and forgets its seed."""
     out = io.BytesIO()
-    sealed = sealed_bid.seal(policy_document(policy), bidder="drill", announce={"drill": "drill"}, files=(), out=out, drill=True)
+    asked = policy_document(policy)["co_opening"]  # of a drill nobody needs the bidder's part: its key is made up and forgotten too
+    sealed = sealed_bid.seal(policy_document(policy), bidder="drill", announce={"drill": "drill"}, files=(), out=out, drill=True,
+                             bidder_key=x25519_public(new_secret()) if asked else b"")
     blob = work.office.blobs.put([out.getvalue()])
     drill = Drill(policy_id=policy.id, header=b64u(sealed.header.raw), header_hash=b64u(sealed.header.header_hash), blob=blob.name,
                   made_at=work.now)

@@ -14,14 +14,16 @@ import click
 
 from crypto import headers, sealed_bid
 from crypto.canonical import b64u, format_time, unb64u
-from crypto.documents import sign_document
+from crypto.documents import check_document, sign_document
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.keyfiles import Keyring
 from crypto.keys import ed25519_public, kid, officer_scope, officer_tender_key
-from crypto.opening import release_shares
-from crypto.signatures import kind_of
+from crypto.opening import make_bidder_part, release_shares, set_id
+from crypto.signatures import kind_of, verify_any
+from crypto.trust import Trust
 from trading import draw_files, opening_files
+from trading.opening_files import BIDDER_PART as PART_PACKAGE
 from web.commands.common import (
     BAD_INPUT,
     answer,
@@ -70,6 +72,9 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
     value = read_opening(opening)
     trust, whose = trust_for(trust_file, value.get("trust"), opening)
     at, left = format_time(now()), frozenset[str]()
+    if value.get("type") == PART_PACKAGE:
+        _bidder_part(value, trust, key_file, passphrase_file, out, at, force=force, as_json=as_json)
+        return
     if value.get("type") == opening_files.DRAW:
         draw = draw_files.check_draw(value, trust, now=at)
         ring, j, secret = _officer(draw.policy, key_file, passphrase_file)
@@ -180,6 +185,26 @@ def _unzipped(path: str) -> dict[str, bytes]:
         if any(info.file_size > MAX_PART for info in infos) or sum(info.file_size for info in infos) > 16 * MAX_PART:
             raise CryptoError("JSON_PROFILE", "larger than any package of an opening")
         return {info.filename: archive.read(info) for info in infos}
+
+
+def _bidder_part(value: dict[str, Any], trust: Trust, key_file: str, passphrase_file: str | None, out: str, at: str, *, force: bool,
+                 as_json: bool) -> None:
+    """A bidder's own part, where the tender has co-opening: its box of its own bid, which must stand in the signed set."""
+    opening_set, _ = verify_any(value.get("opening_set"), "opening-set", trust.platform_keys)
+    check_document("opening-set", opening_set)
+    ring, _ = open_keys(key_file, passphrase_file, "bidder")
+    header = headers.parse_header(unb64u(value.get("header")))
+    name = b64u(header.header_hash)
+    if name not in {bid["header_hash"] for bid in opening_set["bids"]}:
+        raise CryptoError("SET_OMISSION", "your bid is not in the published set")
+    document = make_bidder_part(header, secret=ring.secret("x25519"), set_=set_id(opening_set), at=at)
+    with writing(out, force=force) as file:
+        envelope = sign_document("bidder-part", document, ring.secret("ed25519"))
+        file.write(json.dumps(envelope, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+    if as_json:
+        answer({"ok": True, "part": out, "set": document["set"], "header_hash": name, "unwitnessed": trust.unwitnessed})
+        return
+    say(f"own part of bid {name} of set {document['set']}" + ("; unwitnessed log" if trust.unwitnessed else ""))
 
 
 def _officer(policy: dict[str, Any], key_file: str, passphrase_file: str | None) -> tuple[Keyring, int, bytes]:

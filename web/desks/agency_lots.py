@@ -155,7 +155,7 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
                 "window_minutes",
             )
         } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else "",
-             "consortium_most": lot.consortium_most or ""}
+             "consortium_most": lot.consortium_most or "", "co_opening": "yes" if card.co_opening else ""}
         items, files = bid_forms.lists_of(lot.form)
         first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files)}
         return show_lot(

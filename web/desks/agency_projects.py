@@ -236,7 +236,7 @@ def read_lot(form: Form, where: str = "", *, works: bool) -> dict[str, Any]:
     held["deposit"] = form.money(where + "deposit", needed=False) or Money.zero()
     for name, limit in (("need", 8000), ("qualification", 8000), ("contact", 200), ("place", 200)):
         held[name] = form.text(where + name, needed=False, limit=limit, lines=limit > 1000)
-    held["two_envelopes"] = form.ticked(where + "two_envelopes")
+    held |= {name: form.ticked(where + name) for name in ("two_envelopes", "co_opening")}
     held["consortium_most"] = form.whole(where + "consortium_most", needed=False, least=0, most=tenders.CONSORTIUM_MOST) or 0
     if works:
         typed = form.text(where + "coefficients", needed=False, limit=400)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from evaluation import queries as scores_of
-from trading import attendance, awards, disputes, notices, opening, parties, readings, terms
+from trading import attendance, awards, co_opening, disputes, notices, opening, parties, readings, terms, tickets
 from trading.kernel.access import Act
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -18,6 +19,7 @@ from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
 from web.desks.bidder_trouble import trouble_of
 from web.desks.hall_cards import mark, said_of
+from web.desks.hall_room import signed
 from web.forms import Form
 from web.gate import go, look, render, work
 
@@ -39,15 +41,41 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         sheet = {"window": attendance.window(now.session, row, now.now), "mine": attendance.own(now, row), "last": mark(now, ref)}
         place = line_of(found, line.header_hash) if found is not None and line is not None else 0
         reading = readings.position(now.session, found).place if found is not None else 0
+        asked = co_opening.is_asked(now.session, found) and (
+            co_opening.own_bid(now.session, found, taking.party_id) is not None) if found is not None else False
+        given = co_opening.own(now.session, found, taking.party_id) if asked and found is not None else None
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
     return render("bidder/opening.html", **trouble, mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
                   running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")), sheet=sheet,
-                  place=place, reading=reading, can_confirm=can(Act.OPENING_CONFIRM), may_attend=can(Act.HALL_ATTEND))
+                  place=place, reading=reading, can_confirm=can(Act.OPENING_CONFIRM), may_attend=can(Act.HALL_ATTEND),
+                  asked=asked, given=given, can_give=can(Act.BID_SUBMIT))
 
 
 def line_of(row: opening.Opening, header_hash: str) -> int:
     """The place of a bid in the published set, from 1."""
     return 1 + [item["header_hash"] for item in row.bids].index(header_hash)
+
+
+@bidder.page("/lots/<ref>/part", needs=SEE)
+def part_package(ref: str) -> Response:
+    """What our own client makes its part from, in the page or by ``bidhall share``: the signed set and the header of our bid."""
+    with look() as now:
+        row, _taking = own_lot(now, ref)
+        found = opening.opening(now.session, row, opening.current_part(now.session, row))
+        return jsonify(co_opening.package(now, found) | {"trust": tickets.trust(now)})
+
+
+@bidder.page("/lots/<ref>/acts/part", needs=Act.BID_SUBMIT, post=True, back=opening_page)
+def give_part(ref: str) -> Any:
+    """Our own part, where the tender has co-opening. Field: ``part`` (signed, JSON)."""
+    form = Form.read()
+    envelope = signed(form, "part")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
+        row, _taking = own_lot(unit, ref)
+        co_opening.accept(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), envelope)
+    return go(where)
 
 
 @bidder.page("/lots/<ref>/acts/confirm", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from crypto.canonical import b64u, loads, unb64u
 from crypto.signatures import payload_of
-from trading import draws, lot_cards, officers, opening, opening_package, policies
+from trading import co_opening, draws, lot_cards, officers, opening, opening_package, policies
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.work import Look
@@ -197,6 +197,8 @@ def opened_data(ref: str) -> Response:
         for share in opening.shares(now.session, row):
             for name, part in share.parts.items():
                 parts.setdefault(name, {})[str(share.j)] = part
+        for name, own in co_opening.parts(now.session, row).items():
+            parts.setdefault(name, {})["0"] = b64u(own)
         keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(now.session, lot)}
         return jsonify(j=seat.j, sign_kid=seat.sign_kid, opened=row.opened, set=row.set_hash, seeds=seeds, parts=parts, officer_keys=keys,
                        platform_key=b64u(office().keys.public))

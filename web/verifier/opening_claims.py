@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from crypto.canonical import later, unb64u
+from crypto.canonical import later, parse_time, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.opening import check_posted_shares, set_id
+from crypto.receipts import claims_end
 from crypto.signatures import signers
 from crypto.verdicts import BAD_BOX, OPENED, RESCUABLE, Finding, Verdict, check_finding, open_bid, open_with_seed
+from trading.co_opening import stood_still
 from web.verifier.bid_claims import header_of
+from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material, officer_key
 
 
@@ -24,13 +27,13 @@ class _Nowhere:
         return None
 
 
-def check(material: Material) -> None:
+def check(material: Material, log: Log) -> None:
     """Both claims. Never refuses."""
     for part in material.parts() if material.audit else ():
-        _check_part(material, part)
+        _check_part(material, log, part)
 
 
-def _check_part(material: Material, part: str) -> None:
+def _check_part(material: Material, log: Log, part: str) -> None:
     findings, opening_set, lists = material.findings, material.set_of(part), material.lists_of(part)
     if opening_set is None:
         return
@@ -39,7 +42,8 @@ def _check_part(material: Material, part: str) -> None:
         return
     with findings.guard("opening", "B_SHARE", f"the shares of {part}"):
         parts, complaints = _shares(material, part, opening_set, lists[0])
-        _check_all(material, part, opening_set, lists[0], parts, complaints)
+        outage = _check_bidder_parts(material, log, part, opening_set)
+        _check_all(material, part, opening_set, lists[0], parts, complaints, outage)
     with findings.guard("opening", "B_SHARE", f"the window for repair of {part}"):
         _check_pause(material, part, opening_set, lists[0])
 
@@ -91,7 +95,7 @@ def _posted(document: Document, header_hash: str) -> bool:
 
 
 def _check_all(material: Material, part: str, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
-               complaints: dict[str, dict[int, str]]) -> None:
+               complaints: dict[str, dict[int, str]], outage: bool) -> None:
     policy, left = material.chain(part)[-1], material.left_sealed(set_id(opening_set.value))
     said = {row["header_hash"]: row for row in opened.value["bids"]}
     for row in opening_set.value["bids"]:
@@ -103,7 +107,30 @@ def _check_all(material: Material, part: str, opening_set: Document, opened: Doc
             if name in left:
                 _check_left(material, name)
                 continue
-            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], policy)
+            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], policy, outage)
+
+
+def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Document) -> bool:
+    """Bidders' own parts came between the set and the shares (protocol §5 step 3). Whether the log shows an outage in that time."""
+    policy, entries = material.chain(part)[-1], material.of_event("bidder-part", envelope=part)
+    if not policy["co_opening"]:
+        if entries:
+            material.findings.fault("opening", "B_SHARE", "bidders' parts where the policy asks for none")
+        return False
+    listed = material.of_event("opening-set", envelope=part)[0]
+    (deadline,) = material.of_event("deadline", envelope=part)
+    assert deadline.proven is not None
+    begins = max(claims_end(deadline.proven.at, policy["opens_at"]), later(listed.value["tick_by"], 60 * policy["window"]))
+    for entry in entries:
+        if not listed.at <= entry.at < begins or any(entry.tick > share.tick for share in material.of_event("shares", envelope=part)):
+            material.findings.fault("opening", "B_SHARE", f"bidder-part {entry.c} at {entry.at}, not between {listed.at} and {begins}")
+        if material.spoken_of(entry).value["set"] != set_id(opening_set.value):
+            material.findings.fault("opening", "B_SHARE", f"bidder-part {entry.c} is of another set")
+    for entry in material.of_event("shares", envelope=part):
+        if entry.at < begins:
+            material.findings.fault("opening", "B_SHARE", f"shares {entry.c} at {entry.at}, inside the bidders' window until {begins}")
+    material.findings.checked("opening", f"{len(entries)} bidders gave their own part before the shares")
+    return stood_still([parse_time(leaf["at"]) for leaf in log.leaves], parse_time(listed.at), parse_time(begins))
 
 
 def _check_left(material: Material, name: str) -> None:
@@ -114,7 +141,7 @@ def _check_left(material: Material, name: str) -> None:
 
 
 def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],
-               policy: dict[str, Any]) -> None:
+               policy: dict[str, Any], outage: bool) -> None:
     findings, header = material.findings, header_of(material, name)
     judged, seed = _judged(material, header, name, complaints), _rescued(material, name)
     good = len(parts) + sum(1 for _, part in judged.values() if part)
@@ -137,7 +164,7 @@ def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes,
     _check_failure(material, name, first, policy)
     if judged and first.code in RESCUABLE:
         found = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints,
-                         findings=judged, sink=sink)
+                         findings=judged, outage=outage, sink=sink)
     if seed and found.code in RESCUABLE | BAD_BOX:
         found = open_with_seed(material.archive.stream(path), header, seed, sealed_root=root, complaints=complaints, sink=sink)
     _compare(material, said, found, bool(policy["file_names"]))

@@ -41,7 +41,7 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
         held = material.read(opened, findings, given)
         log = log_claims.check(held, known_checkpoint)
         bid_claims.check(held, log)
-        opening_claims.check(held)
+        opening_claims.check(held, log)
         draw_claims.check(held, log)
         rounds = sheet_claims.check(held, log)
         score_claims.check(held, rounds)

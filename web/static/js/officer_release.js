@@ -58,7 +58,8 @@ keywork("countersign", "officer", async ({ ring, box, list, data }) => {
   }
   const seeds = {};
   for (const [name, seed] of Object.entries(data.seeds)) {
-    if ((parts[name]?.size ?? 0) < opening.policy.t) seeds[name] = unb64u(seed, 32); // rescued: no shares to join
+    const shares = (parts[name]?.size ?? 0) - (parts[name]?.has(0) ? 1 : 0);
+    if (shares < opening.policy.t) seeds[name] = unb64u(seed, 32); // rescued: no shares to join
   }
   const officerKeys = opening.policy.officers.map((o) => unb64u(data.officer_keys[o.sign_kid], 32));
   const platformKey = trust.platformKey.find((key) => b64u(key) === data.platform_key);
