@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from trading.kernel import clock
@@ -21,12 +22,12 @@ EDGE = "gunicorn.socket"
 def arrived_at(environ: Mapping[str, Any], present: Clock, header: str = "") -> datetime:
     """The moment of the last byte read so far, by the office's clock; ask for it once the whole form is read. ``header``: the one in which
     a trusted proxy says it, as seconds since 1970 with a fraction (nginx: ``$msec``)."""
-    return present.now() - timedelta(seconds=_seconds_ago(environ, header))
+    return present.now() - timedelta(microseconds=_nanoseconds_ago(environ, header) // 1000)
 
 
-def _seconds_ago(environ: Mapping[str, Any], header: str) -> float:
+def _nanoseconds_ago(environ: Mapping[str, Any], header: str) -> int:
     told = environ.get("HTTP_" + header.upper().replace("-", "_"), "") if header else ""
     if told.isascii() and told.replace(".", "", 1).isdigit() and len(told) <= 20:
-        return clock.seconds_since(float(told))
-    heard_at = getattr(environ.get(EDGE), "heard_at", 0.0)
-    return clock.seconds_from(heard_at) if heard_at else 0.0
+        return clock.since_wall(int(Decimal(told) * 10**9))
+    heard_at = getattr(environ.get(EDGE), "heard_at", 0)
+    return clock.since_monotonic(heard_at) if heard_at else 0

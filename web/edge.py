@@ -32,9 +32,10 @@ URGENT = ("/acts/submit", "/acts/withdraw", "/acts/prove-attempt")
 
 
 class StampedSocket(socket.socket):
-    """A connection that knows when the last byte read from it had arrived: ``heard_at``, by the machine's monotonic clock; 0.0 before."""
+    """A connection that knows when the last byte read from it had arrived: ``heard_at``, in nanoseconds of the
+    machine's monotonic clock; 0 before."""
 
-    heard_at = 0.0
+    heard_at = 0
 
     @classmethod
     def over(cls, plain: socket.socket) -> StampedSocket:
@@ -64,13 +65,13 @@ def stamping(line: Any) -> None:
         return
 
 
-def _stamp(notes: list[tuple[int, int, bytes]]) -> float:
-    """Unix seconds of the kernel's time stamp, 0.0 where there is none."""
+def _stamp(notes: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's time stamp in nanoseconds since 1970, 0 where there is none."""
     for level, kind, value in notes:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(value) == 16:
             seconds, nanoseconds = struct.unpack("qq", value)
-            return float(seconds + nanoseconds / 1e9)
-    return 0.0
+            return int(seconds) * 10**9 + int(nanoseconds)
+    return 0
 
 
 def rank_of(first_line: bytes) -> int:

@@ -76,19 +76,20 @@ class RunningClock:
         return self._start + timedelta(seconds=time.monotonic() - self._zero)
 
 
-def seconds_since(stamp: float) -> float:
-    """How long ago the machine's wall clock showed ``stamp`` (seconds since 1970), never negative: for stamps a kernel or a proxy took."""
-    return max(0.0, time.time() - stamp)
+def since_wall(stamp: int) -> int:
+    """Nanoseconds since the machine's wall clock showed ``stamp`` (nanoseconds since 1970), never negative: for stamps that a kernel or a
+    proxy took."""
+    return max(0, time.time_ns() - stamp)
 
 
-def monotonic_of(stamp: float) -> float:
-    """A stamp of the wall clock, 0.0 for none, as a moment of the monotonic clock, which no correction of the hour moves."""
-    return time.monotonic() - (seconds_since(stamp) if stamp else 0.0)
+def monotonic_of(stamp: int) -> int:
+    """A stamp of the wall clock in nanoseconds, 0 for none, as a moment of the monotonic clock, which no correction of the hour moves."""
+    return time.monotonic_ns() - (since_wall(stamp) if stamp else 0)
 
 
-def seconds_from(moment: float) -> float:
-    """Seconds since a moment of the monotonic clock, never negative."""
-    return max(0.0, time.monotonic() - moment)
+def since_monotonic(moment: int) -> int:
+    """Nanoseconds since a moment of the monotonic clock, never negative."""
+    return max(0, time.monotonic_ns() - moment)
 
 
 def rehearsal_clock(setting: str) -> Clock:
