@@ -7,9 +7,7 @@ missing then counts as revocation by the bidder, or as the platform's fault wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
@@ -30,10 +28,8 @@ from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongSte
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening import OPENING_FLOW, Opening
 from trading.opening_files import BIDDER_PART
+from trading.opening_rules import stood_still
 from trading.parties import own_party
-
-OUTAGE = timedelta(seconds=120)
-"""The log is sealed at least once a minute: two ticks further apart than this show that the platform stood still between them."""
 
 
 class BidderPart(Base):
@@ -80,17 +76,10 @@ def own_bid(session: Session, row: Opening, party_id: int | None) -> SealedBid |
 
 
 def outage(session: Session, row: Opening) -> bool:
-    """Whether the log shows that the platform stood still while parts were taken: two ticks more than ``OUTAGE`` apart in that window."""
+    """Whether the log shows that the platform stood still while parts were taken: two ticks more than ``opening_rules.OUTAGE`` apart."""
     begins = floor_second(row.listed_at)
     ticks = select(log.LogTick.at).where(log.LogTick.at > begins, log.LogTick.at < row.shares_from).order_by(log.LogTick.tick)
     return stood_still(list(session.scalars(ticks)), begins, row.shares_from)
-
-
-def stood_still(ticks: Sequence[datetime], begins: datetime, ends: datetime) -> bool:
-    """The rule by which anybody finds an outage from the moments of the log's ticks alone: between ``begins`` and ``ends`` there is a
-    stretch longer than ``OUTAGE`` in which nothing was sealed."""
-    moments = [begins, *(at for at in ticks if begins < at < ends), ends]
-    return any(following - at > OUTAGE for at, following in pairwise(moments))
 
 
 def package(look: Look, row: Opening) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from trading.kernel.exact import Answer, BadValue, boolean, cases, count, take, word
@@ -88,6 +89,19 @@ def consultation_may_continue(
 def works_may_continue(received: int, undecrypted_bidder_fault: int = 0) -> bool:
     """Three bids received in time, and one left after those not decrypted through the fault of their bidder."""
     return received >= 3 and received - undecrypted_bidder_fault >= 1
+
+
+# --- an outage, seen from the log ---------------------------------------------------------------------------------------
+
+OUTAGE = dt.timedelta(seconds=120)
+"""The log is sealed at least once a minute: two ticks further apart than this show that the platform stood still between them."""
+
+
+def stood_still(ticks: Sequence[dt.datetime], begins: dt.datetime, ends: dt.datetime) -> bool:
+    """The rule by which anybody finds an outage from the moments of the log's ticks alone: between ``begins`` and ``ends`` there is a
+    stretch longer than ``OUTAGE`` in which nothing was sealed."""
+    moments = [begins, *(at for at in ticks if begins < at < ends), ends]
+    return any(following - at > OUTAGE for at, following in pairwise(moments))
 
 
 # --- asked as test vectors --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from crypto.opening import make_bidder_part
 from tests.kit import opening_steps, sealing
 from tests.kit.stages import reach
 from tests.kit.world import World
-from trading import co_opening, effects, opening, timeline
+from trading import co_opening, effects, opening, opening_rules, timeline
 from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate, WrongStep
 
 
@@ -148,6 +148,6 @@ def test_who_has_no_bid_in_the_set_has_no_part(world: World) -> None:
 def test_an_outage_is_a_stretch_without_a_tick(moments: tuple[int, ...], still: bool) -> None:
     begins = datetime(2026, 3, 24, 2, 0, tzinfo=UTC)
     ticks = [begins + timedelta(seconds=at) for at in moments]
-    assert co_opening.stood_still(ticks, begins, begins + timedelta(seconds=200)) is still
+    assert opening_rules.stood_still(ticks, begins, begins + timedelta(seconds=200)) is still
 
 

@@ -14,7 +14,7 @@ from crypto.opening import check_posted_shares, set_id
 from crypto.receipts import claims_end
 from crypto.signatures import signers
 from crypto.verdicts import BAD_BOX, OPENED, RESCUABLE, Finding, Verdict, check_finding, open_bid, open_with_seed
-from trading.co_opening import stood_still
+from trading.opening_rules import stood_still
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material, officer_key

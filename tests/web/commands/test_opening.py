@@ -21,7 +21,7 @@ from tests.web.commands.test_seal import bare
 from trading import decryption, draws, opening, opening_package
 from trading.opening_files import to_files
 
-OFFER = {"技术方案.txt": b"plan " * 1000, "empty.bin": b"", ".hidden": b"h"}
+OFFER = {"技术方案.txt": b"plan " * 1000, "one.bin": b"1", ".hidden": b"h"}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_open_writes_all_or_nothing_and_over_nothing(desk: Desk, world: World, h
     assert desk.run("open", desk.path("bidder1"), *arguments, "-o", desk.path("full")).code == 2
     assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
     assert desk.run("open", desk.path("bidder1"), *arguments, "-o", desk.path("full"), "--force").code == 0
-    assert mine.read_bytes() == b"mine" and Path(desk.path("full/files/empty.bin")).read_bytes() == b""
+    assert mine.read_bytes() == b"mine" and Path(desk.path("full/files/one.bin")).read_bytes() == b"1"
     assert not [path.name for path in desk.folder.iterdir() if path.name.startswith(".") and path.name != ".hidden"]
 
 
