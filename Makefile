@@ -4,7 +4,8 @@ PY      ?= python3
 V       := .venv
 BIN     := $(V)/bin
 UV      := $(BIN)/uv
-JOBS    ?= 2
+# Three on two cores: journeys and watches spend part of their time waiting.
+JOBS    ?= 3
 T       ?= tests
 NAMES   ?=
 APT     := apt-get install -qy --no-install-recommends
@@ -20,10 +21,10 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg deadline js wheel clean long-journeys
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys
 
 help:           ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 setup: $(V)/.test browser    ## .venv with everything, and a browser for the tests
 
@@ -59,6 +60,9 @@ race: $(V)/.test             ## a thousand bids on each side of a deadline, with
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
 
+town: $(V)/.test             ## fill the demo town of `make run` and look whether anything in it is late
+	BIDHALL_TEST_TOWN=1 $(BIN)/python -m pytest -q tests/web/test_town.py
+
 deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 random histories
 	$(BIN)/python -m tests.laws.test_availability 100000
 
@@ -66,7 +70,7 @@ KILLS   ?= 500
 faults: $(V)/.test           ## the long kill loops: at every step and at any moment, KILLS=500 for each path
 	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k long
 
-js: ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
+js:             ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
 	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi
 
 long-journeys: $(V)/.test browser ## the upload journeys (line cut, browser closed, another computer) with 300 MB instead of 24
@@ -91,7 +95,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts test suite-pg ## all that a change must pass
+ci: lint types contracts test suite-pg town ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

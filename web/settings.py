@@ -20,7 +20,7 @@ from web.confined.clamd import parse_address
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
          "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL", "DROP_URL")
-_OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "PG_"))
+_OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "TEST_TOWN", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from web.settings import read_settings
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")
 def test_the_town_has_a_lot_in_every_stage_and_nothing_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIDHALL_DATA", str(tmp_path / "town"))
     settings = read_settings()
