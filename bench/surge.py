@@ -35,7 +35,7 @@ LATE_SHARE = 20
 """One bidder in so many uploads in time and submits after the deadline."""
 MARGIN_S = 1.0
 """The last arrival stands so long before the deadline."""
-BOOT_S = 16.0
+BOOT_S = 40.0
 GOAL_P99_S = 2.0
 
 
