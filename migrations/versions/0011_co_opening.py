@@ -5,8 +5,8 @@ from alembic import op
 
 from trading.kernel.db import append_only_ddl
 
-revision = '0044'
-down_revision = '0027'
+revision = '0011'
+down_revision = '0010'
 branch_labels = None
 depends_on = None
 

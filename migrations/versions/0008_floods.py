@@ -5,8 +5,8 @@ from alembic import op
 
 from trading.kernel.db import append_only_ddl
 
-revision = '0002'
-down_revision = '0008'
+revision = '0008'
+down_revision = '0007'
 APPEND_ONLY = ['flood_listed']
 branch_labels = None
 depends_on = None

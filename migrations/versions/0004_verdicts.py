@@ -5,8 +5,8 @@ from alembic import op
 
 from trading.kernel.db import append_only_ddl
 
-revision = '0003'
-down_revision = '0009'
+revision = '0004'
+down_revision = '0003'
 APPEND_ONLY = ['bid_failure', 'box_finding', 'rescue', 'ruling']
 branch_labels = None
 depends_on = None

@@ -5,7 +5,7 @@ from alembic import op
 
 from trading.kernel.db import append_only_ddl
 
-revision = '0004'
+revision = '0006'
 down_revision = '0005'
 branch_labels = None
 depends_on = None
