@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -69,8 +70,11 @@ class _Task:
     """The platform stood still while bidders' own parts were taken."""
 
 
-def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID) -> Opening:
-    """Open every bid of the set and write the outcome. Progress-free and repeatable; the caller shows state from the rows.
+def open_bids(
+    office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID, progress: Callable[[int], None] = lambda done: None,
+) -> Opening:
+    """Open every bid of the set and write the outcome; repeatable. ``progress`` is told after each bid how many have been tried, and
+    never what was found.
 
     Where a bid finds no t good shares and that can be repaired, the first call decrypts nothing: it tells the failures in the log, the
     opening stays LISTED, and a call after the window for repair opens all that can be opened (protocol §5.2).
@@ -98,7 +102,10 @@ def open_bids(office: Office, actor: Actor, lot_ref: str, *, part: str = officer
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
-    verdicts = [_open_one(office.blobs, task, sides, form, file_names) for task in tasks]
+    verdicts = []
+    for done, task in enumerate(tasks, start=1):
+        verdicts.append(_open_one(office.blobs, task, sides, form, file_names))
+        progress(done)
     verdicts += [_left_sealed(name, one["cause"]) for name, one in left.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:

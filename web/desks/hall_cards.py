@@ -28,6 +28,7 @@ from trading import (
     notices,
     officers,
     opening,
+    opening_runs,
     participants,
     readings,
     rescue,
@@ -147,6 +148,15 @@ class ProofLine:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """The decryption under way: how many bids of how many have been tried. ``stopped``: it died and is to be begun again."""
+
+    done: int
+    total: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
 class HallCard:
     """One opening. ``step``: BEFORE (sealed), SHUT (intake over, set not published), FAILED, or the state of the opening."""
 
@@ -189,6 +199,7 @@ class HallCard:
     read_moments: Mapping[int, datetime] = field(default_factory=dict)
     repair: rescue.Pause | None = None
     failed: tuple[tuple[str, str], ...] = ()
+    run: Progress | None = None
 
     @property
     def line(self) -> BidLine | None:
@@ -269,8 +280,16 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
         draws=_draws(now, lot), proofs=_proofs(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
         wanted=opening.signatures_wanted(session, row), claims=filed,
         may_decrypt=opening.may_decrypt(session, row, now.now) and not stopped,
-        minutes=row.minutes or "", version=row.version,
+        minutes=row.minutes or "", version=row.version, run=_run(now, row),
     )
+
+
+def _run(now: Look, row: Opening) -> Progress | None:
+    """None before it was begun and when it has come to an end, also to a refusal."""
+    found = opening_runs.find(now.session, row) if row.state == "LISTED" else None
+    if found is None or found.ended_at is not None:
+        return None
+    return Progress(found.done, found.total, not opening_runs.is_alive(found, now.now))
 
 
 def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:
@@ -433,6 +452,8 @@ def mark(now: Look, ref: str) -> str:
     drawn.append(f"c{len(filed)}.{sum(bool(one.outcome) for one in filed)}")
     if (pause := rescue.pause(now.session, row)) is not None:
         drawn.append(f"w{int(pause.until.timestamp()) if pause.until else 0}{'o' if pause.is_over(now.now) else ''}")
+    if (run := _run(now, row)) is not None:
+        drawn.append(f"d{run.done}{'x' if run.stopped else ''}")
     sealed = sum(log.tick_of(now.session, line.c) is not None for line in posted)
     return "-".join([lot.state, row.state, str(row.version), str(int(row.shares_until.timestamp())), f"s{len(posted)}.{sealed}",
                      f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", f"k{readings.position(now.session, row).turns}",

@@ -9,10 +9,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import decryption, findings, opening, opening_papers, rulings
+from trading import findings, opening, opening_papers, rulings
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from web import words
+from web import opening_run, words
 from web.desks import hall_minutes
 from web.desks.hall_cards import hall_card
 from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
@@ -54,11 +54,12 @@ def do_extend(ref: str) -> Any:
 
 @hall.page("/<ref>/acts/open", needs=Act.OPENING_HOST, post=True, back=host)
 def do_open(ref: str) -> Any:
-    """The long act: it opens outside any transaction, so it takes no form number; doing it twice refuses ``opening.opened``."""
+    """The long act: it opens outside any transaction, so it takes no form number; doing it twice refuses ``opening.opened``, and doing
+    it while it runs leads back to the page that counts."""
     form = Form.read()
     with look() as now:
         part = opening.current_part(now.session, hall_lot(now, ref))
-    decryption.open_bids(office(), actor(), ref, part=part)
+    opening_run.start(office(), actor(), ref, part=part)
     with work() as unit:
         unit.once(form.form_id, where := f"/hall/{ref}/host")
     return go(where)

@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import attendance, decryption, opening
+from trading import attendance, officers, opening
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Faults, NotFound, Refusal, WrongStep
 from trading.kernel.work import Look
 from trading.tenders import Lot, Tender
-from web import words
+from web import opening_run, words
 from web.desks import hall_sheet
 from web.desks.hall_cards import HallCard, hall_card, mark, step_of
 from web.desks.hall_read import chosen_line
@@ -99,7 +99,7 @@ def list_all(tender: str) -> Any:
 @hall.page("/sessions/<tender>/acts/open", needs=Act.OPENING_HOST, post=True, back=session)
 def open_all(tender: str) -> Any:
     def one(ref: str) -> None:
-        decryption.open_bids(office(), actor(), ref)
+        opening_run.start(office(), actor(), ref, part=officers.BID)
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "LISTED")
 
 
