@@ -31,6 +31,7 @@ import trading.kernel.outbox
 import trading.kernel.rates
 import trading.opened_files
 import trading.opening_papers
+import trading.opening_runs
 import trading.readings
 import trading.technical
 import trading.timeline
