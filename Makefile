@@ -67,7 +67,7 @@ deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 
 	$(BIN)/python -m tests.laws.test_availability 100000
 
 KILLS   ?= 500
-faults: $(V)/.test           ## the long kill loops: at every step and at any moment, KILLS=500 for each path
+faults: $(V)/.test           ## the long kill loops: real servers, at every step and at any moment, KILLS=500 for each path (docs/operate/faults.md)
 	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k long
 
 js:             ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)

@@ -1,11 +1,12 @@
 """From a refusal to an answer: one table of statuses, one sentence, a page or JSON.
 
 A Refusal is for something a person did; whatever else is raised is a defect of ours and answered with a request id and no detail. A
-database that is locked or gone is neither: 503, nothing was done, nothing is lost.
+database that is locked or gone, or a disk that is full, is neither: 503 or 507, nothing was done, nothing is lost.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import Any
 
@@ -53,6 +54,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(OperationalError, on_database)
     app.register_error_handler(PoolTimeout, on_database)
     app.register_error_handler(DBAPIError, on_database_defect)
+    app.register_error_handler(OSError, on_system)
     app.register_error_handler(Exception, on_defect)
 
 
@@ -85,6 +87,15 @@ def on_database(error: Exception) -> AnyResponse:
 
 def on_database_defect(error: DBAPIError) -> AnyResponse:
     return on_database(error) if error.connection_invalidated else on_defect(error)
+
+
+def on_system(error: OSError) -> AnyResponse:
+    """A full disk: bytes come before rows, so nothing was done, and the same act succeeds once there is room. Anything else is a defect."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return on_defect(error)
+    log.error("no room on the disk %s %s", g.get("request_id", ""), request.path)
+    g.nobody = True
+    return answer("platform.full", 507)
 
 
 def on_defect(error: Exception) -> AnyResponse:
@@ -120,7 +131,8 @@ def title_of(status: int, code: str) -> str:
     if status in (409, 422, 400, 405, 413, 415):
         return _("This was not done")
     return {403: _("You may not do this here"), 404: _("Not found"), 429: _("Please wait a little"),
-            503: _("The platform is busy"), 500: _("Something failed on our side")}.get(status, _("This was not done"))
+            503: _("The platform is busy"), 507: _("The platform is busy"),
+            500: _("Something failed on our side")}.get(status, _("This was not done"))
 
 
 def wants_json() -> bool:

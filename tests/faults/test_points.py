@@ -64,6 +64,16 @@ def test_armed_by_the_environment_a_process_kills_itself() -> None:
     assert done.returncode == -9 and done.stdout == "one\n"
 
 
+def test_a_whole_group_of_processes_goes_down_at_once() -> None:
+    """A server at a named step, with the worker that stands by."""
+    program = ("import os, time\nfrom trading.kernel.faults import fault\nchild = os.fork()\nif not child: time.sleep(60)\n"
+               "print(child, flush=True); fault('x')")
+    env = {**os.environ, faults.VARIABLE: "x:down@1"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, cwd=ROOT, capture_output=True, text=True, timeout=30,
+                          start_new_session=True)
+    assert done.returncode == -9 and done.stdout.strip().isdigit()  # and nobody held the pipe open: the child is gone too
+
+
 def test_a_real_platform_does_not_start_armed(tmp_path: Path) -> None:
     settings = read_settings({"BIDHALL_DATA": str(tmp_path / "data"), faults.VARIABLE: "x:kill"})
     faults.arm("x:EIO@1000000")

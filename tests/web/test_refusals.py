@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 import pytest
@@ -109,6 +110,14 @@ def test_a_locked_database_is_said_to_be_busy_and_nothing_lost(raising: House) -
     page = answer(raising, OperationalError("INSERT INTO secret", {}, sqlite3.OperationalError("database is locked")))
     assert (page.status_code, page.headers["Retry-After"]) == (503, "3")
     assert "没有丢失" in page.text and "secret" not in page.text and "locked" not in page.text
+
+
+def test_a_full_disk_is_said_to_be_full_and_another_fault_of_it_is_a_defect(raising: House) -> None:
+    page = answer(raising, OSError(errno.ENOSPC, "No space left on device", "/srv/secret"))
+    assert page.status_code == 507 and "存储空间已满" in page.text and "secret" not in page.text
+    told = answer(raising, OSError(errno.EDQUOT, "Quota"), Accept="application/json")
+    assert (told.status_code, told.json["code"]) == (507, "platform.full")
+    assert answer(raising, OSError(errno.EIO, "Input/output error")).status_code == 500
 
 
 def test_a_defect_of_ours_shows_a_reference_and_no_detail(raising: House) -> None:

@@ -4,6 +4,7 @@
 process began, and the wiring of a platform refuses to start armed outside a data folder made for rehearsal.
 
     BIDHALL_TEST_FAULT="blob.linked:kill@1"             SIGKILL to itself at the first pass
+    BIDHALL_TEST_FAULT="blob.linked:down@1"             SIGKILL to its whole process group: a server with all its workers at once
     BIDHALL_TEST_FAULT="spool.piece:ENOSPC@2+"          OSError at the second pass and every one after it
     BIDHALL_TEST_FAULT="*:kill@17"                      at the 17th pass of any point: for N = 1, 2, 3 … every step dies once
     BIDHALL_TEST_FAULT="decrypt.bid:sleep=0.2@1+"       so many seconds
@@ -48,7 +49,7 @@ def parse(text: str) -> tuple[Armed, ...]:
 def _known(what: str) -> bool:
     if what.startswith("sleep="):
         return what.removeprefix("sleep=").replace(".", "", 1).isdigit()
-    return what == "kill" or (what.startswith("E") and isinstance(getattr(errno, what, None), int))
+    return what in ("kill", "down") or (what.startswith("E") and isinstance(getattr(errno, what, None), int))
 
 
 _armed: tuple[Armed, ...] = parse(os.environ.get(VARIABLE, ""))
@@ -82,6 +83,8 @@ def fault(name: str) -> None:
 def _fail(what: str, name: str) -> None:
     if what == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "down":
+        os.killpg(0, signal.SIGKILL)
     elif what.startswith("sleep="):
         time.sleep(float(what.removeprefix("sleep=")))
     else:
