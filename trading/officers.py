@@ -32,6 +32,8 @@ BID, PRICE = bid_forms.TECHNICAL_ENVELOPE, bid_forms.PRICE_ENVELOPE
 """The envelopes of bids: all of a bid or, with two envelopes, its technical part; and the price."""
 MAX_PLEN = 2**31
 """Bytes a bid may have under a policy, unless the agency names another size: 2 GiB."""
+SIZES = (MAX_PLEN, 2**33, 2**35)
+"""The sizes an agency may name: 2, 8, 32 GiB."""
 DRAW_PLEN = 65_536
 DRAW_ESCROW = timedelta(hours=2)
 """How long after the opening moment the escrow of a draw may be opened where a party stays silent (protocol §6)."""

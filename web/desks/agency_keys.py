@@ -37,7 +37,7 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             seats=seats,
             policies=rows,
             envelopes=[(one, _envelope(one)) for one in envelopes],
-            policy_form=Form.blank({"rescue": "yes"}),
+            policy_form=Form.blank({"rescue": "yes", "max_plen": str(officers.MAX_PLEN)}), sizes=officers.SIZES,
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
             threshold=lot.threshold,
             lost=_lost(now, lot),
@@ -115,9 +115,12 @@ def _field(where: str, named: list[tuple[str, str]]) -> str:
 def do_draft_policies(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
     file_names, rescue = form.ticked("file_names"), form.ticked("rescue")
+    most = form.choice("max_plen", map(str, officers.SIZES), needed=False)
+    form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
-        policies.draft_policies(unit, tenders.lot(unit.session, ref), file_names=file_names, rescue=rescue)
+        policies.draft_policies(unit, tenders.lot(unit.session, ref), file_names=file_names, rescue=rescue,
+                                max_plen=int(most or officers.MAX_PLEN))
     return go(where)
 
 

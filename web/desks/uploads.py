@@ -47,7 +47,7 @@ def options() -> Response:
     """What this server speaks. Nothing here allows another origin, so a browser's preflight from elsewhere ends here."""
     headers = {"Tus-Version": TUS, "Tus-Extension": "creation,creation-with-upload,checksum",
                "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
-               "Tus-Max-Size": str(officers.MAX_PLEN + 70_000 + 16 * (officers.MAX_PLEN >> 19) + 16)}
+               "Tus-Max-Size": str(officers.SIZES[-1] + 70_000 + 16 * (officers.SIZES[-1] >> 19) + 16)}
     return _answer(204, headers)
 
 

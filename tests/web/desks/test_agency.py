@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
@@ -14,6 +16,7 @@ from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading import agency_queries, awards, contracts, disputes, documents, enquiries, enrolments, notices, parties
 from trading.kernel.money import Money
+from trading.officers import Policy
 from trading.tenders import Lot
 
 LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clarify", "/award", "/contract")
@@ -127,7 +130,11 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
     )
     assert "acts/draft-policies" not in agent.get(lot + "/keys").text  # no keys yet
     world.offer_keys(lot_ref)
+    assert send(agent, lot + "/keys", "draft-policies", max_plen="1").status_code == 422 and not drafted(rooms, lot_ref)
+    done(send(agent, lot + "/keys", "draft-policies", max_plen=str(2**33)))
+    assert drafted(rooms, lot_ref) == {2**33}
     done(send(agent, lot + "/keys", "draft-policies"))
+    assert drafted(rooms, lot_ref) == {2**31}
     assert "acts/publish" not in agent.get(lot + "/publish").text and "演练" in agent.get(lot).text
     world.sign_policies(lot_ref)
     world.open_drills(lot_ref)
@@ -141,6 +148,13 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
         notice = notices.latest(look.session, published, "tender")
         assert notice.body["budget"] == "3000000.00" and notice.body["files"][0]["name"] == "招标文件.pdf"
     assert "acts/" not in agent.get(lot + "/scheme").text.partition("<main")[2]  # fixed: no form of preparation is left
+
+
+def drafted(rooms: Rooms, ref: str) -> set[int]:
+    """The largest bid in every drafted policy of bids."""
+    with rooms.world.look("clock") as look:
+        rows = look.session.scalars(select(Policy).where(Policy.lot_id == rooms.world.lot_in(look, ref).id, Policy.envelope == "bid"))
+        return {json.loads(row.payload)["max_plen"] for row in rows}
 
 
 def test_every_fault_of_a_draft_is_told_at_once_and_what_was_typed_is_kept(rooms: Rooms, agent: Person) -> None:
