@@ -142,38 +142,37 @@ def inclusion_proof(index: int, size: int, node: NodeAt) -> list[bytes]:
     """RFC 9162 section 2.1.3.1: the siblings of leaf `index` in the tree of `size`, lowest first."""
     if not 0 <= index < size:
         raise IndexError(f"no leaf {index} in a tree of {size}")
-    proof: list[bytes] = []
-    low, high = 0, size
-    while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            proof.append(_range_hash(middle, high, node))
-            high = middle
-        else:
-            proof.append(_range_hash(low, middle, node))
-            low = middle
-    return proof[::-1]
+    return _siblings(0, index, size, node)
 
 
 def consistency_proof(old: int, size: int, node: NodeAt) -> list[bytes]:
     """RFC 9162 section 2.1.4.1: that the tree of `old` is the start of the tree of `size`. Empty if equal or 0."""
     if not 0 <= old <= size:
         raise IndexError(f"a tree of {old} is no start of one of {size}")
-    proof: list[bytes] = []
     if old in (0, size):
-        return proof
-    low, high, whole = 0, size, True
-    while old != high:
-        middle = low + _split(high - low)
-        if old <= middle:
-            proof.append(_range_hash(middle, high, node))
-            high = middle
-        else:
-            proof.append(_range_hash(low, middle, node))
-            low, whole = middle, False
-    if not whole:
-        proof.append(_range_hash(low, high, node))
-    return proof[::-1]
+        return []
+    level = (old & -old).bit_length() - 1
+    index = (old >> level) - 1  # the last and smallest complete subtree of the old tree
+    own = [node(level, index)] if index else []  # a tree of one subtree is its own root, which the verifier holds
+    return own + _siblings(level, index, size, node)
+
+
+def _siblings(level: int, index: int, size: int, node: NodeAt) -> list[bytes]:
+    """What stands beside the way from a complete subtree up to the root, lowest first.
+
+    From below, every sibling but one is a complete subtree, one question each: only the one that holds the right edge is joined.
+    """
+    proof: list[bytes] = []
+    last = (size - 1) >> level
+    while last:
+        if index & 1:
+            proof.append(node(level, index - 1))
+        elif index + 1 < last or (index + 1 == last and not size & ((1 << level) - 1)):
+            proof.append(node(level, index + 1))
+        elif index + 1 == last:
+            proof.append(_range_hash(last << level, size, node))
+        level, index, last = level + 1, index >> 1, last >> 1
+    return proof
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
@@ -227,11 +226,6 @@ def verify_consistency(old: int, size: int, proof: Sequence[bytes], old_root: by
         sn >>= 1
     if sn or first != old_root or second != new_root:
         raise CryptoError("TICK_PROOF", "the log does not extend the one seen before")
-
-
-def _split(width: int) -> int:
-    """The largest power of two smaller than `width`."""
-    return 1 << (width - 1).bit_length() - 1
 
 
 def _cover(low: int, high: int) -> list[tuple[int, int]]:
