@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from crypto.canonical import MAX_INT
 from crypto.errors import CryptoError
@@ -107,6 +108,13 @@ def verify_checkpoint(note: str, log_key: NoteKey, witnesses: Sequence[NoteKey] 
 
     Signatures of unknown keys are ignored; one that claims a known key and does not verify refuses the note.
     """
+    if type(note) is not str:
+        raise CryptoError("TICK_PROOF", "not a signed note")
+    return _verified(note, log_key, tuple(witnesses))
+
+
+@lru_cache(maxsize=64)  # many proofs under one checkpoint: its signatures are verified once
+def _verified(note: str, log_key: NoteKey, witnesses: tuple[NoteKey, ...]) -> Checkpoint:
     text, lines = _split_note(note)
     parts = text.split("\n")
     if len(parts) != 4 or parts[3] or parts[0] != log_key.name or not _NUMBER.fullmatch(parts[1]):

@@ -3,9 +3,11 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from crypto import positional
 from crypto.canonical import H, b64u, dumps, loads
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK, Header, file_salt, padded
@@ -14,6 +16,7 @@ from crypto.inspection import Reader, Writer, read_exactly
 MAX_MANIFEST = 2**20
 MAX_FILES = 1000
 _ZEROS = bytes(CHUNK)
+_LARGE = 2 * CHUNK
 
 Sink = Callable[[dict[str, Any]], Writer | None]
 """Called with each manifest item in order; gives what the file's bytes are written to, or None."""
@@ -115,28 +118,39 @@ class Content:
 
 
 class ContentParser:
-    """Reads a content as it is decrypted: manifest, files to their sinks, zeros. Keeps the first fault."""
+    """Reads a content as it is decrypted: manifest, files to their sinks, zeros. Keeps the first fault.
 
-    def __init__(self, header: Header, seed: bytes, sink: Sink | None) -> None:
+    ``by_position``: every `feed` will bring its ``later``. A file is written to its end before the next one's sink is asked for.
+    """
+
+    def __init__(self, header: Header, seed: bytes, sink: Sink | None, *, by_position: bool = False) -> None:
         self.manifest: dict[str, Any] = {}
         self.digests: list[str] = []
+        self.hashes: list[bytes] = []
         self.fault: CryptoError | None = None
         self._plen, self._salt, self._sink = header.plen, file_salt(seed, header), sink
         self._head: bytearray | None = bytearray()
         self._files: deque[dict[str, Any]] = deque()
         self._hash = hashlib.sha256()
         self._out: Writer | None = None
+        self._by_position = by_position
+        self._place: positional.Place | None = None
+        self._writing: deque[Future[None]] = deque()
         self._left = 0
 
-    def feed(self, view: memoryview) -> None:
-        """Takes the next bytes of the content."""
+    def feed(self, view: memoryview, later: positional.Later | None = None) -> None:
+        """Takes the next bytes of the content. ``later``: writes large regular files beside the hashing (positional.open_chunks)."""
         if self._head is not None and self.fault is None:
             view = self._feed_head(view)
         while view and self._files and self.fault is None:
             part = view[:self._left]
-            self._hash.update(part)
-            if self._out is not None:
+            if self._place is not None and later is not None:
+                self._writing.append(later(self._place, part, self._files[0]["size"] - self._left))
+            elif self._out is not None:
                 self._out.write(part)
+            self._hash.update(part)
+            while self._writing and self._writing[0].done():
+                self._writing.popleft().result()
             self._left -= len(part)
             view = view[len(part):]
             if not self._left:
@@ -182,6 +196,8 @@ class ContentParser:
         while self._files:
             self._hash, self._left = hashlib.sha256(), self._files[0]["size"]
             self._out = self._sink(self._files[0]) if self._sink is not None else None
+            large = self._by_position and self._left >= _LARGE
+            self._place = positional.place_of(self._out, writing=True) if large else None
             if self._left:
                 return
             self._finish_file()
@@ -192,5 +208,10 @@ class ContentParser:
 
     def _finish_file(self) -> None:
         item = self._files.popleft()
-        self.digests.append(b64u(H("file", self._salt, dumps(item), self._hash.digest())))
-        self._out = None
+        while self._writing:
+            self._writing.popleft().result()
+        if self._place is not None:
+            self._out.seek(self._place.base + item["size"])  # type: ignore[union-attr]
+        self.hashes.append(self._hash.digest())
+        self.digests.append(b64u(H("file", self._salt, dumps(item), self.hashes[-1])))
+        self._out = self._place = None

@@ -12,7 +12,7 @@ import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,40 +24,58 @@ from crypto.headers import CHUNK, TAG
 
 Nonce = Callable[[int, bool], bytes]
 _THREADS = min(os.cpu_count() or 1, 4)
-_READ_AHEAD = _THREADS + 2
+_BUFFERS = 2 * _THREADS + 4
 
 
 @dataclass(frozen=True)
 class Place:
-    """A regular file open at a position: descriptor, and where its next byte is."""
+    """A regular file open at a position: descriptor, and where its next byte is.
+
+    ``length``: bytes that belong to it, where it is a part of a file. ``told``: called with the bytes of a read or write, on any thread.
+    """
 
     fd: int
     base: int
+    length: int | None = None
+    told: Callable[[int], None] | None = None
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Bytes read from ``base + offset`` on; fewer than asked only at the end of the file."""
+        if self.length is not None:
+            view = view[:max(0, self.length - offset)]
         done = 0
         while done < len(view):
             got = os.preadv(self.fd, [view[done:]], self.base + offset + done)
             if not got:
                 break
             done += got
+        if self.told is not None:
+            self.told(done)
         return done
 
     def write(self, view: memoryview, offset: int) -> None:
         done = 0
         while done < len(view):
             done += os.pwrite(self.fd, view[done:], self.base + offset + done)
+        if self.told is not None:
+            self.told(done)
 
     @property
     def size(self) -> int:
-        """Bytes from the position to the end of the file."""
-        return max(0, os.fstat(self.fd).st_size - self.base)
+        """Bytes from the position to the end of the file, or of its part."""
+        here = max(0, os.fstat(self.fd).st_size - self.base)
+        return here if self.length is None else min(here, self.length)
 
 
 def place_of(stream: Any, *, writing: bool = False) -> Place | None:
-    """Where a stream stands, if it is a regular file whose positions can be read or written at; else None."""
+    """Where a stream stands, if it is a regular file whose positions can be read or written at; else None.
+
+    A stream around a file may tell it itself, by a ``place(writing)`` of its own.
+    """
     try:
+        if hasattr(stream, "place"):
+            found: Place | None = stream.place(writing)
+            return found
         if writing:
             stream.flush()
         fd, base = stream.fileno(), stream.tell()
@@ -131,18 +149,25 @@ def hash_chunks(source: Place, plen: int, count: int) -> Iterator[bytes]:
     yield from _in_order(work, count)
 
 
-def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count: int) -> Iterator[tuple[bytes, memoryview | None]]:
-    """(digest of the sealed chunk, its plain bytes) in order; None for a chunk that does not authenticate, or without a key.
+Later = Callable[[Place, memoryview, int], Future[None]]
+"""Starts to write a part of the view just given to a place; whoever asked waits for the end of it, and for its failure, in the future."""
 
-    The view is valid until the next one is asked for. Refuses: SIZE when the file ends early.
+
+def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int,
+                count: int) -> Iterator[tuple[bytes, memoryview | None, Later]]:
+    """(digest of the sealed chunk, its plain bytes, a way to write them) in order; None for a chunk that does not authenticate, or
+    without a key.
+
+    The view is valid until the next one is asked for, and longer for what was asked to be written. Refuses: SIZE when the file ends early.
     """
-    aes = AESGCM(key) if key is not None else None
-    free: deque[tuple[memoryview, memoryview]] = deque(
-        (memoryview(bytearray(CHUNK + TAG)), memoryview(bytearray(CHUNK))) for _ in range(min(_READ_AHEAD, count)))
+    aes, local = AESGCM(key) if key is not None else None, threading.local()
+    free = [memoryview(bytearray(CHUNK)) for _ in range(min(_BUFFERS, count))]
 
-    def work(i: int, buffers: tuple[memoryview, memoryview]) -> tuple[bytes, memoryview | None]:
+    def work(i: int, buffer: memoryview) -> tuple[bytes, memoryview | None]:
+        if not hasattr(local, "sealed"):
+            local.sealed = memoryview(bytearray(CHUNK + TAG))
         size = min(CHUNK, plen - i * CHUNK)
-        sealed, plain = buffers[0][:size + TAG], buffers[1][:size]
+        sealed, plain = local.sealed[:size + TAG], buffer[:size]
         if source.read_into(sealed, i * (CHUNK + TAG)) != len(sealed):
             raise CryptoError("SIZE", "the file ends early")
         digest = hashlib.sha256(sealed).digest()
@@ -155,16 +180,29 @@ def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count
         return digest, plain
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        line: deque[tuple[Future[tuple[bytes, memoryview | None]], tuple[memoryview, memoryview]]] = deque()
+        line: deque[tuple[Future[tuple[bytes, memoryview | None]], memoryview]] = deque()
+        writing: deque[tuple[list[Future[None]], memoryview]] = deque()
         asked = 0
         while line or asked < count:
+            while writing and (not (free or line) or all(one.done() for one in writing[0][0])):
+                parts, buffer = writing.popleft()
+                wait(parts)
+                free.append(buffer)
             while free and asked < count:
-                buffers = free.popleft()
-                line.append((pool.submit(work, asked, buffers), buffers))
+                buffer = free.pop()
+                line.append((pool.submit(work, asked, buffer), buffer))
                 asked += 1
-            future, buffers = line.popleft()
-            yield future.result()
-            free.append(buffers)
+            if not line:
+                continue
+            future, buffer = line.popleft()
+            parts = []
+
+            def later(place: Place, view: memoryview, at: int, parts: list[Future[None]] = parts) -> Future[None]:
+                parts.append(pool.submit(place.write, view, at))
+                return parts[-1]
+
+            yield *future.result(), later
+            writing.append((parts, buffer))
 
 
 def _in_order(work: Callable[[int], bytes], count: int) -> Iterator[bytes]:

@@ -137,6 +137,8 @@ class Opened:
     sealed_root: bytes
     manifest: dict[str, Any]
     digests: tuple[str, ...]
+    hashes: tuple[bytes, ...] = field(repr=False)
+    """SHA-256 of each file's bytes, unsalted: not for the list, it could be guessed."""
 
     @property
     def announce(self) -> dict[str, str]:
@@ -162,9 +164,10 @@ def open(source: Reader, seed: bytes, sink: Sink | None = None, sealed_root: byt
         rederive(header, seed)
     except CryptoError as error:
         fault = error
-    parser = ContentParser(header, seed, sink)
     try:
-        root, broken = _decrypt(source, header, seed, parser, fault is None)
+        place = chunks_at(source, header)
+        parser = ContentParser(header, seed, sink, by_position=place is not None)
+        root, broken = _decrypt(place or source, header, seed, parser, fault is None)
     except CryptoError as error:
         if error.code == "SIZE" and sealed_root is not None:
             raise CryptoError("SEALED_ROOT", f"not the bytes that were signed: {error}") from error
@@ -174,10 +177,10 @@ def open(source: Reader, seed: bytes, sink: Sink | None = None, sealed_root: byt
     fault = fault or broken or parser.fault
     if fault is not None:
         raise fault
-    return Opened(header, root, parser.manifest, tuple(parser.digests))
+    return Opened(header, root, parser.manifest, tuple(parser.digests), tuple(parser.hashes))
 
 
-def _decrypt(source: Reader, header: Header, seed: bytes, parser: ContentParser,
+def _decrypt(source: Reader | positional.Place, header: Header, seed: bytes, parser: ContentParser,
              wanted: bool) -> tuple[bytes, CryptoError | None]:
     """(root, first chunk that does not authenticate). Hashes every piece; feeds the parser as long as all is well."""
     aes, last = AESGCM(content_key(seed, header)), chunk_count(header.plen) - 1
@@ -192,14 +195,14 @@ def _decrypt(source: Reader, header: Header, seed: bytes, parser: ContentParser,
         return hashlib.sha256(sealed).digest(), plain
 
     broken = None
-    if (place := chunks_at(source, header)) is not None:
+    if isinstance(source, positional.Place):
         key = content_key(seed, header) if wanted else None
-        for i, (digest, view) in enumerate(positional.open_chunks(place, key, nonce, header.plen, last + 1)):
+        for i, (digest, view, later) in enumerate(positional.open_chunks(source, key, nonce, header.plen, last + 1)):
             tree.append(digest)
             if view is None and wanted and broken is None:
                 broken = CryptoError("CHUNK_AUTH", f"chunk {i} does not authenticate")
             if view is not None and broken is None:
-                parser.feed(view)
+                parser.feed(view, later)
         return tree.root(), broken
     with Workers(last + 1) as workers:
         for i, (_, (digest, plain)) in enumerate(workers.run(work, pieces_of(source, header))):

@@ -85,7 +85,7 @@ def open_with_seed(source: sealed_bid.Reader, header: headers.Header, seed: byte
         opened = sealed_bid.open(source, seed, sink, sealed_root)
     except CryptoError as error:
         cause = "platform" if error.code == "SEALED_ROOT" else "bidder"
-        false = () if error.code == "REDERIVE" or not complaints else _false(header, seed, complaints)
+        false = () if error.code == "REDERIVE" else _false(header, seed, complaints or {})
         return Verdict(name, error.code, cause, false_complaints=false)
     if opened.header.raw != header.raw:  # the same root cannot hold another header, short of a broken SHA-256
         return Verdict(name, "SEALED_ROOT", "platform")
@@ -93,6 +93,8 @@ def open_with_seed(source: sealed_bid.Reader, header: headers.Header, seed: byte
 
 
 def _false(header: headers.Header, seed: bytes, complaints: Mapping[int, str]) -> tuple[int, ...]:
+    if not complaints:
+        return ()
     try:
         headers.rederive(header, seed)
     except CryptoError:

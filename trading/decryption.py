@@ -6,11 +6,11 @@ crash in between loses nothing and shows nothing; doing it again gives the same.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -28,29 +28,26 @@ from trading.kernel.work import Office
 from trading.opening import OPENING_FLOW, BidVerdict, Opening
 from trading.tenders import lot as find_lot
 
+_THREADS = min(os.cpu_count() or 1, 4)
+"""Bids opened at once: decryption and hashing release the interpreter, and so does waiting for the disk."""
+
 
 class _Sink:
-    """Takes one file of a bid: written beside the store, hashed on the way, named once the whole bid has been proved."""
+    """Takes one file of a bid: written beside the store, named once the whole bid has been proved."""
 
     def __init__(self, blobs: LocalBlobs, item: dict[str, Any]) -> None:
         self.item = item
         self.path = blobs.folder / "incoming" / secrets.token_hex(16)
-        self._out: BinaryIO = self.path.open("xb")
-        self._digest = hashlib.sha256()
+        self.out: BinaryIO = self.path.open("xb")
 
-    def write(self, data: memoryview, /) -> None:
-        self._digest.update(data)
-        self._out.write(data)
-
-    def finish(self) -> str:
-        """The content name, the bytes synced."""
-        self._out.flush()
-        os.fsync(self._out.fileno())
-        self._out.close()
-        return self._digest.hexdigest()
+    def finish(self) -> None:
+        """The bytes are synced."""
+        self.out.flush()
+        os.fsync(self.out.fileno())
+        self.out.close()
 
     def discard(self) -> None:
-        self._out.close()
+        self.out.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -103,9 +100,11 @@ def open_bids(
             rescue.note_failures(work, row, failed)
             return row
     verdicts = []
-    for done, task in enumerate(tasks, start=1):
-        verdicts.append(_open_one(office.blobs, task, sides, form, file_names))
-        progress(done)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        opened = pool.map(lambda task: _open_one(office.blobs, task, sides, form, file_names), tasks)
+        for done, verdict in enumerate(opened, start=1):
+            verdicts.append(verdict)
+            progress(done)
     verdicts += [_left_sealed(name, one["cause"]) for name, one in left.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:
@@ -148,9 +147,9 @@ def _stuck(blobs: LocalBlobs, tasks: list[_Task], sides: list[str]) -> list[Verd
 def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
     sinks: list[_Sink] = []
 
-    def sink(item: dict[str, Any]) -> _Sink:
+    def sink(item: dict[str, Any]) -> BinaryIO:
         sinks.append(_Sink(blobs, item))
-        return sinks[-1]
+        return sinks[-1].out
 
     try:
         with _stored(blobs, task.blob) as source:
@@ -189,8 +188,9 @@ def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:
 def _keep(blobs: LocalBlobs, sinks: list[_Sink], verdict: Verdict) -> list[dict[str, Any]]:
     assert verdict.opened is not None
     files = []
-    for one, digest in zip(sinks, verdict.opened.digests, strict=True):
-        name = one.finish()
+    for one, digest, hashed in zip(sinks, verdict.opened.digests, verdict.opened.hashes, strict=True):
+        one.finish()
+        name = hashed.hex()
         blobs.adopt(one.path, name)
         files.append({"name": one.item["name"], "size": one.item["size"], "type": one.item["type"], "blob": name, "digest": digest})
     return files

@@ -1,7 +1,10 @@
 """The quick way on regular files gives the same bytes and the same refusals as the sequential way on streams."""
 
+import errno
+import hashlib
 import io
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.bids import officers
-from crypto import sealed_bid
+from crypto import positional, sealed_bid
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK
 
@@ -117,3 +120,59 @@ def test_a_target_opened_for_appending_goes_the_sequential_way(tmp_path: Path) -
         sealed = _seal([sealed_bid.FileIn(path.name, path.stat().st_size, stream)], out)
     with target.open("rb") as source:
         assert sealed_bid.inspect(source).sealed_root == sealed.sealed_root
+
+
+def _opened_into(folder: Path, sealed: Path, made: sealed_bid.Sealed) -> tuple[sealed_bid.Opened, list[Path]]:
+    """As the commands do: a file for each item, the one before closed as soon as the next is asked for."""
+    paths: list[Path] = []
+    files: list[Any] = []
+
+    def sink(item: dict[str, Any]) -> Any:
+        for before in files:
+            before.close()
+        paths.append(folder / item["name"])
+        files.append(paths[-1].open("xb"))
+        files[-1].write(b"in front")  # a sink that does not begin at 0
+        return files[-1]
+
+    with sealed.open("rb") as source:
+        opened = sealed_bid.open(source, made.seed, sink, made.sealed_root)
+    assert files[-1].tell() == len(b"in front") + opened.manifest["files"][-1]["size"]
+    files[-1].close()
+    return opened, paths
+
+
+@settings(max_examples=12)
+@given(sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=5))
+def test_files_come_out_as_they_went_in(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    paths = _files(folder, sizes)
+    memory = io.BytesIO()
+    made = _seal([sealed_bid.FileIn(p.name, p.stat().st_size, io.BytesIO(p.read_bytes())) for p in paths], memory)
+    (folder / "sealed").write_bytes(memory.getvalue())
+    (folder / "opened").mkdir()
+    opened, found = _opened_into(folder / "opened", folder / "sealed", made)
+    assert [p.read_bytes() for p in found] == [b"in front" + p.read_bytes() for p in paths]
+    assert [h.hex() for h in opened.hashes] == [hashlib.sha256(p.read_bytes()).hexdigest() for p in paths]
+
+
+def test_a_full_disk_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    target, sealed, _ = _sealed_file(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with target.open("rb") as source, (tmp_path / "out").open("wb") as out, pytest.raises(OSError) as told:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5 * CHUNK, hard))
+        try:
+            sealed_bid.open(source, sealed.seed, lambda _: out, sealed.sealed_root)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert told.value.errno == errno.EFBIG
+
+
+def test_a_place_that_is_a_part_of_a_file_ends_where_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with path.open("rb") as stream:
+        place, view = positional.Place(stream.fileno(), 2, 5), memoryview(bytearray(8))
+        assert place.size == 5 and place.read_into(view, 1) == 4 and bytes(view[:4]) == b"3456"
+        assert place.read_into(view, 5) == place.read_into(view, 9) == 0
+        assert positional.Place(stream.fileno(), 8, 5).size == 2

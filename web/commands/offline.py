@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any
 
 import click
 
-from crypto import keyfiles
+from crypto import keyfiles, positional
 from crypto.documents import check_document
 from crypto.errors import PASSPHRASE, CryptoError
 from crypto.keyfiles import Keyring
@@ -146,12 +148,14 @@ class Progress:
         self._what, self._total, self._done = what, max(total, 1), 0
         self._next = time.monotonic() + 1
         self._said = False
+        self._lock = threading.Lock()
 
     def add(self, size: int) -> None:
-        self._done += size
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 1
-            self._say()
+        with self._lock:  # threads tell, each of its own pieces
+            self._done += size
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + 1
+                self._say()
 
     def end(self) -> None:
         if self._said:
@@ -179,3 +183,11 @@ class Counted:
     def write(self, data: memoryview, /) -> Any:
         self._progress.add(len(data))
         return self._file.write(data)
+
+    def place(self, writing: bool) -> positional.Place | None:
+        """Where the file stands, if it is a regular one (crypto.positional): its bytes are told too."""
+        found = positional.place_of(self._file, writing=writing)
+        return None if found is None else replace(found, told=self._progress.add)
+
+    def seek(self, at: int) -> Any:
+        return self._file.seek(at)

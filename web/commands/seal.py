@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from crypto import keyfiles, sealed_bid, submissions
+from crypto import keyfiles, positional, sealed_bid, submissions
 from crypto.canonical import b64u, format_time, parse_time, unb64u
 from crypto.documents import check_document, sign_document
 from crypto.errors import CryptoError
@@ -60,6 +60,9 @@ from web.commands.offline import (
 )
 from web.commands.savings import language
 
+OPEN_AT_ONCE = 200
+"""Files of a bid that are held open while it is sealed: well below what systems allow a process."""
+
 
 @click.command("seal", epilog="Example: bidhall seal --ticket ticket.json --key keys.json --form form.json offer.pdf -o bid.sealed")
 @click.argument("files", nargs=-1, metavar="[FILE|KEY=FILE …]")
@@ -87,7 +90,7 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
         raise TooLate("seal.late", now=moment, deadline=deadline)
     announce = _form(ticket["form"], read_json(form_file))
     marked = [_marked(given, ticket["form"]) for given in files]
-    inside = [_file_in(path) for _, path in marked]
+    inside = [_file_in(path) if len(marked) <= OPEN_AT_ONCE else _file_in(path, _InTurn) for _, path in marked]
     look_over(ticket["form"], announce, marked, lang)
     head = sealed_bid.content_head(announce, inside)
     size = padded(len(head) + sum(file.size for file in inside))
@@ -101,6 +104,7 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
     sign = ring.secret("ed25519")
     beside = f"{out}.submission.json"
     with ExitStack() as stack:
+        stack.callback(_close, inside)
         bid = stack.enter_context(writing(out, force=force))
         submission = stack.enter_context(writing(beside, force=force))
         kept = stack.enter_context(writing(keeper, force=force, mode=0o600)) if keeper else None
@@ -299,10 +303,33 @@ class _OnDemand:
             self._file.close()
         return data
 
+    def place(self, writing: bool) -> positional.Place | None:
+        """Where its bytes are, for threads to read at (crypto.positional)."""
+        if self._file is None:
+            self._file = self._path.open("rb")
+        return positional.place_of(self._file, writing=writing)
 
-def _file_in(path: str) -> FileIn:
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _InTurn(_OnDemand):
+    """One of so many that they cannot all be open at once: read as a stream, one after the other."""
+
+    def place(self, writing: bool) -> positional.Place | None:
+        return None
+
+
+def _file_in(path: str, stream: type[_OnDemand] = _OnDemand) -> FileIn:
     found = there(path)
-    return FileIn(found.name, found.stat().st_size, _OnDemand(found), mimetypes.guess_type(found.name)[0] or "")
+    return FileIn(found.name, found.stat().st_size, stream(found), mimetypes.guess_type(found.name)[0] or "")
+
+
+def _close(files: Sequence[FileIn]) -> None:
+    for file in files:
+        if isinstance(file.stream, _OnDemand):
+            file.stream.close()
 
 
 def _superseded(given: str | None) -> str:

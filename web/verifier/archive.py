@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crypto import positional
 from crypto.canonical import b64u, loads
 from crypto.documents import check_document
 from trading.disclosure import zip_layout
@@ -26,6 +30,7 @@ INDEX, INDEX_SIGNATURE = "index.json", "index.dsse.json"
 MAX_FILES, MAX_TEXT = 1_000_000, 256 << 20
 _PATH = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*\Z")
 _PIECE = 1 << 20
+_LARGE = 1 << 18
 
 
 class NotABundle(ValueError):
@@ -61,9 +66,9 @@ class Archive:
         return self._source.read(place.size)
 
     def stream(self, path: str) -> io.BufferedReader:
-        """A file as a stream."""
+        """A file as a stream; threads may read at its place (crypto.positional)."""
         place = self.files[path]
-        return io.BufferedReader(_Section(self._source, place.at, place.size), _PIECE)
+        return _Stream(_Section(self._source, place.at, place.size), _PIECE)
 
     def below(self, folder: str) -> list[str]:
         """The paths below a folder, sorted."""
@@ -81,6 +86,14 @@ class Archive:
             yield data
 
 
+class _Stream(io.BufferedReader):
+    raw: _Section
+
+    def place(self, writing: bool) -> positional.Place | None:
+        """Where its next byte lies in the archive, if that is a regular file."""
+        return None if writing else self.raw.place(self.tell())
+
+
 class _Section(io.RawIOBase):
     def __init__(self, source: BinaryIO, start: int, size: int) -> None:
         self._source, self._start, self._size, self._at = source, start, size, 0
@@ -90,10 +103,24 @@ class _Section(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         self._source.seek(self._start + self._at)
-        data = self._source.read(min(len(buffer), self._size - self._at))
+        data = self._source.read(max(0, min(len(buffer), self._size - self._at)))
         buffer[:len(data)] = data
         self._at += len(data)
         return len(data)
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, at: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, at + (0, self._at, self._size)[whence])
+        return self._at
+
+    def place(self, at: int) -> positional.Place | None:
+        try:
+            fd = self._source.fileno()
+        except OSError:
+            return None
+        return positional.Place(fd, self._start + at, max(0, self._size - at))
 
 
 def open_archive(source: BinaryIO, findings: Findings) -> Archive:
@@ -107,14 +134,38 @@ def open_archive(source: BinaryIO, findings: Findings) -> Archive:
     if start not in (zip_layout.LOCAL, zip_layout.END) and zip_layout.END not in end:
         raise NotABundle("no ZIP archive")
     after = _walk(archive, findings)
-    for path in archive.order:
-        digest, crc = hashlib.sha256(), 0
-        for piece in archive.pieces(path):
-            digest.update(piece)
-            crc = zlib.crc32(piece, crc)
-        archive.digests[path], archive.crcs[path] = digest.digest(), crc
+    _hash_files(archive)
     _check_layout(archive, after, findings)
     return archive
+
+
+def _hash_files(archive: Archive) -> None:
+    """The digest and checksum of every file: large ones on threads of their own, the many small ones here meanwhile."""
+    large = [path for path in archive.order if archive.files[path].size >= _LARGE]
+    try:
+        fd = archive._source.fileno()
+    except OSError:
+        fd, large = -1, []
+    local = threading.local()
+
+    def hash_at(path: str) -> tuple[bytes, int]:
+        if not hasattr(local, "view"):
+            local.view = memoryview(bytearray(_LARGE))
+        place = archive.files[path]
+        source, digest, crc, done = positional.Place(fd, place.at, place.size), hashlib.sha256(), 0, 0
+        while got := source.read_into(local.view, done):
+            digest.update(local.view[:got])
+            crc = zlib.crc32(local.view[:got], crc)
+            done += got
+        return digest.digest(), crc
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        found = pool.map(hash_at, large)
+        for path in set(archive.order).difference(large):
+            data = b"".join(archive.pieces(path))
+            archive.digests[path], archive.crcs[path] = hashlib.sha256(data).digest(), zlib.crc32(data)
+        for path, (digest, crc) in zip(large, found, strict=True):
+            archive.digests[path], archive.crcs[path] = digest, crc
 
 
 def open_path(path: str | Path) -> BinaryIO:

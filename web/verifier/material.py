@@ -19,9 +19,9 @@ from crypto.documents import KINDS, check_document, open_document, open_enrolmen
 from crypto.errors import CryptoError
 from crypto.opening import LEFT_SEALED
 from crypto.policies import policy_id
-from crypto.receipts import IN_LOG, verify_receipt
+from crypto.receipts import verify_receipt
 from crypto.signatures import document_hash, kind_of, payload_of, verify_all, verify_quorum
-from crypto.ticks import ProvenTick
+from crypto.ticks import ProvenTick, verify_proof
 from crypto.trust import Trust, trust_of
 from web.verifier.archive import INDEX_SIGNATURE, Archive
 from web.verifier.findings import DAMAGE, Findings
@@ -89,6 +89,10 @@ class Material:
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[tuple[str, str], list[tuple[bytes, int]]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    _events: dict[str, list[Entry]] = field(default_factory=dict)
+    _kinds: dict[str, dict[str, Document]] = field(default_factory=dict)
+    _speaking: dict[str, list[Entry]] = field(default_factory=dict)
+    _chains: dict[str, list[dict[str, Any]]] | None = None
 
     @property
     def audit(self) -> bool:
@@ -96,11 +100,26 @@ class Material:
 
     def of_event(self, *events: str, envelope: str | None = None) -> list[Entry]:
         """Entries by event (of one envelope), in the order of their ticks."""
-        found = [e for e in self.entries.values() if e.event in events and (envelope is None or e.value["envelope"] == envelope)]
-        return sorted(found, key=lambda e: (e.proven.tick if e.proven else -1, e.at, e.c))
+        rows = [e for event in events for e in self._events.get(event, ()) if envelope is None or e.value["envelope"] == envelope]
+        return sorted(rows, key=lambda e: (e.proven.tick if e.proven else -1, e.at, e.c))
 
     def of_kind(self, kind: str) -> list[Document]:
-        return sorted((d for d in self.documents.values() if d.kind == kind), key=lambda d: d.hash)
+        return [document for _, document in sorted(self._kinds.get(kind, {}).items())]
+
+    def take_entry(self, entry: Entry) -> None:
+        before = self.entries.get(entry.c)
+        for rows in (self._events.setdefault(entry.event, []), self._speaking.setdefault(entry.value["statement"], [])):
+            if before is not None:
+                rows[:] = [one for one in rows if one is not before]
+            rows.append(entry)
+        self.entries[entry.c] = entry
+
+    def take_document(self, document: Document) -> None:
+        before = self.documents.get(document.hash)
+        if before is not None:
+            del self._kinds[before.kind][before.hash]
+        self._kinds.setdefault(document.kind, {})[document.hash] = document
+        self.documents[document.hash] = document
 
     def spoken_of(self, entry: Entry) -> Document:
         """The document an entry names. Refuses: CONTEXT_MISMATCH where it is not here."""
@@ -110,10 +129,17 @@ class Material:
         return found
 
     def logged(self, document: Document) -> list[Entry]:
-        return [e for e in self.entries.values() if e.value["statement"] == document.hash]
+        return list(self._speaking.get(document.hash, ()))
 
     def chain(self, envelope: str = BID) -> list[dict[str, Any]]:
         """The policies in force of an envelope, in the order of their ticks, the newest last."""
+        if self._chains is not None:  # everything is read: the answer stays
+            if envelope not in self._chains:
+                self._chains[envelope] = self._chain(envelope)
+            return list(self._chains[envelope])
+        return self._chain(envelope)
+
+    def _chain(self, envelope: str) -> list[dict[str, Any]]:
         found = [self.spoken_of(e).value for e in self.of_event("policy", envelope=envelope) if e.value["statement"] in self.documents]
         while found and not all(new["supersedes"] == policy_id(old) for old, new in pairwise(found)):
             found.pop(0)  # before publication officers may be named anew: the policies of before stand in the log and bind nobody
@@ -164,6 +190,7 @@ def read(archive: Archive, findings: Findings, trust: Trust | None) -> Material:
     _read_entries(material)
     _read_keys(material)
     _read_documents(material)
+    material._chains = {}
     findings.checked("manifest", f"{len(material.entries)} entries and {len(material.documents)} documents signed as they must be")
     return material
 
@@ -192,12 +219,11 @@ def _read_entries(material: Material) -> None:
             found = verify_receipt({"entry": receipt["entry"]}, material.trust.platform_keys)
             proven = None
             with material.findings.guard("log", "B_PROOF", path):
-                whole = verify_receipt(receipt, material.trust.platform_keys, material.trust.log_key, material.trust.witnesses)
-                if whole.state != IN_LOG or "list" in receipt or whole.proven is None:
+                if receipt.keys() != {"entry", "proof"}:
                     raise CryptoError("TICK_PROOF", "no proof of its own")
-                proven = whole.proven
+                proven = verify_proof(receipt["proof"], found.c, material.trust.log_key, material.trust.witnesses)
             c = b64u(found.c)
-            material.entries[c] = Entry(c, found.entry, proven)
+            material.take_entry(Entry(c, found.entry, proven))
             if path != f"entries/{c}.json":
                 material.findings.fault("manifest", "B_INDEX", f"{path} holds entry {c}")
 
@@ -222,7 +248,7 @@ def _read_keys(material: Material) -> None:
             chain = material.keys.setdefault((claimed["party"], claimed["role"]), [])
             document, _ = open_enrolment(envelope, chain[-1][0] if chain else b"", material.trust.supervisor_keys)
             chain.append((unb64u(document["sign_pk"], 32), tick))
-            material.documents[name] = Document(name, "enrolment", document, envelope, path)
+            material.take_document(Document(name, "enrolment", document, envelope, path))
 
 
 def _read_documents(material: Material) -> None:
@@ -238,7 +264,7 @@ def _read_documents(material: Material) -> None:
             _unnamed(material, path, name, value)
             continue
         with material.findings.guard("manifest", "B_SIG", path):
-            material.documents[name] = _document(material, path, name, value, wanted[name])
+            material.take_document(_document(material, path, name, value, wanted[name]))
     _check_notices(material)
     for kind in ("policy", "opened", "commit-list"):
         for document in material.of_kind(kind):
@@ -249,7 +275,7 @@ def _read_documents(material: Material) -> None:
 def _unnamed(material: Material, path: str, name: str, value: Any) -> None:
     """A file no entry speaks of: a notice (named by the record of its act), or one of the files a claim binds in its own way."""
     if path.startswith("acts/notices/"):
-        material.documents[name] = Document(name, "notice", value, None, path)
+        material.take_document(Document(name, "notice", value, None, path))
     elif _LOGGED.match(path):
         material.findings.fault("manifest", "B_SIG", f"{path} is named by no entry of the log")
 
