@@ -83,6 +83,21 @@ def test_the_keeper_file_alone_opens_the_bid(desk: Desk, world: World, lot: str)
     assert opened.announce == FORM and [file["name"] for file in opened.manifest["files"]] == ["a.bin"]
 
 
+@pytest.mark.parametrize("at_once", [200, 1])
+def test_large_files_are_sealed_held_open_or_read_in_turn(desk: Desk, world: World, lot: str, monkeypatch: Any, at_once: int) -> None:
+    from web.commands import seal as module
+
+    monkeypatch.setattr(module, "OPEN_AT_ONCE", at_once)
+    held = {"a.bin": os.urandom(2_500_000), "b.bin": os.urandom(700_001)}
+    files = [desk.write(name, data) for name, data in held.items()]
+    ran = desk.run(*prepare(desk, world, lot), *files, "-o", desk.path("bid"), "--keeper", desk.path("keeper"), "--json")
+    assert ran.code == 0, ran.err
+    found: dict[str, io.BytesIO] = {}
+    seed = keyfiles.unwrap_seed(desk.read("keeper"), PASSPHRASE)
+    sealed_bid.open(io.BytesIO(Path(desk.path("bid")).read_bytes()), seed, lambda item: found.setdefault(item["name"], io.BytesIO()))
+    assert {name: out.getvalue() for name, out in found.items()} == held
+
+
 def test_two_seals_of_one_content_share_nothing(desk: Desk, world: World, lot: str) -> None:
     arguments = prepare(desk, world, lot)
     first = desk.run(*arguments, "-o", desk.path("a"), "--json").json
