@@ -3,7 +3,6 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +119,8 @@ class Content:
 class ContentParser:
     """Reads a content as it is decrypted: manifest, files to their sinks, zeros. Keeps the first fault.
 
-    ``by_position``: every `feed` will bring its ``later``. A file is written to its end before the next one's sink is asked for.
+    ``by_position``: a large regular file is written at its positions, by threads that ask for its `output`; to its end, before the next
+    one's sink is asked for.
     """
 
     def __init__(self, header: Header, seed: bytes, sink: Sink | None, *, by_position: bool = False) -> None:
@@ -134,23 +134,21 @@ class ContentParser:
         self._hash = hashlib.sha256()
         self._out: Writer | None = None
         self._by_position = by_position
-        self._place: positional.Place | None = None
-        self._writing: deque[Future[None]] = deque()
-        self._left = 0
+        self.output: positional.Output | None = None
+        self._at = self._left = 0
 
-    def feed(self, view: memoryview, later: positional.Later | None = None) -> None:
-        """Takes the next bytes of the content. ``later``: writes large regular files beside the hashing (positional.open_chunks)."""
+    def feed(self, view: memoryview, written: positional.Output | None = None) -> None:
+        """Takes the next bytes of the content. ``written``: an output of before that has got its share of them already."""
         if self._head is not None and self.fault is None:
             view = self._feed_head(view)
         while view and self._files and self.fault is None:
             part = view[:self._left]
-            if self._place is not None and later is not None:
-                self._writing.append(later(self._place, part, self._files[0]["size"] - self._left))
-            elif self._out is not None:
-                self._out.write(part)
+            if self.output is None:
+                if self._out is not None:
+                    self._out.write(part)
+            elif self.output is not written:
+                self.output.write(part, self.output.end - self._left)
             self._hash.update(part)
-            while self._writing and self._writing[0].done():
-                self._writing.popleft().result()
             self._left -= len(part)
             view = view[len(part):]
             if not self._left:
@@ -189,6 +187,7 @@ class ContentParser:
         if padded(length) != self._plen:
             raise CryptoError("PADDING", "padded to another length than the rule's")
         self.manifest = manifest
+        self._at = 4 + len(body)
         self._files.extend(manifest["files"])
         self._start_file()
 
@@ -196,8 +195,8 @@ class ContentParser:
         while self._files:
             self._hash, self._left = hashlib.sha256(), self._files[0]["size"]
             self._out = self._sink(self._files[0]) if self._sink is not None else None
-            large = self._by_position and self._left >= _LARGE
-            self._place = positional.place_of(self._out, writing=True) if large else None
+            place = positional.place_of(self._out, writing=True) if self._by_position and self._left >= _LARGE else None
+            self.output = positional.Output(self._at, self._at + self._left, place) if place is not None else None
             if self._left:
                 return
             self._finish_file()
@@ -208,10 +207,9 @@ class ContentParser:
 
     def _finish_file(self) -> None:
         item = self._files.popleft()
-        while self._writing:
-            self._writing.popleft().result()
-        if self._place is not None:
-            self._out.seek(self._place.base + item["size"])  # type: ignore[union-attr]
+        if self.output is not None:
+            self._out.seek(self.output.place.base + item["size"])  # type: ignore[union-attr]
+        self._at += item["size"]
         self.hashes.append(self._hash.digest())
         self.digests.append(b64u(H("file", self._salt, dumps(item), self.hashes[-1])))
-        self._out = self._place = None
+        self._out = self.output = None

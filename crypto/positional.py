@@ -12,7 +12,7 @@ import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from crypto.headers import CHUNK, TAG
 
 Nonce = Callable[[int, bool], bytes]
 _THREADS = min(os.cpu_count() or 1, 4)
-_BUFFERS = 2 * _THREADS + 4
+_READ_AHEAD = _THREADS + 2
 
 
 @dataclass(frozen=True)
@@ -149,21 +149,33 @@ def hash_chunks(source: Place, plen: int, count: int) -> Iterator[bytes]:
     yield from _in_order(work, count)
 
 
-Later = Callable[[Place, memoryview, int], Future[None]]
-"""Starts to write a part of the view just given to a place; whoever asked waits for the end of it, and for its failure, in the future."""
+@dataclass(frozen=True)
+class Output:
+    """Where content bytes ``start`` … ``end`` go: to a place, its first byte being byte ``start``."""
+
+    start: int
+    end: int
+    place: Place
+
+    def write(self, view: memoryview, offset: int) -> None:
+        """Of content bytes ``offset`` … those that go here."""
+        part = view[max(0, self.start - offset):max(0, self.end - offset)]
+        if part:
+            self.place.write(part, max(0, offset - self.start))
 
 
-def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int,
-                count: int) -> Iterator[tuple[bytes, memoryview | None, Later]]:
-    """(digest of the sealed chunk, its plain bytes, a way to write them) in order; None for a chunk that does not authenticate, or
-    without a key.
+def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count: int,
+                output: Callable[[], Output | None]) -> Iterator[tuple[bytes, memoryview | None, Output | None]]:
+    """(digest of the sealed chunk, its plain bytes, the output that has got its share of them) in order; no bytes for a chunk that does
+    not authenticate, or without a key.
 
-    The view is valid until the next one is asked for, and longer for what was asked to be written. Refuses: SIZE when the file ends early.
+    ``output``: where bytes go by what is known so far; asked on any thread. One that is given no more gets no more once the last chunk
+    with bytes of it has been handed on. The view is valid until the next one is asked for. Refuses: SIZE when the file ends early.
     """
     aes, local = AESGCM(key) if key is not None else None, threading.local()
-    free = [memoryview(bytearray(CHUNK)) for _ in range(min(_BUFFERS, count))]
+    free = deque(memoryview(bytearray(CHUNK)) for _ in range(min(_READ_AHEAD, count)))
 
-    def work(i: int, buffer: memoryview) -> tuple[bytes, memoryview | None]:
+    def work(i: int, buffer: memoryview) -> tuple[bytes, memoryview | None, Output | None]:
         if not hasattr(local, "sealed"):
             local.sealed = memoryview(bytearray(CHUNK + TAG))
         size = min(CHUNK, plen - i * CHUNK)
@@ -172,37 +184,27 @@ def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int,
             raise CryptoError("SIZE", "the file ends early")
         digest = hashlib.sha256(sealed).digest()
         if aes is None:
-            return digest, None
+            return digest, None, None
         try:
             aes.decrypt_into(nonce(i, i == count - 1), sealed, None, plain)
         except InvalidTag:
-            return digest, None
-        return digest, plain
+            return digest, None, None
+        found = output()
+        if found is not None:
+            found.write(plain, i * CHUNK)
+        return digest, plain, found
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        line: deque[tuple[Future[tuple[bytes, memoryview | None]], memoryview]] = deque()
-        writing: deque[tuple[list[Future[None]], memoryview]] = deque()
+        line: deque[tuple[Future[tuple[bytes, memoryview | None, Output | None]], memoryview]] = deque()
         asked = 0
         while line or asked < count:
-            while writing and (not (free or line) or all(one.done() for one in writing[0][0])):
-                parts, buffer = writing.popleft()
-                wait(parts)
-                free.append(buffer)
             while free and asked < count:
-                buffer = free.pop()
+                buffer = free.popleft()
                 line.append((pool.submit(work, asked, buffer), buffer))
                 asked += 1
-            if not line:
-                continue
             future, buffer = line.popleft()
-            parts = []
-
-            def later(place: Place, view: memoryview, at: int, parts: list[Future[None]] = parts) -> Future[None]:
-                parts.append(pool.submit(place.write, view, at))
-                return parts[-1]
-
-            yield *future.result(), later
-            writing.append((parts, buffer))
+            yield future.result()
+            free.append(buffer)
 
 
 def _in_order(work: Callable[[int], bytes], count: int) -> Iterator[bytes]:

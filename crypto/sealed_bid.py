@@ -197,12 +197,13 @@ def _decrypt(source: Reader | positional.Place, header: Header, seed: bytes, par
     broken = None
     if isinstance(source, positional.Place):
         key = content_key(seed, header) if wanted else None
-        for i, (digest, view, later) in enumerate(positional.open_chunks(source, key, nonce, header.plen, last + 1)):
+        chunks = positional.open_chunks(source, key, nonce, header.plen, last + 1, lambda: parser.output)
+        for i, (digest, view, written) in enumerate(chunks):
             tree.append(digest)
             if view is None and wanted and broken is None:
                 broken = CryptoError("CHUNK_AUTH", f"chunk {i} does not authenticate")
             if view is not None and broken is None:
-                parser.feed(view, later)
+                parser.feed(view, written)
         return tree.root(), broken
     with Workers(last + 1) as workers:
         for i, (_, (digest, plain)) in enumerate(workers.run(work, pieces_of(source, header))):
