@@ -5,12 +5,13 @@ and integers, so that two implementations cannot disagree about a number. A read
 compares: what is not canonical is refused, never repaired.
 """
 
-import base64
 import hashlib
 import hmac
 import json
 import re
+from binascii import a2b_base64, b2a_base64
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from crypto.errors import CryptoError
@@ -19,13 +20,13 @@ MAX_INT = 2**53 - 1
 MAX_DEPTH = 16
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
-_B64U = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 def dumps(value: Any) -> bytes:
     """The canonical bytes of a value. Refuses: JSON_PROFILE for anything outside the profile."""
     _check(value, 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _encode(value)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -36,7 +37,7 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
     """The value of canonical bytes. Refuses: JSON_PROFILE unless serialising the value gives these very bytes."""
     raw = bytes(data)
     try:
-        value = json.loads(raw.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float)
+        value = _decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise CryptoError("JSON_PROFILE", f"not JSON of the profile: {error}"[:200]) from error
     if dumps(value) != raw:
@@ -46,6 +47,10 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
 
 def _no_float(text: str) -> NoReturn:
     raise ValueError(f"number {text[:40]} is not an integer")
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_decode = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
 
 
 def _check(value: Any, depth: int) -> None:
@@ -59,9 +64,10 @@ def _check(value: Any, depth: int) -> None:
             raise CryptoError("JSON_PROFILE", "integer beyond 2^53-1")
     elif kind is dict:
         for key, item in value.items():
-            if type(key) is not str or not _KEY.fullmatch(key):
+            if type(key) is not str or not _is_key(key):
                 raise CryptoError("JSON_PROFILE", f"key {key!r} is not of the alphabet"[:120])
-            _check(item, depth + 1)
+            if type(item) is not str or depth == MAX_DEPTH:  # a text needs no look of its own
+                _check(item, depth + 1)
     elif kind is list or kind is tuple:
         for item in value:
             _check(item, depth + 1)
@@ -69,9 +75,14 @@ def _check(value: Any, depth: int) -> None:
         raise CryptoError("JSON_PROFILE", f"{kind.__name__} is not of the profile")
 
 
+@lru_cache(maxsize=1024)
+def _is_key(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None
+
+
 def b64u(data: bytes | bytearray | memoryview) -> str:
     """base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def unb64u(text: Any, length: int | None = None) -> bytes:
@@ -79,14 +90,14 @@ def unb64u(text: Any, length: int | None = None) -> bytes:
 
     Refuses: JSON_PROFILE for foreign characters, padding, trailing bits that are not zero, or another length.
     """
-    if type(text) is not str or not _B64U.fullmatch(text):
+    if type(text) is not str:
         raise CryptoError("JSON_PROFILE", "not base64url")
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except ValueError as error:
         raise CryptoError("JSON_PROFILE", "not base64url") from error
-    if b64u(data) != text:
-        raise CryptoError("JSON_PROFILE", "base64url with trailing bits")
+    if b64u(data) != text:  # the decoder passes over what is foreign to it
+        raise CryptoError("JSON_PROFILE", "base64url with foreign characters, padding or trailing bits")
     if length is not None and len(data) != length:
         raise CryptoError("JSON_PROFILE", f"{len(data)} bytes instead of {length}")
     return data

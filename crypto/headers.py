@@ -7,6 +7,7 @@ seed, or none does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from crypto import hpke, shares
@@ -18,6 +19,7 @@ CHUNK = 524_288
 TAG = 16
 MIN_PLEN, MAX_PLEN = 65_536, 2**40
 MAX_HEADER = 65_536
+_SMALL = 8192
 MAX_OFFICERS = 15
 CTX_KEYS = frozenset((
     "v", "suite", "platform", "tender", "lot", "envelope", "bidder", "policy", "t", "n", "officers", "co_opening",
@@ -89,7 +91,11 @@ class Header:
 
 
 def parse_header(raw: bytes) -> Header:
-    """Refuses: HEADER_CANONICAL, HEADER_SCHEMA, SUITE_UNKNOWN."""
+    """Refuses: HEADER_CANONICAL, HEADER_SCHEMA, SUITE_UNKNOWN. The value may be shared: nobody changes it."""
+    return _parse_known(bytes(raw)) if len(raw) <= _SMALL else _parse(raw)
+
+
+def _parse(raw: bytes) -> Header:
     if len(raw) > MAX_HEADER:
         raise CryptoError("HEADER_SCHEMA", "a header of more than 65536 bytes")
     try:
@@ -108,6 +114,10 @@ def parse_header(raw: bytes) -> Header:
             raise
         raise CryptoError("HEADER_SCHEMA", error.detail) from error
     return Header(raw, ctx, boxes, commit, H("ctx", dumps(ctx)), H("header", raw))
+
+
+_parse_known = lru_cache(maxsize=512)(_parse)
+"""An opening looks at the same headers again and again: for each officer, for the join, for the list."""
 
 
 def check_ctx(ctx: Any) -> None:
