@@ -28,8 +28,8 @@ from trading.kernel.work import Office
 from trading.opening import OPENING_FLOW, BidVerdict, Opening
 from trading.tenders import lot as find_lot
 
-_THREADS = min(os.cpu_count() or 1, 4)
-"""Bids opened at once: decryption and hashing release the interpreter, and so does waiting for the disk."""
+_AT_ONCE = min(4 * (os.cpu_count() or 1), 8)
+"""Bids opened at once: decryption and hashing release the interpreter, and while one waits for the disk others go on."""
 
 
 class _Sink:
@@ -100,7 +100,7 @@ def open_bids(
             rescue.note_failures(work, row, failed)
             return row
     verdicts = []
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         opened = pool.map(lambda task: _open_one(office.blobs, task, sides, form, file_names), tasks)
         for done, verdict in enumerate(opened, start=1):
             verdicts.append(verdict)
@@ -118,6 +118,7 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
     found = opening.headers(session, row)
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
     seeds, own, outage = rescue.seeds(session, row), co_opening.parts(session, row), co_opening.outage(session, row)
+    judged = findings.by_bid(session, row)
     tasks = []
     for item in row.bids:
         name = item["header_hash"]
@@ -127,7 +128,7 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
             found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
             {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts} | ({0: own[name]} if name in own else {}),
             {share.j: share.errors[name] for share in posted if name in share.errors},
-            findings.of_bid(session, row, name), seeds.get(name, b""), outage))
+            judged.get(name, {}), seeds.get(name, b""), outage))
     return tasks
 
 

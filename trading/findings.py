@@ -78,10 +78,12 @@ def of_opening(session: Session, row: Opening) -> list[BoxFinding]:
     return list(session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id).order_by(BoxFinding.id)))
 
 
-def of_bid(session: Session, row: Opening, header_hash: str) -> dict[int, Finding]:
-    """officer → (code, part), for ``crypto.verdicts.open_bid``."""
-    rows = session.scalars(select(BoxFinding).where(BoxFinding.opening_id == row.id, BoxFinding.header_hash == header_hash))
-    return {one.j: (one.code, unb64u(one.part, 32) if one.part else b"") for one in rows}
+def by_bid(session: Session, row: Opening) -> dict[str, dict[int, Finding]]:
+    """header_hash → officer → (code, part), for ``crypto.verdicts.open_bid``."""
+    found: dict[str, dict[int, Finding]] = {}
+    for one in of_opening(session, row):
+        found.setdefault(one.header_hash, {})[one.j] = (one.code, unb64u(one.part, 32) if one.part else b"")
+    return found
 
 
 def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> BoxFinding:

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint, select
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    insert,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import b64u, parse_time, unb64u
@@ -312,11 +322,12 @@ def record_opened(work: UnitOfWork, opening: Opening, verdicts: list[BidVerdict]
     if opening.opened is not None:
         raise Conflict("opening.opened")
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(work.session, opening.lot, opening.part)}
-    for one in verdicts:
-        work.session.add(OpenedBid(
-            opening_id=opening.id, lot_id=opening.lot_id, party_id=by_hash[one.header_hash].party_id, header_hash=one.header_hash,
-            verdict=one.verdict, cause=one.cause, announce=one.announce, price_minor=one.price_minor, form_faults=one.form_faults,
-            files=one.files, seed=one.seed))
+    rows = [{
+        "opening_id": opening.id, "lot_id": opening.lot_id, "party_id": by_hash[one.header_hash].party_id, "header_hash": one.header_hash,
+        "verdict": one.verdict, "cause": one.cause, "announce": one.announce, "price_minor": one.price_minor,
+        "form_faults": one.form_faults, "files": one.files, "seed": one.seed} for one in verdicts]
+    if rows:
+        work.session.execute(insert(OpenedBid), rows)
     document = {"v": 1, "at": _at(work), "set": opening.set_hash, "bids": [one.item for one in verdicts]}
     opening.opened = dict(sign_document("opened", document, work.office.keys.signing))
     opening.opened_at = work.now
