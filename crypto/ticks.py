@@ -127,6 +127,14 @@ def schedule(start: str, end: str, policies: Sequence[Busy]) -> list[str]:
     return [_text(moment) for moment in _moments(unix(start), unix(end), policies)]
 
 
+def due(start: str, end: str, policies: Sequence[Busy]) -> tuple[int, str, str]:
+    """How many moments `schedule` gives, the first and the last of them: a long downtime is not written out. ValueError for none."""
+    moments = _moments(unix(start), unix(end), policies)
+    if not moments:
+        raise ValueError("no moment was scheduled")
+    return len(moments), _text(moments[0]), _text(moments[-1])
+
+
 def _moments(first: int, last: int, policies: Iterable[Busy]) -> list[int]:
     moments = set(range(first + -first % 60, last + 1, 60))
     for low, high in {policy.span for policy in policies}:

@@ -48,6 +48,9 @@ def test_schedule():
     case = vec("schedule")
     policies = [ticks.Busy(**p) for p in case["policies"]]
     assert ticks.schedule(case["from"], case["to"], policies) == case["moments"]
+    assert ticks.due(case["from"], case["to"], policies) == (len(case["moments"]), case["moments"][0], case["moments"][-1])
+    with pytest.raises(ValueError):
+        ticks.due("2026-01-01T00:00:01Z", "2026-01-01T00:00:09Z", ())
     have = [loads(leaf.encode())["at"] for leaf in RECEIPT["leaves"]]
     assert ticks.missing_ticks(have, policies) == case["missing"]
     for item in case["is_tick"]:

@@ -26,6 +26,6 @@ def gaps(leaves: Sequence[tuple[int, str]], policies: Sequence[tuple[int, ticks.
         known = [busy for sealed, busy in policies if sealed <= tick and busy.span[1] > second]
         if ticks.next_tick(at, known) >= following:
             continue
-        missed = ticks.schedule(later(at, 1), later(following, -1), known)
-        found.append({"after": tick, "count": len(missed), "first": missed[0], "last": missed[-1]})
+        count, first, last = ticks.due(later(at, 1), later(following, -1), known)
+        found.append({"after": tick, "count": count, "first": first, "last": last})
     return found
