@@ -11,7 +11,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, exists, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.canonical import H, b64u, unb64u
@@ -93,6 +93,11 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
 def is_closed(session: Session, lot: Lot, part: str = officers.BID) -> bool:
     """Whether the closing list of an envelope is written; asked with every submission, so it reads no list."""
     return session.scalar(select(Closing.id).where(Closing.lot_id == lot.id, Closing.part == part)) is not None
+
+
+def is_there(lot_id: Any, part: Any) -> Any:
+    """``is_closed`` as a part of a larger question."""
+    return exists().where(Closing.lot_id == lot_id, Closing.part == part)
 
 
 def find(session: Session, lot: Lot, part: str = officers.BID) -> Closing | None:

@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, exists, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.kernel.db import Base, Moment, one_of
@@ -103,6 +103,12 @@ def bound_to(session: Session, lot: Lot, party_id: int) -> Consortium | None:
     return session.scalar(
         select(Consortium).join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
         .where(ConsortiumMember.lot_id == lot.id, ConsortiumMember.party_id == party_id, ConsortiumMember.binding))
+
+
+def is_there(lot_id: Any, party_id: Any) -> Any:
+    """Whether any consortium of a lot concerns a party at all, as a part of a larger question: nearly always none does."""
+    return or_(exists().where(Consortium.lot_id == lot_id, Consortium.lead_id == party_id),
+               exists().where(ConsortiumMember.lot_id == lot_id, ConsortiumMember.party_id == party_id))
 
 
 def check_may_bid(session: Session, lot: Lot, party: Party) -> None:

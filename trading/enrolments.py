@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, bindparam, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import hpke, keys
@@ -131,9 +131,12 @@ def key_role(role: Role) -> str:
 
 def find_key(session: Session, holder: str, role: str) -> EnrolledKey | None:
     """The standing key of a holder in a role."""
-    return session.scalar(
-        select(EnrolledKey).where(EnrolledKey.holder == holder, EnrolledKey.role == role, EnrolledKey.ended_at.is_(None))
-    )
+    found: EnrolledKey | None = session.scalar(_STANDING, {"holder": holder, "role": role})
+    return found
+
+
+_STANDING = (select(EnrolledKey)
+             .where(EnrolledKey.holder == bindparam("holder"), EnrolledKey.role == bindparam("role"), EnrolledKey.ended_at.is_(None)))
 
 
 def last_key(session: Session, holder: str, role: str) -> EnrolledKey | None:

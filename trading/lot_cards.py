@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import joinedload
 
 from trading import documents, enquiries, notices, officers, projects
 from trading.kernel.access import Act, Role
@@ -203,12 +204,17 @@ def filings(look: Look, state: str = "FILED") -> list[ProjectCard]:
     return [_project_card(look, row) for row in look.session.scalars(rows)]
 
 
-def visible_lot(look: Look, ref: str) -> Lot:
-    """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. Refuses: NotFound."""
-    lot = look.session.scalar(select(Lot).where(Lot.ref == ref))
+def visible_lot(look: Look, ref: str, *, plain: bool = False) -> Lot:
+    """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. ``plain``: without the
+    project and its parties, which are read when asked for. Refuses: NotFound."""
+    lot: Lot | None = look.session.scalar(_PLAIN if plain else _WHOLE, {"ref": ref})
     if lot is not None and (lot.published_at is not None or _inside(look, lot)):
         return lot
     raise NotFound("lot.unknown", ref=ref)
+
+
+_WHOLE = select(Lot).where(Lot.ref == bindparam("ref"))
+_PLAIN = _WHOLE.options(joinedload(Lot.tender).lazyload(Tender.project))
 
 
 def _inside(look: Look, lot: Lot) -> bool:

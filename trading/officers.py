@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, delete, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, bindparam, delete, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import keys
@@ -243,17 +244,21 @@ def changes_of(session: Session, lot: Lot) -> list[PolicyChange]:
 
 
 def policy_document(policy: Policy) -> dict[str, Any]:
-    """The policy as the value everybody signs."""
-    value: dict[str, Any] = json.loads(policy.payload)
+    """The policy as the value everybody signs. The same for ever, so it is parsed once: never changed in place."""
+    value: dict[str, Any] = _parsed(policy.payload)
     return value
+
+
+_parsed = lru_cache(maxsize=512)(json.loads)
 
 
 def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[str, Any]]:
     """All complete policies of an envelope in the order of time, the standing one last (``crypto.policies.check_context`` takes it)."""
-    rows = session.scalars(
-        select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None)).order_by(Policy.id)
-    )
-    return [policy_document(row) for row in rows]
+    return [_parsed(payload) for payload in session.scalars(_CHAIN, {"lot": lot.id, "envelope": envelope})]
+
+
+_CHAIN = (select(Policy.payload).order_by(Policy.id)
+          .where(Policy.lot_id == bindparam("lot"), Policy.envelope == bindparam("envelope"), Policy.dsse.is_not(None)))
 
 
 def drill_of(session: Session, policy: Policy) -> Drill:

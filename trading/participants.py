@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, bindparam, select
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
 from trading import parties
 from trading.kernel import ids
@@ -55,10 +55,14 @@ def find(session: Session, lot: Lot, party: Party) -> Participant | None:
 
 def own(look: Look, lot: Lot) -> Participant:
     """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
-    found = find(look.session, lot, parties.own_party(look))
+    found: Participant | None = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})
     if found is None or found.withdrawn_at is not None:
         raise NotFound("participant.none", ref=lot.ref)
     return found
+
+
+_OWN = (select(Participant).options(lazyload(Participant.lot))  # that is in our hands
+        .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party")))
 
 
 def is_secured(participant: Participant) -> bool:

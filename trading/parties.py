@@ -10,8 +10,8 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
 from crypto import passwords
 from trading.kernel import ids
@@ -263,10 +263,7 @@ def find_login(session: Session, token: str, now: datetime) -> Login | None:
 
 def find_signed_in(session: Session, token: str, now: datetime) -> tuple[Login, Account, frozenset[Role]] | None:
     """As ``find_login``, with the account and the roles it holds, in one question: it is asked with every request."""
-    rows = session.execute(
-        select(Login, Account, RoleGrant.role).join(Account, Account.id == Login.account_id)
-        .outerjoin(RoleGrant, RoleGrant.account_id == Account.id)
-        .where(Login.token_hash == _hash(token), Login.ended_at.is_(None))).all()
+    rows = session.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
     if not rows:
         return None
     login, who = rows[0][0], rows[0][1]
@@ -274,6 +271,12 @@ def find_signed_in(session: Session, token: str, now: datetime) -> tuple[Login, 
     if login.seen_at + IDLE < now or login.made_at + ABSOLUTE < now or who.disabled_at is not None or Role(login.role) not in roles:
         return None
     return login, who, roles
+
+
+_SIGNED_IN = (
+    select(Login, Account, RoleGrant.role).join(Account, Account.id == Login.account_id)
+    .outerjoin(RoleGrant, RoleGrant.account_id == Account.id).options(lazyload(Account.party))
+    .where(Login.token_hash == bindparam("hash"), Login.ended_at.is_(None)))
 
 
 def actor_of(session: Session, login: Login) -> Actor:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, select
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
 from crypto.canonical import b64u, unb64u
 from crypto.errors import CryptoError
@@ -22,14 +24,18 @@ from crypto.policies import check_context
 from crypto.sealed_bid import Inspection, Inspector
 from trading import enrolments, officers, participants
 from trading.kernel.access import CLOCK, Act, Actor
+from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.parties import Party, own_party
+from trading.participants import Participant
+from trading.parties import Party
 from trading.tenders import Lot
 
 PIECE = 1 << 20
+HOUR = timedelta(hours=1)
+STARTS_AN_HOUR = 60
 GIVEN_UP = timedelta(days=7)
 DIGEST = 32
 
@@ -72,7 +78,9 @@ class Arrival:
 def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.BID) -> Upload:
     """Announce an upload of ``length`` bytes of one envelope. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part, no such
     envelope of bids), Invalid (size)."""
-    row = announced(work, lot, length=length, envelope=envelope)
+    work.require(Act.BID_UPLOAD)
+    row = announced(work, lot, participants.own(work, lot), officers.policy_chain(work.session, lot, envelope), length=length,
+                    envelope=envelope)
     work.office.spool.create(row.token)
     fault("upload.begun")
     work.session.add(row)
@@ -80,20 +88,29 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     return row
 
 
-def announced(look: Look, lot: Lot, *, length: int, envelope: str) -> Upload:
-    """The row of an upload about to begin, not yet kept. Refuses: as ``start``."""
+def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
+    """The row of an upload about to begin, not yet kept; ``chain``: the envelope's policies. Refuses: as ``start``."""
     look.require(Act.BID_UPLOAD)
-    party = own_party(look)
-    participants.own(look, lot)
     check_open(lot, look.now)
-    if envelope not in officers.bid_envelopes(lot):
+    if envelope not in officers.bid_envelopes(lot) or not chain:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
-    policy = officers.policy_document(officers.current_policy(look.session, lot, envelope))
-    most = policy["max_plen"] + 70_000 + TAG * (policy["max_plen"] // CHUNK + 1)
+    most = chain[-1]["max_plen"] + 70_000 + TAG * (chain[-1]["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)
-    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party.id, account_id=look.actor.account_id or 0, part=envelope,
+    _not_too_many(look, mine)
+    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=mine.party_id, account_id=look.actor.account_id or 0, part=envelope,
                   length=length, made_at=look.now, last_at=look.now)
+
+
+def _not_too_many(look: Look, mine: Participant) -> None:
+    """One person begins so many uploads in an hour and no more, so that nobody fills the disk with beginnings."""
+    begun = look.session.scalars(_BEGUN, {"party": mine.party_id, "account": look.actor.account_id, "since": look.now - HOUR}).all()
+    if len(begun) == STARTS_AN_HOUR:
+        raise TooEarly("rate.wait", until=floor_second(begun[-1] + HOUR))
+
+
+_BEGUN = (select(Upload.made_at).order_by(Upload.made_at.desc()).limit(STARTS_AN_HOUR)
+          .where(Upload.party_id == bindparam("party"), Upload.account_id == bindparam("account"), Upload.made_at > bindparam("since")))
 
 
 def start_with(
@@ -106,8 +123,10 @@ def start_with(
     """
     with office.look(actor) as look:
         lot = find_lot(look)
-        row = announced(look, lot, length=length, envelope=envelope)
-        check = _checker(look, lot, envelope, own_party(look))
+        look.require(Act.BID_UPLOAD)
+        mine, chain = participants.own(look, lot), officers.policy_chain(look.session, lot, envelope)
+        row = announced(look, lot, mine, chain, length=length, envelope=envelope)
+        check = _checker(look, chain, mine.party)
     inspector, done, refused = Inspector(length, check), None, ""
     office.spool.create(row.token)
     try:
@@ -121,7 +140,7 @@ def start_with(
         office.blobs.adopt(office.spool.path(row.token), blob)
     elif not refused:
         _keep_digests(office, row.token, inspector)
-    with office.work(actor) as work:
+    with office.work(actor, together=True) as work:
         row.last_at, row.refused = work.now, refused or None
         if done is not None:
             _note_whole(row, done, blob, work.now)
@@ -141,10 +160,14 @@ def check_open(lot: Lot, now: datetime) -> None:
 
 def own(look: Look, token: str) -> Upload:
     """An upload of one's own party; anybody else's does not exist. Refuses: NotFound."""
-    row = look.session.scalar(select(Upload).where(Upload.token == token, Upload.party_id == look.actor.party_id))
+    row: Upload | None = look.session.scalar(_OWN, {"token": token, "party": look.actor.party_id})
     if row is None:
         raise NotFound("upload.unknown")
     return row
+
+
+_OWN = (select(Upload).options(lazyload(Upload.lot), lazyload(Upload.party))
+        .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party")))
 
 
 def arrived(office: Office, actor: Actor, token: str) -> Arrival:
@@ -176,7 +199,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
             raise Invalid("upload.not_sealed", reason=row.refused)
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
-        inspector = Inspector(row.length, _checker(look, row.lot, row.part, row.party))
+        inspector = Inspector(row.length, _checker(look, officers.policy_chain(look.session, row.lot, row.part), row.party))
     fault("upload.asked")
     try:
         have = _catch_up(office, token, inspector)
@@ -194,7 +217,7 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
     if done is not None:
         blob = done.sealed_root.hex()
         office.blobs.adopt(office.spool.path(token), blob)
-    with office.work(actor) as work:
+    with office.work(actor, together=True) as work:
         mine = own(work, token)
         mine.last_at = work.now
         if done is not None:
@@ -211,8 +234,7 @@ def _note_whole(row: Upload, done: Inspection, blob: str, now: datetime) -> None
     row.sealed_root = b64u(done.sealed_root)
 
 
-def _checker(look: Look, lot: Lot, part: str, party: Party) -> _Check:
-    chain = officers.policy_chain(look.session, lot, part)
+def _checker(look: Look, chain: Sequence[dict[str, Any]], party: Party) -> _Check:
     key = enrolments.find_key(look.session, party.code, "bidder")
     return _Check(chain, party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
 
@@ -221,7 +243,7 @@ def _checker(look: Look, lot: Lot, part: str, party: Party) -> _Check:
 class _Check:
     """The header's check against policy and bidder, with everything it needs read beforehand."""
 
-    chain: list[dict[str, object]]
+    chain: Sequence[dict[str, Any]]
     bidder: str
     bidder_key: bytes
 
@@ -289,7 +311,11 @@ def header_of(row: Upload) -> Header:
     """The header of a whole upload. Refuses: NotFound while it is not whole."""
     if row.header is None:
         raise NotFound("upload.not_whole")
-    return parse_header(unb64u(row.header))
+    return _parsed(unb64u(row.header))
+
+
+_parsed = lru_cache(maxsize=256)(parse_header)
+"""What was just uploaded is soon handed in."""
 
 
 def drop(office: Office, row: Upload) -> None:

@@ -187,10 +187,10 @@ def actor() -> Actor:
     return login.actor()
 
 
-def work(*, arrived_at: datetime | None = None) -> AbstractContextManager[UnitOfWork]:
+def work(*, arrived_at: datetime | None = None, together: bool = False) -> AbstractContextManager[UnitOfWork]:
     """A unit of work in the name of whoever is signed in. Its ``now`` is read when it opens, after the last byte of the form came in;
-    where the moment itself decides (handing in, withdrawing) it is that of ``arrival``."""
-    return office().work(actor(), arrived_at=arrived_at)
+    where the moment itself decides (handing in, withdrawing) it is that of ``arrival``. ``together``: short, and one of many."""
+    return office().work(actor(), arrived_at=arrived_at, together=together)
 
 
 def arrival() -> datetime:

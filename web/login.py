@@ -63,7 +63,7 @@ def install(app: Flask, office: Office) -> None:
             person = _person_of(token, *found)
             stale = look.now - login.seen_at > TOUCH_EVERY
         if stale and not request.path.startswith(("/live/", "/time")):
-            with office.work(person.actor) as work:
+            with office.work(person.actor, together=True) as work:
                 row = work.session.get(parties.Login, person.login_id)
                 if row is not None and row.ended_at is None:
                     parties.touch(row, work.now)

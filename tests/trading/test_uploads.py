@@ -341,3 +341,15 @@ def test_bytes_of_an_announcement_that_was_never_written_down_are_swept(world: W
         os.utime(spool.path(token), (moment, moment))
     assert uploads.sweep(world.office) == 1
     assert not spool.path(old).exists() and spool.path(fresh).exists()
+
+
+def test_nobody_begins_more_than_sixty_uploads_an_hour(world: World, ref: str) -> None:
+    """Beginnings fill a disk; a colleague's and another firm's are not counted, and an hour later it goes on."""
+    for _ in range(uploads.STARTS_AN_HOUR):
+        start(world, ref, "bidder1", 1000)
+    with unchanged(world), pytest.raises(TooEarly) as refused:
+        start(world, ref, "bidder1", 1000)
+    assert refused.value.code == "rate.wait" and refused.value.facts["until"] == world.now.replace(microsecond=0) + timedelta(hours=1)
+    start(world, ref, "bidder2", 1000)
+    world.clock.advance(minutes=60)
+    start(world, ref, "bidder1", 1000)

@@ -24,6 +24,7 @@ from trading.kernel.db import Base, Moment
 from trading.kernel.errors import AlreadyDone, NotReady
 from trading.kernel.faults import fault
 from trading.kernel.spool import Spool
+from trading.kernel.turns import turns_of
 
 
 class FormUse(Base):
@@ -57,25 +58,36 @@ class Office:
         return Spool(self.blobs.folder / "uploads")
 
     @contextmanager
-    def work(self, actor: Actor, *, arrived_at: datetime | None = None) -> Iterator[UnitOfWork]:
-        """A unit that may write. ``arrived_at``: the moment stamped at the edge, where that is what counts (promise R2).
+    def work(self, actor: Actor, *, arrived_at: datetime | None = None, together: bool = False) -> Iterator[UnitOfWork]:
+        """A unit that may write. ``arrived_at``: the moment stamped at the edge, where that is what counts (promise R2). ``together``: it
+        is short, and may share its commit with others of its kind; it returns when that commit is durable.
 
         Refuses: whatever the acts inside refuse; nothing is changed then.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
-            session.begin()
-            work = UnitOfWork(self, session, actor, arrived_at or self.clock.now())
-            try:
-                yield work
-                session.flush()
-                audit.write_pending(work)
-                audit.still_in_time(work, self.clock.now())
-                fault("work.commit")
-                session.commit()
-                fault("work.committed")
-            except BaseException:
-                session.rollback()
-                raise
+        now = arrived_at or self.clock.now()  # not after waiting for our turn
+        with self._session(together) as session:
+            work = UnitOfWork(self, session, actor, now)
+            yield work
+            session.flush()
+            audit.write_pending(work)
+            audit.still_in_time(work, self.clock.now())
+            fault("work.commit")
+            session.commit()
+        fault("work.committed")
+
+    @contextmanager
+    def _session(self, together: bool) -> Iterator[Session]:
+        """A session in a transaction of its own, rolled back unless it was committed; on SQLite in its turn, under a savepoint in what may
+        be a shared one, and left when that is durable."""
+        if self.engine.dialect.name != "sqlite":
+            with Session(self.engine, expire_on_commit=False) as session:
+                session.begin()
+                yield session
+            return
+        with turns_of(self.engine).turn(together=together) as connection:
+            with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
+                session.begin()
+                yield session
 
     @contextmanager
     def look(self, actor: Actor) -> Iterator[Look]:
@@ -140,10 +152,11 @@ class UnitOfWork(Look):
             raise AlreadyDone(where) from error
 
     def lock(self, thing: Any) -> None:
-        """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest."""
+        """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. On SQLite nobody else has
+        written since the unit began, so what it has read is as it stands."""
         if self.session.get_bind().dialect.name == "postgresql":
             self.session.refresh(thing, with_for_update={"of": type(thing)})  # its own row, not those joined to it
-        else:
+        elif thing not in self.session:
             self.session.refresh(thing)
 
 

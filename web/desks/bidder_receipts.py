@@ -24,7 +24,7 @@ from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
-from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
+from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, plain_lot, signed, zone
 from web.forms import Form
 from web.gate import arrival, go, look, render, saved_as, work
 from web.refusals import wants_json
@@ -80,8 +80,8 @@ def submit(ref: str) -> Any:
     form.refuse_if_any()
     came = arrival()
     try:
-        with work(arrived_at=came) as unit:
-            outcome = bids.submit(unit, open_lot(unit, ref), token=token, submission=submission)
+        with work(arrived_at=came, together=True) as unit:
+            outcome = bids.submit(unit, plain_lot(unit, ref), token=token, submission=submission)
             document = bids.answer_document(unit.session, outcome)
     except NotReady as refusal:
         outcome, document = _not_settled(refusal, ref, came, token=token)
@@ -92,7 +92,7 @@ def _not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tu
     """What came in time and waited too long with us is told so, by a signed proof that it is our fault."""
     if refusal.code != "log.too_slow":
         raise refusal
-    with work() as unit:
+    with work(together=True) as unit:
         outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)
         document = bids.answer_document(unit.session, outcome)
     return outcome, document
@@ -106,7 +106,7 @@ def withdraw(ref: str) -> Any:
     form.refuse_if_any()
     came = arrival()
     try:
-        with work(arrived_at=came) as unit:
+        with work(arrived_at=came, together=True) as unit:
             lot = open_lot(unit, ref)
             outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
             document = bids.answer_document(unit.session, outcome)

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from typing import IO
 
 from flask import Response, current_app, jsonify, request
-from limits import parse
 from werkzeug.exceptions import ClientDisconnected
 
 from trading import bids, lot_cards, officers, uploads
@@ -34,8 +33,6 @@ desk.blueprint.record_once(lambda state: state.app.extensions["csrf"].exempt(des
 
 TUS = "1.0.0"
 ALGORITHMS = ("sha256", "sha1")
-STARTS = parse("60/hour")
-"""Uploads one person may announce in an hour, so that nobody fills the disk with beginnings."""
 AT_ONCE = 8 << 20
 """Bytes that may come with the announcement and be written down together with it; what is larger is announced first, so that it can be
 resumed whatever happens."""
@@ -67,7 +64,6 @@ def create() -> Response:
     if sent > length:
         return _told("upload.too_long", 413, Invalid("upload.too_long", most=length))
     try:
-        current_app.extensions["bidhall"].shield.hit(STARTS, "upload", str(actor().account_id))
         if length > office().spool.room():
             return _no_room(metadata, length)
         if 0 < sent <= AT_ONCE and not request.headers.get("Upload-Checksum"):
@@ -107,7 +103,7 @@ def _created_whole(metadata: dict[str, str], length: int, sent: int) -> Response
     request.max_content_length = sent
     body = Body(request.stream, sent)
     token, arrival = uploads.start_with(
-        office(), actor(), lambda now: lot_cards.visible_lot(now, metadata.get("lot", "")), length=length,
+        office(), actor(), lambda now: lot_cards.visible_lot(now, metadata.get("lot", ""), plain=True), length=length,
         envelope=metadata.get("envelope") or officers.BID, pieces=body)
     where = {"Location": f"/uploads/acts/{token}", **_where(arrival)}
     if arrival.refused:
