@@ -148,8 +148,8 @@ def sign_entry(
 
 
 # Written straight into the tables: every act of a rush writes an entry.
-_NEW_ENTRY = insert(LogEntry.__table__)
-_NEW_PENDING = insert(LogPending.__table__)
+_NEW_ENTRY = insert(LogEntry.__table__)  # type: ignore[arg-type]
+_NEW_PENDING = insert(LogPending.__table__)  # type: ignore[arg-type]
 
 
 def keep_document(work: UnitOfWork, kind: str, document: Envelope | dict[str, Any], *, signed: bool) -> str:

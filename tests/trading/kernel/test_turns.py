@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ class Line:
             if after is not None:
                 after()
 
-    def behind(self, words: list[Callable[[], object]], first: Callable[[], object] | None = None) -> list[Future[object]]:
+    def behind(self, words: list[Callable[[], object]]) -> list[Future[object]]:
         """All of them queue in this order behind one who has the turn and leaves it when all stand in line."""
         gate, ready = threading.Event(), threading.Event()
 
@@ -46,8 +47,7 @@ class Line:
             ready.set()
             gate.wait(10)
 
-        found: list[Future[object]] = [self.pool.submit(first or (lambda: self.say("first", after=hold)))] if first else [
-            self.pool.submit(lambda: self.say("first", after=hold))]
+        found: list[Future[object]] = [self.pool.submit(lambda: self.say("first", after=hold))]
         assert ready.wait(10)
         for number, word in enumerate(words, start=1):
             found.append(self.pool.submit(word))
@@ -215,5 +215,5 @@ def test_processes_take_turns(line: Line) -> None:
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
     words = line.words
     assert len(words) == 300
-    changes = sum(1 for one, other in zip(words, words[1:], strict=False) if one[0] != other[0])
+    changes = sum(1 for one, other in pairwise(words) if one[0] != other[0])
     assert changes > 60, f"{changes} changes of hand"
