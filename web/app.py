@@ -25,6 +25,7 @@ from web.files_host import FilesHost
 from web.frame import Frame, Link, RoleChoice, address
 from web.regions import region_name
 from web.settings import Settings, old_secrets, secret_of
+from web.shedding import Shedding
 from web.shield import Shield
 
 COOKIE, LANG_COOKIE, THEME_COOKIE = "__Host-bidhall", "__Host-bidhall-lang", "__Host-bidhall-theme"
@@ -75,6 +76,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     if settings.proxies:
         n = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    app.wsgi_app = Shedding(app.wsgi_app, HEADERS)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
     house = House(settings, office, Shield(office.engine, office.clock), zone, {})
     app.extensions["bidhall"] = house

@@ -3,7 +3,9 @@
 A worker may be busy, a thread wait for a lock, a signature take its time: the kernel notes for every piece of a request when it came in
 (``SO_TIMESTAMPNS``), so the moment of the last byte is known however late we read it (promise R2). A line with nothing to say costs no
 thread. Submitting, withdrawing and fetching a receipt go before uploads, uploads before all else (promises, shedding order), and some
-threads are kept for them alone, so that slow uploads can never shut them out.
+threads are kept for them alone, so that slow uploads can never shut them out. Of the rest only some are worked on at once: in a rush each
+of them would take its share of the one interpreter from those who hand in. How long they wait is the load by which pages are put off
+(web/shedding.py).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent import futures
@@ -22,11 +25,16 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from trading.kernel import clock
+from web.shedding import LOAD, Load
 
 SO_TIMESTAMPNS = 35
 """Linux's number; the socket module has no name for it. Elsewhere it is refused or means nothing, and the moment of reading is taken."""
 KEPT = 8
 """Threads of each worker for the most urgent requests alone."""
+OTHERS, STREAMS = 2, 3
+"""The ranks of what is neither handing in nor uploading, and of live streams, which hold a thread and hardly use it."""
+AT_ONCE = 12
+"""Of rank ``OTHERS`` so many are worked on at once in each worker."""
 LONGEST_LINE = 200
 URGENT = ("/acts/submit", "/acts/withdraw", "/acts/prove-attempt")
 
@@ -75,27 +83,32 @@ def _stamp(notes: list[tuple[int, int, bytes]]) -> int:
 
 
 def rank_of(first_line: bytes) -> int:
-    """How urgent a request is: 0 handing in and its receipt, 1 uploading, 2 everything else."""
+    """How urgent a request is: 0 handing in and its receipt, 1 uploading, 2 everything else, 3 live streams."""
     method, _, rest = first_line.decode("latin-1").partition(" ")
     path = rest.split(" ", 1)[0].split("?", 1)[0]
     if path == "/time" or path.startswith("/bidder/receipts") or (method == "POST" and path.endswith(URGENT)):
         return 0
-    return 1 if path.startswith("/uploads/") else 2
+    if path.startswith("/uploads/"):
+        return 1
+    return STREAMS if path.startswith("/live/") else OTHERS
 
 
 class RankedPool:
-    """Threads that take the most urgent request first; ``kept`` of them take no others than rank 0."""
+    """Threads that take the most urgent request first; ``kept`` of them take no others than rank 0, and no more than ``others`` at once
+    are of rank ``OTHERS``. ``load`` learns how long they wait."""
 
-    def __init__(self, threads: int, kept: int) -> None:
-        self._waiting: tuple[deque[_Task], ...] = (deque(), deque(), deque())
+    def __init__(self, threads: int, kept: int, others: int = AT_ONCE, load: Load = LOAD) -> None:
+        self._waiting: tuple[deque[_Task], ...] = (deque(), deque(), deque(), deque())
+        self._others, self._most, self._load = 0, others, load
+        load.oldest = self._oldest
         self._lock = threading.Lock()
         self._news, self._urgent_news = threading.Condition(self._lock), threading.Condition(self._lock)
         self._open = True
         for number in range(threads):
-            threading.Thread(target=self._serve, args=(1 if number < kept else 3,), name=f"edge-{number}", daemon=True).start()
+            threading.Thread(target=self._serve, args=(1 if number < kept else STREAMS + 1,), name=f"edge-{number}", daemon=True).start()
 
     def submit(self, do: Callable[[Any], Any], conn: Any) -> futures.Future[Any]:
-        task: _Task = (futures.Future(), do, conn)
+        task: _Task = (futures.Future(), do, conn, time.monotonic_ns())
         rank = rank_of(conn.sock.peek())
         with self._lock:
             if not self._open:
@@ -117,30 +130,39 @@ class RankedPool:
             self._news.notify_all()
             self._urgent_news.notify_all()
 
-    def _next(self, ranks: int) -> _Task | None:
+    def _oldest(self) -> int:
+        with self._lock:
+            return min((queue[0][3] for queue in self._waiting[:STREAMS] if queue), default=0)
+
+    def _next(self, ranks: int) -> tuple[int, _Task] | None:
         news = self._urgent_news if ranks == 1 else self._news
         with self._lock:
             while True:
-                for queue in self._waiting[:ranks]:
-                    if queue:
-                        return queue.popleft()
-                if not self._open:
+                for rank, queue in enumerate(self._waiting[:ranks]):
+                    if queue and (rank != OTHERS or self._others < self._most):
+                        self._others += rank == OTHERS
+                        return rank, queue.popleft()
+                if not self._open and not any(self._waiting[:ranks]):
                     return None
                 news.wait()
 
     def _serve(self, ranks: int) -> None:
-        while (task := self._next(ranks)) is not None:
-            future, do, conn = task
-            if not future.set_running_or_notify_cancel():
-                continue
+        while (found := self._next(ranks)) is not None:
+            rank, (future, do, conn, since) = found
+            self._load.waited(time.monotonic_ns() - since)
             try:
-                future.set_result(do(conn))
+                if future.set_running_or_notify_cancel():
+                    future.set_result(do(conn))
             except BaseException as error:  # the worker's own loop deals with it
                 future.set_exception(error)
-            del task, future, do, conn
+            if rank == OTHERS:
+                with self._lock:
+                    self._others -= 1
+                    self._news.notify()
+            del found, future, do, conn
 
 
-_Task = tuple[futures.Future[Any], Callable[[Any], Any], Any]
+_Task = tuple[futures.Future[Any], Callable[[Any], Any], Any, int]
 
 
 class EdgeWorker(ThreadWorker):

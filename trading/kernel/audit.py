@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, String, Text, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto import ticks
@@ -156,11 +157,14 @@ def keep_document(work: UnitOfWork, kind: str, document: Envelope | dict[str, An
     """Store a protocol document by its hash (once) and return the hash. ``signed``: a DSSE envelope; else a plain payload."""
     payload = payload_of(document) if signed else dumps(document)
     name = document_hash(payload)
-    if work.session.scalar(select(LogDocument.id).where(LogDocument.hash == name)) is None:
-        text = envelope_text(document) if signed else payload.decode()
-        work.session.add(LogDocument(hash=name, kind=kind, signed=signed, text=text, at=work.now))
-        work.session.flush()
+    text = envelope_text(document) if signed else payload.decode()
+    statement = _NEW_DOCUMENT[work.session.get_bind().dialect.name]
+    work.session.execute(statement, {"hash": name, "kind": kind, "signed": signed, "text": text, "at": work.now})
     return name
+
+
+_NEW_DOCUMENT = {"sqlite": sqlite.insert(LogDocument.__table__).on_conflict_do_nothing(),  # type: ignore[arg-type]
+                 "postgresql": postgresql.insert(LogDocument.__table__).on_conflict_do_nothing()}  # type: ignore[arg-type]
 
 
 def document(session: Session, name: str) -> Any:
