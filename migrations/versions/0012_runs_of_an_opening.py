@@ -12,7 +12,6 @@ depends_on = None
 def upgrade():
     op.create_table('opening_run',
     sa.Column('opening_id', sa.Integer(), nullable=False),
-    sa.Column('run', sa.String(length=32), nullable=False),
     sa.Column('total', sa.Integer(), nullable=False),
     sa.Column('done', sa.Integer(), nullable=False),
     sa.Column('begun_at', sa.DateTime(), nullable=False),

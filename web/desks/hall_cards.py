@@ -43,7 +43,7 @@ from trading.opening_rules import DecryptOutcome
 from trading.parties import Party
 from trading.technical import TechnicalResult
 from trading.tenders import Lot
-from web import words
+from web import opening_run, words
 from web.refusals import language
 
 BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
@@ -289,7 +289,7 @@ def _run(now: Look, row: Opening) -> Progress | None:
     found = opening_runs.find(now.session, row) if row.state == "LISTED" else None
     if found is None or found.ended_at is not None:
         return None
-    return Progress(found.done, found.total, not opening_runs.is_alive(found, now.now))
+    return Progress(found.done, found.total, not opening_run.is_held(now.office, row.id))
 
 
 def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:

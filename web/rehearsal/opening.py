@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from trading.opening_files import check_package, read_package
 from web.rehearsal.cast import Cast, Person
 from web.rehearsal.front import Plan, scope_secret
 from web.rehearsal.server import Stage
+
+LONGEST_SECONDS = 300.0
 
 
 def list_bids(scene: Stage, cast: Cast, plan: Plan) -> None:
@@ -40,7 +43,14 @@ def release(scene: Stage, officer: Person, plan: Plan) -> None:
 
 
 def decrypt(scene: Stage, cast: Cast, plan: Plan) -> None:
-    cast["host"].at().send(f"/hall/{plan.ref}/host", f"/hall/{plan.ref}/acts/open")
+    """Press the button and wait as a host would: a long decryption goes on beside the request."""
+    at = cast["host"].at()
+    at.send(f"/hall/{plan.ref}/host", f"/hall/{plan.ref}/acts/open")
+    give_up = time.monotonic() + LONGEST_SECONDS
+    while at.json(f"/hall/{plan.ref}/data")["state"] == "LISTED":
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"the decryption of {plan.ref} does not end")
+        time.sleep(0.5)
 
 
 def countersign_list(officer: Person, plan: Plan) -> None:
