@@ -17,7 +17,8 @@ from crypto.documents import check_document, open_document, open_policy
 from crypto.errors import CryptoError
 from crypto.keys import x25519_public
 from crypto.merkle import verify_consistency
-from crypto.policies import extends, policy_chain, policy_id
+from crypto.policies import policy_id
+from crypto.policy_lines import Generation, boxes_of, check_sealed_under, generations
 from crypto.receipts import IN_LOG, Receipt, claims_end, verify_receipt
 from crypto.signatures import document_hash, payload_of, verify_any
 from crypto.ticks import ProvenTick, commitment, is_late_close, verify_leaf
@@ -149,10 +150,13 @@ class Package:
 
 @dataclass(frozen=True)
 class CheckedSet:
-    """An opening set that was replayed: only its bids may be opened, and by this client only after `claims_end`."""
+    """An opening set that was replayed: only its bids may be opened, and by this client only after `claims_end`.
+
+    `policy`: the newest; `generations`: of its line, for bids sealed under the officers of before.
+    """
 
     policy: dict[str, Any]
-    chain: tuple[str, ...]
+    generations: tuple[Generation, ...]
     set: str
     bids: tuple[dict[str, str], ...]
     statements: dict[str, dict[str, Any]]
@@ -183,12 +187,13 @@ def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Map
     if package.deadline["deadline"] != policy["deadline"]:
         raise CryptoError("CONTEXT_MISMATCH", "another deadline than the policy's")
     closing = _closing(package, trust, deadline, policy)
-    for old, new, receipt in zip([None, *chain], chain, package.policy_receipts, strict=False):
+    found = generations(chain)
+    for old, receipt in zip([None, *chain], package.policy_receipts, strict=False):
         logged = _in_log(receipt, trust, "policy").proven
         assert logged is not None
         _same_log(logged, closing.checkpoint, package.consistency)
-        if logged.tick > closing.tick or (old is not None and extends(old, new) and not logged.at < old["deadline"]):
-            raise CryptoError("CONTEXT_MISMATCH", "a policy logged after the deadline it moves, or after the closing")
+        if logged.tick > closing.tick or (old is not None and not logged.at < old["deadline"]):
+            raise CryptoError("CONTEXT_MISMATCH", "a policy logged after the deadline then in force, or after the closing")
     entries = _entries(package, trust, closing, policy)
     documents = _statements(package.statements, entries, signing_keys)
     bids = replay(entries, documents, **{name: policy[name] for name in ("tender", "lot", "envelope")})
@@ -201,7 +206,7 @@ def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Map
         raise CryptoError("SET_OMISSION", "a current bid is not in the set")
     if opening_set["bids"] != bids:
         raise CryptoError("SET_CONFLICT", "the set is not the one the log gives")
-    return CheckedSet(policy, tuple(policy_chain(chain)), set_id(opening_set), tuple(bids),
+    return CheckedSet(policy, found, set_id(opening_set), tuple(bids),
                       {bid["statement"]: documents[bid["statement"]] for bid in bids}, closing,
                       claims_end(closing.at, policy["opens_at"]))
 
@@ -336,7 +341,7 @@ def open_left_sealed(envelopes: Iterable[Any], set_: str, platform_keys: Iterabl
 
 
 def take_headers(checked: CheckedSet, raws: Iterable[bytes], left: Collection[str] = ()) -> dict[str, headers.Header]:
-    """The headers the server hands out, by header_hash: hashed here, each in the set, of this policy chain and bidder.
+    """The headers the server hands out, by header_hash: hashed here, each in the set, of this line and bidder.
 
     Else a withdrawn bid could be slipped in under a listed name. `left`: bids that stay sealed, whose headers nobody gets.
     Refuses: SET_CONFLICT (a header that is not listed, or one missing), HEADER_*, CONTEXT_MISMATCH.
@@ -351,37 +356,46 @@ def take_headers(checked: CheckedSet, raws: Iterable[bytes], left: Collection[st
         if name not in listed:
             raise CryptoError("SET_CONFLICT", "a header that is not in the set")
         header = headers.parse_header(raw)
-        if header.ctx["policy"] not in checked.chain or header.ctx["bidder"] != listed[name]["bidder"] or any(
-                header.ctx[field] != checked.policy[field] for field in ("platform", "tender", "lot", "envelope")):
-            raise CryptoError("CONTEXT_MISMATCH", "a header of another policy, lot or bidder")
+        check_sealed_under(header, checked.generations)
+        if any(header.ctx[field] != listed[name][field] for field in ("bidder", "policy")):
+            raise CryptoError("CONTEXT_MISMATCH", "a header of another bidder, or another policy than was signed")
         found[name] = header
     if set(found) != set(listed):
         raise CryptoError("SET_CONFLICT", "a header of the set is missing")
     return found
 
 
-def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, j: int, secret: bytes,
-                   now: str, left: Collection[str] = ()) -> dict[str, Any]:
-    """Officer j's `shares` document: of every bid of the set the own part, or the code of a box that is bad.
+Secrets = Callable[[Mapping[str, Any]], bytes]
+"""policy -> the officer's X25519 secret of that policy's scope: one root, a key for every serial."""
 
-    `secret`: the officer's X25519 secret of this scope; `left`: the bids that stay sealed, of which no part is given, code
-    UNAVAILABLE. Refuses: UNAVAILABLE before claims end, CONTEXT_MISMATCH.
+
+def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, j: int, secrets: Secrets, now: str,
+                   left: Collection[str] = ()) -> dict[str, Any]:
+    """The `shares` document of officer j of the newest policy: of every bid it has a box in the own part, or the code of
+    a box that is bad.
+
+    A bid sealed under earlier officers is opened with the key of that policy, where its generation is alive and this
+    officer was in it; else it does not stand in the shares. `left`: the bids that stay sealed, of which no part is
+    given, code UNAVAILABLE. Refuses: UNAVAILABLE before claims end, CONTEXT_MISMATCH.
     """
     if now < checked.claims_end:
         raise CryptoError("UNAVAILABLE", f"no share before {checked.claims_end}")
     officers = checked.policy["officers"]
-    if not 1 <= j <= len(officers) or b64u(x25519_public(secret)) != officers[j - 1]["pk"]:
+    if not 1 <= j <= len(officers) or b64u(x25519_public(secrets(checked.policy))) != officers[j - 1]["pk"]:
         raise CryptoError("CONTEXT_MISMATCH", "not this officer's key of this tender, lot and envelope")
-    items = []
+    boxes, items = boxes_of(checked.generations, found, j, left), []
     for bid in checked.bids:
-        part, code = b"", ""
+        name, part, code = bid["header_hash"], b"", ""
+        if name not in boxes and name not in left:
+            continue
         try:
-            if bid["header_hash"] in left:
+            if name in left:
                 raise CryptoError(LEFT_SEALED, "it stays sealed")
-            part = headers.open_share(found[bid["header_hash"]], j, secret)
+            secret = secrets(check_sealed_under(found[name], checked.generations).policy)
+            part = headers.open_share(found[name], boxes[name], secret)
         except CryptoError as error:
             code = error.code
-        items.append({"header_hash": bid["header_hash"], "part": b64u(part), "error": code})
+        items.append({"header_hash": name, "part": b64u(part), "error": code})
     document = {"v": 1, "at": now, "set": checked.set, "j": j, "items": items}
     check_document("shares", document)
     return document
@@ -395,29 +409,31 @@ def make_bidder_part(header: headers.Header, *, secret: bytes, set_: str, at: st
     return document
 
 
-def check_posted_shares(document: Mapping[str, Any], found: Mapping[str, headers.Header],
-                        set_: str, left: Collection[str] = ()) -> dict[str, tuple[bytes, str]]:
+def check_posted_shares(document: Mapping[str, Any], found: Mapping[str, headers.Header], set_: str,
+                        generations_: Sequence[Generation], left: Collection[str] = ()) -> dict[str, tuple[bytes, str]]:
     """The server's answer to a `shares` document, item by item: header_hash -> (good part, "") or (b"", code).
 
-    The code is the officer's own complaint, or SHARE_COMMIT for a part that is not the one committed to: ask again.
-    `left`: the bids that stay sealed; no part of theirs is taken.
-    Refuses: JSON_PROFILE, CONTEXT_MISMATCH (another set, not every bid of it once, a part of what stays sealed).
+    Each part is held against the box of the officer's own number in that bid's generation (`boxes_of`). The code is the
+    officer's own complaint, or SHARE_COMMIT for a part that is not the one committed to: ask again. `left`: the bids
+    that stay sealed; no part of theirs is taken.
+    Refuses: JSON_PROFILE, CONTEXT_MISMATCH (another set, not every bid of its boxes once, a part of what stays sealed).
     """
     check_document("shares", dict(document))
     names = [item["header_hash"] for item in document["items"]]
-    if document["set"] != set_ or len(set(names)) != len(names) or set(names) != {*found, *left}:
-        raise CryptoError("CONTEXT_MISMATCH", "shares of another set, or not of every bid in it")
+    boxes = boxes_of(generations_, found, document["j"], left)
+    if document["set"] != set_ or len(set(names)) != len(names) or set(names) != {*boxes, *left}:
+        raise CryptoError("CONTEXT_MISMATCH", "shares of another set, or not of every bid this officer has a box in")
     answer: dict[str, tuple[bytes, str]] = {}
     for item in document["items"]:
-        part, code = unb64u(item["part"]), item["error"]
-        if item["header_hash"] in left and code != LEFT_SEALED:
+        name, part, code = item["header_hash"], unb64u(item["part"]), item["error"]
+        if name in left and code != LEFT_SEALED:
             raise CryptoError("CONTEXT_MISMATCH", "a part, or another code, of a bid that stays sealed")
         if part:
             try:
-                headers.check_share(found[item["header_hash"]], document["j"], part)
+                headers.check_share(found[name], boxes[name], part)
             except CryptoError as error:
                 part, code = b"", error.code
-        answer[item["header_hash"]] = (part, code)
+        answer[name] = (part, code)
     return answer
 
 

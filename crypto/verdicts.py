@@ -13,8 +13,9 @@ from crypto.canonical import b64u, unb64u
 from crypto.documents import check_document
 from crypto.errors import CryptoError
 from crypto.keys import x25519_public
+from crypto.policy_lines import Generation
 
-OPENED = "opened"
+OPENED, DEAD = "opened", "POLICY_DEAD"
 
 RESCUABLE = frozenset(("TOO_FEW_SHARES", "UNRESOLVED"))
 BAD_BOX, GOOD_BOX = frozenset(("SHARE_OPEN", "SHARE_COMMIT")), "FALSE_COMPLAINT"
@@ -49,6 +50,12 @@ def cause_of_sides(sides: Sequence[str]) -> str:
     """Whose fault officers' failure is: their side's, if all are of the platform's or the tenderee's; else unknown."""
     found = set(sides)
     return found.pop() if len(found) == 1 and found <= {"platform", "tenderee"} else "unknown"
+
+
+def policy_dead(header_hash: str, generation: Generation) -> Verdict:
+    """The verdict on a bid whose officers were replaced to the point that its generation is dead (5.3): decided before
+    anything else, for it follows from public policies alone. The cause is that of the officers who are missing."""
+    return Verdict(header_hash, DEAD, cause_of_sides(generation.sides_missing))
 
 
 def open_bid(source: sealed_bid.Reader, header: headers.Header, *, sealed_root: bytes, parts: Mapping[int, bytes],

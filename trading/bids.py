@@ -304,21 +304,25 @@ def _check_submission(
     key = enrolments.find_key(work.session, party.code, "bidder")
     if key is None:
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
+    chain = officers.policy_chain(work.session, lot, upload.part)
     document = check_submission(
-        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""),
-        officers.policy_chain(work.session, lot, upload.part), bidder=party.code, signing_keys=[enrolments.sign_bytes(key)],
+        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""), chain, bidder=party.code,
+        signing_keys=[enrolments.sign_bytes(key)],
         bidder_key=unb64u(key.seal_public) if key.seal_public else b"", current=current)
     if known.used:
         raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
-    _check_in_time(work, lot, closed=known.closed)
+    _check_in_time(work, lot, closed=known.closed, tried=len(chain) == 1 or not officers.untried(work.session, lot))
     return document
 
 
-def _check_in_time(work: UnitOfWork, lot: Lot, *, closed: bool) -> None:
-    """The law reads the clock; but once the closing list is written the intake stays closed, whatever a clock says (promise R7)."""
+def _check_in_time(work: UnitOfWork, lot: Lot, *, closed: bool, tried: bool = True) -> None:
+    """``tried``: the officers a bid is sealed to have all shown that their keys open. The law reads the clock; but once the closing list is
+    written the intake stays closed, whatever a clock says (promise R7)."""
     now = work.now
     if lot.deadline is None or lot.issue_at is None or now < lot.issue_at or lot.state in ("TERMINATED", "FAILED"):
         raise CryptoError("UNAVAILABLE", "the lot takes no bids")
+    if not tried:
+        raise CryptoError("UNAVAILABLE", "new officers are still trying their keys")
     if floor_second(now) >= lot.deadline:
         raise CryptoError("LATE", "at or after the deadline")
     if closed:

@@ -17,7 +17,7 @@ from crypto.canonical import unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.headers import check_share, parse_header
-from trading import bids, enrolments, officers
+from trading import bids, enrolments, officers, opening
 from trading.bids import SealedBid
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -70,9 +70,10 @@ def own(session: Session, row: Opening, party_id: int | None) -> BidderPart | No
 
 
 def own_bid(session: Session, row: Opening, party_id: int | None) -> SealedBid | None:
-    """The bid of the set that a party may post a part for; none where it stays sealed."""
-    return next((bid for bid in bids.standing_bids(session, row.lot, row.part)
-                 if bid.party_id == party_id and bid.header_hash not in row.left_sealed), None)
+    """The bid of the set that a party may post a part for; none where it stays sealed, or nobody can open it any more."""
+    found = next((bid for bid in bids.standing_bids(session, row.lot, row.part)
+                  if bid.party_id == party_id and bid.header_hash not in row.left_sealed), None)
+    return None if found is None or found.header_hash in opening.dead(session, row) else found
 
 
 def outage(session: Session, row: Opening) -> bool:

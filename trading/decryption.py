@@ -18,7 +18,8 @@ from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, join_shares
 from crypto.opening import LEFT_SEALED
-from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed
+from crypto.policy_lines import generation_of
+from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed, policy_dead
 from trading import bid_forms, bids, claims, co_opening, findings, officers, opening, rescue
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
@@ -63,6 +64,8 @@ class _Task:
     findings: dict[int, Finding]
     seed: bytes
     """Of a rescue, b"" without one."""
+    sides: list[str]
+    """Of the officers 1..n this bid was sealed to."""
     outage: bool = False
     """The platform stood still while bidders' own parts were taken."""
 
@@ -90,22 +93,22 @@ def open_bids(
         if window is not None and not window.is_over(look.now):
             raise TooEarly("opening.repair_running", until=window.until, now=look.now)
         policy = officers.policy_document(officers.current_policy(look.session, lot, part))
-        tasks = _tasks(look.session, row)
-        sides = [seat.side for seat in officers.seats(look.session, lot)]
+        tasks, dead = _tasks(look.session, row), opening.dead(look.session, row)
         file_names = bool(policy["file_names"])
         form, order, left = officers.form_of(lot, part), [item["header_hash"] for item in row.bids], dict(row.left_sealed)
-    if window is None and (failed := rescue.to_note(policy, _stuck(office.blobs, tasks, sides))):
+    if window is None and (failed := rescue.to_note(policy, _stuck(office.blobs, tasks))):
         with office.work(actor) as work:
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
     verdicts = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        opened = pool.map(lambda task: _open_one(office.blobs, task, sides, form, file_names), tasks)
+        opened = pool.map(lambda task: _open_one(office.blobs, task, form, file_names), tasks)
         for done, verdict in enumerate(opened, start=1):
             verdicts.append(verdict)
             progress(done)
-    verdicts += [_left_sealed(name, one["cause"]) for name, one in left.items()]
+    verdicts += [_unopened(Verdict(name, LEFT_SEALED, one["cause"])) for name, one in left.items()]
+    verdicts += [_unopened(policy_dead(name, one)) for name, one in dead.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:
         row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
@@ -114,7 +117,7 @@ def open_bids(
 
 
 def _tasks(session: Any, row: Opening) -> list[_Task]:
-    posted = opening.shares(session, row)
+    posted, dead, line = opening.posted(session, row), opening.dead(session, row), opening.generations(session, row)
     found = opening.headers(session, row)
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
     seeds, own, outage = rescue.seeds(session, row), co_opening.parts(session, row), co_opening.outage(session, row)
@@ -122,17 +125,18 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
     tasks = []
     for item in row.bids:
         name = item["header_hash"]
-        if name in row.left_sealed:
+        if name in row.left_sealed or name in dead:
             continue
+        given = posted[name]
         tasks.append(_Task(
             found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
-            {share.j: unb64u(share.parts[name], 32) for share in posted if name in share.parts} | ({0: own[name]} if name in own else {}),
-            {share.j: share.errors[name] for share in posted if name in share.errors},
-            judged.get(name, {}), seeds.get(name, b""), outage))
+            {j: unb64u(part, 32) for j, part in given.parts.items()} | ({0: own[name]} if name in own else {}), given.errors,
+            judged.get(name, {}), seeds.get(name, b""),
+            [officer["side"] for officer in generation_of(line, found[name].ctx["policy"]).policy["officers"]], outage))
     return tasks
 
 
-def _stuck(blobs: LocalBlobs, tasks: list[_Task], sides: list[str]) -> list[Verdict]:
+def _stuck(blobs: LocalBlobs, tasks: list[_Task]) -> list[Verdict]:
     """The verdicts on those bids whose shares join no seed. Nothing is decrypted."""
     found = []
     for task in tasks:
@@ -140,12 +144,12 @@ def _stuck(blobs: LocalBlobs, tasks: list[_Task], sides: list[str]) -> list[Verd
             join_shares(task.header, task.parts)
         except CryptoError:
             with _stored(blobs, task.blob) as source:
-                found.append(open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
+                found.append(open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
                                       complaints=task.complaints, outage=task.outage))
     return found
 
 
-def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
+def _open_one(blobs: LocalBlobs, task: _Task, form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
     sinks: list[_Sink] = []
 
     def sink(item: dict[str, Any]) -> BinaryIO:
@@ -154,7 +158,7 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
 
     try:
         with _stored(blobs, task.blob) as source:
-            verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=sides,
+            verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
                                complaints=task.complaints, findings=task.findings, outage=task.outage, sink=sink)
             if task.seed and verdict.code in RESCUABLE | BAD_BOX:
                 source.seek(0)
@@ -172,10 +176,9 @@ def _open_one(blobs: LocalBlobs, task: _Task, sides: list[str], form: list[dict[
                       verdict.to_json(file_names))
 
 
-def _left_sealed(header_hash: str, cause: str) -> BidVerdict:
-    """A bid of the set that is not to be opened, listed as such."""
-    return BidVerdict(header_hash, LEFT_SEALED, cause, {}, None, [], [], b"",
-                      Verdict(header_hash, LEFT_SEALED, cause).to_json(file_names=False))
+def _unopened(verdict: Verdict) -> BidVerdict:
+    """A bid of the set that nobody opens, listed as such: it stays sealed, or its officers are gone."""
+    return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, {}, None, [], [], b"", verdict.to_json(file_names=False))
 
 
 def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:

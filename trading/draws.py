@@ -251,8 +251,8 @@ def release_escrow(work: UnitOfWork, draw: Draw, envelope: Any) -> None:
     Refuses: NotAllowed, WrongStep, TooEarly ``draw.escrow_closed``, Invalid ``draw.bad_shares``."""
     work.require(Act.SHARE_RELEASE)
     _in_state(draw, "LISTED")
-    seat = officers.own_seat(work, draw.lot)
     policy = _policy(work.session, draw)
+    seat = officers.own_seat(work, draw.lot, serial=int(officers.policy_document(policy)["serial"]))
     if work.now < policy.opens_at:
         raise TooEarly("draw.escrow_closed", now=work.now, opens_at=policy.opens_at)
     assert draw.listing is not None
@@ -352,7 +352,15 @@ def _part(row: Draw) -> str:
 
 
 def _policy(session: Session, row: Draw) -> officers.Policy:
-    return officers.current_policy(session, row.lot, _part(row))
+    """The policy the draw's notice names: officers replaced since then bind other draws."""
+    found = session.scalar(select(officers.Policy).where(officers.Policy.policy_id == row.notice["policy"]))
+    assert found is not None, "a draw is announced under a policy in force"
+    return found
+
+
+def policy_of(session: Session, row: Draw) -> officers.Policy:
+    """The policy of a draw, whose officers open its escrows."""
+    return _policy(session, row)
 
 
 def _key(work: UnitOfWork, row: Draw) -> bytes:

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from crypto.canonical import unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
+from crypto.policy_lines import generation_of
 from crypto.verdicts import Finding, check_finding
-from trading import late_close, officers, opening, rescue, rulings
+from trading import late_close, opening, rescue, rulings
 from trading.claims import OUTCOMES, Claim
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -54,12 +55,14 @@ append_only(BoxFinding.__table__)  # type: ignore[arg-type]
 
 @dataclass(frozen=True)
 class Complaint:
-    """An officer's report of a bad box in a bid that is unresolved, and what was found, if anything."""
+    """An officer's report of a bad box ``j`` in a bid that is unresolved, and what was found, if anything; ``officer``: the number of who
+    reported it in the newest policy."""
 
     failure: BidFailure
     j: int
     code: str
     found: BoxFinding | None
+    officer: int
 
 
 # --- the arbiter ------------------------------------------------------------------------------------------------------
@@ -68,10 +71,10 @@ class Complaint:
 def complaints(session: Session, row: Opening) -> list[Complaint]:
     """Every complaint about a bid noted as UNRESOLVED, by bid and officer."""
     made = {(one.header_hash, one.j): one for one in of_opening(session, row)}
-    posted = opening.shares(session, row)
-    return [Complaint(failed, share.j, share.errors[failed.header_hash], made.get((failed.header_hash, share.j)))
+    posted = opening.posted(session, row)
+    return [Complaint(failed, j, code, made.get((failed.header_hash, j)), posted[failed.header_hash].officers[j])
             for failed in rescue.failures(session, row) if failed.code == "UNRESOLVED"
-            for share in posted if failed.header_hash in share.errors]
+            for j, code in sorted(posted[failed.header_hash].errors.items())]
 
 
 def of_opening(session: Session, row: Opening) -> list[BoxFinding]:
@@ -188,7 +191,10 @@ def rule(work: UnitOfWork, row: Opening, *, header_hash: str, cause: str, reason
     return new
 
 
-def scope_of(session: Session, row: Opening, j: int) -> dict[str, Any]:
-    """What the key of officer ``j`` for this opening was derived for, with the public half its policy names."""
-    policy = officers.policy_document(officers.current_policy(session, row.lot, row.part))
+def scope_of(session: Session, row: Opening, j: int, header_hash: str = "") -> dict[str, Any]:
+    """What the key of officer ``j`` for this opening was derived for, with the public half its policy names. With ``header_hash`` that of
+    box ``j`` of one bid: sealed under earlier officers it has another scope."""
+    line = opening.generations(session, row)
+    found = line[-1] if not header_hash else generation_of(line, opening.headers(session, row)[header_hash].ctx["policy"])
+    policy = found.policy
     return {**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")}, "pk": policy["officers"][j - 1]["pk"]}

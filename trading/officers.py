@@ -27,12 +27,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from crypto import keys
+from crypto import keys, policy_lines
 from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.policies import SIDES
+from crypto.policy_lines import Generation
 from trading import bid_forms, enrolments, parties
+from trading.kernel import audit
 from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
@@ -51,15 +53,20 @@ DRAW_ESCROW = timedelta(hours=2)
 """How long after the opening moment the escrow of a draw may be opened where a party stays silent (protocol §6)."""
 
 
+STANDING, NEXT, PAST = "standing", "next", "past"
+
+
 class OfficerSeat(Base):
     """Officer ``j`` (from 1) of a lot. ``publics``: envelope → the officer's X25519 key for that scope (base64url), once given;
-    ``sign_kid``: the enrolled signing key the officer had when giving them. ``serial`` counts the times the officers were named anew."""
+    ``sign_kid``: the enrolled signing key the officer had when giving them. ``serial`` counts the times the officers were named anew.
+    ``stage``: after publication ``next`` officers give keys and sign before they take over from the ``standing`` ones (successions.py)."""
 
     __tablename__ = "officer_seat"
     __table_args__ = (
-        UniqueConstraint("lot_id", "j"),
-        UniqueConstraint("lot_id", "account_id"),
+        UniqueConstraint("lot_id", "serial", "j"),
+        UniqueConstraint("lot_id", "serial", "account_id"),
         CheckConstraint(one_of("side", SIDES), name="side"),
+        CheckConstraint(one_of("stage", (STANDING, NEXT, PAST)), name="stage"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -68,6 +75,7 @@ class OfficerSeat(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
     side: Mapped[str] = mapped_column(String(20))
     serial: Mapped[int] = mapped_column(default=1)
+    stage: Mapped[str] = mapped_column(String(10), default=STANDING)
     publics: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     sign_kid: Mapped[str] = mapped_column(String(40), default="")
     sign_public: Mapped[str] = mapped_column(String(60), default="")
@@ -106,7 +114,9 @@ CHANGES = ("extension", "officers")
 class PolicyChange(Base):
     """A change of policies that waits for the officers' signatures, or was made: an extension, or another set of officers.
 
-    ``state``: OPEN, DONE (the policies stand) or VOID (drafted anew, or too late). One lot has at most one open change.
+    ``plan``, of officers: ``{t, officers: [{account, side}], by, confirmed_by, dies}``, the two persons by account (0: not yet), ``dies``:
+    whether bids sealed so far die with it; ``told_at``: when everybody was told. ``state``: OPEN, DONE (the policies stand) or VOID
+    (drafted anew, or too late). One lot has at most one open change.
     """
 
     __tablename__ = "policy_change"
@@ -127,6 +137,9 @@ class PolicyChange(Base):
     state: Mapped[str] = mapped_column(String(10))
     made_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    plan: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    told_at: Mapped[datetime | None] = mapped_column(Moment)
+    lot: Mapped[Lot] = relationship(lazy="joined")
 
 
 class Drill(Base):
@@ -212,8 +225,28 @@ def moments_of(envelope: str, deadline: datetime, opens_at: datetime) -> tuple[d
     return (deadline, opens_at) if envelope in (BID, PRICE) else (opens_at, opens_at + DRAW_ESCROW)
 
 
-def seats(session: Session, lot: Lot) -> list[OfficerSeat]:
-    return list(session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id).order_by(OfficerSeat.j)))
+def seats(session: Session, lot: Lot, stage: str = STANDING) -> list[OfficerSeat]:
+    """The officers in force of a lot, in order; or those who take over next, or who left."""
+    rows = select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.stage == stage)
+    return list(session.scalars(rows.order_by(OfficerSeat.serial, OfficerSeat.j)))
+
+
+def next_seats(session: Session, lot: Lot) -> list[OfficerSeat]:
+    """The officers of a confirmed change, until they take over."""
+    return seats(session, lot, NEXT)
+
+
+def seats_of(session: Session, lot: Lot, serial: int) -> list[OfficerSeat]:
+    """The officers of one serial, whether they sit now or not."""
+    rows = select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.serial == serial)
+    return list(session.scalars(rows.order_by(OfficerSeat.j)))
+
+
+def last_serial(session: Session, lot: Lot) -> int:
+    """The highest serial officers of a lot have had, in a seat or in a policy that was logged; 0 before the first."""
+    named = session.scalars(select(OfficerSeat.serial).where(OfficerSeat.lot_id == lot.id))
+    logged = session.scalars(select(Policy).where(Policy.lot_id == lot.id))
+    return max([*named, *(int(policy_document(one)["serial"]) for one in logged)], default=0)
 
 
 def fingerprint_of(seat: OfficerSeat) -> str:
@@ -221,14 +254,16 @@ def fingerprint_of(seat: OfficerSeat) -> str:
     return keys.fingerprint("ed25519", unb64u(seat.sign_public, 32)) if seat.sign_public else ""
 
 
-def own_seat(look: Look, lot: Lot) -> OfficerSeat:
-    """The tie of an officer. Refuses: NotAllowed ``officer.not_yours``."""
-    found = look.session.scalar(
-        select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.account_id == look.actor.account_id)
-    )
-    if found is None:
-        raise NotAllowed("officer.not_yours", ref=lot.ref)
-    return found
+def own_seat(look: Look, lot: Lot, *stages: str, serial: int | None = None) -> OfficerSeat:
+    """The tie of an officer: its seat among those in force, or in the first of ``stages`` in which it has one, or of one serial.
+    Refuses: NotAllowed ``officer.not_yours``."""
+    query = select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.account_id == look.actor.account_id)
+    rows = list(look.session.scalars(query.order_by(OfficerSeat.serial.desc())))
+    for stage in stages or (STANDING,):
+        for seat in rows:
+            if (seat.serial == serial) if serial is not None else (seat.stage == stage):
+                return seat
+    raise NotAllowed("officer.not_yours", ref=lot.ref)
 
 
 def find_policy(session: Session, lot: Lot, envelope: str = BID) -> Policy | None:
@@ -263,13 +298,43 @@ def policy_document(policy: Policy) -> dict[str, Any]:
 _parsed = lru_cache(maxsize=512)(json.loads)
 
 
+def policy_rows(session: Session, lot: Lot, envelope: str = BID) -> list[Policy]:
+    """The line of an envelope, oldest first, the standing policy last: each supersedes the one before (protocol §2). Complete policies that
+    were dropped before publication are not in it."""
+    rows = session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None)))
+    by_id = {row.policy_id: row for row in rows}
+    return [by_id[name] for name in _line([(row.policy_id, row.supersedes, row.standing) for row in by_id.values()])]
+
+
 def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[str, Any]]:
-    """All complete policies of an envelope in the order of time, the standing one last (``crypto.policies.check_context`` takes it)."""
-    return [_parsed(payload) for payload in session.scalars(_CHAIN, {"lot": lot.id, "envelope": envelope})]
+    """The documents of ``policy_rows``, in one question: ``crypto.policies.check_context`` and ``crypto.policy_lines.generations`` take
+    them. Nobody changes them: they are kept."""
+    rows = session.execute(_CHAIN, {"lot": lot.id, "envelope": envelope}).all()
+    texts = {row[0]: row[3] for row in rows}
+    return [_parsed(texts[name]) for name in _line([(row[0], row[1], row[2]) for row in rows])]
 
 
-_CHAIN = (select(Policy.payload).order_by(Policy.id)
+_CHAIN = (select(Policy.policy_id, Policy.supersedes, Policy.standing, Policy.payload)
           .where(Policy.lot_id == bindparam("lot"), Policy.envelope == bindparam("envelope"), Policy.dsse.is_not(None)))
+
+
+def _line(rows: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """The ids of a line, oldest first, from (id, what it supersedes, whether it stands)."""
+    before = {name: supersedes for name, supersedes, _ in rows}
+    at = next((name for name, _, standing in rows if standing), "")
+    line: list[str] = []
+    while at in before:
+        line.insert(0, at)
+        at = before.pop(at)
+    return line
+
+
+def generations(session: Session, lot: Lot, envelope: str = BID) -> tuple[Generation, ...]:
+    """The generations of officers of an envelope, oldest first, and which of them are alive. Refuses: NotFound ``policy.missing``."""
+    line = policy_chain(session, lot, envelope)
+    if not line:
+        raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
+    return policy_lines.generations(line)
 
 
 def drill_of(session: Session, policy: Policy) -> Drill:
@@ -285,10 +350,31 @@ def drill_header(drill: Drill) -> Header:
 
 
 def drilled(session: Session, policy: Policy) -> set[int]:
-    """The officers (j) who have opened the drill bid of a policy."""
+    """The officers (j) who have opened the drill bid of a policy; of an extension, whose keys are the same, that of the one it extends."""
+    while policy.supersedes and session.scalar(select(Drill.id).where(Drill.policy_id == policy.id)) is None:
+        before = session.scalar(select(Policy).where(Policy.policy_id == policy.supersedes))
+        if before is None or policy_document(before)["serial"] != policy_document(policy)["serial"]:
+            break
+        policy = before
     return set(
         session.scalars(select(DrillReturn.j).join(Drill, Drill.id == DrillReturn.drill_id).where(Drill.policy_id == policy.id))
     )
+
+
+def untried(session: Session, lot: Lot) -> list[int]:
+    """The officers (j) of a published lot who have yet to show that their keys open: until then nothing is sealed under their policy."""
+    found: set[int] = set()
+    for envelope in bid_envelopes(lot):
+        policy = find_policy(session, lot, envelope)
+        if policy is not None and policy.supersedes:  # all were tried before publication
+            found |= set(range(1, policy_document(policy)["n"] + 1)) - drilled(session, policy)
+    return sorted(found)
+
+
+def begun_draws(session: Session, lot: Lot) -> set[str]:
+    """The envelopes of draws a notice has begun: their policies, and the officers of then, stay as they are."""
+    return set(session.scalars(select(audit.LogEntry.part).where(
+        audit.LogEntry.event == "draw-notice", audit.LogEntry.tender == lot.tender.ref, audit.LogEntry.lot == lot.no_text)))
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -302,18 +388,9 @@ def name_officers(work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str
     require_draft(work, lot)
     rows = list(named)
     faults = Faults()
-    for place, (account, side) in enumerate(rows):
-        where = f"officers.{place}"
-        if Role.OFFICER not in parties.roles_of(work.session, account):
-            faults.add(where, "officer.role_needed", username=account.username)
-        if side not in side_of(lot, account.party):
-            faults.add(where, "officer.side", side=side, sides=list(side_of(lot, account.party)))
-    if len({account.id for account, _ in rows}) != len(rows):
-        faults.add("officers", "officer.twice")
-    check_sides(faults, [side for _, side in rows], t)
+    check_named(work.session, lot, rows, t, faults)
     faults.refuse_if_any()
-    before = seats(work.session, lot)
-    serial = max((seat.serial for seat in before), default=0) + 1
+    serial = last_serial(work.session, lot) + 1
     _void_policies(work, lot)
     work.session.execute(delete(OfficerSeat).where(OfficerSeat.lot_id == lot.id))
     new = [OfficerSeat(lot_id=lot.id, j=j, account_id=account.id, side=side, serial=serial, publics={}, sign_kid="", sign_public="")
@@ -325,6 +402,19 @@ def name_officers(work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str
         work.session.refresh(seat)
     work.record("officer.name", lot.log_of, t=t, n=len(new), sides=[seat.side for seat in new], serial=serial)
     return new
+
+
+def check_named(session: Session, lot: Lot, rows: Sequence[tuple[Account, str]], t: int, faults: Faults) -> None:
+    """What officers must be: of the role, on a side of theirs, nobody twice, and no side too strong."""
+    for place, (account, side) in enumerate(rows):
+        where = f"officers.{place}"
+        if Role.OFFICER not in parties.roles_of(session, account):
+            faults.add(where, "officer.role_needed", username=account.username)
+        if side not in side_of(lot, account.party):
+            faults.add(where, "officer.side", side=side, sides=list(side_of(lot, account.party)))
+    if len({account.id for account, _ in rows}) != len(rows):
+        faults.add("officers", "officer.twice")
+    check_sides(faults, [side for _, side in rows], t)
 
 
 def replace_officer(work: UnitOfWork, lot: Lot, j: int, account: Account, side: str) -> OfficerSeat:
@@ -362,7 +452,7 @@ def lost_seats(session: Session, lot: Lot) -> dict[int, str]:
     rows = session.execute(
         select(OfficerSeat, enrolments.EnrolledKey.end_reason)
         .outerjoin(enrolments.EnrolledKey, enrolments.EnrolledKey.sign_kid == OfficerSeat.sign_kid)
-        .where(OfficerSeat.lot_id == lot.id)
+        .where(OfficerSeat.lot_id == lot.id, OfficerSeat.stage == STANDING)
     )
     found = {seat.j: "closed" if seat.account.disabled_at is not None else reason or "" for seat, reason in rows}
     return {j: why for j, why in sorted(found.items()) if why in ("lost", "revoked", "closed")}
@@ -384,14 +474,15 @@ def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
     Refuses: NotAllowed, WrongStep, NotFound ``key.not_enrolled``, Invalid (every key), Conflict ``officer.keys_given``.
     """
     work.require(Act.POLICY_SIGN)
-    seat = own_seat(work, lot)
+    seat = own_seat(work, lot, NEXT, STANDING)
     work.lock(lot)
-    if lot.state != "ACCEPTED":
+    if lot.state != "ACCEPTED" and seat.stage != NEXT:
         raise WrongStep("lot.published_already", ref=lot.ref, state=lot.state)
-    wanted = envelopes(lot)
+    wanted = _wanted(work.session, lot, seat)
     if seat.publics and set(wanted) <= set(seat.publics):  # a lot that got an envelope more asks again
         raise Conflict("officer.keys_given", ref=lot.ref)
-    others = {public for other in seats(work.session, lot) if other.id != seat.id for public in other.publics.values()}
+    rows = work.session.scalars(select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.id != seat.id))
+    others = {public for other in rows for public in other.publics.values()}
     faults = Faults()
     for envelope in wanted:
         try:
@@ -412,6 +503,12 @@ def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
 def scopes_to_key(look: Look, lot: Lot) -> list[dict[str, Any]]:
     """The scopes an officer derives its keys for, ``{platform, tender, lot, envelope, serial}`` (protocol §2). Refuses: NotAllowed."""
     look.require(Act.POLICY_SIGN)
-    seat = own_seat(look, lot)
+    seat = own_seat(look, lot, NEXT, STANDING)
     return [{"platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "serial": seat.serial}
-            for envelope in envelopes(lot)]
+            for envelope in _wanted(look.session, lot, seat)]
+
+
+def _wanted(session: Session, lot: Lot, seat: OfficerSeat) -> list[str]:
+    """The envelopes an officer gives a key for: after publication not those of draws that have begun."""
+    begun = begun_draws(session, lot) if seat.stage == NEXT else set()
+    return [envelope for envelope in envelopes(lot) if envelope not in begun]

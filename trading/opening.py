@@ -31,6 +31,7 @@ from crypto.documents import open_opened, sign_document
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, check_posted_shares, make_opening_set, open_shares, set_id
+from crypto.policy_lines import Generation, boxes_of, dead_bids
 from crypto.signatures import payload_of
 from trading import bids, claims, closing, deadline_faults, late_close, notices, officers, rulings, technical
 from trading.kernel import log
@@ -262,7 +263,8 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         document = open_shares(envelope, unb64u(seat.sign_public, 32))
         if document["j"] != seat.j or parse_time(document["at"]) < opening.shares_from:
             raise CryptoError("CONTEXT_MISMATCH", "shares of another officer, or dated before claims end")
-        answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash, opening.left_sealed)
+        answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash, generations(work.session, opening),
+                                     opening.left_sealed)
     except CryptoError as error:
         raise Invalid("share.bad", reason=error.code, detail=error.detail) from error
     given = {item["header_hash"] for item in document["items"] if item["part"]}
@@ -490,8 +492,44 @@ def headers(session: Session, row: Opening) -> dict[str, Header]:
             if b.header_hash not in row.left_sealed}
 
 
+def generations(session: Session, row: Opening) -> tuple[Generation, ...]:
+    """The generations of officers of an opening, the newest last: each bid is opened by those it was sealed to (protocol §5.3)."""
+    return officers.generations(session, row.lot, row.part)
+
+
+def dead(session: Session, row: Opening) -> dict[str, Generation]:
+    """header hash → its generation, of the bids whose officers were replaced to the point that nobody opens them (POLICY_DEAD)."""
+    found = generations(session, row)
+    return {} if len(found) == 1 else dead_bids(found, headers(session, row))
+
+
 def shares(session: Session, row: Opening) -> list[Share]:
     return list(session.scalars(select(Share).where(Share.opening_id == row.id).order_by(Share.j)))
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What officers gave for one bid, by the number of the box: in a bid of earlier officers not the number they have now."""
+
+    parts: dict[int, str]
+    errors: dict[int, str]
+    officers: dict[int, int]
+    """Number of the box → number of the officer in the newest policy."""
+
+
+def posted(session: Session, row: Opening) -> dict[str, Posted]:
+    """header hash → what was given for it, for every bid that is to be opened."""
+    line, found = generations(session, row), headers(session, row)
+    answer = {name: Posted({}, {}, {}) for name in found}
+    for share in shares(session, row):
+        for name, number in boxes_of(line, found, share.j, row.left_sealed).items():
+            one = answer[name]
+            one.officers[number] = share.j
+            if name in share.parts:
+                one.parts[number] = share.parts[name]
+            elif name in share.errors:
+                one.errors[number] = share.errors[name]
+    return answer
 
 
 def opened_bids(session: Session, row: Opening) -> list[OpenedBid]:

@@ -44,7 +44,7 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     row = opening.opening(session, lot, part)
     closed = closing.closing(session, lot, part)
     size = closed.tick + 1
-    chain = _policies(session, lot, part)
+    chain = officers.policy_rows(session, lot, part)
     listed = [audit.entry(session, c) for c in closed.entries["entries"]]
     statements = [audit.document(session, entry.statement) for entry in listed if entry.event in ACCEPTED]
     bidders = {str(loads(payload_of(envelope))["bidder"]) for envelope in statements}
@@ -114,7 +114,7 @@ def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
         "commits": [audit.document(session, audit.entry(session, turn.commit_c).statement) for turn in ordered],
         "commit_receipts": [_newest(session, turn.commit_c) for turn in ordered], "headers": [turn.header for turn in ordered],
     }
-    chain = _policies(session, draw.lot, value["envelope"])
+    chain = _policies(session, draw)
     firm = draw.lot.project.purchaser.code
     value["enrolments"] = _enrolments(session, _kids(chain), set(), log.size(look), tenderee=firm)
     return value
@@ -139,7 +139,7 @@ def draw_kit(look: Look, draw: Draw) -> dict[str, Any]:
 def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
     session, lot = look.session, draw.lot
     part = officers.draw_envelope(draw.label, lot)
-    chain = _policies(session, lot, part)
+    chain = _policies(session, draw)
     notice = audit.document(session, audit.entry(session, draw.notice_c).statement)
     return {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "draw": draw.draw,
@@ -162,11 +162,11 @@ def _asking(look: Look, lot: Lot, act: Act) -> dict[str, Any] | None:
     return {"name": seat.account.username, "j": seat.j, "side": seat.side}
 
 
-def _policies(session: Session, lot: Lot, part: str) -> list[Policy]:
-    """The complete policies of an envelope, oldest first."""
-    return list(session.scalars(
-        select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == part, Policy.dsse.is_not(None)).order_by(Policy.id)
-    ))
+def _policies(session: Session, draw: Draw) -> list[Policy]:
+    """The line of a draw's envelope up to the policy its notice names: what superseded that one later binds other draws."""
+    line = officers.policy_rows(session, draw.lot, officers.draw_envelope(draw.label, draw.lot))
+    named = [row.policy_id for row in line].index(draw.notice["policy"])
+    return line[:named + 1]
 
 
 def _logged(chain: Sequence[Policy]) -> list[str]:

@@ -8,7 +8,7 @@ officer proves on a drill bid, sealed under the real policy, that its key opens.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from crypto.headers import SUITE, check_share
 from crypto.keys import new_secret, x25519_public
 from crypto.policies import check_policy, policy_id
 from crypto.ticks import tick_by
-from trading import enrolments, notices
+from trading import enrolments, notices, successions
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
@@ -33,11 +33,14 @@ from trading.officers import (
     BID,
     DRAW_PLEN,
     MAX_PLEN,
+    NEXT,
+    STANDING,
     Drill,
     DrillReturn,
     OfficerSeat,
     Policy,
     PolicyChange,
+    begun_draws,
     bid_envelopes,
     current_policy,
     drill_header,
@@ -45,10 +48,13 @@ from trading.officers import (
     envelopes,
     find_policy,
     moments_of,
+    next_seats,
+    offer_keys,
     open_change,
     own_seat,
     policy_document,
     seats,
+    seats_of,
 )
 from trading.tenders import Lot, require_draft
 
@@ -64,13 +70,15 @@ def policies_to_sign(look: Look) -> list[Policy]:
         .where(OfficerSeat.account_id == look.actor.account_id, Policy.dsse.is_(None))
         .order_by(Policy.id)
     )
-    return [policy for policy, seat in rows if all(row["keyid"] != seat.sign_kid for row in policy.signatures)]
+    return [policy for policy, seat in rows if seat.serial == policy_document(policy)["serial"]
+            and all(row["keyid"] != seat.sign_kid for row in policy.signatures)]
 
 
 def signing_of(session: Session, lot: Lot) -> list[tuple[OfficerSeat, bool]]:
-    """Each officer of a lot, and whether all drafts that wait now have that officer's signature."""
+    """Each officer who has to sign, and whether all drafts that wait now have that officer's signature."""
     drafts = list(session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None))))
-    return [(seat, all(any(row["keyid"] == seat.sign_kid for row in draft.signatures) for draft in drafts)) for seat in seats(session, lot)]
+    asked = seats_of(session, lot, policy_document(drafts[0])["serial"]) if drafts else seats(session, lot)
+    return [(seat, all(any(row["keyid"] == seat.sign_kid for row in draft.signatures) for draft in drafts)) for seat in asked]
 
 
 def drills_to_open(look: Look) -> list[Drill]:
@@ -83,7 +91,8 @@ def drills_to_open(look: Look) -> list[Drill]:
         .where(OfficerSeat.account_id == look.actor.account_id, Policy.standing)
         .order_by(Drill.id)
     )
-    return [drill for drill, seat in rows if seat.j not in drilled(look.session, drill.policy)]
+    return [drill for drill, seat in rows if seat.serial == policy_document(drill.policy)["serial"]
+            and seat.j not in drilled(look.session, drill.policy)]
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -145,8 +154,7 @@ def _document(
     return {
         "v": 1, "suite": SUITE, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope,
         "serial": named[0].serial, "supersedes": supersedes, "t": lot.threshold, "n": len(named),
-        "officers": [{"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid}
-                     for seat in named],
+        "officers": _named(named, envelope),
         "co_opening": co_opening, "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "window": lot.window_minutes,
         "max_plen": max_plen, "file_names": file_names, "mirror": mirror, "rescue": rescue,
     }
@@ -177,8 +185,7 @@ def draft_extension(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
     Refuses: NotFound ``policy.missing``, Invalid ``policy.refused``.
     """
     void_waiting(work, lot)
-    begun = set(work.session.scalars(select(audit.LogEntry.part).where(
-        audit.LogEntry.event == "draw-notice", audit.LogEntry.tender == lot.tender.ref, audit.LogEntry.lot == lot.no_text)))
+    begun = begun_draws(work.session, lot)
     new = []
     for envelope in envelopes(lot):
         old = current_policy(work.session, lot, envelope)
@@ -195,12 +202,12 @@ def draft_extension(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
 
 
 def void_waiting(work: UnitOfWork, lot: Lot) -> None:
-    """Drop what waits for signatures: drafts, and the change they belong to."""
+    """Drop what waits for signatures: drafts, the change they belong to, and the officers who would have taken over with it."""
     for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None))):
         work.session.delete(row)
     if (change := open_change(work.session, lot)) is not None:
         change.state, change.ended_at = "VOID", work.now
-    work.session.flush()
+    successions.drop_next(work.session, lot)
 
 
 def sign_policies(work: UnitOfWork, lot: Lot, envelopes: Iterable[Any]) -> list[Policy]:
@@ -223,7 +230,7 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     Refuses: NotAllowed, NotFound ``policy.unknown``, Conflict ``policy.signed``, Invalid ``policy.signature`` (``reason``).
     """
     work.require(Act.POLICY_SIGN)
-    seat = own_seat(work, lot)
+    own_seat(work, lot, STANDING, NEXT)
     work.lock(lot)
     try:
         payload = signatures.payload_of(envelope).decode()
@@ -232,6 +239,8 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     policy = work.session.scalar(select(Policy).where(Policy.lot_id == lot.id, Policy.payload == payload))
     if policy is None:
         raise NotFound("policy.unknown", ref=lot.ref)
+    serial = int(policy_document(policy)["serial"])
+    seat = own_seat(work, lot, serial=serial)
     if policy.dsse is not None or any(row["keyid"] == seat.sign_kid for row in policy.signatures):
         raise Conflict("policy.signed", envelope=policy.envelope, j=seat.j)
     try:
@@ -241,10 +250,12 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     policy.signatures = [*policy.signatures, {"keyid": seat.sign_kid, "sig": envelope["signatures"][0]["sig"]}]
     work.session.flush()
     work.record("policy.sign", lot.log_of, j=seat.j, policy=policy.policy_id)
-    named = seats(work.session, lot)
-    together = _signed_together(work.session, lot, policy)  # two envelopes get their new deadline at once, or not yet
+    named = seats_of(work.session, lot, serial)
+    together = _signed_together(work.session, lot, policy)  # two envelopes get their new deadline, or officers, at once, or not yet
     if all(len(one.signatures) == len(named) + 1 for one in together):
-        if policy.supersedes and policy.envelope in bid_envelopes(lot):
+        if seat.stage == NEXT:
+            _hand_over(work, lot, together)
+        elif policy.supersedes and policy.envelope in bid_envelopes(lot):
             _move_deadline(work, lot, together)
         elif policy.supersedes and policy.deadline != lot.opens_at:
             raise WrongStep("policy.bids_first", envelope=policy.envelope)
@@ -254,17 +265,20 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
 
 
 def _signed_together(session: Session, lot: Lot, policy: Policy) -> list[Policy]:
+    query = select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None), Policy.supersedes != "").order_by(Policy.id)
+    if next_seats(session, lot):
+        return list(session.scalars(query))
     if not policy.supersedes or policy.envelope not in bid_envelopes(lot):
         return [policy]
-    query = select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None), Policy.supersedes != "",
-                                 Policy.envelope.in_(bid_envelopes(lot)))
-    return list(session.scalars(query.order_by(Policy.id)))
+    return list(session.scalars(query.where(Policy.envelope.in_(bid_envelopes(lot)))))
 
 
 def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[OfficerSeat]) -> None:
     envelope = signatures.sign("policy", policy_document(policy), work.office.keys.signing) | {"signatures": policy.signatures}
     signatures.verify_all(envelope, "policy", [work.office.keys.public, *(unb64u(seat.sign_public, 32) for seat in named)])
+    same_keys = False
     if old := find_policy(work.session, lot, policy.envelope):
+        same_keys = policy.supersedes != "" and policy_document(old)["serial"] == policy_document(policy)["serial"]
         old.standing = False
         work.session.flush()
     statement = audit.keep_document(work, "policy", envelope, signed=True)
@@ -272,27 +286,63 @@ def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[Office
     policy.dsse, policy.standing, policy.log_c = audit.envelope_text(envelope), True, entry.c
     log.announce_busy(work, policy.deadline, policy.opens_at)
     work.session.flush()
-    if not policy.supersedes:
+    if not same_keys:
         _seal_drill(work, policy)
 
 
 def _move_deadline(work: UnitOfWork, lot: Lot, together: Sequence[Policy]) -> None:
     """The last signature under an extension: it must reach a tick before the old deadline, or the old one has passed (protocol §2)."""
-    assert lot.deadline is not None
-    policy = together[0]
-    if lot.state not in ("NOTICE", "BIDDING"):
-        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
-    if parse_time(tick_by(write_moment(work.now))) >= lot.deadline:
-        raise TooLate("policy.extension_late", deadline=lot.deadline, now=work.now)
-    change = open_change(work.session, lot)
-    assert change is not None, "a superseding policy is drafted with its change"
-    before, lot.deadline, lot.opens_at = lot.deadline, policy.deadline, policy.opens_at
+    policy, change = together[0], _change_in_time(work, lot)
+    before, lot.deadline, lot.opens_at = lot.deadline or policy.deadline, policy.deadline, policy.opens_at
     lot.version += 1
     change.state, change.ended_at = "DONE", work.now
     work.record("lot.extend", lot.log_of, before=before, after=policy.deadline)
     body = {"before": write_moment(before), "deadline": write_moment(policy.deadline), "opens_at": write_moment(policy.opens_at),
             **{"policy" if one.envelope == BID else f"policy_{one.envelope}": one.policy_id for one in together}}
     notices.post(work, lot, "correction", title=lot.title, body=body, text=change.reason)
+
+
+def _change_in_time(work: UnitOfWork, lot: Lot) -> PolicyChange:
+    assert lot.deadline is not None
+    if lot.state not in ("NOTICE", "BIDDING"):
+        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
+    if parse_time(tick_by(write_moment(work.now))) >= lot.deadline:
+        raise TooLate("policy.extension_late", deadline=lot.deadline, now=work.now)
+    change = open_change(work.session, lot)
+    assert change is not None, "a superseding policy is drafted with its change"
+    return change
+
+
+def _hand_over(work: UnitOfWork, lot: Lot, together: Sequence[Policy]) -> None:
+    """The last signature of new officers: like an extension in a tick before the deadline in force, and in good time before the new one."""
+    successions.take_over(work, lot, _change_in_time(work, lot), together)
+
+
+def give_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> list[Policy]:
+    """An officer gives its keys (``officers.offer_keys``); with the last ones of officers who take over next, the policies they sign are
+    drafted: what superseded is theirs but officers, threshold, serial and, where the change moves them, dates. Gives the drafts.
+
+    Refuses: as ``officers.offer_keys``, Invalid ``policy.refused``.
+    """
+    offer_keys(work, lot, publics)
+    named, change = next_seats(work.session, lot), open_change(work.session, lot)
+    if change is None or not named or not all(seat.publics for seat in named):
+        return []
+    new, begun = [], begun_draws(work.session, lot)
+    for envelope in envelopes(lot):
+        if envelope in begun:
+            continue
+        old = current_policy(work.session, lot, envelope)
+        closes, opens = moments_of(envelope, change.deadline, change.opens_at)
+        new.append(_draft(work, lot, policy_document(old) | {
+            "supersedes": old.policy_id, "serial": named[0].serial, "t": int(change.plan["t"]), "n": len(named),
+            "officers": _named(named, envelope), "deadline": write_moment(closes), "opens_at": write_moment(opens)}))
+    work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
+    return new
+
+
+def _named(seats_: Sequence[OfficerSeat], envelope: str) -> list[dict[str, str]]:
+    return [{"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid} for seat in seats_]
 
 
 def _seal_drill(work: UnitOfWork, policy: Policy) -> Drill:
@@ -317,7 +367,7 @@ def return_drill(work: UnitOfWork, drill: Drill, envelope: Any, *, part: str) ->
     """
     work.require(Act.POLICY_SIGN)
     policy, lot = drill.policy, drill.policy.lot
-    seat = own_seat(work, lot)
+    seat = own_seat(work, lot, serial=int(policy_document(policy)["serial"]))
     work.lock(lot)
     if not policy.standing:
         raise WrongStep("policy.superseded", policy=policy.policy_id)

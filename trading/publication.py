@@ -25,7 +25,7 @@ from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
 from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
 from trading.kernel.clock import floor_minute, floor_second, write_moment
-from trading.kernel.errors import Faults, Invalid, TooEarly, TooLate, WrongStep
+from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, TooLate, WrongStep
 from trading.kernel.exact import Rounding
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
@@ -271,9 +271,13 @@ def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime
     """The agency drafts the policies that move the deadline; it moves, with a correction notice that gives the reason, when every officer
     has signed. ``opens_at``: the deadline, unless named.
 
-    Bids already received stay valid (protocol §2). Refuses: NotAllowed, WrongStep, TooLate, Invalid (every field).
+    Bids already received stay valid (protocol §2). Refuses: NotAllowed, WrongStep, TooLate, Conflict ``officers.change_open`` (that change
+    may move the deadline itself; it is taken back first), Invalid (every field).
     """
     require_open(work, lot, Act.LOT_PUBLISH)
+    change = officers.open_change(work.session, lot)
+    if change is not None and change.kind == "officers":
+        raise Conflict("officers.change_open", ref=lot.ref)
     return extend_deadline(work, lot, deadline=deadline, opens_at=opens_at or deadline, reason=reason)
 
 
@@ -288,6 +292,12 @@ def extend_deadline(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
     the book, each with its id), NotFound ``policy.missing``.
     """
     _lock_open(work, lot)
+    check_new_dates(work, lot, deadline=deadline, opens_at=opens_at, reason=reason)
+    return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at, reason=reason.strip())
+
+
+def check_new_dates(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str = "-") -> None:
+    """Whether the deadline may move to these moments. Refuses: Invalid, as ``extend_deadline``."""
     faults = Faults()
     if not reason.strip():
         faults.add("reason", "form.required")
@@ -303,7 +313,6 @@ def extend_deadline(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
     found = rulebook.check_timetable(book_of(lot, work.now), calendars.current(work.session), plan, method=lot.project.method,
                                      category=rule_category(lot.project))
     rulebook.refuse_breaches(found)
-    return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at, reason=reason.strip())
 
 
 def fail(work: UnitOfWork, lot: Lot, *, ground: str, reason: str = "") -> Notice:

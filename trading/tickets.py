@@ -14,6 +14,7 @@ from trading import bid_forms, bids, enrolments, officers
 from trading.bids import BidReceipt
 from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
+from trading.kernel.errors import WrongStep
 from trading.kernel.work import Look
 from trading.tenders import Lot
 
@@ -31,8 +32,11 @@ def _supervisors(session: Session) -> list[str]:
 
 
 def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
-    """The ticket of one envelope of a published lot. Refuses: NotFound ``policy.missing``."""
+    """The ticket of one envelope of a published lot. Refuses: NotFound ``policy.missing``, WrongStep ``policy.drilling`` while new officers
+    try their keys."""
     policy = officers.current_policy(look.session, lot, envelope)
+    if officers.untried(look.session, lot):
+        raise WrongStep("policy.drilling", ref=lot.ref)
     document = {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
         "policy": policy.dsse, "trust": trust(look),

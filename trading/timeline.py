@@ -16,7 +16,7 @@ from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officers
+from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officer_news, officers
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
@@ -38,6 +38,7 @@ class Due:
 
 def _due_query() -> CompoundSelect[Any]:
     now, closed, fault = bindparam("now", type_=Moment), closing.Closing, deadline_faults.DeadlineFault
+    change = officers.PolicyChange
     return union_all(
         select(literal("issue"), Lot.id, Lot.issue_at).where(Lot.state == "NOTICE", Lot.issue_at <= now),
         select(literal("close"), Lot.id, Lot.deadline).where(Lot.state == "BIDDING", Lot.deadline <= now),
@@ -47,6 +48,8 @@ def _due_query() -> CompoundSelect[Any]:
         .where(disputes.Objection.state == "FILED", disputes.Objection.due_at <= now),
         select(literal("fault_settle"), Lot.id, fault.confirmed_at).join(fault, Lot.id == fault.lot_id)
         .where(fault.state == "SUSPENDED", Lot.deadline >= fault.until),
+        select(literal("officers_tell"), change.lot_id, change.ended_at)
+        .where(change.kind == "officers", change.state == "DONE", change.told_at.is_(None)),
         select(literal("settle"), Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
         .where(Lot.state == "FILING"),
     )
@@ -162,6 +165,10 @@ def _fault_settle(work: UnitOfWork, lot: Lot) -> bool:
     return deadline_faults.settle_extended(work, lot)
 
 
+def _officers_tell(work: UnitOfWork, lot: Lot) -> bool:
+    return officer_news.tell(work, lot)
+
+
 def _settle(work: UnitOfWork, lot: Lot) -> bool:
     if lot.state != "FILING":
         return False
@@ -171,5 +178,6 @@ def _settle(work: UnitOfWork, lot: Lot) -> bool:
 
 STEPS: dict[str, Callable[[UnitOfWork, Lot], bool]] = {
     "issue": _issue, "close": _close, "judge": _judge, "objection_late": _objection_late, "fault_settle": _fault_settle,
+    "officers_tell": _officers_tell,
     "settle": _settle,
 }

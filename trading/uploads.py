@@ -26,7 +26,7 @@ from trading import enrolments, officers, participants
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
-from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate
+from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
 from trading.participants import Participant
@@ -94,6 +94,8 @@ def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str,
     check_open(lot, look.now)
     if envelope not in officers.bid_envelopes(lot) or not chain:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
+    if len(chain) > 1 and officers.untried(look.session, lot):
+        raise WrongStep("policy.drilling", ref=lot.ref)
     most = chain[-1]["max_plen"] + 70_000 + TAG * (chain[-1]["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)

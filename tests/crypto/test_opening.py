@@ -59,18 +59,18 @@ def test_an_officer_replays_the_set_and_shares():
     assert {s["bidder"] for s in checked.statements.values()} == {"A", "B"}
     raws = [HALL.made[b["header_hash"]].header.raw for b in checked.bids]
     found = opening.take_headers(checked, raws)
-    document = opening.release_shares(checked, found, j=2, secret=OFFICERS[1][1], now="2026-03-01T01:33:00Z")
+    document = opening.release_shares(checked, found, j=2, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:33:00Z")
     envelope = sign_document("shares", document, OFFICERS[1][0])
     from crypto.keys import ed25519_public
     assert opening.open_shares(envelope, ed25519_public(OFFICERS[1][0])) == document
-    answer = opening.check_posted_shares(document, found, checked.set)
+    answer = opening.check_posted_shares(document, found, checked.set, checked.generations)
     assert all(part and not code for part, code in answer.values())
     with pytest.raises(CryptoError) as refused:
-        opening.release_shares(checked, found, j=2, secret=OFFICERS[1][1], now="2026-03-01T01:32:59Z")
+        opening.release_shares(checked, found, j=2, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:32:59Z")
     assert refused.value.code == "UNAVAILABLE"
     for wrong in ({"j": 1}, {"j": 0}, {"j": 6}):
         with pytest.raises(CryptoError) as refused:
-            opening.release_shares(checked, found, secret=OFFICERS[1][1], now="2026-03-01T01:33:00Z", **wrong)
+            opening.release_shares(checked, found, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:33:00Z", **wrong)
         assert refused.value.code == "CONTEXT_MISMATCH"
 
 
@@ -88,18 +88,18 @@ def test_a_withdrawn_bid_is_not_opened_under_a_listed_name():
 def test_posted_shares_are_checked_item_by_item():
     checked = check(PACKAGE)
     found = opening.take_headers(checked, [HALL.made[b["header_hash"]].header.raw for b in checked.bids])
-    good = opening.release_shares(checked, found, j=1, secret=OFFICERS[0][1], now="2026-03-01T01:33:00Z")
+    good = opening.release_shares(checked, found, j=1, secrets=lambda _: OFFICERS[0][1], now="2026-03-01T01:33:00Z")
     first, second = good["items"]
     wrong = {**good, "items": [{**first, "part": b64u(bytes(32))}, {**second, "part": "", "error": "SHARE_OPEN"}]}
-    answer = opening.check_posted_shares(wrong, found, checked.set)
+    answer = opening.check_posted_shares(wrong, found, checked.set, checked.generations)
     assert answer[first["header_hash"]] == (b"", "SHARE_COMMIT")
     assert answer[second["header_hash"]] == (b"", "SHARE_OPEN")
     for items in ([first], [first, first], [first, second, second], []):
         with pytest.raises(CryptoError) as refused:
-            opening.check_posted_shares({**good, "items": items}, found, checked.set)
+            opening.check_posted_shares({**good, "items": items}, found, checked.set, checked.generations)
         assert refused.value.code == "CONTEXT_MISMATCH"
     with pytest.raises(CryptoError):
-        opening.check_posted_shares({**good, "set": b64u(bytes(32))}, found, checked.set)
+        opening.check_posted_shares({**good, "set": b64u(bytes(32))}, found, checked.set, checked.generations)
 
 
 def refused_with(package: opening.Package, **kwargs: object) -> str:

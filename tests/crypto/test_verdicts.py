@@ -128,12 +128,12 @@ def test_a_whole_ceremony():
     for j, (sign, seal) in enumerate(OFFICERS[:3], 1):
         checked = ceremony.check(package)
         found = opening.take_headers(checked, [hall.made[b["header_hash"]].header.raw for b in checked.bids])
-        document = opening.release_shares(checked, found, j=j, secret=seal, now="2026-03-01T01:40:00Z")
+        document = opening.release_shares(checked, found, j=j, secrets=lambda _, seal=seal: seal, now="2026-03-01T01:40:00Z")
         shares.append(opening.open_shares(sign_document("shares", document, sign), ed25519_public(sign)))
     prices = {}
     for bid in checked.bids:
         name = bid["header_hash"]
-        parts = {s["j"]: opening.check_posted_shares(s, found, checked.set)[name][0] for s in shares}
+        parts = {s["j"]: opening.check_posted_shares(s, found, checked.set, checked.generations)[name][0] for s in shares}
         files: dict[str, io.BytesIO] = {}
         root = checked.statements[bid["statement"]]["sealed_root"]
         from crypto.canonical import unb64u

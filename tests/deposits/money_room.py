@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -130,7 +131,7 @@ class MoneyRoom:
                 package = opening_package.package(look, world.lot_in(look, ref))
             checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
             document = release_shares(checked.set, checked.headers, j=package["officer"]["j"],
-                                      secret=world.policy_secret(username, checked.set.policy), now=format_time(world.now))
+                                      secrets=partial(world.policy_secret, username), now=format_time(world.now))
             with world.work(username) as work:
                 opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
                                      sign_document("shares", document, world.keys[username].sign))

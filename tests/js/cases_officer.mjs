@@ -181,7 +181,7 @@ export const groups = {
     const later = NOW + 120;
     for (const j of [1, 3, 5]) {
       const o = office.officers[j - 1];
-      const about = { opening, headers, j, sk: o.sk, signKey: o.key };
+      const about = { opening, headers, j, secretOf: () => o.sk, signKey: o.key };
       await refused("UNAVAILABLE", () => makeShares({ ...about, now: NOW }), "before claims end");
       const { envelope } = await makeShares({ ...about, now: later });
       const { value } = await verifyEnvelope(envelope, "shares", [o.key.pub]);
@@ -190,7 +190,7 @@ export const groups = {
         parts[item.header_hash].set(j, unb64u(item.part, 32));
       }
     }
-    const wrong = await makeShares({ opening, headers, j: 2, sk: random(32), signKey: office.officers[1].key, now: later });
+    const wrong = await makeShares({ opening, headers, j: 2, secretOf: () => random(32), signKey: office.officers[1].key, now: later });
     same(wrong.value.items.map((i) => [i.error, i.part]), [["SHARE_OPEN", ""], ["SHARE_OPEN", ""]]);
 
     const blobs = {}, roots = {}, told = [];

@@ -9,6 +9,7 @@ import { makeSubmission } from "../../web/static/js/sb/documents.js";
 import { openBox } from "../../web/static/js/sb/header.js";
 import { makeKeyring, openKeyring } from "../../web/static/js/sb/keyfile.js";
 import { keyOf } from "../../web/static/js/sb/keys.js";
+import { boxOf, causeOfSides, generationsOf } from "../../web/static/js/sb/policy_line.js";
 import { inspect, open, seal, sealedRoot } from "../../web/static/js/sb/sealed_bid.js";
 
 const commands = {
@@ -31,6 +32,21 @@ const commands = {
     const root = await sealedRoot(blob, info);
     const opened = await open({ blob, signedRoot: root, parts, hashFiles: true });
     return { seed: b64u(opened.seed), root: b64u(root), manifest: opened.manifest, sha256: opened.sha256.map(b64u), digests: opened.digests };
+  },
+  async lines({ lines }) {
+    const answer = [];
+    for (const { policies, times } of lines) {
+      try {
+        const found = await generationsOf(policies, times);
+        answer.push({
+          generations: found.map((g) => ({ ids: g.ids, missing: g.missing, alive: g.alive, cause: causeOfSides(g.sidesMissing) })),
+          boxes: found.map((g) => found.at(-1).policy.officers.map((_, i) => boxOf(found, g.ids[0], i + 1))),
+        });
+      } catch (fault) {
+        answer.push({ code: fault.code ?? String(fault) });
+      }
+    }
+    return answer;
   },
   async sheet({ ring, text, qr, words }) {
     const told = (fault) => ({ code: fault.code, lines: fault.facts?.lines ?? [] });

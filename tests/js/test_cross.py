@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import segno
 
-from crypto import headers, keyfiles, recovery, sealed_bid
+from crypto import headers, keyfiles, policy_lines, recovery, sealed_bid
 from crypto.canonical import b64u, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import verify
+from crypto.verdicts import cause_of_sides
+from tests.crypto import test_policy_lines
 from tests.js.serving import ROOT
 
 NODE = shutil.which("node")
@@ -104,6 +106,41 @@ def check_submission(envelope: Any, seen: Any, rules: dict[str, Any]) -> None:
     assert statement["envelope"] == rules["envelope"] and statement["bidder"] == BIDDER
     with pytest.raises(CryptoError):
         verify(envelope, "submission", bytes.fromhex(VECTORS["keys"]["platform_sign"]["pk"]))
+
+
+def test_both_sides_read_the_same_line_of_policies() -> None:
+    """Any line: the same generations, missing officers, living and dead, the same numbers of boxes; or the same refusal."""
+    source = random.Random(5)
+    lines = [made_line(source) for _ in range(120)]
+    found = js("lines", lines=[{"policies": line, "times": ["", *["2026-01-01T00:00:00Z"] * (len(line) - 1)]} for line in lines])
+    answers = [python_line(line) for line in lines]
+    assert found == answers
+    states = [one["alive"] for answer in answers if "code" not in answer for one in answer["generations"]]
+    assert {True, False} == set(states) and sum("code" in one for one in answers) > 10
+
+
+def made_line(source: random.Random) -> list[dict[str, Any]]:
+    line = [test_policy_lines.FIRST]
+    for at in range(source.randrange(4)):
+        old = line[-1]
+        if source.random() < 0.3:
+            line.append(test_policy_lines.extension(old, f"2026-03-{at + 2:02d}T01:30:00Z"))
+            continue
+        new = test_policy_lines.successor(old, tuple(source.sample(range(1, 8), 5)))
+        line.append(new | source.choice([{}, {}, {}, {"serial": old["serial"]}, {"supersedes": ""}, {"lot": "2"}, {"file_names": True},
+                                         {"window": 9}, {"deadline": "2026-02-01T01:30:00Z"}]))
+    return line
+
+
+def python_line(line: list[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        found = policy_lines.generations(line)
+    except CryptoError as error:
+        return {"code": error.code}
+    told = [{"ids": list(one.ids), "missing": list(one.missing), "alive": one.alive, "cause": cause_of_sides(one.sides_missing)}
+            for one in found]
+    boxes = [[one.number_of(officer) if one.alive else 0 for officer in found[-1].policy["officers"]] for one in found]
+    return {"generations": told, "boxes": boxes}
 
 
 def test_keyrings_open_on_both_sides() -> None:

@@ -64,10 +64,12 @@ def share(world: World, ref: str, username: str, part: str = officers.BID) -> No
     with world.work(username) as work:
         row = opening.opening(work.session, world.lot_in(work, ref), part)
         policy = officers.policy_document(officers.current_policy(work.session, row.lot, part))
-        checked = CheckedSet(policy, (), row.set_hash, tuple(row.bids), {}, None, write_moment(row.shares_from))  # type: ignore[arg-type]
+        checked = CheckedSet(policy, opening.generations(work.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+                             write_moment(row.shares_from))
         j = officers.own_seat(work, row.lot).j
-        document = make_shares(checked, opening.headers(work.session, row), j=j, secret=world.policy_secret(username, policy),
-                               now=format_time(work.now), left=row.left_sealed)
+        document = make_shares(checked, opening.headers(work.session, row), j=j,
+                               now=format_time(work.now), left=row.left_sealed,
+                               secrets=lambda one: world.policy_secret(username, dict(one)))
         opening.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 

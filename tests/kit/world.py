@@ -332,7 +332,7 @@ class World:
         """What an officer's client hands back: the signed document and the part it found in its box."""
         policy = officers.policy_document(drill.policy)
         assert policy_id(policy) == drill.policy.policy_id
-        j = officers.own_seat(work, drill.policy.lot).j
+        j = officers.own_seat(work, drill.policy.lot, serial=policy["serial"]).j
         part = headers.open_share(officers.drill_header(drill), j, self.policy_secret(username, policy))
         document = policies.drill_document(self.office.platform, drill, j, at=format_time(work.now))
         return signatures.sign("drill", document, self.keys[username].sign), b64u(part)

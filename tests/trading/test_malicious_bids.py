@@ -260,9 +260,10 @@ def shares_of(world: World, ref: str, username: str, secret: bytes | None = None
     with world.look("clock") as look:
         row = row_of(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, (), row.set_hash, tuple(row.bids), {}, None, "2020-01-01T00:00:00Z")  # type: ignore[arg-type]
+        checked = CheckedSet(policy, opening.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+                             "2020-01-01T00:00:00Z")
         return release_shares(checked, opening.headers(look.session, row), j=ALL.index(username) + 1,
-                              secret=secret or world.policy_secret(username, policy), now=format_time(world.now))
+                              secrets=lambda policy: secret or world.policy_secret(username, policy), now=format_time(world.now))
 
 
 def post(world: World, ref: str, username: str, document: dict[str, Any], key: bytes = b"") -> opening.Share:

@@ -37,9 +37,11 @@ def shares_document(world: World, ref: str, username: str, *, j: int = 0, at: st
     with world.look("clock") as look:
         row = opened_at(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, (), row.set_hash, tuple(row.bids), {}, None, "2020-01-01T00:00:00Z")  # type: ignore[arg-type]
+        checked = CheckedSet(policy, opening.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+                             "2020-01-01T00:00:00Z")
         own = ALL.index(username) + 1
-        document = release_shares(checked, opening.headers(look.session, row), j=own, secret=world.policy_secret(username, policy),
+        document = release_shares(checked, opening.headers(look.session, row), j=own,
+                                  secrets=lambda policy: world.policy_secret(username, policy),
                                   now=at or format_time(max(world.now, row.shares_from)))
     return document | ({"j": j} if j else {}) | changes
 

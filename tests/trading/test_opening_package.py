@@ -8,6 +8,7 @@ import json
 import random
 import zipfile
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,8 +81,8 @@ def test_an_officer_replays_the_hall_to_the_same_set_and_the_shares_open_it(hall
     assert len(checked.set.bids) == len(checked.headers) == 3
     assert package["officer"] == {"name": "officer1", "j": 1, "side": "platform"}
     for j, (username, _, _) in enumerate(OFFICERS, start=1):
-        secret = world.policy_secret(username, checked.set.policy)
-        document = release_shares(checked.set, checked.headers, j=j, secret=secret, now=format_time(world.now))
+        document = release_shares(checked.set, checked.headers, j=j,
+                                  secrets=partial(world.policy_secret, username), now=format_time(world.now))
         with world.work(username) as work:
             opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
                                  sign_document("shares", document, world.keys[username].sign))

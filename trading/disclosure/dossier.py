@@ -311,7 +311,9 @@ def _take_rules(dossier: _Dossier) -> None:
 def _take_keys(dossier: _Dossier) -> None:
     """Whom the log is held to, and every key ever enrolled for those who signed something here, with its entry."""
     session = dossier.look.session
-    holders = dossier.holders | {(seat.account.username, "officer") for seat in officers.seats(session, dossier.lot)}
+    holders = dossier.holders | {
+        (seat.account.username, "officer") for stage in (officers.STANDING, officers.PAST)
+        for seat in officers.seats(session, dossier.lot, stage)}
     rows = [key for key in session.scalars(select(enrolments.EnrolledKey).order_by(enrolments.EnrolledKey.id))
             if (key.holder, key.role) in holders]
     for key in rows:

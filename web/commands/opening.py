@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +20,7 @@ from crypto.documents import check_document, sign_document
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.keyfiles import Keyring
-from crypto.keys import ed25519_public, kid, officer_scope, officer_tender_key
+from crypto.keys import ed25519_public, kid, officer_scope, officer_tender_key, x25519_public
 from crypto.opening import make_bidder_part, release_shares, set_id
 from crypto.signatures import kind_of, verify_any
 from crypto.trust import Trust
@@ -81,8 +83,8 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
         document, until = draw_files.release_escrows(draw, j=j, secret=secret, now=at), draw.policy["opens_at"]
     else:
         checked = opening_files.check_package(opening_files.read_package(value), trust, now=at)
-        ring, j, secret = _officer(checked.set.policy, key_file, passphrase_file)
-        document = release_shares(checked.set, checked.headers, j=j, secret=secret, now=at, left=checked.left)
+        ring, j, _ = _officer(checked.set.policy, key_file, passphrase_file)
+        document = release_shares(checked.set, checked.headers, j=j, secrets=partial(_secret, ring), now=at, left=checked.left)
         until, left = checked.set.claims_end, checked.left
     envelope = sign_document("shares", document, ring.secret("ed25519"))
     with writing(out, force=force) as file:
@@ -210,13 +212,17 @@ def _bidder_part(value: dict[str, Any], trust: Trust, key_file: str, passphrase_
 def _officer(policy: dict[str, Any], key_file: str, passphrase_file: str | None) -> tuple[Keyring, int, bytes]:
     """(keyring, j, X25519 secret of this scope) of the officer whose key file it is. Refuses: CONTEXT_MISMATCH for a stranger's."""
     ring, _ = open_keys(key_file, passphrase_file, "officer")
-    own = kid("ed25519", ed25519_public(ring.secret("ed25519")))
-    scope = officer_scope(**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")})
-    secret, public = officer_tender_key(ring.secret("root"), scope)
+    own, secret = kid("ed25519", ed25519_public(ring.secret("ed25519"))), _secret(ring, policy)
     for j, officer in enumerate(policy["officers"], start=1):
-        if officer["pk"] == b64u(public) and officer["sign_kid"] == own:
+        if officer["pk"] == b64u(x25519_public(secret)) and officer["sign_kid"] == own:
             return ring, j, secret
     raise CryptoError("CONTEXT_MISMATCH", "this key file is of no officer of this policy")
+
+
+def _secret(ring: Keyring, policy: Mapping[str, Any]) -> bytes:
+    """The X25519 secret of the scope a policy names: one root, a key for every serial."""
+    scope = officer_scope(**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")})
+    return officer_tender_key(ring.secret("root"), scope)[0]
 
 
 # --- opening a bid ----------------------------------------------------------------------------------------------------------
@@ -245,8 +251,20 @@ def _parts(header: Header, paths: tuple[str, ...]) -> dict[int, bytes]:
         if item["error"]:
             say(f"{path}: officer {j} reports {item['error']}")
         else:
-            parts[j] = unb64u(item["part"], 32)
+            part = unb64u(item["part"], 32)
+            parts[_box(header, j, part)] = part
     return parts
+
+
+def _box(header: Header, j: int, part: bytes) -> int:
+    """The number of the box a part fits: under later officers (protocol §5.3) it need not be the number its officer has now."""
+    for number in (j, *(one for one in header.boxes if one and j)):
+        try:
+            headers.check_share(header, number, part)
+        except CryptoError:
+            continue
+        return number
+    return j
 
 
 def _write(bid: Path, seed: bytes, folder: Path) -> sealed_bid.Opened:

@@ -24,8 +24,9 @@ from crypto.canonical import format_time, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import check_share
 from crypto.opening import check_posted_shares, open_shares
+from crypto.policy_lines import Generation, boxes_of, dead_bids, generation_of
 from crypto.signatures import kind_of
-from crypto.verdicts import Verdict
+from crypto.verdicts import Verdict, policy_dead
 from trading import opening_files
 from trading.opening_files import Checked
 from web.commands.common import (
@@ -175,9 +176,11 @@ def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: s
     target = Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())) and not force:
         stop(f"{out} is not empty; --force writes over what has the same name", BAD_INPUT)
+    dead = dead_bids(checked.set.generations, checked.headers)
     posted, came = _posted(checked, given)
     target.mkdir(parents=True, exist_ok=True)
-    rows = [_open_one(root, target, checked, bid, posted[bid["header_hash"]]) for bid in checked.set.bids
+    rows = [_dead(checked, bid["header_hash"], dead[bid["header_hash"]]) if bid["header_hash"] in dead
+            else _open_one(root, target, checked, bid, posted[bid["header_hash"]]) for bid in checked.set.bids
             if bid["header_hash"] not in checked.left]
     named: dict[str, Any] = {name: checked.set.policy[name] for name in ("tender", "lot", "envelope")}
     named["left_sealed"] = sorted(checked.left)
@@ -225,13 +228,15 @@ def _take_shares(checked: Checked, envelope: Any, posted: Mapping[str, _Posted])
             continue
         if document["j"] != j:
             raise CryptoError("CONTEXT_MISMATCH", f"signed by officer {j}, but shares of officer {document['j']}")
-        for name, (part, code) in check_posted_shares(document, checked.headers, checked.set.set, checked.left).items():
+        line = checked.set.generations
+        boxes = boxes_of(line, checked.headers, j, checked.left)
+        for name, (part, code) in check_posted_shares(document, checked.headers, checked.set.set, line, checked.left).items():
             if name in checked.left:
                 continue
             if part:
-                posted[name].parts[j] = part
+                posted[name].parts[boxes[name]] = part
             else:
-                posted[name].complaints[j] = code
+                posted[name].complaints[boxes[name]] = code
         return j
     raise CryptoError("SIG", "not signed by an officer of this opening")
 
@@ -248,12 +253,20 @@ def _take_bidder_part(checked: Checked, envelope: Any, posted: Mapping[str, _Pos
     posted[document["header_hash"]].parts[0] = part
 
 
+def _dead(checked: Checked, name: str, generation: Generation) -> dict[str, Any]:
+    """A bid whose officers were replaced to the point that nobody opens it (protocol §5.3)."""
+    verdict = policy_dead(name, generation)
+    return {"header_hash": name, "bidder": checked.headers[name].ctx["bidder"], "verdict": verdict.code, "cause": verdict.cause,
+            "announce": {}, "files": [], "dir": ""}
+
+
 def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str], posted: _Posted) -> dict[str, Any]:
     """One bid's verdict; its folder appears whole or not at all."""
     name = bid["header_hash"]
     header, statement = checked.headers[name], checked.set.statements[bid["statement"]]
     stored = sealed_of(root, name)
-    sides = [officer["side"] for officer in checked.set.policy["officers"]]
+    policy = generation_of(checked.set.generations, header.ctx["policy"]).policy
+    sides = [officer["side"] for officer in policy["officers"]]
     folder = Path(tempfile.mkdtemp(dir=target, prefix=f".{name}."))
     try:
         verdict = _verdict(stored, header, unb64u(statement["sealed_root"], 32), posted, sides, folder)

@@ -194,9 +194,9 @@ def opened_data(ref: str) -> Response:
         row = ceremony(now, lot)
         seeds = opening.seeds_for_officer(now, row)
         parts: dict[str, dict[str, str]] = {}
-        for share in opening.shares(now.session, row):
-            for name, part in share.parts.items():
-                parts.setdefault(name, {})[str(share.j)] = part
+        for name, given in opening.posted(now.session, row).items():
+            if given.parts:
+                parts[name] = {str(j): part for j, part in given.parts.items()}
         for name, own in co_opening.parts(now.session, row).items():
             parts.setdefault(name, {})["0"] = b64u(own)
         keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(now.session, lot)}

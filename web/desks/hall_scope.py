@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from flask_babel import gettext as _
 
 from trading import findings, opening
@@ -20,15 +20,20 @@ def scope(ref: str) -> str:
         lot, seat = own_hall(now, ref)
         card = hall_card(now, lot)
         row = opening.find(now.session, lot)
-        mine = [one for one in findings.complaints(now.session, row) if one.j == seat.j] if row is not None else []
+        mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j] if row is not None else []
     return render("hall/scope.html", card=card, seat=seat, mine=mine, form=Form.blank(),
                   crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Key for the arbiter"), "")))
 
 
 @hall.page("/<ref>/scope.json", needs=Act.SHARE_RELEASE)
 def scope_data(ref: str) -> Response:
-    """What an officer's key of this opening is derived for, and the public half it must yield."""
+    """What an officer's key of this opening is derived for, and the public half it must yield; ``bid``: that of the box of one bid, which
+    has another scope where it was sealed to earlier officers."""
     with look() as now:
         lot, seat = own_hall(now, ref)
-        found = findings.scope_of(now.session, opening.opening(now.session, lot), seat.j)
-        return jsonify(j=seat.j, pk=found.pop("pk"), scope=found)
+        row = opening.opening(now.session, lot)
+        mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j]
+        wanted = next((one for one in mine if one.failure.header_hash == request.args.get("bid")), mine[0] if mine else None)
+        j = seat.j if wanted is None else wanted.j
+        found = findings.scope_of(now.session, row, j, "" if wanted is None else wanted.failure.header_hash)
+        return jsonify(j=j, pk=found.pop("pk"), scope=found)

@@ -131,7 +131,7 @@ def boxes(ref: str) -> Response:
         row = opening.opening(now.session, _published(now, ref))
         by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(now.session, row.lot, row.part)}
         found = [{"header_hash": one.failure.header_hash, "header": by_hash[one.failure.header_hash], "j": one.j, "reported": one.code,
-                  "pk": findings.scope_of(now.session, row, one.j)["pk"]}
+                  "pk": findings.scope_of(now.session, row, one.j, one.failure.header_hash)["pk"]}
                  for one in findings.complaints(now.session, row) if one.found is None]
         return jsonify(set=row.set_hash, boxes=found)
 

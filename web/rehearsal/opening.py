@@ -36,8 +36,8 @@ def release(scene: Stage, officer: Person, plan: Plan) -> None:
     now = write_moment(floor_second(scene.now))
     checked = check_package(given, trust_of(given.trust), now=now)
     assert given.officer is not None
-    secret = scope_secret(officer, checked.set.policy)[0]
-    document = release_shares(checked.set, checked.headers, j=given.officer["j"], secret=secret, now=now)
+    document = release_shares(checked.set, checked.headers, j=given.officer["j"], now=now,
+                              secrets=lambda policy: scope_secret(officer, policy)[0])
     shares = sign_document("shares", document, officer.keys.sign)
     at.post(f"/hall/{plan.ref}/release", f"/hall/{plan.ref}/acts/release", {"shares": json.dumps(shares)})
 

@@ -11,10 +11,12 @@ from crypto.canonical import H, b64u, later, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, LISTED_EVENTS, replay, set_id
-from crypto.policies import check_context, extends, policy_id
+from crypto.policies import check_context, policy_id
+from crypto.policy_lines import Generation, generation_of, generations
 from crypto.receipts import claim_counts, claims_end, verify_receipt
 from crypto.ticks import is_late_close
 from crypto.trust import check_cosigned
+from crypto.verdicts import DEAD, policy_dead
 from web.verifier.log_claims import Log, entry_list
 from web.verifier.material import BID, PRICE, Document, Entry, Material
 
@@ -58,9 +60,15 @@ def _check_policies(material: Material, part: str) -> None:
     first = entries[policy_id(chain[0])]
     if published and first.tick > published[0].tick:
         raise CryptoError("CONTEXT_MISMATCH", "the policy was logged after the publication")
+    found = generations(chain)
     for old, new in pairwise(chain):
-        if not extends(old, new) or not (entries[policy_id(new)].proven or first.proven).at < old["deadline"]:  # type: ignore[union-attr]
-            raise CryptoError("CONTEXT_MISMATCH", "an extension that changes more than dates, or came after the deadline it moves")
+        logged = entries[policy_id(new)]
+        if logged.proven is None or not logged.proven.at < old["deadline"]:
+            raise CryptoError("CONTEXT_MISMATCH", "a policy that came at or after the deadline then in force")
+    in_line = {policy_id(policy) for policy in chain}
+    for name, entry in entries.items():
+        if entry.value["envelope"] == part and name not in in_line and (not published or entry.tick > published[0].tick):
+            raise CryptoError("CONTEXT_MISMATCH", f"policy {name} stands beside the line of the published one")
     if published:
         named = material.spoken_of(published[0]).value["policies"]
         for one in named:
@@ -73,7 +81,11 @@ def _check_policies(material: Material, part: str) -> None:
     if any(policy[name] != value for policy in chain for name, value in where.items()):
         raise CryptoError("CONTEXT_MISMATCH", "a policy of another lot")
     policy = chain[-1]
-    material.findings.checked("sealed_bids", f"policy of {policy['t']} of {policy['n']} officers, signed and tried by all")
+    words = f"policy of {policy['t']} of {policy['n']} officers, signed and tried by all"
+    if len(found) > 1:
+        dead = sum(not one.alive for one in found)
+        words += f"; officers replaced {len(found) - 1} times, {dead} earlier generations dead"
+    material.findings.checked("sealed_bids", words)
 
 
 def _check_drills(material: Material, policies: list[str], published: int) -> None:
@@ -220,6 +232,19 @@ def _check_opened(material: Material, opening_set: dict[str, Any], part: str) ->
             raise CryptoError("SET_CONFLICT", "an opening list of another set")
         if [row["header_hash"] for row in opened["bids"]] != [row["header_hash"] for row in opening_set["bids"]]:
             raise CryptoError("SET_OMISSION", "the opening list is not of just the bids of the set")
+        line, left = material.generations(part), material.left_sealed(set_id(opening_set))
+        for row in opened["bids"]:
+            if row["header_hash"] not in left:
+                _check_dead(row, generation_of(line, header_of(material, row["header_hash"]).ctx["policy"]))
+
+
+def _check_dead(row: dict[str, Any], generation: Generation) -> None:
+    """A bid whose officers were replaced to the point that nobody opens it is listed as that, with their cause; and no other is."""
+    wanted = policy_dead(row["header_hash"], generation)
+    said = (row["verdict"], row["cause"])
+    if (said != (wanted.code, wanted.cause)) if not generation.alive else (row["verdict"] == DEAD):
+        words = f"{row['header_hash']} is listed as {said[0]} {said[1]}, its generation is {'alive' if generation.alive else 'dead'}"
+        raise CryptoError("POLICY_DEAD", words)
 
 
 def _of(part: str) -> str:
@@ -308,13 +333,33 @@ def pieces_of(material: Material, header_hash: str) -> bytes:
     return b"".join(bytes.fromhex(line) for line in lines)
 
 
+def _check_generation(material: Material, document: Document, generation: Generation, part: str) -> None:
+    """Nobody sealed under officers who had been replaced by then, nor under new ones before all of them had opened their drill."""
+    line = material.generations(part)
+    if len(line) == 1:
+        return
+    at = line.index(generation)
+    ticks = {policy_id(material.spoken_of(e).value): e.tick for e in material.of_event("policy", envelope=part)}
+    drills: dict[int, int] = {}
+    for entry in material.of_event("drill", envelope=part):
+        drill = material.spoken_of(entry).value
+        if drill["policy"] == generation.ids[0]:
+            drills.setdefault(drill["j"], entry.tick)
+    for entry in material.logged(document):
+        if at + 1 < len(line) and entry.tick > ticks[line[at + 1].ids[0]]:
+            raise CryptoError("CONTEXT_MISMATCH", "taken under officers who had been replaced")
+        if at and any(drills.get(j, entry.tick + 1) > entry.tick for j in range(1, generation.policy["n"] + 1)):
+            raise CryptoError("CONTEXT_MISMATCH", "taken before the new officers had all opened their drill")
+
+
 def _check_bid(material: Material, document: Document, part: str) -> None:
     """header ↔ submission ↔ policy ↔ pieces → sealed root; in the archive the sealed file itself too."""
     statement = document.value
     header = header_of(material, statement["header_hash"])
-    policies = material.chain(part)
+    generation = generation_of(material.generations(part), header.ctx["policy"])
     keys = unb64u(header.ctx["bidder_key"]) if header.ctx["co_opening"] else b""
-    check_context(header, policies, bidder=statement["bidder"], bidder_key=keys)
+    check_context(header, generation.policies, bidder=statement["bidder"], bidder_key=keys)
+    _check_generation(material, document, generation, part)
     wrong = [name for name in ("platform", "tender", "lot", "envelope", "bidder", "policy") if statement[name] != header.ctx[name]]
     if wrong or statement["sealed_size"] != header.size:
         raise CryptoError("CONTEXT_MISMATCH", "the statement differs from the header: " + ", ".join(wrong or ["sealed_size"]))

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from crypto import signatures
@@ -19,6 +18,7 @@ from crypto.documents import KINDS, check_document, open_document, open_enrolmen
 from crypto.errors import CryptoError
 from crypto.opening import LEFT_SEALED
 from crypto.policies import policy_id
+from crypto.policy_lines import Generation, generations
 from crypto.receipts import verify_receipt
 from crypto.signatures import document_hash, kind_of, payload_of, verify_all, verify_quorum
 from crypto.ticks import ProvenTick, verify_proof
@@ -93,6 +93,7 @@ class Material:
     _kinds: dict[str, dict[str, Document]] = field(default_factory=dict)
     _speaking: dict[str, list[Entry]] = field(default_factory=dict)
     _chains: dict[str, list[dict[str, Any]]] | None = None
+    _lines: dict[str, tuple[Generation, ...]] = field(default_factory=dict)
 
     @property
     def audit(self) -> bool:
@@ -132,7 +133,8 @@ class Material:
         return list(self._speaking.get(document.hash, ()))
 
     def chain(self, envelope: str = BID) -> list[dict[str, Any]]:
-        """The policies in force of an envelope, in the order of their ticks, the newest last."""
+        """The line of an envelope from the published policy on, the newest last: each supersedes the one before. Before publication
+        officers may be named anew: the policies of then stand in the log and bind nobody."""
         if self._chains is not None:  # everything is read: the answer stays
             if envelope not in self._chains:
                 self._chains[envelope] = self._chain(envelope)
@@ -141,9 +143,25 @@ class Material:
 
     def _chain(self, envelope: str) -> list[dict[str, Any]]:
         found = [self.spoken_of(e).value for e in self.of_event("policy", envelope=envelope) if e.value["statement"] in self.documents]
-        while found and not all(new["supersedes"] == policy_id(old) for old, new in pairwise(found)):
-            found.pop(0)  # before publication officers may be named anew: the policies of before stand in the log and bind nobody
-        return found
+        named = {one for e in self.of_event("published")[:1] if e.value["statement"] in self.documents
+                 for one in self.spoken_of(e).value["policies"]}
+        roots = [p for p in found if policy_id(p) in named] or [p for p in found if p["supersedes"] == ""][-1:]
+        line: list[dict[str, Any]] = roots[:1]
+        while line and (after := [p for p in found if p["supersedes"] == policy_id(line[-1])]):
+            line.append(after[0])
+        return line
+
+    def generations(self, envelope: str = BID) -> tuple[Generation, ...]:
+        """The generations of officers of an envelope. Refuses: CONTEXT_MISMATCH for policies that are no line."""
+        if envelope not in self._lines:
+            self._lines[envelope] = generations(self.chain(envelope))
+        return self._lines[envelope]
+
+    def opened_under(self, envelope: str) -> str:
+        """The id of the policy whose officers open an envelope: the newest; of a draw the one its notice names."""
+        notices = [self.spoken_of(e).value["policy"] for e in self.of_event("draw-notice", envelope=envelope)
+                   if e.value["statement"] in self.documents]
+        return str(notices[-1]) if notices else policy_id(self.chain(envelope)[-1])
 
     def parts(self) -> list[str]:
         """The envelopes a bid of this lot consists of: those whose policies the publication names; before one, just the first."""
@@ -254,7 +272,7 @@ def _read_keys(material: Material) -> None:
 def _read_documents(material: Material) -> None:
     """Files that an entry's statement names, held to the kind of the event and to the signers of that kind."""
     wanted = {e.value["statement"]: e for e in material.entries.values() if e.value["statement"]}
-    for path in sorted(material.archive.below(""), key=lambda path: (not path.startswith("policy/policy."), path)):
+    for path in sorted(material.archive.below(""), key=_rank):
         if not path.endswith(".json") or path.startswith(("entries/", "keys/", "log/", "ticks/", "rules/", "index.")):
             continue
         value, name = _parse(material, path)
@@ -270,6 +288,14 @@ def _read_documents(material: Material) -> None:
         for document in material.of_kind(kind):
             with material.findings.guard("manifest", "B_SIG", document.path):
                 _check_many(material, document)
+
+
+def _rank(path: str) -> tuple[int, str]:
+    """Policies, publication and draws first: by them the officers who sign the rest are known."""
+    for rank, start in enumerate(("policy/policy.", "policy/", "draw/")):
+        if path.startswith(start):
+            return rank, path
+    return 9, path
 
 
 def _unnamed(material: Material, path: str, name: str, value: Any) -> None:
@@ -334,7 +360,8 @@ def _check_signers(material: Material, kind: str, claimed: dict[str, Any], envel
     elif kind in ("late-close", "finding", "mirror-ack"):
         signatures.verify_any(envelope, kind, trust.supervisor_keys)
     elif kind in ("drill", "shares"):
-        officer = officer_key(material, entry.value["envelope"], claimed["j"], claimed.get("policy", ""))
+        part = entry.value["envelope"]
+        officer = officer_key(material, part, claimed["j"], claimed["policy"] if kind == "drill" else material.opened_under(part))
         open_document(envelope, kind, officer)
     elif kind in ("draw-commit", "draw-reveal"):
         signatures.verify_any(envelope, kind, _party_keys(material, claimed["party"], tick))
@@ -350,11 +377,11 @@ def _bidder_of(material: Material, header_hash: str) -> str:
     return next((str(d.value["bidder"]) for d in material.of_kind("submission") if d.value["header_hash"] == header_hash), "")
 
 
-def officer_key(material: Material, envelope: str, j: int, policy: str = "") -> bytes:
-    """The signing key of officer j under the named policy, or under any policy of the envelope that has one."""
+def officer_key(material: Material, envelope: str, j: int, policy: str) -> bytes:
+    """The signing key of officer j under the named policy. Refuses: SIG."""
     for entry in material.of_event("policy", envelope=envelope):
         document = material.documents.get(entry.value["statement"])
-        if document is None or (policy and policy_id(document.value) != policy) or not 1 <= j <= document.value["n"]:
+        if document is None or policy_id(document.value) != policy or not 1 <= j <= document.value["n"]:
             continue
         named = document.value["officers"][j - 1]
         for key in material.public_keys(named["name"], ("officer",)):

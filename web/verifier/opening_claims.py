@@ -5,15 +5,28 @@ Everything is opened again here: joined from the shares, re-derived, decrypted i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from crypto.canonical import later, parse_time, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.opening import check_posted_shares, set_id
+from crypto.policies import policy_id
+from crypto.policy_lines import boxes_of, generation_of
 from crypto.receipts import claims_end
 from crypto.signatures import signers
-from crypto.verdicts import BAD_BOX, OPENED, RESCUABLE, Finding, Verdict, check_finding, open_bid, open_with_seed
+from crypto.verdicts import (
+    BAD_BOX,
+    OPENED,
+    RESCUABLE,
+    Finding,
+    Verdict,
+    check_finding,
+    open_bid,
+    open_with_seed,
+    policy_dead,
+)
 from trading.opening_rules import stood_still
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
@@ -59,6 +72,7 @@ def _shares(material: Material, part: str, opening_set: Document,
             continue
         with findings.guard("opening", "B_SHARE", f"the header of {row['header_hash']}"):
             headers[row["header_hash"]] = header_of(material, row["header_hash"])
+    line = material.generations(part)
     parts: dict[str, dict[int, bytes]] = {one: {} for one in (*headers, *left)}
     complaints: dict[str, dict[int, str]] = {one: {} for one in (*headers, *left)}
     came: dict[int, Document] = {}
@@ -74,15 +88,16 @@ def _shares(material: Material, part: str, opening_set: Document,
             if j in came:
                 raise CryptoError("SHARE_COMMIT", f"officer {j} posted twice")
             came[j] = document
-            for header_hash, (given, code) in check_posted_shares(document.value, headers, name, left).items():
+            boxes = boxes_of(line, headers, j, left)
+            for header_hash, (given, code) in check_posted_shares(document.value, headers, name, line, left).items():
                 if given:
-                    parts[header_hash][j] = given
+                    parts[header_hash][boxes[header_hash]] = given
                 elif code == "SHARE_COMMIT" and _posted(document, header_hash):
                     findings.fault("opening", "B_SHARE", f"officer {j}'s share of {header_hash} is not the one committed to")
-                else:
-                    complaints[header_hash][j] = code
+                elif header_hash not in left:
+                    complaints[header_hash][boxes[header_hash]] = code
     policy = material.chain(part)[-1]
-    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, part, j)])]
+    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, part, j, policy_id(policy))])]
     if len(signed) < min(policy["t"], max(len(came), 1)):
         findings.fault("opening", "B_SHARE", f"the opening list is countersigned by {len(signed)} officers")
     names = [f"{j} {policy['officers'][j - 1]['side']}" for j in sorted(came)]
@@ -96,7 +111,7 @@ def _posted(document: Document, header_hash: str) -> bool:
 
 def _check_all(material: Material, part: str, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
                complaints: dict[str, dict[int, str]], outage: bool) -> None:
-    policy, left = material.chain(part)[-1], material.left_sealed(set_id(opening_set.value))
+    line, left = material.generations(part), material.left_sealed(set_id(opening_set.value))
     said = {row["header_hash"]: row for row in opened.value["bids"]}
     for row in opening_set.value["bids"]:
         name = row["header_hash"]
@@ -107,7 +122,13 @@ def _check_all(material: Material, part: str, opening_set: Document, opened: Doc
             if name in left:
                 _check_left(material, name)
                 continue
-            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], policy, outage)
+            generation = generation_of(line, header_of(material, name).ctx["policy"])
+            if not generation.alive:
+                _compare(material, said[name], policy_dead(name, generation), file_names=False)
+                _check_closed(material, name)
+                continue
+            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], line[-1].policy,
+                       generation.policy, outage)
 
 
 def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Document) -> bool:
@@ -135,25 +156,32 @@ def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Do
 
 def _check_left(material: Material, name: str) -> None:
     """Nothing of a bid that stays sealed was opened: no officer gave a part (``check_posted_shares``), and its sealed file is not here."""
-    if f"bids/{name}/sealed" in material.archive.files or _bidder_part(material, name) or _rescued(material, name):
-        raise CryptoError("CONTEXT_MISMATCH", "a bid that stays sealed, with what would open it")
+    if f"bids/{name}/sealed" in material.archive.files:
+        raise CryptoError("CONTEXT_MISMATCH", "a bid that stays sealed, with its sealed file")
+    _check_closed(material, name)
     material.findings.checked("opening", "of no bid that stays sealed was a part given")
 
 
+def _check_closed(material: Material, name: str) -> None:
+    if _bidder_part(material, name) or _rescued(material, name):
+        raise CryptoError("CONTEXT_MISMATCH", "a bid that nobody opens, with what would open it")
+
+
 def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],
-               policy: dict[str, Any], outage: bool) -> None:
+               policy: Mapping[str, Any], sealed_to: Mapping[str, Any], outage: bool) -> None:
+    """``policy``: the newest, by which the opening was held; ``sealed_to``: that of the officers this bid was sealed to."""
     findings, header = material.findings, header_of(material, name)
     judged, seed = _judged(material, header, name, complaints), _rescued(material, name)
     good = len(parts) + sum(1 for _, part in judged.values() if part)
-    if said["verdict"] == OPENED and good < policy["t"] and not seed:
-        findings.fault("opening", "B_SHARE", f"{name} was opened with {good} good shares instead of {policy['t']}")
+    if said["verdict"] == OPENED and good < sealed_to["t"] and not seed:
+        findings.fault("opening", "B_SHARE", f"{name} was opened with {good} good shares instead of {sealed_to['t']}")
     path = f"bids/{name}/sealed"
     if path not in material.archive.files:
         if said["verdict"] == "SEALED_ROOT":
             findings.checked("opening", "a bid whose bytes were lost has its verdict")
             return
         raise CryptoError("SEALED_ROOT", "the sealed file is missing")
-    sides = [officer["side"] for officer in policy["officers"]]
+    sides = [officer["side"] for officer in sealed_to["officers"]]
     given = dict(parts) | _bidder_part(material, name)
 
     def sink(_: dict[str, Any]) -> _Nowhere:
@@ -188,7 +216,7 @@ def _judged(material: Material, header: Header, name: str, complaints: dict[int,
     return found
 
 
-def _check_failure(material: Material, name: str, first: Verdict, policy: dict[str, Any]) -> None:
+def _check_failure(material: Material, name: str, first: Verdict, policy: Mapping[str, Any]) -> None:
     """What was told of a bid that found no t good shares is what its shares give; where it could be repaired it was told."""
     told = [d.value for d in material.of_kind("bid-failed") if d.value["header_hash"] == name]
     due = first.code == "UNRESOLVED" or (first.code in RESCUABLE and policy["rescue"])

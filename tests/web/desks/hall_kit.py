@@ -94,8 +94,8 @@ def shares_of(seat: Seat, ref: str) -> dict[str, Any]:
     package = seat.json(f"/hall/{ref}/package.json")
     now = format_time(seat.world.now)
     checked = check_package(read_package(package), trust_of(package["trust"]), now=now)
-    secret = seat.world.policy_secret(seat.username, checked.set.policy)
-    document = release_shares(checked.set, checked.headers, j=package["officer"]["j"], secret=secret, now=now)
+    document = release_shares(checked.set, checked.headers, j=package["officer"]["j"], now=now,
+                              secrets=lambda policy: seat.world.policy_secret(seat.username, policy))
     return dict(sign_document("shares", document, seat.world.keys[seat.username].sign))
 
 

@@ -10,6 +10,9 @@ import { formatTime } from "./sb/times.js";
 
 const scopeOf = ({ platform, tender, lot, envelope, serial }) => ({ platform, tender, lot, envelope, serial });
 
+// One root, a key for every serial: bids sealed under earlier officers are opened with the key of their own policy.
+const secretOf = async (ring, policy) => (await officerTenderKey(ring.keys.root.secret, scopeOf(policy))).sk;
+
 async function ownSecret(ring, policy, j) {
   need(ring.keys.root && ring.keys.ed25519, "FORMAT", say("no_root"));
   const { sk, pk } = await officerTenderKey(ring.keys.root.secret, scopeOf(policy));
@@ -39,11 +42,12 @@ keywork("release", "officer", async ({ ring, list, data }) => {
   const { opening, headers, officer } = await checked(data, list);
   const now = ownSeconds();
   list.ok(say("claims", opening.claimsEnd));
-  const sk = await ownSecret(ring, opening.policy, officer.j);
-  const { envelope, value } = await makeShares({ opening, headers, j: officer.j, sk, signKey: ring.keys.ed25519, now });
+  await ownSecret(ring, opening.policy, officer.j);
+  const { envelope, value } = await makeShares({ opening, headers, j: officer.j, signKey: ring.keys.ed25519, now, secretOf: (policy) => secretOf(ring, policy) });
   const good = value.items.filter((item) => item.part).length;
-  const boxes = headers.length;
+  const boxes = value.items.length - opening.left.size;
   list.ok(say("boxes", good, boxes));
+  if (boxes < headers.length) list.open(say("not_own", headers.length - boxes));
   if (opening.left.size) list.ok(say("left_sealed", opening.left.size));
   if (good < boxes) list.open(say("box_bad", boxes - good));
   return envelope;
@@ -59,7 +63,8 @@ keywork("countersign", "officer", async ({ ring, box, list, data }) => {
   const seeds = {};
   for (const [name, seed] of Object.entries(data.seeds)) {
     const shares = (parts[name]?.size ?? 0) - (parts[name]?.has(0) ? 1 : 0);
-    if (shares < opening.policy.t) seeds[name] = unb64u(seed, 32); // rescued: no shares to join
+    const t = headers.find((parsed) => b64u(parsed.headerHash) === name)?.ctx.t;
+    if (shares < t) seeds[name] = unb64u(seed, 32); // rescued: no shares to join
   }
   const officerKeys = opening.policy.officers.map((o) => unb64u(data.officer_keys[o.sign_kid], 32));
   const platformKey = trust.platformKey.find((key) => b64u(key) === data.platform_key);

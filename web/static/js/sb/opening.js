@@ -11,7 +11,8 @@ import { need, SealedBidError } from "./errors.js";
 import { H } from "./hashes.js";
 import { headerHash, joinSeed, openBox, parseHeader, partMatches, rederive } from "./header.js";
 import { verifyConsistency } from "./merkle.js";
-import { checkContextOfPolicy, checkPolicyChain, peekPolicy, policyId, verifyPolicy } from "./policy.js";
+import { checkContextOfPolicy, peekPolicy, policyId, verifyPolicy } from "./policy.js";
+import { boxOf, causeOfSides, checkSealedUnder, generationOf, generationsOf, POLICY_DEAD } from "./policy_line.js";
 import { inspect, open, openWithSeed } from "./sealed_bid.js";
 import { claimsEnd, CLOSING_DELAY, LATE_AFTER, verifyLeaf, verifyTickProof } from "./ticks.js";
 import { formatTime, seconds } from "./times.js";
@@ -85,26 +86,26 @@ function cosignedInTime(proof, trust) {
  * Step 2: verify what the platform hands over, before any header. `now`: seconds of the officer's own clock.
  * `trust`: `{platformKey: bytes | [bytes…], log: vkey, witnesses: [vkey…], quorum, supervisorKey: bytes | [bytes…],
  *   officerKeys: {sign_kid: bytes}, keysOf(bidder) → [Ed25519 bytes…] enrolled}` (keysOf may return a promise).
- * `handed`: `{policies: [DSSE…] (the chain, oldest first), policy_receipts: [{entry, proof}…], deadline: document, deadline_receipt,
+ * `handed`: `{policies: [DSSE…] (the line, oldest first), policy_receipts: [{entry, proof}…], deadline: document, deadline_receipt,
  *   before_closing: {leaf, tlog}, entry_list: document, entries: [{entry, proof}…], statements: [DSSE…], opening_set: DSSE,
  *   opening_set_receipt?, left_sealed?: [{document: DSSE, receipt?}…], late_close?: DSSE, late_close_receipt?, consistency?: [{from, to, proof: [b64u…]}…]}`;
  * `consistency` joins checkpoints that differ from the closing one: all proofs must be of one log.
- * Gives `{set: name, setDocument, bids, left: Map header_hash → cause of the bids that stay sealed, policy, ids,
- *   submissions: documentHash → value, closing: leaf, claimsEnd, unwitnessed}`.
+ * Gives `{set: name, setDocument, bids, left: Map header_hash → cause of the bids that stay sealed, policy (the newest), generations
+ *   (policy_line.js), submissions: documentHash → value, closing: leaf, claimsEnd, unwitnessed}`.
  * Refuses: `UNAVAILABLE` (too early, late-close missing), `SIG`, `SIG_TYPE`, `JSON_PROFILE`, `TICK_PROOF`, `CONTEXT_MISMATCH`, `LATE`,
  * `LOG_OMISSION`, `SET_OMISSION`, `SET_CONFLICT`.
  */
 export async function checkOpening(handed, trust, now) {
   const seen = [];
-  const { policies, ids } = await checkPolicies(handed, trust, seen);
-  const policy = policies[policies.length - 1];
+  const generations = await checkPolicies(handed, trust, seen);
+  const { policy, ids } = generations.at(-1);
   need(now >= seconds(policy.opens_at), "UNAVAILABLE", "not before opens_at", { opens_at: policy.opens_at });
 
   const deadline = await checkDeadline(handed, policy, ids, trust, seen);
   const listed = await checkList(handed, deadline, policy, trust, seen);
   const submissions = await checkStatements(handed.statements, listed, trust);
   const bids = await replay(listed, submissions, policy);
-  for (const { statement } of bids) conflict(ids.includes(submissions[statement].policy), "a bid under another policy");
+  for (const { statement } of bids) conflict(generations.some((one) => one.ids.includes(submissions[statement].policy)), "a bid under another policy");
 
   const { value: set, payload } = await verifyAny(handed.opening_set, "opening-set", trust.platformKey);
   checkDocument("opening-set", set);
@@ -118,7 +119,7 @@ export async function checkOpening(handed, trust, now) {
   const left = await checkLeftSealed(handed.left_sealed ?? [], name, bids, trust, seen);
   await oneLog(seen, deadline.checkpoint, handed.consistency ?? []);
   return {
-    set: name, setDocument: set, bids, left, policy, ids, closing: deadline.leaf, submissions,
+    set: name, setDocument: set, bids, left, policy, generations, closing: deadline.leaf, submissions,
     claimsEnd: claimsEnd(deadline.leaf.at, policy.opens_at), unwitnessed: !trust.quorum,
   };
 }
@@ -183,7 +184,7 @@ async function checkPolicies(handed, trust, seen) {
     policies.push(policy);
     times.push(leaf.at);
   }
-  return { policies, ids: await checkPolicyChain(policies, times) };
+  return generationsOf(policies, times);
 }
 
 async function checkDeadline(handed, policy, ids, trust, seen) {
@@ -267,7 +268,7 @@ export async function takeHeaders(opening, headers) {
     const bid = wanted[i];
     need(b64u(await headerHash(headers[i])) === bid.header_hash, "CONTEXT_MISMATCH", "a header that is not in the set");
     const parsed = await parseHeader(headers[i]);
-    checkContextOfPolicy(parsed.ctx, opening.policy, opening.ids);
+    checkSealedUnder(parsed.ctx, opening.generations);
     const statement = opening.submissions?.[bid.statement];
     if (statement) need(parsed.ctx.bidder === statement.bidder && parsed.ctx.policy === statement.policy, "CONTEXT_MISMATCH", "another's header");
     out.push(parsed);
@@ -276,12 +277,13 @@ export async function takeHeaders(opening, headers) {
 }
 
 /**
- * Step 4: open the own box of every header and sign one `shares`. `j`: own index 1..n; `sk`: officerTenderKey(...).sk;
- * `signKey`: `{secret, kid}`; `at`: time, `now`: seconds. A box that fails is reported, never guessed; of a bid that stays
- * sealed no part is given, code UNAVAILABLE.
+ * Step 4: open the own box of every header and sign one `shares`. `j`: own index 1..n of the newest policy; `secretOf(policy)`: the sk of
+ * officerTenderKey for that policy's scope (may return a promise); `signKey`: `{secret, kid}`; `now`: seconds. A bid sealed under earlier
+ * officers is opened with the key of that policy, where its generation is alive and this officer was in it; else it is not in the shares.
+ * A box that fails is reported, never guessed; of a bid that stays sealed no part is given, code UNAVAILABLE.
  * Gives `{envelope, value}`. Refuses: `UNAVAILABLE` before claims end.
  */
-export async function makeShares({ opening, headers, j, sk, signKey, now }) {
+export async function makeShares({ opening, headers, j, secretOf, signKey, now }) {
   need(now >= seconds(opening.claimsEnd), "UNAVAILABLE", "not before claims end", { claims_end: opening.claimsEnd });
   const items = [];
   const byName = new Map(headers.map((parsed) => [b64u(parsed.headerHash), parsed]));
@@ -292,8 +294,10 @@ export async function makeShares({ opening, headers, j, sk, signKey, now }) {
       items.push({ ...item, error: LEFT_SEALED });
       continue;
     }
+    const box = boxOf(opening.generations, parsed.ctx.policy, j);
+    if (!box) continue;
     try {
-      item.part = b64u(await openBox(parsed, j, sk));
+      item.part = b64u(await openBox(parsed, box, await secretOf(generationOf(opening.generations, parsed.ctx.policy).policy)));
     } catch (fault) {
       if (!(fault instanceof SealedBidError)) throw fault;
       item.error = fault.code;
@@ -315,7 +319,7 @@ export async function openDrill(header, policy, j, sk) {
 
 /**
  * Step 6: repeat REDERIVE (and, where a sealed blob is given, the decryption) for every bid of an `opened` document.
- * `headers`: takeHeaders' result; `parts`: header_hash → Map j → bytes (posted shares, 0 = bidder's part);
+ * `headers`: takeHeaders' result; `parts`: header_hash → Map j → bytes (posted shares by the number of their box, 0 = bidder's part);
  * `seeds`: header_hash → bytes for rescued bids; `blobs`: header_hash → Blob, optional; `roots`: header_hash → bytes, with the blobs.
  * Gives `[{header_hash, verdict, found, checked: "rederive" | "content" | "parts"}…]`; refuses when one differs: `CONTEXT_MISMATCH`.
  */
@@ -335,6 +339,13 @@ export async function checkOpened({ opened, opening, headers, parts, seeds = {},
     const parsed = headers[at++];
     need(parsed !== undefined, "CONTEXT_MISMATCH", "opened speaks of another set");
     need(bid.header_hash === b64u(parsed.headerHash), "CONTEXT_MISMATCH", "bids in another order");
+    const { alive, sidesMissing } = generationOf(opening.generations, parsed.ctx.policy);
+    if (!alive) {
+      need(bid.verdict === POLICY_DEAD && bid.cause === causeOfSides(sidesMissing), "CONTEXT_MISMATCH", "a bid of a dead policy, listed as another");
+      report.push({ header_hash: bid.header_hash, verdict: bid.verdict, found: POLICY_DEAD, checked: "parts" });
+      continue;
+    }
+    need(bid.verdict !== POLICY_DEAD, "CONTEXT_MISMATCH", "its policy is not dead", { header_hash: bid.header_hash });
     const found = await verdictOf(parsed, {
       parts: parts[bid.header_hash] ?? new Map(), seed: seeds[bid.header_hash], blob: blobs[bid.header_hash], root: roots[bid.header_hash],
     });

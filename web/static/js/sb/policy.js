@@ -12,7 +12,6 @@ import { seconds } from "./times.js";
 export const SUITE = "sb1-x25519-sha256-aes256gcm";
 const SIDES = ["platform", "tenderee", "supervisor", "notary"];
 const MIRRORS = ["none", "digests", "files"];
-const MAY_MOVE = new Set(["deadline", "opens_at", "max_plen", "supersedes"]);
 
 /** The policy id: b64u(H("policy", CJ)). */
 export const policyId = async (policy) => b64u(await H("policy", canonical(policy)));
@@ -66,31 +65,6 @@ export async function verifyPolicy(envelope, { platformKey, officerKeys }) {
   return { policy, id: await policyId(policy) };
 }
 
-/**
- * Verify that a chain of policies, oldest first, each supersedes the one before by moving nothing but `deadline`, `opens_at`
- * and `max_plen` up. `seen`: whether the tick of each later one is before the old deadline must be checked against its proof:
- * `tickTimes[i]` is the tick of policy i ("" for the first is allowed). Gives the list of ids. Refuses: `CONTEXT_MISMATCH`.
- */
-export async function checkPolicyChain(policies, tickTimes = []) {
-  const ids = [];
-  for (let i = 0; i < policies.length; i++) {
-    const policy = checkPolicy(policies[i]);
-    if (i > 0) {
-      const old = policies[i - 1];
-      need(policy.supersedes === ids[i - 1], "CONTEXT_MISMATCH", "does not supersede the one before");
-      for (const key of Object.keys(policy)) {
-        if (MAY_MOVE.has(key)) continue;
-        need(JSON.stringify(policy[key]) === JSON.stringify(old[key]), "CONTEXT_MISMATCH", `${key} changed`);
-      }
-      need(policy.deadline >= old.deadline && policy.opens_at >= old.opens_at && policy.max_plen >= old.max_plen,
-        "CONTEXT_MISMATCH", "a bound moved down");
-      need(tickTimes[i] !== undefined && tickTimes[i] < old.deadline, "CONTEXT_MISMATCH", "changed at or after the old deadline");
-    }
-    ids.push(await policyId(policy));
-  }
-  return ids;
-}
-
 /** The context of a bid under a policy: `ctx` of the protocol §3. `bidderKey`: X25519 bytes iff co-opening; `id`: the policy's id. */
 export async function contextOf(policy, { bidder, bidderKey, plen }) {
   need(policy.co_opening === Boolean(bidderKey), "CONTEXT_MISMATCH", "co-opening needs the bidder's sealing key, and only it");
@@ -101,7 +75,7 @@ export async function contextOf(policy, { bidder, bidderKey, plen }) {
   };
 }
 
-/** Refuse a header's ctx that is not one of this policy chain. `ids`: ids of the chain. Refuses: `CONTEXT_MISMATCH`, `TOO_LARGE`. */
+/** Refuse a header's ctx that is not of this policy, or one it keeps valid. `ids`: of its generation (policy_line.js). Refuses: `CONTEXT_MISMATCH`, `TOO_LARGE`. */
 export function checkContextOfPolicy(ctx, policy, ids) {
   for (const key of ["suite", "platform", "tender", "lot", "envelope", "t", "n", "co_opening"]) {
     need(ctx[key] === policy[key], "CONTEXT_MISMATCH", `${key} is another than the policy's`);
