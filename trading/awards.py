@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, se
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.documents import sign_document
-from trading import disputes, notices, terms
+from trading import disputes, findings, notices, terms
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -124,7 +124,8 @@ def object_until(row: Award) -> datetime:
 def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "") -> Award:
     """The purchaser decides, in the order of the ranking; another than the first needs a ground in words (rules T-11, E-07).
 
-    Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open),
+    Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open, or
+    ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it),
     Invalid (no such rank, ground missing, tie).
     """
     work.require(Act.AWARD_DECIDE)
@@ -132,6 +133,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "") -> Aw
         raise NotAllowed("project.not_yours", ref=lot.project.ref)
     work.lock(lot)
     row = award(work.session, lot)
+    findings.refuse_awaited(work.session, lot)
     if lot.regime == "WORKS":
         if row.publicity_until is None:
             raise TooEarly("award.publicity_first")

@@ -20,17 +20,23 @@ from crypto.headers import Header, join_shares
 from crypto.opening import LEFT_SEALED
 from crypto.policy_lines import generation_of
 from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed, policy_dead
-from trading import bid_forms, bids, claims, co_opening, findings, officers, opening, rescue
-from trading.kernel.access import Act, Actor
+from trading import bid_forms, bids, claims, co_opening, copies, findings, officers, opening, rescue, stored
+from trading.bids import SealedBid
+from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
 from trading.kernel.faults import fault
 from trading.kernel.work import Office
 from trading.opening import OPENING_FLOW, BidVerdict, Opening
+from trading.tenders import Lot
 from trading.tenders import lot as find_lot
 
 _AT_ONCE = min(4 * (os.cpu_count() or 1), 8)
 """Bids opened at once: decryption and hashing release the interpreter, and while one waits for the disk others go on."""
+
+
+SEALED_ROOT = "SEALED_ROOT"
+"""The verdict on a bid whose stored bytes are not those that were signed for."""
 
 
 class _Sink:
@@ -56,6 +62,7 @@ class _Sink:
 class _Task:
     """One bid to open, with all that was posted for it, read beforehand."""
 
+    bid: SealedBid
     header: Header
     sealed_root: bytes
     blob: str
@@ -96,14 +103,14 @@ def open_bids(
         tasks, dead = _tasks(look.session, row), opening.dead(look.session, row)
         file_names = bool(policy["file_names"])
         form, order, left = officers.form_of(lot, part), [item["header_hash"] for item in row.bids], dict(row.left_sealed)
-    if window is None and (failed := rescue.to_note(policy, _stuck(office.blobs, tasks))):
+    if window is None and (failed := rescue.to_note(policy, _stuck(office, lot, tasks))):
         with office.work(actor) as work:
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
     verdicts = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        opened = pool.map(lambda task: _open_one(office.blobs, task, form, file_names), tasks)
+        opened = pool.map(lambda task: _open_or_mend(office, lot, task, form, file_names), tasks)
         for done, verdict in enumerate(opened, start=1):
             verdicts.append(verdict)
             progress(done)
@@ -129,24 +136,54 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
             continue
         given = posted[name]
         tasks.append(_Task(
-            found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
+            by_hash[name], found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
             {j: unb64u(part, 32) for j, part in given.parts.items()} | ({0: own[name]} if name in own else {}), given.errors,
             judged.get(name, {}), seeds.get(name, b""),
             [officer["side"] for officer in generation_of(line, found[name].ctx["policy"]).policy["officers"]], outage))
     return tasks
 
 
-def _stuck(blobs: LocalBlobs, tasks: list[_Task]) -> list[Verdict]:
+def _stuck(office: Office, lot: Lot, tasks: list[_Task]) -> list[Verdict]:
     """The verdicts on those bids whose shares join no seed. Nothing is decrypted."""
     found = []
     for task in tasks:
         try:
             join_shares(task.header, task.parts)
         except CryptoError:
-            with _stored(blobs, task.blob) as source:
-                found.append(open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
-                                      complaints=task.complaints, outage=task.outage))
+            verdict = _without_seed(office.blobs, task)
+            if verdict.code == SEALED_ROOT and _mended(office, lot, task):
+                verdict = _without_seed(office.blobs, task)
+            found.append(verdict)
     return found
+
+
+def _open_or_mend(office: Office, lot: Lot, task: _Task, form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
+    """Open a bid; where the stored bytes turn out to be broken only now, from a copy of the second disk or of the mirror, if its root is
+    the logged one (protocol §5.1)."""
+    found = _open_one(office.blobs, task, form, file_names)
+    if found.verdict != SEALED_ROOT or not _mended(office, lot, task):
+        return found
+    return _open_one(office.blobs, task, form, file_names)
+
+
+def _without_seed(blobs: LocalBlobs, task: _Task) -> Verdict:
+    with _stored(blobs, task.blob) as source:
+        return open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides, complaints=task.complaints,
+                        outage=task.outage)
+
+
+def _mended(office: Office, lot: Lot, task: _Task) -> bool:
+    """Whether a copy with the logged root was put in the place of broken bytes; if so the log says where it came from."""
+    with office.look(CLOCK) as look:
+        kind = copies.mode_of(look.session, lot, task.bid.part)
+    source = stored.restore(office, lot, task.bid, kind)
+    if not source:
+        return False
+    with office.work(CLOCK) as work:
+        stored.note(work, task.bid, stored.RESTORED, source=source)
+        work.record("opening.bytes", lot.log_of, header_hash=task.bid.header_hash, state=stored.RESTORED, source=source,
+                    envelope=task.bid.part)
+    return True
 
 
 def _open_one(blobs: LocalBlobs, task: _Task, form: list[dict[str, Any]], file_names: bool) -> BidVerdict:

@@ -28,14 +28,18 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import Opening
+from trading.opening import OpenedBid, Opening
 from trading.rescue import BidFailure
 from trading.rulings import CAUSES, LEAST_REASONS, Ruling
+from trading.tenders import Lot
+
+LOST, LOST_J = "SEALED_ROOT", 0
+"""Code and ``j`` of a finding on lost bytes: no officer's box is meant."""
 
 
 class BoxFinding(Base):
     """What the supervisory body found in box ``j`` of a bid: SHARE_OPEN or SHARE_COMMIT, or FALSE_COMPLAINT with the ``part`` that counts
-    (base64url, "" otherwise)."""
+    (base64url, "" otherwise); with ``j`` 0 and SEALED_ROOT that the platform lost the bid's bytes."""
 
     __tablename__ = "box_finding"
     __table_args__ = (UniqueConstraint("opening_id", "header_hash", "j"),)
@@ -116,6 +120,10 @@ def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> Bo
         if (about.found.code, about.found.part) == (given["code"], part):
             return about.found
         raise Conflict("finding.made", j=given["j"], code=about.found.code)
+    return _log(work, row, envelope, given, part)
+
+
+def _log(work: UnitOfWork, row: Opening, envelope: Any, given: dict[str, Any], part: str) -> BoxFinding:
     statement = keep_document(work, "finding", envelope, signed=True)
     entry = work.log("finding", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part)
     new = BoxFinding(opening_id=row.id, header_hash=given["header_hash"], j=given["j"], code=given["code"], part=part, c=entry.c,
@@ -125,6 +133,57 @@ def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> Bo
     row.version += 1
     work.record("opening.finding", row.log_of, header_hash=given["header_hash"], j=given["j"], code=given["code"])
     return new
+
+
+# --- bids whose bytes are lost ----------------------------------------------------------------------------------------
+
+
+def lost(session: Session, lot: Lot) -> list[tuple[Opening, OpenedBid, BoxFinding | None]]:
+    """Every bid of a lot whose bytes were lost when it was to be opened, of every envelope, with the finding on it once there is one."""
+    found: list[tuple[Opening, OpenedBid, BoxFinding | None]] = []
+    for part in officers.bid_envelopes(lot):
+        row = opening.find(session, lot, part)
+        if row is None or row.opened_at is None:
+            continue
+        made = {one.header_hash: one for one in of_opening(session, row) if one.j == LOST_J}
+        found += [(row, bid, made.get(bid.header_hash)) for bid in opening.opened_bids(session, row) if bid.verdict == LOST]
+    return found
+
+
+def awaited(session: Session, lot: Lot) -> list[OpenedBid]:
+    """The lost bids on which the supervisory body has signed no finding yet: until then no award is made (protocol §5.1)."""
+    return [bid for _, bid, finding in lost(session, lot) if finding is None]
+
+
+def refuse_awaited(session: Session, lot: Lot) -> None:
+    """Refuses: Conflict ``award.finding_awaited``."""
+    if waiting := awaited(session, lot):
+        raise Conflict("award.finding_awaited", bidders=[bid.party.name for bid in waiting])
+
+
+def sign_lost(work: UnitOfWork, row: Opening, envelope: Any) -> BoxFinding:
+    """Log the signed ``finding`` that the platform lost a bid's bytes after the shares had been given: SEALED_ROOT, ``j`` 0. Its cause
+    stays the platform's; the award may be made from then. The same finding again gives the first.
+
+    Refuses: NotAllowed, WrongStep ``opening.not_opened``, NotFound ``finding.not_lost``, Invalid ``finding.bad``.
+    """
+    work.require(Act.FINDING_SIGN)
+    work.lock(row)
+    if row.opened_at is None:
+        raise WrongStep("opening.not_opened", state=row.state)
+    try:
+        given = open_document(envelope, "finding", late_close.own_key(work))
+        if given["set"] != row.set_hash or (given["code"], given["j"]) != (LOST, LOST_J):
+            raise CryptoError("CONTEXT_MISMATCH", "of another set, or no finding on lost bytes")
+    except CryptoError as error:
+        raise Invalid("finding.bad", reason=error.code, detail=error.detail) from error
+    held = next(((bid, one) for of, bid, one in lost(work.session, row.lot) if of.id == row.id and bid.header_hash == given["header_hash"]),
+                None)
+    if held is None:
+        raise NotFound("finding.not_lost")
+    if held[1] is not None:
+        return held[1]
+    return _log(work, row, envelope, given, "")
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, check_posted_shares, make_opening_set, open_shares, set_id
 from crypto.policy_lines import Generation, boxes_of, dead_bids
 from crypto.signatures import payload_of
-from trading import bids, claims, closing, deadline_faults, late_close, notices, officers, rulings, technical
+from trading import bids, claims, closing, deadline_faults, late_close, notices, officers, rulings, stored, technical
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
@@ -244,7 +244,8 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
     posted again (protocol §5 step 4).
 
     Refuses: NotAllowed (not an officer of this lot; not freshly signed in), TooEarly before claims end, TooLate after the window,
-    WrongStep, Invalid ``share.bad`` (signature, another set), ``share.wrong_parts`` (with the codes).
+    WrongStep, Invalid ``share.bad`` (signature, another set), ``share.wrong_parts`` (with the codes); before the first share also as
+    ``stored.refuse_unready``.
     """
     work.require(Act.SHARE_RELEASE)
     work.lock(opening)
@@ -259,6 +260,8 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         if payload_of(envelope) == payload_of(json.loads(first.document)):
             return first
         raise Conflict("share.posted", j=seat.j)
+    if not shares(work.session, opening):
+        stored.refuse_unready(work, opening.lot, opening.part, to_open(work.session, opening), opening.listed_at)
     try:
         document = open_shares(envelope, unb64u(seat.sign_public, 32))
         if document["j"] != seat.j or parse_time(document["at"]) < opening.shares_from:
@@ -488,8 +491,12 @@ def opening(session: Session, lot: Lot, part: str = officers.BID) -> Opening:
 
 def headers(session: Session, row: Opening) -> dict[str, Header]:
     """The headers of the set, by header hash: handed out to officers only once the set is published; never of what stays sealed."""
-    return {b.header_hash: parse_header(unb64u(b.header)) for b in bids.standing_bids(session, row.lot, row.part)
-            if b.header_hash not in row.left_sealed}
+    return {b.header_hash: parse_header(unb64u(b.header)) for b in to_open(session, row)}
+
+
+def to_open(session: Session, row: Opening) -> list[bids.SealedBid]:
+    """The bids of the set that are to be opened."""
+    return [b for b in bids.standing_bids(session, row.lot, row.part) if b.header_hash not in row.left_sealed]
 
 
 def generations(session: Session, row: Opening) -> tuple[Generation, ...]:

@@ -99,14 +99,18 @@ def drills_to_open(look: Look) -> list[Drill]:
 
 
 def draft_policies(
-    work: UnitOfWork, lot: Lot, *, max_plen: int = MAX_PLEN, file_names: bool = False, mirror: str = "none", rescue: bool = True,
+    work: UnitOfWork, lot: Lot, *, max_plen: int = MAX_PLEN, file_names: bool = False, mirror: str = "", rescue: bool = True,
 ) -> list[Policy]:
     """Write and sign, for the platform, the policy of every envelope of the lot; the officers sign them next. Drafting anew replaces what
-    is not complete, and keeps a complete policy that would not change.
+    is not complete, and keeps a complete policy that would not change. ``mirror``: what the mirror takes of each bid, ``none``, ``digests``
+    or ``files``; by default ``files`` where there is a mirror.
 
-    Refuses: NotAllowed, WrongStep ``officer.keys_missing``, ``lot.no_timetable``, Invalid ``policy.refused``.
+    Refuses: NotAllowed, WrongStep ``officer.keys_missing``, ``lot.no_timetable``, Invalid ``policy.refused``, ``policy.no_mirror``.
     """
     require_draft(work, lot)
+    mirror = mirror or default_mirror(work)
+    if mirror != "none" and work.office.mirror is None:
+        raise Invalid("policy.no_mirror", mirror=mirror)
     named = seats(work.session, lot)
     if lot.deadline is None or lot.opens_at is None:
         raise WrongStep("lot.no_timetable", ref=lot.ref)
@@ -131,6 +135,11 @@ def draft_policies(
     new = [_draft(work, lot, document) for document in drafts if policy_id(document) not in kept and not _stands_again(work, lot, document)]
     work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
     return new
+
+
+def default_mirror(look: Look) -> str:
+    """What a mirror takes of bids unless the agency says otherwise."""
+    return "files" if look.office.mirror is not None else "none"
 
 
 def _stands_again(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> bool:

@@ -100,7 +100,12 @@ def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str,
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)
     _not_too_many(look, mine)
-    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=mine.party_id, account_id=look.actor.account_id or 0, part=envelope,
+    return new_upload(look, lot, mine.party_id, length=length, envelope=envelope)
+
+
+def new_upload(look: Look, lot: Lot, party_id: int, *, length: int, envelope: str) -> Upload:
+    """The row of an upload under a random name, not yet kept. The caller has checked who may send what."""
+    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party_id, account_id=look.actor.account_id or 0, part=envelope,
                   length=length, made_at=look.now, last_at=look.now)
 
 

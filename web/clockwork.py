@@ -14,17 +14,19 @@ from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds, transfers
 from deposits.bank.protocol import Bank
-from trading import opened_files, probes, timeline, uploads
+from trading import copies, opened_files, probes, rechecks, timeline, uploads
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.opened_files import Scanner, ScannerDown
 from web import courier
-from web.watch import taking
+from web.watch import mirror_state, taking
 
 EVERY_SECONDS = 1
 COURIER_SECONDS = 5
 SCAN_SECONDS = 5
+COPY_SECONDS, PING_SECONDS = 2, 60
+LOOK_SECONDS = 5
 logger = logging.getLogger("bidhall.clockwork")
 
 
@@ -54,6 +56,12 @@ def start(
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
     scheduler.add_job(_scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
+    scheduler.add_job(_look_after, "interval", seconds=LOOK_SECONDS, args=[office], id="stored")
+    scheduler.add_job(_erase, "interval", minutes=1, args=[office], id="eraser")
+    if office.mirror is not None:
+        scheduler.add_job(_copy, "interval", seconds=COPY_SECONDS, args=[office], id="copies")
+        if data is not None:
+            scheduler.add_job(mirror_state.ping, "interval", seconds=PING_SECONDS, args=[office, data], id="mirror")
     if data is not None:
         scheduler.add_job(_take_over, "interval", minutes=1, args=[office, data], id="drop")
     scheduler.start()
@@ -79,6 +87,29 @@ def _take_over(office: Office, data: Path) -> None:
             probes.sweep(work)
     except (DBAPIError, OSError, Refusal) as error:
         logger.error("drop failed: %s", type(error).__name__)
+
+
+def _copy(office: Office) -> None:
+    """Copies to the mirror. A failing line says nothing here: only the ping, which comes at a fixed pace, tells that a mirror is away."""
+    try:
+        copies.send_due(office)
+    except DBAPIError as error:
+        logger.error("copies failed: %s", type(error).__name__)
+
+
+def _look_after(office: Office) -> None:
+    """Stored bytes looked at round an opening: whole files are read, so it is a job of its own. What it found is no word of a log."""
+    try:
+        rechecks.recheck(office)
+    except (DBAPIError, OSError, Refusal) as error:
+        logger.error("looking at stored bytes failed: %s", type(error).__name__)
+
+
+def _erase(office: Office) -> None:
+    try:
+        rechecks.erase(office)
+    except (DBAPIError, OSError, Refusal) as error:
+        logger.error("erasing failed: %s", type(error).__name__)
 
 
 def _sweep(office: Office) -> None:

@@ -23,7 +23,7 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("ARRIVAL_HEADER", "", "The header in which the nearest proxy says when a request's last byte arrived, in seconds since 1970 "
      "(nginx: `$msec`). It must overwrite what a client sends. Empty: the moment at which the bytes reached this machine."),
     ("MAIL", "", "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform."),
-    ("MIRROR_DIR", "", "Reserved for the mirror of sealed files."),
+    ("MIRROR_DIR", "", "A folder on another disk: every stored file is written and synced there too before it counts. Empty: one disk."),
     ("TSA", "", "RFC 3161 authority that stamps the papers of an opening; its certificates: `tsa.pem` in the data folder."),
     ("CLAMD", "", "Where clamd listens, `unix:/run/clamav/clamd.ctl` or `tcp://host:3310`. Empty: opened files are marked unscanned."),
     ("FILES_URL", "", "Another origin, `https://files.…`, that hands out opened files. Empty: the platform's own does."),
@@ -36,6 +36,8 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("PROBES", "", "Outside probe points and their keys: `north=KEY, south=KEY` (`bidhall probe --show-key` says the line)."),
     ("BEACON_URL", "", "Where the public reaches the time beacon."),
     ("DROP_URL", "", "Where bidders reach the digest drop."),
+    ("MIRROR_URL", "", "The supervisory body's mirror of sealed bids (docs/operate/mirror.md). Empty: there is none."),
+    ("MIRROR_KEY", "", "The mirror's public key, as `bidhall mirror key` says it; its answers are held to it."),
     ("LANG", "the locale", "Language of the command line: `zh` or `en`."),
 )
 

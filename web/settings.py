@@ -19,7 +19,7 @@ from web.confined.clamd import parse_address
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
-         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL", "DROP_URL")
+         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL", "DROP_URL", "MIRROR_URL", "MIRROR_KEY")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "TEST_TOWN", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
@@ -29,7 +29,8 @@ class Settings:
     """``platform`` is the name in signed documents; ``place`` the line under the brand; ``proxies`` how many trusted ones stand before
     us; ``clamd`` where the virus scanner listens; ``files_url`` the origin from which strangers' files are handed out;
     ``arrival_header`` the header in which the nearest proxy says when a request had arrived; ``probes`` the outside points and their keys;
-    ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop."""
+    ``beacon_url`` and ``drop_url`` where bidders reach the time beacon and the digest drop; ``mirror_url`` and ``mirror_key`` the
+    supervisory body's mirror and its public key; ``mirror_dir`` a folder on a second disk that gets every blob too."""
 
     data: Path
     database: str
@@ -51,6 +52,8 @@ class Settings:
     probes: tuple[tuple[str, str], ...] = ()
     beacon_url: str = ""
     drop_url: str = ""
+    mirror_url: str = ""
+    mirror_key: str = ""
 
     @property
     def secure(self) -> bool:
@@ -106,6 +109,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
         arrival_header=header, probes=_probes(values.get("PROBES", "")),
         beacon_url=_address("BEACON_URL", values), drop_url=_address("DROP_URL", values),
+        mirror_url=_address("MIRROR_URL", values), mirror_key=_mirror_key(values),
     )
 
 
@@ -119,6 +123,15 @@ def _probes(text: str) -> tuple[tuple[str, str], ...]:
             raise NotReady("settings.value", name=PREFIX + "PROBES", value=part, expected="north=KEY, south=KEY")
         found[name] = key
     return tuple(sorted(found.items()))
+
+
+def _mirror_key(values: Mapping[str, str]) -> str:
+    """The mirror's public key; an address without a key would be a mirror anybody could play. Refuses: NotReady ``settings.value``."""
+    key = values.get("MIRROR_KEY", "").strip()
+    if bool(key) is not bool(values.get("MIRROR_URL", "").strip()) or (key and not re.fullmatch(r"[A-Za-z0-9_-]{43}", key)):
+        expected = "with BIDHALL_MIRROR_URL, and as bidhall mirror key says it"
+        raise NotReady("settings.value", name=PREFIX + "MIRROR_KEY", value=key, expected=expected)
+    return key
 
 
 def _address(name: str, values: Mapping[str, str]) -> str:

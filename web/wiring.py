@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crypto.canonical import unb64u
 from deposits.bank.simulated import SimulatedBank
 from trading.kernel import faults
 from trading.kernel.audit import PlatformKeys
@@ -13,6 +14,7 @@ from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady
 from trading.kernel.work import Office
 from web.confined.clamd import Clamd, parse_address
+from web.mirror.line import Line
 from web.settings import Settings, secret_of
 
 REHEARSAL = "rehearsal"
@@ -28,10 +30,23 @@ def open_office(settings: Settings) -> Office:
     if settings.blobs.startswith("s3://"):
         raise NotReady("settings.value", name="BIDHALL_BLOBS", value=settings.blobs, expected="a folder")
     settings.data.mkdir(parents=True, exist_ok=True)
+    clock, keys = open_clock(settings), platform_keys(settings.data)
     return Office(
-        engine=open_engine(settings.database), clock=open_clock(settings), blobs=LocalBlobs(Path(settings.blobs)),
-        platform=settings.platform, keys=platform_keys(settings.data), zone=settings.zone,
+        engine=open_engine(settings.database), clock=clock, blobs=open_blobs(settings), platform=settings.platform, keys=keys,
+        zone=settings.zone, mirror=open_mirror(settings, clock, keys),
     )
+
+
+def open_blobs(settings: Settings) -> LocalBlobs:
+    """The store of bytes, with its second folder where one is configured."""
+    return LocalBlobs(Path(settings.blobs), Path(settings.mirror_dir) if settings.mirror_dir else None)
+
+
+def open_mirror(settings: Settings, clock: Clock, keys: PlatformKeys) -> Line | None:
+    """The line to the supervisory body's mirror; None where none is configured."""
+    if not settings.mirror_url:
+        return None
+    return Line(settings.mirror_url, unb64u(settings.mirror_key, 32), settings.platform, keys.signing, clock)
 
 
 def open_clock(settings: Settings) -> Clock:

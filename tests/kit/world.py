@@ -91,7 +91,7 @@ _SETTLED: dict[Any, Any] = {}
 
 
 class World:
-    """``parties`` and ``people`` by short name; ``keys`` by username."""
+    """``parties`` and ``people`` by short name; ``keys`` by username; ``mirror_mode``: what the policies drafted next say of the mirror."""
 
     def __init__(self, engine: Engine, folder: Path, *, bidders: int = 3) -> None:
         self.office: Office = make_office(engine, folder)
@@ -99,6 +99,7 @@ class World:
         self.people: dict[str, int] = {}
         self.keys: dict[str, Keys] = {}
         self.bidders = [f"bidder{number}" for number in range(1, bidders + 1)]
+        self.mirror_mode = ""
         if engine.dialect.name == "sqlite":
             self._settle_from_copy()
         else:
@@ -290,7 +291,7 @@ class World:
         self.name_officers(ref)
         self.offer_keys(ref)
         with self.work("agent") as work:
-            policies.draft_policies(work, self.lot_in(work, ref))
+            policies.draft_policies(work, self.lot_in(work, ref), mirror=self.mirror_mode)
         self.sign_policies(ref)
         self.open_drills(ref)
         self.tick()

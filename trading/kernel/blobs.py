@@ -10,7 +10,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,8 +34,10 @@ class Blob:
 class LocalBlobs:
     """Blobs in a folder. ``link`` makes the create-only step atomic; files and folders are synced before they are named."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, second: Path | None = None) -> None:
+        """``second``: a folder on another disk that gets every blob too, synced there before its name counts here."""
         self.folder = folder
+        self.second = LocalBlobs(second) if second is not None else None
         self._incoming = folder / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -61,6 +64,9 @@ class LocalBlobs:
     def _name(self, temporary: Path, name: str, *, keep: bool = False) -> None:
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if self.second is not None and not self.second.has(name):
+            self.second.copy_of(temporary, name)
+            fault("blob.second")
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -68,12 +74,46 @@ class LocalBlobs:
         fault("blob.linked")
         if not keep:
             temporary.unlink()
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(target.parent)
         fault("blob.named")
+
+    def copy_of(self, source: Path, name: str) -> None:
+        """Copy a finished file of another disk under its content name, create-only, synced."""
+        temporary = self._incoming / secrets.token_hex(16)
+        with source.open("rb") as given, temporary.open("xb") as out:
+            shutil.copyfileobj(given, out, PIECE)
+            out.flush()
+            os.fsync(out.fileno())
+        self._name(temporary, name)
+
+    def set_aside(self, name: str) -> None:
+        """Move bytes that are not the ones of their name out of its way; they are kept, in the folder ``broken``. Nothing, if none are
+        there."""
+        aside = self.folder / "broken"
+        aside.mkdir(exist_ok=True)
+        try:
+            os.replace(self.path(name), aside / f"{name}.{secrets.token_hex(4)}")
+        except FileNotFoundError:
+            return
+
+    def bring_back(self, pieces: Iterable[bytes], name: str, check: Callable[[bytes], None], proven: Callable[[], bool]) -> bool:
+        """Put bytes from elsewhere under a content name that lost its own: ``check`` sees every piece, ``proven`` says at the end whether
+        they are the ones. False, and nothing kept, if they are not."""
+        temporary = self._incoming / secrets.token_hex(16)
+        try:
+            with temporary.open("xb") as out:
+                for piece in pieces:
+                    check(piece)
+                    out.write(piece)
+                out.flush()
+                os.fsync(out.fileno())
+            if not proven():
+                return False
+            self.set_aside(name)
+            self._name(temporary, name, keep=True)
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def path(self, name: str) -> Path:
         """Refuses: NotFound for a name that is no content name."""
@@ -102,5 +142,18 @@ class LocalBlobs:
             yield from sorted(p.name for p in folder.iterdir())
 
     def remove(self, name: str) -> None:
-        """Drop the bytes of a withdrawn or replaced bid (protocol §5: digests stay, chunks go)."""
-        self.path(name).unlink(missing_ok=True)
+        """Drop the bytes of a withdrawn or replaced bid (protocol §5: digests stay, chunks go), of the second folder too."""
+        path = self.path(name)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync(path.parent)
+        if self.second is not None:
+            self.second.remove(name)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

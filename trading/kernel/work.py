@@ -42,7 +42,8 @@ class FormUse(Base):
 class Office:
     """Everything a unit of work needs, wired once per process (web/wiring.py).
 
-    ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys.
+    ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys; ``mirror`` is the line
+    to the supervisory body's mirror (``trading.copies.Line``), None where there is none.
     """
 
     engine: Engine
@@ -51,6 +52,7 @@ class Office:
     platform: str
     keys: audit.PlatformKeys
     zone: str = "Asia/Shanghai"
+    mirror: Any = None
 
     @property
     def spool(self) -> Spool:

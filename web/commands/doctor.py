@@ -65,11 +65,13 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     engine = _database(settings, found)
     if engine is None:
         return found
+    from web.commands import doctor_mirror
+
     try:
         office = _office(settings)
     except Refusal as refusal:
         return [*found, Found("office", "error", str(refusal), "see the setting or file that is named")]
-    for check in (_clock, _log, _blobs, _overdue):
+    for check in (_clock, _log, _blobs, _second, doctor_mirror.examine, _overdue):
         found += _tried(check, office)
     if lot_ref:
         from web.commands import doctor_deadline
@@ -224,12 +226,30 @@ def _blobs(office: Any) -> list[Found]:
     return found or [Found("blobs", "ok", f"{len(held)} blobs, every row has its bytes")]
 
 
+def _second(office: Any) -> list[Found]:
+    """The folder on the second disk: there, on another disk, and holding what the first one holds."""
+    second = office.blobs.second
+    if second is None:
+        return []
+    found = []
+    if second.folder.stat().st_dev == office.blobs.folder.stat().st_dev:
+        found.append(Found("mirror_dir", "warning", f"{second.folder} lies on the same disk as the store", "name a folder on another disk"))
+    held = set(second.names())
+    if any(name not in held for name in office.blobs.names()):
+        found.append(Found("mirror_dir", "error", f"{second.folder} lacks files of the store",
+                           "it was named late or lost some: copy what is missing (rsync --ignore-existing), its names are the same"))
+    return found or [Found("mirror_dir", "ok", "the second disk has every file")]
+
+
 def named_blobs(session: Any) -> dict[str, str]:
-    """Blob name → where it is named: every column that holds one, in all tables; files of opened bids too."""
+    """Blob name → where it is named: every column that holds one, in all tables; files of opened bids too. What was erased by rule, the
+    chunks of bids replaced or withdrawn, is named no more."""
     from sqlalchemy import select
 
+    from trading.bids import SealedBid
     from trading.kernel.blobs import NAME
     from trading.kernel.db import Base
+    from trading.stored import BidErasure
 
     found: dict[str, str] = {}
     for table in Base.metadata.sorted_tables:
@@ -240,6 +260,8 @@ def named_blobs(session: Any) -> dict[str, str]:
                 for name in _names_in(row[0]):
                     if NAME.match(name):
                         found.setdefault(name, table.name)
+    for name in session.scalars(select(SealedBid.blob).join(BidErasure, BidErasure.bid_id == SealedBid.id)):
+        found.pop(name, None)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trading.kernel.errors import Invalid, NotFound
+from web.commands import doctor_mirror
 from web.commands.doctor import LEAST_FREE, Found
 from web.settings import Settings
 
@@ -41,7 +42,7 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
         checks: tuple[Callable[[Any], list[Found]], ...] = (
             lambda one: _officers(one, lot, policy), _clock_and_probes, lambda _: _processes(settings), lambda _: _disk(office, settings),
             lambda _: _certificate(settings, policy.opens_at), lambda one: _load(one, policy), lambda one: _fault(one, lot),
-            lambda one: _calendar(one, policy.deadline),
+            lambda one: _calendar(one, policy.deadline), lambda _: doctor_mirror.of_policy(office, policy),
         )
         for check in checks:
             found += tried(check, look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from flask import current_app
@@ -25,6 +26,7 @@ from web.desks.admin_room import admin
 from web.forms import Form
 from web.gate import go, look, office, render, work
 from web.refusals import language
+from web.watch import mirror_state
 
 STILL = timedelta(minutes=2)
 SLACK = timedelta(seconds=30)
@@ -88,12 +90,24 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Letters) -> list[tuple
     else:
         found.append(("ok", _("No message is stuck"), ""))
     folder = current_app.extensions["bidhall"].settings.data
+    found += _mirror(folder, now)
     free = shutil.disk_usage(folder if folder.exists() else "/").free
     found.append(("ok" if free > 1_000_000_000 else "stop", _("%(size)s free on the disk", size=show.size(free, language())),
                   "" if free > 1_000_000_000 else _("make room: bids could be refused")))
     if current_app.extensions["bidhall"].settings.test_clock:
         found.append(("warn", _("The clock is moved by hand"), _("never in production")))
     return found
+
+
+def _mirror(folder: Path, now: Look) -> list[tuple[str, str, str]]:
+    """Whether the supervisory body's mirror answers its ping; never what waits for it, or whether anything does."""
+    if office().mirror is None:
+        return []
+    answers = mirror_state.answers(folder, now.now)
+    if answers is None:
+        return [("warn", _("The mirror has not been asked of late"), _("start the clock: bidhall serve, or bidhall tick"))]
+    return [("ok", _("The mirror answers"), "")] if answers else [
+        ("stop", _("The mirror does not answer"), _("ask the supervisory body; what is due is sent once it answers"))]
 
 
 def _moment(moment: Any, now: Look) -> str:

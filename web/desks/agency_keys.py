@@ -37,12 +37,19 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             seats=seats,
             policies=rows,
             envelopes=[(one, _envelope(one)) for one in envelopes],
-            policy_form=Form.blank({"rescue": "yes", "max_plen": str(officers.MAX_PLEN)}), sizes=officers.SIZES,
+            policy_form=Form.blank({"rescue": "yes", "max_plen": str(officers.MAX_PLEN), "mirror": policies.default_mirror(now)}),
+            sizes=officers.SIZES,
+            mirrors=_mirrors() if now.office.mirror is not None else [],
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
             threshold=lot.threshold,
             lost=_lost(now, lot),
             swap=form if form is not None and "seat" in form.typed else Form.blank(),
         )
+
+
+def _mirrors() -> list[tuple[str, str]]:
+    return [("files", _("takes each sealed file")), ("digests", _("takes digests, and asks for random pieces before the shares")),
+            ("none", _("takes nothing"))]
 
 
 def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
@@ -116,11 +123,12 @@ def do_draft_policies(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
     file_names, rescue = form.ticked("file_names"), form.ticked("rescue")
     most = form.choice("max_plen", map(str, officers.SIZES), needed=False)
+    mirror = form.choice("mirror", ("files", "digests", "none"), needed=False)
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         policies.draft_policies(unit, tenders.lot(unit.session, ref), file_names=file_names, rescue=rescue,
-                                max_plen=int(most or officers.MAX_PLEN))
+                                max_plen=int(most or officers.MAX_PLEN), mirror=mirror)
     return go(where)
 
 
