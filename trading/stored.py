@@ -121,7 +121,7 @@ def _bring_back(office: Office, bid: SealedBid, pieces: Iterator[bytes]) -> bool
         done = office.blobs.bring_back(pieces, bid.blob, inspector.feed, proven)
     except CryptoError:
         return False
-    fault("stored.brought_back")
+    fault("stored.back")
     return done
 
 
