@@ -291,7 +291,10 @@ class World:
         self.name_officers(ref)
         self.offer_keys(ref)
         with self.work("agent") as work:
-            policies.draft_policies(work, self.lot_in(work, ref), **({"mirror": self.mirror_mode} if self.mirror_mode else {}))
+            if self.mirror_mode:
+                policies.draft_policies(work, self.lot_in(work, ref), mirror=self.mirror_mode)
+            else:
+                policies.draft_policies(work, self.lot_in(work, ref))
         self.sign_policies(ref)
         self.open_drills(ref)
         self.tick()
