@@ -20,7 +20,7 @@ from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.policy_lines import generation_of
 from crypto.verdicts import Finding, check_finding
-from trading import late_close, opening, rescue, rulings
+from trading import late_close, officers, opening, rescue, rulings
 from trading.claims import OUTCOMES, Claim
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
