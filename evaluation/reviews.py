@@ -115,8 +115,9 @@ def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
         if bid.price_minor is not None and bid.price_minor > lot.ceiling_minor:
             rule = "C-04" if lot.regime == "GP" else "C-06"
             found[bid.id].append(Prompt("review.above_ceiling", rule, {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}))
+    parties = participants.by_party(session, lot)
     for bid in opened:
-        taken_part = participants.find(session, lot, bid.party)
+        taken_part = parties.get(bid.party_id)
         if taken_part is None or not participants.is_secured(taken_part):
             found[bid.id].append(Prompt("review.deposit_missing", "D-13", {"deposit_minor": lot.deposit_minor}))
     if lot.regime == "GP":

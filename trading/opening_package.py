@@ -45,17 +45,19 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     closed = closing.closing(session, lot, part)
     size = closed.tick + 1
     chain = officers.policy_rows(session, lot, part)
-    listed = [audit.entry(session, c) for c in closed.entries["entries"]]
-    statements = [audit.document(session, entry.statement) for entry in listed if entry.event in ACCEPTED]
+    known = audit.entries(session, [*_logged(chain), closed.deadline_c, *closed.entries["entries"]])
+    accepted = [entry.statement for c in closed.entries["entries"] if (entry := known[c]).event in ACCEPTED]
+    documents = audit.documents(session, accepted)
+    statements = [documents[statement] for statement in accepted]
     bidders = {str(loads(payload_of(envelope))["bidder"]) for envelope in statements}
     proofs = log.proofs(session, [closed.deadline_c, *_logged(chain), *closed.entries["entries"]], size=size)
     value: dict[str, Any] = {
         "type": OPENING, "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
         "officer": officer, "trust": tickets.trust(look),
         "policies": [json.loads(policy.dsse or "") for policy in chain],
-        "policy_receipts": [_receipt(session, c, proofs) for c in _logged(chain)],
-        "deadline": audit.document(session, closed.document), "deadline_receipt": _receipt(session, closed.deadline_c, proofs),
-        "entry_list": closed.entries, "entries": [_receipt(session, c, proofs) for c in closed.entries["entries"]],
+        "policy_receipts": [_receipt(known[c], proofs) for c in _logged(chain)],
+        "deadline": audit.document(session, closed.document), "deadline_receipt": _receipt(known[closed.deadline_c], proofs),
+        "entry_list": closed.entries, "entries": [_receipt(known[c], proofs) for c in closed.entries["entries"]],
         "statements": statements, "opening_set": row.opening_set,
         "headers": [bid.header for bid in _in_set(session, row)],
         "enrolments": _enrolments(session, _kids(chain), bidders, size), "consistency": [],
@@ -177,8 +179,8 @@ def _kids(chain: Iterable[Policy]) -> set[str]:
     return {officer["sign_kid"] for policy in chain for officer in officers.policy_document(policy)["officers"]}
 
 
-def _receipt(session: Session, c: str, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:
-    return {"entry": json.loads(audit.entry(session, c).envelope), "proof": proofs[c]}
+def _receipt(entry: LogEntry, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:
+    return {"entry": json.loads(entry.envelope), "proof": proofs[entry.c]}
 
 
 def _newest(session: Session, c: str) -> dict[str, Any]:
@@ -221,7 +223,7 @@ def _enrolments(session: Session, kids: set[str], bidders: set[str], size: int, 
         row.statement: row for row in session.scalars(select(LogEntry).where(
             LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
     }
-    sealed = {c for c in (row.c for row in entries.values()) if (tick := log.tick_of(session, c)) is not None and tick.tick < size}
+    sealed = {c for c, tick in log.ticks_of(session, [row.c for row in entries.values()]).items() if tick < size}
     proofs = log.proofs(session, sorted(sealed), size=size)
-    return [{"document": envelope, "receipt": _receipt(session, entry.c, proofs)} for envelope in found
+    return [{"document": envelope, "receipt": _receipt(entry, proofs)} for envelope in found
             if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]

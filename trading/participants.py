@@ -53,6 +53,11 @@ def find(session: Session, lot: Lot, party: Party) -> Participant | None:
     return session.scalar(select(Participant).where(Participant.lot_id == lot.id, Participant.party_id == party.id))
 
 
+def by_party(session: Session, lot: Lot) -> dict[int, Participant]:
+    """Everybody who takes part or took part, by the party's id; for when the names are public."""
+    return {row.party_id: row for row in session.scalars(select(Participant).where(Participant.lot_id == lot.id))}
+
+
 def own(look: Look, lot: Lot) -> Participant:
     """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
     found: Participant | None = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})

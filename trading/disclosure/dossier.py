@@ -314,14 +314,17 @@ def _take_keys(dossier: _Dossier) -> None:
     holders = dossier.holders | {
         (seat.account.username, "officer") for stage in (officers.STANDING, officers.PAST)
         for seat in officers.seats(session, dossier.lot, stage)}
-    rows = [key for key in session.scalars(select(enrolments.EnrolledKey).order_by(enrolments.EnrolledKey.id))
+    key_of = select(enrolments.EnrolledKey).order_by(enrolments.EnrolledKey.id)
+    rows = [key for (key,) in _chunked(dossier, key_of, enrolments.EnrolledKey.holder, sorted({name for name, _role in holders}))
             if (key.holder, key.role) in holders]
+    rows.sort(key=lambda key: key.id)
+    statements = {key.id: document_hash(payload_of(json.loads(key.document))) for key in rows}
+    enrolled = select(LogEntry).where(LogEntry.event == "key-enrolled")
+    entries = {entry.statement: entry for (entry,) in _chunked(dossier, enrolled, LogEntry.statement, sorted(statements.values()))}
+    sealed = log.ticks_of(session, sorted(entry.c for entry in entries.values()))
     for key in rows:
-        envelope = json.loads(key.document)
-        statement = document_hash(payload_of(envelope))
-        entry = session.scalar(select(LogEntry).where(LogEntry.event == "key-enrolled", LogEntry.statement == statement))
         dossier.files.append(bytes_file(f"keys/{key.sign_kid}.json", key.document.encode()))
-        if entry is not None and log.tick_of(session, entry.c) is not None:
+        if (entry := entries.get(statements[key.id])) is not None and entry.c in sealed:
             dossier.entries[entry.c] = entry
     dossier.files.append(json_file("keys/trust.json", tickets.trust(dossier.look)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -173,6 +174,32 @@ def document(session: Session, name: str) -> Any:
     if row is None:
         raise NotFound("log.document_unknown", hash=name)
     return json.loads(row.text)
+
+
+def documents(session: Session, names: Collection[str]) -> dict[str, Any]:
+    """The stored documents of many hashes, asked for together. Refuses: NotFound."""
+    found = {row.hash: json.loads(row.text) for some in _some(names)
+             for row in session.scalars(select(LogDocument).where(LogDocument.hash.in_(some)))}
+    for name in names:
+        if name not in found:
+            raise NotFound("log.document_unknown", hash=name)
+    return found
+
+
+def entries(session: Session, names: Collection[str]) -> dict[str, LogEntry]:
+    """Many entries by their c, asked for together. Refuses: NotFound."""
+    found = {row.c: row for some in _some(names) for row in session.scalars(select(LogEntry).where(LogEntry.c.in_(some)))}
+    for c in names:
+        if c not in found:
+            raise NotFound("log.entry_unknown", c=c)
+    return found
+
+
+def _some(names: Collection[str], most: int = 500) -> Iterator[list[str]]:
+    """Few enough at a time for one question."""
+    ordered = list(names)
+    for start in range(0, len(ordered), most):
+        yield ordered[start:start + most]
 
 
 def entry(session: Session, c: str) -> LogEntry:

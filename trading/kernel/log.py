@@ -232,6 +232,16 @@ def tick_of(session: Session, c: str) -> LogTick | None:
     )
 
 
+def ticks_of(session: Session, entries: Sequence[str]) -> dict[str, int]:
+    """c → number of the tick an entry was sealed in, of many at once; entries still waiting are left out."""
+    found: dict[str, int] = {}
+    for start in range(0, len(entries), 500):
+        rows = session.execute(select(LogEntry.c, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id)
+                               .where(LogEntry.c.in_(list(entries[start:start + 500]))))
+        found |= {str(c): int(tick) for c, tick in rows}
+    return found
+
+
 def size(look: Look) -> int:
     """How many ticks the log has: a function of the clock alone."""
     return int(look.session.scalar(select(func.count()).select_from(LogTick)) or 0)

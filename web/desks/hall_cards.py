@@ -300,11 +300,12 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
     latest = {r.party_id: r for r in said}
     decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}
     joint = consortia.opened(now.session, lot) if opened else {}
+    taken = participants.by_party(now.session, lot)
     lines = []
     for no, item in enumerate(row.bids, start=1):
         name = item["header_hash"]
         bid, verdict = standing[name], opened.get(name)
-        taking = participants.find(now.session, lot, bid.party)
+        taking = taken.get(bid.party_id)
         line: dict[str, Any] = {
             "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
             "secured": taking is not None and participants.is_secured(taking), "handed_in": bid.at, "came_at": hours.get(bid.party_id),
