@@ -28,7 +28,7 @@ def run(quick: bool) -> list[Row]:
     if quick:
         return [_at(5, 64 * KIB, GROWTH, rounds=1)]
     small = [_at(count, 64 * KIB, GROWTH, rounds=3) for count in (10, 30)]
-    return [*small, *(_at(count, 10 * MIB, GOAL, rounds=3) for count in (10, 30))]
+    return [*small, *(_at(count, 10 * MIB, GOAL, rounds=3) for count in (10, 30, 100))]
 
 
 def _at(count: int, size: int, goal: str, rounds: int) -> Row:
