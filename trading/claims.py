@@ -177,9 +177,10 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Claim]:
 
 def require_none_open(session: Session, lot: Lot, part: str) -> None:
     """Nothing is opened while a claim waits. Refuses: Conflict ``claim.open``."""
-    waiting = [one for one in of_lot(session, lot, part) if not one.outcome]
-    if waiting:
-        raise Conflict("claim.open", code=waiting[0].code, at=waiting[0].at)
+    query = select(Claim.code, Claim.at).where(Claim.lot_id == lot.id, Claim.part == part, Claim.outcome == "")
+    waiting = session.execute(query.order_by(Claim.id).limit(1)).first()
+    if waiting is not None:
+        raise Conflict("claim.open", code=waiting.code, at=waiting.at)
 
 
 def receipt_of(claim: Claim) -> dict[str, Any]:

@@ -326,9 +326,9 @@ def record_opened(work: UnitOfWork, opening: Opening, verdicts: list[BidVerdict]
     work.lock(opening)
     if opening.opened is not None:
         raise Conflict("opening.opened")
-    by_hash = {bid.header_hash: bid for bid in bids.standing_bids(work.session, opening.lot, opening.part)}
+    parties = bids.standing_facts(work.session, opening.lot, opening.part, bids.SealedBid.party_id)
     rows = [{
-        "opening_id": opening.id, "lot_id": opening.lot_id, "party_id": by_hash[one.header_hash].party_id, "header_hash": one.header_hash,
+        "opening_id": opening.id, "lot_id": opening.lot_id, "party_id": parties[one.header_hash][0], "header_hash": one.header_hash,
         "verdict": one.verdict, "cause": one.cause, "announce": one.announce, "price_minor": one.price_minor,
         "form_faults": one.form_faults, "files": one.files, "seed": one.seed} for one in verdicts]
     if rows:
@@ -491,7 +491,8 @@ def opening(session: Session, lot: Lot, part: str = officers.BID) -> Opening:
 
 def headers(session: Session, row: Opening) -> dict[str, Header]:
     """The headers of the set, by header hash: handed out to officers only once the set is published; never of what stays sealed."""
-    return {b.header_hash: parse_header(unb64u(b.header)) for b in to_open(session, row)}
+    found = bids.standing_facts(session, row.lot, row.part, bids.SealedBid.header)
+    return {name: parse_header(unb64u(text)) for name, (text,) in sorted(found.items()) if name not in row.left_sealed}
 
 
 def to_open(session: Session, row: Opening) -> list[bids.SealedBid]:
@@ -570,7 +571,8 @@ def seeds_for_officer(look: Look, row: Opening) -> dict[str, str]:
 def parties_of_set(session: Session, row: Opening) -> set[int]:
     """The ids of those who bid, from the published set."""
     names = {item["header_hash"] for item in row.bids}
-    return {bid.party_id for bid in bids.standing_bids(session, row.lot, row.part) if bid.header_hash in names}
+    found = bids.standing_facts(session, row.lot, row.part, bids.SealedBid.party_id)
+    return {party for name, (party,) in found.items() if name in names}
 
 
 def is_public(session: Session, lot: Lot) -> bool:
