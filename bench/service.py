@@ -50,7 +50,7 @@ class Moved(SystemClock):
         return super().now() + shift
 
 wiring.open_clock = lambda settings: Moved()
-settings = Settings(data=folder, database=f"sqlite:///{folder}/bidhall.db", blobs=f"{folder}/blobs", platform=platform)
+settings = Settings(data=folder, database=sys.argv[5], blobs=f"{folder}/blobs", platform=platform)
 serve.run(settings, host="127.0.0.1", port=port, workers=2)
 """
 
@@ -101,7 +101,7 @@ _SERVERS: dict[int, int] = {}
 def bidhall(world: World, folder: Path, shift: timedelta) -> Iterator[int]:
     """The port of a service over the world in ``folder``; its clock is the machine's plus ``shift``."""
     _keep_keys(world, folder)
-    with _server(BIDHALL, folder, shift.total_seconds(), world.office.platform) as port:
+    with _server(BIDHALL, folder, shift.total_seconds(), world.office.platform, settings_of(world, folder).database) as port:
         yield port
 
 
@@ -161,7 +161,9 @@ def _keep_keys(world: World, folder: Path) -> None:
 def settings_of(world: World, folder: Path) -> Settings:
     from web.settings import Settings
 
-    return Settings(data=folder, database=f"sqlite:///{folder / DATABASE}", blobs=str(folder / "blobs"), platform=world.office.platform)
+    url = world.office.engine.url
+    database = f"sqlite:///{folder / DATABASE}" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=False)
+    return Settings(data=folder, database=database, blobs=str(folder / "blobs"), platform=world.office.platform)
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,13 @@ GOAL_P99_S = 2.0
 
 def run(quick: bool) -> list[Row]:
     if quick:
-        return _at(40, 8.0, 20)
-    return [*_at(500, 60.0, 150), *_at(2000, 60.0, 150)]
+        return at(40, 8.0, 20)
+    return [*at(500, 60.0, 150), *at(2000, 60.0, 150)]
 
 
-def _at(bidders: int, span: float, steady: int) -> list[Row]:
-    with disk() as folder, workshop() as shop, world_in(folder, bidders) as world:
+def at(bidders: int, span: float, steady: int, url: str = "") -> list[Row]:
+    """A surge of so many over so many seconds, then so many bids without pause; in the database at ``url``, else SQLite."""
+    with disk() as folder, workshop() as shop, world_in(folder, bidders, url) as world:
         surge = _lot(world)
         sustained = _lot(world, later=timedelta(days=1))
         _past_ticks(world, surge)

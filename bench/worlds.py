@@ -38,13 +38,13 @@ def disk() -> Iterator[Path]:
 
 
 @contextmanager
-def world_in(folder: Path, bidders: int) -> Iterator[World]:
-    """A new world in ``folder`` with so many bidders, their keys enrolled."""
+def world_in(folder: Path, bidders: int, url: str = "") -> Iterator[World]:
+    """A new world in ``folder`` with so many bidders, their keys enrolled; its database in the folder, or an empty one at ``url``."""
     from tests.kit.world import World
     from web import schema  # the tables of all rooms
 
     folder.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(f"sqlite:///{folder / DATABASE}", durable=False)
+    engine = open_engine(url or f"sqlite:///{folder / DATABASE}", durable=False)
     schema.migrate(engine)
     world = World(engine, folder, bidders=3)
     try:

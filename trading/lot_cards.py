@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, lazyload, load_only
 
 from trading import documents, enquiries, notices, officers, projects
 from trading.kernel.access import Act, Role
@@ -214,7 +214,10 @@ def visible_lot(look: Look, ref: str, *, plain: bool = False) -> Lot:
 
 
 _WHOLE = select(Lot).where(Lot.ref == bindparam("ref"))
-_PLAIN = _WHOLE.options(joinedload(Lot.tender).lazyload(Tender.project))
+_PLAIN = _WHOLE.options(  # what a bid depends on; the rest is read when asked for
+    load_only(Lot.ref, Lot.tender_id, Lot.no, Lot.title, Lot.state, Lot.two_envelopes, Lot.co_opening, Lot.issue_at, Lot.deadline,
+              Lot.opens_at, Lot.published_at),
+    joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project)))
 
 
 def _inside(look: Look, lot: Lot) -> bool:

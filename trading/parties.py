@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
-from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, lazyload, load_only, mapped_column, relationship
 
 from crypto import passwords
 from trading.kernel import ids
@@ -275,7 +275,8 @@ def find_signed_in(session: Session, token: str, now: datetime) -> tuple[Login, 
 
 _SIGNED_IN = (
     select(Login, Account, RoleGrant.role).join(Account, Account.id == Login.account_id)
-    .outerjoin(RoleGrant, RoleGrant.account_id == Account.id).options(lazyload(Account.party))
+    .outerjoin(RoleGrant, RoleGrant.account_id == Account.id)
+    .options(load_only(Account.username, Account.name, Account.party_id, Account.disabled_at), lazyload(Account.party))
     .where(Login.token_hash == bindparam("hash"), Login.ended_at.is_(None)))
 
 

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trading.kernel.errors import NotReady
-from web.confined.clamd import parse_address
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
@@ -94,6 +93,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     clamd = values.get("CLAMD", "").strip()
     if clamd:
         try:
+            from web.confined.clamd import (
+                parse_address,  # only then: it knows the files of bids, and with them all of the procedure
+            )
+
             parse_address(clamd)
         except ValueError as error:
             expected = "unix:/run/clamav/clamd.ctl, tcp://127.0.0.1:3310"

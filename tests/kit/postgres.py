@@ -65,23 +65,27 @@ def copy_wheel_binaries(site: Path, to: Path) -> Path:
     return to / newest / "bin"
 
 
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+"""As a real one runs: for what measures, not for what tests."""
+
+
 @contextlib.contextmanager
-def server() -> Iterator[str]:
-    """The libpq URL of a running server; stopped and removed at the end if it was started here."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """The libpq URL of a running server; stopped and removed at the end if it was started here. ``durable``: commits wait for the disk."""
     given = os.environ.get("BIDHALL_TEST_PG")
     if given:
         yield given
         return
     folder = Path(tempfile.mkdtemp(prefix="bidhall-pg-", dir="/tmp"))  # short: a socket's path has room for 107 bytes
     try:
-        with _started(folder) as url:
+        with _started(folder, SETTINGS | (DURABLE if durable else {})) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _started(folder: Path) -> Iterator[str]:
+def _started(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     root = os.geteuid() == 0
     binaries = None if os.environ.get("BIDHALL_TEST_PG_WHEEL") else system_binaries()
     if binaries is None:
@@ -107,7 +111,7 @@ def _started(folder: Path) -> Iterator[str]:
             [binaries / "initdb", "-D", run / "data", "-U", "bidhall", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             check=True, stdout=out, stderr=out, env=environment, cwd=run, user=user, group=group, extra_groups=groups,
         )  # fmt: skip
-        options = [word for key, value in SETTINGS.items() for word in ("-c", f"{key}={value}")]
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         process = subprocess.Popen(
             [binaries / "postgres", "-D", run / "data", "-k", run, *options],
             stdout=out, stderr=out, env=environment, cwd=run, user=user, group=group, extra_groups=groups,

@@ -489,3 +489,45 @@ def test_one_standing_bid_and_rows_that_stay(world: World, ref: str) -> None:
         row = work.session.scalars(select(StandingBid)).one()
         work.session.execute(StandingBid.__table__.insert().values(
             participant_id=row.participant_id, lot_id=row.lot_id, part=row.part, bid_id=row.bid_id))
+
+
+@pytest.mark.promise("R2")
+def test_bidders_do_not_wait_for_each_other_and_the_closing_waits_for_all(world: World, ref: str) -> None:
+    """While one submission is still open another is taken; whoever takes the lot for himself, as the closing does, gets it after both, and
+    the two of one bidder stand in line. SQLite's writers stand in one line anyway."""
+    if world.office.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite's writers stand in one line")
+    ready = {name: sealing.seal(world, ref, name) for name in ("bidder1", "bidder2")}
+    tokens = {name: upload(world, ref, name, sealed) for name, (sealed, _) in ready.items()}
+    inside, go = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow() -> None:
+        with world.work("bidder1", SIGNER) as work:
+            assert bids.submit(work, world.lot_in(work, ref), token=tokens["bidder1"], submission=ready["bidder1"][1]).accepted
+            inside.set()
+            assert go.wait(20)
+            order.append("first")
+
+    def again() -> None:
+        assert submit(world, ref, "bidder1", tokens["bidder1"], ready["bidder1"][1]).again
+        order.append("again")
+
+    def close() -> None:
+        with world.work("clock") as work:
+            work.lock(world.lot_in(work, ref))
+            order.append("closing")
+            assert len(bids.standing_bids(work.session, world.lot_in(work, ref))) == 2
+
+    threads = [threading.Thread(target=one) for one in (slow, again, close)]
+    threads[0].start()
+    assert inside.wait(20)
+    assert submit(world, ref, "bidder2", tokens["bidder2"], ready["bidder2"][1]).accepted
+    threads[1].start()
+    threads[2].start()
+    threads[1].join(0.5)
+    assert order == [] and threads[1].is_alive() and threads[2].is_alive()
+    go.set()
+    for one in threads:
+        one.join(20)
+    assert order[0] == "first" and set(order) == {"first", "again", "closing"}

@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, String, Text, func, insert, select
+from sqlalchemy import ForeignKey, String, Text, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -236,7 +236,7 @@ def still_in_time(work: UnitOfWork, now: datetime) -> None:
     from trading.kernel import log  # the log stands above its entries
 
     due = min(entry.tick_by for entry in work.entries)
-    sealed = work.session.scalar(select(func.max(log.LogTick.at)))
+    sealed = work.session.scalar(log.LAST_SEALED)
     if now >= due or (sealed is not None and sealed >= due):
         raise NotReady("log.too_slow", tick_by=write_moment(due))
 

@@ -68,6 +68,9 @@ class LogNode(Base):
     hash: Mapped[str] = mapped_column(String(44))
 
 
+LAST_SEALED = select(func.max(LogTick.at))
+"""The moment of the last tick, as a question ready made."""
+
 for _table in (LogBusy, LogTick, LogSeat, LogNode):
     append_only(_table.__table__)  # type: ignore[arg-type]
 

@@ -153,11 +153,12 @@ class UnitOfWork(Look):
         except IntegrityError as error:  # sent at the same moment by another line, which has committed meanwhile
             raise AlreadyDone(where) from error
 
-    def lock(self, thing: Any) -> None:
-        """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. On SQLite nobody else has
-        written since the unit began, so what it has read is as it stands."""
+    def lock(self, thing: Any, *, shared: bool = False) -> None:
+        """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. ``shared``: others may hold
+        it so too; it is kept from those only who lock it alone, to change or close it. On SQLite nobody else has written since the unit
+        began, so what it has read is as it stands."""
         if self.session.get_bind().dialect.name == "postgresql":
-            self.session.refresh(thing, with_for_update={"of": type(thing)})  # its own row, not those joined to it
+            self.session.refresh(thing, with_for_update={"of": type(thing), "read": shared})  # its own row, not those joined to it
         elif thing not in self.session:
             self.session.refresh(thing)
 

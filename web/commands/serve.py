@@ -61,7 +61,7 @@ def _watch(settings: Settings, host: str, port: int) -> Any:
         say("the watch runs already")
         return None
     say(f"the watch: time beacon on port {port + 1}, status page on {port + 2}, digest drop on {port + 3}")
-    return keeper.start(["watch", "--host", host, "--port", str(port)])
+    return keeper.start(["watch", "--host", host, "--port", str(port)], port=port)
 
 
 def _raise_file_limit() -> None:
@@ -95,9 +95,11 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
     from gunicorn.app.base import BaseApplication
 
+    from web.app import find_desks
     from web.edge import EdgeWorker
 
     _raise_file_limit()
+    find_desks()  # read once, for all workers; nothing in them runs or opens anything yet
 
     class Server(BaseApplication):
         def load_config(self) -> None:

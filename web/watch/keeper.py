@@ -16,6 +16,7 @@ from trading.kernel.errors import NotReady
 
 PAUSE = 5
 CODE = "from web.cli import main; main()"
+PATIENT = "from web.watch.patience import until_it_answers; until_it_answers({port}); " + CODE
 
 
 def command(*words: str) -> list[str]:
@@ -61,9 +62,10 @@ class Keeper:
                 child.kill()
 
 
-def start(words: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A keeper in a session of its own: it outlives whoever started it, unless that one ends it."""
+def start(words: Sequence[str], *, port: int) -> subprocess.Popen[bytes]:
+    """A keeper in a session of its own: it outlives whoever started it, unless that one ends it. It begins once the platform on ``port``
+    answers, or should have: five processes that start beside it would double its own start."""
     try:
-        return subprocess.Popen(command(*words), stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen([sys.executable, "-c", PATIENT.format(port=port), *words], stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as error:
         raise NotReady("watch.not_started", reason=error.strerror or "") from error

@@ -1,5 +1,6 @@
 // The upload of a sealed file: resumable (tus), goes on by itself when the line breaks, however long that takes.
 const CHUNK = 16 << 20;
+const WITH_ITS_ANNOUNCEMENT = 1 << 20; // what is no larger comes in one request: one answer to wait for, and little to send again
 const RETRY = [0, 1000, 3000, 5000, 10_000];
 const LONG_MS = 15_000;
 
@@ -27,6 +28,7 @@ export function sendSealed(file, held, { url, onProgress, onUrl, onLost } = {}) 
     cancelled = () => reject(new DOMException("the upload was cancelled", "AbortError"));
     upload = new globalThis.tus.Upload(file, {
       endpoint: "/uploads/acts", uploadUrl: url || null, chunkSize: CHUNK, retryDelays: RETRY, storeFingerprintForResuming: false,
+      uploadDataDuringCreation: file.size <= WITH_ITS_ANNOUNCEMENT,
       metadata: { lot: held.ref, envelope: held.envelope }, headers: { Accept: "application/json" },
       onProgress(sent, total) {
         lost = false;
