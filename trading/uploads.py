@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -34,6 +36,8 @@ from trading.parties import Party
 from trading.tenders import Lot
 
 PIECE = 1 << 20
+BESIDE = 1 << 18
+"""Smaller pieces are hashed sooner than another thread would begin."""
 HOUR = timedelta(hours=1)
 STARTS_AN_HOUR = 60
 GIVEN_UP = timedelta(days=7)
@@ -259,9 +263,23 @@ class _Check:
 
 
 def _inspected(inspector: Inspector, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        inspector.feed(piece)
-        yield piece
+    """The same pieces, each fed to the inspector: until the header is accepted before it is handed on, so that nothing foreign is kept;
+    large ones from then on beside it, so that hashing waits for neither line nor disk."""
+    with ExitStack() as stack:
+        helper: ThreadPoolExecutor | None = None
+        behind: Future[None] | None = None
+        for piece in pieces:
+            if behind is not None:
+                behind.result()
+                behind = None
+            if inspector.header is None or len(piece) < BESIDE:
+                inspector.feed(piece)
+            else:
+                helper = helper or stack.enter_context(ThreadPoolExecutor(1))
+                behind = helper.submit(inspector.feed, piece)
+            yield piece
+        if behind is not None:
+            behind.result()
 
 
 def _digests_path(token: str) -> str:
