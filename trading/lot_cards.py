@@ -223,7 +223,8 @@ _PLAIN = _WHOLE.options(  # what a bid depends on; the rest is read when asked f
 def _inside(look: Look, lot: Lot) -> bool:
     if look.actor.role in (Role.CENTRE, Role.SUPERVISOR) or projects.is_of(lot.project, look.actor.party_id):
         return True
-    return any(seat.account_id == look.actor.account_id for seat in officers.seats(look.session, lot))
+    return any(seat.account_id == look.actor.account_id for stage in (officers.STANDING, officers.NEXT, officers.PAST)
+               for seat in officers.seats(look.session, lot, stage))
 
 
 def card_of(look: Look, lot: Lot) -> LotCard:
@@ -271,8 +272,8 @@ def own_lots(look: Look) -> list[LotCard]:
 def officer_lots(look: Look) -> list[LotCard]:
     """The lots on which the person who looks is an opening officer, newest first."""
     rows = select(Lot).join(officers.OfficerSeat, officers.OfficerSeat.lot_id == Lot.id).where(
-        officers.OfficerSeat.account_id == look.actor.account_id
-    )
+        officers.OfficerSeat.account_id == look.actor.account_id, officers.OfficerSeat.stage != officers.PAST
+    ).distinct()
     return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
 
 
@@ -337,16 +338,18 @@ def policy_cards(look: Look, lot: Lot) -> list[PolicyCard]:
     ]
 
 
-def officer_cards(look: Look, lot: Lot) -> list[OfficerCard]:
-    """The opening officers of a lot and how far each is. Names of officers stand in the public policies."""
+def officer_cards(look: Look, lot: Lot, stage: str = officers.STANDING) -> list[OfficerCard]:
+    """The opening officers of a lot, in force or to take over next, and how far each is. Names of officers stand in the public policies."""
     policies = list(look.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)))
     done = {policy.id: officers.drilled(look.session, policy) for policy in policies if policy.standing}
     return [
         OfficerCard(
             j=seat.j, name=seat.account.name, organisation=seat.account.party.name, side=seat.side, keyed=bool(seat.publics),
             fingerprint=officers.fingerprint_of(seat),
-            signed=tuple(p.envelope for p in policies if any(row["keyid"] == seat.sign_kid for row in p.signatures)),
+            signed=tuple(p.envelope for p in policies if (p.standing or p.dsse is None)
+                         and officers.policy_document(p)["serial"] == seat.serial
+                         and any(row["keyid"] == seat.sign_kid for row in p.signatures)),
             drilled=tuple(p.envelope for p in policies if seat.j in done.get(p.id, ())),
         )
-        for seat in officers.seats(look.session, lot)
+        for seat in officers.seats(look.session, lot, stage)
     ]

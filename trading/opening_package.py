@@ -20,7 +20,7 @@ from crypto.canonical import b64u, loads
 from crypto.merkle import consistency_proof
 from crypto.signatures import document_hash, payload_of
 from trading import bids, closing, late_close, officers, opening, tickets
-from trading.draws import TENDEREE, Draw
+from trading.draws import TENDEREE, Draw, policy_of
 from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role
@@ -104,7 +104,8 @@ def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
 
     Refuses: NotAllowed, WrongStep ``draw.wrong_step`` unless the commit list is signed and nothing is drawn yet.
     """
-    officer = _asking(look, draw.lot, Act.SHARE_RELEASE)
+    serial = int(officers.policy_document(policy_of(look.session, draw))["serial"])
+    officer = _asking(look, draw.lot, Act.SHARE_RELEASE, serial)
     if draw.state != "LISTED" or draw.list_c is None or draw.listing is None:
         raise WrongStep("draw.wrong_step", state=draw.state, from_states=["LISTED"])
     session = look.session
@@ -154,13 +155,13 @@ def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
 # --- pieces ---------------------------------------------------------------------------------------------------------------
 
 
-def _asking(look: Look, lot: Lot, act: Act) -> dict[str, Any] | None:
-    """Who asks: an officer of this lot, or the host, who may take a backup. Refuses: NotAllowed."""
+def _asking(look: Look, lot: Lot, act: Act, serial: int | None = None) -> dict[str, Any] | None:
+    """Who asks: an officer of this lot (of one serial, where a draw had begun), or the host, who may take a backup. Refuses: NotAllowed."""
     if look.actor.role is Role.HOST:
         look.require(Act.OPENING_HOST)
         return None
     look.require(act)
-    seat = officers.own_seat(look, lot)
+    seat = officers.own_seat(look, lot, serial=serial)
     return {"name": seat.account.username, "j": seat.j, "side": seat.side}
 
 

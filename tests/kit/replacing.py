@@ -38,7 +38,7 @@ def hire(world: World) -> None:
     world.tick()
 
 
-def propose(world: World, ref: str, named: Named, *, t: int = 3, ground: str = "lost", reason: str = "保管人的密钥文件损坏",
+def propose(world: World, ref: str, named: Named, *, t: int = 3, ground: str = "lost", reason: str = "持有人的密钥文件损坏",
             deadline: datetime | None = None, by: str = "agent") -> PolicyChange:
     with world.work(by) as work:
         rows = [(parties.account(work.session, world.people[username]), side) for username, side in named]

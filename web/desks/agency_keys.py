@@ -6,12 +6,23 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import agency_queries, lot_cards, officers, parties, policies, publication, tenders
-from trading.kernel.access import Act
+from trading import (
+    agency_queries,
+    lot_cards,
+    officers,
+    parties,
+    policies,
+    publication,
+    replacements,
+    successions,
+    tenders,
+)
+from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
+from trading.kernel.work import Look
 from trading.tenders import Lot
 from web.desks.agency_lots import checklist, show_lot
-from web.desks.agency_room import SEE, agency, bound_words, finding_tag, said
+from web.desks.agency_room import SEE, agency, bound_words, finding_tag, labels, said
 from web.forms import Form
 from web.gate import go, look, work
 
@@ -43,6 +54,8 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
             threshold=lot.threshold,
             lost=_lost(now, lot),
+            replacing=_replacing(now, lot),
+            grounds=labels("officers_ground", successions.GROUNDS),
             swap=form if form is not None and "seat" in form.typed else Form.blank(),
         )
 
@@ -61,6 +74,31 @@ def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
     why = {"lost": _("key lost"), "revoked": _("key revoked"), "closed": _("account closed")}
     return {"who": [(seat.account.name, why[gone[seat.j]]) for seat in named if seat.j in gone], "left": len(named) - len(gone),
             "stolen": sum(1 for one in gone.values() if one == "revoked"), "t": lot.threshold or 0}
+
+
+def _replacing(now: Look, lot: Lot) -> dict[str, Any] | None:
+    """A change of key holders after publication: what waits, what it means for bids already sealed, what was done; None before."""
+    if lot.published_at is None:
+        return None
+    change = officers.open_change(now.session, lot)
+    done = [one for one in officers.changes_of(now.session, lot) if one.kind == "officers" and one.state == "DONE"]
+    found: dict[str, Any] = {
+        "open": lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline, "done": done[::-1],
+        "extending": change is not None and change.kind == "extension", "change": None,
+        "untried": [seat.account.name for seat in officers.seats(now.session, lot) if seat.j in officers.untried(now.session, lot)],
+        "may_propose": may(now.actor, Act.LOT_PUBLISH), "may_confirm": may(now.actor, Act.OFFICERS_CONFIRM),
+    }
+    if change is not None and change.kind == "officers":
+        plan = change.plan
+        named = [parties.account(now.session, one["account"]) for one in plan["officers"]]
+        fates = successions.fates(now.session, lot, successions.planned(now.session, change))
+        found |= {
+            "change": change, "t": plan["t"], "confirmed": bool(plan["confirmed_by"]), "own": now.actor.account_id == plan["by"],
+            "people": [(who.name, who.party.name, one["side"]) for who, one in zip(named, plan["officers"], strict=True)],
+            "fates": [one for one in fates if one.dies or one.alive], "dies": any(one.dies for one in fates),
+            "moves": change.deadline != lot.deadline, "next": lot_cards.officer_cards(now, lot, officers.NEXT),
+        }
+    return found
 
 
 def _envelope(name: str) -> str:
@@ -116,6 +154,54 @@ def do_replace_officer(ref: str) -> Any:
 def _field(where: str, named: list[tuple[str, str]]) -> str:
     noun, _point, place = where.partition(".")
     return f"side.{named[int(place)][0]}" if noun == "officers" and place.isdigit() else where
+
+
+# --- after publication: another set of key holders ------------------------------------------------------------------------------------
+
+
+@agency.page("/lots/<ref>/acts/propose-officers", needs=Act.LOT_PUBLISH, post=True, back=keys_page)
+def do_propose_officers(ref: str) -> Any:
+    """Another set of key holders. Fields: ``t``, ``side.<username>``, ``ground``, ``reason``, ``deadline`` (may be empty)."""
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    t = form.whole("t", least=2, most=15)
+    ground, reason = form.choice("ground", successions.GROUNDS), form.text("reason", limit=1000, lines=True)
+    deadline = form.moment("deadline", needed=False)
+    with look() as now:
+        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    named = [(one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        found = [(parties.find_account(unit.session, username), side) for username, side in named]
+        rows = [(who, side) for who, side in found if who is not None]
+        try:
+            replacements.propose(unit, tenders.lot(unit.session, ref), rows, t=t or 0, ground=ground, reason=reason, deadline=deadline)
+        except Invalid as refusal:
+            raise Invalid(refusal.code, faults=[Fault(_field(one.where, named), one.code, one.facts) for one in refusal.faults],
+                          **refusal.facts) from refusal
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/confirm-officers", needs=Act.OFFICERS_CONFIRM, post=True, back=keys_page)
+def do_confirm_officers(ref: str) -> Any:
+    """The second person. Field ``dies``: what the page said becomes of bids sealed so far; then ``sure`` is needed."""
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    dies = form.choice("dies", ("yes", "no")) == "yes"
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        replacements.confirm(unit, tenders.lot(unit.session, ref), dies=dies)
+    return go(where)
+
+
+@agency.page("/lots/<ref>/acts/take-back-officers", needs=Act.OFFICERS_CONFIRM, post=True, back=keys_page)
+def do_take_back_officers(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        replacements.take_back(unit, tenders.lot(unit.session, ref))
+    return go(where)
 
 
 @agency.page("/lots/<ref>/acts/draft-policies", needs=Act.TENDER_DRAFT, post=True, back=keys_page)

@@ -9,7 +9,18 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands
-from trading import bids, enquiries, enrolments, lot_cards, notices, officers, participants, parties, tickets
+from trading import (
+    bids,
+    enquiries,
+    enrolments,
+    lot_cards,
+    notices,
+    officer_news,
+    officers,
+    participants,
+    parties,
+    tickets,
+)
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
@@ -67,10 +78,23 @@ def lot(ref: str, form: Form | None = None) -> str:
                               card.deadline and now.now < card.deadline))
         mine = own_card(now, taking)
         asked, until = questions(now, row)
+        changed = changed_officers(now, row, taking)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
     return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
                   files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
-                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1)
+                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1, changed=changed)
+
+
+def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:
+    """What a bidder is told of key holders replaced after publication: whether keys are being tried, and what became of its own bid."""
+    change = officer_news.last_change(now.session, row)
+    if change is None:
+        return None
+    own = officer_news.own_bids(now, taking)
+    states = {one.state for one in own}
+    state = officer_news.DEAD if officer_news.DEAD in states else officer_news.KEPT if officer_news.KEPT in states else ""
+    return {"at": change.ended_at, "state": state, "untried": bool(officers.untried(now.session, row)),
+            "parts": [one.part for one in own if one.state == state]}
 
 
 def tasks(mine: OwnLot) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from web.desks.bidder_cards import own_card
-from web.desks.bidder_lots import part_asked, seal_data
+from web.desks.bidder_lots import changed_officers, part_asked, seal_data
 from web.desks.bidder_receipts import card_of
 from web.desks.bidder_room import SEE, bidder, can, lang, lot_crumbs, own_lot
 from web.forms import Form
@@ -21,11 +21,11 @@ def seal(ref: str) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
         mine = own_card(now, taking, part_asked(row))
-        held = seal_data(now, row, mine)
+        held, changed = seal_data(now, row, mine), changed_officers(now, row, taking)
         before = card_of(now, mine.bid) if mine.bid is not None else None
         party = parties.own_party(now).name
     return render("bidder/seal.html", mine=mine, card=mine.card, held=held, before=before, party=party, form=Form.blank(), now=now.now,
-                  crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT),
+                  crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT), changed=changed,
                   lang_key="label" if lang() == "zh" else "label_en")
 
 

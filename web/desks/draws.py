@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from crypto.canonical import loads, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import payload_of
-from trading import draws, lot_cards, officers, opening, opening_package, tickets
+from trading import draws, lot_cards, opening, opening_package, tickets
 from trading.draws import Draw
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role, may
@@ -136,7 +136,7 @@ def draw_card(now: Look, row: Draw) -> dict[str, Any]:
         tick = log.tick_of(session, c) if c else None
         return tick.at if tick else None
 
-    policy = officers.current_policy(session, row.lot, officers.draw_envelope(row.label, row.lot))
+    policy = draws.policy_of(session, row)
     result = loads(payload_of(row.result)) if row.result else None
     signers = len(row.listing["signatures"]) if row.listing else 0
     pool = row.pool if row.label == "k" else []

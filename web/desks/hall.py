@@ -141,7 +141,7 @@ def _officer_duties(now: Look) -> list[Duty]:
     duties: list[Duty] = []
     for seat in _seats(now):
         lot = now.session.get(Lot, seat.lot_id)
-        if lot is not None and not seat.publics and lot.state == "ACCEPTED":
+        if lot is not None and not seat.publics and (lot.state == "ACCEPTED" or seat.stage == officers.NEXT):
             duties.append(Duty(_("Give the keys of %(lot)s", lot=lot.title), f"/hall/{lot.ref}/officer#keys", lot.deadline,
                                basis=_("one key for each envelope, made on your computer"), label=_("keys"), tone="now"))
     signing: dict[str, tuple[Lot, int]] = {}
@@ -169,10 +169,16 @@ def _seats(now: Look) -> list[officers.OfficerSeat]:
         officers.OfficerSeat.account_id == now.actor.account_id).order_by(officers.OfficerSeat.id)))
 
 
+def _of_draw(now: Look, drawn: draws.Draw, seat: officers.OfficerSeat) -> officers.Policy | None:
+    """The policy of a draw, where this seat is of its officers."""
+    policy = draws.policy_of(now.session, drawn)
+    return policy if officers.policy_document(policy)["serial"] == seat.serial else None
+
+
 def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
-    row = opening.current(now.session, lot)
+    row = opening.current(now.session, lot) if seat.stage == officers.STANDING else None
     duties: list[Duty] = []
-    if row is None and lot.state in ("NOTICE", "BIDDING", "OPENING"):
+    if row is None and seat.stage == officers.STANDING and lot.state in ("NOTICE", "BIDDING", "OPENING"):
         duties.append(Duty(_("Opening: %(lot)s", lot=lot.title), f"/hall/{lot.ref}", lot.opens_at, basis=_("have your key file at hand"),
                            label=_("sealed"), tone="sealed"))
     if row is not None:
@@ -188,7 +194,8 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
         drawn = draws.find(now.session, lot, label)
         if drawn is None or drawn.state != "LISTED" or any(str(seat.j) in turn.escrow for turn in drawn.turns):
             continue
-        if now.now >= officers.current_policy(now.session, lot, officers.draw_envelope(label, lot)).opens_at:
+        policy = _of_draw(now, drawn, seat)
+        if policy is not None and now.now >= policy.opens_at:
             duties.append(Duty(_("Open the escrow of a draw: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/draw/{label}/escrow",
                                basis=_("a party did not reveal in time"), label=_("escrow"), tone="warn"))
     return duties

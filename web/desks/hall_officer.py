@@ -19,11 +19,14 @@ from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, own_hall, p
 from web.forms import Form
 from web.gate import go, look, office, render, saved_as, work
 
+AT_WORK = (officers.NEXT, officers.STANDING)
+"""The seat an officer prepares: after publication the one it takes over next."""
+
 
 @hall.page("/<ref>/officer", needs=Act.POLICY_SIGN)
 def officer(ref: str, form: Form | None = None) -> str:
     with look() as now:
-        lot, seat = own_hall(now, ref)
+        lot, seat = own_hall(now, ref, *AT_WORK)
         card = lot_cards.card_of(now, lot)
         waiting = [_policy_facts(row) for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
         done = lot_cards.policy_cards(now, lot)
@@ -32,8 +35,10 @@ def officer(ref: str, form: Form | None = None) -> str:
         posted = {share.j for share in opening.shares(now.session, row)} if row else set()
         escrows = [one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"]
         held = seat.publics
+        takes_over = seat.stage == officers.NEXT
+        kept = takes_over and any(one.account_id == seat.account_id for one in officers.seats(now.session, lot))
     return render("hall/officer.html", form=form or Form.blank(), card=card, seat=seat, given=held, scopes=officers.envelopes(lot),
-                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows,
+                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows, takes_over=takes_over, kept=kept,
                   fingerprint=officers.fingerprint_of(seat), crumbs=crumbs_of((card.ref, f"/hall/{ref}"), (_("My keys and policies"), "")))
 
 
@@ -48,7 +53,7 @@ def _policy_facts(row: officers.Policy) -> dict[str, Any]:
 @hall.page("/<ref>/officer/scopes", needs=Act.POLICY_SIGN)
 def scopes(ref: str) -> Response:
     with look() as now:
-        lot, seat = own_hall(now, ref)
+        lot, seat = own_hall(now, ref, *AT_WORK)
         return jsonify(j=seat.j, given=seat.publics, scopes=officers.scopes_to_key(now, lot))
 
 
@@ -58,9 +63,9 @@ def give_keys(ref: str) -> Any:
     publics = signed(form, "publics")
     form.refuse_if_any()
     with work() as unit:
-        lot, _seat = own_hall(unit, ref)
+        lot, _seat = own_hall(unit, ref, *AT_WORK)
         unit.once(form.form_id, where := f"/hall/{ref}/officer")
-        officers.offer_keys(unit, lot, plain_map(publics, "publics"))
+        policies.give_keys(unit, lot, plain_map(publics, "publics"))
     return go(where)
 
 
@@ -71,7 +76,7 @@ def give_keys(ref: str) -> Any:
 def policies_data(ref: str) -> Response:
     """The policies that wait for this officer: their exact text is what is signed."""
     with look() as now:
-        lot, seat = own_hall(now, ref)
+        lot, seat = own_hall(now, ref, *AT_WORK)
         rows = [row for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
         return jsonify(j=seat.j, sign_kid=seat.sign_kid, publics=seat.publics, policies=[
             {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows])
@@ -83,7 +88,7 @@ def sign_policies(ref: str) -> Any:
     envelopes = signed_list(form, "policies")
     form.refuse_if_any()
     with work() as unit:
-        lot, _seat = own_hall(unit, ref)
+        lot, _seat = own_hall(unit, ref, *AT_WORK)
         unit.once(form.form_id, where := f"/hall/{ref}/officer")
         policies.sign_policies(unit, lot, envelopes)
     return go(where)
@@ -222,9 +227,10 @@ def do_countersign(ref: str) -> Any:
 @hall.page("/<ref>/draw/<label>/escrow", needs=Act.SHARE_RELEASE, fresh=True)
 def escrow(ref: str, label: str, form: Form | None = None) -> str:
     with look() as now:
-        lot, seat = own_hall(now, ref)
+        lot = hall_lot(now, ref)
         row = draws.draw(now.session, lot, label)
-        policy = officers.current_policy(now.session, lot, officers.draw_envelope(label, lot))
+        policy = draws.policy_of(now.session, row)
+        seat = officers.own_seat(now, lot, serial=int(officers.policy_document(policy)["serial"]))
         given = sorted(int(j) for turn in row.turns for j in turn.escrow)
     return render("hall/escrow.html", form=form or Form.blank(), ref=ref, label=label, draw=row, seat=seat, policy=policy,
                   given=seat.j in given, crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Escrow of a draw"), "")))
@@ -249,7 +255,7 @@ def do_escrow(ref: str, label: str) -> Any:
     shares = signed(form, "shares")
     form.refuse_if_any()
     with work() as unit:
-        lot, _seat = own_hall(unit, ref)
+        lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/draw/{label}/escrow")
         draws.release_escrow(unit, draws.draw(unit.session, lot, label), shares)
     return go(where)

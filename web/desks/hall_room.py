@@ -46,10 +46,11 @@ def part_asked(now: Look, lot: Lot) -> str:
     return asked if asked in officers.bid_envelopes(lot) else opening.current_part(now.session, lot)
 
 
-def own_hall(now: Look, ref: str) -> tuple[Lot, officers.OfficerSeat]:
-    """The lot and the seat of the officer who looks. Refuses: NotFound, NotAllowed ``officer.not_yours``."""
+def own_hall(now: Look, ref: str, *stages: str) -> tuple[Lot, officers.OfficerSeat]:
+    """The lot and the seat of the officer who looks, among those in force or in the first of ``stages``. Refuses: NotFound, NotAllowed
+    ``officer.not_yours``."""
     lot = hall_lot(now, ref)
-    return lot, officers.own_seat(now, lot)
+    return lot, officers.own_seat(now, lot, *stages)
 
 
 def lot_at_market(now: Look, ref: str) -> Lot:
@@ -125,7 +126,9 @@ def _of_lot(ref: str, here: str) -> list[Link]:
         ours = is_of(lot.project, who.party_id)
         several = sum(one.published_at is not None for one in lot.tender.lots) > 1
         row = opening.current(now.session, lot)
-        mine = who.role is Role.OFFICER and any(seat.account_id == who.account_id for seat in officers.seats(now.session, lot))
+        mine = who.role is Role.OFFICER and any(
+            seat.account_id == who.account_id for stage in (officers.STANDING, officers.NEXT)
+            for seat in officers.seats(now.session, lot, stage))
         signed_minutes = row is not None and row.minutes is not None
     if who.role is Role.HOST:
         links += [(_("Host's chair"), base + "/host"), (_("Reading out"), base + "/read")]

@@ -11,7 +11,18 @@ from flask_babel import gettext as _
 
 from crypto.canonical import dumps
 from crypto.ticks import PUBLIC_EVENTS
-from trading import calendars, documents, enquiries, lot_cards, notices, officers, public_stages, queries, tickets
+from trading import (
+    calendars,
+    documents,
+    enquiries,
+    lot_cards,
+    notices,
+    officer_news,
+    officers,
+    public_stages,
+    queries,
+    tickets,
+)
 from trading.kernel import audit, log
 from trading.kernel.audit import envelope_text
 from trading.kernel.calendar import local_day
@@ -152,7 +163,8 @@ def lot(ref: str) -> str:
             "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
             "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
             "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
-            "tip": log.last_tick(now.session),
+            "tip": log.last_tick(now.session), "untried": bool(officers.untried(now.session, row)),
+            "changed": officer_news.last_change(now.session, row),
             "trust": tickets.trust(now),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
