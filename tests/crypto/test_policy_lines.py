@@ -143,7 +143,6 @@ def test_generations_are_the_line_cut_where_nothing_extends(moves: list[Any]):
     assert line_to(reversed(line), policy_id(line[-1])) == line
 
 
-@pytest.mark.promise("S5")
 @given(steps)
 def test_alive_is_what_five_three_says_and_never_comes_back(moves: list[Any]):
     line = line_of(moves)

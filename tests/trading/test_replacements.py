@@ -95,7 +95,6 @@ def alive(world: World) -> str:
     return ref
 
 
-@pytest.mark.promise("S5")
 def test_bids_of_before_and_after_are_opened_each_by_those_they_were_sealed_to(world: World, alive: str) -> None:
     sealing.close(world, alive)
     sealing.list_set(world, alive)

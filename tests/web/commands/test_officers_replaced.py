@@ -1,0 +1,96 @@
+"""`bidhall share`, `open` and `export opening` where officers were replaced while bids lay sealed: nothing changes by hand."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.kit import commands, replacing, sealing
+from tests.kit.commands import Desk, Ran
+from tests.kit.replacing import DEADLY, SHUFFLED, Named
+from tests.kit.world import World
+from tests.trading.test_replacements import statement_of
+from tests.web.commands.test_offline_opening import copy_database, export
+from trading import decryption, opening
+
+
+def price(at: int) -> dict[str, str]:
+    return sealing.FORM | {"price": f"{2_700_000 + at}.00"}
+
+
+def played(desk: Desk, world: World, lot: str, named: Named, *, dies: bool = False) -> None:
+    """Three bids, other officers, bidder2 seals anew; the set is published, package and key files lie on the desk."""
+    for at, username in enumerate(world.bidders):
+        assert sealing.hand_in(world, lot, username, *sealing.seal(world, lot, username, form=price(at))).accepted
+    replacing.replace_officers(world, lot, named, dies=dies)
+    made = sealing.seal(world, lot, "bidder2", replaces=statement_of(world, lot, "bidder2"), form=price(100))
+    assert sealing.hand_in(world, lot, "bidder2", *made).accepted
+    world.tick()
+    desk.write("ticket.json", commands.ticket(world, lot))
+    sealing.close(world, lot)
+    sealing.list_set(world, lot)
+    desk.write("opening.json", commands.package(world, lot))
+    for username, _ in named:
+        commands.key_file(desk, world, username, "officer", f"{username}.json")
+
+
+def share(desk: Desk, username: str) -> Ran:
+    return desk.run("share", desk.path("opening.json"), "--key", desk.path(f"{username}.json"), "-o", desk.path(f"{username}.shares"),
+                    "--passphrase-file", desk.passphrase, "--json", "--force")
+
+
+def exported(desk: Desk, world: World, lot: str) -> Path:
+    if world.office.engine.dialect.name != "sqlite":
+        pytest.skip("the backup of this test is a copy of an SQLite file")
+    backup = desk.folder / "backup"
+    shutil.copytree(world.office.blobs.folder, backup / "blobs")
+    copy_database(world, backup)
+    (backup / "rehearsal").touch()
+    return export(desk, world, lot)
+
+
+def test_two_generations_are_opened_by_the_same_commands(desk: Desk, world: World, lot: str) -> None:
+    played(desk, world, lot, SHUFFLED)
+    told = {username: share(desk, username) for username, _ in SHUFFLED}
+    assert {username: (ran.code, ran.json["j"], ran.json["bids"]) for username, ran in told.items()} == {
+        "officer4": (0, 1, 3), "officer6": (0, 2, 1), "officer1": (0, 3, 3), "officer3": (0, 4, 3), "officer2": (0, 5, 3)}
+    folder = exported(desk, world, lot)
+    came = [part for username in ("officer1", "officer4", "officer3") for part in ("--shares", desk.path(f"{username}.shares"))]
+    done = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json")
+    assert done.code == 0, done.err
+    assert {row["announce"]["price"] for row in done.json["bids"]} == {"2700000.00", "2700100.00", "2700002.00"}
+    old = next(row for row in done.json["bids"] if row["announce"]["price"] == "2700000.00")
+    one = desk.run("open", str(folder / "bids" / old["header_hash"] / "sealed"), *came, "-o", desk.path("one"), "--json")
+    assert one.code == 0 and one.json["officers"] == [1, 3, 4], "by the numbers of the boxes, not by those of now"
+    new = [part for username in ("officer6", "officer1", "officer4") for part in ("--shares", desk.path(f"{username}.shares"))]
+    few = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *new, "-o", desk.path("few"), "--json")
+    assert few.code == 1
+    assert sorted(row["verdict"] for row in few.json["bids"]) == ["TOO_FEW_SHARES", "TOO_FEW_SHARES", "opened"]
+    for username, _ in SHUFFLED:
+        with world.work(username) as work:
+            opening.accept_share(work, opening.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares"))
+    decryption.open_bids(world.office, world.actor("host"), lot)
+    with world.look("host") as look:
+        assert len(opening.opened_of_lot(look.session, world.lot_in(look, lot))) == 3
+
+
+def test_who_left_has_no_key_here(desk: Desk, world: World, lot: str) -> None:
+    played(desk, world, lot, SHUFFLED)
+    commands.key_file(desk, world, "officer5", "officer", "officer5.json")
+    ran = share(desk, "officer5")
+    assert ran.code == 1 and "CONTEXT_MISMATCH" in ran.err
+
+
+def test_dead_bids_are_named_and_opened_by_nobody(desk: Desk, world: World, lot: str) -> None:
+    played(desk, world, lot, DEADLY, dies=True)
+    for username, _ in DEADLY:
+        ran = share(desk, username)
+        assert (ran.code, ran.json["bids"]) == (0, 1), "of the one bid that is alive"
+    folder = exported(desk, world, lot)
+    came = [part for username, _ in DEADLY for part in ("--shares", desk.path(f"{username}.shares"))]
+    done = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json")
+    assert done.code == 1
+    assert sorted((row["verdict"], row["cause"]) for row in done.json["bids"]) == [
+        ("POLICY_DEAD", "unknown"), ("POLICY_DEAD", "unknown"), ("opened", "")]
