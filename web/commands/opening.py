@@ -22,6 +22,7 @@ from crypto.headers import Header
 from crypto.keyfiles import Keyring
 from crypto.keys import ed25519_public, kid, officer_scope, officer_tender_key, x25519_public
 from crypto.opening import make_bidder_part, release_shares, set_id
+from crypto.policies import policy_id
 from crypto.signatures import kind_of, verify_any
 from crypto.trust import Trust
 from trading import draw_files, opening_files
@@ -51,6 +52,7 @@ from web.commands.offline import (
     trust_option,
 )
 from web.commands.opening_set import SEALED, open_set
+from web.commands.signed import check_memory, memory_of, signed_option
 
 MAX_PART = 64 * 2**20
 """The most one file of a package may hold: a ZIP that claims more is not read."""
@@ -61,13 +63,15 @@ MAX_PART = 64 * 2**20
 @key_option
 @click.option("-o", "--out", required=True, metavar="SHARES.json", help="Where to write the signed shares (- is stdout).")
 @trust_option
+@signed_option
+@click.option("--never-in-force", "never", multiple=True, metavar="POLICY", help="A policy this key signed that never came into force.")
 @passphrase_option
 @force_option
 @json_option
 @lang_option
 @guarded
-def share(opening: str, key_file: str, out: str, trust_file: str | None, passphrase_file: str | None, force: bool, as_json: bool,
-          lang: str | None) -> None:
+def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_file: str | None, never: tuple[str, ...],
+          passphrase_file: str | None, force: bool, as_json: bool, lang: str | None) -> None:
     """Replay the log to the opening set and, if all is well, sign an officer's shares of its bids. OPENING: JSON, ZIP or folder."""
     if as_json and out == "-":
         stop("stdout holds the shares or the JSON, not both", BAD_INPUT)
@@ -79,10 +83,13 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, passphr
         return
     if value.get("type") == opening_files.DRAW:
         draw = draw_files.check_draw(value, trust, now=at)
+        check_memory(memory_of(key_file, signed_file), draw.policy, [policy_id(draw.policy)], never)
         ring, j, secret = _officer(draw.policy, key_file, passphrase_file)
         document, until = draw_files.release_escrows(draw, j=j, secret=secret, now=at), draw.policy["opens_at"]
     else:
         checked = opening_files.check_package(opening_files.read_package(value), trust, now=at)
+        line = [name for one in checked.set.generations for name in one.ids]
+        check_memory(memory_of(key_file, signed_file), checked.set.policy, line, never)
         ring, j, _ = _officer(checked.set.policy, key_file, passphrase_file)
         document = release_shares(checked.set, checked.headers, j=j, secrets=partial(_secret, ring), now=at, left=checked.left)
         until, left = checked.set.claims_end, checked.left

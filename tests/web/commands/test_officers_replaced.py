@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from tests.kit import commands, replacing, sealing
 from tests.kit.commands import Desk, Ran
 from tests.kit.replacing import DEADLY, SHUFFLED, Named
-from tests.kit.world import World
+from tests.kit.world import DEADLINE, World
 from tests.trading.test_replacements import statement_of
 from tests.web.commands.test_offline_opening import copy_database, export
-from trading import decryption, opening
+from trading import decryption, opening, policies, publication
 
 
 def price(at: int) -> dict[str, str]:
@@ -94,3 +95,71 @@ def test_dead_bids_are_named_and_opened_by_nobody(desk: Desk, world: World, lot:
     assert done.code == 1
     assert sorted((row["verdict"], row["cause"]) for row in done.json["bids"]) == [
         ("POLICY_DEAD", "unknown"), ("POLICY_DEAD", "unknown"), ("opened", "")]
+
+
+# --- what an officer's machine keeps --------------------------------------------------------------------------------------------------
+
+
+def waiting(desk: Desk, world: World, lot: str, username: str) -> str:
+    """What /hall/LOT/officer/policies hands to an officer."""
+    with world.look(username) as look:
+        rows = [row for row in policies.policies_to_sign(look) if row.lot.ref == lot]
+        return desk.write("policies.json", {"policies": [
+            {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows]})
+
+
+def sign(desk: Desk, username: str, source: str, *more: str) -> Ran:
+    return desk.run("sign-policies", source, "--key", desk.path(f"{username}.json"), "-o", desk.path(f"{username}.policies"),
+                    "--passphrase-file", desk.passphrase, "--json", "--force", *more)
+
+
+def extend(world: World, lot: str, days: int) -> None:
+    with world.work("agent") as work:
+        publication.extend(work, world.lot_in(work, lot), deadline=DEADLINE + timedelta(days=days), reason="顺延")
+
+
+def bid_and_list(desk: Desk, world: World, lot: str) -> None:
+    for username in world.bidders:
+        assert sealing.hand_in(world, lot, username, *sealing.seal(world, lot, username)).accepted
+    world.tick()
+    sealing.close(world, lot)
+    sealing.list_set(world, lot)
+    desk.write("opening.json", commands.package(world, lot))
+
+
+def test_signed_by_hand_kept_beside_the_key_and_taken_by_the_hall(desk: Desk, world: World, lot: str) -> None:
+    keys = commands.key_file(desk, world, "officer1", "officer", "officer1.json")
+    extend(world, lot, 3)
+    ran = sign(desk, "officer1", waiting(desk, world, lot, "officer1"))
+    assert ran.code == 0, ran.err
+    assert ran.json["kept"] == keys + ".signed" and oct((desk.folder / "officer1.json.signed").stat().st_mode)[-3:] == "600"
+    kept = desk.read("officer1.json.signed")
+    assert {row["policy"] for row in kept["signed"]} == {one["policy"] for one in ran.json["policies"]}
+    with world.work("officer1") as work:
+        policies.sign_policies(work, world.lot_in(work, lot), desk.read("officer1.policies"))
+    world.sign_policies(lot, only=("officer2", "officer3", "officer4", "officer5"))
+    bid_and_list(desk, world, lot)
+    assert share(desk, "officer1").code == 0, "the newest it signed is in the line"
+    replacing.hire(world)
+    commands.key_file(desk, world, "officer7", "officer", "officer7.json")
+    again = sign(desk, "officer7", desk.path("policies.json"))
+    assert again.code == 1 and "CONTEXT_MISMATCH" in again.err, "policies that name another key"
+
+
+def test_a_package_that_hides_a_policy_this_key_signed_is_refused(desk: Desk, world: World, lot: str) -> None:
+    """The extension waits for ever: to officer1's machine that looks just like a later policy that is hidden."""
+    commands.key_file(desk, world, "officer1", "officer", "officer1.json")
+    extend(world, lot, 3)
+    ran = sign(desk, "officer1", waiting(desk, world, lot, "officer1"))
+    assert ran.code == 0
+    (never,) = [one["policy"] for one in ran.json["policies"] if one["envelope"] == "bid"]
+    bid_and_list(desk, world, lot)
+    refused = share(desk, "officer1")
+    assert refused.code == 1 and "CONTEXT_MISMATCH" in refused.err and never in refused.err and "--never-in-force" in refused.err
+    assert not (desk.folder / "officer1.shares").exists()
+    told = desk.run("share", desk.path("opening.json"), "--key", desk.path("officer1.json"), "-o", desk.path("officer1.shares"),
+                    "--passphrase-file", desk.passphrase, "--json", "--never-in-force", never)
+    assert told.code == 0, told.err
+    assert share(desk, "officer1").code == 0, "forgotten from then on"
+    bad = desk.write("officer1.json.signed", {"type": "other"})
+    assert share(desk, "officer1").code == 2 and Path(bad).exists()

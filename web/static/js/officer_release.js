@@ -1,11 +1,13 @@
 // At the opening: an officer checks the hall's package whole, opens its boxes, releases; later repeats the re-derivation and countersigns.
 import { fetchJson, keywork, ownSeconds, say } from "./officer_parts.js";
 import { checkEscrowPackage, checkPackage, openBoxes, rememberTrust } from "./officer_package.js";
+import { checkSigned } from "./officer_signed.js";
 import { b64u, unb64u } from "./sb/bytes.js";
 import { signDocument } from "./sb/documents.js";
 import { need } from "./sb/errors.js";
 import { officerTenderKey } from "./sb/keys.js";
 import { countersignOpened, makeShares } from "./sb/opening.js";
+import { policyId } from "./sb/policy.js";
 import { formatTime } from "./sb/times.js";
 
 const scopeOf = ({ platform, tender, lot, envelope, serial }) => ({ platform, tender, lot, envelope, serial });
@@ -38,8 +40,13 @@ async function checked(value, list) {
   return found;
 }
 
-keywork("release", "officer", async ({ ring, list, data }) => {
+// The newest policy this key signed must be in the line the hall shows.
+const newestIsShown = (ring, opening, box, list) =>
+  checkSigned(ring.keys.ed25519.kid, opening.policy, opening.generations.flatMap((one) => one.ids), box, list);
+
+keywork("release", "officer", async ({ ring, box, list, data }) => {
   const { opening, headers, officer } = await checked(data, list);
+  newestIsShown(ring, opening, box, list);
   const now = ownSeconds();
   list.ok(say("claims", opening.claimsEnd));
   await ownSecret(ring, opening.policy, officer.j);
@@ -55,6 +62,7 @@ keywork("release", "officer", async ({ ring, list, data }) => {
 
 keywork("countersign", "officer", async ({ ring, box, list, data }) => {
   const { opening, headers, trust } = await checked(await fetchJson(box.dataset.extra), list);
+  newestIsShown(ring, opening, box, list);
   need(data.sign_kid === ring.keys.ed25519.kid, "CONTEXT_MISMATCH", say("not_own_key", opening.policy.envelope));
   const parts = {};
   for (const [name, held] of Object.entries(data.parts)) {
@@ -80,9 +88,10 @@ keywork("countersign", "officer", async ({ ring, box, list, data }) => {
   return envelope;
 });
 
-keywork("escrow", "officer", async ({ ring, list, data }) => {
+keywork("escrow", "officer", async ({ ring, box, list, data }) => {
   tellTrust(data.trust, list);
   const { policy, set, headers, officer, enrolments } = await checkEscrowPackage(data, ownSeconds());
+  checkSigned(ring.keys.ed25519.kid, policy, [await policyId(policy)], box, list);
   list.ok(say("enrolled", enrolments));
   list.ok(say("draw_ok"));
   const sk = await ownSecret(ring, policy, officer.j);

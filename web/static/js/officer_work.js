@@ -1,5 +1,6 @@
 // Before publication: an officer makes the keys of a lot, signs its policies, opens its drills, all in the page (the protocol §2).
-import { keywork, say, serverSeconds } from "./officer_parts.js";
+import { keywork, ownSeconds, say, serverSeconds } from "./officer_parts.js";
+import { rememberSigned } from "./officer_signed.js";
 import { b64u, unb64u, utf8 } from "./sb/bytes.js";
 import { parseCanonical } from "./sb/canonical.js";
 import { signDocument } from "./sb/documents.js";
@@ -36,6 +37,7 @@ keywork("policies", "officer", async ({ ring, list, data }) => {
     list.ok(say("own_key", policy.envelope));
     list.ok(say("sides", policy.envelope, policy.t, policy.n));
     signed.push(await signDocument("policy", policy, ring.keys.ed25519));
+    rememberSigned(ring.keys.ed25519.kid, policy, one.policy_id, ownSeconds());
     list.ok(say("signed", policy.envelope));
   }
   return signed;
