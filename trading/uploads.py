@@ -103,7 +103,6 @@ def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str,
     most = chain[-1]["max_plen"] + 70_000 + TAG * (chain[-1]["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)
-    _not_too_many(look, mine)
     return new_upload(look, lot, mine.party_id, length=length, envelope=envelope)
 
 
@@ -113,9 +112,10 @@ def new_upload(look: Look, lot: Lot, party_id: int, *, length: int, envelope: st
                   length=length, made_at=look.now, last_at=look.now)
 
 
-def _not_too_many(look: Look, mine: Participant) -> None:
-    """One person begins so many uploads in an hour and no more, so that nobody fills the disk with beginnings."""
-    begun = look.session.scalars(_BEGUN, {"party": mine.party_id, "account": look.actor.account_id, "since": look.now - HOUR}).all()
+def not_too_many(look: Look) -> None:
+    """At the door: one person begins so many uploads in an hour and no more, so that nobody fills the disk with beginnings.
+    Refuses: TooEarly ``rate.wait`` with the moment from which it goes on."""
+    begun = look.session.scalars(_BEGUN, {"party": look.actor.party_id, "account": look.actor.account_id, "since": look.now - HOUR}).all()
     if len(begun) == STARTS_AN_HOUR:
         raise TooEarly("rate.wait", until=floor_second(begun[-1] + HOUR))
 
@@ -130,11 +130,12 @@ def start_with(
     """Announce an upload and take its first bytes, all of them for most bids, in one go: looked up once, written down once, when the bytes
     lie there. For what fits into some seconds: should we die meanwhile, nobody knows the token and the bytes come anew.
 
-    Returns the token and what arrived; ``refused`` is noted, not raised. Refuses: as ``start``.
+    Returns the token and what arrived; ``refused`` is noted, not raised. Refuses: as ``start`` and ``not_too_many``.
     """
     with office.look(actor) as look:
         lot = find_lot(look)
         look.require(Act.BID_UPLOAD)
+        not_too_many(look)
         mine, chain = participants.own(look, lot), officers.policy_chain(look.session, lot, envelope)
         row = announced(look, lot, mine, chain, length=length, envelope=envelope)
         check = _checker(look, chain, mine.party)

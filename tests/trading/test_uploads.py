@@ -345,11 +345,18 @@ def test_bytes_of_an_announcement_that_was_never_written_down_are_swept(world: W
 
 def test_nobody_begins_more_than_sixty_uploads_an_hour(world: World, ref: str) -> None:
     """Beginnings fill a disk; a colleague's and another firm's are not counted, and an hour later it goes on."""
+    def begin(username: str) -> None:
+        with world.work(username, SIGNER) as work:
+            uploads.not_too_many(work)
+            uploads.start(work, world.lot_in(work, ref), length=1000)
+
     for _ in range(uploads.STARTS_AN_HOUR):
-        start(world, ref, "bidder1", 1000)
+        begin("bidder1")
     with unchanged(world), pytest.raises(TooEarly) as refused:
-        start(world, ref, "bidder1", 1000)
+        begin("bidder1")
     assert refused.value.code == "rate.wait" and refused.value.facts["until"] == world.now.replace(microsecond=0) + timedelta(hours=1)
-    start(world, ref, "bidder2", 1000)
+    with pytest.raises(TooEarly):
+        uploads.start_with(world.office, world.actor("bidder1", SIGNER), lambda look: world.lot_in(look, ref), length=1000, pieces=[b"x"])
+    begin("bidder2")
     world.clock.advance(minutes=60)
-    start(world, ref, "bidder1", 1000)
+    begin("bidder1")

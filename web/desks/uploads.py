@@ -70,6 +70,7 @@ def create() -> Response:
             return _created_whole(metadata, length, sent)
         with work() as unit:
             lot = lot_cards.visible_lot(unit, metadata.get("lot", ""))
+            uploads.not_too_many(unit)
             row = uploads.start(unit, lot, length=length, envelope=metadata.get("envelope") or officers.BID)
             token = row.token
     except Refusal as refusal:
