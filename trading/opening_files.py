@@ -273,14 +273,15 @@ def _left_sealed(handed: Handed, checked: CheckedSet, trust: Trust, shown: list[
 
 def _enrolled_before(package: Package, keys: EnrolledKeys, trust: Trust) -> None:
     """An enrolment's tick is at or before that of what its key signed (protocol §2). Everything was verified before."""
-    signed = list(zip(package.policies, package.policy_receipts, strict=True))
+    officers = list(keys.by_kid("officer").values())
+    signed = [(envelope, receipt, officers) for envelope, receipt in zip(package.policies, package.policy_receipts, strict=True)]
     by_statement = {document_hash(payload_of(envelope)): envelope for envelope in package.statements}
     for receipt in package.entries:
         statement = verify_receipt(receipt, trust.platform_keys, trust.log_key, trust.witnesses).entry["statement"]
         if statement in by_statement:
-            signed.append((by_statement[statement], receipt))
-    every = [*keys.by_kid("officer").values(), *keys.by_kid("bidder").values()]
-    for envelope, receipt in signed:
+            envelope = by_statement[statement]  # with one signature, of its own bidder: nobody else's keys need be tried
+            signed.append((envelope, receipt, keys.of(str(loads(payload_of(envelope))["bidder"]), "bidder")))
+    for envelope, receipt, own in signed:
         tick = receipt["proof"]["leaf"]["tick"]
-        if any(keys.tick_of(key) > tick for key in signers(envelope, every)):
+        if any(keys.tick_of(key) > tick for key in signers(envelope, own)):
             raise CryptoError("SIG", "signed with a key that was enrolled later")

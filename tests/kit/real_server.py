@@ -247,7 +247,8 @@ class Server:
             time.sleep(0.002)
 
     def ready(self, seconds: float = 60) -> float:
-        """Wait for the first page made from the database; returns the seconds since this was asked."""
+        """Wait for the first page made from the database; returns the seconds since this was asked. Raises ``Died`` if it ended before:
+        the clock of an armed server may reach the named step before anybody asks for a page."""
         start = time.monotonic()
         while True:
             try:
@@ -259,7 +260,8 @@ class Server:
                 pass
             finally:
                 line.close()
-            assert self.alive(), f"the server ended: {self.log.read_text(errors='replace')[-3000:]}"
+            if not self.alive():
+                raise Died(f"the server ended: {self.log.read_text(errors='replace')[-3000:]}")
             assert time.monotonic() - start < seconds, self.log.read_text(errors="replace")[-3000:]
             time.sleep(0.005)
 

@@ -75,7 +75,7 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_
     """Replay the log to the opening set and, if all is well, sign an officer's shares of its bids. OPENING: JSON, ZIP or folder."""
     if as_json and out == "-":
         stop("stdout holds the shares or the JSON, not both", BAD_INPUT)
-    value = read_opening(opening)
+    value = read_opening(opening, PART_PACKAGE)
     trust, whose = trust_for(trust_file, value.get("trust"), opening)
     at, left = format_time(now()), frozenset[str]()
     if value.get("type") == PART_PACKAGE:
@@ -168,8 +168,9 @@ def open_bid(bid: str, more: tuple[str, ...], given: tuple[str, ...], trust_file
 # --- the package ----------------------------------------------------------------------------------------------------------
 
 
-def read_opening(path: str) -> dict[str, Any]:
-    """The package of an opening: a JSON file, a ZIP, a folder, or JSON on stdin. Stops with exit 2 for anything else."""
+def read_opening(path: str, *more: str) -> dict[str, Any]:
+    """The package of an opening (or of one of the types ``more``): a JSON file, a ZIP, a folder, or JSON on stdin. Stops with exit 2 for
+    anything else."""
     try:
         if path != "-" and Path(path).is_dir():
             root = Path(path)
@@ -183,7 +184,7 @@ def read_opening(path: str) -> dict[str, Any]:
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         stop(f"{path}: a damaged ZIP: {error}", BAD_INPUT)
     value = read_json(path)
-    if not isinstance(value, dict) or value.get("type") not in (opening_files.OPENING, opening_files.DRAW):
+    if not isinstance(value, dict) or value.get("type") not in (opening_files.OPENING, opening_files.DRAW, *more):
         stop(f"{path}: not the package of an opening", BAD_INPUT)
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from datetime import timedelta
@@ -10,15 +11,18 @@ from typing import Any
 
 import pytest
 
+from crypto import sealed_bid
 from crypto.canonical import b64u
 from crypto.documents import sign_document
 from crypto.signatures import payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import Desk
 from tests.kit.world import OFFICERS, Keys, World
+from tests.trading.test_co_opening import listed as co_listed
+from tests.trading.test_co_opening import on, post
 from tests.trading.test_draw_files import in_draw, listed, package_of, to_opening
 from tests.web.commands.test_seal import bare
-from trading import decryption, draws, opening, opening_package
+from trading import bids, co_opening, decryption, draws, opening, opening_package, tickets
 from trading.opening_files import to_files
 
 OFFER = {"技术方案.txt": b"plan " * 1000, "one.bin": b"1", ".hidden": b"h"}
@@ -193,3 +197,64 @@ def test_the_escrow_of_a_draw_is_opened_by_the_same_command(desk: Desk, world: W
     world.clock.set(world.now - timedelta(seconds=1))
     ran = share(desk, world, "officer1", "draw.json")
     assert ran.code == 1 and "[UNAVAILABLE]" in ran.err
+
+
+# --- co-opening ---------------------------------------------------------------------------------------------------------------
+
+
+def co_package(world: World, ref: str, username: str) -> dict[str, Any]:
+    """What the bidder downloads from its page of the opening."""
+    with world.look(username, sealing.SIGNER) as look:
+        row = opening.opening(look.session, world.lot_in(look, ref))
+        return dict(json.loads(json.dumps(co_opening.package(look, row) | {"trust": tickets.trust(look)})))
+
+
+def own_part(desk: Desk, world: World, username: str, *more: str) -> commands.Ran:
+    keys = commands.key_file(desk, world, username, "bidder", f"{username}.json")
+    return desk.run("share", desk.path(f"{username}.package"), "--key", keys, "-o", desk.path(f"{username}.part"), "--passphrase-file",
+                    desk.passphrase, "--force", *more)
+
+
+def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, world: World) -> None:
+    ref = co_listed(world)
+    for username in world.bidders:
+        desk.write(f"{username}.package", co_package(world, ref, username))
+        ran = own_part(desk, world, username, "--json")
+        assert ran.code == 0, ran.err
+        assert ran.json["ok"] and ran.json["header_hash"] == desk.read(f"{username}.package")["header_hash"]
+        post(world, ref, username, desk.read(f"{username}.part"))
+    on(world, ref, ticking=True)
+    desk.write("opening.json", commands.package(world, ref))
+    for username, _, _ in OFFICERS:
+        assert share(desk, world, username).code == 0
+        with world.work(username) as work:
+            opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
+    decryption.open_bids(world.office, world.actor("host"), ref)
+    with world.look("host") as look:
+        lot = world.lot_in(look, ref)
+        assert [bid.verdict for bid in opening.opened_of_lot(look.session, lot)] == ["opened"] * 3
+        (sealed,) = [bid for bid in bids.standing_bids(look.session, lot) if bid.party_id == world.party_ids["bidder1"]]
+        with world.office.blobs.open(sealed.blob) as source:
+            desk.write("sealed", source.read())
+    shares = [desk.path(f"{username}.shares") for username in ("officer1", "officer3", "officer5")]
+    short = desk.run("open", desk.path("sealed"), "--shares", *shares, "-o", desk.path("out"))
+    assert short.code == 1 and "[BIDDER_PART_MISSING]" in short.err  # officers alone open nothing
+    both = desk.run("open", desk.path("sealed"), "--shares", *shares, desk.path("bidder1.part"), "-o", desk.path("out"), "--json")
+    assert both.code == 0, both.err
+
+
+def test_no_part_is_made_for_another_set_another_bid_or_by_another_key(desk: Desk, world: World) -> None:
+    ref = co_listed(world)
+    good = co_package(world, ref, "bidder1")
+    desk.write("bidder2.package", good)
+    assert own_part(desk, world, "bidder2").code == 1  # the box is not theirs
+    assert not Path(desk.path("bidder2.part")).exists()
+    stranger, _ = sealing.seal(world, ref, "bidder1")
+    wrong = {"header": b64u(sealed_bid.inspect(io.BytesIO(stranger)).header.raw)}
+    desk.write("bidder1.package", good | wrong)
+    ran = own_part(desk, world, "bidder1")
+    assert ran.code == 1 and "[SET_OMISSION]" in ran.err
+    forged = json.loads(payload_of(good["opening_set"])) | {"at": "2026-03-24T01:31:01Z"}
+    desk.write("bidder1.package", good | {"opening_set": sign_document("opening-set", forged, Keys().sign)})
+    ran = own_part(desk, world, "bidder1")
+    assert ran.code == 1 and "[SIG]" in ran.err
