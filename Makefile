@@ -21,7 +21,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -69,6 +69,9 @@ deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 
 KILLS   ?= 500
 faults: $(V)/.test           ## the long kill loops: real servers, at every step and at any moment, KILLS=500 for each path (docs/operate/faults.md)
 	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k long
+
+sizes: $(V)/.test            ## a bid of 5 GiB and a lot of 200 bids, through a real server (docs/operate/sizes.md; takes 16 GiB of disk)
+	BIDHALL_TEST_SIZES=1 $(BIN)/python -m pytest -q -s tests/sizes
 
 js:             ## the JavaScript vectors in node, where there is one (the suite runs them too, in node and in the browser)
 	@if command -v node >/dev/null; then node tests/js/run.mjs; else echo "******** NO NODE: make test runs the JavaScript vectors in the browser ********"; fi

@@ -280,8 +280,9 @@ class World:
     def lot_in(self, unit: Look, ref: str) -> Lot:
         return tenders.lot(unit.session, ref)
 
-    def prepare(self, ref: str, *, deadline: datetime = DEADLINE) -> None:
-        """Everything publication asks for: dates, scheme, a document, officers, their keys, signed policies, drills, and a tick over it."""
+    def prepare(self, ref: str, *, deadline: datetime = DEADLINE, largest: int = officers.MAX_PLEN) -> None:
+        """Everything publication asks for: dates, scheme, a document, officers, their keys, signed policies, drills, and a tick over it.
+        ``largest``: bytes a bid may have."""
         blob = self.office.blobs.put([PDF])
         with self.work("agent") as work:
             lot = self.lot_in(work, ref)
@@ -294,7 +295,7 @@ class World:
             if self.mirror_mode:
                 policies.draft_policies(work, self.lot_in(work, ref), mirror=self.mirror_mode)
             else:
-                policies.draft_policies(work, self.lot_in(work, ref))
+                policies.draft_policies(work, self.lot_in(work, ref), max_plen=largest)
         self.sign_policies(ref)
         self.open_drills(ref)
         self.tick()
