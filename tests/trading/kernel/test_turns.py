@@ -63,7 +63,8 @@ class Line:
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
     made = Line(tmp_path / "turns.db")
     yield made
     made.pool.shutdown()
@@ -164,6 +165,22 @@ def test_a_long_one_shares_with_nobody(line: Line) -> None:
         one.result(10)
     assert line.words == ["first", "w1", "long", "w2"]
     assert line.commits - before == 3
+
+
+def test_a_transaction_that_has_been_open_long_takes_nobody_in(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "LONGEST_NS", 0)
+    before = line.commits
+    for one in line.behind([lambda: line.say("w1"), lambda: line.say("w2")]):
+        one.result(10)
+    assert line.words == ["first", "w1", "w2"] and line.commits - before == 3
+
+
+def test_so_many_share_and_no_more(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_TOGETHER", 3)
+    before = line.commits
+    for one in line.behind([lambda n=n: line.say(f"w{n}") for n in range(6)]):  # type: ignore[misc]
+        one.result(10)
+    assert line.commits - before == 3  # 3, 3 and 1
 
 
 def test_who_gets_no_turn_is_told_and_blocks_nobody(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
