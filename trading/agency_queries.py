@@ -24,6 +24,7 @@ from trading import (
     projects,
     publication,
     rulebook,
+    successions,
 )
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import NotFound
@@ -332,6 +333,10 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
         cutoff = clarify_cutoff(look, lot)
         if cutoff is not None and timedelta() < cutoff.at - look.now <= CUTOFF_NEAR:
             yield Waiting("clarify_cutoff", lot.ref, lot.title, lot.ref, cutoff.at, cutoff.rule.id)
+    change = officers.open_change(look.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
+    if change is not None and change.kind == "officers" and not change.plan["confirmed_by"] and may(look.actor, Act.OFFICERS_CONFIRM):
+        if change.plan["by"] != look.actor.account_id:
+            yield Waiting("officers_confirm", lot.ref, lot.title, lot.ref, change.deadline - successions.SETTLE)
     if may(look.actor, Act.OBJECTION_ANSWER):
         for one in disputes.open_on(look.session, lot):
             yield Waiting(one.kind, one.ref, lot.title, lot.ref, one.due_at, str(one.reason.get("rule", "")))

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from crypto.canonical import loads
+from crypto.canonical import b64u, format_time, loads
+from crypto.keys import x25519_public
 from crypto.policies import policy_id
 from crypto.policy_lines import Generation
 from crypto.signatures import payload_of
+from crypto.trust import trust_of
 from crypto.verdicts import policy_dead
 from tests.kit import opening_steps, replacing, sealing
 from tests.kit.opening_steps import form
@@ -28,7 +30,10 @@ from trading import (
     officer_news,
     officers,
     opening,
+    opening_package,
     participants,
+    parties,
+    policies,
     publication,
     replacements,
     rescue,
@@ -39,6 +44,7 @@ from trading import (
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooLate, WrongStep
 from trading.kernel.outbox import Message
+from trading.opening_files import check_package, read_package
 from trading.opening_rules import decrypt_outcome
 
 NAMES = tuple(username for username, _, _ in OFFICERS)
@@ -386,6 +392,36 @@ def test_an_extension_after_new_officers_keeps_their_drills(world: World, alive:
         found = officers.generations(look.session, lot)
     assert [len(one.ids) for one in found] == [1, 2] and found[0].alive
     assert own_states(world, alive) == {"bidder1": ["kept"], "bidder2": ["newest"], "bidder3": ["kept"]}
+
+
+def test_a_policy_dropped_before_publication_is_in_no_line(world: World) -> None:
+    """Replaced, drafted anew and replaced back: three policies are in the log, the first stands again and is the whole line."""
+    ref = world.lot("READY")
+    replacing.hire(world)
+    first = line_of(world, ref)
+    for username in ("officer7", "officer2"):
+        with world.work("agent") as work:
+            account = parties.account(work.session, world.people[username])
+            officers.replace_officer(work, world.lot_in(work, ref), 2, account, "platform")
+        with world.work(username) as work:
+            lot = world.lot_in(work, ref)
+            officers.offer_keys(work, lot, {scope["envelope"]: b64u(x25519_public(world.scope_secret(username, scope)))
+                                            for scope in officers.scopes_to_key(work, lot)})
+        with world.work("agent") as work:
+            policies.draft_policies(work, world.lot_in(work, ref))
+        if username == "officer7":
+            world.sign_policies(ref, only=("officer1", "officer7", "officer3", "officer4", "officer5"))
+            assert [policy["officers"][1]["name"] for policy in line_of(world, ref)] == ["officer7"]
+    assert line_of(world, ref) == first and len(first) == 1
+    world.publish(ref)
+    world.issue(ref)
+    opening_steps.bid(world, ref, {name: price(at) for at, name in enumerate(world.bidders)})
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    with world.look("host") as look:
+        package = opening_package.package(look, world.lot_in(look, ref))
+        checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
+    assert len(package["policies"]) == 1 and len(checked.headers) == 3
 
 
 def test_officers_may_be_replaced_twice(world: World) -> None:

@@ -60,6 +60,7 @@ def _duty(one: Waiting) -> Duty:
             _("Limit"),
             "info",
         ),
+        "officers_confirm": (_("Confirm new key holders: %(title)s"), f"{lot}/keys#officers", _("Key holders"), "warn"),
         "objection": (_("Answer the objection: %(title)s"), f"/agency/objections/{one.of}", _("Objection"), "warn"),
         "challenge": (_("Answer the challenge: %(title)s"), f"/agency/objections/{one.of}", _("Challenge"), "warn"),
         "qualify": (_("Review qualifications: %(title)s"), f"{lot}/qualification", _("Qualification"), "now"),

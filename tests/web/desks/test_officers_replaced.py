@@ -73,6 +73,8 @@ def test_an_officer_is_replaced_and_every_bid_is_opened(world: World, town: Town
     assert "Bids sealed so far stay valid" in told and "A second person" in told and "acts/confirm-officers" not in told
     assert town("agent").post(f"/agency/lots/{ref}/acts/confirm-officers", dies="no", sure="yes").status_code == 403
     assert "acts/confirm-officers" in page(town, "buyer", keys)
+    assert "Confirm new key holders" in page(town, "buyer", "/agency")
+    assert "Confirm new key holders" not in page(town, "agent", "/agency"), "not by who proposed it"
     assert town("buyer").post(f"/agency/lots/{ref}/acts/confirm-officers", dies="no").status_code == 422, "without the tick"
     town("buyer").act(f"/agency/lots/{ref}/acts/confirm-officers", dies="no", sure="yes")
 
