@@ -167,16 +167,17 @@ def _given(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
 def _scored(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fraction, dict[str, Any]]:
     """Mean of the members (E-30), trimmed where the documents say so (E-31); an objective item is what all gave."""
     scheme, scores = inputs.scheme, given(inputs, criterion, bidder)
-    row: dict[str, Any] = {"id": criterion.id, "kind": criterion.kind, "max": written_exactly(criterion.max), "given": _given(scores)}
+    told = _given(scores)
+    row: dict[str, Any] = {"id": criterion.id, "kind": criterion.kind, "max": written_exactly(criterion.max), "given": told}
     if criterion.kind == "objective":
         points = rounded(next(iter(scores.values())), scheme.points_places, scheme.mode)
         text = written_exactly(points)
         return points, row | {"points": text, "line": f"{text} ({len(scores)} × {text})"}
     left, dropped = trimmed(list(scores.values()), scheme.trim_from) if scheme.trim_from else (list(scores.values()), [])
     points = rounded(mean(left), scheme.mean_places, scheme.mode)
-    shown = [written_exactly(score) for score in (left if dropped else scores.values())]
-    line = f"({' + '.join(shown)}) ÷ {len(left)} = {written_exactly(points)}"
-    row |= {"points": written_exactly(points), "line": line}
+    shown = [written_exactly(score) for score in left] if dropped else [one["points"] for one in told]
+    text = written_exactly(points)
+    row |= {"points": text, "line": f"({' + '.join(shown)}) ÷ {len(left)} = {text}"}
     return points, row | ({"dropped": [written_exactly(score) for score in dropped]} if dropped else {})
 
 

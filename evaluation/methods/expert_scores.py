@@ -82,7 +82,8 @@ def trimmed_mean_of_nine(scores_by_member: Mapping[str, Sequence[Fraction]]) -> 
 
 def is_consistent(scores: Mapping[str, Fraction]) -> bool:
     """Whether all members gave the same points, as they must for an objective criterion (E-01e)."""
-    return len(set(scores.values())) <= 1
+    held = list(scores.values())
+    return all(score == held[0] for score in held)
 
 
 def out_of_range(scores: Mapping[str, Fraction], max_points: Fraction) -> list[str]:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
+from math import lcm
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ Answer = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
 MAX_PLACES = 10_000
 """More decimals than this are refused: nobody can mean them, and they would only fill the memory."""
 
+_LONG = 10**4000
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -72,19 +75,20 @@ def rounded(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HA
 def mean(values: Iterable[Fraction]) -> Fraction:
     """The arithmetic mean, unrounded. The caller sees to it that there is a value."""
     held = list(values)
-    return sum(held, Fraction(0)) / len(held)
+    below = lcm(*(value.denominator for value in held))  # one fraction at the end, not one for each value
+    return Fraction(sum(value.numerator * (below // value.denominator) for value in held), below * len(held))
 
 
 def _scaled(value: Fraction | int, places: int, mode: Rounding) -> int:
     """`value` x 10^places as a whole number."""
-    shifted = Fraction(value) * 10**places
-    whole, rest = divmod(abs(shifted.numerator), shifted.denominator)
-    twice = 2 * rest - shifted.denominator
+    above, below = value.numerator * 10**places, value.denominator
+    whole, rest = divmod(abs(above), below)
+    twice = 2 * rest - below
     if mode is Rounding.HALF_UP:
         whole += twice >= 0
     elif mode is Rounding.HALF_EVEN:
         whole += twice > 0 or (twice == 0 and whole % 2 == 1)
-    return -whole if shifted < 0 else whole
+    return -whole if above < 0 else whole
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -93,23 +97,28 @@ def _scaled(value: Fraction | int, places: int, mode: Rounding) -> int:
 def written(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HALF_UP) -> str:
     """`value` rounded and written with exactly `places` decimals; zero never carries a sign."""
     scaled = _scaled(value, places, mode)
-    digits = str(Decimal(abs(scaled))).rjust(places + 1, "0")  # by way of Decimal: str(int) stops at 4300 digits
+    whole = abs(scaled)
+    digits = (str(whole) if whole < _LONG else str(Decimal(whole))).rjust(places + 1, "0")  # str(int) stops at 4300 digits
     sign = "-" if scaled < 0 else ""
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
 
 
 def written_exactly(value: Fraction | int, at_least: int = 2) -> str:
     """`value` with all its decimals, at least `at_least`. A repeating fraction is a defect of the caller."""
-    rest = Fraction(value).denominator
+    return _exactly(value.numerator, value.denominator, at_least)
+
+
+@lru_cache(maxsize=4096)  # points repeat: a panel writes the same few hundred again and again
+def _exactly(above: int, below: int, at_least: int) -> str:
+    rest = below
     twos = fives = 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     if rest != 1:
-        raise ValueError(f"{value} has no finite decimal form")
-    places = max(twos, fives, at_least)
-    return written(value, places)
+        raise ValueError(f"{above}/{below} has no finite decimal form")
+    return written(Fraction(above, below), max(twos, fives, at_least))
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
