@@ -98,3 +98,16 @@ def test_bands_have_their_lower_edge_inside(cents: int) -> None:
         connection.execute(insert(RESULTS), [lot])
         cubes.refresh(connection, CUBE, RESULTS)
         assert cubes.bands(connection, CUBE).index(1) == sum(edge <= rate for edge in EDGES)
+
+
+def test_words_that_run_into_each_other_are_two_cells() -> None:
+    engine = create_engine("sqlite://")
+    METADATA.create_all(engine)
+    words = [("G", "P", "", "", "2018-12"), ("GP", "", "", "", "2018-12"), ("", "GP", "", "", "2018-12"), ("P", "G", "", "", "2018-12"),
+             ("", "G", "P", "", "2018-12"), (":1", "", "1", "", "2018-12"), (":", "1", "1", "", "2018-12")]
+    with engine.begin() as connection:
+        connection.execute(insert(RESULTS), [
+            {**dict(zip(cubes.CELL, cell, strict=True)), "budget": 2, "award": 1, "in_rate": 1} for cell in words for _ in range(2)])
+        cubes.refresh(connection, CUBE, RESULTS)
+        found = {tuple(row[:5]): row.transactions for row in connection.execute(CUBE.select())}
+    assert found == dict.fromkeys(words, 2)
