@@ -86,12 +86,23 @@ class Turns:
                 self._taken = True
                 return
             self._waiting.append(ticket)
-        if ticket[0].wait(PATIENCE_MS / 1000):
-            return
+        try:
+            if ticket[0].wait(PATIENCE_MS / 1000):
+                return
+        except BaseException:  # interrupted by hand: nobody may wait for one who has left
+            if not self._gone(ticket):
+                self._pass_on()
+            raise
+        if self._gone(ticket):
+            raise Waited("no turn to write")
+
+    def _gone(self, ticket: tuple[threading.Event, bool]) -> bool:
+        """Leave the line; False if the turn has come meanwhile."""
         with self._lock:
-            if not ticket[0].is_set():
-                self._waiting.remove(ticket)
-                raise Waited("no turn to write")
+            if ticket[0].is_set():
+                return False
+            self._waiting.remove(ticket)
+            return True
 
     def _begun(self) -> _Group:
         """The open transaction, or a new one."""
@@ -119,13 +130,13 @@ class Turns:
     def _leave(self, group: _Group, together: bool) -> None:
         """The next one goes into the same transaction, or it is committed now; then wait until it is."""
         group.units += 1
+        may = (together and group.units < MOST_TOGETHER and time.monotonic_ns() - group.since < LONGEST_NS
+               and in_transaction(group.connection))
         with self._lock:
-            next_together = bool(self._waiting) and self._waiting[0][1]
-        if (
-            together and next_together and group.units < MOST_TOGETHER and time.monotonic_ns() - group.since < LONGEST_NS
-            and in_transaction(group.connection)
-        ):
-            self._pass_on()
+            follows = may and bool(self._waiting) and self._waiting[0][1]
+            if follows:  # found and let in at one go: else it might have left, and nobody would commit
+                self._waiting.popleft()[0].set()
+        if follows:
             group.done.wait()
         else:
             self._commit(group)

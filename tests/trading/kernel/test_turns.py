@@ -234,3 +234,31 @@ def test_processes_take_turns(line: Line) -> None:
     assert len(words) == 300
     changes = sum(1 for one, other in pairwise(words) if one[0] != other[0])
     assert changes > 60, f"{changes} changes of hand"
+
+
+def test_who_is_interrupted_in_line_leaves_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a command: those behind go on."""
+    gate, first = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        first.set()
+        gate.wait(10)
+
+    done = line.pool.submit(lambda: line.say("first", after=hold))
+    assert first.wait(10)
+    wait = threading.Event.wait
+
+    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
+        if any(ticket is self for ticket, _ in turns_of(line.engine)._waiting):
+            raise KeyboardInterrupt
+        return wait(self, timeout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Event, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            line.say("interrupted")
+    assert not turns_of(line.engine)._waiting
+    gate.set()
+    done.result(10)
+    line.say("next")
+    assert line.words == ["first", "next"]
