@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from crypto.sealed_bid import inspect
 from tests.kit.server import PASSWORD, LiveServer
@@ -213,3 +215,39 @@ def test_the_page_and_the_command_see_the_same_of_a_file(live_server: LiveServer
     }""", [[name, size, head.decode("latin-1"), tail.decode("latin-1")] for name, size, head, tail in told])
     here = [[["stop" if found.stops else "warn", found.code] for found in bid_files.judge(*one)] for one in told]
     assert seen == here
+
+
+def test_the_page_warns_a_day_an_hour_and_ten_minutes_before_the_deadline(live_server: LiveServer, page: Any) -> None:
+    """By the server's clock, once for each, also while the page just stands there; nothing before and nothing after."""
+    world = live_server.world
+    ref = world.lot("BIDDING")
+    world.take_part(ref, "bidder1")
+    with world.look("clock") as look:
+        deadline = world.lot_in(look, ref).deadline
+    assert deadline is not None
+    complaints = watched(page)
+    live_server.sign_in(page, "bidder1", role="bidder-signer")
+    bar = page.locator("[data-warn-at] .tag--warn")
+
+    def at(**before: float) -> None:
+        with world.office.work(SETUP) as work:  # the sign-in of days ago would be over
+            for row in work.session.scalars(select(parties.Login)):
+                row.made_at = row.seen_at = deadline - timedelta(**before)
+        world.clock.set(deadline - timedelta(**before))
+        page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
+        page.wait_for_selector("#checks:not(.proofbox--open)")
+
+    at(hours=24, minutes=1)
+    assert bar.count() == 1 and bar.is_hidden()
+    at(hours=24, seconds=-1)
+    for before, words in (({"hours": 23}, "24 小时"), ({"hours": 1, "seconds": 4}, "24 小时"), ({"minutes": 59}, "1 小时"),
+                          ({"minutes": 10, "seconds": 4}, "1 小时"), ({"minutes": 9}, "10 分钟"), ({"seconds": 40}, "10 分钟")):
+        at(**before)
+        bar.wait_for(state="visible")
+        assert words in bar.inner_text() and bar.get_attribute("role") == "status", before
+    at(minutes=10, seconds=4)
+    assert "1 小时" in bar.inner_text()
+    page.wait_for_function("() => document.querySelector('[data-warn-at] .tag--warn').textContent.includes('10 分钟')", timeout=20_000)
+    at(seconds=-5)
+    assert bar.count() == 0 or bar.is_hidden()
+    assert not complaints

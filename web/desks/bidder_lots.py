@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from deposits import demands
 from trading import (
     bids,
+    deadline_faults,
     enquiries,
     enrolments,
     lot_cards,
@@ -78,11 +79,11 @@ def lot(ref: str, form: Form | None = None) -> str:
                               card.deadline and now.now < card.deadline))
         mine = own_card(now, taking)
         asked, until = questions(now, row)
-        changed = changed_officers(now, row, taking)
+        changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
     return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
                   files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
-                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1, changed=changed)
+                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1, changed=changed, suspended=suspended)
 
 
 def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:

@@ -31,7 +31,7 @@ from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import attendance, draws, lot_cards, officers, opening, policies, tickets
+from trading import attendance, deadline_faults, draws, lot_cards, officers, opening, policies, tickets
 from trading.kernel.access import Act, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
@@ -82,7 +82,9 @@ def view(ref: str) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
         card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
-    return render("hall/view.html", card=card, mine=mine, chair=chair, form=Form.blank(), crumbs=crumbs_of((card.lot.ref, "")))
+        suspended = deadline_faults.standing(now.session, lot)
+    return render("hall/view.html", card=card, mine=mine, chair=chair, suspended=suspended, form=Form.blank(),
+                  crumbs=crumbs_of((card.lot.ref, "")))
 
 
 @hall.page("/<ref>/data", needs=ANYONE)

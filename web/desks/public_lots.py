@@ -13,6 +13,7 @@ from crypto.canonical import dumps
 from crypto.ticks import PUBLIC_EVENTS
 from trading import (
     calendars,
+    deadline_faults,
     documents,
     enquiries,
     lot_cards,
@@ -164,7 +165,7 @@ def lot(ref: str) -> str:
             "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
             "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
             "tip": log.last_tick(now.session), "untried": bool(officers.untried(now.session, row)),
-            "changed": officer_news.last_change(now.session, row),
+            "changed": officer_news.last_change(now.session, row), "suspended": deadline_faults.standing(now.session, row),
             "trust": tickets.trust(now),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }

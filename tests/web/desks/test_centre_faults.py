@@ -25,6 +25,10 @@ def test_the_centre_sees_the_fault_and_its_notice_and_confirms_it(rooms: Rooms) 
     assert state_of(rooms, ref) == ["SUSPENDED"]
     after = clerk.get(f"/centre/faults/{ref}").text
     assert "因故障暂停" in after and "acts/confirm" not in after
+    pages = {"": f"/lots/{ref}", "bidder1": f"/bidder/lots/{ref}", "host": f"/hall/{ref}"}
+    for username, path in pages.items():  # whoever looks at the lot is told on its page
+        told = (rooms.person(username) if username else clerk).get(path).text
+        assert "因故障暂停" in told and "不开启任何" in told and "2026-03-24 11:00" in told, path
     notice = clerk.get(f"/lots/{ref}").text
     assert "不能正常提交" in notice or "更正" in notice
 
@@ -41,6 +45,7 @@ def test_the_supervisor_decides_with_a_reason_and_only_after_a_confirmation(room
     assert state_of(rooms, ref) == ["SUSPENDED"]
     done(watch.act(f"{page}/acts/decide", page=page, decision="lift", reason="经核实无人受影响"))
     assert state_of(rooms, ref) == ["LIFTED"]
+    assert "不开启任何" not in watch.get(f"/lots/{ref}").text + watch.get(f"/hall/{ref}").text
 
 
 def test_nothing_watched_is_said_so_and_a_draft_lot_is_not_there(rooms: Rooms) -> None:

@@ -6,17 +6,19 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from flask import Flask
 from sqlalchemy import Engine
 
 from crypto.signatures import countersign
+from tests.kit import evaluation_steps as steps
 from tests.kit import sealing, tsa, verdict_steps
 from tests.kit.opening_steps import ALL, bid, form, share, turn
 from tests.kit.world import World
 from tests.trading.test_rescue import bad_box, hash_of
 from tests.web.desks.hall_kit import Seat, app_of
-from trading import decryption, opening
+from trading import decryption, officers, opening
 from trading.kernel.errors import NotReady
 from web import papers, stamps
 
@@ -134,3 +136,58 @@ def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(world: World, ap
     record = host.get(f"/hall/{ref}/papers/record?draft=1").text
     assert "投标人原因；视为撤销投标" in record and "X-09" in record and verdict_steps.REASONS in record
     assert "草稿" in record and record.count("已重新核对并会签") == 5
+
+
+# --- the price envelope -----------------------------------------------------------------------------------------------
+
+
+def pages_of(data: bytes) -> str:
+    """The text of a PDF."""
+    document = pypdfium2.PdfDocument(data)
+    return "".join(document[at].get_textpage().get_text_range() for at in range(len(document)))
+
+
+def test_the_papers_of_the_price_envelope_and_of_the_technical_one_say_each_their_own(world: World, app: Flask) -> None:
+    """Three papers for each of two ceremonies: no price in the first, none of the rejected in the second; sheet and projector follow."""
+    steps.library(world)
+    forms = {name: form("WORKS", price=f"{2_700_000 - 10_000 * at}.00") for at, name in enumerate(world.bidders)}
+    ref = steps.published(world, "WORKS", two_envelopes=True)
+    bid(world, ref, forms)
+    public, host = Seat(world, app), Seat(world, app, "host")
+    sealing.close(world, ref)
+    opened_by_pages(world, app, ref, officers.BID)
+    first = {kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=bid").data) for kind in ("sheet", "form", "record")}
+    assert not [kind for kind, text in first.items() if any(price in text for price in ("2,700,000", "2,690,000", "2,680,000"))]
+    steps.seated(world, ref)
+    steps.conform(world, ref, reject=("bidder3",))
+    steps.score(world, ref)
+    steps.fix_technical(world, ref)
+    turn(world)
+    assert public.get(f"/hall/{ref}/papers/record?envelope=price").status_code == 404
+    opened_by_pages(world, app, ref, officers.PRICE)
+    second = {kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=price").data) for kind in ("sheet", "form", "record")}
+    for kind in ("form", "record"):
+        assert "2,700,000.00" in second[kind] and "2,690,000.00" in second[kind] and "2,680,000" not in second[kind], kind
+    for path in ("projector", "sheet"):
+        assert public.get(f"/hall/{ref}/{path}?envelope=price").status_code == 200
+        assert "2,680,000" not in public.get(f"/hall/{ref}/{path}?envelope=price").text
+    assert host.get(f"/hall/{ref}/papers?envelope=price").status_code == 200
+    for kind, text in first.items():  # the papers of before are the bytes of before
+        assert pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=bid").data) == text
+
+
+def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
+    """A ceremony from the set to the publication, its papers made by the host's own page."""
+    sealing.list_set(world, ref, part)
+    for username in ALL:
+        share(world, ref, username, part)
+    decryption.open_bids(world.office, world.actor("host"), ref, part=part)
+    for username in ALL:
+        with world.work(username) as work:
+            row = opening.opening(work.session, world.lot_in(work, ref), part)
+            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+    turn(world, minutes=16)
+    host = Seat(world, app, "host")
+    host.act(f"/hall/{ref}/acts/sign-minutes")
+    host.act(f"/hall/{ref}/acts/close")
+    turn(world)
