@@ -20,7 +20,7 @@ from crypto import sealed_bid
 from crypto.canonical import loads, unb64u
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of
-from trading import bids, claims, closing, draws, enrolments, findings, floods, officers, opening, tickets
+from trading import bids, claims, closing, draws, enrolments, findings, floods, officers, opening, rechecks, tickets
 from trading.disclosure.bundle import File, blob_file, bytes_file, canonical_file, json_file
 from trading.disclosure.log_part import log_files
 from trading.kernel import log
@@ -133,7 +133,7 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
         return True
     if entry.event == "act":
         return act.startswith(PUBLIC_ACTS)
-    if entry.event.startswith("bid-") or entry.event == "omission-claim":
+    if entry.event.startswith("bid-") or entry.event in ("omission-claim", "mirror-ack"):
         return entry.event == "bid-failed" or _list_is_open(dossier, entry.part)
     if entry.event.startswith("sheet"):
         return _is_ranked(dossier)
@@ -227,6 +227,7 @@ def _take_bids(dossier: _Dossier) -> None:
     opened."""
     for part in officers.bid_envelopes(dossier.lot):
         _take_bids_of(dossier, part)
+        _take_erased(dossier, part)
 
 
 def _take_bids_of(dossier: _Dossier, part: str) -> None:
@@ -249,6 +250,16 @@ def _take_bids_of(dossier: _Dossier, part: str) -> None:
         if dossier.audit and opened and row is not None and bid.header_hash not in row.left_sealed:
             dossier.files.append(blob_file(
                 f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size))
+
+
+def _take_erased(dossier: _Dossier, part: str) -> None:
+    """What is kept of bids replaced or withdrawn once their chunks are gone: in the archive alone, for nobody else gets their boxes."""
+    blobs = dossier.look.office.blobs
+    for row in rechecks.erasures(dossier.look.session, dossier.lot, part) if dossier.audit else ():
+        if row.blob and blobs.has(row.blob):
+            folder = f"bids/{row.bid.header_hash}"
+            dossier.files.append(bytes_file(f"{folder}/header", bids.header_bytes(row.bid)))
+            dossier.files.append(bytes_file(f"{folder}/pieces.txt", b"".join(blobs.read(row.blob))))
 
 
 def _take_evidence(dossier: _Dossier) -> None:

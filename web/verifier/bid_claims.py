@@ -352,6 +352,14 @@ def _check_generation(material: Material, document: Document, generation: Genera
             raise CryptoError("CONTEXT_MISMATCH", "taken before the new officers had all opened their drill")
 
 
+def _is_lost(material: Material, header_hash: str, part: str) -> bool:
+    """Whether the opening list itself says that the bytes of a bid are lost, and nothing of them is here."""
+    if any(f"bids/{header_hash}/{name}" in material.archive.files for name in ("pieces.txt", "sealed")):
+        return False
+    return any(row["header_hash"] == header_hash and row["verdict"] == "SEALED_ROOT"
+               for document in material.lists_of(part) for row in document.value["bids"])
+
+
 def _check_bid(material: Material, document: Document, part: str) -> None:
     """header ↔ submission ↔ policy ↔ pieces → sealed root; in the archive the sealed file itself too."""
     statement = document.value
@@ -363,6 +371,9 @@ def _check_bid(material: Material, document: Document, part: str) -> None:
     wrong = [name for name in ("platform", "tender", "lot", "envelope", "bidder", "policy") if statement[name] != header.ctx[name]]
     if wrong or statement["sealed_size"] != header.size:
         raise CryptoError("CONTEXT_MISMATCH", "the statement differs from the header: " + ", ".join(wrong or ["sealed_size"]))
+    if _is_lost(material, statement["header_hash"], part):
+        material.findings.checked("sealed_bids", "a bid whose bytes the platform lost is listed as such")
+        return
     if b64u(sealed_bid.root_of_pieces(pieces_of(material, statement["header_hash"]))) != statement["sealed_root"]:
         raise CryptoError("SEALED_ROOT", "the pieces do not give the signed root")
     path = f"bids/{statement['header_hash']}/sealed"

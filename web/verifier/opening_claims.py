@@ -203,8 +203,8 @@ def _judged(material: Material, header: Header, name: str, complaints: dict[int,
     found: dict[int, Finding] = {}
     for document in material.of_kind("finding"):
         j = document.value["j"]
-        if document.value["header_hash"] != name:
-            continue
+        if document.value["header_hash"] != name or j == 0:
+            continue  # j 0: that its bytes were lost, no word on a box
         if j not in complaints or j in found:
             material.findings.fault("opening", "B_SHARE", f"{document.path}: a finding without a complaint of officer {j}, or a second one")
             continue

@@ -15,6 +15,7 @@ from web.verifier import (
     draw_claims,
     log_claims,
     material,
+    mirror_claims,
     opening_claims,
     score_claims,
     sheet_claims,
@@ -47,6 +48,7 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
         score_claims.check(held, rounds)
         award_claims.check(held)
         deposit_claims.check(held)
+        mirror_claims.check(held)
     claims = [findings.claims[name] for name in CLAIMS if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None]
     broken = [claim.name for claim in claims if claim.ok is False]
     return {
