@@ -96,6 +96,11 @@ def copy_of(session: Session, bid: SealedBid) -> MirrorCopy | None:
     return session.scalar(select(MirrorCopy).where(MirrorCopy.bid_id == bid.id))
 
 
+def copy_of_entry(session: Session, c: str) -> MirrorCopy | None:
+    """The same, by the entry of the bid's acceptance. For its bidder alone."""
+    return session.scalar(select(MirrorCopy).join(SealedBid, SealedBid.id == MirrorCopy.bid_id).where(SealedBid.c == c))
+
+
 def mirror_keys(session: Session) -> list[bytes]:
     """Every key a mirror may have signed with: those ever enrolled for the supervisory body."""
     return [enrolments.sign_bytes(key) for key in session.scalars(select(EnrolledKey).where(EnrolledKey.role == "supervisor"))]

@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crypto.canonical import unb64u
+from crypto.canonical import loads, unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.policy_lines import generation_of
+from crypto.signatures import payload_of
 from crypto.verdicts import Finding, check_finding
 from trading import late_close, officers, opening, rescue, rulings
 from trading.claims import OUTCOMES, Claim
@@ -159,6 +160,15 @@ def refuse_awaited(session: Session, lot: Lot) -> None:
     """Refuses: Conflict ``award.finding_awaited``."""
     if waiting := awaited(session, lot):
         raise Conflict("award.finding_awaited", bidders=[bid.party.name for bid in waiting])
+
+
+def set_of(envelope: Any) -> str:
+    """The set a signed finding names, not verified: to know whose opening it is. Refuses: Invalid ``finding.bad``."""
+    try:
+        value = loads(payload_of(envelope))
+        return str(value["set"])
+    except (CryptoError, KeyError, TypeError) as error:
+        raise Invalid("finding.bad", reason="JSON_PROFILE") from error
 
 
 def sign_lost(work: UnitOfWork, row: Opening, envelope: Any) -> BoxFinding:

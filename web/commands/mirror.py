@@ -111,7 +111,7 @@ def enrol(data: str, platform: str, name: str, out: str, force: bool, lang: str 
     say(f"{out}: enrolment of supervisor {name}")
 
 
-@mirror.command("export", epilog="Example: bidhall mirror export --set opening_set.json --platform-key KEY -o opening/")
+@mirror.command("export", epilog="Example: bidhall mirror export --set opening/opening/set.json --platform-key KEY -o opening/")
 @data_option
 @click.option("--set", "set_file", required=True, type=click.Path(), help="The signed opening set: nothing leaves before it is published.")
 @keys_option

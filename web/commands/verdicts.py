@@ -118,9 +118,21 @@ def scope(facts: str, key_file: str, new_passphrase_file: str | None, out: str, 
     say("Hand it to the supervisory body in person: it opens your boxes of this one opening, and nothing else.")
 
 
+def _find_lost(path: str, key_file: str, passphrase_file: str | None, out: str, force: bool) -> None:
+    told = _facts(path, "lost")
+    ring, _ = open_keys(key_file, passphrase_file, "supervisor")
+    made = []
+    for one in told["lost"]:
+        document = {"v": 1, "at": format_time(now()), "set": one["set"], "header_hash": one["header_hash"], "j": 0, "code": "SEALED_ROOT"}
+        made.append({"document": sign_document("finding", document, ring.secret("ed25519"))})
+        say(f"{one['header_hash']}: lost by the platform")
+    _write(out, made, force)
+    say(SIGNED)
+
+
 @click.command("finding", epilog="Example: bidhall finding boxes.json --scope scope.json --key keys.json -o findings.json")
 @click.argument("boxes")
-@click.option("--scope", "scope_file", required=True, metavar="SCOPE.json", help="The key an officer handed over.")
+@click.option("--scope", "scope_file", metavar="SCOPE.json", help="The key an officer handed over; not for bids that were lost.")
 @click.option("--scope-passphrase-file", metavar="FILE", help="Its passphrase; asked for otherwise.")
 @key_option
 @click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed findings (- is stdout).")
@@ -128,10 +140,17 @@ def scope(facts: str, key_file: str, new_passphrase_file: str | None, out: str, 
 @force_option
 @lang_option
 @guarded
-def finding(boxes: str, scope_file: str, scope_passphrase_file: str | None, key_file: str, out: str, passphrase_file: str | None,
+def finding(boxes: str, scope_file: str | None, scope_passphrase_file: str | None, key_file: str, out: str, passphrase_file: str | None,
             force: bool, lang: str | None) -> None:
-    """Open the boxes an officer reported, with the key it handed over, and sign what is found. BOXES: saved from the supervisor's page."""
+    """Open the boxes an officer reported, with the key it handed over, and sign what is found; or sign that the platform lost the bids
+    named. BOXES: saved from the supervisor's page."""
+    value = read_json(boxes)
+    if isinstance(value, dict) and "lost" in value:
+        _find_lost(boxes, key_file, passphrase_file, out, force)
+        return
     told = _facts(boxes, "set", "boxes")
+    if scope_file is None:
+        stop("--scope: the key an officer handed over", BAD_INPUT)
     ring, _ = open_keys(key_file, passphrase_file, "supervisor")
     held = keyfiles.unwrap(read_json(scope_file), passphrase(scope_passphrase_file))
     made = []

@@ -40,6 +40,7 @@ from web.desks.bidder_cards import (
 )
 from web.desks.bidder_receipts import download
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
+from web.desks.bidder_trouble import copies_wanted
 from web.forms import Form
 from web.frame import Tick, sorted_duties, sun_line
 from web.gate import go, look, render, request, work
@@ -81,9 +82,11 @@ def lot(ref: str, form: Form | None = None) -> str:
         asked, until = questions(now, row)
         changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
+        copy_wanted = bool(copies_wanted(now, row))
     return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
                   files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
-                  can_submit=can(Act.BID_SUBMIT), consortia=row.consortium_most > 1, changed=changed, suspended=suspended)
+                  can_submit=can(Act.BID_SUBMIT), copy_wanted=copy_wanted, consortia=row.consortium_most > 1, changed=changed,
+                  suspended=suspended)
 
 
 def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:

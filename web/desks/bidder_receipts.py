@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from crypto.errors import CryptoError
 from crypto.receipts import check_words
 from crypto.signatures import document_hash, payload_of
-from trading import bids, tickets
+from trading import bids, copies, tickets
 from trading.bids import BidReceipt, Outcome
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, NotReady
@@ -33,7 +33,7 @@ from web.refusals import wants_json
 @dataclass(frozen=True)
 class ReceiptCard:
     """One of one's own receipts. ``in_log``: its proof is there; ``tick_by``: when it must be; ``stands``: the bid it speaks of is the
-    one that counts now."""
+    one that counts now; ``mirrors``: the policy knows a mirror, which acknowledged this bid at ``mirrored``, if it has."""
 
     c: str
     lot: str
@@ -46,6 +46,8 @@ class ReceiptCard:
     words: tuple[str, ...]
     in_log: bool
     stands: bool
+    mirrored: datetime | None = None
+    mirrors: bool = False
 
 
 def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
@@ -56,11 +58,13 @@ def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
     _lot, participant = own_lot(now, lot.ref)
     current = bids.standing(now.session, participant.id, row.part)
     document = bids.receipt_document(now.session, row)
+    copy = copies.copy_of_entry(now.session, row.c) if row.kind in ("received", "replaced") else None
     return ReceiptCard(
         c=row.c, lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at,
         tick_by=datetime.fromisoformat(entry["tick_by"]),
         statement=row.statement, words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")), in_log="proof" in document,
-        stands=current is not None and current.bid.c == row.c)
+        stands=current is not None and current.bid.c == row.c, mirrored=copy.at if copy is not None else None,
+        mirrors=row.kind in ("received", "replaced") and copies.mode_of(now.session, lot, row.part) != copies.NONE)
 
 
 def _answer(outcome: Outcome, document: dict[str, Any]) -> Any:
@@ -200,6 +204,9 @@ def _facts(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any] 
     if listed is not None:
         facts.append((_("In the log as"), _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"])))))
     facts.append((_("In the log by"), show.moment(card.tick_by, lang(), zone())))
+    if card.mirrors:
+        at = show.moment(card.mirrored, lang(), zone()) if card.mirrored is not None else _("not yet; it does not matter for this receipt")
+        facts.append((_("Acknowledged by the supervisory body's mirror"), at))
     return facts
 
 

@@ -2,6 +2,7 @@
 
     GET  /bidder/lots/<ref>/rescue.json     {set, header_hash, header, bidder, until}; for the page and `bidhall rescue`
     POST /bidder/lots/<ref>/acts/rescue     ``rescue``: DSSE
+    POST /bidder/lots/<ref>/acts/copy       ``upload``: of one's own copy of the sealed file, where the stored bytes are broken
     POST /bidder/lots/<ref>/acts/claim      ``claim``: DSSE, ``receipt``: the file saved from the receipt's page (or as ``receipt_file``)
 """
 
@@ -12,11 +13,13 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from trading import bids, claims, closing, effects, officers, opening, parties, rescue
+from trading import bids, claims, closing, effects, officers, opening, parties, rechecks, rescue, stored
+from trading.bids import SealedBid
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
+from trading.tenders import Lot
 from web.desks.bidder_room import SEE, bidder, can, lot_crumbs, own_lot, signed
 from web.forms import Form
 from web.gate import go, look, render, work
@@ -35,6 +38,7 @@ def trouble_of(now: Look, ref: str) -> dict[str, Any]:
         "pause": rescue.pause(now.session, found) if failure is not None and found is not None else None,
         "effect": effects.of_party(now.session, row, taking.party_id),
         "claims": [one for one in claims.of_lot(now.session, row) if one.party_id == taking.party_id],
+        "copy_wanted": bool(copies_wanted(now, row)),
         "claim_until": until, "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"), "opening": found,
     }
 
@@ -75,6 +79,37 @@ def do_rescue(ref: str) -> Any:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/rescue")
         row, _taking = own_lot(unit, ref)
         rescue.post(unit, opening.opening(unit.session, row), envelope)
+    return go(where)
+
+
+# --- one's own copy -----------------------------------------------------------------------------------------------------
+
+
+def copies_wanted(now: Look, lot: Lot) -> list[tuple[str, SealedBid]]:
+    """(envelope, bid) of one's own bids whose bytes are broken here."""
+    found = [(part, stored.wanted_copy(now, lot, part)) for part in officers.bid_envelopes(lot)]
+    return [(part, bid) for part, bid in found if bid is not None]
+
+
+@bidder.page("/lots/<ref>/copy", needs=SEE)
+def copy_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row, _taking = own_lot(now, ref)
+        wanted, title = copies_wanted(now, row), row.title
+    return render("bidder/copy.html", ref=ref, title=title, wanted=wanted, form=form or Form.blank(), may=can(Act.BID_UPLOAD),
+                  crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Our copy"), "")))
+
+
+@bidder.page("/lots/<ref>/acts/copy", needs=Act.BID_UPLOAD, post=True, back=copy_page)
+def do_copy(ref: str) -> Any:
+    """One's own copy of a sealed file in place of the broken bytes. Field: ``upload`` (the last part of the upload's address)."""
+    form = Form.read()
+    token = form.text("upload", limit=64)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/bidder/lots/{ref}/copy")
+        row, _taking = own_lot(unit, ref)
+        rechecks.take_copy(unit, row, token=token)
     return go(where)
 
 

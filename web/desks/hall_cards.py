@@ -93,6 +93,8 @@ class BidLine:
     form_faults: tuple[str, ...] = ()
     files: tuple[FileLine, ...] = ()
     outcome: DecryptOutcome | None = None
+    awaits_finding: bool = False
+    """The platform lost it, and the supervisory body has not found on that yet."""
     left_sealed: str = ""
     """Why it stays sealed: ``incomplete``, ``rejected``, ``not_opened``; "" for a bid that is to be opened."""
     remark: str = ""
@@ -322,6 +324,7 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
                 "outcome": effect.outcome if effect else None, "ruling": effect.ruling.reasons if effect and effect.ruling else "",
+                "awaits_finding": effect is not None and effect.awaits_finding,
                 "ruled_at": effect.ruling.at if effect and effect.ruling else None,
                 "remark": remark.kind if remark else "", "remark_at": remark.at if remark else None,
             }

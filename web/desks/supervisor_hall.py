@@ -7,6 +7,9 @@ learns no more than the public: moments of the log, and that somebody claims, ne
     POST /supervisor/hall/<ref>/acts/confirm-late  ``late_close``: DSSE
     GET  /supervisor/hall/<ref>/boxes.json         the reported boxes: set, headers, officers' public keys
     POST /supervisor/hall/<ref>/acts/findings      ``findings``: ``[{document: DSSE, part}]``
+    GET  /supervisor/hall/<ref>/lost.json          the bids whose bytes were lost: set, header hashes
+    POST /supervisor/hall/<ref>/acts/lost          ``lost``: ``[{document: DSSE}]``
+    POST /supervisor/hall/<ref>/acts/waive         ``reasons``: the opening goes on without the mirror
     POST /supervisor/hall/<ref>/acts/settle        ``claim``, ``outcome`` (upheld, rejected), ``reasons``
 """
 
@@ -19,13 +22,27 @@ from typing import Any
 from flask import Response, jsonify
 from sqlalchemy import select
 
-from trading import bids, claims, enrolments, findings, late_close, opening, parties, rescue, tenders
+from trading import (
+    bids,
+    claims,
+    copies,
+    enrolments,
+    findings,
+    late_close,
+    opening,
+    parties,
+    rechecks,
+    rescue,
+    stored,
+    tenders,
+)
 from trading.findings import Complaint
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.late_close import LateClosing
 from trading.rescue import Pause
+from trading.stored import MirrorWaiver
 from trading.tenders import Lot
 from web.desks.hall_room import signed, signed_list
 from web.desks.supervisor import desk as supervision
@@ -48,6 +65,29 @@ class ClaimLine:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A bid whose bytes were lost when it was to be opened. ``found_at``: when the finding on it was signed."""
+
+    name: str
+    header_hash: str
+    found_at: datetime | None
+
+
+@dataclass(frozen=True)
+class MirrorLine:
+    """How an opening that waits for its first share stands with the mirror. ``missed``: header hashes of the bids it missed pieces of."""
+
+    mode: str
+    missed: tuple[str, ...]
+    waiting: bool
+    waived: MirrorWaiver | None
+
+    @property
+    def stops(self) -> bool:
+        return self.waived is None and (self.waiting or bool(self.missed))
+
+
+@dataclass(frozen=True)
 class Trouble:
     """What of one opening needs the supervisory body, or has needed it."""
 
@@ -57,10 +97,13 @@ class Trouble:
     complaints: tuple[Complaint, ...]
     pause: Pause | None
     opened: bool
+    lost: tuple[Lost, ...] = ()
+    mirror: MirrorLine | None = None
 
     @property
     def waits(self) -> bool:
-        return ((self.late is not None and self.late.confirmed is None) or any(not one.outcome for one in self.claims)
+        return (any(one.found_at is None for one in self.lost) or (self.mirror is not None and self.mirror.stops)
+                or (self.late is not None and self.late.confirmed is None) or any(not one.outcome for one in self.claims)
                 or (not self.opened and any(one.found is None for one in self.complaints)))
 
 
@@ -70,7 +113,23 @@ def trouble_of(now: Look, lot: Lot) -> Trouble:
     lines = tuple(ClaimLine(one.id, one.code, one.at, one.entry, one.party.name if public else "", one.outcome, one.reasons, one.settled_at)
                   for one in claims.of_lot(session, lot))
     return Trouble(lot, late_close.what_happened(session, lot), lines, tuple(findings.complaints(session, row)) if row else (),
-                   rescue.pause(session, row) if row else None, row is not None and row.opened is not None)
+                   rescue.pause(session, row) if row else None, row is not None and row.opened is not None,
+                   tuple(Lost(bid.party.name, bid.header_hash, one.at if one else None) for _, bid, one in findings.lost(session, lot)),
+                   _mirror_line(now, opening.current(session, lot)))
+
+
+def _mirror_line(now: Look, row: opening.Opening | None) -> MirrorLine | None:
+    """Only of a published set that waits for its first share."""
+    if row is None or row.opened is not None or opening.shares(now.session, row):
+        return None
+    mode = copies.mode_of(now.session, row.lot, row.part)
+    if mode == copies.NONE:
+        return None
+    checks = {bid.header_hash: stored.check_of(now.session, bid) for bid in opening.to_open(now.session, row)}
+    missed = tuple(name for name, check in sorted(checks.items()) if check is not None and check.missed)
+    waiting = any(check is None or check.checked_at <= row.listed_at or (mode == copies.DIGESTS and not check.proof)
+                  for check in checks.values())
+    return MirrorLine(mode, missed, waiting, stored.waiver_of(now.session, row.lot, row.part))
 
 
 def _published(now: Look, ref: str) -> Lot:
@@ -84,7 +143,9 @@ def _published(now: Look, ref: str) -> Lot:
 def openings() -> str:
     with look() as now:
         waiting = select(claims.Claim.lot_id).where(claims.Claim.outcome == "")  # also of a lot that failed with too few bids
-        rows = now.session.scalars(select(Lot).where((Lot.state == "OPENING") | Lot.id.in_(waiting)).order_by(Lot.opens_at, Lot.ref))
+        lost = select(opening.OpenedBid.lot_id).where(opening.OpenedBid.verdict == findings.LOST)
+        rows = now.session.scalars(select(Lot).where((Lot.state == "OPENING") | Lot.id.in_(waiting) | Lot.id.in_(lost))
+                                   .order_by(Lot.opens_at, Lot.ref))
         found = sorted((trouble_of(now, lot) for lot in rows), key=lambda one: not one.waits)
     return render("supervisor/hall.html", found=found, at=now.now)
 
@@ -148,6 +209,46 @@ def sign_findings(ref: str) -> Any:
             if not isinstance(one, dict) or not isinstance(one.get("part", ""), str):
                 raise Invalid("finding.bad", reason="JSON_PROFILE")
             findings.sign(unit, row, one.get("document"), part=one.get("part", ""))
+    return go(where)
+
+
+# --- lost bytes, and the mirror ---------------------------------------------------------------------------------------
+
+
+@supervision.page("/hall/<ref>/lost.json", needs=Act.FINDING_SIGN)
+def lost_data(ref: str) -> Response:
+    """What there is to find on: the bids whose bytes were lost, by set."""
+    with look() as now:
+        rows = findings.lost(now.session, _published(now, ref))
+        return jsonify(lost=[{"set": row.set_hash, "header_hash": bid.header_hash} for row, bid, one in rows if one is None])
+
+
+@supervision.page("/hall/<ref>/acts/lost", needs=Act.FINDING_SIGN, post=True, back=opening_page)
+def sign_lost(ref: str) -> Any:
+    form = Form.read()
+    given = signed_list(form, "lost")
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
+        lot = _published(unit, ref)
+        rows = {row.set_hash: row for row, _, _ in findings.lost(unit.session, lot)}
+        for one in given:
+            row = rows.get(findings.set_of(one.get("document"))) if isinstance(one, dict) else None
+            if row is None:
+                raise Invalid("finding.bad", reason="CONTEXT_MISMATCH")
+            findings.sign_lost(unit, row, one["document"])
+    return go(where)
+
+
+@supervision.page("/hall/<ref>/acts/waive", needs=Act.FINDING_SIGN, post=True, back=opening_page)
+def waive(ref: str) -> Any:
+    form = Form.read()
+    reasons = form.text("reasons", limit=2000, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
+        lot = _published(unit, ref)
+        rechecks.waive(unit, opening.opening(unit.session, lot, opening.current_part(unit.session, lot)), reasons=reasons)
     return go(where)
 
 

@@ -11,7 +11,7 @@ function again(fault) {
 }
 
 /**
- * Upload a sealed File or Blob. `held`: `{ref, envelope}`; `url`: of an upload begun before.
+ * Upload a sealed File or Blob. `held`: `{ref, envelope, copy}`; `copy`: of a bid whose bytes are broken on the platform; `url`: of an upload begun before.
  * `onProgress(sent, total)`, `onUrl(url)`, `onLost()`. Gives `{done: promise of the token, pause(), resume(), cancel()}`;
  * `done` rejects with `{code, words}` where the platform refused, with an AbortError after `cancel()`; a lost line never ends it.
  */
@@ -29,7 +29,7 @@ export function sendSealed(file, held, { url, onProgress, onUrl, onLost } = {}) 
     upload = new globalThis.tus.Upload(file, {
       endpoint: "/uploads/acts", uploadUrl: url || null, chunkSize: CHUNK, retryDelays: RETRY, storeFingerprintForResuming: false,
       uploadDataDuringCreation: file.size <= WITH_ITS_ANNOUNCEMENT,
-      metadata: { lot: held.ref, envelope: held.envelope }, headers: { Accept: "application/json" },
+      metadata: { lot: held.ref, envelope: held.envelope, ...(held.copy ? { copy: "yes" } : {}) }, headers: { Accept: "application/json" },
       onProgress(sent, total) {
         lost = false;
         onProgress?.(sent, total);
