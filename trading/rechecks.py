@@ -76,8 +76,10 @@ def _to_look_at(office: Office, session: Session, now: Any) -> Iterator[tuple[in
         if row is not None and (row.opened is not None or opening.shares(session, row)):
             continue
         wants_proof = office.mirror is not None and copies.mode_of(session, lot, closed.part) == DIGESTS
-        for bid in bids.standing_bids(session, lot, closed.part):
-            check = stored.check_of(session, bid)
+        standing = bids.standing_bids(session, lot, closed.part)
+        checks = stored.checks_of(session, standing)
+        for bid in standing:
+            check = checks.get(bid.id)
             open_ = check is not None and (check.state == BROKEN or (wants_proof and (check.missed or not check.proof)))
             if check is None or (row is not None and check.checked_at <= row.listed_at) or (open_ and check.checked_at + AGAIN <= now):
                 yield bid.id, row is not None

@@ -8,7 +8,7 @@ but the bidder learns what was found, for that would tell that there is a bid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
@@ -133,6 +133,15 @@ def check_of(session: Session, bid: SealedBid) -> ByteCheck | None:
     return session.scalar(select(ByteCheck).where(ByteCheck.bid_id == bid.id))
 
 
+def checks_of(session: Session, bids_: Sequence[SealedBid]) -> dict[int, ByteCheck]:
+    """The same of many bids at once, by the bid's id."""
+    ids, found = [bid.id for bid in bids_], {}
+    for start in range(0, len(ids), 500):
+        rows = session.scalars(select(ByteCheck).where(ByteCheck.bid_id.in_(ids[start:start + 500])))
+        found |= {row.bid_id: row for row in rows}
+    return found
+
+
 def note(work: UnitOfWork, bid: SealedBid, state: str, *, source: str = "", proof: str = "", missed: bool = False) -> ByteCheck:
     """Write down what a look found; the newest stands. Refuses: NotAllowed."""
     work.require(Act.CLOCK)
@@ -165,8 +174,9 @@ def refuse_unready(look: Look, lot: Lot, part: str, bids_of_set: list[SealedBid]
     Refuses: TooEarly ``opening.bytes_unchecked``, ``opening.copy_wanted``, ``opening.mirror_waits``, Conflict ``opening.mirror_missed``.
     """
     mode, waived = copies.mode_of(look.session, lot, part), waiver_of(look.session, lot, part) is not None
+    checks = checks_of(look.session, bids_of_set)
     for bid in bids_of_set:
-        row = check_of(look.session, bid)
+        row = checks.get(bid.id)
         if row is not None and row.state == BROKEN and row.found_at is not None and look.now < row.found_at + HAND_IN:
             raise TooEarly("opening.copy_wanted", until=row.found_at + HAND_IN, now=look.now)
         if mode == NONE or waived:

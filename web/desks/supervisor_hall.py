@@ -125,7 +125,9 @@ def _mirror_line(now: Look, row: opening.Opening | None) -> MirrorLine | None:
     mode = copies.mode_of(now.session, row.lot, row.part)
     if mode == copies.NONE:
         return None
-    checks = {bid.header_hash: stored.check_of(now.session, bid) for bid in opening.to_open(now.session, row)}
+    listed = opening.to_open(now.session, row)
+    known = stored.checks_of(now.session, listed)
+    checks = {bid.header_hash: known.get(bid.id) for bid in listed}
     missed = tuple(name for name, check in sorted(checks.items()) if check is not None and check.missed)
     waiting = any(check is None or check.checked_at <= row.listed_at or (mode == copies.DIGESTS and not check.proof)
                   for check in checks.values())
