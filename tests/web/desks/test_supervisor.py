@@ -115,7 +115,8 @@ def test_who_objected_is_told_after_the_opening_list(house: tuple[MoneyRoom, Roo
 def test_it_reads_and_changes_nothing(house: tuple[MoneyRoom, Rooms]) -> None:
     room, rooms = house
     acts = {page.endpoint for page in PAGES.values() if page.endpoint.startswith("supervisor.") and page.method != "GET"}
-    assert acts == {"supervisor.confirm_late", "supervisor.sign_findings", "supervisor.settle"}, "what it signs at an opening, no more"
+    signs = {"supervisor.confirm_late", "supervisor.sign_findings", "supervisor.sign_lost", "supervisor.waive", "supervisor.settle"}
+    assert acts == signs, "what it signs at an opening, no more"
     ref, _subs = room.awarded("WORKS")
     watch = rooms.person("watch")
     for page in (*LIST, f"/supervisor/dossier/{ref}"):
