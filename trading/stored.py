@@ -135,7 +135,8 @@ def check_of(session: Session, bid: SealedBid) -> ByteCheck | None:
 
 def checks_of(session: Session, bids_: Sequence[SealedBid]) -> dict[int, ByteCheck]:
     """The same of many bids at once, by the bid's id."""
-    ids, found = [bid.id for bid in bids_], {}
+    ids: list[int] = [bid.id for bid in bids_]
+    found: dict[int, ByteCheck] = {}
     for start in range(0, len(ids), 500):
         rows = session.scalars(select(ByteCheck).where(ByteCheck.bid_id.in_(ids[start:start + 500])))
         found |= {row.bid_id: row for row in rows}
