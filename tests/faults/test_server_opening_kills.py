@@ -178,7 +178,7 @@ def run(nest: Nest, house: House, ref: str, orders: list[str], tally: Tally, cha
     ceremony, port = Ceremony(house, ref), 0
     for order in orders:
         if ceremony.over:
-            return
+            break
         named = "@" in order
         port = port or free_port()
         try:
