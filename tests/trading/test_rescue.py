@@ -169,7 +169,7 @@ def test_a_rescue_waits_for_the_tick_of_the_failure(world: World) -> None:
 
 def test_without_rescue_in_the_policy_too_few_shares_are_final(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real = policies.draft_policies
-    monkeypatch.setattr(policies, "draft_policies", lambda work, lot: real(work, lot, rescue=False))
+    monkeypatch.setattr(policies, "draft_policies", lambda work, lot, **more: real(work, lot, **more, rescue=False))
     ref = world.lot()
     world.take_part(ref)
     sealing.open_for_bids(world, ref)
