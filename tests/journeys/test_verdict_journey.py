@@ -80,7 +80,7 @@ def test_a_late_closing_confirmed_and_a_bid_rescued(hall: LiveServer, browser: B
         assert list(rescue.seeds(look.session, verdict_steps.row_of(world, look, ref)).values()) == [seeds["bidder1"]]
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
-    assert "2750000.00" in one.go(f"/bidder/lots/{ref}/opening").locator("main").inner_text()
+    assert "2,750,000.00" in one.go(f"/bidder/lots/{ref}/opening").locator("main").inner_text()
 
 
 @pytest.mark.browser

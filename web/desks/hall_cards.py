@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
@@ -46,6 +48,7 @@ from trading.tenders import Lot
 from web import opening_run, words
 from web.refusals import language
 
+MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
 
 
@@ -356,6 +359,8 @@ def said_of(field: dict[str, Any], value: str) -> str:
     """A value of the opening form as a person reads it."""
     if field["type"] == "choice" and value in ("yes", "no"):
         return words.state("yes_no", value, language()).text
+    if field["type"] == "money" and MONEY.fullmatch(value):  # what was sealed is untrusted, and may be no amount
+        return f"{Decimal(value):,.2f}"
     return value
 
 

@@ -72,7 +72,7 @@ def test_a_bidder_rescues_its_bid_and_everybody_sees_the_window(world: World, ap
     seat(world, app, "host").act(f"/hall/{ref}/acts/open")
     lost = seat(world, app, "bidder2").get(f"/bidder/lots/{ref}/opening").text
     assert "原因尚待裁定" in lost and "没有任何不利后果" in lost
-    assert "2750000.00" in seat(world, app, "bidder1").get(f"/bidder/lots/{ref}/opening").text
+    assert "2,750,000.00" in seat(world, app, "bidder1").get(f"/bidder/lots/{ref}/opening").text
     assert "2,750,000.00" in seat(world, app, "").get(f"/hall/{ref}").text
 
 
