@@ -270,7 +270,7 @@ def test_a_dozen_deaths_of_real_servers(ready: tuple[World, str], tmp_path: Path
         run(nest, house_of(mine, tmp_path / "killed"), ref, orders, tally, random.Random(7))
         audited(mine, tmp_path / "killed")
     assert all(tally.kills[name] for name in ("bid.signed", "bid.stored", "bid.receipt", "bid.withdrawn", "log.sealed")), tally
-    assert sum(tally.kills.values()) >= 9, str(tally)
+    assert sum(tally.kills.values()) + tally.late == len(orders), str(tally)  # a quick machine is hit between two acts more often
     print(tally)
 
 

@@ -79,7 +79,7 @@ def run(desk: Desk, world: World, line: str) -> subprocess.CompletedProcess[str]
 def lines_of_the_page(world: World, lot: str) -> list[str]:
     with world.look("host") as look:
         bid = opening.opening(look.session, world.lot_in(look, lot)).bids[0]
-    lines = [line for _, line in code_lines(PAGE) if "bidhall " in line]
+    lines = [line for _, line in code_lines(PAGE) if "bidhall " in line and " -o " in line]  # not those only named in a sentence
     assert len(lines) == 6
     return [line.replace("KP-2026-7F3A2C-1", lot).replace("HEADER-HASH", bid["header_hash"]) for line in lines]
 

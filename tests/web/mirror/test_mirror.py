@@ -267,7 +267,7 @@ def test_the_mirror_chooses_the_pieces_once_and_names_what_is_missed(tmp_path: P
         for name, given, missed in (
             ("lost", None, list(range(7))),
             ("one byte of the third chunk", flipped(data, len(data) - 2 * (CHUNK + TAG) - 5), [4]),
-            ("cut", data[:-1], [6]),
+            ("cut", data[:-16], [6]),  # what is not there counts as zeros: one byte alone may have been one
         ):
             told = line.prove(facts, header, io.BytesIO(given) if given is not None else None)
             found = mirror.open_answer(mirror.CHECK, told, facts, [store.public])
