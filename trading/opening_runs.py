@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.work import UnitOfWork
-from trading.opening import Opening
+from trading.opening import Opening, dead
 
 
 class OpeningRun(Base):
@@ -34,7 +34,7 @@ def begin(work: UnitOfWork, opening: Opening) -> None:
     """A run begins, by whoever holds its lock. Refuses: NotAllowed."""
     work.require(Act.OPENING_HOST)
     row = work.session.get(OpeningRun, opening.id) or OpeningRun(opening_id=opening.id)
-    row.total, row.done = len(opening.bids) - len(opening.left_sealed), 0
+    row.total, row.done = len(opening.bids) - len(opening.left_sealed) - len(dead(work.session, opening)), 0
     row.begun_at, row.beat_at, row.ended_at = work.now, work.now, None
     work.session.add(row)
 
