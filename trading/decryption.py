@@ -10,7 +10,7 @@ import io
 import os
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -108,12 +108,11 @@ def open_bids(
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
-    verdicts = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        opened = pool.map(lambda task: _open_or_mend(office, lot, task, form, file_names), tasks)
-        for done, verdict in enumerate(opened, start=1):
-            verdicts.append(verdict)
+        trying = [pool.submit(_open_or_mend, office, lot, task, form, file_names) for task in tasks]
+        for done, _ in enumerate(as_completed(trying), start=1):  # a large bid holds up no count
             progress(done)
+        verdicts = [one.result() for one in trying]
     verdicts += [_unopened(Verdict(name, LEFT_SEALED, one["cause"])) for name, one in left.items()]
     verdicts += [_unopened(policy_dead(name, one)) for name, one in dead.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
