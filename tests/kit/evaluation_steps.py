@@ -190,10 +190,10 @@ def conform(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> None:
 
 
 def default_score(scheme: schemes.Scheme, seat_no: int, place: int, criterion: schemes.Criterion) -> str:
-    """Objective: the best band, or the maximum; subjective: between 70 and 85 percent, by member and bid."""
+    """Objective: the best band, or the maximum; subjective: some 70 to 85 percent, less for each later bid, by member and bid."""
     if criterion.kind == "objective":
         return str(int(criterion.max))
-    return f"{int(criterion.max) * 7 // 10 + seat_no % 3 + 2 - place}.50"
+    return f"{max(0, int(criterion.max) * 7 // 10 + seat_no % 3 + 2 - place)}.50"
 
 
 def sheet_of(world: World, ref: str, username: str, scores: Mapping[tuple[str, str], str] | None = None) -> dict[str, Any]:
