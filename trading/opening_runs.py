@@ -25,8 +25,6 @@ class OpeningRun(Base):
     opening_id: Mapped[int] = mapped_column(ForeignKey("opening.id"), primary_key=True)
     total: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
-    begun_at: Mapped[datetime] = mapped_column(Moment)
-    beat_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
@@ -35,7 +33,7 @@ def begin(work: UnitOfWork, opening: Opening) -> None:
     work.require(Act.OPENING_HOST)
     row = work.session.get(OpeningRun, opening.id) or OpeningRun(opening_id=opening.id)
     row.total, row.done = len(opening.bids) - len(opening.left_sealed) - len(dead(work.session, opening)), 0
-    row.begun_at, row.beat_at, row.ended_at = work.now, work.now, None
+    row.ended_at = None
     work.session.add(row)
 
 
@@ -44,7 +42,7 @@ def beat(work: UnitOfWork, opening_id: int, done: int, *, ended: bool = False) -
     work.require(Act.OPENING_HOST)
     row = work.session.get_one(OpeningRun, opening_id)
     if row.ended_at is None:  # a late beat does not wake a run that is over
-        row.done, row.beat_at, row.ended_at = done, work.now, work.now if ended else None
+        row.done, row.ended_at = done, work.now if ended else None
 
 
 def find(session: Session, opening: Opening) -> OpeningRun | None:

@@ -22,6 +22,7 @@ from trading.kernel.access import Actor
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.tenders import lot as find_lot
+from web.watch.process import is_locked
 
 PATIENCE_SECONDS = 5.0
 """How long an answer waits for the end."""
@@ -49,15 +50,7 @@ def _locked(held: BinaryIO) -> bool:
 
 def is_held(office: Office, opening_id: int) -> bool:
     """Whether a living process decrypts this opening."""
-    path = _lock_of(office, opening_id)
-    if not path.exists():
-        return False
-    with path.open("rb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(_lock_of(office, opening_id))
 
 
 def _lock_of(office: Office, opening_id: int) -> Path:

@@ -14,8 +14,6 @@ def upgrade():
     sa.Column('opening_id', sa.Integer(), nullable=False),
     sa.Column('total', sa.Integer(), nullable=False),
     sa.Column('done', sa.Integer(), nullable=False),
-    sa.Column('begun_at', sa.DateTime(), nullable=False),
-    sa.Column('beat_at', sa.DateTime(), nullable=False),
     sa.Column('ended_at', sa.DateTime(), nullable=True),
     sa.ForeignKeyConstraint(['opening_id'], ['opening.id'], name=op.f('fk_opening_run_opening_id')),
     sa.PrimaryKeyConstraint('opening_id', name=op.f('pk_opening_run'))

@@ -74,7 +74,7 @@ class LocalBlobs:
         fault("blob.linked")
         if not keep:
             temporary.unlink()
-        _sync(target.parent)
+        sync_folder(target.parent)
         fault("blob.named")
 
     def copy_of(self, source: Path, name: str) -> None:
@@ -146,12 +146,13 @@ class LocalBlobs:
         path = self.path(name)
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
-            _sync(path.parent)
+            sync_folder(path.parent)
         if self.second is not None:
             self.second.remove(name)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file is safe only when its name is too (promise R4)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -28,6 +28,7 @@ from crypto.inspection import Inspector, inspect
 from crypto.keys import ed25519_public
 from crypto.mirror import Facts
 from crypto.signatures import Envelope, verify_any
+from trading.kernel.blobs import sync_folder
 from trading.kernel.faults import fault
 from web.settings import secret_of
 from web.watch.process import write_whole
@@ -152,10 +153,10 @@ class Store:
 
     def _acknowledge(self, folder: Path, facts: Facts, at: str) -> Envelope:
         ack = mirror.make_ack(facts, self.secret, at=at)
-        _sync_folder(folder)
+        sync_folder(folder)
         write_whole(folder / "ack.json", json.dumps(ack).encode(), 0o600)
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder)
+        sync_folder(folder.parent)
         fault("mirror.acknowledged")
         return ack
 
@@ -179,7 +180,7 @@ class Store:
                 pieces = mirror.choose_pieces(1 + chunk_count(header.plen), secrets.randbelow)
                 asked = mirror.make_challenge(facts, pieces, self.secret, at=at)
                 write_whole(folder / "challenge.json", json.dumps(asked).encode(), 0o600)
-                _sync_folder(folder)
+                sync_folder(folder)
             return dict(asked)
 
     def check(self, facts: Facts, body: bytes, *, at: str) -> Envelope | None:
@@ -209,7 +210,7 @@ class Store:
         kept = self.data / "sets" / (self._name(*facts.place().values()) + ".json")
         if (first := _read(kept)) is None:
             write_whole(kept, json.dumps(opening_set).encode(), 0o600)
-            _sync_folder(kept.parent)
+            sync_folder(kept.parent)
         elif first["payload"] != opening_set["payload"]:
             write_whole(kept.with_suffix(".second.json"), json.dumps(opening_set).encode(), 0o600)
             raise CryptoError("SET_CONFLICT", "another set of this envelope was shown before")
@@ -219,7 +220,7 @@ class Store:
         if folder.exists():
             for name in ("sealed", "part"):
                 (folder / name).unlink(missing_ok=True)
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def of_set(self, opening_set: Any, platform_keys: Iterable[bytes]) -> Iterator[tuple[str, Path | None]]:
         """(header_hash, sealed file or None) of every bid of a signed opening set: for an export, never before the set is published.
@@ -277,16 +278,8 @@ def _name_file(part: Path, target: Path) -> None:
         os.link(part, target)
     except FileExistsError:
         pass
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> Any:

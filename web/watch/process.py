@@ -48,10 +48,14 @@ def alone(data: Path, kind: str) -> Iterator[None]:
 
 def running(data: Path, kind: str) -> bool:
     """Whether such a process holds its place now."""
-    path = data / FOLDER / f"{kind}.lock"
+    return is_locked(data / FOLDER / f"{kind}.lock")
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock on this file; False where there is none."""
     if not path.exists():
         return False
-    with path.open("a+", encoding="ascii") as held:
+    with path.open("rb") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
