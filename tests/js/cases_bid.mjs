@@ -247,6 +247,12 @@ export const groups = {
     truth(hex(runs[0].sealed.seed) !== hex(runs[1].sealed.seed), "a fresh seed for each call");
     const { sealed, blob } = runs[0];
     const info = await selfCheck(blob, sealed);
+    const other = new Uint8Array(await blob.arrayBuffer());
+    other[other.length - 20] ^= 1;
+    await refused("SEALED_ROOT", () => selfCheck(new Blob([other]), sealed), "a byte of the last chunk");
+    await refused("REDERIVE", () => selfCheck(blob, { ...sealed, seed: random(32) }));
+    await refused("CONTEXT_MISMATCH", () => selfCheck(runs[1].blob, sealed));
+    await refused("MANIFEST", () => selfCheck(blob, { ...sealed, manifest: { ...sealed.manifest, files: [] } }));
     const parts = new Map([[0, await openBox(info, 0, unhex(v.keys.bidder_kem.sk))]]);
     for (const o of v.keys.officers.slice(2)) parts.set(o.index, await openBox(info, o.index, unhex(o.sk)));
     const opened = await open({ blob, signedRoot: sealed.sealedRoot, parts, hashFiles: true });

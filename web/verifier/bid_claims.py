@@ -113,8 +113,7 @@ def _check_deadline(material: Material, log: Log, part: str) -> None:
     document = material.spoken_of(entry).value
     if document["deadline"] != policy["deadline"] or document["policy"] != policy_id(policy):
         raise CryptoError("CONTEXT_MISMATCH", "a deadline of another policy")
-    assert entry.proven is not None
-    closing, due = entry.proven, later(policy["deadline"], 60)
+    closing, due = entry.shown, later(policy["deadline"], 60)
     if closing.at < due:
         raise CryptoError("TICK_PROOF", "the deadline entry is in a tick before the closing one")
     if closing.tick > log.first and log.leaf(closing.tick - 1)["at"] >= due:
@@ -192,10 +191,9 @@ def _check_claim(material: Material, entry: Entry, part: str) -> None:
     if b64u(receipt.c) != claim["entry"]:
         raise CryptoError("CONTEXT_MISMATCH", "the receipt shown is of another entry than the one claimed")
     closing = material.of_event("deadline", envelope=part)[0]
-    assert closing.proven is not None
     policy, listed = material.chain(part)[-1], set(entry_list(material, part))
     proof_at = receipt.proven.at if receipt.proven is not None else ""
-    if not claim_counts(closing=closing.proven.at, opens_at=policy["opens_at"], proof_at=proof_at, filed_at=entry.at):
+    if not claim_counts(closing=closing.shown.at, opens_at=policy["opens_at"], proof_at=proof_at, filed_at=entry.at):
         raise CryptoError("CONTEXT_MISMATCH", "a claim taken although it came too late to count")
     held = material.entries.get(claim["entry"])
     if claim["entry"] not in listed or held is None or held.tick > closing.tick:

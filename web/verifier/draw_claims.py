@@ -34,8 +34,8 @@ def coefficient(material: Material) -> str:
     """The K drawn, from the pool that was frozen before anybody committed; "" where none was drawn. Refuses: CONTEXT_MISMATCH."""
     for document in material.of_kind("draw"):
         if document.value["label"] == "k":
-            notice = next(n for n in material.of_kind("draw-notice") if n.value["draw"] == document.value["draw"])
-            pool = _pool(material, notice)
+            notices = [n for n in material.of_kind("draw-notice") if n.value["draw"] == document.value["draw"]]
+            pool = _pool(material, notices[0]) if notices else None
             if pool is None:
                 raise CryptoError("CONTEXT_MISMATCH", "the pool of coefficients is missing")
             return pool[document.value["picks"][0]]

@@ -59,9 +59,14 @@ class Entry:
     @property
     def tick(self) -> int:
         """Refuses: TICK_PROOF for an entry without a proof."""
+        return self.shown.tick
+
+    @property
+    def shown(self) -> ProvenTick:
+        """Its tick and the checkpoint it was proved under. Refuses: TICK_PROOF for an entry without a proof."""
         if self.proven is None:
             raise CryptoError("TICK_PROOF", f"entry {self.c} is not shown to be in the log")
-        return self.proven.tick
+        return self.proven
 
 
 @dataclass(frozen=True)
@@ -272,18 +277,21 @@ def _read_keys(material: Material) -> None:
 def _read_documents(material: Material) -> None:
     """Files that an entry's statement names, held to the kind of the event and to the signers of that kind."""
     wanted = {e.value["statement"]: e for e in material.entries.values() if e.value["statement"]}
+    found: set[str] = set()
     for path in sorted(material.archive.below(""), key=_rank):
         if not path.endswith(".json") or path.startswith(("entries/", "keys/", "log/", "ticks/", "rules/", "index.")):
             continue
         value, name = _parse(material, path)
         if value is None:
             continue
+        found.add(name)
         if name not in wanted:
             _unnamed(material, path, name, value)
             continue
         with material.findings.guard("manifest", "B_SIG", path):
             material.take_document(_document(material, path, name, value, wanted[name]))
     _check_notices(material)
+    _check_missing(material, found)
     for kind in ("policy", "opened", "commit-list"):
         for document in material.of_kind(kind):
             with material.findings.guard("manifest", "B_SIG", document.path):
@@ -308,9 +316,20 @@ def _unnamed(material: Material, path: str, name: str, value: Any) -> None:
 
 def _check_notices(material: Material) -> None:
     named = {d.value["facts"].get("document") for d in material.of_kind("act") if d.value["act"] == "notice.publish"}
-    for document in material.of_kind("notice"):
-        if document.hash not in named:
-            material.findings.fault("manifest", "B_SIG", f"{document.path} is the notice of no logged act")
+    here = {document.hash: document.path for document in material.of_kind("notice")}
+    for name, path in here.items():
+        if name not in named:
+            material.findings.fault("manifest", "B_SIG", f"{path} is the notice of no logged act")
+    for name in sorted(str(one) for one in named.difference(here)):
+        material.findings.fault("manifest", "B_INDEX", f"the notice {name} is missing")
+
+
+def _check_missing(material: Material, found: set[str]) -> None:
+    """Among the documents found (good or bad) is the record of every act that is here as an entry; in an archive whatever any speaks of."""
+    there = found | material.documents.keys()
+    for entry in material.entries.values():
+        if entry.value["statement"] and entry.value["statement"] not in there and (entry.event == "act" or material.audit):
+            material.findings.fault("manifest", "B_INDEX", f"what {entry.event} {entry.c} speaks of is missing")
 
 
 def _parse(material: Material, path: str) -> tuple[Any, str]:

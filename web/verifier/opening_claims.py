@@ -140,8 +140,7 @@ def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Do
         return False
     listed = material.of_event("opening-set", envelope=part)[0]
     (deadline,) = material.of_event("deadline", envelope=part)
-    assert deadline.proven is not None
-    begins = max(claims_end(deadline.proven.at, policy["opens_at"]), later(listed.value["tick_by"], 60 * policy["window"]))
+    begins = max(claims_end(deadline.shown.at, policy["opens_at"]), later(listed.value["tick_by"], 60 * policy["window"]))
     for entry in entries:
         if not listed.at <= entry.at < begins or any(entry.tick > share.tick for share in material.of_event("shares", envelope=part)):
             material.findings.fault("opening", "B_SHARE", f"bidder-part {entry.c} at {entry.at}, not between {listed.at} and {begins}")

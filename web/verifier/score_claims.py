@@ -185,7 +185,8 @@ def _points(scheme: Mapping[str, Any], criterion: Mapping[str, Any], given: list
 def _prices(material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, Fraction], small: set[str]) -> dict[str, Fraction]:
     rounding = scheme["rounding"]
     places, mode = rounding.get("points", 2), Rounding(rounding.get("mode", "HALF_UP"))
-    weight = number(next(one["max"] for one in scheme["criteria"] if one["kind"] == "price"), "weight")
+    (full,) = (one["max"] for one in scheme["criteria"] if one["kind"] == "price")
+    weight = number(full, "weight")
     if scheme["method"] == "GP_SCORE":
         share = number(scheme.get("small_firm", "0"), "small_firm")
         return low_price_first(quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode).points

@@ -55,7 +55,7 @@ def _round(material: Material, log: Log, document: Document, salts: dict[str, An
     entries = material.logged(document)
     if len(entries) != 1:
         raise CryptoError("CONTEXT_MISMATCH", f"the list is logged {len(entries)} times")
-    listed = entries[0]
+    listed, when = entries[0], entries[0].tick
     commits: dict[str, Document] = {}
     held = [material.entries[c] for c in document.value["entries"]]
     for entry in held:
@@ -70,7 +70,7 @@ def _round(material: Material, log: Log, document: Document, salts: dict[str, An
     with material.findings.guard("score_sheets", "B_SHEET", document.path):
         if document.value["root"] != b64u(log.root_after(last)):
             raise CryptoError("TICK_PROOF", "the list names another root than the checkpoint's over the last commitment")
-        if listed.tick <= last:
+        if when <= last:
             raise CryptoError("TICK_PROOF", "the list is not later than the commitments")
     _check_newest(material, held, last)
     return Round(listed, commits, _revealed(material, document, listed, commits, salts))

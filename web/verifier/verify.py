@@ -40,15 +40,7 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
         opened = archive.open_archive(source, findings)
         archive.check_index(opened, findings)
         held = material.read(opened, findings, given)
-        log = log_claims.check(held, known_checkpoint)
-        bid_claims.check(held, log)
-        opening_claims.check(held, log)
-        draw_claims.check(held, log)
-        rounds = sheet_claims.check(held, log)
-        score_claims.check(held, rounds)
-        award_claims.check(held)
-        deposit_claims.check(held)
-        mirror_claims.check(held)
+        _check_claims(held, known_checkpoint)
     claims = [findings.claims[name] for name in CLAIMS if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None]
     broken = [claim.name for claim in claims if claim.ok is False]
     return {
@@ -56,6 +48,31 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
         "trust": "enclosed" if held.enclosed else "given", "unwitnessed": held.trust.unwitnessed,
         "claims": [claim.to_json() for claim in claims], "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
     }
+
+
+def _check_claims(held: material.Material, known_checkpoint: str | None) -> None:
+    """Every claim in turn. A damaged part may make another trip where it did not look for damage: that is a fault too, and the next
+    claims are still looked at."""
+    findings, log = held.findings, log_claims.Log()
+    rounds: list[sheet_claims.Round] = []
+    with findings.guard("log", "B_PROOF", "log/"):
+        log = log_claims.check(held, known_checkpoint)
+    with findings.guard("sealed_bids", "B_BID", "bids/"):
+        bid_claims.check(held, log)
+    with findings.guard("opening", "B_SHARE", "opening/"):
+        opening_claims.check(held, log)
+    with findings.guard("expert_draw", "B_DRAW", "draw/"):
+        draw_claims.check(held, log)
+    with findings.guard("score_sheets", "B_SHEET", "sheets/"):
+        rounds = sheet_claims.check(held, log)
+    with findings.guard("ranking", "B_RANK", "ranking/"):
+        score_claims.check(held, rounds)
+    with findings.guard("award", "B_AWARD", "acts/"):
+        award_claims.check(held)
+    with findings.guard("deposits", "B_DEPOSIT", "acts/deposits/"):
+        deposit_claims.check(held)
+    with findings.guard("sealed_bids", "B_BID", "the mirror"):
+        mirror_claims.check(held)
 
 
 def _summary(held: material.Material, broken: list[str], empty: list[str]) -> str:

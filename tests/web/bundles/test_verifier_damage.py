@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crypto.signatures import payload_of
 from tests.web.bundles import play
 from trading.disclosure import bundle
 from web.verifier import NotABundle, verify_bundle
@@ -38,6 +41,8 @@ OWN_CODE = {
     "acts/deposits/": ("deposits", "B_DEPOSIT"), "opening/opened.": ("opening", "B_SHARE"), "sheets/sheet.": ("score_sheets", "B_SHEET"),
 }
 """What breaks beside the manifest when a file of this kind can no longer be read."""
+MAY_GO = ("log/checkpoints/", "ticks/", "ranking/signature", "rules/form.json", "sheets/panel.json")
+"""What no claim rests on alone: the format says so (docs/formats/bundle.md, section 3)."""
 
 
 def kinds_of(path: Path, start: str) -> str:
@@ -57,6 +62,11 @@ def flipped(path: Path, name: str, to: Path, at: float = 0.5) -> Path:
     out = to / "flipped.zip"
     out.write_bytes(data)
     return out
+
+
+def entry_of(forger: play.Forger, name: str) -> dict[str, Any]:
+    """The signed entry that a file below entries/ proves."""
+    return dict(json.loads(payload_of(json.loads(forger.files[name])["entry"])))
 
 
 @pytest.mark.parametrize("start", KINDS)
@@ -95,17 +105,47 @@ def test_bits_of_the_sealed_file_header_and_pieces(finished: dict[str, play.Fini
 
 def test_a_flipped_bit_anywhere_is_told(finished: dict[str, play.Finished], failed: play.Finished, tmp_path: Path) -> None:
     """Also in what the ZIP says about itself: headers, directory, end."""
-    data = failed.public.read_bytes()
     chance = random.Random(20260324)
-    places = [chance.randrange(len(data)) for _ in range(12)] + [0, 4, 10, 12, 26, len(data) - 1, len(data) - 22, len(data) - 30]
     out = tmp_path / "x.zip"
-    for place in places:
-        worse = bytearray(data)
-        worse[place] ^= 1 << chance.randrange(8)
-        out.write_bytes(worse)
-        answer = verify_bundle(out)
-        assert not answer["ok"], place
-        json.dumps(answer)
+    for path, often in ((failed.public, 12), (finished["GP"].audit, 12), (finished["WORKS"].audit, 12)):
+        data = path.read_bytes()
+        places = [chance.randrange(len(data)) for _ in range(often)]
+        for place in [*places, 0, 4, 10, 12, 26, len(data) - 1, len(data) - 22, len(data) - 30]:
+            worse = bytearray(data)
+            worse[place] ^= 1 << chance.randrange(8)
+            out.write_bytes(worse)
+            answer = verify_bundle(out)
+            assert not answer["ok"], (path.name, place)
+            json.dumps(answer)
+
+
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_an_entry_whose_proof_is_broken_is_told_whatever_it_speaks_of(finished: dict[str, play.Finished], regime: str) -> None:
+    """Each event once: the entry stands there, signed as it was, but nothing shows any more that it is in the log."""
+    one = finished[regime]
+    forger = play.Forger(one.world, one.audit)
+    first = {entry_of(forger, name)["event"]: name for name in forger.below("entries/") if "/lists/" not in name}
+    assert len(first) >= 20
+    for event, name in sorted(first.items()):
+        kept = forger.files[name]
+        forger.edit(name, lambda value: value["proof"].update(leaf={}))
+        assert "B_PROOF" in forger.verdict()["log"], event
+        forger.files[name] = kept
+
+
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_any_one_file_taken_away_is_told(finished: dict[str, play.Finished], regime: str) -> None:
+    """Under an index signed anew, so that it tells nothing: of the files that are called alike, one (the format's §3 names what may go)."""
+    one = finished[regime]
+    forger = play.Forger(one.world, one.audit)
+    lot, untold = forger.lot, []
+    alike = {re.sub(r"[A-Za-z0-9_-]{43}|\d+", "*", name): name for name in sorted(forger.files) if not name.startswith("index.")}
+    for name in alike.values():
+        kept = forger.files.pop(name)
+        if verify_bundle(forger.write(lot))["ok"]:
+            untold.append(name)
+        forger.files[name] = kept
+    assert all(name.startswith(MAY_GO) for name in untold), untold
 
 
 def test_cut_off_anywhere(failed: play.Finished, tmp_path: Path) -> None:

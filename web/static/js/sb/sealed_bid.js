@@ -45,10 +45,16 @@ export async function inspect(blob) {
   return { ...parsed, size: blob.size, chunks: Math.ceil(parsed.ctx.plen / CHUNK) };
 }
 
-/** sealed_root of a sealed blob. `info`: what `inspect` gave. */
-export async function sealedRoot(blob, info, { signal, onProgress } = {}) {
+// The tree of a sealed blob, its first piece in it: magic, length and header.
+async function treeOf(blob, info) {
   const tree = pieceTree();
   tree.add(sha256(concat(MAGIC, new Uint8Array(await blob.slice(8, 12).arrayBuffer()), info.header)));
+  return tree;
+}
+
+/** sealed_root of a sealed blob. `info`: what `inspect` gave. */
+export async function sealedRoot(blob, info, { signal, onProgress } = {}) {
+  const tree = await treeOf(blob, info);
   await eachPiece(blob, info, signal, (piece) => sha256(piece), async (digest, done) => {
     tree.add(Promise.resolve(digest));
     onProgress?.(done, info.size);
@@ -80,16 +86,20 @@ async function eachPiece(blob, info, signal, start, take) {
 }
 
 /**
- * Decrypt a sealed blob with its seed. `openFile(item, index)` → `{write, close}` receives files; `hashFiles` gives their digests.
+ * Decrypt a sealed blob with its seed. `openFile(item, index)` → `{write, close}` receives files; `hashFiles` gives their digests;
+ * `onPiece(digest promise)`: optional, sees each sealed piece's SHA-256.
  * Nothing received may be shown before this returns. Gives `{manifest, sha256: [bytes…], digests: [b64u…]}`.
  * Refuses: `REDERIVE`, `CHUNK_AUTH`, `MANIFEST`, `PADDING`.
  */
-export async function openWithSeed({ blob, info, seed, openFile, hashFiles = false, signal, onProgress }) {
+export async function openWithSeed({ blob, info, seed, openFile, hashFiles = false, signal, onProgress, onPiece }) {
   await rederive(info, seed);
   const key = await subtle.importKey("raw", await contentKey(seed, info.headerHash), "AES-GCM", false, ["decrypt"]);
   const content = contentReader(info.ctx.plen, { openFile, hashFiles });
-  const decrypt = (piece, i) => subtle.decrypt({ name: "AES-GCM", iv: nonce(i, i === info.chunks - 1) }, key, piece)
-    .catch(() => refuse("CHUNK_AUTH", `chunk ${i}`, { chunk: i }));
+  const decrypt = (piece, i) => {
+    onPiece?.(sha256(piece));
+    return subtle.decrypt({ name: "AES-GCM", iv: nonce(i, i === info.chunks - 1) }, key, piece)
+      .catch(() => refuse("CHUNK_AUTH", `chunk ${i}`, { chunk: i }));
+  };
   await eachPiece(blob, info, signal, decrypt, async (plain, done) => {
     await content.push(new Uint8Array(plain));
     onProgress?.(done, info.size);
@@ -119,8 +129,17 @@ export async function open({ blob, signedRoot, parts, ...rest }) {
 export async function selfCheck(blob, sealed, { signal, onProgress } = {}) {
   const info = await inspect(blob);
   need(equal(info.headerHash, sealed.headerHash) && blob.size === sealed.sealedSize, "CONTEXT_MISMATCH", "another sealed file");
-  need(equal(await sealedRoot(blob, info, { signal }), sealed.sealedRoot), "SEALED_ROOT", "written bytes differ");
-  const { manifest } = await openWithSeed({ blob, info, seed: sealed.seed, signal, onProgress });
+  const rootIs = (root) => need(equal(root, sealed.sealedRoot), "SEALED_ROOT", "written bytes differ");
+  const tree = await treeOf(blob, info);
+  let manifest;
+  try {
+    ({ manifest } = await openWithSeed({ blob, info, seed: sealed.seed, signal, onProgress, onPiece: tree.add }));
+  } catch (fault) {
+    signal?.throwIfAborted();
+    rootIs(await sealedRoot(blob, info, { signal })); // other bytes than were written outrank what they decrypt to
+    throw fault;
+  }
+  rootIs(await tree.root());
   need(JSON.stringify(manifest.files) === JSON.stringify(sortedFiles(sealed.manifest)), "MANIFEST", "another list of files");
   return info;
 }
