@@ -21,7 +21,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes scanner
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -98,7 +98,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts test suite-pg town ## all that a change must pass
+ci: lint types contracts scanner test suite-pg town ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 
@@ -119,6 +119,10 @@ browser: ## a headless Chromium and a Chinese font for the tests, when root; els
 	@find /usr/share/fonts -iname '*wqy*' -o -iname '*cjk*' 2>/dev/null | grep -q . || \
 	 { $(ROOT) && { $(APT) fonts-wqy-microhei || { apt-get update -q && $(APT) fonts-wqy-microhei; }; }; } || \
 	 echo "** no Chinese font: pages in screenshots will show boxes (as root: apt-get install fonts-wqy-microhei) **"
+
+scanner: ## a real clamd for the tests of quarantine, when root; without it they speak its protocol to a small server of their own
+	@command -v clamd >/dev/null || { $(ROOT) && { $(APT) clamav-daemon || { apt-get update -q && $(APT) clamav-daemon; }; }; } || \
+	 echo "** no clamd: the test with a real scanner will be SKIPPED (as root: apt-get install clamav-daemon) **"
 
 clean: ## forget caches and builds; data folders stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
