@@ -20,6 +20,7 @@ _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, -1, _P) % _P
 _SQRT_M1 = pow(2, (_P - 1) // 4, _P)
+_A, _HALF = 486662, (_P + 1) // 2
 _X25519_SMALL = frozenset((
     0, 1, _P - 1,
     int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
@@ -80,8 +81,7 @@ def check_ed25519_public(public: bytes) -> None:
     point = _decode_point(public)
     if point is None:
         raise CryptoError("SIG", "not a canonical Ed25519 point")
-    x, y = point
-    if (x, y) == (0, 1) or not _is_identity(_multiply((x, y, 1, x * y % _P), _L)):
+    if not _has_order_l(*point):
         raise CryptoError("SIG", "an Ed25519 key outside the prime-order subgroup")
 
 
@@ -99,27 +99,44 @@ def _decode_point(encoded: bytes) -> tuple[int, int] | None:
     return (_P - x if x & 1 != sign else x), y
 
 
-_Point = tuple[int, int, int, int]
+def _has_order_l(x: int, y: int) -> bool:
+    """Whether a point of the curve has order L, asked by three powers instead of the 252 doublings of L times the point: each bidder's key
+    is met for the first time in the last minute before a deadline.
+
+    The group is cyclic of order 8L, so a point has an order that divides L iff it is 8 times another one. On v^2 = u^3 + Au^2 + u, the
+    same curve by u = (1+y)/(1-y), v = cu/x with c^2 = -(A+2): it is twice another one iff u is a square, and then that one, Q, is given by
+    a second root (Pornin, https://eprint.iacr.org/2022/1164, section 3). Q is 4 times a point iff its reduced Tate pairing with the point
+    (1, c') of order 4, c'^2 = A+2, is one; the function of that pairing is (v - c'u)^2 / u (Koshelev, https://eprint.iacr.org/2022/037).
+    Which of the two halves Q is does not matter: they differ by the point of order 2, itself 4 times another.
+    """
+    if x == 0:  # the neutral point and that of order 2
+        return False
+    u = (1 + y) * pow(1 - y, -1, _P) % _P
+    root = _sqrt(u)
+    if root is None:
+        return False
+    ratio = _C * root * pow(x, -1, _P) % _P  # v / sqrt(u)
+    for w in (2 * (u + ratio), 2 * (u - ratio)):  # u' + 1/u' of the half: just one of the two is of this curve
+        other = _sqrt((w + _A) % _P)
+        if other is not None:
+            half = (w * _HALF + root * other) % _P
+            line = (half * other - _C4 * half) % _P  # v' = u' * sqrt(u' + A + 1/u')
+            return pow(line * line * pow(half, -1, _P) % _P, (_P - 1) // 4, _P) == 1
+    return False
 
 
-def _add(p: _Point, q: _Point) -> _Point:
-    a, b = (p[1] - p[0]) * (q[1] - q[0]) % _P, (p[1] + p[0]) * (q[1] + q[0]) % _P
-    c, d = 2 * p[3] * q[3] * _D % _P, 2 * p[2] * q[2] % _P
-    e, f, g, h = b - a, d - c, d + c, b + a
-    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+def _sqrt(square: int) -> int | None:
+    """A square root modulo p = 5 mod 8, None where there is none."""
+    root = pow(square, (_P + 3) // 8, _P)
+    found = root * root % _P
+    if found == square:
+        return root
+    return root * _SQRT_M1 % _P if found == _P - square else None
 
 
-def _multiply(point: _Point, scalar: int) -> _Point:
-    result: _Point = (0, 1, 1, 0)
-    for bit in bin(scalar)[2:]:
-        result = _add(result, result)
-        if bit == "1":
-            result = _add(result, point)
-    return result
-
-
-def _is_identity(point: _Point) -> bool:
-    return point[0] % _P == 0 and (point[1] - point[2]) % _P == 0
+_C4 = pow(_A + 2, (_P + 3) // 8, _P)
+_C4 = _C4 if _C4 * _C4 % _P == _A + 2 else _C4 * _SQRT_M1 % _P
+_C = _C4 * _SQRT_M1 % _P
 
 
 # X25519

@@ -41,6 +41,81 @@ def test_refused_signing_keys(public):
     assert refused.value.code == "SIG"
 
 
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D_ED = -121665 * pow(121666, -1, P) % P
+
+
+def plus(a, b):
+    """Two points of -x^2 + y^2 = 1 + dx^2y^2, by the law as RFC 8032 writes it down."""
+    cross = D_ED * a[0] * b[0] * a[1] * b[1]
+    return ((a[0] * b[1] + b[0] * a[1]) * pow(1 + cross, -1, P) % P, (a[1] * b[1] + a[0] * b[0]) * pow(1 - cross, -1, P) % P)
+
+
+def times(n, point):
+    result = (0, 1)
+    for bit in bin(n)[2:]:
+        result = plus(result, result)
+        if bit == "1":
+            result = plus(result, point)
+    return result
+
+
+def encoded(point):
+    return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
+
+
+def decoded(encoding):
+    """The point of an encoding, by trial of both roots; None where there is none."""
+    number = int.from_bytes(encoding, "little")
+    y = number & (2**255 - 1)
+    square = (y * y - 1) * pow(D_ED * y * y + 1, -1, P) % P
+    for root in (x := pow(square, (P + 3) // 8, P), x * pow(2, (P - 1) // 4, P) % P):
+        if root * root % P == square:
+            return (P - root if root & 1 != number >> 255 else root), y
+    return None
+
+
+def of_order_eight():
+    """A point whose multiples are the eight of small order."""
+    for y in range(2, 100):
+        point = decoded(y.to_bytes(32, "little"))
+        if point is not None:
+            small = times(L, point)
+            if times(4, small) != (0, 1):
+                return small
+    raise AssertionError("no point of order eight")
+
+
+def passes(point):
+    try:
+        keys.check_ed25519_public(encoded(point))
+    except CryptoError as refused:
+        assert refused.code == "SIG"
+        return False
+    return True
+
+
+def test_only_the_prime_order_subgroup_passes_whatever_of_small_order_is_added():
+    small = of_order_eight()
+    assert len({times(j, small) for j in range(8)}) == 8 and not any(passes(times(j, small)) for j in range(8))
+    for number in range(20):
+        honest = decoded(keys.ed25519_public(bytes([number]) * 32))
+        assert times(L, honest) == (0, 1)
+        assert [j for j in range(8) if passes(plus(honest, times(j, small)))] == [0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=32, max_size=32))
+def test_a_key_passes_iff_l_times_it_is_the_neutral_point(encoding):
+    number = int.from_bytes(encoding, "little")
+    point = decoded(encoding) if number & (2**255 - 1) < P else None
+    if point is None or point[0] == 0:
+        with pytest.raises(CryptoError):
+            keys.check_ed25519_public(encoding)
+    else:
+        assert passes(point) is (times(L, point) == (0, 1))
+
+
 @pytest.mark.parametrize("public", vec("x25519_refuse_keys"))
 def test_refused_sealing_keys(public):
     for raw in (bytes.fromhex(public), bytes.fromhex(public)[:31] + bytes([bytes.fromhex(public)[31] | 0x80])):
