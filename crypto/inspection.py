@@ -1,19 +1,17 @@
 """A sealed file looked at without keys, whole or while its bytes arrive (the protocol §3.2): header, sealed root, digests of its pieces.
 
-Also how pieces are read and worked on: in order, a few in flight, on threads, since hashing and encrypting release the interpreter's lock.
+Also how pieces are read, in order.
 """
 
 import hashlib
-import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from crypto import merkle, positional
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK, MAX_HEADER, TAG, Header, chunk_count, parse_header
+from crypto.workers import Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -224,33 +222,3 @@ def chunks_at(source: Reader, header: Header) -> positional.Place | None:
     if place.size != wanted:
         raise CryptoError("SIZE", "the file ends early" if place.size < wanted else "more bytes than the header says")
     return place
-
-
-class Workers:
-    """Runs a function over numbered pieces on threads, a few in flight, results in order; inline for small files."""
-
-    def __init__(self, count: int) -> None:
-        cores = os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(min(cores, 4)) if count > 2 and cores > 1 else None
-
-    def __enter__(self) -> "Workers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(self, work: Callable[[int, T], R], pieces: Iterator[T]) -> Iterator[tuple[T, R]]:
-        if self._pool is None:
-            for i, piece in enumerate(pieces):
-                yield piece, work(i, piece)
-            return
-        queue: deque[tuple[T, Future[R]]] = deque()
-        for i, piece in enumerate(pieces):
-            queue.append((piece, self._pool.submit(work, i, piece)))
-            if len(queue) >= _IN_FLIGHT:
-                done, future = queue.popleft()
-                yield done, future.result()
-        while queue:
-            done, future = queue.popleft()
-            yield done, future.result()

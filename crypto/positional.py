@@ -10,9 +10,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +19,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.errors import CryptoError
 from crypto.headers import CHUNK, TAG
+from crypto.workers import THREADS, in_order
 
 Nonce = Callable[[int, bool], bytes]
-_THREADS = min(os.cpu_count() or 1, 4)
-_READ_AHEAD = _THREADS + 2
+_BUFFERS = THREADS + 4
+"""Opened chunks that wait for their turn: enough for one thread to go on while the other is kept off the processor."""
+_DIGESTS = 64
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def seal_chunks(content: Content, key: bytes, nonce: Nonce, count: int, out: Pla
         out.write(sealed, i * (CHUNK + TAG))
         return hashlib.sha256(sealed).digest()
 
-    yield from _in_order(work, count)
+    yield from in_order(work, count, _DIGESTS)
 
 
 def hash_chunks(source: Place, plen: int, count: int) -> Iterator[bytes]:
@@ -146,7 +146,7 @@ def hash_chunks(source: Place, plen: int, count: int) -> Iterator[bytes]:
             raise CryptoError("SIZE", "the file ends early")
         return hashlib.sha256(sealed).digest()
 
-    yield from _in_order(work, count)
+    yield from in_order(work, count, _DIGESTS)
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,13 @@ def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count
     with bytes of it has been handed on. The view is valid until the next one is asked for. Refuses: SIZE when the file ends early.
     """
     aes, local = AESGCM(key) if key is not None else None, threading.local()
-    free = deque(memoryview(bytearray(CHUNK)) for _ in range(min(_READ_AHEAD, count)))
+    buffers = [memoryview(bytearray(CHUNK)) for _ in range(min(_BUFFERS, count))]
 
-    def work(i: int, buffer: memoryview) -> tuple[bytes, memoryview | None, Output | None]:
+    def work(i: int) -> tuple[bytes, memoryview | None, Output | None]:
         if not hasattr(local, "sealed"):
             local.sealed = memoryview(bytearray(CHUNK + TAG))
         size = min(CHUNK, plen - i * CHUNK)
-        sealed, plain = local.sealed[:size + TAG], buffer[:size]
+        sealed, plain = local.sealed[:size + TAG], buffers[i % len(buffers)][:size]
         if source.read_into(sealed, i * (CHUNK + TAG)) != len(sealed):
             raise CryptoError("SIZE", "the file ends early")
         digest = hashlib.sha256(sealed).digest()
@@ -194,25 +194,4 @@ def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count
             found.write(plain, i * CHUNK)
         return digest, plain, found
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        line: deque[tuple[Future[tuple[bytes, memoryview | None, Output | None]], memoryview]] = deque()
-        asked = 0
-        while line or asked < count:
-            while free and asked < count:
-                buffer = free.popleft()
-                line.append((pool.submit(work, asked, buffer), buffer))
-                asked += 1
-            future, buffer = line.popleft()
-            yield future.result()
-            free.append(buffer)
-
-
-def _in_order(work: Callable[[int], bytes], count: int) -> Iterator[bytes]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        line: deque[Future[bytes]] = deque()
-        for i in range(count):
-            line.append(pool.submit(work, i))
-            if len(line) > 64:
-                yield line.popleft().result()
-        while line:
-            yield line.popleft().result()
+    yield from in_order(work, count, len(buffers))

@@ -24,7 +24,6 @@ from crypto.inspection import (
     Inspection,
     Inspector,
     Reader,
-    Workers,
     Writer,
     chunks_at,
     inspect,
@@ -33,6 +32,7 @@ from crypto.inspection import (
     root_of_pieces,
 )
 from crypto.policies import make_ctx
+from crypto.workers import Workers
 
 __all__ = [
     "MAGIC", "MAX_FILES", "MAX_MANIFEST", "FileIn", "Inspection", "Inspector", "Opened", "Reader", "Sealed", "Sink", "Writer",
