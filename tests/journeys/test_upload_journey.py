@@ -169,6 +169,53 @@ def test_a_cut_line_and_a_closed_browser(
         assert bytes(line.sent).find(secret) < 0
 
 
+SPOIL = """async () => {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("sealed");
+  for await (const handle of folder.values()) {
+    const size = (await handle.getFile()).size;
+    const out = await handle.createWritable({ keepExistingData: true });
+    await out.write({ type: "write", position: size - 1000, data: new Uint8Array(64) });
+    await out.close();
+  }
+}"""
+
+
+def test_a_sealed_file_that_the_machine_did_not_write_whole_is_never_sent(
+    live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str,
+) -> None:  # fmt: skip
+    world = live_server.world
+    ref = world.lot("BIDDING")
+    world.take_part(ref, "bidder1")
+    profile = tmp_path / "profile"
+    with browser_at(profile) as page:
+        sign_in(live_server, line, page, ref)
+        page.set_input_files("#bid-files", files)
+        fill(page)
+        give_key(page, key)
+        page.wait_for_selector("#draft:not([hidden])")
+        page.wait_for_timeout(800)
+        line.cut_after(MIB)
+        page.click("#seal-go")
+        said(page, "连接中断")
+    line.mend()
+    with browser_at(profile) as page:
+        sign_in(live_server, line, page, ref)
+        page.wait_for_selector("#kept:not([hidden])")
+        page.evaluate(SPOIL)
+        page.reload()
+        page.wait_for_selector("#kept:not([hidden])")
+        before = line.up
+        page.click("#kept-go")
+        page.wait_for_selector("#kept-what:has-text('已损坏')")
+        assert line.up - before < MIB // 2 and page.is_visible("#bid-form") and page.is_hidden("#kept-go") and page.is_hidden("#progress")
+        picture(page, "seal-damaged-zh")
+        page.set_input_files("#bid-files", files)
+        give_key(page, key)
+        page.click("#seal-go")
+        page.wait_for_selector("#submit-go:not([disabled])")
+        to_receipt(page, world, ref)
+
+
 def test_begun_here_ended_at_another_computer(
     live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str,
 ) -> None:  # fmt: skip

@@ -28,6 +28,15 @@ export async function dropKept() {
   if (record?.stored === "opfs") await discard(record.name);
 }
 
+/** Drop a sealed file that is not what was sealed, and say so where it was offered. */
+export async function dropDamaged() {
+  await dropKept();
+  at("kept-title").hidden = at("kept-choice").hidden = true;
+  at("kept-what").textContent = words.kept_bad;
+  at("kept").hidden = false;
+  at("kept").focus();
+}
+
 /** Our upload of this sealed file that the server knows, or undefined: a header belongs to one sealed file alone. */
 export const uploadOf = (record) => held.uploads.find((upload) => upload.header_hash === record.header_hash && upload.length === record.sealed_size && !upload.refused)
   ?? held.uploads.find((upload) => record.url?.endsWith(upload.token) && !upload.refused);

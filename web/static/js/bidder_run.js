@@ -9,7 +9,7 @@ import { serverNow } from "./clock.js";
 import { barsFor, barsForSealed, moveBars } from "./bidder_bars.js";
 import { tell } from "./bidder_choose.js";
 import { sizeWords } from "./bidder_form.js";
-import { dropKept, keep, saveBoth, uploadOf } from "./bidder_kept.js";
+import { dropDamaged, dropKept, keep, saveBoth, uploadOf } from "./bidder_kept.js";
 import { at, fill, held, say, state, step, words } from "./bidder_page.js";
 import { readyToSubmit, signedSubmission } from "./bidder_submit.js";
 import { sendSealed } from "./bidder_upload.js";
@@ -85,6 +85,16 @@ async function sendFile(file, record, rows) {
   readyToSubmit();
 }
 
+/** Whether a file kept on this computer is still the one that was sealed: a machine that went off may not have written all of it. */
+async function intact(record, file) {
+  const onProgress = (done, total) => say(fill(words.comparing, Math.floor((done / total) * 100)));
+  try {
+    return b64u(await sealedRoot(file, await inspect(file), { onProgress })) === record.sealed_root;
+  } catch {
+    return false;
+  }
+}
+
 /** Go on with a sealed file: kept here, or brought along. `known`: what the server has of it. */
 export async function goOn(record, file, known) {
   state.busy = true;
@@ -98,6 +108,17 @@ export async function goOn(record, file, known) {
       say(words.uploaded);
       readyToSubmit();
       return;
+    }
+    if (record.stored === "opfs") {
+      show("progress", true);
+      for (const id of ["pause", "cancel", "take"]) show(id, false);
+      if (!(await intact(record, file))) {
+        show("progress", false);
+        await dropDamaged();
+        state.busy = false;
+        step(1);
+        return;
+      }
     }
     if (known) record.url = `/uploads/acts/${known.token}`;
     await sendFile(file, record, barsForSealed(words.sealed_file, record.sealed_size));
