@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from crypto import signatures
 from crypto.canonical import b64u, dumps, loads, unb64u
-from crypto.documents import KINDS, check_document, open_document, open_enrolment, open_opened, open_policy
+from crypto.documents import check_document, open_document, open_enrolment, open_opened, open_policy
 from crypto.errors import CryptoError
+from crypto.keys import kid
 from crypto.opening import LEFT_SEALED
 from crypto.policies import policy_id
 from crypto.policy_lines import Generation, generations
@@ -80,9 +81,17 @@ class Document:
     path: str
 
 
+@dataclass(frozen=True)
+class Key:
+    """An enrolled Ed25519 key, with the entry of its enrolment."""
+
+    public: bytes
+    entry: Entry
+
+
 @dataclass
 class Material:
-    """Everything read, by name. ``keys``: (party, role) → enrolled Ed25519 keys in order with the tick of each (-1: unknown)."""
+    """Everything read, by name. ``keys``: (party, role) → enrolled Ed25519 keys, oldest first."""
 
     archive: Archive
     findings: Findings
@@ -92,7 +101,7 @@ class Material:
     entries: dict[str, Entry] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keys: dict[tuple[str, str], list[tuple[bytes, int]]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], list[Key]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     _events: dict[str, list[Entry]] = field(default_factory=dict)
     _kinds: dict[str, dict[str, Document]] = field(default_factory=dict)
@@ -187,10 +196,27 @@ class Material:
         return {d.value["header_hash"]: d.value["cause"] for d in self.of_kind("bid-failed")
                 if d.value["set"] == opening_set and d.value["code"] == LEFT_SEALED}
 
-    def public_keys(self, party: str, roles: Sequence[str], by_tick: int | None = None) -> list[bytes]:
-        """A party's enrolled keys, newest first; of those enrolled by a tick, if one is named."""
-        found = [pair for role in roles for pair in self.keys.get((party, role), [])]
-        return [key for key, tick in reversed(found) if by_tick is None or tick <= by_tick]
+    def public_keys(self, party: str, roles: Sequence[str], entry: Entry | None = None) -> list[bytes]:
+        """A party's enrolled keys, newest first; with an entry those that stood when it was made: enrolled by its tick, and not replaced
+        before it. A key that was lost or stolen signs nothing any more once its successor is in the log."""
+        return [key.public for role in roles for key, after in _with_successors(self.keys.get((party, role), []))
+                if entry is None or _stood(key, after, entry)]
+
+    def enrolled_by(self, party: str, role: str, entry: Entry) -> list[bytes]:
+        """A party's keys enrolled by the tick of an entry, replaced ones too: an officer is bound to the key it gave for a policy."""
+        return [key.public for key in self.keys.get((party, role), []) if key.entry.tick <= entry.tick]
+
+
+def _with_successors(chain: list[Key]) -> list[tuple[Key, Key | None]]:
+    """Newest first, each with the key that replaced it."""
+    return list(zip(reversed(chain), [None, *reversed(chain[1:])], strict=True)) if chain else []
+
+
+def _stood(key: Key, after: Key | None, entry: Entry) -> bool:
+    """``at`` counts too: an act that was under way when the key was replaced may be committed after the replacement."""
+    if key.entry.tick > entry.tick:
+        return False
+    return after is None or entry.tick <= after.entry.tick or entry.at <= after.entry.at
 
 
 def read(archive: Archive, findings: Findings, trust: Trust | None) -> Material:
@@ -264,13 +290,13 @@ def _read_keys(material: Material) -> None:
             entry = ticks.get(name)
             if entry is None:
                 raise CryptoError("SIG", "an enrolment that is not in the log")
-            rows.append((entry.tick, entry.at, path, name, envelope))
-    for tick, _, path, name, envelope in sorted(rows, key=lambda row: row[:3]):
+            rows.append((entry.tick, entry.at, path, name, envelope, entry))
+    for _, _, path, name, envelope, entry in sorted(rows, key=lambda row: row[:3]):
         with material.findings.guard("manifest", "B_SIG", path):
             claimed = loads(payload_of(envelope))
             chain = material.keys.setdefault((claimed["party"], claimed["role"]), [])
-            document, _ = open_enrolment(envelope, chain[-1][0] if chain else b"", material.trust.supervisor_keys)
-            chain.append((unb64u(document["sign_pk"], 32), tick))
+            document, _ = open_enrolment(envelope, chain[-1].public if chain else b"", material.trust.supervisor_keys)
+            chain.append(Key(unb64u(document["sign_pk"], 32), entry))
             material.take_document(Document(name, "enrolment", document, envelope, path))
 
 
@@ -368,14 +394,14 @@ def _document(material: Material, path: str, name: str, value: Any, entry: Entry
 
 
 def _check_signers(material: Material, kind: str, claimed: dict[str, Any], envelope: Any, entry: Entry) -> None:
-    tick = entry.proven.tick if entry.proven else None
     trust = material.trust
     if kind in ("published", "opening-set", "bid-failed", "draw-notice", "draw", "ranking"):
         signatures.verify_any(envelope, kind, trust.platform_keys)
     elif kind in ("bidder-part", "rescue"):
-        signatures.verify_any(envelope, kind, material.public_keys(_bidder_of(material, claimed["header_hash"]), ("bidder",), tick))
+        bidder = _bidder_of(material, claimed["header_hash"])
+        signatures.verify_any(envelope, kind, material.public_keys(bidder, ("bidder",), entry))
     elif kind in ("submission", "withdrawal", "omission-claim"):
-        signatures.verify_any(envelope, kind, material.public_keys(claimed["bidder"], ("bidder",), tick))
+        signatures.verify_any(envelope, kind, material.public_keys(claimed["bidder"], ("bidder",), entry))
     elif kind in ("late-close", "finding", "mirror-ack"):
         signatures.verify_any(envelope, kind, trust.supervisor_keys)
     elif kind in ("drill", "shares"):
@@ -383,12 +409,12 @@ def _check_signers(material: Material, kind: str, claimed: dict[str, Any], envel
         officer = officer_key(material, part, claimed["j"], claimed["policy"] if kind == "drill" else material.opened_under(part))
         open_document(envelope, kind, officer)
     elif kind in ("draw-commit", "draw-reveal"):
-        signatures.verify_any(envelope, kind, _party_keys(material, claimed["party"], tick))
+        signatures.verify_any(envelope, kind, _party_keys(material, claimed["party"], entry))
     elif kind in ("sheet-commit", "sheet"):
-        signatures.verify_any(envelope, kind, material.public_keys(claimed["expert"], ("expert", "tenderee"), tick))
+        signatures.verify_any(envelope, kind, material.public_keys(claimed["expert"], ("expert", "tenderee"), entry))
     elif kind == "draw-void":
-        verify_quorum(envelope, kind, trust.platform_keys[:1], trust.supervisor_keys, 1)
-    elif kind in KINDS:
+        _by_a_platform_key(trust, lambda key: verify_quorum(envelope, kind, (key,), trust.supervisor_keys, 1))
+    else:
         raise CryptoError("SIG", f"nobody is known to sign a {kind}")
 
 
@@ -402,42 +428,43 @@ def officer_key(material: Material, envelope: str, j: int, policy: str) -> bytes
         document = material.documents.get(entry.value["statement"])
         if document is None or policy_id(document.value) != policy or not 1 <= j <= document.value["n"]:
             continue
-        named = document.value["officers"][j - 1]
-        for key in material.public_keys(named["name"], ("officer",)):
-            if _kid(key) == named["sign_kid"]:
-                return key
+        return _key_of(material, document.value["officers"][j - 1], entry)
     raise CryptoError("SIG", f"no enrolled key of officer {j}")
 
 
-def _kid(key: bytes) -> str:
-    from crypto.keys import kid
+def _key_of(material: Material, officer: Mapping[str, Any], entry: Entry) -> bytes:
+    """The key a policy binds an officer to: the officer's own, enrolled by the tick of the policy. Refuses: SIG."""
+    for public in material.enrolled_by(officer["name"], "officer", entry):
+        if kid("ed25519", public) == officer["sign_kid"]:
+            return public
+    raise CryptoError("SIG", f"no key of officer {officer['name']} that was enrolled by then")
 
-    return kid("ed25519", key)
 
-
-def _party_keys(material: Material, party: str, tick: int | None) -> Iterable[bytes]:
+def _party_keys(material: Material, party: str, entry: Entry) -> Iterable[bytes]:
     """A draw's parties: the platform; the tenderee (its purchaser's key); a supervisor; or a bidder by its code."""
     if party == "platform":
         return material.trust.platform_keys
     if party == "tenderee":
-        return material.public_keys(str(material.lot.get("purchaser", "")), ("tenderee",), tick)
+        return material.public_keys(str(material.lot.get("purchaser", "")), ("tenderee",), entry)
     if party == "supervisor":
         return material.trust.supervisor_keys
-    return material.public_keys(party, ("bidder",), tick)
+    return material.public_keys(party, ("bidder",), entry)
 
 
 def _check_many(material: Material, document: Document) -> None:
     """Documents with several signers: policies, opening lists, commit lists."""
     trust = material.trust
     if document.kind == "policy":
-        officers = {_kid(key): key for (_, role), chain in material.keys.items() if role == "officer" for key, _ in chain}
-        _by_a_platform_key(trust, lambda key: open_policy(document.envelope, key, officers))
+        entries = [e for e in material.logged(document) if e.event == "policy"]
+        for entry in entries:
+            officers = {one["sign_kid"]: _key_of(material, one, entry) for one in document.value["officers"]}
+            _by_a_platform_key(trust, lambda key, officers=officers: open_policy(document.envelope, key, officers))
     elif document.kind == "opened":
         part = next((str(e.value["envelope"]) for e in material.logged(document)), BID)
         policy = material.chain(part)[-1]
         keys = [officer_key(material, part, j, policy_id(policy)) for j in range(1, policy["n"] + 1)]
-        came = len([d for d in material.of_kind("shares") if d.value["set"] == document.value["set"]])
-        least = min(policy["t"], came) if material.audit and came else 1
+        came = len(material.of_event("shares", envelope=part))
+        least = min(policy["t"], came) or 1
         _by_a_platform_key(trust, lambda key: open_opened(document.envelope, key, keys, least))
     else:
         others = _list_signers(material, document)
@@ -446,18 +473,19 @@ def _check_many(material: Material, document: Document) -> None:
 
 def _list_signers(material: Material, document: Document) -> list[bytes]:
     """Of a draw its parties but the platform, of score sheets the experts: those whose commitments stand in the list, their key of then."""
-    keys = []
+    keys: list[bytes] = []
+    (listed,) = material.logged(document)
     for c in document.value["entries"]:
         entry = material.entries.get(c)
         if entry is None:
             raise CryptoError("SIG", f"a listed commitment that is not here: {c}")
         claimed = material.spoken_of(entry).value
         if entry.event == "sheet-commit":
-            found = material.public_keys(claimed["expert"], ("expert", "tenderee"))
+            found = material.public_keys(claimed["expert"], ("expert", "tenderee"), listed)
         elif claimed["party"] == "platform":
             continue
         else:
-            found = list(_party_keys(material, claimed["party"], None))
+            found = list(_party_keys(material, claimed["party"], listed))
         signed = signatures.signers(document.envelope, found)
         if not signed:
             raise CryptoError("SIG", "a commit list that a party did not sign")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from tests.kit.database import Databases
 from tests.kit.world import World
 from tests.web.bundles import play
 from trading.kernel.db import open_engine
+
+if TYPE_CHECKING:
+    from tests.web.bundles.every_kind import Played
 
 
 @contextmanager
@@ -65,3 +69,25 @@ def running(databases: Databases, tmp_path: Path) -> Iterator[tuple[World, str]]
     """A lot that takes bids."""
     with world_of(databases, tmp_path, 2) as world:
         yield world, world.lot()
+
+
+@pytest.fixture(scope="session")
+def whole(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """See every_kind.py, as for the next two."""
+    from tests.web.bundles import every_kind
+
+    yield from every_kind.whole(databases, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="session")
+def eventful(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    from tests.web.bundles import every_kind
+
+    yield from every_kind.eventful(databases, tmp_path_factory.mktemp("eventful"))
+
+
+@pytest.fixture(scope="session")
+def co_opened(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    from tests.web.bundles import every_kind
+
+    yield from every_kind.co_opened(databases, tmp_path_factory.mktemp("co-opened"))
