@@ -204,7 +204,8 @@ class Material:
 
     def enrolled_by(self, party: str, role: str, entry: Entry) -> list[bytes]:
         """A party's keys enrolled by the tick of an entry, replaced ones too: an officer is bound to the key it gave for a policy."""
-        return [key.public for key in self.keys.get((party, role), []) if key.entry.tick <= entry.tick]
+        return [key.public for key in self.keys.get((party, role), [])
+                if entry.proven is None or key.entry.tick <= entry.tick]
 
 
 def _with_successors(chain: list[Key]) -> list[tuple[Key, Key | None]]:
@@ -213,7 +214,10 @@ def _with_successors(chain: list[Key]) -> list[tuple[Key, Key | None]]:
 
 
 def _stood(key: Key, after: Key | None, entry: Entry) -> bool:
-    """``at`` counts too: an act that was under way when the key was replaced may be committed after the replacement."""
+    """``at`` counts too: an act that was under way when the key was replaced may be committed after the replacement. Of an entry without a
+    proof, which is told elsewhere, nothing is known."""
+    if entry.proven is None:
+        return True
     if key.entry.tick > entry.tick:
         return False
     return after is None or entry.tick <= after.entry.tick or entry.at <= after.entry.at
