@@ -21,7 +21,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes scanner
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ contracts: $(V)/.test        ## every import points down
 
 fmt: $(V)/.test ## mend what ruff can mend
 	$(BIN)/ruff check --fix-only -q .
+
+pictures: $(V)/.test browser ## the pictures of bidder and hall in docs/pictures anew, by the journeys that pass through them
+	BIDHALL_PICTURES=docs/pictures $(BIN)/python -m pytest -q $$($(BIN)/python -m tests.journeys.pictures)
 
 docs: $(V)/.run ## write docs/reference anew from the code
 	$(BIN)/python -m web.reference

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from crypto import keyfiles, signatures
 from crypto.canonical import b64u, loads, unb64u
 from crypto.keys import x25519_public
+from tests.journeys.pictures import CALLED, take
 from tests.kit import sealing
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, OFFICERS, World
@@ -31,7 +32,7 @@ FORM = {"WORKS": {"price": "2750000.00", "duration_days": "120", "quality": "合
 def hall(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
     monkeypatch.setattr(keyfiles, "MEMORY_KIB", 1024)  # cheap key files: what they cost is tested elsewhere
     monkeypatch.setattr(keyfiles, "PASSES", 1)
-    with serving(World(engine, tmp_path), tmp_path) as live:
+    with serving(World(engine, tmp_path, called=CALLED), tmp_path) as live:
         yield live
 
 
@@ -83,6 +84,7 @@ class Desk:
 def closed(world: World, regime: str = "GP") -> str:
     ref = world.lot("BIDDING", regime=regime)
     world.take_part(ref)
+    sealing.pay_deposits(world, ref)
     sealing.open_for_bids(world, ref)
     for username in world.bidders:
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=FORM[regime])).accepted
@@ -134,15 +136,20 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
     host = Desk(hall, browser, tmp_path, "host", role="host")
     watcher = browser.new_context(locale="zh-CN").new_page()
     watcher.goto(f"{hall.url}/hall/{ref}")
-    assert "投标单位" not in watcher.locator("main").inner_text()
+    assert not [name for name in world.bidders if CALLED[name] in watcher.locator("main").inner_text()]
     host.go(f"/hall/{ref}/host")
     host.press("公布名单")
-    watcher.locator("#hall", has_text="投标单位1有限公司").wait_for(timeout=15_000)  # by a live event, nobody loaded the page again
+    watcher.locator("#hall", has_text=CALLED["bidder1"]).wait_for(timeout=15_000)  # by a live event, nobody loaded the page again
     pass_claims(world, ref)
     seats = [Desk(hall, browser, tmp_path, name) for name in ("officer1", "officer3", "officer5")]
     for seat in seats:
         seat.go(f"/hall/{ref}/release")
         assert "已于" in seat.work("release")
+        world.clock.advance(seconds=20)
+        if seat is seats[1]:
+            watcher.goto(f"{hall.url}/hall/{ref}")
+            assert "已到 2 位，需 3 位" in watcher.locator("main").inner_text()
+            take(watcher, "opening-zh")
     with world.look("clock") as look:
         row = opening.opening(look.session, world.lot_in(look, ref))
         assert [share.j for share in opening.shares(look.session, row)] == [1, 3, 5]

@@ -1,7 +1,7 @@
 """Uploads in trouble, in a browser with a profile of its own: the line cut in the middle, the browser closed, another computer.
 
 The line stands between browser and server and keeps what was sent: so the tests see that nothing is sent twice and no price leaves.
-``BIDHALL_JOURNEY_MB`` makes the two files larger together (`make long-journeys`); ``BIDHALL_PICTURES`` names a folder for pictures.
+``BIDHALL_JOURNEY_MB`` makes the two files larger together (`make long-journeys`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from tests.journeys.pictures import CALLED, take
 from tests.kit import browser as kit_browser
 from tests.kit import commands
 from tests.kit.cut_line import CutLine
-from tests.kit.server import LiveServer
+from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
 from trading import bids
 
@@ -30,10 +32,10 @@ WAIT = 60_000 + MEGABYTES * 1000
 PRICE = "2731946.53"
 
 
-def picture(page: Any, name: str, place: str = "main") -> None:
-    """Keeps a picture of a part of the page where pictures are wanted."""
-    if folder := os.environ.get("BIDHALL_PICTURES"):
-        page.locator(place).first.screenshot(path=str(Path(folder) / f"{name}.png"))
+@pytest.fixture
+def live_server(engine: Engine, tmp_path: Path) -> Iterator[LiveServer]:
+    with serving(World(engine, tmp_path, called=CALLED), tmp_path) as live:
+        yield live
 
 
 @pytest.fixture
@@ -121,19 +123,23 @@ def test_a_cut_line_and_a_closed_browser(
     profile = tmp_path / "profile"
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
+        take(page, "sealing-zh")
+        zone, chooser = page.locator("#drop").bounding_box(), page.locator("#bid-files").bounding_box()
+        assert chooser["width"] > zone["width"] - 8 and chooser["height"] > zone["height"] - 8  # the whole zone opens the chooser
+        page.locator("#bid-files").focus()
+        assert page.evaluate("getComputedStyle(document.getElementById('drop')).outlineStyle") == "solid"
         page.set_input_files("#bid-files", files)
         fill(page)
         page.wait_for_selector("#draft:not([hidden])")
         page.wait_for_selector("#selfcheck li.ok:has-text('2,731,946.53')")
         page.wait_for_timeout(800)  # the draft is written a moment after the last key
-        picture(page, "seal-choose-zh")
+        take(page, "seal-choose-zh", "main")
 
     # the browser was closed: the form is there again, the files are asked for by name, and nothing of it was ever sent
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
         assert page.input_value("#a-price") == PRICE and page.input_value("#a-warranty_months") == "24"
         assert "技术文件.zip" in page.inner_text("#files") and page.locator("#selfcheck li.warn").count() == 2
-        picture(page, "seal-draft-zh")
         page.set_input_files("#bid-files", files)
         give_key(page, key)
         page.wait_for_selector("#selfcheck:not(.proofbox--open) li.ok:has-text('2 个文件')")
@@ -143,7 +149,7 @@ def test_a_cut_line_and_a_closed_browser(
         page.click("#seal-go")
         said(page, "连接中断")
         assert line.is_cut.is_set() and line.up - before > MEGABYTES * MIB // 4
-        picture(page, "seal-lost-zh", "#progress")
+        take(page, "seal-lost-zh", "#progress")
         line.mend()
         line.cut_after(MEGABYTES * MIB // 3)  # it goes on by itself, and is cut again
         line.is_cut.wait(WAIT / 1000)
@@ -154,12 +160,11 @@ def test_a_cut_line_and_a_closed_browser(
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
         page.wait_for_selector("#kept:not([hidden])")
-        picture(page, "seal-kept-zh", "#kept")
         page.click("#kept-go")
         page.wait_for_selector("#submit-go:not([disabled])")
         give_key(page, key)
         to_receipt(page, world, ref)
-        picture(page, "seal-receipt-zh", "#receipt-place")
+        take(page, "seal-receipt-zh", "#receipt-place")
         # sent once, but for what was on its way when the line broke
         assert line.up - before < MEGABYTES * MIB * 1.5 + 4 * MIB
         page.reload()
@@ -208,7 +213,6 @@ def test_a_sealed_file_that_the_machine_did_not_write_whole_is_never_sent(
         page.click("#kept-go")
         page.wait_for_selector("#kept-what:has-text('已损坏')")
         assert line.up - before < MIB // 2 and page.is_visible("#bid-form") and page.is_hidden("#kept-go") and page.is_hidden("#progress")
-        picture(page, "seal-damaged-zh")
         page.set_input_files("#bid-files", files)
         give_key(page, key)
         page.click("#seal-go")

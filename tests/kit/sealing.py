@@ -12,7 +12,7 @@ from crypto.canonical import format_time, unb64u
 from crypto.documents import sign_document
 from crypto.keys import x25519_public
 from tests.kit.world import World
-from trading import bids, officers, opening, parties, timeline, uploads
+from trading import bids, officers, opening, participants, parties, timeline, uploads
 from trading.kernel.access import Role
 
 FORM = {"price": "2750000.00", "delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
@@ -50,6 +50,14 @@ def seal(world: World, ref: str, username: str, *, replaces: str = "", form: dic
                            files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))])
     statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="test/1", replaces=replaces)
     return out.getvalue(), sign_document("submission", statement, world.keys[username].sign)
+
+
+def pay_deposits(world: World, ref: str) -> None:
+    """The deposit of everybody who takes part has arrived in full, as the cashier's desk tells it."""
+    with world.work("clerk") as work:
+        lot = world.lot_in(work, ref)
+        for row in participants.by_party(work.session, lot).values():
+            participants.mark_secured(work, row, amount_minor=lot.deposit_minor, at=work.now)
 
 
 def hand_in(world: World, ref: str, username: str, sealed: bytes, submission: Any, *, part: str = officers.BID) -> bids.Outcome:

@@ -7,7 +7,7 @@ world hands out references and ``lot_in(work, ref)`` fetches the row. Later part
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -87,14 +87,16 @@ OFFICERS = (("officer1", "centre", "platform"), ("officer2", "centre", "platform
 
 
 _SETTLED: dict[Any, Any] = {}
-"""Settled worlds by number of bidders and tables: an in-memory database, the platform's keys, and who is who."""
+"""Settled worlds by number of bidders, tables and names: an in-memory database, the platform's keys, and who is who."""
 
 
 class World:
     """``parties`` and ``people`` by short name; ``keys`` by username; ``mirror_mode``: what the policies drafted next say of the mirror."""
 
-    def __init__(self, engine: Engine, folder: Path, *, bidders: int = 3) -> None:
+    def __init__(self, engine: Engine, folder: Path, *, bidders: int = 3, called: Mapping[str, str] | None = None) -> None:
+        """``called``: what parties (by short name) and people (``@`` and their username) are called on the pages, where it matters."""
         self.office: Office = make_office(engine, folder)
+        self.called = dict(called or {})
         self.party_ids: dict[str, int] = {}
         self.people: dict[str, int] = {}
         self.keys: dict[str, Keys] = {}
@@ -108,8 +110,8 @@ class World:
     # --- people -------------------------------------------------------------------------------------------------------------------
 
     def _settle_from_copy(self) -> None:
-        """SQLite: settle once per process, number of bidders and set of tables, and copy that database afterwards."""
-        key = (len(self.bidders), tuple(sorted(Base.metadata.tables)))
+        """SQLite: settle once per process, number of bidders, set of tables and names, and copy that database afterwards."""
+        key = (len(self.bidders), tuple(sorted(Base.metadata.tables)), tuple(sorted(self.called.items())))
         if key not in _SETTLED:
             self._settle()
             kept = sqlite3.connect(":memory:", check_same_thread=False)
@@ -140,11 +142,11 @@ class World:
         with self.office.work(SETUP) as work:
             for short, code, name, kind in named:
                 account = f"62220000{len(self.party_ids)}"
-                new = parties.register(work, code=code, name=name, kind=kind, region="130205", bank_account=account)
+                new = parties.register(work, code=code, name=self.called.get(short, name), kind=kind, region="130205", bank_account=account)
                 self.party_ids[short] = new.id
             for username, short, roles in staff:
-                who = parties.invite(work, parties.party(work.session, self.party_ids[short]), username=username, name=username,
-                                     password=PASSWORD, hashed=password_hash(), roles=roles)
+                who = parties.invite(work, parties.party(work.session, self.party_ids[short]), username=username,
+                                     name=self.called.get(f"@{username}", username), password=PASSWORD, hashed=password_hash(), roles=roles)
                 self.people[username] = who.id
         for username, _, _ in OFFICERS:
             self.enrol(username, "officer", seal=False)

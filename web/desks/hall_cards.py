@@ -101,6 +101,7 @@ class BidLine:
     left_sealed: str = ""
     """Why it stays sealed: ``incomplete``, ``rejected``, ``not_opened``; "" for a bid that is to be opened."""
     remark: str = ""
+    """What its bidder said last: ``confirm``, ``objection``, or ``answered``, an objection the host has answered."""
     remark_at: datetime | None = None
     came_at: datetime | None = None
     handed_in: datetime | None = None
@@ -329,7 +330,7 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
                 "outcome": effect.outcome if effect else None, "ruling": effect.ruling.reasons if effect and effect.ruling else "",
                 "awaits_finding": effect is not None and effect.awaits_finding,
                 "ruled_at": effect.ruling.at if effect and effect.ruling else None,
-                "remark": remark.kind if remark else "", "remark_at": remark.at if remark else None,
+                "remark": ("answered" if remark.answered_at else remark.kind) if remark else "", "remark_at": remark.at if remark else None,
             }
         lines.append(BidLine(**line))
     return tuple(lines)

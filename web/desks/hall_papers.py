@@ -67,7 +67,7 @@ def _form(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple
     fields = [field["label"] for field in card.form if field["key"] != "price"]
     rows = [[str(one.no), one.name, show.figure(one.price) + (f"\n{one.price.capitals()}" if one.price else "") +
              ("\n高于最高限价" if one.over_ceiling else ""), *[dict(one.values).get(name, "–") for name in fields],
-             "已到账" if one.secured else "未到账", _at(one.handed_in), _result(one), one.header_hash] for one in card.bids]
+             _deposit(card, one), _at(one.handed_in), _result(one), one.header_hash] for one in card.bids]
     price = 2
     return {"head": [*_head(card, host), ["最高限价", show.money(card.lot.ceiling)], ["标底", _base(card)], ["唱标", _at(card.opened_at)],
                      ["名单摘要", card.set_hash]],
@@ -159,6 +159,12 @@ def _failed(card: HallCard) -> list[str]:
 def _result(one: BidLine) -> str:
     label = _word("verdict", one.verdict)
     return label if one.verdict == "opened" else f"{label}（{one.verdict}）\n{_word('cause', one.cause)}"
+
+
+def _deposit(card: HallCard, one: BidLine) -> str:
+    if not card.lot.deposit.minor:
+        return "不收"
+    return "已到账" if one.secured else "未到账"
 
 
 def _said(one: BidLine) -> str:

@@ -51,14 +51,19 @@ def session(tender: str, form: Form | None = None) -> str:
     with look() as now:
         rows = lots_of(now, tender)
         cards = [hall_card(now, lot) for lot in rows]
-        chairs = {lot.ref: (hall_sheet.has_chair(now, lot), attendance.own(now, lot)) for lot in rows}
+        mine = {lot.ref: attendance.own(now, lot) for lot in rows}
+        waiting = [lot.ref for lot in rows if mine[lot.ref] is None and _may_sign_in(now, lot)]
         last = session_mark(now, tender)
-    waiting = [ref for ref, (chair, mine) in chairs.items() if chair and mine is None]
     return render("hall/session.html", is_host=may(actor(), Act.OPENING_HOST), cards=cards,
                   tender=tender, last=last, form=form or Form.blank(), waiting=waiting,
                   ready={"list": [c.lot.ref for c in cards if may_list(c)], "open": [c.lot.ref for c in cards if c.may_decrypt
-                         and c.step == "LISTED"]}, mine={ref: mine for ref, (_chair, mine) in chairs.items()},
+                         and c.step == "LISTED"]}, mine=mine,
                   crumbs=crumbs_of((cards[0].lot.tender_title, "")))
+
+
+def _may_sign_in(now: Look, lot: Lot) -> bool:
+    """Whether one's own chair may sign in now: the sheet of a lot that failed, or whose hour is far, takes nobody."""
+    return attendance.window(now.session, lot, now.now).state == "open" and hall_sheet.has_chair(now, lot)
 
 
 def may_list(card: HallCard) -> bool:
@@ -83,9 +88,8 @@ def sign_in_all(tender: str) -> Any:
     def one(ref: str) -> None:
         with work() as unit:
             lot = hall_lot(unit, ref)
-            if hall_sheet.has_chair(unit, lot):
-                attendance.sign_in(unit, lot)
-    return _for_all(tender, one, lambda now, lot: hall_sheet.has_chair(now, lot))
+            attendance.sign_in(unit, lot)
+    return _for_all(tender, one, _may_sign_in)
 
 
 @hall.page("/sessions/<tender>/acts/list", needs=Act.OPENING_HOST, post=True, back=session)

@@ -14,7 +14,8 @@ from tests.kit.ceremony import bid_for, lots_together
 from tests.kit.opening_steps import ALL, share
 from tests.kit.world import World
 from tests.web.desks.hall_kit import Seat, app_of
-from trading import timeline
+from trading import decryption, timeline
+from trading.kernel.money import Money
 
 
 @pytest.fixture
@@ -51,6 +52,11 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     bidder.act(ceremony + "/acts/sign-in")
     assert bidder.get(ceremony).text.count("您已于") == 3
     assert host.post(ceremony + "/acts/list").status_code == 409
+    early = Seat(world, app, "host")
+    world.clock.set(deadline - timedelta(minutes=61))
+    assert "acts/sign-in" not in early.get(ceremony).text  # no button that could only be refused
+    assert early.post(ceremony + "/acts/sign-in").status_code == 409
+    world.clock.set(deadline - timedelta(minutes=30))
     sealing.close(world, first)
     for _ in (second, few):
         timeline.turn(world.office)
@@ -58,6 +64,9 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     host.act(ceremony + "/acts/list")
     assert [host.json(f"/hall/{ref}/data")["state"] for ref in refs] == ["LISTED", "LISTED", "FAILED"]
     assert public.post(ceremony + "/acts/list").status_code == 403
+    assert "签到（2 个标段）" in host.get(ceremony).text  # the sheet of a lot that failed is shut
+    host.act(ceremony + "/acts/sign-in")
+    assert host.get(ceremony).text.count("您已于") == 2
     later(world, seconds=70)
     later(world, seconds=70)
     for username in ALL:
@@ -83,3 +92,17 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
         assert f"<h1>{bids[1]['name']}" in public.get(f"/hall/{first}/projector?line={odd}").text
     assert public.client.get(f"/live/hall-session/{tender}", buffered=False).status_code == 200
     assert "投标单位" not in public.get(f"/hall/{few}/projector").text
+
+
+def test_a_deposit_nobody_asked_for_has_not_arrived(world: World, app: Flask) -> None:
+    ref = world.lot("BIDDING", deposit=Money.parse("0"))
+    bid_for(world, ref, *world.bidders)
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    public = Seat(world, app)
+    shown = public.get(f"/hall/{ref}").text
+    assert shown.count("不收") == 3 and "已到账" not in shown and "未到账" not in shown
+    for username in ALL:
+        share(world, ref, username)
+    decryption.open_bids(world.office, world.actor("host"), ref)
+    assert "不收" in public.get(f"/hall/{ref}/projector?line=1").text
