@@ -81,13 +81,15 @@ class DeadlineFault(Base):
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the samples say of one lot's deadline at one moment. ``unmeasured``: minutes of the watched time nobody was on duty for."""
+    """What the samples say of one lot's deadline at one moment. ``unmeasured``: minutes of the time watched so
+    far that nobody was on duty for; ``measured``: the others."""
 
     verdict: Verdict
     terms: Terms
     deadline: datetime
     judged_until: datetime
     unmeasured: int
+    measured: int
 
 
 # --- what the rule finds ----------------------------------------------------------------------------------------------
@@ -111,7 +113,8 @@ def assess(session: Session, lot: Lot, now: datetime) -> Assessment:
     verdict = found(first)
     if verdict.kind != NONE and ends > first:
         verdict = found(ends)  # a fault that began in time is followed to its end
-    return Assessment(verdict, terms, deadline, ends, availability.unmeasured(duties, begins, first))
+    unmeasured = availability.unmeasured(duties, begins, first)
+    return Assessment(verdict, terms, deadline, ends, unmeasured, max(0, (first - begins) // availability.MINUTE - unmeasured))
 
 
 def _settled(session: Session, lot: Lot) -> list[Settled]:

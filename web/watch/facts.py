@@ -76,7 +76,7 @@ def _windows(look: Look, now: datetime) -> list[dict[str, Any]]:
             continue
         found.append({
             "lot": lot.ref, "title": lot.title, "deadline": write_moment(one.deadline), "bad": one.verdict.bad_minutes,
-            "unmeasured": one.unmeasured, "kind": one.verdict.kind,
+            "unmeasured": one.unmeasured, "measured": one.measured, "kind": one.verdict.kind,
             "windows": [{"minutes": minutes, "bad": bad, "least": least} for minutes, bad, least in one.verdict.windows],
         })
     return found

@@ -14,13 +14,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from crypto.canonical import unb64u
+from crypto.canonical import b64u, unb64u
 from crypto.documents import open_document
+from crypto.keys import ed25519_public, new_secret
 from crypto.signatures import document_hash
 from tests.kit import opening_steps, sealing
 from tests.kit.world import PDF
 from tests.web.desks.rooms import Rooms
-from trading import documents, enquiries, publication, tenders, timeline
+from trading import documents, enquiries, probes, publication, tenders, timeline
 from trading.kernel.db import Base
 from trading.kernel.money import Money
 
@@ -288,6 +289,20 @@ def test_what_strangers_typed_is_only_text(rooms: Rooms, guest: FlaskClient) -> 
 def test_law_pages_answer(rooms: Rooms, guest: FlaskClient, path: str) -> None:
     text_of(guest, path)
     text_of(guest, path + ("&" if "?" in path else "?") + "lang=en")
+
+
+def test_a_deadline_that_nobody_watches_is_not_called_faultless(rooms: Rooms, guest: FlaskClient) -> None:
+    ref = rooms.world.lot("BIDDING")
+    with rooms.world.look("clock") as look:
+        deadline = rooms.world.lot_in(look, ref).deadline
+    assert deadline is not None
+    rooms.world.clock.set(deadline - timedelta(hours=1))
+    assert "未达延期标准" not in text_of(guest, "/status")
+    with rooms.world.work("clock") as work:
+        probes.keep_duties(work, {"inside": b64u(ed25519_public(new_secret()))})
+    rooms.world.clock.advance(minutes=3)
+    page = text_of(guest, "/status")
+    assert ref in page and "未达延期标准" in page, "a few minutes were watched, too few were bad"
 
 
 def test_rules_and_days_are_those_of_the_books(rooms: Rooms, guest: FlaskClient) -> None:

@@ -167,6 +167,7 @@ def test_the_status_page_goes_on_without_a_database_and_escapes_what_it_shows(wo
     one = status.Status(world.office, tmp_path)
     told = one.turn()
     assert told["database_answers"] and told["platform"]["windows"][0]["bad"] == 179, "nothing came from the point on duty: all bad"
+    assert (told["platform"]["windows"][0]["measured"], told["platform"]["windows"][0]["unmeasured"]) == (179, 0)
     page = (one.folder / "index.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;多媒体" in page and "<b>多媒体" not in page and "<script" not in page and "style=" not in page
     dead = status.Status(broken(world), tmp_path)
@@ -185,6 +186,7 @@ def test_the_status_is_the_same_whoever_bids(world: World) -> None:
     with world.look("clock") as look:
         empty, full = facts.gather(look)["windows"]
     assert (empty.pop("lot"), full.pop("lot")) == refs and empty == full
+    assert empty["measured"] == 0 and empty["unmeasured"] == 209, "nobody is on duty: that is no praise"
 
 
 # --- drop -------------------------------------------------------------------------------------------------------------
