@@ -1,6 +1,7 @@
 """Keys: identifiers, strict Ed25519, X25519, the officer's key for one tender.
 
-Secrets and public keys are raw 32-byte strings everywhere; this file alone turns them into objects of `cryptography`.
+Secrets and public keys are raw 32-byte strings everywhere; this file alone turns them into objects of `cryptography`, and asks libsodium
+(PyNaCl) whether a signing key is of the prime order, which `cryptography` does not tell.
 Implements the protocol, section 2. The strict Ed25519 rule keeps the platform from signing receipts that only some
 verifiers accept: S < L, no cofactor, R compared byte for byte, public key canonical and of order L.
 """
@@ -12,15 +13,12 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from crypto.canonical import D, H, b64u, dumps, hkdf_expand
 from crypto.errors import CryptoError
 
 _P = 2**255 - 19
-_L = 2**252 + 27742317777372353535851937790883648493
-_D = -121665 * pow(121666, -1, _P) % _P
-_SQRT_M1 = pow(2, (_P - 1) // 4, _P)
-_A, _HALF = 486662, (_P + 1) // 2
 _X25519_SMALL = frozenset((
     0, 1, _P - 1,
     int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
@@ -78,65 +76,8 @@ def check_ed25519_public(public: bytes) -> None:
     """A public key must be canonical and of order L. Refuses: SIG."""
     if len(public) != 32:
         raise CryptoError("SIG", "an Ed25519 key has 32 bytes")
-    point = _decode_point(public)
-    if point is None:
-        raise CryptoError("SIG", "not a canonical Ed25519 point")
-    if not _has_order_l(*point):
-        raise CryptoError("SIG", "an Ed25519 key outside the prime-order subgroup")
-
-
-def _decode_point(encoded: bytes) -> tuple[int, int] | None:
-    number = int.from_bytes(encoded, "little")
-    sign, y = number >> 255, number & (2**255 - 1)
-    if y >= _P:
-        return None
-    u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
-    x = u * pow(v, 3, _P) * pow(u * pow(v, 7, _P), (_P - 5) // 8, _P) % _P
-    if v * x * x % _P == -u % _P:
-        x = x * _SQRT_M1 % _P
-    if v * x * x % _P != u or (x == 0 and sign):
-        return None
-    return (_P - x if x & 1 != sign else x), y
-
-
-def _has_order_l(x: int, y: int) -> bool:
-    """Whether a point of the curve has order L, asked by three powers instead of the 252 doublings of L times the point: each bidder's key
-    is met for the first time in the last minute before a deadline.
-
-    The group is cyclic of order 8L, so a point has an order that divides L iff it is 8 times another one. On v^2 = u^3 + Au^2 + u, the
-    same curve by u = (1+y)/(1-y), v = cu/x with c^2 = -(A+2): it is twice another one iff u is a square, and then that one, Q, is given by
-    a second root (Pornin, https://eprint.iacr.org/2022/1164, section 3). Q is 4 times a point iff its reduced Tate pairing with the point
-    (1, c') of order 4, c'^2 = A+2, is one; the function of that pairing is (v - c'u)^2 / u (Koshelev, https://eprint.iacr.org/2022/037).
-    Which of the two halves Q is does not matter: they differ by the point of order 2, itself 4 times another.
-    """
-    if x == 0:  # the neutral point and that of order 2
-        return False
-    u = (1 + y) * pow(1 - y, -1, _P) % _P
-    root = _sqrt(u)
-    if root is None:
-        return False
-    ratio = _C * root * pow(x, -1, _P) % _P  # v / sqrt(u)
-    for w in (2 * (u + ratio), 2 * (u - ratio)):  # u' + 1/u' of the half: just one of the two is of this curve
-        other = _sqrt((w + _A) % _P)
-        if other is not None:
-            half = (w * _HALF + root * other) % _P
-            line = (half * other - _C4 * half) % _P  # v' = u' * sqrt(u' + A + 1/u')
-            return pow(line * line * pow(half, -1, _P) % _P, (_P - 1) // 4, _P) == 1
-    return False
-
-
-def _sqrt(square: int) -> int | None:
-    """A square root modulo p = 5 mod 8, None where there is none."""
-    root = pow(square, (_P + 3) // 8, _P)
-    found = root * root % _P
-    if found == square:
-        return root
-    return root * _SQRT_M1 % _P if found == _P - square else None
-
-
-_C4 = pow(_A + 2, (_P + 3) // 8, _P)
-_C4 = _C4 if _C4 * _C4 % _P == _A + 2 else _C4 * _SQRT_M1 % _P
-_C = _C4 * _SQRT_M1 % _P
+    if not crypto_core_ed25519_is_valid_point(public):  # canonical, on the curve, of the prime order: once per key and process
+        raise CryptoError("SIG", "not a canonical Ed25519 key of the prime-order subgroup")
 
 
 # X25519
