@@ -11,7 +11,7 @@ from crypto.canonical import H, b64u, later, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.opening import LEFT_SEALED, LISTED_EVENTS, replay, set_id
-from crypto.policies import check_context, policy_id
+from crypto.policies import DRILL, check_context, policy_id
 from crypto.policy_lines import Generation, generation_of, generations
 from crypto.receipts import claim_counts, claims_end, verify_receipt
 from crypto.ticks import is_late_close
@@ -29,9 +29,10 @@ def check(material: Material, log: Log) -> None:
     parts = [BID]
     with findings.guard("sealed_bids", "B_POLICY", "policy/"):
         parts = material.parts()
-    for part in parts:
+    for part in dict.fromkeys([*parts, *(str(e.value["envelope"]) for e in material.of_event("policy"))]):  # those of draws too
         with findings.guard("sealed_bids", "B_POLICY", "policy/"):
             _check_policies(material, part)
+    for part in parts:
         with findings.guard("deadline", "B_LATE", "the deadline"):
             _check_deadline(material, log, part)
         with findings.guard("sealed_bids", "B_SET", "the opening set"):
@@ -65,6 +66,8 @@ def _check_policies(material: Material, part: str) -> None:
         logged = entries[policy_id(new)]
         if logged.proven is None or not logged.proven.at < old["deadline"]:
             raise CryptoError("CONTEXT_MISMATCH", "a policy that came at or after the deadline then in force")
+        if published and logged.tick < published[0].tick:
+            raise CryptoError("CONTEXT_MISMATCH", "a policy superseded before the publication that names it")
     in_line = {policy_id(policy) for policy in chain}
     for name, entry in entries.items():
         if entry.value["envelope"] == part and name not in in_line and (not published or entry.tick > published[0].tick):
@@ -362,6 +365,8 @@ def _check_bid(material: Material, document: Document, part: str) -> None:
     """header ↔ submission ↔ policy ↔ pieces → sealed root; in the archive the sealed file itself too."""
     statement = document.value
     header = header_of(material, statement["header_hash"])
+    if DRILL in (statement["bidder"], header.ctx["bidder"]):
+        raise CryptoError("CONTEXT_MISMATCH", "a drill bid counted as a bid")
     generation = generation_of(material.generations(part), header.ctx["policy"])
     keys = unb64u(header.ctx["bidder_key"]) if header.ctx["co_opening"] else b""
     check_context(header, generation.policies, bidder=statement["bidder"], bidder_key=keys)

@@ -63,7 +63,7 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
     for party in notice.value["parties"]:
         document = turns[party].value
         header = draws.check_escrow(_escrow(material, document["header_hash"]), draw=name, party=party, policy=notice.value["policy"])
-        if header.ctx != draws.escrow_ctx(_policy(material, notice), draw=name, party=party):
+        if header.ctx != draws.escrow_ctx(_policy(material, notice, announced), draw=name, party=party):
             raise CryptoError("CONTEXT_MISMATCH", f"the escrow of {party} is for other officers")
         r = _revealed(material, name, party, listed)
         if not r:
@@ -140,11 +140,12 @@ def _escrow(material: Material, header_hash: str) -> bytes:
     raise CryptoError("CONTEXT_MISMATCH", "the escrow of a commitment is missing")
 
 
-def _policy(material: Material, notice: Document) -> dict[str, object]:
-    for document in material.of_kind("policy"):
-        if policy_id(document.value) == notice.value["policy"]:
-            return document.value
-    raise CryptoError("CONTEXT_MISMATCH", "the policy of the draw is missing")
+def _policy(material: Material, notice: Document, announced: Entry) -> dict[str, object]:
+    """Of the line that was published: what was drafted and dropped before it binds nobody, a draw neither."""
+    for policy in material.chain(str(announced.value["envelope"])):
+        if policy_id(policy) == notice.value["policy"]:
+            return policy
+    raise CryptoError("CONTEXT_MISMATCH", "the policy of the draw is none of those published for it")
 
 
 def _pool(material: Material, notice: Document) -> list[str] | None:

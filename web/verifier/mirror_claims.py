@@ -67,7 +67,9 @@ def _check_acks(material: Material, part: str) -> dict[str, str]:
 
 def _check_lost(material: Material, part: str, in_time: dict[str, str]) -> None:
     """A bid the mirror held whole by the closing tick cannot have been lost, unless the supervisory body itself says so."""
-    found = {d.value["header_hash"] for d in material.of_kind("finding") if (d.value["code"], d.value["j"]) == (LOST, 0)}
+    sets = {document.value["set"] for document in material.lists_of(part)}
+    found = {d.value["header_hash"] for d in material.of_kind("finding")
+             if (d.value["code"], d.value["j"]) == (LOST, 0) and d.value["set"] in sets}
     for document in material.lists_of(part):
         for row in document.value["bids"]:
             if row["verdict"] == LOST and in_time.get(row["header_hash"]) == "files" and row["header_hash"] not in found:
@@ -102,14 +104,16 @@ def _check_erased(material: Material, part: str) -> None:
 
 
 def _check_decided(material: Material) -> None:
-    """No award before the supervisory body has found on every lost bid (protocol §5.1)."""
-    decided = [d.value["at"] for d in material.of_kind("act") if d.value["act"] == "lot.decide"]
-    if not decided:
+    """No award, neither decided nor announced, before the supervisory body has found on every lost bid (protocol §5.1): by moment and by
+    tick, for the platform writes the moments."""
+    awarded = [e for d in material.of_kind("act") if d.value["act"] in ("lot.decide", "lot.announce") for e in material.logged(d)]
+    if not awarded:
         return
-    found = {d.value["header_hash"]: min(e.at for e in material.logged(d)) for d in material.of_kind("finding") if d.value["code"] == LOST}
     for part in material.parts():
         for document in material.lists_of(part):
             for row in document.value["bids"]:
-                if row["verdict"] == LOST and not found.get(row["header_hash"], "9") <= min(decided):
-                    words = f"decided before the supervisory body had found on {row['header_hash']}, which was lost"
+                about = {"header_hash": row["header_hash"], "set": document.value["set"], "code": LOST, "j": 0}
+                found = [e for d in material.of_kind("finding") if about.items() <= d.value.items() for e in material.logged(d)]
+                if row["verdict"] == LOST and not any(all(e.at <= one.at and e.tick <= one.tick for one in awarded) for e in found):
+                    words = f"awarded before the supervisory body had found on {row['header_hash']}, which was lost"
                     raise CryptoError("CONTEXT_MISMATCH", words)

@@ -28,6 +28,7 @@ from crypto.verdicts import (
     policy_dead,
 )
 from trading.opening_rules import stood_still
+from trading.rulings import CAUSES
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material, officer_key
@@ -59,6 +60,8 @@ def _check_part(material: Material, log: Log, part: str) -> None:
         _check_all(material, part, opening_set, lists[0], parts, complaints, outage)
     with findings.guard("opening", "B_SHARE", f"the window for repair of {part}"):
         _check_pause(material, part, opening_set, lists[0])
+    with findings.guard("opening", "B_SHARE", f"the rulings on {part}"):
+        _check_rulings(material, lists[0])
 
 
 def _shares(material: Material, part: str, opening_set: Document,
@@ -200,10 +203,16 @@ def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes,
 def _judged(material: Material, header: Header, name: str, complaints: dict[int, str]) -> dict[int, Finding]:
     """officer → what the supervisory body found of its complaint about this bid; parts it names are held against their commitment."""
     found: dict[int, Finding] = {}
+    listed = {d.value["set"]: d.value["at"] for d in material.of_kind("opened")
+              if any(row["header_hash"] == name for row in d.value["bids"])}
     for document in material.of_kind("finding"):
         j = document.value["j"]
         if document.value["header_hash"] != name or j == 0:
             continue  # j 0: that its bytes were lost, no word on a box
+        if any(entry.at > listed.get(document.value["set"], "") for entry in material.logged(document)):
+            words = f"{document.path}: of another set, or made after the list it is about: then the host rules, and no box is opened"
+            material.findings.fault("opening", "B_SHARE", words)
+            continue
         if j not in complaints or j in found:
             material.findings.fault("opening", "B_SHARE", f"{document.path}: a finding without a complaint of officer {j}, or a second one")
             continue
@@ -248,6 +257,22 @@ def _check_pause(material: Material, part: str, opening_set: Document, opened: D
     if opened.value["at"] < until or any(document["set"] != name for document in _of_entries(material, failed)):
         findings.fault("opening", "B_SHARE", f"shown at {opened.value['at']}, before the window for repair ended at {until}")
     findings.checked("opening", f"window for repair from {since} to {until}, {len(rescues)} rescued")
+
+
+def _check_rulings(material: Material, opened: Document) -> None:
+    """The host ruled on what nobody had proved, after the list, once each (rulebook §5.2, point 6)."""
+    causes = {row["header_hash"]: row["cause"] for row in opened.value["bids"]}
+    ruled: set[str] = set()
+    for act in [d.value for d in material.of_kind("act") if d.value["act"] == "opening.rule"]:
+        name, cause = act["facts"]["header_hash"], act["facts"]["cause"]
+        if name not in causes:
+            continue  # of another envelope
+        if causes[name] != "unknown" or cause not in CAUSES or act["at"] < opened.value["at"] or name in ruled:
+            words = f"ruled at {act['at']} that {name} failed by {cause or 'nobody'}, listed at {opened.value['at']} with {causes[name]}"
+            material.findings.fault("opening", "B_SHARE", words)
+        ruled.add(name)
+    if ruled:
+        material.findings.checked("opening", f"{len(ruled)} failed bids of unknown cause ruled on by the host, with reasons")
 
 
 def _of_entries(material: Material, entries: list[Entry]) -> list[dict[str, Any]]:

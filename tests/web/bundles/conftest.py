@@ -12,6 +12,7 @@ import pytest
 import web.bundles  # noqa: F401  so that the tables of all three rooms stand in the template of the database
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import evaluation_steps as steps
+from tests.kit import replacing
 from tests.kit.database import Databases
 from tests.kit.world import World
 from tests.web.bundles import play
@@ -91,3 +92,23 @@ def co_opened(databases: Databases, tmp_path_factory: pytest.TempPathFactory) ->
     from tests.web.bundles import every_kind
 
     yield from every_kind.co_opened(databases, tmp_path_factory.mktemp("co-opened"))
+
+
+@pytest.fixture(scope="session")
+def alive(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[play.Finished]:
+    """Officers replaced while bids lay sealed, few enough that these are opened."""
+    from tests.web.bundles.test_officers_replaced import played
+
+    folder = tmp_path_factory.mktemp("replaced")
+    with world_of(databases, folder, 3) as world:
+        yield played(world, folder, replacing.SHUFFLED, dies=False)
+
+
+@pytest.fixture(scope="session")
+def dead(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[play.Finished]:
+    """So many officers replaced that the bids of before are opened by nobody."""
+    from tests.web.bundles.test_officers_replaced import played
+
+    folder = tmp_path_factory.mktemp("dead")
+    with world_of(databases, folder, 3) as world:
+        yield played(world, folder, replacing.DEADLY, dies=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,13 +12,11 @@ from crypto.headers import parse_header
 from crypto.policies import policy_id
 from crypto.verdicts import DEAD
 from tests.kit import opening_steps, replacing, sealing
-from tests.kit.database import Databases
 from tests.kit.opening_steps import form
-from tests.kit.replacing import DEADLY, SHUFFLED, Named
+from tests.kit.replacing import Named
 from tests.kit.world import World
 from tests.trading.test_replacements import statement_of
 from tests.web.bundles import play
-from tests.web.bundles.conftest import world_of
 from tests.web.bundles.play import Finished, Forger
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import begun, detail, terminated
@@ -38,20 +36,6 @@ def played(world: World, folder: Any, named: Named, *, dies: bool) -> Finished:
     sealing.list_set(world, ref)
     opening_steps.open_set(world, ref, came=tuple(username for username, _ in named))
     return terminated(world, ref, folder, early)
-
-
-@pytest.fixture(scope="module")
-def alive(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    folder = tmp_path_factory.mktemp("replaced")
-    with world_of(databases, folder, 3) as world:
-        yield played(world, folder, SHUFFLED, dies=False)
-
-
-@pytest.fixture(scope="module")
-def dead(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    folder = tmp_path_factory.mktemp("dead")
-    with world_of(databases, folder, 3) as world:
-        yield played(world, folder, DEADLY, dies=True)
 
 
 def test_every_claim_holds_in_both_profiles(alive: Finished, dead: Finished) -> None:
