@@ -19,7 +19,7 @@ from trading.disclosure.merging import merged
 from trading.kernel.errors import Faults
 from trading.reports import savings
 from trading.reports.amounts import EXACT, AmountFault, Scale, json_amount
-from trading.reports.readers import Table
+from trading.reports.source import Table
 
 STATUSES = {"cancelled": savings.CANCELLED, "withdrawn": savings.CANCELLED, "unsuccessful": savings.FAILED}
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?=$|[T ])", re.ASCII)

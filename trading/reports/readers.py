@@ -9,24 +9,12 @@ whole table, fine enough for its finest amount, so nothing is rounded on the way
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-
 from trading.kernel.errors import Faults
-from trading.reports.savings import Row
+from trading.reports import ocds_rows, tables
+from trading.reports.source import Table
 
 MOST_BYTES = 512 * 1024 * 1024
 MOST_FAULTS = 1_000
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of one file; ``places``: decimals of their small unit. ``notes``: what was passed over, as (where, code)."""
-
-    rows: list[Row]
-    places: int
-    source: str
-    notes: tuple[tuple[str, str], ...] = ()
 
 
 def read(data: bytes) -> Table:
@@ -34,8 +22,6 @@ def read(data: bytes) -> Table:
 
     Refuses: Invalid ``savings.file`` with every fault.
     """
-    from trading.reports import ocds_rows, tables
-
     faults = Faults()
     table: Table | None = None
     if len(data) > MOST_BYTES:
@@ -79,8 +65,3 @@ def decoded(data: bytes, faults: Faults) -> str | None:
         return None
     faults.add("", "file.not_text")
     return None
-
-
-def lines_of(text: str) -> io.StringIO:
-    """The text as lines, line ends untouched, as the csv module wants them."""
-    return io.StringIO(text, newline="")

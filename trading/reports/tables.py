@@ -19,7 +19,7 @@ from typing import Any
 from trading.kernel.errors import Faults
 from trading.reports import savings
 from trading.reports.amounts import NOTHING, UNITS, AmountFault, Scale, cell_amount, cell_percent, plain
-from trading.reports.readers import Table, lines_of
+from trading.reports.source import Table, lines_of
 
 HEADINGS: dict[str, tuple[str, ...]] = {
     "id": ("编号", "标段编号", "包号", "采购包编号", "标段（包）编号"),

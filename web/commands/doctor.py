@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -15,24 +15,13 @@ import click
 
 from trading.kernel.errors import NotReady, Refusal
 from web.commands.common import NOT_READY, answer, guarded, json_option, lang_option
+from web.commands.doctor_found import LEAST_FREE, Found
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
-LEVELS = ("ok", "warning", "error")
-LEAST_FREE = 1 << 30
 SKEW = timedelta(minutes=2)
 LATE = timedelta(minutes=5)
 TURN = "start bidhall serve, or call bidhall tick"
-
-
-@dataclass(frozen=True)
-class Found:
-    """One finding. ``level``: ok, warning or error; ``remedy``: what to do, "" where there is nothing to do."""
-
-    code: str
-    level: str
-    what: str
-    remedy: str = ""
 
 
 @click.command("doctor", epilog="Example: bidhall doctor --json")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from trading.kernel.errors import Invalid, NotFound
 from web.commands import doctor_mirror
-from web.commands.doctor import LEAST_FREE, Found
+from web.commands.doctor_found import LEAST_FREE, Found
 from web.settings import Settings
 
 Tried = Callable[[Callable[[Any], list[Found]], Any], list[Found]]

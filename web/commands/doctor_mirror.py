@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.commands.doctor import Found
+from web.commands.doctor_found import Found
 
 DOWN = "the mirror does not answer"
 

@@ -27,11 +27,11 @@ from deposits.queries import HomeCard
 from trading import calendars
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
-from trading.kernel.money import Money
 from trading.kernel.work import Look
 from web import show
 from web.desks import cashier_batches, cashier_books, cashier_forfeits, cashier_refunds
-from web.desks.cashier_room import SEE, cashier, total, zone
+from web.desks.cashier_figures import figures
+from web.desks.cashier_room import SEE, cashier, zone
 from web.frame import Duty, Tick, sorted_duties, sun_line
 from web.gate import look, render
 from web.refusals import language
@@ -55,34 +55,6 @@ def home() -> str:
         duties = [*_first(card), *sorted_duties(_duties(now, card, waiting, batches), now.now)]
         return render("cashier/home.html", day=day, card=card, duties=duties, figures=figures(card, waiting), batches=batches, pool=pool,
                       today=today)
-
-
-def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
-    """The line of figures above home and queue. Sums are of what may be seen; sealed rows count, but have no amount."""
-    def sums(when: str) -> str:
-        rows = [one for one in waiting if one.when == when and one.state not in ("HELD", "SENT")]
-        seen, sealed = total(one.amount for one in rows), sum(1 for one in rows if one.sealed)
-        return show.money(seen, language()) + (" · " + _("%(n)s sealed", n=sealed) if sealed else "")
-
-    last = card.reconciled
-    difference = _difference(card)
-    return [
-        {"label": _("Overdue"), "value": card.overdue, "kind": "stop" if card.overdue else "", "note": sums("overdue")},
-        {"label": _("Due today"), "value": card.today, "note": sums("today")},
-        {"label": _("Within three working days"), "value": card.soon, "note": sums("soon")},
-        {"label": _("Waiting for the check"), "value": card.to_check, "note": _("refunds in batches")},
-        {"label": _("Exceptions"), "value": card.exceptions, "kind": "stop" if card.exceptions else "",
-         "note": _("wrong payers, returned, in suspense")},
-        {"label": _("Difference of books and bank"), "value": difference, "kind": "stop" if card.case_open else "",
-         "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet")},
-    ]
-
-
-def _difference(card: HomeCard) -> str:
-    last = card.reconciled
-    if last is None:
-        return "–"
-    return show.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
 
 
 def _first(card: HomeCard) -> list[Duty]:

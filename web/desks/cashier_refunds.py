@@ -22,6 +22,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports.writers import inert
 from web import show, words
+from web.desks.cashier_figures import figures
 from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, payees_of, total
 from web.forms import Form
 from web.frame import Link, page_of
@@ -45,8 +46,6 @@ def _tab_words(key: str) -> str:
 
 @cashier.page("/refunds", needs=SEE)
 def queue(form: Form | None = None) -> Any:
-    from web.desks.cashier import figures
-
     asked = request.args.get("show", "")
     chosen = asked if asked in SHOWN else ""
     with look() as now:

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.kernel.errors import Invalid
-from trading.reports.readers import Table, read
+from trading.reports.readers import read
 from trading.reports.savings import reckon
+from trading.reports.source import Table
 
 DATA = Path(__file__).parents[2] / "data"
 
