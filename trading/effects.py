@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from trading import claims, findings, officers, opening, rulings
 from trading.claims import Claim
+from trading.findings import BoxFinding
 from trading.opening_rules import DecryptOutcome, decrypt_outcome
 from trading.rulings import Ruling
 from trading.tenders import Lot
@@ -22,7 +23,8 @@ from trading.tenders import Lot
 @dataclass(frozen=True)
 class Effect:
     """On one bidder. ``cause``: the decided one ("" if opened); ``since``: when it took effect; ``ruling``, ``claim``: what decided it,
-    where the opening itself did not; ``awaits_finding``: the platform lost the bid and the supervisory body has not found on it yet."""
+    where the opening itself did not; ``awaits_finding``: the platform lost the bid and the supervisory body has not found on it yet;
+    ``finding``: what it found then."""
 
     party_id: int
     header_hash: str
@@ -33,6 +35,7 @@ class Effect:
     ruling: Ruling | None = None
     claim: Claim | None = None
     awaits_finding: bool = False
+    finding: BoxFinding | None = None
 
 
 def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]:
@@ -41,7 +44,7 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]
     row = opening.find(session, lot, part)
     if row is not None and row.opened_at is not None:
         ruled = rulings.of_opening(session, row.id)
-        waiting = {bid.id for bid in findings.awaited(session, lot)}
+        lost = {bid.id: finding for _, bid, finding in findings.lost(session, lot)}
         for bid in opening.opened_bids(session, row):
             if bid.header_hash in row.left_sealed:
                 continue  # not to be opened: nothing follows from that
@@ -49,7 +52,8 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]
             cause = ruling.cause if ruling else bid.cause
             found.append(Effect(bid.party_id, bid.header_hash, bid.verdict, cause,
                                 decrypt_outcome(None if bid.verdict == "opened" else cause or "unknown"),
-                                ruling.at if ruling else row.opened_at, ruling, awaits_finding=bid.id in waiting))
+                                ruling.at if ruling else row.opened_at, ruling,
+                                awaits_finding=bid.id in lost and lost[bid.id] is None, finding=lost.get(bid.id)))
     shown = {one.party_id for one in found}
     for claim in claims.of_lot(session, lot, part):
         if claim.outcome == "upheld" and claim.settled_at is not None and claim.party_id not in shown:

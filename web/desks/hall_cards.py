@@ -98,6 +98,10 @@ class BidLine:
     outcome: DecryptOutcome | None = None
     awaits_finding: bool = False
     """The platform lost it, and the supervisory body has not found on that yet."""
+    found_at: datetime | None = None
+    """When it found that."""
+    found_c: str = ""
+    """Its finding in the log."""
     left_sealed: str = ""
     """Why it stays sealed: ``incomplete``, ``rejected``, ``not_opened``; "" for a bid that is to be opened."""
     remark: str = ""
@@ -329,6 +333,8 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], 
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
                 "outcome": effect.outcome if effect else None, "ruling": effect.ruling.reasons if effect and effect.ruling else "",
                 "awaits_finding": effect is not None and effect.awaits_finding,
+                "found_at": effect.finding.at if effect and effect.finding else None,
+                "found_c": effect.finding.c if effect and effect.finding else "",
                 "ruled_at": effect.ruling.at if effect and effect.ruling else None,
                 "remark": ("answered" if remark.answered_at else remark.kind) if remark else "", "remark_at": remark.at if remark else None,
             }
@@ -380,9 +386,12 @@ def _proofs(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share])
     seats = {seat.j: seat.account.name for seat in officers.seats(now.session, lot)}
     policy = officers.find_policy(now.session, lot, row.part)
     closed = closing.find(now.session, lot, row.part)
+    found = findings.of_opening(now.session, row)
+    lost = {bid.header_hash: bid.party.name for _, bid, _ in findings.lost(now.session, lot)} if found else {}
     named = [(policy.log_c if policy else None, ""), (closed.deadline_c if closed else None, ""), (row.set_c, ""),
              *[(share.c, seats[j]) for j, share in posted.items()], *[(one.c, one.party.name) for one in rescue.failures(now.session, row)],
-             *[(one.c, "") for one in findings.of_opening(now.session, row)], (row.opened_c, "")]
+             *[(one.c, "") for one in found if one.code != findings.LOST], (row.opened_c, ""),
+             *[(one.c, lost.get(one.header_hash, "")) for one in found if one.code == findings.LOST]]
     if (confirmed := late_close.find(now.session, lot, row.part)) is not None:
         named.insert(2, (confirmed.c, ""))
     lines = []

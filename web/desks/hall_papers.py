@@ -152,6 +152,10 @@ def _failed(card: HallCard) -> list[str]:
                 "（电子招标投标办法第三十一条，规则 X-09）。其余投标继续开标。")
         if one.ruling:
             text += f"\n主持人 {_at(one.ruled_at)} 裁定，理由：{one.ruling}"
+        if one.awaits_finding:
+            text += "\n待监督机构认定；认定之前不定标。"
+        elif one.found_at:
+            text += f"\n监督机构 {_at(one.found_at)} 认定平台丢失该投标，认定书已签名，审计簿条目 {one.found_c}"
         found.append(text)
     return found
 

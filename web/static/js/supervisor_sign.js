@@ -18,6 +18,10 @@ keywork("late-close", "supervisor", async ({ ring, list, data }) => {
 
 keywork("lost", "supervisor", async ({ ring, list, data }) => {
   const made = [];
+  // what is signed is what the reader has before the eyes, each once
+  const shown = [...document.querySelectorAll("[data-lost]")].map((row) => row.dataset.lost).sort();
+  const asked = data.lost.map((one) => one.header_hash).sort();
+  need(shown.length > 0 && shown.join() === asked.join(), "CONTEXT_MISMATCH", say("lost_other"));
   for (const one of data.lost) {
     const value = { v: 1, at: formatTime(serverSeconds()), set: one.set, header_hash: one.header_hash, j: 0, code: "SEALED_ROOT" };
     made.push({ document: await signDocument("finding", value, ring.keys.ed25519) });
