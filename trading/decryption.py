@@ -20,14 +20,27 @@ from crypto.headers import Header, join_shares
 from crypto.opening import LEFT_SEALED
 from crypto.policy_lines import generation_of
 from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed, policy_dead
-from trading import bid_forms, bids, claims, co_opening, copies, findings, officers, opening, rescue, stored
+from trading import (
+    bid_forms,
+    bids,
+    claims,
+    co_opening,
+    copies,
+    findings,
+    officers,
+    opening,
+    opening_list,
+    rescue,
+    stored,
+)
 from trading.bids import SealedBid
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
 from trading.kernel.faults import fault
 from trading.kernel.work import Office
-from trading.opening import OPENING_FLOW, BidVerdict, Opening
+from trading.opening import OPENING_FLOW, Opening
+from trading.opening_list import BidVerdict
 from trading.tenders import Lot
 from trading.tenders import lot as find_lot
 
@@ -118,7 +131,7 @@ def open_bids(
     verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:
         row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
-        opening.record_opened(work, row, verdicts)
+        opening_list.record_opened(work, row, verdicts)
         return row
 
 

@@ -21,7 +21,7 @@ from crypto.errors import CryptoError
 from crypto.policy_lines import generation_of
 from crypto.signatures import payload_of
 from crypto.verdicts import Finding, check_finding
-from trading import late_close, officers, opening, rescue, rulings
+from trading import late_close, officers, opening, opening_shares, rescue, rulings
 from trading.claims import OUTCOMES, Claim
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -219,7 +219,7 @@ def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) 
     claim.outcome, claim.reasons, claim.settled_by, claim.settled_at = outcome, reasons.strip(), work.actor.account_id, work.now
     row = opening.find(work.session, claim.lot, claim.part)
     if row is not None and row.opened is None:
-        opening.restart_window(work, row)
+        opening_shares.restart_window(work, row)
     work.record("claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons)
 
 

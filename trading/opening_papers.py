@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import opening
+from trading import opening_list
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, one_of
@@ -39,8 +39,9 @@ class OpeningPaper(Base):
 
 
 def sign(work: UnitOfWork, row: Opening, blobs: Mapping[str, str]) -> None:
-    """Sign the minutes and keep the papers with them. ``blobs``: kind → blob, all of KINDS. Refuses what ``opening.sign_minutes`` does."""
-    opening.sign_minutes(work, row, minutes=blobs["record"])
+    """Sign the minutes and keep the papers with them. ``blobs``: kind → blob, all of KINDS. Refuses as
+    ``opening_list.sign_minutes``."""
+    opening_list.sign_minutes(work, row, minutes=blobs["record"])
     for kind in KINDS:
         work.session.add(OpeningPaper(opening_id=row.id, kind=kind, blob=blobs[kind], made_at=floor_second(work.now)))
     work.session.flush()

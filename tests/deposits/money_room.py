@@ -27,6 +27,7 @@ from trading import (
     notices,
     opening,
     opening_package,
+    opening_shares,
     participants,
     parties,
     publication,
@@ -133,7 +134,7 @@ class MoneyRoom:
             document = release_shares(checked.set, checked.headers, j=package["officer"]["j"],
                                       secrets=partial(world.policy_secret, username), now=format_time(world.now))
             with world.work(username) as work:
-                opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
+                opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
                                      sign_document("shares", document, world.keys[username].sign))
         decryption.open_bids(world.office, world.actor("host"), ref)
 

@@ -18,7 +18,7 @@ from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import form
 from tests.kit.stages import reach
 from tests.kit.world import World
-from trading import bids, officers, opening, publication
+from trading import bids, officers, opening, opening_set, opening_shares, publication
 from trading.kernel.audit import document
 from trading.kernel.errors import Conflict, Invalid, WrongStep
 
@@ -68,7 +68,7 @@ def test_nothing_of_a_price_is_known_while_the_technical_bids_are_scored(world: 
         assert all(bid.price_minor is None and not bid.form_faults and "price" not in bid.announce for bid in opened)
         assert price_review.prices(look.session, lot) == {} and lot.state == "QUAL_REVIEW"
     with pytest.raises(WrongStep, match="technical_first"), world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref), officers.PRICE)
+        opening_set.list_bids(work, world.lot_in(work, ref), officers.PRICE)
 
 
 def test_the_technical_result_is_fixed_only_by_the_chair_once_every_sheet_is_revealed(world: World) -> None:
@@ -132,7 +132,7 @@ def test_a_share_of_what_stays_sealed_is_refused(world: World) -> None:
             items.append({"header_hash": bid.header_hash, "part": b64u(part), "error": ""})
         told = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1, "items": items}
         with pytest.raises(Invalid, match="share.bad"):
-            opening.accept_share(work, row, sign("shares", told, world.keys["officer1"].sign))
+            opening_shares.accept_share(work, row, sign("shares", told, world.keys["officer1"].sign))
 
 
 def test_ranking_follows_from_technical_points_and_the_opened_prices(world: World) -> None:

@@ -19,7 +19,18 @@ from tests.kit import opening_steps, sealing, stages
 from tests.kit.opening_steps import ALL
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, closing, decryption, notices, opening, timeline, uploads
+from trading import (
+    bids,
+    closing,
+    decryption,
+    notices,
+    opening,
+    opening_list,
+    opening_set,
+    opening_shares,
+    timeline,
+    uploads,
+)
 from trading.closing import Closing
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict, Refusal, TooEarly, WrongStep
@@ -38,7 +49,7 @@ def ceremony(ref: str) -> object:
             row = opening.find(look.session, world.lot_in(look, ref))
         if row is None:
             with world.work("host") as work:
-                row = opening.list_bids(work, world.lot_in(work, ref))
+                row = opening_set.list_bids(work, world.lot_in(work, ref))
             tell(listed=row.set_hash)
         if row.state == "LISTED":
             world.clock.set(max(world.now, row.shares_from))
@@ -51,18 +62,18 @@ def ceremony(ref: str) -> object:
             for username in ALL[:3]:
                 with world.work(username) as work:
                     mine = opening.opening(work.session, world.lot_in(work, ref))
-                    opening.countersign(work, mine, countersign(dict(mine.opened or {}), world.keys[username].sign))
+                    opening_list.countersign(work, mine, countersign(dict(mine.opened or {}), world.keys[username].sign))
             assert row.confirm_until is not None
             world.clock.set(row.confirm_until + timedelta(minutes=1))
             minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
             with world.work("host") as work:
                 row = opening.opening(work.session, world.lot_in(work, ref))
-                opening.sign_minutes(work, row, minutes=minutes)
+                opening_list.sign_minutes(work, row, minutes=minutes)
             tell(signed=row.opened_c)
         if row.state == "SIGNED":
             world.clock.advance(minutes=20)
             with world.work("host") as work:
-                opening.close(work, opening.opening(work.session, world.lot_in(work, ref)))
+                opening_list.close(work, opening.opening(work.session, world.lot_in(work, ref)))
             tell(closed=True)
     return play
 
@@ -300,7 +311,7 @@ def test_no_share_before_claims_end_however_the_clock_jumps_back(world: World, t
     ref = stages.closed(world)
     with copied(world, tmp_path / "back") as mine:
         with mine.work("host") as work:
-            row = opening.list_bids(work, mine.lot_in(work, ref))
+            row = opening_set.list_bids(work, mine.lot_in(work, ref))
         with copied(mine, tmp_path / "right") as right:  # an officer whose own clock is right makes good shares
             right.clock.set(row.shares_from)
             opening_steps.share(right, ref, "officer1")
@@ -309,7 +320,7 @@ def test_no_share_before_claims_end_however_the_clock_jumps_back(world: World, t
         for back in (1, 60, 3600, 86_400):
             mine.clock.set(row.shares_from - timedelta(seconds=back))
             with pytest.raises(TooEarly, match="share.too_early"), mine.work("officer1") as work:
-                opening.accept_share(work, opening.opening(work.session, mine.lot_in(work, ref)), document)
+                opening_shares.accept_share(work, opening.opening(work.session, mine.lot_in(work, ref)), document)
             with pytest.raises(TooEarly):
                 decryption.open_bids(mine.office, mine.actor("host"), ref)
         with mine.look("clock") as look:

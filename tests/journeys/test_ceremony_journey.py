@@ -21,7 +21,7 @@ from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, World
 from tests.trading.test_attendance import come
-from trading import opening, timeline
+from trading import opening, opening_list, timeline
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -109,7 +109,7 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     for username in ALL:
         with world.work(username) as work:
             row = opening.opening(work.session, world.lot_in(work, first))
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     world.clock.advance(minutes=16)
     timeline.turn(world.office)
     host.go(f"/hall/{first}/host")

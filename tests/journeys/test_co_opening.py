@@ -12,7 +12,7 @@ from crypto import keyfiles
 from tests.journeys.test_opening_journey import PASSPHRASE, hall
 from tests.kit import opening_steps, sealing
 from tests.kit.server import LiveServer
-from trading import co_opening, opening
+from trading import co_opening, opening, opening_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,7 +27,7 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
     opening_steps.bid(world, ref, {name: opening_steps.form() for name in world.bidders})
     sealing.close(world, ref)
     with world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     held, key = world.keys["bidder1"], tmp_path / "bidder1.json"
     key.write_text(json.dumps(keyfiles.make_keyring(
         sealing.code_of(world, "bidder1"), "bidder", {"ed25519": held.sign, "x25519": held.seal}, PASSPHRASE)))

@@ -19,7 +19,7 @@ from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, World
 from tests.trading.test_attendance import come
-from trading import decryption, opening, readings
+from trading import decryption, opening, opening_list, readings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,7 +55,7 @@ def read_out(world: World) -> str:
 
 def say(world: World, ref: str, username: str, kind: str, text: str = "") -> None:
     with world.work(username) as work:
-        opening.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind=kind, text=text)
+        opening_list.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind=kind, text=text)
 
 
 def turn_to(world: World, ref: str, place: int) -> None:

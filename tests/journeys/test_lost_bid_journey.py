@@ -25,7 +25,7 @@ from tests.kit.opening_steps import ALL
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
 from tests.trading.test_stored import bid_of, finding_of, spoil, verdict_of
-from trading import copies, findings, opening, rechecks
+from trading import copies, findings, opening, opening_list, rechecks
 from trading.kernel.errors import Conflict
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def close(staged: Staged, host: Desk) -> str:
     for username in ALL:
         with world.work(username) as work:
             row = opening.opening(work.session, world.lot_in(work, ref))
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     opening_steps.turn(world, minutes=16)
     host.go(f"/hall/{ref}/host")
     host.press("签署记录")

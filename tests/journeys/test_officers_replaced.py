@@ -18,7 +18,7 @@ from tests.kit.replacing import SHUFFLED
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, World
 from tests.trading.test_replacements import statement_of
-from trading import opening, publication
+from trading import opening, opening_set, publication
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,7 +41,7 @@ def bidding(world: World) -> str:
 def to_the_shares(world: World, ref: str) -> None:
     sealing.close(world, ref)
     with world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     pass_claims(world, ref)
 
 

@@ -19,7 +19,7 @@ from tests.journeys.pictures import CALLED, take
 from tests.kit import sealing
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, OFFICERS, World
-from trading import draws, officers, opening, policies, tenders, timeline
+from trading import draws, officers, opening, opening_set, policies, tenders, timeline
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -188,7 +188,7 @@ def test_a_hall_that_hides_a_bid_is_found_out_in_the_page(hall: LiveServer, brow
     world = hall.world
     ref = closed(world)
     with world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     pass_claims(world, ref)
     seat = Desk(hall, browser, tmp_path, "officer1")
 

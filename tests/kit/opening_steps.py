@@ -20,7 +20,7 @@ from crypto.opening import release_shares as make_shares
 from crypto.signatures import countersign, sign
 from tests.kit import sealing
 from tests.kit.world import OFFICERS, World
-from trading import decryption, draws, officers, opening, timeline
+from trading import decryption, draws, officers, opening, opening_list, opening_shares, timeline
 from trading.draws import Draw
 from trading.kernel.clock import write_moment
 
@@ -70,7 +70,7 @@ def share(world: World, ref: str, username: str, part: str = officers.BID) -> No
         document = make_shares(checked, opening.headers(work.session, row), j=j,
                                now=format_time(work.now), left=row.left_sealed,
                                secrets=lambda one: world.policy_secret(username, dict(one)))
-        opening.accept_share(work, row, sign("shares", document, world.keys[username].sign))
+        opening_shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 
 def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str = officers.BID) -> None:
@@ -83,13 +83,13 @@ def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str =
     for username in came:
         with world.work(username) as work:
             row = opening.opening(work.session, world.lot_in(work, ref), part)
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     turn(world, minutes=16)
     minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
     with world.work("host") as work:
-        opening.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref), part), minutes=minutes)
+        opening_list.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref), part), minutes=minutes)
     with world.work("host") as work:
-        opening.close(work, opening.opening(work.session, world.lot_in(work, ref), part))
+        opening_list.close(work, opening.opening(work.session, world.lot_in(work, ref), part))
 
 
 def open_lot(

@@ -12,7 +12,7 @@ from crypto.canonical import format_time, unb64u
 from crypto.documents import sign_document
 from crypto.keys import x25519_public
 from tests.kit.world import World
-from trading import bids, officers, opening, participants, parties, timeline, uploads
+from trading import bids, officers, opening_set, participants, parties, timeline, uploads
 from trading.kernel.access import Role
 
 FORM = {"price": "2750000.00", "delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
@@ -89,7 +89,7 @@ def list_set(world: World, ref: str, part: str = officers.BID) -> None:
     """Publish the opening set, in a tick of its own, and go on to the moment from which shares are taken."""
     with world.work("host") as work:
         lot = world.lot_in(work, ref)
-        row = opening.list_bids(work, lot, part)
+        row = opening_set.list_bids(work, lot, part)
         begins = row.shares_from
     world.clock.set(world.now + timedelta(seconds=70))
     timeline.turn(world.office)

@@ -20,7 +20,20 @@ from crypto.verdicts import judge_box
 from tests.kit import opening_steps, sealing
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, claims, decryption, findings, late_close, officers, opening, rescue, timeline, uploads
+from trading import (
+    bids,
+    claims,
+    decryption,
+    findings,
+    late_close,
+    officers,
+    opening,
+    opening_list,
+    opening_shares,
+    rescue,
+    timeline,
+    uploads,
+)
 from trading.opening import Opening
 
 REASONS = "核对审计簿与回执后认定，理由如上。"
@@ -87,12 +100,12 @@ def finish(world: World, ref: str, *came: str) -> None:
     for username in came:
         with world.work(username) as work:
             row = row_of(world, work, ref)
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     opening_steps.turn(world, minutes=16)
     with world.work("host") as work:
-        opening.sign_minutes(work, row_of(world, work, ref), minutes=world.office.blobs.put([b"minutes"]).name)
+        opening_list.sign_minutes(work, row_of(world, work, ref), minutes=world.office.blobs.put([b"minutes"]).name)
     with world.work("host") as work:
-        opening.close(work, row_of(world, work, ref))
+        opening_list.close(work, row_of(world, work, ref))
 
 
 def lie(world: World, ref: str, username: str) -> None:
@@ -101,7 +114,7 @@ def lie(world: World, ref: str, username: str) -> None:
         row = row_of(world, work, ref)
         items = [{"header_hash": one["header_hash"], "part": "", "error": "SHARE_OPEN"} for one in row.bids]
         document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": opening_steps.ALL.index(username) + 1, "items": items}
-        opening.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
+        opening_shares.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
 
 
 def post_rescue(world: World, ref: str, username: str, seed: bytes, *, key: bytes = b"", **changes: Any) -> rescue.Rescue:

@@ -39,7 +39,7 @@ from tests.kit.opening_steps import ALL
 from tests.kit.rows import changed, fingerprint
 from tests.kit.world import World
 from tests.trading.test_bids import REFUSED, submit, upload, withdraw
-from trading import bids, closing, decryption, opening, timeline
+from trading import bids, closing, decryption, opening, opening_set, opening_shares, timeline
 from trading.bids import BidReceipt, SealedBid
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry, LogPending
@@ -179,7 +179,7 @@ class Procedure(RuleBasedStateMachine):
     def the_host_lists(self) -> None:
         def act() -> None:
             with self.world.work("host") as work:
-                opening.list_bids(work, self.world.lot_in(work, self.ref))
+                opening_set.list_bids(work, self.world.lot_in(work, self.ref))
         self.attempt(act)
 
     @precondition(lambda self: self.listed())
@@ -196,7 +196,7 @@ class Procedure(RuleBasedStateMachine):
     def the_host_extends(self) -> None:
         def act() -> None:
             with self.world.work("host") as work:
-                opening.extend_window(work, stages.opening_of(self.world, work, self.ref), reason="停电")
+                opening_shares.extend_window(work, stages.opening_of(self.world, work, self.ref), reason="停电")
         self.attempt(act)
 
     @rule()

@@ -16,7 +16,7 @@ from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
-from trading import bids, claims, closing, effects, findings, opening
+from trading import bids, claims, closing, effects, findings, opening_set
 from trading.bids import StandingBid
 from trading.kernel import audit
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, TooEarly, TooLate
@@ -47,7 +47,7 @@ def test_a_lost_bid_stops_the_opening_until_it_is_settled(four: World) -> None:
     with unchanged(world):
         assert verdict_steps.file_claim(world, ref, "bidder4", receipt).id == claim.id
     with unchanged(world), pytest.raises(Conflict) as refusal, world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     assert refusal.value.code == "claim.open"
     verdict_steps.settle_claim(world, ref, "upheld")
     with unchanged(world), pytest.raises(Conflict):
@@ -66,7 +66,7 @@ def test_a_claim_after_the_set_stops_shares_and_decryption_and_the_window_runs_a
     world = four
     ref, receipt = lost(world)
     with world.work("host") as work:
-        row = opening.list_bids(work, world.lot_in(work, ref))
+        row = opening_set.list_bids(work, world.lot_in(work, ref))
         begins, until = row.shares_from, row.shares_until
     verdict_steps.file_claim(world, ref, "bidder4", receipt)
     world.clock.set(begins)
@@ -154,7 +154,7 @@ def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
         found = connection.execute(sa.select(bids.SealedBid.id).where(bids.SealedBid.c == mine.c)).scalar_one()
         connection.execute(sa.delete(StandingBid).where(StandingBid.bid_id == found))
     with world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     claim = verdict_steps.file_claim(world, ref, "bidder1", receipt)
     assert claim.code == "SET_OMISSION"
     with world.look("clock") as look, pytest.raises(Conflict):

@@ -15,7 +15,7 @@ from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from tests.trading.test_bids import withdraw
-from trading import bids, closing, opening, timeline
+from trading import bids, closing, opening, opening_set, timeline
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooEarly, WrongStep
@@ -124,11 +124,11 @@ def test_a_closing_after_an_outage_waits_for_the_supervisor(world: World, minute
     turn_at(world, ref, minutes=minutes + 300)
     if late:
         with unchanged(world), pytest.raises(TooEarly) as refusal, world.work("host") as work:
-            opening.list_bids(work, world.lot_in(work, ref))
+            opening_set.list_bids(work, world.lot_in(work, ref))
         assert refusal.value.code == "closing.late_needs_supervisor"
     else:
         with world.work("host") as work:
-            assert len(opening.list_bids(work, world.lot_in(work, ref)).bids) == 3
+            assert len(opening_set.list_bids(work, world.lot_in(work, ref)).bids) == 3
 
 
 def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> None:
@@ -143,7 +143,7 @@ def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> 
         row = closing.closing(look.session, lot)
         assert notice.body["entries"] == row.entries and notice.body["deadline"] == row.deadline_c
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     for username in ("officer1", "host"):
         with pytest.raises(NotFound), world.look(username) as look:
             opening.opening(look.session, world.lot_in(look, ref))
@@ -166,16 +166,16 @@ def test_a_withdrawn_third_bid_counts_as_none_and_works_fail_by_their_own_rule(w
 def test_nothing_is_listed_before_the_closing_tick_or_opens_at_or_twice(world: World) -> None:
     ref = stages.bid(world)
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     turn_at(world, ref, seconds=0)
     with unchanged(world), pytest.raises(NotFound) as refusal, world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     assert refusal.value.code == "closing.not_yet"
     sealing.close(world, ref)
     with world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     with unchanged(world), pytest.raises(Conflict), world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     for username in ("agent", "buyer", "clerk", "officer1", "watch"):
         with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
-            opening.list_bids(work, world.lot_in(work, ref))
+            opening_set.list_bids(work, world.lot_in(work, ref))

@@ -14,7 +14,7 @@ from crypto.opening import make_bidder_part
 from tests.kit import opening_steps, sealing
 from tests.kit.stages import reach
 from tests.kit.world import World
-from trading import co_opening, effects, opening, opening_rules, timeline
+from trading import co_opening, effects, opening, opening_rules, opening_set, opening_shares, timeline
 from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate, WrongStep
 
 
@@ -26,7 +26,7 @@ def listed(world: World, co: bool = True) -> str:
         opening_steps.bid(world, ref, forms)
         sealing.close(world, ref)
         with world.work("host") as work:
-            opening.list_bids(work, world.lot_in(work, ref))
+            opening_set.list_bids(work, world.lot_in(work, ref))
         return ref
     return str(reach(world, f"co/{co}", build))
 
@@ -106,7 +106,7 @@ def test_no_share_is_taken_before_the_bidders_window_is_over(world: World) -> No
 def opening_steps_share(world: World, ref: str) -> None:
     with world.work("officer1") as work:
         row = row_of(world, work, ref)
-        opening.accept_share(work, row, sign_document("shares", {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1,
+        opening_shares.accept_share(work, row, sign_document("shares", {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1,
                                                                  "items": []}, world.keys["officer1"].sign))
 
 

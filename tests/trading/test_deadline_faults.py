@@ -14,7 +14,7 @@ from crypto.keys import ed25519_public, new_secret
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from trading import deadline_faults, notices, opening, probes, timeline
+from trading import deadline_faults, notices, opening_set, probes, timeline
 from trading.deadline_faults import DeadlineFault
 from trading.kernel import audit
 from trading.kernel.access import Role
@@ -148,7 +148,7 @@ def test_an_unconfirmed_fault_holds_the_opening_and_the_failure_for_too_few(worl
     with world.work("host") as work:
         assert world.lot_in(work, ref).state == "OPENING"
         with pytest.raises(WrongStep, match=r"fault\.unconfirmed"):
-            opening.list_bids(work, world.lot_in(work, ref))
+            opening_set.list_bids(work, world.lot_in(work, ref))
 
 
 def test_after_the_deadline_no_policy_moves_it_and_the_supervisor_decides(world: World) -> None:
@@ -162,7 +162,7 @@ def test_after_the_deadline_no_policy_moves_it_and_the_supervisor_decides(world:
         assert fault is not None and not fault.drafted and lot.deadline == at
     assert messages(world, "fault.stopped") and not messages(world, "fault.held")
     with world.work("host") as work, pytest.raises(WrongStep, match=r"fault\.suspended"):
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     with world.work("host") as work, pytest.raises(NotAllowed):
         deadline_faults.lift(work, world.lot_in(work, ref), reason="we think so")
     with world.work("watch") as work, pytest.raises(Invalid):
@@ -193,7 +193,7 @@ def test_the_supervisor_may_end_it_for_a_cause_of_the_platform_and_the_bids_stay
         assert (lot.state, lot.failure) == ("FAILED", "platform_fault")
         assert notices.latest(look.session, lot, "failure").body["ground"] == "platform_fault"
     with world.work("host") as work, pytest.raises(WrongStep):
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     timeline.turn(world.office)
     assert messages(world, "fault.ended")
 

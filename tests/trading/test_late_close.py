@@ -12,7 +12,7 @@ from crypto.trust import trust_of
 from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.rows import unchanged
 from tests.kit.world import Keys, World
-from trading import closing, late_close, opening, opening_package
+from trading import closing, late_close, opening_package, opening_set
 from trading.kernel import audit, log
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly
 from trading.opening_files import check_package, read_package
@@ -58,7 +58,7 @@ def test_before_the_closing_there_is_nothing_to_confirm(world: World) -> None:
 def test_nothing_opens_before_it_and_all_verifies_after_it(world: World) -> None:
     ref = late(world)
     with unchanged(world), pytest.raises(TooEarly) as refusal, world.work("host") as work:
-        opening.list_bids(work, world.lot_in(work, ref))
+        opening_set.list_bids(work, world.lot_in(work, ref))
     assert refusal.value.code == "closing.late_needs_supervisor"
     verdict_steps.confirm_late(world, ref)
     with unchanged(world), pytest.raises(Conflict) as again:

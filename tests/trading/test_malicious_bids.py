@@ -25,7 +25,7 @@ from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
 from tests.trading.test_opening import FORGED, forged
-from trading import bids, effects, officers, opening, rescue, uploads
+from trading import bids, effects, officers, opening, opening_shares, rescue, uploads
 from trading.kernel import audit, log
 from trading.kernel.errors import Conflict, Invalid, NotAllowed
 
@@ -268,7 +268,8 @@ def shares_of(world: World, ref: str, username: str, secret: bytes | None = None
 
 def post(world: World, ref: str, username: str, document: dict[str, Any], key: bytes = b"") -> opening.Share:
     with world.work(username) as work:
-        return opening.accept_share(work, row_of(world, work, ref), sign_document("shares", document, key or world.keys[username].sign))
+        signed = sign_document("shares", document, key or world.keys[username].sign)
+        return opening_shares.accept_share(work, row_of(world, work, ref), signed)
 
 
 def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) -> None:

@@ -24,7 +24,7 @@ from tests.kit.opening_steps import ALL
 from tests.kit.rows import changed, fingerprint, unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import Keys, World
-from trading import bids, decryption, officers, opening
+from trading import bids, decryption, officers, opening, opening_list, opening_shares
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, TooLate, WrongStep
 from trading.opening import OpenedBid, Opening
@@ -48,7 +48,8 @@ def shares_document(world: World, ref: str, username: str, *, j: int = 0, at: st
 
 def post(world: World, ref: str, username: str, document: dict[str, Any], *, key: bytes = b"") -> opening.Share:
     with world.work(username) as work:
-        return opening.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, key or world.keys[username].sign))
+        signed = sign_document("shares", document, key or world.keys[username].sign)
+        return opening_shares.accept_share(work, opened_at(world, work, ref), signed)
 
 
 def window(world: World, ref: str) -> tuple[Any, Any]:
@@ -118,7 +119,7 @@ def test_foreign_shares_are_refused(world: World) -> None:
         assert refusal.value.code == "share.bad", name
     for junk in (None, {}, "x", {"payload": ""}):
         with unchanged(world), pytest.raises(Invalid), world.work("officer1") as work:
-            opening.accept_share(work, opened_at(world, work, ref), junk)
+            opening_shares.accept_share(work, opened_at(world, work, ref), junk)
 
 
 def test_wrong_parts_are_answered_item_by_item_and_may_be_posted_again(world: World) -> None:
@@ -154,7 +155,7 @@ def test_who_may_release(world: World) -> None:
     stale = world.actor("officer1")
     world.clock.advance(minutes=11)
     with unchanged(world), pytest.raises(SignInNeeded), world.office.work(stale) as work:
-        opening.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign))
+        opening_shares.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign))
 
 
 def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> None:
@@ -162,14 +163,14 @@ def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> N
     begins, ends = window(world, ref)
     for reason, kind in (("", Invalid), ("   ", Invalid)):
         with unchanged(world), pytest.raises(kind), world.work("host") as work:
-            opening.extend_window(work, opened_at(world, work, ref), reason=reason)
+            opening_shares.extend_window(work, opened_at(world, work, ref), reason=reason)
     with unchanged(world), pytest.raises(NotAllowed), world.work("officer1") as work:
-        opening.extend_window(work, opened_at(world, work, ref), reason="停电")
+        opening_shares.extend_window(work, opened_at(world, work, ref), reason="停电")
     with world.work("host") as work:
-        opening.extend_window(work, opened_at(world, work, ref), reason="停电")
+        opening_shares.extend_window(work, opened_at(world, work, ref), reason="停电")
     assert window(world, ref) == (begins, ends + (ends - begins))
     with unchanged(world), pytest.raises(Conflict), world.work("host") as work:
-        opening.extend_window(work, opened_at(world, work, ref), reason="又停电")
+        opening_shares.extend_window(work, opened_at(world, work, ref), reason="又停电")
     late = shares_document(world, ref, "officer1")
     world.clock.set(ends + timedelta(minutes=5))
     post(world, ref, "officer1", late)
@@ -243,7 +244,7 @@ def test_a_crash_between_blobs_and_rows_loses_and_shows_nothing(world: World, mo
     monkeypatch.setattr(decryption, "_open_one", once)
     with unchanged(world), pytest.raises(Killed):
         decrypt(world, ref)
-    monkeypatch.setattr(opening, "record_opened", lambda *a: (_ for _ in ()).throw(Killed()))
+    monkeypatch.setattr(opening_list, "record_opened", lambda *a: (_ for _ in ()).throw(Killed()))
     with unchanged(world), pytest.raises(Killed):
         decrypt(world, ref)
     monkeypatch.undo()
@@ -446,18 +447,18 @@ def test_faults_of_the_form_are_kept_beside_what_was_announced(world: World) -> 
 def sign_list(world: World, ref: str, username: str, *, key: bytes = b"", opened: Any = None) -> None:
     with world.work(username) as work:
         row = opened_at(world, work, ref)
-        opening.countersign(work, row, countersign(dict(opened or row.opened or {}), key or world.keys[username].sign))
+        opening_list.countersign(work, row, countersign(dict(opened or row.opened or {}), key or world.keys[username].sign))
 
 
 def minutes(world: World, ref: str, username: str = "host") -> None:
     name = world.office.blobs.put([b"minutes"]).name
     with world.work(username) as work:
-        opening.sign_minutes(work, opened_at(world, work, ref), minutes=name)
+        opening_list.sign_minutes(work, opened_at(world, work, ref), minutes=name)
 
 
 def remark(world: World, ref: str, username: str, kind: str, text: str = "") -> opening.OpeningRemark:
     with world.work(username, SIGNER) as work:
-        return opening.remark(work, opened_at(world, work, ref), kind=kind, text=text)
+        return opening_list.remark(work, opened_at(world, work, ref), kind=kind, text=text)
 
 
 def opened(world: World) -> str:
@@ -485,18 +486,18 @@ def test_minutes_want_signatures_confirmations_and_answers(world: World) -> None
         minutes(world, ref)
     assert unanswered.value.code == "opening.unanswered"
     with unchanged(world), pytest.raises(Invalid), world.work("host") as work:
-        opening.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text=" ")
+        opening_list.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text=" ")
     with world.work("host") as work:
-        opening.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text="已核对，无误")
+        opening_list.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text="已核对，无误")
     minutes(world, ref)
     with unchanged(world), pytest.raises(WrongStep):
         minutes(world, ref)
     with unchanged(world), pytest.raises(WrongStep):
         remark(world, ref, "bidder1", "objection", "太晚")
     with world.work("host") as work:
-        opening.close(work, opened_at(world, work, ref))
+        opening_list.close(work, opened_at(world, work, ref))
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:
-        opening.close(work, opened_at(world, work, ref))
+        opening_list.close(work, opened_at(world, work, ref))
     with world.look("clock") as look:
         assert world.lot_in(look, ref).state == "QUAL_REVIEW"
 
@@ -522,7 +523,7 @@ def test_remarks_are_of_those_who_bid(world: World) -> None:
     ref = opened(world)
     for username in ("agent", "host", "officer1"):
         with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
-            opening.remark(work, opened_at(world, work, ref), kind="confirm")
+            opening_list.remark(work, opened_at(world, work, ref), kind="confirm")
     with unchanged(world), pytest.raises(Invalid):
         remark(world, ref, "bidder1", "objection", "  ")
     with unchanged(world), pytest.raises(Invalid):
@@ -543,7 +544,7 @@ def test_who_countersigns_what(world: World) -> None:
         assert refusal.value.code == "opening.bad_signature", name
     with unchanged(world), pytest.raises(Invalid), world.work("officer1") as work:
         row = opened_at(world, work, ref)
-        opening.countersign(work, row, row.opened)  # nothing added
+        opening_list.countersign(work, row, row.opened)  # nothing added
     with unchanged(world), pytest.raises(NotAllowed):
         sign_list(world, ref, "host", key=world.keys["officer1"].sign)
     sign_list(world, ref, "officer1")

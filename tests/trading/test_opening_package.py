@@ -21,7 +21,7 @@ from crypto.opening import release_shares
 from crypto.trust import Trust, trust_of
 from tests.kit import sealing
 from tests.kit.world import OFFICERS, Keys, World
-from trading import bids, decryption, opening, opening_package
+from trading import bids, decryption, opening, opening_package, opening_shares
 from trading.kernel.access import Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.opening_files import check_package, from_files, header_name, read_package, to_files
@@ -84,7 +84,7 @@ def test_an_officer_replays_the_hall_to_the_same_set_and_the_shares_open_it(hall
         document = release_shares(checked.set, checked.headers, j=j,
                                   secrets=partial(world.policy_secret, username), now=format_time(world.now))
         with world.work(username) as work:
-            opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
+            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
                                  sign_document("shares", document, world.keys[username].sign))
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:

@@ -24,7 +24,19 @@ from tests.kit.mirror import Beside, mirror_beside
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import awards, bids, copies, decryption, effects, findings, opening, rechecks, stored, uploads
+from trading import (
+    awards,
+    bids,
+    copies,
+    decryption,
+    effects,
+    findings,
+    opening,
+    opening_shares,
+    rechecks,
+    stored,
+    uploads,
+)
 from trading.bids import SealedBid
 from trading.copies import MirrorCopy
 from trading.kernel import faults
@@ -339,7 +351,7 @@ def test_a_miss_stops_the_opening_with_evidence_until_a_copy_is_there(world: Wor
         assert mirror.open_answer(mirror.CHECK, json.loads(told["mirror_check"]), facts, [beside.store.public])["missed"]
         world.clock.advance(minutes=30)  # the time for a copy is over, and still nothing may be opened
         with world.work("host") as work:
-            opening.extend_window(work, stages.opening_of(world, work, ref), reason="镜像抽查不符")
+            opening_shares.extend_window(work, stages.opening_of(world, work, ref), reason="镜像抽查不符")
         with unchanged(world), pytest.raises(Conflict) as refusal:
             opening_steps.share(world, ref, "officer1")
         assert refusal.value.code == "opening.mirror_missed"

@@ -9,7 +9,19 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from evaluation import queries as scores_of
-from trading import attendance, awards, co_opening, disputes, notices, opening, parties, readings, terms, tickets
+from trading import (
+    attendance,
+    awards,
+    co_opening,
+    disputes,
+    notices,
+    opening,
+    opening_list,
+    parties,
+    readings,
+    terms,
+    tickets,
+)
 from trading.kernel.access import Act
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -85,7 +97,7 @@ def confirm(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="confirm")
+        opening_list.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="confirm")
     return go(where)
 
 
@@ -98,7 +110,7 @@ def object_opening(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="objection", text=text)
+        opening_list.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="objection", text=text)
     return go(where)
 
 

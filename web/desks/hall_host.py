@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import findings, opening, opening_papers, rulings
+from trading import findings, opening, opening_list, opening_papers, opening_set, opening_shares, rulings
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from web import opening_run, words
@@ -36,7 +36,7 @@ def do_list(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening.list_bids(unit, lot, opening.current_part(unit.session, lot))
+        opening_set.list_bids(unit, lot, opening.current_part(unit.session, lot))
     return go(where)
 
 
@@ -48,7 +48,7 @@ def do_extend(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening.extend_window(unit, ceremony(unit, lot), reason=reason)
+        opening_shares.extend_window(unit, ceremony(unit, lot), reason=reason)
     return go(where)
 
 
@@ -79,7 +79,7 @@ def do_answer(ref: str) -> Any:
         said = next((one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None)
         if said is None:
             raise NotFound("opening.no_remark", remark=number)
-        opening.answer_remark(unit, said, row, text=text)
+        opening_list.answer_remark(unit, said, row, text=text)
     return go(where)
 
 
@@ -117,5 +117,5 @@ def do_close(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}")
-        opening.close(unit, ceremony(unit, lot))
+        opening_list.close(unit, ceremony(unit, lot))
     return go(where)

@@ -10,7 +10,17 @@ from flask_babel import gettext as _
 
 from crypto.canonical import b64u, loads, unb64u
 from crypto.signatures import payload_of
-from trading import co_opening, draws, lot_cards, officers, opening, opening_package, policies
+from trading import (
+    co_opening,
+    draws,
+    lot_cards,
+    officers,
+    opening,
+    opening_list,
+    opening_package,
+    opening_shares,
+    policies,
+)
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.work import Look
@@ -174,7 +184,7 @@ def do_release(ref: str) -> Any:
     with work() as unit:
         lot, _seat = own_hall(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/release")
-        opening.accept_share(unit, ceremony(unit, lot), shares)
+        opening_shares.accept_share(unit, ceremony(unit, lot), shares)
     return go(where)
 
 
@@ -217,7 +227,7 @@ def do_countersign(ref: str) -> Any:
     with work() as unit:
         lot, _seat = own_hall(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/sign")
-        opening.countersign(unit, ceremony(unit, lot), envelope)
+        opening_list.countersign(unit, ceremony(unit, lot), envelope)
     return go(where)
 
 

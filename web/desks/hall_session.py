@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import attendance, officers, opening
+from trading import attendance, officers, opening, opening_set
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Faults, NotFound, Refusal, WrongStep
 from trading.kernel.work import Look
@@ -96,7 +96,7 @@ def sign_in_all(tender: str) -> Any:
 def list_all(tender: str) -> Any:
     def one(ref: str) -> None:
         with work() as unit:
-            opening.list_bids(unit, hall_lot(unit, ref))
+            opening_set.list_bids(unit, hall_lot(unit, ref))
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "SHUT")
 
 

@@ -22,7 +22,7 @@ from tests.trading.test_co_opening import listed as co_listed
 from tests.trading.test_co_opening import on, post
 from tests.trading.test_draw_files import in_draw, listed, package_of, to_opening
 from tests.web.commands.test_seal import bare
-from trading import bids, co_opening, decryption, draws, opening, opening_package, tickets
+from trading import bids, co_opening, decryption, draws, opening, opening_package, opening_shares, tickets
 from trading.opening_files import to_files
 
 OFFER = {"技术方案.txt": b"plan " * 1000, "one.bin": b"1", ".hidden": b"h"}
@@ -61,7 +61,7 @@ def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: Wor
         told = [ran.json[name] for name in ("j", "bids", "errors", "trust", "unwitnessed")]
         assert told == [j, 3, [], "enclosed", True]
         with world.work(username) as work:
-            opening.accept_share(work, opening.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), hall)
     with world.look("host") as look:
         opened = opening.opened_of_lot(look.session, world.lot_in(look, hall))
@@ -228,7 +228,7 @@ def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, w
     for username, _, _ in OFFICERS:
         assert share(desk, world, username).code == 0
         with world.work(username) as work:
-            opening.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:
         lot = world.lot_in(look, ref)

@@ -19,7 +19,7 @@ from crypto.trust import trust_of
 from tests.kit import sealing
 from tests.kit.world import DEADLINE, OFFICERS, World
 from tests.web.desks.hall_kit import Seat, app_of, countersigned, give_keys, return_drills, shares_of, sign_policies
-from trading import bids, opening, policies, tenders, timeline
+from trading import bids, opening, opening_list, policies, tenders, timeline
 from trading.kernel.access import Role
 from trading.kernel.clock import parse_moment
 from web import live, papers
@@ -171,7 +171,7 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
         seat = Seat(world, app, name)
         seat.act(f"/hall/{ref}/acts/countersign", opened=countersigned(seat, ref))
     with world.work("bidder1", Role.BIDDER_SIGNER) as work:
-        opening.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误")
+        opening_list.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误")
     assert "唱标金额有误" in public.get(f"/hall/{ref}").text
     world.clock.set(world.now + timedelta(minutes=16))
     host = Seat(world, app, "host")

@@ -18,7 +18,7 @@ from tests.kit.opening_steps import ALL, bid, form, share, turn
 from tests.kit.world import World
 from tests.trading.test_rescue import bad_box, hash_of
 from tests.web.desks.hall_kit import Seat, app_of
-from trading import decryption, officers, opening
+from trading import decryption, officers, opening, opening_list
 from trading.kernel.errors import NotReady
 from web import papers, stamps
 
@@ -51,7 +51,7 @@ def read_out(world: World) -> str:
 def sign(world: World, ref: str, username: str) -> None:
     with world.work(username) as work:
         row = opening.opening(work.session, world.lot_in(work, ref))
-        opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+        opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
 
 
 def test_papers_are_made_stamped_and_checked_without_this_platform(world: World, app: Flask, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
     for username in ALL:
         with world.work(username) as work:
             row = opening.opening(work.session, world.lot_in(work, ref), part)
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     turn(world, minutes=16)
     host = Seat(world, app, "host")
     host.act(f"/hall/{ref}/acts/sign-minutes")
