@@ -17,7 +17,7 @@ from tests.web.desks.hall_kit import Seat, app_of
 from trading import opening, opening_runs
 from trading.kernel import faults
 from web import opening_run
-from web.desks import hall_cards
+from web.desks import hall_marks
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def counted(world: World, ref: str) -> tuple[int, int]:
 
 def marked(world: World, ref: str) -> str:
     with world.look("clock") as look:
-        return hall_cards.mark(look, ref)
+        return hall_marks.mark(look, ref)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -30,7 +30,8 @@ from trading.tenders import Lot
 from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
 from web.desks.bidder_trouble import trouble_of
-from web.desks.hall_cards import mark, said_of
+from web.desks.hall_cards import said_of
+from web.desks.hall_marks import mark
 from web.desks.hall_room import signed
 from web.forms import Form
 from web.gate import go, look, render, work

@@ -37,7 +37,9 @@ from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web.desks import hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
-from web.desks.hall_cards import hall_card, public_entries, running, step_of, today
+from web.desks.hall_cards import hall_card
+from web.desks.hall_marks import running, step_of, today
+from web.desks.hall_proofs import public_entries
 from web.desks.hall_room import crumbs_of, hall, lot_at_market, part_asked, zone
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line

@@ -16,7 +16,7 @@ from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import papers, show, words
-from web.desks.hall_cards import BidLine, HallCard
+from web.desks.hall_lines import BidLine, HallCard
 from web.desks.hall_room import zone
 
 TITLES = {"sheet": "开标签到表", "form": "开标一览表", "record": "开标记录"}

@@ -22,7 +22,9 @@ from trading.kernel.work import Look
 from trading.tenders import Lot, Tender
 from web import opening_run, words
 from web.desks import hall_sheet
-from web.desks.hall_cards import HallCard, hall_card, mark, step_of
+from web.desks.hall_cards import hall_card
+from web.desks.hall_lines import HallCard
+from web.desks.hall_marks import mark, step_of
 from web.desks.hall_read import chosen_line
 from web.desks.hall_room import crumbs_of, hall, hall_lot, zone
 from web.forms import Form

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 
 from web import live as streams
-from web.desks import hall_cards, hall_session
+from web.desks import hall_marks, hall_session
 from web.gate import ANYONE, Desk, actor, office, request
 
 desk = Desk("live", prefix="/live")
 
-streams.TOPICS["hall"] = hall_cards.mark
+streams.TOPICS["hall"] = hall_marks.mark
 streams.TOPICS["hall-session"] = hall_session.session_mark
 
 

@@ -1,0 +1,199 @@
+"""What a card of the hall is made of. Before the set is published it has no field that could tell how many bid, or who."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from trading import (
+    attendance,
+    rescue,
+)
+from trading.claims import Claim
+from trading.kernel.money import Money
+from trading.lot_cards import LotCard
+from trading.opening_rules import DecryptOutcome
+
+
+@dataclass(frozen=True)
+class OfficerLine:
+    """A key holder: ``ready`` before the set is published (its key opened the drill); afterwards ``released_at``. ``present_at``: when
+    it signed in to the hall, which releases nothing."""
+
+    j: int
+    name: str
+    organisation: str
+    side: str
+    fingerprint: str
+    ready: bool
+    released_at: datetime | None = None
+    complaints: int = 0
+    present_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FileLine:
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class BidLine:
+    """One bid of the published set. ``no``: its place in the set. Everything from ``verdict`` on is empty before the list is read out.
+
+    ``cause``: the decided one, by the protocol or by a ``ruling`` with its reasons.
+    ``values``: (label, value) of the other fields of the form; ``outcome``: what the law makes of it (rule X-09); ``party_id`` is never
+    shown: the remark page of a bidder finds its line by it.
+    """
+
+    no: int
+    party_id: int
+    name: str
+    secured: bool
+    header_hash: str
+    entry: str
+    verdict: str = ""
+    cause: str = ""
+    price: Money | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    form_faults: tuple[str, ...] = ()
+    files: tuple[FileLine, ...] = ()
+    outcome: DecryptOutcome | None = None
+    awaits_finding: bool = False
+    """The platform lost it, and the supervisory body has not found on that yet."""
+    found_at: datetime | None = None
+    """When it found that."""
+    found_c: str = ""
+    """Its finding in the log."""
+    left_sealed: str = ""
+    """Why it stays sealed: ``incomplete``, ``rejected``, ``not_opened``; "" for a bid that is to be opened."""
+    remark: str = ""
+    """What its bidder said last: ``confirm``, ``objection``, or ``answered``, an objection the host has answered."""
+    remark_at: datetime | None = None
+    came_at: datetime | None = None
+    handed_in: datetime | None = None
+    over_ceiling: bool = False
+    ruling: str = ""
+    ruled_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RemarkLine:
+    id: int
+    name: str
+    kind: str
+    text: str
+    at: datetime
+    answer: str
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DrawLine:
+    label: str
+    draw: str
+    state: str
+    noticed_at: datetime
+    drawn_at: datetime | None
+    value: str
+
+
+@dataclass(frozen=True)
+class BaseLine:
+    """The base price of works: bound by ``commitment`` beforehand, ``price`` and ``salt`` once it is published (rule C-07)."""
+
+    commitment: str
+    committed_at: datetime
+    price: Money | None
+    salt: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ProofLine:
+    """An entry of the public log about this opening; ``sealed_at``: the moment of its tick, None while it waits."""
+
+    event: str
+    c: str
+    at: datetime
+    sealed_at: datetime | None
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The decryption under way: how many bids of how many have been tried. ``stopped``: it died and is to be begun again."""
+
+    done: int
+    total: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class HallCard:
+    """One opening. ``step``: BEFORE (sealed), SHUT (intake over, set not published), FAILED, or the state of the opening."""
+
+    lot: LotCard
+    step: str
+    now: datetime
+    policy_id: str
+    t: int
+    n: int
+    officers: tuple[OfficerLine, ...]
+    closed_at: datetime | None = None
+    closing_late: bool = False
+    listed_at: datetime | None = None
+    shares_from: datetime | None = None
+    shares_until: datetime | None = None
+    extended: str = ""
+    set_hash: str = ""
+    bids: tuple[BidLine, ...] = ()
+    opened_at: datetime | None = None
+    confirm_until: datetime | None = None
+    remarks: tuple[RemarkLine, ...] = ()
+    draws: tuple[DrawLine, ...] = ()
+    proofs: tuple[ProofLine, ...] = ()
+    countersigned: tuple[OfficerLine, ...] = ()
+    wanted: int = 0
+    may_decrypt: bool = False
+    claims: tuple[Claim, ...] = ()
+    minutes: str = ""
+    version: int = 0
+    last: str = ""
+    part: str = ""
+    form: tuple[dict[str, Any], ...] = ()
+    waits_for_prices: bool = False
+    """A technical opening: the prices lie in envelopes of their own."""
+    window: attendance.Window | None = None
+    officials: tuple[attendance.Line, ...] = ()
+    came: tuple[attendance.Line, ...] = ()
+    base: BaseLine | None = None
+    place: int = 0
+    read_moments: Mapping[int, datetime] = field(default_factory=dict)
+    repair: rescue.Pause | None = None
+    failed: tuple[tuple[str, str], ...] = ()
+    run: Progress | None = None
+
+    @property
+    def line(self) -> BidLine | None:
+        """The line that is being read out."""
+        return self.bids[self.place - 1] if 1 <= self.place <= len(self.bids) else None
+
+    @property
+    def shares(self) -> tuple[OfficerLine, ...]:
+        """The officers who came, in the order of their seats."""
+        return tuple(one for one in self.officers if one.released_at is not None)
+
+    @property
+    def listed(self) -> bool:
+        return self.listed_at is not None
+
+    @property
+    def opened(self) -> int:
+        return sum(one.verdict == "opened" for one in self.bids)
+
+    @property
+    def open_objections(self) -> int:
+        return sum(one.kind == "objection" and one.answered_at is None for one in self.remarks)

@@ -1,0 +1,60 @@
+"""The entries of the public log about an opening, for the hall and for anybody who checks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trading import (
+    closing,
+    findings,
+    late_close,
+    officers,
+    opening,
+    rescue,
+)
+from trading.kernel import audit, log
+from trading.kernel.work import Look
+from trading.opening import Opening
+from trading.tenders import Lot
+from web.desks.hall_lines import ProofLine
+
+
+def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share]) -> tuple[ProofLine, ...]:
+    """The public entries of this opening: policy, deadline, set, shares, opening list."""
+    seats = {seat.j: seat.account.name for seat in officers.seats(now.session, lot)}
+    policy = officers.find_policy(now.session, lot, row.part)
+    closed = closing.find(now.session, lot, row.part)
+    found = findings.of_opening(now.session, row)
+    lost = {bid.header_hash: bid.party.name for _, bid, _ in findings.lost(now.session, lot)} if found else {}
+    named = [(policy.log_c if policy else None, ""), (closed.deadline_c if closed else None, ""), (row.set_c, ""),
+             *[(share.c, seats[j]) for j, share in posted.items()], *[(one.c, one.party.name) for one in rescue.failures(now.session, row)],
+             *[(one.c, "") for one in found if one.code != findings.LOST], (row.opened_c, ""),
+             *[(one.c, lost.get(one.header_hash, "")) for one in found if one.code == findings.LOST]]
+    if (confirmed := late_close.find(now.session, lot, row.part)) is not None:
+        named.insert(2, (confirmed.c, ""))
+    lines = []
+    for c, who in named:
+        if c is None:
+            continue
+        entry = audit.entry(now.session, c)
+        tick = log.tick_of(now.session, c)
+        lines.append(ProofLine(entry.event, c, entry.at, tick.at if tick else None, who))
+    return tuple(lines)
+
+
+def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
+    """Receipts of the public entries with the proofs there are, for anybody who checks. Nothing before the set is published."""
+    row = opening.current(now.session, lot)
+    if row is None:
+        return []
+    lines = proof_lines(now, lot, row, {share.j: share for share in opening.shares(now.session, row)})
+    proofs = log.proofs(now.session, [line.c for line in lines])
+    found = []
+    for line in lines:
+        entry = audit.entry(now.session, line.c)
+        receipt: dict[str, Any] = {"entry": json.loads(entry.envelope)}
+        if line.c in proofs:
+            receipt["proof"] = proofs[line.c]
+        found.append({"event": line.event, "c": line.c, "who": line.who, "statement": entry.statement, "receipt": receipt})
+    return found
