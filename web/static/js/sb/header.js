@@ -22,7 +22,6 @@ export function checkContext(ctx) {
     need(size >= 1 && size <= 128, BAD, `ctx.${key}`);
   }
   need(ctx.suite === SUITE, "SUITE_UNKNOWN", ctx.suite);
-  unb64u(ctx.policy, 32, BAD);
   need(Number.isSafeInteger(ctx.t) && Number.isSafeInteger(ctx.n) && 2 <= ctx.t && ctx.t <= ctx.n && ctx.n <= 15, BAD, "t, n");
   need(Array.isArray(ctx.officers) && ctx.officers.length === ctx.n && new Set(ctx.officers).size === ctx.n, BAD, "officers");
   for (const pk of ctx.officers) unb64u(pk, 32, BAD);
