@@ -15,18 +15,18 @@ export const TOOL = "bidhall-seal-js/1.0.0";
 /**
  * Seal a bid under a policy (already verified, see policy.verifyPolicy), with a fresh seed.
  * `policy`: document; `bidder`: party id; `bidderKey`: X25519 bytes iff the policy wants co-opening;
- * `announce`: strings by key, read out at opening; `files`: `[{name, type, blob}…]`; `sink(bytes)`, `signal`, `onStart(sealedSize)`, `onProgress(done, total)`.
+ * `announce`: strings by key, read out at opening; `files`: `[{name, type, blob}…]`; `sink(bytes)` or `put(bytes)`, `signal`, `onStart(sealedSize)`, `onProgress(done, total)`.
  * Gives `{ctx, header, headerHash, sealedRoot, sealedSize, seed, manifest}`; `seed` is for the keeper file only.
  * Refuses: `MANIFEST`, `TOO_LARGE`, `CONTEXT_MISMATCH`, `SIZE`.
  */
-export async function seal({ policy, bidder, bidderKey, announce = {}, files, sink, signal, onStart, onProgress }) {
+export async function seal({ policy, bidder, bidderKey, announce = {}, files, sink, put, signal, onStart, onProgress }) {
   checkPolicy(policy);
   need(bidder !== "drill", "CONTEXT_MISMATCH", "drill is nobody's name");
   const { manifest, blob, plen } = layOut({ announce, files });
   need(plen <= policy.max_plen, "TOO_LARGE", "above max_plen", { plen, max_plen: policy.max_plen });
   const ctx = await contextOf(policy, { bidder, bidderKey, plen });
   const seed = random(32);
-  const { parts: _, ...sealed } = await sealFromSeed({ seed, ctx, blob, sink, signal, onStart, onProgress });
+  const { parts: _, ...sealed } = await sealFromSeed({ seed, ctx, blob, sink, put, signal, onStart, onProgress });
   return { ...sealed, seed, manifest };
 }
 

@@ -1,21 +1,23 @@
 /**
- * The page's side of the sealing worker. Trusted Types: a worker's address is a script address, so one policy named
- * `bidhall-worker` allows exactly this one; a page's CSP must list it: `trusted-types bidhall-worker`.
+ * The page's side of the two workers that seal: one reads and encrypts, one hashes and keeps. Trusted Types: a worker's address is a script
+ * address, so one policy named `bidhall-worker` allows exactly these; a page's CSP must list it: `trusted-types bidhall-worker`.
  */
 import { SealedBidError } from "./errors.js";
 
-const ADDRESS = new URL("../seal_worker.js", import.meta.url).href;
+const SEALER = new URL("../seal_worker.js", import.meta.url).href;
+const STORE = new URL("../seal_store.js", import.meta.url).href;
 let trusted;
 
-function workerAddress() {
-  if (!globalThis.trustedTypes) return ADDRESS;
-  trusted ??= globalThis.trustedTypes.createPolicy("bidhall-worker", {
-    createScriptURL(address) {
-      if (address === ADDRESS) return address;
-      throw new TypeError("not the sealing worker");
-    },
-  });
-  return trusted.createScriptURL(ADDRESS);
+function started(address, name) {
+  if (globalThis.trustedTypes) {
+    trusted ??= globalThis.trustedTypes.createPolicy("bidhall-worker", {
+      createScriptURL(asked) {
+        if (asked === SEALER || asked === STORE) return asked;
+        throw new TypeError("not a sealing worker");
+      },
+    });
+  }
+  return new Worker(trusted ? trusted.createScriptURL(address) : address, { type: "module", name });
 }
 
 /**
@@ -25,7 +27,8 @@ function workerAddress() {
  * SealedBidError, or an AbortError after `cancel()`. `discard(name)` frees the sealed file when it has been sent.
  */
 export function sealInWorker(job, { onProgress } = {}) {
-  const worker = new Worker(workerAddress(), { type: "module", name: "bidhall-seal" });
+  const worker = started(SEALER, "bidhall-seal"), store = started(STORE, "bidhall-store");
+  const { port1, port2 } = new MessageChannel();
   const id = crypto.randomUUID();
   const files = job.files.map((f) => ({ name: f.name, type: f.type ?? "", blob: f.blob ?? f }));
   const result = new Promise((resolve, reject) => {
@@ -37,10 +40,14 @@ export function sealInWorker(job, { onProgress } = {}) {
       else if (data.type === "refused") reject(new SealedBidError(data.code, data.why, data.facts));
       else if (data.type === "failed") reject(new Error(data.why));
     };
-    worker.onerror = (event) => reject(new Error(event.message || "the sealing worker did not start"));
+    worker.onerror = store.onerror = (event) => reject(new Error(event.message || "a sealing worker did not start"));
   });
-  worker.postMessage({ type: "seal", id, job: { ...job, files } });
-  const ended = result.finally(() => worker.terminate());
+  store.postMessage({ port: port2 }, [port2]);
+  worker.postMessage({ type: "seal", id, job: { ...job, files }, port: port1 }, [port1]);
+  const ended = result.finally(() => {
+    worker.terminate();
+    store.terminate();
+  });
   ended.catch(() => {});
   return { result: ended, cancel: () => worker.postMessage({ type: "cancel", id }) };
 }

@@ -51,35 +51,48 @@ export function pieceTree() {
   };
 }
 
+/** A `put` that hashes here and hands pieces to `sink` one after the other. */
+function hashed(sink) {
+  let before = Promise.resolve();
+  return (bytes) => {
+    const digest = sha256(bytes);
+    const written = before.then(() => sink(bytes));
+    before = written.catch(() => {}); // told by the piece that failed
+    return written.then(() => digest);
+  };
+}
+
 /**
  * Seal `blob` (content without padding, see content.layOut) under (seed, ctx).
- * `sink(bytes)`: receives the sealed file piece by piece, in order; may return a promise. `signal`: AbortSignal.
- * `onStart(sealedSize)`: once, before the first byte, to make room. `onProgress(done, total)`: bytes of padded content. `onPiece(digest promise)`: optional, sees each piece's SHA-256.
+ * `sink(bytes)`: receives the sealed file piece by piece, in order, one at a time; may return a promise. Or `put(bytes)`: takes pieces over
+ * without being waited for, hashes them, and gives the promise of each one's SHA-256. `signal`: AbortSignal.
+ * `onStart(sealedSize)`: once, before the first byte, to make room; may return a promise. `onProgress(done, total)`: bytes of padded content. `onPiece(digest promise)`: optional, sees each piece's SHA-256.
  * Gives `{ctx, header, headerHash, sealedRoot, sealedSize, parts}`.
  */
-export async function sealFromSeed({ seed, ctx, blob, sink, signal, onStart, onProgress, onPiece }) {
+export async function sealFromSeed({ seed, ctx, blob, sink, put = hashed(sink), signal, onStart, onProgress, onPiece }) {
   need(blob.size <= ctx.plen, "SIZE", "content above plen");
   const { header, headerHash, parts } = await deriveHeader(seed, ctx);
   const key = await subtle.importKey("raw", await contentKey(seed, headerHash), "AES-GCM", false, ["encrypt"]);
   const tree = pieceTree();
   const first = concat(MAGIC, u32(header.length), header);
-  const note = (digest) => {
+  const keep = (bytes) => {
+    const digest = put(bytes);
     tree.add(digest);
     onPiece?.(digest);
+    return digest;
   };
-  note(sha256(first));
-  onStart?.(sealedSize(header.length, ctx.plen));
-  await sink(first);
+  await onStart?.(sealedSize(header.length, ctx.plen));
+  await keep(first);
 
   const chunks = Math.ceil(ctx.plen / CHUNK);
   const reader = pieceReader(blob);
   let taken = 0, done = 0;
-  const line = orderedLine(IN_FLIGHT, async ({ sealed, digest, length }) => {
-    await sink(sealed);
-    await digest;
+  const kept = orderedLine(IN_FLIGHT, (length) => {
     done += length;
     onProgress?.(done, ctx.plen);
   });
+  // The tree takes digests in the order of chunks: engines with several threads finish encrypting in any order.
+  const line = orderedLine(IN_FLIGHT, ({ sealed, length }) => kept.push(keep(sealed).then(() => length)));
   try {
     for (let i = 0; i < chunks; i++) {
       signal?.throwIfAborted();
@@ -87,13 +100,10 @@ export async function sealFromSeed({ seed, ctx, blob, sink, signal, onStart, onP
       const plain = await nextChunk(reader, length, Math.max(0, Math.min(length, blob.size - taken)));
       taken += length;
       const encrypting = subtle.encrypt({ name: "AES-GCM", iv: nonce(i, i === chunks - 1) }, key, plain); // copies `plain` at once
-      // The tree takes digests here, in the order of chunks: engines with several threads finish them in any order.
-      const sealing = encrypting.then((buffer) => new Uint8Array(buffer));
-      const digest = sealing.then(sha256);
-      note(digest);
-      await line.push(sealing.then((sealed) => ({ sealed, digest, length })));
+      await line.push(encrypting.then((buffer) => ({ sealed: new Uint8Array(buffer), length })));
     }
     await line.drain();
+    await kept.drain();
   } finally {
     reader.cancel();
   }
