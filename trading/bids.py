@@ -27,7 +27,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
 from crypto.canonical import b64u, loads, unb64u
 from crypto.errors import CODES, CryptoError
@@ -35,6 +35,7 @@ from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
 from trading import closing, consortia, enrolments, floods, officers, participants, uploads
+from trading.enrolments import EnrolledKey
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -43,6 +44,7 @@ from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, UnitOfWork
+from trading.officers import Policy
 from trading.participants import Participant
 from trading.parties import Party, own_party
 from trading.tenders import Lot
@@ -135,35 +137,32 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     """
     work.require(Act.BID_SUBMIT)
     work.lock(lot, shared=True)  # many at once; who closes or moves the lot waits for them, and they for it
-    participant = participants.own(work, lot)
-    work.lock(participant)  # two of one bidder one after the other
+    participant = participants.own_held(work, lot)  # two of one bidder one after the other
     party = participant.party
-    upload = uploads.own(work, token)
-    if upload.lot_id != lot.id:
-        raise NotFound("upload.unknown")
     statement = _statement_of(submission)
-    known = _known(work.session, lot, participant, upload, statement)
+    known = _known(work.session, lot, participant, token, statement)
+    upload = known.upload
     if known.answered and (first := _answered(work.session, party, statement)) is not None:
         return Outcome(first, "", again=True)
     if known.consortium:
         consortia.check_may_bid(work.session, lot, party)
     try:
         current = standing(work.session, participant.id, upload.part) if known.stands else None
-        document = _check_submission(work, lot, party, upload, submission, known, current=current.bid.statement if current else "")
+        document = _check_submission(work, lot, party, submission, known, current=current.bid.statement if current else "")
     except CryptoError as error:
         return _refuse(work, lot, party, upload, statement, submission, error.code)
     keep_document(work, "submission", submission, signed=True)
     entry = work.log("bid-replaced" if current else "bid-received", statement=statement, tender=lot.tender.ref, lot=lot.no_text,
                      envelope=upload.part)
     fault("bid.signed")
-    bid = work.session.execute(_NEW_BID, {
+    bid = work.write(_NEW_BID, {
         "lot_id": lot.id, "party_id": party.id, "participant_id": participant.id, "part": upload.part, "header": upload.header,
         "header_hash": upload.header_hash, "sealed_root": upload.sealed_root, "size": upload.length, "blob": upload.blob,
         "statement": statement, "c": entry.c, "replaces": document["replaces"], "at": entry.at,
-    }).inserted_primary_key[0]  # type: ignore[attr-defined]
+    })
     fault("bid.stored")
     if current is None:
-        work.session.execute(_NEW_STANDING, {"participant_id": participant.id, "lot_id": lot.id, "part": upload.part, "bid_id": bid})
+        work.write(_NEW_STANDING, {"participant_id": participant.id, "lot_id": lot.id, "part": upload.part, "bid_id": bid})
     else:
         current.bid_id = bid
     return Outcome(_receipt(work, lot, party, upload.part, "replaced" if current else "received", "", statement, entry.c, entry.text), "")
@@ -222,7 +221,8 @@ def no_room(work: UnitOfWork, lot: Lot, *, length: int, part: str = officers.BID
     """
     work.require(Act.BID_UPLOAD)
     work.lock(lot)
-    uploads.announced(work, lot, participants.own(work, lot), officers.policy_chain(work.session, lot, part), length=length, envelope=part)
+    mine, chain = participants.own(work, lot), officers.policy_chain(work.session, lot, part)
+    uploads.announced(work, lot, mine.party_id, chain, length=length, envelope=part)
     return _refuse(work, lot, own_party(work), None, "", None, "UNAVAILABLE", part=part)
 
 
@@ -278,52 +278,63 @@ def _statement_of(envelope: Any) -> str:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is in the books about a submission already: a yes to its ``statement``, a bid of the same bytes, one that ``stands`` for this
-    participant and envelope, the closing list, a consortium of the lot with this party in it."""
+    """What is in the books about a submission already: its upload, a yes to its ``statement``, a bid of the same bytes, one that ``stands``
+    for this participant and envelope, the closing list, a consortium of the lot with this party in it; the bidder's enrolled keys
+    (``sign``, ``seal``, base64url; None without any) and the envelope's policies."""
 
+    upload: Upload
     answered: bool
     used: bool
     stands: bool
     closed: bool
     consortium: bool
+    sign: str | None
+    seal: str | None
+    chain: Sequence[dict[str, Any]]
 
 
-def _known(session: Session, lot: Lot, participant: Participant, upload: Upload, statement: str) -> _Known:
-    """Asked in one question: a bid in the last minute costs no more than it must."""
-    row = session.execute(_KNOWN, {"party": participant.party_id, "statement": statement, "header_hash": upload.header_hash or "",
-                                   "participant": participant.id, "part": upload.part, "lot": lot.id}).one()
-    return _Known(*row)
+def _known(session: Session, lot: Lot, participant: Participant, token: str, statement: str) -> _Known:
+    """Asked in one question, after the locks: a bid in the last minute costs no more than it must. Refuses: NotFound ``upload.unknown``."""
+    rows = session.execute(_KNOWN, {"token": token, "party": participant.party_id, "lot": lot.id, "participant": participant.id,
+                                    "holder": participant.party.code, "statement": statement}).all()
+    if not rows:
+        raise NotFound("upload.unknown")
+    facts: list[Any] = [*rows[0][:8], officers.chain_of([row[8:] for row in rows])]
+    return _Known(*facts)
 
 
-_KNOWN = select(
-    exists().where(BidReceipt.party_id == bindparam("party"), BidReceipt.statement == bindparam("statement"), BidReceipt.reason == "",
-                   bindparam("statement") != ""),
-    exists().where(SealedBid.header_hash == bindparam("header_hash")),
-    exists().where(StandingBid.participant_id == bindparam("participant"), StandingBid.part == bindparam("part")),
-    closing.is_there(bindparam("lot"), bindparam("part")),
-    consortia.is_there(bindparam("lot"), bindparam("party")),
-)
+_KNOWN = (
+    select(
+        Upload,
+        exists().where(BidReceipt.party_id == bindparam("party"), BidReceipt.statement == bindparam("statement"), BidReceipt.reason == "",
+                       bindparam("statement") != ""),
+        exists().where(SealedBid.header_hash == Upload.header_hash),
+        exists().where(StandingBid.participant_id == bindparam("participant"), StandingBid.part == Upload.part),
+        closing.is_there(Upload.lot_id, Upload.part), consortia.is_there(Upload.lot_id, bindparam("party")),
+        EnrolledKey.sign_public, EnrolledKey.seal_public, *officers.LINKS)
+    .outerjoin_from(Upload, EnrolledKey, enrolments.is_standing(bindparam("holder"), "bidder"))
+    .outerjoin(Policy, officers.is_link(Upload.lot_id, Upload.part))
+    .options(lazyload(Upload.lot), lazyload(Upload.party))
+    .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party"), Upload.lot_id == bindparam("lot")))
 
 
 def _check_submission(
-    work: UnitOfWork, lot: Lot, party: Party, upload: Upload, submission: Any, known: _Known, *, current: str
+    work: UnitOfWork, lot: Lot, party: Party, submission: Any, known: _Known, *, current: str
 ) -> dict[str, Any]:
+    upload = known.upload
     if upload.refused:
         raise CryptoError(upload.refused, "the uploaded bytes were refused")
     if upload.finished_at is None:
         raise CryptoError("SIZE", "not all bytes have arrived")
     header = uploads.header_of(upload)
-    key = enrolments.find_key(work.session, party.code, "bidder")
-    if key is None:
+    if known.sign is None:
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
-    chain = officers.policy_chain(work.session, lot, upload.part)
     document = check_submission(
-        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""), chain, bidder=party.code,
-        signing_keys=[enrolments.sign_bytes(key)],
-        bidder_key=unb64u(key.seal_public) if key.seal_public else b"", current=current)
+        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""), known.chain, bidder=party.code,
+        signing_keys=[unb64u(known.sign, 32)], bidder_key=unb64u(known.seal) if known.seal else b"", current=current)
     if known.used:
         raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
-    _check_in_time(work, lot, closed=known.closed, tried=len(chain) == 1 or not officers.untried(work.session, lot))
+    _check_in_time(work, lot, closed=known.closed, tried=len(known.chain) == 1 or not officers.untried(work.session, lot))
     return document
 
 
@@ -379,7 +390,7 @@ def _attempt(work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, pa
 def _receipt(work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, reason: str, statement: str, c: str, entry: str) -> BidReceipt:
     facts: dict[str, Any] = {"c": c, "lot_id": lot.id, "party_id": party.id, "part": part, "kind": kind, "reason": reason,
                              "statement": statement, "entry": entry, "at": floor_second(work.now)}
-    work.session.execute(_NEW_RECEIPT, facts)
+    work.write(_NEW_RECEIPT, facts)
     fault("bid.receipt")
     return BidReceipt(**facts)
 

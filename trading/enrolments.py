@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, bindparam, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, and_, bindparam, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import hpke, keys
@@ -135,8 +135,12 @@ def find_key(session: Session, holder: str, role: str) -> EnrolledKey | None:
     return found
 
 
-_STANDING = (select(EnrolledKey)
-             .where(EnrolledKey.holder == bindparam("holder"), EnrolledKey.role == bindparam("role"), EnrolledKey.ended_at.is_(None)))
+def is_standing(holder: Any, role: Any) -> Any:
+    """The condition for the standing key of a holder in a role, as a part of a larger question."""
+    return and_(EnrolledKey.holder == holder, EnrolledKey.role == role, EnrolledKey.ended_at.is_(None))
+
+
+_STANDING = select(EnrolledKey).where(is_standing(bindparam("holder"), bindparam("role")))
 
 
 def last_key(session: Session, holder: str, role: str) -> EnrolledKey | None:

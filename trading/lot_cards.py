@@ -17,7 +17,7 @@ from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import Step
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.projects import PROJECT_FLOW, Gap, Project
 from trading.tenders import LOT_FLOW, Lot, Tender
 
@@ -213,11 +213,21 @@ def visible_lot(look: Look, ref: str, *, plain: bool = False) -> Lot:
     raise NotFound("lot.unknown", ref=ref)
 
 
+def held_lot(work: UnitOfWork, ref: str) -> Lot:
+    """As ``visible_lot`` plain, and held with others from this very question on. Refuses: NotFound."""
+    lot: Lot | None = work.session.scalar(_HELD, {"ref": ref})
+    if lot is None or (lot.published_at is None and not _inside(work, lot)):
+        raise NotFound("lot.unknown", ref=ref)
+    work.found_held(lot, shared=True)
+    return lot
+
+
 _WHOLE = select(Lot).where(Lot.ref == bindparam("ref"))
 _PLAIN = _WHOLE.options(  # what a bid depends on; the rest is read when asked for
     load_only(Lot.ref, Lot.tender_id, Lot.no, Lot.title, Lot.state, Lot.two_envelopes, Lot.co_opening, Lot.issue_at, Lot.deadline,
               Lot.opens_at, Lot.published_at),
     joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project)))
+_HELD = _PLAIN.with_for_update(read=True, of=Lot)
 
 
 def _inside(look: Look, lot: Lot) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     delete,
     select,
@@ -309,13 +310,24 @@ def policy_rows(session: Session, lot: Lot, envelope: str = BID) -> list[Policy]
 def policy_chain(session: Session, lot: Lot, envelope: str = BID) -> list[dict[str, Any]]:
     """The documents of ``policy_rows``, in one question: ``crypto.policies.check_context`` and ``crypto.policy_lines.generations`` take
     them. Nobody changes them: they are kept."""
-    rows = session.execute(_CHAIN, {"lot": lot.id, "envelope": envelope}).all()
-    texts = {row[0]: row[3] for row in rows}
-    return [_parsed(texts[name]) for name in _line([(row[0], row[1], row[2]) for row in rows])]
+    return chain_of(session.execute(_CHAIN, {"lot": lot.id, "envelope": envelope}).all())
 
 
-_CHAIN = (select(Policy.policy_id, Policy.supersedes, Policy.standing, Policy.payload)
-          .where(Policy.lot_id == bindparam("lot"), Policy.envelope == bindparam("envelope"), Policy.dsse.is_not(None)))
+def chain_of(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The documents of a line, oldest first, from rows of ``LINKS``; rows of a larger question that found no policy are passed over."""
+    texts = {row[0]: row[3] for row in rows if row[0] is not None}
+    return [_parsed(texts[name]) for name in _line([(row[0], row[1], row[2]) for row in rows if row[0] is not None])]
+
+
+LINKS = (Policy.policy_id, Policy.supersedes, Policy.standing, Policy.payload)
+
+
+def is_link(lot_id: Any, envelope: Any) -> Any:
+    """The condition for ``LINKS`` as a part of a larger question."""
+    return and_(Policy.lot_id == lot_id, Policy.envelope == envelope, Policy.dsse.is_not(None))
+
+
+_CHAIN = select(*LINKS).where(is_link(bindparam("lot"), bindparam("envelope")))
 
 
 def _line(rows: Sequence[tuple[str, str, bool]]) -> list[str]:

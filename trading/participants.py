@@ -66,8 +66,18 @@ def own(look: Look, lot: Lot) -> Participant:
     return found
 
 
+def own_held(work: UnitOfWork, lot: Lot) -> Participant:
+    """As ``own``, held alone from this very question on. Refuses: NotFound ``participant.none``."""
+    found: Participant | None = work.session.scalar(_OWN_HELD, {"lot": lot.id, "party": work.actor.party_id})
+    if found is None or found.withdrawn_at is not None:
+        raise NotFound("participant.none", ref=lot.ref)
+    work.found_held(found)
+    return found
+
+
 _OWN = (select(Participant).options(lazyload(Participant.lot))  # that is in our hands
         .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party")))
+_OWN_HELD = _OWN.with_for_update(of=Participant)
 
 
 def is_secured(participant: Participant) -> bool:

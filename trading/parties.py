@@ -7,11 +7,12 @@ themself. Public keys stand in enrolments.py.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
-from sqlalchemy.orm import Mapped, Session, lazyload, load_only, mapped_column, relationship
+from sqlalchemy import CheckConstraint, Connection, ForeignKey, String, UniqueConstraint, bindparam, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import passwords
 from trading.kernel import ids
@@ -255,29 +256,51 @@ def open_login(work: UnitOfWork, who: Account, role: Role, device: str = "") -> 
     return token
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A live sign-in with its account and the roles that account holds."""
+
+    login_id: int
+    role: Role
+    made_at: datetime
+    seen_at: datetime
+    fresh_until: datetime
+    account_id: int
+    username: str
+    name: str
+    party_id: int | None
+    roles: frozenset[Role]
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.role, self.account_id, self.party_id, self.name, self.fresh_until, self.roles)
+
+
 def find_login(session: Session, token: str, now: datetime) -> Login | None:
     """The live sign-in of a token: not ended, not idle too long, not too old, its account not disabled, its role still held."""
-    found = find_signed_in(session, token, now)
-    return found[0] if found is not None else None
+    found = find_signed_in(session.connection(), token, now)
+    return session.get(Login, found.login_id) if found is not None else None
 
 
-def find_signed_in(session: Session, token: str, now: datetime) -> tuple[Login, Account, frozenset[Role]] | None:
-    """As ``find_login``, with the account and the roles it holds, in one question: it is asked with every request."""
-    rows = session.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
+def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedIn | None:
+    """As ``find_login``, with the account and the roles it holds, in one question past any session: it is asked with every request."""
+    rows = connection.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
     if not rows:
         return None
-    login, who = rows[0][0], rows[0][1]
-    roles = frozenset(Role(row[2]) for row in rows if row[2] is not None)
-    if login.seen_at + IDLE < now or login.made_at + ABSOLUTE < now or who.disabled_at is not None or Role(login.role) not in roles:
+    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, _ = rows[0]
+    role, roles = Role(acts_as), frozenset(Role(row[10]) for row in rows if row[10] is not None)
+    if seen_at + IDLE < now or made_at + ABSOLUTE < now or disabled_at is not None or role not in roles:
         return None
-    return login, who, roles
+    return SignedIn(login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles)
 
 
+_login, _account, _grant = (table.__table__.c for table in (Login, Account, RoleGrant))
 _SIGNED_IN = (
-    select(Login, Account, RoleGrant.role).join(Account, Account.id == Login.account_id)
-    .outerjoin(RoleGrant, RoleGrant.account_id == Account.id)
-    .options(load_only(Account.username, Account.name, Account.party_id, Account.disabled_at), lazyload(Account.party))
-    .where(Login.token_hash == bindparam("hash"), Login.ended_at.is_(None)))
+    select(_login.id, _login.role, _login.made_at, _login.seen_at, _login.fresh_until, _account.id, _account.username, _account.name,
+           _account.party_id, _account.disabled_at, _grant.role)
+    .select_from(Login.__table__.join(Account.__table__, _account.id == _login.account_id)
+                 .outerjoin(RoleGrant.__table__, _grant.account_id == _account.id))
+    .where(_login.token_hash == bindparam("hash"), _login.ended_at.is_(None)))
 
 
 def actor_of(session: Session, login: Login) -> Actor:

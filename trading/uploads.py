@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, select
+from sqlalchemy import BigInteger, ForeignKey, String, Text, bindparam, func, insert, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
 from crypto.canonical import b64u, unb64u
@@ -25,12 +25,14 @@ from crypto.headers import CHUNK, TAG, Header, parse_header
 from crypto.policies import check_context
 from crypto.sealed_bid import Inspection, Inspector
 from trading import enrolments, officers, participants
+from trading.enrolments import EnrolledKey
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
+from trading.officers import Policy
 from trading.participants import Participant
 from trading.parties import Party
 from trading.tenders import Lot
@@ -83,7 +85,7 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     """Announce an upload of ``length`` bytes of one envelope. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part, no such
     envelope of bids), Invalid (size)."""
     work.require(Act.BID_UPLOAD)
-    row = announced(work, lot, participants.own(work, lot), officers.policy_chain(work.session, lot, envelope), length=length,
+    row = announced(work, lot, participants.own(work, lot).party_id, officers.policy_chain(work.session, lot, envelope), length=length,
                     envelope=envelope)
     work.office.spool.create(row.token)
     fault("upload.begun")
@@ -92,8 +94,9 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     return row
 
 
-def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
-    """The row of an upload about to begin, not yet kept; ``chain``: the envelope's policies. Refuses: as ``start``."""
+def announced(look: Look, lot: Lot, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
+    """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
+    ``start``."""
     look.require(Act.BID_UPLOAD)
     check_open(lot, look.now)
     if envelope not in officers.bid_envelopes(lot) or not chain:
@@ -103,7 +106,7 @@ def announced(look: Look, lot: Lot, mine: Participant, chain: Sequence[dict[str,
     most = chain[-1]["max_plen"] + 70_000 + TAG * (chain[-1]["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)
-    return new_upload(look, lot, mine.party_id, length=length, envelope=envelope)
+    return new_upload(look, lot, party_id, length=length, envelope=envelope)
 
 
 def new_upload(look: Look, lot: Lot, party_id: int, *, length: int, envelope: str) -> Upload:
@@ -124,6 +127,28 @@ _BEGUN = (select(Upload.made_at).order_by(Upload.made_at.desc()).limit(STARTS_AN
           .where(Upload.party_id == bindparam("party"), Upload.account_id == bindparam("account"), Upload.made_at > bindparam("since")))
 
 
+def _ground(look: Look, lot: Lot, envelope: str) -> tuple[int, Sequence[dict[str, Any]], _Check]:
+    """What an upload begins on, asked in one question: (one's own party, the envelope's policies, the check of the header). Refuses:
+    NotFound ``participant.none``, and as ``not_too_many``."""
+    rows = look.session.execute(_GROUND, {"lot": lot.id, "party": look.actor.party_id, "envelope": envelope,
+                                          "account": look.actor.account_id, "since": look.now - HOUR}).all()
+    if not rows or rows[0].begun >= STARTS_AN_HOUR:
+        not_too_many(look)
+    if not rows or rows[0].withdrawn_at is not None:
+        raise NotFound("participant.none", ref=lot.ref)
+    mine, chain = rows[0], officers.chain_of([row[5:] for row in rows])
+    return mine.party_id, chain, _Check(chain, mine.code, unb64u(mine.seal_public) if mine.seal_public else b"")
+
+
+_GROUND = (
+    select(Participant.party_id, Participant.withdrawn_at, Party.code, EnrolledKey.seal_public,
+           select(func.count()).select_from(_BEGUN.subquery()).scalar_subquery().label("begun"), *officers.LINKS)
+    .join_from(Participant, Party, Party.id == Participant.party_id)
+    .outerjoin(EnrolledKey, enrolments.is_standing(Party.code, "bidder"))
+    .outerjoin(Policy, officers.is_link(Participant.lot_id, bindparam("envelope")))
+    .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party")))
+
+
 def start_with(
     office: Office, actor: Actor, find_lot: Callable[[Look], Lot], *, length: int, envelope: str = officers.BID, pieces: Iterable[bytes],
 ) -> tuple[str, Arrival]:
@@ -135,31 +160,30 @@ def start_with(
     with office.look(actor) as look:
         lot = find_lot(look)
         look.require(Act.BID_UPLOAD)
-        not_too_many(look)
-        mine, chain = participants.own(look, lot), officers.policy_chain(look.session, lot, envelope)
-        row = announced(look, lot, mine, chain, length=length, envelope=envelope)
-        check = _checker(look, chain, mine.party)
+        party_id, chain, check = _ground(look, lot, envelope)
+        row = announced(look, lot, party_id, chain, length=length, envelope=envelope)
     inspector, done, refused = Inspector(length, check), None, ""
-    office.spool.create(row.token)
     try:
-        size = office.spool.append(row.token, 0, _inspected(inspector, pieces), most=length)
+        size = office.spool.append(row.token, 0, _inspected(inspector, pieces), most=length, new=True)
         done = inspector.finish() if size == length else None
     except CryptoError as error:
         size, refused = office.spool.size(row.token), error.code
     blob = ""
     if done is not None:
         blob = done.sealed_root.hex()
-        office.blobs.adopt(office.spool.path(row.token), blob)
+        office.blobs.adopt(office.spool.path(row.token), blob, keep=False)
     elif not refused:
         _keep_digests(office, row.token, inspector)
     with office.work(actor, together=True) as work:
         row.last_at, row.refused = work.now, refused or None
         if done is not None:
             _note_whole(row, done, blob, work.now)
-        work.session.add(row)
-    if done is not None:
-        drop(office, row)
+        work.write(_NEW_UPLOAD, {name: getattr(row, name) for name in _FACTS})
     return row.token, Arrival(size, length, done is not None, refused)
+
+
+_NEW_UPLOAD = insert(Upload.__table__)  # type: ignore[arg-type]
+_FACTS = tuple(column.name for column in Upload.__table__.columns if column.name != "id")
 
 
 def check_open(lot: Lot, now: datetime) -> None:

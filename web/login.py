@@ -55,14 +55,13 @@ def install(app: Flask, office: Office) -> None:
 
     @manager.user_loader
     def load(token: str) -> Person | None:
-        with office.look(PUBLIC) as look:
-            found = parties.find_signed_in(look.session, token, look.now)
-            if found is None:
-                return None
-            login = found[0]
-            person = _person_of(token, *found)
-            stale = look.now - login.seen_at > TOUCH_EVERY
-        if stale and not request.path.startswith(("/live/", "/time")):
+        now = office.clock.now()
+        with office.glance() as connection:
+            found = parties.find_signed_in(connection, token, now)
+        if found is None:
+            return None
+        person = _person_of(token, found)
+        if now - found.seen_at > TOUCH_EVERY and not request.path.startswith(("/live/", "/time")):
             with office.work(person.actor, together=True) as work:
                 row = work.session.get(parties.Login, person.login_id)
                 if row is not None and row.ended_at is None:
@@ -73,12 +72,13 @@ def install(app: Flask, office: Office) -> None:
 
 def _person(database: Session, token: str, login: parties.Login) -> Person:
     who = parties.account(database, login.account_id)
-    return _person_of(token, login, who, parties.roles_of(database, who))
+    return _person_of(token, parties.SignedIn(login.id, Role(login.role), login.made_at, login.seen_at, login.fresh_until, who.id,
+                                              who.username, who.name, who.party_id, parties.roles_of(database, who)))
 
 
-def _person_of(token: str, login: parties.Login, who: parties.Account, roles: frozenset[Role]) -> Person:
-    actor = parties.actor_for(who, Role(login.role), roles, fresh_until=login.fresh_until)
-    return Person(token, login.id, actor, login.made_at, login.seen_at, tuple(r for r in Role if r in actor.roles), who.username)
+def _person_of(token: str, found: parties.SignedIn) -> Person:
+    return Person(token, found.login_id, found.actor, found.made_at, found.seen_at, tuple(r for r in Role if r in found.roles),
+                  found.username)
 
 
 def present() -> Person | None:

@@ -141,10 +141,10 @@ def sign_entry(
     signed = ticks.sign_entry(payload, work.office.keys.signing)
     by = parse_moment(payload["tick_by"])
     entry = SignedEntry(signed, b64u(ticks.commitment(payload)), moment, by)
-    made = work.session.execute(_NEW_ENTRY, {"c": entry.c, "event": event, "at": moment, "tick_by": by, "tender": tender, "lot": lot,
-                                             "part": envelope, "statement": statement, "envelope": entry.text})
+    number = work.write(_NEW_ENTRY, {"c": entry.c, "event": event, "at": moment, "tick_by": by, "tender": tender, "lot": lot,
+                                     "part": envelope, "statement": statement, "envelope": entry.text})
     if slot:
-        work.session.execute(_NEW_PENDING, {"entry_id": made.inserted_primary_key[0]})  # type: ignore[attr-defined]
+        work.write(_NEW_PENDING, {"entry_id": number})
     work.entries.append(entry)
     return entry
 
@@ -160,7 +160,7 @@ def keep_document(work: UnitOfWork, kind: str, document: Envelope | dict[str, An
     name = document_hash(payload)
     text = envelope_text(document) if signed else payload.decode()
     statement = _NEW_DOCUMENT[work.session.get_bind().dialect.name]
-    work.session.execute(statement, {"hash": name, "kind": kind, "signed": signed, "text": text, "at": work.now})
+    work.write(statement, {"hash": name, "kind": kind, "signed": signed, "text": text, "at": work.now})
     return name
 
 

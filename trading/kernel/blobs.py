@@ -6,6 +6,7 @@ nothing; a blob without a row is harmless and swept. Names are hex, so no path o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -57,20 +58,21 @@ class LocalBlobs:
         self._name(temporary, digest.hexdigest())
         return Blob(digest.hexdigest(), size)
 
-    def adopt(self, path: Path, name: str) -> None:
-        """Take over a finished, synced file under a content name that the caller has computed (a sealed root)."""
-        self._name(path, name, keep=True)
+    def adopt(self, path: Path, name: str, *, keep: bool = True) -> None:
+        """Take over a finished, synced file under a content name that the caller has computed (a sealed root). ``keep``: it stays where it
+        was too."""
+        self._name(path, name, keep=keep)
 
     def _name(self, temporary: Path, name: str, *, keep: bool = False) -> None:
         target = self.path(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if self.second is not None and not self.second.has(name):
             self.second.copy_of(temporary, name)
             fault("blob.second")
         try:
-            os.link(temporary, target)
-        except FileExistsError:
-            pass
+            _link(temporary, target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(temporary, target)
         fault("blob.linked")
         if not keep:
             temporary.unlink()
@@ -149,6 +151,11 @@ class LocalBlobs:
             sync_folder(path.parent)
         if self.second is not None:
             self.second.remove(name)
+
+
+def _link(source: Path, target: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.link(source, target)
 
 
 def sync_folder(folder: Path) -> None:

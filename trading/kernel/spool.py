@@ -46,16 +46,17 @@ class Spool:
         except FileNotFoundError as error:
             raise NotFound("upload.unknown") from error
 
-    def append(self, token: str, offset: int, pieces: Iterable[bytes], *, most: int) -> int:
-        """Append what arrives and return the new length, synced.
+    def append(self, token: str, offset: int, pieces: Iterable[bytes], *, most: int, new: bool = False) -> int:
+        """Append what arrives and return the new length, synced. ``new``: to a file made by this very call.
 
         Refuses: NotFound; Conflict ``upload.busy`` (another writer), ``upload.offset`` (with ``have``); Invalid ``upload.too_long``
         when more than ``most`` bytes would lie there (the excess is not kept).
         """
-        path = self.path(token)
-        if not path.exists():
-            raise NotFound("upload.unknown")
-        with path.open("ab") as out:
+        try:
+            line = open(self.path(token), "xb" if new else "ab", opener=os.open if new else _existing)
+        except FileNotFoundError as error:
+            raise NotFound("upload.unknown") from error
+        with line as out:
             try:
                 fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -99,3 +100,7 @@ class Spool:
 
     def remove(self, token: str) -> None:
         self.path(token).unlink(missing_ok=True)
+
+
+def _existing(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_CREAT)

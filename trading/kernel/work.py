@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Engine, String, select
+from sqlalchemy import Connection, Engine, String, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -54,7 +55,7 @@ class Office:
     zone: str = "Asia/Shanghai"
     mirror: Any = None
 
-    @property
+    @cached_property
     def spool(self) -> Spool:
         """Where uploads arrive before they become blobs: on the same disk, so taking over is a link and no copy."""
         return Spool(self.blobs.folder / "uploads")
@@ -92,6 +93,12 @@ class Office:
                 yield session
 
     @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection that only reads: for the one question that is asked with every request, without a session's bookkeeping."""
+        with self.engine.connect().execution_options(bidhall_readonly=True) as connection:
+            yield connection
+
+    @contextmanager
     def look(self, actor: Actor) -> Iterator[Look]:
         """A unit that only reads."""
         with self.engine.connect().execution_options(bidhall_readonly=True) as connection:
@@ -121,6 +128,12 @@ class UnitOfWork(Look):
         super().__init__(office, session, actor, now)
         self.pending: list[audit.PendingAct] = []
         self.entries: list[audit.SignedEntry] = []
+        self._held: dict[Any, bool] = {}
+
+    def write(self, statement: Any, facts: dict[str, Any]) -> int:
+        """Insert a row straight into its table, past the session's bookkeeping, as what is written in a rush is; returns its number."""
+        found = self.session.connection().execute(statement, facts).inserted_primary_key
+        return int(found[0]) if found is not None and found[0] is not None else 0
 
     def record(self, act: str, of: str, **facts: Any) -> None:
         """Note an act for the log. ``of`` names the thing (``tender/lot`` or ``tender``); facts are strings, whole numbers or
@@ -157,10 +170,17 @@ class UnitOfWork(Look):
         """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. ``shared``: others may hold
         it so too; it is kept from those only who lock it alone, to change or close it. On SQLite nobody else has written since the unit
         began, so what it has read is as it stands."""
+        held = self._held.get(thing)
+        if held is False or (held and shared):
+            return
         if self.session.get_bind().dialect.name == "postgresql":
             self.session.refresh(thing, with_for_update={"of": type(thing), "read": shared})  # its own row, not those joined to it
         elif thing not in self.session:
             self.session.refresh(thing)
+
+    def found_held(self, thing: Any, *, shared: bool = False) -> None:
+        """Note a row whose very question held it (``FOR UPDATE`` or ``FOR SHARE OF`` its table): ``lock`` need not ask once more."""
+        self._held[thing] = shared
 
 
 def need(value: Any, code: str, **facts: Any) -> Any:

@@ -17,14 +17,14 @@ from flask_babel import gettext as _
 from crypto.errors import CryptoError
 from crypto.receipts import check_words
 from crypto.signatures import document_hash, payload_of
-from trading import bids, copies, tickets
+from trading import bids, copies, lot_cards, tickets
 from trading.bids import BidReceipt, Outcome
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
-from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, plain_lot, signed, zone
+from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
 from web.forms import Form
 from web.gate import arrival, go, look, render, saved_as, work
 from web.refusals import wants_json
@@ -85,7 +85,7 @@ def submit(ref: str) -> Any:
     came = arrival()
     try:
         with work(arrived_at=came, together=True) as unit:
-            outcome = bids.submit(unit, plain_lot(unit, ref), token=token, submission=submission)
+            outcome = bids.submit(unit, lot_cards.held_lot(unit, ref), token=token, submission=submission)
             document = bids.answer_document(unit.session, outcome)
     except NotReady as refusal:
         outcome, document = _not_settled(refusal, ref, came, token=token)

@@ -41,11 +41,6 @@ def open_lot(look: Look, ref: str) -> Lot:
     return lot_cards.visible_lot(look, ref)
 
 
-def plain_lot(look: Look, ref: str) -> Lot:
-    """As ``open_lot`` for a single act in a rush: its project is read only if somebody asks for it. Refuses: NotFound."""
-    return lot_cards.visible_lot(look, ref, plain=True)
-
-
 def own_lot(look: Look, ref: str) -> tuple[Lot, Participant]:
     """A lot one takes part in, also after leaving it. Refuses: NotFound."""
     lot = open_lot(look, ref)

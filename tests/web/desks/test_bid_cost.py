@@ -1,0 +1,66 @@
+"""What a bid asks of the database, bounded: in the last minute before a deadline each question is a twentieth of what a bid costs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import event
+
+from tests.kit import sealing
+from tests.kit.world import World
+from tests.web.desks.rooms import BYTES, Person, Rooms, sealed_bid
+
+UPLOAD = 4
+"""Who is signed in; the lot; firm, key, policies and beginnings of the last hour; the row."""
+SUBMISSION = 11
+"""Who is signed in; the lot and the participant, each held; all that is in the books; document, entry, its place in the next tick, bid,
+standing bid, receipt; the last tick."""
+REPLACEMENT = SUBMISSION + 1
+"""The bid that stands is read, and changed instead of written."""
+
+
+@contextmanager
+def asked(world: World) -> Iterator[list[str]]:
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        found.append(statement)
+
+    event.listen(world.office.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(world.office.engine, "before_cursor_execute", note)
+
+
+def whole(person: Person, ref: str, data: bytes) -> str:
+    meta = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", ref), ("envelope", "bid")))
+    done = person.client.post("/uploads/acts", data=data, headers={**BYTES, "Upload-Length": str(len(data)), "Upload-Metadata": meta})
+    assert done.status_code == 201 and done.headers["Upload-Whole"] == "yes"
+    return str(done.headers["Location"]).rpartition("/")[2]
+
+
+def test_a_bid_asks_the_database_fifteen_questions(rooms: Rooms) -> None:
+    world = rooms.world
+    ref = world.lot("BIDDING")
+    world.take_part(ref)
+    sealing.open_for_bids(world, ref)
+    person = rooms.person("bidder1", "bidder-signer")
+    replaces = ""
+    for most in (SUBMISSION, REPLACEMENT):
+        bid = sealed_bid(world, ref, "bidder1", replaces=replaces)
+        person.get(f"/bidder/lots/{ref}")
+        with asked(world) as statements:
+            token = whole(person, ref, bid.data)
+        assert len(statements) <= UPLOAD, statements
+        with asked(world) as statements:
+            answer = person.client.post(f"/bidder/lots/{ref}/acts/submit", headers={"Accept": "application/json"}, data={
+                **person.marks, "upload": token, "submission": json.dumps(bid.submission)})
+        assert answer.json["accepted"] is True
+        assert len(statements) <= most, statements
+        assert sum("FOR SHARE" in one or "FOR UPDATE" in one for one in statements) == (
+            2 if world.office.engine.dialect.name == "postgresql" else 0)
+        replaces = bid.statement
