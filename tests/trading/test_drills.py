@@ -22,7 +22,7 @@ from crypto.signatures import payload_of, sign
 from tests.kit import opening_steps, replacing, sealing, stages, verdict_steps
 from tests.kit.rows import unchanged
 from tests.kit.world import OFFICERS, World
-from trading import bids, closing, enrolments, officers, opening, policies
+from trading import bids, closing, enrolments, officers, opening, opening_shares, policies
 from trading.kernel import audit
 from trading.kernel.errors import Conflict, Invalid, Refusal, WrongStep
 from trading.officers import Drill
@@ -207,10 +207,10 @@ def test_what_lay_in_it_opens_no_bid(world: World) -> None:
             items = [{"header_hash": one["header_hash"], "part": b64u(parts[j]), "error": ""} for one in row.bids]
             document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": j, "items": items}
             with pytest.raises(Invalid):
-                opening.accept_share(work, row, sign("shares", document, world.keys[username].sign))
+                opening_shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
             named = [{"header_hash": b64u(drill.header_hash), "part": b64u(parts[j]), "error": ""}]
             with pytest.raises(Invalid):
-                opening.accept_share(work, row, sign("shares", document | {"items": named}, world.keys[username].sign))
+                opening_shares.accept_share(work, row, sign("shares", document | {"items": named}, world.keys[username].sign))
 
 
 def test_what_lay_in_an_earlier_drill_passes_for_no_later_one(world: World) -> None:
