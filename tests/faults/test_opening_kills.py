@@ -37,7 +37,7 @@ from trading.kernel.errors import Conflict, Refusal, TooEarly, WrongStep
 from trading.kernel.log import LogTick
 from trading.opening import OpenedBid, Opening, Share
 
-PATH = ("trading/opening.py", "trading/decryption.py")
+PATH = ("trading/opening_set.py", "trading/opening_shares.py", "trading/decryption.py", "trading/opening_list.py")
 OTHERS = ("blob.linked", "blob.named", "work.commit", "work.committed")
 
 
