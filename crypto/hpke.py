@@ -11,11 +11,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from crypto.errors import CryptoError
 from crypto.keys import (
     KEM_SUITE,
-    derive_key_pair,
+    derive_secret,
     labeled_expand,
     labeled_extract,
     x25519_exchange,
-    x25519_public,
 )
 
 _SUITE = b"HPKE\x00\x20\x00\x01\x00\x02"
@@ -24,16 +23,16 @@ _PSK_ID_HASH = labeled_extract(_SUITE, b"", b"psk_id_hash", b"")
 
 def seal(public: bytes, info: bytes, plaintext: bytes, *, ikm: bytes, aad: bytes = b"") -> tuple[bytes, bytes]:
     """(enc, ct) for the holder of `public`. Raises ValueError for a public key of small order."""
-    secret, enc = derive_key_pair(ikm)
-    key, nonce = _schedule(_shared(x25519_exchange(secret, public), enc, public), info)
+    dh, enc = x25519_exchange(derive_secret(ikm), public)
+    key, nonce = _schedule(_shared(dh, enc, public), info)
     return enc, AESGCM(key).encrypt(nonce, plaintext, aad)
 
 
-def open_box(secret: bytes, enc: bytes, ct: bytes, info: bytes, *, aad: bytes = b"", public: bytes = b"") -> bytes:
-    """The plaintext. `public`: the own public key, if at hand (saves a multiplication). Refuses: SHARE_OPEN."""
+def open_box(secret: bytes, enc: bytes, ct: bytes, info: bytes, *, aad: bytes = b"") -> bytes:
+    """The plaintext. Refuses: SHARE_OPEN."""
     try:
-        shared = _shared(x25519_exchange(secret, enc), enc, public or x25519_public(secret))
-        key, nonce = _schedule(shared, info)
+        dh, public = x25519_exchange(secret, enc)
+        key, nonce = _schedule(_shared(dh, enc, public), info)
         return AESGCM(key).decrypt(nonce, ct, aad)
     except (InvalidTag, ValueError) as error:
         raise CryptoError("SHARE_OPEN", "the box does not open with this key") from error

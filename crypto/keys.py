@@ -87,9 +87,10 @@ def x25519_public(secret: bytes) -> bytes:
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
-def x25519_exchange(secret: bytes, public: bytes) -> bytes:
-    """The shared 32 bytes. Raises ValueError where the result would be all zero."""
-    return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
+def x25519_exchange(secret: bytes, public: bytes) -> tuple[bytes, bytes]:
+    """(shared 32 bytes, public key of the secret). Raises ValueError where the shared ones would be all zero."""
+    own = X25519PrivateKey.from_private_bytes(secret)  # a multiplication in itself, so once for both
+    return own.exchange(X25519PublicKey.from_public_bytes(public)), own.public_key().public_bytes_raw()
 
 
 def check_x25519_public(public: bytes) -> None:
@@ -118,9 +119,14 @@ KEM_SUITE = b"KEM\x00\x20"
 
 def derive_key_pair(ikm: bytes) -> tuple[bytes, bytes]:
     """(secret, public): RFC 9180 section 7.1.3, DeriveKeyPair for KEM 0x0020."""
-    prk = labeled_extract(KEM_SUITE, b"", b"dkp_prk", ikm)
-    secret = labeled_expand(KEM_SUITE, prk, b"sk", b"", 32)
+    secret = derive_secret(ikm)
     return secret, x25519_public(secret)
+
+
+def derive_secret(ikm: bytes) -> bytes:
+    """The secret of `derive_key_pair`."""
+    prk = labeled_extract(KEM_SUITE, b"", b"dkp_prk", ikm)
+    return labeled_expand(KEM_SUITE, prk, b"sk", b"", 32)
 
 
 def officer_scope(*, platform: str, tender: str, lot: str, envelope: str, serial: int) -> bytes:

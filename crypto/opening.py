@@ -381,7 +381,8 @@ def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, 
     if now < checked.claims_end:
         raise CryptoError("UNAVAILABLE", f"no share before {checked.claims_end}")
     officers = checked.policy["officers"]
-    if not 1 <= j <= len(officers) or b64u(x25519_public(secrets(checked.policy))) != officers[j - 1]["pk"]:
+    held = {checked.policy["serial"]: secrets(checked.policy)}
+    if not 1 <= j <= len(officers) or b64u(x25519_public(held[checked.policy["serial"]])) != officers[j - 1]["pk"]:
         raise CryptoError("CONTEXT_MISMATCH", "not this officer's key of this tender, lot and envelope")
     boxes, items = boxes_of(checked.generations, found, j, left), []
     for bid in checked.bids:
@@ -391,8 +392,10 @@ def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, 
         try:
             if name in left:
                 raise CryptoError(LEFT_SEALED, "it stays sealed")
-            secret = secrets(check_sealed_under(found[name], checked.generations).policy)
-            part = headers.open_share(found[name], boxes[name], secret)
+            policy = check_sealed_under(found[name], checked.generations).policy
+            if policy["serial"] not in held:
+                held[policy["serial"]] = secrets(policy)
+            part = headers.open_share(found[name], boxes[name], held[policy["serial"]])
         except CryptoError as error:
             code = error.code
         items.append({"header_hash": name, "part": b64u(part), "error": code})
