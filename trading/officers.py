@@ -106,7 +106,7 @@ class Policy(Base):
     opens_at: Mapped[datetime] = mapped_column(Moment)
     drafted_at: Mapped[datetime] = mapped_column(Moment)
     log_c: Mapped[str | None] = mapped_column(String(50))
-    lot: Mapped[Lot] = relationship(lazy="joined")
+    lot: Mapped[Lot] = relationship()
 
 
 CHANGES = ("extension", "officers")

@@ -66,7 +66,7 @@ class Opening(Base):
     opened_at: Mapped[datetime | None] = mapped_column(Moment)
     confirm_until: Mapped[datetime | None] = mapped_column(Moment)
     minutes: Mapped[str | None] = mapped_column(String(64))
-    lot: Mapped[Lot] = relationship(lazy="joined")
+    lot: Mapped[Lot] = relationship()
 
     @property
     def log_of(self) -> str:
