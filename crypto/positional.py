@@ -5,6 +5,7 @@ Nothing is allocated per chunk and no thread waits for another's turn at the fil
 to read at: sealed_bid.py then goes its sequential way.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -32,12 +33,14 @@ class Place:
     """A regular file open at a position: descriptor, and where its next byte is.
 
     ``length``: bytes that belong to it, where it is a part of a file. ``told``: called with the bytes of a read or write, on any thread.
+    ``early``: what is written is sent to the disk at once, since the file will be synced at its end.
     """
 
     fd: int
     base: int
     length: int | None = None
     told: Callable[[int], None] | None = None
+    early: bool = False
 
     def read_into(self, view: memoryview, offset: int) -> int:
         """Bytes read from ``base + offset`` on; fewer than asked only at the end of the file."""
@@ -57,6 +60,9 @@ class Place:
         done = 0
         while done < len(view):
             done += os.pwrite(self.fd, view[done:], self.base + offset + done)
+        if self.early and hasattr(os, "posix_fadvise"):  # begins the writing; pages that are still being written are not dropped
+            with contextlib.suppress(OSError):  # a hint; what fails is told by the sync
+                os.posix_fadvise(self.fd, self.base + offset, done, os.POSIX_FADV_DONTNEED)
         if self.told is not None:
             self.told(done)
 

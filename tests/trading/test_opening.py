@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import io
+import os
 import threading
 from datetime import timedelta
 from typing import Any
@@ -256,6 +258,32 @@ def test_a_crash_between_blobs_and_rows_loses_and_shows_nothing(world: World, mo
         for row in opening.opened_bids(look.session, opened_at(world, look, ref)):
             content = b"".join(world.office.blobs.read(row.files[0]["blob"]))
             assert content.startswith(b"offer of bidder") and row.files[0]["size"] == len(content)
+    assert not list((world.office.blobs.folder / "incoming").iterdir())
+
+
+@pytest.mark.parametrize("hint_fails", [False, True])
+def test_large_bids_are_sent_to_the_disk_early_and_come_out_as_they_went_in(
+    world: World, hint_fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref, data, told = world.lot("BIDDING"), os.urandom(5 * CHUNK + 12345), []
+    opening_steps.bid(world, ref, {name: opening_steps.form() for name in world.bidders}, data=data)
+    sealing.close(world, ref)
+    sealing.list_set(world, ref)
+    for username in ALL:
+        opening_steps.share(world, ref, username)
+    real = os.posix_fadvise
+
+    def advise(fd: int, offset: int, length: int, advice: int) -> None:
+        told.append(length)
+        if hint_fails:
+            raise OSError(errno.ENOSYS, "no such hint here")
+        real(fd, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    decrypt(world, ref)
+    assert sum(told) == sum(len(data) + len(name) for name in world.bidders)
+    for name in world.bidders:
+        (file,) = of_bidder(world, ref, name).files
+        assert b"".join(world.office.blobs.read(file["blob"])) == data + name.encode()
     assert not list((world.office.blobs.folder / "incoming").iterdir())
 
 
