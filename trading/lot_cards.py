@@ -204,17 +204,17 @@ def filings(look: Look, state: str = "FILED") -> list[ProjectCard]:
     return [_project_card(look, row) for row in look.session.scalars(rows)]
 
 
-def visible_lot(look: Look, ref: str, *, plain: bool = False) -> Lot:
-    """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. ``plain``: without the
-    project and its parties, which are read when asked for. Refuses: NotFound."""
-    lot: Lot | None = look.session.scalar(_PLAIN if plain else _WHOLE, {"ref": ref})
+def visible_lot(look: Look, ref: str) -> Lot:
+    """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. Refuses: NotFound."""
+    lot: Lot | None = look.session.scalar(_WHOLE, {"ref": ref})
     if lot is not None and (lot.published_at is not None or _inside(look, lot)):
         return lot
     raise NotFound("lot.unknown", ref=ref)
 
 
 def held_lot(work: UnitOfWork, ref: str) -> Lot:
-    """As ``visible_lot`` plain, and held with others from this very question on. Refuses: NotFound."""
+    """As ``visible_lot`` for one act in a rush: held with others from this very question on, without its project and the parties of that,
+    which are read when asked for. Refuses: NotFound."""
     lot: Lot | None = work.session.scalar(_HELD, {"ref": ref})
     if lot is None or (lot.published_at is None and not _inside(work, lot)):
         raise NotFound("lot.unknown", ref=ref)
@@ -223,11 +223,10 @@ def held_lot(work: UnitOfWork, ref: str) -> Lot:
 
 
 _WHOLE = select(Lot).where(Lot.ref == bindparam("ref"))
-_PLAIN = _WHOLE.options(  # what a bid depends on; the rest is read when asked for
+_HELD = _WHOLE.options(  # what a bid depends on; the rest is read when asked for
     load_only(Lot.ref, Lot.tender_id, Lot.no, Lot.title, Lot.state, Lot.two_envelopes, Lot.co_opening, Lot.issue_at, Lot.deadline,
               Lot.opens_at, Lot.published_at),
-    joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project)))
-_HELD = _PLAIN.with_for_update(read=True, of=Lot)
+    joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project))).with_for_update(read=True, of=Lot)
 
 
 def _inside(look: Look, lot: Lot) -> bool:

@@ -41,7 +41,7 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Account, Party
-from trading.tenders import Lot, require_draft
+from trading.tenders import Lot, LotFacts, require_draft
 
 BID, PRICE = bid_forms.TECHNICAL_ENVELOPE, bid_forms.PRICE_ENVELOPE
 """The envelopes of bids: all of a bid or, with two envelopes, its technical part; and the price."""
@@ -180,7 +180,7 @@ def draw_envelope(label: str, lot: Lot, again: int = 0) -> str:
     return f"draw:{label}/{lot.no}" + (f"-{again + 1}" if again else "")
 
 
-def bid_envelopes(lot: Lot) -> list[str]:
+def bid_envelopes(lot: Lot | LotFacts) -> list[str]:
     """The envelopes a bid of this lot consists of, in the order they are opened."""
     return [BID, PRICE] if lot.two_envelopes else [BID]
 
@@ -267,7 +267,7 @@ def own_seat(look: Look, lot: Lot, *stages: str, serial: int | None = None) -> O
     raise NotAllowed("officer.not_yours", ref=lot.ref)
 
 
-def find_policy(session: Session, lot: Lot, envelope: str = BID) -> Policy | None:
+def find_policy(session: Session, lot: Lot | LotFacts, envelope: str = BID) -> Policy | None:
     """The newest complete policy of an envelope."""
     return session.scalar(select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.standing))
 
@@ -373,7 +373,7 @@ def drilled(session: Session, policy: Policy) -> set[int]:
     )
 
 
-def untried(session: Session, lot: Lot) -> list[int]:
+def untried(session: Session, lot: Lot | LotFacts) -> list[int]:
     """The officers (j) of a published lot who have yet to show that their keys open: until then nothing is sealed under their policy."""
     found: set[int] = set()
     for envelope in bid_envelopes(lot):

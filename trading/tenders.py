@@ -8,6 +8,7 @@ state: acts compare it with ``work.now`` themselves (rules T-03, N-08; states of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -159,6 +160,22 @@ class Lot(Base):
     @property
     def deposit(self) -> Money:
         return Money(self.deposit_minor, self.currency)
+
+
+@dataclass(frozen=True)
+class LotFacts:
+    """What the beginning of an upload depends on of a lot, as a larger question reads it along (``LOT_FACTS``)."""
+
+    id: int
+    ref: str
+    state: str
+    two_envelopes: bool
+    issue_at: datetime | None
+    deadline: datetime | None
+    published_at: datetime | None
+
+
+LOT_FACTS = (Lot.id, Lot.ref, Lot.state, Lot.two_envelopes, Lot.issue_at, Lot.deadline, Lot.published_at)
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------

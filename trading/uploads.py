@@ -35,7 +35,7 @@ from trading.kernel.work import Look, Office, UnitOfWork
 from trading.officers import Policy
 from trading.participants import Participant
 from trading.parties import Party
-from trading.tenders import Lot
+from trading.tenders import LOT_FACTS, Lot, LotFacts
 
 PIECE = 1 << 20
 BESIDE = 1 << 18
@@ -94,7 +94,7 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     return row
 
 
-def announced(look: Look, lot: Lot, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
+def announced(look: Look, lot: Lot | LotFacts, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
     """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
     ``start``."""
     look.require(Act.BID_UPLOAD)
@@ -109,7 +109,7 @@ def announced(look: Look, lot: Lot, party_id: int, chain: Sequence[dict[str, Any
     return new_upload(look, lot, party_id, length=length, envelope=envelope)
 
 
-def new_upload(look: Look, lot: Lot, party_id: int, *, length: int, envelope: str) -> Upload:
+def new_upload(look: Look, lot: Lot | LotFacts, party_id: int, *, length: int, envelope: str) -> Upload:
     """The row of an upload under a random name, not yet kept. The caller has checked who may send what."""
     return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party_id, account_id=look.actor.account_id or 0, part=envelope,
                   length=length, made_at=look.now, last_at=look.now)
@@ -127,42 +127,58 @@ _BEGUN = (select(Upload.made_at).order_by(Upload.made_at.desc()).limit(STARTS_AN
           .where(Upload.party_id == bindparam("party"), Upload.account_id == bindparam("account"), Upload.made_at > bindparam("since")))
 
 
-def _ground(look: Look, lot: Lot, envelope: str) -> tuple[int, Sequence[dict[str, Any]], _Check]:
-    """What an upload begins on, asked in one question: (one's own party, the envelope's policies, the check of the header). Refuses:
-    NotFound ``participant.none``, and as ``not_too_many``."""
-    rows = look.session.execute(_GROUND, {"lot": lot.id, "party": look.actor.party_id, "envelope": envelope,
+@dataclass(frozen=True)
+class _Ground:
+    """What an upload begins on: the lot, one's own party, the envelope's policies, the check of the header."""
+
+    lot: LotFacts
+    party_id: int
+    chain: Sequence[dict[str, Any]]
+    check: _Check
+
+
+def _ground(look: Look, ref: str, find_lot: Callable[[Look, str], Lot], envelope: str) -> _Ground:
+    """Asked in one question. Refuses: as ``find_lot`` and ``not_too_many``; NotFound ``participant.none``."""
+    rows = look.session.execute(_GROUND, {"ref": ref, "party": look.actor.party_id, "envelope": envelope,
                                           "account": look.actor.account_id, "since": look.now - HOUR}).all()
+    if not rows or rows[0].published_at is None:
+        find_lot(look, ref)
     if not rows or rows[0].begun >= STARTS_AN_HOUR:
         not_too_many(look)
     if not rows or rows[0].withdrawn_at is not None:
-        raise NotFound("participant.none", ref=lot.ref)
-    mine, chain = rows[0], officers.chain_of([row[5:] for row in rows])
-    return mine.party_id, chain, _Check(chain, mine.code, unb64u(mine.seal_public) if mine.seal_public else b"")
+        raise NotFound("participant.none", ref=ref)
+    mine, chain = rows[0], officers.chain_of([row[_OWN_FACTS:] for row in rows])
+    check = _Check(chain, mine.code, unb64u(mine.seal_public) if mine.seal_public else b"")
+    facts: tuple[Any, ...] = tuple(mine)[:len(LOT_FACTS)]
+    return _Ground(LotFacts(*facts), mine.party_id, chain, check)
 
 
 _GROUND = (
-    select(Participant.party_id, Participant.withdrawn_at, Party.code, EnrolledKey.seal_public,
+    select(*LOT_FACTS, Participant.party_id, Participant.withdrawn_at, Party.code, EnrolledKey.seal_public,
            select(func.count()).select_from(_BEGUN.subquery()).scalar_subquery().label("begun"), *officers.LINKS)
-    .join_from(Participant, Party, Party.id == Participant.party_id)
+    .join_from(Lot, Participant, Participant.lot_id == Lot.id)
+    .join(Party, Party.id == Participant.party_id)
     .outerjoin(EnrolledKey, enrolments.is_standing(Party.code, "bidder"))
     .outerjoin(Policy, officers.is_link(Participant.lot_id, bindparam("envelope")))
-    .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party")))
+    .where(Lot.ref == bindparam("ref"), Participant.party_id == bindparam("party")))
+_OWN_FACTS = len(LOT_FACTS) + 5
 
 
 def start_with(
-    office: Office, actor: Actor, find_lot: Callable[[Look], Lot], *, length: int, envelope: str = officers.BID, pieces: Iterable[bytes],
+    office: Office, actor: Actor, ref: str, find_lot: Callable[[Look, str], Lot], *, length: int, envelope: str = officers.BID,
+    pieces: Iterable[bytes],
 ) -> tuple[str, Arrival]:
     """Announce an upload and take its first bytes, all of them for most bids, in one go: looked up once, written down once, when the bytes
-    lie there. For what fits into some seconds: should we die meanwhile, nobody knows the token and the bytes come anew.
+    lie there. For what fits into some seconds: should we die meanwhile, nobody knows the token and the bytes come anew. ``find_lot`` says
+    whether there is such a lot for who does not take part in it.
 
     Returns the token and what arrived; ``refused`` is noted, not raised. Refuses: as ``start`` and ``not_too_many``.
     """
     with office.look(actor) as look:
-        lot = find_lot(look)
         look.require(Act.BID_UPLOAD)
-        party_id, chain, check = _ground(look, lot, envelope)
-        row = announced(look, lot, party_id, chain, length=length, envelope=envelope)
-    inspector, done, refused = Inspector(length, check), None, ""
+        on = _ground(look, ref, find_lot, envelope)
+        row = announced(look, on.lot, on.party_id, on.chain, length=length, envelope=envelope)
+    inspector, done, refused = Inspector(length, on.check), None, ""
     try:
         size = office.spool.append(row.token, 0, _inspected(inspector, pieces), most=length, new=True)
         done = inspector.finish() if size == length else None
@@ -186,7 +202,7 @@ _NEW_UPLOAD = insert(Upload.__table__)  # type: ignore[arg-type]
 _FACTS = tuple(column.name for column in Upload.__table__.columns if column.name != "id")
 
 
-def check_open(lot: Lot, now: datetime) -> None:
+def check_open(lot: Lot | LotFacts, now: datetime) -> None:
     """Whether bids may come now: the law reads the clock, not the state. Refuses: TooEarly, TooLate."""
     if lot.published_at is None or lot.issue_at is None or lot.deadline is None or now < lot.issue_at:
         raise TooEarly("bid.too_early", ref=lot.ref, now=now, opens=lot.issue_at)

@@ -356,7 +356,7 @@ def test_nobody_begins_more_than_sixty_uploads_an_hour(world: World, ref: str) -
         begin("bidder1")
     assert refused.value.code == "rate.wait" and refused.value.facts["until"] == world.now.replace(microsecond=0) + timedelta(hours=1)
     with pytest.raises(TooEarly):
-        uploads.start_with(world.office, world.actor("bidder1", SIGNER), lambda look: world.lot_in(look, ref), length=1000, pieces=[b"x"])
+        uploads.start_with(world.office, world.actor("bidder1", SIGNER), ref, world.lot_in, length=1000, pieces=[b"x"])
     begin("bidder2")
     world.clock.advance(minutes=60)
     begin("bidder1")

@@ -236,7 +236,7 @@ def still_in_time(work: UnitOfWork, now: datetime) -> None:
     from trading.kernel import log  # the log stands above its entries
 
     due = min(entry.tick_by for entry in work.entries)
-    sealed = work.session.scalar(log.LAST_SEALED)
+    sealed = work.session.connection().scalar(log.LAST_SEALED)
     if now >= due or (sealed is not None and sealed >= due):
         raise NotReady("log.too_slow", tick_by=write_moment(due))
 

@@ -106,7 +106,7 @@ def _created_whole(metadata: dict[str, str], length: int, sent: int) -> Response
     request.max_content_length = sent
     body = Body(request.stream, sent)
     token, arrival = uploads.start_with(
-        office(), actor(), lambda now: lot_cards.visible_lot(now, metadata.get("lot", ""), plain=True), length=length,
+        office(), actor(), metadata.get("lot", ""), lot_cards.visible_lot, length=length,
         envelope=metadata.get("envelope") or officers.BID, pieces=body)
     where = {"Location": f"/uploads/acts/{token}", **_where(arrival)}
     if arrival.refused:
