@@ -45,7 +45,8 @@ def new_form_id() -> str:
 class Form:
     """What a person typed, what is wrong with it, and the marks that make sending twice harmless.
 
-    ``first`` holds the values a page shows before anybody typed; ``version`` is the record's at that moment.
+    ``first`` holds the values a page shows before anybody typed; ``version`` is the record's at that moment. ``suffix`` ends the ids of the
+    fields on the page.
     """
 
     typed: MultiDict[str, Any] = field(default_factory=ImmutableMultiDict)
@@ -56,6 +57,7 @@ class Form:
     faults: Faults = field(default_factory=Faults)
     sent: bool = False
     zone: ZoneInfo = ZONE
+    suffix: str = ""
 
     @classmethod
     def blank(cls, first: Mapping[str, Any] | None = None, *, version: int | None = None) -> Form:
@@ -79,6 +81,16 @@ class Form:
     def query(cls) -> Form:
         """The filters in the address, read by the same readers."""
         return cls(typed=request.args, sent=True, zone=_zone())
+
+    def of(self, **marks: Any) -> Form:
+        """Of a page that shows one form for each of several things: this one where it was posted with these marks (names and values of
+        hidden fields), else a blank one whose ids differ from those of its neighbours. So what was typed for one is never shown for
+        another, and every label belongs to one field."""
+        if self.sent and all(self.holds(name, str(value)) for name, value in marks.items()):
+            return self
+        blank = Form.blank(version=self.version)
+        blank.suffix = "".join(f"-{value}" for value in marks.values())
+        return blank
 
     # --- readers ------------------------------------------------------------------------------------------------------
 

@@ -146,10 +146,10 @@ def publish(hall: LiveServer, browser: Browser, folder: Path, ref: str, file: Pa
     page = desk.go(f"/hall/{ref}/base-price")
     other = folder / "other.json"
     other.write_bytes(file.read_bytes().replace(BASE.encode(), b"750000.00"))
-    page.set_input_files("#bp-file", other)
+    page.set_input_files("#f-document_file", other)
     desk.press("公布标底")
     assert page.locator("[data-errors]").is_visible() and "750,000" not in page.locator(".facts, dl").first.inner_text()
-    page.set_input_files("#bp-file", file)
+    page.set_input_files("#f-document_file", file)
     desk.press("公布标底")
     assert "850,000.00" in page.locator("main").inner_text() and not desk.faults
 

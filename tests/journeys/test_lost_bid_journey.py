@@ -18,6 +18,7 @@ from crypto import keyfiles
 from crypto.canonical import dumps, loads
 from crypto.signatures import countersign, payload_of
 from tests.journeys.pictures import CALLED
+from tests.journeys.test_hall_accessible_journey import faults
 from tests.journeys.test_opening_journey import Desk
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.mirror import mirror_beside
@@ -86,6 +87,7 @@ def test_a_lost_bid_is_found_on_in_the_browser_and_shown(staged: Staged, browser
     page.get_by_role("link", name="多媒体设备").first.click()
     page.wait_for_url(f"**/supervisor/hall/{ref}")
     assert CALLED["bidder1"] in page.locator("#lost").inner_text()
+    wrong = faults(page)
     tampered_on_the_way(staged, watch)
     handed_in_tampered(staged, watch)
     assert staged.found() == []
@@ -105,6 +107,12 @@ def test_a_lost_bid_is_found_on_in_the_browser_and_shown(staged: Staged, browser
     public.get_by_role("button", name="在本浏览器全部核验").click()
     row.locator("[data-result] .tag--ok").wait_for(timeout=30_000)
     assert public.locator("[data-result] .tag--stop").count() == 0
+
+    watch.go("/supervisor/hall")
+    wrong += faults(page)
+    watch.go(f"/supervisor/hall/{ref}")
+    wrong += faults(page) + faults(public)
+    assert wrong == []
 
     record = close(staged, host)
     told = words_of(public, record, public)

@@ -132,3 +132,13 @@ def test_first_values_show_until_something_is_typed() -> None:
     assert (blank.shown("price"), blank.shown("until"), blank.shown("none")) == ("8180000.00", "2026-03-18 09:30", "")
     assert blank.holds("media", "a") and not blank.holds("media", "b")
     assert form(media="").shown("media") == ""
+
+
+def test_one_form_for_each_of_several_things() -> None:
+    """What was typed and what was at fault belongs to the one that was sent; the others are blank and have ids of their own."""
+    sent = form(remark="7", text="短")
+    sent.fault("text", "form.required")
+    mine, other = sent.of(remark=7), sent.of(remark=8)
+    assert mine is sent and mine.suffix == "" and mine.shown("text") == "短"
+    assert other.shown("text") == "" and other.fault_of("text") is None and other.form_id != sent.form_id and other.suffix == "-8"
+    assert {Form.blank().of(remark=n).suffix for n in (7, 8)} == {"-7", "-8"}

@@ -45,7 +45,9 @@ def bind(ref: str) -> Any:
 @hall.page("/<ref>/acts/publish-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)
 def publish(ref: str) -> Any:
     form = Form.read()
-    document = signed(form, "document")
+    if not form.shown("document").strip():
+        form.file("document_file")
+    document = None if form.faults.found else signed(form, "document")
     form.refuse_if_any()
     with work() as unit:
         lot = hall_lot(unit, ref)

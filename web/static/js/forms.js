@@ -1,4 +1,10 @@
 // Forms: the summary of faults takes the focus, a form is sent once, printing, page shortcuts, rows ticked for a batch.
+// "Please fill this in" alone does not say what: the summary names the field by its label.
+for (const link of document.querySelectorAll("[data-errors] a[data-name-field]")) {
+  const field = document.getElementById(link.hash.slice(1));
+  const label = field?.labels?.[0] ?? field?.querySelector("legend");
+  if (label) link.textContent = `${label.textContent.trim()}${document.documentElement.lang.startsWith("zh") ? "：" : ": "}${link.textContent}`;
+}
 document.querySelector("[data-errors]")?.focus();
 
 document.addEventListener("submit", (event) => {
@@ -43,4 +49,14 @@ for (const all of document.querySelectorAll("[data-tick-all]")) {
   all.addEventListener("change", () => { boxes().forEach((box) => { box.checked = all.checked; }); say(); });
   table.addEventListener("change", say);
   say();
+}
+
+// On a narrow window the rail and the band's links are strips that scroll: where one is stands in view.
+for (const here of document.querySelectorAll(".rail [aria-current], .band nav [aria-current]")) {
+  for (let strip = here.parentElement; strip && strip !== document.body; strip = strip.parentElement) {
+    if (strip.scrollWidth <= strip.clientWidth || getComputedStyle(strip).overflowX !== "auto") continue;
+    const [mine, around] = [here.getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (mine.right > around.right || mine.left < around.left) strip.scrollLeft += mine.left - around.left - (around.width - mine.width) / 2;
+    break;
+  }
 }

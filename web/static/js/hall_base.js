@@ -6,10 +6,13 @@ import { H, random } from "./sb/hashes.js";
 for (const box of document.querySelectorAll("[data-base-price]")) {
   box.hidden = false;
   const bad = box.querySelector("[data-bad]");
+  const field = document.getElementById("bp-price");
   box.querySelector("[data-make]").addEventListener("click", async () => {
-    const price = document.getElementById("bp-price").value.trim();
+    box.querySelector("[data-made]").hidden = true;
+    const price = field.value.trim();
     bad.hidden = /^(0|[1-9][0-9]{0,12})\.[0-9]{2}$/.test(price);
-    if (!bad.hidden) return;
+    field.setAttribute("aria-invalid", String(!bad.hidden));
+    if (!bad.hidden) { field.focus(); return; }
     const { platform, tender, lot } = box.dataset;
     const value = { v: 1, platform, tender, lot, price, salt: b64u(random(32)) };
     document.querySelector("#bind-base [name=commitment]").value = b64u(await H("base-price", canonical(value)));
@@ -17,5 +20,6 @@ for (const box of document.querySelectorAll("[data-base-price]")) {
     link.href = URL.createObjectURL(new Blob([canonicalText(value)], { type: "application/json" }));
     link.download = `base-price-${tender}-${lot}.json`;
     link.click();
+    box.querySelector("[data-made]").hidden = false;
   });
 }
