@@ -31,7 +31,8 @@ from trading.opening_rules import stood_still
 from trading.rulings import CAUSES
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
-from web.verifier.material import Document, Entry, Material, officer_key
+from web.verifier.material import Document, Entry, Material
+from web.verifier.signers import officer_key
 
 
 class _Nowhere:

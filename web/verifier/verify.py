@@ -17,6 +17,7 @@ from web.verifier import (
     material,
     mirror_claims,
     opening_claims,
+    reading,
     score_claims,
     sheet_claims,
 )
@@ -39,7 +40,7 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
     with archive.open_path(path) as source:
         opened = archive.open_archive(source, findings)
         archive.check_index(opened, findings)
-        held = material.read(opened, findings, given)
+        held = reading.read(opened, findings, given)
         _check_claims(held, known_checkpoint)
     claims = [findings.claims[name] for name in CLAIMS if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None]
     broken = [claim.name for claim in claims if claim.ok is False]

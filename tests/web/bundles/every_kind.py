@@ -25,7 +25,7 @@ from tests.web.bundles.play import Finished
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import begun, terminated
 from trading import bids, copies, rechecks, timeline, uploads
-from web.verifier import archive, material
+from web.verifier import archive, reading
 from web.verifier.findings import Findings
 
 PLATFORM, LOG, MIRROR = "platform", "the log's key", "mirror"
@@ -190,7 +190,7 @@ def faults(path: Path, trust: Any = None) -> list[str]:
     with archive.open_path(path) as source:
         opened = archive.open_archive(source, found)
         archive.check_index(opened, found)
-        material.read(opened, found, trust)
+        reading.read(opened, found, trust)
     return [f"{code} {what}" for code, what in found.claims["manifest"].faults]
 
 
