@@ -107,10 +107,11 @@ def test_a_flipped_bit_anywhere_is_told(finished: dict[str, play.Finished], fail
     """Also in what the ZIP says about itself: headers, directory, end."""
     chance = random.Random(20260324)
     out = tmp_path / "x.zip"
-    for path, often in ((failed.public, 12), (finished["GP"].audit, 12), (finished["WORKS"].audit, 12)):
+    size = failed.public.stat().st_size
+    edges = [0, 4, 10, 12, 26, size - 1, size - 22, size - 30]
+    for path, often, places in ((failed.public, 12, edges), (finished["GP"].audit, 4, []), (finished["WORKS"].audit, 4, [])):
         data = path.read_bytes()
-        places = [chance.randrange(len(data)) for _ in range(often)]
-        for place in [*places, 0, 4, 10, 12, 26, len(data) - 1, len(data) - 22, len(data) - 30]:
+        for place in [*(chance.randrange(len(data)) for _ in range(often)), *places]:
             worse = bytearray(data)
             worse[place] ^= 1 << chance.randrange(8)
             out.write_bytes(worse)
