@@ -11,8 +11,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -48,10 +47,10 @@ from trading.tenders import Lot
 from trading.tenders import lot as find_lot
 
 _AT_ONCE = min(4 * (os.cpu_count() or 1), 8)
-"""Bids under way at once: hashing and decryption release the interpreter, and while one waits for the disk others go on."""
-_IN_TURN = threading.Lock()
-"""Held while a small bid is opened: its work is the interpreter's, and threads that take it from each other cost half as much again."""
+"""Bids under way at once: while the files of one wait for the disk others go on."""
 _SMALL = 4 * CHUNK
+"""Below this a bid is opened on the calling thread: the work is the interpreter's, and threads that took it from each other would need half
+as much again. Hashing and decrypting large ones releases it."""
 
 SEALED_ROOT = "SEALED_ROOT"
 """The verdict on a bid whose stored bytes are not those that were signed for."""
@@ -87,6 +86,34 @@ class _Sink:
         self.path.unlink(missing_ok=True)
 
 
+class _Files:
+    """The files of one bid."""
+
+    def __init__(self, blobs: LocalBlobs) -> None:
+        self.blobs = blobs
+        self._sinks: list[_Sink] = []
+
+    def sink(self, item: dict[str, Any]) -> _Sink:
+        self._sinks.append(_Sink(self.blobs, item))
+        return self._sinks[-1]
+
+    def keep(self, verdict: Verdict) -> list[dict[str, Any]]:
+        """Sync and name all of an opened bid."""
+        assert verdict.opened is not None
+        files = []
+        for one, digest, hashed in zip(self._sinks, verdict.opened.digests, verdict.opened.hashes, strict=True):
+            one.finish()
+            name = hashed.hex()
+            self.blobs.adopt(one.path, name)
+            files.append({"name": one.item["name"], "size": one.item["size"], "type": one.item["type"], "blob": name, "digest": digest})
+        return files
+
+    def discard(self) -> None:
+        """What was written beside the store goes; what was named stays."""
+        while self._sinks:
+            self._sinks.pop().discard()
+
+
 @dataclass(frozen=True)
 class _Task:
     """One bid to open, with all that was posted for it, read beforehand."""
@@ -109,8 +136,8 @@ class _Task:
 def open_bids(
     office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID, progress: Callable[[int], None] = lambda done: None,
 ) -> Opening:
-    """Open every bid of the set and write the outcome; repeatable. ``progress`` is told after each bid how many have been tried, and
-    never what was found.
+    """Open every bid of the set and write the outcome; repeatable. ``progress`` is told after each bid, on any thread, how many have been
+    tried, and never what was found.
 
     Where a bid finds no t good shares and that can be repaired, the first call decrypts nothing: it tells the failures in the log, the
     opening stays LISTED, and a call after the window for repair opens all that can be opened (protocol §5.2).
@@ -137,11 +164,7 @@ def open_bids(
             row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        trying = [pool.submit(_open_or_mend, office, lot, task, form, file_names) for task in tasks]
-        for done, _ in enumerate(as_completed(trying), start=1):  # a large bid holds up no count
-            progress(done)
-        verdicts = [one.result() for one in trying]
+    verdicts = [_bid_verdict(form, file_names, *one) for one in _open_all(office, lot, tasks, progress)]
     verdicts += [_unopened(Verdict(name, LEFT_SEALED, one["cause"])) for name, one in left.items()]
     verdicts += [_unopened(policy_dead(name, one)) for name, one in dead.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
@@ -185,13 +208,47 @@ def _stuck(office: Office, lot: Lot, tasks: list[_Task]) -> list[Verdict]:
     return found
 
 
-def _open_or_mend(office: Office, lot: Lot, task: _Task, form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
+def _open_all(
+    office: Office, lot: Lot, tasks: list[_Task], progress: Callable[[int], None],
+) -> list[tuple[Verdict, list[dict[str, Any]]]]:
+    """The verdict on every bid, and its files, which are in the store by then."""
+    files, waiting, counting, tried = [_Files(office.blobs) for _ in tasks], threading.BoundedSemaphore(_AT_ONCE), threading.Lock(), []
+
+    def keep(at: int, verdict: Verdict) -> tuple[Verdict, list[dict[str, Any]]]:
+        kept = files[at].keep(verdict) if verdict.code == "opened" else []
+        fault("decrypt.kept")
+        files[at].discard()
+        with counting:
+            tried.append(at)
+            progress(len(tried))
+        return verdict, kept
+
+    def whole(at: int) -> tuple[Verdict, list[dict[str, Any]]]:
+        return keep(at, _open_or_mend(office, lot, tasks[at], files[at]))
+
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            trying: dict[int, Future[tuple[Verdict, list[dict[str, Any]]]]] = {}
+            for at in (at for at, task in enumerate(tasks) if task.header.plen < _SMALL):
+                verdict = _open_or_mend(office, lot, tasks[at], files[at])
+                waiting.acquire()  # few bids have files open at once
+                trying[at] = pool.submit(keep, at, verdict)
+                trying[at].add_done_callback(lambda _: waiting.release())
+            trying |= {at: pool.submit(whole, at) for at, task in enumerate(tasks) if task.header.plen >= _SMALL}
+        return [trying[at].result() for at in range(len(tasks))]
+    finally:
+        for one in files:
+            one.discard()
+
+
+def _open_or_mend(office: Office, lot: Lot, task: _Task, files: _Files) -> Verdict:
     """Open a bid; where the stored bytes turn out to be broken only now, from a copy of the second disk or of the mirror, if its root is
     the logged one (protocol §5.1)."""
-    found = _open_one(office.blobs, task, form, file_names)
-    if found.verdict != SEALED_ROOT or not _mended(office, lot, task):
+    found = _open_one(office.blobs, task, files)
+    if found.code != SEALED_ROOT or not _mended(office, lot, task):
         return found
-    return _open_one(office.blobs, task, form, file_names)
+    files.discard()
+    return _open_one(office.blobs, task, files)
 
 
 def _without_seed(blobs: LocalBlobs, task: _Task) -> Verdict:
@@ -214,27 +271,19 @@ def _mended(office: Office, lot: Lot, task: _Task) -> bool:
     return True
 
 
-def _open_one(blobs: LocalBlobs, task: _Task, form: list[dict[str, Any]], file_names: bool) -> BidVerdict:
-    sinks: list[_Sink] = []
+def _open_one(blobs: LocalBlobs, task: _Task, files: _Files) -> Verdict:
+    with _stored(blobs, task.blob) as source:
+        verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
+                           complaints=task.complaints, findings=task.findings, outage=task.outage, sink=files.sink)
+        if task.seed and verdict.code in RESCUABLE | BAD_BOX:
+            source.seek(0)
+            verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,
+                                     sink=files.sink)
+    fault("decrypt.bid")
+    return verdict
 
-    def sink(item: dict[str, Any]) -> _Sink:
-        sinks.append(_Sink(blobs, item))
-        return sinks[-1]
 
-    try:
-        with _IN_TURN if task.header.plen < _SMALL else nullcontext(), _stored(blobs, task.blob) as source:
-            verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
-                               complaints=task.complaints, findings=task.findings, outage=task.outage, sink=sink)
-            if task.seed and verdict.code in RESCUABLE | BAD_BOX:
-                source.seek(0)
-                verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,
-                                         sink=sink)
-        fault("decrypt.bid")
-        files = _keep(blobs, sinks, verdict) if verdict.code == "opened" else []
-        fault("decrypt.kept")
-    finally:
-        for one in sinks:
-            one.discard()
+def _bid_verdict(form: list[dict[str, Any]], file_names: bool, verdict: Verdict, files: list[dict[str, Any]]) -> BidVerdict:
     announce = dict(verdict.opened.announce) if verdict.opened else {}
     price, faults = _read(form, announce) if verdict.opened else (None, [])
     return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, announce, price, faults, files, verdict.seed,
@@ -252,17 +301,6 @@ def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:
         return blobs.open(name)
     except NotFound:
         return io.BytesIO()
-
-
-def _keep(blobs: LocalBlobs, sinks: list[_Sink], verdict: Verdict) -> list[dict[str, Any]]:
-    assert verdict.opened is not None
-    files = []
-    for one, digest, hashed in zip(sinks, verdict.opened.digests, verdict.opened.hashes, strict=True):
-        one.finish()
-        name = hashed.hex()
-        blobs.adopt(one.path, name)
-        files.append({"name": one.item["name"], "size": one.item["size"], "type": one.item["type"], "blob": name, "digest": digest})
-    return files
 
 
 def _read(form: list[dict[str, Any]], announce: dict[str, str]) -> tuple[int | None, list[dict[str, Any]]]:
