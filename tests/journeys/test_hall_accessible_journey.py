@@ -17,7 +17,7 @@ from tests.kit import opening_steps, sealing, stages, tsa
 from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
-from trading import decryption, opening
+from trading import decryption, opening, opening_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -196,7 +196,7 @@ def test_base_price_draw_and_papers_at_every_width(hall: LiveServer, browser: Br
     for username in ALL:
         with world.work(username) as work:
             row = stages.opening_of(world, work, ref)
-            opening.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
+            opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     opening_steps.turn(world, minutes=16)
     with tsa.authority(tmp_path / "tsa") as authority:
         house = hall.app.extensions["bidhall"]
