@@ -94,9 +94,13 @@ def test_one_writer_at_a_time_and_nothing_unknown(tmp_path: Path) -> None:
             ask(TOKEN)
     with pytest.raises(NotFound):
         spool.append(TOKEN, 0, [b"x"], most=9)
+    assert list(tmp_path.iterdir()) == []
     spool.create(TOKEN)
     with pytest.raises(FileExistsError):
         spool.create(TOKEN)
+    with pytest.raises(FileExistsError):
+        spool.append(TOKEN, 0, [b"x"], most=9, new=True)
+    assert spool.size(TOKEN) == 0
     with spool.path(TOKEN).open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Conflict) as refusal:
@@ -105,6 +109,16 @@ def test_one_writer_at_a_time_and_nothing_unknown(tmp_path: Path) -> None:
     assert spool.append(TOKEN, 0, [b"x"], most=9) == 1
     spool.remove(TOKEN)
     spool.remove(TOKEN)
+
+
+def test_a_file_is_made_and_filled_at_once_and_given_away_under_its_content_name(tmp_path: Path) -> None:
+    spool, blobs = Spool(tmp_path / "spool"), LocalBlobs(tmp_path / "blobs")
+    data = b"whole" * 1000
+    name = hashlib.sha256(data).hexdigest()
+    for _ in range(2):  # the second time the name is there already
+        assert spool.append(TOKEN, 0, [data[:7], data[7:]], most=len(data), new=True) == len(data)
+        blobs.adopt(spool.path(TOKEN), name, keep=False)
+        assert blobs.open(name).read() == data and list(spool.folder.iterdir()) == []
 
 
 def test_a_cut_line_leaves_what_came(tmp_path: Path) -> None:
