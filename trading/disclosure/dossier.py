@@ -135,7 +135,7 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
         return act.startswith(PUBLIC_ACTS)
     if entry.event.startswith("bid-") or entry.event in ("omission-claim", "mirror-ack"):
         return entry.event == "bid-failed" or _list_is_open(dossier, entry.part)
-    if entry.event.startswith("sheet"):
+    if entry.event.startswith("sheet") or (entry.event == "commit-list" and not entry.part):  # a list of a draw has its envelope
         return _is_ranked(dossier)
     return entry.event != "key-enrolled"
 
