@@ -46,6 +46,26 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{len(skipped)} browser tests were SKIPPED: {NO_BROWSER}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def answers_are_closed() -> Iterator[None]:
+    """Test clients take an answer to its last byte and close it, as every server does: what is done after the page is done then. An endless
+    stream of events is left open, and so is what a test asks for with ``buffered`` to close it itself."""
+    from flask.testing import FlaskClient
+
+    plain = FlaskClient.open
+
+    def to_the_end(self: FlaskClient, *what: Any, **how: Any) -> Any:
+        answer = plain(self, *what, **how)
+        if "buffered" not in how and answer.mimetype != "text/event-stream":
+            answer.get_data()
+            answer.close()
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FlaskClient, "open", to_the_end)
+        yield
+
+
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """The maker of databases of this run (SQLite, or PostgreSQL with BIDHALL_TEST_DB=postgres)."""

@@ -7,14 +7,15 @@ nobody in. A code of the second factor works once: its time step is stored and o
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 import pyotp
-from flask import Flask, g, has_request_context, request, session
+from flask import Flask, Response, after_this_request, g, has_request_context, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
 from web.shield import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
 
+LOG = logging.getLogger("bidhall.web")
 TOUCH_EVERY = timedelta(minutes=1)
 STEP_SECONDS = 30
 _ARGON = threading.BoundedSemaphore(4)  # each check takes some 46 MiB
@@ -62,12 +64,25 @@ def install(app: Flask, office: Office) -> None:
             return None
         person = _person_of(token, found)
         if now - found.seen_at > TOUCH_EVERY and not request.path.startswith(("/live/", "/time")):
+            after_this_request(partial(_seen, office, person))
+            person.seen_at = now
+        return person
+
+
+def _seen(office: Office, person: Person, response: Response) -> Response:
+    """That somebody was here is written down once the page is out: else whoever looks at any page would wait in line with those who hand
+    in just then, and could tell by a watch that somebody does."""
+    def touch() -> None:
+        try:
             with office.work(person.actor, together=True) as work:
                 row = work.session.get(parties.Login, person.login_id)
                 if row is not None and row.ended_at is None:
                     parties.touch(row, work.now)
-            person.seen_at = work.now
-        return person
+        except Exception:
+            LOG.exception("a sign-in seen was not written down")  # the next page tries again; the answer is out already
+
+    response.call_on_close(touch)
+    return response
 
 
 def _person(database: Session, token: str, login: parties.Login) -> Person:
