@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crypto.canonical import later, parse_time, unb64u
+from crypto.documents import CAUSES
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.opening import check_posted_shares, set_id
@@ -28,7 +29,6 @@ from crypto.verdicts import (
     policy_dead,
 )
 from trading.opening_rules import stood_still
-from trading.rulings import CAUSES
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material
@@ -268,7 +268,7 @@ def _check_rulings(material: Material, opened: Document) -> None:
         name, cause = act["facts"]["header_hash"], act["facts"]["cause"]
         if name not in causes:
             continue  # of another envelope
-        if causes[name] != "unknown" or cause not in CAUSES or act["at"] < opened.value["at"] or name in ruled:
+        if causes[name] != "unknown" or cause not in set(CAUSES) - {"unknown"} or act["at"] < opened.value["at"] or name in ruled:
             words = f"ruled at {act['at']} that {name} failed by {cause or 'nobody'}, listed at {opened.value['at']} with {causes[name]}"
             material.findings.fault("opening", "B_SHARE", words)
         ruled.add(name)
