@@ -65,11 +65,18 @@ def _check_acks(material: Material, part: str) -> dict[str, str]:
     return in_time
 
 
+def _found_lost(material: Material, opening_set: str) -> dict[str, list[Entry]]:
+    """header_hash → entries of the supervisory body's findings that a bid of this set was lost."""
+    found: dict[str, list[Entry]] = {}
+    for document in material.of_kind("finding"):
+        if {"set": opening_set, "code": LOST, "j": 0}.items() <= document.value.items():
+            found.setdefault(document.value["header_hash"], []).extend(material.logged(document))
+    return found
+
+
 def _check_lost(material: Material, part: str, in_time: dict[str, str]) -> None:
     """A bid the mirror held whole by the closing tick cannot have been lost, unless the supervisory body itself says so."""
-    sets = {document.value["set"] for document in material.lists_of(part)}
-    found = {d.value["header_hash"] for d in material.of_kind("finding")
-             if (d.value["code"], d.value["j"]) == (LOST, 0) and d.value["set"] in sets}
+    found = {name for document in material.lists_of(part) for name in _found_lost(material, document.value["set"])}
     for document in material.lists_of(part):
         for row in document.value["bids"]:
             if row["verdict"] == LOST and in_time.get(row["header_hash"]) == "files" and row["header_hash"] not in found:
@@ -111,9 +118,9 @@ def _check_decided(material: Material) -> None:
         return
     for part in material.parts():
         for document in material.lists_of(part):
+            found = _found_lost(material, document.value["set"])
             for row in document.value["bids"]:
-                about = {"header_hash": row["header_hash"], "set": document.value["set"], "code": LOST, "j": 0}
-                found = [e for d in material.of_kind("finding") if about.items() <= d.value.items() for e in material.logged(d)]
-                if row["verdict"] == LOST and not any(all(e.at <= one.at and e.tick <= one.tick for one in awarded) for e in found):
+                before = (all(e.at <= one.at and e.tick <= one.tick for one in awarded) for e in found.get(row["header_hash"], ()))
+                if row["verdict"] == LOST and not any(before):
                     words = f"awarded before the supervisory body had found on {row['header_hash']}, which was lost"
                     raise CryptoError("CONTEXT_MISMATCH", words)
