@@ -3,23 +3,18 @@ decrypted and read out on the projector; confirmed, objected to, answered; and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-from sqlalchemy import Engine
-
-from crypto import keyfiles
 from crypto.signatures import countersign
 from tests.journeys.pictures import CALLED, take, take_paper
 from tests.journeys.test_opening_journey import Desk, pass_claims
 from tests.kit import sealing
 from tests.kit.ceremony import bid_for, lots_together
 from tests.kit.opening_steps import ALL, share
-from tests.kit.server import LiveServer, serving
-from tests.kit.world import DEADLINE, World
+from tests.kit.server import LiveServer
+from tests.kit.world import DEADLINE
 from tests.trading.test_attendance import come
 from trading import opening, opening_list, timeline
 
@@ -27,14 +22,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 BASE = "850000.00"
-
-
-@pytest.fixture
-def hall(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
-    monkeypatch.setattr(keyfiles, "MEMORY_KIB", 1024)  # cheap key files: what they cost is tested elsewhere
-    monkeypatch.setattr(keyfiles, "PASSES", 1)
-    with serving(World(engine, tmp_path, called=CALLED), tmp_path) as live:
-        yield live
 
 
 def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:

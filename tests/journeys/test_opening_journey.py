@@ -4,20 +4,16 @@ reads out; the officers' pages repeat the re-derivation and countersign; a coeff
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pytest
-from sqlalchemy import Engine
 
 from crypto import keyfiles, signatures
 from crypto.canonical import b64u, loads, unb64u
 from crypto.keys import x25519_public
 from tests.journeys.pictures import CALLED, take
 from tests.kit import sealing
-from tests.kit.server import LiveServer, serving
+from tests.kit.server import LiveServer
 from tests.kit.world import DEADLINE, OFFICERS, World
 from trading import draws, officers, opening, opening_set, policies, tenders, timeline
 
@@ -26,14 +22,6 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "一盏灯照九座桥"
 FORM = {"WORKS": {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王建国"}, "GP": sealing.FORM}
-
-
-@pytest.fixture
-def hall(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
-    monkeypatch.setattr(keyfiles, "MEMORY_KIB", 1024)  # cheap key files: what they cost is tested elsewhere
-    monkeypatch.setattr(keyfiles, "PASSES", 1)
-    with serving(World(engine, tmp_path, called=CALLED), tmp_path) as live:
-        yield live
 
 
 class Desk:

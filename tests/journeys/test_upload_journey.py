@@ -82,6 +82,13 @@ def key(live_server: LiveServer, tmp_path: Path) -> str:
     return commands.key_file(commands.Desk(tmp_path), live_server.world, "bidder1", "bidder")
 
 
+def lot_of(server: LiveServer) -> tuple[World, str]:
+    """A lot that takes bids, the first bidder among those who take part."""
+    ref = server.world.lot("BIDDING")
+    server.world.take_part(ref, "bidder1")
+    return server.world, ref
+
+
 def sign_in(server: LiveServer, line: CutLine, page: Any, ref: str) -> None:
     LiveServer(line.url, server.world, server.app).sign_in(page, "bidder1", role="bidder-signer")
     page.goto(f"{line.url}/bidder/lots/{ref}/seal")
@@ -98,6 +105,13 @@ def fill(page: Any) -> None:
 def give_key(page: Any, key: str) -> None:
     page.set_input_files("#key-file", key)
     page.fill("#key-pass", commands.PASSPHRASE)
+
+
+def choose(page: Any, files: list[Path], key: str) -> None:
+    """Everything the form wants before it is sealed."""
+    page.set_input_files("#bid-files", files)
+    fill(page)
+    give_key(page, key)
 
 
 def said(page: Any, text: str) -> None:
@@ -117,9 +131,7 @@ def to_receipt(page: Any, world: World, ref: str) -> None:
 def test_a_cut_line_and_a_closed_browser(
     live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str,
 ) -> None:  # fmt: skip
-    world = live_server.world
-    ref = world.lot("BIDDING")
-    world.take_part(ref, "bidder1")
+    world, ref = lot_of(live_server)
     profile = tmp_path / "profile"
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
@@ -188,15 +200,11 @@ SPOIL = """async () => {
 def test_a_sealed_file_that_the_machine_did_not_write_whole_is_never_sent(
     live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str,
 ) -> None:  # fmt: skip
-    world = live_server.world
-    ref = world.lot("BIDDING")
-    world.take_part(ref, "bidder1")
+    world, ref = lot_of(live_server)
     profile = tmp_path / "profile"
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
-        page.set_input_files("#bid-files", files)
-        fill(page)
-        give_key(page, key)
+        choose(page, files, key)
         page.wait_for_selector("#draft:not([hidden])")
         page.wait_for_timeout(800)
         line.cut_after(MIB)
@@ -223,14 +231,10 @@ def test_a_sealed_file_that_the_machine_did_not_write_whole_is_never_sent(
 def test_begun_here_ended_at_another_computer(
     live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str,
 ) -> None:  # fmt: skip
-    world = live_server.world
-    ref = world.lot("BIDDING")
-    world.take_part(ref, "bidder1")
+    world, ref = lot_of(live_server)
     with browser_at(tmp_path / "one") as page:
         sign_in(live_server, line, page, ref)
-        page.set_input_files("#bid-files", files)
-        fill(page)
-        give_key(page, key)
+        choose(page, files, key)
         line.cut_after(MEGABYTES * MIB * 2 // 3)
         page.click("#seal-go")
         said(page, "连接中断")
@@ -260,14 +264,10 @@ def test_begun_here_ended_at_another_computer(
 
 
 def test_cancelled_at_any_moment(live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str) -> None:
-    world = live_server.world
-    ref = world.lot("BIDDING")
-    world.take_part(ref, "bidder1")
+    world, ref = lot_of(live_server)
     with browser_at(tmp_path / "profile") as page:
         sign_in(live_server, line, page, ref)
-        page.set_input_files("#bid-files", files)
-        fill(page)
-        give_key(page, key)
+        choose(page, files, key)
         line.cut_after(MIB)
         page.click("#seal-go")
         page.wait_for_selector("#cancel:visible")

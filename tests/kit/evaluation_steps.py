@@ -312,6 +312,15 @@ def scored(
 ) -> str:
     """A lot whose sheets are revealed. The library must be there."""
     ref = opened(world, regime, scheme=scheme, forms=forms, **changes)
+    score_opened(world, ref, regime, scheme=scheme, scores=scores, panel=panel)
+    return ref
+
+
+def score_opened(
+    world: World, ref: str, regime: str = "GP", *, scheme: dict[str, Any] | None = None,
+    scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, panel: Mapping[str, Any] | None = None,
+) -> None:
+    """From the opening to revealed sheets."""
     if regime == "GP":
         qualify(world, ref)
     if schemes.read(scheme or SCHEMES[regime]).draws_coefficient:
@@ -319,7 +328,14 @@ def scored(
     seated(world, ref, **(panel or {}))
     conform(world, ref)
     score(world, ref, scores)
-    return ref
+
+
+def report_and_conclude(world: World, ref: str) -> None:
+    """From revealed sheets to the proposed award: the report drawn up, signed by every member, and the conclusion."""
+    draw_up(world, ref)
+    for username in usernames(world, ref, "seated").values():
+        sign_report(world, ref, username)
+    conclude(world, ref)
 
 
 def evaluated(world: World, regime: str = "GP", **how: Any) -> str:
@@ -329,8 +345,5 @@ def evaluated(world: World, regime: str = "GP", **how: Any) -> str:
         fix_technical(world, ref)
         open_prices(world, ref)
         conform_prices(world, ref)
-    draw_up(world, ref)
-    for username in usernames(world, ref, "seated").values():
-        sign_report(world, ref, username)
-    conclude(world, ref)
+    report_and_conclude(world, ref)
     return ref

@@ -117,6 +117,15 @@ def lie(world: World, ref: str, username: str) -> None:
         opening_shares.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
 
 
+def three_lie(world: World, ref: str) -> None:
+    """Two officers give their shares, three report every box as bad, and the failures are noted: no bid of the set has enough."""
+    for username in opening_steps.ALL[:2]:
+        opening_steps.share(world, ref, username)
+    for username in opening_steps.ALL[2:]:
+        lie(world, ref, username)
+    fail(world, ref, came=())
+
+
 def post_rescue(world: World, ref: str, username: str, seed: bytes, *, key: bytes = b"", **changes: Any) -> rescue.Rescue:
     with world.work(username, SIGNER) as work:
         row = row_of(world, work, ref)

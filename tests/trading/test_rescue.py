@@ -230,11 +230,7 @@ def test_a_bad_box_is_its_bidders_fault(world: World) -> None:
 
 def test_a_false_complaint_is_found_and_its_part_counts(world: World) -> None:
     ref, _ = listed(world)
-    for username in ("officer1", "officer2"):
-        opening_steps.share(world, ref, username)
-    for username in ("officer3", "officer4", "officer5"):
-        verdict_steps.lie(world, ref, username)
-    verdict_steps.fail(world, ref, came=())
+    verdict_steps.three_lie(world, ref)
     with world.look("clock") as look:
         assert {one.code for one in rescue.failures(look.session, row_of(world, look, ref))} == {"UNRESOLVED"}
     for username in world.bidders:

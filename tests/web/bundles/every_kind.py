@@ -79,15 +79,9 @@ def whole(databases: Databases, folder: Path) -> Iterator[Played]:
         world.tick()
         early = play.checkpoint(world)
         ref = play.opened(world, "GP")
-        steps.qualify(world, ref)
-        steps.seated(world, ref)
-        steps.conform(world, ref)
-        steps.score(world, ref)
-        steps.draw_up(world, ref)
+        steps.score_opened(world, ref)
         seated = list(steps.usernames(world, ref, "seated").values())
-        for username in seated:
-            steps.sign_report(world, ref, username)
-        steps.conclude(world, ref)
+        steps.report_and_conclude(world, ref)
         play.turn(world)
         then, later, last = rekeyed(world, dict.fromkeys([name for name in seated if name in world.people and name != "buyer"], "expert"))
         yield Played(terminated(world, ref, folder, early), then, later, last)
@@ -115,11 +109,7 @@ def eventful(databases: Databases, folder: Path) -> Iterator[Played]:
         play.turn(world)
         sealing.list_set(world, ref)
         rechecks.recheck(world.office)
-        for username in ("officer1", "officer2"):
-            opening_steps.share(world, ref, username)
-        for username in ("officer3", "officer4", "officer5"):
-            verdict_steps.lie(world, ref, username)
-        verdict_steps.fail(world, ref, came=())
+        verdict_steps.three_lie(world, ref)
         verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"])
         with world.look("clock") as look:
             names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]

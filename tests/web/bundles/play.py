@@ -14,7 +14,6 @@ from typing import Any
 from crypto.documents import sign_document
 from crypto.signatures import payload_of
 from deposits import demands
-from evaluation import schemes
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing
@@ -147,17 +146,8 @@ def opened(world: World, regime: str, room: MoneyRoom | None = None) -> str:
 def finished(world: World, regime: str, room: MoneyRoom) -> str:
     """A whole tender: evaluated, awarded, contracted, deposits refunded."""
     ref = opened(world, regime, room)
-    if regime == "GP":
-        steps.qualify(world, ref)
-    if schemes.read(steps.SCHEMES[regime]).draws_coefficient:
-        opening_steps.draw_coefficient(world, ref)
-    steps.seated(world, ref)
-    steps.conform(world, ref)
-    steps.score(world, ref)
-    steps.draw_up(world, ref)
-    for username in steps.usernames(world, ref, "seated").values():
-        steps.sign_report(world, ref, username)
-    steps.conclude(world, ref)
+    steps.score_opened(world, ref, regime)
+    steps.report_and_conclude(world, ref)
     turn(world)
     room.award(ref)
     turn(world)

@@ -14,7 +14,6 @@ from crypto.canonical import b64u, later
 from crypto.documents import sign_document
 from crypto.signatures import document_hash
 from crypto.ticks import tick_by
-from evaluation import schemes
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.database import Databases
@@ -109,17 +108,8 @@ def lose(databases: Databases, folder: Path, regime: str) -> Iterator[Lost]:
 
 
 def _evaluate(world: World, ref: str, regime: str) -> None:
-    if regime == "GP":
-        steps.qualify(world, ref)
-    if schemes.read(steps.SCHEMES[regime]).draws_coefficient:
-        opening_steps.draw_coefficient(world, ref)
-    steps.seated(world, ref)
-    steps.conform(world, ref)
-    steps.score(world, ref)
-    steps.draw_up(world, ref)
-    for username in steps.usernames(world, ref, "seated").values():
-        steps.sign_report(world, ref, username)
-    steps.conclude(world, ref)
+    steps.score_opened(world, ref, regime)
+    steps.report_and_conclude(world, ref)
     play.turn(world)
     if regime == "WORKS":
         with world.work("agent") as work:
@@ -223,11 +213,7 @@ def ruled(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         verdict_steps.bid(world, ref)
         sealing.close(world, ref)
         sealing.list_set(world, ref)
-        for username in ("officer1", "officer2"):
-            opening_steps.share(world, ref, username)
-        for username in ("officer3", "officer4", "officer5"):
-            verdict_steps.lie(world, ref, username)
-        verdict_steps.fail(world, ref, came=())
+        verdict_steps.three_lie(world, ref)
         with world.look("clock") as look:
             names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]
         for name in names[1:]:

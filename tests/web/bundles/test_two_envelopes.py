@@ -37,10 +37,7 @@ def finished(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
         play.turn(world)
         steps.open_prices(world, ref)
         steps.conform_prices(world, ref)
-        steps.draw_up(world, ref)
-        for username in steps.usernames(world, ref, "seated").values():
-            steps.sign_report(world, ref, username)
-        steps.conclude(world, ref)
+        steps.report_and_conclude(world, ref)
         play.turn(world)
         MoneyRoom(world, folder / "bank.db").award(ref)
         play.turn(world)

@@ -71,11 +71,7 @@ def judged(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
         play.turn(world)
         sealing.close(world, ref)
         sealing.list_set(world, ref)
-        for username in ("officer1", "officer2"):
-            opening_steps.share(world, ref, username)
-        for username in ("officer3", "officer4", "officer5"):
-            verdict_steps.lie(world, ref, username)
-        verdict_steps.fail(world, ref, came=())
+        verdict_steps.three_lie(world, ref)
         with world.look("clock") as look:
             names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]
         for name in names:
