@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crypto import keyfiles
-from tests.journeys.test_opening_journey import PASSPHRASE, hall
+from tests.journeys.test_opening_journey import PASSPHRASE
 from tests.kit import opening_steps, sealing
 from tests.kit.server import LiveServer
 from trading import co_opening, opening, opening_set
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-__all__ = ["hall"]
 
 
 def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:

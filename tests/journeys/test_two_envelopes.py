@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crypto import keyfiles
-from tests.journeys.test_opening_journey import Desk, hall
+from tests.journeys.test_opening_journey import Desk
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import form
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 PASSPHRASE = "一盏灯照九座桥"
-
-__all__ = ["hall"]
 
 
 def bidder_file(live: LiveServer, folder: Path, username: str) -> Path:
