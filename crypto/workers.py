@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -18,7 +18,7 @@ THREADS = min(os.cpu_count() or 1, 4)
 _IN_FLIGHT = 6
 
 
-def in_order(work: Callable[[int], R], count: int, ahead: int) -> Iterator[R]:
+def in_order(work: Callable[[int], R], count: int, ahead: int) -> Generator[R, None, None]:
     """What ``work`` gives for 0 … count-1, in order; it is begun for none more than ``ahead`` before the one that is consumed.
 
     Whoever iterates works too where it would have to wait, so that there are as many threads as cores, and all of them busy.

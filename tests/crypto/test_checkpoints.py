@@ -11,7 +11,7 @@ LOG = checkpoints.parse_vkey(CASE["vkey_log"])
 WITNESS = checkpoints.parse_vkey(CASE["vkey_witness"])
 
 
-def test_keys_and_notes():
+def test_keys_and_notes() -> None:
     assert str(LOG) == CASE["vkey_log"] and str(WITNESS) == CASE["vkey_witness"]
     assert (LOG.kind, WITNESS.kind) == (checkpoints.LOG_KEY, checkpoints.COSIGNER_KEY)
     checkpoint = checkpoints.verify_checkpoint(CASE["checkpoint"], LOG, [WITNESS])
@@ -22,7 +22,7 @@ def test_keys_and_notes():
     assert not checkpoints.verify_checkpoint(CASE["checkpoint"], LOG).cosigned
 
 
-def test_the_note_is_made_byte_for_byte():
+def test_the_note_is_made_byte_for_byte() -> None:
     keys = vec("keys")
     note = checkpoints.sign_checkpoint(CASE["origin"], 7, bytes.fromhex(CASE["root"]),
                                        bytes.fromhex(keys["platform_sign"]["sk"]))
@@ -33,7 +33,7 @@ def test_the_note_is_made_byte_for_byte():
     assert checkpoints.add_cosignatures(CASE["checkpoint"], [line]) == CASE["checkpoint"]
 
 
-def test_proof_texts():
+def test_proof_texts() -> None:
     text = CASE["after"]["proof"]["tlog"]
     index, path, note = checkpoints.parse_proof(text)
     assert (index, [h.hex() for h in path], note) == (2, CASE["inclusion_path"], CASE["checkpoint"])
@@ -50,7 +50,7 @@ NOTE = CASE["checkpoint"]
     NOTE.replace("Zh9xt66S", "Zh9xt66T"), NOTE.split("— bidhall")[0] + "— witness" + NOTE.split("— witness")[1],
     NOTE.replace("vVf6MAAAAABpo4kP", "vVf6MAAAAABpo4kQ"), NOTE.replace("\n", "\r\n"), "", "\n\n", NOTE + "\n",
 ], ids=range(14))
-def test_tampered_notes(note):
+def test_tampered_notes(note: str) -> None:
     assert note != NOTE
     with pytest.raises(CryptoError) as refused:
         checkpoints.verify_checkpoint(note, LOG, [WITNESS])
@@ -59,12 +59,12 @@ def test_tampered_notes(note):
 
 @pytest.mark.parametrize("text", ["", "a+b", CASE["vkey_log"].replace("661f71b7", "661f71b8"),
                                   CASE["vkey_log"].replace("+AW", "+AQ"), "x+00000000+AQ=="])
-def test_bad_verifier_keys(text):
+def test_bad_verifier_keys(text: str) -> None:
     with pytest.raises(CryptoError):
         checkpoints.parse_vkey(text)
 
 
-def test_tiles():
+def test_tiles() -> None:
     leaves = [text.encode() for text in CASE["leaves"]]
     hashes = b"".join(merkle.leaf_hash(leaf) for leaf in leaves)
     made = {checkpoints.tile_path(0, 0, 7): hashes.hex(),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ POLICY = json.loads(vec("policies")[0]["policy_jcs"])
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_every_kind(kind):
+def test_every_kind(kind: str) -> None:
     case = DOCUMENTS[kind]
     document = loads(case["payload_jcs"].encode())
     documents.check_document(kind, document)
@@ -33,7 +34,7 @@ def test_every_kind(kind):
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_every_key_is_needed_and_no_other_is_taken(kind):
+def test_every_key_is_needed_and_no_other_is_taken(kind: str) -> None:
     document = loads(DOCUMENTS[kind]["payload_jcs"].encode())
     broken = [{**document, "another": ""}, [document], {**document, "v": 2}, {**document, "v": True}]
     broken += [{k: v for k, v in document.items() if k != key} for key in document]
@@ -46,11 +47,11 @@ def test_every_key_is_needed_and_no_other_is_taken(kind):
         assert refused.value.code == "JSON_PROFILE"
 
 
-def test_the_kinds_of_the_vectors_and_the_ticket_are_all_there_are():
+def test_the_kinds_of_the_vectors_and_the_ticket_are_all_there_are() -> None:
     assert set(documents.KINDS) == {*DOCUMENTS, "ticket"}
 
 
-def test_ticket():
+def test_ticket() -> None:
     ticket = {"v": 1, "platform": "p", "tender": "t", "lot": "1", "envelope": "price", "title": "一标段", "policy": "{}",
               "form": [{"key": "price", "label": "报价", "type": "money", "required": True}],
               "trust": {"origin": "p/log", "log_key": "vkey", "platform_keys": [b64u(bytes(32))], "supervisor_keys": [],
@@ -64,7 +65,7 @@ def test_ticket():
     {"kind": "opening-set", "bids": "reversed"}, {"kind": "entry-list", "entries": "reversed"},
     {"kind": "refusal-list", "entries": "reversed"}, {"kind": "entry-list", "entries": "twice"},
     {"kind": "refusal-list", "entries": "many"}])
-def test_lists_are_sorted_and_bounded(change):
+def test_lists_are_sorted_and_bounded(change: dict[str, Any]) -> None:
     kind = change.pop("kind")
     (key, how), = change.items()
     document = loads(DOCUMENTS[kind]["payload_jcs"].encode())
@@ -76,7 +77,7 @@ def test_lists_are_sorted_and_bounded(change):
     assert refused.value.code == "JSON_PROFILE"
 
 
-def test_policies():
+def test_policies() -> None:
     for case in vec("policies"):
         policy = loads(case["policy_jcs"].encode())
         policies.check_policy(policy)
@@ -102,19 +103,19 @@ BAD_POLICIES = [
 
 
 @pytest.mark.parametrize("change", BAD_POLICIES, ids=lambda c: "-".join(c))
-def test_bad_policies(change):
+def test_bad_policies(change: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         policies.check_policy({**POLICY, **change})
     assert refused.value.code == "JSON_PROFILE"
 
 
-def test_unknown_suite():
+def test_unknown_suite() -> None:
     with pytest.raises(CryptoError) as refused:
         policies.check_policy({**POLICY, "suite": "sb1-sm2-sm3-sm4gcm"})
     assert refused.value.code == "SUITE_UNKNOWN"
 
 
-def test_an_extension_keeps_bids_and_any_other_change_does_not():
+def test_an_extension_keeps_bids_and_any_other_change_does_not() -> None:
     first = policies.policy_id(POLICY)
     later = {**POLICY, "supersedes": first, "deadline": "2026-03-02T01:30:00Z", "opens_at": "2026-03-02T01:30:00Z"}
     assert policies.policy_chain([POLICY, later]) == [first, policies.policy_id(later)]
@@ -124,7 +125,7 @@ def test_an_extension_keeps_bids_and_any_other_change_does_not():
         assert policies.policy_chain([POLICY, other]) == [policies.policy_id(other)], change
 
 
-def test_context_of_a_header():
+def test_context_of_a_header() -> None:
     case = vec("sealed")[0]
     header = parse_header(case["header_jcs"].encode())
     policies.check_context(header, [POLICY], bidder=case["ctx"]["bidder"])
@@ -151,7 +152,7 @@ def test_context_of_a_header():
 
 
 @pytest.mark.parametrize("case", vec("enrolments"), ids=lambda c: c["id"])
-def test_enrolments(case):
+def test_enrolments(case: dict[str, Any]) -> None:
     supervisor = bytes.fromhex(vec("keys")["supervisor_sign"]["pk"])
     args = (case["envelope"], bytes.fromhex(case["current"]), [supervisor])
     if case["expect"].isupper():
@@ -162,7 +163,7 @@ def test_enrolments(case):
         assert documents.open_enrolment(*args)[1] == case["expect"]
 
 
-def test_a_policy_is_signed_by_all_its_officers():
+def test_a_policy_is_signed_by_all_its_officers() -> None:
     case = next(c for c in vec("multi") if c["id"] == "policy-all")
     from crypto.keys import kid
     platform, *officers = [bytes.fromhex(k) for k in case["keys"]]

@@ -1,6 +1,7 @@
 """Draws and score commitments (protocol section 6)."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ DRAWS = {case["id"]: case for case in vec("draws")}
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_draws(name):
+def test_draws(name: str) -> None:
     case = DRAWS[name]
     pool = draws.pool_hash(bytes.fromhex(case["pool_salt"]), case["pool"])
     assert pool.hex() == case["pool_hash"] and b64u(pool) == case["notice"]["pool"]
@@ -49,27 +50,27 @@ def test_draws(name):
     assert case["commit_list"]["entries"] == [b64u(bytes.fromhex(p["entry"])) for p in case["parties"]]
     made = draws.result(case["notice"], turns, root=root, at=case["result"]["at"], beacon=case["beacon"])
     assert made == case["result"]
-    for wrong in ({"turns": turns[::-1]}, {"beacon": "" if case["beacon"] else "1"}):
+    for asked, beacon in ((turns[::-1], case["beacon"]), (turns, "" if case["beacon"] else "1")):
         with pytest.raises(CryptoError) as refused:
-            draws.result(case["notice"], wrong.get("turns", turns), root=root, at="", beacon=wrong.get("beacon", case["beacon"]))
+            draws.result(case["notice"], asked, root=root, at="", beacon=beacon)
         assert refused.value.code == "CONTEXT_MISMATCH"
 
 
 @pytest.mark.parametrize("case", vec("bad_escrows"), ids=lambda c: c["id"])
-def test_bad_escrows(case):
+def test_bad_escrows(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         draws.check_escrow(case["header"].encode(), draw=case["draw"], party=case["party"], policy=case["policy"])
     assert refused.value.code == case["expect"]
 
 
-def test_below():
+def test_below() -> None:
     case = vec("below")
     stream = draws.Stream(bytes.fromhex(case["seed"]), case["label"])
     assert [stream.below(case["m"]) for _ in case["first_8"]] == case["first_8"]
     assert stream.counter > 8, "numbers beyond the limit were drawn again"
 
 
-def test_silence_counts_as_zeros_and_is_a_fault():
+def test_silence_counts_as_zeros_and_is_a_fault() -> None:
     case = DRAWS["coefficient/1"]
     party = case["parties"][1]
     header = parse_header(party["escrow_jcs"].encode())
@@ -78,7 +79,7 @@ def test_silence_counts_as_zeros_and_is_a_fault():
             == (bytes(32), "DRAW_ESCROW")
 
 
-def test_an_escrow_is_made_for_its_draw():
+def test_an_escrow_is_made_for_its_draw() -> None:
     import json
     policy = {**json.loads(vec("policies")[0]["policy_jcs"]), "envelope": "draw:experts/1"}
     raw = draws.make_escrow(policy, draw="KP-2026-0031/experts/1", party="tenderee", r=b"\3" * 32)
@@ -92,16 +93,16 @@ def test_an_escrow_is_made_for_its_draw():
 
 @settings(max_examples=50)
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 60))
-def test_a_permutation_holds_everybody_once(seed, n):
+def test_a_permutation_holds_everybody_once(seed: bytes, n: int) -> None:
     assert sorted(draws.Stream(seed, "x").permutation(n)) == list(range(n))
 
 
-def test_every_place_is_equally_likely():
+def test_every_place_is_equally_likely() -> None:
     found = Counter(draws.picks(i.to_bytes(32, "big"), "k", 5, 1)[0] for i in range(5000))
     assert all(850 < found[i] < 1150 for i in range(5)), found
 
 
-def test_pools_are_sorted_by_bytes_and_hold_no_name_twice():
+def test_pools_are_sorted_by_bytes_and_hold_no_name_twice() -> None:
     assert draws.sorted_pool(["é", "z", "a", "专"]) == ["a", "z", "é", "专"]
     for pool in (["b", "a"], ["a", "a"]):
         with pytest.raises(CryptoError):
@@ -111,7 +112,7 @@ def test_pools_are_sorted_by_bytes_and_hold_no_name_twice():
             draws.picks(bytes(32), *wrong)
 
 
-def test_score_commit():
+def test_score_commit() -> None:
     case = vec("score_commit")
     sheet, salt = loads(case["sheet_jcs"].encode()), bytes.fromhex(case["salt"])
     assert draws.score_commit(salt, sheet).hex() == case["commit"]

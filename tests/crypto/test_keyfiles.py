@@ -1,5 +1,7 @@
 """Key files, keyrings, keeper files, passwords: the vector, round trips, wrong passphrases, greedy files."""
 
+from typing import Any
+
 import pytest
 
 from crypto import keyfiles, passwords
@@ -11,7 +13,7 @@ CASE = vec("key_file")
 FILE = loads(CASE["file_jcs"].encode())
 
 
-def test_vector():
+def test_vector() -> None:
     salt = unb64u(FILE["salt"])
     assert keyfiles.wrapping_key(CASE["passphrase"], salt, 65_536, 3).hex() == CASE["kek"]
     assert dumps({k: v for k, v in FILE.items() if k != "ct"}) == CASE["aad_jcs"].encode()
@@ -20,7 +22,7 @@ def test_vector():
     assert keyfiles._wrap("x25519", opened.secret, CASE["passphrase"], salt, unb64u(FILE["iv"])) == FILE
 
 
-def test_wrong_passphrase_and_changed_fields():
+def test_wrong_passphrase_and_changed_fields() -> None:
     with pytest.raises(CryptoError) as refused:
         keyfiles.unwrap(FILE, CASE["passphrase"] + " ")
     assert refused.value.code == "PASSPHRASE"
@@ -33,13 +35,13 @@ def test_wrong_passphrase_and_changed_fields():
 @pytest.mark.parametrize("change", [{"memory_kib": 262_145}, {"passes": 11}, {"lanes": 2}, {"passes": True}, {"v": 2},
                                     {"type": "bidhall-seed"}, {"kdf": "scrypt"}, {"alg": "rsa"}, {"salt": "AAAA"},
                                     {"more": 1}, {"memory_kib": 0}])
-def test_files_that_ask_for_too_much_are_refused_before_any_work(change):
+def test_files_that_ask_for_too_much_are_refused_before_any_work(change: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         keyfiles.unwrap({**FILE, **change}, CASE["passphrase"])
     assert refused.value.code == "JSON_PROFILE"
 
 
-def test_keyring_of_an_officer():
+def test_keyring_of_an_officer() -> None:
     ring = keyfiles.new_keyring("officer-1", "officer", "é 电池")
     assert loads(dumps(ring)) == ring
     opened = keyfiles.open_keyring(ring, "e\u0301 电池")  # the same text, otherwise composed
@@ -53,7 +55,7 @@ def test_keyring_of_an_officer():
         assert refused.value.code == "JSON_PROFILE"
 
 
-def test_keeper_file():
+def test_keeper_file() -> None:
     kept = keyfiles.wrap_seed(b"\7" * 32, "p")
     assert (kept["type"], kept["alg"]) == ("bidhall-seed", "seed")
     assert keyfiles.unwrap_seed(kept, "p") == b"\7" * 32
@@ -61,7 +63,7 @@ def test_keeper_file():
         keyfiles.unwrap_seed(FILE, CASE["passphrase"])
 
 
-def test_passwords():
+def test_passwords() -> None:
     phc = passwords.hash_password("电池 correct")
     assert phc != passwords.hash_password("电池 correct") and not passwords.needs_rehash(phc)
     passwords.verify_password("电池 correct", phc)

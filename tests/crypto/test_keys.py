@@ -1,5 +1,7 @@
 """Keys: identifiers, the strict Ed25519 rule, refused keys, the officer's key for one tender (protocol section 2)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from crypto.errors import CryptoError
 from tests.crypto.vectors import vec
 
 
-def test_identifiers():
+def test_identifiers() -> None:
     for name, key in vec("keys").items():
         for item in key if isinstance(key, list) else [key]:
             public = bytes.fromhex(item["pk"])
@@ -24,7 +26,7 @@ def test_identifiers():
 
 
 @pytest.mark.parametrize("case", vec("ed25519_signatures"), ids=lambda c: c["id"])
-def test_strict_signatures(case):
+def test_strict_signatures(case: dict[str, Any]) -> None:
     args = (bytes.fromhex(case["pk"]), bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"]))
     if case["valid"]:
         keys.ed25519_verify(*args)
@@ -35,7 +37,7 @@ def test_strict_signatures(case):
 
 
 @pytest.mark.parametrize("public", vec("ed25519_refuse_keys"))
-def test_refused_signing_keys(public):
+def test_refused_signing_keys(public: str) -> None:
     with pytest.raises(CryptoError) as refused:
         keys.check_ed25519_public(bytes.fromhex(public))
     assert refused.value.code == "SIG"
@@ -43,15 +45,16 @@ def test_refused_signing_keys(public):
 
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D_ED = -121665 * pow(121666, -1, P) % P
+Point = tuple[int, int]
 
 
-def plus(a, b):
+def plus(a: Point, b: Point) -> Point:
     """Two points of -x^2 + y^2 = 1 + dx^2y^2, by the law as RFC 8032 writes it down."""
     cross = D_ED * a[0] * b[0] * a[1] * b[1]
     return ((a[0] * b[1] + b[0] * a[1]) * pow(1 + cross, -1, P) % P, (a[1] * b[1] + a[0] * b[0]) * pow(1 - cross, -1, P) % P)
 
 
-def times(n, point):
+def times(n: int, point: Point) -> Point:
     result = (0, 1)
     for bit in bin(n)[2:]:
         result = plus(result, result)
@@ -60,11 +63,11 @@ def times(n, point):
     return result
 
 
-def encoded(point):
+def encoded(point: Point) -> bytes:
     return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
 
 
-def decoded(encoding):
+def decoded(encoding: bytes) -> Point | None:
     """The point of an encoding, by trial of both roots; None where there is none."""
     number = int.from_bytes(encoding, "little")
     y = number & (2**255 - 1)
@@ -75,7 +78,7 @@ def decoded(encoding):
     return None
 
 
-def of_order_eight():
+def of_order_eight() -> Point:
     """A point whose multiples are the eight of small order."""
     for y in range(2, 100):
         point = decoded(y.to_bytes(32, "little"))
@@ -86,7 +89,7 @@ def of_order_eight():
     raise AssertionError("no point of order eight")
 
 
-def passes(point):
+def passes(point: Point) -> bool:
     try:
         keys.check_ed25519_public(encoded(point))
     except CryptoError as refused:
@@ -95,18 +98,18 @@ def passes(point):
     return True
 
 
-def test_only_the_prime_order_subgroup_passes_whatever_of_small_order_is_added():
+def test_only_the_prime_order_subgroup_passes_whatever_of_small_order_is_added() -> None:
     small = of_order_eight()
     assert len({times(j, small) for j in range(8)}) == 8 and not any(passes(times(j, small)) for j in range(8))
     for number in range(20):
         honest = decoded(keys.ed25519_public(bytes([number]) * 32))
-        assert times(L, honest) == (0, 1)
+        assert honest is not None and times(L, honest) == (0, 1)
         assert [j for j in range(8) if passes(plus(honest, times(j, small)))] == [0]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=32, max_size=32))
-def test_a_key_passes_iff_l_times_it_is_the_neutral_point(encoding):
+def test_a_key_passes_iff_l_times_it_is_the_neutral_point(encoding: bytes) -> None:
     number = int.from_bytes(encoding, "little")
     point = decoded(encoding) if number & (2**255 - 1) < P else None
     if point is None or point[0] == 0:
@@ -117,7 +120,7 @@ def test_a_key_passes_iff_l_times_it_is_the_neutral_point(encoding):
 
 
 @pytest.mark.parametrize("public", vec("x25519_refuse_keys"))
-def test_refused_sealing_keys(public):
+def test_refused_sealing_keys(public: str) -> None:
     for raw in (bytes.fromhex(public), bytes.fromhex(public)[:31] + bytes([bytes.fromhex(public)[31] | 0x80])):
         with pytest.raises(CryptoError):
             keys.check_x25519_public(raw)
@@ -125,7 +128,7 @@ def test_refused_sealing_keys(public):
 
 @settings(max_examples=30)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=64), st.integers(0, 511))
-def test_every_honest_key_passes_and_every_flipped_bit_fails(secret, message, bit):
+def test_every_honest_key_passes_and_every_flipped_bit_fails(secret: bytes, message: bytes, bit: int) -> None:
     public = keys.ed25519_public(secret)
     signature = bytearray(keys.ed25519_sign(secret, message))
     keys.ed25519_verify(public, bytes(signature), message)
@@ -135,7 +138,7 @@ def test_every_honest_key_passes_and_every_flipped_bit_fails(secret, message, bi
     keys.check_x25519_public(keys.x25519_public(secret))
 
 
-def test_officer_tender_key():
+def test_officer_tender_key() -> None:
     case = vec("officer_tender_key")
     scope = keys.officer_scope(platform="bidhall.example", tender="KP-2026-0031", lot="1", envelope="price", serial=1)
     assert scope == case["scope_jcs"].encode()
@@ -147,7 +150,7 @@ def test_officer_tender_key():
     assert keys.officer_tender_key(root, other)[1] != public
 
 
-def test_a_fingerprint_is_the_identifier_for_the_ear():
+def test_a_fingerprint_is_the_identifier_for_the_ear() -> None:
     public = keys.ed25519_public(b"\1" * 32)
     groups = keys.fingerprint("ed25519", public).split()
     assert len(groups) == 8 and all(len(g) == 4 for g in groups)

@@ -23,7 +23,7 @@ def by_definition(entries: list[bytes]) -> bytes:
     return hashlib.sha256(b"\1" + by_definition(entries[:k]) + by_definition(entries[k:])).digest()
 
 
-def test_vectors_of_the_log():
+def test_vectors_of_the_log() -> None:
     case = vec("receipt")
     leaves = [text.encode() for text in case["leaves"]]
     tree = merkle.Tree(merkle.leaf_hash(leaf) for leaf in leaves)
@@ -45,7 +45,7 @@ def grown(size: int) -> tuple[merkle.Tree, list[bytes]]:
     return tree, entries
 
 
-def test_every_proof_up_to_forty_entries():
+def test_every_proof_up_to_forty_entries() -> None:
     tree, entries = grown(40)
     edge = merkle.Frontier()
     for size in range(41):
@@ -61,7 +61,7 @@ def test_every_proof_up_to_forty_entries():
 
 @settings(max_examples=80)
 @given(st.integers(1, 300), st.data())
-def test_broken_inclusion_proofs_are_refused(size, data):
+def test_broken_inclusion_proofs_are_refused(size: int, data: st.DataObject) -> None:
     tree, entries = grown(size)
     index = data.draw(st.integers(0, size - 1))
     leaf, root, proof = merkle.leaf_hash(entries[index]), tree.root(), tree.inclusion(index)
@@ -84,7 +84,7 @@ def test_broken_inclusion_proofs_are_refused(size, data):
 
 @settings(max_examples=80)
 @given(st.integers(1, 300), st.data())
-def test_broken_consistency_proofs_are_refused(size, data):
+def test_broken_consistency_proofs_are_refused(size: int, data: st.DataObject) -> None:
     tree, entries = grown(size)
     old = data.draw(st.integers(1, size))
     proof, before, after = tree.consistency(old), tree.root(old), tree.root()
@@ -103,7 +103,7 @@ def test_broken_consistency_proofs_are_refused(size, data):
 
 
 @pytest.mark.parametrize("size", [1023, 1024, 1025, 2048, 3072, 5000])
-def test_roots_of_whole_blocks(size):
+def test_roots_of_whole_blocks(size: int) -> None:
     tree, entries = grown(size)
     assert merkle.root(iter(entries)) == tree.root() == by_definition(entries)
     edge = merkle.Frontier()
@@ -112,7 +112,7 @@ def test_roots_of_whole_blocks(size):
     assert edge.root() == tree.root(min(size, 1025))
 
 
-def test_nothing_is_proved_beyond_the_tree():
+def test_nothing_is_proved_beyond_the_tree() -> None:
     tree, _ = grown(5)
     for wrong in (lambda: tree.inclusion(5), lambda: tree.inclusion(0, 6), lambda: tree.consistency(6),
                   lambda: tree.root(6), lambda: tree.node(3, 0)):

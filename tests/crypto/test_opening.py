@@ -1,6 +1,7 @@
 """The opening: list, set and replay by vectors; an officer's client against a platform that cheats (protocol section 5)."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -16,18 +17,18 @@ from tests.crypto.vectors import vec
 
 
 @pytest.mark.parametrize("case", vec("entry_lists"), ids=lambda c: c["id"])
-def test_entry_lists(case):
+def test_entry_lists(case: dict[str, Any]) -> None:
     made = opening.entries_hash(bytes.fromhex(case["salt"]), [bytes.fromhex(c) for c in case["entries"]])
     assert made == b64u(bytes.fromhex(case["hash"]))
 
 
 @pytest.mark.parametrize("case", vec("opening_sets"), ids=lambda c: c["id"])
-def test_replay(case):
+def test_replay(case: dict[str, Any]) -> None:
     assert opening.entries_hash(bytes.fromhex(case["list_salt"]), [commitment(e) for e in case["entries"]]) \
         == b64u(bytes.fromhex(case["list_hash"]))
     for entries in (case["entries"], case["entries"][::-1]):
         args = (entries, case["documents"])
-        where = {"tender": "KP-2026-0031", "lot": "1", "envelope": "price"}
+        where: dict[str, Any] = {"tender": "KP-2026-0031", "lot": "1", "envelope": "price"}
         if case["expect"]:
             with pytest.raises(CryptoError) as refused:
                 opening.replay(*args, **where)
@@ -36,7 +37,7 @@ def test_replay(case):
             assert opening.replay(*args, **where) == case["bids"]
 
 
-def test_opening_vector():
+def test_opening_vector() -> None:
     case = vec("opening")
     entry, deadline, opening_set = (loads(case[k].encode()) for k in ("deadline_entry_jcs", "deadline_jcs", "set_jcs"))
     check_entry(entry)
@@ -52,7 +53,7 @@ def test_opening_vector():
 HALL, PACKAGE = played()
 
 
-def test_an_officer_replays_the_set_and_shares():
+def test_an_officer_replays_the_set_and_shares() -> None:
     checked = check(PACKAGE)
     assert checked.set == opening.set_id(HALL.set) and len(checked.bids) == 2
     assert checked.claims_end == "2026-03-01T01:33:00Z"
@@ -68,13 +69,13 @@ def test_an_officer_replays_the_set_and_shares():
     with pytest.raises(CryptoError) as refused:
         opening.release_shares(checked, found, j=2, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:32:59Z")
     assert refused.value.code == "UNAVAILABLE"
-    for wrong in ({"j": 1}, {"j": 0}, {"j": 6}):
+    for j in (1, 0, 6):
         with pytest.raises(CryptoError) as refused:
-            opening.release_shares(checked, found, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:33:00Z", **wrong)
+            opening.release_shares(checked, found, j=j, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:33:00Z")
         assert refused.value.code == "CONTEXT_MISMATCH"
 
 
-def test_a_withdrawn_bid_is_not_opened_under_a_listed_name():
+def test_a_withdrawn_bid_is_not_opened_under_a_listed_name() -> None:
     checked = check(PACKAGE)
     listed = [b["header_hash"] for b in checked.bids]
     withdrawn = next(name for name in HALL.made if name not in listed)
@@ -85,7 +86,7 @@ def test_a_withdrawn_bid_is_not_opened_under_a_listed_name():
         assert refused.value.code == "SET_CONFLICT"
 
 
-def test_posted_shares_are_checked_item_by_item():
+def test_posted_shares_are_checked_item_by_item() -> None:
     checked = check(PACKAGE)
     found = opening.take_headers(checked, [HALL.made[b["header_hash"]].header.raw for b in checked.bids])
     good = opening.release_shares(checked, found, j=1, secrets=lambda _: OFFICERS[0][1], now="2026-03-01T01:33:00Z")
@@ -112,11 +113,11 @@ def change(**fields: object) -> opening.Package:
     return dataclasses.replace(PACKAGE, **fields)  # type: ignore[arg-type]
 
 
-def test_nothing_before_its_time():
+def test_nothing_before_its_time() -> None:
     assert refused_with(PACKAGE, now="2026-03-01T01:29:59Z") == "UNAVAILABLE"
 
 
-def test_a_platform_that_leaves_out_or_adds():
+def test_a_platform_that_leaves_out_or_adds() -> None:
     bids = HALL.set["bids"]
     assert refused_with(change(entries=PACKAGE.entries[1:])) == "LOG_OMISSION"
     shorter = {**PACKAGE.entry_list, "entries": PACKAGE.entry_list["entries"][1:]}
@@ -131,13 +132,13 @@ def test_a_platform_that_leaves_out_or_adds():
     assert refused_with(change(opening_set=sign_document("opening-set", HALL.set, SUPERVISOR))) == "SIG"
 
 
-def test_a_statement_its_bidder_never_signed():
+def test_a_statement_its_bidder_never_signed() -> None:
     statement = loads(__import__("base64").b64decode(PACKAGE.statements[0]["payload"]))
     forged = sign_document("submission", statement, PLATFORM)
     assert refused_with(change(statements=[forged, *PACKAGE.statements[1:]])) == "SET_CONFLICT"
 
 
-def test_other_policies_deadlines_and_closings():
+def test_other_policies_deadlines_and_closings() -> None:
     policy = {**HALL.policy, "window": 31}
     envelope = sign_document("policy", policy, PLATFORM, *(s for s, _ in OFFICERS))
     assert refused_with(change(policies=[envelope])) == "CONTEXT_MISMATCH"
@@ -158,7 +159,7 @@ def closed(**kwargs: object) -> tuple[ceremony.Hall, opening.Package]:
     return hall, hall.close(**kwargs)  # type: ignore[arg-type]
 
 
-def test_closing_tick_too_early_not_the_first_or_not_cosigned():
+def test_closing_tick_too_early_not_the_first_or_not_cosigned() -> None:
     assert refused_with(closed(at="2026-03-01T01:30:50Z", before="2026-03-01T01:30:40Z")[1]) == "TICK_PROOF"
     assert refused_with(closed(at="2026-03-01T01:31:10Z", before="2026-03-01T01:31:00Z")[1]) == "TICK_PROOF"
     _, late = closed(cosigned_after=61)
@@ -167,14 +168,14 @@ def test_closing_tick_too_early_not_the_first_or_not_cosigned():
     check(closed(cosigned_after=60)[1])
 
 
-def test_a_late_accepted_entry():
+def test_a_late_accepted_entry() -> None:
     hall = ceremony.Hall()
     hall.publish()
     hall.bid("A", "2026-03-01T01:30:00Z")
     assert refused_with(hall.close()) == "LATE"
 
 
-def test_late_close():
+def test_late_close() -> None:
     hall, package = closed(at="2026-03-01T01:45:00Z", before="2026-03-01T01:29:50Z")
     assert refused_with(package, now="2026-03-01T03:00:00Z") == "UNAVAILABLE"
     document = {"v": 1, "at": "2026-03-01T02:10:00Z", "closing": hall.log.size - 1, "deadline": hall.set["deadline"],
@@ -191,10 +192,10 @@ def test_late_close():
     for wrong, code in (({"late_close": sign_document("late-close", document, PLATFORM)}, "SIG"),
                         ({"late_close": sign_document("late-close", {**document, "closing": 1}, SUPERVISOR)},
                          "CONTEXT_MISMATCH"), ({"consistency": {}}, "TICK_PROOF"), ({"late_close_receipt": None}, "UNAVAILABLE")):
-        assert refused_with(dataclasses.replace(good, **wrong), now="2026-03-01T03:00:00Z") == code  # type: ignore[arg-type]
+        assert refused_with(dataclasses.replace(good, **wrong), now="2026-03-01T03:00:00Z") == code
 
 
-def test_an_extension_keeps_earlier_bids():
+def test_an_extension_keeps_earlier_bids() -> None:
     from crypto.policies import policy_id
     hall = ceremony.Hall()
     hall.publish()
@@ -225,7 +226,7 @@ def test_an_extension_keeps_earlier_bids():
     assert refused.value.code == "CONTEXT_MISMATCH"
 
 
-def test_entries_of_another_lot_do_not_pass():
+def test_entries_of_another_lot_do_not_pass() -> None:
     import copy
     entry = copy.deepcopy(HALL.entries[0])
     forged = sign_entry({**entry, "lot": "2"}, PLATFORM)

@@ -75,7 +75,7 @@ def shares_of(checked: opening.CheckedSet, found: dict[str, Any], name: str) -> 
     return opening.release_shares(checked, found, j=j, secrets=lambda policy: secret_of(name, policy), now=NOW)
 
 
-def test_each_bid_is_opened_by_the_officers_it_was_sealed_to():
+def test_each_bid_is_opened_by_the_officers_it_was_sealed_to() -> None:
     """Officer 2 leaves, 7 comes, and the others sit elsewhere: under the new policy numbers differ from those of the boxes."""
     play = Replaced(named(4, 5, 3, 1, 7))
     checked = play.check()
@@ -98,7 +98,7 @@ def test_each_bid_is_opened_by_the_officers_it_was_sealed_to():
         assert open_bid(source, header, sealed_root=play.hall.made[name].sealed_root, parts=parts[name], sides=SIDES).code == "opened"
 
 
-def test_shares_are_of_just_the_own_boxes():
+def test_shares_are_of_just_the_own_boxes() -> None:
     play = Replaced(named(4, 5, 3, 1, 7))
     checked = play.check()
     found = play.headers(checked)
@@ -114,7 +114,7 @@ def test_shares_are_of_just_the_own_boxes():
     assert opening.check_posted_shares({**mine, "items": swapped}, found, checked.set, checked.generations)[old] == (b"", "SHARE_COMMIT")
 
 
-def test_bids_of_a_dead_generation_are_opened_by_nobody():
+def test_bids_of_a_dead_generation_are_opened_by_nobody() -> None:
     play = Replaced(named(4, 8, 3, 9, 7))
     checked = play.check()
     found = play.headers(checked)
@@ -132,13 +132,13 @@ def test_bids_of_a_dead_generation_are_opened_by_nobody():
     assert refused.value.code == "CONTEXT_MISMATCH"
 
 
-def test_the_cause_of_a_dead_policy_is_that_of_its_missing_officers():
+def test_the_cause_of_a_dead_policy_is_that_of_its_missing_officers() -> None:
     two = {**policy_of(), "t": 2, "n": 4, "officers": policy_of()["officers"][:4]}
     causes = [policy_dead("x", Generation((two,), missing)).cause for missing in ((1, 4), (2,), (2, 3), (3, 4))]
     assert causes == ["platform", "tenderee", "unknown", "unknown"]
 
 
-def test_a_platform_that_bends_the_line():
+def test_a_platform_that_bends_the_line() -> None:
     play = Replaced(named(4, 5, 3, 1, 7))
     policies, receipts = play.package.policies, play.package.policy_receipts
     alone = play.check(policies=policies[1:], policy_receipts=receipts[1:])  # without the first policy its bids are under none
@@ -149,7 +149,7 @@ def test_a_platform_that_bends_the_line():
         assert refused.value.code == "CONTEXT_MISMATCH"
 
 
-def test_new_officers_after_the_deadline_then_in_force_are_none():
+def test_new_officers_after_the_deadline_then_in_force_are_none() -> None:
     play = Replaced(named(4, 5, 3, 1, 7))
     hall = play.hall
     late = hall.entry("policy", "2026-03-01T01:29:00Z", document_hash(play.second))
@@ -161,7 +161,7 @@ def test_new_officers_after_the_deadline_then_in_force_are_none():
     assert refused.value.code == "CONTEXT_MISMATCH"
 
 
-def test_who_left_and_who_was_never_there_gives_nothing():
+def test_who_left_and_who_was_never_there_gives_nothing() -> None:
     play = Replaced(named(4, 5, 3, 1, 7))
     checked = play.check()
     found = play.headers(checked)

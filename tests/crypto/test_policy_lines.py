@@ -46,7 +46,7 @@ def refused(line: list[dict[str, Any]]) -> str:
     return refusal.value.code
 
 
-def test_an_extension_stays_in_its_generation_and_new_officers_begin_one():
+def test_an_extension_stays_in_its_generation_and_new_officers_begin_one() -> None:
     longer = extension(FIRST, NEW[1])
     changed = successor(longer, (1, 2, 3, 4, 6))
     found = generations([FIRST, longer, changed])
@@ -67,12 +67,12 @@ def test_an_extension_stays_in_its_generation_and_new_officers_begin_one():
     ((6, 7, 8, 9, 10), (1, 2, 3, 4, 5), False),
     ((5, 4, 3, 2, 1), (), True),           # another order is another number, not another officer
 ])
-def test_who_is_missing_kills_a_generation_or_does_not(numbers: tuple[int, ...], missing: tuple[int, ...], alive: bool):
+def test_who_is_missing_kills_a_generation_or_does_not(numbers: tuple[int, ...], missing: tuple[int, ...], alive: bool) -> None:
     found = generations([FIRST, successor(FIRST, numbers)])
     assert (found[0].missing, found[0].alive) == (missing, alive) and found[1].alive
 
 
-def test_enough_must_be_left_too():
+def test_enough_must_be_left_too() -> None:
     """t = 4 of 5: one may go, two may not, although four keys open a bid. t = 2 of 5: two gone are two keys in other hands."""
     sides = ("platform", "tenderee", "supervisor", "notary", "notary")
     four = {**FIRST, "t": 4, "officers": [officer(j, side) for j, side in enumerate(sides, 1)]}
@@ -82,20 +82,20 @@ def test_enough_must_be_left_too():
     assert [generations([two, successor(two, numbers)])[0].alive for numbers in ((1, 2, 3, 4, 9), (1, 2, 3, 8, 9))] == [True, False]
 
 
-def test_who_came_back_was_missing_all_the_same():
+def test_who_came_back_was_missing_all_the_same() -> None:
     """A key that left once may be in other hands: that a later generation names its officer again does not heal it."""
     middle = successor(FIRST, (6, 7, 8, 4, 5))
     found = generations([FIRST, middle, successor(middle, (1, 2, 3, 4, 5))])
     assert [(one.missing, one.alive) for one in found] == [((1, 2, 3), False), ((1, 2, 3), False), ((), True)]
 
 
-def test_a_new_signing_key_is_another_officer():
+def test_a_new_signing_key_is_another_officer() -> None:
     rekeyed = successor(FIRST, (1, 2, 3, 4, 5))
     rekeyed["officers"][0]["sign_kid"] = kid("ed25519", ed25519_public(b"z" * 32))
     assert generations([FIRST, rekeyed])[0].missing == (1,)
 
 
-def test_what_is_no_line_is_refused():
+def test_what_is_no_line_is_refused() -> None:
     good = successor(FIRST, (1, 2, 3, 4, 9))
     longer = extension(FIRST, NEW[1])
     assert refused([]) == "CONTEXT_MISMATCH"
@@ -109,7 +109,7 @@ def test_what_is_no_line_is_refused():
     assert refused([FIRST, longer, good]) == "CONTEXT_MISMATCH", "a successor of the one before the newest"
 
 
-def test_a_line_is_found_from_its_newest_policy_on():
+def test_a_line_is_found_from_its_newest_policy_on() -> None:
     dropped = {**FIRST, "window": 7}
     changed = successor(FIRST, (1, 2, 3, 4, 9))
     assert line_to([dropped, changed, FIRST], policy_id(changed)) == [FIRST, changed]
@@ -131,7 +131,7 @@ def line_of(moves: list[Any]) -> list[dict[str, Any]]:
 
 
 @given(steps)
-def test_generations_are_the_line_cut_where_nothing_extends(moves: list[Any]):
+def test_generations_are_the_line_cut_where_nothing_extends(moves: list[Any]) -> None:
     line = line_of(moves)
     found = generations(line)
     assert [policy for one in found for policy in one.policies] == line
@@ -144,7 +144,7 @@ def test_generations_are_the_line_cut_where_nothing_extends(moves: list[Any]):
 
 
 @given(steps)
-def test_alive_is_what_five_three_says_and_never_comes_back(moves: list[Any]):
+def test_alive_is_what_five_three_says_and_never_comes_back(moves: list[Any]) -> None:
     line = line_of(moves)
     for one in generations(line):
         k, t, n = len(one.missing), one.policy["t"], one.policy["n"]
@@ -159,7 +159,7 @@ def test_alive_is_what_five_three_says_and_never_comes_back(moves: list[Any]):
 
 
 @given(steps)
-def test_of_an_alive_generation_enough_officers_sit_in_the_newest(moves: list[Any]):
+def test_of_an_alive_generation_enough_officers_sit_in_the_newest(moves: list[Any]) -> None:
     """So that its bids can be opened by those who come: t of its officers hold keys in the newest policy too."""
     found = generations(line_of(moves))
     for one in found:
@@ -169,7 +169,7 @@ def test_of_an_alive_generation_enough_officers_sit_in_the_newest(moves: list[An
 
 
 @given(steps, st.integers(0, 4))
-def test_any_step_back_to_the_serial_of_before_is_refused(moves: list[Any], at: int):
+def test_any_step_back_to_the_serial_of_before_is_refused(moves: list[Any], at: int) -> None:
     line = line_of([*moves, (1, 2, 3, 4, 6)])
     bad = {**line[-1], "serial": line[-2]["serial"] - min(at, line[-2]["serial"])}
     assert refused([*line[:-1], bad]) == "CONTEXT_MISMATCH"

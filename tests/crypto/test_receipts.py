@@ -1,6 +1,7 @@
 """Receipts, omissions, claims and check words (protocol section 4)."""
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ WITNESS = checkpoints.parse_vkey(CASE["vkey_witness"])
 PLATFORM = [bytes.fromhex(vec("keys")["platform_sign"]["pk"])]
 
 
-def test_good_receipts():
+def test_good_receipts() -> None:
     before = receipts.verify_receipt(CASE["before"], PLATFORM, LOG)
     after = receipts.verify_receipt(CASE["after"], PLATFORM, LOG, [WITNESS])
     small = receipts.verify_receipt(CASE["after_small_log"], PLATFORM, LOG)
@@ -34,25 +35,26 @@ def test_good_receipts():
 
 
 @pytest.mark.parametrize("case", vec("bad_receipts"), ids=lambda c: c["id"])
-def test_bad_receipts(case):
+def test_bad_receipts(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         receipts.verify_receipt(case["receipt"], PLATFORM, LOG)
     assert refused.value.code == case["expect"]
 
 
-def test_a_proof_without_the_logs_key_proves_nothing():
+def test_a_proof_without_the_logs_key_proves_nothing() -> None:
     with pytest.raises(CryptoError) as refused:
         receipts.verify_receipt(CASE["after"], PLATFORM)
     assert refused.value.code == "TICK_PROOF"
     with pytest.raises(CryptoError) as refused:
         receipts.verify_receipt({**copy.deepcopy(CASE["before"]), "proof": None}, PLATFORM, LOG)
     assert refused.value.code == "TICK_PROOF"
-    for shape in ({}, [], {"proof": {}}, {"entry": {}, "x": 1}):
+    shapes: tuple[Any, ...] = ({}, [], {"proof": {}}, {"entry": {}, "x": 1})
+    for shape in shapes:
         with pytest.raises(CryptoError):
             receipts.verify_receipt(shape, PLATFORM, LOG)
 
 
-def test_fresh():
+def test_fresh() -> None:
     entry = loads(CASE["entry_jcs"].encode())
     receipts.check_fresh(entry, "2026-03-01T00:32:05Z", entry["statement"])
     receipts.check_fresh(entry, "2026-03-01T00:28:05Z", entry["statement"])
@@ -64,7 +66,7 @@ def test_fresh():
 
 
 @pytest.mark.parametrize("case", vec("omission"), ids=lambda c: c["id"])
-def test_omission(case):
+def test_omission(case: dict[str, Any]) -> None:
     args = (case["tick_by"], case["ticks"], case["sealed_at"])
     if case["expect"] == "LOG_OMISSION":
         with pytest.raises(CryptoError) as refused:
@@ -75,14 +77,14 @@ def test_omission(case):
 
 
 @pytest.mark.parametrize("case", vec("claims"), ids=lambda c: f"{c['id']}-{c['opens_at'][11:16]}")
-def test_claims(case):
+def test_claims(case: dict[str, Any]) -> None:
     assert receipts.claims_end(case["closing"], case["opens_at"]) == case["end"]
     assert receipts.claim_counts(**{k: case[k] for k in ("closing", "opens_at", "proof_at", "filed_at", "anchored_at")}) \
         is case["counts"]
 
 
 @pytest.mark.parametrize("case", vec("check_words"), ids=lambda c: c["en"][0])
-def test_check_words(case):
+def test_check_words(case: dict[str, Any]) -> None:
     payload = case["payload_jcs"].encode()
     from crypto.canonical import H
     assert H("words", payload)[:6].hex() == case["first_48_bits"]

@@ -5,6 +5,8 @@ import hashlib
 import io
 import itertools
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -34,7 +36,7 @@ SEALED = {name: seal_case(case) for name, case in CASES.items()}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sealed_bytes(name):
+def test_sealed_bytes(name: str) -> None:
     case, (data, made) = CASES[name], SEALED[name]
     seed, ctx_hash = bytes.fromhex(case["seed"]), bytes.fromhex(case["ctx_hash"])
     header = made.header
@@ -62,7 +64,7 @@ def test_sealed_bytes(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_named_set_of_officers_opens_it(name):
+def test_every_named_set_of_officers_opens_it(name: str) -> None:
     case, (data, made) = CASES[name], SEALED[name]
     officers = {o["index"]: bytes.fromhex(o["sk"]) for o in vec("keys")["officers"]}
     parts = {j: headers.open_share(made.header, j, sk) for j, sk in officers.items()}
@@ -84,14 +86,14 @@ def test_every_named_set_of_officers_opens_it(name):
 
 
 @pytest.mark.parametrize("case", vec("file_digests"), ids=lambda c: c["base"])
-def test_file_digests(case):
+def test_file_digests(case: dict[str, Any]) -> None:
     data, made = SEALED[case["base"]]
     assert headers.file_salt(made.seed, made.header).hex() == case["file_salt"]
     assert list(sealed_bid.open(io.BytesIO(data), made.seed).digests) == case["digests"]
 
 
 @pytest.mark.parametrize("case", vec("boundary"), ids=lambda c: str(c["content_bytes_before_padding"]))
-def test_lengths_at_the_edges(case):
+def test_lengths_at_the_edges(case: dict[str, Any]) -> None:
     item = case["manifest"]["files"][0]
     ctx = case["ctx"]
     out = io.BytesIO()
@@ -106,7 +108,7 @@ def test_lengths_at_the_edges(case):
     assert sealed_bid.open(io.BytesIO(data), made.seed).manifest == case["manifest"]
 
 
-def test_padding_sizes_and_nonces():
+def test_padding_sizes_and_nonces() -> None:
     for case in vec("padme"):
         assert (headers.padme(case["n"]), headers.padded(case["n"])) == (case["padme"], case["padded"])
     for case in vec("sealed_size"):
@@ -115,7 +117,7 @@ def test_padding_sizes_and_nonces():
         assert sealed_bid.nonce(case["i"], case["last"]).hex() == case["nonce"]
 
 
-def test_sharing_and_boxes():
+def test_sharing_and_boxes() -> None:
     case = vec("shamir")
     secret, coefs = bytes.fromhex(case["secret"]), [bytes.fromhex(a) for a in case["coefs"]]
     made = shares.split(secret, coefs, case["n"])
@@ -126,7 +128,7 @@ def test_sharing_and_boxes():
     assert hpke.open_box(box["sk_r"], box["enc"], box["ct"], box["info"]) == box["pt"]
 
 
-def test_boxes_agree_with_another_implementation():
+def test_boxes_agree_with_another_implementation() -> None:
     from cryptography.hazmat.primitives import hpke as other
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     key = X25519PrivateKey.generate()
@@ -142,7 +144,7 @@ def test_boxes_agree_with_another_implementation():
 
 
 @pytest.mark.parametrize("case", vec("bad_headers"), ids=lambda c: c["id"])
-def test_bad_headers(case):
+def test_bad_headers(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         headers.parse_header(case["header"].encode())
     assert refused.value.code == case["expect"]
@@ -213,7 +215,7 @@ def open_with(data: bytes, parts: dict[int, bytes]) -> sealed_bid.Opened:
 
 
 @pytest.mark.parametrize("case", vec("bad"), ids=lambda c: c["id"])
-def test_tampered_files(case):
+def test_tampered_files(case: dict[str, Any]) -> None:
     data = rebuilt(case)
     assert hashlib.sha256(data).hexdigest() == case["sealed_sha256"]
     parts = {int(j): bytes.fromhex(p) for j, p in case["shares"].items()}
@@ -243,7 +245,7 @@ OPEN = next(p for p in POLICIES.values() if p["co_opening"])
 KEM = bytes.fromhex(vec("keys")["bidder_kem"]["pk"])
 
 
-def sealed(files: dict[str, bytes], announce: dict[str, str] | None = None, policy: dict = POLICY):
+def sealed(files: dict[str, bytes], announce: dict[str, str] | None = None, policy: dict = POLICY) -> tuple[bytes, sealed_bid.Sealed]:
     out = io.BytesIO()
     made = sealed_bid.seal(policy, bidder="B", announce=announce or {}, out=out,
                            files=[sealed_bid.FileIn(n, len(d), io.BytesIO(d)) for n, d in files.items()],
@@ -266,7 +268,7 @@ class Dribble(io.RawIOBase):
        st.integers(-90, 90), st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), st.text(max_size=9), max_size=3))
 @example([524_288, 524_288, 524_288], 0, {})
 @example([0, 0, 0], 0, {})
-def test_round_trip(sizes, shift, announce):
+def test_round_trip(sizes: list[int], shift: int, announce: dict[str, str]) -> None:
     files = {f"文件{i}.pdf": gen(f"f{i}", max(0, size + shift if size > 100 else size)) for i, size in enumerate(sizes)}
     data, made = sealed(files, announce)
     got: dict[str, io.BytesIO] = {}
@@ -278,7 +280,7 @@ def test_round_trip(sizes, shift, announce):
     assert len(opened.digests) == len(files)
 
 
-def test_a_thousand_files_and_a_manifest_beyond_one_chunk():
+def test_a_thousand_files_and_a_manifest_beyond_one_chunk() -> None:
     files = {f"{i:03d}-" + "长" * 83: b"%d" % i for i in range(1000)}
     announce = {f"k{i}": "x" * 3000 for i in range(200)}
     data, made = sealed(files, announce)
@@ -303,7 +305,7 @@ JOINT, JOINT_MADE = sealed({"a": b"bid"}, {"price": "1.00"}, OPEN)
 @example(9, 1, True)
 @example(12, 1, False)
 @example(11, 4, False)
-def test_one_flipped_byte_anywhere_is_refused(where, mask, joint):
+def test_one_flipped_byte_anywhere_is_refused(where: int, mask: int, joint: bool) -> None:
     data, made = (bytearray(JOINT), JOINT_MADE) if joint else (bytearray(SMALL), SMALL_MADE)
     data[min(where, len(data) - 1)] ^= mask
     with pytest.raises(CryptoError) as refused:
@@ -319,7 +321,7 @@ def test_one_flipped_byte_anywhere_is_refused(where, mask, joint):
 @given(st.binary(min_size=32, max_size=32), st.integers(2, 15), st.data())
 @settings(max_examples=60, deadline=None)
 @pytest.mark.promise("S3")
-def test_any_t_shares_join_and_fewer_do_not(secret, t, data):
+def test_any_t_shares_join_and_fewer_do_not(secret: bytes, t: int, data: st.DataObject) -> None:
     n = data.draw(st.integers(t, 15))
     coefs = data.draw(st.lists(st.binary(min_size=32, max_size=32), min_size=t - 1, max_size=t - 1))
     made = shares.split(secret, coefs, n)
@@ -336,7 +338,7 @@ def test_any_t_shares_join_and_fewer_do_not(secret, t, data):
     assert other != secret
 
 
-def test_all_sets_of_officers_open_the_same_seed_and_two_do_not():
+def test_all_sets_of_officers_open_the_same_seed_and_two_do_not() -> None:
     officers = {o["index"]: bytes.fromhex(o["sk"]) for o in vec("keys")["officers"]}
     parts = {j: headers.open_share(SMALL_MADE.header, j, sk) for j, sk in officers.items()}
     for size in range(1, 6):
@@ -352,7 +354,7 @@ def test_all_sets_of_officers_open_the_same_seed_and_two_do_not():
     assert headers.join_shares(SMALL_MADE.header, wrong) == SMALL_MADE.seed, "a false share among enough good ones"
 
 
-def test_the_seed_is_fresh_and_cannot_be_handed_in():
+def test_the_seed_is_fresh_and_cannot_be_handed_in() -> None:
     import inspect
     assert sealed({"a": b"x"})[1].seed != sealed({"a": b"x"})[1].seed
     assert "seed" not in inspect.signature(sealed_bid.seal).parameters
@@ -360,21 +362,21 @@ def test_the_seed_is_fresh_and_cannot_be_handed_in():
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0", "a\n", "a\x7f", "x" * 256, "a\x85", "长" * 86])
-def test_file_names_that_are_none(name):
+def test_file_names_that_are_none(name: str) -> None:
     with pytest.raises(CryptoError) as refused:
         sealed({name: b""})
     assert refused.value.code == "MANIFEST"
 
 
 @pytest.mark.parametrize("said", [2, 4, 0, 600_000])
-def test_a_file_that_changes_while_it_is_sealed(said):
+def test_a_file_that_changes_while_it_is_sealed(said: int) -> None:
     with pytest.raises(CryptoError) as refused:
         sealed_bid.seal(POLICY, bidder="B", announce={}, out=io.BytesIO(),
                         files=[sealed_bid.FileIn("a", said, io.BytesIO(b"abc"))])
     assert refused.value.code == "MANIFEST"
 
 
-def test_drill_keys_and_size():
+def test_drill_keys_and_size() -> None:
     for wrong in ({"bidder": "drill"}, {"bidder": "B", "bidder_key": KEM}):
         with pytest.raises(CryptoError) as refused:
             sealed_bid.seal(POLICY, announce={}, files=[], out=io.BytesIO(), **wrong)
@@ -400,7 +402,7 @@ class Zeros:
         return bytes(size)
 
 
-def test_memory_stays_flat(tmp_path):
+def test_memory_stays_flat(tmp_path: Path) -> None:
     import tracemalloc
     peaks = []
     for size in (24 << 20, 96 << 20):
@@ -419,7 +421,7 @@ def test_memory_stays_flat(tmp_path):
 
 # inspecting while bytes arrive
 
-def test_inspector_takes_pieces_of_any_size_and_resumes():
+def test_inspector_takes_pieces_of_any_size_and_resumes() -> None:
     data, made = sealed({"a": gen("a", 1_300_000)})
     for step in (1_000_003, 524_304, 4096, 7777):
         eye = sealed_bid.Inspector(len(data))
@@ -440,7 +442,7 @@ def test_inspector_takes_pieces_of_any_size_and_resumes():
         assert eye.finish().sealed_root == made.sealed_root
 
 
-def test_inspector_refuses_as_soon_as_it_can():
+def test_inspector_refuses_as_soon_as_it_can() -> None:
     def code(data: bytes, **kwargs: object) -> str:
         eye = sealed_bid.Inspector(**kwargs)  # type: ignore[arg-type]
         with pytest.raises(CryptoError) as refused:
@@ -469,7 +471,7 @@ def fed(data: bytes) -> sealed_bid.Inspection:
     return eye.finish()
 
 
-def test_no_code_but_root_matters_when_stored_bytes_changed():
+def test_no_code_but_root_matters_when_stored_bytes_changed() -> None:
     data, made = sealed({"a": gen("a", 1_300_000)})
     broken = bytearray(data)
     broken[-1] ^= 1

@@ -1,6 +1,7 @@
 """Signed documents: DSSE vectors, good and bad, and several signers (protocol section 4)."""
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from tests.crypto.vectors import vec
 BIDDER = bytes.fromhex(vec("keys")["bidder_sign"]["pk"])
 
 
-def test_submission():
+def test_submission() -> None:
     case = vec("submission")
     statement = loads(case["statement_jcs"].encode())
     payload = case["statement_jcs"].encode()
@@ -30,19 +31,19 @@ def test_submission():
 
 
 @pytest.mark.parametrize("case", vec("good_envelopes"), ids=lambda c: c["id"])
-def test_good_envelopes(case):
+def test_good_envelopes(case: dict[str, Any]) -> None:
     assert signatures.verify(case["envelope"], "submission", BIDDER)["v"] == 1
 
 
 @pytest.mark.parametrize("case", vec("bad_envelopes"), ids=lambda c: c["id"])
-def test_bad_envelopes(case):
+def test_bad_envelopes(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         signatures.verify(case["envelope"], "submission", BIDDER)
     assert refused.value.code == case["expect"]
 
 
 @pytest.mark.parametrize("case", vec("multi"), ids=lambda c: c["id"])
-def test_several_signers(case):
+def test_several_signers(case: dict[str, Any]) -> None:
     publics = [bytes.fromhex(k) for k in case["keys"]]
     if case["expect"]:
         with pytest.raises(CryptoError) as refused:
@@ -53,7 +54,7 @@ def test_several_signers(case):
 
 
 @pytest.mark.parametrize("case", vec("commit_lists"), ids=lambda c: c["id"])
-def test_commit_lists_are_signed_by_all(case):
+def test_commit_lists_are_signed_by_all(case: dict[str, Any]) -> None:
     publics = [bytes.fromhex(k) for k in case["keys"]]
     signatures.verify_all(case["envelope"], "commit-list", publics)
     with pytest.raises(CryptoError) as refused:
@@ -61,7 +62,7 @@ def test_commit_lists_are_signed_by_all(case):
     assert refused.value.code == "SIG"
 
 
-def test_quorum_counts_each_officer_once():
+def test_quorum_counts_each_officer_once() -> None:
     secrets = [bytes([i]) * 32 for i in range(1, 7)]
     publics = [ed25519_public(s) for s in secrets]
     document = {"v": 1}
@@ -77,7 +78,7 @@ def test_quorum_counts_each_officer_once():
         assert refused.value.code == "SIG"
 
 
-def test_countersigning_adds_one_signature():
+def test_countersigning_adds_one_signature() -> None:
     a, b = b"\1" * 32, b"\2" * 32
     envelope = signatures.countersign(signatures.sign("draw-void", {"v": 1}, a), b)
     assert signatures.verify_all(envelope, "draw-void", [ed25519_public(b), ed25519_public(a)]) == {"v": 1}
@@ -87,7 +88,7 @@ def test_countersigning_adds_one_signature():
 
 @pytest.mark.parametrize("text", [
     "", "[]", "{}", '{"payload":"","payload":"","payloadType":"x","signatures":[]}', "nul"])
-def test_text_that_is_no_envelope(text):
+def test_text_that_is_no_envelope(text: str) -> None:
     with pytest.raises(CryptoError) as refused:
         signatures.from_text(text)
     assert refused.value.code == "SIG"
@@ -95,7 +96,7 @@ def test_text_that_is_no_envelope(text):
 
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(0, 7))
-def test_any_flipped_bit_of_the_payload_is_a_bad_signature(where, bit):
+def test_any_flipped_bit_of_the_payload_is_a_bad_signature(where: int, bit: int) -> None:
     import base64
     envelope = copy.deepcopy(vec("submission")["envelope"])
     payload = bytearray(base64.b64decode(envelope["payload"]))
@@ -106,7 +107,7 @@ def test_any_flipped_bit_of_the_payload_is_a_bad_signature(where, bit):
     assert refused.value.code == "SIG"
 
 
-def test_payload_must_be_an_object():
+def test_payload_must_be_an_object() -> None:
     envelope = signatures.sign("submission", [1], b"\1" * 32)
     with pytest.raises(CryptoError) as refused:
         signatures.verify(envelope, "submission", ed25519_public(b"\1" * 32))

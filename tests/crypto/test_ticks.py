@@ -1,6 +1,8 @@
 """Entries, the schedule, tick trees and their proofs: vectors, laws and tampering (protocol section 4)."""
 
 import copy
+from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,20 +20,20 @@ PLATFORM = bytes.fromhex(vec("keys")["platform_sign"]["pk"])
 
 
 @pytest.mark.parametrize("entry", vec("good_entries"), ids=lambda e: f"{e['event']}-{e['reason']}")
-def test_good_entries(entry):
+def test_good_entries(entry: dict[str, Any]) -> None:
     ticks.check_entry(entry)
     envelope = ticks.sign_entry(entry, b"\1" * 32)
     assert ticks.open_entry(envelope, [ed25519_public(b"\1" * 32)]) == (entry, ticks.commitment(entry))
 
 
 @pytest.mark.parametrize("case", vec("bad_entries"), ids=lambda c: c["id"])
-def test_bad_entries(case):
+def test_bad_entries(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         ticks.check_entry(case["entry"])
     assert refused.value.code == case["expect"]
 
 
-def test_a_fresh_entry_is_never_the_same():
+def test_a_fresh_entry_is_never_the_same() -> None:
     made = [ticks.make_entry(at="2026-03-01T00:30:05Z", event="act", statement="") for _ in range(2)]
     assert made[0]["id"] != made[1]["id"] and made[0]["salt"] != made[1]["salt"]
     assert ticks.commitment(made[0]) != ticks.commitment(made[1])
@@ -39,12 +41,12 @@ def test_a_fresh_entry_is_never_the_same():
         ticks.make_entry(at="2026-03-01T00:30:05Z", event="bid-refused", reason="NO_REASON")
 
 
-def test_commitment_of_the_receipt():
+def test_commitment_of_the_receipt() -> None:
     payload = RECEIPT["entry_jcs"].encode()
     assert ticks.commitment(payload).hex() == ticks.commitment(loads(payload)).hex() == RECEIPT["commitment"]
 
 
-def test_schedule():
+def test_schedule() -> None:
     case = vec("schedule")
     policies = [ticks.Busy(**p) for p in case["policies"]]
     assert ticks.schedule(case["from"], case["to"], policies) == case["moments"]
@@ -63,14 +65,14 @@ def test_schedule():
 
 
 @pytest.mark.parametrize("case", vec("closing"), ids=lambda c: c["id"])
-def test_closing(case):
+def test_closing(case: dict[str, Any]) -> None:
     closing = ticks.closing_tick(case["ticks"], case["deadline"])
     assert closing == case["closing"]
     assert (bool(closing) and ticks.is_late_close(closing, case["deadline"])) is case["late_close"]
 
 
 @pytest.mark.parametrize("case", vec("ticks"), ids=lambda c: c["id"])
-def test_trees(case):
+def test_trees(case: dict[str, Any]) -> None:
     entries = {e["slot"]: bytes.fromhex(e["c"]) for e in case["entries"]}
     tree = ticks.TickTree(bytes.fromhex(case["tick_secret"]), entries)
     assert tree.root.hex() == case["root"]
@@ -80,12 +82,12 @@ def test_trees(case):
 
 
 @pytest.mark.parametrize("case", vec("tick_empty_nodes"), ids=lambda c: f"{c['level']}-{c['index']}")
-def test_empty_nodes(case):
+def test_empty_nodes(case: dict[str, Any]) -> None:
     assert ticks.empty_node(bytes.fromhex(case["tick_secret"]), case["level"], case["index"]).hex() == case["value"]
 
 
 @pytest.mark.parametrize("name", ["after", "after_small_log"])
-def test_proof_of_the_receipt(name):
+def test_proof_of_the_receipt(name: str) -> None:
     proof = RECEIPT[name]["proof"]
     proven = ticks.verify_proof(proof, bytes.fromhex(RECEIPT["commitment"]), LOG)
     assert (proven.tick, proven.at) == (RECEIPT["index"], "2026-03-01T00:30:10Z")
@@ -96,7 +98,7 @@ def test_proof_of_the_receipt(name):
 
 
 @pytest.mark.parametrize("case", vec("bad_tick_proofs"), ids=lambda c: c["id"])
-def test_bad_proofs(case):
+def test_bad_proofs(case: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         ticks.verify_proof(case["proof"], ticks.commitment(case["entry_jcs"].encode()), LOG)
     assert refused.value.code == case["expect"]
@@ -118,7 +120,7 @@ KEY = checkpoints.NoteKey("example/log", checkpoints.LOG_KEY, ed25519_public(b"\
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.data())
-def test_every_sealed_entry_is_proven_and_a_flipped_byte_is_not(counts, data):
+def test_every_sealed_entry_is_proven_and_a_flipped_byte_is_not(counts: list[int], data: st.DataObject) -> None:
     sealed, log, note = sealed_log(counts)
     ticks.check_leaves([t.leaf for t in sealed])
     for number, tick in enumerate(sealed):
@@ -137,7 +139,7 @@ def test_every_sealed_entry_is_proven_and_a_flipped_byte_is_not(counts, data):
                 ticks.verify_proof(proof, bytes(32), KEY)
 
 
-def test_two_seals_of_nothing_differ_and_two_of_one_entry_too():
+def test_two_seals_of_nothing_differ_and_two_of_one_entry_too() -> None:
     assert ticks.seal_tick(0, "2026-03-01T00:00:00Z", []).tree.root != \
         ticks.seal_tick(0, "2026-03-01T00:00:00Z", []).tree.root
     with pytest.raises(ValueError):
@@ -150,7 +152,7 @@ def test_two_seals_of_nothing_differ_and_two_of_one_entry_too():
     [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(31)), "tick": 0, "v": 1}],
     [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": False, "v": 1}],
 ])
-def test_leaves_out_of_order(leaves):
+def test_leaves_out_of_order(leaves: list[dict[str, Any]]) -> None:
     with pytest.raises(CryptoError) as refused:
         ticks.check_leaves(leaves)
     assert refused.value.code == "JSON_PROFILE"
@@ -158,7 +160,7 @@ def test_leaves_out_of_order(leaves):
 
 @given(st.datetimes(min_value=__import__("datetime").datetime(1971, 1, 1),
                     max_value=__import__("datetime").datetime(2200, 1, 1)))
-def test_tick_by_is_a_whole_minute_60_to_119_seconds_later(moment):
+def test_tick_by_is_a_whole_minute_60_to_119_seconds_later(moment: datetime) -> None:
     from datetime import UTC
 
     from crypto.canonical import format_time

@@ -1,6 +1,7 @@
 """Verdicts: who is at fault, in which order; rescue and arbiter; submissions at the counter (protocol section 5)."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def verdict(data: bytes = SMALL, made: sealed_bid.Sealed = SMALL_MADE, **kwargs:
     return verdicts.open_bid(io.BytesIO(data), made.header, **args)  # type: ignore[arg-type]
 
 
-def test_opened():
+def test_opened() -> None:
     found = verdict()
     assert (found.code, found.cause, found.seed) == ("opened", "", SMALL_MADE.seed)
     item = found.to_json(file_names=True)
@@ -64,14 +65,14 @@ def only(*js: int) -> dict[int, bytes]:
     ({"parts": {**only(1, 3), 2: bytes(32)}}, "SHARE_COMMIT", "tenderee"),
     ({"parts": {**only(1, 3, 4), 2: bytes(32)}}, "opened", ""),
 ], ids=range(13))
-def test_faults_in_order(kwargs, code, cause):
+def test_faults_in_order(kwargs: dict[str, Any], code: str, cause: str) -> None:
     found = verdict(**kwargs)
     assert (found.code, found.cause) == (code, cause)
     if code != "opened":
         assert found.to_json(True)["announce"] == {} and not found.to_json(True)["files"] and not found.seed
 
 
-def test_the_bidders_own_part():
+def test_the_bidders_own_part() -> None:
     parts = headers.make_parts(JOINT_MADE.seed, JOINT_MADE.header.ctx)
     officers = {j: p for j, p in parts.items() if j}
     for given, outage, code, cause in (
@@ -85,7 +86,7 @@ def test_the_bidders_own_part():
 
 @pytest.mark.parametrize("case", [c for c in vec("bad") if c["expect"] in ("REDERIVE", "CHUNK_AUTH", "MANIFEST", "PADDING")],
                          ids=lambda c: c["id"])
-def test_a_bid_that_was_bad_when_it_was_signed_is_its_bidders_fault(case):
+def test_a_bid_that_was_bad_when_it_was_signed_is_its_bidders_fault(case: dict[str, Any]) -> None:
     data = rebuilt(case)
     seen = sealed_bid.inspect(io.BytesIO(data))
     parts = {int(j): bytes.fromhex(p) for j, p in case["shares"].items()}
@@ -95,11 +96,11 @@ def test_a_bid_that_was_bad_when_it_was_signed_is_its_bidders_fault(case):
     assert found.false_complaints == (() if case["expect"] == "REDERIVE" else (5,))
 
 
-def test_false_complaints_are_seen_once_the_seed_is_known():
+def test_false_complaints_are_seen_once_the_seed_is_known() -> None:
     assert verdict(parts=only(1, 2, 3), complaints=COMPLAINTS).false_complaints == (4, 5)
 
 
-def test_rescue():
+def test_rescue() -> None:
     header = SMALL_MADE.header
     verdicts.check_rescue("TOO_FEW_SHARES", header, SMALL_MADE.seed)
     verdicts.check_rescue("UNRESOLVED", header, SMALL_MADE.seed)
@@ -111,7 +112,7 @@ def test_rescue():
         assert refused.value.code == expect
 
 
-def test_arbiter():
+def test_arbiter() -> None:
     sk = {o["index"]: bytes.fromhex(o["sk"]) for o in vec("keys")["officers"]}
     assert verdicts.judge_box(SMALL_MADE.header, 4, sk[4]) == ("FALSE_COMPLAINT", PARTS[4])
     with pytest.raises(CryptoError) as refused:
@@ -122,23 +123,31 @@ def test_arbiter():
         assert verdicts.judge_box(sealed_bid.inspect(io.BytesIO(data)).header, 5, sk[5]) == (code, b"")
 
 
-def test_a_whole_ceremony():
+def test_a_whole_ceremony() -> None:
     hall, package = ceremony.played()
     shares = []
     for j, (sign, seal) in enumerate(OFFICERS[:3], 1):
         checked = ceremony.check(package)
         found = opening.take_headers(checked, [hall.made[b["header_hash"]].header.raw for b in checked.bids])
-        document = opening.release_shares(checked, found, j=j, secrets=lambda _, seal=seal: seal, now="2026-03-01T01:40:00Z")
+
+        def secrets(_policy: object, seal: bytes = seal) -> bytes:
+            return seal
+
+        document = opening.release_shares(checked, found, j=j, secrets=secrets, now="2026-03-01T01:40:00Z")
         shares.append(opening.open_shares(sign_document("shares", document, sign), ed25519_public(sign)))
     prices = {}
     for bid in checked.bids:
         name = bid["header_hash"]
         parts = {s["j"]: opening.check_posted_shares(s, found, checked.set, checked.generations)[name][0] for s in shares}
         files: dict[str, io.BytesIO] = {}
+
+        def sink(item: dict[str, Any], files: dict[str, io.BytesIO] = files) -> io.BytesIO:
+            return files.setdefault(item["name"], io.BytesIO())
+
         root = checked.statements[bid["statement"]]["sealed_root"]
         from crypto.canonical import unb64u
         made = verdicts.open_bid(io.BytesIO(hall.files[name]), found[name], sealed_root=unb64u(root), parts=parts,
-                                 sides=SIDES, sink=lambda item, files=files: files.setdefault(item["name"], io.BytesIO()))
+                                 sides=SIDES, sink=sink)
         prices[checked.statements[bid["statement"]]["bidder"]] = made.opened.announce["price"]  # type: ignore[union-attr]
         assert files["offer.txt"].getvalue() == b"offer"
     assert prices == {"A": "1.50", "B": "2.00"}
@@ -157,7 +166,7 @@ def hand_in(statement: dict = STATEMENT, kind: str = "submission", signer: str =
     return submissions.check_submission(sign(kind, statement, bidder_secret(signer)), SEEN, [POLICY], **args)  # type: ignore[arg-type]
 
 
-def test_a_good_submission():
+def test_a_good_submission() -> None:
     assert hand_in() == STATEMENT
     other = b64u(b"\1" * 32)
     assert hand_in({**STATEMENT, "replaces": other}, current=other)["replaces"] == other
@@ -172,13 +181,13 @@ def test_a_good_submission():
     ({"statement": {**STATEMENT, "header_hash": b64u(bytes(32))}}, "CONTEXT_MISMATCH"),
     ({"statement": {**STATEMENT, "lot": "2"}}, "CONTEXT_MISMATCH"),
 ], ids=range(10))
-def test_bad_submissions(kwargs, code):
+def test_bad_submissions(kwargs: dict[str, Any], code: str) -> None:
     with pytest.raises(CryptoError) as refused:
         hand_in(**kwargs)
     assert refused.value.code == code
 
 
-def test_withdrawals():
+def test_withdrawals() -> None:
     withdrawal = submissions.make_withdrawal(STATEMENT, at="2026-03-01T00:40:00Z")
     current = withdrawal["statement"]
 
@@ -190,11 +199,11 @@ def test_withdrawals():
                        ({"document": {**withdrawal, "lot": "2"}}, "CONTEXT_MISMATCH"),
                        ({"current": b64u(bytes(32))}, "CONTEXT_MISMATCH")):
         with pytest.raises(CryptoError) as refused:
-            check(**args)  # type: ignore[arg-type]
+            check(**args)
         assert refused.value.code == code
 
 
-def test_the_exact_second_is_late():
+def test_the_exact_second_is_late() -> None:
     submissions.check_in_time("2026-03-01T01:29:59Z", "2026-03-01T01:30:00Z")
     for at in ("2026-03-01T01:30:00Z", "2026-03-01T01:30:01Z"):
         with pytest.raises(CryptoError) as refused:

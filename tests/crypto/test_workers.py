@@ -55,8 +55,14 @@ def test_an_error_comes_in_its_turn_and_leaves_no_thread(threads: int, monkeypat
 @pytest.mark.parametrize("threads", [1, 4])
 def test_one_who_stops_asking_leaves_no_thread(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "THREADS", threads)
-    before, begun = threading.active_count(), []
-    answers = workers.in_order(lambda i: begun.append(i) or i, 1000, 8)
+    before = threading.active_count()
+    begun: list[int] = []
+
+    def work(i: int) -> int:
+        begun.append(i)
+        return i
+
+    answers = workers.in_order(work, 1000, 8)
     assert [next(answers), next(answers)] == [0, 1]
     answers.close()
     assert threading.active_count() == before and len(begun) <= 2 + 8

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -53,7 +54,7 @@ def unb64u(text: object, length: int) -> bytes:
     return data
 
 
-def cj(value: object, level: int = 0) -> str:
+def cj(value: Any, level: int = 0) -> str:
     need(level <= 16, "JSON_PROFILE")
     if value is True or value is False:
         return "true" if value else "false"
@@ -91,7 +92,7 @@ def padded(n: int) -> int:
     return max(65_536, padme(n))
 
 
-def check_header(header: object) -> None:
+def check_header(header: Any) -> None:
     need(isinstance(header, dict) and set(header) == {"boxes", "commit", "ctx"}, "HEADER_SCHEMA")
     ctx, boxes = header["ctx"], header["boxes"]
     names = {"platform", "tender", "lot", "envelope", "bidder", "policy", "suite"}
