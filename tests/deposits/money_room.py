@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crypto.canonical import format_time
 from crypto.documents import sign_document
@@ -15,6 +16,7 @@ from crypto.submissions import make_withdrawal
 from crypto.trust import trust_of
 from deposits import demands, forfeits, receipts, reconcile, refunds, settlement, statement, transfers
 from deposits.bank.simulated import SimulatedBank
+from deposits.demands import DepositDemand
 from deposits.refunds import Refund
 from deposits.settlement import Settled
 from tests.kit import sealing
@@ -43,6 +45,13 @@ from trading.tenders import LOT_FLOW
 STAFF = (("cashier", Role.CASHIER), ("cashier2", Role.CASHIER), ("controller", Role.CONTROLLER), ("controller2", Role.CONTROLLER))
 DEPOSIT = Money.parse("50000")
 WORKS_FORM = {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王工"}
+
+
+def demand_of(session: Session, sub_account: str) -> DepositDemand:
+    """The demand a sub-account was given for."""
+    found = demands.find_by_sub_account(session, sub_account)
+    assert found is not None, sub_account
+    return found
 
 
 class MoneyRoom:
@@ -239,9 +248,13 @@ class MoneyRoom:
 
     def refunds_of(self, sub_account: str) -> list[Refund]:
         with self.world.look("clock") as look:
-            demand = demands.find_by_sub_account(look.session, sub_account)
-            assert demand is not None
-            return refunds.of_demand(look.session, demand.id)
+            return refunds.of_demand(look.session, demand_of(look.session, sub_account).id)
+
+    def sub_account_of(self, ref: str) -> str:
+        """The sub-account of the demand a refund gives back."""
+        demand = self.refund(ref).demand
+        assert demand is not None, ref
+        return demand.sub_account
 
     def reconcile(self, note: str = "") -> reconcile.Reconciliation:
         with self.world.work("cashier") as work:
@@ -253,15 +266,12 @@ class MoneyRoom:
 
     def receipts_of(self, sub_account: str) -> list[receipts.Receipt]:
         with self.world.look("clock") as look:
-            demand = demands.find_by_sub_account(look.session, sub_account)
-            assert demand is not None
-            return receipts.of_demand(look.session, demand.id)
+            return receipts.of_demand(look.session, demand_of(look.session, sub_account).id)
 
     def keep(self, sub_account: str, *, ground: str, until: date) -> str:
         """A forfeit from draft to decision by its three persons."""
         with self.world.work("cashier") as work:
-            demand = demands.find_by_sub_account(work.session, sub_account)
-            assert demand is not None
+            demand = demand_of(work.session, sub_account)
             ref = forfeits.draft(work, demand, ground=ground, evidence="招标文件第 12 条；放弃中标声明", hold_until=until).ref
         with self.world.work("cashier") as work:
             forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")

@@ -9,7 +9,7 @@ import pytest
 
 from deposits import accounts, demands, dossier, forfeits, ledger, payees, refunds
 from deposits.forfeits import Forfeit
-from tests.deposits.money_room import DEPOSIT, MoneyRoom
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
@@ -89,7 +89,7 @@ def test_pending_holds_the_money_and_dropping_sets_it_free(room: MoneyRoom) -> N
         assert demand is not None
         name = forfeits.draft(work, demand, ground="D-43", evidence="虚假材料", hold_until=until).ref
     refs = room.due()
-    mine = next(one for one in refs if room.refund(one).demand.sub_account == subs["bidder2"])
+    mine = next(one for one in refs if room.sub_account_of(one) == subs["bidder2"])
     with pytest.raises(Conflict) as refusal:
         room.prepare(mine)
     assert refusal.value.code == "refund.on_hold"
@@ -101,7 +101,7 @@ def test_pending_holds_the_money_and_dropping_sets_it_free(room: MoneyRoom) -> N
 def test_what_went_back_cannot_be_kept_and_what_runs_neither(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     refs = room.due()
-    mine = next(one for one in refs if room.refund(one).demand.sub_account == subs["bidder2"])
+    mine = next(one for one in refs if room.sub_account_of(one) == subs["bidder2"])
     until = local_day(room.world.now) + timedelta(days=1)
     batch = room.prepare(mine)
     with pytest.raises(Conflict) as refusal:
@@ -113,14 +113,14 @@ def test_what_went_back_cannot_be_kept_and_what_runs_neither(room: MoneyRoom) ->
     room.approve(batch)
     room.pay(batch)
     with room.world.work("cashier") as work, pytest.raises(Conflict) as conflict:
-        forfeits.draft(work, demands.find_by_sub_account(work.session, subs["bidder2"]), ground="D-43", evidence="x", hold_until=until)
+        forfeits.draft(work, demand_of(work.session, subs["bidder2"]), ground="D-43", evidence="x", hold_until=until)
     assert conflict.value.code == "forfeit.nothing_left"
 
 
 def test_another_account_needs_the_bank_the_bidder_and_two(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
     room.terminate(ref)
-    name = next(one for one in room.due() if room.refund(one).demand.sub_account == subs["bidder1"])
+    name = next(one for one in room.due() if room.sub_account_of(one) == subs["bidder1"])
     proof = room.world.office.blobs.put([b"%PDF-1.7 proof"])
 
     def ask(username: str, account: str = "6222777766665555") -> str:

@@ -7,7 +7,7 @@ import pytest
 from deposits import accounts, demands, ledger, receipts, settlement
 from deposits.bank import statements
 from deposits.receipts import ImportReport
-from tests.deposits.money_room import DEPOSIT, MoneyRoom
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from trading.kernel.money import Money
 
@@ -116,7 +116,7 @@ def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> 
             claim(username, number)
         assert refusal.value.code == "deposit.claim_unknown"
     with room.world.work("bidder2") as work, pytest.raises(NotFound):
-        receipts.claim(work, demands.find_by_sub_account(work.session, subs["bidder1"]), bank_id=bank_id)
+        receipts.claim(work, demand_of(work.session, subs["bidder1"]), bank_id=bank_id)
     claim("bidder1", bank_id)
     with pytest.raises(NotFound):
         claim("bidder1", bank_id)
@@ -143,12 +143,12 @@ def test_strangers_interest_and_charges_are_explained(room: MoneyRoom) -> None:
             receipts.explain(work, receipts.receipt(work.session, stray.ref), account="deposits", note="x")
         receipts.explain(work, receipts.receipt(work.session, stray.ref), account="stranger", note="误汇，来电确认")
         receipts.explain(work, receipts.receipt(work.session, interest.ref), account="bank_interest", note="一季度结息")
-        receipts.book_charge(work, work.session.get(receipts.BankLine, charge.id), note="一季度手续费")
+        receipts.book_charge(work, work.session.get_one(receipts.BankLine, charge.id), note="一季度手续费")
     with room.world.work("cashier") as work:
         with pytest.raises(Conflict):
             receipts.explain(work, receipts.receipt(work.session, stray.ref), account="centre", note="again")
         with pytest.raises(Conflict):
-            receipts.book_charge(work, work.session.get(receipts.BankLine, charge.id), note="again")
+            receipts.book_charge(work, work.session.get_one(receipts.BankLine, charge.id), note="again")
     assert room.reconcile(note="手续费已入账").balanced
     assert room.totals().received == Money.parse("1000")
     room.bank.receive(Money.parse("3.95"), name="公共资源交易中心", account="", text="补手续费")

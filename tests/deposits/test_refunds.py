@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from deposits import accounts, demands, ledger, refunds, rules, statement, transfers, triggers
 from deposits.refunds import REFUND_FLOW
-from tests.deposits.money_room import DEPOSIT, MoneyRoom
+from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from tests.kit import sealing
 from tests.kit.world import World
 from trading import bids, calendars, participants
@@ -235,10 +235,10 @@ def test_late_money_costs_the_centre_in_government_procurement(room: MoneyRoom) 
 def test_held_money_stays_until_the_hold_ends_by_itself(room: MoneyRoom) -> None:
     ref, subs = room.awarded("GP")
     refs = room.due()
-    held = next(name for name in refs if room.refund(name).demand.sub_account == subs["bidder2"])
+    held = next(name for name in refs if room.sub_account_of(name) == subs["bidder2"])
     today = local_day(room.world.now)
     with room.world.work("cashier") as work:
-        demand = demands.find_by_sub_account(work.session, subs["bidder2"])
+        demand = demand_of(work.session, subs["bidder2"])
         with pytest.raises(Invalid) as refusal:
             demands.place_hold(work, demand, basis="", owner="", until=today - timedelta(days=1))
         assert {fault.where for fault in refusal.value.faults} == {"basis", "owner", "until"}
@@ -261,12 +261,12 @@ def test_a_hold_placed_after_the_approval_stops_the_payment(room: MoneyRoom) -> 
     batch = room.prepare(*room.due())
     room.approve(batch)
     with room.world.work("cashier") as work:
-        hold = demands.place_hold(work, demands.find_by_sub_account(work.session, subs["bidder2"]), basis="冻结", owner="法院",
+        hold = demands.place_hold(work, demand_of(work.session, subs["bidder2"]), basis="冻结", owner="法院",
                                   until=local_day(work.now) + timedelta(days=30)).id
     with pytest.raises(Conflict):
         room.pay(batch)
     with room.world.work("controller") as work:
-        demands.lift_hold(work, work.session.get(demands.DepositHold, hold), why="解除冻结通知")
+        demands.lift_hold(work, work.session.get_one(demands.DepositHold, hold), why="解除冻结通知")
     assert len(room.pay(batch)) == 2
 
 
@@ -406,6 +406,7 @@ def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> No
     assert secured() == [True, True, False]
     with world.look("clock") as look:
         deadline = world.lot_in(look, ref).deadline
+    assert deadline is not None
     world.clock.set(deadline)
     room.pay_in("bidder3", subs["bidder3"])
     room.fetch()
