@@ -16,7 +16,7 @@ from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import form
-from tests.kit.world import World
+from tests.kit.world import SETUP, World
 from trading import awards, draws
 from trading.kernel.audit import document
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
@@ -144,7 +144,7 @@ def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> Non
     from trading import parties
 
     forms = {name: form(price="2700000.00", small_firm="yes" if name != "bidder3" else "no") for name in world.bidders}
-    with world.office.work(steps.SETUP) as work:
+    with world.office.work(SETUP) as work:
         for short in ("bidder1", "bidder3"):
             parties.party(work.session, world.party_ids[short]).small = True
     ref = steps.evaluated(world, forms=forms)

@@ -9,7 +9,7 @@ import pytest
 from evaluation import experts, panels, queries, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.evaluation_steps import SPECIALTY, panel_in
-from tests.kit.world import World
+from tests.kit.world import SETUP, World
 from trading import draws, parties
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
@@ -228,7 +228,7 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
 
 
 def test_a_member_without_a_key_cannot_sit(world: World) -> None:
-    with world.office.work(steps.SETUP) as work:
+    with world.office.work(SETUP) as work:
         party = parties.register(work, code="PERSON900", name="无证书专家", kind="expert")
         who = parties.invite(work, party, username="keyless", name="无证书专家", password="correct horse battery", roles=[Role.EXPERT])
         world.people["keyless"] = who.id

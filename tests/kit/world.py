@@ -222,7 +222,7 @@ class World:
         """An officer's X25519 secret for one scope, as its client derives it."""
         return keys.officer_tender_key(self.keys[username].root, keys.officer_scope(**scope))[0]
 
-    def policy_secret(self, username: str, policy: dict[str, Any]) -> bytes:
+    def policy_secret(self, username: str, policy: Mapping[str, Any]) -> bytes:
         """An officer's secret for the scope a policy names."""
         return self.scope_secret(username, {name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")})
 

@@ -63,8 +63,10 @@ def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None
     for wrong in (document(world, ref, "2790000.00"), document(world, ref, salt=bytes(32))):
         with pytest.raises(Invalid, match="base_price.differs"):
             publish(world, ref, wrong)
-    for odd in ({}, [], "2800000.00", good | {"lot": "9"}, good | {"price": "2800000"}, good | {"price": "2,800,000.00"},
-                good | {"salt": "x"}, good | {"more": ""}, {**good, "price": 2800000}, good | {"v": True}):
+    odds: tuple[Any, ...] = (
+        {}, [], "2800000.00", good | {"lot": "9"}, good | {"price": "2800000"}, good | {"price": "2,800,000.00"},
+        good | {"salt": "x"}, good | {"more": ""}, {**good, "price": 2800000}, good | {"v": True})
+    for odd in odds:
         with pytest.raises(Invalid, match="base_price.document"):
             publish(world, ref, odd)
     with world.look("clock") as look:

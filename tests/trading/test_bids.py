@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from crypto import sealed_bid, submissions
 from crypto.canonical import b64u, format_time, unb64u
@@ -487,7 +487,7 @@ def test_one_standing_bid_and_rows_that_stay(world: World, ref: str) -> None:
                 change(work.session, table)
     with pytest.raises(DBAPIError), world.work("clock") as work:
         row = work.session.scalars(select(StandingBid)).one()
-        work.session.execute(StandingBid.__table__.insert().values(
+        work.session.execute(insert(StandingBid).values(
             participant_id=row.participant_id, lot_id=row.lot_id, part=row.part, bid_id=row.bid_id))
 
 

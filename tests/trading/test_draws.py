@@ -165,7 +165,7 @@ def test_false_lists_and_reveals(world: World, play: Play) -> None:
     opening_steps.turn(world)
     for how in ({"key": Keys().sign}, {"party": draws.PLATFORM}):
         with unchanged(world), pytest.raises(Invalid) as refusal:
-            play.reveal(**how)  # type: ignore[arg-type]
+            play.reveal(**how)
         assert refusal.value.code == "draw.bad_reveal"
 
 

@@ -37,7 +37,7 @@ def enrol(world: World, username: str, role: str, envelope: Any, answer: str = "
 
 def test_enrolled_keys_stand_and_are_logged(world: World) -> None:
     with world.look("clerk") as look:
-        key = enrolments.standing_key(look.session, look.session.get(Account, world.people["bidder1"]).party.code, "bidder")
+        key = enrolments.standing_key(look.session, look.session.get_one(Account, world.people["bidder1"]).party.code, "bidder")
         assert enrolments.sign_bytes(key) == keys.ed25519_public(world.keys["bidder1"].sign)
         logged = list(look.session.scalars(select(LogEntry).where(LogEntry.event == "key-enrolled")))
         assert len(logged) == len(list(look.session.scalars(select(EnrolledKey))))

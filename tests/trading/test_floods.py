@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from crypto.canonical import unb64u
 from crypto.documents import MAX_LISTED, sign_document
@@ -142,7 +142,7 @@ def test_an_auditor_finds_a_refusal_that_no_list_tells_of(world: World, ref: str
                 connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
             if connection.dialect.name == "postgresql" and trigger.endswith("append_only"):
                 connection.exec_driver_sql(f"DROP TRIGGER {trigger} ON flood_listed")
-        connection.execute(FloodListed.__table__.update().where(FloodListed.c == listed.c).values(list_c=other))
+        connection.execute(update(FloodListed).where(FloodListed.c == listed.c).values(list_c=other))
     with world.look("watch") as look:
         found = auditing.verify(look)
     assert not found.ok and listed.c in json.dumps(found.faults)
@@ -167,6 +167,6 @@ def test_rows_of_the_list_stay(world: World, ref: str) -> None:
     Flooder(world, ref, "bidder1").flood(EIGHT + 1)
     timeline.turn(world.office)
     world.tick()
-    for change in (FloodListed.__table__.update().values(list_c="x"), delete(FloodListed)):
+    for change in (update(FloodListed).values(list_c="x"), delete(FloodListed)):
         with pytest.raises(DBAPIError, match="append-only"), world.office.engine.begin() as connection:
             connection.execute(change)

@@ -83,7 +83,9 @@ def test_all_sign_then_the_lead_bids_for_all_and_no_member_alone(world: World) -
         held = consortia.opened(look.session, row)
         assert {lead: [one.party.code for one in members] for lead, members in held.items()} == {
             code(world, "bidder1"): [code(world, "bidder1"), code(world, "bidder2")]}
-        whole = signatures.from_text(consortia.led_by(look.session, row, world.party_ids["bidder1"]).signed)
+        led = consortia.led_by(look.session, row, world.party_ids["bidder1"])
+        assert led is not None
+        whole = signatures.from_text(led.signed)
         keys = [enrolments.sign_bytes(enrolments.standing_key(look.session, code(world, name), "bidder"))
                 for name in ("bidder1", "bidder2")]
         assert signatures.verify_all(whole, KIND, keys)["lead"] == code(world, "bidder1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Executable, delete, select, update
 from sqlalchemy.exc import DatabaseError
 
 from crypto.signatures import document_hash
@@ -48,7 +48,7 @@ def test_the_log_holds_the_hash_of_every_notice(world: World) -> None:
 
 
 @pytest.mark.parametrize("statement", [update(Notice).values(text="x"), delete(Notice)])
-def test_a_notice_cannot_be_changed_or_deleted(world: World, statement: object) -> None:
+def test_a_notice_cannot_be_changed_or_deleted(world: World, statement: Executable) -> None:
     ref = world.lot("NOTICE")
     with pytest.raises(DatabaseError, match="append-only"), world.work("agent") as work:
         work.session.execute(statement)

@@ -82,6 +82,7 @@ def test_a_policy_is_complete_with_the_last_signature(world: World) -> None:
         known = {seat.sign_kid: keys.ed25519_public(world.keys[seat.account.username].sign) for seat in officers.seats(look.session, lot)}
         for envelope in officers.envelopes(lot):
             row = officers.current_policy(look.session, lot, envelope)
+            assert row.dsse is not None
             document = open_policy(signatures.from_text(row.dsse), world.office.keys.public, known)
             assert (document["envelope"], document["t"], document["n"]) == (envelope, 3, 5)
             entry = look.session.scalars(select(LogEntry).where(LogEntry.c == row.log_c)).one()
@@ -192,7 +193,7 @@ def test_a_drill_needs_the_part_and_the_signature(world: World) -> None:
 
     def back(username: str, envelope: Any, part: str) -> None:
         with world.work(username) as work:
-            policies.return_drill(work, work.session.get(officers.Drill, drill_id), envelope, part=part)
+            policies.return_drill(work, work.session.get_one(officers.Drill, drill_id), envelope, part=part)
 
     with pytest.raises(Invalid, match="drill.part"):
         back("officer1", envelope, b64u(bytes(32)))

@@ -514,9 +514,11 @@ def test_minutes_want_signatures_confirmations_and_answers(world: World) -> None
         minutes(world, ref)
     assert unanswered.value.code == "opening.unanswered"
     with unchanged(world), pytest.raises(Invalid), world.work("host") as work:
-        opening_list.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text=" ")
+        row = work.session.get_one(opening.OpeningRemark, said.id)
+        opening_list.answer_remark(work, row, opened_at(world, work, ref), text=" ")
     with world.work("host") as work:
-        opening_list.answer_remark(work, work.session.get(opening.OpeningRemark, said.id), opened_at(world, work, ref), text="已核对，无误")
+        row = work.session.get_one(opening.OpeningRemark, said.id)
+        opening_list.answer_remark(work, row, opened_at(world, work, ref), text="已核对，无误")
     minutes(world, ref)
     with unchanged(world), pytest.raises(WrongStep):
         minutes(world, ref)

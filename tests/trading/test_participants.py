@@ -89,7 +89,7 @@ def test_the_first_full_moment_counts(world: World) -> None:
     world.clock.set(DEADLINE + timedelta(hours=1))
     assert secure(world, one, 6_000_000)
     with world.look("clerk") as look:
-        assert look.session.get(Participant, one).secured_at == first
+        assert look.session.get_one(Participant, one).secured_at == first
 
 
 def test_without_a_deposit_everybody_is_secured(world: World) -> None:
@@ -98,14 +98,14 @@ def test_without_a_deposit_everybody_is_secured(world: World) -> None:
     ref = world.lot("BIDDING", deposit=Money.zero())
     one, *_ = world.take_part(ref)
     with world.look("clerk") as look:
-        assert participants.is_secured(look.session.get(Participant, one))
+        assert participants.is_secured(look.session.get_one(Participant, one))
 
 
 def test_leaving_is_final_and_ones_own(world: World) -> None:
     ref = world.lot("BIDDING")
     one, *_ = world.take_part(ref)
     with pytest.raises(NotAllowed, match="participant.not_yours"), world.work("bidder2", Role.BIDDER_SIGNER) as work:
-        bids.leave(work, work.session.get(Participant, one))
+        bids.leave(work, work.session.get_one(Participant, one))
     with world.work("bidder1", Role.BIDDER_SIGNER) as work:
         bids.leave(work, participants.own(work, world.lot_in(work, ref)))
     with pytest.raises(Conflict, match="participant.left"):

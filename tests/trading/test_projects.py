@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, WrongStep
 from trading.kernel.money import Money
 from trading.projects import PROJECT_FLOW, Gap, Project
 
-BARE = {"approval_no": "", "budget": Money.zero(), "funds": " ", "agency_agreement": "", "contact": "", "region": "", "intent_at": None}
+BARE: dict[str, Any] = {
+    "approval_no": "", "budget": Money.zero(), "funds": " ", "agency_agreement": "", "contact": "", "region": "", "intent_at": None}
 
 
 def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
@@ -81,17 +83,19 @@ def test_returned_edited_filed_again_keeps_the_count_and_the_first_filing(world:
         row = projects.project(work.session, ref)
         projects.accept(work, row, category_code="A01")
         assert (row.returns, row.gaps, row.first_filed_at) == (1, [], first)
-        assert row.accepted_at - row.first_filed_at == timedelta(hours=5)
+        assert row.accepted_at is not None and row.accepted_at - first == timedelta(hours=5)
 
 
 def test_the_unified_code_counts_the_day_in_beijing(world: World) -> None:
-    codes = []
-    for _ in range(2):
+    def coded(regime: str) -> str:
         with world.look("clerk") as look:
-            codes.append(projects.project(look.session, world.project()).code)
+            code = projects.project(look.session, world.project(regime=regime)).code
+        assert code is not None
+        return code
+
+    codes = [coded("GP"), coded("GP")]
     world.clock.advance(hours=15)  # 16:00 UTC: the next day has begun in Beijing
-    with world.look("clerk") as look:
-        codes.append(projects.project(look.session, world.project(regime="WORKS")).code)
+    codes.append(coded("WORKS"))
     read = [ids.read_transaction_code(code) for code in codes]
     assert [(one.sequence, one.date.isoformat(), one.category) for one in read] == [
         (1, "2026-03-02", "D99"), (2, "2026-03-02", "D99"), (1, "2026-03-03", "A99")]

@@ -39,6 +39,7 @@ def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
         assert (lot.state, lot.published_at, lot.issue_at) == ("NOTICE", world.now, world.now)
+        assert lot.rules is not None
         book = rulebook.Rulebook.from_snapshot(lot.rules)
         assert book.on.isoformat() == "2026-03-02" and book.rule("T-03").whole == 20
         assert done.notice.body["policy"] == officers.current_policy(look.session, lot).policy_id

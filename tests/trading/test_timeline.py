@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -24,9 +24,11 @@ def state(world: World, ref: str) -> str:
         return str(world.lot_in(look, ref).state)
 
 
-def deadline_of(world: World, ref: str) -> object:
+def deadline_of(world: World, ref: str) -> datetime:
     with world.look("clock") as look:
-        return world.lot_in(look, ref).deadline
+        found = world.lot_in(look, ref).deadline
+    assert found is not None
+    return found
 
 
 def test_what_is_due_is_read_without_a_trace(world: World) -> None:
@@ -58,7 +60,7 @@ def test_a_turn_twice_at_the_same_moment_changes_nothing(world: World) -> None:
     ref = stages.bid(world)
     deadline = deadline_of(world, ref)
     for seconds in (0, 60, 61, 3600):
-        world.clock.set(deadline + timedelta(seconds=seconds))  # type: ignore[operator]
+        world.clock.set(deadline + timedelta(seconds=seconds))
         timeline.turn(world.office)
         with unchanged(world):
             assert timeline.turn(world.office) == []
@@ -70,8 +72,9 @@ def test_several_machines_at_once_take_each_step_once(world: World) -> None:
     deadline = deadline_of(world, ref)
     before = ticks(world)
     for seconds in (0, 60, 120):
-        world.clock.set(deadline + timedelta(seconds=seconds))  # type: ignore[operator]
-        ready, wrong = threading.Barrier(4), []
+        world.clock.set(deadline + timedelta(seconds=seconds))
+        ready = threading.Barrier(4)
+        wrong: list[BaseException] = []
 
         def run(ready: threading.Barrier = ready, wrong: list[BaseException] = wrong) -> None:
             ready.wait()
@@ -104,7 +107,7 @@ def test_a_clock_jumping_to_and_fro_closes_once_and_reopens_nothing(world: World
     path = (-3600, 60, -3600, 61, -86400, 0, 130, -1, 3600, 10)
     seen, head = [], 0
     for seconds in path:
-        world.clock.set(deadline + timedelta(seconds=seconds))  # type: ignore[operator]
+        world.clock.set(deadline + timedelta(seconds=seconds))
         timeline.turn(world.office)
         seen.append(state(world, ref))
         now = ticks(world)

@@ -61,9 +61,9 @@ def test_names_of_a_persons_choosing_reach_no_file(tmp_path: Path, name: str) ->
         with pytest.raises(NotFound):
             ask(name)
     if name not in ("0" * 63,):
-        for ask in (spool.path, spool.size, spool.open, spool.remove, spool.create):
+        for act in (spool.path, spool.size, spool.open, spool.remove, spool.create):
             with pytest.raises(NotFound):
-                ask(name)
+                act(name)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.integers(0, 200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def due(world: World) -> list[Message]:
         return outbox.due(look.session, look.now)
 
 
-def send(world: World, key: str, **facts: object) -> None:
+def send(world: World, key: str, **facts: Any) -> None:
     with world.work("clerk") as work:
         work.send(key, to="party:1", template="t", **facts)
 

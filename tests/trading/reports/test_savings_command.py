@@ -126,7 +126,7 @@ def test_every_code_of_the_readers_has_words() -> None:
 def console_blocks() -> list[tuple[str, str]]:
     """(command, what it prints) of each console block in docs/savings.md."""
     text = (HOUSE / "docs/savings.md").read_text("utf-8")
-    return [tuple(block.split("\n", 1)) for block in re.findall(r"```console\n\$ (.*?)```", text, re.S)]  # type: ignore[misc]
+    return [tuple(block.split("\n", 1)) for block in re.findall(r"```console\n\$ (.*?)```", text, re.S)]
 
 
 @pytest.mark.parametrize(("call", "printed"), console_blocks())
