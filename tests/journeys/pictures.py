@@ -87,8 +87,8 @@ def _asked(name: str) -> Path | None:
 def _keep(folder: Path, name: str, png: bytes) -> None:
     """With 256 colours: those of surfaces exact, the many of the edges of letters near; a third of what a browser writes."""
     path, page = folder / f"{name}.png", Image.open(io.BytesIO(png)).convert("RGB")
-    often = sorted(page.getcolors(page.width * page.height) or [], reverse=True)[:128]
-    colours = [part for _, colour in often for part in colour]  # type: ignore[union-attr]
+    often: list[tuple[int, Any]] = sorted(page.getcolors(page.width * page.height) or [], reverse=True)[:128]
+    colours = [part for _, colour in often for part in colour]
     colours += page.quantize(256 - len(often), method=Image.Quantize.MAXCOVERAGE).getpalette()[:3 * (256 - len(often))]  # type: ignore[index]
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours)

@@ -43,6 +43,6 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
     assert "我方份额已于" in page.locator("main").inner_text() and not faults
     with world.look("clock") as look:
         row = opening.opening(look.session, world.lot_in(look, ref))
-        assert set(co_opening.parts(look.session, row)) == {
-            bid["header_hash"] for bid in row.bids if co_opening.own_bid(look.session, row, world.party_ids["bidder1"]).header_hash
-            == bid["header_hash"]}  # type: ignore[union-attr]
+        own = co_opening.own_bid(look.session, row, world.party_ids["bidder1"])
+        assert own is not None
+        assert set(co_opening.parts(look.session, row)) == {bid["header_hash"] for bid in row.bids if own.header_hash == bid["header_hash"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +137,8 @@ def tampered_on_the_way(staged: Staged, watch: Desk) -> None:
     """The hall asks for a signature on another bid than the page shows, on one more, or on none: the page signs nothing."""
     other = bid_of(staged.world, staged.ref, "bidder2").header_hash
 
-    changes = (lambda lost: [lost[0] | {"header_hash": other}], lambda lost: [*lost, lost[0] | {"header_hash": other}], lambda lost: [])
+    changes: tuple[Callable[[list[Any]], list[Any]], ...] = (
+        lambda lost: [lost[0] | {"header_hash": other}], lambda lost: [*lost, lost[0] | {"header_hash": other}], lambda lost: [])
     for change in changes:
         def cheat(route: Any, _request: Any, *, change: Any = change) -> None:
             route.fulfill(json={"lost": change(route.fetch().json()["lost"])})

@@ -73,13 +73,14 @@ def test_every_change_is_refused_with_the_same_code(start: int, tmp_path: Path) 
     source = random.Random(start)
     nonsense = laws.seal(b"\xff" * 4 + bytes(600_000))
     rows = [laws.large(), laws.seal(laws.content_of([10])), nonsense]
-    job, wanted = [], []
+    job: list[dict[str, Any]] = []
+    wanted: list[list[str]] = []
     for at, one in enumerate(rows):
         path = tmp_path / str(at)
         path.write_bytes(one.data)
         changes = changes_of(one, source)
         job.append({"path": str(path), "seed": b64u(one.seed), "root": b64u(one.root), "first": one.first, "changes": changes})
-        wanted.append([said(lambda one=one, change=change: sealed_bid.open(  # type: ignore[misc]
+        wanted.append([said(lambda one=one, change=change: sealed_bid.open(
             io.BytesIO(changed(one, change)), one.seed)) for change in changes])
     answer = js({"files": job, "shares": [], "fitting": []})["files"]
     for one, row, codes, told in zip(rows, job, wanted, answer, strict=True):
@@ -94,7 +95,8 @@ def test_every_change_is_refused_with_the_same_code(start: int, tmp_path: Path) 
 
 @pytest.mark.parametrize("start", SEEDS)
 def test_shares_join_alike_and_the_same_officer_is_named(start: int) -> None:
-    source, cases, wanted = random.Random(start), [], []
+    source, cases = random.Random(start), []
+    wanted: list[dict[str, Any]] = []
     for _ in range(150):
         n = source.randrange(2, 16)
         one = laws.shared(source.randrange(2, n + 1), n, source.random() < 0.4)

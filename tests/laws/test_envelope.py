@@ -123,7 +123,7 @@ def test_a_wrong_share_is_named_or_not_needed(quorum: tuple[int, int], co: bool,
     for j in wrong:
         parts[j] = data.draw(st.sampled_from([bytes(32), one.parts[j % n + 1], one.parts[j][:-1] + bytes([one.parts[j][-1] ^ 1])]))
         assume(parts[j] != one.parts[j])
-        assert code_of(lambda j=j: headers.check_share(one.header, j, parts[j])) == "SHARE_COMMIT"  # type: ignore[misc]
+        assert code_of(lambda j=j: headers.check_share(one.header, j, parts[j])) == "SHARE_COMMIT"
     if n - len(wrong) >= t:
         assert headers.join_shares(one.header, parts) == one.seed
     else:
@@ -144,7 +144,7 @@ def test_a_share_opens_nothing_of_another_bid(quorum: tuple[int, int], data: st.
     field = data.draw(st.sampled_from(["platform", "tender", "lot", "envelope", "bidder"]))
     other = headers.parse_header(headers.make_header(one.seed, one.header.ctx | {field: "another"}))
     for j, part in one.parts.items():
-        assert code_of(lambda j=j, part=part: headers.check_share(other, j, part)) == "SHARE_COMMIT"  # type: ignore[misc]
+        assert code_of(lambda j=j, part=part: headers.check_share(other, j, part)) == "SHARE_COMMIT"
     moved = headers.parse_header(one.header.raw.replace(dumps(one.header.ctx), dumps(other.ctx)))
     assert code_of(lambda: headers.join_shares(moved, one.parts)) == "SHARE_COMMIT", "boxes copied under another name"
     assert code_of(lambda: headers.open_share(moved, 1, SECRETS[1])) == "SHARE_OPEN"

@@ -130,6 +130,7 @@ def addresses(ref: str, who: str) -> list[str]:
 
 def seen(twin: Twin, who: str, path: str) -> tuple[Any, ...]:
     answer = twin.seats[who].client.get(path)
+    assert answer.mimetype is not None, path
     text = answer.get_data(as_text=True) if not answer.mimetype.startswith("application/zip") else answer.get_data().decode("latin-1")
     told = {k: masked(v) for k, v in answer.headers.items()
             if k not in ("Set-Cookie", "Date", "X-Request-Id", "ETag", "Content-Length") and not k.startswith("X-RateLimit")}

@@ -283,6 +283,6 @@ def test_a_lot_of_two_hundred_bids(engine: Any, tmp_path: Path) -> None:
             with timed(f"bundle {profile}"), path.open("wb") as out:
                 bundles.export(mine.office, Actor(Role.AUDIT_ADMIN, name="archive"), ref, profile, out)
             with timed(f"bundle {profile} verified"):
-                answer = verify_bundle(path)
+                told = verify_bundle(path)
             print(f"  bundle {profile}: {path.stat().st_size // 1024} KiB", flush=True)
-            assert answer["ok"], [claim for claim in answer["claims"] if claim["ok"] is False]
+            assert told["ok"], [claim for claim in told["claims"] if claim["ok"] is False]

@@ -102,7 +102,7 @@ def test_nobody_signed_in_is_led_to_the_door(house: House) -> None:
         answer = client.get(filled(page))
         assert answer.status_code == 302 and answer.location.startswith("/account/sign-in?next="), name
         told = client.get(filled(page), headers={"Accept": "application/json"})
-        assert told.status_code in (401, 403) and told.json["code"] == "access.sign_in", name
+        assert told.status_code in (401, 403) and told.get_json()["code"] == "access.sign_in", name
 
 
 @pytest.mark.parametrize("role", [None, Role.BIDDER_SIGNER, Role.AGENCY, Role.HOST, Role.CENTRE, Role.EXPERT, Role.PURCHASER])

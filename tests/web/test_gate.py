@@ -127,7 +127,7 @@ def test_nobody_signed_in_is_sent_to_the_door_and_back(house: House, desk: Desk)
     page = client.get(away.location)
     back = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD})
     assert back.location == "/t/own?x=1"
-    assert house.client().get("/t/own", headers={"Accept": "application/json"}).json["code"] == "access.sign_in"
+    assert house.client().get("/t/own", headers={"Accept": "application/json"}).get_json()["code"] == "access.sign_in"
     assert house.client().post("/t/acts/form").status_code == 403
 
 
@@ -306,7 +306,7 @@ def test_a_weighty_act_wants_a_fresh_sign_in_and_nothing_less(house: House, desk
     away = client.get("/t/approve")
     assert away.location == "/account/confirm?next=%2Ft%2Fapprove"
     assert client.post("/t/acts/approve").status_code == 303
-    assert client.post("/t/acts/approve", headers={"Accept": "application/json"}).json["code"] == "access.fresh"
+    assert client.post("/t/acts/approve", headers={"Accept": "application/json"}).get_json()["code"] == "access.fresh"
     page = client.get(away.location)
     wrong = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": "123456"})
     assert wrong.status_code == 422 and client.post("/t/acts/approve").status_code == 303

@@ -123,10 +123,16 @@ class Conn:
 
 
 def test_the_load_is_how_long_requests_wait_and_others_never_take_all_threads() -> None:
-    load, gate_, running = Load(), threading.Event(), []
+    load, gate_ = Load(), threading.Event()
+    running: list[Conn] = []
+
+    def page(conn: Conn) -> bool:
+        running.append(conn)
+        return gate_.wait(10)
+
     pool = RankedPool(6, 1, others=2, load=load)
     assert load.age_ms() == 0
-    pages = [pool.submit(lambda conn: (running.append(conn), gate_.wait(10)), Conn(b"GET /a ")) for _ in range(4)]
+    pages = [pool.submit(page, Conn(b"GET /a ")) for _ in range(4)]
     stream = pool.submit(lambda _conn: "live", Conn(b"GET /live/hall/X "))
     assert stream.result(5) == "live"
     assert pool.submit(lambda _conn: "up", Conn(b"PATCH /uploads/acts/1 ")).result(5) == "up"
@@ -134,8 +140,8 @@ def test_the_load_is_how_long_requests_wait_and_others_never_take_all_threads() 
     time.sleep(0.3)
     assert len(running) == 2 and 250 <= load.age_ms() < 5000
     gate_.set()
-    for page in pages:
-        page.result(5)
+    for one in pages:
+        one.result(5)
     assert len(running) == 4 and load.age_ms() >= 250  # it is remembered for a while
     pool.shutdown()
 
@@ -198,4 +204,5 @@ async def _rush(port: int, ref: str, people: list[Any], folder: Path, submission
             for number, (person, submission) in enumerate(zip(people, submissions, strict=True))))
 
     *_, delivered = await asyncio.gather(*(reader(PAGES[n % 4]) for n in range(240)), hand_in())
+    assert delivered is not None
     return answers, delivered

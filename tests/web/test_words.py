@@ -61,6 +61,7 @@ def test_placeholders_survive_translation() -> None:
             if not message.id or not catalogues._has_words(message.string):
                 continue
             source = message.id if isinstance(message.id, str) else message.id[-1]
+            assert message.string is not None
             target = message.string if isinstance(message.string, str) else message.string[0]
             wanted = sorted(re.findall(r"%\(\w+\)s|\{\w+\}", source))
             assert sorted(re.findall(r"%\(\w+\)s|\{\w+\}", target)) == wanted, source

@@ -27,7 +27,7 @@ class Rewriter(Forger):
         super().__init__(*given)
         self.renamed: dict[str, str] = {}
 
-    def change(self, path: str, how: Callable[[Any], None], *secrets: bytes) -> None:
+    def change(self, path: str, how: Callable[[Any], object], *secrets: bytes) -> None:
         """Change a document: signed anew by ``secrets`` if anybody signed it; its entry then speaks of the new one."""
         old, value = json.loads(self.files[path]), self.value(path)
         signed = isinstance(old, dict) and "payload" in old
@@ -49,7 +49,7 @@ class Rewriter(Forger):
         return next(name for name in self.below("entries/")
                     if not name.startswith("entries/lists/") and self.entry(name)["event"] == event and wanted(self.entry(name)))
 
-    def change_entry(self, path: str, how: Callable[[Any], None]) -> str:
+    def change_entry(self, path: str, how: Callable[[Any], object]) -> str:
         """Change an entry; returns its new path."""
         value = self.entry(path)
         how(value)

@@ -58,7 +58,7 @@ def test_a_bidder_said_to_have_stayed_away_who_did_not_is_found(finished: play.F
     forger = play.Forger(finished.world, finished.audit)
     given = {forger.value(name)["header_hash"] for name in forger.below("opening/bidder-part.")}
 
-    def drop(value: dict) -> None:  # type: ignore[type-arg]
+    def drop(value: dict) -> None:
         row = next(row for row in value["bids"] if row["header_hash"] in given)
         row |= {"verdict": "BIDDER_PART_MISSING", "cause": "bidder", "announce": {}, "files": []}
 
@@ -71,7 +71,7 @@ def test_the_absence_of_a_bidder_charged_to_the_platform_is_found(finished: play
     forger = Rewriter(finished.world, finished.audit)
     officers = [finished.world.keys[username].sign for username in opening_steps.ALL]
 
-    def charge(value: dict) -> None:  # type: ignore[type-arg]
+    def charge(value: dict) -> None:
         row = next(row for row in value["bids"] if row["verdict"] == "BIDDER_PART_MISSING")
         row["cause"] = "platform"
 

@@ -75,7 +75,7 @@ def test_a_verdict_list_that_hides_an_opened_price_is_found(finished: play.Finis
     names = [name for name in forger.below("opening/opened.") if len(forger.value(name)["bids"]) == 4]
     assert len(names) == 1
 
-    def hide(value: dict) -> None:  # type: ignore[type-arg]
+    def hide(value: dict) -> None:
         row = next(row for row in value["bids"] if row["verdict"] == "opened")
         row |= {"verdict": LEFT_SEALED, "cause": "bidder", "announce": {}, "files": []}
 

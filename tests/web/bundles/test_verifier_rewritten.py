@@ -103,7 +103,10 @@ def test_a_share_of_another_bid(forger: Rewriter) -> None:
 
 def test_too_few_shares_for_what_was_opened(forger: Rewriter) -> None:
     for j in (1, 2):
-        path = forger.one("opening/shares.", lambda value, j=j: value["j"] == j)
+        def posted(value: Any, j: int = j) -> bool:
+            return bool(value["j"] == j)
+
+        path = forger.one("opening/shares.", posted)
         forger.change(path, lambda shares: [item.update(part="", error="SHARE_OPEN") for item in shares["items"]],
                       forger.world.keys[f"officer{j}"].sign)
     found = forger.rewritten()

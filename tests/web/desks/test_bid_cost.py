@@ -59,7 +59,7 @@ def test_a_bid_asks_the_database_fourteen_questions(rooms: Rooms) -> None:
         with asked(world) as statements:
             answer = person.client.post(f"/bidder/lots/{ref}/acts/submit", headers={"Accept": "application/json"}, data={
                 **person.marks, "upload": token, "submission": json.dumps(bid.submission)})
-        assert answer.json["accepted"] is True
+        assert answer.get_json()["accepted"] is True
         assert len(statements) <= most, statements
         assert sum("FOR SHARE" in one or "FOR UPDATE" in one for one in statements) == (
             2 if world.office.engine.dialect.name == "postgresql" else 0)

@@ -26,7 +26,7 @@ def bidder(rooms: Rooms, lot: str) -> Person:
     return person
 
 
-def deadline_of(rooms: Rooms, ref: str) -> Lot:
+def lot_of(rooms: Rooms, ref: str) -> Lot:
     with rooms.world.look("clock") as look:
         return rooms.world.lot_in(look, ref)
 
@@ -119,7 +119,7 @@ def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> No
 def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
     bid = sealed_bid(rooms.world, lot, "bidder1")
     token = upload(bidder, lot, bid.data)
-    row = deadline_of(rooms, lot)
+    row = lot_of(rooms, lot)
     assert row.deadline is not None
     rooms.world.clock.set(row.deadline - timedelta(minutes=1))
     bidder = rooms.person("bidder1", "bidder-signer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -22,7 +23,7 @@ def test_named_signed_and_seen_by_its_members_alone(rooms: Rooms) -> None:
     lead, member, other = (rooms.person(name, "bidder-signer") for name in ("bidder1", "bidder2", "bidder3"))
     assert f"/bidder/lots/{ref}/consortium" in lead.get(f"/bidder/lots/{ref}").text
     page = f"/bidder/lots/{ref}/consortium"
-    rows = {"code.0": code(world, "bidder1"), "work.0": "主体设备", "share.0": "70",
+    rows: dict[str, Any] = {"code.0": code(world, "bidder1"), "work.0": "主体设备", "share.0": "70",
             "code.1": code(world, "bidder2"), "work.1": "安装调试", "share.1": "20"}
     wrong = lead.act(f"/bidder/lots/{ref}/acts/name-consortium", page=page, **rows)
     assert wrong.status_code == 422 and "90%" in wrong.text and "安装调试" in wrong.text

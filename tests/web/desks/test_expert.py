@@ -71,7 +71,7 @@ def conformed(rooms: Rooms, members: list[Member], *, reject: tuple[int, ...] = 
                       reason="未响应实质性要求" if bad else ""))
 
 
-def send_bid(chair: Member, page: str, bid: int, **fields: str) -> Any:
+def send_bid(chair: Member, page: str, bid: int, **fields: Any) -> Any:
     """The form of one bid on the review page."""
     return chair.person.act(chair.base + "/acts/conformity", page=page, bid=str(bid), **fields)
 
@@ -166,7 +166,9 @@ def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Roo
     members = seated(rooms, ref)
     with rooms.world.look("clock") as look:
         bids = opening.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
-        told = {bid.party.name for bid in bids} | {bid.party.code for bid in bids} | {f"{bid.price_minor // 100:,}" for bid in bids}
+        prices = [bid.price_minor for bid in bids if bid.price_minor is not None]
+        assert len(prices) == len(bids)
+        told = {bid.party.name for bid in bids} | {bid.party.code for bid in bids} | {f"{price // 100:,}" for price in prices}
         files = {one["name"] for bid in bids for one in bid.files}
     conformed(rooms, members)
     for path in ("", "/review", "/score", "/data"):

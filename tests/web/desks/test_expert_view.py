@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -31,7 +32,7 @@ def build(world: World) -> str:
     return ref
 
 
-def room(engine: Engine, folder: Path, **settings: str) -> tuple[Rooms, str, Person, list[str]]:
+def room(engine: Engine, folder: Path, **settings: Any) -> tuple[Rooms, str, Person, list[str]]:
     """A seated panel whose bids hold a PDF each; a member at the door, and the addresses of the bids' first pages."""
     world = World(engine, folder)
     ref = str(stages.reach(world, "view", build))

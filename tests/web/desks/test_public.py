@@ -209,7 +209,8 @@ def test_a_file_comes_as_an_attachment_and_leaves_no_trace(rooms: Rooms, guest: 
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert rows() == before
     digest = hashlib.sha256(PDF).hexdigest()
-    assert guest.get(f"/check/files/{digest}.json").json["files"] == [{"lot": ref, "name": "招标文件.pdf", "newest": True, "version": 1}]
+    told = guest.get(f"/check/files/{digest}.json").get_json()
+    assert told["files"] == [{"lot": ref, "name": "招标文件.pdf", "newest": True, "version": 1}]
     other = world.lot("BIDDING", title="另一标段")
     assert guest.get(f"/lots/{other}/documents/{number}").status_code == 404
 
@@ -222,7 +223,7 @@ def test_a_replaced_file_stays_and_is_named_old(rooms: Rooms, guest: FlaskClient
         publication.amend(work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第 3.2 条更正", kind="tender_document")
     page = text_of(guest, f"/lots/{ref}")
     assert "（第 2 版）" in page and "第 1 版" in page and "影响投标文件" in page
-    assert guest.get("/check/files/" + hashlib.sha256(PDF).hexdigest() + ".json").json["files"][0]["newest"] is False
+    assert guest.get("/check/files/" + hashlib.sha256(PDF).hexdigest() + ".json").get_json()["files"][0]["newest"] is False
 
 
 def test_no_file_before_the_documents_are_issued(rooms: Rooms, guest: FlaskClient) -> None:
@@ -266,7 +267,7 @@ def test_a_notice_has_the_digest_it_shows(rooms: Rooms, guest: FlaskClient) -> N
 def test_feeds_carry_the_filters(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     first, second = world.lot("BIDDING"), world.lot("BIDDING", "WORKS", deposit=Money.zero(), title="<b>教学楼</b>")
-    both = guest.get("/feed.json").json
+    both = guest.get("/feed.json").get_json()
     assert both["version"] == "https://jsonfeed.org/version/1.1" and len(both["items"]) == 2
     assert [ref in json.dumps(guest.get("/feed.json?regime=WORKS").json) for ref in (first, second)] == [False, True]
     tree = ElementTree.fromstring(guest.get("/feed.xml?regime=WORKS").data)

@@ -73,7 +73,7 @@ def test_its_own_bidder_is_told_whether_it_stands(rooms: Rooms, bid: dict[str, A
     c = bid["outcome"].receipt.c
 
     def state(who: Person) -> str:
-        return str(who.client.get(f"/check/entries/{c}.json", headers=JSON).json["state"])
+        return str(who.client.get(f"/check/entries/{c}.json", headers=JSON).get_json()["state"])
     assert (state(own), state(other)) == ("standing", "sealed")
     sealed, submission = sealing.seal(world, bid["ref"], "bidder1", replaces=bid["outcome"].receipt.statement)
     assert sealing.hand_in(world, bid["ref"], "bidder1", sealed, submission).accepted
@@ -93,7 +93,7 @@ def test_everybody_is_told_once_the_list_is_out(rooms: Rooms, guest: FlaskClient
 
 def test_what_was_changed_is_named(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
     rooms.world.tick()
-    whole = {**bid["receipt"], "proof": guest.get(f"/check/entries/{bid['outcome'].receipt.c}.json", headers=JSON).json["proof"]}
+    whole = {**bid["receipt"], "proof": guest.get(f"/check/entries/{bid['outcome'].receipt.c}.json", headers=JSON).get_json()["proof"]}
     assert lines(check(guest, whole)) == ["ok", "open", "ok", "open"]
     forged = copy.deepcopy(whole)
     forged["entry"]["signatures"][0]["sig"] = "A" * 86 + "=="

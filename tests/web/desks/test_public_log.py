@@ -49,7 +49,7 @@ def test_the_tiles_rebuild_the_signed_root(rooms: Rooms, guest: FlaskClient) -> 
     hashes = b"".join(data for path, data in found.items() if path.startswith("tile/0/"))
     assert hashes == b"".join(merkle.leaf_hash(leaf) for leaf in leaves)
     assert found["tile/1/000.p/1"] == merkle.root(leaves[:256])
-    rows = guest.get("/log/leaves?from=200").json
+    rows = guest.get("/log/leaves?from=200").get_json()
     assert [text.encode() for text in rows["leaves"]] == leaves[200:] and rows["next"] is None
 
 
@@ -75,7 +75,7 @@ def test_consistency_between_any_two_sizes(rooms: Rooms, guest: FlaskClient) -> 
         rooms.world.tick()
         heads.append(checkpoint(rooms, guest))
     for old in heads:
-        told = guest.get(f"/log/consistency?from={old.size}").json
+        told = guest.get(f"/log/consistency?from={old.size}").get_json()
         merkle.verify_consistency(old.size, told["to"], [unb64u(node) for node in told["proof"]], old.root, heads[-1].root)
 
 

@@ -169,7 +169,7 @@ def test_the_doors_stand_in_the_matrix() -> None:
 # --- bytes with the announcement, and no room for them ----------------------------------------------------------------
 
 
-def with_bytes(bidder: Person, lot: str, data: bytes, length: int | None = None, **headers: str) -> TestResponse:
+def with_bytes(bidder: Person, lot: str, data: bytes, length: int | None = None, /, **headers: str) -> TestResponse:
     meta = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", lot), ("envelope", "bid")))
     return bidder.client.post("/uploads/acts", data=data, headers={
         **BYTES, "Upload-Length": str(len(data) if length is None else length), "Upload-Metadata": meta, **headers})

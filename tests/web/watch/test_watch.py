@@ -222,9 +222,11 @@ def test_the_drop_refuses_what_is_not_signed_for_it_and_slows_down_who_asks_too_
     one = drop.Drop("bidhall.test", tmp_path, clock)
     secret = new_secret()
     good = drops.make_digest("bidhall.test", DIGEST, secret)
-    for wrong in ({}, [], good | {"key": b64u(ed25519_public(new_secret()))}, drops.make_digest("elsewhere", DIGEST, secret),
-                  {"key": good["key"], "signed": sign("submission", {"v": 1, "platform": "bidhall.test", "digest": DIGEST}, secret)},
-                  {"key": good["key"], "signed": sign(drops.DIGEST, {"v": 1, "platform": "bidhall.test", "digest": "AA"}, secret)}):
+    wrongs: tuple[Any, ...] = (
+        {}, [], good | {"key": b64u(ed25519_public(new_secret()))}, drops.make_digest("elsewhere", DIGEST, secret),
+        {"key": good["key"], "signed": sign("submission", {"v": 1, "platform": "bidhall.test", "digest": DIGEST}, secret)},
+        {"key": good["key"], "signed": sign(drops.DIGEST, {"v": 1, "platform": "bidhall.test", "digest": "AA"}, secret)})
+    for wrong in wrongs:
         with pytest.raises(CryptoError):
             one.leave(wrong, "10.0.0.1")
     for n in range(drop.BY_KEY):
@@ -240,7 +242,8 @@ def test_the_drop_refuses_what_is_not_signed_for_it_and_slows_down_who_asks_too_
 
 def test_the_drop_speaks_http_with_a_file_or_with_json(tmp_path: Path) -> None:
     one = drop.Drop("bidhall.test", tmp_path, SetClock(datetime(2026, 3, 2, tzinfo=UTC)))
-    stop, ports = threading.Event(), []
+    stop = threading.Event()
+    ports: list[int] = []
     thread = threading.Thread(target=one.run, args=("127.0.0.1", 0, stop, ports.append), daemon=True)
     thread.start()
     while not ports:
