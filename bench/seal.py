@@ -1,14 +1,14 @@
 """Sealing a bid, file to file: header, boxes, encryption and the tree of piece digests.
 
 Rivals: `age` to one recipient, which hashes no tree; `openssl` and `sha256sum`, which is encryption and a digest with nothing
-else; `gpg` without compression.
+else; `gpg` without compression; AES-256-GCM in a plain loop, which hashes nothing.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.bids import officers, seal_file
+from bench.bids import RAW, officers, raw_encrypt, seal_file
 from bench.race import Row, has, noise_file, race, row, shell, skipped, workshop
 
 MIB = 1 << 20
@@ -40,10 +40,13 @@ def _at(size: int, rounds: int) -> list[Row]:
         variables = {"GNUPGHOME": str(folder / "gnupg"), "RECIPIENT": age_recipient(folder)}
         (folder / "gnupg").mkdir(mode=0o700)
         here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
-        mine, *theirs = race(lambda: seal_file(group, plain, folder / "ours.out"), *here.values(), rounds=rounds)
+        mine, raw, *theirs = race(
+            lambda: seal_file(group, plain, folder / "ours.out"), lambda: raw_encrypt(plain, folder / "raw.out"), *here.values(),
+            rounds=rounds,
+        )  # fmt: skip
         speed = size / MIB / mine
         times = dict(zip(here, theirs, strict=True))
-        rows = []
+        rows = [row(workload=workload, ours=speed, unit="MiB/s", rival=size / MIB / raw, rival_name=RAW, ratio=raw / mine, goal="none")]
         for name, (program, _, goal) in RIVALS.items():
             if name in times:
                 rows.append(

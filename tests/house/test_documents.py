@@ -188,3 +188,18 @@ def test_every_promise_that_the_security_document_makes_is_tested() -> None:
     claimed = set(re.findall(r"^\|\s*\**([A-Z][0-9]{1,2})\**\s*\|", text("docs/security.md"), re.MULTILINE))
     assert claimed, "docs/security.md has no table of promises"
     assert sorted(claimed - set(marked())) == []
+
+
+def test_the_speed_that_the_readme_tells_is_that_of_the_benchmarks() -> None:
+    """Each ratio and each second in its section on speed is one that the table holds, as far as its digits go."""
+    table = [line for line in text("docs/benchmarks.md").splitlines() if line.startswith("| ")]
+    measured = {number for line in table for number in re.findall(r"\d+(?:\.\d+)?", line)}
+    section = text("README.md").split("\n## Speed\n")[1].split("\n## ")[0]
+    told = re.findall(r"\d+\.\d+(?= ×| s\b| and \d+\.\d+ ×| to \d+\.\d+ ×)", section)
+    assert len(told) > 5
+
+    def holds(figure: str) -> bool:
+        digits = len(figure.split(".")[1])
+        return any(abs(float(found) - float(figure)) <= 0.5 * 10**-digits + 1e-9 for found in measured)
+
+    assert [figure for figure in told if not holds(figure)] == []

@@ -118,7 +118,9 @@ def test_a_file_is_made_and_filled_at_once_and_given_away_under_its_content_name
     for _ in range(2):  # the second time the name is there already
         assert spool.append(TOKEN, 0, [data[:7], data[7:]], most=len(data), new=True) == len(data)
         blobs.adopt(spool.path(TOKEN), name, keep=False)
-        assert blobs.open(name).read() == data and list(spool.folder.iterdir()) == []
+        with blobs.open(name) as kept:
+            assert kept.read() == data
+        assert list(spool.folder.iterdir()) == []
 
 
 def test_a_cut_line_leaves_what_came(tmp_path: Path) -> None:
