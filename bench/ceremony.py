@@ -4,15 +4,18 @@ Ours is what the hall does: three officers' clients open their boxes, the server
 the re-derivation, the root, the decryption, the files into the store, the announced form parsed, rows and the signed opening list.
 Rival: the bare cryptography of the same in one process: boxes, checks, join, re-derivation, root, decryption into nothing. All do it for a
 lot of three small bids first, untimed: a worker compiles its statements at its first opening and never again. What that costs is noted.
-Large bids have the pace of `open` as a rival too: the same bids one after the other, file to file.
+Large bids have the pace of `open` as a rival too: the same bids one after the other, file to file and synced.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
+import os
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,29 +45,46 @@ def run(quick: bool) -> list[Row]:
 
 def _at(count: int, size: int, goal: str, rounds: int) -> list[Row]:
     """Once in memory, where only the work counts, and once on the disk, where every file and commit is synced."""
+    return _in(workshop, "in memory", count, size, goal, rounds) + _in(disk, "on disk, synced", count, size, goal, rounds)
+
+
+def _in(place: Callable[[], AbstractContextManager[Path]], name: str, count: int, size: int, goal: str, rounds: int) -> list[Row]:
     large = size >= MIB
-    with workshop() as memory, disk() as slow, world_in(memory / "world", count) as world:
+    with place() as folder, world_in(folder / "world", count) as world:
         warm, ref = _listed(world, size, count)
-        rows = []
-        for name, folder in (("in memory", memory), ("on disk, synced", slow)):
-            mine, first, bare, one_by_one = [float("inf")] * 4
-            for turn in range(rounds):
-                before, took = _ours(world, memory / "world", folder / f"copy-{turn}", {warm: WARM, ref: count})
-                first, mine = min(first, before), min(mine, took)
-                _alone(world, warm, WARM, _Nothing)
-                bare = min(bare, _alone(world, ref, count, _Nothing))
-                if large:
-                    one_by_one = min(one_by_one, _alone(world, ref, count, _file_in(folder / "opened")))
-            work = f"open {count} bids of {size // MIB if large else size // KIB} {'MiB' if large else 'KiB'}, 3 of 5 officers, {name}"
-            notes = f"{mine / count * 1000:.1f} ms a bid; {WARM} small bids just before, the first of a worker: {first * 1000:.0f} ms"
-            rivals = [("bare cryptography, one process", bare, goal)]
-            if large:
-                rivals.append(("open, file to file, one after the other", one_by_one, ">= 0.8"))
-            rows += [
-                row(workload=work, ours=mine, unit="s", rival=took, rival_name=rival, ratio=took / mine, goal=wanted, notes=notes)
-                for rival, took, wanted in rivals
-            ]
-        return rows
+
+        first: list[float] = []
+        mine: list[float] = []
+        alone: list[float] = []
+        each: list[float] = []
+
+        def ours() -> None:
+            before, took = _ours(world, folder / "world", folder / "copy", {warm: WARM, ref: count})
+            first.append(before)
+            mine.append(took)
+
+        def bare() -> None:
+            _alone(world, warm, WARM, _Nothing)
+            alone.append(_alone(world, ref, count, _Nothing))
+
+        def one_by_one() -> None:
+            with tempfile.TemporaryDirectory(dir=folder) as opened:
+                each.append(_alone(world, ref, count, _files_in(Path(opened))))
+
+        contestants = [ours, bare, one_by_one] if large else [ours, bare]
+        for turn in range(rounds):
+            for contestant in contestants if turn % 2 == 0 else reversed(contestants):
+                contestant()
+        amount = f"{count} bids of {size // MIB if large else size // KIB} {'MiB' if large else 'KiB'}"
+        notes = f"{min(mine) / count * 1000:.1f} ms a bid; {WARM} small bids just before, the first of a worker: {min(first) * 1000:.0f} ms"
+        rivals = [("bare cryptography, one process", alone, goal)]
+        if large:
+            rivals.append(("open, file to file and synced, one after the other", each, ">= 0.8"))
+        return [
+            row(workload=f"open {amount}, 3 of 5 officers, {name}", ours=min(mine), unit="s", rival=min(took), rival_name=rival,
+                ratio=min(took) / min(mine), goal=wanted, notes=notes)
+            for rival, took, wanted in rivals
+        ]  # fmt: skip
 
 
 def _listed(world: World, size: int, count: int) -> tuple[str, str]:
@@ -134,9 +154,18 @@ def _alone(world: World, ref: str, count: int, target: Target) -> float:
     return time.perf_counter() - start
 
 
-def _file_in(path: Path) -> Target:
-    """A file that is written anew for each bid, as `open` writes it: not synced."""
-    return lambda: path.open("wb")
+def _files_in(folder: Path) -> Target:
+    """A file of its own for each bid, synced at its end."""
+    names = itertools.count()
+
+    @contextmanager
+    def synced() -> Iterator[sealed_bid.Writer]:
+        with (folder / str(next(names))).open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+
+    return synced
 
 
 class _Nothing(io.RawIOBase):
