@@ -209,6 +209,11 @@ def test_base_price_draw_and_papers_at_every_width(hall: LiveServer, browser: Br
         for part in ("papers", "sheet", ""):
             public.goto(f"{hall.url}/hall/{ref}/{part}".rstrip("/"))
             wrong += faults(public)
+        hours = public.locator("aside .log time").all_inner_texts()
+        assert len(hours) > 8 and hours == sorted(hours, reverse=True)  # the base price in its place too
+        public.goto(f"{hall.url}/lots/{ref}/draw")
+        hours = public.locator(".log time").all_inner_texts()
+        assert len(hours) == public.locator(".log li").count() and hours == sorted(hours)
         public.goto(f"{hall.url}/hall/{ref}/papers")
         assert public.locator("main").inner_text().count("已核验") == 3
         paper, stamp = (public.request.get(f"{hall.url}/hall/{ref}/papers/record{end}").body() for end in ("", ".tsr"))

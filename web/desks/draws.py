@@ -136,6 +136,11 @@ def draw_card(now: Look, row: Draw) -> dict[str, Any]:
         tick = log.tick_of(session, c) if c else None
         return tick.at if tick else None
 
+    done = audit.entries(session, [c for turn in row.turns for c in (turn.commit_c, turn.reveal_c) if c] + [c for c in (row.list_c,) if c])
+
+    def made(c: str | None) -> Any:
+        return done[c].at if c else None
+
     policy = draws.policy_of(session, row)
     result = loads(payload_of(row.result)) if row.result else None
     signers = len(row.listing["signatures"]) if row.listing else 0
@@ -144,8 +149,9 @@ def draw_card(now: Look, row: Draw) -> dict[str, Any]:
         "label": row.label, "draw": row.draw, "state": row.state, "size": row.notice["size"], "take": row.notice["take"],
         "pool_hash": row.notice["pool"], "pool": pool, "policy": row.notice["policy"], "noticed_at": row.noticed_at,
         "notice_sealed": sealed(row.notice_c), "root": row.root, "listed": row.listing is not None, "list_signed": row.list_c is not None,
-        "list_signatures": signers, "list_sealed": sealed(row.list_c), "escrow_at": policy.opens_at,
-        "turns": [{"party": turn.party, "commit": turn.commit, "sealed": sealed(turn.commit_c), "revealed": bool(turn.r), "r": turn.r,
+        "list_signatures": signers, "list_sealed": sealed(row.list_c), "list_made": made(row.list_c), "escrow_at": policy.opens_at,
+        "turns": [{"party": turn.party, "commit": turn.commit, "made": made(turn.commit_c), "sealed": sealed(turn.commit_c),
+                   "revealed": bool(turn.r), "r": turn.r, "revealed_at": made(turn.reveal_c),
                    "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
         "parties": list(row.notice["parties"]), "drawn_at": row.drawn_at, "seed": result["seed"] if result else "",
         "faults": result["faults"] if result else [], "picks": [pick + 1 for pick in result["picks"]] if result else [],

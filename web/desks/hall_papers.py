@@ -35,7 +35,8 @@ def make(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bo
         raise NotAllowed("opening.not_for_panel")
     facts = {"sheet": _sheet, "form": _form, "record": _record}[kind](card, now, lot, host, others)
     data = {"draft": draft, "title": TITLES[kind], "subject": card.lot.title, "ref": card.lot.ref, "wide": kind == "form",
-            "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅"} | facts
+            "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
+            "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}"} | facts
     return papers.make("hall", data, title=TITLES[kind], at=floor_second(now.now))
 
 

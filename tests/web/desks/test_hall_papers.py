@@ -81,6 +81,7 @@ def test_papers_are_made_stamped_and_checked_without_this_platform(world: World,
             paper, answer = public.get(f"/hall/{ref}/papers/{kind}").data, public.get(f"/hall/{ref}/papers/{kind}.tsr").data
             assert paper.startswith(b"%PDF-") and hashlib.sha256(paper).hexdigest() in page
             assert authority.verify(paper, answer) and not authority.verify(paper + b" ", answer)
+            assert "北京时间（UTC+8）" in pages_of(paper)
         asked = authority.asked
         host.act(f"/hall/{ref}/acts/stamp")
         assert authority.asked == asked  # nothing is stamped twice
