@@ -1,5 +1,5 @@
 // Step 2: the form, the files, the key; what was typed is kept as a draft on this computer; the self-check runs along.
-import { hourOf } from "./clock.js";
+import { momentOf } from "./clock.js";
 import { capitals, fen, grouped, sizeWords } from "./bidder_form.js";
 import { asked, askedLabel, draw, fields, lookOver } from "./bidder_check.js";
 import { draftOf, dropDraft, keepDraft } from "./bidder_draft.js";
@@ -117,7 +117,7 @@ async function save() {
 
 function showDraft(when) {
   at("draft").hidden = false;
-  at("draft-said").textContent = fill(words.draft, hourOf(when));
+  at("draft-said").textContent = fill(words.draft, momentOf(when));
 }
 
 async function restore() {

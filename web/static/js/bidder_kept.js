@@ -1,6 +1,6 @@
 // A sealed file kept on this computer until its receipt is there: the bytes in the browser's private file system, what is needed to go on
 // beside them. No secret and no price: after a restart the upload goes on; to another computer go the same two files `bidhall seal` writes.
-import { hourOf } from "./clock.js";
+import { momentOf } from "./clock.js";
 import { at, fill, held, words } from "./bidder_page.js";
 import { offer } from "./keys_ring.js";
 import { discard, leftover } from "./sb/sealer.js";
@@ -56,7 +56,7 @@ export async function offerKept({ goOn, takeAlong }) {
     }
   }
   at("kept").hidden = false;
-  at("kept-what").textContent = fill(words.kept, hourOf(seconds(record.at) * 1000), known ? `${Math.floor((known.size / known.length) * 100)}%` : "0%");
+  at("kept-what").textContent = fill(words.kept, momentOf(seconds(record.at) * 1000), known ? `${Math.floor((known.size / known.length) * 100)}%` : "0%");
   at("kept-save").hidden = !file;
   at("kept-save").addEventListener("click", () => takeAlong(record, file));
   at("kept-drop").addEventListener("click", async () => { await dropKept(); at("kept").hidden = true; });

@@ -3,7 +3,7 @@ import { unb64u } from "./sb/bytes.js";
 import { parseVkey } from "./sb/notes.js";
 import { verifyReceipt } from "./sb/receipts.js";
 import { seconds } from "./sb/times.js";
-import { hourOf, serverNow } from "./clock.js";
+import { momentOf, serverNow } from "./clock.js";
 
 const POLL_MS = 5_000;
 
@@ -49,9 +49,9 @@ export async function checkOnce(box, address, trust, statement, words) {
     found = await verifyReceipt(receipt, await trustOf(trust), { statement });
     const told = document.documentElement.lang.startsWith("en") ? found.words.en : found.words.zh;
     lines.push(["ok", words.sig], ["ok", words.statement], ["ok", fill(words.words, told.join(" · "))]);
-    if (found.state === "in_log") lines.push(["ok", fill(words.in_log, hourOf(seconds(found.proof.leaf.at) * 1000))]);
+    if (found.state === "in_log") lines.push(["ok", fill(words.in_log, momentOf(seconds(found.proof.leaf.at) * 1000))]);
     else if (serverNow() / 1000 > seconds(found.entry.tick_by) + 60) lines.push(["bad", words.late]);
-    else lines.push(["open", fill(words.waiting, hourOf(seconds(found.entry.tick_by) * 1000))]);
+    else lines.push(["open", fill(words.waiting, momentOf(seconds(found.entry.tick_by) * 1000))]);
   } catch (fault) {
     lines.push(["bad", fill(words.bad, fault.code ?? String(fault))]);
   }

@@ -5,7 +5,7 @@ import { readEnvelope } from "./sb/dsse.js";
 import { verifyReceipt } from "./sb/receipts.js";
 import { TOOL } from "./sb/sealed_bid.js";
 import { seconds } from "./sb/times.js";
-import { hourOf, serverNow } from "./clock.js";
+import { hourOf, momentOf, serverNow } from "./clock.js";
 import { drawLines, follow, trustOf } from "./bidder_receipt.js";
 import { dropKept, keep } from "./bidder_kept.js";
 import { draftDone, openKey } from "./bidder_choose.js";
@@ -85,8 +85,8 @@ async function showReceipt(answer, envelope) {
   try {
     const [found, inTime] = await verifyFresh(answer.receipt, statement);
     at("r-c").textContent = groups(answer.c);
-    at("r-at").textContent = hourOf(seconds(found.entry.at) * 1000);
-    at("r-by").textContent = hourOf(seconds(found.entry.tick_by) * 1000);
+    at("r-at").textContent = momentOf(seconds(found.entry.at) * 1000);
+    at("r-by").textContent = momentOf(seconds(found.entry.tick_by) * 1000);
     at("r-root").textContent = groups(value.sealed_root);
     at("r-words").textContent = (english ? found.words.en : found.words.zh).join(" · ");
     at("r-lead").textContent = words.lead;

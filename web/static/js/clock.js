@@ -10,6 +10,12 @@ const clock = document.querySelector("[data-clock]");
 const zoneMs = Number(clock?.dataset.offset ?? 0);
 const two = (n) => String(n).padStart(2, "0");
 
+/** Date and time in the centre's zone: for whatever may be read on another day. */
+export function momentOf(ms) {
+  const local = new Date(ms + zoneMs);
+  return `${local.getUTCFullYear()}-${two(local.getUTCMonth() + 1)}-${two(local.getUTCDate())} ${hourOf(ms)}`;
+}
+
 export function hourOf(ms) {
   const local = new Date(ms + zoneMs);
   return `${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}`;
