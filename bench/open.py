@@ -1,42 +1,56 @@
 """Opening a bid, file to file: a quorum's boxes, the join, the rebuilt header, the tree root and the decryption.
 
-Rivals: `age -d`, which decrypts and checks nothing beyond its own chunks; AES-256-GCM in a plain loop, which hashes nothing.
+Rivals: `age -d`, which decrypts and checks nothing beyond its own chunks; `openssl` and `sha256sum`, which is decryption and a digest with
+nothing else; `gpg -d`; AES-256-GCM in a plain loop, which hashes nothing.
 """
 
 from __future__ import annotations
 
 from bench.bids import RAW, officers, open_file, raw_decrypt, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, race, row, shell, skipped, workshop
-from bench.seal import MIB, age_recipient
+from bench.race import Row, has, noise_file, race, remove, row, shell, skipped, workshop
+from bench.seal import GPG, MIB, OPENSSL, age_recipient
 
-GOAL = ">= 1.3"
+RIVALS = {
+    "age -d": ("age", 'age -r "$RECIPIENT" -o age.in plain', "age -d -i age.key -o age.out age.in", ">= 1.3"),
+    "openssl aes-256-ctr -d + sha256sum": (
+        "openssl", f"{OPENSSL} -in plain -out openssl.in", f"sha256sum openssl.in && {OPENSSL} -d -in openssl.in -out openssl.out", "none",
+    ),
+    "gpg -d": ("gpg", f"{GPG} -o gpg.in -c plain", f"{GPG} -o gpg.out -d gpg.in", "none"),
+}  # fmt: skip
 
 
 def run(quick: bool) -> list[Row]:
-    sizes = [26 * MIB, 102 * MIB] if quick else [256 * MIB, 1024 * MIB]
-    return [found for size in sizes for found in _at(size, rounds=5 if size <= 256 * MIB else 3)]
+    return [found for size in ([26, 102] if quick else [256, 1024]) for found in _at(size * MIB)]
 
 
-def _at(size: int, rounds: int) -> list[Row]:
+def _at(size: int) -> list[Row]:
     workload = f"open {size // MIB} MiB, 3 of 5 officers, file to file"
     with workshop() as folder:
         plain = noise_file(folder / "plain", size)
         group = officers()
         sealed = seal_file(group, plain, folder / "sealed")
         raw_encrypt(plain, folder / "raw.in")
-        rivals = [lambda: raw_decrypt(folder / "raw.in", folder / "raw.out")]
-        if has("age"):
-            shell(f'age -r "{age_recipient(folder)}" -o age.in plain', folder)()
-            rivals.append(shell("age -d -i age.key -o age.out age.in", folder))
-        mine, raw, *age = race(
-            lambda: open_file(group, folder / "sealed", folder / "opened", sealed.sealed_root), *rivals, rounds=rounds
-        )
-        shell("cmp opened plain && cmp raw.out plain", folder)()
-        ours = size / MIB / mine
-        rows = [
-            row(workload=workload, ours=ours, unit="MiB/s", rival=size / MIB / theirs, rival_name=name, ratio=theirs / mine, goal=goal)
-            for name, goal, theirs in [(RAW, "none", raw), *(("age -d", GOAL, took) for took in age)]
+        variables = {"GNUPGHOME": str(folder / "gnupg"), "RECIPIENT": age_recipient(folder)}
+        (folder / "gnupg").mkdir(mode=0o700)
+        here = {name: RIVALS[name] for name, (program, *_) in RIVALS.items() if has(program)}
+        for _, prepare, _, _ in here.values():
+            shell(prepare, folder, **variables)()
+        contestants = [
+            lambda: open_file(group, folder / "sealed", folder / "ours.out", sealed.sealed_root),
+            lambda: raw_decrypt(folder / "raw.in", folder / "raw.out"),
+            *(shell(work, folder, **variables) for _, _, work, _ in here.values()),
         ]
-        if not age:
-            rows.append(skipped(workload=workload, rival_name="age -d", goal=GOAL, why="age is not installed", ours=ours, unit="MiB/s"))
+        for contestant in contestants:
+            contestant()
+            shell("cmp *.out plain && rm *.out", folder)()
+        mine, *theirs = race(*contestants, before=lambda: remove(*folder.glob("*.out")))
+        ours, times = size / MIB / mine, dict(zip([RAW, *here], theirs, strict=True))
+        rows = []
+        for name, goal in [(RAW, "none"), *((name, goal) for name, (_, _, _, goal) in RIVALS.items())]:
+            if name in times:
+                rows.append(row(workload=workload, ours=ours, unit="MiB/s", rival=size / MIB / times[name], rival_name=name,
+                                ratio=times[name] / mine, goal=goal))  # fmt: skip
+            else:
+                why = f"{RIVALS[name][0]} is not installed"
+                rows.append(skipped(workload=workload, rival_name=name, goal=goal, why=why, ours=ours, unit="MiB/s"))
         return rows

@@ -20,12 +20,16 @@ Row = dict[str, Any]
 ROUNDS = 5
 
 
-def race(*contestants: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """The best seconds of each contestant, all run in turn in every round so that a busy moment strikes all alike."""
+def race(*contestants: Callable[[], object], rounds: int = ROUNDS, before: Callable[[], object] = lambda: None) -> list[float]:
+    """The best seconds of each contestant, all run in turn in every round so that a busy moment strikes all alike.
+
+    ``before``: run before each of them, untimed.
+    """
     best = [float("inf")] * len(contestants)
     for turn in range(rounds):
         order = range(len(contestants)) if turn % 2 == 0 else range(len(contestants) - 1, -1, -1)
         for at in order:
+            before()
             start = time.perf_counter()
             contestants[at]()
             best[at] = min(best[at], time.perf_counter() - start)
@@ -70,6 +74,12 @@ def workshop() -> Iterator[Path]:
     free = shutil.disk_usage(memory).free if memory.is_dir() and os.access(memory, os.W_OK) else 0
     with tempfile.TemporaryDirectory(prefix="bidhall-bench-", dir=memory if free > 6 << 30 else None) as name:
         yield Path(name)
+
+
+def remove(*paths: Path) -> None:
+    """Files of an earlier round: to empty one that is written anew takes as long as a tenth of the writing."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def noise_file(path: Path, size: int) -> Path:

@@ -9,30 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.bids import RAW, officers, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, race, row, shell, skipped, workshop
+from bench.race import Row, has, noise_file, race, remove, row, shell, skipped, workshop
 
 MIB = 1 << 20
+OPENSSL = f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16}"
+GPG = "gpg --batch --yes --quiet --pinentry-mode loopback --passphrase bench -z 0 --cipher-algo AES256"
 RIVALS = {
     "age -r": ("age", 'age -r "$RECIPIENT" -o age.out plain', ">= 1.3"),
-    "openssl aes-256-ctr + sha256sum": (
-        "openssl",
-        f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16} -in plain -out openssl.out && sha256sum openssl.out",
-        ">= 2",
-    ),
-    "gpg -z 0": (
-        "gpg",
-        "gpg --batch --yes --quiet --pinentry-mode loopback --passphrase bench -z 0 --cipher-algo AES256 -o gpg.out -c plain",
-        ">= 3",
-    ),
+    "openssl aes-256-ctr + sha256sum": ("openssl", f"{OPENSSL} -in plain -out openssl.out && sha256sum openssl.out", ">= 2"),
+    "gpg -z 0": ("gpg", f"{GPG} -o gpg.out -c plain", ">= 3"),
 }
 
 
 def run(quick: bool) -> list[Row]:
-    sizes = [26 * MIB, 102 * MIB] if quick else [256 * MIB, 1024 * MIB]
-    return [found for size in sizes for found in _at(size, rounds=5 if size <= 256 * MIB else 3)]
+    return [found for size in ([26, 102] if quick else [256, 1024]) for found in _at(size * MIB)]
 
 
-def _at(size: int, rounds: int) -> list[Row]:
+def _at(size: int) -> list[Row]:
     workload = f"seal {size // MIB} MiB, 3 of 5 officers, file to file"
     with workshop() as folder:
         plain = noise_file(folder / "plain", size)
@@ -42,24 +35,15 @@ def _at(size: int, rounds: int) -> list[Row]:
         here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
         mine, raw, *theirs = race(
             lambda: seal_file(group, plain, folder / "ours.out"), lambda: raw_encrypt(plain, folder / "raw.out"), *here.values(),
-            rounds=rounds,
+            before=lambda: remove(*folder.glob("*.out")),
         )  # fmt: skip
         speed = size / MIB / mine
         times = dict(zip(here, theirs, strict=True))
         rows = [row(workload=workload, ours=speed, unit="MiB/s", rival=size / MIB / raw, rival_name=RAW, ratio=raw / mine, goal="none")]
         for name, (program, _, goal) in RIVALS.items():
             if name in times:
-                rows.append(
-                    row(
-                        workload=workload,
-                        ours=speed,
-                        unit="MiB/s",
-                        rival=size / MIB / times[name],
-                        rival_name=name,
-                        ratio=times[name] / mine,
-                        goal=goal,
-                    )
-                )
+                rows.append(row(workload=workload, ours=speed, unit="MiB/s", rival=size / MIB / times[name], rival_name=name,
+                                ratio=times[name] / mine, goal=goal))  # fmt: skip
             else:
                 why = f"{program} is not installed"
                 rows.append(skipped(workload=workload, rival_name=name, goal=goal, why=why, ours=speed, unit="MiB/s"))
