@@ -7,7 +7,7 @@ nothing else; `gpg -d`; AES-256-GCM in a plain loop, which hashes nothing.
 from __future__ import annotations
 
 from bench.bids import RAW, officers, open_file, raw_decrypt, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, race, remove, row, shell, skipped, workshop
+from bench.race import Row, has, noise_file, pace_rows, race, remove, shell, workshop
 from bench.seal import GPG, MIB, OPENSSL, age_recipient
 
 RIVALS = {
@@ -44,13 +44,5 @@ def _at(size: int) -> list[Row]:
             contestant()
             shell("cmp *.out plain && rm *.out", folder)()
         mine, *theirs = race(*contestants, before=lambda: remove(*folder.glob("*.out")))
-        ours, times = size / MIB / mine, dict(zip([RAW, *here], theirs, strict=True))
-        rows = []
-        for name, goal in [(RAW, "none"), *((name, goal) for name, (_, _, _, goal) in RIVALS.items())]:
-            if name in times:
-                rows.append(row(workload=workload, ours=ours, unit="MiB/s", rival=size / MIB / times[name], rival_name=name,
-                                ratio=times[name] / mine, goal=goal))  # fmt: skip
-            else:
-                why = f"{RIVALS[name][0]} is not installed"
-                rows.append(skipped(workload=workload, rival_name=name, goal=goal, why=why, ours=ours, unit="MiB/s"))
-        return rows
+        rivals = [(RAW, "", "none"), *((name, program, goal) for name, (program, _, _, goal) in RIVALS.items())]
+        return pace_rows(workload, size / MIB, mine, rivals, dict(zip([RAW, *here], theirs, strict=True)))

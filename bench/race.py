@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,16 @@ def row(
 def skipped(*, workload: str, rival_name: str, goal: str, why: str, ours: float | None = None, unit: str = "") -> Row:
     """A rival that is not here is named and skipped, never guessed."""
     return row(workload=workload, ours=ours, unit=unit, rival_name=rival_name, goal=goal, notes=f"skipped: {why}")
+
+
+def pace_rows(workload: str, mib: float, mine: float, rivals: Iterable[tuple[str, str, str]], times: Mapping[str, float]) -> list[Row]:
+    """MiB/s beside each rival (name, program it needs, goal). ``times``: the seconds of those that ran; the others are skipped."""
+    return [
+        row(workload=workload, ours=mib / mine, unit="MiB/s", rival=mib / times[name], rival_name=name, ratio=times[name] / mine, goal=goal)
+        if name in times else
+        skipped(workload=workload, rival_name=name, goal=goal, why=f"{program} is not installed", ours=mib / mine, unit="MiB/s")
+        for name, program, goal in rivals
+    ]  # fmt: skip
 
 
 def has(program: str) -> bool:

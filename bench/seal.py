@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.bids import RAW, officers, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, race, remove, row, shell, skipped, workshop
+from bench.race import Row, has, noise_file, pace_rows, race, remove, shell, workshop
 
 MIB = 1 << 20
 OPENSSL = f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16}"
@@ -33,21 +33,12 @@ def _at(size: int) -> list[Row]:
         variables = {"GNUPGHOME": str(folder / "gnupg"), "RECIPIENT": age_recipient(folder)}
         (folder / "gnupg").mkdir(mode=0o700)
         here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
-        mine, raw, *theirs = race(
+        mine, *theirs = race(
             lambda: seal_file(group, plain, folder / "ours.out"), lambda: raw_encrypt(plain, folder / "raw.out"), *here.values(),
             before=lambda: remove(*folder.glob("*.out")),
         )  # fmt: skip
-        speed = size / MIB / mine
-        times = dict(zip(here, theirs, strict=True))
-        rows = [row(workload=workload, ours=speed, unit="MiB/s", rival=size / MIB / raw, rival_name=RAW, ratio=raw / mine, goal="none")]
-        for name, (program, _, goal) in RIVALS.items():
-            if name in times:
-                rows.append(row(workload=workload, ours=speed, unit="MiB/s", rival=size / MIB / times[name], rival_name=name,
-                                ratio=times[name] / mine, goal=goal))  # fmt: skip
-            else:
-                why = f"{program} is not installed"
-                rows.append(skipped(workload=workload, rival_name=name, goal=goal, why=why, ours=speed, unit="MiB/s"))
-        return rows
+        rivals = [(RAW, "", "none"), *((name, program, goal) for name, (program, _, goal) in RIVALS.items())]
+        return pace_rows(workload, size / MIB, mine, rivals, dict(zip([RAW, *here], theirs, strict=True)))
 
 
 def age_recipient(folder: Path) -> str:
