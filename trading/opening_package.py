@@ -17,7 +17,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u, loads
-from crypto.merkle import consistency_proof
 from crypto.signatures import document_hash, payload_of
 from trading import bids, closing, late_close, officers, opening, tickets
 from trading.draws import TENDEREE, Draw, policy_of
@@ -206,7 +205,7 @@ def _add_later(session: Session, value: dict[str, Any], named: list[tuple[str, s
             value[name] = found
     last = log.last_tick(session)
     if last is not None and last.tick + 1 > size and any(name in value for name, _ in named):
-        proof = consistency_proof(size, last.tick + 1, log.node_at(session))
+        proof = log.consistency_proof(session, size, last.tick + 1)
         value["consistency"] = [{"from": size, "to": last.tick + 1, "proof": [b64u(item) for item in proof]}]
 
 

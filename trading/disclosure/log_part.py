@@ -73,14 +73,15 @@ def _ticks(session: Session, first: int, last: int) -> list[log.LogTick]:
 
 def _leaves(session: Session, first: int, last: int) -> list[File]:
     start = max(0, first - HASHES_BEFORE)
-    node = log.node_at(session)
+    edge = edge_of(start)
+    node = log.nodes(session, lambda at: [at(level, index) for level, index in edge])
     rows = session.execute(
         select(log.LogNode.hash).where(log.LogNode.level == 0, log.LogNode.index >= start, log.LogNode.index < first)
         .order_by(log.LogNode.index))
     before = b"".join(unb64u(row[0]) for row in rows)
     leaves = "".join(row.leaf + "\n" for row in _ticks(session, first, last))
     return [
-        canonical_file("log/start.json", {"v": 1, "edge": [b64u(node(level, index)) for level, index in edge_of(start)],
+        canonical_file("log/start.json", {"v": 1, "edge": [b64u(node(level, index)) for level, index in edge],
                                           "first": first, "start": start}),
         bytes_file("log/before", before),
         bytes_file("log/leaves.txt", leaves.encode()),

@@ -8,7 +8,7 @@ its entries are kept and released only when every entry of that tick may be disc
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, insert, select, tuple_
@@ -73,6 +73,12 @@ LAST_SEALED = select(func.max(LogTick.at))
 
 for _table in (LogBusy, LogTick, LogSeat, LogNode):
     append_only(_table.__table__)  # type: ignore[arg-type]
+
+
+_TOGETHER = 500
+"""Keys named in one question."""
+_TREES = 100
+"""Trees of ticks held at once."""
 
 
 def origin(platform: str) -> str:
@@ -161,16 +167,31 @@ def append_leaf(session: Session, index: int, leaf: bytes) -> bytes:
     return node
 
 
-def node_at(session: Session) -> merkle.NodeAt:
-    """The complete subtree (level, index) from the table, for roots and proofs."""
+def nodes(session: Session, walk: Callable[[merkle.NodeAt], object]) -> merkle.NodeAt:
+    """The complete subtrees that ``walk`` asks for, fetched together: which ones a root or a proof needs does not depend on their hashes.
 
-    def fetch(level: int, index: int) -> bytes:
-        row = session.get(LogNode, (level, index))
-        if row is None:
+    Refuses: NotFound.
+    """
+    wanted: dict[tuple[int, int], None] = {}
+
+    def note(level: int, index: int) -> bytes:
+        wanted[level, index] = None
+        return bytes(32)
+
+    walk(note)
+    keys = list(wanted)
+    found: dict[tuple[int, int], bytes] = {}
+    for start in range(0, len(keys), _TOGETHER):
+        rows = session.execute(select(LogNode.level, LogNode.index, LogNode.hash)
+                               .where(tuple_(LogNode.level, LogNode.index).in_(keys[start:start + _TOGETHER])))
+        found |= {(level, index): unb64u(text) for level, index, text in rows}
+
+    def node(level: int, index: int) -> bytes:
+        if (level, index) not in found:
             raise NotFound("log.node_missing", level=level, index=index)
-        return unb64u(row.hash)
+        return found[level, index]
 
-    return fetch
+    return node
 
 
 def checkpoint(session: Session) -> str | None:
@@ -181,11 +202,25 @@ def checkpoint(session: Session) -> str | None:
 
 def tlog_proof(session: Session, tick: int, *, size: int | None = None) -> str:
     """The ``tlog-proof@v1`` text of a tick's leaf under the checkpoint of ``size`` leaves (the newest by default)."""
+    return _tlog_proofs(session, [tick], _head(session, size))[tick]
+
+
+def consistency_proof(session: Session, old: int, size: int) -> list[bytes]:
+    """That the log of ``size`` leaves continues the one of ``old`` (RFC 9162 §2.1.4)."""
+    return merkle.consistency_proof(old, size, nodes(session, lambda at: merkle.consistency_proof(old, size, at)))
+
+
+def _head(session: Session, size: int | None) -> LogTick:
     head = last_tick(session) if size is None else session.get(LogTick, size - 1)
     if head is None:
         raise NotFound("log.empty")
-    path = merkle.inclusion_proof(tick, head.tick + 1, node_at(session))
-    return checkpoints.proof_text(tick, path, head.checkpoint)
+    return head
+
+
+def _tlog_proofs(session: Session, numbers: Sequence[int], head: LogTick) -> dict[int, str]:
+    size = head.tick + 1
+    node = nodes(session, lambda at: [merkle.inclusion_proof(number, size, at) for number in numbers])
+    return {number: checkpoints.proof_text(number, merkle.inclusion_proof(number, size, node), head.checkpoint) for number in numbers}
 
 
 def proof(session: Session, c: str, *, size: int | None = None) -> dict[str, object] | None:
@@ -197,26 +232,37 @@ def proof(session: Session, c: str, *, size: int | None = None) -> dict[str, obj
 
 
 def proofs(session: Session, entries: Sequence[str], *, size: int | None = None) -> dict[str, dict[str, object]]:
-    """Proofs of many entries at once; entries still waiting are left out. Each tick's tree is built once."""
+    """Proofs of many entries at once; entries still waiting are left out. Each tick's tree is built once, each question asked for many."""
     seats: dict[int, list[tuple[str, int]]] = {}
-    for start in range(0, len(entries), 500):
+    for start in range(0, len(entries), _TOGETHER):
         rows = session.execute(
             select(LogEntry.c, LogSeat.tick, LogSeat.slot).join(LogSeat, LogSeat.entry_id == LogEntry.id)
-            .where(LogEntry.c.in_(list(entries[start:start + 500])))
+            .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER])))
         )
         for c, tick, slot in rows:
             seats.setdefault(tick, []).append((c, slot))
+    if not seats:
+        return {}
+    head, numbers = _head(session, size), sorted(seats)
     made: dict[str, dict[str, object]] = {}
-    for number in sorted(seats):
-        row = session.get(LogTick, number)
-        if row is None:
-            raise NotFound("log.node_missing", level=0, index=number)
-        tree = tick_tree(session, row)
-        text = tlog_proof(session, number, size=size)
-        leaf = json.loads(row.leaf)
-        for c, slot in seats[number]:
-            made[c] = ticks.make_proof(leaf, tree.path(slot), slot, text)
+    for start in range(0, len(numbers), _TREES):
+        some = numbers[start:start + _TREES]
+        texts = _tlog_proofs(session, some, head)
+        for row, tree in _trees(session, some):
+            leaf = json.loads(row.leaf)
+            for c, slot in seats[row.tick]:
+                made[c] = ticks.make_proof(leaf, tree.path(slot), slot, texts[row.tick])
     return made
+
+
+def _trees(session: Session, numbers: Sequence[int]) -> list[tuple[LogTick, ticks.TickTree]]:
+    """Sealed ticks with their trees, in order."""
+    held: dict[int, dict[int, bytes]] = {number: {} for number in numbers}
+    seats = select(LogSeat.tick, LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == LogSeat.entry_id)
+    for tick, slot, c in session.execute(seats.where(LogSeat.tick.in_(numbers))):
+        held[tick][slot] = unb64u(c)
+    rows = session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick))
+    return [(row, ticks.TickTree(row.secret, held[row.tick])) for row in rows]
 
 
 def tick_tree(session: Session, tick: LogTick) -> ticks.TickTree:
@@ -238,9 +284,9 @@ def tick_of(session: Session, c: str) -> LogTick | None:
 def ticks_of(session: Session, entries: Sequence[str]) -> dict[str, int]:
     """c → number of the tick an entry was sealed in, of many at once; entries still waiting are left out."""
     found: dict[str, int] = {}
-    for start in range(0, len(entries), 500):
+    for start in range(0, len(entries), _TOGETHER):
         rows = session.execute(select(LogEntry.c, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id)
-                               .where(LogEntry.c.in_(list(entries[start:start + 500]))))
+                               .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER]))))
         found |= {str(c): int(tick) for c, tick in rows}
     return found
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from flask import Response, jsonify
 
-from crypto import merkle
 from crypto.canonical import b64u
 from trading import log_queries, tickets
 from trading.kernel import log
@@ -89,7 +88,7 @@ def consistency() -> Response:
         row = now.session.get(log.LogTick, size - 1) if size else None
         if row is None or not 0 < old <= size:
             raise NotFound("log.empty")
-        proof = merkle.consistency_proof(old, size, log.node_at(now.session))
+        proof = log.consistency_proof(now.session, old, size)
         text = row.checkpoint
     return jsonify(**{"from": old, "to": size, "proof": [b64u(node) for node in proof], "checkpoint": text})
 

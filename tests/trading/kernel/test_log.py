@@ -6,16 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crypto import ticks
+from crypto import merkle, ticks
 from crypto.canonical import unb64u
 from tests.kit.office import PLATFORM, START, make_office
 from trading.kernel import log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.audit import LogEntry, LogPending
+from trading.kernel.errors import NotFound
 from trading.kernel.work import Office
 
 AGENCY = Actor(Role.AGENCY, account_id=7, name="somebody")
@@ -49,6 +50,39 @@ def test_every_entry_is_proven_in_its_tick(office: Office) -> None:
             assert proven.at <= _entry(session, c)
         assert session.query(LogPending).count() == 0
         assert session.query(log.LogTick).count() == 5
+
+
+@pytest.mark.parametrize("ticks_sealed", [3, 70])
+def test_many_proofs_cost_as_many_questions_as_one(office: Office, ticks_sealed: int) -> None:
+    """Whatever the shape of the tree: five for the entries of up to a hundred ticks, one for a proof that a log continues another."""
+    for _ in range(ticks_sealed):
+        with office.work(AGENCY) as work:
+            work.record("test.act", "T-1")
+        office.clock.advance(seconds=60)  # type: ignore[attr-defined]
+        assert _tick(office) is not None
+    key, asked = log.log_key(PLATFORM, office.keys), 0
+
+    def count(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    with Session(office.engine) as session:
+        cs = list(session.scalars(select(LogEntry.c)))
+        event.listen(office.engine, "before_cursor_execute", count)
+        proofs = log.proofs(session, cs)
+        assert asked == 5 and len(proofs) == ticks_sealed
+        for c in cs:
+            ticks.verify_proof(proofs[c], unb64u(c), key)
+        leaves = [leaf.encode() for leaf in session.scalars(select(log.LogTick.leaf).order_by(log.LogTick.tick))]
+        for old in range(1, ticks_sealed + 1):
+            asked = 0
+            path = log.consistency_proof(session, old, ticks_sealed)
+            assert asked <= 1
+            merkle.verify_consistency(old, ticks_sealed, path, merkle.root(leaves[:old]), merkle.root(leaves))
+    with Session(office.engine) as session:
+        with pytest.raises(NotFound, match="log.node_missing"):
+            log.nodes(session, lambda at: at(40, 0))(40, 0)
+        assert log.proofs(session, ["unknown"]) == {}
 
 
 def _entry(session: Session, c: str) -> str:
