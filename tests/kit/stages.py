@@ -41,10 +41,11 @@ _KEPT: dict[tuple[Any, ...], _Kept] = {}
 
 
 def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
-    """What ``build`` returns, with the world as ``build`` left it. ``name`` must name everything that ``build`` does."""
+    """What ``build`` returns, with the world as ``build`` left it. ``name`` must name everything that ``build`` does; a stage of another
+    function is another stage, whatever its name."""
     if world.office.engine.dialect.name != "sqlite":
         return build(world)
-    key = (name, len(world.bidders), world.office.keys.signing, len(Base.metadata.tables))
+    key = (name, build.__module__, build.__qualname__, len(world.bidders), world.office.keys.signing, len(Base.metadata.tables))
     folder = world.office.blobs.folder
     if key not in _KEPT:
         told = build(world)

@@ -291,6 +291,18 @@ def ticks_of(session: Session, entries: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def sealed_at(session: Session, entries: Sequence[str]) -> dict[str, datetime]:
+    """c → moment of the tick an entry was sealed in, of many at once; entries still waiting are left out."""
+    moments: dict[str, datetime] = {}
+    for start in range(0, len(entries), _TOGETHER):
+        rows = session.execute(
+            select(LogEntry.c, LogTick.at).join(LogSeat, LogSeat.entry_id == LogEntry.id).join(LogTick, LogTick.tick == LogSeat.tick)
+            .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER])))
+        )
+        moments |= {str(c): at for c, at in rows}
+    return moments
+
+
 def size(look: Look) -> int:
     """How many ticks the log has: a function of the clock alone."""
     return int(look.session.scalar(select(func.count()).select_from(LogTick)) or 0)

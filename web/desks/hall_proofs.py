@@ -33,14 +33,10 @@ def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Sha
              *[(one.c, lost.get(one.header_hash, "")) for one in found if one.code == findings.LOST]]
     if (confirmed := late_close.find(now.session, lot, row.part)) is not None:
         named.insert(2, (confirmed.c, ""))
-    lines = []
-    for c, who in named:
-        if c is None:
-            continue
-        entry = audit.entry(now.session, c)
-        tick = log.tick_of(now.session, c)
-        lines.append(ProofLine(entry.event, c, entry.at, tick.at if tick else None, who))
-    return tuple(lines)
+    logged = [(c, who) for c, who in named if c is not None]
+    names = [c for c, _ in logged]
+    entries, sealed = audit.entries(now.session, names), log.sealed_at(now.session, names)
+    return tuple(ProofLine(entries[c].event, c, entries[c].at, sealed.get(c), who) for c, who in logged)
 
 
 def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
@@ -49,10 +45,11 @@ def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
     if row is None:
         return []
     lines = proof_lines(now, lot, row, {share.j: share for share in opening.shares(now.session, row)})
-    proofs = log.proofs(now.session, [line.c for line in lines])
+    names = [line.c for line in lines]
+    entries, proofs = audit.entries(now.session, names), log.proofs(now.session, names)
     found = []
     for line in lines:
-        entry = audit.entry(now.session, line.c)
+        entry = entries[line.c]
         receipt: dict[str, Any] = {"entry": json.loads(entry.envelope)}
         if line.c in proofs:
             receipt["proof"] = proofs[line.c]
