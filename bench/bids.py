@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto import headers, sealed_bid
 from crypto.canonical import b64u
+from crypto.headers import TAG
 from crypto.keys import derive_key_pair, new_secret
 from crypto.policies import SIDES, check_policy
 
@@ -60,7 +61,7 @@ def open_file(group: Officers, sealed: Path, target: Path, sealed_root: bytes) -
             return sealed_bid.open(stream, seed, lambda _: out, sealed_root)
 
 
-CHUNK = 1 << 20
+PIECE = 1 << 20
 RAW = "raw AES-256-GCM, MiB by MiB"
 """The name of the rival below: a plain loop on one thread that encrypts or decrypts and proves nothing else."""
 
@@ -68,12 +69,12 @@ RAW = "raw AES-256-GCM, MiB by MiB"
 def raw_encrypt(source: Path, target: Path) -> None:
     aes = AESGCM(bytes(32))
     with source.open("rb") as stream, target.open("wb") as out:
-        for number, piece in enumerate(iter(lambda: stream.read(CHUNK), b"")):
+        for number, piece in enumerate(iter(lambda: stream.read(PIECE), b"")):
             out.write(aes.encrypt(number.to_bytes(12, "big"), piece, None))
 
 
 def raw_decrypt(source: Path, target: Path) -> None:
     aes = AESGCM(bytes(32))
     with source.open("rb") as stream, target.open("wb") as out:
-        for number, piece in enumerate(iter(lambda: stream.read(CHUNK + 16), b"")):
+        for number, piece in enumerate(iter(lambda: stream.read(PIECE + TAG), b"")):
             out.write(aes.decrypt(number.to_bytes(12, "big"), piece, None))

@@ -7,7 +7,7 @@ nothing else; `gpg -d`; AES-256-GCM in a plain loop, which hashes nothing.
 from __future__ import annotations
 
 from bench.bids import RAW, officers, open_file, raw_decrypt, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, pace_rows, race, remove, shell, workshop
+from bench.race import Row, clear, has, noise_file, pace_rows, race, shell, workshop
 from bench.seal import GPG, MIB, OPENSSL, age_recipient
 
 RIVALS = {
@@ -41,8 +41,9 @@ def _at(size: int) -> list[Row]:
             *(shell(work, folder, **variables) for _, _, work, _ in here.values()),
         ]
         for contestant in contestants:
+            clear(folder)
             contestant()
-            shell("cmp *.out plain && rm *.out", folder)()
-        mine, *theirs = race(*contestants, before=lambda: remove(*folder.glob("*.out")))
+            shell("cmp *.out plain", folder)()
+        mine, *theirs = race(*contestants, before=lambda: clear(folder))
         rivals = [(RAW, "", "none"), *((name, program, goal) for name, (program, _, _, goal) in RIVALS.items())]
         return pace_rows(workload, size / MIB, mine, rivals, dict(zip([RAW, *here], theirs, strict=True)))

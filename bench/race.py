@@ -86,10 +86,10 @@ def workshop() -> Iterator[Path]:
         yield Path(name)
 
 
-def remove(*paths: Path) -> None:
-    """Files of an earlier round: to empty one that is written anew takes as long as a tenth of the writing."""
-    for path in paths:
-        path.unlink(missing_ok=True)
+def clear(folder: Path) -> None:
+    """The outputs (*.out) of an earlier round go: to empty one that is written anew takes as long as a tenth of the writing."""
+    for path in folder.glob("*.out"):
+        path.unlink()
 
 
 def noise_file(path: Path, size: int) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.bids import RAW, officers, raw_encrypt, seal_file
-from bench.race import Row, has, noise_file, pace_rows, race, remove, shell, workshop
+from bench.race import Row, clear, has, noise_file, pace_rows, race, shell, workshop
 
 MIB = 1 << 20
 OPENSSL = f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16}"
@@ -35,7 +35,7 @@ def _at(size: int) -> list[Row]:
         here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
         mine, *theirs = race(
             lambda: seal_file(group, plain, folder / "ours.out"), lambda: raw_encrypt(plain, folder / "raw.out"), *here.values(),
-            before=lambda: remove(*folder.glob("*.out")),
+            before=lambda: clear(folder),
         )  # fmt: skip
         rivals = [(RAW, "", "none"), *((name, program, goal) for name, (program, _, goal) in RIVALS.items())]
         return pace_rows(workload, size / MIB, mine, rivals, dict(zip([RAW, *here], theirs, strict=True)))

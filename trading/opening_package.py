@@ -223,7 +223,7 @@ def _enrolments(session: Session, kids: set[str], bidders: set[str], size: int, 
         row.statement: row for row in session.scalars(select(LogEntry).where(
             LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
     }
-    sealed = {c for c, tick in log.ticks_of(session, [row.c for row in entries.values()]).items() if tick < size}
+    sealed = {c for c, seat in log.seats(session, [row.c for row in entries.values()]).items() if seat.tick < size}
     proofs = log.proofs(session, sorted(sealed), size=size)
     return [{"document": envelope, "receipt": _receipt(entry, proofs)} for envelope in found
             if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]

@@ -332,7 +332,7 @@ def _take_keys(dossier: _Dossier) -> None:
     statements = {key.id: document_hash(payload_of(json.loads(key.document))) for key in rows}
     enrolled = select(LogEntry).where(LogEntry.event == "key-enrolled")
     entries = {entry.statement: entry for (entry,) in _chunked(dossier, enrolled, LogEntry.statement, sorted(statements.values()))}
-    sealed = log.ticks_of(session, sorted(entry.c for entry in entries.values()))
+    sealed = log.seats(session, sorted(entry.c for entry in entries.values()))
     for key in rows:
         dossier.files.append(bytes_file(f"keys/{key.sign_kid}.json", key.document.encode()))
         if (entry := entries.get(statements[key.id])) is not None and entry.c in sealed:

@@ -33,14 +33,14 @@ def log_files(look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[
     last = log.last_tick(session)
     if last is None:
         raise TooEarly("bundle.log_waiting")
-    where = _seats(session, entries)
+    where = log.seats(session, sorted(entries))
     files = _receipts(session, entries, last.tick + 1)
-    first = min((where[c][0] for c, entry in entries.items() if entry.event != "key-enrolled"), default=last.tick)
+    first = min((where[c].tick for c, entry in entries.items() if entry.event != "key-enrolled"), default=last.tick)
     files += _leaves(session, first, last.tick)
     rows = [(row.tick, _at(row.leaf)) for row in _ticks(session, first, last.tick)]
-    busy = [(where[c][0], ticks.Busy(policy["deadline"], policy["opens_at"])) for c, policy in policies.items() if c in where]
+    busy = [(where[c].tick, ticks.Busy(policy["deadline"], policy["opens_at"])) for c, policy in policies.items() if c in where]
     files.append(json_file("log/gaps.json", gaps(rows, busy)))
-    sizes = {where[c][0] + 1 for c, entry in entries.items() if entry.event in ("deadline", "draw-commit", "sheet-commit")}
+    sizes = {where[c].tick + 1 for c, entry in entries.items() if entry.event in ("deadline", "draw-commit", "sheet-commit")}
     for size in sorted(sizes | {last.tick + 1}):
         row = session.get(log.LogTick, size - 1)
         assert row is not None
@@ -54,17 +54,6 @@ def _receipts(session: Session, entries: Mapping[str, LogEntry], size: int) -> l
     proofs = log.proofs(session, sorted(entries), size=size)
     return [json_file(f"entries/{c}.json", {"entry": json.loads(entry.envelope), "proof": proofs[c]})
             for c, entry in sorted(entries.items())]
-
-
-def _seats(session: Session, entries: Mapping[str, LogEntry]) -> dict[str, tuple[int, int]]:
-    wanted = sorted(entries)
-    found: dict[str, tuple[int, int]] = {}
-    for start in range(0, len(wanted), 500):
-        rows = session.execute(
-            select(LogEntry.c, log.LogSeat.tick, log.LogSeat.slot).join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
-            .where(LogEntry.c.in_(wanted[start:start + 500])))
-        found |= {c: (tick, slot) for c, tick, slot in rows}
-    return found
 
 
 def _ticks(session: Session, first: int, last: int) -> list[log.LogTick]:
@@ -98,11 +87,11 @@ def edge_of(size: int) -> list[tuple[int, int]]:
     return parts
 
 
-def _secrets(session: Session, where: Mapping[str, tuple[int, int]]) -> list[File]:
+def _secrets(session: Session, where: Mapping[str, log.Seat]) -> list[File]:
     """Only ticks all of whose entries are here: a secret tells real siblings from empty ones (protocol §4)."""
     held: dict[int, list[tuple[str, int]]] = {}
-    for c, (tick, slot) in where.items():
-        held.setdefault(tick, []).append((c, slot))
+    for c, seat in where.items():
+        held.setdefault(seat.tick, []).append((c, seat.slot))
     files = []
     for tick in sorted(held):
         row = session.get(log.LogTick, tick)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -233,44 +234,42 @@ def proof(session: Session, c: str, *, size: int | None = None) -> dict[str, obj
 
 def proofs(session: Session, entries: Sequence[str], *, size: int | None = None) -> dict[str, dict[str, object]]:
     """Proofs of many entries at once; entries still waiting are left out. Each tick's tree is built once, each question asked for many."""
-    seats: dict[int, list[tuple[str, int]]] = {}
-    for start in range(0, len(entries), _TOGETHER):
-        rows = session.execute(
-            select(LogEntry.c, LogSeat.tick, LogSeat.slot).join(LogSeat, LogSeat.entry_id == LogEntry.id)
-            .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER])))
-        )
-        for c, tick, slot in rows:
-            seats.setdefault(tick, []).append((c, slot))
-    if not seats:
+    sealed: dict[int, list[tuple[str, int]]] = {}
+    for c, seat in seats(session, entries).items():
+        sealed.setdefault(seat.tick, []).append((c, seat.slot))
+    if not sealed:
         return {}
-    head, numbers = _head(session, size), sorted(seats)
+    head, numbers = _head(session, size), sorted(sealed)
     made: dict[str, dict[str, object]] = {}
     for start in range(0, len(numbers), _TREES):
         some = numbers[start:start + _TREES]
         texts = _tlog_proofs(session, some, head)
         for row, tree in _trees(session, some):
             leaf = json.loads(row.leaf)
-            for c, slot in seats[row.tick]:
+            for c, slot in sealed[row.tick]:
                 made[c] = ticks.make_proof(leaf, tree.path(slot), slot, texts[row.tick])
     return made
 
 
 def _trees(session: Session, numbers: Sequence[int]) -> list[tuple[LogTick, ticks.TickTree]]:
     """Sealed ticks with their trees, in order."""
-    held: dict[int, dict[int, bytes]] = {number: {} for number in numbers}
-    seats = select(LogSeat.tick, LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == LogSeat.entry_id)
-    for tick, slot, c in session.execute(seats.where(LogSeat.tick.in_(numbers))):
-        held[tick][slot] = unb64u(c)
+    held = _held(session, numbers)
     rows = session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick))
     return [(row, ticks.TickTree(row.secret, held[row.tick])) for row in rows]
 
 
 def tick_tree(session: Session, tick: LogTick) -> ticks.TickTree:
     """The tree of a sealed tick, rebuilt from its secret and entries."""
-    rows = session.execute(
-        select(LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == LogSeat.entry_id).where(LogSeat.tick == tick.tick)
-    )
-    return ticks.TickTree(tick.secret, {slot: unb64u(c) for slot, c in rows})
+    return ticks.TickTree(tick.secret, _held(session, [tick.tick])[tick.tick])
+
+
+def _held(session: Session, numbers: Sequence[int]) -> dict[int, dict[int, bytes]]:
+    """tick → slot → entry, for each of these ticks, empty ones too."""
+    held: dict[int, dict[int, bytes]] = {number: {} for number in numbers}
+    rows = select(LogSeat.tick, LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == LogSeat.entry_id)
+    for tick, slot, c in session.execute(rows.where(LogSeat.tick.in_(numbers))):
+        held[tick][slot] = unb64u(c)
+    return held
 
 
 def tick_of(session: Session, c: str) -> LogTick | None:
@@ -281,26 +280,25 @@ def tick_of(session: Session, c: str) -> LogTick | None:
     )
 
 
-def ticks_of(session: Session, entries: Sequence[str]) -> dict[str, int]:
-    """c → number of the tick an entry was sealed in, of many at once; entries still waiting are left out."""
-    found: dict[str, int] = {}
-    for start in range(0, len(entries), _TOGETHER):
-        rows = session.execute(select(LogEntry.c, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id)
-                               .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER]))))
-        found |= {str(c): int(tick) for c, tick in rows}
-    return found
+class Seat(NamedTuple):
+    """Where an entry was sealed: number and moment of its tick, its slot in it."""
+
+    tick: int
+    slot: int
+    at: datetime
 
 
-def sealed_at(session: Session, entries: Sequence[str]) -> dict[str, datetime]:
-    """c → moment of the tick an entry was sealed in, of many at once; entries still waiting are left out."""
-    moments: dict[str, datetime] = {}
+def seats(session: Session, entries: Sequence[str]) -> dict[str, Seat]:
+    """c → seat of many entries at once; those still waiting are left out."""
+    found: dict[str, Seat] = {}
     for start in range(0, len(entries), _TOGETHER):
         rows = session.execute(
-            select(LogEntry.c, LogTick.at).join(LogSeat, LogSeat.entry_id == LogEntry.id).join(LogTick, LogTick.tick == LogSeat.tick)
+            select(LogEntry.c, LogSeat.tick, LogSeat.slot, LogTick.at)
+            .join(LogSeat, LogSeat.entry_id == LogEntry.id).join(LogTick, LogTick.tick == LogSeat.tick)
             .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER])))
         )
-        moments |= {str(c): at for c, at in rows}
-    return moments
+        found |= {c: Seat(tick, slot, at) for c, tick, slot, at in rows}
+    return found
 
 
 def size(look: Look) -> int:

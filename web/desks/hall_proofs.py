@@ -35,8 +35,8 @@ def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Sha
         named.insert(2, (confirmed.c, ""))
     logged = [(c, who) for c, who in named if c is not None]
     names = [c for c, _ in logged]
-    entries, sealed = audit.entries(now.session, names), log.sealed_at(now.session, names)
-    return tuple(ProofLine(entries[c].event, c, entries[c].at, sealed.get(c), who) for c, who in logged)
+    entries, sealed = audit.entries(now.session, names), log.seats(now.session, names)
+    return tuple(ProofLine(entries[c].event, c, entries[c].at, sealed[c].at if c in sealed else None, who) for c, who in logged)
 
 
 def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
