@@ -78,7 +78,7 @@ def test_a_terminated_lot_is_archived_once_and_whole(rooms: Rooms, clerk: Person
     with world.work("buyer") as work:
         publication.terminate(work, world.lot_in(work, ref), reason="需求发生重大变化。")
     text = clerk.get(page).text
-    assert "招标公告" in text and "终止公告" in text and "招标文件.pdf" in text and "开启规约" in text
+    assert "招标公告" in text and "终止公告" in text and "招标文件.pdf" in text and "开启方案" in text
     assert ref in clerk.get("/centre").text
     done(send(clerk, page, "seal"))
     with world.office.look(CLOCK) as look:
