@@ -273,14 +273,16 @@ class Nest:
     process: subprocess.Popen[bytes]
     servers: list[Server] = field(default_factory=list)
 
-    def serve(self, house: House, *, fault: str = "", workers: int = 2, port: int = 0, cold: bool = False, wait: bool = True) -> Server:
-        """A server over a house, answering (unless not ``wait``). ``cold``: a fresh interpreter, as the installed command is."""
+    def serve(self, house: House, *, fault: str = "", workers: int = 2, port: int = 0, cold: bool = False, wait: bool = True,
+              before: str = "") -> Server:
+        """A server over a house, answering (unless not ``wait``). ``cold``: a fresh interpreter, as the installed command is, which may
+        run the lines ``before`` in the process that will fork the workers."""
         port = port or free_port()
         words = ["serve", "--port", str(port), "--workers", str(workers), "--no-watch"]
         log = house.folder / f"serve-{port}.log"
         start = time.monotonic()
         if cold:
-            code = "from web.cli import main; main()"
+            code = f"{before}\nfrom web.cli import main; main()"
             with log.open("ab") as out:
                 process = subprocess.Popen([sys.executable, "-c", code, *words], cwd=ROOT, env={**_plain(), **house.environment(fault)},
                                            stdout=out, stderr=out, start_new_session=True)

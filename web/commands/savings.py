@@ -20,6 +20,7 @@ import click
 
 from trading.kernel.errors import Invalid, NotReady
 from trading.reports import readers, savings, words, writers
+from web.typesetter import SETTER, can_set
 from web.words import words as say
 
 
@@ -147,11 +148,8 @@ def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech:
 
 
 def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | None) -> bytes:
-    try:
-        import typst
-    except ImportError:
+    if not can_set():
         _stop("PDF needs the extra: pip install 'bidhall[reports]'", 3)
-    web = Path(__file__).parents[1]
     head, lines = writers.group_table(report, speech)
     data = {
         "lang": speech, "title": words.word("title", speech), "figures": writers.figures(report, speech, spread), "by": len(report.by),
@@ -162,11 +160,10 @@ def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | No
                       for one in report.exceptions]},
             {"title": words.word("excluded", speech), "rows": [[ident, words.reason(why, speech)] for ident, why in report.excluded]},
         ]}
-    fonts = sorted({str(path.parent) for path in web.rglob("*.ttf")})
-    made: Any = typst.compile(  # type: ignore[misc]
-        (web / "papers_savings.typ").read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-        font_paths=fonts, ignore_system_fonts=bool(fonts))
-    return bytes(made)
+    try:
+        return SETTER.compile("savings.typ", data, at=None)
+    except NotReady as refusal:
+        _stop(say(refusal.code, refusal.facts, speech), 3)
 
 
 def _write(target: Path | None, data: bytes) -> None:

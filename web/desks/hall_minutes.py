@@ -16,6 +16,8 @@ from flask_babel import gettext as _
 from trading import opening, opening_papers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, NotReady
+from trading.kernel.work import Look
+from trading.tenders import Lot
 from web import papers, stamps
 from web.desks import hall_papers
 from web.desks.hall_cards import hall_card
@@ -53,14 +55,11 @@ def paper(ref: str, kind: str) -> Response:
         row = opening.opening(now.session, lot, part)
         if request.args.get("draft") and not ending:
             now.require(Act.OPENING_HOST)
-            return papers.answer(hall_papers.make(name, hall_card(now, lot, part), now, lot, host=actor().name, draft=True),
-                                 f"{name}-{ref}")
-        if row.minutes is None:
-            raise NotFound("opening.no_minutes", ref=ref)
-        held = opening_papers.find(now.session, row, name)
-        blob = held.stamp if ending else held.blob
-        if blob is None:
-            raise NotFound("paper.no_stamp")
+            draft = hall_papers.facts(name, hall_card(now, lot, part), now, lot, host=actor().name, draft=True)
+        else:
+            draft, blob = None, _kept(now, row, name, stamp=bool(ending))
+    if draft is not None:
+        return papers.answer(draft.make(), f"{name}-{ref}")
     with office().blobs.open(blob) as source:
         data = source.read()
     if ending:
@@ -68,15 +67,28 @@ def paper(ref: str, kind: str) -> Response:
     return papers.answer(data, f"{name}-{ref}")
 
 
+def _kept(now: Look, row: opening.Opening, name: str, *, stamp: bool) -> str:
+    """The blob of a signed paper, or of its stamp. Refuses: NotFound."""
+    if row.minutes is None:
+        raise NotFound("opening.no_minutes", ref=now.session.get_one(Lot, row.lot_id).ref)
+    held = opening_papers.find(now.session, row, name)
+    blob = held.stamp if stamp else held.blob
+    if blob is None:
+        raise NotFound("paper.no_stamp")
+    return blob
+
+
 def make_all(ref: str) -> dict[str, str]:
-    """The three papers set and stored: kind → blob. Bytes first; nothing is signed yet."""
+    """The three papers set and stored: kind → blob. Bytes first, and no database while they are set; nothing is signed yet.
+
+    Refuses: as ``papers.make``."""
     with look() as now:
         lot = hall_lot(now, ref)
         card = hall_card(now, lot)
-        blobs: dict[str, str] = {}
-        for kind in opening_papers.KINDS:
-            data = hall_papers.make(kind, card, now, lot, host=actor().name, others=list(blobs.items()))
-            blobs[kind] = office().blobs.put([data]).name
+        gathered = [hall_papers.facts(kind, card, now, lot, host=actor().name) for kind in opening_papers.KINDS]
+    blobs: dict[str, str] = {}
+    for facts in gathered:
+        blobs[facts.kind] = office().blobs.put([facts.make(list(blobs.items()) if facts.kind == "record" else ())]).name
     return blobs
 
 

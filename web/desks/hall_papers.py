@@ -5,6 +5,7 @@ language of the record; everything as plain texts, so that the setter only sets.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,9 +24,23 @@ TITLES = {"sheet": "开标签到表", "form": "开标一览表", "record": "开�
 _NUMBERS = "一二三四五六七八九"
 
 
-def make(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bool = False,
-         others: Sequence[tuple[str, str]] = ()) -> bytes:
-    """One paper of an opening whose list has been read out. ``others``: (kind, SHA-256) of the papers the record names.
+@dataclass(frozen=True)
+class Facts:
+    """What stands in one paper, gathered: it is set after the database has been let go."""
+
+    kind: str
+    at: datetime
+    data: dict[str, Any]
+
+    def make(self, others: Sequence[tuple[str, str]] = ()) -> bytes:
+        """The paper. ``others``: (kind, SHA-256) of the papers the record names. Refuses: as ``papers.make``."""
+        if others:
+            self.data["blocks"][-1]["words"] = [f"{TITLES[kind]} SHA-256：{name}" for kind, name in others]
+        return papers.make("hall", self.data, title=TITLES[self.kind], at=self.at)
+
+
+def facts(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bool = False) -> Facts:
+    """One paper of an opening whose list has been read out.
 
     Refuses: NotFound before the verdicts are there, NotAllowed for members of the panel.
     """
@@ -33,11 +48,11 @@ def make(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bo
         raise NotFound("opening.no_minutes", ref=card.lot.ref)
     if now.actor.role in ("expert", "chair"):
         raise NotAllowed("opening.not_for_panel")
-    facts = {"sheet": _sheet, "form": _form, "record": _record}[kind](card, now, lot, host, others)
+    told = {"sheet": _sheet, "form": _form, "record": _record}[kind](card, now, lot, host)
     data = {"draft": draft, "title": TITLES[kind], "subject": card.lot.title, "ref": card.lot.ref, "wide": kind == "form",
             "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-            "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}"} | facts
-    return papers.make("hall", data, title=TITLES[kind], at=floor_second(now.now))
+            "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}"} | told
+    return Facts(kind, floor_second(now.now), data)
 
 
 def _head(card: HallCard, host: str) -> list[list[str]]:
@@ -47,7 +62,7 @@ def _head(card: HallCard, host: str) -> list[list[str]]:
             *([["开启信封", _word("bid_envelope", card.part)]] if lot.two_envelopes else []), ["投标截止", _at(lot.deadline)]]
 
 
-def _sheet(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _sheet(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
     bidders = []
     for bid in card.bids:
         people = [one for one in card.came if one.party_id == bid.party_id]
@@ -64,7 +79,7 @@ def _sheet(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tupl
         "signers": [["主持人", host, "登录平台签署，签署动作入审计簿"]]}
 
 
-def _form(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _form(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
     fields = [field["label"] for field in card.form if field["key"] != "price"]
     rows = [[str(one.no), one.name, show.figure(one.price) + (f"\n{one.price.capitals()}" if one.price else "") +
              ("\n高于最高限价" if one.over_ceiling else ""), *[dict(one.values).get(name, "–") for name in fields],
@@ -79,7 +94,7 @@ def _form(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple
             "signers": [["主持人", host, "登录平台签署，签署动作入审计簿"], *_officers(card, now, lot)]}
 
 
-def _record(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
     came = len({one.party_id for one in card.came})
     said: list[tuple[datetime | None, str, str]] = [
         (card.lot.deadline, "投标截止", "服务器停止接收"), (card.closed_at, "封存时点", "日志封存，早于此的递交全部在内"),
@@ -110,7 +125,7 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str, others: Sequence[tup
                         ["条目", "持有人", "编号", "入簿时点"],
                         [[_word("log_event", one.event), one.who, one.c, _at(one.sealed_at) if one.sealed_at else "待入簿"]
                          for one in card.proofs], widths=[0, 0, 1, 0], digests=[2])),
-        ("文件摘要", _block("", [f"{TITLES[kind]} SHA-256：{name}" for kind, name in others], ["序", "投标文件密文", "文件", "文件摘要"],
+        ("文件摘要", _block("", [], ["序", "投标文件密文", "文件", "文件摘要"],
                       [[str(one.no) if n == 0 else "", one.header_hash if n == 0 else "", file.name or "（名称未公开）", file.digest]
                        for one in card.bids for n, file in enumerate(one.files)], widths=[0, 2, 1, 2], digests=[1, 3]))]
     return {"head": [*_head(card, host), ["开启方案编号", card.policy_id], ["名单摘要", card.set_hash]],

@@ -15,6 +15,7 @@ from crypto.signatures import countersign
 from tests.kit import evaluation_steps as steps
 from tests.kit import sealing, tsa, verdict_steps
 from tests.kit.opening_steps import ALL, bid, form, share, turn
+from tests.kit.real_server import hatchery, house_of
 from tests.kit.world import World
 from tests.trading.test_rescue import bad_box, hash_of
 from tests.web.desks.hall_kit import Seat, app_of
@@ -192,3 +193,18 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
     host.act(f"/hall/{ref}/acts/sign-minutes")
     host.act(f"/hall/{ref}/acts/close")
     turn(world)
+
+
+def test_a_worker_forked_from_a_server_that_has_set_a_paper_sets_papers(world: World, tmp_path: Path) -> None:
+    """As with `make run`: the town is filled, papers and all, by the process that then forks the workers."""
+    ref = read_out(world)
+    before = ("from tests.web.test_typesetter import AT, PAPER\nfrom web import papers\n"
+              "assert papers.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')")
+    with hatchery() as nest:
+        house = house_of(world, tmp_path)
+        host = house.person(nest.serve(house, cold=True, before=before), "host")
+        for _ in range(4):  # both workers
+            draft = host.get(f"/hall/{ref}/papers/record?draft=1")
+            assert draft.status == 200 and draft.data.startswith(b"%PDF-")
+        assert host.post(f"/hall/{ref}/acts/sign-minutes").status in (200, 303)
+        assert "开标记录" in pages_of(host.get(f"/hall/{ref}/minutes").data)
