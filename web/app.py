@@ -196,7 +196,7 @@ def _frame(house: House) -> Frame:
     if person:
         frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at
         frame.role = words.state("role", person.actor.role.value, lang).text
-        frame.home = gate.HOMES[person.actor.role]
+        frame.home, frame.unread = gate.HOMES[person.actor.role], gate.frame_unread()
         frame.roles = [RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles]
     g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
     return frame

@@ -226,6 +226,7 @@ class Frame:
     home: str = "/"
     roles: list[RoleChoice] = field(default_factory=list)
     session_ends: datetime | None = None
+    unread: int = 0
 
     @property
     def other_lang(self) -> str:

@@ -32,6 +32,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from trading import inbox
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
 from trading.kernel.work import Look, Office, UnitOfWork
@@ -185,6 +186,14 @@ def office() -> Office:
 
 def actor() -> Actor:
     return login.actor()
+
+
+def frame_unread() -> int:
+    """Messages in the inbox of whoever is signed in that are unread; asked once a request."""
+    if "unread" not in g:
+        with office().glance() as connection:
+            g.unread = inbox.unread(connection, actor(), office().clock.now())
+    return max(0, int(g.unread) - int(g.get("read_now", 0)))
 
 
 def work(*, arrived_at: datetime | None = None, together: bool = False) -> AbstractContextManager[UnitOfWork]:

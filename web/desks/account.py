@@ -14,10 +14,14 @@ from trading import parties
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from web import login
+from web.desks import account_inbox
+from web.desks.account_room import account, person, shield
 from web.forms import Form
-from web.gate import ANYONE, HOMES, Desk, go, look, office, render, request, safe_next
+from web.gate import ANYONE, HOMES, go, look, office, render, request, safe_next
 
-desk = Desk("account", prefix="/account")
+__all__ = ["account_inbox", "desk"]
+
+desk = account
 
 PENDING = "second_factor"
 
@@ -35,8 +39,8 @@ def do_sign_in() -> Any:
     username, password = form.text("username", limit=80), form.password("password")
     code = form.text("code", needed=False, limit=10)
     form.refuse_if_any()
-    person = login.sign_in(office(), _shield(), username=username, password=password, code=code)
-    return go(safe_next(form.shown("next"), HOMES[person.actor.role]))
+    found = login.sign_in(office(), shield(), username=username, password=password, code=code)
+    return go(safe_next(form.shown("next"), HOMES[found.actor.role]))
 
 
 @desk.page("/acts/sign-out", needs=ANYONE, post=True)
@@ -62,7 +66,7 @@ def do_confirm() -> Any:
     form = Form.read()
     password, code = form.password("password"), form.text("code", needed=False, limit=10)
     form.refuse_if_any()
-    login.confirm(office(), _shield(), _person(), password=password, code=code)
+    login.confirm(office(), shield(), person(), password=password, code=code)
     return go(safe_next(form.shown("next"), "/account"))
 
 
@@ -76,14 +80,14 @@ def role() -> Any:
     asked = request.form.get("role", "")
     if asked not in set(Role):
         raise NotAllowed("signin.role")
-    login.act_as(office(), _person(), Role(asked))
+    login.act_as(office(), person(), Role(asked))
     return go(HOMES[Role(asked)])
 
 
 @desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=True)
 def extend() -> Any:
     with office().work(login.actor()) as unit:
-        row = unit.session.get(parties.Login, _person().login_id)
+        row = unit.session.get(parties.Login, person().login_id)
         if row is not None:
             parties.touch(row, unit.now)
     return go(safe_next(request.form.get("next"), "/account"))
@@ -91,14 +95,14 @@ def extend() -> Any:
 
 @desk.page("/acts/end-others", needs=Act.ACCOUNT_OWN, post=True)
 def end_others() -> Any:
-    login.end_others(office(), _person())
+    login.end_others(office(), person())
     return go("/account")
 
 
 @desk.page("/second-factor", needs=Act.ACCOUNT_OWN, fresh=True)
 def second_factor(form: Form | None = None) -> str:
     secret = session.setdefault(PENDING, login.new_secret())
-    address = login.secret_address(secret, _person().username, current_app.extensions["bidhall"].settings.platform)
+    address = login.secret_address(secret, person().username, current_app.extensions["bidhall"].settings.platform)
     picture = Markup(segno.make(address, error="m").svg_inline(scale=5, border=2, dark="#17211f", light="#fffefb", omitsize=False))
     return render("account/second_factor.html", form=form or Form.blank(), picture=picture, secret=secret)
 
@@ -111,7 +115,7 @@ def do_second_factor() -> Any:
     secret = session.get(PENDING)
     if not isinstance(secret, str):
         raise Invalid("form.no_id")
-    login.enrol_code(office(), _person(), secret, code)
+    login.enrol_code(office(), person(), secret, code)
     session.pop(PENDING, None)
     return go("/account")
 
@@ -126,18 +130,8 @@ def do_password() -> Any:
     form = Form.read()
     old, new = form.password("old"), form.password("new")
     form.refuse_if_any()
-    login.change_password(office(), _person(), old=old, new=new)
+    login.change_password(office(), person(), old=old, new=new)
     return go("/account")
-
-
-@desk.rail
-def rail() -> list[Any]:
-    from web.frame import Group, Link
-
-    if login.present() is None:
-        return []
-    links = [(_("My account"), "/account"), (_("Second factor"), "/account/second-factor"), (_("Password"), "/account/password")]
-    return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]
 
 
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("MicroMessenger/", "WeChat"), ("Chrome/", "Chrome"),
@@ -153,26 +147,15 @@ def device_words(agent: str) -> str:
 
 
 def _own() -> dict[str, Any]:
-    person = _person()
+    me = person()
     with look() as now:
-        who = parties.account(now.session, person.actor.account_id or 0)
+        who = parties.account(now.session, me.actor.account_id or 0)
         firm = parties.party(now.session, who.party_id)
         rows = now.session.scalars(select(parties.Login).where(
             parties.Login.account_id == who.id, parties.Login.ended_at.is_(None), parties.Login.seen_at > now.now - parties.IDLE,
         ).order_by(parties.Login.seen_at.desc(), parties.Login.id))
         devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at,
-                    "here": row.id == person.login_id, "role": row.role}
+                    "here": row.id == me.login_id, "role": row.role}
                    for row in rows]
-        return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": person.roles,
-                "role": person.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": person.ends_at}
-
-
-def _person() -> login.Person:
-    person = login.present()
-    if person is None:
-        raise NotAllowed("access.sign_in")
-    return person
-
-
-def _shield() -> Any:
-    return current_app.extensions["bidhall"].shield
+        return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": me.roles,
+                "role": me.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": me.ends_at}

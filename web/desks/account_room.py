@@ -1,0 +1,48 @@
+"""One's own account: what its modules share; `account.py` puts them together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from trading.kernel.access import Act, may
+from trading.kernel.errors import NotAllowed
+from web import login
+from web.forms import Form
+from web.frame import Group, Link
+from web.gate import Desk, actor, frame_unread, request
+
+account = Desk("account", prefix="/account")
+
+
+@account.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"blank_form": Form.blank}
+
+
+@account.rail
+def rail() -> list[Group]:
+    if login.present() is None:
+        return []
+    path = request.path
+    links = [Link(_("My account"), "/account", path == "/account"),
+             Link(_("Inbox"), "/account/inbox", path.startswith("/account/inbox"), frame_unread() or None),
+             Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
+             Link(_("Password"), "/account/password", path == "/account/password")]
+    if may(actor(), Act.KEY_ENROL):
+        links.append(Link(_("My keys"), "/account/keys"))
+    return [Group(_("Account"), tuple(links))]
+
+
+def person() -> login.Person:
+    """Whoever is signed in. Refuses: NotAllowed."""
+    found = login.present()
+    if found is None:
+        raise NotAllowed("access.sign_in")
+    return found
+
+
+def shield() -> Any:
+    return current_app.extensions["bidhall"].shield

@@ -1,0 +1,87 @@
+"""Messages of the inbox in words, with the page each is about.
+
+For the homes of desks: ``excerpt(look, n)`` gives the last messages of whoever looks, ready to show; the macro ``letters`` of
+``parts/letters.html`` draws them with a link to /account/inbox.
+
+    with look() as now:
+        return render("bidder/index.html", letters=letters.excerpt(now), …)
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from trading import inbox
+from trading.inbox import Letter
+from trading.kernel.access import Role
+from trading.kernel.work import Look
+from web import words
+from web.refusals import language
+
+# Every kind of message there is, by what it is about: the filter of the inbox, and the test that each has its words.
+ABOUT: dict[str, tuple[str, ...]] = {
+    "deadline": ("fault.held", "fault.stopped", "fault.extended", "fault.lifted", "fault.ended", "officers.changed",
+                 "officers.changed_dead", "bid.copy_wanted"),
+    "opening": ("opening.bid_failed", "opening.ruling"),
+    "panel": ("panel.called",),
+    "result": ("award.won", "award.lost"),
+    "money": ("refund.returned", "forfeit.hearing", "forfeit.decided"),
+}
+OTHER = "other"
+_BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
+_UNDER_LOT = {"award.won": "/outcome", "award.lost": "/outcome", "bid.copy_wanted": "/copy", "opening.bid_failed": "/opening",
+              "opening.ruling": "/opening"}
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A message to be shown. ``href``: the page it is about, or empty; ``about``: a key of ``ABOUT``."""
+
+    id: int
+    subject: str
+    text: str
+    at: datetime
+    unread: bool
+    about: str
+    href: str
+
+
+def excerpt(look: Look, n: int = 5) -> list[Shown]:
+    """The last messages of whoever looks, newest first."""
+    found, _ = inbox.letters(look, limit=n)
+    return [shown(one, look.actor.role) for one in found]
+
+
+def shown(letter: Letter, role: Role) -> Shown:
+    """The message in the language of the page."""
+    facts, lang = _facts(letter.facts), language()
+    template = letter.template if letter.template in words.refusals() else "inbox.no_words"
+    return Shown(letter.id, words.words(f"{template}.subject", facts, lang), words.words(template, facts, lang), letter.made_at,
+                 letter.unread, about(letter.template), href(letter.template, letter.facts, role))
+
+
+def about(template: str) -> str:
+    return next((one for one, templates in ABOUT.items() if template in templates), OTHER)
+
+
+def href(template: str, facts: dict[str, Any], role: Role) -> str:
+    """The page a message is about, for somebody who acts in this role; empty where that role has none."""
+    lot = quote(str(facts.get("lot", "")), safe="")
+    if template == "panel.called":
+        return "/expert" if role is Role.EXPERT else ""
+    if about(template) == "money":
+        return "/bidder/deposits" if role in _BIDDERS else ""
+    if not lot:
+        return ""
+    return f"/bidder/lots/{lot}{_UNDER_LOT.get(template, '')}" if role in _BIDDERS else f"/lots/{lot}"
+
+
+def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts are kept as text; a moment among them is shown as one, in the centre's zone."""
+    return {name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
+            for name, value in facts.items()}
