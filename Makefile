@@ -7,6 +7,8 @@ UV      := $(BIN)/uv
 # Three on two cores: journeys and watches spend part of their time waiting.
 JOBS    ?= 3
 T       ?= tests
+# A walk is a browser and a server beside each other.
+WALKERS ?= 2
 NAMES   ?=
 APT     := apt-get install -qy --no-install-recommends
 ROOT     = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
@@ -21,7 +23,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -35,7 +37,7 @@ demo: $(V)/.run ## a rehearsal: whole tenders played from notice to proof
 	$(BIN)/bidhall demo
 
 test: $(V)/.test browser     ## the test suite on SQLite (T=tests/trading for a part)
-	$(BIN)/python -m pytest -q -n $(JOBS) $(T)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(T)
 
 check: lint types contracts  ## what needs no test run: ruff, mypy, import contracts
 
@@ -62,6 +64,9 @@ race: $(V)/.test             ## a thousand bids on each side of a deadline, with
 
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
+
+walk: $(V)/.test browser     ## everybody of the served demo town does their work in a real browser, to the last page, in both languages
+	BIDHALL_WALK=whole $(BIN)/python -m pytest -q -n $(WALKERS) --dist loadgroup tests/walk
 
 town: $(V)/.test             ## fill the demo town of `make run` and look whether anything in it is late
 	BIDHALL_TEST_TOWN=1 $(BIN)/python -m pytest -q tests/web/test_town.py
@@ -105,7 +110,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts scanner test suite-pg town ## all that a change must pass
+ci: lint types contracts scanner test walk suite-pg town ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 
@@ -123,9 +128,9 @@ browser: ## a headless Chromium and a Chinese font for the tests, when root; els
 	   echo "**  NO BROWSER: every test that needs one will be SKIPPED.    **"; \
 	   echo "**  As root: apt-get install chromium-headless-shell          **"; \
 	   echo "****************************************************************"; }
-	@find /usr/share/fonts -iname '*wqy*' -o -iname '*cjk*' 2>/dev/null | grep -q . || \
-	 { $(ROOT) && { $(APT) fonts-wqy-microhei || { apt-get update -q && $(APT) fonts-wqy-microhei; }; }; } || \
-	 echo "** no Chinese font: pages in screenshots will show boxes (as root: apt-get install fonts-wqy-microhei) **"
+	@find /usr/share/fonts -iname '*cjk*' 2>/dev/null | grep -q . || \
+	 { $(ROOT) && { $(APT) fonts-noto-cjk || { apt-get update -q && $(APT) fonts-noto-cjk; }; }; } || \
+	 echo "** no Chinese font: pages in screenshots will show boxes (as root: apt-get install fonts-noto-cjk) **"
 
 scanner: ## a real clamd for the tests of quarantine, when root; without it they speak its protocol to a small server of their own
 	@command -v clamd >/dev/null || { $(ROOT) && { $(APT) clamav-daemon || { apt-get update -q && $(APT) clamav-daemon; }; }; } || \

@@ -1,0 +1,202 @@
+"""The demo town of `bidhall serve --demo`, served as a visitor gets it: forked workers, real files, a clock that runs.
+
+It is filled once a run and kept; every walk gets a copy of its own, which begins at the moment the filling ended, so that "a deadline in a
+quarter of an hour" is true for each. The clock stands in a file that a thread moves on at the pace of the machine's own; a walk may move it
+forward.
+
+``BIDHALL_WALK_TOWN`` names a folder where the filled town is kept between runs (made there when it is not there yet).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.start import free_port
+from tests.house.tree import ROOT
+from trading.kernel.clock import FileClock, write_moment
+
+FILLED = "filled-at"
+COMMAND = "import sys; from web.cli import main; sys.argv[0] = 'bidhall'; main()"
+FILL = """
+import sys
+from web import town
+from web.settings import read_settings
+settings = read_settings()
+settings.data.mkdir(parents=True, exist_ok=True)
+(settings.data / "rehearsal").touch()
+town.fill(settings, lambda line: print(line, flush=True))
+"""
+FILL_SECONDS, START_SECONDS = 600, 60
+PACE = 0.2
+"""Seconds between two moves of the clock's file."""
+
+
+@dataclass
+class Town:
+    """A served copy. ``base`` is its address, ``facts`` what the town says of itself (``town.json``)."""
+
+    base: str
+    data: Path
+    clock: FileClock
+    log: Path
+    facts: Any = None
+    _ahead: timedelta = timedelta()
+    _zero: float = field(default_factory=time.monotonic)
+    _start: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _words: str = ""
+
+    @property
+    def now(self) -> datetime:
+        return self._start + self._ahead + timedelta(seconds=time.monotonic() - self._zero)
+
+    def jump(self, *, to: datetime | None = None, **by: float) -> None:
+        """Move the clock forward, and wait until the town's log has a tick of then: whatever fell due has been taken."""
+        forward = to - self.now if to else timedelta(**by)
+        if forward > timedelta():
+            self._ahead += forward
+            self.clock.set(self.now)
+        self.settle()
+
+    def settle(self, seconds: float = 0) -> None:
+        """Wait until the log has a tick of this moment (or of ``seconds`` from now)."""
+        wanted = self.now + timedelta(seconds=seconds) - timedelta(seconds=11)
+        for _ in range(600):
+            if self.last_tick() >= wanted:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"no tick since {self.last_tick()}, it is {self.now}; the server said:\n{self.log.read_text()[-2000:]}")
+
+    def last_tick(self) -> datetime:
+        found = self.ask("select max(at) from log_tick")[0][0]
+        return datetime.fromisoformat(str(found)).replace(tzinfo=UTC) if found else datetime.fromtimestamp(0, UTC)
+
+    def ask(self, question: str, *of: Any) -> list[tuple[Any, ...]]:
+        """Read the town's database: to find a lot or a person for the walk, never to change anything."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'bidhall.db'}?mode=ro", uri=True)) as database:
+            return database.execute(question, of).fetchall()
+
+    def lot(self, state: str) -> str:
+        """The reference of the newest lot in a state of rulebook §1.5."""
+        found = self.ask("select ref from lot where state = ? order by id desc", state)
+        assert found, f"the town has no lot in {state}"
+        return str(found[0][0])
+
+    def key_file(self, username: str) -> Path:
+        return self.data / "keys" / f"{username}.json"
+
+    def says(self, words: str) -> bool:
+        """Whether words stand in what people of the town wrote (any text of its database): data, not words of the pages."""
+        if words not in self._words:
+            self._words = self._read_words()
+        return words in self._words
+
+    def _read_words(self) -> str:
+        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'bidhall.db'}?mode=ro", uri=True)) as database:
+            tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+            texts: set[str] = set()
+            for table in tables:
+                for row in database.execute(f'select * from "{table}"'):
+                    texts.update(cell if not cell.startswith(("{", "[")) else _plain(cell) for cell in row if isinstance(cell, str))
+        return "\n".join(texts)
+
+
+def _plain(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """The filled town, made by the first of all workers that asks."""
+    kept = Path(os.environ.get("BIDHALL_WALK_TOWN") or folder / "town")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.with_name(kept.name + ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / FILLED).exists():
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir()
+            done = subprocess.run([sys.executable, "-c", FILL], cwd=ROOT, env=_environment(kept), capture_output=True, text=True,
+                                  timeout=FILL_SECONDS, check=False)  # fmt: skip
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+            (kept / FILLED).write_text(write_moment(datetime.now(UTC)), encoding="ascii")
+    yield kept
+
+
+@contextmanager
+def served(kept: Path, folder: Path) -> Iterator[Town]:
+    """A copy of the filled town, served until the block ends; its log must then tell of no fault."""
+    data = folder / "data"
+    shutil.copytree(kept, data)
+    start = datetime.fromisoformat((data / FILLED).read_text(encoding="ascii"))
+    clock = FileClock(folder / "clock")
+    clock.set(start)
+    port = free_port()
+    log = folder / "serve.log"
+    told = json.loads((data / "town.json").read_text(encoding="utf-8"))
+    town = Town(f"http://127.0.0.1:{port}", data, clock, log, told, _start=start)
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "serve", "--demo", "--port", str(port), "--no-watch"], cwd=folder,
+            env={**_environment(data), "BIDHALL_TEST_CLOCK": str(clock.path), "PYTHONPATH": str(ROOT)}, stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    mover = threading.Thread(target=_move, args=(town,), name="walk-clock", daemon=True)
+    mover.start()
+    try:
+        _wait(town, server)
+        yield town
+    finally:
+        town._over.set()
+        mover.join()
+        with contextlib.suppress(ProcessLookupError):
+            server.send_signal(signal.SIGTERM)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+    said = log.read_text(encoding="utf-8", errors="replace")
+    assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:6000]
+
+
+def _environment(data: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BIDHALL_")}
+    return {**clean, "BIDHALL_DATA": str(data)}
+
+
+def _move(town: Town) -> None:
+    while not town._over.wait(PACE):
+        town.clock.set(town.now)
+
+
+def _wait(town: Town, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        assert server.poll() is None, town.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        try:
+            with urllib.request.urlopen(town.base + "/time", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError("the town does not answer")
