@@ -57,7 +57,7 @@ WIDE = """() => {
 GREY = """() => [...document.querySelectorAll('button:disabled, [aria-disabled=true]')].filter(b => b.checkVisibility() &&
   !(b.getAttribute('aria-describedby') || '').split(' ').some(id => id && document.getElementById(id)?.textContent.trim()))
   .map(b => b.outerHTML.slice(0, 160))"""
-WAYS = "() => document.querySelectorAll('main a[href], main button, main input, main summary').length"
+WAYS = "() => document.querySelectorAll('main :is(a[href], button, input, summary, table, dl)').length"
 LINKS = "() => [...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility()).map(a => a.href)"
 
 

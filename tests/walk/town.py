@@ -62,7 +62,7 @@ class Town:
     _zero: float = field(default_factory=time.monotonic)
     _start: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     _over: threading.Event = field(default_factory=threading.Event)
-    _words: str = ""
+    _words: set[str] = field(default_factory=set)
 
     @property
     def now(self) -> datetime:
@@ -105,18 +105,22 @@ class Town:
 
     def says(self, words: str) -> bool:
         """Whether words stand in what people of the town wrote (any text of its database): data, not words of the pages."""
-        if words not in self._words:
+        if not any(words in text for text in self._words):
             self._words = self._read_words()
-        return words in self._words
+        return any(words in text for text in self._words)
 
-    def _read_words(self) -> str:
+    def wrote(self, text: str) -> bool:
+        """Whether somebody wrote just this, no more."""
+        return text in self._words or text in self._read_words()
+
+    def _read_words(self) -> set[str]:
         with contextlib.closing(sqlite3.connect(f"file:{self.data / 'bidhall.db'}?mode=ro", uri=True)) as database:
             tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
             texts: set[str] = set()
             for table in tables:
                 for row in database.execute(f'select * from "{table}"'):
                     texts.update(cell if not cell.startswith(("{", "[")) else _plain(cell) for cell in row if isinstance(cell, str))
-        return "\n".join(texts)
+        return texts
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from web import catalogues
+from web import catalogues, regions
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.walk.town import Town
 
 CHINESE = re.compile(r"[㐀-鿿]+")
-ENGLISH = re.compile(r"[A-Za-z][a-z]{2,}(?:[ ,]+[A-Za-z]?[a-z]{2,})+")
+ENGLISH = re.compile(r"(?<!\w)[A-Za-z][a-z]{2,}(?:[ ,]+[A-Za-z]?[a-z]{2,})+(?!\w)")
 """Two English words side by side."""
 
 TEXTS = """(lang) => {
@@ -47,6 +47,12 @@ def ours() -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def districts() -> frozenset[str]:
+    """Names of districts, which have no English ones."""
+    return frozenset(name for _code, name in regions.region_choices([f"1302{n:02d}" for n in range(1, 90)]))
+
+
 def foreign(page: Page, lang: str, town: Town) -> list[str]:
     """Texts of the page that are neither in its language nor written by somebody of the town."""
     texts: list[str] = page.evaluate(TEXTS, lang)
@@ -54,9 +60,9 @@ def foreign(page: Page, lang: str, town: Town) -> list[str]:
 
 
 def _is_chinese(text: str, town: Town) -> bool:
-    if text in ours() and text not in BOTH:
+    if text in ours() and text not in BOTH and not town.wrote(text):
         return True
-    return any(not town.says(run) for run in CHINESE.findall(_without_brand(text)) if len(run) > 1)
+    return any(not town.says(run) for run in CHINESE.findall(_without_brand(text)) if len(run) > 1 and run not in districts())
 
 
 def _is_english(text: str, town: Town) -> bool:
