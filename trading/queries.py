@@ -192,6 +192,11 @@ def published_lot(look: Look, ref: str) -> Lot:
     return found
 
 
+def successor(look: Look, lot: Lot) -> str:
+    """The reference of the published lot that goes on where this one failed, "" if there is none."""
+    return look.session.scalar(select(Lot.ref).where(Lot.predecessor_id == lot.id, Lot.published_at.is_not(None)).order_by(Lot.id)) or ""
+
+
 # --- notices ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -296,6 +301,11 @@ def outcome(look: Look, lot: Lot) -> Outcome:
     announced = award is not None and "result" in last
     return Outcome(
         last.get("candidates"), last.get("result"), last.get("contract"), last.get("failure") or last.get("termination"), until,
-        award.contract_by if announced and award else None, dict(award.reasons) if announced and award else {},
+        award.contract_by if announced and award else None, _reasons(award, announced) if award else {},
         contract.signed_at if contract else None, opening.is_public(look.session, lot),
     )
+
+
+def _reasons(award: awards.Award, announced: bool) -> dict[str, Any]:
+    """How the published dates were counted; of a decision that is not announced, nothing."""
+    return {name: told for name, told in award.reasons.items() if announced or name == "publicity_until"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -77,11 +77,16 @@ class Tick:
 
 @dataclass(frozen=True)
 class _Place:
+    """A mark on the line. ``text`` stands beside it: to its right (``start``) or left (``end``), in ``lane`` 0 or, where it is crowded, 1
+    above that. ``name`` is always there, for whoever points at the mark."""
+
     at: str
     text: str
     anchor: str
     due: bool = False
     first: bool = False
+    lane: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class SunLine:
     hours: tuple[_Place, ...]
     ticks: tuple[_Place, ...]
     spoken: str
+    lanes: int = 1
 
 
 _FIRST, _LAST = 8, 18
@@ -114,24 +120,40 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     here = min(max(share(now), 0), 10_000)
     today = sorted((t for t in ticks if 0 <= share(t.at) <= 10_000), key=lambda t: (t.at, t.text))
     following = next((t for t in today if t.at >= now), None)
-    places: list[_Place] = []
-    free_from = -1_000_000
-    for tick in today:
-        at = share(tick.at)
+    places: dict[int, _Place] = {}
+    taken: list[tuple[int, int, int]] = []  # lane, from, to: labels, and the poles of those above
+    for n in sorted(range(len(today)), key=lambda n: (today[n] is not following, not today[n].due, n)):
+        tick, at = today[n], share(today[n].at)
         words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
-        width = 95 * sum(2 if ord(c) > 0x2E80 else 1 for c in words) // 2
-        shown = at - width >= free_from or tick is following
-        if tick is following and at - width < free_from and places:  # the next one is named; what it would run into is not
-            places[-1] = replace(places[-1], text="")
-        places.append(_Place(_percent(at), words if shown else "", _anchor(at), tick.due, tick is following))
-        if shown:
-            free_from = at + width
+        lane, anchor = _room(at, _HALF * sum(2 if ord(c) > 0x2E80 else 1 for c in words) + 2 * _HALF, taken)
+        places[n] = _Place(_percent(at), words if anchor else "", anchor or "start", tick.due, tick is following, lane, words)
     hours = tuple(_Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2))
     listed = "；".join(f"{show.hour(t.at, zone)[:5]} {t.text}" for t in today)
     lead = f"现在 {show.hour(now, zone)}" if lang == "zh" else f"Now {show.hour(now, zone)}"
     zone_words = show.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0]
     return SunLine(local.date(), working, zone_words, _percent(here), 0 <= share(now) <= 10_000,
-                   hours, tuple(places), lead + ("；" + listed if listed else ""))
+                   hours, tuple(places[n] for n in sorted(places)), lead + ("；" + listed if listed else ""),
+                   lanes=max((one.lane + 1 for one in places.values() if one.text), default=1))
+
+
+_HALF = 85
+"""The width of half a Chinese character, or a Latin letter, in hundredths of a percent of a line about 750 px wide."""
+
+
+def _room(at: int, width: int, taken: list[tuple[int, int, int]]) -> tuple[int, str]:
+    """(lane, anchor) where a label beside its mark runs into no other; anchor "" where there is no such place. Takes it."""
+    sides = ("end", "start") if at > 7500 else ("start", "end")
+    for lane in (0, 1):
+        for anchor in sides:
+            low, high = (at, at + width) if anchor == "start" else (at - width, at)
+            within = 0 <= low and high <= 10_000
+            poles = [(0, at, at)] if lane else []  # a mark of the upper lane stands through the lower one
+            wanted = [(lane, low, high), *poles]
+            if within and not any(one == other and (a < y and x < b if x < y else a < x < b)
+                                  for one, a, b in taken for other, x, y in wanted):
+                taken += wanted
+                return lane, anchor
+    return 0, ""
 
 
 def _percent(hundredths: int) -> str:

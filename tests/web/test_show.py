@@ -128,6 +128,26 @@ def test_the_sun_line_places_today_only() -> None:
     assert "明日" not in day.spoken
 
 
+@given(st.lists(st.integers(-60, 660), max_size=9, unique=True), st.integers(0, 600))
+def test_labels_of_a_crowded_sun_line_stand_beside_their_own_marks(minutes: list[int], now: int) -> None:
+    """Labels were centred over their marks and, when crowded, stood over those of others."""
+    eight = T.replace(hour=0, minute=0)  # 08:00 in Beijing
+    ticks = [frame.Tick(eight + timedelta(minutes=m), "开标", m % 3 == 0) for m in minutes]
+    day = frame.sun_line(eight + timedelta(minutes=now), ticks, lang="zh", zone=show.ZONE)
+    shown = sorted(m for m in minutes if 0 <= m <= 600)
+    assert [one.at for one in day.ticks] == [f"{m * 10_000 // 600 // 100}.{m * 10_000 // 600 % 100:02}" for m in shown]
+    assert all(one.anchor in ("start", "end") and one.name.endswith("开标") for one in day.ticks)
+    following = next((n for n, m in enumerate(shown) if m >= now), None)
+    assert following is None or (day.ticks[following].first and day.ticks[following].text)
+    wide = Fraction(85 * 12, 100)
+    spans = [(one.lane, Fraction(one.at) - (wide if one.anchor == "end" else 0), Fraction(one.at) + (wide if one.anchor == "start" else 0))
+             for one in day.ticks if one.text]
+    for n, (lane, low, high) in enumerate(spans):
+        assert low >= 0 and high <= 100
+        assert not any(lane == other and low < b and a < high for other, a, b in spans[n + 1:])
+    assert day.lanes == max((one.lane + 1 for one in day.ticks if one.text), default=1)
+
+
 @given(st.integers(0, 5000), st.text(max_size=12), st.text(max_size=12))
 def test_any_page_asked_for_is_a_page_there_is(total: int, page: str, rows: str) -> None:
     found = frame.page_of(total, {"page": page, "rows": rows}, "/lots")

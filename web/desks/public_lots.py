@@ -38,6 +38,7 @@ from trading.tenders import Lot
 from web import show, words
 from web.citations import citation
 from web.desks.public_lists import lots_csv, read_filters
+from web.desks.public_result import ranking
 from web.desks.public_words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
 from web.forms import Form
 from web.frame import address, page_of
@@ -79,7 +80,7 @@ def notice(number: int) -> str:
         row, lot = queries.notice_of(now, number)
         others = [one for one in notices.of_lot(now.session, lot) if one.id != row.id]
         card = lot_cards.card_of(now, lot)
-    return page("public/notice.html", notice=row, card=card, facts=notice_facts(row.kind, row.body), rows=_ranked(row.body), others=others)
+    return page("public/notice.html", notice=row, card=card, facts=notice_facts(row.kind, row.body), rows=ranking(row.body), others=others)
 
 
 @desk.page("/notices/<int:number>/document.json", needs=ANYONE)
@@ -202,19 +203,6 @@ def document(ref: str, number: int) -> Response:
     return answer
 
 
-@desk.page("/lots/<ref>/result", needs=ANYONE)
-def result(ref: str) -> str:
-    """Candidates or result as published, with the remedies and their last day."""
-    with look() as now:
-        row = queries.published_lot(now, ref)
-        told = queries.outcome(now, row)
-        card = lot_cards.card_of(now, row)
-        rights = [one for one in _rights(now, row, told) if one["what"].endswith("_result") or one["what"] == "complaint"]
-    shown = told.result or told.candidates or told.failure
-    return page("public/result.html", card=card, told=told, notice=shown, rows=_ranked(shown.body) if shown else [], rights=rights,
-                facts=notice_facts(shown.kind, shown.body) if shown else [])
-
-
 @desk.page("/lots/<ref>/contract", needs=ANYONE)
 def contract(ref: str) -> str:
     with look() as now:
@@ -256,13 +244,6 @@ def _short(moment: datetime) -> str:
     if (local.hour, local.minute, local.second) == (0, 0, 0):
         return last_day(moment)[5:]
     return f"{local:%m-%d %H:%M}"
-
-
-def _ranked(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bidders a notice names, in its order."""
-    rows = body.get("ranking") or body.get("candidates") or ([body["winner"]] if isinstance(body.get("winner"), dict) else [])
-    winner = body.get("winner", {})
-    return [dict(row) | {"won": isinstance(winner, dict) and row.get("bidder") == winner.get("bidder")} for row in rows]
 
 
 def _rights(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ def page(template: str, **values: Any) -> str:
         "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
         "wan": ten_thousands, "amount": lambda rule: amount_of(rule, speech), "money_of": Money,
         "cap": lambda text: text[:1].upper() + text[1:],
-        "figure_of": lambda minor: show.figure(Money(minor)),
+        "figure_of": lambda minor: show.figure(Money(minor)), "money_of_text": Money.parse,
     }
     return render(template, **(helpers | values))
 

@@ -78,7 +78,7 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
     page = guest.get(f"/lots/{ref}/result").text
     for row in award.ranking:
         assert row["name"] in page and row["total"] in page
-    assert last is not None and f"{last - timedelta(hours=16):%Y-%m-%d} 24:00" in page and "对结果质疑" in page
+    assert last is not None and f"{last - timedelta(hours=16):%Y-%m-%d} 24:00" in page and "提出质疑" in page
     with world.work("agent") as work:
         contracts.record(work, world.lot_in(work, ref), number="HT-1", amount_minor=price, signed_at=work.now, text="标的：多媒体设备")
     assert "合同尚未公告" in guest.get(f"/lots/{ref}/contract").text
