@@ -2,56 +2,91 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
-from trading import calendars
+from flask import Response
+
+from trading import calendars, lot_cards, lot_rules, notices, queries
 from trading.kernel.calendar import Term, local_day
-from trading.kernel.errors import Invalid
-from trading.rulebook import REGIMES, change_days, differences, select
+from trading.kernel.errors import Invalid, NotFound
+from trading.kernel.work import Look
+from trading.publication import book_of
+from trading.rulebook import REGIMES, select
+from trading.tenders import Lot
 from web import words
-from web.desks.public_words import lang, page
+from web.desks import rule_cards
+from web.desks.public_words import attachment, lang, page
 from web.forms import Form
 from web.frame import Link, address
 from web.gate import ANYONE, Desk, look, office, request
 
 desk = Desk("law")
-MOST_DAYS = 4000
-_TOPICS = (("T-", "terms"), ("A-", "terms"), ("N-", "terms"), ("D-", "money"), ("C-", "money"), ("R-", "money"), ("B-", "numbers"),
-           ("P-", "numbers"), ("E-", "scoring"), ("2.", "scoring"))
+MOST_DAYS, MOST_LOTS = 4000, 50
 
 
 @desk.page("/rules", needs=ANYONE)
 def rules() -> str:
-    """The rows in force on a day, each with its number and source, and what changed on the last day of change before it."""
+    """The rules in force on a day, by chapter: each in a plain sentence with its source, what changed in it, and for a chosen lot the sum
+    and whether it is kept. ``q`` searches, ``only`` narrows to what applies or changed, ``rule`` opens one."""
+    form = Form.query()
+    speech = lang()
+    asked = form.text("q", needed=False, limit=60)
+    ref = form.text("lot", needed=False, limit=60)
+    only = form.choice("only", ("applies", "changed"), needed=False)
+    with look() as now:
+        lot = _lot_named(now, ref, form)
+        regime = lot.regime if lot else form.choice("regime", REGIMES, needed=False) or "GP"
+        on = form.day("on", needed=False) or local_day(now.now)
+        told = queries.outcome(now, lot) if lot else None
+        first = next(iter(notices.of_lot(now.session, lot, "tender")), None) if lot else None
+        reckoned = lot_rules.sums(now, lot, told, first) if lot and told else {}
+        chosen = lot_cards.card_of(now, lot) if lot else None
+        book = book_of(lot, now.now) if lot else None
+        offered = queries.lots(now, queries.Filters(regime=regime), sort="-published", limit=MOST_LOTS)
+    try:
+        book = book or select(regime, on)
+    except Invalid as refusal:
+        form.fault("on", refusal.code, **refusal.facts)
+    changes = rule_cards.changes(regime, book.on if book else on)
+    cards = rule_cards.cards(book, reckoned, changes, asked, speech) if book else []
+    found = [one for one in cards if one.hit and not (only == "applies" and one.sum and not one.sum.applies)
+             and not (only == "changed" and not one.deltas)]
+    opened = request.args.get("rule", "")
+    chapters = rule_cards.chapters(found, opened=opened, all_open=bool(asked or only))
+    values = {"changed": sum(1 for one in cards if one.deltas and one.hit), "applying": sum(1 for one in cards if one.hit and one.applies)}
+    return page("public/rules.html", form=form, regime=regime, on=on, book=book, chapters=chapters, changes=changes, asked=asked, only=only,
+                lot=chosen, offered=offered, opened=opened, found=len(found), tabs=_tabs(regime),
+                to=lambda **change: address("/rules", request.args, **change), marked=lambda text: rule_cards.marked(text, asked),
+                dates=[one for one in cards if one.sum and one.sum.bound and one.sum.side][:12], **values)
+
+
+@desk.page("/rules.json", needs=ANYONE)
+def rules_json() -> Response:
+    """The rulebook in force on a day, as it would be kept with a lot published then."""
     form = Form.query()
     regime = form.choice("regime", REGIMES, needed=False) or "GP"
     on = form.day("on", needed=False) or local_day(office().clock.now())
-    speech = lang()
-    changes = [day for day in change_days(regime) if day <= on]
+    form.refuse_if_any()
+    return attachment(json.dumps(select(regime, on).snapshot(), ensure_ascii=False, indent=1).encode() + b"\n",
+                      f"rules-{regime}-{on.isoformat()}.json", "application/json")
+
+
+def _lot_named(now: Look, ref: str, form: Form) -> Lot | None:
+    """The published lot of the address; one that is unknown is named beside its field."""
+    if not ref:
+        return None
     try:
-        book = select(regime, on)
-    except Invalid as refusal:
-        form.fault("on", refusal.code, **refusal.facts)
-        return page("public/rules.html", form=form, regime=regime, on=on, book=None, topics=[], changes=[], tabs=_tabs(regime))
-    latest = []
-    for day in reversed(changes[1:]):
-        try:
-            latest.append((day, differences(select(regime, day - timedelta(days=1)), select(regime, day))))
-        except Invalid:  # nothing was in force before
-            break
-        if len(latest) == 6:
-            break
-    groups: dict[str, list[Any]] = {}
-    for rule in book.rules:
-        groups.setdefault(next((topic for start, topic in _TOPICS if rule.id.startswith(start)), "other"), []).append(rule)
-    return page("public/rules.html", form=form, regime=regime, on=on, book=book, topics=list(groups.items()), changes=latest,
-                tabs=_tabs(regime), kind_of=lambda rule: words.state("limit", rule.kind, speech).text)
+        return queries.published_lot(now, ref)
+    except NotFound as refusal:
+        form.fault("lot", refusal.code, **refusal.facts)
+        return None
 
 
 def _tabs(regime: str) -> list[Link]:
-    return [Link(words.state("regime", one, lang()).text, address("/rules", request.args, regime=one), here=one == regime)
-            for one in REGIMES]
+    kept = {"q": request.args.get("q", "")}
+    return [Link(words.state("regime", one, lang()).text, address("/rules", kept, regime=one), here=one == regime) for one in REGIMES]
 
 
 @desk.page("/calendar", needs=ANYONE)
