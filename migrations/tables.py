@@ -26,6 +26,7 @@ import trading.draws
 import trading.drop_tickets
 import trading.enquiries
 import trading.findings
+import trading.follows
 import trading.inbox
 import trading.kernel.log
 import trading.kernel.outbox

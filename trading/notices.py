@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstrai
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.errors import CryptoError
+from trading import follows
 from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
@@ -105,6 +106,7 @@ def post(
     work.session.add(new)
     work.session.flush()
     work.record("notice.publish", lot.log_of, kind=kind, version=version, document=name)
+    follows.tell(work, lot, kind, version)
     return new
 
 

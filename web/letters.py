@@ -29,12 +29,16 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called",),
     "result": ("award.won", "award.lost"),
+    "followed": ("follow.correction", "follow.clarification", "follow.failure", "follow.termination", "follow.opening_record",
+                 "follow.candidates", "follow.result", "follow.contract"),
     "money": ("refund.returned", "forfeit.hearing", "forfeit.decided"),
 }
 OTHER = "other"
 _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _UNDER_LOT = {"award.won": "/outcome", "award.lost": "/outcome", "bid.copy_wanted": "/copy", "opening.bid_failed": "/opening",
               "opening.ruling": "/opening"}
+_OF_FOLLOWED = {"follow.failure": "/result", "follow.termination": "/result", "follow.candidates": "/result", "follow.result": "/result",
+                "follow.contract": "/contract"}
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
 
@@ -78,6 +82,8 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
         return "/bidder/deposits" if role in _BIDDERS else ""
     if not lot:
         return ""
+    if about(template) == "followed":
+        return f"/lots/{lot}{_OF_FOLLOWED.get(template, '')}"
     return f"/bidder/lots/{lot}{_UNDER_LOT.get(template, '')}" if role in _BIDDERS else f"/lots/{lot}"
 
 

@@ -16,6 +16,7 @@ from trading import (
     deadline_faults,
     documents,
     enquiries,
+    follows,
     lot_cards,
     notices,
     officer_news,
@@ -167,10 +168,10 @@ def lot(ref: str) -> str:
             "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
             "tip": log.last_tick(now.session), "untried": bool(officers.untried(now.session, row)),
             "changed": officer_news.last_change(now.session, row), "suspended": deadline_faults.standing(now.session, row),
-            "trust": tickets.trust(now),
+            "trust": tickets.trust(now), "following": follows.follows(now, row),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
-    return page("public/lot.html", stage_rows=[_stage(one, card) for one in road], **values)
+    return page("public/lot.html", form=Form.blank(), stage_rows=[_stage(one, card) for one in road], **values)
 
 
 @desk.page("/lots/<ref>/ticket.json", needs=ANYONE)
