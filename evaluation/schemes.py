@@ -39,7 +39,7 @@ DRAWN = "draw K"
 """The word of ``benchmark.coefficient`` for a K drawn in public from the lot's coefficients."""
 MOST_CRITERIA = 100
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_FULL = Fraction(100)
+FULL_POINTS = Fraction(100)
 _POINTS = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,3})?\Z", re.ASCII)
 _KEYS = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
 _OWN_KEYS = {"GP_SCORE": {"small_firm"}, "WK_SCORE": {"benchmark", "trim_from"}}
@@ -289,7 +289,7 @@ def _check_criteria(faults: Faults, criteria: Any, regime: str, category: str, m
         faults.add("criteria", "scheme.one_price", found=len(prices), rule="E-01e")
     elif prices[0].get("bands"):
         faults.add("criteria", "scheme.price_bands")
-    if total is not None and total != _FULL:
+    if total is not None and total != FULL_POINTS:
         faults.add("criteria", "scheme.sum", total=written_exactly(total), rule="E-01")
     if len(prices) == 1 and isinstance(prices[0].get("max"), str) and _POINTS.match(prices[0]["max"]):
         _check_weight(faults, number(prices[0]["max"], "max"), category, method, book)
@@ -374,10 +374,15 @@ def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> list[Fault
     Refuses: NotAllowed, WrongStep (published), Invalid ``scheme.faults`` (every fault).
     """
     tenders.require_draft(work, lot)
-    warnings = validate(scheme, regime=lot.regime, category=publication.rule_category(lot.project), book=publication.book_of(lot, work.now),
-                        method=lot.project.method, coefficients=lot.coefficients, ceiling=Fraction(lot.ceiling_minor, 100))
+    warnings = check_for(lot, scheme, publication.book_of(lot, work.now))
     tenders.set_scheme(work, lot, scheme)
     return warnings
+
+
+def check_for(lot: Lot, scheme: Mapping[str, Any], book: Rulebook) -> list[Fault]:
+    """``validate`` with what a lot says of itself."""
+    return validate(scheme, regime=lot.regime, category=publication.rule_category(lot.project), book=book, method=lot.project.method,
+                    coefficients=lot.coefficients, ceiling=Fraction(lot.ceiling_minor, 100))
 
 
 def of_lot(lot: Lot) -> Scheme:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -27,9 +27,11 @@ from trading import (
     successions,
 )
 from trading.kernel.access import Act, Role, may
+from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.parties import Party
 from trading.projects import Project
 from trading.rulebook.timetable import Bound
 from trading.tenders import Lot, Tender
@@ -134,6 +136,12 @@ class Candidate:
     sides: tuple[str, ...]
 
 
+def centre_region(look: Look) -> str:
+    """The division the centre is in, "" where it is not known: what it was entered with, else the one its credit code was given in."""
+    centre = look.session.scalar(select(Party).where(Party.kind == "centre").order_by(Party.id).limit(1))
+    return (centre.region or centre.code[2:8]) if centre is not None else ""
+
+
 def own_lot(look: Look, ref: str) -> Lot:
     """A lot of the purchaser or agency that looks. Refuses: NotFound."""
     found = look.session.scalar(select(Lot).where(Lot.ref == ref))
@@ -177,6 +185,27 @@ def bounds(look: Look, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Win
         method=lot.project.method,
         category=publication.rule_category(lot.project),
     )
+
+
+MORNING = time(9, 30)
+"""The hour of the day at which a deadline is offered."""
+
+
+def earliest_deadline(look: Look, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, Bound] | None:
+    """The first deadline on the morning of a working day that no rule forbids, were the lot published now, and the rule that binds it.
+
+    ``plan``: the other moments by the names of the rulebook. None where no rule sets a deadline.
+    Refuses: Invalid ``calendar.year_unknown``.
+    """
+    bound = bounds(look, lot, "bid_deadline", plan).earliest
+    if bound is None:
+        return None
+    calendar, day = calendars.current(look.session), local_day(bound.at)
+    while True:
+        moment = day_start(day) + timedelta(hours=MORNING.hour, minutes=MORNING.minute)
+        if moment >= bound.at and moment > look.now and calendar.is_working_day(day):
+            return moment, bound
+        day += timedelta(days=1)
 
 
 def clarify_cutoff(look: Look, lot: Lot) -> Bound | None:

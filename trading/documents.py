@@ -20,7 +20,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Faults, Invalid, NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.projects import is_of
+from trading.projects import is_of, require_tie
 from trading.tenders import Lot, require_draft
 
 KINDS = ("tender_document", "drawing", "bill_of_quantities", "contract_form", "amendment", "other")
@@ -188,6 +188,18 @@ def put(work: UnitOfWork, lot: Lot, *, name: str, blob: Blob, kind: str) -> Tend
     work.session.flush()
     work.record("document.add", lot.log_of, file=new.name, version=new.version, sha256=new.sha256)
     return new
+
+
+def take_over(work: UnitOfWork, lot: Lot, source: Lot) -> list[TenderDocument]:
+    """The standing files of another own lot for a lot in preparation; a name that stands here already is left alone.
+
+    Refuses: NotAllowed (either lot somebody else's), WrongStep.
+    """
+    require_draft(work, lot)
+    require_tie(work, source.project)
+    here = {row.name for row in standing(work.session, lot)}
+    found = [row for row in standing(work.session, source) if row.name not in here and row.kind != "amendment"]
+    return [put(work, lot, name=row.name, blob=Blob(row.blob, row.size), kind=row.kind) for row in found]
 
 
 def remove(work: UnitOfWork, lot: Lot, document: TenderDocument) -> None:

@@ -118,24 +118,28 @@ CHECKED = ("approval_no", "budget", "funds", "agency_agreement", "contact", "reg
 """The fields completeness is about (rule A-01); a clerk may call a paper in these unreadable, and nothing else."""
 
 
-def gaps(project: Project) -> list[Gap]:
-    """Everything missing, at once (rules A-01, A-05, A-06). Judges completeness only: never who files, nor whether the purchase is wise."""
-    found: list[Gap] = []
-    if not project.approval_no.strip():
-        found.append(Gap("approval_no", "project.gap_approval" if project.regime == "WORKS" else "project.gap_plan"))
-    if project.budget_minor <= 0:
-        found.append(Gap("budget", "project.gap_budget"))
-    if not project.funds.strip():
-        found.append(Gap("funds", "project.gap_funds"))
-    if project.agency_id is not None and not project.agency_agreement.strip():
+def needed_to_file(regime: str, *, by_agency: bool) -> list[Gap]:
+    """What a filing must hold (rules A-01, A-06): each as the gap it is while it is missing."""
+    found = [
+        Gap("approval_no", "project.gap_approval" if regime == "WORKS" else "project.gap_plan"),
+        Gap("budget", "project.gap_budget"), Gap("funds", "project.gap_funds"),
+    ]
+    if by_agency:
         found.append(Gap("agency_agreement", "project.gap_agreement"))
-    if not project.contact.strip():
-        found.append(Gap("contact", "project.gap_contact"))
-    if not project.region.strip():
-        found.append(Gap("region", "project.gap_region"))
-    if project.regime == "GP" and project.intent_at is None:
+    found += [Gap("contact", "project.gap_contact"), Gap("region", "project.gap_region")]
+    if regime == "GP":
         found.append(Gap("intent_at", "project.gap_intent", "A-06"))
     return found
+
+
+def gaps(project: Project) -> list[Gap]:
+    """Everything missing, at once (rules A-01, A-05, A-06). Judges completeness only: never who files, nor whether the purchase is wise."""
+    there = {
+        "region": bool(project.region.strip()), "agency_agreement": bool(project.agency_agreement.strip()),
+        "contact": bool(project.contact.strip()), "budget": project.budget_minor > 0, "funds": bool(project.funds.strip()),
+        "approval_no": bool(project.approval_no.strip()), "intent_at": project.intent_at is not None,
+    }
+    return [gap for gap in needed_to_file(project.regime, by_agency=project.agency_id is not None) if not there[gap.field]]
 
 
 def is_of(project: Project, party_id: int | None) -> bool:

@@ -29,7 +29,7 @@ from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, TooLate, 
 from trading.kernel.exact import Rounding
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
-from trading.kernel.work import UnitOfWork
+from trading.kernel.work import Look, UnitOfWork
 from trading.notices import Notice
 from trading.projects import Project, require_tie
 from trading.rulebook import Finding, Rulebook
@@ -52,6 +52,11 @@ def rule_category(project: Project) -> str:
 def book_of(lot: Lot, now: datetime) -> Rulebook:
     """The lot's own rulebook: its snapshot once published, before that the rules of the day."""
     return Rulebook.from_snapshot(lot.rules) if lot.rules else rulebook.select(lot.regime, local_day(now))
+
+
+def book_in_force(project: Project, now: datetime) -> Rulebook:
+    """The rules of the day for a project that has no lot yet."""
+    return rulebook.select(project.regime, local_day(now))
 
 
 def timetable(lot: Lot, now: datetime, until: datetime | None = None) -> dict[str, dt.date | datetime | None]:
@@ -81,6 +86,13 @@ def deposit_cap(project: Project, budget: Money, book: Rulebook) -> tuple[Money,
     return min(caps, key=lambda cap: cap[0].minor) if caps else (budget, "D-01")
 
 
+def check_deposit(faults: Faults, where: str, project: Project, budget: Money, deposit: Money, book: Rulebook) -> None:
+    """Note a bid deposit above what the law allows (rules D-01, D-02) under ``where`` + ``deposit``."""
+    cap, rule = deposit_cap(project, budget, book)
+    if deposit > cap:
+        faults.add(where + "deposit", "lot.deposit_over_cap", deposit=deposit.text(), cap=cap.text(), rule=rule)
+
+
 def notice_until(lot: Lot, now: datetime, book: Rulebook, calendar: WorkingDayCalendar) -> datetime | None:
     """End of the notice period (rule T-01), None where the regime has none."""
     rules = book.about("notice_period_ends", method=lot.project.method, category=rule_category(lot.project), anchor="notice_published")
@@ -104,9 +116,7 @@ def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[F
             faults.add(one.field, one.code, **({"rule": one.rule} | one.facts))
     if lot.ceiling > lot.budget:
         faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text(), rule="O87 art. 12")
-    cap, rule = deposit_cap(lot.project, lot.budget, book_of(lot, now))
-    if lot.deposit > cap:
-        faults.add("deposit", "lot.deposit_over_cap", deposit=lot.deposit.text(), cap=cap.text(), rule=rule)
+    check_deposit(faults, "", lot.project, lot.budget, lot.deposit, book_of(lot, now))
     if not lot.scheme:
         faults.add("scheme", "lot.no_scheme")
     if not lot.form:
@@ -181,8 +191,8 @@ def publish(work: UnitOfWork, lot: Lot, *, text: str = "", seen: int | None = No
     files = documents.publish_all(work, lot)
     _log_published(work, lot, files)
     LOT_FLOW.take(work, lot, "publish", rules=book.version)
-    notice = notices.post(work, lot, "tender", title=lot.tender.title + (f" · {lot.title}" if lot.title != lot.tender.title else ""),
-                          body=_facts(work.session, lot, files), text=text.strip(), until=notice_until(lot, now, book, calendar))
+    notice = notices.post(work, lot, "tender", title=_title(lot), body=_facts(work.session, lot, files), text=text.strip(),
+                          until=notice_until(lot, now, book, calendar))
     return Published(notice, tuple(one for one in findings if one.severity == "warning"))
 
 
@@ -198,27 +208,64 @@ def _log_published(work: UnitOfWork, lot: Lot, files: Iterable[TenderDocument]) 
 
 
 def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[str, Any]:
-    """What a tender notice must say (O87 art. 13, rulebook §9.2), as canonical JSON values."""
+    """What a tender notice must say (O87 art. 13, rulebook §9.2), as canonical JSON values; "" for what a draft still lacks."""
     project = lot.project
-    assert lot.deadline and lot.opens_at and lot.issue_at
     return {
         "project": project.name, "code": project.code or "", "regime": project.regime, "category": project.category,
         "method": project.method,
         "purchaser": project.purchaser.name, "agency": project.agency.name if project.agency else "", "region": project.region,
         "budget": lot.budget.text(), "ceiling": lot.ceiling.text(), "currency": lot.currency, "deposit": lot.deposit.text(),
         "need": lot.need, "qualification": lot.qualification, "contact": lot.contact, "place": lot.place,
-        "issue_at": write_moment(lot.issue_at), "clarify_until": write_moment(lot.clarify_until or lot.deadline),
-        "deadline": write_moment(lot.deadline), "opens_at": write_moment(lot.opens_at), "round": lot.round,
-        "policy": officers.current_policy(session, lot).policy_id, **_options(session, lot),
+        "issue_at": _written(lot.issue_at), "clarify_until": _written(lot.clarify_until or lot.deadline),
+        "deadline": _written(lot.deadline), "opens_at": _written(lot.opens_at), "round": lot.round,
+        "policy": _policy_id(session, lot, officers.BID), **_options(session, lot),
         "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
     }
+
+
+def _written(moment: datetime | None) -> str:
+    return write_moment(moment) if moment else ""
+
+
+def _policy_id(session: Session, lot: Lot, envelope: str) -> str:
+    found = officers.find_policy(session, lot, envelope)
+    return found.policy_id if found else ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A tender notice as it would be, were the lot published now; nothing is kept. The names are those of ``Notice``."""
+
+    kind: str
+    title: str
+    body: dict[str, Any]
+    text: str
+    published_at: datetime
+    until: datetime | None
+    version: int = 1
+
+
+def preview(look: Look, lot: Lot, *, text: str) -> Preview:
+    """For purchaser and agency before publication: what a draft lacks is left out. Refuses: NotAllowed, WrongStep."""
+    require_tie(look, lot.project)
+    LOT_FLOW.check(lot, "publish")
+    now = floor_second(look.now)
+    body = _facts(look.session, lot, documents.standing(look.session, lot))
+    if lot.issue_at is None or lot.issue_at < now:
+        body["issue_at"] = write_moment(now)
+    until = notice_until(lot, now, book_of(lot, now), calendars.current(look.session))
+    return Preview("tender", _title(lot), body, text.strip(), now, until)
+
+
+def _title(lot: Lot) -> str:
+    return lot.tender.title + (f" · {lot.title}" if lot.title != lot.tender.title else "")
 
 
 def _options(session: Session, lot: Lot) -> dict[str, Any]:
     """What a notice says of how a lot is opened, where in another way than most, and whether it accepts consortia (TReg art. 37)."""
     found: dict[str, Any] = {"consortium_most": lot.consortium_most} | ({"co_opening": True} if lot.co_opening else {})
     if lot.two_envelopes:
-        found |= {"two_envelopes": True, "policy_price": officers.current_policy(session, lot, officers.PRICE).policy_id}
+        found |= {"two_envelopes": True, "policy_price": _policy_id(session, lot, officers.PRICE)}
     return found
 
 

@@ -195,17 +195,7 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
     """Note every fault of a lot's fields under ``where`` + field."""
     if not str(value["title"]).strip():
         faults.add(where + "title", "form.required")
-    budget, ceiling, deposit = (value[key] for key in _AMOUNTS)
-    if not budget.is_positive:
-        faults.add(where + "budget", "lot.budget_positive")
-    if len({budget.currency, ceiling.currency, deposit.currency}) > 1:
-        faults.add(where + "ceiling", "money.currencies_differ", one=budget.currency, other=ceiling.currency)
-    elif ceiling > budget:
-        faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text(), rule="O87 art. 12")
-    if not ceiling.is_positive:
-        faults.add(where + "ceiling", "lot.ceiling_positive")
-    if deposit.is_negative:
-        faults.add(where + "deposit", "money.negative", text=deposit.text())
+    check_amounts(faults, where, *(value[key] for key in _AMOUNTS))
     if not 1 <= value["window_minutes"] <= MAX_WINDOW:
         faults.add(where + "window_minutes", "lot.window", least=1, most=MAX_WINDOW)
     if value["consortium_most"] != 0 and not 2 <= value["consortium_most"] <= CONSORTIUM_MOST:
@@ -223,11 +213,33 @@ def check_lot(faults: Faults, where: str, value: Mapping[str, Any]) -> None:
         faults.add(where + "coefficients", "lot.coefficient_twice")
 
 
+def check_amounts(faults: Faults, where: str, budget: Money, ceiling: Money, deposit: Money) -> None:
+    """Note what is wrong with the amounts of a lot, each for itself and against the others."""
+    if not budget.is_positive:
+        faults.add(where + "budget", "lot.budget_positive")
+    if len({budget.currency, ceiling.currency, deposit.currency}) > 1:
+        faults.add(where + "ceiling", "money.currencies_differ", one=budget.currency, other=ceiling.currency)
+    elif ceiling > budget:
+        faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text(), rule="O87 art. 12")
+    if not ceiling.is_positive:
+        faults.add(where + "ceiling", "lot.ceiling_positive")
+    if deposit.is_negative:
+        faults.add(where + "deposit", "money.negative", text=deposit.text())
+
+
 def check_total(faults: Faults, project: Project, budgets: Iterable[Money]) -> None:
     """The lots' budgets together stay within the project's. Notes a fault under ``budget``."""
     total = Money.total(budgets, project.currency)
     if total > project.budget:
         faults.add("budget", "tender.over_budget", total=total.text(), budget=project.budget.text())
+
+
+def budgets_beside(session: Session, lot: Lot) -> Money:
+    """The budgets of the other lots of the tender that still stand."""
+    others = select(func.coalesce(func.sum(Lot.budget_minor), 0)).where(
+        Lot.tender_id == lot.tender_id, Lot.id != lot.id, Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED"))
+    )
+    return Money(int(session.scalar(others) or 0), lot.currency)
 
 
 def lot(session: Session, ref: str) -> Lot:
@@ -329,16 +341,33 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     faults = Faults()
     check_lot(faults, "", value)
     faults.refuse_if_any()
-    others = select(func.coalesce(func.sum(Lot.budget_minor), 0)).where(
-        Lot.tender_id == lot.tender_id, Lot.id != lot.id, Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED"))
-    )
-    check_total(faults, lot.project, [value["budget"], Money(int(work.session.scalar(others) or 0), lot.currency)])
+    check_total(faults, lot.project, [value["budget"], budgets_beside(work.session, lot)])
     faults.refuse_if_any()
     for key, new in _columns({key: value[key] for key in changes}).items():
         setattr(lot, key, new)
     lot.version += 1
     work.session.flush()
     work.record("lot.edit", lot.log_of, fields=sorted(changes))
+
+
+COPIED = ("need", "qualification", "contact", "place", *_OTHERS)
+"""What a lot takes over from an earlier one: words, terms and the opening form; never money, dates or key holders."""
+
+
+def copy_terms(work: UnitOfWork, lot: Lot, source: Lot, *, seen: int | None = None) -> None:
+    """Take words and terms over from another own lot of the same regime, and the opening form where the category is the same too.
+
+    Refuses: NotAllowed (either lot somebody else's), WrongStep, Conflict, Invalid ``lot.copy_other_regime``, ``lot.copy_itself``.
+    """
+    require_tie(work, source.project)
+    if source.id == lot.id:
+        raise Invalid("lot.copy_itself", ref=lot.ref)
+    if source.regime != lot.regime:
+        raise Invalid("lot.copy_other_regime", ref=source.ref)
+    taken = {key: getattr(source, key) for key in COPIED}
+    if source.project.category != lot.project.category:
+        del taken["form"]
+    edit_lot(work, lot, seen=seen, **taken)
 
 
 def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> None:

@@ -248,6 +248,19 @@ class Form:
             return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M}"
         return str(value)
 
+    def picked(self, name: str, *, day: bool = False) -> str | None:
+        """What a native picker of a moment (or a day) is to show, "" when empty. None where what was typed is no such thing: only a field
+        of text can hold it to be mended."""
+        typed = self.shown(name).strip()
+        match = _MOMENT.fullmatch(typed)
+        wanted = typed if day else f"{match[1]}T{match[2]}" if match else ""
+        try:
+            if wanted:
+                date.fromisoformat(wanted) if day else datetime.fromisoformat(wanted)
+        except ValueError:
+            return None
+        return wanted if wanted or not typed else None
+
     def holds(self, name: str, value: str) -> bool:
         """Is this option chosen or ticked?"""
         if self.sent:

@@ -13,6 +13,8 @@ from trading.kernel.calendar import local_day
 from web.desks import (
     agency_answers,
     agency_awards,
+    agency_checks,
+    agency_copy,
     agency_documents,
     agency_keys,
     agency_lots,
@@ -28,6 +30,8 @@ from web.refusals import language
 __all__ = [
     "agency_answers",
     "agency_awards",
+    "agency_checks",
+    "agency_copy",
     "agency_documents",
     "agency_keys",
     "agency_lots",

@@ -23,8 +23,9 @@ from trading.kernel.work import Look
 from trading.tenders import Lot
 from web.desks.agency_lots import checklist, show_lot
 from web.desks.agency_room import SEE, agency, bound_words, finding_tag, labels, said
+from web.desks.public_words import last_day, notice_facts
 from web.forms import Form
-from web.gate import go, look, work
+from web.gate import go, look, request, work
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)
@@ -245,6 +246,30 @@ def publish_page(ref: str, form: Form | None = None) -> str:
             limits=_limits(now, lot),
             holders=lot_cards.officer_cards(now, lot),
             threshold=lot.threshold,
+        )
+
+
+@agency.page("/lots/<ref>/preview", needs=SEE)
+def preview_page(ref: str) -> str:
+    """The notice as everybody will read it, from the same template as its public page."""
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        notice = publication.preview(now, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
+        lacking = {"need": _("Need"), "qualification": _("Qualification"), "contact": _("Contact"), "place": _("Place of the opening"),
+                   "deadline": _("Bid deadline"), "opens_at": _("Opening"), "policy": _("Opening policy"), "files": _("Documents")}
+        return show_lot(
+            "agency/lot_preview.html",
+            now,
+            card,
+            _("Preview of the notice"),
+            notice=notice,
+            facts=notice_facts(notice.kind, notice.body),
+            rows=[],
+            missing=[words for name, words in lacking.items() if not notice.body[name]],
+            may_publish=may(now.actor, Act.LOT_PUBLISH),
+            last_day=last_day,
+            cap=lambda text: text[:1].upper() + text[1:],
         )
 
 

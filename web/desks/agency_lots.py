@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
 from trading import agency_queries, bid_forms, calendars, lot_cards, officers, publication, rulebook, tenders
 from trading.kernel.access import Act, may
@@ -121,6 +122,7 @@ def lot_page(ref: str) -> str:
             cutoff_words=bound_words(cutoff),
             documents=lot_cards.document_cards(now, lot),
             may_publish=may(now.actor, Act.LOT_PUBLISH),
+            may_copy=may(now.actor, Act.TENDER_DRAFT),
             may_name=may(now.actor, Act.DRAW_TAKE_PART),
             may_end=any(s.name == "terminate" for s in card.steps),
             draws=[
@@ -237,10 +239,20 @@ def timetable_page(ref: str, form: Form | None = None) -> str:
             form=form or Form.blank(held, version=card.version),
             windows=windows,
             earliest=windows[0]["from"] if windows else None,
+            offered=_offered(now, lot, plan) if lot.state == "ACCEPTED" else None,
             told=told,
             book=publication.book_of(lot, now.now).version,
             calendar=calendars.current(now.session).version,
         )
+
+
+def _offered(now: Look, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, str] | None:
+    """(the earliest lawful deadline, why) to take over with one press."""
+    try:
+        found = agency_queries.earliest_deadline(now, lot, plan)
+    except Invalid:
+        return None  # the table beside it says why
+    return (found[0], bound_words(found[1])) if found else None
 
 
 def _lang() -> str:
@@ -276,6 +288,21 @@ def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+@agency.page("/lots/<ref>/acts/earliest", needs=Act.TENDER_DRAFT, post=True, back=timetable_page)
+def do_earliest(ref: str) -> str:
+    """The form again with the earliest lawful deadline in it: everything else stands as typed, nothing is saved yet."""
+    form = Form.read()
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        held = {name: form.moment(name, needed=False) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
+        found = agency_queries.earliest_deadline(now, lot, _plan(lot, now.now, held | {"deadline": None}))
+    typed = MultiDict(form.typed)
+    if found:
+        typed["deadline"] = f"{found[0].astimezone(form.zone):%Y-%m-%d %H:%M}"
+    form.typed, form.faults = typed, Faults()
+    return str(timetable_page.view(ref, form=form))  # type: ignore[attr-defined]
 
 
 @agency.page("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, post=True, back=timetable_page)

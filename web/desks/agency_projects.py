@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
 from trading import agency_queries, lot_cards, parties, projects, tenders
 from trading.kernel.access import Act, Role
@@ -16,9 +17,10 @@ from trading.projects import CATEGORIES, KINDS, REGIMES
 from web.desks.agency_room import SEE, agency, crumbs_of, labels
 from web.forms import Form
 from web.gate import actor, go, look, render, request, work
+from web.regions import near, read_region, region_label
 
 MOST_LOTS = 20
-_TEXTS = (("region", 40), ("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("contact", 200))
+_TEXTS = (("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("contact", 200))
 
 
 @agency.page("/projects", needs=SEE)
@@ -31,10 +33,13 @@ def projects_page() -> str:
     return render("agency/projects.html", cards=shown, counts=counts, total=len(cards), chosen=state)
 
 
-def _project_choices() -> dict[str, Any]:
+def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, Any]:
     with look() as now:
         buyers, agents = agency_queries.parties_of(now, "purchaser"), agency_queries.parties_of(now, "agency")
+        centre = agency_queries.centre_region(now)
     return {
+        "near": near(centre),
+        "needs": _needs(form, card),
         "regimes": [
             (
                 "GP",
@@ -51,15 +56,53 @@ def _project_choices() -> dict[str, Any]:
     }
 
 
+def field_words(field: str) -> str:
+    """A field of a filing by its name."""
+    return {
+        "approval_no": _("Plan or approval"),
+        "budget": _("Budget"),
+        "funds": _("Source of funds"),
+        "agency_agreement": _("Mandate of the agency"),
+        "contact": _("Contact person"),
+        "region": _("Division"),
+        "intent_at": _("Intention published"),
+    }[field]
+
+
+def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
+    """What filing needs: each field with its rule, whether the form holds it, and whether it is asked of this project at all; ``only``
+    names the choice on which that depends while the choice is open."""
+    regime = card.regime if card else form.shown("regime") or "GP"
+    is_buyer = actor().role is Role.PURCHASER
+    asked = {gap.field for gap in projects.needed_to_file(regime, by_agency=not is_buyer or bool(form.shown("agency")))}
+    only = {"agency_agreement": "agency" if is_buyer else "", "intent_at": "" if card else "regime=GP"}
+    return [
+        {
+            "field": gap.field,
+            "label": field_words(gap.field),
+            "rule": gap.rule,
+            "there": bool(form.shown(gap.field).strip()),
+            "shown": gap.field in asked,
+            "only": only.get(gap.field, ""),
+        }
+        for gap in sorted(projects.needed_to_file(card.regime if card else "GP", by_agency=True), key=_place_on_form)
+    ]
+
+
+def _place_on_form(gap: projects.Gap) -> int:
+    return ("region", "agency_agreement", "contact", "budget", "funds", "approval_no", "intent_at").index(gap.field)
+
+
 @agency.page("/projects/new", needs=Act.PROJECT_DRAFT)
 def new_project(form: Form | None = None) -> str:
+    form = form or Form.blank({"regime": "GP"})
     return render(
         "agency/project_form.html",
-        form=form or Form.blank({"regime": "GP"}),
+        form=form,
         card=None,
         action="/agency/acts/draft-project",
         crumbs=crumbs_of((_("Projects"), "/agency/projects"), (_("New project"), "")),
-        **_project_choices(),
+        **_project_choices(form),
     )
 
 
@@ -70,10 +113,20 @@ def _read_fields(form: Form, *, fixed: bool) -> dict[str, Any]:
     held["category"] = form.choice("category", CATEGORIES)
     held["kind"] = form.choice("kind", KINDS[1:], needed=False)
     held["budget"] = form.money("budget", needed=False) or Money.zero()
+    held["region"] = _read_division(form)
     for name, limit in _TEXTS:
         held[name] = form.text(name, needed=False, limit=limit, lines=limit > 1000)
     day: date | None = form.day("intent_at", needed=False)
     return held | {"intent_at": day}
+
+
+def _read_division(form: Form) -> str:
+    """The code of the division typed or chosen, "" where none is."""
+    typed = form.text("region", needed=False, limit=60)
+    code = read_region(typed) if typed else ""
+    if code is None:
+        form.fault("region", "project.division_unknown", text=typed[:40])
+    return code or ""
 
 
 def _read_party(form: Form, name: str, *, needed: bool) -> parties.Party | None:
@@ -140,24 +193,30 @@ def _editable(ref: str) -> ProjectCard:
     return card
 
 
+def _code_of_agency(card: ProjectCard) -> str:
+    with look() as now:
+        return next((code for code, name in agency_queries.parties_of(now, "agency") if name == card.agency), "")
+
+
 @agency.page("/projects/<ref>/edit", needs=Act.PROJECT_DRAFT)
 def edit_project(ref: str, form: Form | None = None) -> str:
     card = _editable(ref)
-    choices = _project_choices()
     first = {
         name: getattr(card, name)
         for name in ("name", "regime", "category", "kind", "intent_at", *(n for n, _l in _TEXTS))
     }
     first |= {
         "budget": card.budget if card.budget.is_positive else None,
-        "agency": next((code for code, name in choices["agents"] if name == card.agency), ""),
+        "region": region_label(card.region),
+        "agency": _code_of_agency(card),
     }
+    form = form or Form.blank(first, version=card.version)
     return render(
         "agency/project_form.html",
-        form=form or Form.blank(first, version=card.version),
+        form=form,
         card=card,
         action=f"/agency/projects/{ref}/acts/edit",
-        **choices,
+        **_project_choices(form, card),
         crumbs=crumbs_of((_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("Edit"), "")),
     )
 
@@ -203,11 +262,12 @@ def do_file_project(ref: str) -> Any:
 
 
 @agency.page("/projects/<ref>/tender", needs=Act.TENDER_DRAFT)
-def new_tender(ref: str, form: Form | None = None) -> str:
+def new_tender(ref: str, form: Form | None = None, count: int | None = None) -> str:
     with look() as now:
         card = lot_cards.project_card(now, ref)
-    asked = form.shown("count") if form else request.args.get("lots", "1")
-    count = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1, 1), MOST_LOTS)
+    if count is None:
+        asked = form.shown("count") if form else request.args.get("lots", "1")
+        count = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1, 1), MOST_LOTS)
     first: dict[str, Any] = {"title": card.name, "count": count}
     for place in range(count):
         first |= {
@@ -222,10 +282,38 @@ def new_tender(ref: str, form: Form | None = None) -> str:
         form=form or Form.blank(first),
         count=count,
         most=MOST_LOTS,
+        aside=_left_out(form, count) if form else [],
         crumbs=crumbs_of(
             (_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("Tender and lots"), "")
         ),
     )
+
+
+def _left_out(form: Form, count: int) -> list[tuple[str, str]]:
+    """What was typed for lots beyond the number chosen: kept, so that it comes back with the lot."""
+    found = []
+    for name, value in form.typed.items(multi=True):
+        parts = name.split(".")
+        if len(parts) == 3 and parts[0] == "lots" and parts[1].isascii() and parts[1].isdigit() and count <= int(parts[1]) < MOST_LOTS:
+            found.append((name, str(value)))
+    return found
+
+
+@agency.page("/projects/<ref>/acts/lots", needs=Act.TENDER_DRAFT, post=True, back=new_tender)
+def do_lots(ref: str) -> str:
+    """The same form with another number of lots: nothing is saved and nothing typed is lost."""
+    form = Form.read()
+    wanted = form.whole("to", least=1, most=MOST_LOTS)
+    form.refuse_if_any()
+    assert wanted is not None
+    with look() as now:
+        contact = lot_cards.project_card(now, ref).contact
+    typed = MultiDict(form.typed)
+    for place in range(wanted):
+        if f"lots.{place}.title" not in typed:
+            typed[f"lots.{place}.contact"] = contact
+    form.typed = typed
+    return str(new_tender.view(ref, form=form, count=wanted))  # type: ignore[attr-defined]
 
 
 def read_lot(form: Form, where: str = "", *, works: bool) -> dict[str, Any]:

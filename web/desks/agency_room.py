@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from flask import current_app
@@ -28,6 +30,8 @@ agency = Desk("agency", prefix="/agency")
 SEE = Act.PROJECT_DRAFT
 """The act both purchaser and agency hold: whoever has it may see the pages of own projects and lots."""
 
+_AMOUNT = re.compile(r"\d{4,}\.\d\d", re.ASCII)
+
 PREPARING = ("title", "need", "qualification", "contact", "place", "budget", "ceiling", "deposit", "form")
 
 
@@ -46,11 +50,13 @@ def said(refusal: Refusal | Fault) -> str:
 
 
 def readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of the rulebook with their ISO texts read back: days as days, moments as moments."""
+    """Facts of the rulebook with their texts read back: days as days, moments as moments, amounts with their thousands apart."""
     return {name: _moment(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
 
 
 def _moment(text: str) -> Any:
+    if _AMOUNT.fullmatch(text):
+        return f"{Decimal(text):,}"
     if not (10 <= len(text) <= 35 and text[:4].isdigit() and text[4] == "-"):
         return text
     try:

@@ -155,7 +155,7 @@ def scheme_page(ref: str, form: Form | None = None) -> str:
             criterion_kinds=_kinds(),
             ties=_ties(),
             drop_rules=_drop_rules(),
-            total=_total(shown),
+            total=total_of(shown),
         )
 
 
@@ -163,7 +163,7 @@ def _rows_typed(form: Form | None) -> int:
     return sum(bool(form.shown(f"criteria.{at}.title")) for at in range(MOST_ROWS)) if form else 0
 
 
-def _total(form: Form) -> str:
+def total_of(form: Form) -> str:
     """The sum of the maxima as the table shows them, "" where one cannot be read."""
     found = [form.shown(f"criteria.{at}.max") for at in range(MOST_ROWS)]
     try:
@@ -231,7 +231,7 @@ def _read_bands(form: Form, where: str) -> list[dict[str, str]]:
     return bands
 
 
-def _read_scheme(form: Form, lot: Lot) -> tuple[dict[str, Any], list[int]]:
+def read_scheme(form: Form, lot: Lot) -> tuple[dict[str, Any], list[int]]:
     criteria, rows = _read_criteria(form)
     outlier = form.number("outlier", least=0)
     scheme: dict[str, Any] = {
@@ -266,7 +266,7 @@ def _read_scheme(form: Form, lot: Lot) -> tuple[dict[str, Any], list[int]]:
 def do_scheme(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/scheme"
     with look() as now:
-        scheme, rows = _read_scheme(form, agency_queries.own_lot(now, ref))
+        scheme, rows = read_scheme(form, agency_queries.own_lot(now, ref))
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
@@ -276,12 +276,12 @@ def do_scheme(ref: str) -> Any:
             schemes.set_scheme(unit, lot, scheme)
         except Invalid as refusal:
             raise Invalid(
-                refusal.code, faults=[Fault(_field(one.where, rows), one.code, one.facts) for one in refusal.faults]
+                refusal.code, faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults]
             ) from refusal
     return go(where)
 
 
-def _field(where: str, rows: list[int]) -> str:
+def criteria_fields(where: str, rows: list[int]) -> str:
     """The field of the table that a fault of the scheme is about."""
     parts = where.split(".")
     if parts[0] == "criteria" and len(parts) > 1:

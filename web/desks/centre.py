@@ -172,7 +172,7 @@ def _field_words(field: str) -> str:
         "funds": _("Source of funds"),
         "agency_agreement": _("Mandate of the agency"),
         "contact": _("Contact person"),
-        "region": _("Region code"),
+        "region": _("Division"),
         "intent_at": _("Intention published"),
     }[field]
 

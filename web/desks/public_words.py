@@ -23,6 +23,7 @@ from trading.rulebook import Rule
 from web import show, words
 from web.gate import render, saved_as
 from web.refusals import language
+from web.regions import full_name
 from web.show import Label
 
 _UNITS = {"D": ("日", "days"), "WD": ("个工作日", "working days"), "h": ("小时", "hours"), "Y": ("年", "years"), "yuan": ("元", "yuan")}
@@ -174,6 +175,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif key == "fault":
             text = words.state("fault" if value == "lifted" else "fault_kind", str(value).upper() if value == "lifted" else str(value),
                                speech).text
+        elif key == "region":
+            text = full_name(str(value))
         elif key == "consortium_most":
             text = _("accepted, at most %(n)s members", n=value) if value else _("not accepted")
         elif key == "ground":

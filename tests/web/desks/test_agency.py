@@ -14,7 +14,18 @@ from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import agency_queries, awards, contracts, disputes, documents, enquiries, enrolments, notices, parties
+from trading import (
+    agency_queries,
+    awards,
+    contracts,
+    disputes,
+    documents,
+    enquiries,
+    enrolments,
+    notices,
+    parties,
+    projects,
+)
 from trading.kernel.money import Money
 from trading.officers import Policy
 from trading.tenders import Lot
@@ -100,7 +111,7 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
 
     early = send(agent, lot + "/timetable", "plan", deadline="2026-03-20 09:30")
     assert "2026-03-22" in errors(early) and "T-03" in errors(early) and lot_of(rooms, lot_ref).deadline is None
-    assert 'value="2026-03-20 09:30"' in early.text  # nothing typed is lost
+    assert 'value="2026-03-20T09:30"' in early.text  # nothing typed is lost
     done(send(agent, lot + "/timetable", "plan", deadline="2026-03-24 09:30", clarify_until="2026-03-19 17:00"))
 
     wrong = send(agent, lot + "/documents", "add-document", file=(io.BytesIO(b"MZ not a pdf"), "招标文件.pdf"))
@@ -148,6 +159,129 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
         notice = notices.latest(look.session, published, "tender")
         assert notice.body["budget"] == "3000000.00" and notice.body["files"][0]["name"] == "招标文件.pdf"
     assert "acts/" not in agent.get(lot + "/scheme").text.partition("<main")[2]  # fixed: no form of preparation is left
+
+
+def test_what_filing_needs_is_marked_before_anything_is_saved(rooms: Rooms, agent: Person) -> None:
+    page = agent.get("/agency/projects/new").text
+    assert page.count('class="forfiling"') == 8 and "还缺 7 项才能提交" in page  # seven fields and the legend
+    assert 'href="#f-approval_no"' in page and 'data-only="regime=GP"' in page
+    where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **DRAFT))
+    edit = agent.get(where + "/edit").text
+    assert "还缺 3 项才能提交" in edit and edit.count('data-needs="') == 7 and edit.count('class="is-there" data-needs') == 4
+    assert 'value="130205 河北省唐山市开平区"' in edit
+    buyer = rooms.person("buyer").get("/agency/projects/new").text
+    assert 'data-needs="agency_agreement" data-only="agency" hidden' in buyer  # without an agency there is no mandate to give
+
+
+def test_a_division_is_chosen_from_the_list_or_typed_and_nothing_else_is_taken(rooms: Rooms, agent: Person) -> None:
+    labels = agent.get("/agency/regions.json").get_json()
+    assert "130205 河北省唐山市开平区" in labels and len(labels) > 3000
+    given = DRAFT | {"region": "唐山市开平区"}
+    where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **given))
+    with rooms.world.look("agent") as look:
+        assert projects.project(look.session, where.rpartition("/")[2]).region == "130205"
+    wrong = send(agent, where + "/edit", "edit", region="朝阳区")  # several have this name
+    assert "朝阳区" in errors(wrong) and 'value="朝阳区"' in wrong.text
+
+
+def test_another_number_of_lots_loses_nothing_that_was_typed(rooms: Rooms, agent: Person) -> None:
+    where = f"/agency/projects/{rooms.world.project('ACCEPTED')}"
+    address, fields = next(one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender"))
+    lots = where + "/acts/lots"
+    fields |= {"lots.0.title": "第一包", "lots.0.need": "课桌"}
+    two = forms_of(agent.client.post(lots, data=fields | {"to": "2"}).text.partition("<main")[2])[0][1]
+    assert two["count"] == "2" and two["lots.0.title"] == "第一包" and two["lots.1.contact"]
+    two |= {"lots.1.title": "第二包", "lots.1.budget": "100万", "lots.1.ceiling": "90万"}
+    one = forms_of(agent.client.post(lots, data=two | {"to": "1"}).text.partition("<main")[2])[0][1]
+    assert one["count"] == "1" and one["lots.1.title"] == "第二包"  # kept aside
+    again = agent.client.post(lots, data=one | {"to": "2"})
+    back = forms_of(again.text.partition("<main")[2])[0][1]
+    assert again.status_code == 200 and back["lots.1.title"] == "第二包"
+    assert back["lots.1.budget"] == "100万" and back["lots.0.need"] == "课桌"
+    done(agent.client.post(address, data=one | {"lots.0.budget": "200万", "lots.0.ceiling": "190万"}))
+    assert agent.client.post(address, data=back).status_code == 303  # the same form again leads to the first one's page
+    refused = agent.client.post(lots, data=back | {"to": "99"})
+    assert refused.status_code == 422 and 'value="第二包"' in refused.text
+
+
+def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_saving(rooms: Rooms, agent: Person) -> None:
+    where = f"/agency/projects/{rooms.world.project('ACCEPTED')}"
+    _address, fields = next(one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender"))
+    asked = fields | {"lots.0.budget": "100万", "lots.0.ceiling": "100.01万", "lots.0.deposit": "20000.01"}
+    found = agent.client.post(where + "/acts/check-lots", data=asked).get_json()
+    assert found["fields"]["lots.0.ceiling"]["tone"] == "stop" and "1,000,000.00" in found["fields"]["lots.0.ceiling"]["text"]
+    assert found["fields"]["lots.0.deposit"]["tone"] == "stop" and "20,000.00" in found["fields"]["lots.0.deposit"]["text"]
+    right = asked | {"lots.0.ceiling": "100万", "lots.0.deposit": "2万"}
+    found = agent.client.post(where + "/acts/check-lots", data=right).get_json()
+    assert {line["tone"] for line in found["fields"].values()} == {"ok"} and found["sum"]["tone"] == "ok"
+    found = agent.client.post(where + "/acts/check-lots", data=right | {"lots.0.budget": "两百"}).get_json()
+    assert found["fields"]["lots.0.budget"]["tone"] == "stop" and "lots.0.contact" not in found["fields"]
+
+    ref = rooms.world.lot("DRAFTED")
+    _address, fields = next(one for one in forms_of(agent.get(f"/agency/lots/{ref}/edit").text) if one[0].endswith("acts/edit"))
+    found = agent.client.post(f"/agency/lots/{ref}/acts/check-amounts", data=fields | {"budget": "900万"}).get_json()
+    assert found["sum"]["tone"] == "stop" and lot_of(rooms, ref).version == 0  # over the project's budget; nothing is saved by asking
+
+    _address, fields = next(one for one in forms_of(agent.get(f"/agency/lots/{ref}/scheme").text) if one[0].endswith("acts/scheme"))
+    right = agent.client.post(f"/agency/lots/{ref}/acts/check-scheme", data=fields).get_json()
+    assert right["fields"] == {} and right["sum"]["tone"] == "ok"
+    wrong = agent.client.post(f"/agency/lots/{ref}/acts/check-scheme", data=fields | {"criteria.0.max": "20"}).get_json()
+    assert "90" in wrong["sum"]["text"] and "E-03" in wrong["fields"]["criteria.0.max"]["text"]
+
+
+def test_the_earliest_lawful_deadline_is_one_press_and_the_law_accepts_it(rooms: Rooms, agent: Person) -> None:
+    page = f"/agency/lots/{rooms.world.lot('DRAFTED')}/timetable"
+    _address, fields = next(one for one in forms_of(agent.get(page).text) if one[0].endswith("acts/plan"))
+    answer = agent.client.post(page.replace("/timetable", "/acts/earliest"), data=fields | {"clarify_until": "2026-03-19 17:00"})
+    offered = forms_of(answer.text.partition("<main")[2])[0][1]
+    assert "T-03" in answer.text and "2026-03-23" in offered["deadline"]  # 20 days end on a Sunday: the Monday after it
+    assert offered["clarify_until"] == "2026-03-19T17:00"
+    with rooms.world.look("agent") as look:
+        assert rooms.world.lot_in(look, page.split("/")[3]).deadline is None  # nothing is saved yet
+    done(agent.client.post(page.replace("/timetable", "/acts/plan"), data=offered))
+
+
+def test_the_preview_is_the_notice_that_publication_makes(rooms: Rooms, agent: Person) -> None:
+    draft = agent.get(f"/agency/lots/{rooms.world.lot('DRAFTED')}/preview").text
+    assert "尚未公开" in draft and "还空着" in draft
+    ref = rooms.world.lot("READY")
+    shown = article(agent.get(f"/agency/lots/{ref}/preview").text)
+    done(send(agent, f"/agency/lots/{ref}/publish", "publish", sure="yes"))
+    with rooms.world.look("clock") as look:
+        number = notices.latest(look.session, rooms.world.lot_in(look, ref), "tender").id
+    assert article(rooms.person("buyer").get(f"/notices/{number}").text) == shown
+    assert rooms.person("bidder1").get(f"/agency/lots/{ref}/preview").status_code == 403
+
+
+def article(page: str) -> str:
+    """The paper of a notice without its moment of publication, which the clock of the test moves on between two pages."""
+    found = re.search(r'(?s)<article class="paper">.*?</article>', page)
+    assert found, page[:500]
+    return re.sub(r"\d{2}:\d{2}(:\d{2})?", "", found.group(0))
+
+
+def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neither_money_nor_dates(rooms: Rooms, agent: Person) -> None:
+    earlier, new = rooms.world.lot("READY"), rooms.world.lot("DRAFTED")
+    base = f"/agency/lots/{new}"
+    assert f"from={earlier}" in agent.get(base + "/copy").text or earlier in agent.get(base + "/copy").text
+    done(send(agent, base + "/edit", "edit", need="另写的需求", budget="100万", ceiling="90万", deposit="1万"))
+    address, fields = next(one for one in forms_of(agent.get(f"{base}/copy?from={earlier}").text) if one[0].endswith("acts/copy"))
+    none = agent.client.post(address, data={**fields, "parts": []})
+    assert none.status_code == 422 and lot_of(rooms, new).need == "另写的需求"
+    done(agent.client.post(address, data={**fields, "parts": ["terms", "criteria", "documents"]}))
+    took, gave = lot_of(rooms, new), lot_of(rooms, earlier)
+    assert took.need == gave.need and took.scheme == gave.scheme and took.form == gave.form and took.place == gave.place
+    assert took.budget == Money.parse("1000000") and took.deadline is None and took.threshold == 0
+    with rooms.world.look("agent") as look:
+        files = [documents.standing(look.session, rooms.world.lot_in(look, one)) for one in (new, earlier)]
+    assert [row.sha256 for row in files[0]] == [row.sha256 for row in files[1]] and not files[0][0].published
+    other = rooms.world.lot("DRAFTED", "WORKS")
+    wrong = agent.client.post(address.replace(new, other), data={**fields, "version": "0", "parts": ["terms"]})
+    assert wrong.status_code == 422 and "另一制度" in errors(wrong)
+    stranger = rooms.person("agent2")
+    stranger.get("/agency")
+    answer = stranger.client.post(address, data={**stranger.marks, "source": earlier, "parts": ["terms"]})
+    assert answer.status_code == 404
 
 
 def drafted(rooms: Rooms, ref: str) -> set[int]:
@@ -203,10 +337,10 @@ def test_somebody_elses_change_in_between_is_told_and_nothing_overwritten(rooms:
 def test_the_deposit_cap_and_the_budget_hold(rooms: Rooms, agent: Person) -> None:
     ref = rooms.world.lot("DRAFTED")
     told = errors(send(agent, f"/agency/lots/{ref}/edit", "edit", ceiling="3000000.01"))
-    assert "3000000.01" in told and lot_of(rooms, ref).ceiling == Money.parse("2900000")
+    assert "3,000,000.01" in told and lot_of(rooms, ref).ceiling == Money.parse("2900000")
     done(send(agent, f"/agency/lots/{ref}/edit", "edit", deposit="60000.01"))
-    assert "60000.01" in agent.get(f"/agency/lots/{ref}").text  # named among what publication still lacks, with the cap
-    assert "60000.00" in agent.get(f"/agency/lots/{ref}").text
+    assert "60,000.01" in agent.get(f"/agency/lots/{ref}").text  # named among what publication still lacks, with the cap
+    assert "60,000.00" in agent.get(f"/agency/lots/{ref}").text
 
 
 def test_a_works_lot_is_offered_the_benchmark_method(rooms: Rooms, agent: Person) -> None:

@@ -1,0 +1,114 @@
+"""What the rules say of a form while it is filled in: divisions to choose from, amounts of lots, points of criteria. Nothing is saved here;
+the same rules are asked again when the form is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from flask import Response, jsonify
+from flask_babel import gettext as _
+
+from evaluation import schemes
+from trading import agency_queries, lot_cards, projects, publication, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import Fault, Faults, Invalid
+from trading.kernel.money import Money
+from trading.projects import Project
+from trading.rulebook import Rulebook
+from trading.tenders import Lot
+from web import show
+from web.desks.agency_projects import MOST_LOTS
+from web.desks.agency_room import SEE, agency, said
+from web.desks.agency_scheme import criteria_fields, read_scheme, total_of
+from web.forms import Form
+from web.gate import look
+from web.refusals import language
+from web.regions import divisions
+
+AMOUNTS = ("budget", "ceiling", "deposit")
+
+
+@agency.page("/regions.json", needs=SEE)
+def regions() -> Response:
+    """Every division one can choose, as a field shows it."""
+    return jsonify([f"{code} {name}" for code, name in divisions()])
+
+
+def _line(text: str, tone: str) -> dict[str, str]:
+    return {"text": text, "tone": tone}
+
+
+def _money(amount: Money) -> str:
+    return str(show.money(amount, language()))
+
+
+def amount_lines(form: Form, project: Project, places: Sequence[str], book: Rulebook, *, beside: Money | None = None) -> dict[str, Any]:
+    """What stands under each amount of the lots at ``places`` (prefixes of their fields), and under their sum. ``beside``: the budgets of
+    other lots of the tender."""
+    lines, budgets = {}, [beside or Money.zero(project.currency)]
+    for where in places:
+        typed = {name: form.money(where + name, needed=False) for name in AMOUNTS}
+        budget, ceiling, deposit = (typed[name] or Money.zero(project.currency) for name in AMOUNTS)
+        faults = Faults()
+        tenders.check_amounts(faults, where, budget, ceiling, deposit)
+        publication.check_deposit(faults, where, project, budget, deposit, book)
+        cap, rule = publication.deposit_cap(project, budget, book)
+        if typed["budget"]:
+            budgets.append(budget)
+            text = _("At most %(cap)s (rule %(rule)s).", cap=_money(cap), rule=rule)
+            lines[where + "deposit"] = _line(text, "ok" if deposit.is_positive else "")
+            if typed["ceiling"]:
+                lines[where + "ceiling"] = _line(_("Within the budget."), "ok")
+        for fault in (*faults.found, *form.faults.found):
+            if form.shown(fault.where) and fault.where.startswith(where):
+                lines[fault.where] = _line(said(fault), "stop")
+    total = Money.total(budgets, project.currency)
+    text = _("All lots: %(total)s of %(budget)s", total=_money(total), budget=_money(project.budget))
+    return {"fields": lines, "sum": _line(text, "stop" if total > project.budget else "ok")}
+
+
+@agency.page("/projects/<ref>/acts/check-lots", needs=Act.TENDER_DRAFT, post=True)
+def check_lots(ref: str) -> Response:
+    form = Form.read()
+    with look() as now:
+        lot_cards.project_card(now, ref)
+        project = projects.project(now.session, ref)
+        count = form.whole("count", needed=False, least=1, most=MOST_LOTS) or 1
+        places = [f"lots.{place}." for place in range(count)]
+        return jsonify(amount_lines(form, project, places, publication.book_in_force(project, now.now)))
+
+
+@agency.page("/lots/<ref>/acts/check-amounts", needs=Act.TENDER_DRAFT, post=True)
+def check_amounts(ref: str) -> Response:
+    form = Form.read()
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        beside = tenders.budgets_beside(now.session, lot)
+        return jsonify(amount_lines(form, lot.project, [""], publication.book_of(lot, now.now), beside=beside))
+
+
+@agency.page("/lots/<ref>/acts/check-scheme", needs=Act.TENDER_DRAFT, post=True)
+def check_scheme(ref: str) -> Response:
+    """The sum of the points and the fault of every field of the criteria, as they stand in the form."""
+    form = Form.read()
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        scheme, rows = read_scheme(form, lot)
+        found = [*form.faults.found, *_faults(lot, scheme, rows, publication.book_of(lot, now.now))]
+    total = total_of(form)
+    lines = {fault.where: _line(said(fault), "stop") for fault in reversed(found)}
+    right = bool(total) and Fraction(total) == schemes.FULL_POINTS
+    text = _("Sum: %(total)s of 100", total=total or "–")
+    if right and not found:
+        text = _("Sum: 100 of 100; no rule is broken.")
+    return jsonify({"fields": lines, "sum": _line(text, "ok" if right and not found else "warn")})
+
+
+def _faults(lot: Lot, scheme: dict[str, Any], rows: list[int], book: Rulebook) -> list[Fault]:
+    try:
+        schemes.check_for(lot, scheme, book)
+    except Invalid as refusal:
+        return [Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults]
+    return []

@@ -1,0 +1,77 @@
+"""A lot in preparation takes over what an earlier lot said: terms, criteria, documents. Never money, dates or key holders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from evaluation import schemes
+from trading import agency_queries, documents, lot_cards, tenders
+from trading.kernel.access import Act
+from trading.kernel.errors import Invalid
+from trading.kernel.flow import check_version
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard
+from web.desks.agency_lots import show_lot
+from web.desks.agency_room import agency
+from web.forms import Form
+from web.gate import go, look, request, work
+
+PARTS = ("terms", "criteria", "documents")
+
+
+def _sources(now: Look, card: LotCard) -> list[LotCard]:
+    """Own lots of the same regime, newest first."""
+    return [one for one in lot_cards.own_lots(now) if one.ref != card.ref and one.regime == card.regime]
+
+
+@agency.page("/lots/<ref>/copy", needs=Act.TENDER_DRAFT)
+def copy_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        card = lot_cards.card_of(now, lot)
+        sources = _sources(now, card)
+        asked = form.shown("source") if form else request.args.get("from", "")
+        chosen = next((one for one in sources if one.ref == asked), sources[0] if len(sources) == 1 else None)
+        files = lot_cards.document_cards(now, agency_queries.own_lot(now, chosen.ref)) if chosen else []
+        return show_lot(
+            "agency/lot_copy.html",
+            now,
+            card,
+            _("Copy from an earlier lot"),
+            sources=sources,
+            chosen=chosen,
+            files=[one for one in files if one.kind != "amendment"],
+            form=form or Form.blank({"source": chosen.ref if chosen else "", "parts": ["terms", "criteria"]}, version=card.version),
+        )
+
+
+@agency.page("/lots/<ref>/acts/copy", needs=Act.TENDER_DRAFT, post=True, back=copy_page)
+def do_copy(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/lots/{ref}"
+    source_ref, parts = form.text("source", limit=60), form.choices("parts", PARTS, least=1)
+    form.refuse_if_any()
+    with look() as now:
+        agency_queries.own_lot(now, source_ref)
+    with work() as unit:
+        unit.once(form.form_id, where)
+        lot, source = tenders.lot(unit.session, ref), tenders.lot(unit.session, source_ref)
+        check_version(lot, form.version)
+        if "terms" in parts:
+            tenders.copy_terms(unit, lot, source)
+        if "criteria" in parts:
+            _copy_criteria(unit, lot, source)
+        if "documents" in parts:
+            documents.take_over(unit, lot, source)
+    return go(where)
+
+
+def _copy_criteria(unit: Any, lot: tenders.Lot, source: tenders.Lot) -> None:
+    """The criteria of the source by the rules of today. Refuses: Invalid ``scheme.none_to_copy``, ``scheme.copy_unlawful``."""
+    if not source.scheme:
+        raise Invalid("scheme.none_to_copy", ref=source.ref)
+    try:
+        schemes.set_scheme(unit, lot, source.scheme)
+    except Invalid as refusal:
+        raise Invalid("scheme.copy_unlawful", count=len(refusal.faults), ref=source.ref, where="parts") from refusal
