@@ -65,7 +65,8 @@ class RankRow:
 
 @dataclass(frozen=True)
 class AwardCard:
-    """``reasons``: by the name of a moment, how it was counted. ``tied``: ranks that more than one bidder holds."""
+    """``reasons``: by the name of a moment, how it was counted. ``tied``: ranks that more than one bidder holds; ``tie_rule``: who the
+    tender document has settle a tie."""
 
     ranking: tuple[RankRow, ...]
     report: str
@@ -82,6 +83,7 @@ class AwardCard:
     contract_by: datetime | None
     challenge_until: datetime | None
     reasons: dict[str, Any]
+    tie_rule: str = ""
 
     @property
     def tied(self) -> tuple[int, ...]:
@@ -245,6 +247,7 @@ def award_card(look: Look, lot: Lot) -> AwardCard | None:
         row.contract_by,
         row.challenge_until,
         dict(row.reasons),
+        tie_rule=str((lot.scheme or {}).get("tie", "")),
     )
 
 

@@ -121,8 +121,9 @@ def object_until(row: Award) -> datetime:
     return until
 
 
-def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "") -> Award:
-    """The purchaser decides, in the order of the ranking; another than the first needs a ground in words (rules T-11, E-07).
+def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidder: str = "") -> Award:
+    """The purchaser decides, in the order of the ranking; another than the first needs a ground in words (rules T-11, E-07). ``bidder``:
+    the one chosen among several of this rank, where the tender document leaves a tie to the purchaser; that needs a ground too.
 
     Refuses: NotAllowed (not this purchaser, not freshly signed in), WrongStep, TooEarly (publicity running), Conflict (objection open, or
     ``award.finding_awaited``: a bid was lost and the supervisory body has not found on it),
@@ -144,9 +145,15 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "") -> Aw
     chosen = [r for r in row.ranking if r["rank"] == rank]
     if not chosen:
         raise Invalid("award.no_such_rank", rank=rank, ranks=sorted({r["rank"] for r in row.ranking}))
-    if len(chosen) > 1:
-        raise Invalid("award.tied", rank=rank, bidders=[r["bidder"] for r in chosen])
-    if rank != 1 and not ground.strip():
+    tied = len(chosen) > 1
+    if tied:
+        names = [r["bidder"] for r in chosen]
+        if (lot.scheme or {}).get("tie") != "purchaser":
+            raise Invalid("award.tied", rank=rank, bidders=names)
+        chosen = [r for r in chosen if r["bidder"] == bidder]
+        if not chosen:
+            raise Invalid("award.tie_choice", rank=rank, bidders=names)
+    if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
     LOT_FLOW.take(work, lot, "decide", rank=rank, ground=ground.strip(), winner=chosen[0]["bidder"])
     due = terms.period(work.session, lot, "T-12", work.now) if lot.regime == "GP" else None

@@ -140,12 +140,22 @@ def _check(faults: Faults, key: str, field: Mapping[str, Any], value: str) -> No
         faults.add(key, "bid_form.too_long", most=500)
 
 
-def with_lists(form: Sequence[Mapping[str, Any]], *, items: Sequence[str], files: Sequence[str]) -> list[Field]:
-    """The form with these items of the price and these files asked for, in place of those it had. Each by its label.
+ENTRY = "entry_"
+"""How the key of an entry begins that an agency added to the form of the category."""
 
-    An item is money that is ``part_of`` the price; a file is looked for before sealing, and announced by nobody.
+
+def with_lists(
+    form: Sequence[Mapping[str, Any]], *, items: Sequence[str], files: Sequence[str], entries: Sequence[str] = (),
+) -> list[Field]:
+    """The form with these items of the price, these files asked for and these further entries, in place of those it had. Each by its label.
+
+    An item is money that is ``part_of`` the price; a file is looked for before sealing, and announced by nobody; an entry is a text that
+    every bidder gives and that is read out.
     """
-    kept = [dict(field) for field in form if field.get("type") != "file" and not field.get("part_of")]
+    kept = [dict(field) for field in form
+            if field.get("type") != "file" and not field.get("part_of") and not str(field["key"]).startswith(ENTRY)]
+    kept += [{"key": f"{ENTRY}{n}", "label": label, "label_en": label, "type": "text", "required": True}
+             for n, label in enumerate(entries, 1)]
     priced = [{"key": f"item_{n}", "label": label, "label_en": label, "type": "money", "required": True, "part_of": PRICE}
               for n, label in enumerate(items, 1)]
     asked = [{"key": f"file_{n}", "label": label, "label_en": label, "type": "file", "required": True} for n, label in enumerate(files, 1)]
@@ -157,6 +167,11 @@ def lists_of(form: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     """(labels of the price's items, labels of the files asked for)."""
     items = [str(field["label"]) for field in form if field.get("part_of") == PRICE]
     return items, [str(field["label"]) for field in form if field.get("type") == "file"]
+
+
+def entries_of(form: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Labels of the entries added to the form of the category."""
+    return [str(field["label"]) for field in form if str(field["key"]).startswith(ENTRY)]
 
 
 def sum_of_items(form: Sequence[Mapping[str, Any]], values: Mapping[str, str]) -> int | None:

@@ -6,15 +6,17 @@ stops the contract (GPReg art. 54). The answer is the purchaser's or its agency'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import participants, terms
+from trading import attachments, participants, terms
 from trading.kernel import ids
 from trading.kernel.access import Act
+from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
@@ -69,10 +71,14 @@ class Objection(Base):
         return self.lot.log_of
 
 
-def file(work: UnitOfWork, lot: Lot, *, stage: str, text: str, until: datetime, form_id: str | None = None) -> Objection:
-    """File against a stage of a lot one takes part in. ``until``: the last moment (that instant is late), given by the stage's own noun.
+def file(
+    work: UnitOfWork, lot: Lot, *, stage: str, text: str, until: datetime, files: Sequence[tuple[str, Blob]] = (),
+    form_id: str | None = None,
+) -> Objection:
+    """File against a stage of a lot one takes part in. ``until``: the last moment (that instant is late), given by the stage's own noun;
+    ``files``: names and stored bytes of what is attached, whose digests stand in the record.
 
-    Refuses: NotAllowed, NotFound (not taking part), TooLate, Invalid (every field).
+    Refuses: NotAllowed, NotFound (not taking part), TooLate, Invalid (every field), Conflict (``attachments.put``).
     """
     work.require(Act.OBJECTION_FILE)
     work.lock(lot)
@@ -92,18 +98,27 @@ def file(work: UnitOfWork, lot: Lot, *, stage: str, text: str, until: datetime, 
     row.lot = lot
     work.session.add(row)
     work.session.flush()
-    work.record("objection.file", lot.log_of, kind=kind, stage=stage)
+    _attach(work, row, files, "objection")
+    work.record("objection.file", lot.log_of, kind=kind, stage=stage, files=[blob.name for _name, blob in files])
     return row
 
 
-def answer(work: UnitOfWork, objection: Objection, *, text: str, upheld: bool) -> None:
-    """Answer an objection, late or not. Refuses: NotAllowed (not of this project), WrongStep, Invalid."""
+def _attach(work: UnitOfWork, row: Objection, files: Sequence[tuple[str, Blob]], role: str) -> None:
+    for name, blob in files:
+        attachments.put(work, name=name, blob=blob, role=role, log_of=row.log_of, objection_id=row.id)
+
+
+def answer(
+    work: UnitOfWork, objection: Objection, *, text: str, upheld: bool, files: Sequence[tuple[str, Blob]] = (),
+) -> None:
+    """Answer an objection, late or not. Refuses: NotAllowed (not of this project), WrongStep, Invalid, Conflict (``attachments.put``)."""
     require_tie(work, objection.lot.project)
     work.lock(objection)
     if not text.strip():
         raise Invalid("form.required", field="text")
     objection.answer, objection.upheld, objection.answered_at = text.strip(), upheld, work.now
-    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld)
+    OBJECTION_FLOW.take(work, objection, "answer", upheld=upheld, files=[blob.name for _name, blob in files])
+    _attach(work, objection, files, "answer")
 
 
 def withdraw(work: UnitOfWork, objection: Objection) -> None:
@@ -128,9 +143,15 @@ def refuse_while_open(session: Session, lot: Lot, stage: str) -> None:
 
 def refuse_upheld(session: Session, lot: Lot, stage: str) -> None:
     """Refuses: WrongStep ``objection.upheld``: what was objected to must be mended first."""
-    upheld = session.scalar(select(Objection.ref).where(Objection.lot_id == lot.id, Objection.stage == stage, Objection.upheld.is_(True)))
-    if upheld is not None:
-        raise WrongStep("objection.upheld", ref=upheld)
+    found = upheld_on(session, lot, stage)
+    if found is not None:
+        raise WrongStep("objection.upheld", ref=found.ref)
+
+
+def upheld_on(session: Session, lot: Lot, stage: str) -> Objection | None:
+    """An upheld objection of a stage, the first one."""
+    query = select(Objection).where(Objection.lot_id == lot.id, Objection.stage == stage, Objection.upheld.is_(True))
+    return session.scalar(query.order_by(Objection.id).limit(1))
 
 
 def overdue(session: Session, now: datetime) -> list[Objection]:

@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import parties
+from trading import attachments, parties
+from trading.attachments import Attachment
 from trading.kernel import ids
 from trading.kernel.access import Act, Role
+from trading.kernel.blobs import Blob
 from trading.kernel.calendar import day_end, day_start, local_day
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Fault, Faults, Invalid, NotAllowed, NotFound, WrongStep
@@ -241,11 +243,7 @@ def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **chang
 
     Refuses: NotAllowed, WrongStep, Conflict ``form.stale``, Invalid (every field).
     """
-    work.require(Act.PROJECT_DRAFT)
-    require_tie(work, project)
-    work.lock(project)
-    if project.state not in ("DRAFT", "RETURNED"):
-        raise WrongStep("project.not_editable", ref=project.ref, state=project.state)
+    _require_open(work, project)
     check_version(project, seen)
     if strange := sorted(set(changes) - _EDITABLE):
         raise Invalid("form.unknown_fields", fields=strange)
@@ -269,12 +267,39 @@ def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **chang
     work.record("project.edit", project.log_of, fields=sorted(changes))
 
 
+def _require_open(work: UnitOfWork, project: Project) -> None:
+    """The locks of changing a filing. Refuses: NotAllowed, WrongStep."""
+    work.require(Act.PROJECT_DRAFT)
+    require_tie(work, project)
+    work.lock(project)
+    if project.state not in ("DRAFT", "RETURNED"):
+        raise WrongStep("project.not_editable", ref=project.ref, state=project.state)
+
+
+def attach(work: UnitOfWork, project: Project, *, name: str, blob: Blob) -> Attachment:
+    """Attach a stored file to a draft or a returned filing. Refuses: NotAllowed, WrongStep, Invalid, Conflict (``attachments.put``)."""
+    _require_open(work, project)
+    return attachments.put(work, name=name, blob=blob, role="filing", log_of=project.log_of, project_id=project.id)
+
+
+def detach(work: UnitOfWork, project: Project, number: int) -> None:
+    """Take an attachment out before it is filed. Refuses: NotAllowed, WrongStep, NotFound."""
+    _require_open(work, project)
+    row = next((one for one in attachments.of_project(work.session, project.id) if one.id == number), None)
+    if row is None:
+        raise NotFound("document.unknown", id=number)
+    attachments.withdraw(work, row)
+
+
 def file(work: UnitOfWork, project: Project) -> None:
-    """Hand the project to the centre; gaps do not stop a filing. Refuses: NotAllowed, WrongStep."""
+    """Hand the project to the centre; gaps do not stop a filing. The digests of what is attached stand in the record.
+
+    Refuses: NotAllowed, WrongStep.
+    """
     work.require(Act.PROJECT_FILE)
     require_tie(work, project)
     work.lock(project)
-    PROJECT_FLOW.take(work, project, "file")
+    PROJECT_FLOW.take(work, project, "file", files=[row.blob for row in attachments.of_project(work.session, project.id)])
     project.filed_at = work.now
     project.first_filed_at = project.first_filed_at or work.now
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds, transfers
 from deposits.bank.protocol import Bank
-from trading import copies, opened_files, probes, rechecks, timeline, uploads
+from trading import attachment_scans, copies, opened_files, probes, rechecks, timeline, uploads
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
@@ -71,7 +71,7 @@ def start(
 def _scan(office: Office, scanner: Scanner | None) -> None:
     """Files of opened bids are looked at in a job of their own: a slow scanner never holds up the clock."""
     try:
-        for found in opened_files.scan(office, scanner):
+        for found in (*opened_files.scan(office, scanner), *attachment_scans.scan(office, scanner)):
             logger.info("scanned: %s", found)
     except ScannerDown as error:
         logger.error("the scanner does not answer: %s", error)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.kit.world import DEADLINE, PDF, World
 from trading import documents, lot_cards, notices, publication
-from trading.documents import DOCX, JPEG, PNG, TEXT, XLSX, ZIP
+from trading.file_types import DOCX, EXTENSIONS, JPEG, PNG, TEXT, TIFF, XLSX, ZIP, sniff
+from trading.file_types import PDF as PDF_MEDIA
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, TooLate, WrongStep
 
 
@@ -30,19 +31,19 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
 @pytest.mark.parametrize(("content", "media"), [
-    (PDF, documents.PDF), (WORD, DOCX), (SHEET, XLSX), (archive("a.txt"), ZIP), (archive(), ZIP), (PICTURE, PNG),
+    (PDF, PDF_MEDIA), (WORD, DOCX), (SHEET, XLSX), (archive("a.txt"), ZIP), (archive(), ZIP), (PICTURE, PNG),
     (b"\xff\xd8\xff\xe0JFIF", JPEG),
-    (b"II*\x00abc", documents.TIFF), ("投标须知\r\n".encode(), TEXT), ("投标须知".encode("gb18030"), TEXT), (b"\xef\xbb\xbfbom", TEXT),
+    (b"II*\x00abc", TIFF), ("投标须知\r\n".encode(), TEXT), ("投标须知".encode("gb18030"), TEXT), (b"\xef\xbb\xbfbom", TEXT),
     (b"MZ\x90\x00\x03\x00\x00\x00", ""), (b"\x7fELF\x02\x01\x01\x00", ""), (b"PK\x03\x04 no archive at all", ""), (b"a\x00b", ""),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(64), ""),
 ])
 def test_sniffing(content: bytes, media: str) -> None:
-    assert documents.sniff(io.BytesIO(content)) == media
+    assert sniff(io.BytesIO(content)) == media
 
 
 @given(st.binary(max_size=300))
 def test_sniffing_never_fails(content: bytes) -> None:
-    assert documents.sniff(io.BytesIO(content)) in {"", *documents.EXTENSIONS.values()}
+    assert sniff(io.BytesIO(content)) in {"", *EXTENSIONS.values()}
 
 
 def add(world: World, ref: str, name: str, content: bytes, **more: Any) -> None:

@@ -50,7 +50,8 @@ def ours() -> frozenset[str]:
 @cache
 def districts() -> frozenset[str]:
     """Names of districts, which have no English ones."""
-    return frozenset(name for _code, name in regions.region_choices([f"1302{n:02d}" for n in range(1, 90)]))
+    codes = [f"1302{n:02d}" for n in range(1, 90)]
+    return frozenset({name for _code, name in regions.region_choices(codes)} | {regions.full_name(code) for code in codes})
 
 
 def foreign(page: Page, lang: str, town: Town) -> list[str]:

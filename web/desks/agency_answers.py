@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
 from flask_babel import gettext as _
 
-from trading import agency_queries, disputes, enquiries, lot_cards, notices, officers, policies, publication, tenders
+from trading import (
+    agency_queries,
+    attachments,
+    disputes,
+    enquiries,
+    lot_cards,
+    notices,
+    officers,
+    policies,
+    publication,
+    tenders,
+)
 from trading.kernel.access import Act, may
-from trading.kernel.errors import NotFound, TooLate
+from trading.kernel.errors import Conflict, Fault, Invalid, NotFound, TooLate
+from trading.kernel.work import Look
+from web import attached, login
 from web.desks.agency_documents import late_words
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import SEE, agency, bound_words, crumbs_of, readable
@@ -132,9 +146,16 @@ def objections_page() -> str:
 def objection_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = agency_queries.objection_card(now, ref)
+        filed, answered = (attached.rows(found, f"/agency/objections/{ref}/attachments", named=bool(card.party) or role == "answer")
+                           for role, found in _attachments(now, ref))
+        next_act = _after_upholding(now, card) if card.upheld else None
     return render(
         "agency/objection.html",
         card=card,
+        filed=filed,
+        answered=answered,
+        next_act=next_act,
+        accept=attached.ACCEPT,
         form=form or Form.blank(version=card.version),
         is_open=card.state in disputes.OPEN,
         crumbs=crumbs_of((_("Objections"), "/agency/objections"), (card.lot, f"/agency/lots/{card.lot}")),
@@ -145,8 +166,60 @@ def objection_page(ref: str, form: Form | None = None) -> str:
 def do_answer_objection(ref: str) -> Any:
     form, where = Form.read(), f"/agency/objections/{ref}"
     text, upheld = form.text("text", limit=8000, lines=True), form.choice("upheld", ("yes", "no"))
-    form.refuse_if_any()
+    with look() as now:
+        agency_queries.objection_card(now, ref)  # the tie, before anything is stored
+    files = attached.taken_in(form)
     with work() as unit:
         unit.once(form.form_id, where)
-        disputes.answer(unit, disputes.objection(unit.session, ref), text=text, upheld=upheld == "yes")
+        try:
+            disputes.answer(unit, disputes.objection(unit.session, ref), text=text, upheld=upheld == "yes", files=files)
+        except Invalid as refusal:
+            raise attached.at_files(refusal) from refusal
+        except Conflict as refusal:
+            if not refusal.code.startswith("attachment."):
+                raise
+            raise Invalid("form.faults", faults=[Fault("files", refusal.code, refusal.facts)], count=1) from refusal
     return go(where)
+
+
+def _after_upholding(now: Look, card: agency_queries.ObjectionCard) -> dict[str, str]:
+    """What an upheld objection leads to now: the sentence, and the page of the next act."""
+    base, state = f"/agency/lots/{card.lot}", lot_cards.card_of(now, agency_queries.own_lot(now, card.lot)).state
+    if card.stage == "documents" and state in ("NOTICE", "BIDDING"):
+        text = _("Mend the documents with a correction; where it affects bids, move the deadline first.")
+        return {"text": text, "href": f"{base}/clarify", "label": _("To the corrections")}
+    if state in tenders.LOT_FLOW.step("terminate").origins:
+        text = _(
+            "It can no longer be mended by a correction: what it concerns stays stopped. The purchaser ends this procurement with "
+            "reasons and begins anew, or follows what the supervisor orders."
+        )
+        if may(now.actor, Act.TENDER_TERMINATE):
+            return {"text": text, "href": f"{base}/end", "label": _("End this procurement with reasons")}
+        return {"text": text, "href": base, "label": _("To the lot")}
+    text = _(
+        "The result is public. Whether it stands is for the purchaser and, on complaint, for the supervisor; the answer is kept with "
+        "the lot."
+    )
+    return {"text": text, "href": base, "label": _("To the lot")}
+
+
+def _attachments(now: Look, ref: str) -> list[tuple[str, list[attachments.Attachment]]]:
+    """What was filed with an objection and what was answered with it."""
+    number = disputes.objection(now.session, ref).id
+    return [(role, attachments.of_objection(now.session, number, role)) for role in ("objection", "answer")]
+
+
+@agency.page("/objections/<ref>/attachments/<int:number>", needs=Act.OBJECTION_ANSWER)
+def take_objection_file(ref: str, number: int) -> Response:
+    with look() as now:
+        card = agency_queries.objection_card(now, ref)
+        for role, found in _attachments(now, ref):
+            if any(one.id == number for one in found):
+                return attached.hand_out(found, number, named=bool(card.party) or role == "answer")
+    raise NotFound("document.unknown", id=number)
+
+
+@agency.blueprint.url_value_preprocessor
+def _room_for_answers(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if endpoint == "agency.do_answer_objection" and may(login.actor(), Act.OBJECTION_ANSWER):
+        request.max_content_length = attached.SEVERAL

@@ -32,6 +32,7 @@ def award_page(ref: str) -> str:
             award=award,
             form=Form.blank(version=card.version),
             step=_step(now, lot, award),
+            upheld=disputes.upheld_on(now.session, lot, "result"),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
         )
@@ -44,6 +45,8 @@ def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     if lot.state == "REPORT" and lot.regime == "WORKS":
         return "publicise" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
     if lot.state in ("REPORT", "CANDIDATES"):
+        if lot.regime == "WORKS" and disputes.upheld_on(now.session, lot, "result") is not None:
+            return "stopped"
         if award.publicity_until is not None and now.now < award.publicity_until:
             return "wait:publicity"
         return "decide" if may(now.actor, Act.AWARD_DECIDE) else "wait:decide"
@@ -69,7 +72,12 @@ def decide_page(ref: str, form: Form | None = None) -> str:
         lot = agency_queries.own_lot(now, ref)
         card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
         asked = form.shown("rank") if form else request.args.get("rank", "1")
-        row = next((one for one in (award.ranking if award else ()) if str(one.rank) == asked), None)
+        of_rank = [one for one in (award.ranking if award else ()) if str(one.rank) == asked]
+        tied = len(of_rank) > 1
+        bidder = form.shown("bidder") if form else request.args.get("bidder", "")
+        row = next((one for one in of_rank if not tied or one.bidder == bidder), None)
+        if award is None or (tied and award.tie_rule != "purchaser"):
+            row = None
         return show_lot(
             "agency/lot_decide.html",
             now,
@@ -77,7 +85,8 @@ def decide_page(ref: str, form: Form | None = None) -> str:
             _("Decide"),
             award=award,
             row=row,
-            form=form or Form.blank({"rank": asked}, version=card.version),
+            tied=tied,
+            form=form or Form.blank({"rank": asked, "bidder": bidder}, version=card.version),
         )
 
 
@@ -85,13 +94,14 @@ def decide_page(ref: str, form: Form | None = None) -> str:
 def do_decide(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/award"
     rank, ground = form.whole("rank", least=1), form.text("ground", needed=False, limit=2000, lines=True)
+    bidder = form.text("bidder", needed=False, limit=40)
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         lot = tenders.lot(unit.session, ref)
         check_version(lot, form.version)
         try:
-            awards.decide(unit, lot, rank=rank or 0, ground=ground)
+            awards.decide(unit, lot, rank=rank or 0, ground=ground, bidder=bidder)
         except Invalid as refusal:
             field = "ground" if refusal.code == "award.ground_missing" else "rank"
             raise Invalid("form.faults", faults=[Fault(field, refusal.code, refusal.facts)], count=1) from refusal

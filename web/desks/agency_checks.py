@@ -110,5 +110,13 @@ def _faults(lot: Lot, scheme: dict[str, Any], rows: list[int], book: Rulebook) -
     try:
         schemes.check_for(lot, scheme, book)
     except Invalid as refusal:
-        return [Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults]
+        return [Fault(_place(one, scheme, rows), one.code, one.facts) for one in refusal.faults]
     return []
+
+
+def _place(fault: Fault, scheme: dict[str, Any], rows: list[int]) -> str:
+    """Where a fault is told: the weight of the price at its points, what is about all criteria below them."""
+    if fault.where != "criteria":
+        return criteria_fields(fault.where, rows)
+    price = next((rows[at] for at, one in enumerate(scheme["criteria"]) if one["kind"] == "price"), None)
+    return f"criteria.{price}.max" if fault.code == "scheme.price_weight" and price is not None else "criteria"

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import agency_queries, documents, lot_cards, publication, tenders
+from trading import agency_queries, documents, file_types, lot_cards, publication, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.blobs import PIECE
 from trading.kernel.errors import Fault, Invalid, TooLate
@@ -27,7 +27,7 @@ UPLOAD_SLACK = 1_000_000
 def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> None:
     """A tender document may be larger than a form, when it comes from somebody who may add one."""
     if endpoint in ("agency.do_add_document", "agency.do_amend") and may(login.actor(), Act.TENDER_DRAFT):
-        request.max_content_length = documents.MAX_SIZE + UPLOAD_SLACK
+        request.max_content_length = file_types.MAX_SIZE + UPLOAD_SLACK
 
 
 @agency.page("/lots/<ref>/documents", needs=SEE)
@@ -45,7 +45,7 @@ def documents_page(ref: str, form: Form | None = None) -> str:
             documents=lot_cards.document_cards(now, lot),
             kinds=labels("document_kind", documents.KINDS),
             cutoff=cutoff,
-            accept=",".join("." + one for one in documents.EXTENSIONS),
+            accept=",".join("." + one for one in file_types.EXTENSIONS),
             remove=Form.blank(),
             cutoff_words=bound_words(cutoff),
             may_amend=lot.state in ("NOTICE", "BIDDING")

@@ -159,7 +159,8 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
         } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else "",
              "consortium_most": lot.consortium_most or "", "co_opening": "yes" if card.co_opening else ""}
         items, files = bid_forms.lists_of(lot.form)
-        first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files)}
+        first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files),
+                  "entries": "\n".join(bid_forms.entries_of(lot.form))}
         return show_lot(
             "agency/lot_edit.html",
             now,
@@ -178,13 +179,13 @@ def do_edit_lot(ref: str) -> Any:
         works = agency_queries.own_lot(now, ref).regime == "WORKS"
     held = read_lot(form, works=works)
     minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
-    items, files = (_lines(form, name) for name in ("price_items", "asked_files"))
+    items, files, entries = (_lines(form, name) for name in ("price_items", "asked_files", "entries"))
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         try:
             lot = tenders.lot(unit.session, ref)
-            asked = bid_forms.with_lists(lot.form, items=items, files=files)
+            asked = bid_forms.with_lists(lot.form, items=items, files=files, entries=entries)
             tenders.edit_lot(unit, lot, seen=form.version, window_minutes=minutes, form=asked, **held)
         except Invalid as refusal:
             fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}

@@ -8,12 +8,14 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from trading import agency_queries, lot_cards, parties, projects, tenders
-from trading.kernel.access import Act, Role
+from trading import agency_queries, attachments, lot_cards, parties, projects, tenders
+from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
+from trading.kernel.work import Look
 from trading.lot_cards import ProjectCard
 from trading.projects import CATEGORIES, KINDS, REGIMES
+from web import attached
 from web.desks.agency_room import SEE, agency, crumbs_of, labels
 from web.forms import Form
 from web.gate import actor, go, look, render, request, work
@@ -170,22 +172,31 @@ def _check_kind(form: Form, held: dict[str, Any], regime: str) -> None:
         form.fault("kind", "form.required")
 
 
+def attachments_of(now: Look, ref: str) -> list[attachments.Attachment]:
+    return attachments.of_project(now.session, projects.project(now.session, ref).id)
+
+
 @agency.page("/projects/<ref>", needs=SEE)
-def project_page(ref: str) -> str:
+def project_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = lot_cards.project_card(now, ref)
+        files = attached.rows(attachments_of(now, ref), f"/agency/projects/{ref}/attachments")
         lots = [lot for lot in lot_cards.own_lots(now) if lot.tender == card.tender] if card.tender else []
     return render(
         "agency/project.html",
         card=card,
         lots=sorted(lots, key=lambda lot: lot.no),
+        files=files,
+        may_attach=card.state in ("DRAFT", "RETURNED") and may(actor(), Act.PROJECT_DRAFT),
+        accept=attached.ACCEPT,
+        form=form or Form.blank(),
         may_file=any(s.name == "file" for s in card.steps),
         may_tender=card.state == "ACCEPTED" and not card.tender and actor().role is Role.AGENCY,
         crumbs=crumbs_of((_("Projects"), "/agency/projects"), (card.ref, "")),
     )
 
 
-def _editable(ref: str) -> ProjectCard:
+def editable(ref: str) -> ProjectCard:
     with look() as now:
         card = lot_cards.project_card(now, ref)
     if card.state not in ("DRAFT", "RETURNED"):
@@ -200,7 +211,7 @@ def _code_of_agency(card: ProjectCard) -> str:
 
 @agency.page("/projects/<ref>/edit", needs=Act.PROJECT_DRAFT)
 def edit_project(ref: str, form: Form | None = None) -> str:
-    card = _editable(ref)
+    card = editable(ref)
     first = {
         name: getattr(card, name)
         for name in ("name", "regime", "category", "kind", "intent_at", *(n for n, _l in _TEXTS))
@@ -224,7 +235,7 @@ def edit_project(ref: str, form: Form | None = None) -> str:
 @agency.page("/projects/<ref>/acts/edit", needs=Act.PROJECT_DRAFT, post=True, back=edit_project)
 def do_edit_project(ref: str) -> Any:
     form = Form.read()
-    regime = _editable(ref).regime
+    regime = editable(ref).regime
     held = _read_fields(form, fixed=True)
     if actor().role is Role.PURCHASER:
         held["agency"] = _read_party(form, "agency", needed=False)
@@ -239,10 +250,13 @@ def do_edit_project(ref: str) -> Any:
 
 @agency.page("/projects/<ref>/file", needs=Act.PROJECT_FILE)
 def file_project(ref: str, form: Form | None = None) -> str:
-    card = _editable(ref)
+    card = editable(ref)
+    with look() as now:
+        files = attachments_of(now, ref)
     return render(
         "agency/project_file.html",
         card=card,
+        files=files,
         form=form or Form.blank(version=card.version),
         crumbs=crumbs_of((_("Projects"), "/agency/projects"), (ref, f"/agency/projects/{ref}"), (_("File"), "")),
     )

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from evaluation import queries as scores_of
 from trading import (
+    attachments,
     attendance,
     awards,
     co_opening,
@@ -23,10 +24,11 @@ from trading import (
     tickets,
 )
 from trading.kernel.access import Act
-from trading.kernel.errors import NotAllowed, NotFound, WrongStep
+from trading.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.tenders import Lot
+from web import attached
 from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
 from web.desks.bidder_trouble import trouble_of
@@ -34,7 +36,7 @@ from web.desks.hall_cards import said_of
 from web.desks.hall_marks import mark
 from web.desks.hall_room import signed
 from web.forms import Form
-from web.gate import go, look, render, work
+from web.gate import go, look, render, request, work
 
 
 @bidder.page("/lots/<ref>/opening", needs=SEE)
@@ -166,7 +168,10 @@ def objection(oref: str) -> str:
         row = next((one for one in disputes.own(now) if one.ref == oref), None)
         if row is None:
             raise NotFound("objection.unknown")
-    return render("bidder/objection.html", row=row, form=Form.blank(), crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
+        filed, answered = (attached.rows(attachments.of_objection(now.session, row.id, role), f"/bidder/objections/{oref}/attachments")
+                           for role in ("objection", "answer"))
+    return render("bidder/objection.html", row=row, filed=filed, answered=answered, form=Form.blank(),
+                  crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
                   can_object=can(Act.OBJECTION_FILE))
 
 
@@ -177,7 +182,7 @@ def object_page(ref: str, form: Form | None = None) -> str:
         stages = open_stages(row, now)
         mine = own_card(now, _taking)
     first = {"stage": stages[-1][0] if stages else ""}
-    return render("bidder/object.html", mine=mine, card=mine.card, stages=stages, form=form or Form.blank(first),
+    return render("bidder/object.html", accept=attached.ACCEPT, mine=mine, card=mine.card, stages=stages, form=form or Form.blank(first),
                   crumbs=lot_crumbs(ref, (_("Object"), "")), now=now.now)
 
 
@@ -186,15 +191,40 @@ def file_objection(ref: str) -> Any:
     """File an objection (works) or challenge (GP). Fields: ``stage`` (documents, opening, result), ``text``."""
     form = Form.read()
     stage, text = form.choice("stage", disputes.STAGES), form.text("text", limit=8000, lines=True)
-    form.refuse_if_any()
+    with look() as now:
+        own_lot(now, ref)  # the tie, before anything is stored
+    files = attached.taken_in(form)
     with work() as unit:
         unit.once(form.form_id, "/bidder/objections")
         row, _taking = own_lot(unit, ref)
         until = next((last for name, last in open_stages(row, unit) if name == stage), None)
         if until is None:
             raise WrongStep("objection.stage_not_open", stage=stage)
-        disputes.file(unit, row, stage=stage, text=text, until=until)
+        try:
+            disputes.file(unit, row, stage=stage, text=text, until=until, files=files)
+        except Invalid as refusal:
+            raise attached.at_files(refusal) from refusal
+        except Conflict as refusal:
+            if not refusal.code.startswith("attachment."):
+                raise
+            raise Invalid("form.faults", faults=[Fault("files", refusal.code, refusal.facts)], count=1) from refusal
     return go("/bidder/objections")
+
+
+@bidder.blueprint.url_value_preprocessor
+def _room_for_attachments(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """An objection with its papers may be larger than a form, when it comes from somebody who may file one."""
+    if endpoint == "bidder.file_objection" and can(Act.OBJECTION_FILE):
+        request.max_content_length = attached.SEVERAL
+
+
+@bidder.page("/objections/<oref>/attachments/<int:number>", needs=SEE)
+def take_objection_file(oref: str, number: int) -> Response:
+    with look() as now:
+        row = next((one for one in disputes.own(now) if one.ref == oref), None)
+        if row is None:
+            raise NotFound("objection.unknown")
+        return attached.hand_out(attachments.of_objection(now.session, row.id), number)
 
 
 @bidder.page("/objections/<oref>/acts/withdraw", needs=Act.OBJECTION_FILE, post=True, back=objection)

@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from trading import archives, calendars, lot_cards, projects, tenders
+from trading import archives, attachments, calendars, lot_cards, projects, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
@@ -19,11 +19,12 @@ from trading.kernel.work import Look
 from trading.lot_cards import LotCard, ProjectCard
 from trading.projects import CHECKED, Gap
 from trading.tenders import Lot
-from web import show, words
+from web import attached, show, words
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.gate import Desk, go, look, render, request, work
 from web.refusals import language
+from web.regions import full_name
 
 desk = Desk("centre", prefix="/centre")
 
@@ -139,6 +140,8 @@ def _shown(card: ProjectCard, field: str) -> Any:
     value = getattr(card, field)
     if field == "budget":
         return show.money(value, language()) if value.is_positive else ""
+    if field == "region" and value:
+        return full_name(value)
     return show.day(value, language()) if field == "intent_at" and value else value or ""
 
 
@@ -154,15 +157,26 @@ def filing(ref: str, form: Form | None = None) -> str:
             and not (field == "agency_agreement" and not card.agency)
         ]
         rows = [(field, _field_words(field), _shown(card, field), missing.get(field)) for field in fields]
+        files = attached.rows(
+            attachments.of_project(now.session, projects.project(now.session, ref).id), f"/centre/filings/{ref}/attachments"
+        )
         since = now.now - card.filed_at if card.filed_at and card.state == "FILED" else None
         return render(
             "centre/filing.html",
             card=card,
             rows=rows,
+            files=files,
             since=since,
             form=form or Form.blank(version=card.version),
             default_code=projects.TRANSACTION_CATEGORY[card.regime],
         )
+
+
+@desk.page("/filings/<ref>/attachments/<int:number>", needs=Act.PROJECT_ACCEPT)
+def take_attachment(ref: str, number: int) -> Response:
+    with look() as now:
+        lot_cards.project_card(now, ref)  # only what was filed
+        return attached.hand_out(attachments.of_project(now.session, projects.project(now.session, ref).id), number)
 
 
 def _field_words(field: str) -> str:

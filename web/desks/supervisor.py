@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from deposits import demands, queries, refunds
 from trading import (
+    attachments,
     awards,
     calendars,
     contracts,
@@ -34,7 +35,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.oversight import SOON, Limit
 from trading.tenders import Lot
-from web import show, words
+from web import attached, show, words
 from web.desks.agency_room import lot_stages
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, address, page_of, sun_line
@@ -218,8 +219,24 @@ def objections() -> str:
 @desk.page("/objections/<ref>", needs=SEE)
 def objection(ref: str) -> str:
     with look() as now:
-        card = oversight.objection_card(now, disputes.objection(now.session, ref))
-        return render("supervisor/objection.html", card=card, at=now.now, is_open=card.state in disputes.OPEN)
+        row = disputes.objection(now.session, ref)
+        card = oversight.objection_card(now, row)
+        filed, answered = (attached.rows(attachments.of_objection(now.session, row.id, role), f"/supervisor/objections/{ref}/attachments",
+                                         named=bool(card.party) or role == "answer") for role in ("objection", "answer"))
+        return render("supervisor/objection.html", card=card, filed=filed, answered=answered, at=now.now,
+                      is_open=card.state in disputes.OPEN)
+
+
+@desk.page("/objections/<ref>/attachments/<int:number>", needs=SEE)
+def take_objection_file(ref: str, number: int) -> Response:
+    with look() as now:
+        row = disputes.objection(now.session, ref)
+        named = bool(oversight.objection_card(now, row).party)
+        for role in ("objection", "answer"):
+            found = attachments.of_objection(now.session, row.id, role)
+            if any(one.id == number for one in found):
+                return attached.hand_out(found, number, named=named or role == "answer")
+    raise NotFound("document.unknown", id=number)
 
 
 # --- a whole lot on one page ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +17,8 @@ from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading import (
     agency_queries,
+    attachment_scans,
+    attachments,
     awards,
     contracts,
     disputes,
@@ -26,8 +29,11 @@ from trading import (
     parties,
     projects,
 )
+from trading.kernel.audit import ActRecord
+from trading.kernel.errors import WrongStep
 from trading.kernel.money import Money
 from trading.officers import Policy
+from trading.opened_files import Finding
 from trading.tenders import Lot
 
 LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clarify", "/award", "/contract")
@@ -262,6 +268,7 @@ def article(page: str) -> str:
 
 def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neither_money_nor_dates(rooms: Rooms, agent: Person) -> None:
     earlier, new = rooms.world.lot("READY"), rooms.world.lot("DRAFTED")
+    done(send(agent, f"/agency/lots/{earlier}/scheme?start=offered", "scheme"))
     base = f"/agency/lots/{new}"
     assert f"from={earlier}" in agent.get(base + "/copy").text or earlier in agent.get(base + "/copy").text
     done(send(agent, base + "/edit", "edit", need="另写的需求", budget="100万", ceiling="90万", deposit="1万"))
@@ -617,3 +624,77 @@ def test_pages_open_in_both_languages_at_every_stage(rooms: Rooms, agent: Person
             "/agency/objections",
         ):
             assert agent.get(f"{page}?lang={lang}").status_code == 200
+
+
+# --- attachments ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centre_alone(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.project("DRAFT")
+    page = f"/agency/projects/{ref}"
+    wrong = send(agent, page, "attach", files=(io.BytesIO(b"MZ no pdf"), "批文.pdf"))
+    assert "内容与扩展名不符" in errors(wrong)
+    assert send(agent, page, "attach").status_code == 422  # no file chosen
+    done(send(agent, page, "attach", files=(io.BytesIO(PDF), "批文.pdf")))
+    twice = send(agent, page, "attach", files=(io.BytesIO(PDF), "又一份.pdf"))
+    assert "已经附上" in errors(twice)
+    done(send(agent, page, "attach", files=(io.BytesIO(PDF + b"\n%"), "计划.pdf")))
+    out = next(fields for action, fields in forms_of(agent.get(page).text) if action.endswith("detach"))
+    with rooms.world.look("agent") as look:
+        first, second = attachments.of_project(look.session, projects.project(look.session, ref).id)
+    done(agent.client.post(f"{page}/acts/detach", data=out | {"attachment": str(second.id)}))
+    clerk = rooms.person("clerk")
+    assert clerk.get(f"/centre/filings/{ref}/attachments/{first.id}").status_code == 404  # a draft is not the centre's to read
+    done(send(agent, page + "/file", "file"))
+    with rooms.world.look("clock") as look:
+        said = [json.loads(row.payload) for row in look.session.scalars(select(ActRecord)) if '"project.file"' in row.payload]
+    assert any(first.blob in json.dumps(one) for one in said)  # its digest stands in the record of the filing
+    assert "批文.pdf" in clerk.get(f"/centre/filings/{ref}").text
+    taken = clerk.get(f"/centre/filings/{ref}/attachments/{first.id}")
+    assert taken.data == PDF and "attachment" in taken.headers["Content-Disposition"]
+    assert "sandbox" in taken.headers["Content-Security-Policy"]
+    assert clerk.get(f"/centre/filings/{ref}/attachments/{second.id}").status_code == 404  # taken out before filing
+    assert rooms.person("agent2").get(f"{page}/attachments/{first.id}").status_code == 404
+    assert rooms.person("bidder1").get(f"{page}/attachments/{first.id}").status_code == 403
+    late = agent.client.post(f"{page}/acts/attach", data={**agent.marks, "files": (io.BytesIO(PDF), "晚了.pdf")})
+    assert late.status_code == 409
+
+
+def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_the_opening(rooms: Rooms, agent: Person) -> None:
+    world, ref = rooms.world, rooms.world.lot("BIDDING")
+    world.take_part(ref, "bidder1")
+    blob = world.office.blobs.put([PDF])
+    with world.work("bidder1") as work:
+        lot = world.lot_in(work, ref)
+        assert lot.deadline is not None
+        files = [("投标单位1异议.pdf", blob)]
+        row = disputes.file(work, lot, stage="documents", text="第三章指向特定品牌。", until=lot.deadline, files=files)
+        oref, number = row.ref, attachments.of_objection(work.session, row.id)[0].id
+    page = agent.get(f"/agency/objections/{oref}").text
+    assert "投标单位1" not in page and "附件1.pdf" in page and f"/attachments/{number}" in page
+    assert "投标单位1" not in unquote(agent.get(f"/agency/objections/{oref}/attachments/{number}").headers["Content-Disposition"])
+    own = rooms.person("bidder1")
+    assert "投标单位1异议.pdf" in own.get(f"/bidder/objections/{oref}").text
+    assert own.get(f"/bidder/objections/{oref}/attachments/{number}").data == PDF
+    assert rooms.person("bidder2").get(f"/bidder/objections/{oref}/attachments/{number}").status_code == 404
+    assert rooms.person("agent2").get(f"/agency/objections/{oref}/attachments/{number}").status_code == 404
+    assert rooms.person("watch").get(f"/supervisor/objections/{oref}/attachments/{number}").data == PDF
+
+    done(send(agent, f"/agency/objections/{oref}", "answer", text="已核实，予以更正。", upheld="yes", files=(io.BytesIO(PDF), "答复.pdf")))
+    answered = agent.get(f"/agency/objections/{oref}").text
+    assert "答复.pdf" in answered and f"/agency/lots/{ref}/clarify" in answered  # upheld: the page leads on
+    assert "答复.pdf" in own.get(f"/bidder/objections/{oref}").text
+
+
+def test_attachments_wait_for_the_scanner_where_there_is_one(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.project("DRAFT")
+    done(send(agent, f"/agency/projects/{ref}", "attach", files=(io.BytesIO(PDF), "批文.pdf")))
+    with rooms.world.look("agent") as look:
+        number = attachments.of_project(look.session, projects.project(look.session, ref).id)[0].id
+        row = attachments.of_project(look.session, projects.project(look.session, ref).id)
+        with pytest.raises(WrongStep, match="file.waiting"):
+            attachments.release(row, number, scanned=True)
+    with rooms.world.work("clock") as work:
+        attachment_scans.note(work, number, Finding("infected", "Eicar-Test"), scanner="ClamAV")
+    refused = agent.get(f"/agency/projects/{ref}/attachments/{number}")
+    assert refused.status_code == 409 and "Eicar-Test" in agent.get(f"/agency/projects/{ref}").text

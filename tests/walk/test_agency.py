@@ -1,0 +1,161 @@
+"""Purchaser, agency and clerk to their last page: a project filed, returned once, accepted, drafted, published; what was asked answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kit.world import PDF
+from tests.walk.guide import PASSWORD, Guest, Walk
+
+OFFICERS = {"officer1": "platform", "officer2": "platform", "officer3": "tenderee", "officer4": "tenderee", "officer5": "supervisor"}
+NAME = "春晓区第二小学图书采购"
+
+
+def paper(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_bytes(PDF)
+    return path
+
+
+def test_a_filing_is_completed_returned_once_and_accepted(walk: Walk, tmp_path: Path) -> None:
+    buyer, clerk = walk.person("buyer"), walk.person("clerk")
+    buyer.follow("a[href='/agency/projects/new']")
+    with buyer.expecting(422):
+        buyer.press("form[action$='/acts/draft-project'] button")  # empty
+    buyer.fill(name=NAME, regime="GP", category="GOODS", contact="王老师 0315-0000102", budget="八十六万")
+    with buyer.expecting(422):
+        buyer.press("form[action$='/acts/draft-project'] button")
+    assert buyer.page.input_value("[name=name]") == NAME  # nothing typed is lost
+    buyer.page.fill("[name=budget]", "860000")
+    buyer.page.select_option("[name=agency]", index=1)
+    assert buyer.page.locator("[data-needs]:visible").count() == 7
+    buyer.press("form[action$='/acts/draft-project'] button")
+    buyer.follow("main a[href$='/edit#f-region']")  # what is missing leads to its field
+    buyer.fill(region="开平区", agency_agreement="委托代理协议 2026-31", funds="财政资金", intent_at="2026-10-12")
+    buyer.look()
+    buyer.press("form[action$='/acts/edit'] button")
+    buyer.page.set_input_files("[name=files]", paper(tmp_path, "采购计划.pdf"))
+    buyer.press("form[action$='/acts/attach'] button")
+    buyer.follow("main a[href$='/file']")
+    buyer.press("form[action$='/acts/file'] button")
+
+    clerk.follow("main a[href='/centre/filings'], .rail a[href='/centre/filings']")
+    ref = buyer.page.url.rpartition("/")[2]
+    clerk.follow(f"a[href='/centre/filings/{ref}']")
+    assert not clerk.page.locator("form[action$='/acts/accept']").count()  # the plan's number is missing
+    clerk.page.fill("[name='note.contact']", "电话号码少一位")
+    clerk.press("button[form=return]")
+    clerk.follow("a[href$='/slip']")
+
+    buyer.follow(".rail a[href='/agency']")
+    buyer.follow(f"main a[href='/agency/projects/{ref}']")
+    buyer.follow("main a[href$='/edit']")
+    buyer.fill(approval_no="春财采〔2026〕131号", contact="王老师 0315-00001021")
+    buyer.press("form[action$='/acts/edit'] button")
+    buyer.follow("main a[href$='/file']")
+    buyer.press("form[action$='/acts/file'] button")
+    clerk.follow(".rail a[href='/centre']")
+    clerk.follow(f"main a[href='/centre/filings/{ref}']")
+    clerk.press("form[action$='/acts/accept'] button")
+    clerk.follow("a[href$='/slip']")
+    clerk.follow(".rail a[href='/centre'], .band a[href='/centre']")
+    buyer.go(buyer.page.url)  # the purchaser looks again: registered, and who is next
+
+
+def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
+    agent = walk.person("agent")
+    (ref,) = walk.town.ask("select ref from project where name = ?", NAME)[0]
+    agent.follow(f"main a[href='/agency/projects/{ref}/tender']")
+    agent.fill(lots__0__title="第一包")
+    agent.press("button[name=to][value='2']")
+    agent.fill(lots__1__title="第二包", lots__1__budget="10万", lots__1__ceiling="10万")
+    agent.press("button[name=to][value='1']")
+    agent.fill(lots__0__budget="860000", lots__0__ceiling="870000", lots__0__deposit="20000", lots__0__need="图书 6,000 册",
+               lots__0__qualification="政府采购法第二十二条", lots__0__place="第一开标室")  # fmt: skip
+    agent.page.wait_for_selector("[data-check-of='lots.0.ceiling'].checked--stop")
+    agent.look()
+    with agent.expecting(422):
+        agent.press("form[action$='/acts/draft-tender'] button")  # above the budget
+    agent.fill(lots__0__ceiling="860000", lots__0__deposit="10000")
+    agent.page.wait_for_selector("[data-check-of='lots.0.deposit'].checked--ok")
+    agent.press("form[action$='/acts/draft-tender'] button")
+    lot = agent.page.url.removeprefix(walk.town.base)
+
+    agent.follow(f"main a[href='{lot}/copy']")
+    agent.follow("main a[href^='?from='], main a[href*='from=']")
+    agent.page.uncheck("input[name=parts][value=terms]")
+    agent.press("form[action$='/acts/copy'] button")
+    agent.follow(f".rail a[href='{lot}/timetable']")
+    agent.page.fill("[name=clarify_until]", "")
+    agent.press("button[formaction$='/acts/earliest']")
+    agent.press("form[action$='/acts/plan'] button")
+    agent.follow(f".rail a[href='{lot}/documents']")
+    with agent.expecting(422):
+        agent.press("form[action$='/acts/add-document'] button")  # no file
+    agent.page.set_input_files("[name=file]", paper(tmp_path, "招标文件.pdf"))
+    agent.press("form[action$='/acts/add-document'] button")
+    agent.follow(f".rail a[href='{lot}/scheme']")
+    agent.fill(criteria__0__max="20")
+    agent.page.wait_for_selector("[data-check-of='criteria.0.max'].checked--stop")
+    agent.fill(criteria__0__max="30")
+    agent.press("form[action$='/acts/scheme'] button")
+    agent.follow(f".rail a[href='{lot}/keys']")
+    with agent.expecting(422):
+        agent.press("form[action$='/acts/name-officers'] button")
+    agent.fill(**{f"side__{name}": side for name, side in OFFICERS.items()})
+    agent.press("form[action$='/acts/name-officers'] button")
+    hall = lot.replace("/agency/lots/", "/hall/") + "/officer"
+    officers = [walk.person(name) for name in OFFICERS]
+    for officer in officers:
+        officer.follow(f"a[href='{hall}'], a[href^='{hall}']")
+        keywork(officer, "keys")
+    agent.go(lot + "/keys")
+    agent.press("form[action$='/acts/draft-policies'] button")
+    for officer in officers:
+        officer.go(hall)
+        keywork(officer, "policies")
+    for officer in officers:
+        officer.go(hall)
+        keywork(officer, "drills")
+    walk.town.settle(61)
+    agent.go(lot)
+    agent.follow(f"main a[href='{lot}/preview']")
+    agent.follow(f"main a[href='{lot}/publish']")
+    with agent.expecting(422):
+        agent.press("form[action$='/acts/publish'] button")  # not read back
+    agent.fill(sure="yes")
+    agent.press("form[action$='/acts/publish'] button")
+    agent.follow("main a[href^='/lots/']")  # the public page
+    assert walk.town.ask("select state from lot where ref = ?", lot.rpartition("/")[2])[0][0] in ("NOTICE", "BIDDING")
+
+
+def keywork(officer: Guest, kind: str) -> None:
+    """Key work in the page, with the officer's own key file."""
+    page, box = officer.page, f"[data-keywork={kind}]"
+    page.set_input_files(f"{box} [data-keyfile]", officer.walk.town.key_file(officer.username))
+    page.fill(f"{box} [data-passphrase]", PASSWORD)
+    officer.press(f"{box} [data-go]")
+
+
+def test_the_agency_answers_corrects_and_extends(walk: Walk) -> None:
+    agent, ref = walk.person("agent"), walk.town.lot("BIDDING")
+    bidder = walk.person("bidder1")
+    bidder.go(f"/bidder/lots/{ref}")
+    lot = f"/agency/lots/{ref}"
+    agent.follow(".rail a[href='/agency/lots']")
+    agent.follow(f"main a[href='{lot}']")
+    agent.follow(f".rail a[href='{lot}/clarify']")
+    with agent.expecting(422):
+        agent.press("form[action$='/acts/notice'] button")
+    agent.fill(title="更正开标地点", text="开标地点改为第二开标室。")
+    agent.press("form[action$='/acts/notice'] button")
+
+
+def test_the_clerk_has_no_page_without_an_end(walk: Walk) -> None:
+    clerk = walk.person("clerk")
+    for page in ("/centre/filings", "/centre/archive", "/centre/faults", "/centre/panels"):
+        clerk.follow(f".rail a[href='{page}']")
+    clerk.follow(".rail a[href='/centre/archive']")
+    clerk.follow("main a[href^='/centre/archive/']")
+    if clerk.page.locator("form[action$='/acts/seal'] button:enabled").count():
+        clerk.press("form[action$='/acts/seal'] button")

@@ -1,0 +1,59 @@
+"""Files attached to a filing: added and taken out while it is a draft or returned, handed out to its own people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from trading import lot_cards, projects
+from trading.kernel.access import Act, may
+from trading.kernel.errors import Conflict, Fault, Invalid
+from web import attached
+from web.desks.agency_projects import attachments_of, editable, project_page
+from web.desks.agency_room import SEE, agency
+from web.forms import Form
+from web.gate import actor, go, look, request, work
+
+
+@agency.blueprint.url_value_preprocessor
+def _room_for_an_attachment(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """An attachment may be larger than a form, when it comes from somebody who may add one."""
+    if endpoint == "agency.do_attach" and may(actor(), Act.PROJECT_DRAFT):
+        request.max_content_length = attached.ONE
+
+
+@agency.page("/projects/<ref>/acts/attach", needs=Act.PROJECT_DRAFT, post=True, back=project_page)
+def do_attach(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/projects/{ref}#attachments"
+    editable(ref)
+    form.file("files")
+    files = attached.taken_in(form)
+    with work() as unit:
+        unit.once(form.form_id, where)
+        try:
+            for name, blob in files:
+                projects.attach(unit, projects.project(unit.session, ref), name=name, blob=blob)
+        except Invalid as refusal:
+            raise attached.at_files(refusal) from refusal
+        except Conflict as refusal:
+            raise Invalid("form.faults", faults=[Fault("files", refusal.code, refusal.facts)], count=1) from refusal
+    return go(where)
+
+
+@agency.page("/projects/<ref>/acts/detach", needs=Act.PROJECT_DRAFT, post=True, back=project_page)
+def do_detach(ref: str) -> Any:
+    form, where = Form.read(), f"/agency/projects/{ref}#attachments"
+    number = form.whole("attachment", least=1)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        projects.detach(unit, projects.project(unit.session, ref), number or 0)
+    return go(where)
+
+
+@agency.page("/projects/<ref>/attachments/<int:number>", needs=SEE)
+def take_attachment(ref: str, number: int) -> Response:
+    with look() as now:
+        lot_cards.project_card(now, ref)  # the tie
+        return attached.hand_out(attachments_of(now, ref), number)
