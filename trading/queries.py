@@ -167,6 +167,21 @@ def openings_between(look: Look, since: datetime, until: datetime, limit: int = 
     return [_line(row) for row in look.session.execute(rows)]
 
 
+def count_openings(look: Look, *, since: datetime | None = None, before: datetime | None = None) -> int:
+    return int(look.session.scalar(_joined(func.count()).where(*_opened(since, before))) or 0)
+
+
+def openings(look: Look, *, since: datetime | None = None, before: datetime | None = None, limit: int = 50, skip: int = 0) -> list[LotLine]:
+    """Openings from ``since`` on, the next first; those ``before`` a moment, the last first."""
+    by = (Lot.opens_at.desc(), Lot.id.desc()) if since is None else (Lot.opens_at, Lot.id)
+    rows = _joined(*_LOT).where(*_opened(since, before)).order_by(*by).limit(limit).offset(skip)
+    return [_line(row) for row in look.session.execute(rows)]
+
+
+def _opened(since: datetime | None, before: datetime | None) -> list[ColumnElement[bool]]:
+    return [Lot.opens_at.is_not(None), *([Lot.opens_at >= since] if since else []), *([Lot.opens_at < before] if before else [])]
+
+
 def moments_between(look: Look, since: datetime, until: datetime, limit: int = 40) -> list[tuple[datetime, str]]:
     """(moment, kind) of what falls into [since, until): openings, bid deadlines, ends of enquiry and of publicity; by the hour."""
     found: list[tuple[datetime, str]] = []
@@ -230,6 +245,16 @@ def notice_lines(
     """Notices of all lots, newest first."""
     rows = _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
     return [NoticeLine(*row) for row in look.session.execute(rows.limit(limit).offset(skip))]
+
+
+def notice_numbers(look: Look, refs: Iterable[str], kinds: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Lot → kind → number of its newest notice of that kind, in one question."""
+    rows = (select(Lot.ref, Notice.kind, func.max(Notice.id)).join(Lot, Lot.id == Notice.lot_id)
+            .where(Lot.ref.in_(list(refs)), Notice.kind.in_(list(kinds))).group_by(Lot.ref, Notice.kind))
+    found: dict[str, dict[str, int]] = {}
+    for ref, kind, number in look.session.execute(rows):
+        found.setdefault(ref, {})[kind] = number
+    return found
 
 
 def notice_of(look: Look, notice_id: int) -> tuple[Notice, Lot]:

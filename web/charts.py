@@ -33,6 +33,10 @@ class Columns:
     table: list[list[str]] = field(default_factory=list)
 
 
+WIDEST = Fraction(8)
+"""A group of bars is at most twice this many percent wide, however few there are: two months are no two blocks."""
+
+
 @dataclass(frozen=True)
 class Series:
     """One set of bars: its name, its values (None: no bar), its tone (budget, award, neg, sun, sealed, ok)."""
@@ -44,9 +48,10 @@ class Series:
 
 
 def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, line: Series | None = None, mark: Number | None = None,
-            notes: Sequence[str] = (), head: str = "", figures: bool = False, height: int = 190) -> Columns:
+            notes: Sequence[str] = (), head: str = "", figures: bool = False, height: int = 190, hrefs: Sequence[str] = ()) -> Columns:
     """A bar chart. ``line`` runs above the bars on its own scale, ``mark`` is a dashed level of that scale; ``notes`` stand under the
-    labels; ``figures`` writes each bar's value above it. Bars start at zero; a negative value is drawn down from it in its own tone."""
+    labels; ``figures`` writes each bar's value above it; ``hrefs`` makes links of the labels, "" for none.
+    Bars start at zero; a negative value is drawn down from it in its own tone."""
     top = 110 if line else 24
     left = Fraction(7, 2) if not figures else Fraction(0)
     values = [Fraction(v) for s in series for v in s.values if v is not None]
@@ -64,7 +69,7 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
             chart.axis.append({"x": _pc(left - Fraction(1, 2)), "y": _number(y(level)), "text": _short(level)})
             level += step
     slot = (100 - left) / max(len(labels), 1)
-    width = slot * Fraction(4, 5) / max(len(series), 1) if len(series) > 1 else slot * Fraction(17, 20)
+    width = min(slot * Fraction(4, 5) / len(series), WIDEST) if len(series) > 1 else min(slot * Fraction(17, 20), WIDEST)
     for at, label in enumerate(labels):
         start = left + slot * at
         middle = start + slot / 2
@@ -78,9 +83,10 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
                                "y": _number(upper), "height": int(lower) - int(upper), "middle": _pc(x + width / 2),
                                "text": written(Fraction(value), one.places) if figures else ""})
         below = 16 if not (figures and len(labels) > 8 and at % 2) else 30
-        chart.labels.append({"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1})
+        chart.labels.append({"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1,
+                             "href": hrefs[at] if at < len(hrefs) else ""})
         if notes:
-            chart.labels.append({"x": _pc(middle), "y": int(floor) + 30, "text": notes[at], "spare": True})
+            chart.labels.append({"x": _pc(middle), "y": int(floor) + 30, "text": notes[at], "spare": True, "href": ""})
     if line:
         _draw_line(chart, line, mark, left, slot)
     if len(series) > 1 or line:

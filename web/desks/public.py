@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from flask import Response, current_app, jsonify
@@ -18,7 +19,7 @@ from web.desks.public_lists import lots_csv, read_filters
 from web.desks.public_words import lang, line_state, zone
 from web.desks.public_words import page as show_page
 from web.forms import Form
-from web.frame import Tick, address, page_of, sun_line
+from web.frame import Link, Tick, address, page_of, sun_line
 from web.gate import ANYONE, Desk, look, office, render, request
 from web.regions import region_choices
 from web.show import tag
@@ -45,12 +46,28 @@ def index() -> Any:
             "day": sun_line(now.now, ticks_of(queries.moments_between(now, since, until)), lang=lang(), zone=zone(),
                             working=is_working(now)),
             "openings": queries.openings_between(now, since, until),
-            "outcomes": queries.notice_lines(now, kinds=queries.OUTCOMES, limit=8),
+            "outcomes": newest_of_each(queries.notice_lines(now, kinds=queries.OUTCOMES, limit=24))[:8],
             "regions": region_choices(queries.regions(now)), "teaser": teaser(now),
         }
     return show_page("public/index.html", form=form, page=page, lines=lines, chosen=chosen, filters=filters, sort=sort,
                   state_of=lambda line: tag(line_state(line, now.now, lang())),
                   feed=address("/feed.xml", {"words": filters.words, "regime": filters.regime}), **values)
+
+
+@desk.page("/openings", needs=ANYONE)
+def openings() -> str:
+    """Openings by day: those to come, or with ``past`` those that were; before its hour a lot shows where and when, nothing else."""
+    past = "past" in request.args
+    with look() as now:
+        start, _end = today(now.now)
+        asked: dict[str, Any] = {"before": start} if past else {"since": start}
+        pages = page_of(queries.count_openings(now, **asked), request.args, "/openings")
+        lines = queries.openings(now, **asked, limit=pages.size, skip=pages.offset)
+        told = queries.notice_numbers(now, [line.ref for line in lines], ("result", "candidates", "failure", "termination"))
+        days = [(day, list(rows)) for day, rows in groupby(lines, key=lambda line: local_day(line.opens_at or now.now))]
+    tabs = [Link(_("Today and to come"), "/openings", here=not past), Link(_("Past"), "/openings?past=1", here=past)]
+    return show_page("public/openings.html", days=days, pages=pages, past=past, tabs=tabs, told=told,
+                     today=local_day(now.now), state_of=lambda line: tag(line_state(line, now.now, lang())))
 
 
 @desk.page("/time", needs=ANYONE)
@@ -101,6 +118,11 @@ def _topics() -> list[tuple[str, str, str]]:
         ("accessibility", _("Accessibility"), _("How the pages work with a keyboard, a screen reader, large type and without scripts.")),
         ("keyboard", _("Keyboard"), _("The few keys worth knowing.")),
     ]
+
+
+def newest_of_each(lines: list[queries.NoticeLine]) -> list[queries.NoticeLine]:
+    """The newest notice of each lot, newest first: how it stands, said once."""
+    return list({line.lot: line for line in reversed(lines)}.values())[::-1]
 
 
 def today(now: datetime) -> tuple[datetime, datetime]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 from flask import Response
 from flask_babel import gettext as _
 
+from trading import queries
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports import own, savings, writers
@@ -42,10 +44,10 @@ def index() -> Any:
     if (answer := _file(report, rows, spread)) is not None:
         return answer
     return page("public/savings.html", form=form, report=report, spread=spread, choices=_choices(every), chosen=_chosen(),
-                kpis=_kpis(report, spread), months=_months(report, rows, since, until), bands=_bands(spread),
+                kpis=_kpis(report, spread, _drill), months=_months(report, rows, since, until), bands=_bands(spread),
                 regions=_regions(report, counted), lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()),
                 any=bool(every),
-                drill=lambda **more: address("/savings/lots", request.args, format=None, **more),
+                drill=_drill,
                 files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")])
 
 
@@ -58,18 +60,22 @@ def lots() -> Any:
     currency = savings.main_currency(rows)
     treated = savings.treatments(rows, currency=currency, since=since, until=until)
     told = [(row, why) for row, why in zip(rows, treated, strict=True) if why != savings.OUTSIDE]
-    case = request.args.get("case", "")
+    case, band = request.args.get("case", ""), _band(str(request.args.get("band", "")))
     if case:
         told = [(row, why) for row, why in told if _is_case(row, why, case)]
+    if band is not None:
+        told = [(row, why) for row, why in told if why is None and _in_band(row, band)]
     told.reverse()
     pages = page_of(len(told), request.args, "/savings/lots", csv=True)
     shown = told[pages.offset:pages.offset + pages.size]
     if request.args.get("format") == "csv":
         head = [report_words.word(key, lang()) for key in _COLUMNS]
         return csv_answer("savings-lots.csv", head, [_cells(row, why) for row, why in shown])
-    return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why) for row, why in shown],
-                choices=_choices(every), case=_case_words(case),
-                back=address("/savings", request.args, case=None, page=None, rows=None, format=None))
+    with look() as now:
+        papers = queries.notice_numbers(now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract"))
+    return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why, papers.get(row.id, {})) for row, why in shown],
+                choices=_choices(every), case=_case_words(case) or (_band_words(band) if band else ""), chosen=_chosen("/savings/lots"),
+                total=len(told), back=address("/savings", request.args, case=None, band=None, page=None, rows=None, format=None))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------------------
@@ -85,6 +91,10 @@ def _narrowed(every: Sequence[Row]) -> tuple[Form, list[Row], date | None, date 
     asked = {name: str(request.args.get(name, "")) for name in _NARROW}
     rows = [row for row in every if all(not value or getattr(row, name) == value for name, value in asked.items())]
     period = str(request.args.get("period", ""))
+    month = re.fullmatch(r"([1-9]\d{3})-(0[1-9]|1[0-2])", period, re.ASCII)
+    if month:
+        first = date(int(month[1]), int(month[2]), 1)
+        return form, rows, first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     if len(period) == 4 and period.isascii() and period.isdigit() and period > "0000":
         return form, rows, date(int(period), 1, 1), date(int(period), 12, 31)
     return form, rows, None, None
@@ -103,35 +113,65 @@ def _choices(every: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _chosen() -> list[tuple[str, str]]:
+def _drill(**more: Any) -> str:
+    """The rows behind a figure: the same filters, and what narrows to it."""
+    return address("/savings/lots", request.args, **{"format": None, "page": None, **more})
+
+
+Band = tuple[int | None, int | None]
+
+
+def _band(text: str) -> Band | None:
+    """``7-8``, ``-0`` (below 0) or ``15-`` of the address; None for anything else."""
+    found = re.fullmatch(r"(\d{0,3})-(\d{0,3})", text, re.ASCII)
+    if not found or not (found[1] or found[2]):
+        return None
+    return (int(found[1]) if found[1] else None), (int(found[2]) if found[2] else None)
+
+
+def _band_words(band: Band) -> str:
+    low, high = band
+    text = f"<{high}%" if low is None else f"≥{low}%" if high is None else f"{low}%–{high}%"
+    return _("Saving rate %(band)s", band=text)
+
+
+def _in_band(row: Row, band: Band) -> bool:
+    if not row.budget or row.award is None:
+        return False
+    rate = Fraction((row.budget - row.award) * 100, row.budget)
+    return (band[0] is None or rate >= band[0]) and (band[1] is None or rate < band[1])
+
+
+def _chosen(path: str = "/savings") -> list[tuple[str, str]]:
     speech, found = lang(), []
     for name in ("period", *_NARROW):
         if value := request.args.get(name, ""):
             label = words.state(name, value, speech).text if name in ("regime", "method", "category") else region_name(value[:60])
-            found.append((label, address("/savings", request.args, **{name: None, "format": None})))
+            found.append((label, address(path, request.args, **{name: None, "format": None, "page": None})))
     return found
 
 
 # --- the parts of the page --------------------------------------------------------------------------------------------------------
 
 
-def _kpis(report: Savings, spread: savings.Distribution | None) -> list[dict[str, Any]]:
+def _kpis(report: Savings, spread: savings.Distribution | None, drill: Callable[..., str]) -> list[dict[str, Any]]:
     speech = lang()
 
     def sum_of(label: str, amount: int) -> dict[str, Any]:
         value, unit = show.big(Money(amount, report.currency), speech)
-        return {"label": label, "value": value, "unit": unit, "note": show.money(Money(amount, report.currency), speech)}
+        return {"label": label, "value": value, "unit": unit, "note": show.money(Money(amount, report.currency), speech), "href": drill()}
     rate = savings.rate_pct(report.budget, report.award)
     note = ""
     if spread:
         note = _("median of lots %(median)s%%, mean of rates %(mean)s%%", median=spread.median_pct, mean=spread.mean_of_rates_pct)
     ended = report.failed + report.terminated
     return [
-        {"label": _("Rate of the sums"), "value": rate or show.NOTHING, "unit": "%" if rate else "", "note": note, "kind": "big"},
+        {"label": _("Rate of the sums"), "value": rate or show.NOTHING, "unit": "%" if rate else "", "note": note, "kind": "big",
+         "href": drill()},
         sum_of(_("Budget"), report.budget), sum_of(_("Award price"), report.award), sum_of(_("Saved"), report.budget - report.award),
-        {"label": _("Lots in the rate"), "value": show.count(report.in_rate), "unit": f"/ {report.transactions:,}",
+        {"label": _("Lots in the rate"), "value": show.count(report.in_rate), "unit": f"/ {report.transactions:,}", "href": drill(),
          "note": _("%(n)s counted only, see below", n=report.transactions - report.in_rate)},
-        {"label": _("Failed, terminated"), "value": show.count(ended), "unit": _("rounds"),
+        {"label": _("Failed, terminated"), "value": show.count(ended), "unit": _("rounds"), "href": drill(case="ended") if ended else "",
          "note": _("%(share)s of %(all)s rounds", share=show.percent(Fraction(ended * 100, ended + report.transactions)),
                    all=ended + report.transactions) if ended + report.transactions else ""},
     ]
@@ -144,26 +184,38 @@ def _scale(most: int, speech: str) -> tuple[int, str]:
 
 
 def _months(report: Savings, rows: list[Row], since: date | None, until: date | None) -> dict[str, Any] | None:
-    """Bars by month, at most the last twelve; None without a month."""
+    """Bars by month: the twelve up to the last one with a result, those without one empty; None without a month."""
     speech = lang()
     by_month = savings.reckon(rows, by=("month",), since=since, until=until, currency=report.currency).groups
-    held = [group for group in by_month if group.by[0] and group.in_rate][-12:]
-    if not held:
+    found = {str(group.by[0]): group for group in by_month if group.by[0] and group.in_rate}
+    if not found:
         return None
-    size, unit = _scale(max(max(group.budget, group.award) for group in held), speech)
-    labels = [str(group.by[0]) for group in held]
+    months = _twelve(max(found), since)
+    held = [found.get(month) for month in months]
+    size, unit = _scale(max(max(group.budget, group.award) for group in held if group), speech)
+    labels = list(months)
     one_year = len({label[:4] for label in labels}) == 1
     if one_year:
         labels = [f"{int(label[5:])} 月" if speech == "zh" else show.day_words(date(2001, int(label[5:]), 1), "en").split(" ")[2]
                   for label in labels]
     chart = charts.columns(
         _("Budget, award and rate by month"), labels,
-        [charts.Series(_("Budget"), [Fraction(group.budget, size) for group in held], "budget"),
-         charts.Series(_("Award price"), [Fraction(group.award, size) for group in held])],
-        line=charts.Series(_("Rate in percent (own scale, dashed: all)"), [Fraction((g.budget - g.award) * 100, g.budget) for g in held]),
+        [charts.Series(_("Budget"), [Fraction(group.budget, size) if group else None for group in held], "budget"),
+         charts.Series(_("Award price"), [Fraction(group.award, size) if group else None for group in held])],
+        line=charts.Series(_("Rate in percent (own scale, dashed: all)"),
+                           [Fraction((g.budget - g.award) * 100, g.budget) if g else None for g in held]),
         mark=Fraction((report.budget - report.award) * 100, report.budget) if report.budget else None,
-        notes=[str(group.in_rate) for group in held], head=_("Month"))
+        notes=[str(group.in_rate) if group else "" for group in held], head=_("Month"),
+        hrefs=[_drill(period=month) if group else "" for month, group in zip(months, held, strict=True)])
     return {"chart": chart, "unit": unit}
+
+
+def _twelve(last: str, since: date | None) -> list[str]:
+    """The twelve months of the year asked for, or those up to ``last`` (``2026-11``)."""
+    if since is not None:
+        return [f"{since.year:04}-{month:02}" for month in range(1, 13)]
+    end = int(last[:4]) * 12 + int(last[5:]) - 1
+    return [f"{n // 12:04}-{n % 12 + 1:02}" for n in range(end - 11, end + 1)]
 
 
 def _bands(spread: savings.Distribution | None) -> Any:
@@ -171,7 +223,9 @@ def _bands(spread: savings.Distribution | None) -> Any:
         return None
     labels = [f"<{high}" if low is None else f"≥{low}" if high is None else f"{low}–{high}" for low, high, _n in spread.bins]
     return charts.columns(_("Lots by saving rate"), labels, [charts.Series(_("Lots"), [n for _low, _high, n in spread.bins], places=0)],
-                          figures=True, head="%", height=150)
+                          figures=True, head="%", height=150, hrefs=[
+                              _drill(band=f"{'' if low is None else low}-{'' if high is None else high}") if n else ""
+                              for low, high, n in spread.bins])
 
 
 def _regions(report: Savings, counted: list[Row]) -> Any:
@@ -216,11 +270,14 @@ def _case_words(case: str) -> str:
     named = {"negative": _("Award above the budget"), "price_form": _("Unit prices, discounts, fee rates, frameworks"),
              "no_budget": _("No budget known"), "no_award": _("No award amount"), "other_currency": _("Another currency"),
              "failed": _("Failed rounds"), "terminated": _("Terminated"), "superseded": _("Replaced by a later result"),
+             "ended": _("Failed and terminated rounds"),
              "far": _("Award more than ten times, or less than a tenth of, the budget")}
     return named.get(case, "")
 
 
 def _is_case(row: Row, why: str | None, case: str) -> bool:
+    if case == "ended":
+        return row.status in (savings.FAILED, savings.TERMINATED)
     if case in ("negative", "far"):
         if why is not None or not row.budget or row.award is None:
             return False
@@ -244,11 +301,13 @@ def _unsaid(report: Savings) -> list[dict[str, Any]]:
              "else": otherwise if case == "negative" and numbers[case] else show.NOTHING} for case in _UNSAID]
 
 
-def _drilled(row: Row, why: str | None) -> dict[str, Any]:
+def _drilled(row: Row, why: str | None, papers: Mapping[str, int]) -> dict[str, Any]:
     rate = savings.rate_pct(row.budget, row.award) if row.budget and row.award is not None and why is None else None
     budget, award = (None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award))
     return {"row": row, "budget": budget, "award": award, "rate": f"{rate}%" if rate else show.NOTHING,
-            "why": report_words.reason(why, lang()) if why else ""}
+            "why": report_words.reason(why, lang()) if why else "",
+            "notice": next((papers[kind] for kind in ("result", "failure", "termination") if kind in papers), None),
+            "contract": "contract" in papers, "kind": next((kind for kind in ("result", "failure", "termination") if kind in papers), "")}
 
 
 def _cells(row: Row, why: str | None) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, current_app
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotReady
@@ -141,6 +142,15 @@ def attachment(data: bytes | Iterable[bytes], name: str, media: str) -> Response
     return answer
 
 
+_DIGESTS = ("sha256", "policy", "policy_price", "report", "evidence")
+
+
+def digest(value: str) -> Markup:
+    """A digest behind a word: opened on a screen by whoever wants it, whole on paper."""
+    return Markup('<details class="digest noprint"><summary class="small">{}</summary><code>{}</code></details>'
+                  '<code class="onlyprint">{}</code>').format(_("show"), value, value)
+
+
 def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The facts of a notice in words; what has a table of its own (candidates, ranking, files) is left to the page."""
     speech = lang()
@@ -184,15 +194,15 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
             text = money(key, value)
         elif key == "deadline" and kind == "failure":
-            label, text = _("Entry of the bid deadline"), str(value)
+            label, text = _("Entry of the bid deadline"), digest(str(value))
         elif key.endswith("_at") or key in ("deadline", "clarify_until", "before", "planned"):
             text = _moment(str(value), speech)
         elif key == "two_envelopes":
             text = _("two: technical and price, opened one after the other")
         elif key == "co_opening":
             text = _("bidders take part with a key of their own")
-        elif key in ("sha256", "policy", "report"):
-            text = show.digest(str(value)) if key == "sha256" else str(value)
+        elif key in _DIGESTS:
+            text = digest(str(value))
         else:
             text = str(value)
         found.append((label, text))
