@@ -121,11 +121,12 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     today = sorted((t for t in ticks if 0 <= share(t.at) <= 10_000), key=lambda t: (t.at, t.text))
     following = next((t for t in today if t.at >= now), None)
     places: dict[int, _Place] = {}
+    marks = [share(tick.at) for tick in today]
     taken: list[tuple[int, int, int]] = []  # lane, from, to: labels, and the poles of those above
     for n in sorted(range(len(today)), key=lambda n: (today[n] is not following, not today[n].due, n)):
         tick, at = today[n], share(today[n].at)
         words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
-        lane, anchor = _room(at, _HALF * sum(2 if ord(c) > 0x2E80 else 1 for c in words) + 2 * _HALF, taken)
+        lane, anchor = _room(at, _HALF * sum(2 if ord(c) > 0x2E80 else 1 for c in words) + 2 * _HALF, marks, taken)
         places[n] = _Place(_percent(at), words if anchor else "", anchor or "start", tick.due, tick is following, lane, words)
     hours = tuple(_Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2))
     listed = "；".join(f"{show.hour(t.at, zone)[:5]} {t.text}" for t in today)
@@ -140,12 +141,15 @@ _HALF = 85
 """The width of half a Chinese character, or a Latin letter, in hundredths of a percent of a line about 750 px wide."""
 
 
-def _room(at: int, width: int, taken: list[tuple[int, int, int]]) -> tuple[int, str]:
-    """(lane, anchor) where a label beside its mark runs into no other; anchor "" where there is no such place. Takes it."""
-    sides = ("end", "start") if at > 7500 else ("start", "end")
+def _room(at: int, width: int, marks: list[int], taken: list[tuple[int, int, int]]) -> tuple[int, str]:
+    """(lane, anchor) where a label beside its mark runs into no other; anchor "" where there is no such place. Takes it. Of its two sides
+    the one over fewer ``marks`` comes first, which leaves their labels room."""
+    spans = {"start": (at, at + width), "end": (at - width, at)}
+    sides = sorted(("end", "start") if at > 7500 else ("start", "end"),
+                   key=lambda side: sum(spans[side][0] < mark < spans[side][1] for mark in marks))
     for lane in (0, 1):
         for anchor in sides:
-            low, high = (at, at + width) if anchor == "start" else (at - width, at)
+            low, high = spans[anchor]
             within = 0 <= low and high <= 10_000
             poles = [(0, at, at)] if lane else []  # a mark of the upper lane stands through the lower one
             wanted = [(lane, low, high), *poles]

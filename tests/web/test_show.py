@@ -148,6 +148,11 @@ def test_labels_of_a_crowded_sun_line_stand_beside_their_own_marks(minutes: list
     assert day.lanes == max((one.lane + 1 for one in day.ticks if one.text), default=1)
 
 
+def test_two_openings_close_to_each_other_are_both_named() -> None:
+    day = frame.sun_line(T, [frame.Tick(T + timedelta(minutes=m), "开标") for m in (112, 147)], lang="zh", zone=show.ZONE)
+    assert [(one.text, one.anchor, one.lane) for one in day.ticks] == [("11:22 开标", "end", 0), ("11:57 开标", "start", 0)]
+
+
 @given(st.integers(0, 5000), st.text(max_size=12), st.text(max_size=12))
 def test_any_page_asked_for_is_a_page_there_is(total: int, page: str, rows: str) -> None:
     found = frame.page_of(total, {"page": page, "rows": rows}, "/lots")

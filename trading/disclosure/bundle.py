@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,22 +83,33 @@ def index_of(files: Sequence[File], *, profile: str, tender: str) -> dict[str, A
 
 def write(out: Writer, files: Iterable[File], *, profile: str, tender: str, signing: bytes) -> str:
     """Write the ZIP and return the hash of its index, for the log. ``signing``: the platform's Ed25519 secret."""
+    index, pieces = prepared(files, profile=profile, tender=tender, signing=signing)
+    for piece in pieces:
+        out.write(piece)
+    return index
+
+
+def prepared(files: Iterable[File], *, profile: str, tender: str, signing: bytes) -> tuple[str, Iterator[bytes]]:
+    """The hash of the index, and the ZIP piece by piece as it is asked for."""
     listed = order(files)
     index = index_of(listed, profile=profile, tender=tender)
     own = [canonical_file(INDEX, index), envelope_file(INDEX_SIGNATURE, sign_document("index", index, signing))]
     ordered = order([*own, *listed])
+    return document_hash(index), _pieces(ordered)
+
+
+def _pieces(ordered: Sequence[File]) -> Iterator[bytes]:
     members = [Member(file.path, file.size, file.crc) for file in ordered]
     for file, member in zip(ordered, members, strict=True):
-        out.write(zip_layout.local(member))
-        _copy(file, out)
-    out.write(zip_layout.tail(members))
-    return document_hash(index)
+        yield zip_layout.local(member)
+        yield from _checked(file)
+    yield zip_layout.tail(members)
 
 
-def _copy(file: File, out: Writer) -> None:
+def _checked(file: File) -> Iterator[bytes]:
     digest = hashlib.sha256()
     for piece in file.pieces():
         digest.update(piece)
-        out.write(piece)
+        yield piece
     if digest.digest() != file.sha256:
         raise ValueError(f"{file.path} changed while the bundle was written")

@@ -25,6 +25,7 @@ from trading import (
     queries,
     tickets,
 )
+from trading.disclosure import dossier
 from trading.kernel import audit, log
 from trading.kernel.audit import envelope_text
 from trading.kernel.calendar import local_day
@@ -169,6 +170,7 @@ def lot(ref: str) -> str:
             "tip": log.last_tick(now.session), "untried": bool(officers.untried(now.session, row)),
             "changed": officer_news.last_change(now.session, row), "suspended": deadline_faults.standing(now.session, row),
             "trust": tickets.trust(now), "following": follows.follows(now, row),
+            "bundled": row.state in dossier.FINISHED,
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
     return page("public/lot.html", form=Form.blank(), stage_rows=[_stage(one, card) for one in road], **values)

@@ -18,6 +18,7 @@ from flask_babel import gettext as _
 from evaluation import queries as evaluations
 from evaluation.queries import OutcomeCard
 from trading import calendars, deadline_faults, lot_cards, notices, queries
+from trading.disclosure import bundle, dossier
 from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.exact import written, written_exactly
@@ -29,10 +30,10 @@ from trading.publication import book_of
 from trading.reports.savings import rate_pct
 from trading.rulebook import Rule
 from trading.tenders import Lot
-from web import papers, words
+from web import bundles, papers, words
 from web.desks import result_charts, result_paper
-from web.desks.public_words import csv_answer, lang, notice_facts, page
-from web.gate import ANYONE, Desk, look
+from web.desks.public_words import attachment, csv_answer, lang, notice_facts, page
+from web.gate import ANYONE, Desk, look, office
 
 desk = Desk("results")
 MOST_BARS = 8
@@ -60,7 +61,7 @@ def result(ref: str) -> str:
             "earlier": [one for one in listed if shown and one.kind == shown.kind and one.id != shown.id],
             "suspended": deadline_faults.standing(now.session, row),
             "remedies": remedies(now, row, told), "sums": sums(now, told.reasons), "next": what_comes(now, row, told),
-            "successor": queries.successor(now, row), "deposits": _rule(now, row, "D-24", "D-24"),
+            "bundled": row.state in dossier.FINISHED, "successor": queries.successor(now, row), "deposits": _rule(now, row, "D-24", "D-24"),
             "entries": entry_lines(now, lot=ref, events=("ranking",), limit=1),
         }
     top = ranked[0] if ranked else None
@@ -96,6 +97,18 @@ def report(ref: str) -> Response:
             raise NotFound("result.no_scores", ref=ref)
         paper = result_paper.make(card, scores, table(scores), shown, unopened(notices.of_lot(now.session, row)))
     return papers.answer(paper, f"report-{ref}")
+
+
+@desk.page("/lots/<ref>/bundle.zip", needs=ANYONE)
+def bundle_file(ref: str) -> Response:
+    """Everything public of a finished lot in one file, which ``bidhall verify`` checks without the platform. Taking it leaves no trace.
+
+    Refuses: NotFound, WrongStep before the result, TooEarly while an entry waits for its tick."""
+    with look() as now:
+        row = queries.published_lot(now, ref)
+        files, name = bundles.files_of(now, row, "public"), row.log_of
+    _index, pieces = bundle.prepared(files, profile="public", tender=name, signing=office().keys.signing)
+    return attachment(pieces, f"{ref}.bundle.zip", "application/zip")
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ import io
 import re
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from tests.kit import evaluation_steps, opening_steps, stages
@@ -16,6 +18,7 @@ from tests.web.desks.rooms import Rooms
 from trading import awards, notices
 from trading.kernel.money import Money
 from web import show
+from web.cli import main
 from web.desks import result_charts
 
 NAMES = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司")
@@ -26,11 +29,11 @@ def guest(rooms: Rooms) -> FlaskClient:
     return rooms.app.test_client()
 
 
-def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Rooms, guest: FlaskClient) -> None:
+def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Rooms, guest: FlaskClient, tmp_path: Path) -> None:
     world = rooms.world
     ref = stages.proposed(world)
-    for path in ("report.pdf", "result.csv"):  # concluded and decided is not published
-        assert guest.get(f"/lots/{ref}/{path}").status_code == 404
+    for path, status in (("report.pdf", 404), ("result.csv", 404), ("bundle.zip", 409)):  # concluded is not published
+        assert guest.get(f"/lots/{ref}/{path}").status_code == status
     with world.work("buyer") as work:
         awards.decide(work, world.lot_in(work, ref))
     assert guest.get(f"/lots/{ref}/report.pdf").status_code == 404
@@ -53,6 +56,13 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Roo
     assert [f"{sum(int(cell.replace('.', '')) for cell in column) / 100:.2f}" for column in columns] == told[-1][3:]
     paper = guest.get(f"/lots/{ref}/report.pdf")
     assert paper.status_code == 200 and paper.data.startswith(b"%PDF-") and paper.data == guest.get(f"/lots/{ref}/report.pdf").data
+    world.tick()
+    taken = guest.get(f"/lots/{ref}/bundle.zip")
+    assert taken.status_code == 200 and taken.mimetype == "application/zip"
+    (tmp_path / "lot.zip").write_bytes(taken.data)
+    (tmp_path / "trust.json").write_bytes(guest.get("/log/keys.json").data)
+    proved = CliRunner().invoke(main, ["verify", str(tmp_path / "lot.zip"), "--trust", str(tmp_path / "trust.json"), "--json"])
+    assert proved.exit_code == 0, proved.output
     english = guest.get(f"/lots/{ref}/result?lang=en").text
     assert "Why this bidder" in english and "Technical plan" in english and "Below the budget" in english
 

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.kit import evaluation_steps, sealing
 from tests.kit.world import World
 from tests.web.desks.rooms import Rooms
 from trading import awards, contracts, timeline
+from trading.kernel.calendar import local_day
 from trading.reports import own, savings
 from web import schema, wiring
 from web.commands import savings as command
@@ -86,7 +88,23 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
         contracts.publish_and_file(work, world.lot_in(work, ref))
     page = guest.get(f"/lots/{ref}/contract").text
     assert "HT-1" in page and "标的：多媒体设备" in page and "一致" in page
+    rows = guest.get(f"/savings/lots?period={local_day(award.announced_at or award.proposed_at):%Y-%m}").text
+    for wanted in (f"/lots/{ref}/result", f"/lots/{ref}/contract", "/notices/"):
+        assert wanted in rows.partition("<main")[2], wanted
+    assert ref not in guest.get("/savings/lots?period=2001-01").text and ref not in guest.get("/savings/lots?band=90-").text
+    assert f"/savings/lots?period={local_day(award.announced_at or award.proposed_at):%Y-%m}" in guest.get("/savings").text
     figures_agree(world, guest, ref, price)
+
+
+def test_months_without_a_result_keep_their_place() -> None:
+    from web import charts
+    from web.desks.public_savings import _band, _twelve
+
+    drawn = charts.columns("x", ["11"], [charts.Series("budget", [3]), charts.Series("award", [2])])
+    assert all(Fraction(bar["width"]) <= charts.WIDEST for bar in drawn.bars)  # they were two blocks of 40 % each
+    assert _twelve("2026-02", None)[0] == "2025-03" and _twelve("2026-02", None)[-1] == "2026-02"
+    assert _twelve("2026-02", date(2026, 1, 1)) == [f"2026-{month:02}" for month in range(1, 13)]
+    assert (_band("7-8"), _band("-0"), _band("15-"), _band("x"), _band("-")) == ((7, 8), (None, 0), (15, None), None, None)
 
 
 def figures_agree(world: World, guest: FlaskClient, ref: str, price: int) -> None:
