@@ -31,6 +31,8 @@ class Columns:
     labels: list[dict[str, Any]] = field(default_factory=list)
     mark: str | None = None
     table: list[list[str]] = field(default_factory=list)
+    hrefs: Sequence[str] = ()
+    """The rows behind each label, linked from the table: a picture holds no links."""
 
 
 WIDEST = Fraction(8)
@@ -50,8 +52,8 @@ class Series:
 def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, line: Series | None = None, mark: Number | None = None,
             notes: Sequence[str] = (), head: str = "", figures: bool = False, height: int = 190, hrefs: Sequence[str] = ()) -> Columns:
     """A bar chart. ``line`` runs above the bars on its own scale, ``mark`` is a dashed level of that scale; ``notes`` stand under the
-    labels; ``figures`` writes each bar's value above it; ``hrefs`` makes links of the labels, "" for none.
-    Bars start at zero; a negative value is drawn down from it in its own tone."""
+    labels; ``figures`` writes each bar's value above it; ``hrefs``: the rows behind each label, ""
+    for none. Bars start at zero; a negative value is drawn down from it in its own tone."""
     top = 110 if line else 24
     left = Fraction(7, 2) if not figures else Fraction(0)
     values = [Fraction(v) for s in series for v in s.values if v is not None]
@@ -83,14 +85,14 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
                                "y": _number(upper), "height": int(lower) - int(upper), "middle": _pc(x + width / 2),
                                "text": written(Fraction(value), one.places) if figures else ""})
         below = 16 if not (figures and len(labels) > 8 and at % 2) else 30
-        chart.labels.append({"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1,
-                             "href": hrefs[at] if at < len(hrefs) else ""})
+        chart.labels.append({"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1})
         if notes:
-            chart.labels.append({"x": _pc(middle), "y": int(floor) + 30, "text": notes[at], "spare": True, "href": ""})
+            chart.labels.append({"x": _pc(middle), "y": int(floor) + 30, "text": notes[at], "spare": True})
     if line:
         _draw_line(chart, line, mark, left, slot)
     if len(series) > 1 or line:
         chart.legend = [(s.tone, s.name) for s in series] + ([("line", line.name)] if line else [])
+    chart.hrefs = tuple(hrefs)
     every = [*series, *([line] if line else [])]
     chart.table = [[head, *(s.name for s in every)]]
     for at, label in enumerate(labels):

@@ -46,7 +46,8 @@ def test_savings_down_to_a_lot_with_its_notice_and_contract(walk: Walk) -> None:
     anybody = walk.stranger()
     anybody.go("/savings").follow(".kpi--big dd a")
     anybody.follow("td .links a[href$='/contract']")
-    anybody.go("/savings").follow("svg.chart a[href*='period=']").follow("td .links a[href^='/notices/']")
+    anybody.go("/savings").page.locator("figure details summary").first.click()
+    anybody.follow("figure details a[href*='period=']").follow("td .links a[href^='/notices/']")
     anybody.go("/savings").follow("table.tbl tbody th a").follow("td .links a[href$='/result']")
 
 
