@@ -5,7 +5,7 @@ is said once, here; whether a document fits the world (deadline, log, current bi
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -158,11 +158,12 @@ _SET: dict[str, Check] = {"at": TIME, "set": HASH}
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of document: its fields (exactly these keys) and its signers, in words."""
+    """One kind of document: its fields (exactly these keys), those it may have besides, and its signers, in words."""
 
     fields: Mapping[str, Check]
     signed_by: str
     whole: Check | None = None
+    may: Mapping[str, Check] = field(default_factory=dict)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -237,15 +238,16 @@ KINDS: dict[str, Kind] = {
             origin=NAME, log_key=_text(400), platform_keys=_list(HASH), supervisor_keys=_list(HASH),
             witnesses=_list(_text(400)), quorum=_number())),
 }
+KINDS["ticket"] = replace(KINDS["ticket"], may={"enrolments": _list(_text(100_000), MAX_LISTED)})
 """Every kind by name. `ticket` is the one kind that is never logged: what a lot's page hands to the sealer."""
 
 
 def check_document(kind: str, document: Any) -> None:
     """The exact keys and the form of every value. Refuses: JSON_PROFILE (a policy: SUITE_UNKNOWN too)."""
     rule = KINDS[kind]
-    if type(document) is not dict or document.keys() != rule.keys:
+    if type(document) is not dict or document.keys() - rule.may.keys() != rule.keys:
         raise _fault(f"a {kind} has exactly the keys {', '.join(sorted(rule.keys))}")
-    for name, check in rule.fields.items():
+    for name, check in [*rule.fields.items(), *((name, rule.may[name]) for name in rule.may if name in document)]:
         try:
             check(document[name])
         except CryptoError as error:

@@ -17,13 +17,15 @@ from crypto.ticks import ProvenTick, unix
 
 @dataclass(frozen=True)
 class Trust:
-    """Trusted keys. `quorum` of `witnesses` must have cosigned."""
+    """Trusted keys. `quorum` of `witnesses` must have cosigned. `officer_keys`: where there are any, a bid is sealed for officers with
+    these keys alone, whatever a log shows."""
 
     log_key: NoteKey
     platform_keys: tuple[bytes, ...]
     supervisor_keys: tuple[bytes, ...] = ()
     witnesses: tuple[NoteKey, ...] = ()
     quorum: int = 0
+    officer_keys: tuple[bytes, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -34,8 +36,9 @@ class Trust:
         return self.quorum == 0
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in a ticket."""
-        return {"origin": self.origin, "log_key": str(self.log_key), "quorum": self.quorum,
+        """As it stands in a ticket; with `officer_keys` only where there are any, which no ticket has."""
+        officers = {"officer_keys": [b64u(key) for key in self.officer_keys]} if self.officer_keys else {}
+        return {**officers, "origin": self.origin, "log_key": str(self.log_key), "quorum": self.quorum,
                 "platform_keys": [b64u(key) for key in self.platform_keys],
                 "supervisor_keys": [b64u(key) for key in self.supervisor_keys],
                 "witnesses": [str(key) for key in self.witnesses]}
@@ -48,6 +51,7 @@ def trust_of(value: Mapping[str, Any]) -> Trust:
         witnesses = tuple(parse_vkey(text) for text in value["witnesses"])
         platform = tuple(unb64u(text, 32) for text in value["platform_keys"])
         supervisors = tuple(unb64u(text, 32) for text in value["supervisor_keys"])
+        officers = tuple(unb64u(text, 32) for text in value.get("officer_keys", ()))
         origin, quorum = value["origin"], value["quorum"]
     except (KeyError, TypeError, AttributeError) as error:
         raise CryptoError("JSON_PROFILE", "not trusted keys") from error
@@ -57,9 +61,9 @@ def trust_of(value: Mapping[str, Any]) -> Trust:
         raise CryptoError("JSON_PROFILE", "a log key of another origin or kind, or no platform key")
     if type(quorum) is not int or not 0 <= quorum <= len(witnesses):
         raise CryptoError("JSON_PROFILE", "a quorum that these witnesses cannot give")
-    for key in (*platform, *supervisors):
+    for key in (*platform, *supervisors, *officers):
         check_ed25519_public(key)
-    return Trust(log_key, platform, supervisors, witnesses, quorum)
+    return Trust(log_key, platform, supervisors, witnesses, quorum, officers)
 
 
 def check_cosigned(proven: ProvenTick, trust: Trust, within: int = 60) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from deposits import approvals
 from deposits.refunds import Refund
 from trading.kernel import ids
 from trading.kernel.access import Act
@@ -74,7 +75,8 @@ def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> Payee
 def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     """One of the two approvals; True with the second, when the refund gets its new account. The name stays the payer's.
 
-    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (approved already).
+    Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (approved already; ``refund.payee_differs``:
+    another account than the one that was asked for).
     """
     work.require(Act.REFUND_APPROVE)
     refund = change.refund
@@ -85,6 +87,9 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     _require_returned(refund)
     if change.second_by is not None:
         raise Conflict("payee.approved")
+    asked = approvals.acts(work, "payee.ask", [refund.log_of])
+    if not asked or not approvals.names_payee(asked[-1], change.account):
+        raise Conflict("refund.payee_differs", of=refund.ref)
     if work.actor.account_id in (change.asked_by, change.first_by):
         raise NotAllowed("refund.same_person")
     if change.first_by is None:

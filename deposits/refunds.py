@@ -9,6 +9,7 @@ lot's payers are sealed its refunds are rows without lot, name, account or amoun
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -17,19 +18,20 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Te
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import dumps
-from deposits import accounts, demands, interest, ledger, receipts, rules, transfers, triggers
+from deposits import accounts, approvals, demands, interest, ledger, receipts, rules, transfers, triggers
+from deposits.bank.protocol import REFUSED, Bank
 from deposits.demands import DepositDemand
 from deposits.receipts import Receipt
 from deposits.triggers import Due
 from trading import contracts, terms
 from trading.kernel import ids
-from trading.kernel.access import Act, Role
+from trading.kernel.access import CLOCK, Act, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.money import Money
-from trading.kernel.work import UnitOfWork
+from trading.kernel.work import Look, Office, UnitOfWork
 
 REFUND_FLOW = Flow(
     "refund",
@@ -45,6 +47,7 @@ REFUND_FLOW = Flow(
     Step("bounce", "CONFIRMED", "RETURNED_BY_BANK", Act.STATEMENT_IMPORT),
     Step("forfeit", "DUE", "FORFEITED", Act.AWARD_DECIDE),
 )
+log = logging.getLogger("bidhall.refunds")
 PARTS = ("deposit", "excess", "stranger")
 """Of a payment: what was asked for, what was paid beyond it, or all of it where it belongs to no demand."""
 
@@ -150,10 +153,15 @@ def parts_of(asked: int, paid: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
+def line_of(row: Refund) -> dict[str, Any]:
+    """What would be paid to whom: what the approver approves of one refund."""
+    return {"ref": row.ref, "amount": row.principal_minor, "converted": row.converted_minor, "interest": row.interest_minor,
+            "fee": row.fee_minor, "name": row.payee_name, "account": row.payee_account}
+
+
 def digest(batch_value_on: date, rows: Iterable[Refund]) -> str:
-    """SHA-256 of the canonical list of what would be paid to whom: what the approver approves."""
-    listed = [{"ref": row.ref, "amount": row.principal_minor, "converted": row.converted_minor, "interest": row.interest_minor,
-               "fee": row.fee_minor, "name": row.payee_name, "account": row.payee_account} for row in sorted(rows, key=lambda r: r.ref)]
+    """SHA-256 of the canonical list of the lines: what the approver approves of a batch."""
+    listed = [line_of(row) for row in sorted(rows, key=lambda r: r.ref)]
     return hashlib.sha256(dumps({"value_on": batch_value_on.isoformat(), "rows": listed})).hexdigest()
 
 
@@ -300,7 +308,7 @@ def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
     """Another person approves all rows of a batch, as digested.
 
     Refuses: NotAllowed (``refund.same_person``; not freshly signed in), WrongStep, Conflict (``refund.batch_changed``,
-    ``refund.on_hold``, ``reconcile.case_open``), TooLate ``refund.value_day_past``.
+    ``refund.payee_differs``, ``refund.on_hold``, ``reconcile.case_open``), TooLate ``refund.value_day_past``.
     """
     work.require(Act.REFUND_APPROVE)
     ledger.require_no_case(work.session)
@@ -312,10 +320,11 @@ def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
         raise TooLate("refund.value_day_past", value_on=batch.value_on)
     if not rows or digest_seen != batch.digest or digest(batch.value_on, rows) != batch.digest:
         raise Conflict("refund.batch_changed")
+    require_payees(work, rows)
     for row in rows:
         _refuse_held(work, row)
         row.approved_by, row.approved_at = work.actor.account_id, work.now
-        REFUND_FLOW.take(work, row, "approve", batch=batch.ref)
+        REFUND_FLOW.take(work, row, "approve", batch=batch.ref, payee=dumps(line_of(row)).decode())
     batch.approved_by, batch.approved_at = work.actor.account_id, work.now
     work.session.flush()
     work.record("batch.approve", f"batch/{batch.ref}", digest=batch.digest)
@@ -345,10 +354,10 @@ def _dissolve(work: UnitOfWork, batch: RefundBatch, step: str, reason: str) -> N
 
 
 def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
-    """Post a batch and write its orders; ``transfers.deliver`` hands them to the bank after this unit. What is wholly converted ends here.
+    """Post a batch and write its orders; ``deliver`` hands them to the bank after this unit. What is wholly converted ends here.
 
     Refuses: NotAllowed, WrongStep (not approved), TooEarly, TooLate (not the value day), Conflict (``refund.on_hold``,
-    ``reconcile.case_open``, ``ledger.ended_already``).
+    ``reconcile.case_open``, ``ledger.ended_already``; as ``require_as_approved``).
     """
     work.require(Act.REFUND_PAY)
     ledger.require_no_case(work.session)
@@ -360,6 +369,7 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
         raise TooEarly("refund.value_day_ahead", value_on=batch.value_on)
     if today > batch.value_on:
         raise TooLate("refund.value_day_past", value_on=batch.value_on)
+    require_as_approved(work, batch)
     sent = []
     for row in _locked(work, [row for row in of_batch(work.session, batch) if row.state == "REFUND_CHECKED"]):
         _refuse_held(work, row)
@@ -382,6 +392,81 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
     work.session.flush()
     work.record("batch.pay", f"batch/{batch.ref}", digest=batch.digest)
     return sent
+
+
+# --- what was approved is what is paid --------------------------------------------------------------------------------
+
+
+def require_as_approved(look: Look, batch: RefundBatch) -> None:
+    """That the rows of a batch are, to the fen and the account, what a second person approved (``require_lines``), no more and no fewer.
+
+    Refuses: Conflict ``refund.not_as_approved``, ``refund.payee_differs``, ``refund.book_differs``.
+    """
+    rows = of_batch(look.session, batch)
+    if digest(batch.value_on, rows) != approvals.approved_digest(look, batch.ref):
+        raise Conflict("refund.not_as_approved", of=batch.ref)
+    require_lines(look, rows)
+
+
+def require_lines(look: Look, rows: Sequence[Refund]) -> None:
+    """That each refund is what a second person approved last, as the signed book has it, and its payee still the right one.
+
+    Refuses: as ``require_as_approved``.
+    """
+    require_payees(look, rows)
+    approved = {record.of: record for record in approvals.acts(look, "refund.approve", [row.log_of for row in rows])}
+    for row in rows:
+        record = approved.get(row.log_of)
+        if record is None or not approvals.names_payee(record, dumps(line_of(row)).decode()):
+            raise Conflict("refund.not_as_approved", of=row.ref)
+
+
+def require_payees(look: Look, rows: Sequence[Refund]) -> None:
+    """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
+
+    Refuses: Conflict ``refund.payee_differs``, ``refund.book_differs``.
+    """
+    changed = approvals.changed_payees(look, [row.log_of for row in rows])
+    for row in rows:
+        other, line = changed.get(row.log_of), row.receipt.line
+        is_account = row.payee_account == line.payer_account if other is None else approvals.names_payee(other, row.payee_account)
+        if not is_account or row.payee_name != line.payer_name:
+            raise Conflict("refund.payee_differs", of=row.ref)
+
+
+def require_orders(look: Look, orders: Sequence[transfers.Transfer]) -> None:
+    """That orders say what was approved: before a bank file is made of them, and before they leave by the line. Those that the bank sent
+    back are over and not looked at.
+
+    Refuses: as ``require_as_approved``; Conflict ``refund.order_differs``.
+    """
+    orders = [one for one in orders if one.state != REFUSED and one.returned_at is None]
+    rows = {row.bank_key: row for row in look.session.scalars(
+        select(Refund).where(Refund.ref.in_(sorted({one.refund for one in orders}))))}
+    for order in orders:
+        row = rows.get(order.key)
+        if row is None or (order.refund, order.principal_minor, order.extra_minor, order.payee_name, order.payee_account) != (
+                row.ref, row.principal_minor, row.extra_minor, row.payee_name, row.payee_account):
+            raise Conflict("refund.order_differs", of=order.refund)
+    require_lines(look, list(rows.values()))
+
+
+def deliver(office: Office, bank: Bank) -> list[str]:
+    """Hand the waiting orders to the bank (``transfers.deliver``): those that still say what was approved. Others stay here, and the log
+    says why."""
+    with office.look(CLOCK) as look:
+        waiting, good = transfers.waiting(look.session), []
+        try:
+            require_orders(look, waiting)
+            good = [order.key for order in waiting]
+        except Conflict:
+            for order in waiting:  # something was changed: find which
+                try:
+                    require_orders(look, [order])
+                    good.append(order.key)
+                except Conflict as refusal:
+                    log.error("order %s is kept back: %s", order.key, refusal.code)
+    return transfers.deliver(office, bank, good) if good else []
 
 
 # --- inside and looking -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ same key and never replaced by a new order (promise R15).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, String, Text, select
@@ -63,14 +64,18 @@ def queue(
     return new
 
 
-def deliver(office: Office, bank: Bank) -> list[str]:
-    """Hand every waiting order to the bank, oldest first, and note its answers; returns the keys answered. Twice is harmless. An order
-    without an answer stays waiting."""
+def waiting(session: Session) -> list[Transfer]:
+    """The orders the bank has not answered, oldest first."""
+    return list(session.scalars(select(Transfer).where(Transfer.state == "queued").order_by(Transfer.id)))
+
+
+def deliver(office: Office, bank: Bank, keys: Sequence[str]) -> list[str]:
+    """Hand these orders, if they still wait, to the bank, oldest first, and note its answers; returns the keys answered. Twice is
+    harmless. An order without an answer stays waiting. ``keys``: of those that were held against what was approved (refunds.deliver)."""
     with office.look(CLOCK) as look:
-        queued = look.session.scalars(select(Transfer).where(Transfer.state == "queued").order_by(Transfer.id))
-        waiting = [(row.key, row.order) for row in queued]
+        orders = [(row.key, row.order) for row in waiting(look.session) if row.key in keys]
     answered = []
-    for key, order in waiting:
+    for key, order in orders:
         try:
             found = bank.find(key)
             answer = found if found.state in (ACCEPTED, REFUSED) else bank.transfer(order)

@@ -150,6 +150,10 @@ class EnrolledKeys:
     def by_kid(self, role: str) -> dict[str, bytes]:
         return {kid("ed25519", key): key for (_, of), held in self._keys.items() if of == role for key, _ in held}
 
+    def chains(self, role: str) -> dict[str, list[bytes]]:
+        """Holder → its keys in a role, oldest first."""
+        return {party: [key for key, _ in held] for (party, of), held in self._keys.items() if of == role}
+
     def ticks(self) -> list[ProvenTick]:
         return [proven for held in self._keys.values() for _, proven in held]
 

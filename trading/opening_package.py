@@ -13,17 +13,14 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u, loads
-from crypto.signatures import document_hash, payload_of
+from crypto.signatures import payload_of
 from trading import bids, closing, late_close, officers, opening, tickets
 from trading.draws import TENDEREE, Draw, policy_of
-from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role
-from trading.kernel.audit import LogEntry
 from trading.kernel.errors import NotFound, WrongStep
 from trading.kernel.work import Look
 from trading.officers import Policy
@@ -54,12 +51,12 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
         "type": OPENING, "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
         "officer": officer, "trust": tickets.trust(look),
         "policies": [json.loads(policy.dsse or "") for policy in chain],
-        "policy_receipts": [_receipt(known[c], proofs) for c in _logged(chain)],
-        "deadline": audit.document(session, closed.document), "deadline_receipt": _receipt(known[closed.deadline_c], proofs),
-        "entry_list": closed.entries, "entries": [_receipt(known[c], proofs) for c in closed.entries["entries"]],
+        "policy_receipts": [tickets.receipt_of(known[c], proofs) for c in _logged(chain)],
+        "deadline": audit.document(session, closed.document), "deadline_receipt": tickets.receipt_of(known[closed.deadline_c], proofs),
+        "entry_list": closed.entries, "entries": [tickets.receipt_of(known[c], proofs) for c in closed.entries["entries"]],
         "statements": statements, "opening_set": row.opening_set,
         "headers": [bid.header for bid in _in_set(session, row)],
-        "enrolments": _enrolments(session, _kids(chain), bidders, size), "consistency": [],
+        "enrolments": tickets.enrolments_of(session, _kids(chain), bidders, size), "consistency": [],
     }
     if row.left_sealed:
         value["left_sealed"] = [_left_sealed(session, one) for _, one in sorted(row.left_sealed.items())]
@@ -118,7 +115,7 @@ def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
     }
     chain = _policies(session, draw)
     firm = draw.lot.project.purchaser.code
-    value["enrolments"] = _enrolments(session, _kids(chain), set(), log.size(look), tenderee=firm)
+    value["enrolments"] = tickets.enrolments_of(session, _kids(chain), set(), log.size(look), tenderee=firm)
     return value
 
 
@@ -179,10 +176,6 @@ def _kids(chain: Iterable[Policy]) -> set[str]:
     return {officer["sign_kid"] for policy in chain for officer in officers.policy_document(policy)["officers"]}
 
 
-def _receipt(entry: LogEntry, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:
-    return {"entry": json.loads(entry.envelope), "proof": proofs[entry.c]}
-
-
 def _newest(session: Session, c: str) -> dict[str, Any]:
     """The receipt of an entry under the newest checkpoint, without proof while its tick is not sealed."""
     found: dict[str, Any] = {"entry": json.loads(audit.entry(session, c).envelope)}
@@ -207,23 +200,3 @@ def _add_later(session: Session, value: dict[str, Any], named: list[tuple[str, s
     if last is not None and last.tick + 1 > size and any(name in value for name, _ in named):
         proof = log.consistency_proof(session, size, last.tick + 1)
         value["consistency"] = [{"from": size, "to": last.tick + 1, "proof": [b64u(item) for item in proof]}]
-
-
-def _enrolments(session: Session, kids: set[str], bidders: set[str], size: int, *, tenderee: str = "") -> list[dict[str, Any]]:
-    """Every enrolment of these holders up to a size of the log, oldest first, each with its proof: a chain from the first key on."""
-    names = set(session.scalars(select(EnrolledKey.holder).where(EnrolledKey.sign_kid.in_(sorted(kids)))))
-    wanted = [("officer", names), ("bidder", bidders), ("tenderee", {tenderee} if tenderee else set())]
-    found = []
-    for role, holders in wanted:
-        rows = session.scalars(
-            select(EnrolledKey).where(EnrolledKey.role == role, EnrolledKey.holder.in_(sorted(holders))).order_by(EnrolledKey.id)
-        )
-        found += [json.loads(row.document) for row in rows]
-    entries = {
-        row.statement: row for row in session.scalars(select(LogEntry).where(
-            LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
-    }
-    sealed = {c for c, seat in log.seats(session, [row.c for row in entries.values()]).items() if seat.tick < size}
-    proofs = log.proofs(session, sorted(sealed), size=size)
-    return [{"document": envelope, "receipt": _receipt(entry, proofs)} for envelope in found
-            if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]

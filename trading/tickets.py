@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import select
@@ -9,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u, unb64u
 from crypto.documents import sign_document
-from crypto.signatures import Envelope
+from crypto.signatures import Envelope, document_hash, payload_of
 from trading import bid_forms, bids, enrolments, officers
 from trading.bids import BidReceipt
 from trading.enrolments import EnrolledKey
 from trading.kernel import audit, log
+from trading.kernel.audit import LogEntry
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Look
 from trading.tenders import Lot
@@ -37,9 +39,11 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
     policy = officers.current_policy(look.session, lot, envelope)
     if officers.untried(look.session, lot):
         raise WrongStep("policy.drilling", ref=lot.ref)
+    named = {officer["sign_kid"] for officer in officers.policy_document(policy)["officers"]}
     document = {
         "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
         "policy": policy.dsse, "trust": trust(look),
+        "enrolments": [json.dumps(one, ensure_ascii=False) for one in enrolments_of(look.session, named, set(), log.size(look))],
         "form": [_field(f, lot.ceiling.text() if lot.ceiling.minor else "") for f in officers.form_of(lot, envelope)],
     }
     return sign_document("ticket", document, look.office.keys.signing)
@@ -64,3 +68,27 @@ def receipt_file(look: Look, receipt: BidReceipt) -> dict[str, Any]:
 def officer_keys(session: Session, lot: Lot) -> dict[str, bytes]:
     """kid → Ed25519 key of the officers who signed the lot's policies."""
     return {seat.sign_kid: unb64u(seat.sign_public, 32) for seat in officers.seats(session, lot) if seat.sign_public}
+
+
+def enrolments_of(session: Session, kids: set[str], bidders: set[str], size: int, *, tenderee: str = "") -> list[dict[str, Any]]:
+    """Every enrolment of these holders up to a size of the log, oldest first, each with its proof: a chain from the first key on."""
+    names = set(session.scalars(select(EnrolledKey.holder).where(EnrolledKey.sign_kid.in_(sorted(kids)))))
+    wanted = [("officer", names), ("bidder", bidders), ("tenderee", {tenderee} if tenderee else set())]
+    found = []
+    for role, holders in wanted:
+        rows = session.scalars(
+            select(EnrolledKey).where(EnrolledKey.role == role, EnrolledKey.holder.in_(sorted(holders))).order_by(EnrolledKey.id)
+        )
+        found += [json.loads(row.document) for row in rows]
+    entries = {
+        row.statement: row for row in session.scalars(select(LogEntry).where(
+            LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
+    }
+    sealed = {c for c, seat in log.seats(session, [row.c for row in entries.values()]).items() if seat.tick < size}
+    proofs = log.proofs(session, sorted(sealed), size=size)
+    return [{"document": envelope, "receipt": receipt_of(entry, proofs)} for envelope in found
+            if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]
+
+
+def receipt_of(entry: LogEntry, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:
+    return {"entry": json.loads(entry.envelope), "proof": proofs[entry.c]}

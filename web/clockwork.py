@@ -12,7 +12,7 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from deposits import refunds, transfers
+from deposits import refunds
 from deposits.bank.protocol import Bank
 from trading import attachment_scans, copies, opened_files, probes, rechecks, timeline, uploads
 from trading.kernel.access import CLOCK
@@ -39,7 +39,7 @@ def turn(office: Office, bank: Bank | None) -> list[str]:
 def money(office: Office, bank: Bank | None) -> list[str]:
     """The money room's part: orders are handed to the bank and its answers noted, then refunds that have fallen due get their rows.
     Says what was done as ``deliver`` and ``refund``, never for whom; twice is harmless. Refuses: as ``refunds.due``."""
-    done = ["deliver"] if bank is not None and transfers.deliver(office, bank) else []
+    done = ["deliver"] if bank is not None and refunds.deliver(office, bank) else []
     with office.work(CLOCK) as work:
         done += ["refund"] if refunds.due(work) else []
     return done

@@ -14,7 +14,7 @@ from crypto.documents import sign_document
 from crypto.opening import release_shares
 from crypto.submissions import make_withdrawal
 from crypto.trust import trust_of
-from deposits import demands, forfeits, receipts, reconcile, refunds, settlement, statement, transfers
+from deposits import demands, forfeits, receipts, reconcile, refunds, settlement, statement
 from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
 from deposits.refunds import Refund
@@ -229,7 +229,7 @@ class MoneyRoom:
         """Order and hand over; the bank's keys."""
         with self.world.work(by) as work:
             keys = [order.key for order in refunds.pay(work, refunds.batch(work.session, batch))]
-        transfers.deliver(self.world.office, self.bank)
+        refunds.deliver(self.world.office, self.bank)
         return keys
 
     def refund_all(self) -> list[str]:

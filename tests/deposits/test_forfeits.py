@@ -154,6 +154,13 @@ def test_another_account_needs_the_bank_the_bidder_and_two(room: MoneyRoom) -> N
     with pytest.raises(NotAllowed):
         approve("controller")
     assert room.refund(name).payee_account == room.payer("bidder1")[1]
+    with room.world.office.engine.begin() as connection:
+        connection.execute(payees.PayeeChange.__table__.update().values(account="6222000099998888"))  # type: ignore[attr-defined]
+    with pytest.raises(Conflict) as conflict:
+        approve("controller2")
+    assert conflict.value.code == "refund.payee_differs"
+    with room.world.office.engine.begin() as connection:
+        connection.execute(payees.PayeeChange.__table__.update().values(account="6222777766665555"))  # type: ignore[attr-defined]
     assert approve("controller2") is True
     with pytest.raises(Conflict):
         approve("controller2")

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DatabaseError
 
 from deposits import accounts, demands, ledger, refunds, rules, statement, transfers, triggers
@@ -316,7 +316,7 @@ def test_an_answer_that_got_lost_is_asked_for_with_the_same_key(room: MoneyRoom,
     setattr(room.bank, lost, 2)
     room.pay(batch)
     for _ in range(3):
-        transfers.deliver(room.world.office, room.bank)
+        refunds.deliver(room.world.office, room.bank)
     assert room.bank.balance().is_zero
     assert room.fetch().confirmed == 3 and room.reconcile().balanced
 
@@ -461,3 +461,74 @@ def test_forgotten_money_is_on_the_yearly_list(room: MoneyRoom) -> None:
     with room.world.look("clock") as look:
         assert statement.dormant(look.session, due + timedelta(days=365)) == []
         assert {row.ref for row in statement.dormant(look.session, due + timedelta(days=366))} == set(refs)
+
+
+# --- rows are a cache: what was approved stands in the signed book ----------------------------------------------------------------
+
+THIEF = "6222000099998888777"
+
+
+def tamper(room: MoneyRoom, change: str, **values: str) -> None:
+    with room.world.office.engine.begin() as connection:
+        assert connection.execute(text(change), values).rowcount > 0
+
+
+def approved(room: MoneyRoom) -> tuple[list[str], str]:
+    ref, _ = room.paid_lot("GP")
+    room.terminate(ref)
+    refs = room.due()
+    batch = room.prepare(*refs)
+    room.approve(batch)
+    return refs, batch
+
+
+@pytest.mark.parametrize("change, code", [
+    ("UPDATE refund SET payee_account = :thief WHERE ref = :ref", "refund.not_as_approved"),
+    ("UPDATE refund SET payee_name = :thief WHERE ref = :ref", "refund.not_as_approved"),
+    ("UPDATE refund SET interest_minor = interest_minor + 100 WHERE ref = :ref", "refund.not_as_approved"),
+    ("UPDATE refund SET batch_id = NULL WHERE ref = :ref", "refund.not_as_approved"),
+])
+def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(room: MoneyRoom, change: str, code: str) -> None:
+    refs, batch = approved(room)
+    tamper(room, change, **({"thief": THIEF} if ":thief" in change else {}), ref=refs[0])
+    with pytest.raises(Conflict) as refusal:
+        room.pay(batch)
+    assert refusal.value.code == code
+    assert {room.refund(ref).state for ref in refs} == {"REFUND_CHECKED"} and room.bank.balance() == room.totals().held
+
+
+def test_a_digest_changed_along_with_the_row_does_not_help(room: MoneyRoom) -> None:
+    refs, batch = approved(room)
+    tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
+    with room.world.look("clock") as look:
+        row = refunds.batch(look.session, batch)
+        other = refunds.digest(row.value_on, refunds.of_batch(look.session, row))
+    tamper(room, "UPDATE refund_batch SET digest = :digest WHERE ref = :ref", digest=other, ref=batch)
+    with pytest.raises(Conflict) as refusal:
+        room.pay(batch)
+    assert refusal.value.code == "refund.not_as_approved"
+
+
+def test_an_account_changed_before_the_preparation_is_not_paid_either(room: MoneyRoom) -> None:
+    ref, _ = room.paid_lot("GP")
+    room.terminate(ref)
+    refs = room.due()
+    tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
+    batch = room.prepare(*refs)
+    with pytest.raises(Conflict) as refusal:
+        room.approve(batch)
+    assert refusal.value.code == "refund.payee_differs"
+
+
+def test_an_order_changed_on_its_way_to_the_bank_stays_here(room: MoneyRoom) -> None:
+    refs, batch = approved(room)
+    with room.world.work("cashier") as work:
+        orders = refunds.pay(work, refunds.batch(work.session, batch))
+        bad, *good = [order.key for order in orders]
+    tamper(room, "UPDATE bank_transfer SET payee_account = :thief WHERE key = :key", thief=THIEF, key=bad)
+    assert sorted(refunds.deliver(room.world.office, room.bank)) == sorted(good)
+    with room.world.look("clock") as look, pytest.raises(Conflict) as refusal:
+        refunds.require_orders(look, [transfers.transfer(look.session, bad)])
+    assert refusal.value.code == "refund.order_differs"
+    tamper(room, "UPDATE refund SET payee_account = :thief WHERE bank_key = :key", thief=THIEF, key=bad)
+    assert refunds.deliver(room.world.office, room.bank) == []  # the row beside it does not help

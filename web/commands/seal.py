@@ -20,13 +20,13 @@ import click
 
 from crypto import keyfiles, positional, sealed_bid, submissions
 from crypto.canonical import b64u, format_time, parse_time, unb64u
-from crypto.documents import check_document, sign_document
+from crypto.documents import sign_document
 from crypto.errors import CryptoError
 from crypto.headers import MAX_PLEN, Header, padded
 from crypto.keys import ed25519_public, x25519_public
-from crypto.policies import DRILL, policy_id
+from crypto.policies import DRILL
 from crypto.sealed_bid import FileIn, Inspection, Sealed
-from crypto.signatures import document_hash, from_text, payload_of, signers
+from crypto.signatures import document_hash, payload_of
 from trading import bid_files, bid_forms
 from trading.kernel import capitals
 from trading.kernel.errors import Faults, Invalid, TooLate
@@ -49,16 +49,15 @@ from web.commands.offline import (
     key_option,
     now,
     open_keys,
-    open_ticket,
     passphrase_option,
     read_payload,
     read_signed,
-    read_trust,
     there,
     tool,
     trust_option,
 )
 from web.commands.savings import language
+from web.commands.sealing_ticket import sealing_ticket
 
 OPEN_AT_ONCE = 200
 """Files of a bid that are held open while it is sealed: well below what systems allow a process."""
@@ -83,7 +82,7 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
     """Seal a bid on this machine: writes BID and its signed BID.submission.json, both to be handed in on the lot's page."""
     if out == "-" or keeper == "-":
         stop("a sealed bid is read again after it is written: name a file, not -", BAD_INPUT)
-    ticket, policy = _ticket(ticket_file, trust_file)
+    ticket, policy = sealing_ticket(ticket_file, trust_file)
     moment = now()
     deadline = parse_time(policy["deadline"])
     if moment >= deadline:
@@ -203,24 +202,6 @@ def _inspect(source: BinaryIO, seen: list[Header]) -> Inspection:
     found = sealed_bid.inspect(Counted(source, progress), seen.append)
     progress.end()
     return found
-
-
-def _ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(ticket, policy), both signed by the platform and of one lot and envelope. Refuses: SIG, SIG_TYPE, CONTEXT_MISMATCH."""
-    ticket = open_ticket(read_json(path), read_trust(trust_file) if trust_file else None)
-    envelope = from_text(ticket["policy"])
-    policy = read_payload(envelope, "policy")
-    platform = read_trust(trust_file).platform_keys if trust_file else [unb64u(key, 32) for key in ticket["trust"]["platform_keys"]]
-    if not signers(envelope, platform):
-        raise CryptoError("SIG", "the policy in the ticket is not signed by the platform")
-    signed = {row["keyid"] for row in envelope["signatures"]}
-    if len(envelope["signatures"]) != policy["n"] + 1 or not {officer["sign_kid"] for officer in policy["officers"]} <= signed:
-        raise CryptoError("SIG", "the policy in the ticket is not signed by every officer")
-    if any(ticket[name] != policy[name] for name in ("platform", "tender", "lot", "envelope")):
-        raise CryptoError("CONTEXT_MISMATCH", "the policy in the ticket is of another lot")
-    check_document("policy", policy)
-    say(f"{ticket['title']} — {ticket['tender']} / {ticket['lot']}; policy {policy_id(policy)}: compare it with the published notice")
-    return ticket, policy
 
 
 def _form(fields: Sequence[Mapping[str, Any]], form: Any) -> dict[str, str]:

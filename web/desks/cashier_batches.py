@@ -114,17 +114,18 @@ def do_pay(ref: str) -> Any:
         refunds.pay(unit, refunds.batch(unit.session, ref))
     bank = own_bank()
     if bank is not None:
-        transfers.deliver(office(), bank)
+        refunds.deliver(office(), bank)
     return go(where)
 
 
 @cashier.page("/batches/<ref>/payments.csv", needs=Act.REFUND_PAY)
 def payments(ref: str) -> Response:
     """The payment file for the bank's own counter or portal: one order a line, its key in the remark. Orders of a sealed lot are
-    left out: their payees may not be seen yet, they go by the connected bank alone."""
+    left out: their payees may not be seen yet, they go by the connected bank alone. Refuses: as ``refunds.require_orders``."""
     with look() as now:
         sealed = {row.ref for row in queries.batch_card(now, ref).rows if row.sealed}
         orders = [order for refund, order in _answers(now.session, ref).items() if refund not in sealed]
+        refunds.require_orders(now, orders)
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow([_("Name"), _("Account"), _("Amount"), _("Remark")] if language() == "en" else ["收款户名", "收款账号", "金额", "附言"])

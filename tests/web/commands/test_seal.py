@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from crypto import keyfiles, sealed_bid
-from crypto.canonical import unb64u
+from crypto.canonical import b64u, unb64u
 from crypto.documents import sign_document
+from crypto.keys import ed25519_public, kid, x25519_public
 from crypto.signatures import document_hash, payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import PASSPHRASE, Desk
@@ -144,6 +145,56 @@ def test_a_policy_not_every_officer_signed_is_refused(desk: Desk, world: World, 
     desk.write("ticket.json", sign_document("ticket", {**bare, "lot": "9"}, world.office.keys.signing))
     ran = desk.run(*arguments, "-o", desk.path("bid"))
     assert ran.code == 1 and "[CONTEXT_MISMATCH]" in ran.err
+
+
+def forged(ticket: dict[str, Any], policy: dict[str, Any], signers: list[bytes], platform: bytes, claim: list[str] | None = None,
+           **changes: Any) -> dict[str, Any]:
+    """A ticket by whoever has the platform's key: the policy signed by ``signers``, whose key ids may be ``claim``ed to be others'."""
+    envelope = sign_document("policy", policy, platform, *signers)
+    for row, name in zip(envelope["signatures"][1:], claim or [], strict=False):
+        row["keyid"] = name
+    return dict(sign_document("ticket", {**ticket, "policy": json.dumps(envelope), **changes}, platform))
+
+
+def test_who_has_the_platforms_key_cannot_have_bids_sealed_to_keys_of_its_own(desk: Desk, world: World, lot: str) -> None:
+    arguments = prepare(desk, world, lot)
+    ticket, platform = json.loads(payload_of(commands.ticket(world, lot))), world.office.keys.signing
+    policy = json.loads(payload_of(json.loads(ticket["policy"])))
+    own = [bytes([number]) * 32 for number in range(1, policy["n"] + 1)]
+    sealed_to = [b64u(x25519_public(secret)) for secret in own]
+    named = [{**officer, "pk": pk} for officer, pk in zip(policy["officers"], sealed_to, strict=True)]
+    renamed = [{**officer, "sign_kid": kid("ed25519", ed25519_public(secret))} for officer, secret in zip(named, own, strict=True)]
+    kids = [officer["sign_kid"] for officer in named]
+    thief = {"document": sign_document("enrolment", {
+        "v": 1, "platform": ticket["platform"], "party": named[0]["name"], "role": "officer", "sign_pk": b64u(ed25519_public(own[0])),
+        "seal_pk": "", "replaces": "", "at": "2026-01-05T01:00:00Z"}, own[0]), "receipt": json.loads(ticket["enrolments"][0])["receipt"]}
+    tries = {
+        "officers named, signatures under their key ids": forged(ticket, policy | {"officers": named}, own, platform, kids),
+        "officers' names with other keys": forged(ticket, policy | {"officers": renamed}, own, platform),
+        "and an enrolment nobody logged": forged(ticket, policy | {"officers": renamed}, own, platform, enrolments=[json.dumps(thief)]),
+        "a ticket without enrolments": forged(ticket, policy, own, platform, enrolments=[]),
+    }
+    for what, value in tries.items():
+        desk.write("ticket.json", value)
+        ran = desk.run(*arguments, "-o", desk.path("bid"))
+        assert ran.code == 1 and any(code in ran.err for code in ("[SIG]", "[CONTEXT_MISMATCH]")), (what, ran.err)
+        assert not Path(desk.path("bid")).exists(), what
+
+
+def test_officers_keys_can_be_kept_from_an_earlier_day(desk: Desk, world: World, lot: str) -> None:
+    arguments = prepare(desk, world, lot)
+    ticket = json.loads(payload_of(commands.ticket(world, lot)))
+    keys = [json.loads(payload_of(json.loads(row)["document"]))["sign_pk"] for row in ticket["enrolments"]]
+    known = desk.write("known.json", {**ticket["trust"], "officer_keys": keys})
+    told = desk.run(*arguments, "-o", desk.path("bid"), "--trust", known)
+    assert told.code == 0 and "officer1" in told.err
+    old = {name: part for name, part in ticket.items() if name != "enrolments"}  # a ticket of before, which names no enrolments
+    desk.write("ticket.json", sign_document("ticket", old, world.office.keys.signing))
+    assert desk.run(*arguments, "-o", desk.path("bid2"), "--trust", known).code == 0
+    assert desk.run(*arguments, "-o", desk.path("bid3")).code == 1
+    fewer = desk.write("fewer.json", {**ticket["trust"], "officer_keys": keys[1:]})
+    ran = desk.run(*arguments, "-o", desk.path("bid4"), "--trust", fewer)
+    assert ran.code == 1 and "officers' keys you trust" in ran.err
 
 
 def test_nothing_is_sealed_at_or_after_the_deadline(desk: Desk, world: World, lot: str) -> None:
