@@ -132,3 +132,68 @@ def word_list(language: str) -> list[str]:
     if len(words) != 2048:
         raise ValueError("a word list has 2048 words")
     return words
+
+
+# the forms in which a receipt is kept
+
+BARE = ("entry", "list", "proof")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A receipt out of whatever it was kept in: the receipt itself, and what came with it (None where nothing did)."""
+
+    receipt: dict[str, Any]
+    statement: Any = None
+    trust: Any = None
+    log: Any = None
+
+
+def unwrap(value: Any) -> Kept:
+    """The receipt in any form the platform hands one out: bare; the file to keep, with `statement`, `trust` and `log` beside it; the answer
+    to an act, which holds it as `receipt`; an enrolment or another document with its `receipt`. What came with it proves nothing by itself.
+
+    Refuses: JSON_PROFILE for what holds no receipt.
+    """
+    held, statement = value, None
+    if type(value) is dict and "entry" not in value and type(value.get("receipt")) is dict:
+        held, statement = value["receipt"], value.get("document")
+    if type(held) is not dict or "entry" not in held:
+        raise CryptoError("JSON_PROFILE", "no receipt in it: an object with an entry")
+    statement = held.get("statement") if held.get("statement") is not None else statement
+    return Kept({name: held[name] for name in BARE if name in held}, statement, held.get("trust"), held.get("log"))
+
+
+# a number to say
+
+NUMBER_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Thirty-two signs that are not mistaken for one another: no 0 and O, no 1 and I."""
+NUMBER_BITS = 40
+
+
+def number_of(c: bytes) -> str:
+    """The number of a receipt that people read out: the first 40 bits of its hash as eight signs, and two that check them.
+
+    Two numbers that differ in one or two signs, or by two signs changed about, never both have the right checks (a code over GF(32) of
+    distance 3). Everybody who has the receipt has its number; nobody who has the number has the receipt.
+    """
+    bits = int.from_bytes(c[:NUMBER_BITS // 8], "big")
+    signs = [bits >> shift & 31 for shift in range(NUMBER_BITS - 5, -1, -5)]
+    return "".join(NUMBER_ALPHABET[sign] for sign in [*signs, *_checks(signs)])
+
+
+def number_start(number: str) -> bytes:
+    """The five bytes a hash of this number begins with. Refuses: JSON_PROFILE for other signs or wrong checks."""
+    signs = [NUMBER_ALPHABET.find(sign) for sign in number]
+    if len(signs) != 10 or -1 in signs or _checks(signs[:8]) != signs[8:]:
+        raise CryptoError("JSON_PROFILE", "no number of a receipt")
+    return sum(sign << shift for sign, shift in zip(signs, range(NUMBER_BITS - 5, -1, -5), strict=False)).to_bytes(5, "big")
+
+
+def _checks(signs: Sequence[int]) -> list[int]:
+    """Σ aᵢ and Σ αⁱ·aᵢ in GF(2⁵) by x⁵ + x² + 1, Horner's way."""
+    first = second = 0
+    for sign in signs:
+        first ^= sign
+        second = (second << 1 ^ (0b100101 if second & 16 else 0)) ^ sign
+    return [first, second]

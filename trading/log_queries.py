@@ -16,7 +16,8 @@ from sqlalchemy import and_, cast, func, or_, select
 from sqlalchemy.types import String
 
 from crypto import checkpoints, ticks
-from crypto.canonical import unb64u
+from crypto.canonical import b64u, unb64u
+from crypto.receipts import number_start
 from trading import closing, notices, opening
 from trading.bids import BidReceipt, StandingBid
 from trading.kernel import audit, log
@@ -178,14 +179,16 @@ def notice_document(look: Look, notice: Notice) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the platform knows of an entry whose hash somebody holds. ``state``: ``standing``, ``superseded``, ``no_bid`` (not the receipt
-    of a bid) or ``sealed`` (told after the opening, before that to its own party only)."""
+    """What the platform knows of an entry whose hash somebody holds. ``state``: ``standing``, ``superseded``, ``withdrawn``, ``no_bid``
+    (not the receipt of a bid) or ``sealed`` (told after the opening, before that to its own party only). ``successor``: the hash of the
+    receipt that counts instead, for its own party."""
 
     tick: int | None
     sealed_at: datetime | None
     tick_by: datetime
     proof: dict[str, Any] | None
     state: str
+    successor: str = ""
 
 
 def standing_of(look: Look, c: str) -> Standing:
@@ -196,17 +199,35 @@ def standing_of(look: Look, c: str) -> Standing:
     entry = audit.entry(look.session, c)
     tick = log.tick_of(look.session, c)
     proof = log.proof(look.session, c) if tick is not None else None
-    return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, _stands(look, c))
+    return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, *_stands(look, c))
 
 
-def _stands(look: Look, c: str) -> str:
+def hash_of_number(look: Look, number: str) -> str:
+    """The hash of the bidder's receipt that has this number (crypto.receipts.number_of). Of two that share one, none is told.
+
+    Refuses: NotFound ``receipt.unknown``; JSON_PROFILE (CryptoError) for what is no number.
+    """
+    start = number_start(number)
+    rows = look.session.scalars(select(BidReceipt.c).where(BidReceipt.c.startswith(b64u(start)[:6], autoescape=True)))
+    found = [c for c in rows if unb64u(c).startswith(start)]
+    if len(found) != 1:
+        raise NotFound("receipt.unknown")
+    return found[0]
+
+
+def _stands(look: Look, c: str) -> tuple[str, str]:
+    """(state, successor)."""
     receipt = look.session.scalar(select(BidReceipt).where(BidReceipt.c == c))
     if receipt is None or receipt.kind not in ("received", "replaced"):
-        return "no_bid"
+        return "no_bid", ""
     lot = look.session.get_one(Lot, receipt.lot_id)
     closed = closing.find(look.session, lot) is not None
     open_list = closed and (lot.failure in ("few_bidders",) or opening.is_public(look.session, lot))
-    if not open_list and look.actor.party_id != receipt.party_id:
-        return "sealed"
+    is_own = look.actor.party_id == receipt.party_id
+    if not open_list and not is_own:
+        return "sealed", ""
     rows = look.session.scalars(select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part))
-    return "standing" if any(row.bid.c == c for row in rows) else "superseded"
+    now = next((row.bid for row in rows if row.bid.party_id == receipt.party_id), None)
+    if now is None:
+        return "withdrawn", ""
+    return ("standing", "") if now.c == c else ("superseded", now.c if is_own else "")

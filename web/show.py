@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from crypto.canonical import unb64u
+from crypto.receipts import number_of
 from trading.kernel.exact import written
 from trading.kernel.money import Money
 
@@ -229,7 +231,8 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
           state: Callable[[str, str, str], Label]) -> None:
     """Gives the filters and globals to a Jinja environment.
 
-    Filters: money figure capitals percent points whole size moment moment_short hour day day_words duration left digest check_words fact.
+    Filters: money figure capitals percent points whole size moment moment_short hour day day_words duration left digest
+    check_words filled fact.
     Globals: big(value), state(noun, code) → tag, state_text(noun, code), zone_name(moment).
     """
     def spoken(function: Callable[..., str]) -> Callable[..., str]:
@@ -245,7 +248,7 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
         money=spoken(money), figure=figure, capitals=lambda v: v.capitals(), percent=percent, points=points,
         whole=count, size=spoken(size), moment=show_moment, moment_short=show_short, hour=lambda v: hour(v, zone), day=spoken(day),
         day_words=spoken(day_words), duration=spoken(length), left=lambda v: left(v, now(), lang()), digest=digest,
-        check_words=check_words, fact=lambda v: fact(v, lang(), zone),
+        check_words=check_words, filled=filled, fact=lambda v: fact(v, lang(), zone),
     )
     environment.globals.update(
         big=lambda v: big(v, lang()),
@@ -254,3 +257,20 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
         zone_name=lambda v: zone_name(v, lang(), zone),
         tag=lambda text, tone="": tag(Label(text, tone)),
     )
+
+
+def filled(sentence: str, facts: dict[str, str]) -> str:
+    """A sentence with its facts in the places named ``{so}``: as the scripts fill theirs."""
+    return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], ""), sentence)
+
+
+def number(event: str, c: bytes | str) -> str:
+    """The number of a receipt as it is read out: ``R-7Q4M-K29D-XW``; a proof of attempt begins with A."""
+    signs = number_of(c if isinstance(c, bytes) else unb64u(c, 32))
+    return f"{'A' if event in ('bid-refused', 'refused') else 'R'}-{signs[:4]}-{signs[4:8]}-{signs[8:]}"
+
+
+def number_signs(text: str) -> str:
+    """The ten signs of a number as somebody typed it: capitals, hyphens, spaces and the letter in front do not matter."""
+    signs = re.sub(r"[\s\-–—·.]", "", text).upper()
+    return signs[1:] if len(signs) == 11 and signs[0] in "RA" else signs

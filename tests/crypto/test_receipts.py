@@ -90,3 +90,51 @@ def test_check_words(case: dict[str, Any]) -> None:
     assert H("words", payload)[:6].hex() == case["first_48_bits"]
     assert receipts.check_words(payload, "zh") == case["zh"]
     assert receipts.check_words(loads(payload), "en") == case["en"]
+
+
+# --- a number to say, and the forms a receipt is kept in ------------------------------------------------------------------
+
+SIGNS = receipts.NUMBER_ALPHABET
+
+
+def test_a_number_is_the_beginning_of_the_hash_and_no_look_alike_is_in_it() -> None:
+    for c in (bytes(32), bytes(range(32)), bytes([255]) * 32, bytes.fromhex(CASE["commitment"])):
+        number = receipts.number_of(c)
+        assert len(number) == 10 and set(number) <= set(SIGNS) and not set(number) & set("0O1I")
+        assert receipts.number_start(number) == c[:5]
+    assert receipts.number_of(bytes(32)) == "2222222222" and receipts.number_of(bytes(4) + b"\x01" + bytes(27)) == "2222222333"
+
+
+def test_one_or_two_wrong_signs_and_two_changed_about_are_always_noticed() -> None:
+    number = receipts.number_of(bytes.fromhex(CASE["commitment"]))
+
+    def stands(other: str) -> bool:
+        try:
+            receipts.number_start(other)
+        except CryptoError as error:
+            assert error.code == "JSON_PROFILE"
+            return False
+        return True
+
+    def put(text: str, at: int, sign: str) -> str:
+        return text[:at] + sign + text[at + 1:]
+
+    ones = [put(number, at, sign) for at in range(10) for sign in SIGNS if sign != number[at]]
+    twos = [put(one, at, sign) for one in ones[::7] for at in range(10) for sign in SIGNS[::3]]
+    swapped = [put(put(number, a, number[b]), b, number[a]) for a in range(10) for b in range(a)]
+    assert not [one for one in {*ones, *twos, *swapped} - {number} if stands(one)]
+    assert not [one for one in ("", number[:9], number + "2", number.lower(), "0" + number[1:]) if stands(one)]
+
+
+def test_a_receipt_in_any_form_it_is_handed_out_in() -> None:
+    bare, entry = CASE["after"], {"entry": CASE["before"]["entry"]}
+    assert receipts.unwrap(bare) == receipts.Kept(bare)
+    kept = receipts.unwrap({**bare, "statement": {"v": 1}, "trust": {"origin": "x"}, "log": [1]})
+    assert kept == receipts.Kept(bare, {"v": 1}, {"origin": "x"}, [1])
+    assert receipts.unwrap({"c": "x", "accepted": True, "receipt": entry}) == receipts.Kept(entry)
+    assert receipts.unwrap({"document": {"v": 2}, "receipt": bare}) == receipts.Kept(bare, {"v": 2})
+    assert receipts.verify_receipt(receipts.unwrap({**CASE["refused_many"], "trust": {}}).receipt, PLATFORM, LOG).state == "in_log"
+    for junk in (None, 5, [], [bare], {}, {"receipt": 5}, {"receipt": {}}, {"proof": bare["proof"]}):
+        with pytest.raises(CryptoError) as refused:
+            receipts.unwrap(junk)
+        assert refused.value.code == "JSON_PROFILE"

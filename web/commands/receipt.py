@@ -12,7 +12,7 @@ from crypto import sealed_bid
 from crypto.canonical import b64u, format_time, later
 from crypto.documents import check_document
 from crypto.errors import CryptoError
-from crypto.receipts import IN_LOG, Receipt, check_words, omission_state, verify_receipt
+from crypto.receipts import IN_LOG, Kept, Receipt, check_words, number_of, omission_state, unwrap, verify_receipt
 from crypto.signatures import document_hash, kind_of, payload_of
 from crypto.ticks import commitment, verify_leaf
 from crypto.trust import Trust
@@ -24,7 +24,6 @@ GRACE = 5
 PIECE = 2**20
 KINDS = {"bid-received": ("submission",), "bid-replaced": ("submission",), "bid-withdrawn": ("withdrawal",),
          "bid-refused": ("submission", "withdrawal", "attempt")}
-ENCLOSED = ("trust", "statement", "log")
 
 
 @click.command("receipt", epilog="Example: bidhall receipt receipt.json --bid bid.sealed --trust ticket.json")
@@ -40,10 +39,12 @@ def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_
             lang: str | None) -> None:
     """Check a receipt or a proof of attempt: signature, place in the log, and whether it speaks of this bid."""
     value = read_json(receipt)
-    if not isinstance(value, dict):
-        stop(f"{receipt}: not a receipt", BAD_INPUT)
-    bare = {name: part for name, part in value.items() if name not in ENCLOSED}
-    trust, whose = trust_for(trust_file, value.get("trust"), receipt)
+    try:
+        kept = unwrap(value)
+    except CryptoError as error:
+        stop(f"{receipt}: not a receipt: {error.detail}", BAD_INPUT)
+    bare = kept.receipt
+    trust, whose = trust_for(trust_file, kept.trust, receipt)
     told: dict[str, Any] = {"ok": False, "state": "", "code": "", "detail": "", "trust": whose, "unwitnessed": trust.unwitnessed}
     try:
         found = verify_receipt(bare, trust.platform_keys, trust.log_key, trust.witnesses)
@@ -51,10 +52,10 @@ def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_
         if "list" in bare:
             told["list"] = {"c": b64u(commitment(payload_of(bare["list"]["entry"]))), "refusals": len(bare["list"]["refusals"]["entries"])}
         told["speaks_of_bid"] = None
-        told["state"] = _state(found, trust, value, log_file)
+        told["state"] = _state(found, trust, kept, log_file)
         if bid_file:
             told["speaks_of_bid"] = False
-            _speaks_of(found.entry, bid_file, _statement(value, bid_file, statement_file))
+            _speaks_of(found.entry, bid_file, _statement(kept, bid_file, statement_file))
             told["speaks_of_bid"] = True
         told["overdue"] = told["state"] != IN_LOG and format_time(now()) > later(found.entry["tick_by"], GRACE)
         told["ok"] = True
@@ -74,13 +75,14 @@ def _entry(found: Receipt) -> dict[str, Any]:
     shown = {name: entry[name] for name in ("event", "at", "tick_by", "tender", "lot", "envelope", "statement", "reason")}
     proven = found.proven
     tick = None if proven is None else {"tick": proven.tick, "at": proven.at, "size": proven.checkpoint.size}
-    return {**shown, "c": b64u(found.c), "tick": tick, "check_words": {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")}}
+    return {**shown, "c": b64u(found.c), "number": number_of(found.c), "tick": tick,
+            "check_words": {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")}}
 
 
-def _state(found: Receipt, trust: Trust, value: dict[str, Any], log_file: str | None) -> str:
+def _state(found: Receipt, trust: Trust, kept: Kept, log_file: str | None) -> str:
     """submitted or in_log. Refuses: LOG_OMISSION where ticks are known that should have held the entry; TICK_PROOF for false ones."""
     known = [found.proven.at] if found.proven is not None else []
-    for one in _ticks(value.get("log", [])) + (_ticks(read_json(log_file)) if log_file else []):
+    for one in _ticks(kept.log or []) + (_ticks(read_json(log_file)) if log_file else []):
         known.append(verify_leaf(one["leaf"], one["tlog"], trust.log_key, trust.witnesses).at)
     return omission_state(found.entry["tick_by"], known, found.proven.at if found.proven is not None else "")
 
@@ -94,13 +96,13 @@ def _ticks(value: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _statement(value: dict[str, Any], bid_file: str, statement_file: str | None) -> Any:
+def _statement(kept: Kept, bid_file: str, statement_file: str | None) -> Any:
     """The document the receipt should speak of: named, lying beside the bid, or enclosed. Stops with exit 2 where there is none."""
     beside = Path(f"{bid_file}.submission.json")
     if statement_file:
         return read_json(statement_file)
-    if value.get("statement") is not None:
-        return value["statement"]
+    if kept.statement is not None:
+        return kept.statement
     if beside.is_file():
         return read_json(str(beside))
     stop(f"{beside} is not there: name the submission with --submission", BAD_INPUT)
@@ -154,7 +156,7 @@ def _same_start(path: Path, document: dict[str, Any]) -> None:
 
 
 def _tell(told: dict[str, Any]) -> None:
-    for name in ("state", "event", "reason", "at", "tick_by", "tender", "lot", "envelope", "statement", "c"):
+    for name in ("state", "event", "reason", "at", "tick_by", "tender", "lot", "envelope", "statement", "number", "c"):
         if told.get(name):
             click.echo(f"{name:12} {told[name]}")
     if told.get("tick"):

@@ -6,65 +6,39 @@ answer of an act is its receipt: a page for people, ``{c, kind, accepted, reason
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Response, jsonify
-from flask_babel import gettext as _
 
 from crypto.errors import CryptoError
-from crypto.receipts import check_words
 from crypto.signatures import document_hash, payload_of
-from trading import bids, copies, lot_cards, tickets
-from trading.bids import BidReceipt, Outcome
+from trading import bids, lot_cards, tickets
+from trading.bids import Outcome
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound, NotReady
+from trading.kernel.clock import floor_second
+from trading.kernel.errors import NotReady
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web import show
-from web.desks.bidder_room import SEE, bidder, lang, open_lot, own_lot, signed, zone
+from web import papers
+from web.desks.bidder_receipt_cards import (
+    card_of,
+    check_address,
+    digest_of,
+    facts_of,
+    paper_of,
+    proofs_of,
+    qr_of,
+    siblings_of,
+    signature_of,
+    stamp_of,
+    statement_of,
+    title_of,
+)
+from web.desks.bidder_room import SEE, bidder, open_lot, signed
 from web.forms import Form
 from web.gate import arrival, go, look, render, saved_as, work
 from web.refusals import wants_json
-
-
-@dataclass(frozen=True)
-class ReceiptCard:
-    """One of one's own receipts. ``in_log``: its proof is there; ``tick_by``: when it must be; ``stands``: the bid it speaks of is the
-    one that counts now; ``mirrors``: the policy knows a mirror, which acknowledged this bid at ``mirrored``, if it has."""
-
-    c: str
-    lot: str
-    title: str
-    kind: str
-    reason: str
-    at: datetime
-    tick_by: datetime
-    statement: str
-    words: tuple[str, ...]
-    in_log: bool
-    stands: bool
-    mirrored: datetime | None = None
-    mirrors: bool = False
-
-
-def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
-    lot = now.session.get(Lot, row.lot_id)
-    assert lot is not None
-    payload = payload_of(json.loads(row.entry))
-    entry = json.loads(payload)
-    _lot, participant = own_lot(now, lot.ref)
-    current = bids.standing(now.session, participant.id, row.part)
-    document = bids.receipt_document(now.session, row)
-    copy = copies.copy_of_entry(now.session, row.c) if row.kind in ("received", "replaced") else None
-    return ReceiptCard(
-        c=row.c, lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at,
-        tick_by=datetime.fromisoformat(entry["tick_by"]),
-        statement=row.statement, words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")), in_log="proof" in document,
-        stands=current is not None and current.bid.c == row.c, mirrored=copy.at if copy is not None else None,
-        mirrors=row.kind in ("received", "replaced") and copies.mode_of(now.session, lot, row.part) != copies.NONE)
 
 
 def _answer(outcome: Outcome, document: dict[str, Any]) -> Any:
@@ -167,47 +141,27 @@ def receipt_file(c: str) -> Response:
     return download(document, f"receipt-{c[:12]}.json")
 
 
+@bidder.page("/receipts/<c>.pdf", needs=SEE)
+def receipt_pdf(c: str) -> Response:
+    """The same receipt as a paper of one page, which says when it was printed. Refuses: as ``papers.make``."""
+    with look() as now:
+        row = bids.own_receipt(now, c)
+        card = card_of(now, row)
+        data, at = paper_of(now, row, card, check_address(card.number)), floor_second(now.now)
+    return papers.answer(papers.make("receipt", data, title=data["title"], at=at), card.number)
+
+
 @bidder.page("/receipts/<c>", needs=SEE)
 def receipt(c: str) -> str:
     with look() as now:
         row = bids.own_receipt(now, c)
         card = card_of(now, row)
-        document = bids.receipt_document(now.session, row)
-        trust = tickets.trust(now)
-        statement = _statement(now, row)
-        overdue = not card.in_log and now.now > card.tick_by
-    return render("bidder/receipt.html", card=card, document=document, trust=trust, statement=statement, overdue=overdue,
-                  facts=_facts(card, statement, document.get("list")))
-
-
-def _statement(now: Look, row: BidReceipt) -> dict[str, Any]:
-    """What the receipt speaks of: the fields of the submission or withdrawal, or the attempt."""
-    from trading.kernel import audit
-
-    try:
-        kept = audit.document(now.session, row.statement)
-    except NotFound:
-        return {}
-    return bids.submission_payload(kept) if "payload" in kept else dict(kept)
-
-
-def _facts(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any] | None) -> list[tuple[str, str]]:
-    facts = [(_("Receipt number"), show.digest(card.c, 4)), (_("Server time"), show.moment(card.at, lang(), zone())),
-             (_("Lot"), card.lot)]
-    if statement.get("sealed_root"):
-        facts += [(_("Digest of the sealed file"), show.digest(statement["sealed_root"], 0)),
-                  (_("Size of the sealed file"), show.size(statement["sealed_size"], lang()))]
-    if "bytes" in statement:
-        facts += [(_("Bytes that came"), show.count(statement["bytes"])), ("SHA-256", show.digest(statement["sha256"], 0))]
-    if card.reason:
-        facts.append((_("Reason"), card.reason))
-    if listed is not None:
-        facts.append((_("In the log as"), _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"])))))
-    facts.append((_("In the log by"), show.moment(card.tick_by, lang(), zone())))
-    if card.mirrors:
-        at = show.moment(card.mirrored, lang(), zone()) if card.mirrored is not None else _("not yet; it does not matter for this receipt")
-        facts.append((_("Acknowledged by the supervisory body's mirror"), at))
-    return facts
+        document, statement = bids.receipt_document(now.session, row), statement_of(now, row)
+        return render(
+            "bidder/receipt.html", card=card, trust=tickets.trust(now), facts=facts_of(card, statement, document.get("list")),
+            siblings=siblings_of(now, row), proofs=proofs_of(card, statement), digest=digest_of(statement), title=title_of(card),
+            stamp=stamp_of(card), qr=qr_of(check_address(card.number)), signature=signature_of(document), printed=now.now,
+            overdue=not card.in_log and now.now > card.tick_by)
 
 
 def download(document: Any, name: str) -> Response:

@@ -2,7 +2,7 @@
 import { unb64u } from "./sb/bytes.js";
 import { hashOf, makeSubmission } from "./sb/documents.js";
 import { readEnvelope } from "./sb/dsse.js";
-import { verifyReceipt } from "./sb/receipts.js";
+import { numberOf, verifyReceipt } from "./sb/receipts.js";
 import { TOOL } from "./sb/sealed_bid.js";
 import { seconds } from "./sb/times.js";
 import { hourOf, momentOf, serverNow } from "./clock.js";
@@ -84,6 +84,7 @@ async function showReceipt(answer, envelope) {
   at("receipt-place").hidden = false;
   try {
     const [found, inTime] = await verifyFresh(answer.receipt, statement);
+    at("r-no").textContent = numberOf(found.c, found.entry.event);
     at("r-c").textContent = groups(answer.c);
     at("r-at").textContent = momentOf(seconds(found.entry.at) * 1000);
     at("r-by").textContent = momentOf(seconds(found.entry.tick_by) * 1000);
@@ -104,6 +105,7 @@ async function showReceipt(answer, envelope) {
   } catch (fault) {
     drawLines(place, [["bad", fill(words.bad, fault.code ?? String(fault))]]);
   }
+  at("receipt-place").focus({ preventScroll: true });
   at("receipt-place").scrollIntoView({ block: "center" });
 }
 

@@ -1,22 +1,19 @@
-// The receipt checker: everything is computed here; the server is asked only by the hash of an entry or the digest of a file.
+// The receipt checker's page: takes what is dropped, chosen or pasted, has it worked out here, and draws the four answers. Nothing is ever
+// posted; the server is asked by the hash of an entry or the digest of a file, and the page says so.
 import { trustOf } from "./public_trust.js";
-import { canonical } from "./sb/canonical.js";
-import { b64u, hex } from "./sb/bytes.js";
-import { documentHash } from "./sb/documents.js";
-import { readEnvelope } from "./sb/dsse.js";
-import { verifyReceipt } from "./sb/receipts.js";
+import { digestOf, nothing, receiptIn, sealedIn, verdictOf } from "./receipt_verdict.js";
 
 const MOST_TEXT = 4_000_000;
+const MOST_FILE = 2_000_000_000;
 const KEY = "bidhall-dropped";
+const SVG = "http://www.w3.org/2000/svg";
+const MARKS = { ok: "ok", old: "warn", bad: "x", none: "dash" };
 
 // The box of the front page: a dropped file goes on to the checker.
 for (const box of document.querySelectorAll("[data-drop-to]")) {
-  over(box, async (file) => {
-    if (file.size > MOST_TEXT) {
-      sessionStorage.setItem(KEY, JSON.stringify({ name: file.name, sha256: await digestOf(file) }));
-    } else {
-      sessionStorage.setItem(KEY, JSON.stringify({ name: file.name, sha256: await digestOf(file), text: await textOf(file) }));
-    }
+  over(box, async ([file]) => {
+    const kept = { name: file.name, sha256: await digestOf(file) };
+    sessionStorage.setItem(KEY, JSON.stringify(file.size > MOST_TEXT ? kept : { ...kept, text: await textOf(file) }));
     location.assign(box.dataset.dropTo);
   });
 }
@@ -25,176 +22,184 @@ const desk = document.querySelector("[data-check]");
 if (desk) begin(desk);
 
 function over(box, take) {
-  box.addEventListener("dragover", (event) => event.preventDefault());
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("is-over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("is-over"));
   box.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+    box.classList.remove("is-over");
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }
 
 async function textOf(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
   } catch {
     return "";
-  }
-}
-
-async function digestOf(file) {
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer())));
-}
-
-function begin(box) {
-  const words = box.dataset;
-  const out = document.querySelector("[data-check-result]");
-  const held = { receipt: null, other: null };
-
-  async function take(name, text, sha256) {
-    const value = parsed(text);
-    if (value && typeof value === "object" && "entry" in value) held.receipt = value;
-    else if (held.receipt && value) held.other = value;
-    else return show([await fileLine(name, sha256, words)], name, [], words, out);
-    return show(...(await receiptLines(held, words)), words, out);
-  }
-
-  for (const input of box.querySelectorAll("input[type=file]")) {
-    input.addEventListener("change", async () => {
-      if (input.files.length) await take(input.files[0].name, await textOf(input.files[0]), await digestOf(input.files[0]));
-    });
-  }
-  over(box, async (file) => take(file.name, await textOf(file), await digestOf(file)));
-  const form = box.querySelector("form");
-  form.addEventListener("submit", async (event) => {
-    const area = form.querySelector("textarea");
-    const value = parsed(area.value);
-    if (!value || !("entry" in value)) return; // the server says what is wrong with it
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    await take("", area.value, "");
-  }, true);
-  const kept = sessionStorage.getItem(KEY);
-  sessionStorage.removeItem(KEY);
-  if (kept) {
-    const { name, text = "", sha256 } = JSON.parse(kept);
-    take(name, text, sha256);
   }
 }
 
 function parsed(text) {
   try {
     const value = JSON.parse(text);
-    return value && typeof value === "object" ? value : null;
+    return value && typeof value === "object" && !Array.isArray(value) ? value : null;
   } catch {
     return null;
   }
 }
 
-async function receiptLines({ receipt, other }, words) {
-  const trust = await trustOf(words.check);
-  const lines = [];
-  let result = null;
-  try {
-    result = await verifyReceipt({ entry: receipt.entry }, trust);
-    lines.push(["ok", words.signatureOk]);
-  } catch (fault) {
-    return [[["bad", `${words.signatureBad} (${fault.code ?? fault.message})`]], words.title, []];
-  }
-  lines.push(await digestLine(result, other, words));
-  const told = await stateOf(b64u(result.c));
-  lines.push(await logLine(receipt, told, trust, result, words));
-  lines.push(standLine(told, words));
-  const shownWords = document.documentElement.lang.startsWith("en") ? result.words.en : result.words.zh;
-  const facts = [[words.factAt, result.entry.at], [words.factLot, `${result.entry.tender}/${result.entry.lot}`], [words.factEvent, result.entry.event],
-    [words.factHash, b64u(result.c)], [words.factStatement, result.entry.statement], [words.factWords, shownWords.join(" · ")]];
-  return [lines, words.title, facts];
+async function askJson(address) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" } });
+  if (answer.status === 404) return { unknown: true };
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
 }
 
-async function digestLine(result, other, words) {
-  if (!other) return ["open", words.digestOpen];
-  let hash;
-  try {
-    const payload = "payloadType" in other ? readEnvelope(other, kindOf(other)).payload : canonical(other);
-    hash = await documentHash(payload);
-  } catch (fault) {
-    return ["bad", `${words.digestBad} (${fault.code ?? fault.message})`];
+const fill = (text, ...values) => values.reduce((told, value, i) => told.replaceAll(`{${i}}`, value), text);
+const filled = (text, facts) => Object.entries(facts).reduce((told, [name, value]) => told.replaceAll(`{${name}}`, value), text);
+
+function begin(box) {
+  const words = JSON.parse(box.dataset.check);
+  const out = document.querySelector("[data-check-result]");
+  const held = { kept: null, other: null, sealed: null, names: [] };
+  box.querySelector("[data-drop]").hidden = false;
+  box.querySelector("[data-noscript]").hidden = true;
+
+  async function judge() {
+    if (!held.kept) return draw(out, nothing(), words);
+    const trust = await trustOf(JSON.stringify(words.trust));
+    const ask = (c) => askJson(`/check/entries/${c}.json`).catch(() => null);
+    return draw(out, await verdictOf(held.kept, { ...held, trust, ask }), words);
   }
-  return hash === result.entry.statement ? ["ok", words.digestOk] : ["bad", `${words.digestBad} ${hash}`];
-}
 
-const kindOf = (envelope) => /^application\/vnd\.bidhall\.([a-z-]+)\+json;v=1$/.exec(envelope.payloadType)?.[1] ?? "";
-
-async function stateOf(c) {
-  try {
-    const answer = await fetch(`/check/entries/${c}.json`, { headers: { Accept: "application/json" } });
-    return answer.ok ? await answer.json() : null;
-  } catch {
-    return null;
+  /** Keep one thing that was put in. Gives false where it is neither a receipt, nor a document, nor a sealed file. */
+  function keep(name, value, sealed) {
+    const kept = value && receiptIn(value);
+    if (kept) Object.assign(held, { kept, other: null, names: [] });
+    else if (value) held.other = value;
+    else if (sealed) held.sealed = sealed;
+    else return false;
+    if (name) held.names.push(name);
+    box.querySelector("[data-held]").textContent = held.names.length ? fill(words.ui.held, held.names.join(" · ")) : "";
+    return true;
   }
-}
 
-async function logLine(receipt, told, trust, result, words) {
-  const whole = receipt.proof ? receipt : told?.proof ? { entry: receipt.entry, proof: told.proof } : null;
-  if (!whole) {
-    if (!told) return ["bad", words.logUnknown];
-    return [told.overdue ? "bad" : "open", `${told.overdue ? words.logOverdue : words.logOpen} ${result.entry.tick_by}`];
-  }
-  try {
-    const { proof, unwitnessed } = await verifyReceipt(whole, trust);
-    return ["ok", `${words.logOk} ${proof.leaf.at}${unwitnessed ? ` · ${words.unwitnessed}` : ""}`];
-  } catch (fault) {
-    return ["bad", `${words.logBad} (${fault.code ?? fault.message})`];
-  }
-}
-
-const standLine = (told, words) => ({
-  standing: ["ok", words.standOk], superseded: ["bad", words.standOld], sealed: ["open", words.standSealed], no_bid: ["ok", words.standNone],
-}[told?.state] ?? ["open", words.standUnknown]);
-
-async function fileLine(name, sha256, words) {
-  try {
-    const answer = await fetch(`/check/files/${sha256}.json`, { headers: { Accept: "application/json" } });
-    const { files } = await answer.json();
-    if (files.length) {
-      const [first] = files;
-      return [first.newest ? "ok" : "bad", `${first.newest ? words.fileOk : words.fileOld}: ${first.lot} · ${first.name} · ${first.version} · ${sha256}`];
+  async function take(files) {
+    let known = false;
+    for (const file of files) {
+      if (file.size > MOST_FILE) return say(out, words, "bad", fill(words.ui.too_large, file.name));
+      say(out, words, "none", fill(words.ui.working, file.name));
+      const value = file.size <= MOST_TEXT ? parsed(await textOf(file)) : null;
+      known = keep(file.name, value, value ? null : await sealedIn(file)) || known;
     }
-  } catch { /* the sentence below says it */ }
-  return ["bad", `${words.fileUnknown}: ${name} · ${sha256}`];
+    if (held.kept) return judge();
+    const [file] = files;
+    return known && held.sealed ? judge() : lookUp(file.name, await digestOf(file));
+  }
+
+  async function lookUp(name, sha256) {
+    try {
+      const { files = [] } = await askJson(`/check/files/${sha256}.json`);
+      const [first] = files;
+      if (!first) return say(out, words, "bad", words.ui.unpublished, sha256, name);
+      return say(out, words, first.newest ? "ok" : "bad", fill(first.newest ? words.ui.published : words.ui.published_old, first.lot, first.name, first.version), sha256, name);
+    } catch {
+      return say(out, words, "bad", words.ui.unreached, "", name);
+    }
+  }
+
+  const any = box.querySelector("#f-any");
+  any.addEventListener("change", async () => {
+    const files = [...any.files];
+    any.value = "";
+    if (files.length) await take(files);
+  });
+  over(box, take);
+  box.querySelector("form[method=post]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const value = parsed(event.target.querySelector("textarea").value);
+    held.kept = null;
+    if (value) keep("", value, null);
+    await judge();
+  }, true);
+  const dropped = sessionStorage.getItem(KEY);
+  sessionStorage.removeItem(KEY);
+  if (dropped) {
+    const { name, text = "", sha256 } = JSON.parse(dropped);
+    if (keep(name, parsed(text), null) && held.kept) judge();
+    else lookUp(name, sha256);
+  }
 }
 
-function show(lines, title, facts, words, out) {
-  const state = lines.some(([s]) => s === "bad") ? "bad" : lines.some(([s]) => s === "open") ? "open" : "ok";
-  const box = document.createElement("section");
-  box.className = state === "ok" ? "proofbox" : `proofbox proofbox--${state}`;
-  const head = document.createElement("h3");
-  head.textContent = title;
-  const list = document.createElement("ul");
-  for (const [s, text] of lines) {
-    const item = document.createElement("li");
-    item.className = s;
-    const spoken = document.createElement("span");
-    spoken.className = "sr";
-    spoken.textContent = `${words[`spoken${s[0].toUpperCase()}${s.slice(1)}`]}: `;
-    const inner = document.createElement("span");
-    inner.append(spoken, text);
-    item.append(inner);
+// --- drawing --------------------------------------------------------------------------------------------------------------------------
+
+function element(name, className = "", ...inside) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...inside);
+  return made;
+}
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  svg.setAttribute("class", "i");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+function headed(state, title, below) {
+  const head = element("h2", "", title);
+  head.id = "verdict-head";
+  const section = element("section", `verdict verdict--${state}`, element("div", "verdict__h", icon(MARKS[state]), element("div", "", head, ...below)));
+  section.setAttribute("aria-labelledby", head.id);
+  return section;
+}
+
+function told(words, asked) {
+  return element("p", "local", icon("ok"), element("b", "", words.ui.done), element("span", "", asked || words.ui.asked_none));
+}
+
+function put(out, ...nodes) {
+  out.replaceChildren(...nodes);
+  out.focus({ preventScroll: false });
+}
+
+/** One sentence instead of four answers: of a file that is no receipt, or of one still being read. */
+function say(out, words, state, text, sha256 = "", name = "") {
+  const section = headed(state, text, name || sha256 ? [element("p", "", name, " ", element("code", "", sha256))] : []);
+  put(out, ...(sha256 ? [told(words, fill(words.ui.asked_file, `${sha256.slice(0, 8)}…`))] : []), section);
+}
+
+function draw(out, verdict, words) {
+  const about = [verdict.number && element("code", "", verdict.number), verdict.number && verdict.about ? " · " : "", verdict.about].filter(Boolean);
+  const section = headed(verdict.state, words.headlines[verdict.head], about.length ? [element("p", "", ...about)] : []);
+  const list = element("ol");
+  for (const { question, state, code, facts } of verdict.answers) {
+    const [bold, rest] = words.sentences[code];
+    const item = element("li", state, icon(MARKS[state]), element("b", "", words.names[question]), element("div", "", element("em", "", bold), " ", filled(rest, facts)));
+    item.dataset.code = code;
     list.append(item);
   }
-  box.append(head, list);
-  if (facts.length) {
-    const desc = document.createElement("dl");
-    desc.className = "desc";
-    for (const [name, value] of facts) {
-      const dt = document.createElement("dt");
-      const dd = document.createElement("dd");
-      dt.textContent = name;
-      dd.className = "proof";
-      dd.textContent = value;
-      desc.append(dt, dd);
-    }
-    box.append(desc);
+  section.append(list);
+  if (verdict.words.length) {
+    const desc = element("dl", "desc verdict__d", element("dt", "", words.ui.words), element("dd", "words", verdict.words.join(" · ")));
+    for (const [name, value] of verdict.facts) desc.append(element("dt", "", words.ui[name]), element("dd", "proof", value));
+    section.append(desc);
   }
-  out.replaceChildren(box);
-  out.focus({ preventScroll: false });
+  const foot = element("div", "verdict__f");
+  if (verdict.successor) {
+    const link = element("a", "btn btn--s", words.ui.successor);
+    link.href = `/bidder/receipts/${verdict.successor}`;
+    foot.append(link);
+  }
+  if (verdict.state === "bad") foot.append(element("b", "stop-ink", words.ui.stop));
+  section.append(foot);
+  put(out, told(words, verdict.asked && fill(words.ui.asked, verdict.number)), section);
 }

@@ -76,3 +76,39 @@ export async function checkWords(payload) {
   const [zh, en] = await Promise.all([import("./wordlists/zh.js"), import("./wordlists/en.js")]);
   return { zh: indices.map((i) => zh.WORDS[i]), en: indices.map((i) => en.WORDS[i]) };
 }
+
+const BARE = ["entry", "list", "proof"];
+
+/**
+ * The receipt in any form the platform hands one out, as crypto/receipts.py: bare; the file to keep, with `statement`, `trust` and `log`
+ * beside it; the answer to an act, which holds it as `receipt`; a document with its `receipt`. What came with it proves nothing by itself.
+ * Gives `{receipt, statement, trust, log}` (null where nothing came). Refuses: `JSON_PROFILE`.
+ */
+export function unwrap(value) {
+  const isObject = (one) => typeof one === "object" && one !== null && !Array.isArray(one);
+  let held = value;
+  let statement = null;
+  if (isObject(value) && !Object.hasOwn(value, "entry") && isObject(value.receipt)) {
+    held = value.receipt;
+    statement = value.document ?? null;
+  }
+  need(isObject(held) && Object.hasOwn(held, "entry"), "JSON_PROFILE", "no receipt in it");
+  const receipt = Object.fromEntries(BARE.filter((name) => Object.hasOwn(held, name)).map((name) => [name, held[name]]));
+  return { receipt, statement: held.statement ?? statement, trust: held.trust ?? null, log: held.log ?? null };
+}
+
+const NUMBER_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/** The number of a receipt that people read out, `R-7Q4M-K29D-XW`: the first 40 bits of its hash and two signs that check them. */
+export function numberOf(c, event) {
+  let bits = 0n;
+  for (const byte of c.slice(0, 5)) bits = (bits << 8n) | BigInt(byte);
+  const signs = Array.from({ length: 8 }, (_, i) => Number((bits >> BigInt(35 - 5 * i)) & 31n));
+  let [first, second] = [0, 0];
+  for (const sign of signs) {
+    first ^= sign;
+    second = ((second << 1) ^ (second & 16 ? 0b100101 : 0)) ^ sign;
+  }
+  const text = [...signs, first, second].map((sign) => NUMBER_ALPHABET[sign]).join("");
+  return `${["bid-refused", "refused"].includes(event) ? "A" : "R"}-${text.slice(0, 4)}-${text.slice(4, 8)}-${text.slice(8)}`;
+}
