@@ -18,10 +18,11 @@ from sqlalchemy.types import String
 from crypto import checkpoints, ticks
 from crypto.canonical import b64u, unb64u
 from crypto.receipts import number_start
-from trading import closing, notices, opening
+from trading import closing, floods, notices, opening
 from trading.bids import BidReceipt, StandingBid
 from trading.kernel import audit, log
 from trading.kernel.audit import LogDocument, LogEntry
+from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.log import LogNode, LogSeat, LogTick
 from trading.kernel.work import Look
@@ -199,6 +200,9 @@ def standing_of(look: Look, c: str) -> Standing:
     entry = audit.entry(look.session, c)
     tick = log.tick_of(look.session, c)
     proof = log.proof(look.session, c) if tick is not None else None
+    if tick is None and entry.event == "bid-refused" and (listed := floods.receipt(look.session, c)) is not None:
+        leaf = listed["proof"]["leaf"]  # one of many refusals: a list stands in the log for it, and its bidder has the proof
+        return Standing(leaf["tick"], parse_moment(leaf["at"]), entry.tick_by, None, "no_bid")
     return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, *_stands(look, c))
 
 

@@ -66,6 +66,8 @@ def sentences() -> dict[str, tuple[str, str]]:
         "digest.bad": (_("Another document."), _("The receipt names {named}; what you put in has {found}.")),
         "digest.unread": (_("Not compared."), _("What you put in besides the receipt could not be read ({code}).")),
         "book.ok": (_("In the audit book."), _("It was taken in at {at}, and every step from it to the head of the book fits.")),
+        "book.listed": (_("In the audit book, in a list."), _("A list of refusals of {at} stands for it; fetch the receipt anew to have "
+                                                              "the proof.")),
         "book.open": (_("Not yet in the audit book."), _("It is taken in at {by} at the latest; ask again then.")),
         "book.late": (_("Missing from the audit book."), _("It should have been there by {by}. This is a fault of the platform: keep the "
                                                            "receipt and call the hotline.")),
@@ -197,7 +199,7 @@ def _book(now: Look, kept: Kept, bare: Receipt, told: Standing | None) -> Answer
 
 def _sealed(now: Look, told: Standing) -> Answer:
     if told.sealed_at is not None:
-        return Answer("book", OK, "book.ok", {"at": _moment(told.sealed_at)})
+        return Answer("book", OK, "book.ok" if told.proof else "book.listed", {"at": _moment(told.sealed_at)})
     head = log.last_tick(now.session)
     late = head is not None and head.at >= told.tick_by
     return Answer("book", BAD if late else NONE, "book.late" if late else "book.open", {"by": _moment(told.tick_by)})

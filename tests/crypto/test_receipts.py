@@ -134,6 +134,7 @@ def test_a_receipt_in_any_form_it_is_handed_out_in() -> None:
     assert receipts.unwrap({"c": "x", "accepted": True, "receipt": entry}) == receipts.Kept(entry)
     assert receipts.unwrap({"document": {"v": 2}, "receipt": bare}) == receipts.Kept(bare, {"v": 2})
     assert receipts.verify_receipt(receipts.unwrap({**CASE["refused_many"], "trust": {}}).receipt, PLATFORM, LOG).state == "in_log"
+    junk: Any
     for junk in (None, 5, [], [bare], {}, {"receipt": 5}, {"receipt": {}}, {"proof": bare["proof"]}):
         with pytest.raises(CryptoError) as refused:
             receipts.unwrap(junk)

@@ -18,6 +18,7 @@ from flask_babel import gettext as _
 from crypto.errors import CryptoError
 from trading import queries, tickets
 from trading.kernel import log
+from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.log_queries import hash_of_number, standing_of
@@ -73,7 +74,8 @@ def entry(c: str) -> Response:
             raise NotFound("log.entry_unknown", c=c[:50])
         told = standing_of(now, c)
         overdue = told.tick is None and (head := log.last_tick(now.session)) is not None and head.at >= told.tick_by
-    return jsonify(state=told.state, tick=told.tick, proof=told.proof, overdue=overdue, successor=told.successor)
+    listed = write_moment(told.sealed_at) if told.sealed_at is not None and told.proof is None else ""
+    return jsonify(state=told.state, tick=told.tick, proof=told.proof, overdue=overdue, listed=listed, successor=told.successor)
 
 
 @desk.page("/check/files/<digest>.json", needs=ANYONE)

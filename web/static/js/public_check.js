@@ -189,9 +189,10 @@ function draw(out, verdict, words) {
   }
   section.append(list);
   if (verdict.words.length) {
-    const desc = element("dl", "desc verdict__d", element("dt", "", words.ui.words), element("dd", "words", verdict.words.join(" · ")));
+    section.append(element("dl", "desc verdict__d", element("dt", "", words.ui.words), element("dd", "words", verdict.words.join(" · "))));
+    const desc = element("dl", "desc");
     for (const [name, value] of verdict.facts) desc.append(element("dt", "", words.ui[name]), element("dd", "proof", value));
-    section.append(desc);
+    section.append(element("details", "verdict__m", element("summary", "", words.ui.details), desc));
   }
   const foot = element("div", "verdict__f");
   if (verdict.successor) {

@@ -94,6 +94,7 @@ async function bookAnswer(kept, told, trust, entry) {
   }
   if (!told) return answer("book", "none", "book.unreached");
   if (told.unknown) return answer("book", "bad", "book.unknown");
+  if (told.listed) return answer("book", "ok", "book.listed", { at: moment(told.listed) });
   return told.overdue ? answer("book", "bad", "book.late", { by: moment(entry.tick_by) }) : answer("book", "none", "book.open", { by: moment(entry.tick_by) });
 }
 
