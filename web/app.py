@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
-from web import catalogues, desks, gate, login, refusals, show, words
+from web import catalogues, desks, gate, helping, login, refusals, show, words
 from web.citations import citation
 from web.files_host import FilesHost
 from web.frame import Frame, Link, RoleChoice, address
@@ -89,7 +89,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
-    app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words,
+    app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words, help_href=_help_href,
+                                 in_help=lambda text: helping.marked(text, _language()),
                                  role_words=lambda role: words.state("role", str(role), _language()).text)
     app.context_processor(lambda: {"frame": _frame(house)})
     for found in find_desks():
@@ -176,6 +177,12 @@ def _digest(name: str, changed: int) -> str:
 
 def _fault_words(fault: Fault) -> str:
     return words.words(fault.code, fault.facts, _language(), gate.current_app.extensions["bidhall"].zone)
+
+
+def _help_href() -> str:
+    """The help of the page that is shown; of a form shown again, the page it stood on. "" on the pages of the help."""
+    path = request.path if request.method in ("GET", "HEAD") else gate.before()
+    return "" if path.startswith("/help") else helping.help_href(path)
 
 
 def _frame(house: House) -> Frame:

@@ -15,6 +15,7 @@ from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.reports import own, savings
+from web import helping
 from web.desks.public_lists import lots_csv, read_filters
 from web.desks.public_words import lang, line_state, zone
 from web.desks.public_words import page as show_page
@@ -88,7 +89,7 @@ def status() -> str:
 
 @desk.page("/help", needs=ANYONE)
 def help_() -> str:
-    return render("public/help.html", topics=_topics())
+    return render("public/help.html", topics=_topics(), desks=[helping.role_help(desk) for desk in helping.ORDER])
 
 
 @desk.page("/help/components", needs=ANYONE)
@@ -103,6 +104,10 @@ def components() -> str:
 
 @desk.page("/help/<topic>", needs=ANYONE)
 def help_topic(topic: str) -> str:
+    if topic in helping.ORDER:
+        return render("public/help_role.html", role=helping.role_help(topic), desks=[helping.role_help(desk) for desk in helping.ORDER])
+    if topic == helping.GLOSSARY:
+        return render("public/glossary.html", terms=helping.terms().values())
     if topic not in HELP:
         raise NotFound("page.not_found")
     return render("public/help_topic.html", topic=topic, title={t: label for t, label, _text in _topics()}[topic])
@@ -112,7 +117,7 @@ def _topics() -> list[tuple[str, str, str]]:
     return [
         ("bidding", _("Take part and bid"), _("Deposit, opening form, sealing on your own computer, submitting, receipts.")),
         ("opening", _("Follow an opening"), _("Who opens, when, what is read out, how to confirm or object.")),
-        ("deposits", _("Deposits and refunds"), _("Sub-accounts, guarantees, when money goes back and what interest it carries.")),
+        ("deposits", _("Deposits and refunds"), _("Sub-accounts, when money goes back and what interest it carries.")),
         ("objections", _("Ask, object, complain"), _("Who answers, by when, and what stops while they do.")),
         ("verify", _("Verify it yourself"), _("Receipts, the audit book, the bundle of a finished tender: all without trusting us.")),
         ("accessibility", _("Accessibility"), _("How the pages work with a keyboard, a screen reader, large type and without scripts.")),

@@ -29,7 +29,7 @@ document.addEventListener("keydown", (event) => {
     const search = document.querySelector('input[type="search"]');
     if (search) { event.preventDefault(); search.focus(); }
   }
-  if (event.key === "?") location.assign("/help");
+  if (event.key === "?") location.assign(document.querySelector("[data-help]")?.href ?? "/help");
 });
 document.addEventListener("click", (event) => {
   document.querySelectorAll(".band details[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
