@@ -51,19 +51,20 @@ def key_id(alg: str, pub: str) -> str:
     return b64u(H("kid", alg.encode(), b"\0", unb64u(pub, 32))[:16])
 
 
-def wrap(alg: str, secret: bytes, passphrase: str) -> dict[str, Any]:
-    """The key file of a secret (alg: ed25519, x25519, root or seed), with fresh salt and nonce."""
-    return _wrap(alg, secret, passphrase, os.urandom(16), os.urandom(12))
+def wrap(alg: str, secret: bytes, passphrase: str, *, cost: tuple[int, int] = (MEMORY_KIB, PASSES)) -> dict[str, Any]:
+    """The key file of a secret (alg: ed25519, x25519, root or seed), with fresh salt and nonce. ``cost``: KiB and passes of Argon2id."""
+    return _wrap(alg, secret, passphrase, os.urandom(16), os.urandom(12), cost)
 
 
-def _wrap(alg: str, secret: bytes, passphrase: str, salt: bytes, iv: bytes) -> dict[str, Any]:
+def _wrap(alg: str, secret: bytes, passphrase: str, salt: bytes, iv: bytes,
+          cost: tuple[int, int] = (MEMORY_KIB, PASSES)) -> dict[str, Any]:
     if alg not in ALGORITHMS or len(secret) != 32:
         raise ValueError("not a secret of a known algorithm")
     pub = public_of(alg, secret)
     fields = {"alg": alg, "iv": b64u(iv), "kdf": "argon2id", "kid": key_id(alg, pub), "lanes": 1,
-              "memory_kib": MEMORY_KIB, "passes": PASSES, "pub": pub, "salt": b64u(salt),
+              "memory_kib": cost[0], "passes": cost[1], "pub": pub, "salt": b64u(salt),
               "type": "bidhall-seed" if alg == "seed" else "bidhall-key", "v": 1}
-    ct = AESGCM(wrapping_key(passphrase, salt, MEMORY_KIB, PASSES)).encrypt(iv, secret, dumps(fields))
+    ct = AESGCM(wrapping_key(passphrase, salt, *cost)).encrypt(iv, secret, dumps(fields))
     return {**fields, "ct": b64u(ct)}
 
 
@@ -119,10 +120,12 @@ class Keyring:
         return self.secrets[alg].secret
 
 
-def make_keyring(party: str, role: str, secrets: Mapping[str, bytes], passphrase: str) -> dict[str, Any]:
-    """A keyring of wrapped secrets (alg -> 32 bytes), all under one passphrase."""
+def make_keyring(party: str, role: str, secrets: Mapping[str, bytes], passphrase: str, *,
+                 cost: tuple[int, int] = (MEMORY_KIB, PASSES)) -> dict[str, Any]:
+    """A keyring of wrapped secrets (alg -> 32 bytes), all under one passphrase. ``cost`` below the usual is for passphrases that anybody
+    may know."""
     ring = {"type": "bidhall-keyring", "v": 1, "party": party, "role": role,
-            "keys": [wrap(alg, secret, passphrase) for alg, secret in sorted(secrets.items())]}
+            "keys": [wrap(alg, secret, passphrase, cost=cost) for alg, secret in sorted(secrets.items())]}
     check_keyring(ring)
     return ring
 

@@ -35,6 +35,7 @@ import trading.opened_files
 import trading.opening_papers
 import trading.opening_runs
 import trading.readings
+import trading.reports.history
 import trading.technical
 import trading.timeline
 from trading.kernel.db import Base

@@ -47,13 +47,14 @@ HEADERS = {
 
 @dataclass
 class House:
-    """What belongs to this application: kept in ``app.extensions["bidhall"]``."""
+    """What belongs to this application: kept in ``app.extensions["bidhall"]``. ``town``: it serves a rehearsal's town, which has a card."""
 
     settings: Settings
     office: Office
     shield: Shield
     zone: ZoneInfo
     desks: dict[str, gate.Desk]
+    town: bool = False
 
 
 def create_app(settings: Settings, office: Office | None = None) -> Flask:
@@ -78,7 +79,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = Shedding(app.wsgi_app, HEADERS)  # type: ignore[method-assign]
     zone = ZoneInfo(settings.zone)
-    house = House(settings, office, Shield(office.engine, office.clock), zone, {})
+    house = House(settings, office, Shield(office.engine, office.clock), zone, {}, town=is_town(settings.data))
     app.extensions["bidhall"] = house
     app.before_request(_arrive)
     app.after_request(_dress)
@@ -97,6 +98,11 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         house.desks[found.name] = found
         app.register_blueprint(found.blueprint)
     return app
+
+
+def is_town(data: Path) -> bool:
+    """Whether a data folder is one of rehearsal that holds a town."""
+    return (data / "rehearsal").exists() and (data / "town.json").exists()
 
 
 def find_desks() -> list[gate.Desk]:
@@ -199,6 +205,7 @@ def _frame(house: House) -> Frame:
         rail=desk.groups() if desk and not g.get("nobody", False) and _let_in(person) else [],
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
+        town=house.town,
     )
     if person:
         frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at

@@ -245,6 +245,7 @@ class Frame:
     theme_href: str
     lang_href: str
     rehearsal: bool
+    town: bool = False
     log_head: str = ""
     signed_in: bool = False
     name: str = ""

@@ -124,7 +124,7 @@ export.add_command(export_opening)
 
 @click.group("import")
 def import_() -> None:
-    """Take in statements and experts. Example: bidhall import statement bank.csv"""
+    """Take in statements, experts, results of older years. Example: bidhall import statement bank.csv"""
 
 
 @import_.command("statement", epilog="Example: bidhall import statement bank.csv")
@@ -154,6 +154,28 @@ def import_statement(file: str | None, form: str, template: bool, as_json: bool,
     rows += [{"row": row, "bank_id": bank_id, "result": "skipped"} for row, bank_id in report.skipped]
     _report(as_json, sorted(rows, key=lambda row: row["row"]),
             {"confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused})
+
+
+@import_.command("history", epilog="Example: bidhall import history yearbook-2018.csv --source 'Yearbook 2018'")
+@click.argument("file")
+@click.option("--source", required=True, help="Whose records these are, in words for the readers of the savings page.")
+@json_option
+@lang_option
+@guarded
+def import_history(file: str, source: str, as_json: bool, lang: str | None) -> None:
+    """Take results of the years before the platform in, whole or not at all: an OCDS package, CSV or XLSX, as `bidhall savings` reads them.
+    The savings page shows them apart, as imported."""
+    from trading.kernel.access import Actor, Role
+    from trading.reports import history
+
+    name, data = _file(file)
+    office = open_ready_office()
+    with office.work(Actor(Role.SYSTEM_ADMIN, name="command line")) as work:
+        rows = history.take_in(work, data, name=name, source=source)
+    if as_json:
+        answer({"taken": rows, "name": name, "source": source})
+    else:
+        say(f"{rows} taken")
 
 
 @import_.command("experts", epilog="Example: bidhall import experts experts.csv")

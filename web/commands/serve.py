@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,13 +80,14 @@ def _raise_file_limit() -> None:
 
 def _demo_town(settings: Settings) -> Settings:
     from web import town
+    from web.rehearsal.names import HOTLINE
 
     if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
     for line in town.fill(settings, say):
         say(line)
-    return settings
+    return replace(settings, hotline=settings.hotline or HOTLINE)
 
 
 def _files_door(settings: Settings, host: str) -> list[str]:

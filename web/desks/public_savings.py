@@ -20,6 +20,7 @@ from trading.reports import own, savings, writers
 from trading.reports import words as report_words
 from trading.reports.savings import Row, Savings
 from web import charts, show, words
+from web.desks import public_history
 from web.desks.public_words import attachment, csv_answer, lang, page
 from web.forms import Form
 from web.frame import address, page_of
@@ -35,7 +36,7 @@ MOST_REGIONS = 14
 @desk.page("/savings", needs=ANYONE)
 def index() -> Any:
     with look() as now:
-        every = own_rows(now)
+        every, imported = own_rows(now), public_history.by_year(now)
     form, rows, since, until = _narrowed(every)
     report = savings.reckon(rows, by=("regime", "method"), since=since, until=until)
     treated = savings.treatments(rows, currency=report.currency, since=since, until=until)
@@ -46,7 +47,7 @@ def index() -> Any:
     return page("public/savings.html", form=form, report=report, spread=spread, choices=_choices(every), chosen=_chosen(),
                 kpis=_kpis(report, spread, _drill), months=_months(report, rows, since, until), bands=_bands(spread),
                 regions=_regions(report, counted), lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()),
-                any=bool(every),
+                any=bool(every), imported=imported,
                 drill=_drill,
                 files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")])
 

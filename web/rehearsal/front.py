@@ -20,7 +20,8 @@ PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R
 
 @dataclass
 class Plan:
-    """What a tender of the play is about. Money as text in yuan, moments aware."""
+    """What a tender of the play is about. Money as text in yuan, moments aware. ``issue_at``: documents later than the notice;
+    ``returned``: filed with two gaps first, which the centre returns; ``documents``: kind → (name, bytes) of the tender's documents."""
 
     key: str
     name: str
@@ -36,6 +37,11 @@ class Plan:
     coefficients: str = ""
     intent: str = ""
     scheme: Mapping[str, str] = field(default_factory=dict)
+    need: str = "详见采购需求书"
+    funds: str = ""
+    issue_at: datetime | None = None
+    returned: bool = True
+    documents: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     project: str = ""
     ref: str = ""
 
@@ -48,17 +54,20 @@ def local(moment: datetime) -> str:
 def file_project(scene: Stage, cast: Cast, plan: Plan) -> None:
     """The purchaser drafts and files with two gaps, the centre returns the full list once, the purchaser completes, the centre accepts."""
     buyer, clerk = cast[plan.buyer].at(), cast["clerk"].at()
+    funds = plan.funds or f"财政预算资金 {plan.budget} 元，已落实"
     page = buyer.send("/agency/projects/new", "/agency/acts/draft-project", {
         "regime": plan.regime, "name": plan.name, "category": plan.category, "kind": plan.kind, "agency": cast["agent"].code,
-        "budget": plan.budget, "region": "130205", "funds": "", "approval_no": f"春财采〔2026〕{plan.key}号", "intent_at": plan.intent,
-        "agency_agreement": f"委托代理协议 {plan.key}", "contact": "李采购 0315-0000101"})
+        "budget": plan.budget, "region": "130205", "funds": "" if plan.returned else funds,
+        "approval_no": f"春财采〔2026〕{plan.key}号", "intent_at": plan.intent,
+        "agency_agreement": f"委托代理协议 {plan.key}", "contact": f"{cast[plan.buyer].name} 0315-0000101"})
     plan.project = page.path.rsplit("/", 1)[1]
     where = f"/agency/projects/{plan.project}"
-    buyer.send(f"{where}/file", f"{where}/acts/file")
     filing = f"/centre/filings/{plan.project}"
-    clerk.send(filing, f"{filing}/acts/return")
-    buyer.send(f"{where}/edit", f"{where}/acts/edit", {"funds": f"财政预算资金 {plan.budget} 元，已落实"})
     buyer.send(f"{where}/file", f"{where}/acts/file")
+    if plan.returned:
+        clerk.send(filing, f"{filing}/acts/return")
+        buyer.send(f"{where}/edit", f"{where}/acts/edit", {"funds": funds})
+        buyer.send(f"{where}/file", f"{where}/acts/file")
     clerk.send(filing, f"{filing}/acts/accept")
 
 
@@ -68,16 +77,19 @@ def draft_tender(scene: Stage, cast: Cast, plan: Plan) -> None:
     where = f"/agency/projects/{plan.project}"
     page = agent.send(f"{where}/tender", f"{where}/acts/draft-tender", {
         "title": plan.name, "lots.0.title": plan.name, "lots.0.budget": plan.budget, "lots.0.ceiling": plan.budget,
-        "lots.0.deposit": plan.deposit, "lots.0.need": "详见采购需求书",
+        "lots.0.deposit": plan.deposit, "lots.0.need": plan.need,
         "lots.0.qualification": "具有独立承担民事责任的能力；近三年无重大违法记录",
         "lots.0.place": "春晓区公共资源交易中心第一开标室", **({"lots.0.coefficients": plan.coefficients} if plan.coefficients else {})})
     if not page.path.startswith("/agency/lots/"):
         page = agent.get(next(one.split('"')[0] for one in page.text.split('href="') if one.startswith("/agency/lots/KP-")))
     plan.ref = page.path.split("/")[3]
     lot = f"/agency/lots/{plan.ref}"
-    agent.send(f"{lot}/timetable", f"{lot}/acts/plan", {"deadline": local(plan.deadline), "opens_at": local(plan.opens_at)})
-    agent.send(f"{lot}/documents", f"{lot}/acts/add-document", {"kind": "tender_document"},
-               files={"file": (f"招标文件-{plan.key}.pdf", PDF + plan.key.encode(), "application/pdf")})
+    agent.send(f"{lot}/timetable", f"{lot}/acts/plan", {
+        "deadline": local(plan.deadline), "opens_at": local(plan.opens_at),
+        **({"issue_at": local(plan.issue_at)} if plan.issue_at else {})})
+    documents = plan.documents or {"tender_document": (f"招标文件-{plan.key}.pdf", PDF + plan.key.encode())}
+    for kind, (name, data) in documents.items():
+        agent.send(f"{lot}/documents", f"{lot}/acts/add-document", {"kind": kind}, files={"file": (name, data, "application/pdf")})
     page = agent.get(f"{lot}/scheme")
     offered = {name: None for name, _value in page.form(f"{lot}/acts/scheme").fields if name.startswith("criteria.")}
     agent.send(page, f"{lot}/acts/scheme", {**offered, **plan.scheme})
@@ -87,11 +99,10 @@ def name_officers(scene: Stage, cast: Cast, plan: Plan) -> None:
     """Five officers, three to open; each gives its keys for this lot; the platform drafts and signs the policies, then every officer."""
     agent, lot = cast["agent"].at(), f"/agency/lots/{plan.ref}"
     agent.send(f"{lot}/keys", f"{lot}/acts/name-officers", {"t": "3", **{f"side.{name}": side for name, side in OFFICERS}})
-    for name, _side in OFFICERS:
-        give_keys(cast[name], plan.ref)
+    officers = [cast[name] for name, _side in OFFICERS]
+    scene.each(lambda officer: give_keys(officer, plan.ref), officers)
     agent.send(f"{lot}/keys", f"{lot}/acts/draft-policies")
-    for name, _side in OFFICERS:
-        sign_policies(cast[name], plan.ref)
+    scene.each(lambda officer: sign_policies(officer, plan.ref), officers)
 
 
 def scope_secret(officer: Person, scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
@@ -123,17 +134,19 @@ def sign_policies(officer: Person, ref: str) -> None:
 
 def return_drills(scene: Stage, cast: Cast, plan: Plan) -> None:
     """Every officer opens its box of every drill bid and signs for it."""
-    for name, _side in OFFICERS:
-        officer = cast[name]
-        at = officer.at()
-        data = at.json(f"/hall/{plan.ref}/officer/drills")
-        answers = []
-        for drill in data["drills"]:
-            header = headers.parse_header(unb64u(drill["header"]))
-            part = headers.open_share(header, data["j"], scope_secret(officer, drill["policy"])[0])
-            document = {**drill["document"], "at": _at(scene)}
-            answers.append({"document": signatures.sign("drill", document, officer.keys.sign), "part": b64u(part)})
-        at.post(f"/hall/{plan.ref}/officer", f"/hall/{plan.ref}/acts/return-drills", {"drills": json.dumps(answers)})
+    scene.each(lambda officer: _return_drills(scene, officer, plan), [cast[name] for name, _side in OFFICERS])
+
+
+def _return_drills(scene: Stage, officer: Person, plan: Plan) -> None:
+    at = officer.at()
+    data = at.json(f"/hall/{plan.ref}/officer/drills")
+    answers = []
+    for drill in data["drills"]:
+        header = headers.parse_header(unb64u(drill["header"]))
+        part = headers.open_share(header, data["j"], scope_secret(officer, drill["policy"])[0])
+        document = {**drill["document"], "at": _at(scene)}
+        answers.append({"document": signatures.sign("drill", document, officer.keys.sign), "part": b64u(part)})
+    at.post(f"/hall/{plan.ref}/officer", f"/hall/{plan.ref}/acts/return-drills", {"drills": json.dumps(answers)})
 
 
 def publish(scene: Stage, cast: Cast, plan: Plan) -> None:

@@ -32,7 +32,7 @@ def fetch_statement(cast: Cast) -> Answer:
     return cast["cashier"].at().post("/cashier/import", "/cashier/acts/fetch", {})
 
 
-def bank_interest(scene: Stage, cast: Cast, amount: str) -> None:
+def bank_interest(scene: Stage, cast: Cast, amount: str, *, note: str = "第一季度结息") -> None:
     """The bank credits interest on the pooled account; the cashier finds it unexplained and says what it is."""
     scene.bank.pay_interest(Money.parse(amount))
     fetch_statement(cast)
@@ -40,16 +40,18 @@ def bank_interest(scene: Stage, cast: Cast, amount: str) -> None:
     for form in page.forms():
         held = dict(form.fields)
         if form.action.endswith("/acts/explain") and "receipt" in held:
-            cast["cashier"].at().send(page, "/cashier/acts/explain", {"account": "bank_interest", "note": "第一季度结息"})
+            cast["cashier"].at().send(page, "/cashier/acts/explain", {"account": "bank_interest", "note": note})
             return
 
 
-def refund_everything(scene: Stage, cast: Cast) -> int:
-    """Find what is due, prepare, have it approved by another, pay, hand over, take in the statement. Returns how many refunds went."""
+def refund_everything(scene: Stage, cast: Cast, *, leave: int = 0) -> int:
+    """Find what is due, prepare, have it approved by another, pay, hand over, take in the statement; ``leave`` of them stay unpaid.
+    Returns how many refunds went."""
     cashier, controller = cast["cashier"], cast["controller"]
     cashier.at().post("/cashier/refunds", "/cashier/acts/due", {})
     page = cashier.at().get("/cashier/refunds")
     refs = sorted(set(re.findall(r'name="refs" value="([^"]+)"', page.text)) | set(re.findall(r'value="([^"]+)" name="refs"', page.text)))
+    refs = refs[:len(refs) - leave]
     if not refs:
         return 0
     made = cashier.at().post(page, "/cashier/acts/prepare", {"refs": refs})

@@ -20,7 +20,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.opening_files import check_package, read_package
 from web.rehearsal.cast import Cast, Person
 from web.rehearsal.front import Plan, scope_secret
-from web.rehearsal.server import Stage
+from web.rehearsal.server import Stage, Steps
 
 LONGEST_SECONDS = 300.0
 
@@ -87,24 +87,27 @@ def sign_and_close(cast: Cast, plan: Plan) -> None:
 def open_lot(scene: Stage, cast: Cast, plan: Plan, *, came: Iterable[str], bidders: Iterable[str]) -> None:
     """Shares of those who came, decryption (after the window, if somebody is absent), countersignatures, confirmations."""
     names = list(came)
-    for name in names:
-        release(scene, cast[name], plan)
+    scene.each(lambda name: release(scene, cast[name], plan), names)
     if len(names) < 5:
         scene.walk(scene.now + timedelta(minutes=31))
     decrypt(scene, cast, plan)
-    for name in names:
-        countersign_list(cast[name], plan)
-    for name in bidders:
-        confirm(cast[name], plan)
+    scene.each(lambda name: countersign_list(cast[name], plan), names)
+    scene.each(lambda name: confirm(cast[name], plan), bidders)
 
 
 def draw(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: str) -> dict[str, Any]:
     """A public draw from its announcement on: the platform first, then the purchaser with bytes of its own, list, reveals, result."""
+    found: dict[str, Any] = scene.play(draw_steps(scene, cast, plan, label, steered_by=steered_by))
+    return found
+
+
+def draw_steps(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: str) -> Steps:
+    """The same, with its pauses."""
     steer, where = cast[steered_by].at(), f"/hall/{plan.ref}/draw/{label}"
     buyer, own = cast[plan.buyer], f"/agency/lots/{plan.ref}/draw/{label}"
     if label == "k":
         steer.post(where, f"{where}/acts/announce", {})
-    scene.settle()
+    yield
     steer.post(where, f"{where}/acts/commit", {})
     kit = buyer.at().json(f"{own}/kit")
     r = new_secret()
@@ -115,11 +118,11 @@ def draw(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: str) -
                 "header_hash": b64u(headers.parse_header(header).header_hash), "party": "tenderee"}
     buyer.at().post(own, f"{own}/acts/commit", {"commit": json.dumps(sign_document("draw-commit", document, buyer.keys.sign)),
                                                 "header": b64u(header)})
-    scene.settle()
+    yield
     steer.post(where, f"{where}/acts/list", {})
     listing = buyer.at().json(f"/lots/{plan.ref}/draw/{label}/data")["listing"]
     buyer.at().post(own, f"{own}/acts/sign-list", {"listing": json.dumps(signatures.countersign(listing, buyer.keys.sign))})
-    scene.settle()
+    yield
     steer.post(where, f"{where}/acts/reveal", {})
     reveal = {"v": 1, "at": write_moment(floor_second(scene.now)), "draw": kit["draw"], "party": "tenderee", "r": b64u(r)}
     buyer.at().post(own, f"{own}/acts/reveal", {"reveal": json.dumps(sign_document("draw-reveal", reveal, buyer.keys.sign))})

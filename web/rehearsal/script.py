@@ -250,7 +250,7 @@ def evaluate(p: Play) -> None:
         p.refused("no sheet revealed before all are listed", lambda f=first, s=story: f.person.confirmed().post(  # type: ignore[misc]
             f"/expert/{s.plan.ref}", f"/expert/{s.plan.ref}/acts/reveal", {"sheet": "{}", "salt": ""}), 409, 422)
         evaluation.reveal(p.scene, story.plan, panel)
-        evaluation.report(story.plan, panel)
+        evaluation.report(p.scene, story.plan, panel)
 
 
 def _points(key: str) -> evaluation.Points:

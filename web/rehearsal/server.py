@@ -1,19 +1,26 @@
-"""A platform of one's own for a rehearsal: in this process, on a free loopback port, on a clock that the play moves."""
+"""A platform of one's own for a rehearsal: in this process, on a free loopback port, on a clock that the play moves; on request with a
+second process of the same platform (``web.rehearsal.helper``), so that people who act at the same time are served on two cores."""
 
 from __future__ import annotations
 
+import gc
+import json
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from deposits.bank.simulated import SimulatedBank
 from trading import timeline
-from trading.kernel.clock import SetClock
+from trading.kernel.clock import Clock, FileClock, SetClock, write_moment
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
 from web import clockwork, schema, wiring
@@ -21,6 +28,26 @@ from web.app import create_app
 from web.settings import Settings
 
 TICK = timedelta(seconds=10)
+T = TypeVar("T")
+Steps = Generator[None, None, Any]
+"""A part of a play that pauses wherever what was signed must be in the log before it goes on."""
+
+
+CLOCK_FILE = "stage.clock"
+GATHER = 10_000
+
+
+class _ToldClock(SetClock):
+    """A clock moved here whose hour a second process reads from a file."""
+
+    def __init__(self, moment: datetime, path: Path) -> None:
+        super().__init__(moment)
+        path.write_text(write_moment(moment, exact=True), encoding="ascii")
+        self._told = FileClock(path)
+
+    def set(self, moment: datetime) -> None:
+        super().set(moment)
+        self._told.set(moment)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -32,13 +59,21 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass
 class Stage:
-    """A running platform and its clock. ``base`` is its address."""
+    """A running platform and its clock. ``base`` is its address; ``bases`` the addresses of all its processes."""
 
     office: Office
     clock: SetClock
     base: str
     settings: Settings
     bank: SimulatedBank
+    pace: timedelta = TICK
+    bases: list[str] = field(default_factory=list)
+    pool: ThreadPoolExecutor | None = None
+
+    def each(self, act: Callable[[T], object], these: Iterable[T]) -> None:
+        """The same act by several people, who do not wait for each other; one after the other where the platform is one process."""
+        for _done in self.pool.map(act, these) if self.pool else map(act, these):
+            pass
 
     @property
     def now(self) -> datetime:
@@ -61,9 +96,9 @@ class Stage:
         self.turn()
 
     def walk(self, moment: datetime) -> None:
-        """To a moment through every tick on the way (10 s)."""
-        while self.now + TICK <= moment:
-            self.clock.set(self.now + TICK)
+        """To a moment through every tick on the way (10 s), or at the pace of this stage."""
+        while self.now + self.pace <= moment:
+            self.clock.set(self.now + self.pace)
             self.turn()
         if self.now < moment:
             self.jump(moment)
@@ -72,29 +107,96 @@ class Stage:
         """A little more than two minutes through every tick: whatever was signed before is in the log then."""
         self.walk(self.now + timedelta(seconds=130))
 
+    def play(self, steps: Steps) -> Any:
+        """One part, at every pause a little time."""
+        return self.together([steps])[0]
+
+    def together(self, parts: Iterable[Steps]) -> list[Any]:
+        """Several parts side by side: each goes on to its next pause, then time passes for all of them. Returns what each returned."""
+        running, found = dict(enumerate(parts)), {}
+        while running:
+            for at, steps in list(running.items()):
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    found[at] = end.value
+                    del running[at]
+            if running:
+                self.settle()
+        return [found[at] for at in sorted(found)]
+
 
 @contextmanager
-def stage(settings: Settings, start: datetime) -> Iterator[Stage]:
-    """Migrate, wire, serve; closed at the end. The data folder is marked as one made for rehearsal."""
+def stage(settings: Settings, start: datetime, *, pace: timedelta = TICK, second: bool = False) -> Iterator[Stage]:
+    """Migrate, wire, serve; closed at the end. The data folder is marked as one made for rehearsal. ``pace``: the steps in which time is
+    walked through; ``second``: by two processes."""
     settings.data.mkdir(parents=True, exist_ok=True)
     (settings.data / wiring.REHEARSAL).touch()
-    clock = SetClock(start)
-    engine = open_engine(settings.database, durable=False)
-    office = replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=engine)
+    told = settings.data / CLOCK_FILE
+    clock = _ToldClock(start, told) if second else SetClock(start)
+    office = office_of(settings, clock)
     schema.migrate(office.engine)
+    with ExitStack() as stack:
+        stack.callback(office.engine.dispose)
+        server = serving(settings, office, start)
+        stack.callback(server.server_close)
+        thread = threading.Thread(target=server.serve_forever, name="rehearsal", daemon=True)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(server.shutdown)
+        bases = [address_of(server)]
+        scene = Stage(office, clock, bases[0], settings, SimulatedBank(settings.data / wiring.BANK_FILE, clock), pace, bases)
+        if second:
+            stack.callback(told.unlink)
+            bases.append(stack.enter_context(_second(settings, told)))
+            scene.pool = stack.enter_context(ThreadPoolExecutor(4))
+            lighten()
+        yield scene
+
+
+def office_of(settings: Settings, clock: Clock) -> Office:
+    """The office of a rehearsal: commits do not wait for the disk."""
+    return replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=open_engine(settings.database, durable=False))
+
+
+def serving(settings: Settings, office: Office, start: datetime) -> BaseWSGIServer:
     app = create_app(replace(settings, test_clock=start.isoformat()), office)
-    server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, name="rehearsal", daemon=True)
-    thread.start()
-    try:
-        bank = SimulatedBank(settings.data / wiring.BANK_FILE, clock)
-        yield Stage(office, clock, f"http://127.0.0.1:{server.server_port}", settings, bank)
-    finally:
-        server.shutdown()
-        thread.join()
-        office.engine.dispose()
+    return make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+
+
+def lighten() -> None:
+    """In a process that does nothing else: what was loaded by now is left alone by the collector of cycles, as in ``bidhall serve``."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GATHER)
+
+
+def address_of(server: BaseWSGIServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+@contextmanager
+def _second(settings: Settings, told: Path) -> Iterator[str]:
+    """A second process of the platform, which ends with its standard input."""
+    asked = {**asdict(settings), "data": str(settings.data), "test_clock": str(told)}
+    with subprocess.Popen([sys.executable, "-m", "web.rehearsal.helper"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          encoding="utf-8") as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(json.dumps(asked) + "\n")
+        child.stdin.flush()
+        try:
+            yield child.stdout.readline().strip()
+        finally:
+            child.stdin.close()
+            child.wait(30)
 
 
 def settings_of(folder: Path, *, platform: str = "bidhall.rehearsal") -> Settings:
     """Settings of a rehearsal in a folder: SQLite and files, nothing from the environment."""
     return Settings(data=folder, database=f"sqlite:///{folder / 'bidhall.db'}", blobs=str(folder / "blobs"), platform=platform)
+
+
+def settings_from(told: str) -> Settings:
+    """Settings as one process of a rehearsal hands them to another."""
+    asked = json.loads(told)
+    return Settings(**{**asked, "data": Path(asked["data"]), "probes": tuple(tuple(one) for one in asked["probes"])})
