@@ -139,6 +139,24 @@ def test_a_tie_is_not_decided_by_chance(world: World) -> None:
     assert refusal.value.code == "award.tied" and len(refusal.value.facts["bidders"]) == 2
 
 
+def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with_a_ground(world: World) -> None:
+    ref = stages.proposed(world)
+    with world.work("clock") as work:  # as a panel hands a tie down where the document leaves it to the purchaser
+        lot = world.lot_in(work, ref)
+        ranking = awards.award(work.session, lot).ranking
+        awards.award(work.session, lot).ranking = [ranking[0], {**ranking[1], "rank": 1}, ranking[2]]
+        lot.scheme = {**(lot.scheme or {}), "tie": "purchaser"}
+    chosen = ranking[1]["bidder"]
+    third = ranking[2]["bidder"]
+    for bidder, code in (("", "award.tie_choice"), (third, "award.tie_choice"), (chosen, "award.ground_missing")):
+        with unchanged(world), pytest.raises(Invalid) as refusal:
+            act(world, ref, "buyer", awards.decide, bidder=bidder)
+        assert refusal.value.code == code
+    row = act(world, ref, "buyer", awards.decide, bidder=chosen, ground="得分报价均相同，按招标文件规定选节能产品多者。")
+    assert row.winner_party_id == ranking[1]["party_id"] and row.ground
+
+
+
 def test_who_decides_and_who_announces(world: World) -> None:
     ref = stages.proposed(world)
     for username in ("agent", "clerk", "host", "watch", "bidder1", "agent2"):

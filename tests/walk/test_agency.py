@@ -139,16 +139,16 @@ def keywork(officer: Guest, kind: str) -> None:
 
 def test_the_agency_answers_corrects_and_extends(walk: Walk) -> None:
     agent, ref = walk.person("agent"), walk.town.lot("BIDDING")
-    bidder = walk.person("bidder1")
-    bidder.go(f"/bidder/lots/{ref}")
     lot = f"/agency/lots/{ref}"
     agent.follow(".rail a[href='/agency/lots']")
     agent.follow(f"main a[href='{lot}']")
     agent.follow(f".rail a[href='{lot}/clarify']")
     with agent.expecting(422):
         agent.press("form[action$='/acts/notice'] button")
-    agent.fill(title="更正开标地点", text="开标地点改为第二开标室。")
+    agent.page.fill("form[action$='/acts/notice'] [name=title]", "更正开标地点")
+    agent.page.fill("form[action$='/acts/notice'] [name=text]", "开标地点改为第二开标室。")
     agent.press("form[action$='/acts/notice'] button")
+    agent.follow("main a[href^='/lots/'], .crumbs a[href^='/agency/lots/']")
 
 
 def test_the_clerk_has_no_page_without_an_end(walk: Walk) -> None:

@@ -98,10 +98,18 @@ def checklist(now: Look, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], l
         "keys": _("Key holders and drill"),
     }
     rows = [
-        {"page": page, "label": label, "faults": [said(one) for one in faults.found if place_of(one.where) == page]}
+        {"page": page, "label": label, "faults": [_named(one) for one in faults.found if place_of(one.where) == page]}
         for page, label in names.items()
     ]
     return rows, faults.found, findings
+
+
+def _named(fault: Fault) -> str:
+    """A fault of publication as a sentence; where it only asks to fill something in, what."""
+    names = {"title": _("Name of the lot"), "need": _("What is needed"), "qualification": _("Qualification of bidders"),
+             "contact": _("Contact person and telephone"), "place": _("Place of the opening")}
+    name = names.get(fault.where, "") if fault.code == "form.required" else ""
+    return f"{name}{'：' if _lang() == 'zh' else ': '}{said(fault)}" if name else said(fault)
 
 
 @agency.page("/lots/<ref>", needs=SEE)

@@ -579,7 +579,8 @@ def clock_text(rooms: Rooms) -> str:
     return (rooms.world.now + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
 
 
-def test_works_candidates_are_published_before_the_decision(rooms: Rooms) -> None:
+@pytest.mark.parametrize("is_upheld", [False, True])
+def test_works_candidates_are_published_before_the_decision(rooms: Rooms, is_upheld: bool) -> None:
     world = rooms.world
     evaluation_steps.library(world)
     ref = evaluation_steps.evaluated(world, "WORKS")
@@ -598,9 +599,27 @@ def test_works_candidates_are_published_before_the_decision(rooms: Rooms) -> Non
     agent, buyer = rooms.person("agent"), rooms.person("buyer")
     assert send(buyer, lot + "/award/decide?rank=1", "decide").status_code == 409  # an objection is open
     assert "投标单位2" in agent.get(f"/agency/objections/{objection}").text  # names are public by now
+    if is_upheld:
+        done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩不实，异议成立。", upheld="yes"))
+        stopped = buyer.get(lot + "/award").text
+        assert "award/decide" not in stopped and f"/agency/objections/{objection}" in stopped  # no button that only refuses
+        assert f'href="{lot}/end"' in buyer.get(f"/agency/objections/{objection}").text  # the true next step, and the way there
+        assert buyer.get(lot + "/end").status_code == 200
+        return
     done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩经核查属实。", upheld="no"))
     done(send(buyer, lot + "/award/decide?rank=1", "decide"))
     assert lot_of(rooms, ref).state == "AWARD"
+
+
+def test_the_opening_form_takes_further_entries(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("DRAFTED")
+    page = f"/agency/lots/{ref}/edit"
+    done(send(agent, page, "edit", entries="品牌和型号\n产地"))
+    fields = lot_of(rooms, ref).form
+    added = [(one["key"], one["label"], one["type"]) for one in fields[-2:]]
+    assert added == [("entry_1", "品牌和型号", "text"), ("entry_2", "产地", "text")]
+    done(send(agent, page, "edit", entries=""))
+    assert lot_of(rooms, ref).form == [one for one in fields if not one["key"].startswith("entry_")]
 
 
 def test_pages_open_in_both_languages_at_every_stage(rooms: Rooms, agent: Person) -> None:
