@@ -142,3 +142,17 @@ def test_one_form_for_each_of_several_things() -> None:
     assert mine is sent and mine.suffix == "" and mine.shown("text") == "短"
     assert other.shown("text") == "" and other.fault_of("text") is None and other.form_id != sent.form_id and other.suffix == "-8"
     assert {Form.blank().of(remark=n).suffix for n in (7, 8)} == {"-7", "-8"}
+
+
+@pytest.mark.parametrize(("typed", "picked"), [
+    ("2026-03-18 09:30", "2026-03-18T09:30"), ("2026-03-18T09:30", "2026-03-18T09:30"), ("", ""), ("  ", ""),
+    ("3月18日上午", None), ("2026-13-40 09:30", None), ("2026-03-18", None),
+])
+def test_a_picker_shows_a_moment_and_leaves_what_is_none_to_a_field_of_text(typed: str, picked: str | None) -> None:
+    assert form(until=typed).picked("until") == picked
+    assert Form.blank({"until": datetime(2026, 3, 18, 1, 30, tzinfo=UTC)}).picked("until") == "2026-03-18T09:30"
+
+
+@pytest.mark.parametrize(("typed", "picked"), [("2026-03-18", "2026-03-18"), ("", ""), ("2026-02-30", None), ("昨天", None)])
+def test_a_picker_of_days(typed: str, picked: str | None) -> None:
+    assert form(day=typed).picked("day", day=True) == picked

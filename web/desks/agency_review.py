@@ -31,6 +31,8 @@ def qualification_page(ref: str, form: Form | None = None) -> str:
         card = lot_cards.card_of(now, lot)
         rows = _rows(now, lot) if opening.is_public(now.session, lot) else []
         open_ones = sum(row["finding"] is None for row in rows)
+        for row in rows:
+            row["form"] = _form_of(row, form)
         return show_lot(
             "agency/lot_qualification.html",
             now,
@@ -43,6 +45,15 @@ def qualification_page(ref: str, form: Form | None = None) -> str:
             least=reviews.least(lot) if lot.rules else 0,
             passed=sum(bool(row["ok"]) for row in rows),
         )
+
+
+def _form_of(row: dict[str, Any], form: Form | None) -> Form:
+    """The form of one bid: as it was posted for this bid, else its own, with ids that differ from those of its neighbours."""
+    if form is not None and form.shown("bid") == str(row["id"]):
+        return form
+    blank = Form.blank(row["first"])
+    blank.suffix = f"-{row['id']}"
+    return blank
 
 
 def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
