@@ -283,10 +283,11 @@ def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neithe
         files = [documents.standing(look.session, rooms.world.lot_in(look, one)) for one in (new, earlier)]
     assert [row.sha256 for row in files[0]] == [row.sha256 for row in files[1]] and not files[0][0].published
     other = rooms.world.lot("DRAFTED", "WORKS")
+    agent.get(f"/agency/lots/{other}/edit")  # a form of its own
     wrong = agent.client.post(address.replace(new, other), data={**agent.marks, "source": earlier, "parts": ["terms"]})
     assert wrong.status_code == 422 and "另一制度" in errors(wrong)
     stranger = rooms.person("agent2")
-    stranger.get("/agency")
+    stranger.get("/agency/projects/new")
     answer = stranger.client.post(address, data={**stranger.marks, "source": earlier, "parts": ["terms"]})
     assert answer.status_code == 404
 
