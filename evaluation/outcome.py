@@ -90,7 +90,8 @@ def objective_mismatches(inputs: Inputs) -> list[dict[str, Any]]:
 
 
 def outlier_flags(inputs: Inputs) -> list[dict[str, Any]]:
-    """Subjective scores far from those of the others: a prompt to look again, never a correction (rule E-38)."""
+    """Subjective scores whose deviation is above the scheme's share: the arithmetic of rule E-38 as the report states it. What people are
+    asked to look at again is less: ``flags.flags``."""
     found = []
     for bid in inputs.valid:
         for criterion in inputs.scheme.scored:
@@ -143,6 +144,24 @@ def outcome(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Totals and ranks alone, without their arithmetic."""
+
+    totals: dict[str, Fraction]
+    ranks: dict[str, int]
+
+
+def standing(inputs: Inputs) -> Standing:
+    """Totals and ranks as ``outcome`` gives them; points may be any fraction. Refuses: BadValue, as ``outcome``; objective points are taken
+    from the first member."""
+    quotes = {bid.bidder: _quote(bid) for bid in inputs.valid}
+    prices = price_points(inputs, quotes)
+    totals = {bid.bidder: prices.points[bid.bidder] + sum(
+        (_mean_points(inputs, one, bid.bidder)[0] for one in inputs.scheme.scored), Fraction(0)) for bid in inputs.valid}
+    return Standing(totals, ranked(totals, quotes, inputs.tie_break).ranks)
+
+
 def ranked(totals: Mapping[str, Fraction], quotes: Mapping[str, Fraction], tie_break: Sequence[str] = ()) -> Ranking:
     """Total descending, then the lower quote (rules E-07, E-08b), then the order the panel chose among those still equal."""
     place = {bidder: Fraction(at) for at, bidder in enumerate(tie_break)}
@@ -166,19 +185,27 @@ def _given(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
 
 def _scored(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fraction, dict[str, Any]]:
     """Mean of the members (E-30), trimmed where the documents say so (E-31); an objective item is what all gave."""
-    scheme, scores = inputs.scheme, given(inputs, criterion, bidder)
+    scores = given(inputs, criterion, bidder)
     told = _given(scores)
     row: dict[str, Any] = {"id": criterion.id, "kind": criterion.kind, "max": written_exactly(criterion.max), "given": told}
     if criterion.kind == "objective":
-        points = rounded(next(iter(scores.values())), scheme.points_places, scheme.mode)
+        points, *_rest = _mean_points(inputs, criterion, bidder)
         text = written_exactly(points)
         return points, row | {"points": text, "line": f"{text} ({len(scores)} × {text})"}
-    left, dropped = trimmed(list(scores.values()), scheme.trim_from) if scheme.trim_from else (list(scores.values()), [])
-    points = rounded(mean(left), scheme.mean_places, scheme.mode)
+    points, left, dropped = _mean_points(inputs, criterion, bidder)
     shown = [written_exactly(score) for score in left] if dropped else [one["points"] for one in told]
     text = written_exactly(points)
     row |= {"points": text, "line": f"({' + '.join(shown)}) ÷ {len(left)} = {text}"}
     return points, row | ({"dropped": [written_exactly(score) for score in dropped]} if dropped else {})
+
+
+def _mean_points(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fraction, list[Fraction], list[Fraction]]:
+    """Points of a criterion, the scores their mean is taken of, and those dropped; an objective item is what the first gave."""
+    scheme, scores = inputs.scheme, list(given(inputs, criterion, bidder).values())
+    if criterion.kind == "objective":
+        return rounded(scores[0], scheme.points_places, scheme.mode), scores, []
+    left, dropped = trimmed(scores, scheme.trim_from) if scheme.trim_from else (scores, [])
+    return rounded(mean(left), scheme.mean_places, scheme.mode), left, dropped
 
 
 def _price_row(criterion: Criterion, prices: Prices, bidder: str, scheme: Scheme) -> dict[str, Any]:

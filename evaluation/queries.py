@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from crypto.keys import kid
-from evaluation import conclusion, experts, outcome, panels, price_review, report, reviews, schemes, sheets
+from evaluation import conclusion, experts, flags, outcome, panels, price_review, report, reviews, schemes, sheets
 from evaluation.methods.panel_rules import panel_allowed
 from evaluation.panels import Panel, Seat
 from evaluation.reviews import Prompt
@@ -442,8 +442,8 @@ def cells(look: Look, panel: Panel) -> tuple[CellCard, ...]:
     inputs = report.gather_scores(look.session, panel)
     named = {bid.party.code: name for name, bid in sheets.names_of(look.session, panel).items()}
     flagged: dict[tuple[str, str], list[int]] = {}
-    for one in outcome.outlier_flags(inputs):
-        flagged.setdefault((one["bidder"], one["criterion"]), []).append(one["seat"])
+    for one in flags.flags(inputs, priced=False):
+        flagged.setdefault((one.bidder, one.criterion), []).append(one.seat)
     differing = {(one["bidder"], one["criterion"]) for one in outcome.objective_mismatches(inputs)}
     found = []
     for bid in inputs.valid:

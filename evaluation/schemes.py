@@ -40,6 +40,9 @@ DRAWN = "draw K"
 MOST_CRITERIA = 100
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 FULL_POINTS = Fraction(100)
+_NAME = re.compile("[：:]")
+LEAST_OUTLIER = Fraction(5, 100)
+"""The least share a prompt may go by (rule E-38): below it nearly every score is far from the mean of the others."""
 _POINTS = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,3})?\Z", re.ASCII)
 _KEYS = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
 _OWN_KEYS = {"GP_SCORE": {"small_firm"}, "WK_SCORE": {"benchmark", "trim_from"}}
@@ -66,6 +69,11 @@ class Band:
     low: Fraction
     high: Fraction
     label: str
+
+    @property
+    def short(self) -> str:
+        """The label's name, without what it asks: ``优`` of ``优：计划到日``."""
+        return _NAME.split(self.label)[0].strip()
 
 
 @dataclass(frozen=True)
@@ -216,7 +224,10 @@ def validate(
         faults.add("scheme", "scheme.unknown_keys", keys=strange)
     _check_criteria(faults, scheme.get("criteria"), regime, category, method, book)
     _check_rounding(faults, scheme.get("rounding"))
-    _check(faults, "outlier", "scheme.outlier", lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)))
+    share = _check(faults, "outlier", "scheme.outlier", lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)))
+    if share is not None and not LEAST_OUTLIER <= share <= 1:
+        faults.add("outlier", "scheme.outlier_range", percent=written_exactly(share * 100, 0),
+                   least=written_exactly(LEAST_OUTLIER * 100, 0))
     if scheme.get("tie") not in TIES:
         faults.add("tie", "scheme.tie", allowed=list(TIES), rule="E-07")
     if not isinstance(scheme.get("blind", False), bool):

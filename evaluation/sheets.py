@@ -149,12 +149,17 @@ def scores_of(session: Session, panel: Panel) -> dict[int, dict[str, dict[str, F
 
     Refuses: WrongStep ``sheet.not_revealed`` while a sheet is missing.
     """
-    seats, sheets = panels.seated(panel), revealed(session, panel)
-    if {sheet.seat_id for sheet in sheets} != {seat.id for seat in seats}:
-        raise WrongStep("sheet.not_revealed", revealed=len(sheets), members=len(seats))
+    seats, shown = panels.seated(panel), revealed(session, panel)
+    if {sheet.seat_id for sheet in shown} != {seat.id for seat in seats}:
+        raise WrongStep("sheet.not_revealed", revealed=len(shown), members=len(seats))
+    return scores_in(session, panel, panel.round)
+
+
+def scores_in(session: Session, panel: Panel, round_: int) -> dict[int, dict[str, dict[str, Fraction]]]:
+    """As ``scores_of``, of the sheets revealed in a round, be they all or not."""
     named = names_of(session, panel)
     found: dict[int, dict[str, dict[str, Fraction]]] = {}
-    for sheet in sheets:
+    for sheet in revealed(session, panel, round_):
         told = content(session, sheet)
         found[sheet.seat.no] = {
             named[bid["bidder"]].party.code: {item["id"]: number(item["score"], item["id"]) for item in bid["items"]}

@@ -11,7 +11,7 @@ import pytest
 from crypto.canonical import dumps, loads
 from crypto.keys import new_secret
 from crypto.signatures import document_hash, sign
-from evaluation import conclusion, dossier, outcome, panels, queries, report, schemes, sheets
+from evaluation import conclusion, dossier, outcome, panels, prompts, queries, report, schemes, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
@@ -127,8 +127,14 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
     steps.qualify(world, ref)
     steps.seated(world, ref)
     steps.conform(world, ref)
-    one, bidder = steps.usernames(world, ref)[2], names(world, ref)[0]
-    steps.score(world, ref, {one: {(bidder, "warranty"): "10"}})
+    seats = steps.usernames(world, ref)
+    one, two, bidder = seats[2], seats[4], names(world, ref)[0]
+    steps.score(world, ref, {one: {(bidder, "warranty"): "10"}, two: {(bidder, "plan"): "5.00"}})
+    with world.look(one) as look:
+        told = prompts.of_panel(look, panel_in(look, world, ref))
+        assert [(item.kind, item.bidder, item.criterion, item.seat) for item in told.found] == [("far", bidder, "plan", 4)]
+        assert told.found[0].flag is not None and told.found[0].flag.effect is None  # objective points differ: no ranking yet
+        assert (told.here.flagged, told.here.cells) == (1, 15) and told.elsewhere.percent is None and told.threshold == Fraction("0.3")
     with pytest.raises(Invalid, match="report.objective_differs"):
         steps.draw_up(world, ref)
     with world.look(one) as look:
@@ -138,6 +144,33 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
         sheets.recheck(work, panel_in(work, world, ref), ground="objective_differs", reason="质保期评分不一致")
     steps.score(world, ref, reason="改正质保期得分")
     assert steps.draw_up(world, ref)["recheck"] == "质保期评分不一致"
+    with world.look(one) as look:
+        told = prompts.of_panel(look, panel_in(look, world, ref))
+        mended = {(item.kind, item.seat): item for item in told.found}
+        assert set(mended) == {("far", 4), ("objective", 2)} and {item.decided for item in told.found} == {"changed"}
+        item = mended["objective", 2]
+        assert item.why == "改正质保期得分" and (item.points, item.now) == (Fraction(10), Fraction(20))
+
+
+def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world: World) -> None:
+    steps.evaluated(world)
+    ref = steps.opened(world)
+    steps.qualify(world, ref)
+    steps.seated(world, ref)
+    steps.conform(world, ref)
+    far, bidder = steps.usernames(world, ref)[4], names(world, ref)[0]
+    steps.score(world, ref, {far: {(bidder, "plan"): "5.00"}})
+    with world.look(far) as look:
+        seen = prompts.of_panel(look, panel_in(look, world, ref))
+    (told,) = seen.found
+    assert seen.elsewhere == prompts.Rate(0, 15, 1) and seen.here == prompts.Rate(1, 15, 1)
+    assert told.decided == "" and told.flag is not None and told.flag.effect is not None
+    assert told.flag.effect.total < told.flag.effect.total_then and told.flag.effect.rank >= told.flag.effect.rank_then
+    steps.draw_up(world, ref)
+    steps.sign_report(world, ref, far, dissent="维持原分")
+    with world.look(far) as look:
+        (told,) = prompts.of_panel(look, panel_in(look, world, ref)).found
+    assert (told.decided, told.why) == ("dissented", "维持原分") and told.at is not None
 
 
 def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> None:

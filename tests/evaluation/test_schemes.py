@@ -109,6 +109,13 @@ def test_numbers_of_the_machine_are_refused() -> None:
     assert ("scheme", "scheme.not_canonical") in faults(gp(outlier=None))
 
 
+def test_a_prompt_at_a_share_that_flags_everybody_is_refused() -> None:
+    """0.30 typed where percent are asked once became a share of 0.003."""
+    assert ("outlier", "scheme.outlier_range") in faults(gp(outlier="0.003")) & faults(gp(outlier="1.5"))
+    least = {code for _where, code in faults(gp(outlier="0.05", tie="lot"))}
+    assert least == {"scheme.tie"}
+
+
 def test_hints_are_warnings() -> None:
     scheme = gp()
     scheme["criteria"][1]["title"] = "本市同类业绩"

@@ -13,7 +13,7 @@ Row = tuple[str, str, str, str, str]
 
 def _scheme(*criteria: Row, **more: str) -> dict[str, str]:
     """The fields of the criteria form. A row: id, 中文, English, kind, maximum."""
-    fields = {"outlier": "0.30", "tie": "panel", **{name.replace("__", "."): value for name, value in more.items()}}
+    fields = {"outlier": "30", "tie": "panel", **{name.replace("__", "."): value for name, value in more.items()}}
     for at, row in enumerate(criteria):
         fields |= {f"criteria.{at}.{name}": value for name, value in zip(("id", "title", "title_en", "kind", "max"), row, strict=True)}
     return fields
