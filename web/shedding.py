@@ -41,7 +41,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 STAGES = (
     Stage("reports", 500, 120, _any("/savings(?:/.*)?", "/audit", "/supervisor/dossier(?:/.*)?", "/centre/archive(?:/.*)?",
-                                    "/cashier/ledger", r"/cashier/batches/[^/]+/payments\.csv", r"/expert/[^/]+/report(?:\.json)?"),
+                                    "/cashier/ledger", r"/cashier/batches/[^/]+/payments\.csv", r"/expert/[^/]+/report(?:\.json|\.pdf)?"),
           _any("/centre/archive/[^/]+/acts/seal")),
     Stage("search", 1000, 60, _any("/notices", "/lots", "/admin/log", "/admin/parties")),
     Stage("feed", 1500, 300, _any(r"/feed\.(?:json|xml)", r"/notices/\d+/document\.json")),

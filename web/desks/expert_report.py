@@ -7,10 +7,13 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from evaluation import conclusion, report, schemes, sheets
+from evaluation import conclusion, evidence, report, schemes, sheets
 from trading import draws, tenders
 from trading.kernel.access import Act
+from trading.kernel.exact import written, written_exactly
 from trading.kernel.flow import check_version
+from web import papers
+from web.desks import expert_report_view, report_paper
 from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall_room import signed
 from web.forms import Form
@@ -22,25 +25,17 @@ def report_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         panel, _seat = own_room(now, ref)
         card = room_card(now, ref)
-        row = report.find(now.session, panel)
         waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now.session, panel.lot)
-        again = conclusion.recompute(now.session, panel.lot) if row and card.report_facts else None
-        names = {name: bid.party.name for name, bid in sheets.names_of(now.session, panel).items()} if card.cells else {}
-        signatures = [(one.seat.no, one.at, one.dissent) for one in row.signatures] if row else []
-        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, row=row, again=again, names=names,
-                      signatures=signatures, unsigned=report.unsigned(row) if row else [], waits_for_k=waits_for_k,
-                      grounds=sheets.GROUNDS, crumbs=room_crumbs(card, (_("Evaluation report"), "")))
+        shown = expert_report_view.view(now, panel, card)
+        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, view=shown,
+                      said=expert_report_view.state_words(shown), waits_for_k=waits_for_k, grounds=sheets.GROUNDS,
+                      crumbs=room_crumbs(card, (_("Evaluation report"), "")))
 
 
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"grouped": grouped}
-
-
-def grouped(amount: str) -> str:
-    """An amount of the report, a decimal text, in groups of three: ``2,700,000.00``."""
-    whole, point, rest = amount.partition(".")
-    return f"{int(whole):,}{point}{rest}" if whole.isascii() and whole.isdigit() else amount
+    return {"grouped": expert_report_view.grouped, "points_text": written, "evidence_of": evidence.read,
+            "plain_share": lambda value: written_exactly(value * 100, 0)}
 
 
 def _drawn(session: Any, lot: Any) -> bool:
@@ -56,6 +51,16 @@ def report_file(ref: str) -> Response:
         row = report.report(now.session, panel)
         data = office().blobs.read(row.blob)
     return saved_as(Response(data, mimetype="application/json"), f"report-{ref}.json")
+
+
+@expert.page("/<ref>/report.pdf", needs=Act.SEAT_ANSWER)
+def report_pdf(ref: str) -> Response:
+    """The report as a paper: every sum, prompts, dissent in full, signatures."""
+    with look() as now:
+        panel, _seat = own_room(now, ref)
+        report.report(now.session, panel)
+        paper = report_paper.make(now, panel, room_card(now, ref))
+    return papers.answer(paper, f"report-{ref}")
 
 
 @expert.page("/<ref>/recompute.json", needs=Act.SEAT_ANSWER)
