@@ -21,6 +21,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.work import Look, UnitOfWork
 from trading.opened_files import Quarantine
 from trading.tenders import Lot
+from web import login
 from web.forms import Form
 from web.frame import Group, Link
 from web.gate import Desk, look, office, request
@@ -142,7 +143,7 @@ def _of_room(card: RoomCard, here: str) -> list[Link]:
     base = f"/expert/{card.lot}"
     due = step_href(card) if own_to_do(card) else ""
     links = [(_("The room"), base), (_("Conformity"), base + "/review"), (_("Score sheet"), base + "/score"),
-             (_("List of commitments"), base + "/list"), (_("Reveal"), base + "/reveal"),
+             (_("List of locked sheets"), base + "/list"), (_("Reveal"), base + "/reveal"),
              *([(_("Technical result and prices"), base + "/prices")] if card.two_envelopes else []),
              (_("Evaluation report"), base + "/report")]
     if here == base + "/sign" or card.report_hash:
@@ -152,7 +153,7 @@ def _of_room(card: RoomCard, here: str) -> list[Link]:
 
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"blank_form": Form.blank, "file_state": _file_state}
+    return {"blank_form": Form.blank, "file_state": _file_state, "sign_in_mark": login.mark}
 
 
 def _file_state(bid_id: int, place: int) -> Quarantine:

@@ -5,7 +5,6 @@ Before the reveal no point ever comes to this side: the page scores, checks and 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask_babel import gettext as _
@@ -20,7 +19,6 @@ from web.desks.hall_room import signed
 from web.forms import Form
 from web.gate import go, look, render, work
 
-_SHORT = re.compile("[：:]")
 GROUPS = ("objective", "subjective", "price")
 
 
@@ -43,7 +41,7 @@ def score(ref: str, form: Form | None = None) -> str:
 
 def band_text(criterion: Criterion) -> str:
     """The bands of a criterion in a line by their short names: ``good 11–14 / fair 7–10``."""
-    return " / ".join(f"{_SHORT.split(band.label)[0].strip()} {limits(band)}".strip() for band in criterion.bands)
+    return " / ".join(f"{band.short} {limits(band)}".strip() for band in criterion.bands)
 
 
 def limits(band: schemes.Band) -> str:
@@ -92,7 +90,7 @@ def listing(ref: str, form: Form | None = None) -> str:
         sealed = log.tick_of(now.session, made.c) if made and made.c else None
         return render("expert/list.html", form=form or Form.blank(), card=card, rows=rows, made=made, sealed=sealed,
                       all_in=all(row["at"] for row in rows), all_sealed=all(row["sealed"] for row in rows),
-                      crumbs=room_crumbs(card, (_("List of commitments"), "")))
+                      crumbs=room_crumbs(card, (_("List of locked sheets"), "")))
 
 
 @expert.page("/<ref>/acts/list", needs=Act.SHEET_COMMIT, post=True, back=listing)

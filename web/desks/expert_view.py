@@ -7,22 +7,28 @@ opens it elsewhere. What quarantine holds back is not shown either.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
-from flask import Response
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from evaluation import reviews
 from evaluation.queries import BidCard, RoomCard
 from trading import opened_files, tenders
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound
+from trading.kernel.errors import NotFound, WrongStep
 from trading.kernel.work import Look
+from web import words
 from web.confined.convert import NoPreview, Page, convert
-from web.desks.expert_room import expert, own_room, room_card, room_crumbs
+from web.desks.expert_room import expert, own_room, room_card, room_crumbs, zone
 from web.gate import look, office, render
 from web.opened import SANDBOX, has_scanner, states_of
+from web.refusals import language
 
 MOST_PAGE = 5000
+KEPT_PAGES = 48
+"""How many converted pages a process keeps: a panel reads the same few, and each costs a child process."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,25 @@ def view(ref: str, bid_id: int, place: int, page: int) -> str:
                   crumbs=room_crumbs(card, (bid.bidder or bid.name, f"/expert/{ref}/review#bid-{bid_id}"), (name, "")))
 
 
+@expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.json", needs=Act.SEAT_ANSWER)
+def view_data(ref: str, bid_id: int, place: int, page: int) -> Response:
+    """A page for the score room: ``{pages, image, text, reason}``; ``image`` an address, ``reason`` in words where there is nothing."""
+    with look() as now:
+        own_room(now, ref)
+        _bid(room_card(now, ref), bid_id, place)
+        try:
+            blob = _released(now, ref, bid_id, place)
+        except WrongStep as held:
+            return jsonify(pages=0, text="", image="", reason=words.words(held.code, held.facts, language(), zone()))
+    shown, reason = _converted(blob, page)
+    answer = jsonify(
+        pages=shown.pages if shown else 0, text=shown.text if shown else "",
+        image=f"/expert/{ref}/view/{bid_id}/{place}/{page}.png" if shown and shown.png else "",
+        reason=words.state("no_preview", reason, language()).text if reason else "")
+    answer.headers["Cache-Control"] = "private, max-age=600"
+    return answer
+
+
 @expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.png", needs=Act.SEAT_ANSWER)
 def view_image(ref: str, bid_id: int, place: int, page: int) -> Response:
     with look() as now:
@@ -96,8 +121,19 @@ def _converted(blob: str, page: int) -> tuple[Page | None, str]:
     if not 0 < page <= MOST_PAGE:
         return None, "no-page"
     try:
-        return convert(office().blobs.path(blob), page), ""
-    except NoPreview as refusal:
-        return None, refusal.reason
+        return _page(office().blobs.path(blob), page)
+    except NoPreview as slow:
+        return None, slow.reason
     except FileNotFoundError:
         return None, "damaged"
+
+
+@lru_cache(maxsize=KEPT_PAGES)
+def _page(path: Path, page: int) -> tuple[Page | None, str]:
+    """A page of a blob, whose bytes never change. What was too slow once may not be so again: that is asked anew."""
+    try:
+        return convert(path, page), ""
+    except NoPreview as refusal:
+        if refusal.reason in ("slow", "unconfined"):
+            raise
+        return None, refusal.reason

@@ -57,11 +57,16 @@ def test_a_member_reads_the_same_page_of_every_bid(engine: Engine, tmp_path: Pat
     beyond = member.get(links[0].removesuffix("/1") + "/2")
     assert beyond.status_code == 200 and "没有这一页" in beyond.text and "<img" not in beyond.text.partition("<main")[2]
     assert member.get(image.replace("1.png", "2.png")).status_code == 404
-    for path in ("/expert/%s/view/999999/0/1", "/expert/%s/view/999999/0/1.png"):
+    told = member.get(links[0] + ".json").json
+    assert (told["pages"], told["image"], told["reason"]) == (1, image, "")
+    none = member.get(links[0].removesuffix("/1") + "/2.json").json
+    assert none["image"] == "" and "没有这一页" in none["reason"]
+    for path in ("/expert/%s/view/999999/0/1", "/expert/%s/view/999999/0/1.png", "/expert/%s/view/999999/0/1.json"):
         assert member.get(path % ref).status_code == 404
     assert member.get(links[0].replace("/0/1", "/7/1")).status_code == 404
     for stranger in ("agent", "bidder1", "watch"):
-        assert rooms.person(stranger).get(links[0], headers={"Accept": "application/json"}).status_code == 403
+        for address in (links[0], links[0] + ".json"):
+            assert rooms.person(stranger).get(address, headers={"Accept": "application/json"}).status_code == 403
 
 
 @pytest.mark.promise("U2")
@@ -78,4 +83,6 @@ def test_what_is_held_back_is_not_shown(engine: Engine, tmp_path: Path) -> None:
     for path in (f"/expert/{ref}/view/{held.opened_bid_id}/0/1", f"/expert/{ref}/view/{held.opened_bid_id}/0/1.png"):
         refused = member.get(path)
         assert refused.status_code == 409 and "Bad.Pdf" in refused.text
+    told = member.get(f"/expert/{ref}/view/{held.opened_bid_id}/0/1.json").json
+    assert told["image"] == told["text"] == "" and "Bad.Pdf" in told["reason"]
     assert f"/view/{held.opened_bid_id}/" not in member.get(found[0]).text

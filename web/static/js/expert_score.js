@@ -1,8 +1,13 @@
-// The score matrix: bounds, bands and sums while typing, the draft kept encrypted, the sheet signed and committed to. No point leaves this
-// page before the reveal; what is posted is the commitment alone.
-import { draftOf, keepDraft, keepSheet } from "./expert_vault.js";
-import { openRing } from "./keys_ring.js";
-import { checklist, faultWords, fetchJson, say, serverSeconds } from "./officer_parts.js";
+// The score room: cell, page and band side by side; the draft kept encrypted, everything read back, the sheet signed and locked. No point
+// leaves this page before the reveal; what is posted is the signed commitment alone.
+import { keyBox, openedRing } from "./expert_key.js";
+import { reader, thumb } from "./expert_pages.js";
+import { listPins, MOST_PINS, nextNumber, signedReason } from "./expert_pins.js";
+import { bandName, fault, keyOf, mark, pointsOf, showBand, sumOf, written } from "./expert_points.js";
+import { fillBack } from "./expert_readback.js";
+import { draftOf, keepDraft, keepSheet, offerSheet, sheetName } from "./expert_vault.js";
+import { marksOf, post } from "./keys_ring.js";
+import { faultWords, fetchJson, say, serverSeconds } from "./officer_parts.js";
 import { b64u } from "./sb/bytes.js";
 import { signDocument } from "./sb/documents.js";
 import { scoreCommit } from "./sb/draws.js";
@@ -10,104 +15,126 @@ import { need } from "./sb/errors.js";
 import { random } from "./sb/hashes.js";
 import { formatTime } from "./sb/times.js";
 
-const POINTS = /^(0|[1-9]\d{0,2})(\.\d{1,3})?$/;
-const room = document.querySelector("[data-score]");
+const desk = document.querySelector("[data-score]");
+const room = desk?.querySelector("[data-room]");
 const cells = room ? [...room.querySelectorAll("[data-cell]")] : [];
-const reasons = new Map();
-const keyOf = (cell) => `${cell.dataset.item}|${cell.dataset.bid}`;
-const side = room?.querySelector("[data-side]");
-const why = room?.querySelector("[data-why]");
-let ring = null, data = null, current = null, timer = 0;
+const reasons = new Map(), pins = new Map(), views = new Map();
+const side = room?.querySelector("[data-side]"), why = room?.querySelector("[data-why]");
+const back = desk?.querySelector("[data-readback]"), locked = desk?.querySelector("[data-locked]");
+const base = desk?.dataset.base;
+let ring = null, data = null, current = null, timer = 0, leaf = null, key = null;
 
-// --- exact points in thousandths ---------------------------------------------------------------------------------------------------
+const reasonOf = (cell) => reasons.get(keyOf(cell)) ?? "";
+const pinsOf = (cell) => pins.get(keyOf(cell)) ?? [];
+const bidNamed = (name) => [...room.querySelectorAll("[data-bid-head]")].find((one) => one.dataset.bidHead === name);
+const shortName = (name) => bidNamed(name).dataset.short;
+const labelOf = (cell) => `${cell.dataset.title} ${shortName(cell.dataset.bid)}`;
 
-function thousandths(text) {
-  const [whole, rest = ""] = text.split(".");
-  return Number(whole) * 1000 + Number(rest.padEnd(3, "0"));
-}
-
-function written(sum) {
-  const rest = String(sum % 1000).padStart(3, "0").replace(/0+$/, "");
-  return `${Math.floor(sum / 1000)}${rest ? `.${rest}` : ""}`;
-}
-
-const bandsOf = (cell) => cell.dataset.bands.split(" ").filter(Boolean).map((band) => band.split(":").map(thousandths));
-
-/** What is wrong with a cell: "" when it is in order. */
-function fault(cell) {
-  const text = cell.value.trim();
-  if (!text) return "empty";
-  if (!POINTS.test(text)) return "not_number";
-  const points = thousandths(text);
-  if (points > thousandths(cell.dataset.max)) return "most";
-  const bands = bandsOf(cell);
-  if (bands.length && !bands.some(([low, high]) => low <= points && points <= high)) return "outside";
-  return cell.dataset.kind === "subjective" && !(reasons.get(keyOf(cell)) ?? "").trim() ? "reason" : "";
-}
-
-function bandName(cell) {
-  const points = thousandths(cell.value.trim());
-  const row = [...room.querySelectorAll(`[data-bands-of="${cell.dataset.item}"] tbody tr`)]
-    .find((one) => thousandths(one.dataset.low) <= points && points <= thousandths(one.dataset.high));
-  return row ? row.cells[1].textContent.split(/[：:]/)[0].trim() : "";
-}
-
-function mark(cell) {
-  const wrong = fault(cell);
-  const note = document.getElementById(cell.getAttribute("aria-describedby"));
-  const bad = wrong && wrong !== "empty" && wrong !== "reason";
-  cell.classList.toggle("bad", Boolean(bad));
-  if (bad) cell.setAttribute("aria-invalid", "true"); else cell.removeAttribute("aria-invalid");
-  note.classList.toggle("why--bad", Boolean(bad));
-  note.textContent = wrong ? say(wrong, cell.dataset.max) : bandName(cell) || say("ok");
-}
+// --- what stands in the page ---------------------------------------------------------------------------------------------------------
 
 function sums() {
   for (const place of room.querySelectorAll("[data-sum]")) {
-    const column = cells.filter((cell) => cell.dataset.bid === place.dataset.sum);
-    const given = column.filter((cell) => POINTS.test(cell.value.trim()));
-    place.replaceChildren(given.length ? written(given.reduce((sum, cell) => sum + thousandths(cell.value.trim()), 0)) : "–");
-    if (given.length && given.length < column.length) {
+    const { sum, given, of } = sumOf(cells, place.dataset.sum);
+    place.replaceChildren(sum);
+    if (given && given < of) {
       const left = document.createElement("span");
       left.className = "why";
-      left.textContent = say("missing", column.length - given.length);
+      left.textContent = say("missing", of - given);
       place.append(left);
     }
   }
-  room.querySelector("[data-filled]").textContent = say("filled", cells.filter((cell) => !fault(cell)).length, cells.length);
+  const open = cells.filter((cell) => fault(cell, reasonOf(cell)));
+  desk.querySelector("[data-filled]").textContent = String(cells.length - open.length);
+  for (const square of desk.querySelectorAll("[data-square]")) {
+    const cell = document.getElementById(square.dataset.square);
+    square.className = `sq${current === cell ? " sq--now" : fault(cell, reasonOf(cell)) ? (cell.value.trim() ? " sq--bad" : "") : " sq--done"}`;
+  }
+  const bar = desk.querySelector("[data-squares]");
+  bar.setAttribute("aria-label", say("squares", cells.length - open.length, cells.length));
+  toGo(open);
+  return open;
+}
+
+/** What is still wanting, each a link to its cell, and whether the sheet can be read back. */
+function toGo(open) {
+  const list = desk.querySelector("[data-to-go]");
+  list.replaceChildren(...open.slice(0, 8).map((cell) => {
+    const line = document.createElement("li"), link = document.createElement("a");
+    link.href = `#${cell.id}`;
+    const wrong = fault(cell, reasonOf(cell));
+    link.textContent = wrong === "empty" ? labelOf(cell) : `${labelOf(cell)}：${say(wrong, cell.dataset.max)}`;
+    link.addEventListener("click", (event) => { event.preventDefault(); cell.focus(); });
+    line.append(link);
+    return line;
+  }));
+  desk.querySelector("[data-left]").textContent = open.length ? say("left", open.length) : say("complete");
+  const again = desk.querySelector("[data-again]");
+  const stop = open.length ? "why_fill" : again && !again.value.trim() ? "why_again" : ring ? "" : "why_key";
+  const button = desk.querySelector("[data-read]");
+  button.disabled = Boolean(stop);
+  desk.querySelector("[data-read-why]").textContent = say(stop || "why_ready");
+}
+
+function sameSection() {
+  for (const card of desk.querySelectorAll("[data-same]")) {
+    const cell = cells.find((one) => one.dataset.item === current.dataset.item && one.dataset.bid === card.dataset.same);
+    const view = viewOf(cell), held = pinsOf(cell), points = pointsOf(cell);
+    card.classList.toggle("on", cell === current);
+    if (cell === current) card.setAttribute("aria-current", "true"); else card.removeAttribute("aria-current");
+    card.querySelector("[data-same-page]").textContent = say("page_short", view.page);
+    card.querySelector("[data-same-points]").textContent = points < 0 ? say("empty") : written(points);
+    card.querySelector("[data-same-band]").textContent = points < 0 ? "" : bandName(room, cell);
+    card.querySelector("[data-same-quote]").textContent = held.find((pin) => pin.quote)?.quote ?? "";
+    card.querySelector("[data-same-pins]").textContent = held.length ? say("pins", held.length) : say("no_pins");
+    thumb(card.querySelector("img"), base, view);
+  }
+  desk.querySelector("[data-same-item]").textContent = current.dataset.title;
 }
 
 // --- the cell one is in --------------------------------------------------------------------------------------------------------------
 
+/** The page shown for a cell: its own, its first evidence, or where the same item was read in another bid. */
+function viewOf(cell) {
+  const own = views.get(keyOf(cell));
+  if (own) return own;
+  const pin = pinsOf(cell)[0], id = Number(bidNamed(cell.dataset.bid).dataset.id), files = Number(bidNamed(cell.dataset.bid).dataset.files);
+  const like = pin ?? [...views.entries()].reverse().find(([name]) => name.startsWith(`${cell.dataset.item}|`))?.[1] ?? { place: 0, page: 1 };
+  return { bid: String(id), name: shortName(cell.dataset.bid), place: Math.min(like.place, files - 1), page: like.page };
+}
+
+function turned(view) {
+  views.delete(keyOf(current));
+  views.set(keyOf(current), view);
+  leaf.show(view, pinsOf(current));
+  sameSection();
+  later();
+}
+
 function enter(cell) {
+  current?.closest("td").classList.remove("cur");
   current = cell;
+  cell.closest("td").classList.add("cur");
   side.hidden = false;
   for (const row of room.querySelectorAll("[data-row]")) row.classList.toggle("on", row.dataset.row === cell.dataset.item);
   for (const bands of room.querySelectorAll("[data-bands-of]")) bands.hidden = bands.dataset.bandsOf !== cell.dataset.item;
   for (const files of room.querySelectorAll("[data-files-of]")) files.hidden = files.dataset.filesOf !== cell.dataset.bid;
-  const head = cell.closest("tr").querySelector("th");
-  side.querySelector("[data-side-title]").textContent = head.firstChild.textContent;
-  const bid = [...room.querySelectorAll("[data-bid-head]")].find((one) => one.dataset.bidHead === cell.dataset.bid);
-  side.querySelector("[data-side-bid]").textContent = bid.querySelector("b")?.textContent ?? bid.textContent;
+  side.querySelector("[data-side-title]").textContent = `${cell.dataset.title} · ${shortName(cell.dataset.bid)}`;
   const label = room.querySelector("[data-why-label]");
   label.textContent = cell.dataset.kind === "subjective" ? label.dataset.need : label.dataset.may;
-  why.value = reasons.get(keyOf(cell)) ?? "";
-  showBand();
-}
-
-function showBand() {
-  const points = POINTS.test(current.value.trim()) ? thousandths(current.value.trim()) : -1;
-  for (const row of room.querySelectorAll(`[data-bands-of="${current.dataset.item}"] tbody tr`)) {
-    row.classList.toggle("sel", thousandths(row.dataset.low) <= points && points <= thousandths(row.dataset.high));
-  }
+  why.value = reasonOf(cell);
+  showBand(room, cell);
+  leaf.show(viewOf(cell), pinsOf(cell));
+  showPins();
+  sums();
+  sameSection();
 }
 
 function changed() {
-  mark(current);
-  showBand();
+  mark(room, current, reasonOf(current), pinsOf(current).length);
+  showBand(room, current);
   sums();
-  clearTimeout(timer);
-  timer = setTimeout(save, 400);
+  sameSection();
+  later();
 }
 
 function move(cell, step) {
@@ -115,14 +142,52 @@ function move(cell, step) {
   column[column.indexOf(cell) + step]?.focus();
 }
 
+const nextOpen = () => {
+  const from = cells.indexOf(current);
+  const order = [...cells.slice(from + 1), ...cells.slice(0, from + 1)];
+  (order.find((cell) => !cell.value.trim()) ?? order.find((cell) => fault(cell, reasonOf(cell))) ?? current).focus();
+};
+
+// --- evidence ------------------------------------------------------------------------------------------------------------------------
+
+function showPins(focus = 0) {
+  const held = pinsOf(current);
+  desk.querySelector("[data-pins-count]").textContent = held.length ? say("pins", held.length) : say("no_pins");
+  listPins(room.querySelector("[data-pins]"), held, {
+    changed,
+    look: (pin) => { const view = { ...viewOf(current), place: pin.place, page: pin.page }; views.set(keyOf(current), view); leaf.show(view, held).then(() => leaf.draw(held, pin.n)); },
+    cite: (pin) => { insert(say("cite", pin.n)); },
+    drop: (pin) => { pins.set(keyOf(current), held.filter((one) => one !== pin)); showPins(); leaf.draw(pinsOf(current)); changed(); },
+  });
+  leaf.draw(held, focus);
+  if (focus) room.querySelector(`[data-pin-no="${focus}"] input`).focus();
+}
+
+function insert(text) {
+  const at = document.activeElement === why ? why.selectionEnd : why.value.length;
+  why.setRangeText(text, at, at, "end");
+  reasons.set(keyOf(current), why.value);
+  why.focus();
+  changed();
+}
+
+function pinned(box) {
+  const held = pinsOf(current), n = nextNumber(held);
+  if (!n) { desk.querySelector("[data-pins-count]").textContent = say("pins_most", MOST_PINS); return; }
+  pins.set(keyOf(current), [...held, { n, quote: "", ...box }]);
+  views.set(keyOf(current), { ...viewOf(current), place: box.place, page: box.page });
+  showPins(n);
+  changed();
+}
+
 function keys(event) {
-  if (event.altKey && current && ["KeyN", "KeyE", "KeyB"].includes(event.code)) {
-    event.preventDefault();
-    const bid = [...room.querySelectorAll("[data-files-of]")].find((one) => one.dataset.filesOf === current.dataset.bid);
-    const goal = { KeyN: why, KeyE: bid?.querySelector("a, summary"),
-      KeyB: room.querySelector(`[data-bands-of="${current.dataset.item}"] [data-take]`) }[event.code];
-    goal?.focus();
-  } else if (event.altKey || event.ctrlKey || event.metaKey || !event.target.matches("[data-cell]")) {
+  if (event.altKey && current) {
+    const goal = {
+      KeyN: () => why.focus(), KeyE: () => room.querySelector("[data-leaf-view]").focus(), KeyP: () => leaf.pin(), ArrowDown: nextOpen,
+      KeyB: () => room.querySelector(`[data-bands-of="${current.dataset.item}"] [data-take]`)?.focus(),
+    }[event.code];
+    if (goal) { event.preventDefault(); goal(); }
+  } else if (event.ctrlKey || event.metaKey || !event.target.matches("[data-cell]")) {
     return;
   } else if (event.key === "ArrowDown" || event.key === "Enter") {
     event.preventDefault();
@@ -133,58 +198,40 @@ function keys(event) {
   }
 }
 
-// --- the draft ---------------------------------------------------------------------------------------------------------------------
+// --- the draft -----------------------------------------------------------------------------------------------------------------------
 
 function kept(text, tone) {
   const tag = document.createElement("span");
   tag.className = `tag tag--${tone}`;
   tag.textContent = text;
-  room.querySelector("[data-kept]").replaceChildren(tag);
+  desk.querySelector("[data-kept]").replaceChildren(tag);
 }
 
 const hour = () => document.querySelector("[data-clock-time]")?.textContent ?? "";
 
+const later = () => { clearTimeout(timer); timer = setTimeout(save, 400); };
+
 async function save() {
-  if (!ring) return;
+  if (!ring || !data) return;
   const points = Object.fromEntries(cells.map((cell) => [keyOf(cell), cell.value.trim()]));
-  await keepDraft(ring, data, { points, reasons: Object.fromEntries(reasons), at: hour() });
+  await keepDraft(ring, data, { points, reasons: Object.fromEntries(reasons), pins: Object.fromEntries(pins), at: hour() });
   kept(say("draft_kept", hour()), "ok");
 }
 
-async function restore(list) {
+async function restore() {
   const draft = await draftOf(ring, data);
   if (draft) {
     for (const cell of cells) if (!cell.value) cell.value = draft.points[keyOf(cell)] ?? "";
-    for (const [key, text] of Object.entries(draft.reasons)) if (!reasons.get(key)) reasons.set(key, text);
-    list.ok(say("draft_back", draft.at));
-    if (current) why.value = reasons.get(keyOf(current)) ?? "";
+    for (const [name, text] of Object.entries(draft.reasons)) if (!reasons.get(name)) reasons.set(name, text);
+    for (const [name, list] of Object.entries(draft.pins ?? {})) if (!pins.get(name)?.length) pins.set(name, list);
+    key.list.ok(say("draft_back", draft.at));
   }
-  cells.forEach(mark);
-  sums();
+  for (const cell of cells) mark(room, cell, reasonOf(cell), pinsOf(cell).length);
+  if (current) enter(current);
   await save();
 }
 
-// --- checks and the commitment -----------------------------------------------------------------------------------------------------
-
-/** The faults of the whole sheet, shown with links; true when it is in order. */
-function checked() {
-  const box = document.querySelector("[data-score-errors]");
-  const found = cells.map((cell) => [cell, fault(cell)]).filter(([, wrong]) => wrong);
-  cells.forEach(mark);
-  box.hidden = found.length === 0;
-  box.querySelector("h2").textContent = say("wrong", found.length);
-  box.querySelector("ul").replaceChildren(...found.slice(0, 8).map(([cell, wrong]) => {
-    const line = document.createElement("li");
-    const link = document.createElement("a");
-    link.href = `#${cell.id}`;
-    link.textContent = `${cell.getAttribute("aria-label")}：${say(wrong, cell.dataset.max)}`;
-    link.addEventListener("click", (event) => { event.preventDefault(); cell.focus(); });
-    line.append(link);
-    return line;
-  }));
-  if (found.length) found[0][0].focus();
-  return found.length === 0;
-}
+// --- reading back and locking --------------------------------------------------------------------------------------------------------
 
 function sheetValue() {
   const named = new Map(cells.map((cell) => [keyOf(cell), cell]));
@@ -193,70 +240,81 @@ function sheetValue() {
     bids: data.bids.map((bidder) => ({ bidder, items: data.items.map(({ id }) => {
       const cell = named.get(`${id}|${bidder}`);
       need(cell, "CONTEXT_MISMATCH", say("none"));
-      return { id, score: cell.value.trim(), reason: (reasons.get(keyOf(cell)) ?? "").trim() };
+      return { id, score: cell.value.trim(), reason: signedReason(reasonOf(cell), pinsOf(cell)) };
     }) })),
   };
 }
 
-async function commit(box, list) {
-  data = await fetchJson(room.dataset.score);
-  const again = document.querySelector("[data-again]");
-  if (data.reason_needed && !again?.value.trim()) { list.bad(say("why")); again?.focus(); return false; }
-  const sheet = sheetValue(), salt = random(32), key = ring.keys.ed25519;
-  const signed = await signDocument("sheet", sheet, key);
-  list.ok(say("sheet_signed"));
+function view(which) {
+  room.hidden = which !== "room";
+  desk.querySelector("[data-samebox]").hidden = which !== "room";
+  desk.querySelector("[data-progress]").hidden = which !== "room";
+  back.hidden = which !== "back";
+  locked.hidden = which !== "locked";
+  desk.querySelector("[data-keystrip]").hidden = which === "locked";
+  const head = { back, locked }[which]?.querySelector("h2");
+  head?.focus();
+  if (head) scrollTo({ top: 0 });
+}
+
+async function lock() {
+  const list = key.list;
+  ring = await key.need();
+  if (!ring) return;
+  data = await fetchJson(desk.dataset.score);
+  const again = desk.querySelector("[data-again]");
+  const sheet = sheetValue(), salt = random(32);
+  const signed = await signDocument("sheet", sheet, ring.sign);
   const commitment = b64u(await scoreCommit(salt, sheet));
   await save();
   await keepSheet(ring, data, { sheet: signed, salt: b64u(salt), commit: commitment });
-  list.ok(say("sheet_kept"));
   const value = { v: 1, at: formatTime(serverSeconds()), commit: commitment, expert: data.expert, lot: data.lot,
     reason: again?.value.trim() ?? "", tender: data.tender };
-  const form = document.getElementById(box.dataset.form);
-  form.elements.commit.value = JSON.stringify(await signDocument("sheet-commit", value, key));
   list.going(say("sent"));
-  form.requestSubmit();
-  return true;
+  await post(`${base}/acts/commit`, { commit: JSON.stringify(await signDocument("sheet-commit", value, ring.sign)) },
+    marksOf(document.getElementById("kw-score")));
+  const link = locked.querySelector("[data-sheet-link]");
+  offerSheet(data, link);
+  locked.querySelector("[data-sheet-name]").textContent = sheetName(data);
+  locked.querySelector("[data-locked-at]").textContent = hour();
+  view("locked");
+  link.click();
 }
 
-async function openKey(box, list) {
-  const file = box.querySelector("[data-keyfile]").files[0], passphrase = box.querySelector("[data-passphrase]");
-  list.clear();
-  if (!file || !passphrase.value) { list.bad(say("choose")); box.querySelector("[data-keyfile]").focus(); return; }
-  list.going(say("opening"));
-  const opened = await openRing(file, passphrase.value, { role: "expert" });
-  data = await fetchJson(room.dataset.score);
-  need(opened.party === data.expert, "CONTEXT_MISMATCH", say("not_yours", opened.party, data.expert));
-  ring = opened;
-  passphrase.value = "";
-  list.ok(say("opened", ring.party));
-  await restore(list);
+async function guarded(button, act) {
+  button.disabled = true;
+  try {
+    await act();
+  } catch (wrong) {
+    key.list.bad(faultWords(wrong));
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function start() {
-  const box = room.querySelector('[data-keywork="score"]');
-  const list = checklist(box.querySelector("[data-checks]"));
-  const guarded = async (button, act) => {
-    button.disabled = true;
-    try {
-      if (await act() !== true) button.disabled = false;
-    } catch (wrong) {
-      list.bad(faultWords(wrong));
-      button.disabled = false;
-    }
-  };
-  const open = box.querySelector("[data-go]"), go = room.querySelector("[data-commit]");
-  box.hidden = false;
-  open.addEventListener("click", () => guarded(open, () => openKey(box, list)));
-  box.querySelector("[data-passphrase]").addEventListener("keydown", (event) => {
-    if (event.key === "Enter") { event.preventDefault(); guarded(open, () => openKey(box, list)); }
-  });
-  room.querySelector("[data-check-sheet]").addEventListener("click", checked);
-  go.addEventListener("click", () => guarded(go, async () => {
-    if (!checked()) return false;
-    if (!ring) { await openKey(box, list); if (!ring) return false; }
-    return commit(box, list);
-  }));
+  const box = desk.querySelector('[data-keywork="score"]');
+  leaf = reader(room.querySelector("[data-leaf]"), base, { turned, pinned });
+  key = keyBox(box, { onlyOpen: true, ready: async (opened) => {
+    data = await fetchJson(desk.dataset.score);
+    need(opened.party === data.expert, "CONTEXT_MISMATCH", say("not_yours", opened.party, data.expert));
+    ring = opened;
+    box.closest("[data-keystrip]").classList.add("is-open");
+    await restore();
+  } });
+  key.started.catch((wrong) => key.list.bad(faultWords(wrong)));
+  const open = box.querySelector("[data-go]");
+  const opening = () => guarded(open, async () => { key.list.clear(); await key.need(); });
+  open.addEventListener("click", opening);
+  box.querySelector("[data-passphrase]").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); opening(); } });
+  desk.querySelector("[data-next-open]").addEventListener("click", nextOpen);
+  desk.querySelector("[data-read]").addEventListener("click", () => { if (!sums().length) { fillBack(back, cells, reasons, pins); view("back"); } });
+  back.querySelector("[data-edit]").addEventListener("click", () => { view("room"); current.focus(); });
+  const sure = back.querySelector("[data-sure]"), go = back.querySelector("[data-commit]");
+  sure.addEventListener("change", () => { go.disabled = !sure.checked; });
+  go.addEventListener("click", () => guarded(go, async () => { if (sure.checked && (await openedRing(box.dataset.session))) await lock(); }));
   room.addEventListener("keydown", keys);
+  desk.querySelector("[data-again]")?.addEventListener("input", sums);
   for (const cell of cells) {
     cell.addEventListener("focus", () => { enter(cell); cell.select(); });
     cell.addEventListener("input", changed);
@@ -265,9 +323,12 @@ function start() {
   for (const take of room.querySelectorAll("[data-take]")) {
     take.addEventListener("click", () => { current.value = take.dataset.take; changed(); current.focus(); });
   }
-  const first = cells[0];
-  if (first) enter(first);
-  sums();
+  for (const card of desk.querySelectorAll("[data-same]")) {
+    card.querySelector("button").addEventListener("click", () => {
+      cells.find((one) => one.dataset.item === current.dataset.item && one.dataset.bid === card.dataset.same).focus();
+    });
+  }
+  if (cells[0]) enter(cells[0]);
 }
 
 if (room) start();

@@ -1,6 +1,7 @@
 // A member's later steps: sign the list once every proof is there, reveal the kept sheet, sign the report one has read.
-import { sheetOf } from "./expert_vault.js";
-import { keywork, say, serverSeconds } from "./officer_parts.js";
+import { keyAct } from "./expert_key.js";
+import { offerSheet, sheetOf } from "./expert_vault.js";
+import { fetchJson, say, serverSeconds } from "./officer_parts.js";
 import { packageTrust, rememberTrust } from "./officer_package.js";
 import { b64u, unb64u } from "./sb/bytes.js";
 import { parseCanonical } from "./sb/canonical.js";
@@ -12,10 +13,6 @@ import { need } from "./sb/errors.js";
 import { verifyTickProof } from "./sb/ticks.js";
 import { formatTime } from "./sb/times.js";
 
-const ROLE = "expert";
-
-const own = (ring, data) => need(ring.party === data.expert, "CONTEXT_MISMATCH", say("not_yours", ring.party, data.expert));
-
 // The keys this browser has known since it first met this platform; another one stops everything.
 function knownTrust(told, list) {
   const known = rememberTrust(told, serverSeconds());
@@ -24,9 +21,8 @@ function knownTrust(told, list) {
   return packageTrust(told);
 }
 
-keywork("sign-list", ROLE, async ({ ring, list, data }) => {
-  own(ring, data);
-  need(data.listing, "UNAVAILABLE", say("none"));
+keyAct("sign-list", async ({ ring, list, data }) => {
+  need(data.listing, "CONTEXT_MISMATCH", say("none"));
   const trust = await knownTrust(data.trust, list);
   const alone = { ...data.listing, signatures: data.listing.signatures.slice(0, 1) };
   const { value: listing } = await verifyAny(alone, "commit-list", trust.platformKey);
@@ -45,12 +41,20 @@ keywork("sign-list", ROLE, async ({ ring, list, data }) => {
   list.ok(say("list_proofs", receipts.length));
   need(ours === 1, "CONTEXT_MISMATCH", "your own commitment is not in the list");
   list.ok(say("list_ours"));
-  return addSignature(data.listing, "commit-list", ring.keys.ed25519);
+  return addSignature(data.listing, "commit-list", ring.sign);
 });
 
-keywork("reveal", ROLE, async ({ ring, box, list, data }) => {
-  own(ring, data);
-  const { sheet, salt } = await sheetOf(ring, data, box);
+keyAct("reveal", async ({ ring, box, list, data }) => {
+  const file = box.querySelector("[data-sheetfile]");
+  const found = await sheetOf(ring, data, file.files[0]);
+  if (found.wrong) {
+    list.bad(say(found.wrong));
+    box.querySelector("[data-sheetfield]").hidden = false;
+    box.querySelector("[data-sheetlost]").open = true;
+    file.focus();
+    return null;
+  }
+  const { sheet, salt } = found;
   list.ok(say("sheet_found"));
   const value = parseCanonical(readEnvelope(sheet, "sheet").payload);
   need(b64u(await scoreCommit(unb64u(salt, 32), value)) === data.commit?.commit, "CONTEXT_MISMATCH", "another sheet than the committed one");
@@ -58,14 +62,32 @@ keywork("reveal", ROLE, async ({ ring, box, list, data }) => {
   return { fields: { sheet, salt } };
 });
 
-keywork("sign-report", ROLE, async ({ ring, box, list, data }) => {
-  own(ring, data);
-  need(data.report, "UNAVAILABLE", say("none"));
+keyAct("sign-report", async ({ ring, box, list, data }) => {
+  need(data.report, "CONTEXT_MISMATCH", say("none"));
   const answer = await fetch(box.dataset.extra, { cache: "no-store" });
   const bytes = new Uint8Array(await answer.arrayBuffer());
   need(answer.ok && (await documentHash(bytes)) === data.report.hash, "CONTEXT_MISMATCH", "the report has another digest");
   list.ok(say("report_bytes"));
   const dissent = document.querySelector("[data-dissent]").value.trim();
   if (dissent) list.ok(say("dissent"));
-  return signEnvelope("report-signature", { ...data.report.document, at: formatTime(serverSeconds()), dissent }, [ring.keys.ed25519]);
+  return signEnvelope("report-signature", { ...data.report.document, at: formatTime(serverSeconds()), dissent }, [ring.sign]);
 });
+
+// The sheet kept in this browser may be saved as a file once more, as long as it is not revealed.
+const again = document.querySelector("[data-sheet-again]");
+if (again) {
+  fetchJson(again.dataset.sheetAgain).then((data) => {
+    const link = again.querySelector("a");
+    again.hidden = !offerSheet(data, link);
+    document.querySelector("[data-sheet-missing]").hidden = !again.hidden;
+  });
+}
+// The choice of a file is shown from the start where this browser keeps no sheet.
+const reveal = document.querySelector('[data-keywork="reveal"]');
+if (reveal) {
+  fetchJson(reveal.dataset.from).then((data) => {
+    const kept = offerSheet(data);
+    reveal.querySelector("[data-sheetfield]").hidden = kept;
+    reveal.querySelector("[data-sheetkept]").hidden = !kept;
+  });
+}

@@ -1,20 +1,17 @@
 // What a member keeps until the reveal: drafts, the signed sheet and its salt, encrypted under a key only the member's key file yields.
-import { say } from "./officer_parts.js";
 import { b64u, concat, fromUtf8, unb64u, utf8 } from "./sb/bytes.js";
-import { need } from "./sb/errors.js";
-import { D, H, random } from "./sb/hashes.js";
+import { H, random } from "./sb/hashes.js";
+import { derivedKey } from "./sb/held.js";
 
 const TYPE = "bidhall-sheet";
+const MOST_FILE = 4 << 20;
 const subtle = globalThis.crypto.subtle;
 
 const roomOf = (data) => `${data.tender}/${data.lot}`;
 const placeOf = (what, data) => `bidhall-${what}:${data.expert}:${roomOf(data)}:${data.round}`;
 
 // Without the key file what is kept is worth nothing.
-async function vault(ring, data) {
-  const raw = await D(ring.keys.ed25519.secret, await H("sheet-keep", utf8(roomOf(data))), "sheet-keep");
-  return subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
-}
+const vault = async (ring, data) => derivedKey(ring.keep, await H("sheet-keep", utf8(roomOf(data))), "sheet-keep");
 
 async function shut(ring, data, what, value) {
   const iv = random(12);
@@ -44,37 +41,46 @@ export async function draftOf(ring, data) {
   }
 }
 
-/** Keep the signed sheet and its salt in this browser and offer them as a file. `kept`: `{sheet, salt, commit}`. */
+/** The name of a member's sheet file. */
+export const sheetName = (data) => `sheet-${data.ref}-${data.round}.json`;
+
+/** Keep the signed sheet and its salt in this browser, as the text of a sheet file. `kept`: `{sheet, salt, commit}`. */
 export async function keepSheet(ring, data, kept) {
   const text = JSON.stringify({ type: TYPE, v: 1, room: roomOf(data), round: data.round, box: await shut(ring, data, "sheet", kept) });
   localStorage.setItem(placeOf("sheet", data), text);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = `sheet-${data.ref}-${data.round}.json`;
-  link.click();
 }
 
-/** The kept sheet of this round: from a chosen file, else from this browser. Asks for the file when there is none. */
-export async function sheetOf(ring, data, box) {
-  const file = box.querySelector("[data-sheetfile]")?.files[0];
-  const text = file ? await file.text() : localStorage.getItem(placeOf("sheet", data));
-  if (!text) askForFile(box);
-  need(text, "UNAVAILABLE", say("sheet_missing"));
-  const told = JSON.parse(text);
-  need(told.type === TYPE && told.room === roomOf(data) && told.round === data.round, "CONTEXT_MISMATCH", say("sheet_missing"));
-  return open(ring, data, "sheet", told.box);
+/** Whether this browser keeps the sheet of this round; a link given is made to save it as a file. */
+export function offerSheet(data, link = null) {
+  const text = localStorage.getItem(placeOf("sheet", data));
+  if (text && link) {
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = sheetName(data);
+  }
+  return Boolean(text);
 }
 
-function askForFile(box) {
-  if (box.querySelector("[data-sheetfile]")) return;
-  const field = document.createElement("div");
-  field.className = "field";
-  const label = document.createElement("label");
-  const input = document.createElement("input");
-  Object.assign(input, { type: "file", className: "input", id: "sheet-file", accept: ".json,application/json" });
-  input.dataset.sheetfile = "yes";
-  label.htmlFor = input.id;
-  label.textContent = say("sheet_file");
-  field.append(label, input);
-  box.querySelector("[data-passphrase]").closest(".field").after(field);
+/**
+ * The kept sheet of this round, from a chosen file or else from this browser: `{sheet, salt}`, or `{wrong}`, the key of the words that say
+ * what is the matter. A file holds them sealed under the member's key (`box`), or in the open, as a program of one's own writes them.
+ */
+export async function sheetOf(ring, data, file) {
+  const text = file ? (file.size <= MOST_FILE ? await file.text() : "") : localStorage.getItem(placeOf("sheet", data));
+  if (!file && !text) return { wrong: "sheet_missing" };
+  let told;
+  try {
+    told = JSON.parse(text);
+  } catch {
+    return { wrong: "sheet_no_file" };
+  }
+  if (told?.type !== TYPE) return { wrong: "sheet_no_file" };
+  if (told.room !== roomOf(data)) return { wrong: "sheet_other_lot" };
+  if (told.round !== data.round) return { wrong: "sheet_other_round" };
+  if (!told.box) return told.sheet && told.salt ? { sheet: told.sheet, salt: told.salt } : { wrong: "sheet_no_file" };
+  try {
+    const { sheet, salt } = await open(ring, data, "sheet", told.box);
+    return { sheet, salt };
+  } catch {
+    return { wrong: "sheet_other_key" };
+  }
 }

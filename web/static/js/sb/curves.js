@@ -103,8 +103,9 @@ export async function publicKey(curve, secret) {
   return (await noble())[curve].getPublicKey(secret);
 }
 
-/** Ed25519 signature, 64 bytes. */
+/** Ed25519 signature, 64 bytes. `secret`: 32 bytes, or a key the browser holds (held.js). */
 export async function sign(secret, message) {
+  if (secret instanceof CryptoKey) return new Uint8Array(await subtle.sign("Ed25519", secret, message));
   need(secret.length === 32, "FORMAT", "a secret key has 32 bytes");
   if ((await curveProvider("ed25519")) === "webcrypto") return webSign(secret, message);
   return (await noble()).ed25519.sign(message, secret);
