@@ -57,7 +57,9 @@ export function keyBox(box, { ready = async () => {}, onlyOpen = false } = {}) {
     list.going(say("opening"));
     await openFor(mark, file.files[0], passphrase.value);
     passphrase.value = "";
-    list.ok(ring.lasting ? say("opened", ring.party) : say("opened_once", ring.party));
+    list.clear();
+    box.querySelector("[data-checkbox]").hidden = true;
+    if (!ring.lasting) list.open(say("opened_once", ring.party));
     show();
     await ready(ring);
     return ring;

@@ -18,7 +18,7 @@ const percent = (part) => `${part / 10}%`;
 
 function mark(pin, on) {
   const box = document.createElement("span");
-  box.className = `pinbox${on ? " on" : ""}`;
+  box.className = `pinbox${on ? " on" : ""}${pin.w * pin.h === 1_000_000 ? " pinbox--whole" : ""}`;
   Object.assign(box.style, { left: percent(pin.x), top: percent(pin.y), width: percent(pin.w), height: percent(pin.h) });
   const no = document.createElement("b");
   no.textContent = pin.n;

@@ -2,7 +2,7 @@
 const sums = [...document.querySelectorAll("details.opensum")];
 
 function openTarget() {
-  const line = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const line = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const held = line?.closest("details.opensum");
   if (held) { held.open = true; line.scrollIntoView({ block: "center" }); }
 }

@@ -209,7 +209,7 @@ function kept(text, tone) {
 
 const hour = () => document.querySelector("[data-clock-time]")?.textContent ?? "";
 
-const later = () => { clearTimeout(timer); timer = setTimeout(save, 400); };
+const later = () => { clearTimeout(timer); timer = setTimeout(save, 150); };
 
 async function save() {
   if (!ring || !data) return;
