@@ -224,7 +224,7 @@ def test_a_sheet_other_than_the_committed_one_is_not_revealed(rooms: Rooms, read
     kept = one.sheet
     one.sheet = kept | {"bids": kept["bids"][::-1]}
     refused = one.reveal()
-    assert refused.status_code == 422 and "承诺" in errors(refused)
+    assert refused.status_code == 422 and "与锁定时的不同" in errors(refused)
     one.sheet = kept
     refused = one.reveal(salt=bytes(32))
     assert refused.status_code == 422
