@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading import inbox
@@ -173,9 +174,9 @@ def _here() -> str:
 
 
 def before() -> str:
-    """The page of ours an act was sent from, without its arguments."""
+    """The page of ours an act was sent from, with its arguments: whoever has to sign in meanwhile comes back to that very page."""
     base, seen = request.host_url.rstrip("/"), request.referrer or ""
-    return urlsplit(seen).path if seen.startswith(base + "/") else "/"
+    return seen.removeprefix(base).partition("#")[0] if seen.startswith(base + "/") else "/"
 
 
 # --- what a page function uses -------------------------------------------------------------------------------------------------------
@@ -232,6 +233,21 @@ def saved_as(answer: Response, name: str) -> Response:
     full = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{plain}"{full}'
     return answer
+
+
+def open_to(address: str, role: Role) -> bool:
+    """Whether a page of ours is one that ``role`` may see; False for what is no page."""
+    try:
+        endpoint, _arguments = current_app.url_map.bind(request.host).match(urlsplit(address).path, method="GET")
+    except HTTPException:
+        return False
+    rule = PAGES.get(endpoint)
+    return rule is not None and rule.open_to(role)
+
+
+def role_for(address: str, roles: Iterable[Role], now: Role) -> Role:
+    """The role in which a page of ours can be seen: ``now`` if it may, else the first of ``roles`` that may, else ``now``."""
+    return next((role for role in (now, *roles) if open_to(address, role)), now)
 
 
 def safe_next(address: str | None, otherwise: str = "/") -> str:

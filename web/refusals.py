@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
@@ -117,12 +118,40 @@ def answer(code: str, status: int, facts: dict[str, Any] | None = None, faults: 
         return response
     try:
         page = render_template("error.html", title=title_of(status, code), sentence=sentence, faults=told, code=code, status=status,
-                               request_id=g.get("request_id", ""), back=_back(status), back_label=_back_label(status))
+                               request_id=g.get("request_id", ""), back=_back(status), back_label=_back_label(status),
+                               kept=_typed(code), other_roles=_other_roles(code))
     except Exception:
         # Even the page of an error may fail, when the database behind its frame is gone: then the plain words.
         log.exception("the error page itself failed %s", g.get("request_id", ""))
         return Response(f"{sentence}\n{code} {g.get('request_id', '')}\n", status, mimetype="text/plain")
     return Response(page, status)
+
+
+_MARKS = ("csrf_token", "form_id", "version", "next")
+_MOST_KEPT = 20_000
+
+
+def _typed(code: str) -> list[str]:
+    """What was typed into a form that could not be taken because the sign-in or the form had run out: given back, to be copied. Only to
+    a form of ours: nobody else's words are shown here."""
+    if code not in ("access.sign_in", "form.csrf") or request.method != "POST" or not (request.referrer or "").startswith(request.host_url):
+        return []
+    typed = [value.strip() for name, value in request.form.items(multi=True)
+             if name not in _MARKS and not name.startswith(("password", "old", "new", "code"))]
+    return [value for value in typed if len(value) > 20 and len(value) <= _MOST_KEPT]
+
+
+def _other_roles(code: str) -> list[tuple[str, str]]:
+    """Roles of the one signed in that could see this page: (role, its words). Empty unless it was refused for the role."""
+    if code != "access.role" or request.method != "GET":
+        return []
+    from web import gate, login
+
+    person = login.present()
+    if person is None:
+        return []
+    role = gate.role_for(request.path, person.roles, person.actor.role)
+    return [] if role is person.actor.role else [(role.value, words.state("role", role.value, language()).text)]
 
 
 def title_of(status: int, code: str) -> str:
@@ -155,9 +184,10 @@ def _ours(address: str) -> bool:
 
 
 def _back(status: int) -> str:
-    if status == 403 and g.get("nobody_signed_in"):
-        return "/account/sign-in"
     before = request.referrer or ""
+    if status == 403 and g.get("nobody_signed_in"):
+        page = before.removeprefix(request.host_url.rstrip("/")).partition("#")[0] if before.startswith(request.host_url) else ""
+        return "/account/sign-in" + (f"?{urlencode({'next': page})}" if page else "")
     return before if before.startswith(request.host_url) and status != 404 else ""
 
 

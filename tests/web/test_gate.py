@@ -129,6 +129,28 @@ def test_nobody_signed_in_is_sent_to_the_door_and_back(house: House, desk: Desk)
     assert back.location == "/t/own?x=1"
     assert house.client().get("/t/own", headers={"Accept": "application/json"}).get_json()["code"] == "access.sign_in"
     assert house.client().post("/t/acts/form").status_code == 403
+    # a form sent after the sign-in had ended: back to its very page, and what was typed is given back to be copied
+    said = "一段较长的异议，说明唱标金额与投标文件不一致之处。"
+    sent = house.client().post("/t/acts/form", data={"text": said, "password": "not to be shown at all"},
+                               headers={"Referer": "http://localhost/t/form?envelope=bid#x"})
+    assert sent.status_code == 403 and "/account/sign-in?next=%2Ft%2Fform%3Fenvelope%3Dbid" in sent.text
+    assert said in sent.text and "not to be shown" not in sent.text
+    foreign = house.client().post("/t/acts/form", data={"text": said}, headers={"Referer": "http://evil/t/form"})
+    assert said not in foreign.text
+
+
+def test_one_comes_in_the_role_that_may_see_what_one_came_for(house: House, desk: Desk) -> None:
+    house.person("p", Role.CENTRE, Role.CONTROLLER)
+    client = house.client()
+    page = client.get(client.get("/t/approve").location)
+    back = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD})
+    assert back.location == "/t/approve" and client.get("/t/approve").text == "read back"
+    token = marks(client.get("/account").text)["csrf_token"]
+    assert client.post("/account/acts/role", data={"csrf_token": token, "role": "centre", "next": "/t/approve"}).location == "/centre"
+    refused = client.get("/t/approve")  # the other role is offered on the spot
+    assert refused.status_code == 403 and 'value="controller"' in refused.text and 'name="next" value="/t/approve"' in refused.text
+    switched = client.post("/account/acts/role", data={"csrf_token": token, "role": "controller", "next": "/t/approve"})
+    assert switched.location == "/t/approve"
 
 
 @pytest.mark.parametrize(
@@ -306,6 +328,8 @@ def test_a_weighty_act_wants_a_fresh_sign_in_and_nothing_less(house: House, desk
     away = client.get("/t/approve")
     assert away.location == "/account/confirm?next=%2Ft%2Fapprove"
     assert client.post("/t/acts/approve").status_code == 303
+    sent = client.post("/t/acts/approve", headers={"Referer": "http://localhost/t/approve?batch=7"})
+    assert sent.location == "/account/confirm?next=%2Ft%2Fapprove%3Fbatch%3D7"
     assert client.post("/t/acts/approve", headers={"Accept": "application/json"}).get_json()["code"] == "access.fresh"
     page = client.get(away.location)
     wrong = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": "123456"})

@@ -17,7 +17,7 @@ from web import login
 from web.desks import account_inbox
 from web.desks.account_room import account, person, shield
 from web.forms import Form
-from web.gate import ANYONE, HOMES, go, look, office, render, request, safe_next
+from web.gate import ANYONE, HOMES, go, look, office, open_to, render, request, role_for, safe_next
 
 __all__ = ["account_inbox", "desk"]
 
@@ -40,7 +40,10 @@ def do_sign_in() -> Any:
     code = form.text("code", needed=False, limit=10)
     form.refuse_if_any()
     found = login.sign_in(office(), shield(), username=username, password=password, code=code)
-    return go(safe_next(form.shown("next"), HOMES[found.actor.role]))
+    where = safe_next(form.shown("next"), "")
+    if where and (wanted := role_for(where, found.roles, found.actor.role)) is not found.actor.role:
+        login.act_as(office(), found, wanted)  # what one came for decides in which of one's roles one comes
+    return go(where or HOMES[found.actor.role])
 
 
 @desk.page("/acts/sign-out", needs=ANYONE, post=True)
@@ -81,7 +84,8 @@ def role() -> Any:
     if asked not in set(Role):
         raise NotAllowed("signin.role")
     login.act_as(office(), person(), Role(asked))
-    return go(HOMES[Role(asked)])
+    where = safe_next(request.form.get("next"), "")
+    return go(where if open_to(where, Role(asked)) else HOMES[Role(asked)])
 
 
 @desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=True)

@@ -33,6 +33,7 @@ from web.desks.bidder_cards import own_card, own_lots
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
 from web.desks.bidder_trouble import trouble_of
 from web.desks.hall_cards import said_of
+from web.desks.hall_law import OBJECTION, with_law
 from web.desks.hall_marks import mark
 from web.desks.hall_room import signed
 from web.forms import Form
@@ -63,7 +64,7 @@ def opening_page(ref: str, form: Form | None = None) -> str:
     return render("bidder/opening.html", **trouble, mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
                   running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")), sheet=sheet,
                   place=place, reading=reading, can_confirm=can(Act.OPENING_CONFIRM), may_attend=can(Act.HALL_ATTEND),
-                  asked=asked, given=given, can_give=can(Act.BID_SUBMIT))
+                  asked=asked, given=given, can_give=can(Act.BID_SUBMIT), law=with_law(mine.card, OBJECTION))
 
 
 def line_of(row: opening.Opening, header_hash: str) -> int:

@@ -23,6 +23,7 @@ from trading.tenders import Lot
 from trading.uploads import Upload
 from web import show
 from web.desks.bidder_room import lang, zone
+from web.desks.hall_law import OBJECTION, with_law
 from web.frame import Duty
 
 ANSWERED_SHOWN = timedelta(days=10)
@@ -187,7 +188,9 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
                               label=_("not submitted"), tone="warn"))
     if one.confirm_until is not None and one.opening == "OPENED" and one.verdict and not one.said and now.now <= one.confirm_until:
         found.append(Duty(_("Confirm your line of the opening, or object: %(title)s", title=title), home + "/opening",
-                          until=one.confirm_until, basis=_("Silence counts as confirmation (TReg art. 44)")))
+                          until=one.confirm_until, basis=_(
+                              "Silence counts as confirmation; an objection is answered on the spot (%(law)s)",
+                              law=with_law(one.card, OBJECTION))))
     if one.object_until is not None and now.now < one.object_until:
         found.append(Duty(_("The result is published; you may object until the hour shown: %(title)s", title=title), home + "/outcome",
                           until=one.object_until, basis=_("Rules T-17 and T-20")))

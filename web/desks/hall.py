@@ -32,7 +32,7 @@ from sqlalchemy import select
 from crypto.canonical import loads
 from crypto.signatures import payload_of
 from trading import attendance, deadline_faults, draws, lot_cards, officers, opening, policies, tickets
-from trading.kernel.access import Act, may
+from trading.kernel.access import Act, Role, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
@@ -85,7 +85,9 @@ def view(ref: str) -> str:
         lot = lot_at_market(now, ref)
         card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
         suspended = deadline_faults.standing(now.session, lot)
-    return render("hall/view.html", card=card, mine=mine, chair=chair, suspended=suspended, form=Form.blank(),
+        j = next((seat.j for seat in _seats(now) if seat.lot_id == lot.id and seat.stage == officers.STANDING), 0)
+    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j,
+                  asked=actor().role is Role.PUBLIC or (chair and hall_sheet.is_bidder()), suspended=suspended, form=Form.blank(),
                   crumbs=crumbs_of((card.lot.ref, "")))
 
 
@@ -98,7 +100,9 @@ def data(ref: str) -> Response:
         card = hall_card(now, lot, part)
         found: dict[str, Any] = {
             "ref": card.lot.ref, "envelope": part,
-            "state": card.step, "lot_state": card.lot.state, "policy": card.policy_id, "t": card.t, "n": card.n,
+            "state": card.step, "lot_state": card.lot.state, "claims_end": _at(card.claims_end),
+            "waits": [{"turn": one.turn, "who": one.who, "what": one.what, "until": _at(one.until)} for one in card.waits],
+            "policy": card.policy_id, "t": card.t, "n": card.n,
             "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
             "ceiling": card.lot.ceiling.text(), "base_price": None if card.base is None else {
                 "commitment": card.base.commitment, "bound_at": _at(card.base.committed_at), "salt": card.base.salt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,7 @@ from web import words
 from web.desks.hall_lines import BaseLine, BidLine, DrawLine, FileLine, HallCard, OfficerLine, RemarkLine
 from web.desks.hall_marks import BEFORE, FAILED, SHUT, mark, progress
 from web.desks.hall_proofs import proof_lines
+from web.desks.hall_waits import waits
 from web.refusals import language
 
 MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
@@ -44,6 +46,11 @@ MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 
 def hall_card(now: Look, lot: Lot, part: str = "") -> HallCard:
     """The card of one opening as of this hour; of two envelopes that of ``part``, or the one whose ceremony the hall holds."""
+    found = _card(now, lot, part)
+    return replace(found, waits=tuple(waits(found)))
+
+
+def _card(now: Look, lot: Lot, part: str) -> HallCard:
     card = lot_cards.card_of(now, lot)
     part = part or opening.current_part(now.session, lot)
     row = opening.find(now.session, lot, part)
@@ -62,8 +69,12 @@ def hall_card(now: Look, lot: Lot, part: str = "") -> HallCard:
         step = FAILED if lot.state == "FAILED" else SHUT if lot.state == opening.OPENS_IN[part] and over else BEFORE
         late = closed is not None and policy is not None and late_close.is_awaited(now.session, lot, closed, policy.deadline)
         return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
-                        closing_late=late)
+                        claims_end=_claims_end(closed, policy), closing_late=late)
     return _after(now, lot, row, head)
+
+
+def _claims_end(closed: closing.Closing | None, policy: officers.Policy | None) -> datetime | None:
+    return closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
 
 
 def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tuple[OfficerLine, ...]:
@@ -91,7 +102,8 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     return HallCard(
         **head, place=turned.place, read_moments=turned.moments, repair=pause,
         failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)), step=row.state, officers=people,
-        closed_at=closed.tick_at if closed else None, listed_at=row.listed_at,
+        closed_at=closed.tick_at if closed else None,
+        claims_end=_claims_end(closed, officers.find_policy(session, lot, row.part)), listed_at=row.listed_at,
         shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
         bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),

@@ -123,6 +123,20 @@ class ProofLine:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """What an opening waits for. ``turn``: whose it is (``host``, ``platform``, ``bidders``, ``officers``, ``supervisor``, "" of nobody);
+    ``who`` the same in words; ``seats``: the key holders meant; ``left``: what is left when ``until`` has a moment, for its countdown."""
+
+    turn: str
+    who: str
+    what: str
+    until: datetime | None = None
+    left: str = ""
+    why: str = ""
+    seats: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Progress:
     """The decryption under way: how many bids of how many have been tried. ``stopped``: it died and is to be begun again."""
 
@@ -143,6 +157,8 @@ class HallCard:
     n: int
     officers: tuple[OfficerLine, ...]
     closed_at: datetime | None = None
+    claims_end: datetime | None = None
+    """Until when whoever is missing may claim it; no share is taken before."""
     closing_late: bool = False
     listed_at: datetime | None = None
     shares_from: datetime | None = None
@@ -175,6 +191,8 @@ class HallCard:
     repair: rescue.Pause | None = None
     failed: tuple[tuple[str, str], ...] = ()
     run: Progress | None = None
+    waits: tuple[Wait, ...] = ()
+    """What it waits for now, the first thing first."""
 
     @property
     def line(self) -> BidLine | None:
@@ -185,6 +203,25 @@ class HallCard:
     def shares(self) -> tuple[OfficerLine, ...]:
         """The officers who came, in the order of their seats."""
         return tuple(one for one in self.officers if one.released_at is not None)
+
+    @property
+    def said(self) -> int:
+        """How many bidders have confirmed or objected."""
+        return len({one.name for one in self.remarks})
+
+    @property
+    def to_say(self) -> int:
+        """How many bidders have a line to confirm."""
+        return sum(not one.left_sealed for one in self.bids)
+
+    @property
+    def all_said(self) -> bool:
+        return self.said >= self.to_say
+
+    @property
+    def all_read(self) -> bool:
+        """Whether every line was read out, or the record is signed, which ends the reading."""
+        return self.step in ("SIGNED", "CLOSED") or (bool(self.bids) and len(self.read_moments) >= len(self.bids))
 
     @property
     def listed(self) -> bool:

@@ -1,4 +1,4 @@
-"""The papers of an opening: made and signed once, read by anybody, stamped with a trusted time (rules X-10, X-14; TReg art. 36).
+"""The papers of an opening: made and signed once, read by anybody, stamped with a trusted time (rules X-10, X-14).
 
     anybody   GET  /hall/<ref>/papers                       what there is, with digests and stamps
               GET  /hall/<ref>/papers/<kind>, <kind>.tsr    ``sheet``, ``form``, ``record``; its RFC 3161 stamp; ``?draft=1`` for the host

@@ -1,4 +1,4 @@
-"""What stands in the three papers of an opening: sign-in sheet, opening form, record (rules X-08, X-10; TReg art. 36). In Chinese, the
+"""What stands in the three papers of an opening: sign-in sheet, opening form, record (rules X-08, X-10). In Chinese, the
 language of the record; everything as plain texts, so that the setter only sets.
 """
 
@@ -17,6 +17,7 @@ from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import papers, show, words
+from web.desks import hall_law
 from web.desks.hall_lines import BidLine, HallCard
 from web.desks.hall_room import zone
 
@@ -118,9 +119,11 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
                          ["序", "投标人", "报价（元）", "结果", "投标人意见"], bids, widths=[0, 3, 0, 3, 2], right=[2])),
         ("未能开启的投标及其法律后果", _block("", [] if _failed(card) else ["无。"], items=_failed(card))),
         *([("系数抽取", _block("", [], items=draws))] if draws else []),
-        ("现场异议与答复", _block("", [] if objections else ["无异议。"], items=objections)),
+        ("现场异议与答复", _block("", [f"对开标的异议当场提出、当场答复并记录（{_law(card, hall_law.OBJECTION)}）。"
+                                  + ("" if objections else "本次无异议。")], items=objections)),
         ("确认", _block("", [f"确认时间到 {_at(card.confirm_until)}。"
-                           "未表示意见的投标人视为对开标过程和开标一览表无异议（开标前已告知）。"])),
+                           "未表示意见的投标人视为对开标过程和开标一览表无异议（开标前已告知）。"
+                           f"本记录依据 {_law(card, hall_law.RECORD)} 形成并公布。"])),
         ("可核验的记录", _block("", ["以下条目均在平台公开日志内，任何人可用 bidhall verify 离线核验。"],
                         ["条目", "持有人", "编号", "入簿时点"],
                         [[_word("log_event", one.event), one.who, one.c, _at(one.sealed_at) if one.sealed_at else "待入簿"]
@@ -133,6 +136,11 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
             "signers": [["主持人", host, "登录平台签署，签署动作入审计簿"], *_officers(card, now, lot),
                         *[[_word("hall_chair", one.kind), f"{one.party}　{one.name}", f"{_at(one.at)} 签到"]
                           for one in card.officials if one.kind in ("tenderee", "agency", "supervisor")]]}
+
+
+def _law(card: HallCard, rule: str) -> str:
+    """The source of a rule in the law of the lot's regime, with its id: ``财政部令第87号第42条，规则 X-10``."""
+    return "，".join(filter(None, (hall_law.law_of(card.lot, rule, "zh"), f"规则 {rule}")))
 
 
 def _word(noun: str, code: str) -> str:
@@ -165,7 +173,7 @@ def _failed(card: HallCard) -> list[str]:
             continue
         effect = _word("decrypt_outcome", one.outcome.result)
         text = (f"{one.name}：{_word('verdict', one.verdict)}（{one.verdict}）；{_word('cause', one.cause)}；{effect}"
-                "（电子招标投标办法第三十一条，规则 X-09）。其余投标继续开标。")
+                f"（{_law(card, hall_law.UNDECRYPTED)}）。其余投标继续开标。")
         if one.ruling:
             text += f"\n主持人 {_at(one.ruled_at)} 裁定，理由：{one.ruling}"
         if one.awaits_finding:

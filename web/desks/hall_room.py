@@ -14,6 +14,7 @@ from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.projects import is_of
 from trading.tenders import Lot
+from web.desks import hall_law, hall_waits
 from web.forms import Form
 from web.frame import Group, Link
 from web.gate import Desk, actor, look, request
@@ -102,6 +103,13 @@ def plain_map(value: Any, name: str) -> dict[str, str]:
 
 def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
     return [(_("Opening hall"), "/hall"), *links]
+
+
+@hall.blueprint.context_processor
+def _words_of_law_and_turn() -> dict[str, Any]:
+    """For the templates: the law of a rule by regime; whose turns are the reader's by role (a key holder's go by its seat)."""
+    turns = {Role.HOST: (hall_waits.HOST,), Role.SUPERVISOR: (hall_waits.SUPERVISOR,)}.get(actor().role, ())
+    return {"with_law": hall_law.with_law, "law_of": hall_law.law_of, "turns": turns}
 
 
 @hall.rail

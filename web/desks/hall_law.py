@@ -1,0 +1,33 @@
+"""What a page or paper of the hall says of the law: the source of a rule, by its id and the regime of the lot, from the rulebook of the
+day the lot was published. A procurement and a works lot do the same things by different law."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from trading.kernel.errors import Invalid
+from trading.lot_cards import LotCard
+from trading.rulebook import select
+from web.citations import citation
+from web.refusals import language
+
+OBJECTION, UNDECRYPTED, RECORD, BASE_PRICE = "X-08.objection", "X-09", "X-10", "C-07"
+
+
+def law_of(lot: LotCard, rule: str, lang: str = "") -> str:
+    """``政府采购法第36条第1项``, in the language of the page; "" where the lot's rulebook has no such rule."""
+    day = lot.rules_version.partition("@")[2][:10]
+    if not day:
+        return ""
+    try:
+        found = select(lot.regime, date.fromisoformat(day)).find(rule)
+    except Invalid:
+        return ""
+    return citation(found.source, lang or language()) if found is not None else ""
+
+
+def with_law(lot: LotCard, rule: str) -> str:
+    """``规则 B-01（政府采购法第36条第1项）``, or the bare id where no source is known."""
+    zh, source = language() == "zh", law_of(lot, rule)
+    name = f"规则 {rule}" if zh else f"rule {rule}"
+    return name if not source else f"{name}（{source}）" if zh else f"{name} ({source})"
