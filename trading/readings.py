@@ -36,15 +36,17 @@ append_only(Reading.__table__)  # type: ignore[arg-type]
 
 @dataclass(frozen=True)
 class Position:
-    """``place``: the line being read, 0 before the first; ``moments``: place → when it was first read; ``turns``: how often was turned."""
+    """``place``: the line being read, 0 before the first and one past the last when the reading has ended; ``moments``: place → when it
+    was first read; ``turns``: how often was turned; ``ended_at``: when it was first turned past the last line."""
 
     place: int
     moments: dict[int, datetime]
     turns: int
+    ended_at: datetime | None = None
 
 
 def read_out(work: UnitOfWork, row: Opening, place: int) -> None:
-    """Turn to a line of the opening list; the same line again changes nothing.
+    """Turn to a line of the opening list, or past its last one, which ends the reading; the same line again changes nothing.
 
     Refuses: NotAllowed, WrongStep (not decrypted yet, or the minutes are signed), Invalid ``reading.place``.
     """
@@ -52,7 +54,7 @@ def read_out(work: UnitOfWork, row: Opening, place: int) -> None:
     work.lock(row)
     if row.opened is None or row.state != "OPENED":
         raise WrongStep("opening.not_opened", state=row.state)
-    if not 1 <= place <= len(row.bids):
+    if not 1 <= place <= len(row.bids) + 1:
         raise Invalid("reading.place", where="place", place=place, last=len(row.bids))
     if position(work.session, row).place == place:
         return
@@ -66,4 +68,5 @@ def position(session: Session, row: Opening) -> Position:
     first: dict[int, datetime] = {}
     for one in rows:
         first.setdefault(one.place, one.at)
-    return Position(rows[-1].place if rows else 0, first, len(rows))
+    ended = first.pop(len(row.bids) + 1, None)
+    return Position(rows[-1].place if rows else 0, first, len(rows), ended)

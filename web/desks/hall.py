@@ -36,7 +36,7 @@ from trading.kernel.access import Act, Role, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web.desks import hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
+from web.desks import hall_bars, hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
 from web.desks.hall_cards import hall_card
 from web.desks.hall_marks import running, step_of, today
 from web.desks.hall_proofs import public_entries
@@ -86,7 +86,7 @@ def view(ref: str) -> str:
         card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
         suspended = deadline_faults.standing(now.session, lot)
         j = next((seat.j for seat in _seats(now) if seat.lot_id == lot.id and seat.stage == officers.STANDING), 0)
-    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j,
+    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j, chart=hall_bars.price_bars(card),
                   asked=actor().role is Role.PUBLIC or (chair and hall_sheet.is_bidder()), suspended=suspended, form=Form.blank(),
                   crumbs=crumbs_of((card.lot.ref, "")))
 
@@ -123,7 +123,7 @@ def data(ref: str) -> Response:
                 "reading": card.place, "read_at": {str(place): _at(at) for place, at in card.read_moments.items()},
                 "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
                              "answered_at": _at(r.answered_at)} for r in card.remarks],
-                "minutes": card.minutes,
+                "minutes": card.minutes, "against_ceiling": hall_bars.facts(card),
                 "signed_in": [{"party": p.party, "name": p.name, "at": _at(p.at), "late": p.late} for p in card.came],
             }
             if row.opened is not None:

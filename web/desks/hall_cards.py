@@ -100,7 +100,7 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     pause, filed = rescue.pause(session, row), tuple(claims.of_lot(session, lot, row.part))
     stopped = (pause is not None and not pause.is_over(now.now)) or any(not one.outcome for one in filed)
     return HallCard(
-        **head, place=turned.place, read_moments=turned.moments, repair=pause,
+        **head, place=turned.place, reading_ended=turned.ended_at, read_moments=turned.moments, repair=pause,
         failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)), step=row.state, officers=people,
         closed_at=closed.tick_at if closed else None,
         claims_end=_claims_end(closed, officers.find_policy(session, lot, row.part)), listed_at=row.listed_at,

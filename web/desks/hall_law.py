@@ -27,7 +27,7 @@ def law_of(lot: LotCard, rule: str, lang: str = "") -> str:
 
 
 def with_law(lot: LotCard, rule: str) -> str:
-    """``规则 B-01（政府采购法第36条第1项）``, or the bare id where no source is known."""
-    zh, source = language() == "zh", law_of(lot, rule)
-    name = f"规则 {rule}" if zh else f"rule {rule}"
-    return name if not source else f"{name}（{source}）" if zh else f"{name} ({source})"
+    """The source and the rule's id: ``政府采购法第36条第1项，规则 B-01``. A part after the dot, which tells rows of one rule apart, is not
+    said."""
+    zh, name = language() == "zh", rule.partition(".")[0]
+    return ("，" if zh else ", ").join(filter(None, (law_of(lot, rule), f"规则 {name}" if zh else f"rule {name}")))

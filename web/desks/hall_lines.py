@@ -187,6 +187,7 @@ class HallCard:
     came: tuple[attendance.Line, ...] = ()
     base: BaseLine | None = None
     place: int = 0
+    reading_ended: datetime | None = None
     read_moments: Mapping[int, datetime] = field(default_factory=dict)
     repair: rescue.Pause | None = None
     failed: tuple[tuple[str, str], ...] = ()
@@ -220,8 +221,16 @@ class HallCard:
 
     @property
     def all_read(self) -> bool:
-        """Whether every line was read out, or the record is signed, which ends the reading."""
-        return self.step in ("SIGNED", "CLOSED") or (bool(self.bids) and len(self.read_moments) >= len(self.bids))
+        """Whether the reading is over: the host turned past the last line, or the record is signed."""
+        return self.reading_ended is not None or self.step in ("SIGNED", "CLOSED")
+
+    @property
+    def host(self) -> str:
+        return next((one.name for one in self.officials if one.kind == "host"), "")
+
+    @property
+    def witness(self) -> str:
+        return next((one.name for one in self.officials if one.kind == "supervisor"), "")
 
     @property
     def listed(self) -> bool:

@@ -86,7 +86,8 @@ def _form(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
              ("\n高于最高限价" if one.over_ceiling else ""), *[dict(one.values).get(name, "–") for name in fields],
              _deposit(card, one), _at(one.handed_in), _result(one), one.header_hash] for one in card.bids]
     price = 2
-    return {"head": [*_head(card, host), ["最高限价", show.money(card.lot.ceiling)], ["标底", _base(card)], ["唱标", _at(card.opened_at)],
+    return {"head": [*_head(card, host), ["最高限价", show.money(card.lot.ceiling)], ["标底", _base(card)],
+                     ["解密公布", _at(card.opened_at)],
                      ["名单摘要", card.set_hash]],
             "blocks": [_block("一、各投标人唱标内容", [],
                               ["序", "投标人", "报价（元）", *fields, "保证金", "递交时间", "结果", "密文摘要"], rows,
@@ -103,6 +104,8 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
         *[(one.released_at, "释放份额", f"{one.name}（席位 {one.j}）") for one in card.shares],
         (card.opened_at, "解密完成", f"{len(card.bids)} 家中 {card.opened} 家打开，同时公布"),
         *[(at, "唱标", f"第 {place} 行，{card.bids[place - 1].name}") for place, at in sorted(card.read_moments.items())]]
+    if card.reading_ended:
+        said.append((card.reading_ended, "唱标完毕", f"{len(card.read_moments)} 行已唱"))
     if card.base and card.base.published_at:
         said.append((card.base.published_at, "公布标底", _base(card)))
     happened = [[what, _at(at), text] for at, what, text in sorted(said, key=lambda one: one[0] or now.now)]
@@ -140,7 +143,7 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
 
 def _law(card: HallCard, rule: str) -> str:
     """The source of a rule in the law of the lot's regime, with its id: ``财政部令第87号第42条，规则 X-10``."""
-    return "，".join(filter(None, (hall_law.law_of(card.lot, rule, "zh"), f"规则 {rule}")))
+    return "，".join(filter(None, (hall_law.law_of(card.lot, rule, "zh"), f"规则 {rule.partition('.')[0]}")))
 
 
 def _word(noun: str, code: str) -> str:

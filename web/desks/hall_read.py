@@ -1,11 +1,12 @@
 """Reading out (desks §9.2; rulebook §5.2 step 7): the host turns the lines of the opening list, the projector shows the one being read.
 
-    host      POST /hall/<ref>/acts/read       ``place``: the line, from 1
-    anybody   GET  /hall/<ref>/projector       follows the host; ``?line=3`` stands still on a line of one's own choice
+    host      POST /hall/<ref>/acts/read       ``place``: the line, from 1; one past the last ends the reading
+    anybody   GET  /hall/<ref>/projector       follows the host; ``?line=3`` stands still on a line already read
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -13,6 +14,7 @@ from flask_babel import gettext as _
 from trading import readings
 from trading.kernel.access import Act
 from web.desks.hall_cards import hall_card
+from web.desks.hall_lines import BidLine, HallCard
 from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
 from web.gate import ANYONE, go, look, render, request, work
@@ -44,11 +46,61 @@ def projector(ref: str) -> str:
     """One screen for the room. Before the hour it shows what anybody sees: the hour."""
     with look() as now:
         card = hall_card(now, lot_at_market(now, ref))
-    return render("hall/projector.html", card=card, chosen=chosen_line(len(card.bids)))
+    return render("hall/projector.html", card=card, wall=wall_of(card))
 
 
-def chosen_line(last: int) -> int:
-    """The line named in the address, 0 for none or one that is not there."""
-    asked = request.args.get("line", "")
-    place = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
-    return place if 1 <= place <= last else 0
+ROWS = 6
+"""Rows on the wall at once: the line being read with four before it and one after."""
+
+
+@dataclass(frozen=True)
+class WallRow:
+    """A line on the wall: ``kind`` is reading, read, wait, or fail (not opened, or staying sealed)."""
+
+    bid: BidLine
+    kind: str
+    objection: str = ""
+
+
+@dataclass(frozen=True)
+class Wall:
+    """``place``: the line shown large, 0 for none; ``own``: this screen stands on a line of its own choice; ``page`` of ``pages``."""
+
+    rows: tuple[WallRow, ...]
+    place: int
+    own: bool
+    page: int
+    pages: int
+
+
+def wall_of(card: HallCard) -> Wall:
+    """The rows of this moment, in the order of reading, which is that of the published list and never of price; what was not read out yet
+    has no amount. A screen may stand on a line already read (``?line=``), or leaf when the reading is over (``?page=``)."""
+    last = len(card.bids)
+    asked = _number("line", last)
+    own = asked if card.all_read or asked in card.read_moments else 0
+    place = own or (card.place if card.step == "OPENED" and card.place <= last else 0)
+    rows = tuple(_row(card, bid, place) for bid in card.bids)
+    pages = max(1, -(-last // ROWS))
+    if last <= ROWS:
+        return Wall(rows, place, bool(own), 1, 1)
+    page = min(max(_number("page", pages), 1), pages)
+    start = (page - 1) * ROWS if not place else min(max(place - ROWS + 1, 0), last - ROWS)
+    return Wall(rows[start:start + ROWS], place, bool(own), start // ROWS + 1, pages)
+
+
+def _row(card: HallCard, bid: BidLine, place: int) -> WallRow:
+    said = [one for one in card.remarks if one.kind == "objection" and one.name == bid.name]
+    objection = "" if not said else "open" if any(one.answered_at is None for one in said) else "answered"
+    if bid.no == place:
+        return WallRow(bid, "reading", objection)
+    if not card.all_read and bid.no not in card.read_moments:
+        return WallRow(bid, "wait", objection)
+    return WallRow(bid, "read" if bid.verdict == "opened" else "fail", objection)
+
+
+def _number(name: str, most: int) -> int:
+    """A number of the address, 0 for none or one that is too large."""
+    asked = request.args.get(name, "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
+    return number if number <= most else 0

@@ -25,7 +25,7 @@ from web.desks import hall_sheet
 from web.desks.hall_cards import hall_card
 from web.desks.hall_lines import HallCard
 from web.desks.hall_marks import mark, step_of
-from web.desks.hall_read import chosen_line
+from web.desks.hall_read import wall_of
 from web.desks.hall_room import crumbs_of, hall, hall_lot, zone
 from web.forms import Form
 from web.gate import ANYONE, actor, go, look, office, render, work
@@ -80,9 +80,9 @@ def session_projector(tender: str) -> str:
         cards = [hall_card(now, lot) for lot in lots_of(now, tender)]
         last = session_mark(now, tender)
     reading = [card for card in cards if card.step == "OPENED" and card.place]
-    shown = max(reading, key=lambda card: card.read_moments[card.place]) if reading else None
-    return render("hall/projector.html", card=shown or cards[0], cards=cards, tender=tender, last=last,
-                  chosen=chosen_line(len(shown.bids)) if shown else 0, reading=shown is not None)
+    shown = max(reading, key=lambda card: max(card.read_moments.values())) if reading else None
+    return render("hall/projector.html", card=shown or cards[0], cards=cards, tender=tender, last=last, reading=shown is not None,
+                  wall=wall_of(shown or cards[0]))
 
 
 @hall.page("/sessions/<tender>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=session)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,11 @@ def world(engine: Engine, tmp_path: Path) -> World:
 @pytest.fixture
 def app(world: World, tmp_path: Path) -> Flask:
     return app_of(world, tmp_path)
+
+
+def rows_of(page: str) -> list[tuple[str, str]]:
+    """The rows on the wall: (how they stand, whose they are)."""
+    return re.findall(r'<li class="([a-z ]+)"[^>]*><span class="n">\d+</span><div><p class="who">([^<]+)</p>', page)
 
 
 def later(world: World, **by: int) -> None:
@@ -76,20 +83,34 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     assert [host.json(f"/hall/{ref}/data")["state"] for ref in (first, second)] == ["OPENED", "LISTED"]
 
     bids = public.json(f"/hall/{first}/data")["bids"]
-    assert host.post(f"/hall/{first}/acts/read", place="4").status_code == 422
+    assert host.post(f"/hall/{first}/acts/read", place="5").status_code == 422
     assert host.post(f"/hall/{second}/acts/read", place="1").status_code == 409
     assert public.post(f"/hall/{first}/acts/read", place="1").status_code == 403
     mark = public.json(f"/hall/{first}/data")["last"]
+    wall = public.get(f"/hall/{first}/projector").text
+    assert wall.count('class="wait"') == 3 and ".00</b><small" not in wall  # nothing read yet: names in the order of the list, no amount
     for place in (1, 2, 2):
         host.act(f"/hall/{first}/acts/read", place=str(place))
     told = public.json(f"/hall/{first}/data")
-    assert told["reading"] == 2 and sorted(told["read_at"]) == ["1", "2"] and told["last"] != mark
+    assert told["reading"] == 2 and sorted(told["read_at"]) == ["1", "2"] and told["last"] != mark and told["against_ceiling"] == []
     for page in (f"/hall/{first}/projector", ceremony + "/projector"):
         shown = public.get(page).text
-        assert "第 2 行，共 3 行" in shown and f"<h1>{bids[1]['name']}" in shown and bids[1]["header_hash"] in shown
-    assert f"<h1>{bids[2]['name']}" in public.get(f"/hall/{first}/projector?line=3").text
-    for odd in ("0", "4", "-1", "9999999999", "x", "³"):
-        assert f"<h1>{bids[1]['name']}" in public.get(f"/hall/{first}/projector?line={odd}").text
+        assert "第 2 家" in shown and rows_of(shown) == [("read", bids[0]["name"]), ("reading", bids[1]["name"]), ("wait", bids[2]["name"])]
+        assert shown.count("元整") == 3 and shown.count("</b><small") == 2  # ceiling and the two lines read, in figures and in words
+    assert rows_of(public.get(f"/hall/{first}/projector?line=1").text)[0] == ("reading", bids[0]["name"])
+    for odd in ("0", "3", "4", "-1", "9999999999", "x", "³"):  # a line still to come stands large on no screen
+        assert rows_of(public.get(f"/hall/{first}/projector?line={odd}").text)[1][0] == "reading"
+    assert "报价与最高限价" not in public.get(f"/hall/{first}").text
+    for place in (3, 4):
+        host.act(f"/hall/{first}/acts/read", place=str(place))
+    over = public.get(f"/hall/{first}/projector").text
+    assert [kind for kind, _name in rows_of(over)] == ["read"] * 3 and "唱标完毕" in over
+    bars = public.get(f"/hall/{first}").text
+    assert "报价与最高限价" in bars and bars.count("低于最高限价（元）") == 4  # the heading, and each row of the table on a narrow screen
+    facts = public.json(f"/hall/{first}/data")["against_ceiling"]
+    ceiling = Decimal(public.json(f"/hall/{first}/data")["ceiling"])
+    assert [one["no"] for one in facts] == [1, 2, 3]
+    assert all(Decimal(one["price"]) + Decimal(one["below_ceiling"]) == ceiling for one in facts)
     assert public.client.get(f"/live/hall-session/{tender}", buffered=False).status_code == 200
     assert "投标单位" not in public.get(f"/hall/{few}/projector").text
 

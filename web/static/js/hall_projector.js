@@ -1,3 +1,5 @@
+import { serverNow } from "./clock.js";
+
 // The reader's keys: arrows and page keys turn a line, on the projector by its links, on the host's page by its forms; f fills the screen.
 const NEXT = new Set(["ArrowRight", "ArrowDown", "PageDown"]);
 const BACK = new Set(["ArrowLeft", "ArrowUp", "PageUp"]);
@@ -14,3 +16,29 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("hour", () => setTimeout(() => location.reload(), 2_000)); // the screen of the room turns by itself at the hour
+
+// A screen that no longer hears from the house says since when: its clock stands at the last update, struck through, until it is back.
+const bar = document.querySelector("body.pj [data-live]");
+const face = document.querySelector("[data-clock-time]");
+const stopped = document.querySelector("[data-clock-stopped]");
+if (bar && face && stopped) {
+  new MutationObserver(() => {
+    const lost = bar.classList.contains("is-on");
+    document.body.classList.toggle("is-lost", lost);
+    if (lost && stopped.hidden) stopped.textContent = bar.dataset.at;
+    face.hidden = lost;
+    stopped.hidden = !lost;
+  }).observe(bar, { attributes: true, attributeFilter: ["class"] });
+}
+
+// The last minute to confirm is said in red and in words.
+if (document.body.classList.contains("pj")) {
+  setInterval(() => {
+    const box = document.querySelector("[data-last-minute]");
+    const until = Number(box?.querySelector("[data-until]")?.dataset.until ?? 0);
+    if (!until) return;
+    const last = until - serverNow() <= 60_000;
+    box.classList.toggle("is-last", last);
+    box.querySelector(".cd__last").hidden = !last;
+  }, 1_000);
+}
