@@ -58,6 +58,7 @@ def test_claims_run_from_the_sealing_off_and_page_act_and_text_say_the_same(worl
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         row = closing.closing(look.session, lot)
+        assert lot.opens_at is not None
         end = closing.claims_end(row, lot.opens_at)
     assert world.now < end
     state = public.json(f"/hall/{ref}/data")
