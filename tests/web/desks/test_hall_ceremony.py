@@ -126,4 +126,5 @@ def test_a_deposit_nobody_asked_for_has_not_arrived(world: World, app: Flask) ->
     for username in ALL:
         share(world, ref, username)
     decryption.open_bids(world.office, world.actor("host"), ref)
-    assert "不收" in public.get(f"/hall/{ref}/projector?line=1").text
+    Seat(world, app, "host").act(f"/hall/{ref}/acts/read", place="1")
+    assert "不收" in public.get(f"/hall/{ref}/projector").text
