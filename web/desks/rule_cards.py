@@ -18,12 +18,13 @@ from web.desks.public_words import amount_of
 MOST_CHANGES = 8
 CHAPTERS = ("notice", "bidding", "deposit", "opening", "review", "award", "contract", "disputes", "other")
 _ACTS = (
-    ("notice", ("notice_p", "issue_", "intention", "prequalification", "application", "single_source", "medium", "open_tender",
-                "invitees")),
+    ("contract", ("post_award", "notice_data")),
+    ("notice", ("notice_p", "compulsory", "issue_", "intention", "prequalification", "application", "single_source", "medium",
+                "open_tender", "invitees")),
     ("deposit", ("bid_deposit", "performance_deposit", "deposit", "late_fee", "interest")),
     ("bidding", ("bid_", "clarification", "quote", "final_quote", "price_ceiling", "price_floor", "budget")),
-    ("opening", ("opening", "bidders", "decrypt")),
-    ("review", ("panel", "expert", "large_panel", "price_weight", "deduction", "abnormal", "score", "weight", "member", "draw")),
+    ("opening", ("opening", "bidders", "applicants", "decrypt")),
+    ("review", ("panel", "expert", "large_panel", "price_weight", "deduction", "bonus", "abnormal", "score", "weight", "member", "draw")),
     ("award", ("award", "report", "result", "candidates", "publicity", "written_report")),
     ("contract", ("contract", "files_", "archive")),
     ("disputes", ("enquiry", "challenge", "objection", "complaint", "procurement_resumed")),
