@@ -137,6 +137,7 @@ def word_list(language: str) -> list[str]:
 # the forms in which a receipt is kept
 
 BARE = ("entry", "list", "proof")
+ENCLOSED = ("statement", "trust", "log")
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class Kept:
 
 def unwrap(value: Any) -> Kept:
     """The receipt in any form the platform hands one out: bare; the file to keep, with `statement`, `trust` and `log` beside it; the answer
-    to an act, which holds it as `receipt`; an enrolment or another document with its `receipt`. What came with it proves nothing by itself.
+    to an act, which holds it as `receipt`; an enrolment or another document with its `receipt`. What came with it proves nothing by itself;
+    what nobody knows stays in the receipt, and `verify_receipt` refuses it.
 
     Refuses: JSON_PROFILE for what holds no receipt.
     """
@@ -161,7 +163,7 @@ def unwrap(value: Any) -> Kept:
     if type(held) is not dict or "entry" not in held:
         raise CryptoError("JSON_PROFILE", "no receipt in it: an object with an entry")
     statement = held.get("statement") if held.get("statement") is not None else statement
-    return Kept({name: held[name] for name in BARE if name in held}, statement, held.get("trust"), held.get("log"))
+    return Kept({name: part for name, part in held.items() if name not in ENCLOSED}, statement, held.get("trust"), held.get("log"))
 
 
 # a number to say

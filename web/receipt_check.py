@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 
 from crypto.canonical import b64u, dumps
 from crypto.errors import CryptoError
-from crypto.receipts import Kept, Receipt, check_words, unwrap, verify_receipt
+from crypto.receipts import BARE, Kept, Receipt, check_words, unwrap, verify_receipt
 from crypto.signatures import document_hash, payload_of
 from crypto.trust import trust_of
 from trading import tickets
@@ -184,7 +184,7 @@ def _digest(receipt: Receipt, other: Any) -> Answer:
 
 
 def _book(now: Look, kept: Kept, bare: Receipt, told: Standing | None) -> Answer:
-    whole = kept.receipt if "proof" in kept.receipt else None
+    whole: Any = {name: kept.receipt[name] for name in BARE if name in kept.receipt} if "proof" in kept.receipt else None
     if whole is None and told is not None and told.proof:
         whole = {"entry": kept.receipt["entry"], "proof": told.proof}
     if whole is None:
