@@ -250,10 +250,12 @@ def publish_page(ref: str, form: Form | None = None) -> str:
 
 
 @agency.page("/lots/<ref>/preview", needs=SEE)
-def preview_page(ref: str) -> str:
+def preview_page(ref: str) -> Any:
     """The notice as everybody will read it, from the same template as its public page."""
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
+        if lot.state != "ACCEPTED":
+            return go(f"/lots/{ref}" if lot.published_at else f"/agency/lots/{ref}")
         card = lot_cards.card_of(now, lot)
         notice = publication.preview(now, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
         lacking = {"need": _("Need"), "qualification": _("Qualification"), "contact": _("Contact"), "place": _("Place of the opening"),

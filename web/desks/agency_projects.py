@@ -196,6 +196,11 @@ def project_page(ref: str, form: Form | None = None) -> str:
     )
 
 
+def _is_fixed(ref: str) -> bool:
+    with look() as now:
+        return lot_cards.project_card(now, ref).state not in ("DRAFT", "RETURNED")
+
+
 def editable(ref: str) -> ProjectCard:
     with look() as now:
         card = lot_cards.project_card(now, ref)
@@ -210,7 +215,9 @@ def _code_of_agency(card: ProjectCard) -> str:
 
 
 @agency.page("/projects/<ref>/edit", needs=Act.PROJECT_DRAFT)
-def edit_project(ref: str, form: Form | None = None) -> str:
+def edit_project(ref: str, form: Form | None = None) -> Any:
+    if form is None and _is_fixed(ref):
+        return go(f"/agency/projects/{ref}")  # a tab from before: the page says where the filing stands now
     card = editable(ref)
     first = {
         name: getattr(card, name)
@@ -249,7 +256,9 @@ def do_edit_project(ref: str) -> Any:
 
 
 @agency.page("/projects/<ref>/file", needs=Act.PROJECT_FILE)
-def file_project(ref: str, form: Form | None = None) -> str:
+def file_project(ref: str, form: Form | None = None) -> Any:
+    if form is None and _is_fixed(ref):
+        return go(f"/agency/projects/{ref}")
     card = editable(ref)
     with look() as now:
         files = attachments_of(now, ref)
@@ -276,9 +285,11 @@ def do_file_project(ref: str) -> Any:
 
 
 @agency.page("/projects/<ref>/tender", needs=Act.TENDER_DRAFT)
-def new_tender(ref: str, form: Form | None = None, count: int | None = None) -> str:
+def new_tender(ref: str, form: Form | None = None, count: int | None = None) -> Any:
     with look() as now:
         card = lot_cards.project_card(now, ref)
+    if form is None and (card.tender or card.state != "ACCEPTED"):
+        return go(f"/agency/projects/{ref}")
     if count is None:
         asked = form.shown("count") if form else request.args.get("lots", "1")
         count = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1, 1), MOST_LOTS)

@@ -718,3 +718,15 @@ def test_attachments_wait_for_the_scanner_where_there_is_one(rooms: Rooms, agent
         attachment_scans.note(work, number, Finding("infected", "Eicar-Test"), scanner="ClamAV")
     refused = agent.get(f"/agency/projects/{ref}/attachments/{number}")
     assert refused.status_code == 409 and "Eicar-Test" in agent.get(f"/agency/projects/{ref}").text
+
+
+def test_a_page_from_before_leads_to_where_the_filing_stands_now(rooms: Rooms, agent: Person) -> None:
+    """A tab left open, or the way back in a browser, is no error."""
+    filed, ref = rooms.world.project("FILED"), rooms.world.lot("BIDDING")
+    project = lot_of(rooms, ref).project.ref
+    own, other = f"/agency/projects/{filed}", f"/agency/projects/{project}"
+    ways = ((f"{own}/edit", own), (f"{own}/file", own), (f"{other}/tender", other), (f"/agency/lots/{ref}/preview", f"/lots/{ref}"))
+    for page, where in ways:
+        answer = agent.get(page)
+        assert answer.status_code == 303 and answer.headers["Location"] == where, page
+        assert agent.get(where).status_code == 200
