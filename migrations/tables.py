@@ -28,14 +28,18 @@ import trading.enquiries
 import trading.findings
 import trading.follows
 import trading.inbox
+import trading.kernel.kept
 import trading.kernel.log
 import trading.kernel.outbox
 import trading.kernel.rates
 import trading.opened_files
 import trading.opening_papers
 import trading.opening_runs
+import trading.password_links
 import trading.readings
+import trading.registrations
 import trading.reports.history
+import trading.role_proposals
 import trading.technical
 import trading.timeline
 from trading.kernel.db import Base

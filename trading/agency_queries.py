@@ -26,7 +26,7 @@ from trading import (
     rulebook,
     successions,
 )
-from trading.kernel.access import Act, Role, may
+from trading.kernel.access import Act, Role, fitting, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
@@ -168,7 +168,8 @@ def candidates(look: Look, lot: Lot) -> list[Candidate]:
         .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None))
         .order_by(parties.Account.id)
     )
-    found = [Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party)) for row in rows]
+    found = [Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party)) for row in rows
+             if fitting({Role.OFFICER}, row.party.kind)]
     return sorted(
         (one for one in found if one.sides), key=lambda one: (one.sides, one.organisation, one.name, one.username)
     )

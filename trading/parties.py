@@ -1,12 +1,15 @@
 """Organisations, the people who act for them, the roles they hold, and their sign-ins.
 
-Law of the noun: a person acts in one role at a time; duties that clash (access.CLASHES) never meet in one person; nobody grants to
-themself. Public keys stand in enrolments.py.
+Law of the noun: a person acts in one role at a time; a role fits the kind of organisation (access.FITS), and a grant that doesn't gives
+no rights; duties that clash (access.CLASHES) never meet in one person; nobody grants to themself, and a role of weight
+(access.OF_WEIGHT) is given by two administrators (role_proposals.py), alone only by the machine's own command line while there are not two
+yet. Public keys stand in enrolments.py.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto import passwords
 from trading.kernel import ids
-from trading.kernel.access import Act, Actor, Role, clash
+from trading.kernel.access import OF_WEIGHT, Act, Actor, Role, clash, fitting
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import Look, UnitOfWork
@@ -57,6 +60,7 @@ class Account(Base):
     totp_last_step: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     made_at: Mapped[datetime] = mapped_column(Moment)
+    mail: Mapped[str | None] = mapped_column(String(254), index=True)  # where a link goes when the password is forgotten
     party: Mapped[Party] = relationship(lazy="joined")
 
 
@@ -91,7 +95,25 @@ class Login(Base):
 
 
 def roles_of(session: Session, account: Account) -> frozenset[Role]:
-    return frozenset(Role(r) for r in session.scalars(select(RoleGrant.role).where(RoleGrant.account_id == account.id)))
+    """The roles an account holds: those granted that fit its organisation."""
+    granted = session.scalars(select(RoleGrant.role).where(RoleGrant.account_id == account.id))
+    return fitting((Role(role) for role in granted), account.party.kind)
+
+
+def administrators(session: Session) -> list[Account]:
+    """The security administrators in office."""
+    rows = session.scalars(select(Account).join(RoleGrant, RoleGrant.account_id == Account.id).where(
+        RoleGrant.role == Role.SECURITY_ADMIN, Account.disabled_at.is_(None)).order_by(Account.id))
+    return [one for one in rows if fitting({Role.SECURITY_ADMIN}, one.party.kind)]
+
+
+def check_role(faults: Faults, where: str, firm: Party, role: Role, held: Iterable[Role]) -> None:
+    """What any grant must be: fit for the organisation, and no clash with what the person holds."""
+    if not fitting({role}, firm.kind):
+        faults.add(where, "account.role_misfit", role=role.value, kind=firm.kind)
+    pair = clash(frozenset(held) | {role})
+    if pair and role in pair:
+        faults.add(where, "account.role_clash", roles=sorted(pair))
 
 
 def actor_for(account: Account, role: Role, roles: frozenset[Role], *, fresh_until: datetime | None = None) -> Actor:
@@ -167,7 +189,7 @@ def invite(
 ) -> Account:
     """Give a person an account and first roles. ``hashed``: the password's hash, where many are given the same at once.
 
-    Refuses: NotAllowed, Invalid, Conflict ``account.exists``.
+    Refuses: NotAllowed (also ``account.second_needed``: a role of weight is proposed), Invalid, Conflict ``account.exists``.
     """
     work.require(Act.USER_ADMIN)
     username = username.strip().lower()
@@ -181,7 +203,12 @@ def invite(
     pair = clash(frozenset(roles))
     if pair:
         faults.add("roles", "account.role_clash", roles=sorted(pair))
+    for role in roles:
+        if not fitting({role}, party.kind):
+            faults.add("roles", "account.role_misfit", role=role.value, kind=party.kind)
     faults.refuse_if_any()
+    if not _alone(work) and OF_WEIGHT & set(roles):
+        raise NotAllowed("account.second_needed", roles=sorted(OF_WEIGHT & set(roles)))
     if find_account(work.session, username):
         raise Conflict("account.exists", username=username)
     new = Account(username=username, name=name.strip(), party_id=party.id, password=hashed or passwords.hash_password(password),
@@ -196,23 +223,41 @@ def invite(
 
 
 def grant(work: UnitOfWork, who: Account, role: Role) -> None:
-    """Grant a role. Refuses: NotAllowed (also to oneself), Invalid ``account.role_clash``."""
+    """Grant a role. Refuses: NotAllowed (also to oneself; ``account.second_needed`` for a role of weight), Invalid ``account.role_clash``,
+    ``account.role_misfit``."""
     work.require(Act.ROLE_GRANT)
     if who.id == work.actor.account_id:
         raise NotAllowed("account.grant_self")
-    held = roles_of(work.session, who)
-    pair = clash(held | {role})
-    if pair:
-        raise Invalid("account.role_clash", roles=sorted(pair))
+    if role in OF_WEIGHT and not _alone(work):
+        raise NotAllowed("account.second_needed", roles=[role.value])
+    give(work, who, role, by=work.actor.account_id)
+
+
+def give(work: UnitOfWork, who: Account, role: Role, *, by: int | None) -> None:
+    """Enter a grant, whoever decided it. Refuses: Invalid ``account.role_clash``, ``account.role_misfit``."""
+    held, faults = roles_of(work.session, who), Faults()
+    check_role(faults, "role", who.party, role, held)
+    if faults.found:
+        raise Invalid(faults.found[0].code, **faults.found[0].facts)
     if role not in held:
-        work.session.add(RoleGrant(account_id=who.id, role=role, granted_by=work.actor.account_id, granted_at=work.now))
+        work.session.add(RoleGrant(account_id=who.id, role=role, granted_by=by, granted_at=work.now))
         work.session.flush()
         work.record("role.grant", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
+
+
+def _alone(work: UnitOfWork) -> bool:
+    """Does the machine's own command line act (first installation), or a person, who needs a second one?"""
+    return work.actor.account_id is None
 
 
 def revoke(work: UnitOfWork, who: Account, role: Role) -> None:
     """Take a role away; sign-ins in that role end at once. Refuses: NotAllowed, NotFound."""
     work.require(Act.ROLE_GRANT)
+    take_away(work, who, role)
+
+
+def take_away(work: UnitOfWork, who: Account, role: Role) -> None:
+    """Strike a grant, whoever decided it. Refuses: NotFound."""
     found = work.session.scalar(select(RoleGrant).where(RoleGrant.account_id == who.id, RoleGrant.role == role))
     if found is None:
         raise NotFound("account.role_not_held", role=role.value)
@@ -226,18 +271,29 @@ def disable(work: UnitOfWork, who: Account) -> None:
     """Close an account: every sign-in of it is dead at once (promise N1)."""
     work.require(Act.USER_ADMIN)
     who.disabled_at = work.now
-    for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.ended_at.is_(None))):
-        login.ended_at = work.now
+    end_logins(work, who)
     work.record("account.disable", f"account/{who.id}", person=f"account:{who.id}")
 
 
 def reset_password(work: UnitOfWork, who: Account, password: str) -> None:
-    """Set a new password; the second factor stays. Refuses: NotAllowed, Invalid."""
+    """Set a new password; the second factor stays, every sign-in of the account ends. Never that of another security administrator: whoever
+    knew both passwords would be both of the two whom a role of weight needs.
+
+    Refuses: NotAllowed (also ``account.reset_administrator``), Invalid."""
     work.require(Act.USER_ADMIN)
     if len(password) < 10:
         raise Invalid("account.password_short", least=10)
+    if not _alone(work) and who.id != work.actor.account_id and Role.SECURITY_ADMIN in roles_of(work.session, who):
+        raise NotAllowed("account.reset_administrator")
     who.password = passwords.hash_password(password)
+    end_logins(work, who)
     work.record("account.reset", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def end_logins(work: UnitOfWork, who: Account) -> None:
+    """Every sign-in of the account is over."""
+    for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.ended_at.is_(None))):
+        login.ended_at = work.now
 
 
 # --- sign-ins (web/login.py checks password and code, then keeps the row here) -------------------------------------------------------
@@ -277,9 +333,15 @@ class SignedIn:
 
 
 def find_login(session: Session, token: str, now: datetime) -> Login | None:
-    """The live sign-in of a token: not ended, not idle too long, not too old, its account not disabled, its role still held."""
+    """The live sign-in of a token: not ended, not idle too long, not too old, its account not disabled, its role still held and fit for
+    the organisation."""
     found = find_signed_in(session.connection(), token, now)
     return session.get(Login, found.login_id) if found is not None else None
+
+
+def account_of_token(session: Session, token: str) -> int | None:
+    """Whose sign-in a token is, or was before it ended."""
+    return session.scalar(select(Login.account_id).where(Login.token_hash == _hash(token)))
 
 
 def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedIn | None:
@@ -287,18 +349,19 @@ def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedI
     rows = connection.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
     if not rows:
         return None
-    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, _ = rows[0]
-    role, roles = Role(acts_as), frozenset(Role(row[10]) for row in rows if row[10] is not None)
+    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, kind, _ = rows[0]
+    role, roles = Role(acts_as), fitting((Role(row[11]) for row in rows if row[11] is not None), kind)
     if seen_at + IDLE < now or made_at + ABSOLUTE < now or disabled_at is not None or role not in roles:
         return None
     return SignedIn(login_id, role, made_at, seen_at, fresh_until, account_id, username, name, party_id, roles)
 
 
-_login, _account, _grant = (table.__table__.c for table in (Login, Account, RoleGrant))
+_login, _account, _grant, _firm = (table.__table__.c for table in (Login, Account, RoleGrant, Party))
 _SIGNED_IN = (
     select(_login.id, _login.role, _login.made_at, _login.seen_at, _login.fresh_until, _account.id, _account.username, _account.name,
-           _account.party_id, _account.disabled_at, _grant.role)
+           _account.party_id, _account.disabled_at, _firm.kind, _grant.role)
     .select_from(Login.__table__.join(Account.__table__, _account.id == _login.account_id)
+                 .join(Party.__table__, _firm.id == _account.party_id)
                  .outerjoin(RoleGrant.__table__, _grant.account_id == _account.id))
     .where(_login.token_hash == bindparam("hash"), _login.ended_at.is_(None)))
 

@@ -206,6 +206,7 @@ def _frame(house: House) -> Frame:
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
         town=house.town,
+        restored=g.get("restored"),
     )
     if person:
         frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at

@@ -14,7 +14,17 @@ from sqlalchemy.exc import DBAPIError
 
 from deposits import refunds
 from deposits.bank.protocol import Bank
-from trading import attachment_scans, copies, opened_files, probes, rechecks, timeline, uploads
+from trading import (
+    attachment_scans,
+    copies,
+    opened_files,
+    password_links,
+    probes,
+    rechecks,
+    registrations,
+    timeline,
+    uploads,
+)
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
@@ -73,6 +83,7 @@ def _scan(office: Office, scanner: Scanner | None) -> None:
     try:
         for found in (*opened_files.scan(office, scanner), *attachment_scans.scan(office, scanner)):
             logger.info("scanned: %s", found)
+        registrations.scan(office, scanner)
     except ScannerDown as error:
         logger.error("the scanner does not answer: %s", error)
     except (DBAPIError, OSError) as error:
@@ -130,6 +141,11 @@ def _turn(office: Office, bank: Bank | None) -> None:
 
 def _deliver(office: Office, mail: str) -> None:
     try:
+        with office.look(CLOCK) as look:
+            asked = password_links.wished(look)
+        if asked:
+            with office.work(CLOCK) as work:
+                password_links.answer(work)
         courier.deliver(office, mail)
     except (DBAPIError, OSError) as error:
         logger.error("courier failed: %s", type(error).__name__)

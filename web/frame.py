@@ -254,6 +254,7 @@ class Frame:
     roles: list[RoleChoice] = field(default_factory=list)
     session_ends: datetime | None = None
     unread: int = 0
+    restored: Any = None
 
     @property
     def other_lang(self) -> str:

@@ -35,9 +35,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from trading import inbox
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
-from trading.kernel.errors import Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
+from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
 from trading.kernel.work import Look, Office, UnitOfWork
-from web import arrivals, login
+from web import arrivals, kept, login
 from web.forms import Form
 from web.frame import Group, Rail
 from web.refusals import status_of, wants_json
@@ -63,6 +63,7 @@ class PageRule:
     method: str
     needs: Needs
     fresh: bool
+    back: str = ""
 
     def open_to(self, role: Role) -> bool:
         return isinstance(self.needs, Anyone) or any(may(Actor(role), act) for act in acts_of(self.needs))
@@ -107,24 +108,30 @@ class Desk:
         def add(view: Callable[..., Any]) -> Callable[..., Any]:
             name = endpoint or view.__name__
             spoken = methods or ("POST" if post else "GET",)
-            rule = PageRule(f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty)
+            rule = PageRule(f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", ""))
             if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
                 raise ValueError(f"the page {rule.endpoint} stands twice")
             PAGES[rule.endpoint] = rule
 
             @wraps(view)
             def guarded(**arguments: Any) -> Any:
-                stopped = _stopped(rule)
+                stopped = _stopped(rule, arguments)
                 if stopped is not None:
                     return stopped
                 try:
-                    return view(**arguments)
+                    if rule.method == "GET" and kept.ARGUMENT in request.args:
+                        form = kept.restored(rule.endpoint, arguments)
+                        return view(**arguments) if form is None else view(**arguments, form=form)
+                    answer = view(**arguments)
+                    if rule.back:
+                        kept.forget()
+                    return answer
                 except (Invalid, Conflict, TooEarly, WrongStep) as refusal:
                     if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
                         raise
                     return _again(back, arguments, refusal)
             self.blueprint.add_url_rule(path, name, guarded, methods=spoken, provide_automatic_options=False if methods else None)
-            guarded.view = view  # type: ignore[attr-defined]
+            guarded.view, guarded.endpoint = view, rule.endpoint  # type: ignore[attr-defined]
             return guarded
         return add
 
@@ -137,8 +144,8 @@ class Desk:
         return self._rail() if self._rail else []
 
 
-def _stopped(rule: PageRule) -> AnyResponse | None:
-    """The lock. None, or the way to the sign-in. Refuses: SignInNeeded, NotAllowed."""
+def _stopped(rule: PageRule, arguments: dict[str, Any]) -> AnyResponse | None:
+    """The lock. None, or the way to the sign-in; what was typed is kept meanwhile. Refuses: SignInNeeded, NotAllowed."""
     if isinstance(rule.needs, Anyone):
         return None
     who = actor()
@@ -146,18 +153,22 @@ def _stopped(rule: PageRule) -> AnyResponse | None:
         g.nobody_signed_in = True
         if rule.method == "GET" and not wants_json():
             return redirect("/account/sign-in?" + urlencode({"next": _here()}))
+        if not wants_json() and rule.method == "POST" and (held := kept.keep(rule.back, arguments)).kept:
+            return redirect("/account/sign-in?" + urlencode({"next": safe_next(held.page), "ended": "yes"}), 303)
         raise SignInNeeded("access.sign_in", reason="sign-in")
     if not any(may(who, act) for act in acts_of(rule.needs)):
         raise NotAllowed("access.role", acts=sorted(acts_of(rule.needs)), role=who.role.value)
     if rule.fresh and (who.fresh_until is None or who.fresh_until < office().clock.now()):
         if wants_json():
             raise SignInNeeded("access.fresh", reason="fresh")
-        return redirect("/account/confirm?" + urlencode({"next": _here() if rule.method == "GET" else before()}), 303)
+        where = _here() if rule.method == "GET" else kept.keep(rule.back, arguments).page
+        return redirect("/account/confirm?" + urlencode({"next": where}), 303)
     return None
 
 
 def _shown_again(refusal: Refusal) -> bool:
-    return isinstance(refusal, Invalid) or refusal.code == "form.stale" or isinstance(refusal, TooEarly)
+    """Wherever changing or sending again what was typed may help: nothing of it is lost then. What was done already leads to its result."""
+    return isinstance(refusal, (Invalid, TooEarly, Conflict)) and not isinstance(refusal, AlreadyDone)
 
 
 def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal) -> Response:

@@ -31,8 +31,11 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "result": ("award.won", "award.lost"),
     "followed": ("follow.correction", "follow.clarification", "follow.failure", "follow.termination", "follow.opening_record",
                  "follow.candidates", "follow.result", "follow.contract"),
+    "account": ("role.proposed", "role.granted", "role.refused", "password.changed", "registration.accepted"),
     "money": ("refund.returned", "forfeit.hearing", "forfeit.decided"),
 }
+MAILS = ("password.link", "registration.accepted", "registration.returned")
+"""What leaves as mail: to people who may not be signed in."""
 OTHER = "other"
 _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _UNDER_LOT = {"award.won": "/outcome", "award.lost": "/outcome", "bid.copy_wanted": "/copy", "opening.bid_failed": "/opening",
@@ -63,7 +66,7 @@ def excerpt(look: Look, n: int = 5) -> list[Shown]:
 
 def shown(letter: Letter, role: Role) -> Shown:
     """The message in the language of the page."""
-    facts, lang = _facts(letter.facts), language()
+    facts, lang = facts_of(letter.facts), language()
     template = letter.template if letter.template in words.refusals() else "inbox.no_words"
     return Shown(letter.id, words.words(f"{template}.subject", facts, lang), words.words(template, facts, lang), letter.made_at,
                  letter.unread, about(letter.template), href(letter.template, letter.facts, role))
@@ -78,6 +81,8 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
     lot = quote(str(facts.get("lot", "")), safe="")
     if template == "panel.called":
         return "/expert" if role is Role.EXPERT else ""
+    if "proposal" in facts:
+        return f"/admin/grants/{int(facts['proposal'])}" if role is Role.SECURITY_ADMIN else ""
     if about(template) == "money":
         return "/bidder/deposits" if role in _BIDDERS else ""
     if not lot:
@@ -87,7 +92,8 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
     return f"/bidder/lots/{lot}{_UNDER_LOT.get(template, '')}" if role in _BIDDERS else f"/lots/{lot}"
 
 
-def _facts(facts: dict[str, Any]) -> dict[str, Any]:
-    """Facts are kept as text; a moment among them is shown as one, in the centre's zone."""
-    return {name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
+def facts_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts are kept as text; a moment among them is shown as one, in the centre's zone, and a role in words."""
+    said = {name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
             for name, value in facts.items()}
+    return said | ({"role": words.state("role", str(said["role"]), language()).text} if "role" in said else {})

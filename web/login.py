@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from crypto import passwords
 from crypto.errors import CryptoError
-from trading import parties
+from trading import parties, registrations
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
@@ -119,15 +119,21 @@ def actor() -> Actor:
 
 def sign_in(office: Office, shield: Shield, *, username: str, password: str, code: str) -> Person:
     """Checks password and second factor and opens a sign-in. One refusal for every reason, after the same work: nobody learns which
-    accounts exist. Refuses: Invalid ``signin.wrong``, ``signin.disabled`` (only after a right password), TooEarly ``signin.wait``."""
+    accounts exist. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``; NotAllowed ``signin.disabled``, ``signin.no_role`` (only
+    after a right password). Raises: Applicant."""
     name = username.strip().lower()
     shield.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
     shield.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
     with office.look(PUBLIC) as look:
         known = parties.find_account(look.session, name)
         account_id, stored = (known.id, known.password) if known else (0, None)
+        applicant = registrations.waiting_named(look.session, name)  # asked for every name: both take as long
+        stored = stored or (applicant.password if applicant else None)
     if not _password_fits(stored, password) or stored is None:
         raise Invalid("signin.wrong")
+    if known is None and applicant is not None:
+        shield.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
+        raise Applicant(applicant.ref)
     fresh_hash = passwords.hash_password(password) if passwords.needs_rehash(stored) else ""
     with office.work(PUBLIC) as work:
         who = parties.account(work.session, account_id)
@@ -140,7 +146,7 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
             who.password = fresh_hash
         roles = parties.roles_of(work.session, who)
         if not roles:
-            raise NotAllowed("signin.disabled")
+            raise NotAllowed("signin.no_role")
         role = next(r for r in Role if r in roles)
         work.actor = parties.actor_for(who, role, roles)
         token = parties.open_login(work, who, role, device=_device())
@@ -152,6 +158,14 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
     session.clear()
     login_user(person)
     return person
+
+
+class Applicant(Exception):
+    """The right password of a registration that is not accepted yet: whoever has it sees its state. ``ref``: which one."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(ref)
+        self.ref = ref
 
 
 def sign_out(office: Office) -> None:
@@ -234,22 +248,33 @@ def enrol_code(office: Office, person: Person, secret: str, code: str) -> None:
 
 def change_password(office: Office, person: Person, *, old: str, new: str) -> None:
     """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``."""
-    if len(new) < 10:
-        raise Invalid("account.password_short", least=10)
-    if not strong(new, person.username, person.actor.name):
-        raise Invalid("account.password_weak")
+    check_strong(new, person.username, person.actor.name)
     with office.look(person.actor) as look:
         stored = parties.account(look.session, _account_id(person)).password
     if not _password_fits(stored, old):
         raise Invalid("account.password_old")
-    with _ARGON:
-        hashed = passwords.hash_password(new)
+    hashed = new_hash(new, person.username, person.actor.name)
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         who.password = hashed
         for row in _others(work.session, person):
             row.ended_at = work.now
         work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def check_strong(new: str, *known: str) -> None:
+    """Refuses: Invalid ``account.password_short``, ``account.password_weak``."""
+    if len(new) < 10:
+        raise Invalid("account.password_short", least=10)
+    if not strong(new, *known):
+        raise Invalid("account.password_weak")
+
+
+def new_hash(new: str, *known: str) -> str:
+    """The hash of a new password that is hard to guess. Refuses: as ``check_strong``."""
+    check_strong(new, *known)
+    with _ARGON:
+        return passwords.hash_password(new)
 
 
 def end_others(office: Office, person: Person) -> int:

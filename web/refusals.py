@@ -50,7 +50,7 @@ def status_of(refusal: errors.Refusal) -> int:
 
 def install(app: Flask) -> None:
     app.register_error_handler(errors.Refusal, on_refusal)
-    app.register_error_handler(CSRFError, lambda _error: answer("form.csrf", 400))
+    app.register_error_handler(CSRFError, lambda _error: on_csrf())
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(OperationalError, on_database)
     app.register_error_handler(PoolTimeout, on_database)
@@ -68,6 +68,24 @@ def on_refusal(refusal: errors.Refusal) -> AnyResponse:
     if status == 503:
         g.nobody = True
     return answer(refusal.code, status, facts, faults)
+
+
+def on_csrf() -> AnyResponse:
+    """A page that had been open across a sign-in or a closed browser: what was typed is shown again, with new marks, to be sent again."""
+    from web import kept, login
+    from web.gate import PAGES
+
+    rule = PAGES.get(request.endpoint or "")
+    if rule is None or wants_json() or request.endpoint is None:
+        return answer("form.csrf", 400)
+    if rule.endpoint == "account.do_sign_in":
+        return redirect("/account/sign-in?" + urlencode({"next": request.form.get("next", ""), "expired": "yes"}), 303)
+    held = kept.keep(rule.back, dict(request.view_args or {}))
+    if not held.kept:
+        return answer("form.csrf", 400)
+    if login.present() is None:
+        return redirect("/account/sign-in?" + urlencode({"next": held.page, "ended": "yes"}), 303)
+    return redirect(held.page, 303)
 
 
 def on_http(error: HTTPException) -> AnyResponse:

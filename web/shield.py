@@ -21,7 +21,11 @@ from trading.kernel.rates import RateCount
 
 SIGN_IN_BY_ACCOUNT = parse("10/15minutes")
 SIGN_IN_BY_ADDRESS = parse("60/15minutes")
+FORGOTTEN_BY_NAME = parse("4/hour")
+FORGOTTEN_BY_ADDRESS = parse("30/hour")
+REGISTER_BY_ADDRESS = parse("20/hour")
 FRESH_BY_ACCOUNT = parse("10/15minutes")
+KEPT_BY_ADDRESS = parse("60/15minutes")
 
 
 def _milliseconds(clock: Clock) -> int:

@@ -64,7 +64,8 @@ def staffed(world: World) -> str:
     """The world before anybody bids: more staff, a published lot, documents issued."""
     with world.office.work(SETUP) as work:
         for username, role in STAFF.items():
-            party = parties.party(work.session, world.party_ids["supervisor" if username == "judge" else "centre"])
+            party = (parties.register(work, code="JUDGE", name="评审专家", kind="expert") if username == "judge"
+                     else parties.party(work.session, world.party_ids["centre"]))
             world.people[username] = parties.invite(work, party, username=username, name=username, password="correct horse battery",
                                                     roles=[role]).id
     ref = world.lot("BIDDING")

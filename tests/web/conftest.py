@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from crypto import passwords
 from trading import parties
-from trading.kernel.access import Actor, Role
+from trading.kernel.access import Actor, Role, fitting
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import SetClock
@@ -43,7 +43,8 @@ class House:
         """A person who can sign in with PASSWORD."""
         with self.office.work(Actor(Role.SECURITY_ADMIN, name="root")) as work:
             code = party or f"P-{username}"
-            firm = parties.Party(code=code, name=f"单位 {username}", kind="platform")
+            kind = next((one for one in parties.KINDS if fitting(roles, one) == set(roles)), "platform")
+            firm = parties.Party(code=code, name=f"单位 {username}", kind=kind)
             work.session.add(firm)
             work.session.flush()
             who = parties.Account(

@@ -19,10 +19,11 @@ from web.gate import ANYONE, PAGES, Anyone, PageRule, acts_of
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
 PEOPLE = [role for role in Role if role not in (Role.PUBLIC, Role.CLOCK)]
-OPEN_ACTS = {"/account/acts/sign-in", "/account/acts/sign-out", "/check/acts/check",
+OPEN_ACTS = {"/account/acts/sign-in", "/account/acts/sign-out", "/check/acts/check", "/account/acts/forgotten",
+             "/account/new-password/<token>/acts/set", "/register/acts/send", "/register/acts/again", "/register/acts/leave",
              "/probe/acts", "/probe/acts/<token>", "/probe/acts/<token>/submit", "/probe/acts/samples"}
-"""The only acts for somebody who is not signed in: the door itself, a check that keeps nothing, and those of the probes, signed by their
-points' keys."""
+"""The only acts for somebody who is not signed in: the door itself and its forgotten key, a firm that registers itself, a check that keeps
+nothing, and those of the probes, signed by their points' keys."""
 SIGNED_IN = frozenset(PEOPLE)
 
 

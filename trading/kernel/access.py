@@ -6,6 +6,7 @@ lot) and the step are checked inside the domain act. Closed unless listed: an ac
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -102,6 +103,8 @@ class Act(StrEnum):
     SYSTEM_ADMIN = "system.admin"
     CALENDAR_IMPORT = "calendar.import"
     EXPERT_REGISTER = "expert.register"
+    FIRM_ACCEPT = "firm.accept"
+    PEOPLE_OWN = "people.own"
     # the clock
     CLOCK = "clock.turn"
 
@@ -117,7 +120,7 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.BIDDER_SIGNER: _BIDDER
         | {Act.KEY_ENROL, Act.BID_SUBMIT, Act.BID_WITHDRAW, Act.OPENING_CONFIRM, Act.CLAIM_FILE, Act.BID_RESCUE,
            Act.OBJECTION_FILE},
-        Role.BIDDER_ADMIN: _OWN | {Act.KEY_ENROL, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN},
+        Role.BIDDER_ADMIN: _OWN | {Act.KEY_ENROL, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN, Act.PEOPLE_OWN},
         Role.PURCHASER: _OWN
         | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.QUALIFICATION_REVIEW, Act.AWARD_DECIDE, Act.DRAW_TAKE_PART,
            Act.OBJECTION_ANSWER, Act.CONTRACT_RECORD, Act.TENDER_TERMINATE, Act.HALL_ATTEND,
@@ -128,7 +131,7 @@ ROLES: dict[Role, frozenset[Act]] = {
            Act.OFFICERS_CONFIRM},
         Role.HOST: _OWN | {Act.HALL_ATTEND, Act.OPENING_HOST, Act.OPENING_SIGN, Act.FAULT_CONFIRM},
         Role.CENTRE: _OWN
-        | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER,
+        | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER, Act.FIRM_ACCEPT,
            Act.FAULT_CONFIRM},
         Role.OFFICER: _OWN | {Act.KEY_ENROL, Act.POLICY_SIGN, Act.HALL_ATTEND, Act.SHARE_RELEASE, Act.OPENING_SIGN},
         # Whoever leads a panel acts as its expert: the seat's `is_chair` is the tie the acts check.
@@ -162,6 +165,34 @@ CLASHES: tuple[frozenset[Role], ...] = (
     frozenset({Role.SUPERVISOR, Role.CASHIER}),
     frozenset({Role.AGENCY, Role.BIDDER_SIGNER}),
     frozenset({Role.PURCHASER, Role.BIDDER_SIGNER}),
+)
+
+# Which kinds of organisations (parties.KINDS) a role may be held in. A grant that doesn't fit gives no rights, however it came about.
+FITS: dict[Role, frozenset[str]] = {
+    Role.PUBLIC: frozenset(),
+    Role.BIDDER_OPERATOR: frozenset({"bidder"}),
+    Role.BIDDER_SIGNER: frozenset({"bidder"}),
+    Role.BIDDER_ADMIN: frozenset({"bidder"}),
+    Role.PURCHASER: frozenset({"purchaser"}),
+    Role.AGENCY: frozenset({"agency"}),
+    Role.HOST: frozenset({"centre", "agency", "purchaser"}),
+    Role.CENTRE: frozenset({"centre"}),
+    Role.OFFICER: frozenset({"centre", "purchaser", "agency", "supervisor"}),
+    Role.EXPERT: frozenset({"expert", "purchaser"}),  # the purchaser's representative sits with the experts (rule P-05)
+    Role.CHAIR: frozenset({"expert", "purchaser"}),
+    Role.WITNESS: frozenset({"centre", "purchaser", "agency", "supervisor"}),
+    Role.SUPERVISOR: frozenset({"supervisor"}),
+    Role.CASHIER: frozenset({"centre"}),
+    Role.CONTROLLER: frozenset({"centre"}),
+    Role.SYSTEM_ADMIN: frozenset({"centre", "platform"}),
+    Role.SECURITY_ADMIN: frozenset({"centre", "platform"}),
+    Role.AUDIT_ADMIN: frozenset({"centre", "platform", "supervisor"}),
+    Role.CLOCK: frozenset(),
+}
+
+# Roles holding money, keys, an opening, oversight or the administration: one administrator proposes, another confirms (desks §7.5).
+OF_WEIGHT: frozenset[Role] = frozenset(
+    {Role.HOST, Role.OFFICER, Role.SUPERVISOR, Role.CASHIER, Role.CONTROLLER, Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN}
 )
 
 # Acts with legal weight: they ask for a fresh sign-in (architecture §7).
@@ -209,3 +240,8 @@ def require(actor: Actor, act: Act, now: datetime) -> None:
 def clash(roles: frozenset[Role]) -> frozenset[Role] | None:
     """The first pair of clashing duties among ``roles``, or None."""
     return next((pair for pair in CLASHES if pair <= roles), None)
+
+
+def fitting(roles: Iterable[Role], kind: str) -> frozenset[Role]:
+    """Those of ``roles`` that may be held in an organisation of this kind."""
+    return frozenset(role for role in roles if kind in FITS[role])

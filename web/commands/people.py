@@ -1,14 +1,15 @@
-"""`bidhall user` and `bidhall role`: accounts from the command line, alone only for the first administrators of an empty platform."""
+"""`bidhall user` and `bidhall role`: accounts from the command line, alone only for the first administrators of a new platform: until there
+are two security administrators, who then give roles of weight together, here as on the pages."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import click
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from trading import parties
-from trading.kernel.access import Actor, Role
+from trading import parties, role_proposals
+from trading.kernel.access import OF_WEIGHT, Actor, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from web.commands.common import answer, guarded, json_option, lang_option, passphrase, say
 from web.commands.platform import open_ready_office
@@ -23,8 +24,7 @@ def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> A
     from crypto.errors import CryptoError
 
     with office.look(COMMAND_LINE) as look:
-        administrators = select(func.count()).select_from(parties.RoleGrant).where(parties.RoleGrant.role == Role.SECURITY_ADMIN)
-        if not look.session.scalar(administrators):
+        if not parties.administrators(look.session):
             return COMMAND_LINE
         if not as_user:
             raise NotAllowed("account.admin_needed")
@@ -39,6 +39,14 @@ def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> A
         if Role.SECURITY_ADMIN not in roles:
             raise NotAllowed("access.role", act="user.admin", role=", ".join(sorted(roles)))
         return parties.actor_for(who, Role.SECURITY_ADMIN, roles, fresh_until=look.now + parties.FRESH)
+
+
+def _for_administrators(office: Any, actor: Actor, roles: tuple[str, ...]) -> Actor:
+    """While there are not two security administrators, who could give a role of weight together, the first administrators come from the
+    machine itself; anybody else only from the pages and by two."""
+    with office.look(COMMAND_LINE) as look:
+        few = len(parties.administrators(look.session)) < 2
+    return COMMAND_LINE if few and set(roles) <= {role.value for role in ADMINISTRATORS} else actor
 
 
 as_option = click.option("--as", "as_user", metavar="USER", help="The security administrator who acts (not needed on an empty platform).")
@@ -58,25 +66,32 @@ def user() -> None:
 @click.option("--kind", type=click.Choice(list(parties.KINDS)), default="centre", help="Kind of a new organisation.")
 @click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True, help="First roles.")
 @click.option("--password-file", metavar="FILE", help="The new account's first password (asked for).")
+@click.option("--reason", default="", help="Why, for roles that a second administrator confirms.")
 @as_option
 @password_option
 @lang_option
 @guarded
 def user_add(username: str, name: str, party_code: str, party_name: str, kind: str, roles: tuple[str, ...], password_file: str | None,
-             as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+             reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
     """Add an account with its first roles."""
     office = open_ready_office()
     actor = _signed_in(office, as_user, passphrase_file)
     if actor is COMMAND_LINE and not set(roles) <= {r.value for r in ADMINISTRATORS}:
         raise NotAllowed("account.first_administrators", roles=[r.value for r in ADMINISTRATORS])
     first = passphrase(password_file, confirm=True)
+    actor = _for_administrators(office, actor, roles)
+    wanted = [Role(r) for r in roles]
+    heavy = [r for r in wanted if r in OF_WEIGHT and actor is not COMMAND_LINE]
     with office.work(actor) as work:
         try:
             party = parties.party_by_code(work.session, party_code)
         except NotFound:
             party = parties.register(work, code=party_code, name=party_name or party_code, kind=kind)
-        parties.invite(work, party, username=username, name=name, password=first, roles=[Role(r) for r in roles])
+        who = parties.invite(work, party, username=username, name=name, password=first, roles=[r for r in wanted if r not in heavy])
+        for one in heavy:
+            role_proposals.propose(work, who, one, reason or "bidhall user add")
     say(f"{username}: {', '.join(roles)}")
+    _tell_waiting(username, heavy)
 
 
 @user.command("list", epilog="Example: bidhall user list --json")
@@ -142,18 +157,68 @@ def role() -> None:
     """Roles. Example: bidhall role grant chen cashier --as admin"""
 
 
-@role.command("grant", epilog="Example: bidhall role grant chen cashier --as admin")
+def _tell_waiting(username: str, heavy: list[Role]) -> None:
+    for one in heavy:
+        say(f"{one.value}: proposed; another security administrator confirms it: bidhall role confirm {username} {one.value} --as USER")
+
+
+@role.command("grant", epilog="Example: bidhall role grant chen cashier --reason 'takes over from Qian' --as admin")
+@click.argument("username")
+@click.argument("role_name", metavar="ROLE", type=click.Choice([r.value for r in Role]))
+@click.option("--reason", default="", help="Why, for roles that a second administrator confirms.")
+@as_option
+@password_option
+@lang_option
+@guarded
+def role_grant(username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Grant a role, never to oneself; a role of weight is proposed."""
+    office = open_ready_office()
+    asked = Role(role_name)
+    actor = _for_administrators(office, _signed_in(office, as_user, passphrase_file), (role_name,))
+    heavy = [asked] if asked in OF_WEIGHT and actor is not COMMAND_LINE else []
+    with office.work(actor) as work:
+        if heavy:
+            role_proposals.propose(work, _account(work.session, username), asked, reason or "bidhall role grant")
+        else:
+            parties.grant(work, _account(work.session, username), asked)
+    _tell_waiting(username, heavy)
+
+
+def _proposal(session: Any, username: str, role_name: str) -> role_proposals.RoleProposal:
+    who = _account(session, username)
+    found = next((one for one in role_proposals.open_for(session, who) if one.role == role_name), None)
+    if found is None:
+        raise NotFound("proposal.unknown")
+    return found
+
+
+@role.command("confirm", epilog="Example: bidhall role confirm chen cashier --as second")
 @click.argument("username")
 @click.argument("role_name", metavar="ROLE", type=click.Choice([r.value for r in Role]))
 @as_option
 @password_option
 @lang_option
 @guarded
-def role_grant(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
-    """Grant a role, never to oneself."""
+def role_confirm(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Confirm a role that another security administrator proposed."""
     office = open_ready_office()
     with office.work(_signed_in(office, as_user, passphrase_file)) as work:
-        parties.grant(work, _account(work.session, username), Role(role_name))
+        role_proposals.confirm(work, _proposal(work.session, username, role_name))
+
+
+@role.command("refuse", epilog="Example: bidhall role refuse chen cashier --reason 'Qian stays' --as second")
+@click.argument("username")
+@click.argument("role_name", metavar="ROLE", type=click.Choice([r.value for r in Role]))
+@click.option("--reason", required=True, help="Why not; read by whoever proposed it.")
+@as_option
+@password_option
+@lang_option
+@guarded
+def role_refuse(username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+    """Refuse a role that another security administrator proposed."""
+    office = open_ready_office()
+    with office.work(_signed_in(office, as_user, passphrase_file)) as work:
+        role_proposals.refuse(work, _proposal(work.session, username, role_name), reason)
 
 
 @role.command("revoke", epilog="Example: bidhall role revoke chen cashier --as admin")

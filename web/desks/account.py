@@ -13,13 +13,13 @@ from sqlalchemy import select
 from trading import parties
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from web import login
-from web.desks import account_inbox
+from web import kept, login
+from web.desks import account_forgotten, account_inbox, register
 from web.desks.account_room import account, person, shield
 from web.forms import Form
 from web.gate import ANYONE, HOMES, go, look, office, open_to, render, request, role_for, safe_next
 
-__all__ = ["account_inbox", "desk"]
+__all__ = ["account_forgotten", "account_inbox", "desk"]
 
 desk = account
 
@@ -30,7 +30,9 @@ PENDING = "second_factor"
 def sign_in(form: Form | None = None) -> Any:
     if login.present() is not None and form is None:
         return go(safe_next(request.args.get("next"), HOMES[login.actor().role]))
-    return render("account/sign_in.html", form=form or Form.blank({"next": safe_next(request.args.get("next"), "")}))
+    where = safe_next(form.shown("next") if form else request.args.get("next"), "")
+    return render("account/sign_in.html", form=form or Form.blank({"next": where}), kept=kept.waits(where), ended=request.args.get("ended"),
+                  expired=request.args.get("expired"))
 
 
 @desk.page("/acts/sign-in", needs=ANYONE, post=True, back=sign_in)
@@ -39,7 +41,10 @@ def do_sign_in() -> Any:
     username, password = form.text("username", limit=80), form.password("password")
     code = form.text("code", needed=False, limit=10)
     form.refuse_if_any()
-    found = login.sign_in(office(), shield(), username=username, password=password, code=code)
+    try:
+        found = login.sign_in(office(), shield(), username=username, password=password, code=code)
+    except login.Applicant as applicant:
+        return register.welcome(applicant.ref)
     where = safe_next(form.shown("next"), "")
     if where and (wanted := role_for(where, found.roles, found.actor.role)) is not found.actor.role:
         login.act_as(office(), found, wanted)  # what one came for decides in which of one's roles one comes
@@ -60,7 +65,8 @@ def signed_out() -> str:
 
 @desk.page("/confirm", needs=Act.ACCOUNT_OWN)
 def confirm(form: Form | None = None) -> str:
-    return render("account/confirm.html", form=form or Form.blank({"next": safe_next(request.args.get("next"), "/account")}),
+    where = safe_next(form.shown("next") if form else request.args.get("next"), "/account")
+    return render("account/confirm.html", form=form or Form.blank({"next": where}), kept=kept.waits(where),
                   has_code=_own()["second_factor"])
 
 
@@ -162,4 +168,5 @@ def _own() -> dict[str, Any]:
                     "here": row.id == me.login_id, "role": row.role}
                    for row in rows]
         return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": me.roles,
-                "role": me.actor.role, "second_factor": bool(who.totp_secret), "devices": devices, "ends_at": me.ends_at}
+                "role": me.actor.role, "second_factor": bool(who.totp_secret), "mail": who.mail or "", "devices": devices,
+                "ends_at": me.ends_at}

@@ -1,8 +1,9 @@
 """The desk of the three administrators: security (people, keys), system (calendar, jobs), audit (reads the log, changes nothing). None of
 them sees bids, payers or experts' names.
 
-Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``username``, ``name``, ``password``, ``roles``; on
-/admin/people/<id>: …/acts/grant ``role``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``; /admin/parties →
+Acts and their fields: /admin/people/new → /admin/acts/invite ``party``, ``username``, ``name``, ``password``, ``roles``, ``reason``; on
+/admin/people/<id>: …/acts/grant ``role``, ``reason``, …/acts/revoke ``role``, …/acts/disable ``sure``, …/acts/reset ``password``; on
+/admin/grants/<id>: …/acts/confirm, …/acts/refuse ``answer``, …/acts/withdraw; /admin/parties →
 /admin/acts/register ``code``, ``name``, ``kind``, ``region``, ``bank_name``, ``bank_account``, ``small``; /admin/calendar →
 /admin/acts/calendar file ``calendar``.
 """
@@ -15,21 +16,21 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from trading import calendars
+from trading import calendars, role_proposals
 from trading.kernel import log
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import Look
 from trading.parties import Account, RoleGrant
 from web import show
-from web.desks import admin_log, admin_people, admin_system
+from web.desks import admin_grants, admin_keys, admin_log, admin_people, admin_system
 from web.desks.admin_people import WEIGHTY_ROLES
-from web.desks.admin_room import SEATS, admin, zone
+from web.desks.admin_room import SEATS, admin, role_words, zone
 from web.frame import Duty
 from web.gate import look, render
 from web.refusals import language
 
-__all__ = ["admin_log", "admin_people", "admin_system", "desk"]
+__all__ = ["admin_grants", "admin_keys", "admin_log", "admin_people", "admin_system", "desk"]
 
 desk = admin
 
@@ -57,10 +58,16 @@ def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     figures += [{"label": _("Accounts in use"), "value": active, "note": _("one person each")},
                 {"label": _("Weighty roles without second factor"), "value": bare, "kind": "stop" if bare else "",
                  "note": _("key holders, money room, administrators")}]
+    waiting = [one for one in role_proposals.listed(now.session, waiting=True) if one.proposed_by != now.actor.account_id
+               and one.account_id != now.actor.account_id]
+    names = admin_people.names_of(now, [one.account_id for one in waiting])
+    found = [Duty(_("Decide on a role proposed for %(name)s: %(role)s", name=names.get(one.account_id, "–"), role=role_words(one.role)),
+                  f"/admin/grants/{one.id}", None, show.moment_short(one.proposed_at, language(), zone(), now=now.now), one.reason,
+                  _("Proposed role"), "warn") for one in waiting]
     if not bare:
-        return []
-    return [Duty(_("Ask %(n)s people with weighty roles to set up a second factor", n=bare), "/admin/people?second=no", None, _("at once"),
-                 _("a password alone must not open bids or pay refunds"), _("Second factor"), "warn")]
+        return found
+    return [*found, Duty(_("Ask %(n)s people with weighty roles to set up a second factor", n=bare), "/admin/people?second=no", None,
+                         _("at once"), _("a password alone must not open bids or pay refunds"), _("Second factor"), "warn")]
 
 
 def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:

@@ -15,7 +15,8 @@ from web.desks.admin_room import admin
 from web.forms import Form
 from web.gate import look, render, request
 
-ADMINISTRATION = ("account.invite", "account.disable", "account.reset", "role.grant", "role.revoke", "party.register", "calendar.load")
+ADMINISTRATION = ("account.invite", "account.disable", "account.reset", "role.propose", "role.grant", "role.refused",
+                  "role.withdrawn", "role.revoke", "party.register", "calendar.load")
 ROWS = 20
 
 

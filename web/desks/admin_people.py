@@ -3,24 +3,20 @@ list here, only who knows a username finds the account."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
-from crypto.canonical import unb64u
-from crypto.keys import fingerprint
-from trading import officers, parties
-from trading.enrolments import KEY_ROLES, EnrolledKey
-from trading.kernel.access import CLASHES, Act, Role
-from trading.kernel.errors import Fault, Invalid, NotFound
+from trading import parties, role_proposals
+from trading.kernel.access import CLASHES, OF_WEIGHT, Act, Role, fitting
+from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import Look
-from trading.parties import KINDS, Account, Party, RoleGrant
-from trading.tenders import Lot
+from trading.parties import KINDS, Account, Login, Party, RoleGrant
 from web import words
 from web.desks.admin_room import admin, crumbs_of, role_words
 from web.forms import Form
@@ -36,22 +32,32 @@ WEIGHTY_ROLES = (Role.OFFICER, Role.CASHIER, Role.CONTROLLER, Role.PURCHASER, Ro
 
 @dataclass(frozen=True)
 class PersonRow:
-    """``roles``: in the order of the access table. ``second``: has a second factor."""
+    """``roles``: those held, in the order of the access table. ``second``: has a second factor. ``signed_in_at``: the last time, None for
+    somebody who never did."""
 
     id: int
     username: str
     name: str
     organisation: str
+    kind: str
     roles: tuple[str, ...]
     second: bool
     disabled: bool
     made_at: datetime
+    signed_in_at: datetime | None
 
 
-def _row(now: Look, who: Account) -> PersonRow:
-    held = parties.roles_of(now.session, who)
-    return PersonRow(who.id, who.username, who.name, who.party.name, tuple(role.value for role in Role if role in held),
-                     bool(who.totp_secret), who.disabled_at is not None, who.made_at)
+def _rows(now: Look, people: Sequence[Account]) -> list[PersonRow]:
+    """Two questions for all of them: what they were granted, and when they last signed in."""
+    ids = [one.id for one in people]
+    granted: dict[int, set[Role]] = {}
+    for ident, role in now.session.execute(select(RoleGrant.account_id, RoleGrant.role).where(RoleGrant.account_id.in_(ids))):
+        granted.setdefault(ident, set()).add(Role(role))
+    seen = dict(now.session.execute(select(Login.account_id, func.max(Login.made_at)).where(Login.account_id.in_(ids))
+                                    .group_by(Login.account_id)).tuples().all())
+    return [PersonRow(one.id, one.username, one.name, one.party.name, one.party.kind,
+                      tuple(role.value for role in Role if role in fitting(granted.get(one.id, ()), one.party.kind)),
+                      bool(one.totp_secret), one.disabled_at is not None, one.made_at, seen.get(one.id)) for one in people]
 
 
 def _account(now: Look, ident: str) -> Account:
@@ -70,10 +76,17 @@ def told_in_words() -> Iterator[None]:
         faults = [Fault(one.where, one.code, _spoken(one.facts)) for one in refusal.faults]
         facts = {name: value for name, value in refusal.facts.items() if name != "where"}
         raise Invalid(refusal.code, where=refusal.facts.get("where", "role"), faults=faults, **_spoken(facts)) from refusal
+    except (Conflict, NotAllowed) as refusal:
+        raise type(refusal)(refusal.code, **_spoken(refusal.facts)) from refusal
 
 
 def _spoken(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: [role_words(one) for one in value] if name == "roles" else value for name, value in facts.items()}
+    said = {"role": role_words, "kind": kind_words, "roles": lambda held: [role_words(one) for one in held]}
+    return {name: said[name](value) if name in said else value for name, value in facts.items()}
+
+
+def kind_words(kind: str) -> str:
+    return words.state("party_kind", kind, language()).text
 
 
 @admin.page("/people", needs=Act.USER_ADMIN)
@@ -95,76 +108,122 @@ def people() -> str:
         found = list(now.session.scalars(query.order_by(Party.name, Account.username)))
         page = page_of(len(found), request.args, "/admin/people")
         shown = found[page.offset:page.offset + page.size]
-        return render("admin/people.html", rows=[_row(now, who) for who in shown], page=page, form=form,
+        return render("admin/people.html", rows=_rows(now, shown), page=page, form=form,
                       roles=[(one.value, role_words(one.value)) for one in GRANTABLE])
 
 
 @admin.page("/people/new", needs=Act.USER_ADMIN)
 def invite_page(form: Form | None = None) -> str:
+    """First the organisation (``?party=``), then the person with the roles that fit it."""
+    code = form.shown("party") if form else request.args.get("party", "")
     with look() as now:
-        firms = [(one.code, f"{one.name} · {words.state('party_kind', one.kind, language()).text}")
-                 for one in now.session.scalars(select(Party).order_by(Party.kind, Party.name))]
-        first = {"party": request.args.get("party", "")}
-        return render("admin/invite.html", form=form or Form.blank(first), firms=firms, clashes=_clashes(),
-                      roles=[(one.value, role_words(one.value)) for one in GRANTABLE],
+        firm = now.session.scalar(select(Party).where(Party.code == code)) if code else None
+        firms = [] if firm else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in now.session.scalars(
+            select(Party).where(Party.kind != "expert").order_by(Party.kind, Party.name))]
+        return render("admin/invite.html", form=form or Form.blank({"party": code}), firm=firm, firms=firms,
+                      unknown=bool(code and not firm), kind=kind_words(firm.kind) if firm else "",
+                      clashes=_clashes(firm.kind if firm else ""),
+                      roles=_choices(fitting(GRANTABLE, firm.kind)) if firm else [], alone=_alone(now),
                       crumbs=crumbs_of((_("People"), "/admin/people"), (_("Invite"), "")))
 
 
-def _clashes() -> list[tuple[str, ...]]:
-    """The pairs of duties that never meet in one person, in words."""
-    return [tuple(role_words(role.value) for role in sorted(pair, key=list(Role).index)) for pair in CLASHES]
+def _choices(roles: Iterable[Role]) -> list[tuple[str, str, str]]:
+    """Roles to choose from, in words; beside those of weight, that a second administrator confirms."""
+    return [(role.value, role_words(role.value), _("a second administrator confirms it") if role in OF_WEIGHT else "")
+            for role in GRANTABLE if role in set(roles)]
 
 
-@admin.page("/acts/invite", needs=Act.USER_ADMIN, post=True, back=invite_page)
+def _clashes(kind: str) -> list[tuple[str, ...]]:
+    """The pairs of duties that never meet in one person, in words; of those an organisation of this kind may hold, where one is named."""
+    return [tuple(role_words(role.value) for role in sorted(pair, key=list(Role).index)) for pair in CLASHES
+            if not kind or len(fitting(pair, kind)) == len(pair)]
+
+
+def _alone(now: Look) -> bool:
+    """Is there no second security administrator who could confirm?"""
+    return len(parties.administrators(now.session)) < 2
+
+
+@admin.page("/acts/invite", needs=Act.USER_ADMIN, post=True, fresh=True, back=invite_page)
 def do_invite() -> Any:
+    """A role of weight is proposed with it, the others are granted at once. Fields: see admin.py, ``reason`` for the former."""
     form = Form.read()
     username, name, password = form.text("username", limit=80), form.text("name", limit=80), form.password("password")
-    code, roles = form.text("party", limit=40), form.choices("roles", [one.value for one in GRANTABLE], least=1)
+    code, roles = form.text("party", limit=40), [Role(one) for one in form.choices("roles", [one.value for one in GRANTABLE], least=1)]
+    heavy = [role for role in roles if role in OF_WEIGHT]
+    reason = form.text("reason", needed=bool(heavy), limit=500)
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, "/admin/people")
         firm = parties.party_by_code(unit.session, code)
         with told_in_words():
-            who = parties.invite(unit, firm, username=username, name=name, password=password, roles=[Role(one) for one in roles])
+            _all_fit(firm, roles)
+            who = parties.invite(unit, firm, username=username, name=name, password=password,
+                                 roles=[role for role in roles if role not in OF_WEIGHT])
+            for role in heavy:
+                role_proposals.propose(unit, who, role, reason)
         where = f"/admin/people/{who.id}"
     return go(where)
+
+
+def _all_fit(firm: Party, roles: Sequence[Role]) -> None:
+    """Every fault of the roles chosen at once, whichever are granted and whichever proposed. Refuses: Invalid."""
+    faults = Faults()
+    for at, role in enumerate(roles):
+        parties.check_role(faults, "roles", firm, role, roles[:at])
+    faults.refuse_if_any()
 
 
 @admin.page("/people/<ident>", needs=Act.USER_ADMIN)
 def person(ident: str, form: Form | None = None) -> str:
     with look() as now:
         who = _account(now, ident)
-        row = _row(now, who)
+        (row,) = _rows(now, [who])
         grants = sorted(now.session.scalars(select(RoleGrant).where(RoleGrant.account_id == who.id)),
                         key=lambda grant: list(Role).index(Role(grant.role)))
         held = parties.roles_of(now.session, who)
+        waiting = role_proposals.open_for(now.session, who)
+        names = names_of(now, [one.granted_by for one in grants] + [one.proposed_by for one in waiting])
         return render(
-            "admin/person.html", row=row, mine=who.id == now.actor.account_id, form=form or Form.blank(),
-            grants=[(one.role, one.granted_at, _name(now, one.granted_by)) for one in grants],
-            offered=[(role.value, role_words(role.value) + (f"（{why}）" if why else "")) for role in GRANTABLE if role not in held
-                     for why in [_why_not(held, role)]],
+            "admin/person.html", row=row, mine=who.id == now.actor.account_id, form=form or Form.blank(), alone=_alone(now),
+            administrator=Role.SECURITY_ADMIN in held and who.id != now.actor.account_id, kind=kind_words(row.kind),
+            grants=[(one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), Role(one.role) in held)
+                    for one in grants],
+            waiting=[(one, names.get(one.proposed_by, "–")) for one in waiting],
+            offered=[(role.value, role_words(role.value) + _beside(held, role)) for role in GRANTABLE
+                     if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}],
             crumbs=crumbs_of((_("People"), "/admin/people"), (who.username, "")), at=now.now)
 
 
-def _why_not(held: frozenset[Role], role: Role) -> str:
-    """With which duty a role would clash, in words."""
-    return ", ".join(_("clashes with %(role)s", role=role_words(other.value)) for other in sorted(held, key=list(Role).index)
-                     if frozenset({role, other}) in CLASHES)
+def _beside(held: frozenset[Role], role: Role) -> str:
+    """What stands beside a role in the list: with which duty it would clash, and whether a second administrator is asked."""
+    notes = [_("clashes with %(role)s", role=role_words(other.value)) for other in sorted(held, key=list(Role).index)
+             if frozenset({role, other}) in CLASHES]
+    notes += [_("a second administrator confirms it")] if role in OF_WEIGHT else []
+    return f"（{'；'.join(notes)}）" if notes and language() == "zh" else f" ({'; '.join(notes)})" if notes else ""
 
 
-def _name(now: Look, account_id: int | None) -> str:
-    return parties.account(now.session, account_id).name if account_id is not None else _("first set-up")
+def names_of(now: Look, idents: Iterable[int | None]) -> dict[int, str]:
+    """Names of accounts by number, in one question."""
+    wanted = {one for one in idents if one is not None}
+    return dict(now.session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted))).tuples().all())
 
 
 @admin.page("/people/<ident>/acts/grant", needs=Act.ROLE_GRANT, post=True, back=person)
 def do_grant(ident: str) -> Any:
+    """Grants a role, or proposes one of weight. Fields: ``role``, ``reason`` for the latter."""
     form, where = Form.read(), f"/admin/people/{ident}"
     role = form.choice("role", [one.value for one in GRANTABLE])
+    heavy = bool(role) and Role(role) in OF_WEIGHT
+    reason = form.text("reason", needed=heavy, limit=500)
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         with told_in_words():
-            parties.grant(unit, _account(unit, ident), Role(role))
+            if heavy:
+                role_proposals.propose(unit, _account(unit, ident), Role(role), reason)
+            else:
+                parties.grant(unit, _account(unit, ident), Role(role))
     return go(where)
 
 
@@ -235,51 +294,3 @@ def do_register() -> Any:
         parties.register(unit, code=code, name=name, kind=kind, region=region, small=form.ticked("small"),
                          bank_account="".join(bank_account.split()), bank_name=bank_name)
     return go(f"/admin/people/new?party={code.upper()}")
-
-
-# --- keys -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class KeyRow:
-    """``fingerprint`` of the public signing key, to be read aloud; there is nothing secret to show."""
-
-    holder: str
-    organisation: str
-    role: str
-    fingerprint: str
-    enrolled_at: datetime
-    ended_at: datetime | None
-
-
-@admin.page("/keys", needs=Act.USER_ADMIN)
-def keys() -> str:
-    form = Form.query()
-    role = form.choice("role", [one for one in KEY_ROLES if one != "expert"], needed=False)
-    with look() as now:
-        query = select(EnrolledKey, Party.name).join(Party, Party.id == EnrolledKey.party_id).where(EnrolledKey.role != "expert")
-        if role:
-            query = query.where(EnrolledKey.role == role)
-        if request.args.get("ended") != "yes":
-            query = query.where(EnrolledKey.ended_at.is_(None))
-        rows = [KeyRow(key.holder, name, key.role, fingerprint("ed25519", unb64u(key.sign_public, 32)), key.enrolled_at, key.ended_at)
-                for key, name in now.session.execute(query.order_by(EnrolledKey.role, EnrolledKey.holder, EnrolledKey.id))]
-        page = page_of(len(rows), request.args, "/admin/keys")
-        seats = _seats(now)
-        return render("admin/keys.html", rows=rows[page.offset:page.offset + page.size], page=page, form=form, seats=seats,
-                      ended=request.args.get("ended") == "yes",
-                      roles=[(one, words.state("key_role", one, language()).text) for one in KEY_ROLES if one != "expert"])
-
-
-def _seats(now: Look) -> list[dict[str, Any]]:
-    """Key holders of lots not opened yet: whether they have given their keys and stood the rehearsal."""
-    rows = select(Lot).where(Lot.state.in_(("ACCEPTED", "NOTICE", "BIDDING", "OPENING"))).order_by(Lot.opens_at, Lot.id)
-    found = []
-    for lot in now.session.scalars(rows):
-        standing = [row for row in now.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id)) if row.standing]
-        for seat in officers.seats(now.session, lot):
-            drilled = sum(1 for policy in standing if seat.j in officers.drilled(now.session, policy))
-            found.append({"lot": lot.ref, "title": lot.title, "opens_at": lot.opens_at, "name": seat.account.name, "side": seat.side,
-                          "keyed": bool(seat.publics), "drilled": drilled, "policies": len(standing),
-                          "active": seat.account.disabled_at is None})
-    return found

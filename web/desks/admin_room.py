@@ -42,6 +42,7 @@ def rail() -> list[Group]:
     links = [Link(_("My work"), "/admin", path == "/admin")]
     if may(who, Act.USER_ADMIN):
         links += [Link(_("People"), "/admin/people", path.startswith("/admin/people")),
+                  Link(_("Proposed roles"), "/admin/grants", path.startswith("/admin/grants")),
                   Link(_("Organisations"), "/admin/parties", path.startswith("/admin/parties")),
                   Link(_("Public keys"), "/admin/keys", path.startswith("/admin/keys"))]
     if may(who, Act.SYSTEM_ADMIN):

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from web.desks import bidder_after, bidder_consortia, bidder_lots, bidder_receipts, bidder_seal, bidder_trouble
+from web.desks import (
+    bidder_after,
+    bidder_consortia,
+    bidder_lots,
+    bidder_people,
+    bidder_receipts,
+    bidder_seal,
+    bidder_trouble,
+)
 from web.desks.bidder_room import bidder
 
 desk = bidder
-PARTS = (bidder_lots, bidder_seal, bidder_receipts, bidder_after, bidder_trouble, bidder_consortia)
+PARTS = (bidder_lots, bidder_seal, bidder_receipts, bidder_after, bidder_trouble, bidder_consortia, bidder_people)

@@ -84,7 +84,8 @@ def rail() -> list[Group]:
                          (_("Receipts"), "/bidder/receipts")]),
         (_("Answers"), [(_("Questions"), "/bidder/questions"), (_("Objections"), "/bidder/objections"), (_("Opening hall"), "/hall")]),
         (_("Funds and deposits"), [(_("Deposits"), "/bidder/deposits")]),
-        (_("Company"), [(_("Company"), "/bidder/company"), *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else [])]),
+        (_("Company"), [(_("Company"), "/bidder/company"), *([(_("People"), "/bidder/people")] if can(Act.PEOPLE_OWN) else []),
+                         *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else [])]),
     ]
     return [Group(title, tuple(Link(label, href, here=_here(href)) for label, href in links)) for title, links in groups]
 

@@ -10,7 +10,7 @@ from flask import Response, current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from trading import archives, attachments, calendars, lot_cards, projects, tenders
+from trading import archives, attachments, calendars, lot_cards, projects, registrations, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
@@ -20,6 +20,7 @@ from trading.lot_cards import LotCard, ProjectCard
 from trading.projects import CHECKED, Gap
 from trading.tenders import Lot
 from web import attached, show, words
+from web.desks import centre_registrations
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.gate import Desk, go, look, render, request, work
@@ -27,6 +28,7 @@ from web.refusals import language
 from web.regions import full_name
 
 desk = Desk("centre", prefix="/centre")
+centre_registrations.add_pages(desk)
 
 STATES = ("FILED", "RETURNED", "ACCEPTED")
 
@@ -65,7 +67,7 @@ def home() -> str:
             zone=_zone(),
             working=working,
         )
-        duties = [_filing_duty(card, now) for card in waiting]
+        duties = [_filing_duty(card, now) for card in waiting] + centre_registrations.duties(now)
         duties += [
             Duty(
                 _("Seal the archive: %(title)s", title=lot.title),
@@ -275,12 +277,14 @@ def rail() -> list[Group]:
         if not may(now.actor, Act.PROJECT_ACCEPT):
             return []
         waiting, closing = len(lot_cards.filings(now)), len(_lots(now, archives.READY))
+        firms = len(registrations.listed(now, registrations.SENT))
     return [
         Group(
             _("Centre"),
             (
                 Link(_("My work"), "/centre", path == "/centre"),
                 Link(_("Filings"), "/centre/filings", path.startswith("/centre/filings"), waiting or None),
+                Link(_("Registrations"), centre_registrations.PLACE, path.startswith(centre_registrations.PLACE), firms or None),
                 Link(_("Archives"), "/centre/archive", path.startswith("/centre/archive"), closing or None),
                 Link(_("Faults and extensions"), "/centre/faults"),
                 Link(_("Experts and panels"), "/centre/panels", path.startswith("/centre/panels")),

@@ -65,7 +65,7 @@ def form_on(person: Person, page: str, act: str) -> tuple[str, dict[str, str]]:
     return found[0]
 
 
-def send(person: Person, page: str, act: str, **changes: Any) -> Any:
+def send(person: Person, page: str, act: str, /, **changes: Any) -> Any:
     """Fill in the form of an act on a page and send it. ``changes`` with ``__`` for a point; None leaves the field out."""
     address, fields = form_on(person, page, act)
     for name, value in changes.items():

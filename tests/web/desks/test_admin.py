@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from tests.deposits.money_room import MoneyRoom
-from tests.kit.world import SETUP, World
+from tests.kit.world import SETUP, World, credit_code
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Rooms, open_rooms
 from trading import calendars, parties
@@ -19,8 +19,9 @@ from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import packaged_calendar
 
-SEATS = (("secadmin", Role.SECURITY_ADMIN), ("sysadmin", Role.SYSTEM_ADMIN), ("auditadmin", Role.AUDIT_ADMIN))
-PAGES = {"secadmin": ("/admin/people", "/admin/people/new", "/admin/parties", "/admin/keys"),
+SEATS = (("secadmin", Role.SECURITY_ADMIN), ("second", Role.SECURITY_ADMIN),
+         ("sysadmin", Role.SYSTEM_ADMIN), ("auditadmin", Role.AUDIT_ADMIN))
+PAGES = {"secadmin": ("/admin/people", "/admin/people/new", "/admin/grants", "/admin/parties", "/admin/keys"),
          "sysadmin": ("/admin/calendar", "/admin/health"), "auditadmin": ("/admin/log", "/admin/log?verify=yes")}
 
 
@@ -46,26 +47,41 @@ def test_each_seat_opens_its_own_pages_and_no_other(rooms: Rooms) -> None:
         assert rooms.person(username).get("/admin").status_code == 403
 
 
-def test_invite_grant_refuse_clashes_revoke_disable(rooms: Rooms) -> None:
+def test_invite_propose_confirm_refuse_clashes_revoke_disable(rooms: Rooms) -> None:
     admin = rooms.person("secadmin")
-    firm = done(send(admin, "/admin/parties", "register", name="云汀市审计局", code="AUDIT-1", kind="supervisor"))
-    assert firm == "/admin/people/new?party=AUDIT-1"
+    firm = done(send(admin, "/admin/parties", "register", name="云汀市资金结算所", code="MONEY-1", kind="centre"))
+    assert firm == "/admin/people/new?party=MONEY-1"
     clashing = errors(send(admin, firm, "invite", username="", name="钱思源", password="short", roles=["cashier", "controller"]))
-    assert clashing.count("请填写") == 1
-    clashing = errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["cashier", "controller"]))
-    assert "10" in clashing and "保证金经办" in clashing and "保证金复核" in clashing  # every fault at once
-    page = done(send(admin, firm, "invite", username="Qian", name="钱思源", password="lantern over bridges", roles=["cashier"]))
+    assert clashing.count("请填写") == 2  # the name of the account, and why
+    clashing = errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["cashier", "controller"],
+                           reason="接任"))
+    assert "保证金经办" in clashing and "保证金复核" in clashing
+    assert "10" in errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["witness"]))
+    page = done(send(admin, firm, "invite", username="Qian", name="钱思源", password="lantern over bridges", roles=["cashier", "witness"],
+                     reason="接任保证金经办"))
     body = admin.get(page).text
-    assert "钱思源" in body and "保证金经办" in body and "与“保证金经办”不能兼任" in body
-    assert "保证金复核" in errors(send(admin, page, "grant", role="controller"))
-    done(send(admin, page, "grant", role="witness"))
-    assert admin.get("/admin/people?role=witness").text.count("钱思源") == 1
-    done(send(admin, page, "revoke", role="cashier"))
-    newcomer = rooms.person
+    assert "钱思源" in body and "已提议、尚未生效" in body and "接任保证金经办" in body and "从未登录" in body
     rooms.world.people["qian"] = int(page.rpartition("/")[2])
     with rooms.world.office.work(SETUP) as work:
         assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {Role.WITNESS}
-    person = newcomer("clerk")
+    assert "保证金复核" in errors(send(admin, page, "grant", role="controller", reason="兼任"))
+    second = rooms.person("second")
+    home = second.get("/admin").text
+    assert "请确认或退回拟授角色：钱思源" in home and "待确认的授权" in second.get("/account/inbox").text
+    proposal = re.findall(r"/admin/grants/\d+", home)[0]
+    assert "acts/confirm" not in admin.get(proposal).text and "您可以撤回" in admin.get(proposal).text
+    assert admin.act(proposal + "/acts/confirm", page=proposal).status_code == 403
+    assert "请填写" in errors(send(second, proposal, "refuse", answer=" "))
+    done(send(second, proposal, "confirm"))
+    body = admin.get(page).text
+    assert "与“保证金经办”不能兼任" in body and "已提议、尚未生效" not in body and "second" in body
+    assert admin.get("/admin/people?role=witness").text.count("钱思源") == 1
+    assert "钱思源" in admin.get("/admin/grants").text
+    done(send(admin, page, "revoke", role="cashier"))
+    with rooms.world.office.work(SETUP) as work:
+        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {Role.WITNESS}
+    person = rooms.person("clerk")
+    assert "从未" in admin.get("/admin/people?q=qian").text and "从未" not in admin.get("/admin/people?q=clerk").text.partition("<main")[2]
     clerk_page = f"/admin/people/{rooms.world.people['clerk']}"
     assert "请" in errors(send(admin, clerk_page, "disable"))
     done(send(admin, clerk_page, "disable", sure="yes"))
@@ -75,6 +91,29 @@ def test_invite_grant_refuse_clashes_revoke_disable(rooms: Rooms) -> None:
     own = f"/admin/people/{rooms.world.people['secadmin']}"
     assert "acts/grant" not in admin.get(own).text and "acts/disable" not in admin.get(own).text
     assert admin.act(own + "/acts/grant", page=own, role="witness").status_code == 403
+    other = f"/admin/people/{rooms.world.people['second']}"
+    assert "acts/reset" not in admin.get(other).text
+    assert admin.act(other + "/acts/reset", page=other, password="another lantern here").status_code == 403
+
+
+def test_a_bidders_employee_is_offered_a_bidders_roles_only(rooms: Rooms) -> None:
+    """A system administrator could make a bidder's employee cashier of the centre, alone."""
+    admin = rooms.person("secadmin")
+    page = f"/admin/people/{rooms.world.people['bidder1']}"
+    body = admin.get(page).text.partition("<main")[2]
+    assert 'value="cashier"' not in body and 'value="bidder-admin"' in body
+    assert "不适用于投标人的人员" in errors(send(admin, page, "grant", role="cashier", reason="兼任"))
+    firm = f"/admin/people/new?party={credit_code(101)}"
+    assert 'value="cashier"' not in admin.get(firm).text
+    assert "不适用于投标人的人员" in errors(send(admin, firm, "invite", username="mole", name="内鬼", password="lantern over bridges",
+                                            roles=["bidder-operator", "cashier"], reason="兼任"))
+    with rooms.world.office.work(SETUP) as work:  # a grant from before the table of kinds
+        work.session.add(parties.RoleGrant(account_id=rooms.world.people["bidder1"], role=Role.CASHIER, granted_at=work.now))
+    assert "不生效" in admin.get(page).text
+    bidder = rooms.person("bidder1")
+    assert bidder.get("/cashier").status_code == 403
+    assert bidder.act("/account/acts/role", page="/account", role="cashier").status_code == 403
+    assert "EXPERT" not in admin.get("/admin/people/new").text and "没有这个代码的单位" in admin.get("/admin/people/new?party=nobody").text
 
 
 def test_granting_wants_a_fresh_sign_in(rooms: Rooms) -> None:

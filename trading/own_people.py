@@ -1,0 +1,117 @@
+"""What people do about their own account and, as administrator of a firm, about the people of that firm: its address of mail; who acts for
+the firm, in a bidder's roles only.
+
+Law of the noun: an administrator of a firm reaches nobody outside it and never changes their own roles, so that a firm is never without
+one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from crypto import passwords
+from trading import parties
+from trading.kernel.access import Act, Role
+from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import Account, Login, RoleGrant
+
+ROLES = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def set_mail(work: UnitOfWork, mail: str) -> None:
+    """One's own address of mail; empty takes it away. Refuses: Invalid ``account.mail_bad``."""
+    work.require(Act.ACCOUNT_OWN)
+    mail = mail.strip().lower()
+    if mail and not (_MAIL.fullmatch(mail) and len(mail) <= 254):
+        raise Invalid("account.mail_bad", where="mail")
+    who = parties.account(work.session, work.actor.account_id or 0)
+    work.lock(who)
+    who.mail = mail or None
+    work.record("account.mail", f"account/{who.id}", person=f"account:{who.id}")
+
+
+def own_mail(look: Look) -> str:
+    look.require(Act.ACCOUNT_OWN)
+    return parties.account(look.session, look.actor.account_id or 0).mail or ""
+
+
+def people(look: Look) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:
+    """The people of one's own firm with roles and last sign-in. Refuses: NotAllowed."""
+    look.require(Act.PEOPLE_OWN)
+    found = list(look.session.scalars(select(Account).where(Account.party_id == look.actor.party_id).order_by(Account.name, Account.id)))
+    granted: dict[int, set[str]] = {}
+    for ident, role in look.session.execute(select(RoleGrant.account_id, RoleGrant.role).where(
+            RoleGrant.account_id.in_([one.id for one in found]))):
+        granted.setdefault(ident, set()).add(role)
+    seen = dict(look.session.execute(select(Login.account_id, func.max(Login.made_at)).where(
+        Login.account_id.in_([one.id for one in found])).group_by(Login.account_id)).tuples().all())
+    return [(one, tuple(role for role in ROLES if role in granted.get(one.id, ())), seen.get(one.id)) for one in found]
+
+
+def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: str, roles: Iterable[Role]) -> Account:
+    """A further person of one's own firm. Refuses: NotAllowed, Invalid with every fault, Conflict ``account.exists``."""
+    work.require(Act.PEOPLE_OWN)
+    faults, username, wanted = Faults(), username.strip().lower(), list(roles)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{3,79}", username):
+        faults.add("username", "registration.username_bad")
+    if not name.strip():
+        faults.add("name", "form.required")
+    if len(password) < 10:
+        faults.add("password", "account.password_short", least=10)
+    if mail and not _MAIL.fullmatch(mail.strip()):
+        faults.add("mail", "account.mail_bad")
+    if not wanted:
+        faults.add("roles", "form.required")
+    for role in wanted:
+        if role not in ROLES:
+            faults.add("roles", "account.role_misfit", role=role.value, kind="bidder")
+    faults.refuse_if_any()
+    if parties.find_account(work.session, username):
+        raise Conflict("account.exists", username=username)
+    new = Account(username=username, name=name.strip(), party_id=parties.own_party(work).id, password=passwords.hash_password(password),
+                  mail=mail.strip().lower() or None, made_at=work.now)
+    work.session.add(new)
+    work.session.flush()
+    for role in wanted:
+        parties.give(work, new, role, by=work.actor.account_id)
+    work.record("account.invite", f"account/{new.id}", roles=sorted(wanted), person=f"account:{new.id}")
+    return new
+
+
+def colleague(look: Look, ident: int) -> Account:
+    """Somebody else of one's own firm. Refuses: NotFound, NotAllowed about oneself."""
+    look.require(Act.PEOPLE_OWN)
+    found = look.session.get(Account, ident) if 0 < ident < 2**31 else None
+    if found is None or found.party_id != look.actor.party_id:
+        raise NotFound("account.unknown")
+    if found.id == look.actor.account_id:
+        raise NotAllowed("account.grant_self")
+    return found
+
+
+def set_roles(work: UnitOfWork, who: Account, roles: Iterable[Role]) -> None:
+    """Just these of a bidder's roles; sign-ins in a role taken away end. Refuses: Invalid ``account.role_misfit``."""
+    colleague(work, who.id)
+    wanted = set(roles)
+    if strange := wanted - set(ROLES):
+        raise Invalid("account.role_misfit", role=min(strange).value, kind="bidder", where="roles")
+    held = parties.roles_of(work.session, who)
+    for role in ROLES:
+        if role in wanted:
+            parties.give(work, who, role, by=work.actor.account_id)
+        elif role in held:
+            parties.take_away(work, who, role)
+
+
+def close(work: UnitOfWork, who: Account) -> None:
+    """Somebody no longer acts for the firm: every sign-in is dead at once."""
+    colleague(work, who.id)
+    who.disabled_at = work.now
+    parties.end_logins(work, who)
+    work.record("account.disable", f"account/{who.id}", person=f"account:{who.id}")

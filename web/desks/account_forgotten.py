@@ -1,0 +1,146 @@
+"""A forgotten password: asked for by username or mail, set anew by the link that comes by mail. The answer to asking is the same for
+everybody, and takes as long. In a rehearsal the mail can be read on the platform itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from trading import own_people, password_links
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from trading.kernel.outbox import Message
+from web import login, wiring, words
+from web.desks.account_room import account, person, shield
+from web.forms import Form
+from web.gate import ANYONE, go, look, render, request, work
+from web.letters import facts_of
+from web.refusals import language
+from web.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
+
+OVER = "/account/forgotten?over=yes"
+"""Where a link leads that was used, is too old or was replaced: another can be asked for there."""
+
+
+def rehearsal() -> bool:
+    return wiring.is_rehearsal(current_app.extensions["bidhall"].settings.data)
+
+
+def _base() -> str:
+    """The platform's own address. What a request claims to be its host counts in a rehearsal only: a link must never lead elsewhere."""
+    settings = current_app.extensions["bidhall"].settings
+    return settings.base_url or (request.host_url.rstrip("/") if rehearsal() else "")
+
+
+def sends_mail() -> bool:
+    return bool(_base()) and (rehearsal() or bool(current_app.extensions["bidhall"].settings.mail))
+
+
+@account.page("/forgotten", needs=ANYONE)
+def forgotten(form: Form | None = None) -> str:
+    return render("account/forgotten.html", form=form or Form.blank(), sends=sends_mail(), over=request.args.get("over"))
+
+
+@account.page("/acts/forgotten", needs=ANYONE, post=True, back=forgotten)
+def do_forgotten() -> Any:
+    form = Form.read()
+    typed = form.text("typed", limit=254)
+    form.refuse_if_any()
+    shield().hit(FORGOTTEN_BY_ADDRESS, "forgotten", request.remote_addr or "")
+    shield().hit(FORGOTTEN_BY_NAME, "forgotten", typed.lower())
+    if sends_mail():
+        with work() as unit:
+            unit.once(form.form_id, "/account/forgotten/sent")
+            password_links.ask(unit, typed, _base())
+    return go("/account/forgotten/sent")
+
+
+@account.page("/forgotten/sent", needs=ANYONE)
+def forgotten_sent() -> str:
+    return render("account/forgotten_sent.html", rehearsal=rehearsal())
+
+
+@account.page("/new-password/<token>", needs=ANYONE)
+def new_password(token: str, form: Form | None = None) -> Any:
+    with look() as now:
+        try:
+            _, who = password_links.find(now.session, token, now.now)
+        except NotFound:
+            return go(OVER)
+        return render("account/new_password.html", form=form or Form.blank(), token=token, username=who.username,
+                      has_code=bool(who.totp_secret))
+
+
+@account.page("/new-password/<token>/acts/set", needs=ANYONE, post=True, back=new_password)
+def do_new_password(token: str) -> Any:
+    form = Form.read()
+    new, code = form.password("new"), form.text("code", needed=False, limit=10)
+    form.refuse_if_any()
+    shield().hit(FORGOTTEN_BY_ADDRESS, "new-password", request.remote_addr or "")
+    try:
+        with look() as now:
+            _, who = password_links.find(now.session, token, now.now)
+        hashed = login.new_hash(new, who.username, who.name)
+        with work() as unit:
+            password_links.use(unit, token, hashed, lambda one, at: login.take_code(one, code, at))
+    except NotFound:
+        return go(OVER)
+    return go("/account/new-password-set")
+
+
+@account.page("/new-password-set", needs=ANYONE)
+def new_password_set() -> str:
+    return render("message.html", title=_("The new password is set"), kind="ok", links=[(_("Sign in"), "/account/sign-in")],
+                  sentence=_("Sign in with it. Every device that was signed in before has been signed out."))
+
+
+# --- the address of mail ------------------------------------------------------------------------------------------------
+
+
+@account.page("/mail", needs=Act.ACCOUNT_OWN, fresh=True)
+def mail(form: Form | None = None) -> str:
+    with look() as now:
+        held = own_people.own_mail(now)
+    return render("account/mail.html", form=form or Form.blank({"mail": held}), held=held)
+
+
+@account.page("/acts/mail", needs=Act.ACCOUNT_OWN, post=True, fresh=True, back=mail)
+def do_mail() -> Any:
+    """Field: ``mail``, empty to take it away."""
+    form = Form.read()
+    typed = form.text("mail", needed=False, limit=254)
+    form.refuse_if_any()
+    person()
+    with work() as unit:
+        own_people.set_mail(unit, typed)
+    return go("/account")
+
+
+# --- the post of a rehearsal --------------------------------------------------------------------------------------------
+
+
+@account.page("/rehearsal-post", needs=ANYONE)
+def rehearsal_post() -> str:
+    """Mails that a rehearsal would have sent. Elsewhere there is no such page."""
+    if not rehearsal():
+        raise NotFound("page.not_found")
+    lang = language()
+    with look() as now:
+        rows = list(now.session.scalars(select(Message).where(Message.channel == "mail").order_by(Message.id.desc()).limit(50)))
+        alive = password_links.alive(now.session, [_token(one) for one in rows], now.now)
+    letters = [{"to": one.to, "at": one.made_at, "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
+                "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang), "over": "link" in one.facts,
+                "link": _path(one.facts["link"]) if _token(one) in alive else ""} for one in rows]
+    return render("account/rehearsal_post.html", letters=letters)
+
+
+def _token(message: Message) -> str:
+    return str(message.facts.get("link", "")).rpartition("/")[2]
+
+
+def _path(link: str) -> str:
+    """The part of a link after the host: it is read on this very platform."""
+    return "/" + link.split("/", 3)[3] if link.count("/") >= 3 else ""

@@ -1,0 +1,71 @@
+"""Roles of weight, given by two: what is proposed waits here for another security administrator, who confirms or refuses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import parties, role_proposals
+from trading.kernel.access import Act, Role
+from web.desks.admin_people import kind_words, names_of, told_in_words
+from web.desks.admin_room import admin, crumbs_of, role_words
+from web.forms import Form
+from web.gate import go, look, render, work
+
+GRANTS = "/admin/grants"
+
+
+@admin.page("/grants", needs=Act.ROLE_GRANT)
+def grants() -> str:
+    with look() as now:
+        waiting = role_proposals.listed(now.session, waiting=True, limit=100)
+        decided = role_proposals.listed(now.session, waiting=False)
+        names = names_of(now, [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)])
+        return render("admin/grants.html", waiting=waiting, decided=decided, names=names, me=now.actor.account_id,
+                      alone=len(parties.administrators(now.session)) < 2)
+
+
+@admin.page("/grants/<int:ident>", needs=Act.ROLE_GRANT, fresh=True)
+def proposal(ident: int, form: Form | None = None) -> str:
+    """The read-back: who would hold what, where, and who wants it."""
+    with look() as now:
+        one = role_proposals.find(now.session, ident)
+        who = parties.account(now.session, one.account_id)
+        held = parties.roles_of(now.session, who)
+        names = names_of(now, [one.proposed_by, one.decided_by])
+        return render("admin/grant.html", one=one, who=who, kind=kind_words(who.party.kind), names=names,
+                      held=[role_words(role) for role in Role if role in held],
+                      mine=one.proposed_by == now.actor.account_id, about_me=one.account_id == now.actor.account_id,
+                      form=form or Form.blank(), crumbs=crumbs_of((_("Proposed roles"), GRANTS), (who.name, "")))
+
+
+@admin.page("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, post=True, back=proposal)
+def do_confirm_grant(ident: int) -> Any:
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, GRANTS)
+        with told_in_words():
+            role_proposals.confirm(unit, role_proposals.find(unit.session, ident))
+    return go(GRANTS)
+
+
+@admin.page("/grants/<int:ident>/acts/refuse", needs=Act.ROLE_GRANT, post=True, back=proposal)
+def do_refuse_grant(ident: int) -> Any:
+    """Field: ``answer``, why not."""
+    form = Form.read()
+    answer = form.text("answer", limit=500, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, GRANTS)
+        role_proposals.refuse(unit, role_proposals.find(unit.session, ident), answer)
+    return go(GRANTS)
+
+
+@admin.page("/grants/<int:ident>/acts/withdraw", needs=Act.ROLE_GRANT, post=True, back=proposal)
+def do_withdraw_grant(ident: int) -> Any:
+    form = Form.read()
+    with work() as unit:
+        unit.once(form.form_id, GRANTS)
+        role_proposals.withdraw(unit, role_proposals.find(unit.session, ident))
+    return go(GRANTS)

@@ -1,0 +1,76 @@
+"""The people of a firm, kept by its own administrator: a bidder's roles only, of the own firm only (desks §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from trading import own_people
+from trading.kernel.access import Act, Role
+from web import words
+from web.desks.bidder_room import bidder, crumbs, lang
+from web.forms import Form
+from web.gate import go, look, render, work
+
+PLACE = "/bidder/people"
+
+
+def _roles() -> list[tuple[str, str, str]]:
+    told = {Role.BIDDER_OPERATOR: _("prepares and uploads"), Role.BIDDER_SIGNER: _("signs, submits, withdraws, objects"),
+            Role.BIDDER_ADMIN: _("keeps the people of the firm")}
+    return [(role.value, words.state("role", role.value, lang()).text, told[role]) for role in own_people.ROLES]
+
+
+@bidder.page("/people", needs=Act.PEOPLE_OWN)
+def people(form: Form | None = None) -> str:
+    with look() as now:
+        rows = own_people.people(now)
+        return render("bidder/people.html", rows=rows, me=now.actor.account_id, form=form or Form.blank(), roles=_roles(),
+                      crumbs=crumbs((_("People"), "")))
+
+
+@bidder.page("/acts/invite", needs=Act.PEOPLE_OWN, post=True, back=people)
+def do_invite() -> Any:
+    """Fields: ``username``, ``name``, ``password``, ``mail``, ``roles``."""
+    form = Form.read()
+    username, name = form.text("username", limit=80), form.text("name", limit=80)
+    mail, password = form.text("mail", needed=False, limit=254), form.password("password")
+    roles = [Role(one) for one in form.choices("roles", own_people.ROLES, least=1)]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, PLACE)
+        own_people.invite(unit, username=username, name=name, password=password, mail=mail, roles=roles)
+    return go(PLACE)
+
+
+@bidder.page("/people/<int:ident>", needs=Act.PEOPLE_OWN)
+def one(ident: int, form: Form | None = None) -> str:
+    with look() as now:
+        who = own_people.colleague(now, ident)
+        held = next(roles for account, roles, _seen in own_people.people(now) if account.id == who.id)
+        return render("bidder/person.html", who=who, form=form or Form.blank({"roles": [role.value for role in held]}), roles=_roles(),
+                      blank_form=Form.blank, crumbs=crumbs((_("People"), PLACE), (who.name, "")))
+
+
+@bidder.page("/people/<int:ident>/acts/roles", needs=Act.PEOPLE_OWN, post=True, back=one)
+def do_roles(ident: int) -> Any:
+    form = Form.read()
+    roles = [Role(role) for role in form.choices("roles", own_people.ROLES, least=1)]
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, PLACE)
+        own_people.set_roles(unit, own_people.colleague(unit, ident), roles)
+    return go(PLACE)
+
+
+@bidder.page("/people/<int:ident>/acts/close", needs=Act.PEOPLE_OWN, post=True, back=one)
+def do_close(ident: int) -> Any:
+    """Field: ``sure``."""
+    form = Form.read()
+    form.ticked("sure", needed=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, PLACE)
+        own_people.close(unit, own_people.colleague(unit, ident))
+    return go(PLACE)

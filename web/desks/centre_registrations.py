@@ -1,0 +1,80 @@
+"""Firms that registered themselves, for the clerk: accepted, or returned once with everything that is wanting. The proof is a stranger's
+file: it waits for the scanner, and is saved, never shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+from flask_babel import gettext as _
+
+from trading import registrations
+from trading.kernel.access import Act
+from trading.kernel.work import Look
+from trading.registrations import ACCEPTED, RETURNED, SENT
+from web import opened, show
+from web.desks.register import shown_facts
+from web.forms import Form
+from web.frame import Duty
+from web.gate import Desk, go, look, office, render, request, work
+from web.refusals import language
+
+STATES = (SENT, RETURNED, ACCEPTED)
+PLACE = "/centre/registrations"
+
+
+def duties(now: Look) -> list[Duty]:
+    """A duty of the clerk for each firm that waits."""
+    return [Duty(_("Check the registration of %(name)s", name=row.name), f"{PLACE}/{row.ref}", None,
+                 _("waiting %(time)s", time=show.length(now.now - row.sent_at, language())), row.code, _("Registration"), "warn")
+            for row in registrations.listed(now, SENT)]
+
+
+def add_pages(desk: Desk) -> None:
+    """The pages, on the desk of the centre."""
+    blueprint: Blueprint = desk.blueprint
+    blueprint.context_processor(lambda: {"shown_facts": shown_facts})
+
+    @desk.page("/registrations", needs=Act.FIRM_ACCEPT, endpoint="registrations")
+    def registrations_page() -> str:
+        asked = request.args.get("state", SENT)
+        chosen = asked if asked in STATES else SENT
+        with look() as now:
+            held = {state: registrations.listed(now, state) for state in STATES}
+            return render("centre/registrations.html", rows=held[chosen], counts={state: len(rows) for state, rows in held.items()},
+                          chosen=chosen, at=now.now)
+
+    @desk.page("/registrations/<ref>", needs=Act.FIRM_ACCEPT, endpoint="registration")
+    def registration(ref: str, form: Form | None = None) -> str:
+        with look() as now:
+            row = registrations.find(now.session, ref)
+            return render("centre/registration.html", row=row, form=form or Form.blank(version=row.version),
+                          standing=registrations.standing(row, scanned=opened.has_scanner()))
+
+    @desk.page("/registrations/<ref>/proof", needs=Act.FIRM_ACCEPT, endpoint="registration_proof")
+    def proof(ref: str) -> Response:
+        with look() as now:
+            row = registrations.find(now.session, ref)
+            registrations.release(now, row, scanned=opened.has_scanner())
+            blob, name, size = row.proof, row.proof_name, row.proof_size
+        return opened.attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), name, size)
+
+    @desk.page("/registrations/<ref>/acts/accept", needs=Act.FIRM_ACCEPT, post=True, back=registration, endpoint="accept_registration")
+    def do_accept(ref: str) -> Any:
+        form = Form.read()
+        form.ticked("checked", needed=True)
+        form.refuse_if_any()
+        with work() as unit:
+            unit.once(form.form_id, PLACE)
+            registrations.accept(unit, registrations.find(unit.session, ref), version=form.version)
+        return go(f"{PLACE}/{ref}")
+
+    @desk.page("/registrations/<ref>/acts/return", needs=Act.FIRM_ACCEPT, post=True, back=registration, endpoint="return_registration")
+    def do_return(ref: str) -> Any:
+        form = Form.read()
+        reasons = form.text("reasons", limit=2000, lines=True)
+        form.refuse_if_any()
+        with work() as unit:
+            unit.once(form.form_id, PLACE)
+            registrations.give_back(unit, registrations.find(unit.session, ref), reasons, version=form.version)
+        return go(f"{PLACE}/{ref}")
