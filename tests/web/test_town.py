@@ -41,7 +41,10 @@ from trading.reports import history, own, savings
 from trading.tenders import Lot
 from web import town, wiring
 from web.app import create_app
-from web.rehearsal import paper_words, town_card, town_plans
+from web.rehearsal import evaluation, paper_words, server, town_card, town_plans, town_play
+from web.rehearsal.browser import Browser
+from web.rehearsal.cast import Person
+from web.rehearsal.front import Plan
 from web.settings import Settings, read_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")]
@@ -168,11 +171,8 @@ def test_every_sheet_file_reveals_what_its_seat_has_committed(filled: Filled) ->
         commits = set(session.scalars(select(sheets.SheetCommit.commit)))
     for username, name in filled.facts["sheets"].items():
         ring = keyfiles.open_keyring(json.loads((keys / f"{username}.json").read_text()), filled.facts["password"])
-        told = json.loads((keys / name).read_text())
-        assert told["type"] == "bidhall-sheet" and told["room"] == "/".join(lot["ref"].rsplit("-", 1))
-        key = D(ring.secret("ed25519"), H("sheet-keep", told["room"].encode()), "sheet-keep")
-        box, place = unb64u(told["box"]), f"bidhall-sheet:{username}:{told['room']}:{told['round']}"
-        kept = json.loads(AESGCM(key).decrypt(box[:12], box[12:], place.encode()))
+        assert json.loads((keys / name).read_text())["room"] == "/".join(lot["ref"].rsplit("-", 1))
+        kept = kept_sheet(keys / name, ring.secret("ed25519"), username)
         sheet = loads(payload_of(kept["sheet"]))
         assert b64u(score_commit(unb64u(kept["salt"], 32), sheet)) == kept["commit"] and kept["commit"] in commits
 
@@ -198,3 +198,41 @@ def test_the_town_lies_behind_the_present_moment(filled: Filled) -> None:
         first = session.scalar(select(Lot.published_at).where(Lot.ref == filled.facts["lots"]["CLASS"]["ref"]))
     assert first is not None and made - first > timedelta(days=120)
     assert not (filled.settings.data / town.BEGUN).exists()
+
+
+def test_the_panel_that_still_scores_ends_from_the_files_alone(filled: Filled, tmp_path: Path) -> None:
+    """Two open seats score; all five reveal, three of them out of their sheet files; the report is signed."""
+    data, told = tmp_path / "town", filled.facts
+    shutil.copytree(filled.settings.data, data)
+    made = parse_moment(told["made_at"])
+    plan = town_plans.parts(made)["REVIEW"].plan
+    plan.ref = told["lots"]["REVIEW"]["ref"]
+    with server.stage(read_settings({"BIDHALL_DATA": str(data)}), made + timedelta(minutes=40)) as scene:
+        panel = [_seat(scene, told, data / told["keys"], name, plan) for name in (*told["sheets"], *told["open_seats"])]
+        panel.sort(key=lambda member: member.no)
+        evaluation.commit(scene, plan, [one for one in panel if not one.salt], town_play.points)
+        evaluation.reveal(scene, plan, panel)
+        evaluation.report(scene, plan, panel)
+        with Session(scene.office.engine) as session:
+            assert session.scalar(select(Lot.state).where(Lot.ref == plan.ref)) == "REPORT"
+
+
+def _seat(scene: server.Stage, told: dict[str, Any], keys: Path, username: str, plan: Plan) -> evaluation.Member:
+    """A member as whoever holds the card has it: password, key file, and where there is one the sheet file."""
+    ring = keyfiles.open_keyring(json.loads((keys / f"{username}.json").read_text()), told["password"])
+    person = Person(username, told["people"][username]["name"], username, username, (Role.EXPERT,), Browser(scene.base), scene.clock)
+    person.keys.sign = ring.secret("ed25519")
+    room = person.at().json(f"/expert/{plan.ref}/data")
+    member = evaluation.Member(person, room["seat"], room["chair"])
+    if username in told["sheets"]:
+        kept = kept_sheet(keys / told["sheets"][username], ring.secret("ed25519"), username)
+        member.sheet, member.salt = loads(payload_of(kept["sheet"])), unb64u(kept["salt"], 32)
+    return member
+
+
+def kept_sheet(path: Path, secret: bytes, username: str) -> Any:
+    """What a sheet file holds, opened as the page opens it (static/js/expert_vault.js)."""
+    told = json.loads(path.read_text())
+    key = D(secret, H("sheet-keep", told["room"].encode()), "sheet-keep")
+    box, place = unb64u(told["box"]), f"bidhall-sheet:{username}:{told['room']}:{told['round']}"
+    return json.loads(AESGCM(key).decrypt(box[:12], box[12:], place.encode()))

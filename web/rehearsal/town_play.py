@@ -198,16 +198,16 @@ def evaluate(town: Town, parts: list[Part]) -> None:
         evaluation.conform(one.plan, panel)
         if one.stage == "evaluation":
             town.panel = panel
-            evaluation.commit(scene, one.plan, panel[:COMMITTED], _points)
+            evaluation.commit(scene, one.plan, panel[:COMMITTED], points)
         else:
-            evaluation.commit(scene, one.plan, panel, _points)
+            evaluation.commit(scene, one.plan, panel, points)
             whole.append((one, panel))
     scene.together([evaluation.reveal_steps(scene, one.plan, panel) for one, panel in whole])
     for one, panel in whole:
         evaluation.report(scene, one.plan, panel)
 
 
-def _points(member: int, at: int, criterion: Mapping[str, Any]) -> str:
+def points(member: int, at: int, criterion: Mapping[str, Any]) -> str:
     most = int(criterion["max"])
     return str(most) if criterion["kind"] == "objective" else f"{most * 7 // 10 + (member + at) % 4}.50"
 
