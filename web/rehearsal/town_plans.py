@@ -17,6 +17,10 @@ SOON = timedelta(minutes=16)
 OPENING, MORNING = timedelta(minutes=20), timedelta(hours=9, minutes=30)
 
 
+NEEDS = {"GOODS": "所列货物的供货、安装、调试与培训，含三年质保", "SERVICES": "所列服务的全部作业，服务期一年",
+         "WORKS": "施工图和工程量清单所示的全部内容"}
+
+
 @dataclass(frozen=True)
 class Part:
     """A tender and its part in the town. ``filed``: days before the present moment; ``offers``: thousandths of the ceiling, one a bidder;
@@ -48,7 +52,8 @@ def parts(now: datetime) -> dict[str, Part]:
         intent = "" if works else local_day(now - timedelta(days=filed + 40)).isoformat()
         plan = Plan(key, name, regime, "WORKS" if works else category, "CONSTRUCTION" if works else "", buyer, org, budget, deposit,
                     deadline, opens_at or deadline, coefficients=plans.COEFFICIENTS if works else "", intent=intent,
-                    scheme=plans.WORKS_SCHEME if works else plans.GP_SCHEME, need=need or "详见招标文件第三章采购需求", issue_at=issue_at,
+                    scheme=plans.WORKS_SCHEME if works else plans.GP_SCHEME, need=need or NEEDS["WORKS" if works else category],
+                    issue_at=issue_at,
                     returned=key in ("CLASS", "REVIEW"))
         made[key] = Part(plan, filed, stage, bidders, offers)
 
