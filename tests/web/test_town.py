@@ -92,7 +92,7 @@ def test_a_lot_stands_at_every_stage(filled: Filled) -> None:
     assert {one["ref"]: STATES[one["stage"]] for one in filled.facts["lots"].values()} == states
     assert set(filled.facts["stages"]) == set(STATES)
     regimes = Counter(one["regime"] for one in filled.facts["lots"].values())
-    assert regimes["GP"] >= 6 and regimes["WORKS"] >= 5
+    assert regimes["GP"] >= 8 and regimes["WORKS"] >= 4
 
 
 def test_the_nearest_deadline_is_a_quarter_of_an_hour_after_the_town_was_begun(filled: Filled) -> None:
