@@ -107,9 +107,12 @@ def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
 
 @hall.blueprint.context_processor
 def _words_of_law_and_turn() -> dict[str, Any]:
-    """For the templates: the law of a rule by regime; whose turns are the reader's by role (a key holder's go by its seat)."""
+    """For the templates: the law of a rule by regime; whose turns are the reader's by role (a key holder's go by its seat); until when
+    its sign-in is fresh, so that key work does not begin that could not be handed in."""
     turns = {Role.HOST: (hall_waits.HOST,), Role.SUPERVISOR: (hall_waits.SUPERVISOR,)}.get(actor().role, ())
-    return {"with_law": hall_law.with_law, "law_of": hall_law.law_of, "turns": turns}
+    fresh = actor().fresh_until
+    return {"with_law": hall_law.with_law, "law_of": hall_law.law_of, "turns": turns,
+            "fresh_until_ms": int(fresh.timestamp() * 1000) if fresh is not None else 0}
 
 
 @hall.rail

@@ -1,7 +1,10 @@
 // What every page of key work shares: its words, its list of checks, the key file, the hall's data, the moment to go by.
 import { serverNow } from "./clock.js";
-import { openRing } from "./keys_ring.js";
+import { keyFields } from "./officer_key.js";
 import { SealedBidError } from "./sb/errors.js";
+
+/** A sign-in that is fresh for less than this is confirmed before the work begins, in milliseconds. */
+const NEARLY = 60_000;
 
 const words = new Map([...document.querySelectorAll("[data-words] [data-key]")].map((line) => [line.dataset.key, line.textContent]));
 
@@ -64,20 +67,20 @@ export function keywork(kind, role, make) {
   const form = document.getElementById(box.dataset.form);
   const button = box.querySelector("[data-go]");
   const list = checklist(box.querySelector("[data-checks]"));
-  const passphrase = box.querySelector("[data-passphrase]");
+  const key = keyFields(box, role);
   box.hidden = false;
   const run = async () => {
-    const file = box.querySelector("[data-keyfile]").files[0];
     list.clear();
-    if (!file || !passphrase.value) { list.bad(say("choose")); return; }
+    if (!(await key.ready())) { list.bad(say("choose")); return; }
+    const fresh = Number(box.dataset.freshUntil ?? 0);
+    if (fresh && fresh - serverNow() < NEARLY) { location.assign(box.dataset.confirm); return; } // first who one is: nothing is done twice
     button.disabled = true;
     try {
       list.going(say("opening"));
-      const ring = await openRing(file, passphrase.value, { role });
+      const ring = await key.open();
       list.ok(say("opened", ring.party));
       const data = await fetchJson(box.dataset.from);
       const made = await make({ ring, box, list, data });
-      passphrase.value = "";
       list.going(say("sent"));
       for (const [name, value] of Object.entries(made.fields ?? { [box.dataset.field]: made })) {
         form.elements[name].value = typeof value === "string" ? value : JSON.stringify(value);
@@ -89,5 +92,5 @@ export function keywork(kind, role, make) {
     }
   };
   button.addEventListener("click", run);
-  passphrase.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); run(); } });
+  key.passphrase.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); run(); } });
 }

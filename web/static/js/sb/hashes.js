@@ -12,7 +12,7 @@ export const H = (tag, ...parts) => sha256(concat(utf8(PREFIX + tag), Uint8Array
 
 /** D(ikm, salt, label, length) = HKDF-SHA-256 with info "bidhall/sb1/" + label. */
 export async function D(ikm, salt, label, length = 32) {
-  const key = await subtle.importKey("raw", ikm, "HKDF", false, ["deriveBits"]);
+  const key = ikm instanceof CryptoKey ? ikm : await subtle.importKey("raw", ikm, "HKDF", false, ["deriveBits"]);
   const params = { name: "HKDF", hash: "SHA-256", salt, info: utf8(PREFIX + label) };
   return new Uint8Array(await subtle.deriveBits(params, key, length * 8));
 }

@@ -27,3 +27,6 @@ export function derivedKey(keep, salt, label) {
   const params = { name: "HKDF", hash: "SHA-256", salt, info: utf8(PREFIX + label) };
   return subtle.deriveKey(params, keep, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 }
+
+/** Hand a root to the browser: a CryptoKey that `D` takes in its place and that cannot be exported. */
+export const holdRoot = (root) => subtle.importKey("raw", root, "HKDF", false, ["deriveBits"]);
