@@ -90,8 +90,8 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
-    app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words, sign_in_mark=login.mark, help_href=_help_href,
-                                 in_help=lambda text: helping.marked(text, _language()),
+    app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words, help_href=_help_href,
+                                 in_help=lambda text: helping.marked(text, _language()), sign_in_mark=login.mark,
                                  role_words=lambda role: words.state("role", str(role), _language()).text)
     app.context_processor(lambda: {"frame": _frame(house)})
     for found in find_desks():
