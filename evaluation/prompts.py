@@ -85,7 +85,7 @@ def of_panel(look: Look, panel: Panel) -> Prompts:
     subjective = sum(one.kind == "subjective" for one in inputs.scheme.scored)
     cells = len(inputs.valid) * subjective * len(inputs.scores)
     return Prompts(inputs.scheme.outlier, flags.STEP, tuple(told), Rate(len(found), cells, 1),
-                   _elsewhere(session, panel, inputs.scheme.outlier, look.now))
+                   elsewhere(session, panel.lot.regime, inputs.scheme.outlier, look.now, but=panel.id))
 
 
 def _priced(session: Session, panel: Panel, row: Report | None) -> Inputs | None:
@@ -140,11 +140,12 @@ def band(criterion: Criterion, points: Fraction) -> str:
     return max(below, key=lambda one: one.low).short if below else ""
 
 
-def _elsewhere(session: Session, panel: Panel, threshold: Fraction, now: datetime) -> Rate:
+def elsewhere(session: Session, regime: str, threshold: Fraction, now: datetime, *, but: int = 0) -> Rate:
+    """How often a score is prompted in the lots of a regime concluded in the last 24 months; ``but``: a panel that is not counted."""
     query = (select(Report.facts).join(Panel, Report.panel_id == Panel.id).join(Lot, Panel.lot_id == Lot.id)
              .join(Tender, Lot.tender_id == Tender.id).join(Project, Tender.project_id == Project.id)
-             .where(Panel.state == "CONCLUDED", Report.round == Panel.round, Panel.id != panel.id,
-                    Project.regime == panel.lot.regime, Report.drawn_up_at >= now - SPAN)
+             .where(Panel.state == "CONCLUDED", Report.round == Panel.round, Panel.id != but,
+                    Project.regime == regime, Report.drawn_up_at >= now - SPAN)
              .order_by(Report.drawn_up_at.desc()).limit(MOST_REPORTS))
     told = [flags.counted(facts, threshold) for facts in session.scalars(query)]
     return Rate(sum(one for one, _cells in told), sum(cells for _one, cells in told), len(told))

@@ -36,6 +36,12 @@ def sign_all(world: World, ref: str) -> None:
 def test_a_whole_evaluation_ends_in_the_proposed_award(world: World, regime: str) -> None:
     ref = steps.evaluated(world, regime)
     with world.look("clock") as look:
+        other, panel_id = "WORKS" if regime == "GP" else "GP", panel_in(look, world, ref).id
+        share, later = Fraction(3, 10), look.now + 2 * prompts.SPAN
+        asked = [(regime, share, look.now), (other, share, look.now), (regime, share, later)]
+        rates = [prompts.elsewhere(look.session, *one) for one in asked]
+        assert rates == [prompts.Rate(0, 15, 1), prompts.Rate(0, 0, 0), prompts.Rate(0, 0, 0)]
+        assert prompts.elsewhere(look.session, regime, share, look.now, but=panel_id).lots == 0
         lot = world.lot_in(look, ref)
         panel, award = panels.panel(look.session, lot), awards.award(look.session, lot)
         row = report.report(look.session, panel)
@@ -153,7 +159,6 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
 
 
 def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world: World) -> None:
-    steps.evaluated(world)
     ref = steps.opened(world)
     steps.qualify(world, ref)
     steps.seated(world, ref)
@@ -163,7 +168,7 @@ def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world
     with world.look(far) as look:
         seen = prompts.of_panel(look, panel_in(look, world, ref))
     (told,) = seen.found
-    assert seen.elsewhere == prompts.Rate(0, 15, 1) and seen.here == prompts.Rate(1, 15, 1)
+    assert seen.elsewhere == prompts.Rate(0, 0, 0) and seen.here == prompts.Rate(1, 15, 1)
     assert told.decided == "" and told.flag is not None and told.flag.effect is not None
     assert told.flag.effect.total < told.flag.effect.total_then and told.flag.effect.rank >= told.flag.effect.rank_then
     steps.draw_up(world, ref)
