@@ -271,7 +271,7 @@ def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None =
         REFUND_FLOW.check(row, "prepare")
         if row.bank_key is None:
             _reckon(row, day)
-    batch = RefundBatch(ref=ids.new_reference(), value_on=day, digest=digest(day, rows), prepared_by=work.actor.account_id,
+    batch = RefundBatch(ref=new_batch_ref(day), value_on=day, digest=digest(day, rows), prepared_by=work.actor.account_id,
                         prepared_at=work.now, reason="")
     work.session.add(batch)
     work.session.flush()
@@ -293,6 +293,12 @@ def _reckon(row: Refund, day: date) -> None:
     if row.with_interest:
         row.interest_minor = interest.earned(book, principal, local_day(row.receipt.at), day).minor
     row.fee_minor = interest.late_fee(book, principal, row.due_on, day).minor
+
+
+def new_batch_ref(value_on: date) -> str:
+    """A number one can read out over the phone, ``TF-20261130-7KQ4``: the value day and four characters without I, L, O and U.
+    They are drawn at random, so that numbers do not tell how many batches there were."""
+    return f"TF-{value_on:%Y%m%d}-{ids.new_reference()[:4].upper()}"
 
 
 def take_back(work: UnitOfWork, batch: RefundBatch) -> None:

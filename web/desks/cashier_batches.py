@@ -67,7 +67,8 @@ def approve_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = queries.batch_card(now, ref)
         return render(
-            "cashier/approve.html", card=card, form=form or Form.blank({"digest": card.digest}), prepared=name_of(now, card.prepared_by),
+            "cashier/approve.html", card=card, payees=payees_of(now, card.rows),
+            form=form or Form.blank({"digest": card.digest}), prepared=name_of(now, card.prepared_by),
             crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, f"/cashier/batches/{ref}"), (_("Approve"), "")),
             open_=card.closed_at is None and card.sent_at is None, paid_out=card.total + card.interest + card.fee)
 

@@ -36,6 +36,7 @@ from trading.kernel.work import Look
 from trading.oversight import SOON, Limit
 from trading.tenders import Lot
 from web import attached, show, words
+from web.desks import supervisor_figures as figures_of
 from web.desks.agency_room import lot_stages
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, address, page_of, sun_line
@@ -48,7 +49,8 @@ SEE = Act.SUPERVISE
 STILL = timedelta(minutes=2)
 """Older than this the last tick says that the log stands still."""
 KINDS = ("enquiry", "objection", "challenge", "publicise", "decide", "announce", "contract", "publish_contract", "file_contract", "refund")
-SHOWN = {"": ("late", "soon", "running"), "late": ("late",), "soon": ("soon",), "kept": ("kept", "kept_late")}
+SHOWN = {"": ("late", "soon", "running"), "late": ("late",), "soon": ("soon",), "kept": ("kept", "kept_late"), "kept_late": ("kept_late",),
+         "all": oversight.STATES}
 
 
 def _zone() -> Any:
@@ -63,9 +65,16 @@ def kind_words(kind: str) -> str:
         "refund": _("deposit paid back")}[kind]
 
 
+def count_words(count: figures_of.Count) -> str:
+    """A count of limits, only what there is of it."""
+    told = [(count.kept, _("%(n)s kept", n=count.kept)), (count.running, _("%(n)s running", n=count.running)),
+            (count.late, _("%(n)s late", n=count.late))]
+    return _(", ").join(words for n, words in told if n) or _("none")
+
+
 @desk.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"kind_words": kind_words, "money_of": Money,
+    return {"kind_words": kind_words, "count_words": count_words, "money_of": Money,
             "limit_state": lambda one, now: words.state("limit_state", one.state(now), language())}
 
 
@@ -149,17 +158,19 @@ def home() -> str:
         ticks += [Tick(one.opens_at, _("opening")) for one in halls if one.opens_at]
         day = sun_line(now.now, ticks, lang=language(), zone=_zone(), working=calendars.current(now.session).day_kind(today).working)
         figures = [
-            {"label": _("Limits broken"), "value": len(late), "kind": "stop" if late else "", "note": _by_kind(late)},
-            {"label": _("Due within 24 hours"), "value": len(soon), "note": _by_kind(soon)},
+            {"label": _("Limits broken"), "value": len(late), "kind": "stop" if late else "", "note": _by_kind(late),
+             "href": "/supervisor/deadlines?show=late"},
+            {"label": _("Due within 24 hours"), "value": len(soon), "note": _by_kind(soon), "href": "/supervisor/deadlines?show=soon"},
             {"label": _("Open objections and challenges"), "value": len(waiting),
-             "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now))},
-            {"label": _("Answers that came late"), "value": len(answered_late), "note": _("in all")},
+             "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now)), "href": "/supervisor/objections"},
+            {"label": _("Answers that came late"), "value": len(answered_late), "note": _("in all"),
+             "href": "/supervisor/deadlines?show=kept_late"},
             {"label": _("Audit book"), "value": _("ticking") if health and health.ok else _("stands still"),
              "kind": "" if health and health.ok else "stop",
-             "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet")},
+             "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet"), "href": "/audit"},
         ]
         return render("supervisor/home.html", day=day, figures=figures, duties=[_duty(one, now) for one in running[:12]],
-                      more=max(0, len(running) - 12), waiting=waiting, health=health, table=_kept_table(found, now), today=today,
+                      more=max(0, len(running) - 12), waiting=waiting, health=health, **_figures(found, now), today=today,
                       halls=[one for one in halls if one.opens_at and now.now - timedelta(hours=12) <= one.opens_at <= now.now
                              + timedelta(days=3)])
 
@@ -173,15 +184,12 @@ def _by_kind(found: list[Limit]) -> str:
     return " · ".join(f"{kind_words(kind)} {n}" for kind, n in counts if n) or _("none")
 
 
-def _kept_table(found: list[Limit], now: Look) -> list[tuple[str, dict[str, int]]]:
-    """For each kind of limit, how many of the last 30 days and of those running stand how."""
-    since = day_start(local_day(now.now) - timedelta(days=30))
-    rows = []
-    for kind in KINDS:
-        states = [one.state(now.now) for one in found if one.kind == kind and (one.met_at is None or one.until >= since)]
-        if states:
-            rows.append((kind, {state: states.count(state) for state in oversight.STATES}))
-    return rows
+def _figures(found: list[Limit], now: Look) -> dict[str, Any]:
+    """Twelve weeks of limits: a column a week, a bar a kind, and all together."""
+    columns = figures_of.weeks(found, now.now)
+    since = day_start(columns[0].monday)
+    of_weeks = [one for one in found if since < one.until <= day_start(columns[-1].monday + timedelta(weeks=1))]
+    return {"weeks": columns, "by_kind": figures_of.kinds(of_weeks, now.now, KINDS), "of_weeks": figures_of.count_of(of_weeks, now.now)}
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -190,19 +198,24 @@ def _kept_table(found: list[Limit], now: Look) -> list[tuple[str, dict[str, int]
 @desk.page("/deadlines", needs=SEE)
 def deadlines() -> str:
     form = Form.query()
-    kind, chosen = form.choice("kind", KINDS, needed=False), request.args.get("show", "")
+    kind, week, chosen = form.choice("kind", KINDS, needed=False), form.day("week", needed=False), request.args.get("show", "")
     chosen = chosen if chosen in SHOWN else ""
     with look() as now:
         found = all_limits(now)
+        if week:
+            found = [one for one in found if figures_of.in_week(one, figures_of.monday_of(week))]
         rows = [one for one in found if one.state(now.now) in SHOWN[chosen] and (not kind or one.kind == kind)]
-        if chosen == "kept":
+        if chosen in ("kept", "kept_late", "all"):
             rows.reverse()
         page = page_of(len(rows), request.args, "/supervisor/deadlines")
-        names = {"": _("Running"), "late": _("Broken"), "soon": _("Within 24 hours"), "kept": _("Done")}
-        tabs = [Link(names[key], address("/supervisor/deadlines", {"show": key, "kind": kind}), key == chosen,
+        names = {"": _("Running"), "late": _("Broken"), "soon": _("Within 24 hours"), "kept": _("Done"), "kept_late": _("Done late"),
+                 "all": _("All")}
+        kept = {"kind": kind, "week": week.isoformat() if week else ""}
+        tabs = [Link(names[key], address("/supervisor/deadlines", {"show": key, **kept}), key == chosen,
                      sum(1 for one in found if one.state(now.now) in SHOWN[key]), key == "late") for key in SHOWN]
         return render("supervisor/deadlines.html", rows=rows[page.offset:page.offset + page.size], page=page, tabs=tabs, form=form,
-                      kinds=[(one, kind_words(one)) for one in KINDS], href=limit_href, at=now.now, chosen=chosen)
+                      kinds=[(one, kind_words(one)) for one in KINDS], href=limit_href, at=now.now, chosen=chosen,
+                      week=figures_of.monday_of(week) if week else None)
 
 
 # --- objections -------------------------------------------------------------------------------------------------------

@@ -69,6 +69,9 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
     name = batch.rpartition("/")[2]
     digest = re.search(r'name="digest" value="([0-9a-f]{64})"', seen)
     assert digest is not None and "壹拾万元整" in seen
+    rows = seen.partition("所复核的每一笔")[2]
+    assert all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3")) and "账号尾号" in rows and "100,000.00" in rows
+    assert re.fullmatch(r"TF-\d{8}-[0-9A-HJKMNP-TV-Z]{4}", name)
     refused = send(controller, batch + "/approve", "approve", digest="0" * 64)
     assert refused.status_code == 409 and "refund.batch_changed" in refused.text
     assert done(send(controller, batch + "/approve", "approve")) == batch

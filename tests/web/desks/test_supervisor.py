@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.web.desks.purchasing import forms_of
 from tests.web.desks.rooms import Rooms, open_rooms
 from trading import awards, disputes, oversight
 from trading.kernel.access import Role
+from trading.kernel.calendar import local_day
+from web.desks import supervisor_figures
 from web.gate import PAGES
 
 LIST = ("/supervisor", "/supervisor/deadlines", "/supervisor/deadlines?show=late", "/supervisor/deadlines?show=kept",
@@ -135,3 +137,41 @@ def test_a_log_that_stands_still_is_said(house: tuple[MoneyRoom, Rooms]) -> None
     assert "在运行" in watch.get("/supervisor").text
     room.world.clock.advance(minutes=3)
     assert re.search(r"停住", watch.get("/supervisor").text)
+
+
+def test_weeks_and_kinds_lead_to_the_rows_they_count(house: tuple[MoneyRoom, Rooms]) -> None:
+    room, rooms = house
+    ref, _subs = room.paid_lot("GP")
+    room.list_set(ref)
+    room.open(ref)
+    room.evaluate(ref)
+    with room.world.look("watch") as look:
+        (limit,) = [one for one in oversight.limits(look) if one.kind == "decide"]
+    room.world.clock.set(limit.until + timedelta(hours=1))
+    room.award(ref)
+    watch = rooms.person("watch")
+    home = watch.get("/supervisor").text
+    week = supervisor_figures.monday_of(local_day(limit.until - timedelta(seconds=1)))
+    assert f"/supervisor/deadlines?show=all&amp;week={week.isoformat()}" in home and "近 12 周期限履行" in home
+    rows = watch.get(f"/supervisor/deadlines?show=all&week={week.isoformat()}").text.partition("<tbody")[2]
+    assert "确定中标" in rows and "逾期办结" in rows
+    other = watch.get(f"/supervisor/deadlines?show=all&week={(week - timedelta(weeks=3)).isoformat()}").text
+    assert "确定中标" not in other.partition("<tbody")[2]
+    assert "确定中标" in watch.get("/supervisor/deadlines?show=kept_late&kind=decide").text.partition("<tbody")[2]
+
+
+def test_figures_count_each_limit_once() -> None:
+    now = datetime(2026, 3, 18, 4, tzinfo=UTC)
+
+    def limit(kind: str, until: datetime, met: datetime | None = None) -> oversight.Limit:
+        return oversight.Limit(kind, "x", "lot", "title", "owner", "T-11", until, met, {})
+
+    midnight = datetime(2026, 3, 15, 16, tzinfo=UTC)  # Monday 00:00 in Beijing: the Sunday's last moment
+    found = [limit("decide", midnight, midnight - timedelta(hours=1)), limit("decide", now - timedelta(hours=1)),
+             limit("contract", now + timedelta(days=1)), limit("refund", now - timedelta(weeks=40))]
+    columns = supervisor_figures.weeks(found, now)
+    assert [one.count.total for one in columns] == [0] * 10 + [1, 2] and columns[-1].is_now
+    assert columns[-2].count == supervisor_figures.Count(kept=1) and columns[-1].count == supervisor_figures.Count(running=1, late=1)
+    assert supervisor_figures.count_of(found, now).rate == "33.3"
+    assert [(row.kind, row.count.total) for row in supervisor_figures.kinds(found, now, ("decide", "contract", "enquiry"))] == [
+        ("decide", 2), ("contract", 1)]
