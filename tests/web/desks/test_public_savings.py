@@ -113,7 +113,7 @@ def figures_agree(world: World, guest: FlaskClient, ref: str, price: int) -> Non
     told = json.loads(guest.get("/savings?format=json").data)
     assert (told["in_rate"], told["budget"], told["saving_rate_pct"]) == (1, "3000000.00", rate)
     page = guest.get("/savings").text
-    assert f"<dd>{rate}<small>%</small></dd>" in page and "这些数没有说的" in page
+    assert f">{rate}</a><small>%</small></dd>" in page and "这些数没有说的" in page
     rows = list(csv.reader(io.StringIO(guest.get("/savings/lots?format=csv").data.decode("utf-8-sig"))))
     assert rows[1][0] == ref and rows[1][5:8] == ["3000000.00", f"{price // 100}.{price % 100:02}", rate]
     assert load_workbook(io.BytesIO(guest.get("/savings?format=xlsx").data)).sheetnames
