@@ -200,6 +200,11 @@ def find(session: Session, demand: DepositDemand) -> Forfeit | None:
     return session.scalar(select(Forfeit).where(Forfeit.demand_id == demand.id, Forfeit.state.in_((*OPEN, "FORFEITED"))))
 
 
+def latest(session: Session, demand: DepositDemand) -> Forfeit | None:
+    """The newest of a demand in any state, for the bidder it concerns."""
+    return session.scalar(select(Forfeit).where(Forfeit.demand_id == demand.id).order_by(Forfeit.id.desc()).limit(1))
+
+
 def forfeit(session: Session, ref: str) -> Forfeit:
     """Refuses: NotFound."""
     found = session.scalar(select(Forfeit).where(Forfeit.ref == ref))

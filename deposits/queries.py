@@ -20,7 +20,7 @@ from deposits.ledger import LedgerEntry, Posting
 from deposits.receipts import BankLine, Receipt
 from deposits.refunds import REFUND_FLOW, Refund, RefundBatch
 from deposits.statement import Totals
-from trading import calendars, participants
+from trading import calendars
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
@@ -64,6 +64,9 @@ class RefundCard:
     approved_by: int | None = None
     mine: bool = False
     may: tuple[str, ...] = ()
+    sent_at: dt.datetime | None = None
+    confirmed_at: dt.datetime | None = None
+    returned_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,21 +119,6 @@ class HomeCard:
     next_due: dt.date | None
     reconciled: reconcile.Reconciliation | None
     case_open: bool
-
-
-@dataclass(frozen=True)
-class OwnCard:
-    """A bidder's own deposit. ``secured``: had arrived in full in time. ``exceptions``: what is wrong with the payer, told to its owner."""
-
-    lot: str
-    sub_account: str
-    amount: Money
-    received: Money
-    secured: bool
-    due_at: dt.datetime
-    exceptions: tuple[str, ...]
-    refunds: tuple[RefundCard, ...]
-    held_basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,7 +208,7 @@ def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: boo
         interest=Money(row.interest_minor), fee=Money(row.fee_minor), account_tail=row.payee_account[-4:],
         value_from=local_day(row.receipt.at), held_basis=held[0].basis if held else "", held_until=held[0].until if held else None,
         returned_why=row.returned_why, batch=batch, prepared_by=row.prepared_by, approved_by=row.approved_by, mine=mine,
-        may=tuple(sorted(steps)))
+        may=tuple(sorted(steps)), sent_at=row.sent_at, confirmed_at=row.confirmed_at, returned_at=row.returned_at)
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
@@ -328,24 +316,10 @@ def payee_change(look: Look, ref: str) -> payees.PayeeChange | None:
 # --- a bidder's own ---------------------------------------------------------------------------------------------------
 
 
-def own(look: Look, lot: Lot) -> OwnCard | None:
-    """One's own deposit in a lot; None where it asks for none. Refuses: NotAllowed, NotFound (does not take part)."""
-    look.require(Act.DEPOSIT_LOOK_OWN)
-    query = select(participants.Participant).where(participants.Participant.lot_id == lot.id,
-                                                   participants.Participant.party_id == look.actor.party_id)
-    participant = look.session.scalar(query)
-    if participant is None:
-        raise NotFound("participant.none", ref=lot.ref)
-    demand = demands.of_participant(look.session, participant)
-    if demand is None:
-        return None
+def own_refunds(look: Look, demand: demands.DepositDemand) -> tuple[RefundCard, ...]:
+    """The refunds of one's own demand, for its owner alone (the caller has looked whose it is)."""
     today = local_day(look.now)
-    paid = receipts.of_demand(look.session, demand.id)
-    held = demands.holds(look.session, demand.id, look.now)
-    back = tuple(_card(look, row, today, today, sealed=False) for row in refunds.of_demand(look.session, demand.id))
-    return OwnCard(lot.ref, demand.sub_account, Money(demand.amount_minor), Money(sum(row.amount_minor for row in paid)),
-                   participants.is_secured(participant), demand.due_at, tuple(sorted({kind for row in paid for kind in row.exceptions})),
-                   back, held[0].basis if held else "")
+    return tuple(_card(look, row, today, today, sealed=False) for row in refunds.of_demand(look.session, demand.id))
 
 
 def chart() -> tuple[accounts.Account, ...]:

@@ -36,7 +36,17 @@ def take_statement(work: UnitOfWork, data: bytes, *, name: str) -> tuple[ImportR
 
 def fetch(work: UnitOfWork, bank: Bank) -> tuple[ImportReport, Settled]:
     """The same straight from the bank, so that no person holds a list of payers. Raises BankUnreachable."""
-    return take_statement(work, bank.statement(), name=work.now.strftime("bank-%Y%m%dT%H%M%SZ.csv"))
+    return take_statement(work, bank.statement(), name=name_of_fetch(work))
+
+
+def credit(work: UnitOfWork, data: bytes) -> int:
+    """The clock's part: what a connected bank's statement shows is taken in, so that money paid in counts without a hand; our own payments
+    on it wait for the cashier. Returns how many lines were new. Refuses: as ``receipts.import_statement``."""
+    return len(receipts.import_statement(work, data, name=name_of_fetch(work)).taken)
+
+
+def name_of_fetch(work: UnitOfWork) -> str:
+    return work.now.strftime("bank-%Y%m%dT%H%M%SZ.csv")
 
 
 def settle(work: UnitOfWork) -> Settled:

@@ -58,6 +58,14 @@ def by_party(session: Session, lot: Lot) -> dict[int, Participant]:
     return {row.party_id: row for row in session.scalars(select(Participant).where(Participant.lot_id == lot.id))}
 
 
+def takes_part(look: Look, lot: Lot) -> bool:
+    """Whether the party that looks takes part; for its own button alone."""
+    if look.actor.party_id is None:
+        return False
+    found = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})
+    return found is not None and found.withdrawn_at is None
+
+
 def own(look: Look, lot: Lot) -> Participant:
     """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
     found: Participant | None = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})

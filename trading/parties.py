@@ -152,6 +152,12 @@ def own_party(look: Look) -> Party:
     return party(look.session, look.actor.party_id)
 
 
+def name_of_the_centre(session: Session) -> str:
+    """The registered name of the centre; "" where there is none, or more than one to choose from."""
+    names = list(session.scalars(select(Party.name).where(Party.kind == "centre").order_by(Party.id).limit(2)))
+    return names[0] if len(names) == 1 else ""
+
+
 # --- acts -------------------------------------------------------------------------------------------------------------------------
 
 

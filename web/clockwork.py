@@ -6,14 +6,15 @@ lot: what is due stands in the rows. It is started in a worker's own process, ne
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from deposits import refunds
-from deposits.bank.protocol import Bank
+from deposits import refunds, settlement
+from deposits.bank.protocol import Bank, BankUnreachable
 from trading import (
     attachment_scans,
     copies,
@@ -37,6 +38,7 @@ COURIER_SECONDS = 5
 SCAN_SECONDS = 5
 COPY_SECONDS, PING_SECONDS = 2, 60
 LOOK_SECONDS = 5
+CREDIT_SECONDS = 15
 logger = logging.getLogger("bidhall.clockwork")
 
 
@@ -55,6 +57,19 @@ def money(office: Office, bank: Bank | None) -> list[str]:
     return done
 
 
+def credit(office: Office, bank: Bank, seen: dict[str, str]) -> int:
+    """Takes in what a connected bank has booked since the last time; ``seen`` keeps the digest of the statement, so that nothing is locked
+    for nothing. Returns how many lines were new."""
+    data = bank.statement()
+    digest = hashlib.sha256(data).hexdigest()
+    if seen.get("statement") == digest:
+        return 0
+    with office.work(CLOCK) as work:
+        taken = settlement.credit(work, data)
+    seen["statement"] = digest
+    return taken
+
+
 def start(
     office: Office, bank: Bank | None, mail: str = "", scanner: Scanner | None = None, data: Path | None = None
 ) -> BackgroundScheduler:
@@ -63,6 +78,8 @@ def start(
         timezone=office.zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     scheduler.add_job(_turn, "interval", seconds=EVERY_SECONDS, args=[office, bank], id="turn")
+    if bank is not None:
+        scheduler.add_job(_credit, "interval", seconds=CREDIT_SECONDS, args=[office, bank, {}], id="credit")
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
     scheduler.add_job(_scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
@@ -137,6 +154,13 @@ def _turn(office: Office, bank: Bank | None) -> None:
                 logger.info("taken: %s", step)
     except (DBAPIError, Refusal) as error:  # tried again in a second; what is due stays due
         logger.error("turn failed: %s", type(error).__name__)
+
+
+def _credit(office: Office, bank: Bank, seen: dict[str, str]) -> None:
+    try:
+        credit(office, bank, seen)
+    except (BankUnreachable, DBAPIError, OSError, Refusal) as error:
+        logger.error("the bank's statement was not taken in: %s", type(error).__name__)
 
 
 def _deliver(office: Office, mail: str) -> None:

@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Duty:
-    """A row of "what needs me now": the duty, its basis, its hour, the one act that settles it."""
+    """A row of "what needs me now": the duty, its basis, its hour, the one act that settles it (``act``: the words of its button)."""
 
     text: str
     href: str = ""
@@ -52,6 +52,7 @@ class Duty:
     label: str = ""
     tone: str = ""
     urgency: str = ""
+    act: str = ""
 
 
 def sorted_duties(duties: Iterable[Duty], now: datetime, soon: timedelta = timedelta(days=1)) -> list[Duty]:

@@ -31,6 +31,8 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("TEST_CLOCK", "", "A moment to run on from, or a file that holds one. Only in a data folder made for rehearsal."),
     ("PLATFORM", "host of BASE_URL, else bidhall.local", "The name in every signed document; never change it after the first tick."),
     ("PLACE", "公共资源交易", "The line under the brand."),
+    ("DEPOSIT_PAYEE", "", "In whose name the deposits' pooled account is kept; without it the centre's registered name."),
+    ("DEPOSIT_BANK", "", "The bank of that account, with its number, as a transfer form asks for it. Without it bidders ask the centre."),
     ("HOTLINE", "", "Telephone number shown where something went wrong."),
     ("LOG", "WARNING", "How much the platform writes to its own log: DEBUG, INFO, WARNING, ERROR."),
     ("PROBES", "", "Outside probe points and their keys: `north=KEY, south=KEY` (`bidhall probe --show-key` says the line)."),

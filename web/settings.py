@@ -18,7 +18,8 @@ from trading.kernel.errors import NotReady
 
 PREFIX = "BIDHALL_"
 NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
-         "PLATFORM", "PLACE", "HOTLINE", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL", "DROP_URL", "MIRROR_URL", "MIRROR_KEY")
+         "PLATFORM", "PLACE", "HOTLINE", "DEPOSIT_PAYEE", "DEPOSIT_BANK", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL",
+         "DROP_URL", "MIRROR_URL", "MIRROR_KEY")
 _OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "TEST_SIZES", "TEST_TOWN",
                                                "WALK", "PG_"))
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
@@ -47,6 +48,8 @@ class Settings:
     platform: str = "bidhall.local"
     place: str = "公共资源交易"
     hotline: str = ""
+    deposit_payee: str = ""
+    deposit_bank: str = ""
     log: str = "WARNING"
     arrival_header: str = ""
     probes: tuple[tuple[str, str], ...] = ()
@@ -110,7 +113,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         clamd=clamd, files_url=_files_url((values.get("FILES_URL") or "").rstrip("/"), base), zone=zone,
         test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
-        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""), log=values.get("LOG") or "WARNING",
+        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""),
+        deposit_payee=values.get("DEPOSIT_PAYEE", ""), deposit_bank=values.get("DEPOSIT_BANK", ""), log=values.get("LOG") or "WARNING",
         arrival_header=header, probes=_probes(values.get("PROBES", "")),
         beacon_url=_address("BEACON_URL", values), drop_url=_address("DROP_URL", values),
         mirror_url=_address("MIRROR_URL", values), mirror_key=_mirror_key(values),

@@ -98,6 +98,12 @@ class SimulatedBank:
             bank.execute("UPDATE asked SET returned = 1 WHERE key = ?", (key,))
             return self._book(bank, row[0], row[1], row[2], f"退汇 {reason} {key}", "")
 
+    def booked(self, sub_account: str) -> list[tuple[str, Money]]:
+        """What was paid in for a sub-account, oldest first: (the bank's own time, amount). What a payer's bank tells the payer."""
+        with self._open() as bank:
+            rows = bank.execute("SELECT at, amount FROM line WHERE sub_account = ? ORDER BY n", (sub_account,)).fetchall()
+        return [(at, Money(amount)) for at, amount in rows]
+
     def close_account(self, account: str) -> None:
         """Orders to this account are refused from now on."""
         with self._open() as bank:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from deposits import demands, dossier, forfeits, queries, refunds
+from deposits import demands, dossier, forfeits, own_deposit, queries, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound, TooEarly
@@ -70,13 +70,13 @@ def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
     with room.world.look("bidder1") as look:
         lot = room.world.lot_in(look, ref)
-        card = queries.own(look, lot)
+        card = own_deposit.own(look, lot)
         assert card is not None and card.sub_account == subs["bidder1"] and card.received == DEPOSIT and card.secured
         assert not any(sub in repr(card) for name, sub in subs.items() if name != "bidder1")
     room.leave(ref, "bidder1")
     room.due()
     with room.world.look("bidder1") as look:
-        card = queries.own(look, room.world.lot_in(look, ref))
+        card = own_deposit.own(look, room.world.lot_in(look, ref))
         assert card is not None and [row.rule for row in card.refunds] == ["D-20"]
 
 

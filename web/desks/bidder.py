@@ -5,6 +5,8 @@ from __future__ import annotations
 from web.desks import (
     bidder_after,
     bidder_consortia,
+    bidder_deposit,
+    bidder_home,
     bidder_lots,
     bidder_people,
     bidder_receipts,
@@ -14,4 +16,6 @@ from web.desks import (
 from web.desks.bidder_room import bidder
 
 desk = bidder
-PARTS = (bidder_lots, bidder_seal, bidder_receipts, bidder_after, bidder_trouble, bidder_consortia, bidder_people)
+PARTS = (
+    bidder_home, bidder_lots, bidder_deposit, bidder_seal, bidder_receipts, bidder_after, bidder_trouble, bidder_consortia, bidder_people,
+)

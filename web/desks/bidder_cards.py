@@ -12,8 +12,8 @@ from sqlalchemy import select
 from crypto import sealed_bid
 from crypto.canonical import b64u
 from crypto.errors import CryptoError
-from deposits import queries as money
-from deposits.queries import OwnCard
+from deposits import own_deposit
+from deposits.own_deposit import OwnCard
 from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, officers, opening, parties
 from trading.bids import BidReceipt
 from trading.kernel.work import Look
@@ -58,7 +58,7 @@ class EnvelopeCard:
 @dataclass(frozen=True)
 class OwnLot:
     """One lot we take part in. ``bid``: the receipt of the bid that stands, of two envelopes that of ``part``. ``open``: bids may come
-    now. ``missing``: envelopes without which what stands is no bid."""
+    now. ``missing``: envelopes without which what stands is no bid. ``ranked``: whether a published ranking names us."""
 
     card: LotCard
     joined_at: datetime
@@ -79,6 +79,10 @@ class OwnLot:
     part: str = officers.BID
     envelopes: tuple[EnvelopeCard, ...] = ()
     missing: tuple[str, ...] = ()
+    left_sealed: bool = False
+    ranked: bool | None = None
+    won: bool = False
+    contract_by: datetime | None = None
 
 
 def own_lots(now: Look) -> list[OwnLot]:
@@ -106,14 +110,19 @@ def own_card(now: Look, row: Participant, part: str = officers.BID) -> OwnLot:
         until = award.publicity_until if lot.regime == "WORKS" else award.challenge_until
     running = lot.deadline is not None and now.now < lot.deadline and lot.state in ("NOTICE", "BIDDING")
     early = lot.issue_at is not None and now.now < lot.issue_at
+    told = award is not None and (award.announced_at is not None or award.publicity_from is not None)
+    ours = award is not None and award.announced_at is not None and award.winner_party_id == row.party_id
     return OwnLot(
         card=lot_cards.card_of(now, lot), joined_at=row.joined_at, left_at=row.withdrawn_at,
         open=running and not early, early=running and early,
         bid=shown.bid, statement=shown.statement, uploads=_uploads(now, lot, shown.part), part=shown.part,
         envelopes=tuple(parts.values()), missing=tuple(bids.missing_parts(now.session, lot, row.id)),
-        deposit=money.own(now, lot), keyed=_keyed(now), opening=opened.state if opened is not None else "",
+        deposit=own_deposit.own(now, lot), keyed=_keyed(now), opening=opened.state if opened is not None else "",
         verdict=verdict.verdict if verdict is not None else "", confirm_until=opened.confirm_until if opened is not None else None,
-        said=said, outcome=award is not None and (award.announced_at is not None or award.publicity_from is not None), object_until=until)
+        said=said, outcome=told, object_until=until, won=ours,
+        left_sealed=verdict is not None and opened is not None and verdict.header_hash in opened.left_sealed,
+        ranked=any(r["party_id"] == row.party_id for r in award.ranking) if award is not None and told else None,
+        contract_by=award.contract_by if award is not None and ours else None)
 
 
 def _envelope(now: Look, row: Participant, part: str) -> EnvelopeCard:
@@ -165,8 +174,8 @@ def _size(now: Look, row: Upload) -> int:
 def duties(now: Look, lots: list[OwnLot]) -> list[Duty]:
     found: list[Duty] = []
     if lots and not lots[0].keyed:
-        found.append(Duty(_("Make and enrol a key: without it no bid can be signed"), "/account/keys", label=_("Key"), tone="warn",
-                          when=_("now")))
+        found.append(Duty(_("Make and enrol a key: without it no bid can be signed"), "/account/keys", when=_("now"),
+                          basis=_("Once for the company; the key file stays on your computer"), act=_("Make the key")))
     for one in lots:
         found += _duties_of(now, one)
     return found
@@ -177,30 +186,40 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
     home = f"/bidder/lots/{ref}"
     found = []
     if one.left_at is None and (one.open or one.early):
-        if one.deposit is not None and not one.deposit.secured:
-            found.append(Duty(_("Deposit has not arrived: %(title)s", title=title), home, until=deadline, basis=_(
+        if one.deposit is not None and not one.deposit.secured and one.deposit.state != "short":
+            found.append(Duty(_("Deposit has not arrived: %(title)s", title=title), f"/bidder/deposits/{ref}", until=deadline, basis=_(
                 "%(amount)s into the sub-account of this lot; it must have arrived before the deadline (rule D-13)",
-                amount=show.money(one.deposit.amount, lang()))))
+                amount=show.money(one.deposit.amount, lang())), act=_("Payment slip")))
         if one.open and (one.bid is None or one.missing):
             whole = any(upload.whole for upload in one.uploads)
             text = _("Uploaded but not submitted: %(title)s", title=title) if whole else _("No bid submitted yet: %(title)s", title=title)
             found.append(Duty(text, home + "/seal", until=deadline, basis=_("Uploading is not submitting; what counts is the receipt"),
-                              label=_("not submitted"), tone="warn"))
+                              act=_("Submit it") if whole else _("Seal and submit")))
     if one.confirm_until is not None and one.opening == "OPENED" and one.verdict and not one.said and now.now <= one.confirm_until:
         found.append(Duty(_("Confirm your line of the opening, or object: %(title)s", title=title), home + "/opening",
                           until=one.confirm_until, basis=_(
                               "Silence counts as confirmation; an objection is answered on the spot (%(law)s)",
-                              law=with_law(one.card, OBJECTION))))
+                              law=with_law(one.card, OBJECTION)), act=_("Read it")))
     if one.object_until is not None and now.now < one.object_until:
+        rule = (_("Rule T-25; the decision waits for the answer") if one.card.regime == "WORKS"
+                else _("Rule T-21; answered within 7 working days"))
         found.append(Duty(_("The result is published; you may object until the hour shown: %(title)s", title=title), home + "/outcome",
-                          until=one.object_until, basis=_("Rules T-17 and T-20")))
+                          until=one.object_until, basis=rule, act=_("See the result")))
+    if one.won and one.contract_by is not None and one.card.state in ("AWARD", "RESULT") and now.now < one.contract_by:
+        found.append(Duty(_("Sign the contract: %(title)s", title=title), home + "/outcome", until=one.contract_by,
+                          basis=_("The award is yours; the purchaser records the signed contract (rule T-14)"), act=_("See the award")))
+    if one.deposit is not None and one.deposit.forfeit is not None and one.deposit.forfeit.state != "FORFEITED":
+        found.append(Duty(_("It is proposed to keep your deposit: %(title)s", title=title), f"/bidder/deposits/{ref}", when=_("now"),
+                          basis=_("Ground %(rule)s; you are heard before anything is decided", rule=one.deposit.forfeit.ground),
+                          act=_("Read the ground")))
     return found
 
 
 def objection_duties(now: Look) -> list[Duty]:
     fresh = [row for row in disputes.own(now) if row.state == "ANSWERED" and row.answered_at is not None
              and now.now - row.answered_at < ANSWERED_SHOWN]
-    return [Duty(_("Objection answered: %(lot)s", lot=row.lot.title), f"/bidder/objections/{row.ref}", when=when(row.answered_at, now))
+    return [Duty(_("Objection answered: %(lot)s", lot=row.lot.title), f"/bidder/objections/{row.ref}", when=when(row.answered_at, now),
+                 act=_("Read the answer"))
             for row in fresh]
 
 

@@ -1,4 +1,4 @@
-"""The bidder's home, its lots, the task list of one lot; taking part, leaving, asking; deposits and company."""
+"""The bidder's lots, the task list of one lot; taking part, leaving, asking; questions and company."""
 
 from __future__ import annotations
 
@@ -27,45 +27,28 @@ from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show, words
+from web.desks import bidder_agenda as agenda
 from web.desks.bidder_cards import (
-    OVER,
     EnvelopeCard,
     OwnLot,
-    duties,
-    objection_duties,
     own_card,
     own_lots,
     questions,
     when,
 )
+from web.desks.bidder_losses import losses
 from web.desks.bidder_receipts import download
 from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
 from web.desks.bidder_trouble import copies_wanted
 from web.forms import Form
-from web.frame import Tick, sorted_duties, sun_line
 from web.gate import go, look, render, request, work
-
-
-@bidder.page("", needs=SEE)
-def index() -> str:
-    with look() as now:
-        lots = own_lots(now)
-        todo = sorted_duties([*duties(now, lots), *objection_duties(now)], now.now)
-        mine = {one.card.ref for one in lots}
-        others = [card for card in lot_cards.published_lots(now, states=("NOTICE", "BIDDING"), limit=8)
-                  if card.ref not in mine and card.deadline is not None and card.deadline > now.now]
-        ticks = [Tick(at, one.card.title, due=True) for one in lots for at in (one.card.deadline, one.confirm_until) if at is not None]
-        day = sun_line(now.now, ticks, lang=lang(), zone=zone())
-        later = min((one.card.deadline for one in lots if one.open and one.card.deadline), default=None)
-    return render("bidder/index.html", todo=todo, lots=[one for one in lots if one.card.state not in OVER][:8], others=others, day=day,
-                  next_at=later)
 
 
 @bidder.page("/lots", needs=SEE)
 def lots() -> str:
     with look() as now:
-        found = own_lots(now)
-    return render("bidder/lots.html", lots=found)
+        rows = [(one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now)) for one in own_lots(now)]
+    return render("bidder/lots.html", rows=rows)
 
 
 @bidder.page("/lots/<ref>", needs=SEE)
@@ -82,11 +65,11 @@ def lot(ref: str, form: Form | None = None) -> str:
         asked, until = questions(now, row)
         changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
-        copy_wanted = bool(copies_wanted(now, row))
+        copy_wanted, lost, ahead = bool(copies_wanted(now, row)), losses(now, [mine]), agenda.next_date(mine, now.now)
     return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
                   files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
                   can_submit=can(Act.BID_SUBMIT), copy_wanted=copy_wanted, consortia=row.consortium_most > 1, changed=changed,
-                  suspended=suspended)
+                  suspended=suspended, lost=lost, next=ahead)
 
 
 def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:
@@ -102,28 +85,29 @@ def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> d
 
 
 def tasks(mine: OwnLot) -> list[dict[str, Any]]:
-    """What is to be done on a lot, in its order: label, state (done, now, todo, late), note, href."""
+    """What is to be done on a lot, in its order: label, state (done, now, todo, late), note, href, act."""
     base, deposit = f"/bidder/lots/{mine.card.ref}", mine.deposit
     over = not (mine.open or mine.early)
     rows = [_task(_("Take part"), "done", when_words(mine))]
     if deposit is not None:
         state = "done" if deposit.secured else "late" if over else "now"
-        rows.append(_task(_("Deposit"), state, _deposit_words(mine), base + "#deposit"))
+        rows.append(_task(_("Deposit"), state, _deposit_words(mine), f"/bidder/deposits/{mine.card.ref}",
+                          _("Payment slip") if state == "now" else ""))
     keyed = _("A key is enrolled") if mine.keyed else _("Make and enrol it once")
-    rows.append(_task(_("Key"), "done" if mine.keyed else "now", keyed, "/account/keys"))
+    rows.append(_task(_("Key"), "done" if mine.keyed else "now", keyed, "/account/keys", "" if mine.keyed else _("Make the key")))
     if len(mine.envelopes) > 1:
         rows += [task for one in mine.envelopes for task in _envelope_tasks(mine, one, over)]
     else:
         rows += _bid_tasks(mine, over)
     rows.append(_task(_("Opening"), "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
                       show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
-                      base + "/opening" if mine.opening else ""))
+                      base + "/opening" if mine.opening else "", _("Read it") if mine.opening == "OPENED" else ""))
     rows.append(_task(_("Result"), "done" if mine.outcome else "todo", _("Own score, rank and reasons"),
                       base + "/outcome" if mine.outcome else ""))
     if deposit is not None:
         back = [card for card in deposit.refunds if card.state == "CONFIRMED"]
         rows.append(_task(_("Refund"), "done" if back else "now" if deposit.refunds else "todo",
-                          _("To the account it came from"), base + "#deposit" if deposit.refunds else ""))
+                          _("To the account it came from"), f"/bidder/deposits/{mine.card.ref}#refund" if deposit.refunds else ""))
     return rows
 
 
@@ -131,12 +115,14 @@ def _bid_tasks(mine: OwnLot, over: bool) -> list[dict[str, Any]]:
     base, rows = f"/bidder/lots/{mine.card.ref}", []
     sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
     rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
-                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else ""))
+                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else "",
+                      _("Seal and submit") if mine.open and not sealed else ""))
     if mine.bid is not None:
         rows.append(_task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}"))
     else:
         rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
-                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else ""))
+                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else "",
+                          _("Submit it") if mine.open and sealed else ""))
     return rows
 
 
@@ -152,8 +138,8 @@ def _envelope_tasks(mine: OwnLot, one: EnvelopeCard, over: bool) -> list[dict[st
     return [_task(label, "late" if over else "now" if mine.open else "todo", note, href)]
 
 
-def _task(label: str, state: str, note: str, href: str = "") -> dict[str, Any]:
-    return {"label": label, "state": state, "note": note, "href": href}
+def _task(label: str, state: str, note: str, href: str = "", act: str = "") -> dict[str, Any]:
+    return {"label": label, "state": state, "note": note, "href": href, "act": act}
 
 
 def when_words(mine: OwnLot) -> str:
@@ -271,13 +257,6 @@ def all_questions() -> str:
     with look() as now:
         rows = [(one.card, questions(now, open_lot(now, one.card.ref))[0]) for one in own_lots(now)]
     return render("bidder/questions.html", rows=[(card, asked) for card, asked in rows if asked])
-
-
-@bidder.page("/deposits", needs=Act.DEPOSIT_LOOK_OWN)
-def deposits() -> str:
-    with look() as now:
-        rows = [one for one in own_lots(now) if one.deposit is not None]
-    return render("bidder/deposits.html", rows=rows)
 
 
 @bidder.page("/company", needs=SEE)

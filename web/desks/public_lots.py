@@ -21,12 +21,14 @@ from trading import (
     notices,
     officer_news,
     officers,
+    participants,
     public_stages,
     queries,
     tickets,
 )
 from trading.disclosure import dossier
 from trading.kernel import audit, log
+from trading.kernel.access import Act, may
 from trading.kernel.audit import envelope_text
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
@@ -171,6 +173,7 @@ def lot(ref: str) -> str:
             "changed": officer_news.last_change(now.session, row), "suspended": deadline_faults.standing(now.session, row),
             "trust": tickets.trust(now), "following": follows.follows(now, row),
             "bundled": row.state in dossier.FINISHED,
+            "may_join": may(now.actor, Act.LOT_TAKE_PART), "taking": participants.takes_part(now, row),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
     return page("public/lot.html", form=Form.blank(), stage_rows=[_stage(one, card) for one in road], **values)

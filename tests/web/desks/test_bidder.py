@@ -116,6 +116,49 @@ def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> No
     assert again["c"] == gone["c"]
 
 
+def test_while_replacing_the_standing_receipt_is_on_top_and_a_superseded_one_never_looks_current(
+        rooms: Rooms, lot: str, bidder: Person) -> None:
+    import re
+
+    assert 'id="standing"' not in bidder.get(f"/bidder/lots/{lot}/seal?lang=en").text
+    first = sealed_bid(rooms.world, lot, "bidder1")
+    old = hand_in(bidder, lot, first).json["c"]
+    page = bidder.get(f"/bidder/lots/{lot}/seal?lang=en").text
+    banner = page.index('id="standing"')
+    assert banner < page.index('id="steps"') and "stands until a new one is accepted" in page and f'/bidder/receipts/{old}"' in page
+    second = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00", replaces=first.statement)
+    new = hand_in(bidder, lot, second).json["c"]
+    rows = {c: row for row in re.findall(r"<tr.*?</tr>", bidder.get("/bidder/receipts?lang=en").text, re.S) for c in (old, new) if c in row}
+    assert 'class="gone"' in rows[old] and "superseded, does not count" in rows[old]
+    assert "tag--ok" not in rows[old].split('data-th="Log"')[0]
+    assert "counts now" in rows[new] and "gone" not in rows[new]
+    back = json.dumps(withdrawal(rooms.world, "bidder1", second))
+    assert bidder.act(f"/bidder/lots/{lot}/acts/withdraw", page=f"/bidder/lots/{lot}", json=True, withdrawal=back).json["accepted"]
+    listed = bidder.get("/bidder/receipts?lang=en").text
+    assert "withdrawn, does not count" in listed and "counts now" not in listed
+
+
+def test_taking_part_is_one_press_on_the_public_page(rooms: Rooms, lot: str) -> None:
+    stranger = Person(rooms.app.test_client())
+    assert "Sign in and take part" in stranger.get(f"/lots/{lot}?lang=en").text
+    person = rooms.person("bidder2", "bidder-signer")
+    page = person.get(f"/lots/{lot}?lang=en").text
+    assert f'action="/bidder/lots/{lot}/acts/take-part"' in page
+    taken = person.act(f"/bidder/lots/{lot}/acts/take-part")
+    assert taken.status_code == 303 and taken.location == f"/bidder/lots/{lot}"
+    again = person.get(f"/lots/{lot}?lang=en").text
+    assert "You take part" in again and "acts/take-part" not in again
+    assert "acts/take-part" not in rooms.person("agent", "agency").get(f"/lots/{lot}").text
+
+
+def test_the_page_of_a_lot_has_its_documents_next_hour_and_receipt(rooms: Rooms, lot: str, bidder: Person) -> None:
+    page = bidder.get(f"/bidder/lots/{lot}?lang=en").text
+    assert "Documents to read" in page and "/documents/" in page and "data-until" in page
+    assert f'href="/bidder/deposits/{lot}"' in page and "Payment slip" in page
+    c = hand_in(bidder, lot, sealed_bid(rooms.world, lot, "bidder1")).json["c"]
+    assert f"/bidder/receipts/{c}" in bidder.get(f"/bidder/lots/{lot}").text
+
+
 def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
     bid = sealed_bid(rooms.world, lot, "bidder1")
     token = upload(bidder, lot, bid.data)
