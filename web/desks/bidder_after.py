@@ -30,7 +30,7 @@ from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import attached
 from web.desks.bidder_cards import own_card, own_lots
-from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, own_lot
+from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot
 from web.desks.bidder_trouble import trouble_of
 from web.desks.hall_cards import said_of
 from web.desks.hall_law import OBJECTION, with_law
@@ -159,7 +159,9 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
 @bidder.page("/objections", needs=SEE)
 def objections() -> str:
     with look() as now:
-        rows, lots = disputes.own(now), own_lots(now)
+        rows = disputes.own(now)
+        found = [(one.card, open_stages(open_lot(now, one.card.ref), now)) for one in own_lots(now) if one.left_at is None]
+        lots = sorted(((card, stages) for card, stages in found if stages), key=lambda row: min(until for _stage, until in row[1]))
     return render("bidder/objections.html", rows=rows, lots=lots, crumbs=crumbs((_("Objections"), "")), can_object=can(Act.OBJECTION_FILE))
 
 

@@ -11,7 +11,7 @@ from trading import bids, lot_cards, opening
 from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from web import show
+from web import letters, show
 from web.desks import bidder_agenda as agenda
 from web.desks.bidder_cards import OwnLot, duties, objection_duties, own_lots
 from web.desks.bidder_losses import losses
@@ -23,6 +23,7 @@ from web.gate import look, render
 
 MOST = 8
 LINE_FIELDS = 3
+LETTERS = 4
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ def index() -> str:
         ahead = next((one for one in days if one.at > now.now), None)
         rows = [(one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
                 for one in lots if not agenda.is_over(one)][:MOST]
+        mail = letters.excerpt(now, LETTERS)
         at = now.now
     return render(
         "bidder/index.html", todo=todo, clock=clock[0] if clock else None, more_clocks=more, lost=lost[:1], more_lost=lost[1:],
         coming=coming,
         in_trust=agenda.in_trust(lots), total=Money(sum(one.total.minor for one in coming)), fortnight=fortnight, rows=rows, lots=lots,
-        others=others, day=day, ahead=ahead, now=at, form=Form.blank(), can_confirm=can(Act.OPENING_CONFIRM))
+        others=others, mail=mail, day=day, ahead=ahead, now=at, form=Form.blank(), can_confirm=can(Act.OPENING_CONFIRM))
 
 
 def windows(now: Look, lots: list[OwnLot]) -> list[Line]:

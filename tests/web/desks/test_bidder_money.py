@@ -127,6 +127,11 @@ def test_the_slip_is_in_the_order_a_bank_asks(rooms: Rooms, money: MoneyRoom) ->
     assert len(re.findall(r"<span>\d{4}</span>", page)) == 8 and 'class="timebar"' in page
     assert rooms.person("bidder2", "bidder-signer").get(f"/bidder/deposits/{ref}").status_code == 404
     assert "guarantee" not in page.lower()
+    for regime in ("GP", "WORKS"):
+        other = rooms.world.lot("BIDDING", regime=regime)
+        money.take_part(other, "bidder3")
+        for lang in ("zh", "en"):
+            assert rooms.person("bidder3", "bidder-signer").get(f"/bidder/deposits/{other}?lang={lang}").status_code == 200
 
 
 def test_in_a_rehearsal_a_button_pays_and_the_clock_credits_it(rooms: Rooms, money: MoneyRoom) -> None:
