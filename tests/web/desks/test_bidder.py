@@ -301,7 +301,7 @@ def test_confirming_inside_the_window_is_said_once(rooms: Rooms) -> None:
     assert opening_steps.ALL
     shown = person.get(f"/bidder/lots/{ref}/opening?lang=en").text
     assert "Silence counts as confirmation" in shown
-    assert "Confirm your line" in person.get("/bidder?lang=en").text
+    assert "was it read out as you wrote it?" in person.get("/bidder?lang=en").text
     said = person.act(f"/bidder/lots/{ref}/acts/confirm", page=f"/bidder/lots/{ref}/opening")
     assert said.status_code == 303
     empty = person.act(f"/bidder/lots/{ref}/acts/object-opening", page=f"/bidder/lots/{ref}/opening", text="")
