@@ -206,11 +206,11 @@ def test_a_payment_to_a_wrong_number_is_claimed_by_its_owner_alone(rooms: Rooms,
 def test_refunds_stand_with_sum_and_day_and_a_returned_one_in_red(rooms: Rooms, money: MoneyRoom) -> None:
     ref, subs = money.paid_lot(bid=())
     money.leave(ref, "bidder1")
-    money.due()
+    due = money.due()
     person = rooms.person("bidder1", "bidder-signer")
     page = home(person)
     assert "Money coming back" in page and "50,000.00" in page and "1 refund" in page
-    batch = money.prepare(*money.due())
+    batch = money.prepare(*due)
     money.approve(batch)
     (key,) = money.pay(batch)
     money.fetch()
