@@ -130,7 +130,7 @@ def test_while_replacing_the_standing_receipt_is_on_top_and_a_superseded_one_nev
     new = hand_in(bidder, lot, second).json["c"]
     rows = {c: row for row in re.findall(r"<tr.*?</tr>", bidder.get("/bidder/receipts?lang=en").text, re.S) for c in (old, new) if c in row}
     assert 'class="gone"' in rows[old] and "superseded, does not count" in rows[old]
-    assert "tag--ok" not in rows[old].split('data-th="Log"')[0]
+    assert "tag--ok" not in rows[old].split('data-th="Audit book"')[0]
     assert "counts now" in rows[new] and "gone" not in rows[new]
     back = json.dumps(withdrawal(rooms.world, "bidder1", second))
     assert bidder.act(f"/bidder/lots/{lot}/acts/withdraw", page=f"/bidder/lots/{lot}", json=True, withdrawal=back).json["accepted"]
