@@ -17,6 +17,7 @@ from web.desks.bidder_cards import OwnLot, duties, objection_duties, own_lots
 from web.desks.bidder_losses import losses
 from web.desks.bidder_room import SEE, bidder, can, lang, own_lot, zone
 from web.desks.hall_cards import said_of
+from web.desks.hall_law import OBJECTION, with_law
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
 from web.gate import look, render
@@ -40,6 +41,7 @@ class Line:
     receipt: str
     same: bool
     said: tuple[str, ...]
+    law: str
 
 
 @bidder.page("", needs=SEE)
@@ -96,7 +98,8 @@ def _line(now: Look, one: OwnLot, running: bool) -> Line:
     stands = bids.standing(now.session, taking.id, found.part)
     return Line(one.card.ref, one.card.title, one.card.place, one.confirm_until, running,
                 Money(line.price_minor) if line.price_minor is not None else None, tuple(read[:LINE_FIELDS]),
-                one.bid.c if one.bid is not None else "", stands is not None and stands.bid.header_hash == line.header_hash, one.said)
+                one.bid.c if one.bid is not None else "", stands is not None and stands.bid.header_hash == line.header_hash, one.said,
+                with_law(one.card, OBJECTION))
 
 
 def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
