@@ -66,7 +66,8 @@ def test_the_host_reads_out_and_the_room_follows(walk: Walk, ref: str) -> None:
 def test_one_confirms_one_objects_and_is_answered(walk: Walk, ref: str) -> None:
     names = [one["name"] for one in facts_of(walk.stranger(), f"/hall/{ref}/data")["bids"]]
     people = [username for name in names for username, party in walk.town.ask(
-        "select a.username, p.name from account a join party p on p.id = a.party_id order by a.id") if party == name]
+        "select a.username, p.name from account a join party p on p.id = a.party_id join role_grant g on g.account_id = a.id "
+        "where g.role = 'bidder-signer' order by a.id") if party == name]
     # from the page of the opening, signed out: the way leads through the sign-in to one's own line
     guest = walk.stranger().go(f"/hall/{ref}")
     guest.follow(f"a[href='/bidder/lots/{ref}/opening']")
