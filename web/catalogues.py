@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -50,8 +51,9 @@ def sources() -> Iterator[tuple[Path, str]]:
         yield path, "jinja2"
 
 
+@cache
 def messages() -> dict[str, Catalog]:
-    """What the sources say now, by room."""
+    """What the sources say, by room; read once a process."""
     found: dict[str, Catalog] = {}
     for path, method in sources():
         room = found.setdefault(room_of(path), _blank())

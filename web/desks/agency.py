@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from trading import agency_queries, calendars, lot_cards
 from trading.agency_queries import Waiting
@@ -71,7 +72,7 @@ def _duty(one: Waiting) -> Duty:
         "challenge": (_("Answer the challenge: %(title)s"), f"/agency/objections/{one.of}", _("Challenge"), "warn"),
         "qualify": (_("Review qualifications: %(title)s"), f"{lot}/qualification", _("Qualification"), "now"),
         "publicise": (_("Publish the candidates: %(title)s"), f"{lot}/award", _("Report received"), "now"),
-        "decide": (_("Decide the award: %(title)s"), f"{lot}/award", _("Decision"), "now"),
+        "decide": (_("Decide the award: %(title)s"), f"{lot}/award", pgettext("award", "Decision"), "now"),
         "announce": (_("Announce the result: %(title)s"), f"{lot}/award", _("Decided"), "now"),
         "contract": (_("Sign and record the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),
         "publish_contract": (_("Publish and file the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),

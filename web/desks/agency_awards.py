@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from trading import agency_queries, awards, contracts, disputes, lot_cards, tenders
 from trading.kernel.access import Act, may
@@ -82,7 +83,7 @@ def decide_page(ref: str, form: Form | None = None) -> str:
             "agency/lot_decide.html",
             now,
             card,
-            _("Decide"),
+            pgettext("award", "Decide"),
             award=award,
             row=row,
             tied=tied,

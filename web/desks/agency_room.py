@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid, Refusal
@@ -112,7 +113,7 @@ def lot_stages(card: LotCard, now: datetime) -> list[dict[str, Any]]:
         *([] if works else [(_("Qualification review"), ("QUAL_REVIEW",), [])]),
         (_("Evaluation"), ("EVALUATION",), []),
         (
-            _("Decision"),
+            pgettext("award", "Decision"),
             ("REPORT", "CANDIDATES", "AWARD"),
             [_("candidates ≥ 3 days") if works else _("≤ 5 working days")],
         ),

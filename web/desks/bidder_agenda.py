@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from deposits.queries import RefundCard
 from trading import calendars
@@ -167,7 +168,7 @@ def own_tags(one: OwnLot, now: datetime) -> list[tuple[str, str]]:
     else:
         found.append((_("submitted"), "ok"))
     if one.verdict and one.verdict != "opened" and not one.left_sealed:
-        found.append((_("not opened"), "stop"))
+        found.append((pgettext("bid", "not opened"), "stop"))
     if one.confirm_until is not None and one.opening == "OPENED" and one.verdict and not one.said and now <= one.confirm_until:
         found.append((_("to confirm"), "now"))
     if d is not None and one.card.state not in ("FAILED", "TERMINATED"):

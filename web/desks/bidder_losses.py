@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from deposits.own_deposit import OwnCard, OwnPayment
 from trading import terms
@@ -160,9 +161,9 @@ def _bid(now: Look, one: OwnLot) -> Loss | None:
     if one.verdict and one.verdict != "opened" and not one.left_sealed:
         happened, page = words.state("sb", one.verdict, lang()).text, (_("What happened to it"), base + "/opening")
         follows = _("It takes no further part. Who bears that, and the deposit, follows from the cause (rule X-09); it stands on its page.")
-        title, label = _("%(lot)s: your bid was not opened", lot=one.card.title), _("not opened")
+        title, label = _("%(lot)s: your bid was not opened", lot=one.card.title), pgettext("bid", "not opened")
     elif one.outcome and one.ranked is False and one.bid is not None:
-        happened, page = _("The published ranking does not name your bid."), (_("Why"), base + "/outcome")
+        happened, page = _("The published ranking does not name your bid."), (pgettext("reason", "Why"), base + "/outcome")
         follows = _("It takes no further part in this lot; the reason stands on the page of the outcome.")
         title, label = _("%(lot)s: your bid was rejected", lot=one.card.title), _("rejected")
     else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from sqlalchemy import select
 
 from deposits import queries
@@ -112,7 +113,7 @@ def due_words(card: RefundCard, today: dt.date) -> str:
     days = (today - card.due_on).days
     if days > 0:
         return _("late by %(n)s days", n=days) if days > 1 else _("late by 1 day")
-    return {"today": _("today"), "soon": _("within three working days")}.get(card.when, "")
+    return {"today": pgettext("day", "today"), "soon": _("within three working days")}.get(card.when, "")
 
 
 def row_class(card: RefundCard) -> str:
