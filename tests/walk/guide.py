@@ -260,7 +260,7 @@ class Guest:
 
     def picture(self, name: str, place: str = "") -> None:
         """Keep a picture for the documents (only where somebody asked for them, in the language the name ends with)."""
-        if name.endswith("-" + self.walk.lang):
+        if os.environ.get("BIDHALL_PICTURES") and name.endswith("-" + self.walk.lang):
             pictures.take(self.page, name, place)
 
     def links_shown(self) -> list[str]:

@@ -1,8 +1,8 @@
-# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 """The invented people and firms of the town of 春晓区 (Chunxiao district): whoever is shown anywhere has a name, a firm and a part in it.
 
 No person, firm, account or code stands for a real one. Whoever lives beyond the lists gets a name made of the same surnames.
 """
+# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 
 from __future__ import annotations
 

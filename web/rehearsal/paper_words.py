@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 """What stands in the papers of the town: plausible words about the tender at hand, and nothing that could be taken for a real firm's."""
+# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 """The card of the town: for each role who plays it, what to try first in one line, and where; for the console and for the page."""
+# ruff: noqa: E501  (Chinese words are twice as wide as they are long)
 
 from __future__ import annotations
 
