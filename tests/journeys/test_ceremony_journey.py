@@ -148,7 +148,7 @@ def remark(hall: LiveServer, browser: Browser, folder: Path, ref: str, username:
     page.goto(f"{hall.url}/bidder/lots/{ref}/opening")
     kind = "object-opening" if objection else "confirm"
     if objection:
-        page.get_by_text("提出异议", exact=False).first.click()
+        page.locator("#object summary").click()
         page.locator("form[action$='/acts/object-opening'] textarea").fill(objection)
     with page.expect_navigation():
         page.locator(f"form[action$='/acts/{kind}'] button:not([type=button])").click()

@@ -3,10 +3,13 @@ reads out; the officers' pages repeat the re-derivation and countersign; a coeff
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import Error as PlaywrightError
 
 from crypto import keyfiles, signatures
 from crypto.canonical import b64u, loads, unb64u
@@ -28,7 +31,7 @@ class Desk:
     """One person in a browser of their own, with a key file on the disk."""
 
     def __init__(self, live: LiveServer, browser: Browser, folder: Path, username: str, *, role: str = "officer", party: str = "") -> None:
-        self.live, self.folder, self.username = live, folder, username
+        self.live, self.folder, self.username, self.role, self.is_key_open = live, folder, username, role, False
         self.context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", accept_downloads=True)
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
@@ -49,16 +52,25 @@ class Desk:
         """Key work in the page; what its checks said, once the page that follows has come."""
         box = self.page.locator(f'[data-keywork="{kind}"]')
         box.wait_for(state="visible")
-        self.page.set_input_files(f"#kf-{kind}", str(self.file))
-        self.page.fill(f"#pp-{kind}", passphrase)
+        self.give_key(kind, passphrase)
         with self.page.expect_navigation(timeout=60_000):
             box.locator("[data-go]").click()
         return self.page.locator("main").inner_text()
 
-    def refused(self, kind: str, passphrase: str = PASSPHRASE) -> str:
-        """Key work that stops in the page, and why."""
+    def give_key(self, kind: str, passphrase: str) -> None:
+        """Choose the key file, once in a sign-in: a key holder's stays open."""
+        box = self.page.locator(f'[data-keywork="{kind}"]')
+        if self.is_key_open and box.get_attribute("data-session"):
+            with contextlib.suppress(PlaywrightError):  # another sign-in, or a browser that was emptied, has forgotten it
+                box.locator("[data-keyopen]").wait_for(timeout=3_000)
+                return
         self.page.set_input_files(f"#kf-{kind}", str(self.file))
         self.page.fill(f"#pp-{kind}", passphrase)
+        self.is_key_open = self.role == "officer" and passphrase == PASSPHRASE and bool(box.get_attribute("data-session"))
+
+    def refused(self, kind: str, passphrase: str = PASSPHRASE) -> str:
+        """Key work that stops in the page, and why."""
+        self.give_key(kind, passphrase)
         self.page.locator(f'[data-keywork="{kind}"] [data-go]').click()
         bad = self.page.locator(f'[data-keywork="{kind}"] li.bad')
         bad.wait_for(timeout=60_000)

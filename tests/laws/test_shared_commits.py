@@ -30,8 +30,10 @@ from trading.kernel.work import Office
 pytestmark = pytest.mark.promise("S1")
 RIVAL = "bidder4"
 OWN = ((re.compile(r"(?:[A-Za-z0-9_-]{4} ){2,}(?:… )?[A-Za-z0-9_-]{1,4}"), "*digest*"),
-       (re.compile(r"\w+(?: · \w+){3}"), "*check words*"))
-"""What is random in one's own receipt: its number and the digest of the ciphertext, in groups of four, and its four words."""
+       (re.compile(r"\w+(?: · \w+){3}"), "*check words*"), (re.compile(r"[RA]-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}"), "*number*"),
+       (re.compile(r"<span>-</span>(?:<b>)?[0-9A-Z]{2,4}(?:</b>)?"), "*signs*"), (re.compile(r'class="qr".*?</svg>', re.DOTALL), "*code*"))
+"""What is random in one's own receipt: its number (also in groups, and as a code to scan), the digest of the ciphertext in
+groups of four, and its four words."""
 
 
 @contextmanager

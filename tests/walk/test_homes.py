@@ -12,7 +12,8 @@ PEOPLE = (
 )  # fmt: skip
 
 RAIL = "() => [...document.querySelectorAll('nav.rail a[href]')].map(a => a.pathname + a.search)"
-NAV = "() => [...document.querySelectorAll('header a[href], footer a[href]')].filter(a => !/lang=|theme=/.test(a.search)).map(a => a.pathname + a.search)"
+NAV = """() => [...document.querySelectorAll('header a[href], footer a[href]')]
+  .filter(a => !/lang=|theme=/.test(a.search)).map(a => a.pathname + a.search)"""
 
 
 @pytest.mark.parametrize("username", PEOPLE)
