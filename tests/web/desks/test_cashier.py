@@ -73,7 +73,7 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
     assert all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3")) and "账号尾号" in rows and "100,000.00" in rows
     assert re.fullmatch(r"TF-\d{8}-[0-9A-HJKMNP-TV-Z]{4}", name)
     refused = send(controller, batch + "/approve", "approve", digest="0" * 64)
-    assert refused.status_code == 409 and "refund.batch_changed" in refused.text
+    assert refused.status_code == 409 and "批次内容与您看到的摘要不一致" in refused.text
     assert done(send(controller, batch + "/approve", "approve")) == batch
     assert {state_of(room, one) for one in refs} == {"REFUND_CHECKED"}
     assert "acts/pay" not in controller.get(batch).text
