@@ -23,7 +23,7 @@ _ACTS = (
                 "open_tender", "invitees")),
     ("deposit", ("bid_deposit", "performance_deposit", "deposit", "late_fee", "interest")),
     ("bidding", ("bid_", "clarification", "quote", "final_quote", "price_ceiling", "price_floor", "budget")),
-    ("opening", ("opening", "bidders", "applicants", "decrypt")),
+    ("opening", ("opening", "bidders", "applicants", "decrypt", "other_bids", "base_price")),
     ("review", ("panel", "expert", "large_panel", "price_weight", "deduction", "bonus", "abnormal", "score", "weight", "member", "draw")),
     ("award", ("award", "report", "result", "candidates", "publicity", "written_report")),
     ("contract", ("contract", "files_", "archive")),
