@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app, g, has_request_context, request
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 
-from trading.kernel.errors import Faults, Invalid, Refusal
+from trading.kernel.errors import Fault, Faults, Invalid, Refusal
 from trading.kernel.exact import BadValue, number
 from trading.kernel.money import Money
 from web.show import ZONE
@@ -225,11 +225,11 @@ class Form:
         faults = getattr(refusal, "faults", ())
         for one in faults:
             if not any(held.where == one.where and held.code == one.code for held in self.faults.found):
-                self.faults.add(one.where, one.code, **one.facts)
+                self.faults.found.append(Fault(one.where, one.code, dict(one.facts)))
         if not faults:
             where = refusal.facts.get("where", "")
-            self.faults.add(where if isinstance(where, str) and where in self.typed else "", refusal.code,
-                            **{k: v for k, v in refusal.facts.items() if k != "where"})
+            facts = {k: v for k, v in refusal.facts.items() if k != "where"}  # a fact may be called "code", so they go as they are
+            self.faults.found.append(Fault(where if isinstance(where, str) and where in self.typed else "", refusal.code, facts))
 
     def fault_of(self, name: str) -> Any:
         """The first fault of a field, or None."""
