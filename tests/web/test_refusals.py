@@ -152,8 +152,13 @@ def test_what_flask_refuses_has_words_too(house: House, path: str, method: str, 
 
 
 def test_a_form_without_its_token_is_refused_in_words(house: House) -> None:
-    page = house.client().post("/account/acts/sign-in", data={"username": "a"})
-    assert page.status_code == 400 and "form.csrf" in page.text
+    client = house.client()
+    told = client.post("/account/acts/sign-in", data={"username": "a"}, headers={"Accept": "application/json"})
+    assert told.status_code == 400 and told.json["code"] == "form.csrf"
+    again = client.post("/account/acts/sign-in", data={"username": "a"})  # a page is led back to the form, which says why
+    assert again.status_code == 303 and again.location == "/account/sign-in?next=&expired=yes"
+    words = client.get(again.location + "&lang=en").text
+    assert "This page had been open for too long or in another window." in words
 
 
 def test_a_body_too_large_is_not_read(house: House) -> None:
