@@ -93,7 +93,8 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
     """The stored inputs of a lot's outcome. Refuses: WrongStep (sheets or coefficient missing), NotFound, Invalid."""
     lot = panel.lot
     valid = {bid.id for bid in price_review.ranked(session, panel)}
-    bids = [_bid_in(session, panel, bid, valid) for bid in opening.opened_of_lot(session, lot)]
+    priced = price_review.prices(session, lot)
+    bids = [_bid_in(session, panel, bid, valid, priced) for bid in opening.opened_of_lot(session, lot)]
     return Inputs(schemes.of_lot(lot), bids, sheets.scores_of(session, panel), coefficient(session, panel),
                   Fraction(lot.ceiling_minor, 100), tuple(tie_break))
 
@@ -101,12 +102,13 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
 def gather_scores(session: Session, panel: Panel) -> Inputs:
     """The valid bids with the members' points alone: for the panel's table, before a coefficient is drawn. Refuses: WrongStep, Invalid."""
     valid = reviews.valid_bids(session, panel)
-    bids = [_bid_in(session, panel, bid, {one.id for one in valid}) for bid in valid]
+    ids, priced = {one.id for one in valid}, price_review.prices(session, panel.lot)
+    bids = [_bid_in(session, panel, bid, ids, priced) for bid in valid]
     return Inputs(schemes.of_lot(panel.lot), bids, sheets.scores_of(session, panel))
 
 
-def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int]) -> BidIn:
-    priced = price_review.prices(session, panel.lot).get(bid.party_id)
+def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int], prices: Mapping[int, OpenedBid]) -> BidIn:
+    priced = prices.get(bid.party_id)
     quote = None if priced is None or priced.price_minor is None else Fraction(priced.price_minor, 100)
     finding: dict[str, Any] = {}
     if bid.id not in valid:
