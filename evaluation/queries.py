@@ -469,7 +469,8 @@ def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
         raise NotAllowed("outcome.not_yet", ref=lot.ref)
     facts = row.facts
     bids = tuple(_public(one, full=_concerned(look, panel)) for one in facts["bids"])
-    own = next((one for one in facts["bids"] if one["bidder"] == _code(look)), None)
+    code = _code(look)
+    own = next((one for one in facts["bids"] if one["bidder"] == code), None)
     members = tuple((seat.no, seat.account.name, seat.kind) for seat in panels.seated(panel)) if lot.state in NAMED_FROM else ()
     return OutcomeCard(
         lot=lot.ref, title=lot.title, method=facts["method"],
