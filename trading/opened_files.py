@@ -7,9 +7,10 @@ an act of its own. A file without a row has not been looked at yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, exists, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -122,40 +123,56 @@ def scan(office: Office, scanner: Scanner | None) -> list[str]:
     if scanner is None:
         with office.work(CLOCK) as work:
             return _note_unscanned(work)
-    found: list[str] = []
+    return [f"{finding.state} {row.lot.ref}" for row, finding in scanned(office, OpenedFile, scanner, note, version=version)]
+
+
+def scanned(office: Office, table: Any, scanner: Scanner, write: Callable[..., None], *,
+            version: str = "") -> Iterator[tuple[Any, Finding]]:
+    """Look at rows of ``table`` (columns of quarantine as ``OpenedFile`` has them) one by one, ``MOST`` in all: the bytes outside any
+    transaction, each outcome by ``write`` in a unit of its own. ``version`` of the scanner where it is known already.
+
+    Raises: ScannerDown once nothing more can be asked of it; the row it was asked about goes on waiting.
+    """
     for _ in range(MOST):
-        row = _take(office)
+        row = _take(office, table)
         if row is None:
-            break
+            return
         try:
+            version = version or scanner.version()
             with office.blobs.open(row.blob) as source:
                 finding = scanner.scan(source)
         except NotFound:
             finding = Finding(REFUSED, NO_BYTES)
         except ScannerDown:
             with office.work(CLOCK) as work:
-                work.session.execute(update(OpenedFile).where(OpenedFile.id == row.id).values(taken_at=None))
+                work.session.execute(update(table).where(table.id == row.id).values(taken_at=None))
             raise
         with office.work(CLOCK) as work:
-            note(work, row.id, finding, scanner=version)
-        found.append(f"{finding.state} {row.lot.ref}")
-    return found
+            write(work, row.id, finding, scanner=version)
+        yield row, finding
 
 
 def note(work: UnitOfWork, file_id: int, finding: Finding, *, scanner: str) -> None:
     """Write down what a scanner found of a file; what is known already stays. Refuses: NotAllowed, NotFound."""
+    row, is_news = written_down(work, OpenedFile, file_id, finding, scanner)
+    if is_news:
+        work.record("file.scan", row.lot.log_of, state=row.state, finding=row.finding, scanner=row.scanner, file=row.digest)
+
+
+def written_down(work: UnitOfWork, table: Any, number: int, finding: Finding, scanner: str) -> tuple[Any, bool]:
+    """A finding in its row of ``table``, and whether it is news: what is known already stays, the same no every hour is told once.
+    Refuses: NotAllowed, NotFound."""
     work.require(Act.CLOCK)
-    row = work.session.get(OpenedFile, file_id)
+    row = work.session.get(table, number)
     if row is None:
         raise NotFound("file.unknown")
     work.lock(row)
     if row.state in (CLEAN, INFECTED):
-        return  # another process was as quick
-    said = row.state != finding.state or row.finding != finding.what[:200]
+        return row, False  # another process was as quick
+    is_news = row.state != finding.state or row.finding != finding.what[:200]
     row.state, row.finding, row.scanner = finding.state, finding.what[:200], scanner[:200]
     row.scanned_at, row.taken_at = work.now, None
-    if said:  # the same no every hour is told once
-        work.record("file.scan", row.lot.log_of, state=row.state, finding=row.finding, scanner=row.scanner, file=row.digest)
+    return row, is_news
 
 
 def _note_unscanned(work: UnitOfWork) -> list[str]:
@@ -169,10 +186,10 @@ def _note_unscanned(work: UnitOfWork) -> list[str]:
     return [f"{UNSCANNED} {lot.ref}" for lot in by_lot]
 
 
-def _take(office: Office) -> OpenedFile | None:
-    """The next file to look at, taken by this process for a while."""
+def _take(office: Office, table: Any) -> Any:
+    """The next row to look at, taken by this process for a while; None where nothing waits."""
     with office.work(CLOCK) as work:
-        row = work.session.scalar(_waiting(work.now).limit(1).with_for_update(of=OpenedFile, skip_locked=True))
+        row = work.session.scalar(_waiting(table, work.now).limit(1).with_for_update(of=table, skip_locked=True))
         if row is not None:
             row.taken_at = work.now
         return row
@@ -217,12 +234,12 @@ def _without_rows():  # type: ignore[no-untyped-def]
     return select(OpenedBid).where(OpenedBid.verdict == "opened", OpenedBid.files != [], ~has).order_by(OpenedBid.id)
 
 
-def _waiting(now: datetime):  # type: ignore[no-untyped-def]
-    free = or_(OpenedFile.taken_at.is_(None), OpenedFile.taken_at < now - LEASE)
-    again = (OpenedFile.state == REFUSED) & (OpenedFile.scanned_at < now - AGAIN)
-    return select(OpenedFile).where(free, or_(OpenedFile.state.in_((WAITING, UNSCANNED)), again)).order_by(OpenedFile.id)
+def _waiting(table: Any, now: datetime) -> Any:
+    free = or_(table.taken_at.is_(None), table.taken_at < now - LEASE)
+    again = (table.state == REFUSED) & (table.scanned_at < now - AGAIN)
+    return select(table).where(free, or_(table.state.in_((WAITING, UNSCANNED)), again)).order_by(table.id)
 
 
 def _due(session: Session, now: datetime, scanned: bool) -> bool:
-    query = _waiting(now) if scanned else select(OpenedFile).where(OpenedFile.state == WAITING)
+    query = _waiting(OpenedFile, now) if scanned else select(OpenedFile).where(OpenedFile.state == WAITING)
     return session.scalar(query.limit(1)) is not None

@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_to_be_full_and_another_fault_of_it_is_a_defect(rais
     page = answer(raising, OSError(errno.ENOSPC, "No space left on device", "/srv/secret"))
     assert page.status_code == 507 and "存储空间已满" in page.text and "secret" not in page.text
     told = answer(raising, OSError(errno.EDQUOT, "Quota"), Accept="application/json")
-    assert (told.status_code, told.json["code"]) == (507, "platform.full")
+    assert (told.status_code, told.get_json()["code"]) == (507, "platform.full")
     assert answer(raising, OSError(errno.EIO, "Input/output error")).status_code == 500
 
 
@@ -154,7 +154,7 @@ def test_what_flask_refuses_has_words_too(house: House, path: str, method: str, 
 def test_a_form_without_its_token_is_refused_in_words(house: House) -> None:
     client = house.client()
     told = client.post("/account/acts/sign-in", data={"username": "a"}, headers={"Accept": "application/json"})
-    assert told.status_code == 400 and told.json["code"] == "form.csrf"
+    assert told.status_code == 400 and told.get_json()["code"] == "form.csrf"
     again = client.post("/account/acts/sign-in", data={"username": "a"})  # a page is led back to the form, which says why
     assert again.status_code == 303 and again.location == "/account/sign-in?next=&expired=yes"
     words = client.get(again.location + "&lang=en").text

@@ -21,6 +21,7 @@ from trading.projects import CHECKED, Gap
 from trading.tenders import Lot
 from web import attached, show, words
 from web.desks import centre_registrations
+from web.desks.agency_projects import field_words
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.gate import Desk, go, look, render, request, work
@@ -158,7 +159,7 @@ def filing(ref: str, form: Form | None = None) -> str:
             if not (field == "intent_at" and card.regime != "GP")
             and not (field == "agency_agreement" and not card.agency)
         ]
-        rows = [(field, _field_words(field), _shown(card, field), missing.get(field)) for field in fields]
+        rows = [(field, field_words(field), _shown(card, field), missing.get(field)) for field in fields]
         files = attached.rows(
             attachments.of_project(now.session, projects.project(now.session, ref).id), f"/centre/filings/{ref}/attachments"
         )
@@ -179,18 +180,6 @@ def take_attachment(ref: str, number: int) -> Response:
     with look() as now:
         lot_cards.project_card(now, ref)  # only what was filed
         return attached.hand_out(attachments.of_project(now.session, projects.project(now.session, ref).id), number)
-
-
-def _field_words(field: str) -> str:
-    return {
-        "approval_no": _("Plan or approval"),
-        "budget": _("Budget"),
-        "funds": _("Source of funds"),
-        "agency_agreement": _("Mandate of the agency"),
-        "contact": _("Contact person"),
-        "region": _("Division"),
-        "intent_at": _("Intention published"),
-    }[field]
 
 
 @desk.page("/filings/<ref>/acts/accept", needs=Act.PROJECT_ACCEPT, post=True, back=filing)
