@@ -81,11 +81,11 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
                                                       pace=town_plans.PACE, second=True) as scene:
         papers.order(list(parts.values()))
         scene.turn()
-        tell("people, and the results of older years")
+        tell("人员与历年成果 / people, and the results of older years")
         town_history.take_in(scene)
         town = town_play.Town(scene, cast.settle(scene, bidders=10), parts, papers, tell, now)
         town_play.play(town)
-        tell("key files and the card")
+        tell("密钥文件与角色卡 / key files and the card")
         folder = settings.data / "keys"
         town_files.write_keys(folder, town.people)
         review = parts["REVIEW"].plan

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import socket
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,8 +36,9 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
+    at = _listening(host, port)
     if demo:
-        settings = _demo_town(settings)
+        settings = _demo_town(settings, at, host, port)
     engine = wiring.open_engine(settings.database)
     if demo or settings.database.startswith("sqlite"):
         schema.migrate(engine)
@@ -47,7 +50,7 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
     logs.start(settings.log)
     keeper = _watch(settings, host, port) if (watch if watch is not None else not wiring.is_rehearsal(settings.data)) else None
     try:
-        run(settings, host=host, port=port, workers=workers, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+        run(settings, host=host, port=port, workers=workers, at=at, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
     finally:
         if keeper is not None and keeper.poll() is None:
             keeper.terminate()
@@ -78,14 +81,36 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _demo_town(settings: Settings) -> Settings:
-    from web import town
+def _listening(host: str, port: int) -> socket.socket:
+    """The platform's address, ours from now on. Refuses: NotReady ``serve.address``."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=LINES)
+    except OSError as error:
+        raise NotReady("serve.address", at=f"{host}:{port}", reason=os.strerror(error.errno) if error.errno else str(error)) from error
+
+
+def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> Settings:
+    """The settings for the town; while it is filled its address says how far that is.
+
+    Refuses: NotReady ``demo.not_empty``, ``demo.failed``."""
+    from web import town, waiting
     from web.rehearsal.names import HOTLINE
 
     if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
-    for line in town.fill(settings, say):
+    if town.facts(settings.data):
+        told = town.fill(settings, say)
+    else:
+        say(f"the demo town is being filled; http://{host}:{port} says how far that is")
+        with waiting.answering(at) as tell:
+
+            def both(line: str) -> None:
+                say(line)
+                tell(line)
+
+            told = town.fill(settings, both)
+    for line in told:
         say(line)
     return replace(settings, hotline=settings.hotline or HOTLINE)
 
@@ -105,8 +130,10 @@ def settle() -> None:
     gc.set_threshold(GATHER)
 
 
-def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, on_ready: Any = None) -> None:
-    """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless)."""
+def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, at: socket.socket | None = None,
+        on_ready: Any = None) -> None:
+    """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless). ``at``: what
+    listens at the address already."""
     from gunicorn.app.base import BaseApplication
 
     from web.app import find_desks
@@ -119,7 +146,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     class Server(BaseApplication):
         def load_config(self) -> None:
             options = {
-                "bind": [f"{host}:{port}", *_files_door(settings, host)],
+                "bind": [f"fd://{at.detach()}" if at else f"{host}:{port}", *_files_door(settings, host)],
                 "worker_class": EdgeWorker, "workers": workers, "threads": threads, "timeout": 120,
                 "worker_connections": LINES, "backlog": LINES,
                 "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",

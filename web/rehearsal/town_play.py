@@ -27,15 +27,20 @@ COMMITTED = 3
 
 @dataclass
 class Town:
-    """What the play works with; ``panel``: the seats of the panel that still scores."""
+    """What the play works with; ``says`` takes each line of its story, ``panel``: the seats of the panel that still scores."""
 
     scene: Stage
     people: Cast
     parts: dict[str, Part]
     papers: Papers
-    tell: Callable[[str], None]
+    says: Callable[[str], None]
     now: datetime
     panel: list[Member] = field(default_factory=list)
+    step: str = ""
+
+    def tell(self, line: str) -> None:
+        """One line of the story, with the step it belongs to: '12/41  ...'."""
+        self.says(f"{self.step}  {line}".strip())
 
     def of(self, *stages: str, filed: int | None = None) -> list[Part]:
         return [one for one in self.parts.values() if one.stage in stages and filed in (None, one.filed)]
@@ -49,10 +54,12 @@ def signers(people: Cast) -> list[Person]:
 
 def play(town: Town) -> None:
     """Everything, each moment of the agenda in its turn."""
-    town.tell("keys of everybody who signs")
+    town.tell("所有签名人的密钥 / keys of everybody who signs")
     for person in signers(town.people):
         enrol.enrol(town.scene, person)
-    for moment, act in sorted(agenda(town), key=lambda one: one[0]):
+    steps = sorted(agenda(town), key=lambda one: one[0])
+    for number, (moment, act) in enumerate(steps, 1):
+        town.step = f"{number}/{len(steps)}"
         if moment > town.scene.now:
             town.scene.jump(moment)
         act()
@@ -128,7 +135,7 @@ def publish(town: Town, cohort: list[Part]) -> None:
 
 def prepare(town: Town, cohort: list[Part]) -> None:
     for one in cohort:
-        town.tell(f"{one.plan.name}: filed and drafted")
+        town.tell(f"{one.plan.name}：立项、编制招标文件 / filed and drafted")
         one.plan.documents = town.papers.tender(one)
         front.file_project(town.scene, town.people, one.plan)
         front.draft_tender(town.scene, town.people, one.plan)
@@ -140,7 +147,7 @@ def prepare(town: Town, cohort: list[Part]) -> None:
 def bids(town: Town, cohort: list[Part]) -> None:
     for one in cohort:
         if one.bidders:
-            town.tell(f"{one.plan.name}: bids")
+            town.tell(f"{one.plan.name}：投标 / bids")
         town.scene.each(lambda offer: bid(town, one, *offer), list(zip(one.bidders, one.offers, strict=False)))  # noqa: B023 (at once)
     if any(one.bidders for one in cohort):
         money.fetch_statement(town.people)
@@ -173,7 +180,7 @@ def questions(town: Town) -> None:
 
 
 def open_all(town: Town, parts: list[Part]) -> None:
-    town.tell("、".join(one.plan.name for one in parts) + ": opening")
+    town.tell("、".join(one.plan.name for one in parts) + "：开标 / opening")
     scene, people = town.scene, town.people
     scene.walk(scene.now + timedelta(seconds=130))
     for one in parts:
@@ -187,7 +194,7 @@ def open_all(town: Town, parts: list[Part]) -> None:
 
 
 def evaluate(town: Town, parts: list[Part]) -> None:
-    town.tell("、".join(one.plan.name for one in parts) + ": evaluation")
+    town.tell("、".join(one.plan.name for one in parts) + "：评标 / evaluation")
     scene, people = town.scene, town.people
     for one in parts:
         if one.plan.regime == "GP":
@@ -227,14 +234,14 @@ def decide(town: Town, parts: list[Part]) -> None:
 
 def award(town: Town, parts: list[Part]) -> None:
     if parts:
-        town.tell("、".join(one.plan.name for one in parts) + ": award")
+        town.tell("、".join(one.plan.name for one in parts) + "：定标 / award")
     decide(town, parts)
     for one in parts:
         awarding.announce(town.people, one.plan)
 
 
 def contract(town: Town, parts: list[Part], *, publish: bool) -> None:
-    town.tell("、".join(one.plan.name for one in parts) + ": contract")
+    town.tell("、".join(one.plan.name for one in parts) + "：合同 / contract")
     for one in parts:
         awarding.contract(town.people, one.plan, town.scene.now - timedelta(hours=1), publish=publish,
                           text=paper_words.agreement_text(one.plan))
@@ -243,7 +250,7 @@ def contract(town: Town, parts: list[Part], *, publish: bool) -> None:
 
 def refund(town: Town, leave: int) -> None:
     """What is due goes back with its interest, which the bank has credited by then, but for so many, which stay and become overdue."""
-    town.tell("deposits go back")
+    town.tell("退还保证金 / deposits go back")
     money.bank_interest(town.scene, town.people, "960.00", note="保证金专户结息")
     for _ in range(3):
         if not money.refund_everything(town.scene, town.people, leave=leave) or leave:
