@@ -3,10 +3,17 @@ its answer, countersignatures, the record signed, opened and read back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.walk.guide import PASSWORD, Guest, Walk, facts_of
+from tests.walk.guide import PASSWORD, Walk, facts_of
+from tests.walk.keywork import with_key
 from tests.walk.town import Town
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 OFFICERS = ("officer1", "officer2", "officer3", "officer4", "officer5")
 
@@ -15,6 +22,14 @@ OFFICERS = ("officer1", "officer2", "officer3", "officer4", "officer5")
 def ref(town: Town) -> str:
     """The lot that waits in the hall: its deadline is over, its list not published."""
     return str(town.lot("OPENING"))
+
+
+@pytest.fixture(scope="module")
+def walk(browser: Browser, town: Town, variant: tuple[str, int]) -> Iterator[Walk]:
+    """Officers, host and bidders stay signed in for the whole opening: a key file is opened once."""
+    going = Walk(town, browser, *variant)
+    yield going
+    going.end()
 
 
 def test_the_list_is_published_and_shares_are_released(walk: Walk, ref: str) -> None:
@@ -56,11 +71,10 @@ def test_the_host_reads_out_and_the_room_follows(walk: Walk, ref: str) -> None:
             public.picture("hall-projector-zh")
     host.press("form button[data-next]")  # past the last line: the reading is over
     public.page.locator(".pj__rows li.read").nth(last - 1).wait_for(timeout=15_000)
-    public.look()
-    public.go(f"/hall/{ref}")
+    public.look().follow(f".pj__nav a[href='/hall/{ref}']")
     assert public.page.locator(".pbars rect").count() == 2 * last
     public.page.locator(".pbars summary").click()
-    public.look()
+    public.look().picture("hall-opened-zh")
 
 
 def test_one_confirms_one_objects_and_is_answered(walk: Walk, ref: str) -> None:
@@ -93,7 +107,7 @@ def test_one_confirms_one_objects_and_is_answered(walk: Walk, ref: str) -> None:
 def test_the_record_is_signed_by_all_who_must_and_read_back(walk: Walk, ref: str) -> None:
     for username in OFFICERS[:3]:
         officer = walk.person(username).go("/hall/desk").follow(f"a[href='/hall/{ref}/sign']")
-        with_key(officer, "countersign", kept=True)  # the file was opened once in this sign-in, when the shares were released
+        with_key(officer, "countersign", again=True)  # the file was opened when the shares were released
     host = walk.person("host").go(f"/hall/{ref}/host")
     draft = host.paper("a[href$='minutes?draft=1']")
     assert draft.pages >= 1 and "唱出的交货期" in draft.text
@@ -106,19 +120,4 @@ def test_the_record_is_signed_by_all_who_must_and_read_back(walk: Walk, ref: str
         paper = public.paper(f"a[href='/hall/{ref}/papers/{kind}']")
         assert ref in paper.text and (kind == "sheet" or told["bids"][0]["name"] in paper.text)
     assert "经核对投标文件" in public.paper(f"a[href='/hall/{ref}/papers/record']").text
-    public.go(f"/hall/{ref}").go(f"/hall/{ref}/projector")
-
-
-def with_key(officer: Guest, kind: str, *, kept: bool = False) -> None:
-    """Key work of a key holder: the file is opened in the page (once in a sign-in), the signed answer handed in."""
-    box = officer.page.locator(f"[data-keywork='{kind}']")
-    box.wait_for()
-    if kept:
-        box.locator("[data-keyopen]").wait_for()
-        assert not box.locator("[data-keyfile]").is_visible()
-    else:
-        box.locator("[data-keyfile]").set_input_files(officer.walk.town.key_file(officer.username))
-        box.locator("[data-passphrase]").fill(PASSWORD)
-    with officer.page.expect_navigation(wait_until="load", timeout=60_000):
-        box.locator("[data-go]").click()
-    officer.look()
+    public.follow(f"nav a[href='/hall/{ref}/projector']")

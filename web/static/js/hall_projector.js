@@ -12,7 +12,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     button.click();
   }
-  if (event.key === "f" && document.body.classList.contains("projector")) document.documentElement.requestFullscreen?.();
+  if (event.key === "f" && document.body.classList.contains("pj")) document.documentElement.requestFullscreen?.();
 });
 
 document.addEventListener("hour", () => setTimeout(() => location.reload(), 2_000)); // the screen of the room turns by itself at the hour
