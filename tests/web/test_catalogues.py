@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from importlib.resources import files
 
 from web import catalogues
 
@@ -33,3 +34,12 @@ def test_nothing_is_translated_from_nothing() -> None:
     assert [path.name for path, text in texts.items() if re.search(r"(?<!\w)(?:_|gettext)\((['\"])\1\)", text)] == []
     by_variable = [path.name for path, text in texts.items() if path.suffix == ".html" and re.search(r"(?<!\w)_\((?!['\"])", text)]
     assert by_variable == [], "a variable may be empty"
+
+
+def test_working_pages_speak_of_no_salts_and_heads() -> None:
+    """Words of the protocol stand only on the pages of proof (the room ``public``), which explain them."""
+    told = [(room, str(message.string)) for room in catalogues.rooms() if room != "public" for message in catalogues.read(room)
+            if re.search("盐值|承诺值|链头|树根|日志根|draw:", str(message.string))]  # fmt: skip
+    refusals = [(path.name, found) for path in (files("web") / "words").iterdir() if path.name.endswith(".toml")
+                for found in re.findall("盐值|承诺值|链头|树根|日志根|draw:", path.read_text(encoding="utf-8"))]  # fmt: skip
+    assert told + refusals == []
