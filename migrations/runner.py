@@ -24,15 +24,30 @@ def _config(connection: Connection | None) -> Config:
     return config
 
 
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(None))
+
+
+def head() -> str:
+    """The newest revision of this program."""
+    return str(_scripts().get_current_head())
+
+
+def applied(engine: Engine) -> str:
+    """The revision of the database, "" for one without tables."""
+    with engine.connect().execution_options(bidhall_readonly=True) as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has a revision; a newer program's it has not."""
+    return not revision or any(script.revision == revision for script in _scripts().walk_revisions())
+
+
 def pending(engine: Engine) -> list[str]:
     """Revisions not yet applied, oldest first, as ``id: message``."""
-    scripts = ScriptDirectory.from_config(_config(None))
-    with engine.connect().execution_options(bidhall_readonly=True) as connection:
-        applied = MigrationContext.configure(connection).get_current_revision()
-    todo = []
-    for script in scripts.iterate_revisions("head", applied or "base"):
-        todo.append(f"{script.revision}: {script.doc}")
-    return todo[::-1]
+    found = applied(engine)
+    return [f"{script.revision}: {script.doc}" for script in _scripts().iterate_revisions("head", found or "base")][::-1]
 
 
 def upgrade(engine: Engine) -> list[str]:

@@ -91,7 +91,7 @@ def commands() -> str:
 
     codes = "0 done · 1 a check failed or a rule refused · 2 the input or the call is wrong · 3 the platform is not ready"
     lines = ["# Commands\n", f"Exit codes: {codes}.\n"]
-    context = click.Context(main, info_name="bidhall")
+    context = click.Context(main, info_name="bidhall", **main.context_settings)
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command is not None

@@ -16,21 +16,26 @@ from web.commands.common import answer, guarded, json_option, lang_option, read_
 @lang_option
 @guarded
 def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
-    """Bring the database to this version: apply what is pending, in one transaction."""
-    from migrations import runner
+    """Bring the database to this version: say what is pending, keep a copy of an SQLite file beside it, apply all in one transaction."""
     from web import schema, wiring
     from web.settings import read_settings
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = wiring.open_engine(settings.database)
-    done = runner.pending(engine) if plan else schema.migrate(engine)
-    if as_json:
-        answer({"plan": plan, "revisions": done})
-    else:
-        for revision in done:
+    todo = schema.plan(engine)
+    if not as_json:
+        for revision in todo.revisions:
             click.echo(revision)
-        say(f"{len(done)} {'pending' if plan else 'applied'}")
+        if todo.revisions:
+            say(f"{todo.applied or 'empty'} -> {todo.head}: {len(todo.revisions)} pending")
+        if todo.keeps_copy and plan:
+            say("a copy of the database file is kept beside it first")
+    done = todo if plan else schema.migrate(engine)
+    if as_json:
+        answer({"plan": plan, "from": done.applied, "to": done.head, "revisions": done.revisions, "copy": str(done.copy or "")})
+    elif not plan:
+        say(f"{len(done.revisions)} applied" + (f"; the database as it was is kept at {done.copy}" if done.copy else ""))
 
 
 @click.command("tick", epilog="Example: bidhall tick --json")

@@ -32,29 +32,38 @@ GATHER = 10_000
 @guarded
 def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, lang: str | None) -> None:
     """Run the web platform and its clock. With no settings: SQLite and files under ./bidhall-data."""
-    from web import logs, schema, wiring
+    from web import logs, wiring
 
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
-    at = _listening(host, port)
-    if demo:
-        settings = _demo_town(settings, at, host, port)
+    with _listening(host, port) as at:
+        if demo:
+            settings = _demo_town(settings, at, host, port)
+        _prepare(settings, demo)
+        if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
+            say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
+        logs.start(settings.log)
+        keeper = _watch(settings, host, port) if (watch if watch is not None else not wiring.is_rehearsal(settings.data)) else None
+        try:
+            run(settings, host=host, port=port, workers=workers, at=at, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+        finally:
+            if keeper is not None and keeper.poll() is None:
+                keeper.terminate()
+                keeper.wait(15)
+
+
+def _prepare(settings: Settings, demo: bool) -> None:
+    """Tables of this version, a clock that is set. Refuses: NotReady."""
+    from web import schema, wiring
+
     engine = wiring.open_engine(settings.database)
     if demo or settings.database.startswith("sqlite"):
-        schema.migrate(engine)
+        copy = schema.migrate(engine).copy
+        if copy:
+            say(f"the tables were brought to this version; the database as it was is kept at {copy}")
     schema.check_ready(engine)
     engine.dispose()
     wiring.open_clock(settings)
-    if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
-        say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
-    logs.start(settings.log)
-    keeper = _watch(settings, host, port) if (watch if watch is not None else not wiring.is_rehearsal(settings.data)) else None
-    try:
-        run(settings, host=host, port=port, workers=workers, at=at, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
-    finally:
-        if keeper is not None and keeper.poll() is None:
-            keeper.terminate()
-            keeper.wait(15)
 
 
 def _watch(settings: Settings, host: str, port: int) -> Any:
