@@ -1,7 +1,7 @@
 """What was typed is not lost with the sign-in: a form posted after it ended, before a fresh one, or from a page that had expired, is kept
 and shown again once that is mended.
 
-Kept are the fields of a form that a page shows again (``back`` of its act), never a password, a code or a file, and nothing of /account.
+Kept are the fields of a form that a page shows again (``back`` of its act), never a password or a file, and nothing of /account.
 They lie encrypted in the database (trading/kernel/kept.py); the key is in a cookie of the browser that sent them. Only what a page of
 ours sent is kept: nobody can fill a form in somebody else's browser from outside.
 """
@@ -30,7 +30,7 @@ from web.shield import KEPT_BY_ADDRESS
 COOKIE = "__Host-bidhall-kept"
 ARGUMENT = "kept"
 MOST_BYTES = 64_000
-_NEVER = ("csrf_token", "password", "old", "new", "code", "passphrase", "secret")
+_NEVER = ("csrf_token", "password", "old", "new", "passphrase", "secret")
 
 
 @dataclass(frozen=True)

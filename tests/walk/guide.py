@@ -8,7 +8,9 @@
 A look fails the walk on: a status of 4xx or 5xx of anything the page asked for, a message of the console, a script's error, a report
 of the content policy, a finding of axe, a page wider than its window (at 1440 and at 390 pixels, whichever the walk has), an answer that
 took more than five seconds, text that is not in the walk's language, a page that leads nowhere, a grey button without its reason. At the
-end of a walk every link that was shown anywhere is asked for (three of each kind).
+end of a walk every link that was shown anywhere is asked for (three of each kind and person in a town).
+
+axe judges at the walk's own width; a page made of the same parts as one it found nothing wrong with is not judged again in a run.
 
 Scripts choose by address, name of a field or role, not by words: the same walk runs in both languages.
 """
@@ -19,9 +21,9 @@ import contextlib
 import json
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -47,6 +49,20 @@ RUN_AXE = """async (rules) => {
   const shown = n => n.target.join(' ') + ' ' + n.html.slice(0, 160);
   return found.violations.map(v => `${v.id}: ${v.help}: ` + v.nodes.slice(0, 3).map(shown).join(' | '));
 }"""
+BUILT = """() => {
+  const told = /^(role|type|hidden|href|for|scope|lang|disabled|open|alt|title|aria-.*)$/;
+  const built = node => {
+    if (node.nodeType === 3) return node.textContent.trim() ? '_' : '';
+    if (node.nodeType !== 1 || /^(script|style|template|link)$/i.test(node.tagName)) return '';
+    const names = [...node.attributes].map(a => a.name).filter(name => told.test(name));
+    const parts = [...node.childNodes].map(built).filter((part, i, all) => part && part !== all[i - 1]);
+    return `<${node.tagName} ${node.getAttribute('class') || ''} ${node.getAttribute('role') || ''} ${names}>${parts.join('')}`;
+  };
+  return built(document.documentElement);
+}"""
+"""What a page is made of: elements, classes, names of attributes, whether there is text; rows alike once."""
+JUDGED: set[tuple[str, int]] = set()
+"""What axe found nothing wrong with, and at which width."""
 WIDE = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
   if (wide <= 0) return '';
@@ -122,7 +138,6 @@ class Guest:
     page: Page = field(init=False)
     _told: list[str] = field(default_factory=list)
     _expected: set[int] = field(default_factory=set)
-    _links: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def __post_init__(self) -> None:
         self._watch(self.context.new_page())
@@ -220,7 +235,7 @@ class Guest:
         wrong = [*self._told]
         self._told.clear()
         narrow = next(w for w in WIDTHS if w != self.walk.width)
-        wrong += self._as_wide_as(self.walk.width)
+        wrong += self._as_wide_as(self.walk.width) + self._judged()
         if self.page.locator("html[lang]").count():
             wrong += self._as_wide_as(narrow)
             self.page.set_viewport_size({"width": self.walk.width, "height": 900})
@@ -238,10 +253,19 @@ class Guest:
             self.page.set_viewport_size({"width": width, "height": 900})
         self._shot(width)
         wide = self.page.evaluate(WIDE)
+        return [f"wider than {width}: {wide}"] if wide else []
+
+    def _judged(self) -> list[str]:
+        """What axe finds, at the walk's own width; nothing, where it found nothing on a page made of the same."""
+        made = (sha256(self.page.evaluate(BUILT).encode()).hexdigest(), self.walk.width)
+        if made in JUDGED:
+            return []
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(AXE + "\nundefined")
         found = self.page.evaluate(RUN_AXE, RULES)
-        return ([f"wider than {width}: {wide}"] if wide else []) + [f"axe at {width}: {one}" for one in found]
+        if not found:
+            JUDGED.add(made)
+        return [f"axe at {self.walk.width}: {one}" for one in found]
 
     def _settle(self) -> None:
         with contextlib.suppress(Exception):
@@ -268,18 +292,23 @@ class Guest:
         return [link.removeprefix(self.walk.town.base) for link in self.page.evaluate(LINKS)]
 
     def _note_links(self) -> None:
+        self.walk.town.looked.add(kind_of(urlsplit(self.page.url).path))
+        kinds = self.walk.town.links.setdefault(self.username, {})
         for link in self.page.evaluate(LINKS):
             path = link.partition("#")[0]
             if path.startswith(self.walk.town.base + "/") and "/acts/" not in path:
-                kind = _kind(urlsplit(path).path)
-                if len(self._links[kind]) < EXAMPLES:
-                    self._links[kind].setdefault(path, self.page.url)
+                shown = kinds.setdefault(kind_of(urlsplit(path).path), {})
+                if len(shown) < EXAMPLES:
+                    shown.setdefault(path, self.page.url)
 
     def try_links(self) -> None:
-        """Ask for every link that was shown: none may lead to an error."""
+        """Ask for every link that was shown and not asked for yet: none may lead to an error."""
         wrong = []
-        for links in self._links.values():
+        for links in self.walk.town.links.get(self.username, {}).values():
             for path, shown_on in links.items():
+                if (self.username, path) in self.walk.town.tried:
+                    continue
+                self.walk.town.tried.add((self.username, path))
                 answer = self.context.request.get(path, max_redirects=0, timeout=30_000)
                 if answer.status >= 400:
                     wrong.append(f"{answer.status} {path} (shown on {shown_on})")
@@ -295,10 +324,9 @@ def read_paper(data: bytes) -> Paper:
     return Paper(data, len(document), text)
 
 
-def _kind(path: str) -> str:
-    path = re.sub(r"KP-[0-9A-Z-]+", "<ref>", path)
-    path = re.sub(r"[0-9a-fA-F]{12,}|R-[0-9A-Za-z-]+", "<id>", path)
-    return re.sub(r"\d+", "<n>", path)
+def kind_of(path: str) -> str:
+    """An address without what it is about: pages of one kind have one."""
+    return re.sub(r"(?<=/)[^/]*\d[^/]*", "<id>", path)
 
 
 def facts_of(guest: Guest, path: str) -> Any:

@@ -1,19 +1,33 @@
-"""Everybody's first look: signing in, the desk it leads to, every entry of its rail; a stranger's of the band."""
+"""Everybody's first look: signing in, the desk it leads to, every entry of its rail, one page of each kind that links lead to from there;
+a stranger's of the band; the help of every desk and page."""
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 import pytest
 
-from tests.walk.guide import Guest, Walk
+from tests.walk.guide import Guest, Walk, kind_of
+from web import helping
 
 PEOPLE = (
     "bidder1", "buyer", "agent", "clerk", "host", "officer1", "expert01",
     "cashier", "controller", "supervisor", "sysadmin", "secadmin", "auditadmin",
 )  # fmt: skip
+AT = {
+    "bidder": ("bidder1",), "agency": ("buyer", "agent"), "centre": ("clerk",), "hall": ("host", "officer1"), "expert": ("expert01",),
+    "cashier": ("cashier", "controller"), "supervisor": ("supervisor",), "admin": ("sysadmin", "secadmin", "auditadmin"), "public": (),
+}
+"""Who works at a desk."""
 
 RAIL = "() => [...document.querySelectorAll('nav.rail a[href]')].map(a => a.pathname + a.search)"
 NAV = """() => [...document.querySelectorAll('header a[href], footer a[href]')]
   .filter(a => !/lang=|theme=/.test(a.search)).map(a => a.pathname + a.search)"""
+NOWHERE = """() => [...document.querySelectorAll('main a[href*="#"]')].filter(a => a.pathname === location.pathname)
+  .map(a => decodeURIComponent(a.hash.slice(1))).filter(id => id && !document.getElementById(id))"""
+ANCHORS = "path => [...document.querySelectorAll(`main a[href^='${path}#']`)].map(a => decodeURIComponent(a.hash.slice(1)))"
+NO_PAGE = re.compile(r"\.(zip|pdf|json|csv|xlsx|xml|ics|atom|png|tar|txt)$|/(file|proof|feed|stream|events)$|[?&](lang|theme)=")
 
 
 @pytest.mark.parametrize("username", PEOPLE)
@@ -24,6 +38,61 @@ def test_every_entry_of_the_rail(walk: Walk, username: str) -> None:
 @pytest.mark.short_walk
 def test_every_entry_of_the_band(walk: Walk) -> None:
     look_at_all(walk.stranger(), NAV)
+
+
+def test_the_help_of_every_desk_leads_on(walk: Walk) -> None:
+    anybody = walk.stranger().follow("footer a[href='/help']")
+    words: set[str] = set()
+    for desk in helping.ORDER:
+        anybody.go("/help").follow(f"main a[href='/help/{desk}']")
+        assert anybody.page.evaluate(NOWHERE) == [], desk
+        words.update(anybody.page.evaluate(ANCHORS, "/help/glossary"))
+        here = set(anybody.page.evaluate("() => [...document.querySelectorAll('section.guide')].map(e => e.id)"))
+        assert here == {act.id for act in helping.role_help(desk).acts}
+    anybody.go("/help").follow("main a[href='/help/glossary']")
+    assert words and not words - set(anybody.page.evaluate("() => [...document.querySelectorAll('main [id]')].map(e => e.id)"))
+
+
+@pytest.mark.parametrize("desk", AT)
+def test_a_page_says_where_its_help_is_and_the_help_where_the_page_is(walk: Walk, desk: str) -> None:
+    """The mark beside the title and the key lead to the task of the page; what the help offers to open somebody of the desk can open."""
+    people = [walk.person(username) for username in AT[desk]] or [walk.stranger()]
+    for one in people:
+        at = one.page.locator("main [data-help]").get_attribute("href") or ""
+        with one.page.expect_navigation(wait_until="load"):
+            one.page.keyboard.press("?")
+        assert at.startswith(f"/help/{desk}#") and one.page.url == walk.town.base + at
+        assert one.page.locator("#" + at.partition("#")[2]).count() == 1
+    for act in helping.role_help(desk).acts:
+        if act.href:
+            answers = [one.context.request.get(walk.town.base + act.href) for one in people]
+            assert any(answer.ok and urlsplit(answer.url).path == act.href for answer in answers), act.href
+
+
+def test_one_page_of_each_kind(walk: Walk) -> None:
+    """All that links lead to from anybody's first page, one of each kind, in the town as it stands; in the narrow window alone, where most
+    goes wrong."""
+    if walk.width > 1000:
+        pytest.skip("in the narrow window")
+    wrong: list[str] = []
+    for username in PEOPLE:
+        wrong += crawled(walk.person(username))
+    assert not wrong, "\n".join(wrong)
+
+
+def crawled(guest: Guest) -> list[str]:
+    """What is wrong with the pages of kinds that nobody has looked at in this town, and with those they lead to."""
+    town, wrong = guest.walk.town, list[str]()
+    while True:
+        shown = town.links[guest.username]
+        todo = [path for kind, paths in shown.items() for path in paths if kind not in town.looked and not NO_PAGE.search(path)]
+        if not todo:
+            return wrong
+        town.looked.add(kind_of(urlsplit(todo[0]).path))
+        try:
+            guest.go(todo[0])
+        except AssertionError as error:
+            wrong.append(str(error))
 
 
 def look_at_all(guest: Guest, links: str) -> None:

@@ -63,6 +63,13 @@ class Town:
     _start: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     _over: threading.Event = field(default_factory=threading.Event)
     _words: set[str] = field(default_factory=set)
+    _said: str = ""
+    _known: set[str] = field(default_factory=set)
+    links: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """Links that were shown: by person and kind, with the page that showed them."""
+    looked: set[str] = field(default_factory=set)
+    """Kinds of pages somebody has looked at."""
+    tried: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def now(self) -> datetime:
@@ -105,29 +112,45 @@ class Town:
 
     def says(self, words: str) -> bool:
         """Whether words stand in what people of the town wrote (any text of its database): data, not words of the pages."""
-        if not any(words in text for text in self._words):
-            self._words = self._read_words()
-        return any(words in text for text in self._words)
+        if words in self._known:
+            return True
+        if words not in self._said:
+            self._read_words()
+        if words in self._said:
+            self._known.add(words)
+        return words in self._known
 
     def wrote(self, text: str) -> bool:
         """Whether somebody wrote just this, no more."""
-        return text in self._words or text in self._read_words()
+        if text not in self._words:
+            self._read_words()
+        return text in self._words
 
-    def _read_words(self) -> set[str]:
+    def _read_words(self) -> None:
         with contextlib.closing(sqlite3.connect(f"file:{self.data / 'bidhall.db'}?mode=ro", uri=True)) as database:
             tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
             texts: set[str] = set()
             for table in tables:
                 for row in database.execute(f'select * from "{table}"'):
-                    texts.update(cell if not cell.startswith(("{", "[")) else _plain(cell) for cell in row if isinstance(cell, str))
-        return texts
+                    for cell in row:
+                        if isinstance(cell, str):
+                            texts.update(_texts(cell))
+        self._words, self._said = texts, "\n".join(texts)
 
 
-def _plain(text: str) -> str:
+def _texts(cell: str) -> Iterator[str]:
+    """A cell of the database as it was written; of one in JSON, each text in it too."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False)
+        held = json.loads(cell) if cell.startswith(("{", "[")) else None
     except ValueError:
-        return text
+        held = None
+    yield cell if held is None else json.dumps(held, ensure_ascii=False)
+    todo = [held]
+    while todo:
+        one = todo.pop()
+        todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        if isinstance(one, str):
+            yield one
 
 
 @contextmanager

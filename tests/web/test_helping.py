@@ -31,6 +31,11 @@ def test_every_page_of_a_desk_has_help_of_its_own_desk() -> None:
     assert missing == []
 
 
+def test_no_help_explains_a_page_that_does_not_exist() -> None:
+    pages = [sample(rule.path) for rule in PAGES.values() if rule.method == "GET"]
+    assert [pattern.pattern for pattern, _ in helping._pages() if not any(pattern.fullmatch(page) for page in pages)] == []
+
+
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.CLOCK, Role.PUBLIC)])
 def test_the_home_of_every_role_leads_to_a_task(role: Role) -> None:
     assert "#" in helping.help_href(HOMES[role])

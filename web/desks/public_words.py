@@ -111,9 +111,16 @@ def page(template: str, **values: Any) -> str:
         "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
         "wan": ten_thousands, "amount": lambda rule: amount_of(rule, speech), "money_of": Money,
         "cap": lambda text: text[:1].upper() + text[1:],
-        "figure_of": lambda minor: show.figure(Money(minor)), "money_of_text": Money.parse,
+        "figure_of": lambda minor: show.figure(Money(minor)), "money_of_text": Money.parse, "feast_name": feast_name,
     }
     return render(template, **(helpers | values))
+
+
+def feast_name(name: str) -> str:
+    """A feast of the calendar in the language of the page; what no law names stands as the notice has it."""
+    return {"元旦": _("New Year's Day"), "春节": _("Spring Festival"), "清明节": _("Qingming Festival"), "劳动节": _("Labour Day"),
+            "端午节": _("Dragon Boat Festival"), "中秋节": _("Mid-Autumn Festival"), "国庆节": _("National Day"),
+            "weekend": words.state("day", "weekend", lang()).text}.get(name, name)
 
 
 def last_day(until: datetime) -> str:
