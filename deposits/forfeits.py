@@ -21,8 +21,9 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
-from trading.kernel.work import UnitOfWork
-from trading.tenders import Lot
+from trading.kernel.work import Look, UnitOfWork
+from trading.projects import Project
+from trading.tenders import Lot, Tender
 
 FORFEIT_FLOW = Flow(
     "forfeit",
@@ -193,6 +194,17 @@ def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Rece
         if asked and ended is None:
             found.append((receipt, asked))
     return found
+
+
+def of_purchaser(look: Look) -> list[Forfeit]:
+    """Proposals on lots of the purchaser who looks, as far as two persons of the centre have gone through them; the newest first.
+    Refuses: NotAllowed."""
+    look.require(Act.AWARD_DECIDE)
+    query = (select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).join(Lot, Lot.id == DepositDemand.lot_id)
+             .join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id)
+             .where(Project.purchaser_id == look.actor.party_id, Forfeit.state.in_(("CHECKED", "FORFEITED")))
+             .order_by(Forfeit.drafted_at.desc(), Forfeit.ref))
+    return list(look.session.scalars(query))
 
 
 def find(session: Session, demand: DepositDemand) -> Forfeit | None:

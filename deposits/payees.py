@@ -8,38 +8,52 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from deposits import approvals
 from deposits.refunds import Refund
+from trading import proof_scans
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
-from trading.kernel.db import Base, Moment
-from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
-from trading.kernel.work import UnitOfWork
+from trading.kernel.db import Base, Moment, one_of
+from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
+from trading.kernel.work import Office, UnitOfWork
+from trading.opened_files import STATES, WAITING, Scanner
 
 CHANGEABLE = ("DUE", "RETURNED_BY_BANK")
 
 
 class PayeeChange(Base):
-    """``proof``: SHA-256 of the bank's paper. It counts from the second approval on."""
+    """``proof``: SHA-256 of the bank's paper, with what the scanner said of it. The account counts from the second approval on; a request
+    a controller declined counts for nothing, and its owner may ask anew."""
 
     __tablename__ = "payee_change"
+    __table_args__ = (CheckConstraint(one_of("scan", STATES), name="scan"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(40), unique=True)
     refund_id: Mapped[int] = mapped_column(ForeignKey("refund.id"), index=True)
     account: Mapped[str] = mapped_column(String(64))
     proof: Mapped[str] = mapped_column(String(64))
+    proof_size: Mapped[int] = mapped_column(default=0)
+    scan: Mapped[str] = mapped_column(String(20), default=WAITING)
+    finding: Mapped[str] = mapped_column(String(200), default="")
     asked_by: Mapped[int] = mapped_column(ForeignKey("account.id"))
     asked_at: Mapped[datetime] = mapped_column(Moment)
     first_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     first_at: Mapped[datetime | None] = mapped_column(Moment)
     second_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     second_at: Mapped[datetime | None] = mapped_column(Moment)
+    declined_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    declined_at: Mapped[datetime | None] = mapped_column(Moment)
+    declined_why: Mapped[str] = mapped_column(String(400), default="")
     refund: Mapped[Refund] = relationship(lazy="joined")
+
+    @property
+    def log_of(self) -> str:
+        return self.refund.log_of
 
 
 def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> PayeeChange:
@@ -63,8 +77,8 @@ def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> Payee
     if pending(work.session, refund) is not None:
         raise Conflict("payee.asked")
     assert work.actor.account_id is not None
-    new = PayeeChange(ref=ids.new_reference(), refund_id=refund.id, account=account, proof=proof.name, asked_by=work.actor.account_id,
-                      asked_at=work.now)
+    new = PayeeChange(ref=ids.new_reference(), refund_id=refund.id, account=account, proof=proof.name, proof_size=proof.size,
+                      scan=WAITING, finding="", asked_by=work.actor.account_id, asked_at=work.now, declined_why="")
     new.refund = refund
     work.session.add(new)
     work.session.flush()
@@ -87,6 +101,8 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     _require_returned(refund)
     if change.second_by is not None:
         raise Conflict("payee.approved")
+    if change.declined_by is not None:
+        raise Conflict("payee.declined_already")
     asked = approvals.acts(work, "payee.ask", [refund.log_of])
     if not asked or not approvals.names_payee(asked[-1], change.account):
         raise Conflict("refund.payee_differs", of=refund.ref)
@@ -103,8 +119,47 @@ def approve(work: UnitOfWork, change: PayeeChange) -> bool:
     return change.second_by is not None
 
 
+def decline(work: UnitOfWork, change: PayeeChange, *, why: str) -> None:
+    """A controller does not accept the proof: the account counts for nothing, and its owner may hand in another.
+
+    Refuses: NotAllowed (not freshly signed in), Conflict (approved or declined already), Invalid.
+    """
+    work.require(Act.REFUND_APPROVE)
+    if not why.strip():
+        raise Invalid("form.required", field="why")
+    work.lock(change.refund)
+    work.lock(change)
+    if change.second_by is not None:
+        raise Conflict("payee.approved")
+    if change.declined_by is not None:
+        raise Conflict("payee.declined_already")
+    change.declined_by, change.declined_at, change.declined_why = work.actor.account_id, work.now, why.strip()[:400]
+    work.session.flush()
+    work.record("payee.decline", change.log_of, payee=change.account, why=change.declined_why)
+    if change.refund.demand is not None:
+        work.send(f"payee.declined/{change.ref}", to=f"party:{change.refund.demand.participant.party_id}", template="payee.declined",
+                  refund=change.refund.ref)
+
+
 def pending(session: Session, refund: Refund) -> PayeeChange | None:
-    return session.scalar(select(PayeeChange).where(PayeeChange.refund_id == refund.id, PayeeChange.second_by.is_(None)))
+    return session.scalar(_of(refund).where(PayeeChange.second_by.is_(None), PayeeChange.declined_by.is_(None)))
+
+
+def latest(session: Session, refund: Refund) -> PayeeChange | None:
+    """The one that waits, or how the last one ended."""
+    return session.scalar(_of(refund).order_by(PayeeChange.id.desc()).limit(1))
+
+
+standing, release = proof_scans.standing, proof_scans.release
+
+
+def _of(refund: Refund) -> Select[tuple[PayeeChange]]:
+    return select(PayeeChange).where(PayeeChange.refund_id == refund.id)
+
+
+def scan(office: Office, scanner: Scanner | None) -> int:
+    """The clock's part: papers of banks that wait are looked at. Raises: ScannerDown."""
+    return proof_scans.scan(office, scanner, PayeeChange, act="payee.scan")
 
 
 def _require_returned(refund: Refund) -> None:

@@ -313,6 +313,15 @@ def payee_change(look: Look, ref: str) -> payees.PayeeChange | None:
     return payees.pending(look.session, refunds.refund(look.session, ref))
 
 
+def payee_request(look: Look, ref: str) -> payees.PayeeChange | None:
+    """The request for another account that waits, or how the last one ended; none of a sealed lot. Refuses: NotAllowed, NotFound."""
+    look.require(Act.DEPOSIT_LOOK)
+    row = refunds.refund(look.session, ref)
+    if row.demand is not None and not demands.is_public(look.session, row.demand.lot):
+        return None
+    return payees.latest(look.session, row)
+
+
 # --- a bidder's own ---------------------------------------------------------------------------------------------------
 
 

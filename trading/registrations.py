@@ -15,15 +15,15 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import parties
+from trading import parties, proof_scans
 from trading.kernel import ids
-from trading.kernel.access import CLOCK, Act, Role
+from trading.kernel.access import Act, Role
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.opened_files import CLEAN, INFECTED, REFUSED, STATES, UNSCANNED, WAITING, Scanner
+from trading.opened_files import STATES, WAITING, Scanner
 from trading.parties import Account, Party
 
 SENT, RETURNED, ACCEPTED = "SENT", "RETURNED", "ACCEPTED"
@@ -234,31 +234,12 @@ def listed(look: Look, state: str) -> list[FirmRegistration]:
 def release(look: Look, row: FirmRegistration, *, scanned: bool) -> str:
     """Whether the proof may be handed out to the clerk; its kind. Refuses: NotAllowed, WrongStep ``file.waiting`` and others."""
     look.require(Act.FIRM_ACCEPT)
-    state = standing(row, scanned=scanned)
-    if state not in (CLEAN, UNSCANNED):
-        raise WrongStep(f"file.{state}", finding=row.finding or "–", scanner="–")
-    return state
+    return proof_scans.release(row, scanned=scanned)
 
 
-def standing(row: FirmRegistration, *, scanned: bool) -> str:
-    """Where a scanner is there, what none has looked at waits for it; where none is, it is handed out and the page says so."""
-    return (WAITING if scanned else UNSCANNED) if row.scan in (WAITING, UNSCANNED) else row.scan
+standing = proof_scans.standing
 
 
 def scan(office: Office, scanner: Scanner | None) -> int:
-    """The clock's part: proofs that wait are looked at, outside any transaction. Raises: ScannerDown."""
-    if scanner is None:
-        return 0
-    with office.look(CLOCK) as look:
-        waiting = look.session.execute(select(FirmRegistration.id, FirmRegistration.proof).where(FirmRegistration.scan == WAITING)
-                                       .limit(20))
-        rows = [(ident, blob) for ident, blob in waiting]
-    for ident, blob in rows:
-        with office.blobs.open(blob) as source:
-            found = scanner.scan(source)
-        with office.work(CLOCK) as work:
-            row = work.session.get(FirmRegistration, ident)
-            if row is not None and row.proof == blob and row.scan == WAITING:
-                row.scan, row.finding = found.state if found.state in (CLEAN, INFECTED, REFUSED) else REFUSED, found.what[:200]
-                work.record("registration.scan", row.log_of, state=row.scan, finding=row.finding)
-    return len(rows)
+    """The clock's part: proofs that wait are looked at. Raises: ScannerDown."""
+    return proof_scans.scan(office, scanner, FirmRegistration, act="registration.scan")

@@ -13,7 +13,7 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from deposits import refunds, settlement
+from deposits import payees, refunds, settlement
 from deposits.bank.protocol import Bank, BankUnreachable
 from trading import (
     attachment_scans,
@@ -101,6 +101,7 @@ def _scan(office: Office, scanner: Scanner | None) -> None:
         for found in (*opened_files.scan(office, scanner), *attachment_scans.scan(office, scanner)):
             logger.info("scanned: %s", found)
         registrations.scan(office, scanner)
+        payees.scan(office, scanner)
     except ScannerDown as error:
         logger.error("the scanner does not answer: %s", error)
     except (DBAPIError, OSError) as error:

@@ -32,7 +32,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "followed": ("follow.correction", "follow.clarification", "follow.failure", "follow.termination", "follow.opening_record",
                  "follow.candidates", "follow.result", "follow.contract"),
     "account": ("role.proposed", "role.granted", "role.refused", "password.changed", "registration.accepted"),
-    "money": ("refund.returned", "forfeit.hearing", "forfeit.decided"),
+    "money": ("refund.returned", "payee.declined", "forfeit.hearing", "forfeit.decided"),
 }
 MAILS = ("password.link", "registration.accepted", "registration.returned")
 """What leaves as mail: to people who may not be signed in."""

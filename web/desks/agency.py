@@ -7,16 +7,19 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
+from deposits import forfeits
 from trading import agency_queries, calendars, lot_cards
 from trading.agency_queries import Waiting
 from trading.kernel.access import Act, may
-from trading.kernel.calendar import local_day
+from trading.kernel.calendar import day_end, local_day
+from trading.kernel.work import Look
 from web.desks import (
     agency_answers,
     agency_awards,
     agency_checks,
     agency_copy,
     agency_documents,
+    agency_forfeits,
     agency_keys,
     agency_lots,
     agency_papers,
@@ -35,6 +38,7 @@ __all__ = [
     "agency_checks",
     "agency_copy",
     "agency_documents",
+    "agency_forfeits",
     "agency_keys",
     "agency_lots",
     "agency_papers",
@@ -84,6 +88,16 @@ def _duty(one: Waiting) -> Duty:
     return Duty(text % {"title": shown}, href, one.until, _("no fixed limit"), basis, label, tone)
 
 
+def _to_keep(now: Look) -> list[Duty]:
+    """Deposits that two persons of the centre propose to keep: the purchaser decides."""
+    if not may(now.actor, Act.AWARD_DECIDE):
+        return []
+    return [Duty(_("Decide whether the deposit is kept: %(name)s", name=one.demand.participant.party.name), f"/agency/forfeits/{one.ref}",
+                 day_end(one.hold.until), "", " · ".join((one.demand.lot.ref, _("rule %(rule)s: heard and checked", rule=one.ground))),
+                 _("Deposit"), "warn")
+            for one in forfeits.of_purchaser(now) if one.state == "CHECKED"]
+
+
 def _basis(one: Waiting) -> str:
     """The legal basis of a duty: the rule by its number and what it says."""
     what = {
@@ -117,7 +131,7 @@ def home() -> str:
             if lot.deadline and lot.state in ("NOTICE", "BIDDING")
         ]
         day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
-        duties = sorted_duties([_duty(one) for one in found], now.now)
+        duties = sorted_duties([*(_duty(one) for one in found), *_to_keep(now)], now.now)
         duties.sort(
             key=lambda one: (one.until is None, one.until or now.now, one.tone != "warn")
         )  # without a limit: what came back first
@@ -160,6 +174,7 @@ def rail() -> list[Group]:
         if not may(now.actor, SEE):
             return []
         found = agency_queries.waiting(now)
+        kept = len(_to_keep(now))
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]
 
@@ -184,6 +199,8 @@ def rail() -> list[Group]:
         answers.insert(
             0, Link(_("Questions"), "/agency/questions", path == "/agency/questions", len(asked) or None, due(asked))
         )
+    if may(actor(), Act.AWARD_DECIDE) and (path.startswith("/agency/forfeits") or kept):
+        own.append(Link(_("Deposits kept"), "/agency/forfeits", path.startswith("/agency/forfeits"), kept or None))
     groups = [Group(_("Purchasing"), tuple(own)), Group(_("To answer"), tuple(answers))]
     parts = path.split("/")
     if len(parts) > 3 and parts[2] == "lots":

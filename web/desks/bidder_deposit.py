@@ -87,6 +87,8 @@ def deposit(ref: str, form: Form | None = None) -> str:
         payee = settings.deposit_payee or parties.name_of_the_centre(now.session)
         at = settings.deposit_bank or (_("Simulated bank of this rehearsal") if bank is not None else "")
         asked = {one.ref: payees.pending(now.session, refunds.refund(now.session, one.ref)) is not None for one in card.returned}
+        last = {one.ref: payees.latest(now.session, refunds.refund(now.session, one.ref)) for one in card.returned}
+        declined = {ref: change.declined_why for ref, change in last.items() if change is not None and change.declined_at}
         told = next((one for one in losses.of_lot(now, own_card(now, taking)) if not one.key.startswith("bid-")), None)
         booked = bank.booked(card.sub_account) if bank is not None else []
         waiting = _waiting(card, booked)
@@ -94,7 +96,8 @@ def deposit(ref: str, form: Form | None = None) -> str:
                  "budget": row.budget}
     return render(
         "bidder/deposit.html", ref=ref, d=card, party=party, payee=payee, bank=at, cap=cap, cap_rule=cap_rule, lot=facts,
-        road=_road(card, row.opens_at, now.now), bar=time_bar(now.now, card), asked=asked, rehearsal=bank is not None, waiting=waiting,
+        road=_road(card, row.opens_at, now.now), bar=time_bar(now.now, card), asked=asked, declined=declined,
+        rehearsal=bank is not None, waiting=waiting,
         payable=_unbooked(card, booked), may_pay=can(Act.LOT_TAKE_PART), loss_card=told, now=now.now, form=form or Form.blank(),
         crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, f"/bidder/lots/{ref}"), (_("Deposit"), "")))
 

@@ -4,6 +4,7 @@ Acts, their pages and fields (every form also carries csrf_token and form_id):
 
     /cashier/import            POST /cashier/acts/import            file ``statement`` (CSV)
                                POST /cashier/acts/fetch             nothing more: straight from the bank
+                               POST /cashier/acts/rehearse          ``what``: in a rehearsal the simulated bank books something
     /cashier/refunds           POST /cashier/acts/due               nothing more: find what has fallen due
                                POST /cashier/acts/prepare           ``refs`` (one or more), ``value_on`` (day, may be empty: today)
     /cashier/batches/<ref>     POST /cashier/batches/<ref>/acts/pay, …/acts/take-back     nothing more
@@ -12,6 +13,7 @@ Acts, their pages and fields (every form also carries csrf_token and form_id):
                                POST /cashier/batches/<ref>/acts/send-back                ``reason``
     /cashier/refunds/<ref>     POST /cashier/refunds/<ref>/acts/convert ``rate`` (percent of the contract price), …/acts/hold ``basis``,
                                ``owner``, ``until``; …/acts/lift ``hold``, ``why``; …/acts/payee (approve the new account)
+                               …/acts/decline-payee ``declined_why``; in a rehearsal …/acts/rehearse-return
     /cashier/exceptions        POST /cashier/acts/explain ``receipt``, ``account``, ``note``; /cashier/acts/charge ``line``, ``note``
     /cashier/reconcile         POST /cashier/acts/reconcile         ``note`` (needed to close an open case)
     /cashier/forfeits          POST /cashier/acts/forfeit ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``
@@ -29,14 +31,14 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.work import Look
 from web import show
-from web.desks import cashier_batches, cashier_books, cashier_forfeits, cashier_refunds
+from web.desks import cashier_batches, cashier_books, cashier_forfeits, cashier_refunds, cashier_rehearsal
 from web.desks.cashier_figures import figures
 from web.desks.cashier_room import SEE, cashier, zone
 from web.frame import Duty, Tick, sorted_duties, sun_line
 from web.gate import look, render
 from web.refusals import language
 
-__all__ = ["cashier_batches", "cashier_books", "cashier_forfeits", "cashier_refunds", "desk"]
+__all__ = ["cashier_batches", "cashier_books", "cashier_forfeits", "cashier_refunds", "cashier_rehearsal", "desk"]
 
 desk = cashier
 

@@ -35,9 +35,16 @@ def step_of(card: BatchCard) -> tuple[str, str]:
     if card.closed_at is not None:
         return (_("sent back"), "warn") if card.reason else (_("taken back"), "plain")
     if card.sent_at is not None:
-        states = {row.state for row in card.rows}
-        return (_("paid back"), "ok") if states <= {"CONFIRMED", "CONVERTED"} else (_("sent to the bank"), "info")
+        came_back = sum(1 for row in card.rows if row.state == "RETURNED_BY_BANK")
+        if came_back:
+            return (_("%(n)s came back", n=came_back), "stop")
+        return (_("paid back"), "ok") if is_confirmed(card) else (_("sent to the bank"), "info")
     return (_("approved"), "info") if card.approved_at is not None else (_("to check"), "now")
+
+
+def is_confirmed(card: BatchCard) -> bool:
+    """Whether the bank's statement has shown every payment of it."""
+    return card.sent_at is not None and {row.state for row in card.rows} <= {"CONFIRMED", "CONVERTED"}
 
 
 @cashier.page("/batches/<ref>", needs=SEE)
@@ -49,7 +56,9 @@ def batch(ref: str, form: Form | None = None) -> str:
         pay_why = "" if today == card.value_on else _("its value day is %(day)s", day=card.value_on.isoformat())
         return render(
             "cashier/batch.html", card=card, crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, "")), form=form or Form.blank(),
-            step=step_of(card), names=names_of(now, card.rows), payees=payees_of(now, card.rows), prepared=name_of(now, card.prepared_by),
+            step=step_of(card), confirmed=is_confirmed(card),
+            confirmed_at=max((row.confirmed_at for row in card.rows if row.confirmed_at), default=None),
+            names=names_of(now, card.rows), payees=payees_of(now, card.rows), prepared=name_of(now, card.prepared_by),
             approved=name_of(now, card.approved_by), today=today, pay_why=pay_why, connected=own_bank() is not None,
             can_pay=open_ and card.approved_at is not None and cashier_here,
             can_take_back=open_ and card.approved_at is None and cashier_here,

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from deposits import demands, ledger, queries, receipts, reconcile, refunds, settlement, transfers
 from deposits.bank.protocol import BankUnreachable
+from deposits.bank.simulated import SimulatedBank
 from deposits.bank.statements import HEADINGS
 from deposits.queries import ExceptionCard
 from deposits.receipts import BankLine, BankStatement, ImportReport, LineUse
@@ -52,6 +53,7 @@ def statements(form: Form | None = None) -> str:
             "cashier/import.html", form=form or Form.blank(), taken=taken, names={one.id: name_of(now, one.taken_by) for one in taken},
             pool=receipts.stated(now.session), headings=HEADINGS, connected=own_bank() is not None,
             fetched=lambda one: one.name.startswith(FETCHED), may_import=may(now.actor, Act.STATEMENT_IMPORT), money=Money,
+            rehearsal=isinstance(own_bank(), SimulatedBank), booked=bool(request.args.get("booked")),
             nothing=request.args.get("known", "") if request.args.get("nothing") else None)
 
 

@@ -22,14 +22,16 @@ def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str,
     last = card.reconciled
     difference = _difference(card)
     return [
-        {"label": _("Overdue"), "value": card.overdue, "kind": "stop" if card.overdue else "", "note": sums("overdue")},
-        {"label": _("Due today"), "value": card.today, "note": sums("today")},
-        {"label": _("Within three working days"), "value": card.soon, "note": sums("soon")},
-        {"label": _("Waiting for the check"), "value": card.to_check, "note": _("refunds in batches")},
+        {"label": _("Overdue"), "value": card.overdue, "kind": "stop" if card.overdue else "", "note": sums("overdue"),
+         "href": _due("overdue", card.overdue)},
+        {"label": _("Due today"), "value": card.today, "note": sums("today"), "href": _due("today", card.today)},
+        {"label": _("Within three working days"), "value": card.soon, "note": sums("soon"), "href": _due("soon", card.soon)},
+        {"label": _("Waiting for the check"), "value": card.to_check, "note": _("refunds in batches"),
+         "href": "/cashier/refunds?show=check" if card.to_check else ""},
         {"label": _("Exceptions"), "value": card.exceptions, "kind": "stop" if card.exceptions else "",
-         "note": _("wrong payers, returned, in suspense")},
+         "note": _("wrong payers, returned, in suspense"), "href": "/cashier/exceptions" if card.exceptions else ""},
         {"label": _("Difference of books and bank"), "value": difference, "kind": "stop" if card.case_open else "",
-         "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet")},
+         "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet"), "href": "/cashier/reconcile"},
     ]
 
 
@@ -38,3 +40,8 @@ def _difference(card: HomeCard) -> str:
     if last is None:
         return "–"
     return show.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
+
+
+def _due(when: str, n: int) -> str:
+    """The rows a figure counts."""
+    return f"/cashier/refunds?due={when}" if n else ""

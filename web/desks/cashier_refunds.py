@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 from flask import Response
@@ -11,6 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from deposits import demands, interest, payees, queries, refunds, rules
+from deposits.bank.simulated import SimulatedBank
 from deposits.queries import RefundCard
 from trading import terms
 from trading.kernel.access import Act, may
@@ -23,10 +25,11 @@ from trading.kernel.work import Look
 from trading.reports.writers import inert
 from web import show, words
 from web.desks.cashier_figures import figures
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, payees_of, total
+from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
 from web.forms import Form
 from web.frame import Link, page_of
-from web.gate import go, look, render, request, saved_as, work
+from web.gate import go, look, office, render, request, saved_as, work
+from web.opened import attachment, has_scanner
 from web.refusals import language
 
 SHOWN = {
@@ -37,6 +40,14 @@ SHOWN = {
     "sent": ("SENT",),
     "done": ("CONFIRMED", "CONVERTED", "FORFEITED"),
 }
+
+
+DUE = ("overdue", "today", "soon")
+"""What a figure above the queue counts: its rows are the same, whatever they wait for, but for held and sent ones."""
+
+
+def due_filter(when: str) -> str:
+    return {"overdue": _("Overdue"), "today": _("Due today"), "soon": _("Within three working days")}.get(when, "")
 
 
 def _tab_words(key: str) -> str:
@@ -51,19 +62,21 @@ def queue(form: Form | None = None) -> Any:
     with look() as now:
         waiting = queries.queue(now)
         cards = waiting if not chosen else queries.queue(now, states=SHOWN[chosen])
+        due = request.args.get("due", "")
+        if due in DUE:
+            cards = [card for card in cards if card.when == due and card.state not in ("HELD", "SENT")]
         if request.args.get("format") == "csv":
             return _csv(now, cards)
         page = page_of(len(cards), request.args, "/cashier/refunds", csv=True)
         shown = cards[page.offset:page.offset + page.size]
         ready = [card for card in shown if "prepare" in card.may]
-        tabs = [Link(_tab_words(key), "/cashier/refunds" + (f"?show={key}" if key else ""), key == chosen,
+        tabs = [Link(_tab_words(key), "/cashier/refunds" + (f"?show={key}" if key else ""), key == chosen and due not in DUE,
                      sum(1 for card in waiting if card.state in SHOWN[key] or not key) if key != "done" else None,
                      key in ("prepare", "check") and any(card.when == "overdue" for card in waiting if card.state in SHOWN[key]))
                 for key in SHOWN]
         return render(
-            "cashier/refunds.html", cards=shown, page=page, tabs=tabs, chosen=chosen, people=names_of(now, shown),
-            payees=payees_of(now, shown),
-            today=local_day(now.now),
+            "cashier/refunds.html", chips=[(due_filter(due), "/cashier/refunds")] if due in DUE else [], cards=shown, page=page, tabs=tabs,
+            chosen=chosen, people=names_of(now, shown), payees=payees_of(now, shown), today=local_day(now.now),
             figures=figures(queries.home(now), waiting), form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
             ready=ready, ready_sum=total(card.amount for card in ready), next_due=min((c.due_on for c in waiting), default=None),
             may_prepare=may(now.actor, Act.REFUND_PREPARE))
@@ -113,44 +126,52 @@ def do_prepare() -> Any:
 def refund(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = queries.refund_card(now, ref)
-        change = None if card.sealed else queries.payee_change(now, ref)
+        change = queries.payee_request(now, ref)
         row = refunds.refund(now.session, ref)
         holds = [] if card.sealed or row.demand is None or row.part != "deposit" else demands.holds(now.session, row.demand.id, now.now)
         return render(
             "cashier/refund.html", card=card, crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
-            form=form or Form.blank(), sums=[] if card.sealed else _sums(row),
-            change=change, changed_by=name_of(now, change.first_by) if change else "", holds=holds,
+            form=form or Form.blank(), sums=[] if card.sealed else _sums(row, row.batch.value_on if row.batch else local_day(now.now)),
+            reckoned_today=not card.sealed and row.batch is None and row.bank_key is None,
+            change=change, change_by=_change_by(now, change), standing=payees.standing(change, scanned=has_scanner()) if change else "",
+            waits=change is not None and change.second_by is None and change.declined_by is None, holds=holds,
             placed={hold.ref: name_of(now, hold.placed_by) for hold in holds},
             mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id], history=[] if card.sealed else _history(now, row),
             convertible=card.state == "DUE" and card.event == "contract_signed_winner" and card.part == "deposit" and not card.sealed,
             may_prepare=may(now.actor, Act.REFUND_PREPARE), people=names_of(now, [card]), payee="" if card.sealed else row.payee_name,
             today=local_day(now.now),
+            can_return=_can_return(now, row), returned=bool(request.args.get("returned")),
             can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD") and card.part == "deposit" and not card.sealed
             and row.demand is not None)
 
 
-def _sums(row: refunds.Refund) -> list[tuple[str, str]]:
-    """Interest and fee as they were, or would be today, reckoned: each a line of arithmetic."""
+def _sums(row: refunds.Refund, day: date) -> list[tuple[str, str]]:
+    """Interest and fee reckoned for ``day``, the value day or today: each a line of arithmetic."""
     if row.demand is None:
         return []
-    found, principal = [], Money(row.principal_minor)
+    found, principal, book = [], Money(row.principal_minor), terms.book(row.demand.lot)
     if row.converted_minor:
         found.append((_("Stays as performance deposit"), show.money(Money(row.converted_minor), language())))
     found.append((_("Goes back"), show.money(principal, language())))
-    until = row.batch.value_on if row.batch is not None else None
-    if row.with_interest and until is not None:
-        parts = rules.segments(local_day(row.receipt.at), until, interest.rates(interest.DEMAND))
+    earned, fee = Money(row.interest_minor), Money(row.fee_minor)
+    if row.batch is None and row.bank_key is None:
+        fee = interest.late_fee(book, principal, row.due_on, day)
+        earned = interest.earned(book, principal, local_day(row.receipt.at), day) if row.with_interest else Money(0)
+    if row.with_interest:
+        parts = rules.segments(local_day(row.receipt.at), day, interest.rates(interest.DEMAND))
         line = " + ".join(f"{show.figure(principal)} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in parts)
-        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(Money(row.interest_minor))}"))
-    elif row.with_interest:
-        found.append((_("Interest"), _("reckoned for the value day when a batch is prepared (rules D-50 to D-53)")))
-    if row.fee_minor:
-        days = rules.overdue_days(row.due_on, until) if until is not None else 0
-        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=days,
-                                                   fee=show.money(Money(row.fee_minor), language()))))
-    elif terms.book(row.demand.lot).find("D-52") is not None:
+        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(earned)}"))
+    if fee.is_positive:
+        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=rules.overdue_days(row.due_on, day),
+                                                   fee=show.money(fee, language()))))
+    elif book.find("D-52") is not None:
         found.append((_("Late fee (rule D-52)"), _("none, unless it is paid after %(day)s", day=row.due_on.isoformat())))
     return found
+
+
+def _can_return(now: Look, row: refunds.Refund) -> bool:
+    """In a rehearsal the simulated bank can be told to give back what it carried out."""
+    return isinstance(own_bank(), SimulatedBank) and row.state in ("SENT", "CONFIRMED") and may(now.actor, Act.STATEMENT_IMPORT)
 
 
 def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
@@ -209,11 +230,47 @@ def do_payee(ref: str) -> Any:
     form, where = Form.read(), f"/cashier/refunds/{ref}"
     with work() as unit:
         unit.once(form.form_id, where)
-        change = payees.pending(unit.session, refunds.refund(unit.session, ref))
+        payees.approve(unit, _pending(unit, ref))
+    return go(where)
+
+
+@cashier.page("/refunds/<ref>/acts/decline-payee", needs=Act.REFUND_APPROVE, post=True, back=refund)
+def do_decline_payee(ref: str) -> Any:
+    """The bank's paper is not accepted: the bidder is told why and may hand in another. Field: ``declined_why``."""
+    form, where = Form.read(), f"/cashier/refunds/{ref}"
+    why = form.text("declined_why", limit=400, lines=True)
+    form.refuse_if_any()
+    with work() as unit:
+        unit.once(form.form_id, where)
+        payees.decline(unit, _pending(unit, ref), why=why)
+    return go(where)
+
+
+@cashier.page("/refunds/<ref>/proof", needs=SEE)
+def proof(ref: str) -> Response:
+    """The bank's paper for another account, to be saved: two controllers approve after reading it."""
+    with look() as now:
+        change = queries.payee_request(now, ref)
         if change is None:
             raise NotFound("refund.unknown")
-        payees.approve(unit, change)
-    return go(where)
+        payees.release(change, scanned=has_scanner())
+        blob, size = change.proof, change.proof_size
+    data = office().blobs.read(blob)
+    return attachment(Response(data, mimetype="application/octet-stream"), f"bank-proof-{ref}.pdf", size or len(data))
+
+
+def _pending(now: Look, ref: str) -> payees.PayeeChange:
+    change = payees.pending(now.session, refunds.refund(now.session, ref))
+    if change is None:
+        raise NotFound("refund.unknown")
+    return change
+
+
+def _change_by(now: Look, change: payees.PayeeChange | None) -> dict[str, str]:
+    """Who approved another account first and second, or declined it."""
+    if change is None:
+        return {}
+    return {"first": name_of(now, change.first_by), "second": name_of(now, change.second_by), "declined": name_of(now, change.declined_by)}
 
 
 def _demand_of(row: refunds.Refund) -> demands.DepositDemand:

@@ -64,6 +64,7 @@ PEOPLE = (
     Member("officer2", "郑知微", "centre", (Role.OFFICER,)),
     Member("cashier", "钱思源", "centre", (Role.CASHIER,)),
     Member("controller", "孙砚秋", "centre", (Role.CONTROLLER,)),
+    Member("controller2", "方以宁", "centre", (Role.CONTROLLER,)),
     Member("sysadmin", "周允行", "centre", (Role.SYSTEM_ADMIN,)),
     Member("secadmin", "武怀瑾", "centre", (Role.SECURITY_ADMIN,)),
     Member("secadmin2", "严守一", "centre", (Role.SECURITY_ADMIN,)),

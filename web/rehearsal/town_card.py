@@ -38,8 +38,8 @@ def tries(facts: Mapping[str, Any]) -> list[Try]:
         Try(("buyer",), "定标已经逾期的项目；资格审查等着的项目", "A decision that is overdue; a qualification review that waits", "/agency"),
         Try(("buyer3",), "草稿项目：看还差什么才能发布", "A draft: see what is missing before it can be published", f"/agency/lots/{lots['DRAFT']}"),
         Try(("clerk",), "受理一份报建，归档一个完成的项目", "Accept a filing, archive a finished tender", "/centre"),
-        Try(("cashier",), "到期和逾期未退的保证金：做一批退款", "Deposits due and one overdue: prepare a batch of refunds", "/cashier/refunds"),
-        Try(("controller",), "复核出纳做好的批次", "Approve the batch the cashier has prepared", "/cashier"),
+        Try(("cashier",), "到期和逾期未退的保证金：做一批退款；银行有两笔来款待说明", "Deposits due and one overdue: prepare a batch of refunds; two payments want explaining", "/cashier/refunds"),
+        Try(("controller", "controller2"), "复核出纳做好的批次", "Approve the batch the cashier has prepared", "/cashier"),
         Try(("supervisor",), "逾期的时限、在办的异议", "A late duty, an objection under way", "/supervisor"),
         Try(("secadmin", "secadmin2"), "给一位新人开账号、授权", "Give a new person an account and a role", "/admin"),
         Try(("sysadmin",), "看平台运行状况和工作日历", "Look at the platform's health and the calendar", "/admin"),
@@ -53,6 +53,6 @@ def lines(facts: Mapping[str, Any], data: Path) -> list[str]:
     told = [f"所有人的密码和所有密钥文件的口令 / password of everybody and passphrase of every key file: {password}",
             f"密钥文件与评分表文件 / key files and sheet files: {data / facts['keys']}", ""]
     for one in tries(facts):
-        who = ", ".join(f"{name} {facts['people'][name]['name']}" for name in one.who) or "－"
+        who = ", ".join(f"{name} {facts['people'][name]['name']}" for name in one.who if name in facts["people"]) or "－"
         told += [f"  {who}", f"      {one.zh}", f"      {one.en}", f"      {one.path}" + (f"    [{', '.join(one.files)}]" if one.files else "")]
     return told

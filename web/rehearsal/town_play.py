@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from trading.kernel.money import Money
 from web.rehearsal import awarding, bidding, enrol, evaluation, front, money, opening, paper_words
 from web.rehearsal.cast import OFFICERS, Cast, Person
 from web.rehearsal.evaluation import Member
@@ -117,6 +118,7 @@ def _standing(town: Town) -> list[tuple[datetime, Callable[[], None]]]:
         (now - timedelta(days=1, hours=2), partial(object_now, town)),
         (now - timedelta(days=1), partial(decide, town, town.of("award"))),
         (now - timedelta(days=1), partial(questions, town)),
+        (now - timedelta(hours=3), partial(bank_news, town)),
         (hall.deadline + timedelta(seconds=60), town.scene.settle),
         (now - timedelta(seconds=1), partial(filings, town)),
     ]
@@ -257,6 +259,14 @@ def refund(town: Town, leave: int) -> None:
             break
         town.scene.jump(town.scene.now + timedelta(hours=1))
     money.reconcile(town.people)
+
+
+def bank_news(town: Town) -> None:
+    """The bank credits its interest, and a deposit that names no sub-account: the cashier has to say what they are."""
+    firm = town.people["bidder4"]
+    town.scene.bank.receive(Money.parse(town.parts["OPEN"].plan.deposit), name=firm.name_of_org, account=f"6222{4:012d}", text="投标保证金")
+    town.scene.bank.pay_interest(Money.parse("1286.40"))
+    money.fetch_statement(town.people)
 
 
 def terminate(town: Town) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from deposits import demands, refunds
+from deposits import demands, payees, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import sealing
 from tests.kit.world import World
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms, open_rooms
+from tests.web.desks.test_accounts import Looking
 from trading import bids, participants
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
+from trading.opened_files import CLEAN, INFECTED
 from web import clockwork, wiring
 
 PAGES = ("", "/refunds", "/refunds?show=done", "/batches", "/import", "/exceptions", "/reconcile", "/ledger", "/forfeits")
@@ -260,6 +262,89 @@ def test_a_deposit_is_kept_by_three_persons(house: tuple[MoneyRoom, Rooms]) -> N
     assert "已撤销" in cashier.get(made).text
 
 
+def test_the_purchaser_decides_on_a_page_of_its_own(house: tuple[MoneyRoom, Rooms]) -> None:
+    room, rooms = house
+    ref, subs = room.awarded("GP")
+    cashier, controller, buyer = rooms.person("cashier"), rooms.person("controller"), rooms.person("buyer")
+    until = (local_day(room.world.now) + timedelta(days=20)).isoformat()
+    made = done(send(cashier, f"/cashier/forfeits?lot={ref}", "forfeit", account=subs["bidder1"], ground="D-42", evidence="书面拒签",
+                     hold_until=until))
+    where = "/agency/forfeits/" + made.rpartition("/")[2]
+    assert "/agency/forfeits/" not in buyer.get("/agency").text  # not before two persons went through it
+    done(send(cashier, made, "hear", hearing="投标人称价格算错"))
+    done(send(controller, made, "check"))
+    assert f'href="{where}"' in buyer.get("/agency").text
+    page = buyer.get(where).text
+    assert "书面拒签" in page and "投标人称价格算错" in page and "伍万元整" in page
+    assert cashier.get(where).status_code == 403
+    room.world.clock.advance(minutes=11)
+    assert buyer.get(where).headers["Location"].startswith("/account/confirm")
+    buyer = rooms.person("buyer")
+    assert done(send(buyer, where, "keep")) == where
+    assert "acts/keep" not in buyer.get(where).text and "国库" in buyer.get(where).text
+    assert "已决定" in cashier.get(made).text or "不予退还" in cashier.get(made).text
+
+
+def test_another_account_is_approved_by_two_who_read_the_banks_paper(house: tuple[MoneyRoom, Rooms]) -> None:
+    room, rooms = house
+    ref, _subs = room.paid_lot("GP")
+    room.terminate(ref)
+    bidder, cashier = rooms.person("bidder1", "bidder-signer"), rooms.person("cashier")
+    first, second = rooms.person("controller"), rooms.person("controller2")
+    name = next(one for one in room.due() if room.refund(one).payee_name == room.payer("bidder1")[0])
+    batch = room.prepare(name)
+    room.approve(batch)
+    room.pay(batch)
+    where = f"/cashier/refunds/{name}"
+    assert cashier.get(where + "/proof").status_code == 404
+    done(send(cashier, where, "rehearse-return"))
+    done(send(cashier, "/cashier/import", "fetch"))
+    assert state_of(room, name) == "RETURNED_BY_BANK" and "销户" in cashier.get(where).text
+    assert "acts/rehearse-return" not in cashier.get(where).text
+    paper = b"%PDF-1.7 the account belongs to this company"
+
+    def ask(account: str) -> None:
+        page = f"/bidder/deposits/{ref}"
+        done(bidder.act(f"{page}/acts/payee", page=page, refund=name, account=account, proof=(io.BytesIO(paper), "证明.pdf")))
+
+    ask("6222 0000 1111 2222")
+    assert where in first.get("/cashier").text
+    page = first.get(where).text
+    assert "6222 0000 1111 2222" in page and f'href="{where}/proof"' in page
+    for person in (first, second, cashier):
+        saved = person.get(where + "/proof")
+        assert saved.status_code == 200 and saved.get_data() == paper and "attachment" in saved.headers["Content-Disposition"]
+    assert "请填写" in errors(send(first, where, "decline-payee"))
+    done(send(first, where, "decline-payee", declined_why="证明上没有银行印章"))
+    assert "acts/payee" not in first.get(where).text and "证明上没有银行印章" in bidder.get(f"/bidder/deposits/{ref}").text
+    ask("6222 0000 1111 3333")
+    done(send(first, where, "payee"))
+    assert send(first, where, "payee").status_code == 403
+    done(send(second, where, "payee"))
+    assert room.refund(name).payee_account == "6222000011113333"
+    page = cashier.get(where).text
+    assert "acts/payee" not in page and "controller2" in page and name in chosen(cashier)
+
+
+def test_the_banks_paper_waits_for_the_scanner(house: tuple[MoneyRoom, Rooms]) -> None:
+    room, rooms = house
+    ref, _subs = room.paid_lot("GP")
+    room.terminate(ref)
+    name = next(one for one in room.due() if room.refund(one).payee_name == room.payer("bidder1")[0])
+    batch = room.prepare(name)
+    room.approve(batch)
+    (key,) = room.pay(batch)
+    room.fetch()
+    room.bank.give_back(key)
+    room.fetch()
+    with room.world.work("bidder1") as work:
+        payees.ask(work, refunds.refund(work.session, name), account="6222000011112222", proof=work.office.blobs.put([b"%PDF-1.7 x"]))
+    assert payees.scan(room.world.office, None) == 0
+    assert payees.scan(room.world.office, Looking(INFECTED)) == 1 and payees.scan(room.world.office, Looking(CLEAN)) == 0
+    held = rooms.person("controller").get(f"/cashier/refunds/{name}/proof")
+    assert held.status_code == 409
+
+
 def test_no_bank_is_connected_outside_a_rehearsal(engine: Engine, tmp_path: Path) -> None:
     """Money never seems to move where none does: orders wait in the payment file, the statement comes as a file."""
     world = World(engine, tmp_path)
@@ -270,6 +355,8 @@ def test_no_bank_is_connected_outside_a_rehearsal(engine: Engine, tmp_path: Path
     cashier, controller = rooms.person("cashier"), rooms.person("controller")
     assert "acts/fetch" not in cashier.get("/cashier/import").text
     assert cashier.act("/cashier/acts/fetch", page="/cashier/import").status_code == 503
+    assert "acts/rehearse" not in cashier.get("/cashier/import").text
+    assert cashier.act("/cashier/acts/rehearse", page="/cashier/import", what="unnamed").status_code == 404
     batch = prepare(cashier, chosen(cashier))
     done(send(controller, batch + "/approve", "approve"))
     done(send(cashier, batch, "pay"))

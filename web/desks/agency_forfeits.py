@@ -1,0 +1,55 @@
+"""Deposits the centre proposes to keep, for the purchaser of the lot: the third of three persons, who decides (rules D-40 to D-45)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from deposits import forfeits
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from trading.kernel.flow import check_version
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+from web.desks.agency_room import agency, crumbs_of
+from web.desks.cashier_forfeits import ground_words
+from web.forms import Form
+from web.gate import go, look, render, work
+
+
+@agency.page("/forfeits", needs=Act.AWARD_DECIDE)
+def forfeits_page() -> str:
+    with look() as now:
+        return render("agency/forfeits.html", found=forfeits.of_purchaser(now), money=Money, ground_words=ground_words,
+                      crumbs=crumbs_of((_("Deposits kept"), "")))
+
+
+@agency.page("/forfeits/<ref>", needs=Act.AWARD_DECIDE, fresh=True)
+def forfeit_page(ref: str, form: Form | None = None) -> str:
+    with look() as now:
+        row = _own(now, ref)
+        kept = row.amount_minor or sum(amount for _receipt, amount in forfeits.to_keep(now.session, row.demand))
+        return render("agency/forfeit.html", row=row, amount=Money(kept), form=form or Form.blank(version=row.version),
+                      ground_words=ground_words, bidder=row.demand.participant.party.name, lot=row.demand.lot,
+                      crumbs=crumbs_of((_("Deposits kept"), "/agency/forfeits"), (row.demand.participant.party.name, "")))
+
+
+@agency.page("/forfeits/<ref>/acts/keep", needs=Act.AWARD_DECIDE, post=True, back=forfeit_page)
+def do_keep(ref: str) -> Any:
+    """The deposit is kept; no field but the version read."""
+    form, where = Form.read(), f"/agency/forfeits/{ref}"
+    with work() as unit:
+        unit.once(form.form_id, where)
+        row = _own(unit, ref)
+        check_version(row, form.version)
+        forfeits.decide(unit, row)
+    return go(where)
+
+
+def _own(now: Look, ref: str) -> forfeits.Forfeit:
+    """Refuses: NotFound for a proposal of another purchaser's lot."""
+    row = forfeits.forfeit(now.session, ref)
+    if row.demand.lot.project.purchaser_id != now.actor.party_id:
+        raise NotFound("forfeit.unknown")
+    return row
