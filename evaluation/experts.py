@@ -6,6 +6,7 @@ their dates, because a tie counts for three years after it ended. Whether an exp
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -105,6 +106,13 @@ def pool(session: Session, *, specialties: Collection[str], codes: Collection[st
     wanted = set(specialties)
     return [one for one in rows if wanted & set(one.specialties) and one.account.disabled_at is None
             and (not region or one.region.startswith(region)) and not avoidances(one, codes, on)]
+
+
+def specialties(session: Session) -> list[tuple[str, int]]:
+    """The codes of the library, with the number of active experts of each."""
+    rows = session.scalars(select(Expert).where(Expert.active))
+    found = Counter(code for one in rows if one.account.disabled_at is None for code in one.specialties)
+    return sorted(found.items())
 
 
 def by_code(session: Session, code: str) -> Expert:

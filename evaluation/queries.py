@@ -246,6 +246,17 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
     )
 
 
+def unseated(look: Look) -> list[tuple[Lot, Panel | None]]:
+    """Lots whose review has no panel sitting yet: not asked for (from the opening on), being drawn, being called; by the hour of opening.
+    Refuses: NotAllowed."""
+    look.require(Act.PANEL_DRAW)
+    rows = look.session.scalars(select(Lot).where(Lot.state.in_(panels.FORMS_IN)).order_by(Lot.opens_at, Lot.id)).all()
+    held = {one.lot_id: one for one in look.session.scalars(select(Panel).where(Panel.lot_id.in_([lot.id for lot in rows])))}
+    found = [(lot, held.get(lot.id)) for lot in rows]
+    return [(lot, one) for lot, one in found
+            if (one is None and lot.state not in ("NOTICE", "BIDDING")) or (one is not None and one.state in ("FORMING", "CALLED"))]
+
+
 def _draw(panel: Panel) -> DrawCard:
     row = panel.draw
     turns = {turn.party: turn for turn in row.turns}

@@ -17,6 +17,7 @@ from trading import (
     calendars,
     contracts,
     disputes,
+    draws,
     enquiries,
     officers,
     opening,
@@ -36,6 +37,8 @@ from trading.projects import Project
 from trading.rulebook.timetable import Bound
 from trading.tenders import Lot, Tender
 
+DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
+"""States of a lot in which a public draw may want its purchaser."""
 CUTOFF_NEAR = timedelta(days=3)
 """How long before the last day of clarifications the home page names it."""
 
@@ -339,6 +342,11 @@ def waiting(look: Look) -> list[Waiting]:
     return sorted(found, key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
 
 
+def waiting_on(look: Look, lot: Lot) -> list[Waiting]:
+    """What waits on one lot for the one who looks, nearest limit first."""
+    return sorted(_of_lot(look, lot), key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
+
+
 def _of_project(look: Look, project: Project) -> Iterator[Waiting]:
     if project.state == "DRAFT" and may(look.actor, Act.PROJECT_FILE):
         yield Waiting("project_draft", project.ref, project.name, rule="A-01")
@@ -379,6 +387,10 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
 def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
     if lot.state == "QUAL_REVIEW" and may(look.actor, Act.QUALIFICATION_REVIEW):
         yield Waiting("qualify", lot.ref, lot.title, lot.ref, rule="P-43")
+    if lot.state in DRAWN_IN and may(look.actor, Act.DRAW_TAKE_PART):
+        for draw in look.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == lot.id).order_by(draws.Draw.id)):
+            if draws.awaits_tenderee(draw):
+                yield Waiting("draw", draw.label, lot.title, lot.ref)
     if lot.state == "FAILED" and may(look.actor, Act.TENDER_DRAFT):
         if look.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
             yield Waiting("failed", lot.ref, lot.title, lot.ref)

@@ -25,13 +25,14 @@ READY = ("CLOSING", "FAILED", "TERMINATED")
 @dataclass(frozen=True)
 class Item:
     """One thing an archive holds. ``kind``: a code with words (``state.archive``); ``name``: which of its kind; ``at`` and ``digest``: of
-    what is there; ``needed``: the archive is not whole without it."""
+    what is there; ``needed``: the archive is not whole without it; ``number``: of the row, where several of a kind are told apart by it."""
 
     kind: str
     name: str
     needed: bool
     at: datetime | None = None
     digest: str = ""
+    number: int = 0
 
     @property
     def there(self) -> bool:
@@ -63,10 +64,10 @@ def contents(look: Look, lot: Lot) -> list[Item]:
     found = [Item("filing", project.ref, True, project.accepted_at, project.code or "")]
     posted = notices.of_lot(look.session, lot)
     needed = needed_notices(lot)
-    found += [Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash) for row in posted]
+    found += [Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash, row.id) for row in posted]
     found += [Item("notice", kind, True) for kind in needed if all(row.kind != kind for row in posted)]
     files = [row for row in documents.standing(look.session, lot) if row.published]
-    found += [Item("document", row.name, True, row.published_at, row.sha256) for row in files]
+    found += [Item("document", row.name, True, row.published_at, row.sha256, row.id) for row in files]
     if lot.published_at is not None and not files:
         found.append(Item("document", "", True))
     policies = look.session.scalars(

@@ -207,6 +207,16 @@ def sign_list(work: UnitOfWork, draw: Draw, envelope: Any) -> None:
     draw.version += 1
 
 
+def awaits_tenderee(draw: Draw) -> bool:
+    """Whether the next step of a draw is the tenderee's: to commit after the platform, to sign the list, to reveal."""
+    if draw.state == "NOTICED":
+        return _turn(draw, PLATFORM) is not None and _turn(draw, TENDEREE) is None
+    if draw.state == "COMMITTED":
+        return draw.listing is not None
+    turn = _turn(draw, TENDEREE)
+    return draw.state == "LISTED" and turn is not None and not turn.r
+
+
 def reveal_platform(work: UnitOfWork, draw: Draw) -> None:
     """The platform reveals, after its list is sealed. Refuses: NotAllowed, WrongStep, TooEarly, Conflict."""
     work.require(NEEDS[draw.label])

@@ -115,7 +115,7 @@ def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[F
         for one in rulebook.breaches(findings):
             faults.add(one.field, one.code, **({"rule": one.rule} | one.facts))
     if lot.ceiling > lot.budget:
-        faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text(), rule="O87 art. 12")
+        faults.add("ceiling", "lot.ceiling_over_budget", ceiling=lot.ceiling.text(), budget=lot.budget.text())
     check_deposit(faults, "", lot.project, lot.budget, lot.deposit, book_of(lot, now))
     if not lot.scheme:
         faults.add("scheme", "lot.no_scheme")

@@ -220,7 +220,7 @@ def check_amounts(faults: Faults, where: str, budget: Money, ceiling: Money, dep
     if len({budget.currency, ceiling.currency, deposit.currency}) > 1:
         faults.add(where + "ceiling", "money.currencies_differ", one=budget.currency, other=ceiling.currency)
     elif ceiling > budget:
-        faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text(), rule="O87 art. 12")
+        faults.add(where + "ceiling", "lot.ceiling_over_budget", ceiling=ceiling.text(), budget=budget.text())
     if not ceiling.is_positive:
         faults.add(where + "ceiling", "lot.ceiling_positive")
     if deposit.is_negative:

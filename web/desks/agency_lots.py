@@ -15,6 +15,7 @@ from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
 from trading.tenders import Lot
+from web.desks.agency_duties import duty_of
 from web.desks.agency_projects import read_lot
 from web.desks.agency_room import (
     SEE,
@@ -125,6 +126,7 @@ def lot_page(ref: str) -> str:
             card,
             "",
             rows=rows,
+            duties=[] if lot.state == "ACCEPTED" else [duty_of(one) for one in agency_queries.waiting_on(now, lot)],
             notices=lot_cards.notice_cards(now, lot)[::-1],
             cutoff=cutoff,
             cutoff_words=bound_words(cutoff),

@@ -8,19 +8,21 @@ from typing import Any
 
 from flask import Response, current_app
 from flask_babel import gettext as _
-from sqlalchemy import select
+from flask_babel import pgettext
 
-from trading import archives, attachments, calendars, lot_cards, projects, registrations, tenders
+from evaluation import queries
+from evaluation.panels import Panel
+from trading import archives, attachments, calendars, lot_cards, projects, registrations
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard, ProjectCard
+from trading.lot_cards import ProjectCard
 from trading.projects import CHECKED, Gap
 from trading.tenders import Lot
 from web import attached, show, words
-from web.desks import centre_registrations
+from web.desks import centre_archives, centre_registrations
 from web.desks.agency_projects import field_words
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
@@ -30,6 +32,7 @@ from web.regions import full_name
 
 desk = Desk("centre", prefix="/centre")
 centre_registrations.add_pages(desk)
+centre_archives.add_pages(desk)
 
 STATES = ("FILED", "RETURNED", "ACCEPTED")
 
@@ -47,19 +50,14 @@ def _for_templates() -> dict[str, Any]:
     return {"gap_words": gap_words, "blank_form": Form.blank, "length": lambda value: show.length(value, language())}
 
 
-def _lots(now: Look, states: tuple[str, ...]) -> list[LotCard]:
-    rows = now.session.scalars(select(Lot).where(Lot.state.in_(states)).order_by(Lot.opens_at, Lot.id))
-    return [lot_cards.card_of(now, lot) for lot in rows]
-
-
 @desk.page("", needs=Act.PROJECT_ACCEPT)
 def home() -> str:
     with look() as now:
         waiting = lot_cards.filings(now)
-        rooms = [lot for lot in _lots(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
+        rooms = [lot for lot in centre_archives.lots(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
         today = [lot for lot in rooms if local_day(lot.opens_at) == local_day(now.now)]  # type: ignore[arg-type]
-        closing = _lots(now, archives.READY)
-        judging = _lots(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
+        closing = centre_archives.lots(now, archives.READY)
+        judging = centre_archives.lots(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
         working = calendars.current(now.session).day_kind(local_day(now.now)).working
         day = sun_line(
             now.now,
@@ -69,6 +67,7 @@ def home() -> str:
             working=working,
         )
         duties = [_filing_duty(card, now) for card in waiting] + centre_registrations.duties(now)
+        duties += [_panel_duty(lot, panel) for lot, panel in queries.unseated(now)]
         duties += [
             Duty(
                 _("Seal the archive: %(title)s", title=lot.title),
@@ -95,7 +94,7 @@ def home() -> str:
         return render(
             "centre/home.html",
             day=day,
-            duties=sorted_duties(duties, now.now),
+            duties=sorted_duties([one for one in duties if one.until], now.now) + [one for one in duties if not one.until],
             coming=coming,
             judging=judging,
             figures=figures,
@@ -118,6 +117,18 @@ def _filing_duty(card: ProjectCard, now: Look) -> Duty:
         label,
         tone,
     )
+
+
+def _panel_duty(lot: Lot, panel: Panel | None) -> Duty:
+    """The next step towards a panel that sits."""
+    if panel is None:
+        text = _("Ask for a panel: %(title)s", title=lot.title)
+    elif panel.state == "CALLED":
+        text = _("Bring the panel together: %(title)s", title=lot.title)
+    else:
+        text = _("Draw the experts and call them: %(title)s", title=lot.title)
+    until = panel.starts_at if panel else None
+    return Duty(text, f"/centre/panels/{lot.ref}", until, _("no fixed limit"), lot.ref, pgettext("evaluation", "Panel"), "now")
 
 
 # --- filings --------------------------------------------------------------------------------------------------------------------------
@@ -224,48 +235,13 @@ def slip(ref: str) -> str:
         return render("centre/slip.html", card=lot_cards.project_card(now, ref))
 
 
-# --- archives -------------------------------------------------------------------------------------------------------------------------
-
-
-@desk.page("/archive", needs=Act.ARCHIVE_SEAL)
-def archive_list() -> str:
-    with look() as now:
-        return render("centre/archives.html", ready=_lots(now, archives.READY), sealed=_lots(now, ("ARCHIVED",))[::-1])
-
-
-@desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
-def archive(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = tenders.lot(now.session, ref)
-        items = archives.contents(now, lot) if lot.state in (*archives.READY, "ARCHIVED") else []
-        return render(
-            "centre/archive.html",
-            card=lot_cards.card_of(now, lot),
-            items=items,
-            form=form or Form.blank(version=lot.version),
-            missing=[item for item in items if item.needed and not item.there],
-            ready=lot.state in archives.READY,
-        )
-
-
-@desk.page("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, post=True, back=archive)
-def do_seal(ref: str) -> Any:
-    form, where = Form.read(), f"/centre/archive/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        archives.seal(unit, lot)
-    return go(where)
-
-
 @desk.rail
 def rail() -> list[Group]:
     path = request.path
     with look() as now:
         if not may(now.actor, Act.PROJECT_ACCEPT):
             return []
-        waiting, closing = len(lot_cards.filings(now)), len(_lots(now, archives.READY))
+        waiting, closing = len(lot_cards.filings(now)), len(centre_archives.lots(now, archives.READY))
         firms = len(registrations.listed(now, registrations.SENT))
     return [
         Group(

@@ -2,8 +2,8 @@
 before the result, nor a score ever. The purchaser names its representatives at `/agency/lots/<ref>/panel`.
 
     GET  /centre/panels/<ref>/data                      the panel as this page shows it
-    POST /centre/panels/<ref>/acts/request              members, experts (drawn; empty: all), specialties (codes), region, starts_at, place,
-                                                        avoid (a line each: code, name), complex, impact (ticked)
+    POST /centre/panels/<ref>/acts/request              members, experts (drawn; empty: all), specialties (codes, repeated), region,
+                                                        starts_at, place, avoid (a line each: code, name), complex, impact (ticked)
     POST /centre/panels/<ref>/acts/call                 once the draw is concluded
     POST /centre/panels/<ref>/acts/silent               no
     POST /centre/panels/<ref>/acts/remove-matched       takes out whoever must avoid a bidder
@@ -21,9 +21,10 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import select
 
-from evaluation import panels, queries
+from evaluation import experts, panels, queries
 from evaluation.panels import FORMS_IN, Panel
 from trading import lot_cards, opening, parties, tenders
 from trading.kernel.access import Act, Role
@@ -84,8 +85,10 @@ def panel(ref: str, form: Form | None = None) -> str:
         lot = _lot(now, ref)
         card = queries.panel_card(now, lot) if panels.of_lot(now.session, lot) else None
         lot_card = lot_cards.card_of(now, lot)
-        first = Form.blank({"members": 5, "place": lot_card.place})
-        return render("panels/panel.html", form=form or first, card=card, lot=lot_card, may_ask=lot.state in FORMS_IN,
+        known = [(code, code, ngettext("%(num)s expert in the library", "%(num)s experts in the library", count))
+                 for code, count in experts.specialties(now.session)]
+        first = Form.blank({"members": 5, "place": lot_card.place, "specialties": [known[0][0]] if len(known) == 1 else []})
+        return render("panels/panel.html", form=form or first, card=card, lot=lot_card, known=known, may_ask=lot.state in FORMS_IN,
                       public=opening.is_public(now.session, lot), seated=bool(card and card.state in OVER),
                       crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")])
 
@@ -110,7 +113,9 @@ def data(ref: str) -> Response:
 def do_request(ref: str) -> Any:
     form = Form.read()
     members, drawn = form.whole("members", least=1, most=99), form.whole("experts", needed=False, least=1, most=99)
-    codes = form.text("specialties", limit=400).replace(",", " ").replace("，", " ").replace("、", " ").split()
+    codes = " ".join(form.typed.getlist("specialties")).split()
+    if not codes:
+        form.fault("specialties", "form.required")
     region, place = form.text("region", needed=False, limit=40), form.text("place", needed=False, limit=200)
     starts_at, avoid = form.moment("starts_at"), _units(form)
     hard, large = form.ticked("complex"), form.ticked("impact")

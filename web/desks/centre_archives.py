@@ -1,0 +1,128 @@
+"""Archives of finished lots, for the clerk: what is on record, each thing with the page or paper it can be read on, the list of contents
+as a paper, and the seal."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app
+from sqlalchemy import select
+
+from trading import archives, lot_cards, tenders
+from trading.archives import Item
+from trading.kernel.access import Act
+from trading.kernel.clock import floor_second
+from trading.kernel.flow import check_version
+from trading.kernel.work import Look
+from trading.lot_cards import LotCard
+from trading.tenders import LOT_FLOW, Lot
+from web import papers, show
+from web.forms import Form
+from web.gate import Desk, go, look, render, work
+from web.words import state
+
+PLACE = "/centre/archive"
+SEALED = "ARCHIVED"
+TITLE = "归档目录"
+
+
+def lots(now: Look, states: tuple[str, ...]) -> list[LotCard]:
+    """Lots in some states, by the hour of their opening."""
+    rows = now.session.scalars(select(Lot).where(Lot.state.in_(states)).order_by(Lot.opens_at, Lot.id))
+    return [lot_cards.card_of(now, lot) for lot in rows]
+
+
+def place_of(item: Item, card: LotCard) -> str:
+    """Where a thing of the archive can be read, "" where it has no page of its own."""
+    lot = f"/lots/{card.ref}"
+    if not item.there or (card.published_at is None and item.kind != "filing"):
+        return ""
+    places = {
+        "filing": f"/centre/filings/{item.name}/slip",
+        "notice": f"/notices/{item.number}",
+        "document": f"{lot}/documents/{item.number}",
+        "policy": f"{lot}/policy.json?envelope={quote(item.name, safe='')}",
+        "opening": f"/hall/{card.ref}/papers?envelope={quote(item.name)}",
+        "report": f"{lot}/result",
+        "contract": f"{lot}/contract",
+    }
+    return places.get(item.kind, "")
+
+
+def name_of(item: Item, card: LotCard, lang: str) -> str:
+    """What a thing is called on the list."""
+    if item.kind == "notice":
+        return state("notice", item.name, lang).text
+    if item.kind == "policy":
+        return state("envelope", item.name.partition("/")[0].replace(":", "_"), lang).text
+    if item.kind == "opening" and card.two_envelopes:
+        return state("bid_envelope", f"one_{item.name}", lang).text
+    return item.name if item.name and item.kind != "opening" else state("archive", item.kind, lang).text
+
+
+def contents_paper(now: Look, lot: Lot) -> bytes:
+    """The list of contents as a paper, in Chinese as every paper. Refuses: WrongStep while the lot is not finished, and what the setting of
+    papers refuses."""
+    if lot.state != SEALED:
+        LOT_FLOW.check(lot, "archive")
+    zone = current_app.extensions["bidhall"].zone
+    card, items = lot_cards.card_of(now, lot), archives.contents(now, lot)
+    missing = [one for one in items if one.needed and not one.there]
+    rows = [[str(n), state("archive", one.kind, "zh").text, name_of(one, card, "zh"), show.moment(one.at, "zh", zone) if one.at else "–",
+             one.digest or "–", "有" if one.there else "缺" if one.needed else "无"] for n, one in enumerate(items, 1)]
+    said = [f"共 {len(items)} 件" + (f"，其中缺 {len(missing)} 件，补齐后方可封存。" if missing else "，齐全。"),
+            "归档时本目录的摘要写入审计簿，此后不增不减。" if lot.state != SEALED else "本目录的摘要已写入审计簿，不再增减。"]
+    data = {
+        "draft": False, "title": TITLE, "subject": card.title, "ref": card.ref, "wide": True,
+        "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
+        "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone)}",
+        "head": [["标段（采购包）", f"{card.title}（{card.ref}）"], ["统一交易标识码", card.code or "–"],
+                 ["采购人（招标人）", card.purchaser], ["代理机构", card.agency or "–"], ["状态", state("lot", card.state, "zh").text],
+                 ["打印时间", show.moment(now.now, "zh", zone)]],
+        "blocks": [{"heading": "目录", "words": said, "head": ["序", "类别", "名称", "时间", "摘要或编号", "状态"], "rows": rows,
+                    "widths": [0, 0, 3, 2, 3, 0], "right": [], "digests": [4], "list": []}],
+        "signers": [["经办人", "", "签字、日期"], ["复核人", "", "签字、日期"]],
+    }
+    return papers.make("hall", data, title=TITLE, at=floor_second(now.now))
+
+
+def add_pages(desk: Desk) -> None:
+    """The pages, on the desk of the centre."""
+    blueprint: Blueprint = desk.blueprint
+    blueprint.context_processor(lambda: {"place_of": place_of, "name_of": name_of})
+
+    @desk.page("/archive", needs=Act.ARCHIVE_SEAL)
+    def archive_list() -> str:
+        with look() as now:
+            return render("centre/archives.html", ready=lots(now, archives.READY), sealed=lots(now, (SEALED,))[::-1])
+
+    @desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
+    def archive(ref: str, form: Form | None = None) -> str:
+        with look() as now:
+            lot = tenders.lot(now.session, ref)
+            items = archives.contents(now, lot) if lot.state in (*archives.READY, SEALED) else []
+            return render(
+                "centre/archive.html",
+                card=lot_cards.card_of(now, lot),
+                items=items,
+                form=form or Form.blank(version=lot.version),
+                missing=[item for item in items if item.needed and not item.there],
+                ready=lot.state in archives.READY,
+            )
+
+    @desk.page("/archive/<ref>/contents.pdf", needs=Act.ARCHIVE_SEAL)
+    def contents(ref: str) -> Response:
+        with look() as now:
+            paper = contents_paper(now, tenders.lot(now.session, ref))
+        return papers.answer(paper, f"contents-{ref}")
+
+    @desk.page("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, post=True, back=archive)
+    def do_seal(ref: str) -> Any:
+        form, where = Form.read(), f"{PLACE}/{ref}"
+        with work() as unit:
+            unit.once(form.form_id, where)
+            lot = tenders.lot(unit.session, ref)
+            check_version(lot, form.version)
+            archives.seal(unit, lot)
+        return go(where)
