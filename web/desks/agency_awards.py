@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from trading import agency_queries, awards, contracts, disputes, lot_cards, tenders
+from trading import agency_queries, awards, contracts, disputes, lot_cards, notices, tenders
 from trading.kernel.access import Act, may
-from trading.kernel.errors import Fault, Invalid
+from trading.kernel.clock import floor_second
+from trading.kernel.errors import Fault, Invalid, NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.tenders import Lot
+from web import papers
+from web.desks import public_result, result_paper
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import SEE, agency
 from web.forms import Form
@@ -25,6 +29,8 @@ def award_page(ref: str) -> str:
         lot = agency_queries.own_lot(now, ref)
         card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
         waiting = disputes.open_on(now.session, lot, "result")
+        scores = public_result.scores_of(now, lot) if award else None
+        ranked = [{"bidder": one.bidder, "won": one.won} for one in award.ranking] if award else []
         return show_lot(
             "agency/lot_award.html",
             now,
@@ -33,10 +39,29 @@ def award_page(ref: str) -> str:
             award=award,
             form=Form.blank(version=card.version),
             step=_step(now, lot, award),
+            scores=scores,
+            table=public_result.table(scores) if scores else None,
+            bars=public_result.bars(scores, ranked) if scores else [],
+            won=next((one for one in award.ranking if one.won), None) if award else None,
+            unopened=public_result.unopened(notices.of_lot(now.session, lot)),
             upheld=disputes.upheld_on(now.session, lot, "result"),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
         )
+
+
+@agency.page("/lots/<ref>/report.pdf", needs=SEE)
+def report_paper(ref: str) -> Response:
+    """The panel's report as purchaser and agency read it from the moment they have it. Refuses: NotFound ``result.no_scores``."""
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        award, scores = awards.find(now.session, lot), public_result.scores_of(now, lot)
+        if award is None or scores is None:
+            raise NotFound("result.no_scores", ref=ref)
+        left_out = public_result.unopened(notices.of_lot(now.session, lot))
+        card, at = lot_cards.card_of(now, lot), floor_second(award.proposed_at)
+        paper = result_paper.make(card, scores, public_result.table(scores), at, left_out, title="评标报告", dated="收到报告")
+    return papers.answer(paper, f"report-{ref}")
 
 
 def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:

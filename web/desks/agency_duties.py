@@ -35,7 +35,7 @@ def duty_of(one: Waiting) -> Duty:
         "qualify": (_("Review qualifications: %(title)s"), f"{lot}/qualification", _("Qualification review"), "now"),
         "publicise": (_("Publish the candidates: %(title)s"), f"{lot}/award", _("Report received"), "now"),
         "decide": (_("Decide the award: %(title)s"), f"{lot}/award", pgettext("award", "Decision"), "now"),
-        "announce": (_("Announce the result: %(title)s"), f"{lot}/award", _("Decided"), "now"),
+        "announce": (_("Announce the result: %(title)s"), f"{lot}/award", pgettext("award", "Decided"), "now"),
         "contract": (_("Sign and record the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),
         "publish_contract": (_("Publish and file the contract: %(title)s"), f"{lot}/contract", _("Contract"), "now"),
         "draw": (_("Our part in the draw: %(title)s"), f"{lot}/draw/{one.of}", _("Draw"), "now"),

@@ -158,4 +158,4 @@ def gap_words(gap: Gap) -> str:
 
 @agency.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"gap_words": gap_words, "blank_form": Form.blank}
+    return {"gap_words": gap_words, "blank_form": Form.blank, "cap": lambda text: text[:1].upper() + text[1:]}

@@ -95,7 +95,7 @@ def report(ref: str) -> Response:
         shown = told.result or told.candidates
         if shown is None:
             raise NotFound("result.no_scores", ref=ref)
-        paper = result_paper.make(card, scores, table(scores), shown, unopened(notices.of_lot(now.session, row)))
+        paper = result_paper.make(card, scores, table(scores), shown.published_at, unopened(notices.of_lot(now.session, row)))
     return papers.answer(paper, f"report-{ref}")
 
 

@@ -5,6 +5,7 @@ of the record. Plain texts only; the setter sets. Not a desk.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -13,7 +14,6 @@ from flask_babel import force_locale
 from evaluation.queries import OutcomeCard
 from trading.kernel.money import Money
 from trading.lot_cards import LotCard
-from trading.notices import Notice
 from web import papers, show, words
 
 TITLE = "评标报告（公开本）"
@@ -21,30 +21,32 @@ _KINDS = {"objective": "客观分", "subjective": "主观分", "price": "价格�
 _MEMBERS = {"expert": "评审专家", "purchaser": "采购人代表"}
 
 
-def make(card: LotCard, scores: OutcomeCard, table: Mapping[str, Any], notice: Notice, unopened: Sequence[Mapping[str, str]]) -> bytes:
-    """``table``: criteria against bidders as the page shows them. The date of the paper is that of the notice: the same report gives the
-    same bytes."""
+def make(
+    card: LotCard, scores: OutcomeCard, table: Mapping[str, Any], at: datetime, unopened: Sequence[Mapping[str, str]], *,
+    title: str = TITLE, dated: str = "公布",
+) -> bytes:
+    """``table``: criteria against bidders as the page shows them. ``at``: the date of the paper, that of the notice (``dated`` says of
+    what): the same report gives the same bytes."""
     with force_locale("zh_Hans_CN"):
         data = {
-            "draft": False, "title": TITLE, "subject": card.title, "ref": card.ref, "wide": len(scores.bids) > 4,
+            "draft": False, "title": title, "subject": card.title, "ref": card.ref, "wide": len(scores.bids) > 4,
             "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-            "times": f"文中时间均为{show.zone_name(notice.published_at, 'zh', _zone())}",
-            "head": _head(card, scores, notice), "signers": [],
+            "times": f"文中时间均为{show.zone_name(at, 'zh', _zone())}",
+            "head": [*_head(card, scores), [dated, show.moment(at, "zh", _zone())], ["规则版本", card.rules_version]], "signers": [],
             "blocks": [block | {"heading": f"{'一二三四五六七八'[n]}、{block['heading']}"}
                        for n, block in enumerate(_blocks(card, scores, table, unopened))]}
-    return papers.make("hall", data, title=TITLE, at=notice.published_at)
+    return papers.make("hall", data, title=title, at=at)
 
 
 def _zone() -> Any:
     return current_app.extensions["bidhall"].zone
 
 
-def _head(card: LotCard, scores: OutcomeCard, notice: Notice) -> list[list[str]]:
+def _head(card: LotCard, scores: OutcomeCard) -> list[list[str]]:
     return [["项目名称", card.project], ["标段（采购包）", f"{card.title}（{card.ref}）"], ["采购人（招标人）", card.purchaser],
             ["代理机构", card.agency or "–"], ["采购方式", words.state("method", card.method, "zh").text],
             ["评审方法", words.state("scheme_method", scores.method, "zh").text], ["预算金额", show.money(card.budget)],
-            ["最高限价", show.money(card.ceiling)], ["公布", show.moment(notice.published_at, "zh", _zone())],
-            ["规则版本", card.rules_version]]
+            ["最高限价", show.money(card.ceiling)]]
 
 
 def _yuan(text: str) -> str:
