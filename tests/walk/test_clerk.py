@@ -32,8 +32,10 @@ def test_a_panel_is_drawn_in_public_and_sits(walk: Walk) -> None:
     clerk.go(steer).press("form[action$='/acts/conclude'] button")
     clerk.follow(f"main a[href='{panel}'], .crumbs a[href='{panel}'], .rail a[href='{panel}']")
     clerk.press("form[action$='/acts/call'] button")
-    for (username,) in walk.town.ask("select a.username from account a join panel_seat s on s.account_id = a.id join panel p on p.id = s.panel_id "
-                                     "join lot l on l.id = p.lot_id where l.ref = ? and s.state = 'called'", ref):  # fmt: skip
+    called = walk.town.ask("select a.username from account a join seat s on s.account_id = a.id join panel p on p.id = s.panel_id "
+                           "join lot l on l.id = p.lot_id where l.ref = ? and s.state = 'called'", ref)
+    assert len(called) == 5
+    for (username,) in called:
         expert = walk.person(username).follow("main a[href^='/expert/calls/']")
         expert.fill(answer="yes", no_conflict="yes")
         expert.press("form[action$='/acts/answer'] button")

@@ -547,6 +547,12 @@ def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
     assert "acts/" not in agent.get(lot + "/award").text.partition("<main")[2]  # the purchaser decides, not the agency
     assert agent.get(lot + "/award/decide").status_code == 403
     assert "T-11" in buyer.get("/agency").text
+    assert "award" in buyer.get(lot).text.partition("<aside")[2]  # the lot itself leads to the next act
+    for who in (agent, buyer):  # they decide on what they can read, before anybody else may
+        told = who.get(lot + "/award").text
+        assert "分项得分" in told and f'href="{lot}/report.pdf"' in told
+        assert who.get(lot + "/report.pdf").data.startswith((b"%PDF-", b"<!doctype"))
+    assert rooms.person("clerk").get(f"/lots/{ref}/report.pdf").status_code == 404
     assert "请填写" in errors(send(buyer, lot + "/award/decide?rank=2", "decide")) or "法定理由" in errors(
         send(buyer, lot + "/award/decide?rank=2", "decide")
     )

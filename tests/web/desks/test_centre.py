@@ -79,11 +79,17 @@ def test_a_terminated_lot_is_archived_once_and_whole(rooms: Rooms, clerk: Person
         publication.terminate(work, world.lot_in(work, ref), reason="需求发生重大变化。")
     text = clerk.get(page).text
     assert "招标公告" in text and "终止公告" in text and "招标文件.pdf" in text and "开启方案" in text
-    assert ref in clerk.get("/centre").text
+    assert 'href="/notices/' in text and f'href="/lots/{ref}/documents/' in text  # what is listed can be read
+    paper = clerk.get(f"{page}/contents.pdf")
+    assert paper.status_code == 200 and paper.data.startswith((b"%PDF-", b"<!doctype"))
+    rooms.world.project("FILED")
+    home = clerk.get("/centre").text.partition("<main")[2]
+    assert 0 < home.index("/centre/filings/") < home.index(page)  # who waits for the clerk stands before what has no hurry
     done(send(clerk, page, "seal"))
     with world.office.look(CLOCK) as look:
         assert world.lot_in(look, ref).state == "ARCHIVED"
     clerk.get(page)
+    assert clerk.get(f"/centre/archive/{rooms.world.lot('NOTICE')}/contents.pdf").status_code == 409  # not finished
     assert clerk.act(f"{page}/acts/seal", form_id="another-form-sent-later-x").status_code == 409
 
 

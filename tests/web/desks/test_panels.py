@@ -18,6 +18,8 @@ NAMES = [f"专家{number}" for number in range(1, 13)]
 
 def test_a_request_is_told_every_fault_at_once(rooms: Rooms) -> None:
     ref, clerk = opened(rooms), rooms.person("clerk")
+    assert f'href="{CENTRE}{ref}"' in clerk.get("/centre").text  # a lot that wants its panel is a duty
+    assert 'type="checkbox" name="specialties" value="A0201"' in clerk.get(CENTRE + ref).text  # chosen, not typed
     refused = send(clerk, CENTRE + ref, "request", members="4", specialties="", starts_at="yesterday", place="")
     assert refused.status_code == 422
     told = errors(refused)
