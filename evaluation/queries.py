@@ -236,7 +236,7 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
     held, handed = panels.in_play(panel), _held(look, panel)
     calls = tuple(CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at) for seat in panel.seats)
     return PanelCard(
-        lot=lot.ref, title=lot.title, state=panel.state, version=panel.version, members=panel.members, experts=panel.experts,
+        lot=lot.ref, title=lot.name, state=panel.state, version=panel.version, members=panel.members, experts=panel.experts,
         specialties=tuple(panel.specialties), avoid=tuple(one["name"] or one["code"] for one in panel.avoid), starts_at=panel.starts_at,
         place=panel.place, requested_at=panel.requested_at, round=panel.round, draw=_draw(panel),
         seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held), calls=calls,

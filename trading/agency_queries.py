@@ -299,7 +299,7 @@ def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
     return ObjectionCard(
         row.ref,
         row.lot.ref,
-        row.lot.title,
+        row.lot.name,
         row.lot.regime,
         row.kind,
         row.stage,
@@ -359,7 +359,7 @@ def _of_project(look: Look, project: Project) -> Iterator[Waiting]:
 
 def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
     if lot.state == "ACCEPTED" and may(look.actor, Act.LOT_PUBLISH):
-        yield Waiting("lot_prepare", lot.ref, lot.title, lot.ref)
+        yield Waiting("lot_prepare", lot.ref, lot.name, lot.ref)
     if (
         lot.state in ("NOTICE", "BIDDING")
         and may(look.actor, Act.ENQUIRY_ANSWER)
@@ -373,27 +373,27 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
             yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
         cutoff = clarify_cutoff(look, lot)
         if cutoff is not None and timedelta() < cutoff.at - look.now <= CUTOFF_NEAR:
-            yield Waiting("clarify_cutoff", lot.ref, lot.title, lot.ref, cutoff.at, cutoff.rule.id)
+            yield Waiting("clarify_cutoff", lot.ref, lot.name, lot.ref, cutoff.at, cutoff.rule.id)
     change = officers.open_change(look.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
     if change is not None and change.kind == "officers" and not change.plan["confirmed_by"] and may(look.actor, Act.OFFICERS_CONFIRM):
         if change.plan["by"] != look.actor.account_id:
-            yield Waiting("officers_confirm", lot.ref, lot.title, lot.ref, change.deadline - successions.SETTLE)
+            yield Waiting("officers_confirm", lot.ref, lot.name, lot.ref, change.deadline - successions.SETTLE)
     if may(look.actor, Act.OBJECTION_ANSWER):
         for one in disputes.open_on(look.session, lot):
-            yield Waiting(one.kind, one.ref, lot.title, lot.ref, one.due_at, str(one.reason.get("rule", "")))
+            yield Waiting(one.kind, one.ref, lot.name, lot.ref, one.due_at, str(one.reason.get("rule", "")))
     yield from _after_opening(look, lot)
 
 
 def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
     if lot.state == "QUAL_REVIEW" and may(look.actor, Act.QUALIFICATION_REVIEW):
-        yield Waiting("qualify", lot.ref, lot.title, lot.ref, rule="P-43")
+        yield Waiting("qualify", lot.ref, lot.name, lot.ref, rule="P-43")
     if lot.state in DRAWN_IN and may(look.actor, Act.DRAW_TAKE_PART):
         for draw in look.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == lot.id).order_by(draws.Draw.id)):
             if draws.awaits_tenderee(draw):
-                yield Waiting("draw", draw.label, lot.title, lot.ref)
+                yield Waiting("draw", draw.label, lot.name, lot.ref)
     if lot.state == "FAILED" and may(look.actor, Act.TENDER_DRAFT):
         if look.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
-            yield Waiting("failed", lot.ref, lot.title, lot.ref)
+            yield Waiting("failed", lot.ref, lot.name, lot.ref)
     row = awards.find(look.session, lot)
     if row is None:
         return
@@ -401,15 +401,15 @@ def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
     tells = may(look.actor, Act.NOTICE_PUBLISH)
     if lot.state == "REPORT" and lot.regime == "WORKS" and tells:
         latest = bounds(look, lot, "candidates_published", {"report_received": row.proposed_at}).latest
-        yield Waiting("publicise", lot.ref, lot.title, lot.ref, latest.at if latest else None, "T-17")
+        yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, "T-17")
     elif lot.state == "REPORT" and lot.regime == "GP" and decides:
-        yield Waiting("decide", lot.ref, lot.title, lot.ref, row.decide_by, "T-11")
+        yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, "T-11")
     elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and look.now >= row.publicity_until:
-        yield Waiting("decide", lot.ref, lot.title, lot.ref, rule="E-07")
+        yield Waiting("decide", lot.ref, lot.name, lot.ref, rule="E-07")
     elif lot.state == "AWARD" and tells:
-        yield Waiting("announce", lot.ref, lot.title, lot.ref, row.announce_by, "T-12")
+        yield Waiting("announce", lot.ref, lot.name, lot.ref, row.announce_by, "T-12")
     elif lot.state == "RESULT" and may(look.actor, Act.CONTRACT_RECORD):
-        yield Waiting("contract", lot.ref, lot.title, lot.ref, row.contract_by, "T-14")
+        yield Waiting("contract", lot.ref, lot.name, lot.ref, row.contract_by, "T-14")
     elif lot.state == "CONTRACT" and may(look.actor, Act.CONTRACT_RECORD):
         made = contracts.contract(look.session, lot)
-        yield Waiting("publish_contract", lot.ref, lot.title, lot.ref, made.publish_by, "T-15")
+        yield Waiting("publish_contract", lot.ref, lot.name, lot.ref, made.publish_by, "T-15")

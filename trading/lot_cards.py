@@ -19,7 +19,7 @@ from trading.kernel.flow import Step
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
 from trading.projects import PROJECT_FLOW, Gap, Project
-from trading.tenders import LOT_FLOW, Lot, Tender
+from trading.tenders import LOT_FLOW, Lot, Tender, full_name
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,11 @@ class LotCard:
     steps: tuple[Step, ...]
     two_envelopes: bool = False
     co_opening: bool = False
+
+    @property
+    def name(self) -> str:
+        """As ``Lot.name``."""
+        return full_name(self.tender_title, self.title)
 
 
 @dataclass(frozen=True)

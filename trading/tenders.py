@@ -72,6 +72,11 @@ class Tender(Base):
     lots: Mapped[list[Lot]] = relationship(back_populates="tender", order_by="Lot.no")
 
 
+def full_name(tender: str, lot: str) -> str:
+    """A lot by its tender's title and its own, once where they are the same."""
+    return lot if tender in lot else f"{tender} {lot}"
+
+
 class Lot(Base):
     """One lot (标段/采购包). Money in minor units (fen) of ``currency``.
 
@@ -130,6 +135,11 @@ class Lot(Base):
     failure: Mapped[str | None] = mapped_column(String(40))
     failure_reason: Mapped[str] = mapped_column(Text, default="")
     tender: Mapped[Tender] = relationship(back_populates="lots", lazy="joined")
+
+    @property
+    def name(self) -> str:
+        """What the lot is called where nothing else tells of its tender: ``第一包`` alone says nothing."""
+        return full_name(self.tender.title, self.title)
 
     @property
     def log_of(self) -> str:

@@ -12,7 +12,7 @@ from flask_babel import pgettext
 
 from evaluation import queries
 from evaluation.panels import Panel
-from trading import archives, attachments, calendars, lot_cards, projects, registrations
+from trading import archives, attachments, calendars, deadline_faults, lot_cards, projects, registrations
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
@@ -70,7 +70,7 @@ def home() -> str:
         duties += [_panel_duty(lot, panel) for lot, panel in queries.unseated(now)]
         duties += [
             Duty(
-                _("Seal the archive: %(title)s", title=lot.title),
+                _("Seal the archive: %(title)s", title=lot.name),
                 f"/centre/archive/{lot.ref}",
                 None,
                 _("no fixed limit"),
@@ -122,11 +122,11 @@ def _filing_duty(card: ProjectCard, now: Look) -> Duty:
 def _panel_duty(lot: Lot, panel: Panel | None) -> Duty:
     """The next step towards a panel that sits."""
     if panel is None:
-        text = _("Ask for a panel: %(title)s", title=lot.title)
+        text = _("Ask for a panel: %(title)s", title=lot.name)
     elif panel.state == "CALLED":
-        text = _("Bring the panel together: %(title)s", title=lot.title)
+        text = _("Bring the panel together: %(title)s", title=lot.name)
     else:
-        text = _("Draw the experts and call them: %(title)s", title=lot.title)
+        text = _("Draw the experts and call them: %(title)s", title=lot.name)
     until = panel.starts_at if panel else None
     return Duty(text, f"/centre/panels/{lot.ref}", until, _("no fixed limit"), lot.ref, pgettext("evaluation", "Panel"), "now")
 
@@ -242,6 +242,7 @@ def rail() -> list[Group]:
         if not may(now.actor, Act.PROJECT_ACCEPT):
             return []
         waiting, closing = len(lot_cards.filings(now)), len(centre_archives.lots(now, archives.READY))
+        suspended = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
         firms = len(registrations.listed(now, registrations.SENT))
     return [
         Group(
@@ -251,7 +252,7 @@ def rail() -> list[Group]:
                 Link(_("Filings"), "/centre/filings", path.startswith("/centre/filings"), waiting or None),
                 Link(_("Registrations"), centre_registrations.PLACE, path.startswith(centre_registrations.PLACE), firms or None),
                 Link(_("Archives"), "/centre/archive", path.startswith("/centre/archive"), closing or None),
-                Link(_("Faults and extensions"), "/centre/faults"),
+                Link(_("Faults and extensions"), "/centre/faults", path.startswith("/centre/faults"), suspended or None, bool(suspended)),
                 Link(_("Experts and panels"), "/centre/panels", path.startswith("/centre/panels")),
             ),
         )

@@ -18,6 +18,7 @@ from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
+from web.desks import centre
 from web.forms import Form
 from web.frame import Group, Link
 from web.gate import Desk, actor, go, look, render, request, work
@@ -115,9 +116,11 @@ def rail() -> list[Group]:
     who, path = actor(), request.path
     if not any(may(who, act) for act in BOTH):
         return []
+    if may(who, Act.PROJECT_ACCEPT):
+        return centre.desk.groups()  # the clerk stays on the clerk's desk
     with look() as now:
         held = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
-    home = ("/centre" if may(who, Act.PROJECT_ACCEPT) else "/supervisor" if may(who, Act.SUPERVISE) else "/hall/desk")
+    home = "/supervisor" if may(who, Act.SUPERVISE) else "/hall/desk"
     return [Group(_("Deadlines"), (
         Link(_("My work"), home),
         Link(_("Faults and extensions"), "/centre/faults", path.startswith("/centre/faults"), held or None, held > 0),

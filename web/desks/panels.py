@@ -87,7 +87,7 @@ def panel(ref: str, form: Form | None = None) -> str:
         lot_card = lot_cards.card_of(now, lot)
         known = [(code, code, ngettext("%(num)s expert in the library", "%(num)s experts in the library", count))
                  for code, count in experts.specialties(now.session)]
-        first = Form.blank({"members": 5, "place": lot_card.place, "specialties": [known[0][0]] if len(known) == 1 else []})
+        first = Form.blank({"members": 5, "specialties": [known[0][0]] if len(known) == 1 else []})
         return render("panels/panel.html", form=form or first, card=card, lot=lot_card, known=known, may_ask=lot.state in FORMS_IN,
                       public=opening.is_public(now.session, lot), seated=bool(card and card.state in OVER),
                       crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")])
