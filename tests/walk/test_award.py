@@ -12,6 +12,12 @@ def lot_of(walk: Walk, key: str) -> str:
     return str(walk.town.facts["lots"][key]["ref"])
 
 
+def open_objection(walk: Walk, ref: str) -> str:
+    """The number of the objection to a lot that waits for its answer."""
+    found = walk.town.ask("select o.ref from objection o join lot l on l.id = o.lot_id where l.ref = ? and o.state = 'FILED'", ref)
+    return str(found[0][0])
+
+
 def freshly(guest: Guest) -> Guest:
     """A weighty page asks for the password again where the sign-in is older than ten minutes."""
     if "/account/confirm" in guest.page.url:
@@ -83,8 +89,9 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     loser.press("form[action$='/acts/object'] button")
 
     agent.go("/agency").follow(f"main a[href='{lot}/contract']")  # it waits for the answer, and says so
+    assert agent.page.locator("form[action$='/acts/contract'] button").is_disabled()
     agent.follow("main a[href='/agency/objections']")
-    agent.follow("main a[href^='/agency/objections/']")
+    agent.follow(f"main a[href='/agency/objections/{open_objection(walk, ref)}']")
     with agent.expecting(422):
         agent.press("form[action$='/acts/answer'] button")
     agent.fill(text="经核对评分表与招标文件，评分在所列评分档之内。", upheld="no")
@@ -119,7 +126,7 @@ def test_an_objection_to_candidates_is_answered_and_the_award_follows(walk: Walk
     lot = f"/agency/lots/{ref}"
     builder.go(f"{lot}/award")  # publicity is running, an objection is open
     agent.follow(".rail a[href='/agency/objections']")
-    (number,) = walk.town.ask("select o.ref from objection o join lot l on l.id = o.lot_id where l.ref = ? and o.state = 'FILED'", ref)[0]
+    number = open_objection(walk, ref)
     agent.follow(f"main a[href='/agency/objections/{number}']")
     agent.fill(text="经复核，第一中标候选人拟派项目经理的业绩证明材料齐全、有效。", upheld="no")
     agent.press("form[action$='/acts/answer'] button")
