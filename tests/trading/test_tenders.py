@@ -357,3 +357,9 @@ def test_unknown_references(world: World) -> None:
         for find in (tenders.lot, tenders.tender, projects.project):
             with pytest.raises(NotFound):
                 find(look.session, "KP-2026-000000-9")
+
+
+def test_a_lot_is_named_with_its_tender() -> None:
+    assert tenders.full_name("第二小学图书采购", "第一包") == "第二小学图书采购 第一包"
+    assert tenders.full_name("第二小学图书采购", "第二小学图书采购") == "第二小学图书采购"
+    assert tenders.full_name("图书采购", "图书采购 B 包") == "图书采购 B 包"

@@ -56,8 +56,12 @@ def committed(world: World, app: Flask, ref: str, r: bytes) -> tuple[Seat, Seat]
     assert host.post(f"/hall/{ref}/draw/k/acts/commit").status_code == 409  # the notice waits for its tick
     world.tick()
     assert buyer.post(f"/agency/lots/{ref}/draw/k/acts/commit", **commitment(buyer, ref, r)).status_code == 409  # the platform comes first
+    where = f"/agency/lots/{ref}/draw/k"
+    assert where not in buyer.get("/agency").text
     host.act(f"/hall/{ref}/draw/k/acts/commit")
-    buyer.act(f"/agency/lots/{ref}/draw/k/acts/commit", **commitment(buyer, ref, r))
+    assert f'href="{where}"' in buyer.get("/agency").text  # its turn is a duty, until it is taken
+    buyer.act(f"{where}/acts/commit", **commitment(buyer, ref, r))
+    assert where not in buyer.get("/agency").text
     world.tick()
     host.act(f"/hall/{ref}/draw/k/acts/list")
     return host, buyer
