@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tests.kit.world import PDF
 from tests.walk.guide import PASSWORD, Guest, Walk
 
 
@@ -86,17 +87,21 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     with loser.expecting(422):
         loser.press("form[action$='/acts/object'] button")
     loser.fill(text="第一名的服务方案评分与招标文件所列评分档不符，请予复核。")
+    loser.page.set_input_files("[name=files]", files=[{"name": "证据.pdf", "mimeType": "application/pdf", "buffer": PDF}])
     loser.press("form[action$='/acts/object'] button")
 
-    agent.go("/agency").follow(f"main a[href='{lot}/contract']")  # it waits for the answer, and says so
+    agent.go("/agency").follow(f"main a[href='{lot}']").follow(f"main a[href='{lot}/contract']")  # it waits for the answer, and says so
     assert agent.page.locator("form[action$='/acts/contract'] button").is_disabled()
     agent.follow("main a[href='/agency/objections']")
     agent.follow(f"main a[href='/agency/objections/{open_objection(walk, ref)}']")
     with agent.expecting(422):
         agent.press("form[action$='/acts/answer'] button")
+    assert agent.page.locator("main a[href*='/attachments/']").count()
     agent.fill(text="经核对评分表与招标文件，评分在所列评分档之内。", upheld="no")
+    agent.page.set_input_files("[name=files]", files=[{"name": "评分核对表.pdf", "mimeType": "application/pdf", "buffer": PDF}])
     agent.press("form[action$='/acts/answer'] button")
     loser.go("/bidder").follow(".rail a[href='/bidder/objections']").follow("main a[href^='/bidder/objections/']")
+    assert loser.page.locator("main a[href*='/attachments/']").count() == 2  # one's own paper and that of the answer
 
     agent.go("/agency").follow(f"main a[href='{lot}/contract']")
     with agent.expecting(422):
