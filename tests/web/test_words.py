@@ -74,3 +74,8 @@ def test_an_opening_policy_has_one_name_in_chinese() -> None:
         for message in catalogues.read(room):
             spoken.append(message.string if isinstance(message.string, str) else " ".join(message.string or ()))
     assert [text[:80] for text in spoken if re.search("规约|策略", text)] == []
+
+
+def test_an_envelope_is_told_in_words() -> None:
+    assert words.words("policy.not_signed", {"envelope": "draw:experts/1"}) == "开启方案（抽取专家）还没有全部签名。"
+    assert words.words("policy.not_signed", {"envelope": "bid"}, "en") == "The opening policy (bids) is not signed by all."

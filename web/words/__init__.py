@@ -107,7 +107,12 @@ class _Facts(string.Formatter):
         self.lang, self.zone = lang, zone
 
     def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
-        return kwargs.get(field_name), field_name
+        value = kwargs.get(field_name)
+        return (self._envelope(value) if field_name == "envelope" and isinstance(value, str) else value), field_name
+
+    def _envelope(self, name: str) -> str:
+        """What is opened, in words: ``draw:experts/1`` is a name for programs."""
+        return state("envelope", name.partition("/")[0].replace(":", "_"), self.lang).text
 
     def format_field(self, value: Any, format_spec: str) -> str:
         return show.fact(value, self.lang, self.zone)
