@@ -153,7 +153,7 @@ def latest(session: Session, refund: Refund) -> PayeeChange | None:
 standing, release = proof_scans.standing, proof_scans.release
 
 
-def _of(refund: Refund) -> Select[tuple[PayeeChange]]:
+def _of(refund: Refund) -> Select[PayeeChange]:
     return select(PayeeChange).where(PayeeChange.refund_id == refund.id)
 
 

@@ -23,6 +23,7 @@ Acts, their pages and fields (every form also carries csrf_token and form_id):
 from __future__ import annotations
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from deposits import queries, receipts
 from deposits.queries import HomeCard
@@ -71,19 +72,21 @@ def _duties(now: Look, card: HomeCard, waiting: list[queries.RefundCard], batche
     found: list[Duty] = []
     if may(now.actor, Act.REFUND_PREPARE):
         found += _to_prepare(waiting)
-        found += [Duty(_("Pay the approved batch of %(n)s refunds", n=len(one.rows)), f"/cashier/batches/{one.ref}",
-                       day_end(one.value_on), "", _("after its value day it must be reckoned anew"), _("Approved"), "ok")
+        found += [Duty(ngettext("Pay the approved batch of %(num)s refund", "Pay the approved batch of %(num)s refunds", len(one.rows)),
+                       f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
+                       _("after its value day it must be reckoned anew"), _("Approved"), "ok")
                   for one in batches if one.approved_at is not None]
     else:
-        found += [Duty(_("Check the batch of %(n)s refunds", n=len(one.rows)), f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
+        found += [Duty(ngettext("Check the batch of %(num)s refund", "Check the batch of %(num)s refunds", len(one.rows)),
+                       f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
                        _("digest %(digest)s", digest=show.digest(one.digest, 2)), _("To check"), "now")
                   for one in batches if one.approved_at is None]
         found += [Duty(_("Approve another account for a returned refund"), f"/cashier/refunds/{one.ref}", None, _("no fixed limit"),
                        _("two controllers, after the bank's proof"), _("Returned"), "warn")
                   for one in waiting if one.state == "RETURNED_BY_BANK" and queries.payee_change(now, one.ref) is not None]
     if card.exceptions:
-        found.append(Duty(_("Settle %(n)s exceptions", n=card.exceptions), "/cashier/exceptions", None, _("no fixed limit"),
-                          _("each has one next step"), _("Exceptions"), "warn"))
+        found.append(Duty(ngettext("Settle %(num)s exception", "Settle %(num)s exceptions", card.exceptions), "/cashier/exceptions", None,
+                          _("no fixed limit"), _("each has one next step"), _("Exceptions"), "warn"))
     return found
 
 
@@ -93,6 +96,6 @@ def _to_prepare(waiting: list[queries.RefundCard]) -> list[Duty]:
     for one in waiting:
         if "prepare" in one.may:
             by_day.setdefault(one.due_on, []).append(one)
-    return [Duty(_("Prepare %(n)s refunds", n=len(rows)), "/cashier/refunds?show=prepare", day_end(rows[0].due_on), "",
-                 _("rules D-20 to D-29: counted from the event and the calendar"), _("To prepare"), "now")
+    return [Duty(ngettext("Prepare %(num)s refund", "Prepare %(num)s refunds", len(rows)), "/cashier/refunds?show=prepare",
+                 day_end(rows[0].due_on), "", _("rules D-20 to D-29: counted from the event and the calendar"), _("To prepare"), "now")
             for rows in by_day.values()]

@@ -254,9 +254,9 @@ def proof(ref: str) -> Response:
         if change is None:
             raise NotFound("refund.unknown")
         payees.release(change, scanned=has_scanner())
-        blob, size = change.proof, change.proof_size
-    data = office().blobs.read(blob)
-    return attachment(Response(data, mimetype="application/octet-stream"), f"bank-proof-{ref}.pdf", size or len(data))
+        blob = change.proof
+        size = change.proof_size or office().blobs.path(blob).stat().st_size
+    return attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), f"bank-proof-{ref}.pdf", size)
 
 
 def _pending(now: Look, ref: str) -> payees.PayeeChange:

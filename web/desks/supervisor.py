@@ -37,6 +37,7 @@ from trading.oversight import SOON, Limit
 from trading.tenders import Lot
 from web import attached, show, words
 from web.desks import supervisor_figures as figures_of
+from web.desks import supervisor_papers as papers_home
 from web.desks.agency_room import lot_stages
 from web.forms import Form
 from web.frame import Duty, Group, Link, Tick, address, page_of, sun_line
@@ -196,7 +197,7 @@ def _figures(found: list[Limit], now: Look) -> dict[str, Any]:
 
 
 @desk.page("/deadlines", needs=SEE)
-def deadlines() -> str:
+def deadlines() -> Any:
     form = Form.query()
     kind, week, chosen = form.choice("kind", KINDS, needed=False), form.day("week", needed=False), request.args.get("show", "")
     chosen = chosen if chosen in SHOWN else ""
@@ -207,7 +208,9 @@ def deadlines() -> str:
         rows = [one for one in found if one.state(now.now) in SHOWN[chosen] and (not kind or one.kind == kind)]
         if chosen in ("kept", "kept_late", "all"):
             rows.reverse()
-        page = page_of(len(rows), request.args, "/supervisor/deadlines")
+        if request.args.get("format") == "csv":
+            return papers_home.limits_csv(rows, now.now, kind_words)
+        page = page_of(len(rows), request.args, "/supervisor/deadlines", csv=True)
         names = {"": _("Running"), "late": _("Broken"), "soon": _("Within 24 hours"), "kept": _("Done"), "kept_late": _("Done late"),
                  "all": _("All")}
         kept = {"kind": kind, "week": week.isoformat() if week else ""}
@@ -295,7 +298,8 @@ def dossier(ref: str) -> str:
         return render(
             "supervisor/dossier.html", card=card, stages=lot_stages(card, now.now), notices=lot_cards.notice_cards(now, lot),
             officers=lot_cards.officer_cards(now, lot), policies=lot_cards.policy_cards(now, lot), files=lot_cards.document_cards(now, lot),
-            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200), found=_dossier(now, lot), at=now.now, href=limit_href)
+            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200), found=_dossier(now, lot), at=now.now, href=limit_href,
+            papers=papers_home.papers_of(now, lot), part_words=papers_home.part_words)
 
 
 def _dossier(now: Look, lot: Lot) -> Dossier:

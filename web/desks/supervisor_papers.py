@@ -1,0 +1,52 @@
+"""What a supervisor takes home: the papers of a lot, and the limits as a table for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from flask import Response
+from flask_babel import gettext as _
+
+from trading import opening, opening_papers
+from trading.disclosure import dossier
+from trading.kernel.work import Look
+from trading.oversight import Limit
+from trading.tenders import Lot
+from web import words
+from web.desks.public_result import scores_of
+from web.desks.public_words import csv_answer
+from web.refusals import language
+
+
+def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
+    """(words, address) of what is there of a lot: papers of the opening, report, result, the bundle anybody can check."""
+    found = []
+    row = opening.find(now.session, lot)
+    if row is not None and opening_papers.of_opening(now.session, row):
+        found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
+    if scores_of(now, lot) is not None:
+        found += [(_("Evaluation report (PDF)"), f"/lots/{lot.ref}/report.pdf"), (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv")]
+    if lot.state in dossier.FINISHED:
+        found.append((_("Evidence bundle (ZIP)"), f"/lots/{lot.ref}/bundle.zip"))
+    return found
+
+
+def part_words(part: str) -> str:
+    """What of a lot an entry of the audit book is about, beside its bids; "" for those."""
+    if not part or part == "bid":
+        return ""
+    if part.startswith("draw:"):
+        return _("draw of experts") if part.startswith("draw:experts") else _("draw of the coefficient")
+    return {"technical": _("technical envelope"), "price": _("price envelope")}.get(part, part)
+
+
+def limits_csv(rows: Iterable[Limit], at: datetime, kind_words: Callable[[str], str]) -> Response:
+    """Exactly the limits chosen, all pages of them."""
+    def moment(one: datetime | None) -> str:
+        return one.isoformat(timespec="seconds") if one else ""
+
+    head = [_("Last moment"), _("Limit"), _("Title"), _("Lot"), _("Rule"), _("Responsible"), _("Done"), _("State")]
+    return csv_answer("limits.csv", head, [
+        [moment(one.until), kind_words(one.kind), one.title, one.lot, one.rule, one.owner, moment(one.met_at),
+         words.state("limit_state", one.state(at), language()).text] for one in rows])
