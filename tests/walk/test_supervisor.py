@@ -71,7 +71,7 @@ def test_an_opening_is_watched_and_the_own_key_is_there(walk: Walk) -> None:
     supervisor.follow("main a[href^='/hall/']").go("/supervisor").follow(".rail a[href='/account/keys']")
 
 
-@pytest.mark.parametrize("path", ["/cashier", "/agency", "/admin", "/centre"])
+@pytest.mark.parametrize("path", ["/cashier", "/agency", "/admin/people", "/centre"])
 def test_other_desks_stay_closed(walk: Walk, path: str) -> None:
     supervisor = walk.person("supervisor")
     assert supervisor.context.request.get(walk.town.base + path, max_redirects=0).status == 403

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CHINESE = re.compile(r"[㐀-鿿]+")
 ENGLISH = re.compile(r"(?<!\w)[A-Za-z][a-z]{2,}(?:[ ,]+[A-Za-z]?[a-z]{2,})+(?!\w)")
 """Two English words side by side."""
+DIGEST = re.compile(r"[0-9a-f]{4}(?: [0-9a-f]{4}){7,}")
+"""A digest in groups of four, some of which look like words."""
 
 TEXTS = """(lang) => {
   const found = new Set();
@@ -67,7 +69,7 @@ def _is_chinese(text: str, town: Town) -> bool:
 
 
 def _is_english(text: str, town: Town) -> bool:
-    found = ENGLISH.search(text)
+    found = ENGLISH.search(DIGEST.sub("", text))
     return bool(found) and not CHINESE.search(text) and not town.says(text)
 
 
