@@ -21,11 +21,13 @@ step are checked by the act itself. A page open to all says ``needs=ANYONE``, on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
+from inspect import Parameter, signature
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -51,6 +53,7 @@ class Anyone:
 
 
 ANYONE = Anyone()
+_ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 Needs = Anyone | Act | frozenset[Act]
 
 
@@ -111,6 +114,8 @@ class Desk:
             rule = PageRule(f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", ""))
             if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
                 raise ValueError(f"the page {rule.endpoint} stands twice")
+            if back is not None and (lacks := _lacks(back, rule.path)):
+                raise ValueError(f"the page shown again for {rule.endpoint} does not take {sorted(lacks)}")
             PAGES[rule.endpoint] = rule
 
             @wraps(view)
@@ -142,6 +147,14 @@ class Desk:
 
     def groups(self) -> list[Group]:
         return self._rail() if self._rail else []
+
+
+def _lacks(back: Callable[..., Any], path: str) -> set[str]:
+    """What an act would hand to the page shown again that this page does not take: the form, a part of the address."""
+    takes = signature(getattr(back, "view", back)).parameters
+    if any(one.kind is Parameter.VAR_KEYWORD for one in takes.values()):
+        return set()
+    return {"form", *_ARGUMENT.findall(path)} - set(takes)
 
 
 def _stopped(rule: PageRule, arguments: dict[str, Any]) -> AnyResponse | None:

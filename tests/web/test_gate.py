@@ -169,6 +169,19 @@ def test_after_the_door_one_never_leaves_the_house(house: House, address: str) -
 # --- forms through the gate ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_page_shown_again_takes_what_its_act_hands_to_it() -> None:
+    """An act refused on a page that does not take its address ended in a 500 (objections taken back, lost keys refused)."""
+    made = Desk("gate_for_tests_of_pages", prefix="/u")
+
+    def lone() -> str:
+        return ""
+
+    with pytest.raises(ValueError, match=r"do_it does not take \['form', 'ident'\]"):
+        @made.page("/<int:ident>/acts/do", needs=ANYONE, post=True, back=lone)
+        def do_it(ident: int) -> str:
+            return str(ident)
+
+
 def test_a_refused_form_comes_back_with_entries_and_faults(house: House, desk: Desk) -> None:
     house.person("p", Role.BIDDER_SIGNER)
     client = house.client()

@@ -166,14 +166,14 @@ def objections() -> str:
 
 
 @bidder.page("/objections/<oref>", needs=SEE)
-def objection(oref: str) -> str:
+def objection(oref: str, form: Form | None = None) -> str:
     with look() as now:
         row = next((one for one in disputes.own(now) if one.ref == oref), None)
         if row is None:
             raise NotFound("objection.unknown")
         filed, answered = (attached.rows(attachments.of_objection(now.session, row.id, role), f"/bidder/objections/{oref}/attachments")
                            for role in ("objection", "answer"))
-    return render("bidder/objection.html", row=row, filed=filed, answered=answered, form=Form.blank(),
+    return render("bidder/objection.html", row=row, filed=filed, answered=answered, form=form or Form.blank(),
                   crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
                   can_object=can(Act.OBJECTION_FILE))
 

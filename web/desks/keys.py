@@ -135,8 +135,9 @@ def ask() -> Any:
 
 
 @desk.page("/requests", needs=Act.SUPERVISE)
-def requests(form: Form | None = None) -> str:
-    """Applications for new keys in place of lost ones: whose, why, the fingerprint to compare by telephone; sign or refuse."""
+def requests(form: Form | None = None, ident: int | None = None) -> str:
+    """Applications for new keys in place of lost ones: whose, why, the fingerprint to compare by telephone; sign or refuse. ``ident``: the
+    one an act was about; all are shown again."""
     with look() as now:
         compare = _("The new key, to compare by telephone")
         rows = [{"row": one, "print": print_of(compare, "ed25519", one.sign_public), "until": one.asked_at + enrolments.REQUEST_LIVES,
@@ -144,8 +145,7 @@ def requests(form: Form | None = None) -> str:
                 for one in enrolments.requests(now)]
         account = parties.account(now.session, actor().account_id or 0)
         own = enrolments.find_key(now.session, account.username, "supervisor")
-    return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank(),
-                  blank_form=Form.blank)
+    return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank())
 
 
 @desk.page("/requests/<int:ident>/acts/confirm", needs=Act.SUPERVISE, post=True, back=requests)

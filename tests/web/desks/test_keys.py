@@ -97,6 +97,8 @@ def test_a_lost_key_goes_to_the_supervisor_by_the_pages(rooms: Rooms, bidder: Pe
         row = enrolments.requests(look)[0]
         ident, both = row.id, signatures.countersign(signatures.from_text(row.document), rooms.world.keys["watch"].sign)
     where = f"/account/keys/requests/{ident}/acts/"
+    unsaid = watch.act(where + "refuse", page="/account/keys/requests", request=str(ident), reason="电话打不通" * 100)
+    assert unsaid.status_code == 422 and "电话打不通" in unsaid.text and '<details class="small" open>' in unsaid.text
     assert bidder.act(where + "confirm", page="/account/keys", enrolment=json.dumps(both)).status_code == 403
     assert watch.act(where + "confirm", page="/account/keys/requests", enrolment=json.dumps(both)).status_code == 303
     after = bidder.get("/account/keys/data").json["current"]
