@@ -53,8 +53,8 @@ contracts: $(V)/.test        ## every import points down
 fmt: $(V)/.test ## mend what ruff can mend
 	$(BIN)/ruff check --fix-only -q .
 
-pictures: $(V)/.test browser ## the pictures of bidder and hall in docs/pictures anew, by the journeys that pass through them
-	BIDHALL_PICTURES=docs/pictures $(BIN)/python -m pytest -q $$($(BIN)/python -m tests.journeys.pictures)
+pictures: $(V)/.test browser ## the pictures of the documents in docs/pictures anew, by the walks that pass through what they show
+	BIDHALL_WALK=whole BIDHALL_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n $(WALKERS) --dist loadgroup $$($(BIN)/python -m tests.walk.pictures)
 
 docs: $(V)/.run ## write docs/reference anew from the code
 	$(BIN)/python -m web.reference
@@ -110,7 +110,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts scanner test suite-pg town ## all that a change must pass
+ci: lint types contracts scanner test suite-pg town walk ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

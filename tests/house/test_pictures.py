@@ -1,49 +1,39 @@
-"""Pictures in the documents: each exists and is shown, and those of the bidder's desk and of the hall are what a journey takes."""
+"""Pictures in the documents: each exists, is shown, is described, and is one that the walk of the served town takes."""
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.house.tree import ROOT, documents, dotted, files, text, tree
-from tests.journeys.pictures import JOURNEYS, LARGEST
+from tests.house.tree import ROOT, documents, files, text
+from tests.walk.pictures import LARGEST, TAKEN
 
 FOLDER = "docs/pictures/"
 SHOWN = re.compile(r"!\[([^\]]*)\]\((?:\S*/)?pictures/([^)\s]+)\.png\)")
-LISTED = [name for names in JOURNEYS.values() for name in names]
+NAME = re.compile(r'"([a-z0-9-]+-(?:zh|en))"')
+"""A picture's name as a walk writes it."""
+CALL = re.compile(r'\.picture(?:_of)?\((?:\w+, )?"([^"]+)"')
+LISTED = [name for names in TAKEN.values() for name in names]
 
 
-def shown(*names: str) -> set[str]:
-    return {picture for name in names for _, picture in SHOWN.findall(text(name))}
-
-
-def taken(journey: str) -> list[str]:
-    """The pictures a journey takes, read from its code."""
-    path, _, function = journey.partition("::")
-    found = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef) and node.name == function]
-    assert len(found) == 1, journey
-    calls = [node for node in ast.walk(found[0]) if isinstance(node, ast.Call) and dotted(node.func) in ("take", "take_paper")]
-    return [str(ast.literal_eval(call.args[1])) for call in calls]
-
-
-def test_every_picture_of_bidder_and_hall_is_one_that_a_journey_takes() -> None:
-    assert sorted(shown("docs/desks/bidder.md", "docs/desks/hall.md") - set(LISTED)) == []
-
-
-@pytest.mark.parametrize("journey", JOURNEYS)
-def test_a_journey_takes_what_is_listed(journey: str) -> None:
-    assert sorted(taken(journey)) == sorted(JOURNEYS[journey])
-
-
-def test_no_picture_is_taken_or_kept_for_nothing() -> None:
-    everywhere = shown(*documents())
+def test_every_picture_is_one_that_the_walk_takes_and_is_shown() -> None:
+    shown = {picture for name in documents() for _, picture in SHOWN.findall(text(name))}
     assert len(LISTED) == len(set(LISTED))
-    assert sorted(set(LISTED) - everywhere) == []
-    assert sorted({Path(name).stem for name in files() if name.startswith(FOLDER)} ^ everywhere) == []
+    assert sorted(shown ^ set(LISTED)) == []
+    assert sorted({Path(name).stem for name in files() if name.startswith(FOLDER)} ^ shown) == []
+
+
+@pytest.mark.parametrize("walk", TAKEN)
+def test_a_walk_takes_what_is_listed(walk: str) -> None:
+    assert sorted(set(TAKEN[walk]) - set(NAME.findall(text(walk)))) == []
+
+
+def test_no_walk_takes_what_is_not_listed() -> None:
+    taken = {(name, picture) for name in files() if name.startswith("tests/walk/test_") for picture in CALL.findall(text(name))}
+    assert sorted((name, picture) for name, picture in taken if picture not in TAKEN.get(name, ())) == []
 
 
 def test_every_picture_is_described_in_words() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from crypto import keyfiles
-from tests.journeys.pictures import CALLED
+from tests.journeys.names import CALLED
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
 from web.app import find_desks

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crypto.signatures import countersign
-from tests.journeys.pictures import CALLED, take, take_paper
+from tests.journeys.names import CALLED
 from tests.journeys.test_opening_journey import Desk, pass_claims
 from tests.kit import sealing
 from tests.kit.ceremony import bid_for, lots_together
@@ -45,7 +45,6 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     seen = public.locator("main").inner_text()
     assert "此刻谁也看不到家数与名称" in seen and all(CALLED[name] in seen for name in ("@host", "@officer1", "@officer3", "@watch"))
     assert not [name for name in world.bidders if CALLED[name] in seen or CALLED["@" + name] in seen]
-    take(public, "hall-before-zh")
 
     # the hour: one lot has two bids and fails, the other two are listed by one click
     sealing.close(world, first)
@@ -71,7 +70,6 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     host.press("唱第一行")
     projector.locator(".reading .who", has_text="有限公司").wait_for(timeout=15_000)
     assert "第 1 家" in projector.locator("main").inner_text()
-    take(projector, "hall-projector-zh")
     publish(hall, browser, tmp_path, first, bound)
     world.clock.advance(seconds=95)
     host.go(f"/hall/{first}/read")
@@ -79,7 +77,6 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     projector.locator(".pos", has_text="第 2 家").wait_for(timeout=15_000)
     host.go(ceremony)
     assert "第 2 行" in host.page.locator(".ceremony").inner_text()
-    take(host.page, "hall-ceremony-zh")
 
     # one confirms, one objects and is answered, one says nothing
     remark(hall, browser, tmp_path, first, "bidder1", "")
@@ -90,7 +87,6 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     public.goto(f"{hall.url}/hall/{first}")
     listed = public.locator("#hall").inner_text()
     assert "记录以此为准" in listed and "850,000.00" in listed and "已确认" in listed and "有异议，已答复" in listed and "待确认" in listed
-    take(public, "hall-opened-zh")
 
     # the record
     for username in ALL:
@@ -105,7 +101,6 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     public.goto(f"{hall.url}/hall/{first}")
     record = public.request.get(f"{hall.url}{public.get_by_role('link', name='开标记录').first.get_attribute('href')}").body()
     assert record.startswith(b"%PDF-")
-    take_paper(record, "hall-record-zh")
     assert not host.faults
 
 

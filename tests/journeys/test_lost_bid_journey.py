@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from crypto import keyfiles
 from crypto.canonical import dumps, loads
 from crypto.signatures import countersign, payload_of
-from tests.journeys.pictures import CALLED
+from tests.journeys.names import CALLED
 from tests.journeys.test_hall_accessible_journey import faults
 from tests.journeys.test_opening_journey import Desk
 from tests.kit import opening_steps, sealing, stages

@@ -14,7 +14,7 @@ from playwright.sync_api import Error as PlaywrightError
 from crypto import keyfiles, signatures
 from crypto.canonical import b64u, loads, unb64u
 from crypto.keys import x25519_public
-from tests.journeys.pictures import CALLED, take
+from tests.journeys.names import CALLED
 from tests.kit import sealing
 from tests.kit.server import LiveServer
 from tests.kit.world import DEADLINE, OFFICERS, World
@@ -149,7 +149,6 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
         if seat is seats[1]:
             watcher.goto(f"{hall.url}/hall/{ref}")
             assert "已到 2 位，需 3 位" in watcher.locator("main").inner_text()
-            take(watcher, "opening-zh")
     with world.look("clock") as look:
         row = opening.opening(look.session, world.lot_in(look, ref))
         assert [share.j for share in opening.shares(look.session, row)] == [1, 3, 5]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tests.journeys.pictures import CALLED, take
+from tests.journeys.names import CALLED
 from tests.kit import browser as kit_browser
 from tests.kit import commands
 from tests.kit.cut_line import CutLine
@@ -135,7 +135,6 @@ def test_a_cut_line_and_a_closed_browser(
     profile = tmp_path / "profile"
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
-        take(page, "sealing-zh")
         zone, chooser = page.locator("#drop").bounding_box(), page.locator("#bid-files").bounding_box()
         assert chooser["width"] > zone["width"] - 8 and chooser["height"] > zone["height"] - 8  # the whole zone opens the chooser
         page.locator("#bid-files").focus()
@@ -145,7 +144,6 @@ def test_a_cut_line_and_a_closed_browser(
         page.wait_for_selector("#draft:not([hidden])")
         page.wait_for_selector("#selfcheck li.ok:has-text('2,731,946.53')")
         page.wait_for_timeout(800)  # the draft is written a moment after the last key
-        take(page, "seal-choose-zh", "main")
 
     # the browser was closed: the form is there again, the files are asked for by name, and nothing of it was ever sent
     with browser_at(profile) as page:
@@ -161,7 +159,6 @@ def test_a_cut_line_and_a_closed_browser(
         page.click("#seal-go")
         said(page, "连接中断")
         assert line.is_cut.is_set() and line.up - before > MEGABYTES * MIB // 4
-        take(page, "seal-lost-zh", "#progress")
         line.mend()
         line.cut_after(MEGABYTES * MIB // 3)  # it goes on by itself, and is cut again
         line.is_cut.wait(WAIT / 1000)
@@ -176,7 +173,6 @@ def test_a_cut_line_and_a_closed_browser(
         page.wait_for_selector("#submit-go:not([disabled])")
         give_key(page, key)
         to_receipt(page, world, ref)
-        take(page, "seal-receipt-zh", "#receipt-place")
         # sent once, but for what was on its way when the line broke
         assert line.up - before < MEGABYTES * MIB * 1.5 + 4 * MIB
         page.reload()

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 TAKEN = {
     "tests/walk/test_homes.py": (
-        "agency-home-zh", "centre-home-zh", "hall-desk-zh", "expert-home-zh", "cashier-home-zh", "cashier-refunds-zh", "supervisor-home-zh",
-        "supervisor-deadlines-zh", "admin-home-zh", "help-zh",
+        "agency-home-zh", "centre-home-zh", "hall-desk-zh", "expert-home-zh", "supervisor-deadlines-zh", "admin-home-zh", "help-zh",
     ),
     "tests/walk/test_public.py": ("portal-zh", "portal-en", "hall-before-zh", "public-result-zh", "savings-zh"),
     "tests/walk/test_bidder.py": ("bidder-home-zh", "bidder-lot-zh", "bidder-deposit-zh", "sealing-zh", "seal-receipt-zh"),
     "tests/walk/test_hall.py": ("hall-shares-zh", "hall-projector-zh", "hall-opened-zh", "hall-record-zh"),
+    "tests/walk/test_money.py": ("cashier-home-zh", "cashier-refunds-zh", "cashier-approve-zh", "cashier-reconcile-zh"),
+    "tests/walk/test_supervisor.py": ("supervisor-home-zh", "supervisor-lot-zh"),
     "tests/walk/test_people.py": ("inbox-zh",),
 }  # fmt: skip
 """Every picture, by the walk that takes it; its name ends with its language."""

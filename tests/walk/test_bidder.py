@@ -26,6 +26,7 @@ def test_from_the_notice_to_a_receipt_and_back(walk: Walk, tmp_path: Path) -> No
     assert not bidder.page.locator("#standing").count()
     first = seal_and_submit(bidder, tmp_path, ANSWERS)
     assert bidder.page.locator("#receipt-place").is_visible()
+    bidder.picture("seal-receipt-zh", "#receipt-place")
     bidder.follow("#r-page")
     kept = json.loads(bidder.download("a[href$='/file']").read_text(encoding="utf-8"))
     assert "statement" in kept and "trust" in kept
@@ -133,6 +134,7 @@ def seal_and_submit(bidder: Guest, folder: Path, answers: dict[str, str]) -> str
     page.set_input_files("#bid-files", offer)
     page.set_input_files("#key-file", bidder.walk.town.key_file(bidder.username))
     page.fill("#key-pass", PASSWORD)
+    bidder.picture("sealing-zh")
     page.click("#seal-go")
     page.wait_for_selector("#submit-go:not([disabled])", timeout=120_000)
     page.click("#submit-go")

@@ -43,6 +43,7 @@ def test_the_list_is_published_and_shares_are_released(walk: Walk, ref: str) -> 
     public.go(f"/hall/{ref}")
     told = facts_of(public, f"/hall/{ref}/data")
     assert [one["turn"] for one in told["waits"]] == ["officers"] and len(told["shares"]) == 3
+    public.picture("hall-shares-zh")
     assert public.page.locator(".waits .count").is_visible()  # three are enough, and the page says why and until when it waits
     host.go(f"/hall/{ref}/host")
     for username in OFFICERS[3:]:
@@ -119,5 +120,7 @@ def test_the_record_is_signed_by_all_who_must_and_read_back(walk: Walk, ref: str
     for kind in ("sheet", "form", "record"):
         paper = public.paper(f"a[href='/hall/{ref}/papers/{kind}']")
         assert ref in paper.text and (kind == "sheet" or told["bids"][0]["name"] in paper.text)
-    assert "经核对投标文件" in public.paper(f"a[href='/hall/{ref}/papers/record']").text
+    record = public.paper(f"a[href='/hall/{ref}/papers/record']")
+    assert "经核对投标文件" in record.text
+    public.picture_of(record, "hall-record-zh")
     public.follow(f"nav a[href='/hall/{ref}/projector']")

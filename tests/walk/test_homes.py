@@ -12,14 +12,21 @@ from tests.walk.guide import Guest, Walk, kind_of
 from web import helping
 
 PEOPLE = (
-    "bidder1", "buyer", "agent", "clerk", "host", "officer1", "expert01",
+    "bidder1", "buyer", "agent", "clerk", "host", "officer1", "expert04",
     "cashier", "controller", "supervisor", "sysadmin", "secadmin", "auditadmin",
 )  # fmt: skip
 AT = {
-    "bidder": ("bidder1",), "agency": ("buyer", "agent"), "centre": ("clerk",), "hall": ("host", "officer1"), "expert": ("expert01",),
+    "bidder": ("bidder1",), "agency": ("buyer", "agent"), "centre": ("clerk",), "hall": ("host", "officer1"), "expert": ("expert04",),
     "cashier": ("cashier", "controller"), "supervisor": ("supervisor",), "admin": ("sysadmin", "secadmin", "auditadmin"), "public": (),
 }
 """Who works at a desk."""
+
+PICTURES = {
+    ("agent", "/agency"): "agency-home-zh", ("clerk", "/centre"): "centre-home-zh", ("host", "/hall/desk"): "hall-desk-zh",
+    ("expert04", "/expert"): "expert-home-zh", ("supervisor", "/supervisor/deadlines"): "supervisor-deadlines-zh",
+    ("secadmin", "/admin"): "admin-home-zh",
+}  # fmt: skip
+"""Pages of whom are shown in the documents."""
 
 RAIL = "() => [...document.querySelectorAll('nav.rail a[href]')].map(a => a.pathname + a.search)"
 NAV = """() => [...document.querySelectorAll('header a[href], footer a[href]')]
@@ -45,6 +52,8 @@ def test_the_help_of_every_desk_leads_on(walk: Walk) -> None:
     words: set[str] = set()
     for desk in helping.ORDER:
         anybody.go("/help").follow(f"main a[href='/help/{desk}']")
+        if desk == "bidder":
+            anybody.picture("help-zh")
         assert anybody.page.evaluate(NOWHERE) == [], desk
         words.update(anybody.page.evaluate(ANCHORS, "/help/glossary"))
         here = set(anybody.page.evaluate("() => [...document.querySelectorAll('section.guide')].map(e => e.id)"))
@@ -103,4 +112,6 @@ def look_at_all(guest: Guest, links: str) -> None:
             guest.go(path)
         except AssertionError as error:
             wrong.append(str(error))
+        if (guest.username, path) in PICTURES:
+            guest.picture(PICTURES[guest.username, path])
     assert not wrong, "\n".join(wrong)

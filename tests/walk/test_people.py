@@ -113,6 +113,7 @@ def test_a_forgotten_password_is_set_anew(walk: Walk) -> None:
 def test_the_inbox_is_read(walk: Walk) -> None:
     bidder = walk.person("bidder1")
     bidder.follow(".bell")
+    bidder.picture("inbox-zh")
     assert bidder.page.locator(".letters .is-unread").count()
     bidder.follow(".letters a").follow("main a[href='/account/inbox']")
     bidder.fill(about="result").press(".filters button").fill(about="panel").press(".filters button")

@@ -14,6 +14,8 @@ from web.cli import main
 
 def test_a_lot_from_the_search_to_its_result(walk: Walk) -> None:
     anybody = walk.stranger()
+    anybody.picture("portal-zh")
+    anybody.picture("portal-en")
     anybody.go("/").fill(words=finished(walk), phase="all").press("form[role=search][action='/'] button")
     anybody.follow("ol.notices h2 a").follow("aside a[href$='/result']")
     ref = re.search(r"/lots/([^/]+)/result", anybody.page.url)
@@ -22,7 +24,7 @@ def test_a_lot_from_the_search_to_its_result(walk: Walk) -> None:
     paper = anybody.paper("a[href$='/report.pdf']")
     assert paper.pages >= 1 and "评标报告" in paper.text.replace(" ", "") and ref[1] in paper.text
     anybody.download("a[href$='/result.csv']")
-    anybody.picture("public-result")
+    anybody.picture("public-result-zh")
     anybody.page.locator("details.digest summary").first.click()
     anybody.look()
     anybody.follow("ol.remedy a[href^='/rules']")
@@ -44,7 +46,8 @@ def test_the_bundle_is_verified_without_the_platform(walk: Walk) -> None:
 
 def test_savings_down_to_a_lot_with_its_notice_and_contract(walk: Walk) -> None:
     anybody = walk.stranger()
-    anybody.go("/savings").follow(".kpi--big dd a")
+    anybody.go("/savings").picture("savings-zh")
+    anybody.follow(".kpi--big dd a")
     anybody.follow("td .links a[href$='/contract']")
     anybody.go("/savings").page.locator("figure details summary").first.click()
     anybody.follow("figure details a[href*='period=']").follow("td .links a[href^='/notices/']")
@@ -58,6 +61,8 @@ def test_rules_openings_and_days(walk: Walk) -> None:
     anybody.page.select_option("#q-lot", index=1)
     anybody.press("form.rulesbar button")
     assert anybody.page.locator(".rule__lot").count() >= 1
+    soon = walk.town.ask("select ref from lot where state = 'BIDDING' order by deadline")[0][0]
+    anybody.go("/openings").follow(f".days li a[href='/hall/{soon}']").picture("hall-before-zh")
     anybody.go("/openings").follow("nav.tabs a[href*='past']").follow(".days li a[href^='/hall/']")
     anybody.go("/calendar")
 
