@@ -173,6 +173,8 @@ class RoomCard:
     report_hash: str
     report_facts: dict[str, Any] | None
     two_envelopes: bool = False
+    has_blind_names: bool = False
+    """Whether bids have blind names in sheets; ``blind`` says whether nothing else is shown of them now."""
 
 
 @dataclass(frozen=True)
@@ -343,7 +345,7 @@ def room(look: Look, lot: Lot) -> RoomCard:
     look.require(Act.SEAT_ANSWER)
     panel = panels.panel(look.session, lot)
     seat = panels.own_seat(look, panel, "seated")
-    scheme = schemes.of_lot(lot)
+    scheme, blind = schemes.of_lot(lot), _is_blind(panel)
     all_revealed = panel.state in ("REVEALED", "CONCLUDED") and bool(sheets.revealed(look.session, panel))
     held = sheets.commits_of(look.session, panel).get(seat.id)
     own = next((sheet for sheet in sheets.revealed(look.session, panel) if sheet.seat_id == seat.id), None)
@@ -353,12 +355,18 @@ def room(look: Look, lot: Lot) -> RoomCard:
         lot=lot.ref, title=lot.title, lot_state=lot.state, panel_state=panel.state, round=panel.round, recheck=panel.recheck,
         seat=_seat(look, panel, seat, held=handed),
         seats=tuple(_seat(look, panel, one, held=handed) for one in panels.seated(panel)),
-        next_step=next_step(look, panel, seat), blind=scheme.blind, criteria=scheme.criteria, bids=_bids(look, panel, scheme),
+        next_step=next_step(look, panel, seat), blind=blind, criteria=scheme.criteria,
+        bids=_bids(look, panel, blind=blind),
         committed_at=held.at if held else None, sheet=sheets.content(look.session, own) if own else None,
         listing=listed.listing if listed else None, cells=cells(look, panel) if all_revealed else (),
         report_hash=row.hash if row else "", report_facts=row.facts if row and all_revealed else None,
-        two_envelopes=lot.two_envelopes,
+        two_envelopes=lot.two_envelopes, has_blind_names=scheme.blind,
     )
+
+
+def _is_blind(panel: Panel) -> bool:
+    """Whether names and prices are kept from the members now: until all sheets are revealed, and while they score anew (rule P-47)."""
+    return schemes.of_lot(panel.lot).blind and panel.state not in ("REVEALED", "CONCLUDED")
 
 
 def next_step(look: Look, panel: Panel, seat: Seat) -> str:
@@ -421,26 +429,27 @@ def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int,
         tuple(noticed[price.id]))
 
 
-def _bids(look: Look, panel: Panel, scheme: schemes.Scheme) -> tuple[BidCard, ...]:
+def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
     if not opening.is_public(look.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
         return ()
     found, noticed = reviews.standing(look.session, panel), reviews.prompts(look.session, panel.lot)
     qualified = reviews.qualified(look.session, panel.lot)
-    labels = panels.blind_labels(panel, qualified) if scheme.blind else {bid.id: bid.party.code for bid in qualified}
+    named_blind = schemes.of_lot(panel.lot).blind
+    labels = panels.blind_labels(panel, qualified) if named_blind else {bid.id: bid.party.code for bid in qualified}
     cards, priced = [], price_review.prices(look.session, panel.lot)
     for bid in qualified:
         finding, offered = found.get(bid.id), priced.get(bid.party_id)
         price = None
-        if offered is not None and offered.price_minor is not None and (panel.lot.two_envelopes or not scheme.blind):
+        if offered is not None and offered.price_minor is not None and (panel.lot.two_envelopes or not blind):
             price = Money(offered.price_minor, panel.lot.currency)
         cards.append(BidCard(
-            id=bid.id, name=labels[bid.id], bidder="" if scheme.blind else bid.party.name, price=price,
-            announce=() if scheme.blind else tuple(sorted(bid.announce.items())),
-            files=tuple(FileCard(f"{at + 1}" if scheme.blind else one["name"], one["size"], one["type"], one["blob"])
+            id=bid.id, name=labels[bid.id], bidder="" if blind else bid.party.name, price=price,
+            announce=() if blind else tuple(sorted(bid.announce.items())),
+            files=tuple(FileCard(f"{at + 1}" if blind else one["name"], one["size"], one["type"], one["blob"])
                         for at, one in enumerate(bid.files)),
             finding=None if finding is None else finding.ok, clause=finding.clause if finding else "",
             reason=finding.reason if finding else "",
-            prompts=() if scheme.blind else tuple(noticed[bid.id]), offer=_offer(look, panel, offered, noticed),
+            prompts=() if blind else tuple(noticed[bid.id]), offer=_offer(look, panel, offered, noticed),
         ))
     return tuple(sorted(cards, key=lambda card: card.name))
 

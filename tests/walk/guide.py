@@ -79,7 +79,8 @@ HELP = """() => !!document.querySelector('main h1:not(.sr)') && !!document.query
 WAYS = "() => document.querySelectorAll('main :is(a[href], button, input, summary, table, dl)').length"
 CHOICE = re.compile(r"[?&](lang|theme)=")
 """Another language or look of the same page."""
-LINKS = "() => [...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility()).map(a => a.href)"
+LINKS = "() => [...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility())" \
+        ".map(a => new URL(a.getAttribute('href'), location.href).href)"
 
 
 @dataclass

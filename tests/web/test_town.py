@@ -161,6 +161,7 @@ def test_a_bid_is_papers_that_can_be_read(filled: Filled) -> None:
     """As its bidder reads it: opened bids of the town are kept for those who review."""
     part = town_plans.parts(parse_moment(filled.facts["made_at"]))["REVIEW"]
     words = [paper_words.technical(part.plan, "甲公司", "乙"), paper_words.agreement(part.plan)]
+    assert "甲公司" not in json.dumps(words[0], ensure_ascii=False)  # works are reviewed blind
     assert all(len(one["parts"]) >= 3 and part.plan.name in json.dumps(one, ensure_ascii=False) for one in words)
 
 

@@ -90,7 +90,7 @@ def room_data(now: Look, lot: Lot) -> dict[str, Any]:
         "seat": seat.no, "chair": seat.is_chair, "members": panel.members, "state": panel.state, "lot_state": lot.state,
         "round": panel.round, "recheck": panel.recheck, "next_step": card.next_step, "at": at, "trust": tickets.trust(now),
         "seats": [{"no": one.no, "kind": one.kind, "chair": one.is_chair, "progress": one.progress} for one in card.seats],
-        "scheme": lot.scheme, "rules": schemes.rules_hash(lot.scheme or {}), "blind": card.blind,
+        "scheme": lot.scheme, "rules": schemes.rules_hash(lot.scheme or {}), "blind": card.has_blind_names,
         "bids": list(sheets.names_of(session, panel)) if card.bids else [],
         "reviewed": [{"id": one.id, "name": one.name, "finding": one.finding} for one in card.bids],
         "items": [{"id": one.id, "kind": one.kind} for one in schemes.of_lot(lot).scored],

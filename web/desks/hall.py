@@ -36,7 +36,17 @@ from trading.kernel.access import Act, Role, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
 from trading.tenders import Lot
-from web.desks import hall_bars, hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet
+from web.desks import (
+    hall_bars,
+    hall_base,
+    hall_host,
+    hall_minutes,
+    hall_officer,
+    hall_read,
+    hall_session,
+    hall_sheet,
+    hall_wall,
+)
 from web.desks.hall_cards import hall_card
 from web.desks.hall_marks import running, step_of, today
 from web.desks.hall_proofs import public_entries
@@ -47,7 +57,7 @@ from web.gate import ANYONE, actor, look, render
 from web.refusals import language
 
 desk = hall
-PARTS = (hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet)
+PARTS = (hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet, hall_wall)
 """The other chairs of this desk; importing them adds their pages."""
 
 

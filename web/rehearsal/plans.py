@@ -24,11 +24,15 @@ GP_SCHEME = _scheme(
     ("plan", "技术方案", "Technical plan", "subjective", "40"),
     ("warranty", "质保与售后", "Warranty and service", "objective", "20"),
     small_firm="10",
+    criteria__1__bands="30-40 优：完整可行，安装、培训、售后各有安排\n20-29.5 良：完整可行，个别环节未细化\n10-19.5 一般：只有原则性描述\n"
+                       "0-9.5 缺：有缺项或与需求不符",
 )
 WORKS_SCHEME = _scheme(
     ("price", "投标报价", "Price", "price", "60"),
     ("design", "施工组织设计", "Method statement", "subjective", "30"),
     ("team", "项目班子", "Project team", "objective", "10"),
+    criteria__1__bands="23.5-30 优：进度、质量、安全各有措施，切合本工程\n15-23 良：措施齐全，个别环节未细化\n8-14.5 一般：只有原则性描述\n"
+                       "0-7.5 缺：有缺项或与本工程不符",
     drawn="yes", benchmark__above="1", benchmark__below="0.5", benchmark__drop_rule="high_low_from_5",
 )
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"

@@ -40,7 +40,8 @@ class Papers:
             self._start(paper_words.agreement(one.plan))
             for n, thousandths in zip(one.bidders, one.offers, strict=False):
                 self._start(paper_words.technical(one.plan, names.firm_of(n), names.signer_of(n)))
-                self._start(paper_words.commercial(one.plan, names.firm_of(n), names.signer_of(n), _price(one, thousandths)))
+                if one.plan.regime != "WORKS":
+                    self._start(paper_words.commercial(one.plan, names.firm_of(n), names.signer_of(n), _price(one, thousandths)))
 
     def tender(self, one: Part) -> dict[str, tuple[str, bytes]]:
         """The documents of a tender: kind → (name, bytes)."""
@@ -48,10 +49,12 @@ class Papers:
                 "contract_form": (f"合同文本-{one.plan.name}.pdf", self._paper(paper_words.agreement(one.plan)))}
 
     def bid(self, one: Part, n: int, price: str) -> dict[str, bytes]:
-        """The files of a firm's bid."""
+        """The files of a firm's bid. Works are reviewed blind: there what names the firm stands in the form alone."""
         firm, signer = names.firm_of(n), names.signer_of(n)
-        return {"技术文件.pdf": self._paper(paper_words.technical(one.plan, firm, signer)),
-                "商务文件.pdf": self._paper(paper_words.commercial(one.plan, firm, signer, Money.parse(price)))}
+        files = {"技术文件.pdf": self._paper(paper_words.technical(one.plan, firm, signer))}
+        if one.plan.regime != "WORKS":
+            files["商务文件.pdf"] = self._paper(paper_words.commercial(one.plan, firm, signer, Money.parse(price)))
+        return files
 
     def _start(self, words: dict[str, Any]) -> Future[bytes] | None:
         if self._line is None:

@@ -126,16 +126,21 @@ def committed(rooms: Rooms, members: list[Member]) -> None:
         done(one.commit())
 
 
-def test_nobody_sees_a_point_or_a_name_before_all_are_revealed(rooms: Rooms) -> None:
-    ref = opened(rooms)
-    members = seated(rooms, ref)
-    conformed(rooms, members)
+def listed(rooms: Rooms, members: list[Member]) -> None:
+    """Sheets locked, the list signed by all and in the log."""
     committed(rooms, members)
     turn(rooms.world)
     done(send(members[0].person, members[0].base + "/list", "list"))
     for one in members:
         done(one.sign_list())
     turn(rooms.world)
+
+
+def test_nobody_sees_a_point_or_a_name_before_all_are_revealed(rooms: Rooms) -> None:
+    ref = opened(rooms)
+    members = seated(rooms, ref)
+    conformed(rooms, members)
+    listed(rooms, members)
     for one in members[:4]:
         done(one.reveal())
     names = {f"专家{int(one.username[-2:])}" for one in members}
@@ -177,6 +182,12 @@ def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Roo
     assert set(members[0].data()["bids"]) == {"松", "竹", "梅"}
     taken = members[0].person.get(f"{members[0].base}/files/{members[0].data()['reviewed'][0]['id']}/0")
     assert taken.status_code == 200 and 'attachment; filename=1' in taken.headers["Content-Disposition"].replace('"', "")
+    listed(rooms, members)
+    for one in members:
+        done(one.reveal())
+    shown = members[0].person.get(members[0].base).text
+    assert all(bid.party.name in shown for bid in bids) and all(f"{price // 100:,}" in shown for price in prices)
+    assert set(members[0].data()["bids"]) == {"松", "竹", "梅"}  # in the sheets they keep the names they were signed with
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def _face(page: str) -> str:
 
 def test_before_the_hour_the_hall_is_the_same_whatever_has_come(world: World, app: Flask) -> None:
     ref = bidding(world)
-    places = [f"/hall/{ref}", "/hall", f"/hall/{ref}/data", f"/hall/{ref}/proofs"]
+    places = [f"/hall/{ref}", "/hall", "/hall/wall", f"/hall/{ref}/data", f"/hall/{ref}/proofs"]
     readers = [Seat(world, app), *(Seat(world, app, name) for name in ("host", "officer1", "clerk", "watch"))]
 
     def faces() -> list[str]:
@@ -152,6 +152,8 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
     host, public = Seat(world, app, "host"), Seat(world, app)
     shut = public.get(f"/hall/{ref}").text
     assert "投标单位" not in shut and "待公布名单" in shut
+    wall = public.get("/hall/wall").text
+    assert "投标单位" not in wall and re.search(rf'<a href="/hall/{ref}"[^>]*待公布名单"><rect class="box live"', wall)
     listed(world, host, ref)
     assert public.get(f"/hall/{ref}").text.count("投标单位") >= 3
     assert "2,750,000.00" not in public.get(f"/hall/{ref}").text
@@ -189,6 +191,7 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
     world.tick()
     after = public.json(f"/hall/{ref}/data")
     assert after["state"] == "CLOSED" and after["lot_state"] == "QUAL_REVIEW" and len(after["countersigned"]) == 3
+    assert 'class="box done"' in public.get("/hall/wall").text
     proofs = public.json(f"/hall/{ref}/proofs")
     trust = trust_of(proofs["trust"])
     assert [one["event"] for one in proofs["entries"]] == ["policy", "deadline", "opening-set", "shares", "shares", "shares", "opened"]
@@ -301,6 +304,7 @@ def test_few_bids_never_open_and_no_name_is_shown(world: World, app: Flask) -> N
     timeline.turn(world.office)
     page = Seat(world, app).get(f"/hall/{ref}").text
     assert "流标" in page and "投标单位" not in page
+    assert 'class="box off"' in Seat(world, app).get("/hall/wall?page=9").text
     assert Seat(world, app, "host").post(f"/hall/{ref}/acts/list").status_code == 409
 
 
