@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deposits.bank.simulated import SimulatedBank
 from tests.kit.world import PDF
 from tests.walk.guide import Guest, Walk
 from tests.walk.town import Town
 from web.wiring import BANK_FILE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FilePayload
 
 
 def test_a_statement_is_taken_in_and_what_it_leaves_open_is_explained(walk: Walk) -> None:
@@ -158,7 +162,7 @@ def fetch(cashier: Guest) -> None:
     cashier.follow(".rail a[href='/cashier/import']").press("form[action='/cashier/acts/fetch'] button")
 
 
-def statement(town: Town) -> dict[str, object]:
+def statement(town: Town) -> FilePayload:
     """The statement as the bank's counter hands it out."""
     return {"name": "流水.csv", "mimeType": "text/csv", "buffer": SimulatedBank(town.data / BANK_FILE, town.clock).statement()}
 
