@@ -148,7 +148,7 @@ def test_the_day_is_compared_and_the_books_are_read(walk: Walk) -> None:
     assert walk.town.ask("select balanced from reconciliation order by id desc limit 1") == [(1,)]
     cashier.picture("cashier-reconcile-zh")
     cashier.follow(".rail a[href='/cashier/ledger']").fill(lot=walk.town.lot("CANDIDATES")).press("main form[method=get] button")
-    assert cashier.page.locator("#postings tbody tr").count() > 3  # what the bidders of the lot paid, and what was kept
+    assert cashier.page.locator("#postings tbody tr").count() >= 3  # what the bidders of the lot paid
     cashier.follow(".rail a[href='/cashier/refunds']").follow("main a[href='/cashier/refunds?show=done']")
     assert cashier.download("main a[href*='format=csv']").read_text(encoding="utf-8-sig").count("\n") > 5
     controller.go("/cashier").follow(".rail a[href='/cashier/batches']")
