@@ -4,9 +4,13 @@ an objection to candidates answered, contracts signed and published; each as pur
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tests.kit.world import PDF
 from tests.walk.guide import PASSWORD, Guest, Walk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FilePayload
 
 
 def lot_of(walk: Walk, key: str) -> str:
@@ -25,6 +29,10 @@ def freshly(guest: Guest) -> Guest:
         guest.page.fill("#f-password", PASSWORD)
         guest.press("main form button")
     return guest
+
+
+def pdf(name: str) -> FilePayload:
+    return {"name": name, "mimeType": "application/pdf", "buffer": PDF}
 
 
 def moment(at: datetime) -> str:
@@ -87,7 +95,7 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     with loser.expecting(422):
         loser.press("form[action$='/acts/object'] button")
     loser.fill(text="第一名的服务方案评分与招标文件所列评分档不符，请予复核。")
-    loser.page.set_input_files("[name=files]", files=[{"name": "证据.pdf", "mimeType": "application/pdf", "buffer": PDF}])
+    loser.page.set_input_files("[name=files]", files=pdf("证据.pdf"))
     loser.press("form[action$='/acts/object'] button")
 
     agent.go("/agency").follow(f"main a[href='{lot}']").follow(f"main a[href='{lot}/contract']")  # it waits for the answer, and says so
@@ -98,7 +106,7 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
         agent.press("form[action$='/acts/answer'] button")
     assert agent.page.locator("main a[href*='/attachments/']").count()
     agent.fill(text="经核对评分表与招标文件，评分在所列评分档之内。", upheld="no")
-    agent.page.set_input_files("[name=files]", files=[{"name": "评分核对表.pdf", "mimeType": "application/pdf", "buffer": PDF}])
+    agent.page.set_input_files("[name=files]", files=pdf("评分核对表.pdf"))
     agent.press("form[action$='/acts/answer'] button")
     loser.go("/bidder").follow(".rail a[href='/bidder/objections']").follow("main a[href^='/bidder/objections/']")
     assert loser.page.locator("main a[href*='/attachments/']").count() == 2  # one's own paper and that of the answer
