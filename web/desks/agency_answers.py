@@ -44,7 +44,10 @@ def questions_page() -> str:
 
 
 @agency.page("/lots/<ref>/clarify", needs=SEE)
-def clarify_page(ref: str, form: Form | None = None, extend: Form | None = None) -> str:
+def clarify_page(ref: str, form: Form | None = None) -> str:
+    extend = None
+    if form is not None and "deadline" in form.typed:  # the page has several forms: this one is the later deadline's
+        form, extend = None, form
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         card = lot_cards.card_of(now, lot)
@@ -116,11 +119,7 @@ def do_notice(ref: str) -> Any:
     return go(where)
 
 
-def _clarify_again(ref: str, form: Form | None = None) -> str:
-    return str(clarify_page.view(ref, extend=form))  # type: ignore[attr-defined]
-
-
-@agency.page("/lots/<ref>/acts/extend", needs=Act.LOT_PUBLISH, post=True, back=_clarify_again)
+@agency.page("/lots/<ref>/acts/extend", needs=Act.LOT_PUBLISH, post=True, back=clarify_page)
 def do_extend(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/clarify"
     deadline, opens_at = form.moment("deadline"), form.moment("opens_at", needed=False)
