@@ -51,11 +51,11 @@ def test_qualifications_are_reviewed(walk: Walk) -> None:
         form.locator("[name=ok][value=yes]").check()
         if place == 1:  # a no wants its clause and its reason, which stay when one is missing
             form.locator("[name=ok][value=no]").check()
-            form.locator("[name=reason]").fill("未见有效的营业执照")
+            form.locator("[name=reason]").fill("44 (1)")
             with buyer.expecting(422):
                 buyer.press(f".sec:nth-of-type({place + 1}) {forms} button")
             form = buyer.page.locator(forms).nth(place)
-            assert form.locator("[name=reason]").input_value() == "未见有效的营业执照"
+            assert form.locator("[name=reason]").input_value() == "44 (1)"
             form.locator("[name=clause]").fill("资格条件 1")
         buyer.press(f".sec:nth-of-type({place + 1}) {forms} button")
     changed = buyer.page.locator(".sec").nth(1)  # the licence was found after all
