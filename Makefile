@@ -110,7 +110,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts scanner test suite-pg town walk ## all that a change must pass
+ci: lint types contracts scanner test suite-pg town ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

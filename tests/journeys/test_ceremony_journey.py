@@ -109,11 +109,11 @@ def bind(hall: LiveServer, browser: Browser, folder: Path, ref: str) -> Path:
     desk = Desk(hall, browser, folder, "buyer", role="tenderee", party=sealing.code_of(hall.world, "buyer"))
     page = desk.go(f"/hall/{ref}/base-price")
     page.fill("#bp-price", "85 万")
-    page.get_by_role("button", name="生成文件和承诺值").click()
+    page.get_by_role("button", name="生成文件和封存码").click()
     page.get_by_role("alert").filter(has_text="两位小数").wait_for()
     page.fill("#bp-price", BASE)
     with page.expect_download() as kept:
-        page.get_by_role("button", name="生成文件和承诺值").click()
+        page.get_by_role("button", name="生成文件和封存码").click()
     file = folder / "base-price.json"
     kept.value.save_as(file)
     desk.press("封存标底")

@@ -152,11 +152,11 @@ def test_base_price_draw_and_papers_at_every_width(hall: LiveServer, browser: Br
     page = buyer.go(f"/hall/{ref}/base-price")
     wrong += faults(page)
     page.fill("#bp-price", "1e6")
-    page.get_by_role("button", name="生成文件和承诺值").click()
+    page.get_by_role("button", name="生成文件和封存码").click()
     assert page.evaluate("document.activeElement.id") == "bp-price" and page.get_attribute("#bp-price", "aria-invalid") == "true"
     page.fill("#bp-price", "2750000.00")
     with page.expect_download() as kept:
-        page.get_by_role("button", name="生成文件和承诺值").click()
+        page.get_by_role("button", name="生成文件和封存码").click()
     page.get_by_role("status").filter(has_text="文件已存到这台电脑").wait_for()
     kept.value.save_as(tmp_path / "base.json")
     wrong += faults(page, reload=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.kit.world import PDF
-from tests.walk.guide import PASSWORD, Guest, Walk
+from tests.walk.guide import Walk
+from tests.walk.keywork import with_key
 
 OFFICERS = {"officer1": "platform", "officer2": "platform", "officer3": "tenderee", "officer4": "tenderee", "officer5": "supervisor"}
 NAME = "春晓区第二小学图书采购"
@@ -109,15 +110,15 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
     officers = [walk.person(name) for name in OFFICERS]
     for officer in officers:
         officer.follow(f"a[href='{hall}'], a[href^='{hall}']")
-        keywork(officer, "keys")
+        with_key(officer, "keys")
     agent.go(lot + "/keys")
     agent.press("form[action$='/acts/draft-policies'] button")
     for officer in officers:
         officer.go(hall)
-        keywork(officer, "policies")
+        with_key(officer, "policies", again=True)
     for officer in officers:
         officer.go(hall)
-        keywork(officer, "drills")
+        with_key(officer, "drills", again=True)
     walk.town.settle(61)
     agent.go(lot)
     agent.follow(f"main a[href='{lot}/preview']")
@@ -128,14 +129,6 @@ def test_a_lot_is_prepared_and_published(walk: Walk, tmp_path: Path) -> None:
     agent.press("form[action$='/acts/publish'] button")
     agent.follow("main a[href^='/lots/']")  # the public page
     assert walk.town.ask("select state from lot where ref = ?", lot.rpartition("/")[2])[0][0] in ("NOTICE", "BIDDING")
-
-
-def keywork(officer: Guest, kind: str) -> None:
-    """Key work in the page, with the officer's own key file."""
-    page, box = officer.page, f"[data-keywork={kind}]"
-    page.set_input_files(f"{box} [data-keyfile]", officer.walk.town.key_file(officer.username))
-    page.fill(f"{box} [data-passphrase]", PASSWORD)
-    officer.press(f"{box} [data-go]")
 
 
 def test_the_agency_answers_corrects_and_extends(walk: Walk) -> None:

@@ -48,7 +48,7 @@ def test_the_open_seats_score_and_lock(walk: Walk, ref: str, sheets: dict[str, P
         page.locator("[data-keywork='score'] [data-go]").click()
         page.locator("[data-kept] .tag--ok").wait_for(timeout=30_000)
         fill_in(member, first)
-        member.look()
+        member.look().picture("scoring-zh")
         member.press("[data-read]", stays=True)
         assert page.locator("[data-back]").all_inner_texts()[3:] == [first, NEAR, NEAR]
         assert page.locator("[data-back-why] .n").count() == 1
@@ -94,6 +94,7 @@ def test_the_report_is_read_and_signed(walk: Walk, ref: str, sheets: dict[str, P
     assert lead.page.locator("#prompts article.oflag").count() == 1
     lead.press("form[action$='/acts/draw-up'] button")
     lead.page.locator("#ranking a.sumlink").first.click()  # a number leads to its sum
+    lead.picture("evaluation-report-zh")
     for name in names:
         member = lead if name == chair else walk.person(name).go(f"/expert/{ref}/report")
         paper = member.paper(f"a[href='/expert/{ref}/report.pdf']")

@@ -33,7 +33,9 @@ def walk(browser: Browser, town: Town, variant: tuple[str, int]) -> Iterator[Wal
 
 
 def test_the_list_is_published_and_shares_are_released(walk: Walk, ref: str) -> None:
-    public = walk.stranger().go("/hall").follow("a[href='/hall/wall']").follow(f"main a[href='/hall/{ref}']")
+    public = walk.stranger().go("/hall").follow("a[href='/hall/wall']")
+    public.picture("hall-wall-zh")
+    public.follow(f"main a[href='/hall/{ref}']")
     host = walk.person("host").follow(f"a[href='/hall/{ref}/host']")
     host.press("form[action$='/acts/list'] button")
     walk.town.settle(12)  # the set's own tick: key holders' pages prove it from the log

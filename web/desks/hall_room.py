@@ -130,7 +130,6 @@ def rail() -> list[Group]:
 
 def _of_lot(ref: str, here: str) -> list[Link]:
     who, base = actor(), f"/hall/{ref}"
-    links = [(_("This opening"), base)]
     with look() as now:
         lot = lot_cards.visible_lot(now, ref)
         coefficient, works, tender = bool(lot.coefficients), lot.regime == "WORKS", lot.tender.ref
@@ -141,6 +140,8 @@ def _of_lot(ref: str, here: str) -> list[Link]:
             seat.account_id == who.account_id for stage in (officers.STANDING, officers.NEXT)
             for seat in officers.seats(now.session, lot, stage))
         signed_minutes = row is not None and row.minutes is not None
+        at_market = lot.published_at is not None
+    links = [(_("This opening"), base)] if at_market else []
     if who.role is Role.HOST:
         links += [(_("Host's chair"), base + "/host"), (_("Reading out"), base + "/read")]
     if works and may(who, Act.BASE_PRICE) and ours:
@@ -148,13 +149,13 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     if several:
         links.append((_("All lots of this ceremony"), f"/hall/sessions/{tender}"))
     if mine:
-        links += [(_("My keys and policies"), base + "/officer"), (_("Release my shares"), base + "/release"),
-                  (_("Countersign"), base + "/sign")]
+        links.append((_("My keys and policies"), base + "/officer"))
+    if mine and at_market:
+        links += [(_("Release my shares"), base + "/release"), (_("Countersign"), base + "/sign")]
     if coefficient and who.role is Role.HOST:
         links.append((_("Draw of the coefficient"), f"{base}/draw/k"))
-    links.append((_("Sign-in sheet"), base + "/sheet"))
-    links.append((_("Projector"), base + "/projector"))
-    links.append((_("Public draws"), f"/lots/{ref}/draw"))
+    if at_market:
+        links += [(_("Sign-in sheet"), base + "/sheet"), (_("Projector"), base + "/projector"), (_("Public draws"), f"/lots/{ref}/draw")]
     if signed_minutes:
         links += [(_("Minutes"), base + "/minutes"), (_("Papers of the opening"), base + "/papers")]
     return [Link(label, href, here == href) for label, href in links]
