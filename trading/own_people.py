@@ -50,7 +50,7 @@ def people(look: Look) -> list[tuple[Account, tuple[Role, ...], datetime | None]
             RoleGrant.account_id.in_([one.id for one in found]))):
         granted.setdefault(ident, set()).add(role)
     seen = dict(look.session.execute(select(Login.account_id, func.max(Login.made_at)).where(
-        Login.account_id.in_([one.id for one in found])).group_by(Login.account_id)).tuples().all())
+        Login.account_id.in_([one.id for one in found])).group_by(Login.account_id)).all())
     return [(one, tuple(role for role in ROLES if role in granted.get(one.id, ())), seen.get(one.id)) for one in found]
 
 

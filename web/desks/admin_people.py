@@ -54,7 +54,7 @@ def _rows(now: Look, people: Sequence[Account]) -> list[PersonRow]:
     for ident, role in now.session.execute(select(RoleGrant.account_id, RoleGrant.role).where(RoleGrant.account_id.in_(ids))):
         granted.setdefault(ident, set()).add(Role(role))
     seen = dict(now.session.execute(select(Login.account_id, func.max(Login.made_at)).where(Login.account_id.in_(ids))
-                                    .group_by(Login.account_id)).tuples().all())
+                                    .group_by(Login.account_id)).all())
     return [PersonRow(one.id, one.username, one.name, one.party.name, one.party.kind,
                       tuple(role.value for role in Role if role in fitting(granted.get(one.id, ()), one.party.kind)),
                       bool(one.totp_secret), one.disabled_at is not None, one.made_at, seen.get(one.id)) for one in people]
@@ -206,7 +206,7 @@ def _beside(held: frozenset[Role], role: Role) -> str:
 def names_of(now: Look, idents: Iterable[int | None]) -> dict[int, str]:
     """Names of accounts by number, in one question."""
     wanted = {one for one in idents if one is not None}
-    return dict(now.session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted))).tuples().all())
+    return dict(now.session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted))).all())
 
 
 @admin.page("/people/<ident>/acts/grant", needs=Act.ROLE_GRANT, post=True, back=person)
