@@ -17,7 +17,7 @@ from deposits.demands import DepositDemand, DepositHold
 from deposits.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
 from deposits.refunds import of_demand as refunds_of_demand
 from trading.kernel import ids
-from trading.kernel.access import Act
+from trading.kernel.access import Act, may
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
@@ -199,7 +199,8 @@ def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Rece
 def of_purchaser(look: Look) -> list[Forfeit]:
     """Proposals on lots of the purchaser who looks, as far as two persons of the centre have gone through them; the newest first.
     Refuses: NotAllowed."""
-    look.require(Act.AWARD_DECIDE)
+    if not may(look.actor, Act.AWARD_DECIDE):  # the role alone: looking asks for no fresh sign-in, deciding does
+        raise NotAllowed("access.role", act=Act.AWARD_DECIDE.value, role=look.actor.role.value)
     query = (select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).join(Lot, Lot.id == DepositDemand.lot_id)
              .join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id)
              .where(Project.purchaser_id == look.actor.party_id, Forfeit.state.in_(("CHECKED", "FORFEITED")))

@@ -125,3 +125,9 @@ def _invite(work: Any, party: parties.Party, person: Member, hashed: dict[str, A
         return
     parties.invite(work, party, username=person.username, name=person.name, password=PASSWORD, roles=list(person.roles),
                    hashed=hashed["password"])
+
+
+def signers(people: Cast) -> list[Person]:
+    """Everybody who signs: officers, purchasers, those who sign for bidders, experts."""
+    return [p for name, p in people.items() if name.startswith(("officer", "buyer", "expert"))
+            or name == "builder" or (name.startswith("bidder") and "-" not in name)]

@@ -11,7 +11,7 @@ from typing import Any
 from web.rehearsal import awarding, bidding, enrol, evaluation, front, money, opening
 from web.rehearsal.bidding import Bid
 from web.rehearsal.browser import Unexpected
-from web.rehearsal.cast import OFFICERS, Cast
+from web.rehearsal.cast import OFFICERS, Cast, signers
 from web.rehearsal.front import PDF, Plan
 from web.rehearsal.plans import plans
 from web.rehearsal.server import Stage
@@ -86,9 +86,8 @@ def play(p: Play) -> None:
 def publish(p: Play) -> None:
     """Filing with a gap, acceptance, drafts, officers' keys, policies, drills, notices; the illegal date is refused with its rule."""
     p.tell("filing, acceptance and drafts")
-    for name, person in p.cast.items():
-        if name in OFFICER_NAMES or name in ("buyer", "builder") or name.startswith(("bidder", "expert")):
-            enrol.enrol(p.scene, person)
+    for person in signers(p.cast):
+        enrol.enrol(p.scene, person)
     for story in p.stories.values():
         front.file_project(p.scene, p.cast, story.plan)
         front.draft_tender(p.scene, p.cast, story.plan)

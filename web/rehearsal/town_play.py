@@ -10,7 +10,7 @@ from typing import Any
 
 from trading.kernel.money import Money
 from web.rehearsal import awarding, bidding, enrol, evaluation, front, money, opening, paper_words
-from web.rehearsal.cast import OFFICERS, Cast, Person
+from web.rehearsal.cast import OFFICERS, Cast, signers
 from web.rehearsal.evaluation import Member
 from web.rehearsal.server import Stage
 from web.rehearsal.town_papers import Papers
@@ -45,12 +45,6 @@ class Town:
 
     def of(self, *stages: str, filed: int | None = None) -> list[Part]:
         return [one for one in self.parts.values() if one.stage in stages and filed in (None, one.filed)]
-
-
-def signers(people: Cast) -> list[Person]:
-    """Everybody who signs: officers, purchasers, those who sign for bidders, experts."""
-    return [p for name, p in people.items() if name.startswith(("officer", "buyer", "expert"))
-            or name == "builder" or (name.startswith("bidder") and "-" not in name)]
 
 
 def play(town: Town) -> None:
