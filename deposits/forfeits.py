@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from deposits import accounts, demands, ledger, receipts, triggers
@@ -199,13 +199,22 @@ def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Rece
 def of_purchaser(look: Look) -> list[Forfeit]:
     """Proposals on lots of the purchaser who looks, as far as two persons of the centre have gone through them; the newest first.
     Refuses: NotAllowed."""
+    query = select(Forfeit).where(_of_purchaser(look), Forfeit.state.in_(("CHECKED", "FORFEITED")))
+    return list(look.session.scalars(query.order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
+
+
+def to_decide(look: Look) -> int:
+    """How many of them wait for the purchaser's decision. Refuses: NotAllowed."""
+    query = select(func.count()).select_from(Forfeit).where(_of_purchaser(look), Forfeit.state == "CHECKED")
+    return look.session.scalar(query) or 0
+
+
+def _of_purchaser(look: Look) -> ColumnElement[bool]:
     if not may(look.actor, Act.AWARD_DECIDE):  # the role alone: looking asks for no fresh sign-in, deciding does
         raise NotAllowed("access.role", act=Act.AWARD_DECIDE.value, role=look.actor.role.value)
-    query = (select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).join(Lot, Lot.id == DepositDemand.lot_id)
-             .join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id)
-             .where(Project.purchaser_id == look.actor.party_id, Forfeit.state.in_(("CHECKED", "FORFEITED")))
-             .order_by(Forfeit.drafted_at.desc(), Forfeit.ref))
-    return list(look.session.scalars(query))
+    theirs = (select(DepositDemand.id).join(Lot, Lot.id == DepositDemand.lot_id).join(Tender, Tender.id == Lot.tender_id)
+              .join(Project, Project.id == Tender.project_id).where(Project.purchaser_id == look.actor.party_id))
+    return Forfeit.demand_id.in_(theirs)
 
 
 def find(session: Session, demand: DepositDemand) -> Forfeit | None:

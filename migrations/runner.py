@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +30,36 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(None))
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a database stands to this program. ``applied``: its revision, "" without tables; ``head``: the program's newest; ``pending``: not
+    yet applied, oldest first, as ``id: message``; ``is_known``: False for a revision that only a newer program has."""
+
+    applied: str
+    head: str
+    pending: list[str]
+    is_known: bool
+
+
+def standing(engine: Engine) -> Standing:
+    """One question to the database, and the revisions read once."""
+    scripts = _scripts()
+    with engine.connect().execution_options(bidhall_readonly=True) as connection:
+        applied = MigrationContext.configure(connection).get_current_revision() or ""
+    revisions = {script.revision: script.doc for script in scripts.walk_revisions()}  # newest first, one after another
+    is_known = not applied or applied in revisions
+    later = list(itertools.takewhile(lambda one: one != applied, revisions)) if is_known else []
+    return Standing(applied, str(scripts.get_current_head()), [f"{one}: {revisions[one]}" for one in later[::-1]], is_known)
+
+
 def head() -> str:
     """The newest revision of this program."""
     return str(_scripts().get_current_head())
 
 
-def applied(engine: Engine) -> str:
-    """The revision of the database, "" for one without tables."""
-    with engine.connect().execution_options(bidhall_readonly=True) as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
-
-
-def knows(revision: str) -> bool:
-    """Whether this program has a revision; a newer program's it has not."""
-    return not revision or any(script.revision == revision for script in _scripts().walk_revisions())
-
-
 def pending(engine: Engine) -> list[str]:
     """Revisions not yet applied, oldest first, as ``id: message``."""
-    found = applied(engine)
-    return [f"{script.revision}: {script.doc}" for script in _scripts().iterate_revisions("head", found or "base")][::-1]
+    return standing(engine).pending
 
 
 def upgrade(engine: Engine) -> list[str]:

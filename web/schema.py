@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from migrations import backup, runner
@@ -28,12 +28,7 @@ class Upgrade:
 
 def check_ready(engine: Engine) -> None:
     """Refuses: NotReady ``database.unreachable``, ``database.newer``, ``database.pending`` with the pending revisions."""
-    try:
-        with engine.connect().execution_options(bidhall_readonly=True) as connection:
-            connection.execute(text("SELECT 1"))
-        todo = plan(engine).revisions
-    except SQLAlchemyError as error:
-        raise NotReady("database.unreachable", reason=type(error).__name__) from error
+    todo = plan(engine).revisions
     if todo:
         raise NotReady("database.pending", revisions=todo)
 
@@ -41,13 +36,12 @@ def check_ready(engine: Engine) -> None:
 def plan(engine: Engine) -> Upgrade:
     """What ``migrate`` would do. Refuses: NotReady ``database.unreachable``, ``database.newer``."""
     try:
-        applied, head = runner.applied(engine), runner.head()
-        if not runner.knows(applied):
-            raise NotReady("database.newer", revision=applied, head=head)
-        todo = runner.pending(engine)
+        found = runner.standing(engine)
     except SQLAlchemyError as error:
         raise NotReady("database.unreachable", reason=type(error).__name__) from error
-    return Upgrade(applied, head, todo, bool(applied and todo) and backup.wanted(engine))
+    if not found.is_known:
+        raise NotReady("database.newer", revision=found.applied, head=found.head)
+    return Upgrade(found.applied, found.head, found.pending, bool(found.applied and found.pending) and backup.wanted(engine))
 
 
 def migrate(engine: Engine) -> Upgrade:
@@ -62,8 +56,10 @@ def migrate(engine: Engine) -> Upgrade:
             copy = backup.keep(engine, todo.applied, SystemClock().now())
         except (OSError, sqlite3.Error) as error:
             raise NotReady("database.no_copy", database=str(engine.url.database), reason=str(error)) from error
+    if not todo.revisions:
+        return todo
     try:
         done = runner.upgrade(engine)
     except SQLAlchemyError as error:
         raise NotReady("database.unreachable", reason=type(error).__name__) from error
-    return Upgrade(todo.applied, todo.head, done, todo.keeps_copy, copy)
+    return replace(todo, revisions=done, copy=copy)

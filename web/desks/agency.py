@@ -117,7 +117,7 @@ def rail() -> list[Group]:
         if not may(now.actor, SEE):
             return []
         found = agency_queries.waiting(now)
-        kept = len(_to_keep(now))
+        kept = forfeits.to_decide(now) if may(now.actor, Act.AWARD_DECIDE) else 0
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]
 
