@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.kit.world import PDF
-from tests.walk.guide import PASSWORD, Guest, Walk
+from tests.walk.guide import Walk
+from tests.walk.keywork import confirm
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
@@ -21,14 +22,6 @@ def open_objection(walk: Walk, ref: str) -> str:
     """The number of the objection to a lot that waits for its answer."""
     found = walk.town.ask("select o.ref from objection o join lot l on l.id = o.lot_id where l.ref = ? and o.state = 'FILED'", ref)
     return str(found[0][0])
-
-
-def freshly(guest: Guest) -> Guest:
-    """A weighty page asks for the password again where the sign-in is older than ten minutes."""
-    if "/account/confirm" in guest.page.url:
-        guest.page.fill("#f-password", PASSWORD)
-        guest.press("main form button")
-    return guest
 
 
 def pdf(name: str) -> FilePayload:
@@ -74,7 +67,7 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     lot = f"/agency/lots/{ref}"
     buyer.follow(f"main a[href='{lot}/award']")
     buyer.follow("main a[href$='/award/decide?rank=2']")
-    freshly(buyer)
+    confirm(buyer)
     with buyer.expecting(422):
         buyer.press("form[action$='/acts/decide'] button")  # another than the first wants its ground
     buyer.follow(f"main a[href='{lot}/award']")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.walk.guide import PASSWORD, Guest, Walk, facts_of
-from tests.walk.keywork import open_key, with_key
+from tests.walk.guide import Guest, Walk, facts_of
+from tests.walk.keywork import confirm, open_key, with_key
 from tests.walk.town import Town
 
 if TYPE_CHECKING:
@@ -154,9 +154,3 @@ def pin(member: Guest) -> None:
     page.keyboard.type("分段施工，工期 240 天")
     page.locator("[data-pin-no='1'] button:nth-of-type(2)").click()
     assert "(1)" in page.locator("[data-why]").input_value() or "（1）" in page.locator("[data-why]").input_value()
-
-
-def confirm(member: Guest) -> None:
-    """Say who one is again, where the sign-in is too old for an act of weight."""
-    if "/account/confirm" in member.page.url:
-        member.fill(password=PASSWORD).press("main form button:not([type=button])")
