@@ -108,7 +108,8 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
     told = page.inner_text("#selfcheck")
     assert "2,950,000.00" in told and len(page.query_selector_all("#selfcheck li.bad")) >= 6
     fill_bid(page, [first, second], key, price="2,800,000.00")
-    assert page.inner_text("#sum-capitals") == "贰佰捌拾万元整"
+    assert (page.input_value("#a-price"), page.inner_text("#sum-price"), page.inner_text("#sum-capitals")) == (
+        "2,800,000.00", "2,800,000.00", "贰佰捌拾万元整")
     seal_and_submit(page)
     assert page.get_attribute("#steps [aria-current] ", "class") == "here"
     shown = page.inner_text("#r-words")
