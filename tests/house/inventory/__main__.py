@@ -1,0 +1,5 @@
+"""Writes the lists anew."""
+
+from tests.house import inventory
+
+inventory.write()
