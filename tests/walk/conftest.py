@@ -27,6 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", variants, ids=[f"{lang}-{width}" for lang, width in variants], scope="module", indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, whichever of the two was loaded first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A walk's tests stay together on one worker: they go on in one town. What is not of the short walk waits for the whole one."""
     for item in items:
