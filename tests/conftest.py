@@ -38,6 +38,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadgroup``: the groups of tests/kit/scheduling.py."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.kit.scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Whatever needed a browser and was skipped is said loudly, by whichever words it was skipped."""
     skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "browser" in str(report.longrepr).lower()]

@@ -27,15 +27,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", variants, ids=[f"{lang}-{width}" for lang, width in variants], scope="module", indirect=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, whichever of the two was loaded first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A walk's tests stay together on one worker: they go on in one town. What is not of the short walk waits for the whole one."""
+    """What is not of the short walk waits for the whole one."""
     for item in items:
-        if "town" in getattr(item, "fixturenames", ()):
-            variant = item.callspec.id if hasattr(item, "callspec") else ""
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{variant}"))
-            if not IS_WHOLE and not item.get_closest_marker("short_walk"):
-                item.add_marker(pytest.mark.skip(reason="of the whole walk: make walk"))
+        if "town" in getattr(item, "fixturenames", ()) and not IS_WHOLE and not item.get_closest_marker("short_walk"):
+            item.add_marker(pytest.mark.skip(reason="of the whole walk: make walk"))
 
 
 @pytest.fixture(scope="module")
