@@ -58,7 +58,7 @@ class Desk:
         return self.page.locator("main").inner_text()
 
     def give_key(self, kind: str, passphrase: str) -> None:
-        """Choose the key file, once in a sign-in: a key holder's stays open."""
+        """Choose the key file, once in a sign-in: it stays open."""
         box = self.page.locator(f'[data-keywork="{kind}"]')
         if self.is_key_open and box.get_attribute("data-session"):
             with contextlib.suppress(PlaywrightError):  # another sign-in, or a browser that was emptied, has forgotten it
@@ -66,7 +66,7 @@ class Desk:
                 return
         self.page.set_input_files(f"#kf-{kind}", str(self.file))
         self.page.fill(f"#pp-{kind}", passphrase)
-        self.is_key_open = self.role == "officer" and passphrase == PASSPHRASE and bool(box.get_attribute("data-session"))
+        self.is_key_open = self.role in ("officer", "tenderee") and passphrase == PASSPHRASE and bool(box.get_attribute("data-session"))
 
     def refused(self, kind: str, passphrase: str = PASSPHRASE) -> str:
         """Key work that stops in the page, and why."""

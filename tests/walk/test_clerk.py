@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.walk.guide import PASSWORD, Guest, Walk
+from tests.walk.guide import Walk
+from tests.walk.keywork import with_key
 
 
 def test_a_panel_is_drawn_in_public_and_sits(walk: Walk) -> None:
@@ -21,13 +22,13 @@ def test_a_panel_is_drawn_in_public_and_sits(walk: Walk) -> None:
     walk.town.settle(12)
     clerk.follow(f"main a[href='{steer}']").press("form[action$='/acts/commit'] button")
     buyer.go("/agency").follow(f"main a[href='{own}']")  # its turn is a duty
-    keywork(buyer, "commit")
+    with_key(buyer, "commit")
     walk.town.settle(12)
     clerk.go(steer).press("form[action$='/acts/list'] button")
-    keywork(buyer.go(own), "sign-list")
+    with_key(buyer.go(own), "sign-list", again=True)
     walk.town.settle(12)
     clerk.go(steer).press("form[action$='/acts/reveal'] button")
-    keywork(buyer.go(own), "reveal")
+    with_key(buyer.go(own), "reveal", again=True)
     clerk.go(steer).press("form[action$='/acts/conclude'] button")
     clerk.follow(f"main a[href='{panel}'], .crumbs a[href='{panel}'], .rail a[href='{panel}']")
     clerk.press("form[action$='/acts/call'] button")
@@ -62,13 +63,3 @@ def test_watched_deadlines(walk: Walk) -> None:
 def local(walk: Walk, *, hours: int) -> str:
     """So many hours from now as a field for a moment wants it, in the centre's time."""
     return (walk.town.now + timedelta(hours=8 + hours)).strftime("%Y-%m-%dT%H:%M")
-
-
-def keywork(person: Guest, kind: str) -> None:
-    """Key work in the page; the file is asked for once in a sign-in."""
-    box = person.page.locator(f"[data-keywork='{kind}']")
-    box.locator("[data-keyfile]:visible, [data-keyopen]:visible").first.wait_for()
-    if box.locator("[data-keyfile]").is_visible():
-        box.locator("[data-keyfile]").set_input_files(person.walk.town.key_file(person.username))
-        box.locator("[data-passphrase]").fill(PASSWORD)
-    person.press(f"[data-keywork='{kind}'] [data-go]")

@@ -8,7 +8,8 @@ import { makeCommit } from "./sb/draws.js";
 import { addSignature, readEnvelope, verifyAny } from "./sb/dsse.js";
 import { verifyEntry } from "./sb/entries.js";
 import { need } from "./sb/errors.js";
-import { D, H, random } from "./sb/hashes.js";
+import { H, random } from "./sb/hashes.js";
+import { derivedKey, holdSecret } from "./sb/held.js";
 import { contextOf } from "./sb/policy.js";
 import { verifyTickProof } from "./sb/ticks.js";
 import { formatTime } from "./sb/times.js";
@@ -20,8 +21,8 @@ const placeOf = (draw) => `bidhall-draw:${draw}`;
 
 // The bytes are kept under a key derived from the tenderee's own signing secret: the file is worth nothing without the key file.
 async function vault(ring, draw) {
-  const raw = await D(ring.keys.ed25519.secret, await H("draw-keep", utf8(draw)), "draw-keep");
-  return subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+  const { secret, pub, keep } = ring.keys.ed25519;
+  return derivedKey(keep ?? (await holdSecret(secret, pub)).keep, await H("draw-keep", utf8(draw)), "draw-keep");
 }
 
 async function keep(ring, draw, r, statement) {
