@@ -6,13 +6,18 @@ BIN     := $(V)/bin
 UV      := $(BIN)/uv
 # Three on two cores: journeys and watches spend part of their time waiting.
 JOBS    ?= 3
-T       ?= tests
+# A part of the tests, of whatever tier: T=tests/journeys.
+T       :=
 # A walk is a browser and a server beside each other.
 WALKERS ?= 2
 NAMES   ?=
 APT     := apt-get install -qy --no-install-recommends
 ROOT     = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 COMPILE  = $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+PYTEST   = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+# The tiers of `make test` (docs/tests.md); `make ci` runs all.
+QUICK   := pure or acts or pages or short_walk
 
 export UV_PYTHON_DOWNLOADS = never
 export UV_SYSTEM_CERTS = 1
@@ -23,7 +28,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race journeys long suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -36,8 +41,14 @@ run: $(V)/.run  ## the platform with its demo town, on http://127.0.0.1:8080
 demo: $(V)/.run ## a rehearsal: whole tenders played from notice to proof
 	$(BIN)/bidhall demo
 
-test: $(V)/.test browser     ## the test suite on SQLite (T=tests/trading for a part)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(T)
+test: $(V)/.test browser     ## the quick tiers on SQLite, and a short walk of the served town (T=tests/journeys for a part, of any tier)
+	$(PYTEST) $(if $(T),$(T),-m "$(QUICK)")
+
+journeys: $(V)/.test browser ## the journeys in a real browser
+	$(PYTEST) -m journeys
+
+long: $(V)/.test browser     ## what takes long: kills, full disks, surges, laws on many histories (make faults and make sizes go further)
+	$(PYTEST) -m long
 
 check: lint types contracts  ## what needs no test run: ruff, mypy, import contracts
 
@@ -63,7 +74,7 @@ race: $(V)/.test             ## a thousand bids on each side of a deadline, with
 	$(BIN)/python -m tests.kit.deadline_race 1000
 
 suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
-	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(BIN)/python -m pytest -q -n $(JOBS) -m pg tests
+	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(PYTEST) -m pg
 
 walk: $(V)/.test browser     ## everybody of the served demo town does their work in a real browser, to the last page, in both languages
 	BIDHALL_WALK=whole $(BIN)/python -m pytest -q -n $(WALKERS) --dist loadgroup tests/walk
@@ -76,7 +87,7 @@ deadline: $(V)/.test         ## the laws of the availability verdict on 100 000 
 
 KILLS   ?= 500
 faults: $(V)/.test           ## the long kill loops: real servers, at every step and at any moment, KILLS=500 for each path (docs/operate/faults.md)
-	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k long
+	BIDHALL_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/faults -k test_long
 
 attack: $(V)/.test           ## twin worlds: whether pages, answers, the log or the line of writers tell that somebody bids; and what a watch tells
 	$(BIN)/python -m pytest -q tests/laws/test_secrecy.py tests/laws/test_shared_commits.py tests/deposits/test_secrecy.py
@@ -110,7 +121,7 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts scanner test suite-pg town ## all that a change must pass
+ci: lint types contracts scanner test journeys long suite-pg town ## all that a change must pass
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

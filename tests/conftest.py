@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.kit import browser as kit_browser
+from tests.kit import tiers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Browser, Page
     from sqlalchemy import Engine
 
@@ -24,12 +24,20 @@ settings.register_profile("bidhall", deadline=None, derandomize=True, suppress_h
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bidhall")
 
+TESTS = Path(__file__).parent
 NO_BROWSER = "no browser: no Chromium on this machine (make browser installs one when root)"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the choice by -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
+        marks = {mark.name for mark in item.iter_markers()}
+        if by_hand := (marks & set(tiers.TIERS)) - {"long"}:
+            raise pytest.UsageError(f"{item.nodeid}: {', '.join(by_hand)} is set by tests/kit/tiers.py, never at a test")
+        found = tiers.tier(item.path.relative_to(TESTS).as_posix(), fixtures, marks)
+        if found not in marks:
+            item.add_marker(found)
         if "databases" in fixtures:
             item.add_marker(pytest.mark.pg)
         if "browser" in fixtures:

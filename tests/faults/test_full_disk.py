@@ -73,7 +73,7 @@ def nest() -> Iterator[Nest]:
         yield nest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R6")
 def test_below_the_reserve_and_with_no_byte_left_bids_wait_and_come_in_after(world: World, disk: Disk, nest: Nest) -> None:
     ref = stages.bidding(world)
@@ -147,7 +147,7 @@ class Starved(Ceremony):
             good(button())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R6")
 @pytest.mark.promise("R14")
 def test_an_opening_on_a_disk_that_is_full_at_every_step(world: World, disk: Disk, nest: Nest, tmp_path: Path) -> None:

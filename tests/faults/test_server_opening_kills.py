@@ -242,7 +242,7 @@ def taken(world: World) -> tuple[World, str]:
     return world, stages.bid(world)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R3")
 @pytest.mark.promise("R14")
 def test_a_ceremony_that_dies_at_every_step(taken: tuple[World, str], tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_ceremony_that_dies_at_every_step(taken: tuple[World, str], tmp_path: 
     print(tally)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R11")
 @pytest.mark.promise("R14")
 def test_two_servers_open_at_once(taken: tuple[World, str], tmp_path: Path) -> None:

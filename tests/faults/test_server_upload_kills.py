@@ -262,7 +262,7 @@ def ready(world: World) -> tuple[World, str]:
     return world, stages.bidding(world)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R3")
 @pytest.mark.promise("R13")
 def test_a_dozen_deaths_of_real_servers(ready: tuple[World, str], tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_dozen_deaths_of_real_servers(ready: tuple[World, str], tmp_path: Path
     print(tally)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R3")
 def test_a_server_started_from_nothing_stands_in_ten_seconds(ready: tuple[World, str], tmp_path: Path) -> None:
     """The installed command, not one forked from a warm process."""

@@ -12,7 +12,7 @@ from tests.kit.server import LiveServer
 from tests.trading.test_stored import bid_of, bytes_of, decrypt, spoil, state_of, verdict_of
 from trading import rechecks
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_the_copy_goes_up_from_the_page_and_is_opened(live_server: LiveServer, page: Any, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def stalled(folder: Path, world: World, deadline: datetime, window: float, peopl
 
 
 @linux
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R2")
 def test_a_server_that_stalls_over_the_deadline_takes_what_came_before_it_and_nothing_else(tmp_path: Path) -> None:
     """Before T: one waits for the database, one for a worker that is stopped. After T: the last byte only, or all. Read at T + 3 s."""

@@ -62,7 +62,7 @@ class Counted:
         return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [stages.listed, opened, stages.proposed], ids=lambda stage: stage.__name__)
 def test_no_page_asks_once_per_bid(databases: Databases, tmp_path: Path, stage: Callable[[World], str]) -> None:
     seen = []

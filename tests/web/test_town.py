@@ -47,7 +47,7 @@ from web.rehearsal.cast import Person
 from web.rehearsal.front import Plan
 from web.settings import Settings, read_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")]
+pytestmark = pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")
 STATES = {"archived": "ARCHIVED", "closing": "CLOSING", "failed": "FAILED", "terminated": "TERMINATED", "result": "RESULT",
           "contract": "CONTRACT", "report": "REPORT", "candidates": "CANDIDATES", "award": "AWARD", "evaluation": "EVALUATION",
           "qualification": "QUAL_REVIEW", "opening": "OPENING", "soon": "BIDDING", "bidding": "BIDDING", "notice": "NOTICE",

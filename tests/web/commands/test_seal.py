@@ -362,7 +362,7 @@ def peak(world: World, *arguments: str) -> int:
     return int(ran.stderr.rpartition(b"PEAK ")[2])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_stays_flat_over_a_gibibyte(desk: Desk, world: World, lot: str) -> None:
     arguments = prepare(desk, world, lot)
     small = desk.write("small.bin", b"x")

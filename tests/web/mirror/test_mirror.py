@@ -356,7 +356,7 @@ def start(data: Path, world: World, clock: Path, *, fault: str = "") -> tuple[su
     return child, int(line.rsplit(":", 1)[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.promise("R3")
 @pytest.mark.parametrize("point", ["mirror.piece:kill@3", "mirror.whole:kill@1", "mirror.named:kill@1", "mirror.acknowledged:kill@1"])
 def test_killed_in_the_middle_of_a_transfer_it_resumes_and_acknowledges_once(world: World, tmp_path: Path, point: str) -> None:

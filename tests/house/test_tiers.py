@@ -1,0 +1,72 @@
+"""Each test is in one tier, which it gets by itself, and `make ci` runs all tiers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.house.tree import text
+from tests.kit.tiers import TIERS, tier
+
+
+@pytest.mark.parametrize(("path", "fixtures", "marks", "expected"), [
+    ("crypto/test_keys.py", (), (), "pure"),
+    ("web/test_words.py", ("tmp_path",), (), "pure"),
+    ("walk/test_words.py", (), (), "pure"),
+    ("trading/test_bids.py", ("databases", "world"), (), "acts"),
+    ("web/desks/test_agency.py", ("databases",), (), "pages"),
+    ("journeys/test_seal_journey.py", ("databases", "browser"), (), "journeys"),
+    ("journeys/test_names.py", (), (), "journeys"),
+    ("js/test_vectors.py", (), ("browser",), "journeys"),
+    ("walk/test_homes.py", ("town", "browser"), ("browser",), "town"),
+    ("web/test_town.py", ("filled",), (), "town"),
+    ("web/test_edge.py", ("databases",), ("long",), "long"),
+    ("faults/test_points.py", (), (), "long"),
+    ("faults/test_upload_kills.py", ("databases",), ("pg",), "long"),
+])  # fmt: skip
+def test_a_test_gets_its_tier_from_its_folder_and_what_it_asks_for(
+    path: str, fixtures: tuple[str, ...], marks: tuple[str, ...], expected: str
+) -> None:
+    assert tier(path, fixtures, marks) == expected
+
+
+def test_every_test_of_this_run_has_one_tier(request: pytest.FixtureRequest) -> None:
+    for item in request.session.items:
+        assert len({mark.name for mark in item.iter_markers()} & set(TIERS)) == 1, item.nodeid
+
+
+def _words() -> dict[str, tuple[list[str], str]]:
+    """The words of the Makefile: what each needs first, and its recipe."""
+    found = {}
+    for name, needs, recipe in re.findall(r"^([a-z][a-z-]*):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)*)", text("Makefile"), re.MULTILINE):
+        found[name] = (needs.split(), recipe.replace("$(QUICK)", _quick()))
+    return found
+
+
+def _quick() -> str:
+    found = re.search(r"^QUICK\s*:= (.*)$", text("Makefile"), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_ci_runs_every_tier() -> None:
+    words, todo, recipes = _words(), ["ci"], {}
+    while todo:
+        name = todo.pop()
+        if name in words and name not in recipes:
+            recipes[name] = words[name][1]
+            todo += words[name][0]
+    chosen = {word for recipe in recipes.values() for choice in re.findall(r'-m (?:"([^"$]+)"|(\w+)$)', recipe, re.MULTILINE)
+              for word in " ".join(choice).split(" or ")}  # fmt: skip
+    chosen = {word.strip() for word in chosen}
+    in_town = "tests/web/test_town.py" in "".join(recipes.values())
+    assert chosen >= set(TIERS) - {"town"} and in_town, chosen
+    assert "pg" in chosen
+
+
+def test_the_quick_tiers_are_those_of_the_document() -> None:
+    said = text("docs/tests.md")
+    assert f"`{_quick()}`" in said
+    for name, what in TIERS.items():
+        assert re.search(rf"^\| `{name}` \| {re.escape(what)} \|", said, re.MULTILINE), name
