@@ -118,9 +118,9 @@ def actor() -> Actor:
 # --- signing in ---------------------------------------------------------------------------------------------------------------------
 
 def sign_in(office: Office, shield: Shield, *, username: str, password: str, code: str) -> Person:
-    """Checks password and second factor and opens a sign-in. One refusal for every reason, after the same work: nobody learns which
-    accounts exist. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``; NotAllowed ``signin.disabled``, ``signin.no_role`` (only
-    after a right password). Raises: Applicant."""
+    """Checks password and second factor and opens a sign-in; one that was open in this browser ends. One refusal for every reason, after
+    the same work: nobody learns which accounts exist. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``; NotAllowed
+    ``signin.disabled``, ``signin.no_role`` (only after a right password). Raises: Applicant."""
     name = username.strip().lower()
     shield.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
     shield.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
@@ -155,6 +155,7 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
         person = _person(work.session, token, login)
         work.record("account.sign_in", f"account/{who.id}", person=f"account:{who.id}")
     shield.forget(SIGN_IN_BY_ACCOUNT, "sign-in", name)
+    _end(office, present())
     session.clear()
     login_user(person)
     return person
@@ -169,15 +170,19 @@ class Applicant(Exception):
 
 
 def sign_out(office: Office) -> None:
-    person = present()
-    if person is not None:
-        with office.work(person.actor) as work:
-            row = work.session.get(parties.Login, person.login_id)
-            if row is not None:
-                parties.close_login(work, row)
-            work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
+    _end(office, present())
     logout_user()
     session.clear()
+
+
+def _end(office: Office, person: Person | None) -> None:
+    if person is None:
+        return
+    with office.work(person.actor) as work:
+        row = work.session.get(parties.Login, person.login_id)
+        if row is not None:
+            parties.close_login(work, row)
+        work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
 
 
 def confirm(office: Office, shield: Shield, person: Person, *, password: str, code: str) -> None:

@@ -332,6 +332,24 @@ def test_the_cookie_of_before_the_sign_in_is_not_the_one_after(house: House) -> 
     assert all(s not in after.value for s in stored)
 
 
+def test_who_signs_in_where_somebody_is_signed_in_ends_that_sign_in(house: House) -> None:
+    for name in ("p", "q"):
+        house.person(name, Role.CENTRE)
+    client, thief = house.client(), house.client()
+    house.sign_in(client, "p")
+    cookie = client.get_cookie("__Host-bidhall")
+    assert cookie is not None
+    thief.set_cookie("__Host-bidhall", cookie.value)
+    assert client.get("/account/sign-in?as=p&next=/account").headers["Location"].endswith("/account"), "it is p who is here"
+    page = client.get("/account/sign-in?as=q&next=/account")
+    assert page.status_code == 200 and 'value="q"' in page.text
+    client.post("/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": "wrong", "next": "/account"})
+    assert thief.get("/account").status_code == 200, "a wrong password ends nothing"
+    answer = client.post("/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": PASSWORD, "next": "/account"})
+    assert answer.headers["Location"].endswith("/account") and client.get("/account").status_code == 200
+    assert thief.get("/account").status_code == 302
+
+
 def test_a_weighty_act_wants_a_fresh_sign_in_and_nothing_less(house: House, desk: Desk) -> None:
     house.person("p", Role.CONTROLLER, secret=SECRET)
     client = house.client()

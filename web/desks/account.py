@@ -28,11 +28,13 @@ PENDING = "second_factor"
 
 @desk.page("/sign-in", needs=ANYONE)
 def sign_in(form: Form | None = None) -> Any:
-    if login.present() is not None and form is None:
+    """``as``: whose name stands in the form already; somebody else who is signed in here is told that this ends their sign-in."""
+    present, wanted = login.present(), request.args.get("as", "")[:80]
+    if present is not None and form is None and wanted in ("", present.username):
         return go(safe_next(request.args.get("next"), HOMES[login.actor().role]))
     where = safe_next(form.shown("next") if form else request.args.get("next"), "")
-    return render("account/sign_in.html", form=form or Form.blank({"next": where}), kept=kept.waits(where), ended=request.args.get("ended"),
-                  expired=request.args.get("expired"))
+    return render("account/sign_in.html", form=form or Form.blank({"next": where, "username": wanted}), kept=kept.waits(where),
+                  ended=request.args.get("ended"), expired=request.args.get("expired"), present=present is not None)
 
 
 @desk.page("/acts/sign-in", needs=ANYONE, post=True, back=sign_in)

@@ -11,15 +11,11 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from crypto.errors import CryptoError
-from crypto.signatures import document_hash, payload_of
 from trading import bids, lot_cards, tickets
 from trading.bids import Outcome
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotReady
-from trading.kernel.work import Look
-from trading.tenders import Lot
 from web import papers
 from web.desks.bidder_receipt_cards import (
     card_of,
@@ -41,7 +37,7 @@ from web.gate import arrival, go, look, render, saved_as, work
 from web.refusals import wants_json
 
 
-def _answer(outcome: Outcome, document: dict[str, Any]) -> Any:
+def answer_of(outcome: Outcome, document: dict[str, Any]) -> Any:
     where = f"/bidder/receipts/{outcome.receipt.c}"
     if not wants_json():
         return go(where)
@@ -62,11 +58,11 @@ def submit(ref: str) -> Any:
             outcome = bids.submit(unit, lot_cards.held_lot(unit, ref), token=token, submission=submission)
             document = bids.answer_document(unit.session, outcome)
     except NotReady as refusal:
-        outcome, document = _not_settled(refusal, ref, came, token=token)
-    return _answer(outcome, document)
+        outcome, document = not_settled(refusal, ref, came, token=token)
+    return answer_of(outcome, document)
 
 
-def _not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tuple[Outcome, dict[str, Any]]:
+def not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tuple[Outcome, dict[str, Any]]:
     """What came in time and waited too long with us is told so, by a signed proof that it is our fault."""
     if refusal.code != "log.too_slow":
         raise refusal
@@ -74,33 +70,6 @@ def _not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tu
         outcome = bids.not_settled(unit, open_lot(unit, ref), arrived_at=came, **what)
         document = bids.answer_document(unit.session, outcome)
     return outcome, document
-
-
-@bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True)
-def withdraw(ref: str) -> Any:
-    """Take the standing bid back before the deadline. Field: ``withdrawal`` (signed, JSON)."""
-    form = Form.read()
-    withdrawal = signed(form, "withdrawal")
-    form.refuse_if_any()
-    came = arrival()
-    try:
-        with work(arrived_at=came, together=True) as unit:
-            lot = open_lot(unit, ref)
-            outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
-            document = bids.answer_document(unit.session, outcome)
-    except NotReady as refusal:
-        outcome, document = _not_settled(refusal, ref, came)
-    return _answer(outcome, document)
-
-
-def _withdrawn(now: Look, lot: Lot, withdrawal: Any) -> Outcome | None:
-    """The first answer to this very withdrawal, when a lost answer is asked for again: by then we take part no more."""
-    try:
-        statement = document_hash(payload_of(withdrawal))
-    except CryptoError:
-        return None
-    found = next((row for row in bids.own_receipts(now, lot) if row.statement == statement), None)
-    return Outcome(found, found.reason, again=True) if found is not None else None
 
 
 @bidder.page("/lots/<ref>/acts/prove-attempt", needs=Act.BID_UPLOAD, post=True)
@@ -112,7 +81,7 @@ def prove_attempt(ref: str) -> Any:
     with work() as unit:
         outcome = bids.prove_attempt(unit, open_lot(unit, ref), token=token)
         document = bids.answer_document(unit.session, outcome)
-    return _answer(outcome, document)
+    return answer_of(outcome, document)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -1,19 +1,27 @@
-"""The page of sealing and submitting (desks §9.1), and the page of withdrawing: the cryptography happens in the browser."""
+"""The page of sealing and submitting (desks §9.1), and withdrawing: the cryptography happens in the browser."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import gettext as _
 
+from crypto.errors import CryptoError
+from crypto.signatures import document_hash, payload_of
 from trading import bids, parties
+from trading.bids import Outcome
 from trading.kernel import audit
 from trading.kernel.access import Act
-from trading.kernel.errors import NotFound
+from trading.kernel.errors import NotFound, NotReady
+from trading.kernel.work import Look
+from trading.tenders import Lot
 from web.desks.bidder_cards import own_card
 from web.desks.bidder_lots import changed_officers, part_asked, seal_data
-from web.desks.bidder_receipts import card_of
-from web.desks.bidder_room import SEE, bidder, can, lang, lot_crumbs, own_lot
+from web.desks.bidder_receipt_cards import card_of
+from web.desks.bidder_receipts import answer_of, not_settled
+from web.desks.bidder_room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
 from web.forms import Form
-from web.gate import look, render
+from web.gate import arrival, look, render, work
 
 
 @bidder.page("/lots/<ref>/seal", needs=SEE)
@@ -30,7 +38,7 @@ def seal(ref: str) -> str:
 
 
 @bidder.page("/lots/<ref>/withdraw", needs=Act.BID_WITHDRAW)
-def withdraw_page(ref: str) -> str:
+def withdraw_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
         mine = own_card(now, taking, part_asked(row))
@@ -39,5 +47,32 @@ def withdraw_page(ref: str) -> str:
         submission = bids.submission_payload(audit.document(now.session, mine.statement))
         held = seal_data(now, row, mine) | {"submission": submission}
         before = card_of(now, mine.bid)
-    return render("bidder/withdraw.html", mine=mine, card=mine.card, held=held, before=before, form=Form.blank(), now=now.now,
+    return render("bidder/withdraw.html", mine=mine, card=mine.card, held=held, before=before, form=form or Form.blank(), now=now.now,
                   crumbs=lot_crumbs(ref, (_("Withdraw"), "")))
+
+
+@bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True, back=withdraw_page)
+def withdraw(ref: str) -> Any:
+    """Take the standing bid back before the deadline. Field: ``withdrawal`` (signed, JSON)."""
+    form = Form.read()
+    withdrawal = signed(form, "withdrawal")
+    form.refuse_if_any()
+    came = arrival()
+    try:
+        with work(arrived_at=came, together=True) as unit:
+            lot = open_lot(unit, ref)
+            outcome = _withdrawn(unit, lot, withdrawal) or bids.withdraw(unit, lot, withdrawal=withdrawal)
+            document = bids.answer_document(unit.session, outcome)
+    except NotReady as refusal:
+        outcome, document = not_settled(refusal, ref, came)
+    return answer_of(outcome, document)
+
+
+def _withdrawn(now: Look, lot: Lot, withdrawal: Any) -> Outcome | None:
+    """The first answer to this very withdrawal, when a lost answer is asked for again: by then we take part no more."""
+    try:
+        statement = document_hash(payload_of(withdrawal))
+    except CryptoError:
+        return None
+    found = next((row for row in bids.own_receipts(now, lot) if row.statement == statement), None)
+    return Outcome(found, found.reason, again=True) if found is not None else None
