@@ -161,6 +161,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
                 "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",
                 "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1", "worker_tmp_dir": None,
                 "when_ready": lambda _server: on_ready() if on_ready else None, "post_worker_init": _start_clock,
+                "worker_exit": _stop_clock,
             }
             for key, value in options.items():
                 self.cfg.set(key, value)
@@ -177,6 +178,12 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
         worker.bidhall_clock = clockwork.start(office, bank, settings.mail, scanner, settings.data)
         settle()
+
+    def _stop_clock(_server: Any, worker: Any) -> None:
+        """Before the interpreter takes the threads away from under it, which the scheduler would write down as an error."""
+        clock = getattr(worker, "bidhall_clock", None)
+        if clock is not None:
+            clock.shutdown(wait=False)
 
     Server().run()
 
