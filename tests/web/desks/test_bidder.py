@@ -108,10 +108,13 @@ def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> No
     second = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00", replaces=first.statement)
     assert hand_in(bidder, lot, second).json["kind"] == "replaced"
     assert bidder.get(f"/bidder/lots/{lot}/withdraw").status_code == 200
+    refused = bidder.act(f"/bidder/lots/{lot}/acts/withdraw", withdrawal="{my own words")
+    assert refused.status_code == 422 and "{my own words" in refused.text
     back = json.dumps(withdrawal(rooms.world, "bidder1", second))
     gone = bidder.act(f"/bidder/lots/{lot}/acts/withdraw", json=True, withdrawal=back).json
     assert gone["accepted"] and gone["kind"] == "withdrawn"
     assert bidder.get(f"/bidder/lots/{lot}/data").json["replaces"] == ""
+    assert "没有可撤回的投标" in bidder.get(f"/bidder/lots/{lot}/withdraw").text
     again = bidder.act(f"/bidder/lots/{lot}/acts/withdraw", json=True, withdrawal=back).json
     assert again["c"] == gone["c"]
 
