@@ -19,12 +19,12 @@ from crypto.errors import CryptoError
 from crypto.headers import check_share, parse_header
 from trading import bids, enrolments, officers, opening
 from trading.bids import SealedBid
-from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongStep
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening import OPENING_FLOW, Opening
 from trading.opening_files import BIDDER_PART
@@ -79,7 +79,7 @@ def own_bid(session: Session, row: Opening, party_id: int | None) -> SealedBid |
 def outage(session: Session, row: Opening) -> bool:
     """Whether the log shows that the platform stood still while parts were taken: two ticks more than ``opening_rules.OUTAGE`` apart."""
     begins = floor_second(row.listed_at)
-    ticks = select(log.LogTick.at).where(log.LogTick.at > begins, log.LogTick.at < row.shares_from).order_by(log.LogTick.tick)
+    ticks = select(LogTick.at).where(LogTick.at > begins, LogTick.at < row.shares_from).order_by(LogTick.tick)
     return stood_still(list(session.scalars(ticks)), begins, row.shares_from)
 
 

@@ -29,6 +29,7 @@ from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import UnitOfWork
 from trading.parties import party as party_row
 from trading.tenders import Lot
@@ -174,7 +175,7 @@ def list_commits(work: UnitOfWork, draw: Draw) -> dict[str, Any]:
     _in_state(draw, "COMMITTED")
     if draw.listing is None:
         last = max(_sealed(work, turn.commit_c, "draw.commits_not_sealed") for turn in draw.turns)
-        tick = work.session.get(log.LogTick, last)
+        tick = work.session.get(LogTick, last)
         assert tick is not None
         root = checkpoints.verify_checkpoint(tick.checkpoint, log.log_key(work.office.platform, work.office.keys)).root
         draw.root = b64u(root)

@@ -20,11 +20,11 @@ from crypto.errors import CryptoError
 from crypto.ticks import Busy, schedule
 from trading import closing, enrolments, officers
 from trading.closing import Closing
-from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look, UnitOfWork
 from trading.parties import account
 from trading.tenders import Lot
@@ -68,7 +68,7 @@ def what_happened(session: Session, lot: Lot, part: str = officers.BID) -> LateC
     policy = officers.find_policy(session, lot, part)
     if row is None or policy is None or not closing.is_late(row, policy.deadline):
         return None
-    before = session.get(log.LogTick, row.tick - 1) if row.tick else None
+    before = session.get(LogTick, row.tick - 1) if row.tick else None
     busy = [Busy(write_moment(policy.deadline), write_moment(policy.opens_at))]
     due = schedule(write_moment(before.at), write_moment(row.tick_at), busy)[1:-1] if before is not None else []
     return LateClosing(lot, part, policy.deadline, row.tick_at, row.tick, before.at if before else None, len(due),

@@ -24,7 +24,8 @@ from trading.kernel import audit, log
 from trading.kernel.audit import LogDocument, LogEntry
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.log import LogNode, LogSeat, LogTick
+from trading.kernel.log import LogNode, LogSeat
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
 from trading.notices import Notice
 from trading.tenders import Lot, Tender

@@ -22,6 +22,7 @@ from trading.draws import TENDEREE, Draw, policy_of
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound, WrongStep
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
 from trading.officers import Policy
 from trading.opening_files import DRAW, OPENING, to_files
@@ -185,7 +186,7 @@ def _newest(session: Session, c: str) -> dict[str, Any]:
 
 
 def _leaf(session: Session, tick: int, size: int) -> dict[str, Any]:
-    row = session.get(log.LogTick, tick)
+    row = session.get(LogTick, tick)
     assert row is not None
     return {"leaf": json.loads(row.leaf), "tlog": log.tlog_proof(session, tick, size=size)}
 

@@ -16,7 +16,6 @@ from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from trading import parties
-from trading.kernel import outbox
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
@@ -85,8 +84,8 @@ def _send(work: UnitOfWork, who: Account, wish: PasswordWish) -> None:
     work.session.execute(update(PasswordLink).where(PasswordLink.account_id == who.id, PasswordLink.until > work.now)
                          .values(until=work.now))
     work.session.add(PasswordLink(account_id=who.id, token_hash=_hash(token), until=work.now + GOOD_FOR))
-    outbox.send(work, f"{TEMPLATE}/{_hash(token)[:32]}", channel="mail", to=who.mail or "", template=TEMPLATE, username=who.username,
-                link=f"{wish.base}/account/new-password/{token}")
+    work.send(f"{TEMPLATE}/{_hash(token)[:32]}", channel="mail", to=who.mail or "", template=TEMPLATE, username=who.username,
+              link=f"{wish.base}/account/new-password/{token}")
     work.record("account.password_link", f"account/{who.id}", person=f"account:{who.id}")
 
 

@@ -34,7 +34,7 @@ from trading import (
 from trading.closing import Closing
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict, Refusal, TooEarly, WrongStep
-from trading.kernel.log import LogTick
+from trading.kernel.log_ticks import LogTick
 from trading.opening import OpenedBid, Opening, Share
 
 PATH = ("trading/opening_set.py", "trading/opening_shares.py", "trading/decryption.py", "trading/opening_list.py")

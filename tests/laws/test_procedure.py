@@ -45,7 +45,8 @@ from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry, LogPending
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotFound, Refusal, WrongStep
-from trading.kernel.log import LogSeat, LogTick
+from trading.kernel.log import LogSeat
+from trading.kernel.log_ticks import LogTick
 from trading.tenders import LOT_FLOW
 
 BIDDERS = st.sampled_from(["bidder1", "bidder2", "bidder3"])

@@ -14,7 +14,7 @@ from trading import closing, timeline
 from trading.kernel import log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import NotAllowed, WrongStep
-from trading.kernel.log import LogTick
+from trading.kernel.log_ticks import LogTick
 from trading.notices import Notice
 from trading.tenders import Lot
 

@@ -23,6 +23,7 @@ from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.clock import parse_moment, write_moment
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
 from trading.officers import Policy
 
@@ -89,7 +90,7 @@ def _ticks(look: Look, found: Audit) -> None:
     session, office = look.session, look.office
     key, tree = log.log_key(office.platform, office.keys), merkle.Frontier()
     leaves: list[tuple[int, str]] = []
-    for number, row in enumerate(session.scalars(select(log.LogTick).order_by(log.LogTick.tick).execution_options(yield_per=BATCH))):
+    for number, row in enumerate(session.scalars(select(LogTick).order_by(LogTick.tick).execution_options(yield_per=BATCH))):
         where = f"log_tick {row.tick}"
         try:
             leaf = loads(row.leaf.encode())
@@ -138,7 +139,7 @@ def _nodes(look: Look, found: Audit) -> None:
         rows = {index: unb64u(name) for index, name in look.session.execute(
             select(log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == level))}
         if level == 0:
-            leaves = look.session.execute(select(log.LogTick.tick, log.LogTick.leaf))
+            leaves = look.session.execute(select(LogTick.tick, LogTick.leaf))
             wanted = {tick: merkle.leaf_hash(leaf.encode()) for tick, leaf in leaves}
         else:
             wanted = {index: merkle.node_hash(below[2 * index], below[2 * index + 1]) for index in range(len(below) // 2)

@@ -20,6 +20,7 @@ from trading.disclosure.gaps import gaps
 from trading.kernel import log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import TooEarly
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
 
 HASHES_BEFORE = 1 << 20
@@ -42,7 +43,7 @@ def log_files(look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[
     files.append(json_file("log/gaps.json", gaps(rows, busy)))
     sizes = {where[c].tick + 1 for c, entry in entries.items() if entry.event in ("deadline", "draw-commit", "sheet-commit")}
     for size in sorted(sizes | {last.tick + 1}):
-        row = session.get(log.LogTick, size - 1)
+        row = session.get(LogTick, size - 1)
         assert row is not None
         files.append(bytes_file(f"log/checkpoints/{size}.txt", row.checkpoint.encode()))
     if audit:
@@ -56,8 +57,8 @@ def _receipts(session: Session, entries: Mapping[str, LogEntry], size: int) -> l
             for c, entry in sorted(entries.items())]
 
 
-def _ticks(session: Session, first: int, last: int) -> list[log.LogTick]:
-    return list(session.scalars(select(log.LogTick).where(log.LogTick.tick.between(first, last)).order_by(log.LogTick.tick)))
+def _ticks(session: Session, first: int, last: int) -> list[LogTick]:
+    return list(session.scalars(select(LogTick).where(LogTick.tick.between(first, last)).order_by(LogTick.tick)))
 
 
 def _leaves(session: Session, first: int, last: int) -> list[File]:
@@ -94,7 +95,7 @@ def _secrets(session: Session, where: Mapping[str, log.Seat]) -> list[File]:
         held.setdefault(seat.tick, []).append((c, seat.slot))
     files = []
     for tick in sorted(held):
-        row = session.get(log.LogTick, tick)
+        row = session.get(LogTick, tick)
         count = session.query(log.LogSeat).filter(log.LogSeat.tick == tick).count()
         if row is not None and count == len(held[tick]):
             files.append(canonical_file(f"ticks/{tick}.json", {

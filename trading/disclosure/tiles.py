@@ -15,6 +15,7 @@ from crypto import checkpoints
 from crypto.canonical import unb64u
 from trading.kernel import log
 from trading.kernel.errors import NotFound
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
 
 WIDTH, HEIGHT = checkpoints.TILE_WIDTH, checkpoints.TILE_HEIGHT
@@ -49,7 +50,7 @@ def _hashes(look: Look, level: int, first: int, width: int) -> bytes:
 
 def _leaves(look: Look, first: int, width: int) -> bytes:
     rows = look.session.execute(
-        select(log.LogTick.leaf).where(log.LogTick.tick >= first, log.LogTick.tick < first + width).order_by(log.LogTick.tick))
+        select(LogTick.leaf).where(LogTick.tick >= first, LogTick.tick < first + width).order_by(LogTick.tick))
     return checkpoints.entry_bundle(row[0].encode() for row in rows)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sqlalchemy import ForeignKey, String, Text, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,12 +24,12 @@ from crypto import ticks
 from crypto.canonical import b64u, dumps, unb64u
 from crypto.keys import ed25519_public, kid
 from crypto.signatures import Envelope, document_hash, payload_of
+from trading.kernel.access import Actor
 from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import NotFound, NotReady
+from trading.kernel.log_ticks import LAST_SEALED
 
-if TYPE_CHECKING:
-    from trading.kernel.work import UnitOfWork
 
 @dataclass(frozen=True)
 class PlatformKeys:
@@ -124,13 +124,38 @@ class SignedEntry:
         return envelope_text(self.envelope)
 
 
+class Platform(Protocol):
+    """Who signs: the part of an office that entries need."""
+
+    @property
+    def platform(self) -> str: ...
+
+    @property
+    def keys(self) -> PlatformKeys: ...
+
+
+class Unit(Protocol):
+    """What writing entries asks of a unit of work (kernel/work.py, which stands above this file)."""
+
+    session: Session
+    actor: Actor
+    now: datetime
+    pending: list[PendingAct]
+    entries: list[SignedEntry]
+
+    @property
+    def office(self) -> Platform: ...
+
+    def write(self, statement: Any, facts: dict[str, Any]) -> int: ...
+
+
 def envelope_text(envelope: Envelope) -> str:
     """An envelope as the one text we store and hand out."""
     return json.dumps(envelope, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def sign_entry(
-    work: UnitOfWork, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
+    work: Unit, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
     at: datetime | None = None, slot: bool = True,
 ) -> SignedEntry:
     """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second. With ``slot`` it waits for
@@ -154,7 +179,7 @@ _NEW_ENTRY = insert(LogEntry.__table__)  # type: ignore[arg-type]
 _NEW_PENDING = insert(LogPending.__table__)  # type: ignore[arg-type]
 
 
-def keep_document(work: UnitOfWork, kind: str, document: Envelope | dict[str, Any], *, signed: bool) -> str:
+def keep_document(work: Unit, kind: str, document: Envelope | dict[str, Any], *, signed: bool) -> str:
     """Store a protocol document by its hash (once) and return the hash. ``signed``: a DSSE envelope; else a plain payload."""
     payload = payload_of(document) if signed else dumps(document)
     name = document_hash(payload)
@@ -210,7 +235,7 @@ def entry(session: Session, c: str) -> LogEntry:
     return row
 
 
-def write_pending(work: UnitOfWork) -> None:
+def write_pending(work: Unit) -> None:
     """Turn the unit's noted acts into records and entries: called once, last, by the unit of work."""
     for noted in work.pending:
         salt = secrets.token_bytes(32)
@@ -228,15 +253,13 @@ def write_pending(work: UnitOfWork) -> None:
     work.session.flush()
 
 
-def still_in_time(work: UnitOfWork, now: datetime) -> None:
+def still_in_time(work: Unit, now: datetime) -> None:
     """An entry not committed by its tick must not stand (protocol §4), nor one whose tick is sealed already because the clock went
     back (promise R7): it could never be proved by then. Refuses: NotReady ``log.too_slow``."""
     if not work.entries:
         return
-    from trading.kernel import log  # the log stands above its entries
-
     due = min(entry.tick_by for entry in work.entries)
-    sealed = work.session.connection().scalar(log.LAST_SEALED)
+    sealed = work.session.connection().scalar(LAST_SEALED)
     if now >= due or (sealed is not None and sealed >= due):
         raise NotReady("log.too_slow", tick_by=write_moment(due))
 
@@ -244,7 +267,7 @@ def still_in_time(work: UnitOfWork, now: datetime) -> None:
 PERSONAL = frozenset({"person", "account", "payer", "payee", "name"})
 
 
-def _with_person(work: UnitOfWork, facts: dict[str, Any]) -> dict[str, Any]:
+def _with_person(work: Unit, facts: dict[str, Any]) -> dict[str, Any]:
     return {"person": work.actor.person, **facts} if work.actor.account_id is not None else facts
 
 

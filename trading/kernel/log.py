@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, delete, func, insert, select, tuple_
+from sqlalchemy import ForeignKey, Index, String, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto import checkpoints, merkle, ticks
@@ -23,6 +23,7 @@ from trading.kernel.clock import floor_second, parse_moment, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import NotFound
 from trading.kernel.faults import fault
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look, UnitOfWork
 
 
@@ -34,18 +35,6 @@ class LogBusy(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     deadline: Mapped[datetime] = mapped_column(Moment)
     opens_at: Mapped[datetime] = mapped_column(Moment, index=True)
-
-
-class LogTick(Base):
-    """One leaf. ``secret`` never leaves the platform before every entry of the tick may be shown."""
-
-    __tablename__ = "log_tick"
-
-    tick: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(Moment, unique=True)
-    leaf: Mapped[str] = mapped_column(Text)
-    secret: Mapped[bytes] = mapped_column(LargeBinary)
-    checkpoint: Mapped[str] = mapped_column(Text)  # the signed note over the log that ends with this leaf
 
 
 class LogSeat(Base):
@@ -69,10 +58,7 @@ class LogNode(Base):
     hash: Mapped[str] = mapped_column(String(44))
 
 
-LAST_SEALED = select(func.max(LogTick.at))
-"""The moment of the last tick, as a question ready made."""
-
-for _table in (LogBusy, LogTick, LogSeat, LogNode):
+for _table in (LogBusy, LogSeat, LogNode):
     append_only(_table.__table__)  # type: ignore[arg-type]
 
 

@@ -6,15 +6,12 @@ The courier (web) reads what is due and marks it sent; nothing about bids may st
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Integer, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from trading.kernel.db import Base, Json, Moment
-
-if TYPE_CHECKING:
-    from trading.kernel.work import UnitOfWork
 
 MAX_TRIES = 12
 
@@ -34,13 +31,13 @@ class Message(Base):
     tries: Mapped[int] = mapped_column(Integer, default=0)
 
 
-def send(work: UnitOfWork, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
+def send(session: Session, now: datetime, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
     """Put a message out once per ``key``; a second call with the key changes nothing."""
-    if work.session.scalar(select(Message.id).where(Message.key == key)) is None:
-        work.session.add(
-            Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=work.now, due_at=work.now)
+    if session.scalar(select(Message.id).where(Message.key == key)) is None:
+        session.add(
+            Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=now, due_at=now)
         )
-        work.session.flush()
+        session.flush()
 
 
 def due(session: Session, now: datetime, limit: int = 50) -> list[Message]:

@@ -151,7 +151,7 @@ class UnitOfWork(Look):
         )
 
     def send(self, key: str, *, channel: str = "inbox", to: str, template: str, **facts: Any) -> None:
-        outbox.send(self, key, channel=channel, to=to, template=template, **facts)
+        outbox.send(self.session, self.now, key, channel=channel, to=to, template=template, **facts)
 
     def once(self, form_id: str | None, where: str) -> None:
         """Claim a form id for this unit. Refuses: AlreadyDone with the first sending's page."""

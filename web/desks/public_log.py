@@ -13,6 +13,7 @@ from trading import log_queries, tickets
 from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
+from trading.kernel.log_ticks import LogTick
 from web.desks.public_words import attachment, page
 from web.forms import Form
 from web.gate import ANYONE, Desk, look, request
@@ -85,7 +86,7 @@ def consistency() -> Response:
     old = _number("from") or 0
     with look() as now:
         size = _number("to") or log.size(now)
-        row = now.session.get(log.LogTick, size - 1) if size else None
+        row = now.session.get(LogTick, size - 1) if size else None
         if row is None or not 0 < old <= size:
             raise NotFound("log.empty")
         proof = log.consistency_proof(now.session, old, size)

@@ -17,12 +17,13 @@ from trading.kernel import log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.audit import LogEntry, LogPending
 from trading.kernel.errors import NotFound
+from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Office
 
 AGENCY = Actor(Role.AGENCY, account_id=7, name="somebody")
 
 
-def _tick(office: Office) -> log.LogTick | None:
+def _tick(office: Office) -> LogTick | None:
     with office.work(CLOCK) as work:
         moment = log.due_tick(work.session, work.now)
         return None if moment is None else log.seal(work, moment)
@@ -49,7 +50,7 @@ def test_every_entry_is_proven_in_its_tick(office: Office) -> None:
             proven = ticks.verify_proof(proofs[c], unb64u(c), key)
             assert proven.at <= _entry(session, c)
         assert session.query(LogPending).count() == 0
-        assert session.query(log.LogTick).count() == 5
+        assert session.query(LogTick).count() == 5
 
 
 @pytest.mark.parametrize("ticks_sealed", [3, 70])
@@ -73,7 +74,7 @@ def test_many_proofs_cost_as_many_questions_as_one(office: Office, ticks_sealed:
         assert asked == 5 and len(proofs) == ticks_sealed
         for c in cs:
             ticks.verify_proof(proofs[c], unb64u(c), key)
-        leaves = [leaf.encode() for leaf in session.scalars(select(log.LogTick.leaf).order_by(log.LogTick.tick))]
+        leaves = [leaf.encode() for leaf in session.scalars(select(LogTick.leaf).order_by(LogTick.tick))]
         for old in range(1, ticks_sealed + 1):
             asked = 0
             path = log.consistency_proof(session, old, ticks_sealed)

@@ -18,6 +18,7 @@ from crypto.signatures import document_hash, payload_of, sign
 from tests.web.bundles.play import Forger
 from trading.kernel import log
 from trading.kernel.audit import LogEntry
+from trading.kernel.log_ticks import LogTick
 
 
 class Rewriter(Forger):
@@ -65,7 +66,7 @@ class Rewriter(Forger):
         """Every tick, leaf, checkpoint and proof anew."""
         office = self.world.office
         with self.world.look("clock") as look:
-            rows = list(look.session.scalars(select(log.LogTick).order_by(log.LogTick.tick)))
+            rows = list(look.session.scalars(select(LogTick).order_by(LogTick.tick)))
             seats = look.session.execute(
                 select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == log.LogSeat.entry_id))
             held: dict[int, dict[int, bytes]] = {}

@@ -20,6 +20,7 @@ from tests.kit.world import World
 from tests.web.commands.test_seal import bare
 from trading import bids, tickets, timeline, uploads
 from trading.kernel import log
+from trading.kernel.log_ticks import LogTick
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def ticks_of(world: World) -> list[dict[str, Any]]:
     with world.look("clock") as look:
         last = log.last_tick(look.session)
         assert last is not None
-        leaves = [look.session.get(log.LogTick, tick) for tick in range(last.tick + 1)]
+        leaves = [look.session.get(LogTick, tick) for tick in range(last.tick + 1)]
         return [{"leaf": json.loads(leaf.leaf), "tlog": log.tlog_proof(look.session, leaf.tick)} for leaf in leaves if leaf is not None]
 
 
