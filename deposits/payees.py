@@ -20,7 +20,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import Office, UnitOfWork
-from trading.opened_files import STATES, WAITING, Scanner
+from trading.scanning import STATES, WAITING, Scanner
 
 CHANGEABLE = ("DUE", "RETURNED_BY_BANK")
 

@@ -25,7 +25,7 @@ from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from evaluation.methods.works_prices import BenchmarkScheme, DropRule, scheme_from
-from trading import publication, tenders
+from trading import planning, tenders
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.exact import BadValue, Rounding, between, count, number, rate, take, word, written_exactly
 from trading.kernel.work import UnitOfWork
@@ -210,7 +210,7 @@ def validate(
 ) -> list[Fault]:
     """Check a scheme against the rulebook of the day; returns warnings: words that often hide a forbidden criterion (E-01b, E-01d).
 
-    ``category``: GOODS, SERVICES, or what ``publication.rule_category`` says of works; ``method``: M1 …; ``coefficients``: what a drawn K
+    ``category``: GOODS, SERVICES, or what ``planning.rule_category`` says of works; ``method``: M1 …; ``coefficients``: what a drawn K
     may be; ``ceiling``: yuan.
     Refuses: Invalid ``scheme.faults`` with every fault at once.
     """
@@ -385,14 +385,14 @@ def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> list[Fault
     Refuses: NotAllowed, WrongStep (published), Invalid ``scheme.faults`` (every fault).
     """
     tenders.require_draft(work, lot)
-    warnings = check_for(lot, scheme, publication.book_of(lot, work.now))
+    warnings = check_for(lot, scheme, planning.book_of(lot, work.now))
     tenders.set_scheme(work, lot, scheme)
     return warnings
 
 
 def check_for(lot: Lot, scheme: Mapping[str, Any], book: Rulebook) -> list[Fault]:
     """``validate`` with what a lot says of itself."""
-    return validate(scheme, regime=lot.regime, category=publication.rule_category(lot.project), book=book, method=lot.project.method,
+    return validate(scheme, regime=lot.regime, category=planning.rule_category(lot.project), book=book, method=lot.project.method,
                     coefficients=lot.coefficients, ceiling=Fraction(lot.ceiling_minor, 100))
 
 

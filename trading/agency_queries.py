@@ -22,8 +22,8 @@ from trading import (
     officers,
     opening,
     parties,
+    planning,
     projects,
-    publication,
     rulebook,
     successions,
 )
@@ -184,12 +184,12 @@ def bounds(look: Look, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Win
     Refuses: Invalid ``calendar.year_unknown``.
     """
     return rulebook.window(
-        publication.book_of(lot, look.now),
+        planning.book_of(lot, look.now),
         calendars.current(look.session),
         act,
         plan,
         method=lot.project.method,
-        category=publication.rule_category(lot.project),
+        category=planning.rule_category(lot.project),
     )
 
 

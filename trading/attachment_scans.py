@@ -8,7 +8,7 @@ from trading import attachments
 from trading.attachments import Attachment
 from trading.kernel.access import CLOCK
 from trading.kernel.work import Office, UnitOfWork
-from trading.opened_files import Finding, Scanner, scanned, written_down
+from trading.scanning import Finding, Scanner, scanned, written_down
 
 
 def scan(office: Office, scanner: Scanner | None) -> list[str]:

@@ -19,8 +19,8 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.kernel.work import Look, UnitOfWork
+from trading.planning import book_of, check_early_enough
 from trading.projects import is_of, require_tie
-from trading.publication import book_of, check_early_enough
 from trading.tenders import Lot
 
 MAX_LENGTH = 4000

@@ -16,7 +16,7 @@ from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.notices import Notice
-from trading.publication import book_of, rule_category, timetable
+from trading.planning import book_of, rule_category, timetable
 from trading.queries import Outcome
 from trading.rulebook import Rule
 from trading.rulebook.timetable import check_timetable, window

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Office
-from trading.opened_files import CLEAN, INFECTED, REFUSED, UNSCANNED, WAITING, Scanner
+from trading.scanning import CLEAN, INFECTED, REFUSED, UNSCANNED, WAITING, Scanner
 
 AT_ONCE = 20
 

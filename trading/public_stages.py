@@ -14,7 +14,7 @@ from trading import calendars, opening
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
 from trading.notices import Notice
-from trading.publication import book_of, rule_category
+from trading.planning import book_of, rule_category
 from trading.queries import Outcome
 from trading.rulebook import Rule, Rulebook
 from trading.tenders import Lot

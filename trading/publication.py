@@ -7,7 +7,6 @@ first (rule T-05); a deadline moves only later, and only under a policy that eve
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,81 +22,31 @@ from trading.documents import TenderDocument
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
-from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
-from trading.kernel.clock import floor_minute, floor_second, write_moment
-from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, TooLate, WrongStep
-from trading.kernel.exact import Rounding
+from trading.kernel.clock import floor_second, write_moment
+from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
-from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
 from trading.notices import Notice
-from trading.projects import Project, require_tie
-from trading.rulebook import Finding, Rulebook
+from trading.planning import (
+    book_of,
+    check_deposit,
+    check_early_enough,
+    check_new_dates,
+    lock_open,
+    notice_until,
+    plan_findings,
+    require_open,
+)
+from trading.projects import require_tie
+from trading.rulebook import Finding
 from trading.tenders import LOT_FLOW, Lot
 
 GROUNDS = ("few_bidders", "few_qualified", "few_conforming", "all_rejected", "over_budget", "unfair", "platform_fault")
 """Why a lot fails (rules B-01, B-03, B-07, B-10, B-11; protocol §5.3 for the last)."""
 FAIL_STEPS = {"OPENING": "fail_few", "QUAL_REVIEW": "fail_review", "EVALUATION": "fail_evaluation"}
-_RULE_CATEGORY = {"CONSTRUCTION": "works_construction", "WORK_GOODS": "works_goods", "WORK_SERVICES": "survey_design"}
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
-
-
-def rule_category(project: Project) -> str:
-    """The project's category in the words of the rulebook's rows."""
-    return _RULE_CATEGORY.get(project.kind, project.category)
-
-
-def book_of(lot: Lot, now: datetime) -> Rulebook:
-    """The lot's own rulebook: its snapshot once published, before that the rules of the day."""
-    return Rulebook.from_snapshot(lot.rules) if lot.rules else rulebook.select(lot.regime, local_day(now))
-
-
-def book_in_force(project: Project, now: datetime) -> Rulebook:
-    """The rules of the day for a project that has no lot yet."""
-    return rulebook.select(project.regime, local_day(now))
-
-
-def timetable(lot: Lot, now: datetime, until: datetime | None = None) -> dict[str, dt.date | datetime | None]:
-    """The lot's planned moments by the names of the rulebook."""
-    issue = lot.issue_at if lot.issue_at is not None and (lot.published_at is not None or lot.issue_at > now) else now
-    return {
-        "intention_published": lot.project.intent_at if lot.regime == "GP" else None,
-        "notice_published": lot.published_at or now, "notice_period_ends": until, "issue_starts": issue, "issue_ends": lot.deadline,
-        "bid_deadline": lot.deadline, "opening": lot.opens_at,
-    }
-
-
-def plan_findings(session: Session, lot: Lot, now: datetime) -> list[Finding]:
-    """Breaches and warnings of the planned dates, were the lot published now: for the page that plans them and for publication."""
-    book, calendar = book_of(lot, now), calendars.current(session)
-    return rulebook.check_timetable(book, calendar, timetable(lot, now), method=lot.project.method, category=rule_category(lot.project))
-
-
-def deposit_cap(project: Project, budget: Money, book: Rulebook) -> tuple[Money, str]:
-    """(the highest lawful bid deposit, rule id): the share of the budget, cut to the fen, or the absolute cap (rules D-01, D-02)."""
-    caps: list[tuple[Money, str]] = []
-    for rule in book.about("bid_deposit", method=project.method, category=rule_category(project), kind="MAX"):
-        if rule.unit == "rate":
-            caps.append((budget.portion(rule.number, Rounding.DOWN), rule.id))
-        elif rule.unit == "yuan" and budget.currency == "CNY":
-            caps.append((Money.rounded(rule.number), rule.id))
-    return min(caps, key=lambda cap: cap[0].minor) if caps else (budget, "D-01")
-
-
-def check_deposit(faults: Faults, where: str, project: Project, budget: Money, deposit: Money, book: Rulebook) -> None:
-    """Note a bid deposit above what the law allows (rules D-01, D-02) under ``where`` + ``deposit``."""
-    cap, rule = deposit_cap(project, budget, book)
-    if deposit > cap:
-        faults.add(where + "deposit", "lot.deposit_over_cap", deposit=deposit.text(), cap=cap.text(), rule=rule)
-
-
-def notice_until(lot: Lot, now: datetime, book: Rulebook, calendar: WorkingDayCalendar) -> datetime | None:
-    """End of the notice period (rule T-01), None where the regime has none."""
-    rules = book.about("notice_period_ends", method=lot.project.method, category=rule_category(lot.project), anchor="notice_published")
-    terms = [term for rule in rules if (term := rule.term(local_day(now), calendar))]
-    return max((term.ends_at for term in terms), default=None)
 
 
 def faults_of(session: Session, lot: Lot, now: datetime) -> tuple[Faults, list[Finding]]:
@@ -141,22 +90,6 @@ def _not_sealed(session: Session, lot: Lot) -> int:
         select(officers.DrillReturn.log_c).join(officers.Drill).where(officers.Drill.policy_id.in_([policy.id for policy in rows]))
     )
     return len(entries) - len(log.proofs(session, entries)) if entries else 0
-
-
-def check_early_enough(session: Session, lot: Lot, now: datetime) -> None:
-    """A clarification or amendment that affects bids, issued now. Refuses: TooLate ``lot.clarification_late`` with the latest day it could
-    have come, and ``extend_to``: the earliest deadline that would make it lawful (rule T-05)."""
-    method, category = lot.project.method, rule_category(lot.project)
-    book, calendar = book_of(lot, now), calendars.current(session)
-    plan = {"bid_deadline": lot.deadline, "clarification_issued": now}
-    found = [one for one in rulebook.breaches(rulebook.check_timetable(book, calendar, plan, method=method, category=category))
-             if one.field == "clarification_issued"]
-    if found:
-        offered = rulebook.window(book, calendar, "bid_deadline", {"clarification_issued": now}, method=method, category=category).earliest
-        assert lot.deadline is not None and offered is not None
-        same_hour = offered.at + (lot.deadline - day_start(local_day(lot.deadline)))
-        raise TooLate("lot.clarification_late", rule=found[0].rule, latest=found[0].facts.get("latest"), deadline=lot.deadline,
-                      now=now, extend_to=same_hour)
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -279,21 +212,6 @@ def issue(work: UnitOfWork, lot: Lot) -> None:
     LOT_FLOW.take(work, lot, "issue")
 
 
-def require_open(work: UnitOfWork, lot: Lot, act: Act) -> None:
-    """The locks of changing a published lot: act, tie, before the deadline. Refuses: NotAllowed, WrongStep, TooLate."""
-    work.require(act)
-    require_tie(work, lot.project)
-    _lock_open(work, lot)
-
-
-def _lock_open(work: UnitOfWork, lot: Lot) -> None:
-    work.lock(lot)
-    if lot.state not in ("NOTICE", "BIDDING"):
-        raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
-    if lot.deadline is None or work.now >= lot.deadline:
-        raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)
-
-
 def amend(
     work: UnitOfWork, lot: Lot, *, name: str, blob: Blob, text: str, affects_bids: bool = True, kind: str = "amendment"
 ) -> TenderDocument:
@@ -338,28 +256,9 @@ def extend_deadline(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
     Refuses: WrongStep ``lot.not_open``, TooLate ``lot.deadline_past``, Invalid (every field, ``form.required`` without a reason; rules of
     the book, each with its id), NotFound ``policy.missing``.
     """
-    _lock_open(work, lot)
+    lock_open(work, lot)
     check_new_dates(work, lot, deadline=deadline, opens_at=opens_at, reason=reason)
     return policies.draft_extension(work, lot, deadline=deadline, opens_at=opens_at, reason=reason.strip())
-
-
-def check_new_dates(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str = "-") -> None:
-    """Whether the deadline may move to these moments. Refuses: Invalid, as ``extend_deadline``."""
-    faults = Faults()
-    if not reason.strip():
-        faults.add("reason", "form.required")
-    for where, moment in (("deadline", deadline), ("opens_at", opens_at)):
-        if floor_minute(moment) != moment:
-            faults.add(where, "lot.whole_minute", moment=moment)
-    if lot.deadline is not None and deadline <= lot.deadline:
-        faults.add("deadline", "lot.not_later", deadline=deadline, now=lot.deadline)
-    if opens_at < deadline:
-        faults.add("opens_at", "lot.opens_before_deadline", opens_at=opens_at, deadline=deadline)
-    faults.refuse_if_any()
-    plan = timetable(lot, work.now) | {"bid_deadline": deadline, "issue_ends": deadline, "opening": opens_at}
-    found = rulebook.check_timetable(book_of(lot, work.now), calendars.current(work.session), plan, method=lot.project.method,
-                                     category=rule_category(lot.project))
-    rulebook.refuse_breaches(found)
 
 
 def fail(work: UnitOfWork, lot: Lot, *, ground: str, reason: str = "") -> Notice:

@@ -23,8 +23,8 @@ from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.opened_files import STATES, WAITING, Scanner
 from trading.parties import Account, Party
+from trading.scanning import STATES, WAITING, Scanner
 
 SENT, RETURNED, ACCEPTED = "SENT", "RETURNED", "ACCEPTED"
 MOST_BYTES = 5_000_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from trading import officers, policies, publication, successions
+from trading import officers, planning, policies, successions
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
@@ -31,7 +31,7 @@ def propose(
     Refuses: NotAllowed, WrongStep ``lot.not_open``, TooLate ``lot.deadline_past``, ``officers.too_close``, Conflict
     ``officers.change_open``, Invalid (every field; ``officers.same``).
     """
-    publication.require_open(work, lot, Act.LOT_PUBLISH)
+    planning.require_open(work, lot, Act.LOT_PUBLISH)
     assert lot.deadline is not None and lot.opens_at is not None
     if officers.open_change(work.session, lot) is not None:
         raise Conflict("officers.change_open", ref=lot.ref)
@@ -46,7 +46,7 @@ def propose(
     new = deadline or lot.deadline
     opens = opens_at or (new if deadline else lot.opens_at)
     if deadline is not None:
-        publication.check_new_dates(work, lot, deadline=new, opens_at=opens)
+        planning.check_new_dates(work, lot, deadline=new, opens_at=opens)
     successions.check_time(work.now, new)
     change = PolicyChange(
         lot_id=lot.id, kind="officers", ground=ground, reason=reason.strip(), deadline=new, opens_at=opens, state="OPEN", made_at=work.now,

@@ -29,7 +29,7 @@ from trading import (
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from trading.opened_files import Scanner, ScannerDown
+from trading.scanning import Scanner, ScannerDown
 from web import courier
 from web.watch import mirror_state, taking
 

@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from trading import opened_files
 from trading.kernel.work import Look
-from trading.opened_files import Quarantine
 from trading.opening import OpenedBid
+from trading.scanning import Quarantine
 from trading.tenders import Lot
 from web import login
 from web.files_host import link_to

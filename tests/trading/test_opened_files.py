@@ -17,8 +17,9 @@ from trading import archives, decryption, opened_files
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import NotAllowed, WrongStep
-from trading.opened_files import Finding, OpenedFile, ScannerDown
+from trading.opened_files import OpenedFile
 from trading.opening import OpenedBid
+from trading.scanning import NO_BYTES, Finding, Quarantine, ScannerDown
 from web.confined.clamd import Clamd, parse_address
 
 
@@ -61,7 +62,7 @@ def states(world: World, ref: str, *, scanned: bool) -> list[str]:
         return sorted(one.state for one in opened_files.states(look.session, world.lot_in(look, ref), scanned=scanned).values())
 
 
-def release(world: World, username: str, *, scanned: bool = True) -> opened_files.Quarantine:
+def release(world: World, username: str, *, scanned: bool = True) -> Quarantine:
     with world.look("clock") as look:
         bid = look.session.scalar(select(OpenedBid).where(OpenedBid.party_id == world.party_ids[username]))
         assert bid is not None
@@ -197,7 +198,7 @@ def test_lost_bytes_are_refused_and_only_the_clock_scans(world: World) -> None:
     world.office.blobs.remove(bid.files[0]["blob"])
     with speaking(b"stream: OK\0") as scanner:
         opened_files.scan(world.office, scanner)
-    assert rows(world)["bidder1"].finding == opened_files.NO_BYTES
+    assert rows(world)["bidder1"].finding == NO_BYTES
     with pytest.raises(NotAllowed), world.work("host") as work:
         opened_files.take_in(work)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from crypto.documents import open_document
 from crypto.policies import policy_id
 from tests.kit.world import DEADLINE, SCHEME, World
-from trading import documents, notices, officers, policies, projects, publication, rulebook, tenders
+from trading import documents, notices, officers, planning, policies, projects, publication, rulebook, tenders
 from trading.kernel import audit, log
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
@@ -120,7 +120,7 @@ def test_deposit_caps_of_the_rulebook(world: World, budget: str, kind: str, regi
     ref = world.project(regime=regime, kind=kind, budget=yuan("60000000"))
     with world.look("clerk") as look:
         book = rulebook.select(regime, look.now.date())
-        found, by = publication.deposit_cap(projects.project(look.session, ref), yuan(budget), book)
+        found, by = planning.deposit_cap(projects.project(look.session, ref), yuan(budget), book)
     assert (found.text(), by) == (cap, rule)
 
 

@@ -94,7 +94,7 @@ def _versions() -> Found:
 
 def _scanner(settings: Any) -> list[Found]:
     """Whether the virus scanner answers; without one nothing is wrong, but it is said."""
-    from trading.opened_files import ScannerDown
+    from trading.scanning import ScannerDown
     from web.wiring import open_scanner
 
     scanner = open_scanner(settings)

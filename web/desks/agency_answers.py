@@ -15,6 +15,7 @@ from trading import (
     lot_cards,
     notices,
     officers,
+    planning,
     policies,
     publication,
     tenders,
@@ -80,7 +81,7 @@ def clarify_page(ref: str, form: Form | None = None) -> str:
 def _extend_to(now: Any, lot: Any) -> dict[str, Any] | None:
     """What a clarification that affects bids would need now: the earliest deadline, or None while it is in time."""
     try:
-        publication.check_early_enough(now.session, lot, now.now)
+        planning.check_early_enough(now.session, lot, now.now)
     except TooLate as refusal:
         return readable(refusal.facts)
     return None

@@ -11,7 +11,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from evaluation import schemes
-from trading import agency_queries, lot_cards, projects, publication, tenders
+from trading import agency_queries, lot_cards, planning, projects, tenders
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.money import Money
@@ -53,8 +53,8 @@ def amount_lines(form: Form, project: Project, places: Sequence[str], book: Rule
         budget, ceiling, deposit = (typed[name] or Money.zero(project.currency) for name in AMOUNTS)
         faults = Faults()
         tenders.check_amounts(faults, where, budget, ceiling, deposit)
-        publication.check_deposit(faults, where, project, budget, deposit, book)
-        cap, rule = publication.deposit_cap(project, budget, book)
+        planning.check_deposit(faults, where, project, budget, deposit, book)
+        cap, rule = planning.deposit_cap(project, budget, book)
         if typed["budget"]:
             budgets.append(budget)
             text = _("At most %(cap)s (rule %(rule)s).", cap=_money(cap), rule=rule)
@@ -77,7 +77,7 @@ def check_lots(ref: str) -> Response:
         project = projects.project(now.session, ref)
         count = form.whole("count", needed=False, least=1, most=MOST_LOTS) or 1
         places = [f"lots.{place}." for place in range(count)]
-        return jsonify(amount_lines(form, project, places, publication.book_in_force(project, now.now)))
+        return jsonify(amount_lines(form, project, places, planning.book_in_force(project, now.now)))
 
 
 @agency.page("/lots/<ref>/acts/check-amounts", needs=Act.TENDER_DRAFT, post=True)
@@ -86,7 +86,7 @@ def check_amounts(ref: str) -> Response:
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         beside = tenders.budgets_beside(now.session, lot)
-        return jsonify(amount_lines(form, lot.project, [""], publication.book_of(lot, now.now), beside=beside))
+        return jsonify(amount_lines(form, lot.project, [""], planning.book_of(lot, now.now), beside=beside))
 
 
 @agency.page("/lots/<ref>/acts/check-scheme", needs=Act.TENDER_DRAFT, post=True)
@@ -96,7 +96,7 @@ def check_scheme(ref: str) -> Response:
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         scheme, rows = read_scheme(form, lot)
-        found = [*form.faults.found, *_faults(lot, scheme, rows, publication.book_of(lot, now.now))]
+        found = [*form.faults.found, *_faults(lot, scheme, rows, planning.book_of(lot, now.now))]
     total = total_of(form)
     lines = {fault.where: _line(said(fault), "stop") for fault in reversed(found)}
     right = bool(total) and Fraction(total) == schemes.FULL_POINTS

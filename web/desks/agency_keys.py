@@ -11,6 +11,7 @@ from trading import (
     lot_cards,
     officers,
     parties,
+    planning,
     policies,
     publication,
     replacements,
@@ -283,7 +284,7 @@ def _limits(now: Any, lot: Lot) -> list[tuple[str, Any, str]]:
     """(limit, moment, why) of all moments that follow from publication now."""
     if lot.deadline is None:
         return []
-    plan = publication.timetable(lot, now.now)
+    plan = planning.timetable(lot, now.now)
     rows: list[tuple[str, Any, str]] = []
     for act, label, end in (
         ("notice_period_ends", _("Notice period ends not before"), True),

@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from trading import agency_queries, bid_forms, calendars, lot_cards, officers, publication, rulebook, tenders
+from trading import agency_queries, bid_forms, calendars, lot_cards, officers, planning, publication, rulebook, tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
@@ -152,7 +152,7 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         card = lot_cards.card_of(now, lot)
-        cap, rule = publication.deposit_cap(lot.project, lot.budget, publication.book_of(lot, now.now))
+        cap, rule = planning.deposit_cap(lot.project, lot.budget, planning.book_of(lot, now.now))
         first = {
             name: getattr(card, name)
             for name in (
@@ -217,7 +217,7 @@ def _lines(form: Form, name: str) -> list[str]:
 def _plan(lot: Lot, now: datetime, held: dict[str, datetime | None]) -> dict[str, Any]:
     """What the form plans, by the names of the rulebook, were the lot published now."""
     issue = held["issue_at"] if held["issue_at"] and held["issue_at"] > now else now
-    return publication.timetable(lot, now) | {
+    return planning.timetable(lot, now) | {
         "issue_starts": issue,
         "issue_ends": held["deadline"],
         "bid_deadline": held["deadline"],
@@ -231,9 +231,9 @@ def timetable_page(ref: str, form: Form | None = None) -> str:
         lot = agency_queries.own_lot(now, ref)
         card = lot_cards.card_of(now, lot)
         held = {name: getattr(card, name) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
-        plan = _plan(lot, now.now, held) if lot.state == "ACCEPTED" else publication.timetable(lot, now.now)
+        plan = _plan(lot, now.now, held) if lot.state == "ACCEPTED" else planning.timetable(lot, now.now)
         windows = _windows(now, lot, plan)
-        findings = publication.plan_findings(now.session, lot, now.now) if held["deadline"] else []
+        findings = planning.plan_findings(now.session, lot, now.now) if held["deadline"] else []
         told = [
             (
                 finding_tag(one),
@@ -252,7 +252,7 @@ def timetable_page(ref: str, form: Form | None = None) -> str:
             earliest=windows[0]["from"] if windows else None,
             offered=_offered(now, lot, plan) if lot.state == "ACCEPTED" else None,
             told=told,
-            book=publication.book_of(lot, now.now).version,
+            book=planning.book_of(lot, now.now).version,
             calendar=calendars.current(now.session).version,
         )
 
@@ -331,7 +331,7 @@ def do_plan(ref: str) -> Any:
         lot = tenders.lot(unit.session, ref)
         check_version(lot, form.version)
         tenders.plan(unit, lot, deadline=deadline, **held)
-        found = publication.plan_findings(unit.session, lot, unit.now)
+        found = planning.plan_findings(unit.session, lot, unit.now)
         wrong = Faults()
         for one in rulebook.breaches(found):
             if one.field in FIELD_OF:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from evaluation import schemes
 from evaluation.methods.works_prices import DropRule
-from trading import agency_queries, lot_cards, publication, tenders
+from trading import agency_queries, lot_cards, planning, tenders
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.exact import written_exactly
@@ -137,7 +137,7 @@ def scheme_page(ref: str, form: Form | None = None) -> str:
         held = card.scheme or start_from(lot)
         fresh = card.scheme is None or request.args.get("start") == "offered"
         shown = form or Form.blank(_first(start_from(lot) if fresh else held), version=card.version)
-        book = publication.book_of(lot, now.now)
+        book = planning.book_of(lot, now.now)
         weights = book.about("price_weight", method=lot.project.method, category=lot.project.category)
         rows = max(len(held["criteria"]), _rows_typed(form)) + BLANK_ROWS
         hints = [said(one) for one in schemes.hints(card.scheme)] if card.scheme else []

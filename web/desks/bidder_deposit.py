@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from deposits import own_deposit, payees, receipts, refunds
 from deposits.bank.simulated import SimulatedBank
 from deposits.own_deposit import OwnCard
-from trading import parties, publication
+from trading import parties, planning
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
@@ -81,7 +81,7 @@ def deposit(ref: str, form: Form | None = None) -> str:
         if card is None:
             raise NotFound("deposit.none", ref=ref)
         party = parties.own_party(now)
-        cap, cap_rule = publication.deposit_cap(row.project, row.budget, publication.book_of(row, now.now))
+        cap, cap_rule = planning.deposit_cap(row.project, row.budget, planning.book_of(row, now.now))
         settings = current_app.extensions["bidhall"].settings
         bank = rehearsal_bank()
         payee = settings.deposit_payee or parties.name_of_the_centre(now.session)

@@ -19,7 +19,7 @@ from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.work import Look, UnitOfWork
-from trading.opened_files import Quarantine
+from trading.scanning import Quarantine
 from trading.tenders import Lot
 from web import login
 from web.forms import Form

@@ -12,7 +12,7 @@ from trading import calendars, lot_cards, lot_rules, notices, queries
 from trading.kernel.calendar import Term, local_day
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from trading.publication import book_of
+from trading.planning import book_of
 from trading.rulebook import REGIMES, select
 from trading.tenders import Lot
 from web import words

@@ -35,8 +35,8 @@ from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.log_queries import entry_lines, notice_document
+from trading.planning import book_of, deposit_cap
 from trading.projects import REGIMES
-from trading.publication import book_of, deposit_cap
 from trading.rulebook import Rule
 from trading.tenders import Lot
 from web import show, words

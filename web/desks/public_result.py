@@ -26,7 +26,7 @@ from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.log_queries import entry_lines
 from trading.notices import Notice
-from trading.publication import book_of
+from trading.planning import book_of
 from trading.reports.savings import rate_pct
 from trading.rulebook import Rule
 from trading.tenders import Lot

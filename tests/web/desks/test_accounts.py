@@ -20,7 +20,7 @@ from trading import own_people, parties, password_links, registrations
 from trading.kernel.access import CLOCK, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.outbox import Message
-from trading.opened_files import CLEAN, INFECTED, Finding
+from trading.scanning import CLEAN, INFECTED, Finding
 from web.courier import deliver
 
 OVER = "/account/forgotten?over=yes"

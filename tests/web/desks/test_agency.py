@@ -33,7 +33,7 @@ from trading.kernel.audit import ActRecord
 from trading.kernel.errors import WrongStep
 from trading.kernel.money import Money
 from trading.officers import Policy
-from trading.opened_files import Finding
+from trading.scanning import Finding
 from trading.tenders import Lot
 
 LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clarify", "/award", "/contract")

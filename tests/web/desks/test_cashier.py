@@ -20,7 +20,7 @@ from tests.web.desks.test_accounts import Looking
 from trading import bids, participants
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
-from trading.opened_files import CLEAN, INFECTED
+from trading.scanning import CLEAN, INFECTED
 from web import clockwork, wiring
 
 PAGES = ("", "/refunds", "/refunds?show=done", "/batches", "/import", "/exceptions", "/reconcile", "/ledger", "/forfeits")
