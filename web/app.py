@@ -23,6 +23,7 @@ from web import catalogues, desks, gate, helping, login, refusals, show, words
 from web.citations import citation
 from web.files_host import FilesHost
 from web.frame import Frame, Link, RoleChoice, address
+from web.page_rules import PAGES
 from web.regions import region_name
 from web.settings import Settings, old_secrets, secret_of
 from web.shedding import Shedding
@@ -219,7 +220,7 @@ def _frame(house: House) -> Frame:
 
 def _let_in(person: login.Person | None) -> bool:
     """Whether this page is open to the role at the door: whoever is turned away is shown no rail of a desk that is not theirs."""
-    rule = gate.PAGES.get(request.endpoint or "")
+    rule = PAGES.get(request.endpoint or "")
     return rule is None or rule.open_to(person.actor.role if person else Role.PUBLIC)
 
 

@@ -24,15 +24,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading import inbox
@@ -42,38 +40,10 @@ from trading.kernel.work import Look, Office, UnitOfWork
 from web import arrivals, kept, login
 from web.forms import Form
 from web.frame import Group, Rail
+from web.page_rules import PAGES, Anyone, Needs, PageRule, acts_of
 from web.refusals import status_of, wants_json
 
-
-class Anyone:
-    """The mark of a page open to all."""
-
-    def __repr__(self) -> str:
-        return "ANYONE"
-
-
-ANYONE = Anyone()
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
-Needs = Anyone | Act | frozenset[Act]
-
-
-@dataclass(frozen=True)
-class PageRule:
-    """A page and what it needs: the rows of the access matrix."""
-
-    endpoint: str
-    path: str
-    method: str
-    needs: Needs
-    fresh: bool
-    back: str = ""
-
-    def open_to(self, role: Role) -> bool:
-        return isinstance(self.needs, Anyone) or any(may(Actor(role), act) for act in acts_of(self.needs))
-
-
-PAGES: dict[str, PageRule] = {}
-
 # Where each role's work begins.
 HOMES: dict[Role, str] = {
     Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder",
@@ -82,12 +52,6 @@ HOMES: dict[Role, str] = {
     Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
     Role.SYSTEM_ADMIN: "/admin", Role.SECURITY_ADMIN: "/admin", Role.AUDIT_ADMIN: "/admin", Role.CLOCK: "/",
 }
-
-
-def acts_of(needs: Needs) -> frozenset[Act]:
-    if isinstance(needs, Anyone):
-        return frozenset()
-    return needs if isinstance(needs, frozenset) else frozenset({needs})
 
 
 class Desk:
@@ -257,21 +221,6 @@ def saved_as(answer: Response, name: str) -> Response:
     full = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{plain}"{full}'
     return answer
-
-
-def open_to(address: str, role: Role) -> bool:
-    """Whether a page of ours is one that ``role`` may see; False for what is no page."""
-    try:
-        endpoint, _arguments = current_app.url_map.bind(request.host).match(urlsplit(address).path, method="GET")
-    except HTTPException:
-        return False
-    rule = PAGES.get(endpoint)
-    return rule is not None and rule.open_to(role)
-
-
-def role_for(address: str, roles: Iterable[Role], now: Role) -> Role:
-    """The role in which a page of ours can be seen: ``now`` if it may, else the first of ``roles`` that may, else ``now``."""
-    return next((role for role in (now, *roles) if open_to(address, role)), now)
 
 
 def safe_next(address: str | None, otherwise: str = "/") -> str:

@@ -20,7 +20,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel import errors
-from web import words
+from web import kept, login, words
+from web.page_rules import PAGES, role_for
 
 # The nearest class in a refusal's line of ancestors decides; tests/web/test_refusals.py holds the same table.
 STATUS: dict[type[errors.Refusal], int] = {
@@ -72,9 +73,6 @@ def on_refusal(refusal: errors.Refusal) -> AnyResponse:
 
 def on_csrf() -> AnyResponse:
     """A page that had been open across a sign-in or a closed browser: what was typed is shown again, with new marks, to be sent again."""
-    from web import kept, login
-    from web.gate import PAGES
-
     rule = PAGES.get(request.endpoint or "")
     if rule is None or wants_json() or request.endpoint is None:
         return answer("form.csrf", 400)
@@ -163,12 +161,10 @@ def _other_roles(code: str) -> list[tuple[str, str]]:
     """Roles of the one signed in that could see this page: (role, its words). Empty unless it was refused for the role."""
     if code != "access.role" or request.method != "GET":
         return []
-    from web import gate, login
-
     person = login.present()
     if person is None:
         return []
-    role = gate.role_for(request.path, person.roles, person.actor.role)
+    role = role_for(request.path, person.roles, person.actor.role)
     return [] if role is person.actor.role else [(role.value, words.state("role", role.value, language()).text)]
 
 

@@ -29,7 +29,7 @@ from trading.kernel import audit, log, outbox
 from trading.kernel.access import Role
 from trading.kernel.db import open_engine
 from web.app import find_desks
-from web.gate import ANYONE, PAGES
+from web.page_rules import ANYONE, PAGES
 
 find_desks()
 

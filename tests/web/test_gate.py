@@ -16,7 +16,8 @@ from trading.kernel.access import PUBLIC, ROLES, Act, Role, may
 from trading.kernel.errors import Conflict, Invalid
 from web import gate, login
 from web.forms import Form
-from web.gate import ANYONE, PAGES, Desk
+from web.gate import Desk
+from web.page_rules import ANYONE, PAGES, PageRule
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890", the secret of RFC 6238, appendix B
 
@@ -110,7 +111,7 @@ def test_each_role_passes_just_the_doors_it_holds(house: House, desk: Desk, role
 
 
 def test_the_matrix_is_the_catalogue_of_acts() -> None:
-    rule = gate.PageRule("x", "/x", "GET", Act.REFUND_APPROVE, False)
+    rule = PageRule("x", "/x", "GET", Act.REFUND_APPROVE, False)
     assert {r for r in Role if rule.open_to(r)} == {r for r in Role if Act.REFUND_APPROVE in ROLES[r]} == {Role.CONTROLLER}
 
 

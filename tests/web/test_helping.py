@@ -10,7 +10,8 @@ import pytest
 from tests.web.conftest import House
 from trading.kernel.access import Role
 from web import helping
-from web.gate import HOMES, PAGES
+from web.gate import HOMES
+from web.page_rules import PAGES
 
 EMPTY = re.compile(r"<[^>]+>")
 

@@ -16,7 +16,7 @@ from tests.web.desks import hall_kit
 from trading.kernel.access import Role
 from trading.kernel.db import open_engine
 from web.app import find_desks
-from web.gate import ANYONE, PAGES
+from web.page_rules import ANYONE, PAGES
 
 find_desks()  # now, so that all tables stand in the template of the database
 

@@ -13,7 +13,8 @@ from tests.web.conftest import House
 from trading.kernel import errors
 from trading.kernel.access import Role
 from web import refusals
-from web.gate import ANYONE, Desk
+from web.gate import Desk
+from web.page_rules import ANYONE
 
 GOLDEN = {
     errors.NotFound("x.y"): 404,

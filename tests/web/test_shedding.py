@@ -19,7 +19,7 @@ from bench.service import Line, bidhall, deliver, signed_in
 from bench.worlds import world_in
 from tests.kit import sealing
 from trading import bids
-from web import gate
+from web import page_rules
 from web.app import HEADERS, find_desks
 from web.edge import RankedPool, rank_of
 from web.shedding import STAGES, Load, Shedding, stage_of
@@ -83,7 +83,7 @@ def test_what_a_deadline_depends_on_is_never_put_off(method: str, path: str) -> 
 def test_every_stage_has_pages_and_no_urgent_page_has_a_stage() -> None:
     find_desks()
     found: Counter[str] = Counter()
-    for rule in gate.PAGES.values():
+    for rule in page_rules.PAGES.values():
         path = re.sub(r"<[^>]+>", lambda m: PLACES.get(m[0], "7"), rule.path)
         stage = stage_of(rule.method, path)
         if stage is not None:

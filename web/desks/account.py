@@ -17,7 +17,8 @@ from web import kept, login
 from web.desks import account_forgotten, account_inbox, register
 from web.desks.account_room import account, person, shield
 from web.forms import Form
-from web.gate import ANYONE, HOMES, go, look, office, open_to, render, request, role_for, safe_next
+from web.gate import HOMES, go, look, office, render, request, safe_next
+from web.page_rules import ANYONE, open_to, role_for
 
 __all__ = ["account_forgotten", "account_inbox", "desk"]
 

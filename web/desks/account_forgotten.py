@@ -16,8 +16,9 @@ from trading.kernel.outbox import Message
 from web import login, wiring, words
 from web.desks.account_room import account, person, shield
 from web.forms import Form
-from web.gate import ANYONE, go, look, render, request, work
+from web.gate import go, look, render, request, work
 from web.letters import facts_of
+from web.page_rules import ANYONE
 from web.refusals import language
 from web.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
 

@@ -32,7 +32,8 @@ from trading.tenders import Lot
 from web.desks.hall_room import hall_lot, signed
 from web.forms import Form
 from web.frame import Group, Link
-from web.gate import ANYONE, Desk, actor, go, look, render, request, work
+from web.gate import Desk, actor, go, look, render, request, work
+from web.page_rules import ANYONE
 
 desk = Desk("draws")
 

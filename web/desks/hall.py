@@ -53,7 +53,8 @@ from web.desks.hall_proofs import public_entries
 from web.desks.hall_room import crumbs_of, hall, lot_at_market, part_asked, zone
 from web.forms import Form
 from web.frame import Duty, Tick, sorted_duties, sun_line
-from web.gate import ANYONE, actor, look, render
+from web.gate import actor, look, render
+from web.page_rules import ANYONE
 from web.refusals import language
 
 desk = hall

@@ -23,7 +23,8 @@ from web.desks import hall_papers
 from web.desks.hall_cards import hall_card
 from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
 from web.forms import Form
-from web.gate import ANYONE, actor, go, look, office, render, request, saved_as, work
+from web.gate import actor, go, look, office, render, request, saved_as, work
+from web.page_rules import ANYONE
 
 
 @hall.page("/<ref>/minutes", needs=ANYONE)

@@ -17,7 +17,8 @@ from web.desks.hall_cards import hall_card
 from web.desks.hall_lines import BidLine, HallCard
 from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
-from web.gate import ANYONE, go, look, render, request, work
+from web.gate import go, look, render, request, work
+from web.page_rules import ANYONE
 
 
 @hall.page("/<ref>/read", needs=Act.OPENING_HOST)

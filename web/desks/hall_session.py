@@ -28,7 +28,8 @@ from web.desks.hall_marks import mark, step_of
 from web.desks.hall_read import wall_of
 from web.desks.hall_room import crumbs_of, hall, hall_lot, zone
 from web.forms import Form
-from web.gate import ANYONE, actor, go, look, office, render, work
+from web.gate import actor, go, look, office, render, work
+from web.page_rules import ANYONE
 from web.refusals import language
 
 

@@ -19,7 +19,8 @@ from trading.tenders import Lot
 from web.desks.hall_cards import hall_card
 from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
 from web.forms import Form
-from web.gate import ANYONE, actor, go, look, render, work
+from web.gate import actor, go, look, render, work
+from web.page_rules import ANYONE
 
 
 @hall.page("/<ref>/sheet", needs=ANYONE)

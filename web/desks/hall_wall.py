@@ -17,7 +17,8 @@ from trading.lot_cards import LotCard
 from web import show, words
 from web.desks.hall_marks import FAILED, running, today
 from web.desks.hall_room import hall, zone
-from web.gate import ANYONE, look, render, request
+from web.gate import look, render, request
+from web.page_rules import ANYONE
 from web.refusals import language
 
 WIDTH, LEFT, TOP, LANE, BOX = 1372, 250, 34, 66, 57

@@ -6,7 +6,8 @@ from flask import Response
 
 from web import live as streams
 from web.desks import hall_marks, hall_session
-from web.gate import ANYONE, Desk, actor, office, request
+from web.gate import Desk, actor, office, request
+from web.page_rules import ANYONE
 
 desk = Desk("live", prefix="/live")
 

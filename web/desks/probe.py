@@ -25,7 +25,8 @@ from trading.kernel.spool import TOKEN, Spool
 from trading.kernel.work import Look
 from trading.probes import Told
 from web.desks.uploads import Body
-from web.gate import ANYONE, Desk, office
+from web.gate import Desk, office
+from web.page_rules import ANYONE
 from web.watch.probing import RECEIPT, SAMPLES, STEP
 
 desk = Desk("probe", prefix="/probe")

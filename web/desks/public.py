@@ -21,7 +21,8 @@ from web.desks.public_words import lang, line_state, zone
 from web.desks.public_words import page as show_page
 from web.forms import Form
 from web.frame import Link, Tick, address, page_of, sun_line
-from web.gate import ANYONE, Desk, look, office, render, request
+from web.gate import Desk, look, office, render, request
+from web.page_rules import ANYONE
 from web.regions import region_choices
 from web.show import tag
 from web.watch import facts

@@ -25,7 +25,8 @@ from trading.log_queries import hash_of_number, standing_of
 from web import receipt_check, show
 from web.desks.public_words import page
 from web.forms import Form
-from web.gate import ANYONE, Desk, look, request
+from web.gate import Desk, look, request
+from web.page_rules import ANYONE
 from web.receipt_check import Verdict
 
 desk = Desk("check")

@@ -16,7 +16,8 @@ from trading.lot_cards import LotCard
 from web import words
 from web.desks.public_words import attachment, lang, page
 from web.forms import Form
-from web.gate import ANYONE, Desk, go, look, office, request, work
+from web.gate import Desk, go, look, office, request, work
+from web.page_rules import ANYONE
 
 desk = Desk("follow")
 

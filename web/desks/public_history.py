@@ -13,7 +13,8 @@ from trading.reports import words as report_words
 from web import show, words
 from web.desks.public_words import lang, page
 from web.frame import address, page_of
-from web.gate import ANYONE, Desk, look, request
+from web.gate import Desk, look, request
+from web.page_rules import ANYONE
 
 desk = Desk("savings_history")
 

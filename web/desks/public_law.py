@@ -20,7 +20,8 @@ from web.desks import rule_cards
 from web.desks.public_words import attachment, lang, page
 from web.forms import Form
 from web.frame import Link, address
-from web.gate import ANYONE, Desk, look, office, request
+from web.gate import Desk, look, office, request
+from web.page_rules import ANYONE
 
 desk = Desk("law")
 MOST_DAYS, MOST_LOTS = 4000, 50

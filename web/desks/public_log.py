@@ -16,7 +16,8 @@ from trading.kernel.errors import NotFound
 from trading.kernel.log_ticks import LogTick
 from web.desks.public_words import attachment, page
 from web.forms import Form
-from web.gate import ANYONE, Desk, look, request
+from web.gate import Desk, look, request
+from web.page_rules import ANYONE
 
 desk = Desk("log")
 DAYS, ROWS, TICKS = 7, 20, 20

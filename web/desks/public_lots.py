@@ -46,7 +46,8 @@ from web.desks.public_result import ranking
 from web.desks.public_words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
 from web.forms import Form
 from web.frame import address, page_of
-from web.gate import ANYONE, Desk, look, office, request
+from web.gate import Desk, look, office, request
+from web.page_rules import ANYONE
 from web.regions import region_choices
 from web.show import tag
 

@@ -33,7 +33,8 @@ from trading.tenders import Lot
 from web import bundles, papers, words
 from web.desks import result_charts, result_paper
 from web.desks.public_words import attachment, csv_answer, lang, notice_facts, page
-from web.gate import ANYONE, Desk, look, office
+from web.gate import Desk, look, office
+from web.page_rules import ANYONE
 
 desk = Desk("results")
 MOST_BARS = 8

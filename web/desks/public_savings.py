@@ -24,7 +24,8 @@ from web.desks import public_history
 from web.desks.public_words import attachment, csv_answer, lang, page
 from web.forms import Form
 from web.frame import address, page_of
-from web.gate import ANYONE, Desk, look, request
+from web.gate import Desk, look, request
+from web.page_rules import ANYONE
 from web.regions import region_choices, region_name
 
 desk = Desk("savings")

@@ -22,7 +22,8 @@ from trading.kernel.errors import Invalid, NotAllowed
 from trading.registrations import FirmRegistration, Proof
 from web import login
 from web.forms import Form
-from web.gate import ANYONE, Desk, go, look, office, render, request, work
+from web.gate import Desk, go, look, office, render, request, work
+from web.page_rules import ANYONE
 from web.regions import region_name
 from web.shield import REGISTER_BY_ADDRESS
 

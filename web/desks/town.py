@@ -12,7 +12,8 @@ from flask import Response, current_app, send_file
 from trading.kernel.errors import NotFound
 from web import town, words
 from web.desks.public_words import lang
-from web.gate import ANYONE, Desk, render, saved_as
+from web.gate import Desk, render, saved_as
+from web.page_rules import ANYONE
 from web.rehearsal import town_card
 
 desk = Desk("town")

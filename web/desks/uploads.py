@@ -25,7 +25,8 @@ from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal
 from trading.uploads import PIECE, Arrival
 from web import words
-from web.gate import ANYONE, Desk, actor, office, work
+from web.gate import Desk, actor, office, work
+from web.page_rules import ANYONE
 from web.refusals import language, status_of
 
 desk = Desk("uploads", prefix="/uploads")

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 def routes() -> Iterator[str]:
     """METHOD path of every page and act."""
     from web.app import find_desks
-    from web.gate import PAGES
+    from web.page_rules import PAGES
 
     ours = {desk.name for desk in find_desks()}
     for endpoint, page in PAGES.items():

@@ -17,7 +17,7 @@ from trading import awards, disputes, oversight
 from trading.kernel.access import Role
 from trading.kernel.calendar import local_day
 from web.desks import supervisor_figures
-from web.gate import PAGES
+from web.page_rules import PAGES
 
 LIST = ("/supervisor", "/supervisor/deadlines", "/supervisor/deadlines?show=late", "/supervisor/deadlines?show=kept",
         "/supervisor/objections", "/supervisor/dossier")

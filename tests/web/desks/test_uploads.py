@@ -15,7 +15,7 @@ from trading import bids
 from trading.kernel import spool
 from trading.kernel.access import Act, Role
 from web.desks.uploads import PIECE, Body
-from web.gate import PAGES
+from web.page_rules import PAGES
 
 
 @pytest.fixture
