@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,23 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if skipped and kit_browser.find_browser() is None:
         terminalreporter.section("NO BROWSER", sep="*")
         terminalreporter.write_line(f"{len(skipped)} browser tests were SKIPPED: {NO_BROWSER}")
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same for all its workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_compiled(run_folder: Path) -> Iterator[None]:
+    """What would be compiled anew for each test is compiled once (tests/kit/warm.py)."""
+    from tests.kit import warm
+
+    with pytest.MonkeyPatch.context() as patch:
+        warm.install(patch, run_folder / "templates")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
