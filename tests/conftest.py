@@ -45,6 +45,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.browser)
         if item.get_closest_marker("browser") and kit_browser.find_browser() is None:
             item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+    if hasattr(config, "workerinput"):
+        from tests.kit.scheduling import longest_first
+
+        at = {nodeid: place for place, nodeid in enumerate(longest_first(item.nodeid for item in items))}
+        items.sort(key=lambda item: at[item.nodeid])
 
 
 @pytest.hookimpl(optionalhook=True)

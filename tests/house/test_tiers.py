@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.house.tree import text
+from tests.kit.scheduling import group, longest_first, weight
 from tests.kit.tiers import TIERS, tier
 
 
@@ -70,3 +71,17 @@ def test_the_quick_tiers_are_those_of_the_document() -> None:
     assert f"`{_quick()}`" in said
     for name, what in TIERS.items():
         assert re.search(rf"^\| `{name}` \| {re.escape(what)} \|", said, re.MULTILINE), name
+
+
+def test_files_stay_together_and_what_takes_long_begins_first() -> None:
+    ids = ["tests/crypto/test_a.py::test_1", "tests/web/bundles/test_b.py::test_1", "tests/web/desks/test_c.py::test_1[x]",
+           "tests/web/bundles/test_d.py::test_1", "tests/web/desks/test_c.py::test_2", "tests/walk/test_e.py::test_1[en-390]",
+           "tests/walk/test_e.py::test_1[zh-1440]", "tests/journeys/test_f.py::test_1", "tests/journeys/test_f.py::test_2"]  # fmt: skip
+    first = longest_first(ids)
+    assert sorted(first) == sorted(ids) and first[-1] == ids[0] and {*first[:2]} == {*ids[5:7]}
+    assert [group(one) for one in ids] == [
+        "tests/crypto/test_a.py", "tests/web/bundles/", "tests/web/desks/test_c.py", "tests/web/bundles/", "tests/web/desks/test_c.py",
+        "tests/walk/test_e.py en-390", "tests/walk/test_e.py zh-1440", ids[7], ids[8]]  # fmt: skip
+    order = [group(one) for one in first]
+    assert all(at == 0 or name == order[at - 1] or name not in order[:at] for at, name in enumerate(order))
+    assert all(weight(one) > 0 for one in ids)

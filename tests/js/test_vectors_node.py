@@ -8,6 +8,7 @@ import pytest
 from tests.js.serving import ROOT
 
 
+@pytest.mark.long
 def test_vectors() -> None:
     node = shutil.which("node")
     if node is None:

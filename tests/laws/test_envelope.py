@@ -60,6 +60,7 @@ def value_at(points: dict[int, int], x: int) -> int:
     return total
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 255), st.integers(2, 15), st.data())
 @pytest.mark.promise("S3")

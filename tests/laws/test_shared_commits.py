@@ -165,6 +165,7 @@ def plain(answer: dict[str, Any]) -> tuple[str, int, dict[str, Any]]:
         name: value for name, value in entry.items() if name not in ("id", "salt", "statement")}
 
 
+@pytest.mark.long
 def test_who_hands_in_gets_the_same_answer_alone_and_in_a_commit_with_others(
         twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """bidder4 hands in in both worlds; in one of them three others do in the same commit, before and behind, one of them refused."""

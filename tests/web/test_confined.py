@@ -91,6 +91,7 @@ def canary() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.long
 @pytest.mark.promise("U2")
 def test_hostile_files_end_in_a_page_or_a_no_within_ten_seconds(tmp_path: Path, canary: str) -> None:
     made = samples(canary)

@@ -149,6 +149,7 @@ def test_the_load_is_how_long_requests_wait_and_others_never_take_all_threads() 
 # --- ten times as much as it can ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.promise("R1")
 def test_ten_times_the_load_is_put_off_in_order_while_all_who_hand_in_get_their_receipt(tmp_path: Path) -> None:
     folder = tmp_path / "hall"

@@ -134,6 +134,7 @@ def test_an_entry_whose_proof_is_broken_is_told_whatever_it_speaks_of(finished: 
         forger.files[name] = kept
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
 def test_any_one_file_taken_away_is_told(finished: dict[str, play.Finished], regime: str) -> None:
     """Under an index signed anew, so that it tells nothing: of the files that are called alike, one (the format's §3 names what may go)."""
