@@ -47,14 +47,17 @@ export function listPins(list, pins, acts) {
   }));
 }
 
-/** A reason and its evidence, to be read only. */
+/** A reason and its evidence, to be read only. What a member wrote is in their language, whatever that of the page. */
 export function readPins(place, reason, pins) {
   const list = part("ol", "pins pins--read");
   list.append(...[...pins].sort((a, b) => a.n - b.n).map((pin) => {
-    const item = part("li"), body = part("span", "", pin.quote || say("pin_unquoted"));
-    body.append(part("small", "", whereOf(pin)));
+    const item = part("li"), body = part("span"), quote = part("span", "", pin.quote || say("pin_unquoted"));
+    quote.translate = !pin.quote;
+    body.append(quote, part("small", "", whereOf(pin)));
     item.append(part("span", "n", String(pin.n)), body);
     return item;
   }));
-  place.replaceChildren(part("p", reason.trim() ? "" : "muted", reason.trim() || "–"), ...(pins.length ? [list] : []));
+  const told = part("p", reason.trim() ? "" : "muted", reason.trim() || "–");
+  told.translate = false;
+  place.replaceChildren(told, ...(pins.length ? [list] : []));
 }
