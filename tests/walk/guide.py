@@ -205,6 +205,7 @@ class Guest:
                 self.page.locator(f"main [name='{name.replace('__', '.')}'][value='{value}']").first.check()
             else:
                 field_.first.fill(value)
+                self.walk.town.typed.add(value)
         return self
 
     @contextlib.contextmanager

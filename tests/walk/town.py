@@ -65,6 +65,8 @@ class Town:
     _words: set[str] = field(default_factory=set)
     _said: str = ""
     _known: set[str] = field(default_factory=set)
+    typed: set[str] = field(default_factory=set)
+    """What people typed into forms: a refusal cites it."""
     links: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     """Links that were shown: by person and kind, with the page that showed them."""
     looked: set[str] = field(default_factory=set)
@@ -111,8 +113,8 @@ class Town:
         return self.data / "keys" / f"{username}.json"
 
     def says(self, words: str) -> bool:
-        """Whether words stand in what people of the town wrote (any text of its database): data, not words of the pages."""
-        if words in self._known:
+        """Whether words stand in what people of the town wrote (its database, what they typed): data, not words of the pages."""
+        if words in self._known or any(words in text for text in self.typed):
             return True
         if words not in self._said:
             self._read_words()
