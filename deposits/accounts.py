@@ -42,6 +42,8 @@ CHART: dict[str, Account] = {account.code: account for account in (
 HELD = (DEPOSITS, SUSPENSE, TRANSIT)
 """Principal still in our hands: owed, unidentified, or under way to its payer."""
 FORFEITED = (TREASURY, TENDEREE)
+KEPT_BY = {"treasury": TREASURY, "tenderee": TENDEREE}
+"""The account of whoever a kept deposit goes to, by the word of the procedure."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
+from trading.procedures import procedure_of
 from trading.projects import Project
 from trading.tenders import Lot, Tender
 
@@ -33,8 +34,6 @@ FORFEIT_FLOW = Flow(
     Step("decide", "CHECKED", "FORFEITED", Act.AWARD_DECIDE),
     Step("drop", ("FORFEIT_DRAFT", "HEARD", "CHECKED"), "DROPPED", Act.REFUND_APPROVE),
 )
-GROUNDS = {"WORKS": ("D-40", "D-41", "D-44"), "GP": ("D-42", "D-43")}
-"""Rule ids by regime. GP tenders name none in law (D-43): the evidence must quote the documents."""
 NOT_DECRYPTED = "D-44"
 OPEN = ("FORFEIT_DRAFT", "HEARD", "CHECKED")
 
@@ -85,10 +84,10 @@ def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str
     work.require(Act.REFUND_PREPARE)
     demands.require_public(work.session, demand)
     work.lock(demand)
-    regime = demand.lot.regime
+    law = procedure_of(demand.lot).money
     faults = Faults()
-    if ground not in GROUNDS[regime]:
-        faults.add("ground", "forfeit.ground", grounds=list(GROUNDS[regime]))
+    if ground not in law.grounds:
+        faults.add("ground", "forfeit.ground", grounds=list(law.grounds))
     if not evidence.strip():
         faults.add("evidence", "form.required")
     faults.refuse_if_any()
@@ -106,7 +105,7 @@ def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str
     assert work.actor.account_id is not None
     new = Forfeit(ref=ids.new_reference(), demand_id=demand.id, hold_id=hold.id, state=FORFEIT_FLOW.start, version=0, ground=ground,
                   evidence=evidence.strip(), hearing="", drafted_by=work.actor.account_id, drafted_at=work.now,
-                  goes_to=accounts.TREASURY if regime == "GP" else accounts.TENDEREE, amount_minor=0)
+                  goes_to=accounts.KEPT_BY[law.goes_to], amount_minor=0)
     new.demand, new.hold = demand, hold
     work.session.add(new)
     work.session.flush()

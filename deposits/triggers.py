@@ -17,10 +17,12 @@ from deposits import rules
 from deposits.demands import DepositDemand
 from trading import awards, bids, calendars, contracts, effects, notices, officers, opening, terms
 from trading.kernel.calendar import local_day
+from trading.procedures import procedure_of
+from trading.procedures.procedure import ANNOUNCED, SIGNED
 from trading.tenders import Lot
 
 WITHDRAWN, TERMINATED, FAILED = "withdrawn_before_deadline", "tender_terminated", "tender_failed"
-LOSERS, WINNER, ALL = "award_notice_sent_losers", "contract_signed_winner", "contract_signed_all"
+WINNER = "contract_signed_winner"
 DEEMED_WITHDRAWN, NOT_ADMITTED, OVERPAID, STRANGER = "deemed_withdrawn", "not_admitted", "overpaid", "stranger"
 AT_ONCE = {NOT_ADMITTED: "D-28", OVERPAID: "D-29", STRANGER: "D-29"}
 """Events for which the law names no days: rule id."""
@@ -47,7 +49,6 @@ class LotFacts:
     """
 
     lot: Lot
-    regime: str
     ended: tuple[str, date] | None = None
     listed: date | None = None
     standing: frozenset[int] = frozenset()
@@ -76,7 +77,7 @@ def facts(session: Session, lot: Lot) -> LotFacts:
     award, contract = awards.find(session, lot), contracts.find(session, lot)
     following = [one for part in officers.bid_envelopes(lot) for one in effects.of_lot(session, lot, part)]
     return LotFacts(
-        lot, lot.regime, ended,
+        lot, ended,
         listed=local_day(row.listed_at) if row is not None else None,
         standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot)) if row is not None else frozenset(),
         not_theirs={one.party_id: local_day(one.since) for one in following if one.outcome.deposit == "refund"},
@@ -103,10 +104,10 @@ def event_of(known: LotFacts, demand: DepositDemand) -> tuple[str, date] | None:
         found.append((DEEMED_WITHDRAWN, known.not_theirs[party]))
     if party in known.undecided and known.ended is None:
         return min(found, key=lambda one: one[1], default=None)
-    if known.regime == "GP" and known.announced is not None and party != known.winner:
-        found.append((LOSERS, known.announced))
-    if known.signed is not None:
-        found.append((WINNER if known.regime == "GP" else ALL, known.signed))
+    days = {ANNOUNCED: known.announced, SIGNED: known.signed}
+    for refund in procedure_of(known.lot).money.refunds:
+        if (day := days[refund.on]) is not None and not (refund.losers and party == known.winner):
+            found.append((refund.event, day))
     return min(found, key=lambda one: one[1], default=None)
 
 

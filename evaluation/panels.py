@@ -18,8 +18,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import unb64u
 from evaluation import experts
 from evaluation.experts import Expert
-from evaluation.methods.panel_rules import minimum_members, panel_allowed
-from trading import bids, draws, enrolments, opening, parties, technical
+from evaluation.methods.panel_rules import panel_allowed
+from trading import bids, draws, enrolments, opening, parties, planning, technical
 from trading.draws import Draw
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
@@ -30,6 +30,7 @@ from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening import OpenedBid
 from trading.parties import Account
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 
 PANEL_FLOW = Flow(
@@ -244,12 +245,11 @@ def request(
     known = sorted({one.strip() for one in specialties if one.strip()})
     units = [{"code": str(one["code"]).strip(), "name": str(one.get("name", "")).strip()} for one in avoid]
     faults = Faults()
-    least = minimum_members("gp_tender" if lot.regime == "GP" else "works_tender", Fraction(lot.project.budget.minor, 100),
-                            at_or_over_open_tender_threshold=False, technically_complex=technically_complex,
-                            large_social_impact=large_social_impact)
+    rule = procedure_of(lot).panel
+    least = rule.least(planning.book_of(lot, work.now), Fraction(lot.project.budget.minor, 100), complex=technically_complex,
+                       large_impact=large_social_impact)
     if not panel_allowed(least, members=members, purchaser_reps=members - wanted, experts=wanted) or wanted > members:
-        faults.add("members", "panel.composition", members=members, experts=wanted, least=least,
-                   rule="P-02" if lot.regime == "GP" else "P-01")
+        faults.add("members", "panel.composition", members=members, experts=wanted, least=least, rule=str(rule.members))
     if not known:
         faults.add("specialties", "form.required")
     if starts_at < work.now:
@@ -483,9 +483,14 @@ def convene(work: UnitOfWork, panel: Panel) -> None:
     PANEL_FLOW.take(work, panel, "convene", members=len(sitting))
 
 
+def may_lead(panel: Panel, seat: Seat) -> bool:
+    """Whether a member may be the chair: the purchaser's representative may not everywhere (rule P-40)."""
+    return seat.kind != "purchaser" or procedure_of(panel.lot).panel.purchaser_may_lead
+
+
 def vote_chair(work: UnitOfWork, panel: Panel, no: int) -> Seat | None:
     """A member votes for the member at place ``no`` to lead; with more than half of all votes that one is the chair (rules P-40, P-41).
-    In government procurement the purchaser's representative may not lead. Returns the chair, once there is one.
+    In some procedures the purchaser's representative may not lead. Returns the chair, once there is one.
 
     Refuses: NotAllowed, NotFound, WrongStep, Invalid ``panel.chair_kind``.
     """
@@ -494,7 +499,7 @@ def vote_chair(work: UnitOfWork, panel: Panel, no: int) -> Seat | None:
     if panel.state != "SEATED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["SEATED"])
     voter, chosen = own_seat(work, panel, "seated"), _seat(panel, no)
-    if chosen.kind == "purchaser" and panel.lot.regime == "GP":
+    if not may_lead(panel, chosen):
         raise Invalid("panel.chair_kind", rule="P-40")
     voter.vote_no = no
     panel.version += 1

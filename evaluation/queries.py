@@ -24,12 +24,13 @@ from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.opening import OpenedBid
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 
 NAMED_FROM = ("RESULT", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
 """States of a lot from which on the members' names are public (rule P-44)."""
 PUBLIC_FROM = ("CANDIDATES", "AWARD", *NAMED_FROM)
-"""States from which on the score table may be shown to everybody: works publish their candidates first, GP its result."""
+"""States from which on the score table may be shown to everybody where the candidates are published first; elsewhere from the result on."""
 
 
 @dataclass(frozen=True)
@@ -484,7 +485,7 @@ def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
     are published, and for a bidder its own row marked. Refuses: NotAllowed ``outcome.not_yet``, NotFound."""
     panel = panels.panel(look.session, lot)
     row = report.report(look.session, panel)
-    public = lot.state in PUBLIC_FROM and (lot.regime == "WORKS" or lot.state in NAMED_FROM)
+    public = lot.state in NAMED_FROM or (lot.state in PUBLIC_FROM and procedure_of(lot).award.publicity is not None)
     if awards.find(look.session, lot) is None or not (public or _concerned(look, panel)):
         raise NotAllowed("outcome.not_yet", ref=lot.ref)
     facts = row.facts

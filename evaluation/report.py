@@ -29,6 +29,8 @@ from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongSt
 from trading.kernel.exact import BadValue
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening import OpenedBid
+from trading.procedures import procedure_of
+from trading.procedures.procedure import QUALIFICATION
 
 SIGNATURE = "report-signature"
 """The kind of document a member signs: ``{v, at, tender, lot, expert, report, dissent}``."""
@@ -119,7 +121,7 @@ def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int], pri
 
 def rejection(session: Session, panel: Panel, bid: OpenedBid) -> dict[str, Any]:
     """Why a bid is not scored: ``{bidder, stage, clause, reason, votes_for, votes_against}``. Refuses: Conflict ``review.open``."""
-    first = reviews.findings(session, panel.lot, "qualification").get(bid.id) if panel.lot.regime == "GP" else None
+    first = reviews.findings(session, panel.lot, QUALIFICATION).get(bid.id) if procedure_of(panel.lot).qualifies else None
     row = first if first is not None and not first.ok else reviews.standing(session, panel).get(bid.id)
     if row is None:
         raise Conflict("review.open", missing=1)

@@ -24,6 +24,7 @@ from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.opening import OpenedBid
+from trading.procedures import procedure_of
 from trading.projects import require_tie
 from trading.tenders import LOT_FLOW, Lot
 
@@ -53,10 +54,6 @@ class Finding(Base):
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
-QUALIFIED = "B-01.conforming"
-"""The row of the rulebook that says how many must pass in government procurement."""
-
-
 @dataclass(frozen=True)
 class Prompt:
     """What the platform noticed of a bid: a code with words, the rule, and the numbers as text. People decide."""
@@ -73,9 +70,9 @@ def findings(session: Session, lot: Lot, stage: str) -> dict[int, Finding]:
 
 
 def qualified(session: Session, lot: Lot) -> list[OpenedBid]:
-    """The bids the panel reviews: in government procurement those that passed qualification, in works all that were opened."""
+    """The bids the panel reviews: those that passed qualification where it was reviewed before, else all that were opened."""
     opened = opening.opened_of_lot(session, lot)
-    if lot.regime != "GP":
+    if not procedure_of(lot).qualifies:
         return opened
     found = findings(session, lot, "qualification")
     return [bid for bid in opened if bid.id in found and found[bid.id].ok]
@@ -100,27 +97,27 @@ def valid_bids(session: Session, panel: Panel) -> list[OpenedBid]:
 
 
 def least(lot: Lot) -> int:
-    """How many bids must be left for the evaluation to go on: rule B-01 in government procurement, one in works (rule B-07)."""
-    return terms.book(lot).rule(QUALIFIED).whole if lot.regime == "GP" else 1
+    """How many bids must be left for the evaluation to go on (rules B-01, B-07)."""
+    return procedure_of(lot).minimum.left(terms.book(lot))
 
 
 def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
     """bid id → what to look at: a form that could not be read, a price above the ceiling (C-04, C-06), a deposit that was not there in time
     (D-13), an abnormally low price (E-21). Only once the bids are open."""
-    opened, priced = opening.opened_of_lot(session, lot), _priced(session, lot)
+    opened, priced, law = opening.opened_of_lot(session, lot), _priced(session, lot), procedure_of(lot)
     found: dict[int, list[Prompt]] = {bid.id: [] for bid in (*opened, *priced)}
     for bid in {bid.id: bid for bid in (*opened, *priced)}.values():
         if bid.form_faults:
             found[bid.id].append(Prompt("review.form_faults", "E-25", {"fields": sorted({one["field"] for one in bid.form_faults})}))
         if bid.price_minor is not None and bid.price_minor > lot.ceiling_minor:
-            rule = "C-04" if lot.regime == "GP" else "C-06"
-            found[bid.id].append(Prompt("review.above_ceiling", rule, {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}))
+            amounts = {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}
+            found[bid.id].append(Prompt("review.above_ceiling", law.ceiling, amounts))
     parties = participants.by_party(session, lot)
     for bid in opened:
         taken_part = parties.get(bid.party_id)
         if taken_part is None or not participants.is_secured(taken_part):
             found[bid.id].append(Prompt("review.deposit_missing", "D-13", {"deposit_minor": lot.deposit_minor}))
-    if lot.regime == "GP":
+    if law.abnormal_prices:
         _low_prices(lot, priced, found)
     return found
 
@@ -176,7 +173,7 @@ def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
         raise Conflict("review.open", missing=missing)
     passed = qualified(work.session, lot)
     if len(passed) < least(lot):
-        publication.fail(work, lot, ground="few_qualified", reason=f"{QUALIFIED}: {len(passed)} < {least(lot)}")
+        publication.fail(work, lot, ground="few_qualified", reason=f"{procedure_of(lot).minimum.conforming}: {len(passed)} < {least(lot)}")
         return False
     LOT_FLOW.take(work, lot, "qualify", qualified=len(passed), rejected=len(opened) - len(passed))
     return True

@@ -33,6 +33,7 @@ from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.parties import Party
+from trading.procedures import procedure_of
 from trading.projects import Project
 from trading.rulebook.timetable import Bound
 from trading.tenders import Lot, Tender
@@ -399,17 +400,19 @@ def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
         return
     decides = may(look.actor, Act.AWARD_DECIDE)
     tells = may(look.actor, Act.NOTICE_PUBLISH)
-    if lot.state == "REPORT" and lot.regime == "WORKS" and tells:
+    law = procedure_of(lot)
+    publicity = law.award.publicity
+    if lot.state == "REPORT" and publicity is not None and tells:
         latest = bounds(look, lot, "candidates_published", {"report_received": row.proposed_at}).latest
-        yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, "T-17")
-    elif lot.state == "REPORT" and lot.regime == "GP" and decides:
-        yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, "T-11")
+        yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, publicity.starts)
+    elif lot.state == "REPORT" and publicity is None and decides:
+        yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, law.award.decide or "")
     elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and look.now >= row.publicity_until:
         yield Waiting("decide", lot.ref, lot.name, lot.ref, rule="E-07")
     elif lot.state == "AWARD" and tells:
-        yield Waiting("announce", lot.ref, lot.name, lot.ref, row.announce_by, "T-12")
+        yield Waiting("announce", lot.ref, lot.name, lot.ref, row.announce_by, law.award.announce or "")
     elif lot.state == "RESULT" and may(look.actor, Act.CONTRACT_RECORD):
-        yield Waiting("contract", lot.ref, lot.name, lot.ref, row.contract_by, "T-14")
+        yield Waiting("contract", lot.ref, lot.name, lot.ref, row.contract_by, law.contract.sign)
     elif lot.state == "CONTRACT" and may(look.actor, Act.CONTRACT_RECORD):
         made = contracts.contract(look.session, lot)
-        yield Waiting("publish_contract", lot.ref, lot.name, lot.ref, made.publish_by, "T-15")
+        yield Waiting("publish_contract", lot.ref, lot.name, lot.ref, made.publish_by, law.contract.publish or "")

@@ -16,6 +16,7 @@ from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.work import Look, UnitOfWork
+from trading.procedures import procedure_of
 from trading.tenders import LOT_FLOW, Lot
 
 READY = ("CLOSING", "FAILED", "TERMINATED")
@@ -47,14 +48,7 @@ def needed_notices(lot: Lot) -> tuple[str, ...]:
         return ("tender", "failure")
     if lot.state == "TERMINATED":
         return ("tender", "termination")
-    return (
-        "tender",
-        "opening_record",
-        *(("candidates",) if lot.regime == "WORKS" else ()),
-        "result",
-        "award",
-        "contract",
-    )
+    return tuple(one.kind for one in procedure_of(lot).notices)
 
 
 def contents(look: Look, lot: Lot) -> list[Item]:

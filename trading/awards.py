@@ -21,10 +21,10 @@ from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.parties import Party
+from trading.procedures import procedure_of
+from trading.procedures.procedure import PUBLICITY_ENDS
 from trading.projects import require_tie
 from trading.tenders import LOT_FLOW, Lot
-
-MOST_CANDIDATES = 3
 
 
 class Award(Base):
@@ -81,8 +81,8 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
     entry = work.log("ranking", statement=statement, tender=lot.tender.ref, lot=lot.no_text)
     reasons: dict[str, Any] = {}
     decide_by = None
-    if lot.regime == "GP":
-        due = terms.period(work.session, lot, "T-11", work.now)
+    if (decide := procedure_of(lot).award.decide) is not None:
+        due = terms.period(work.session, lot, decide, work.now)
         decide_by, reasons["decide_by"] = due.ends_at, due.reason
     row = Award(lot_id=lot.id, ranking=ranking, ranking_c=entry.c, ranking_hash=statement, report=report, proposed_at=work.now,
                 decide_by=decide_by, reasons=reasons)
@@ -94,28 +94,36 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
 
 
 def publicise(work: UnitOfWork, lot: Lot) -> Award:
-    """Works: publish the candidates for at least three days, to the end of a working day (rules T-17, N-10).
+    """Publish the candidates for at least three days, to the end of a working day (rules T-17, N-10), where the procedure has a publicity.
 
-    Refuses: NotAllowed (not of this project), WrongStep, Invalid for a GP lot.
+    Refuses: NotAllowed (not of this project), WrongStep, Invalid ``award.no_publicity``.
     """
     require_tie(work, lot.project)
     work.lock(lot)
     row = award(work.session, lot)
-    if lot.regime != "WORKS":
+    publicity = procedure_of(lot).award.publicity
+    if publicity is None:
         raise Invalid("award.no_publicity", regime=lot.regime)
     LOT_FLOW.take(work, lot, "publicise")
-    due = terms.period(work.session, lot, "T-17.publicity", work.now)
+    due = terms.period(work.session, lot, publicity.lasts, work.now)
     row.publicity_from, row.publicity_until = work.now, due.ends_at
     row.reasons = {**row.reasons, "publicity_until": due.reason}
     row.version += 1
-    body = {"candidates": [_shown(r) for r in row.ranking[:MOST_CANDIDATES]], "report": row.report}
+    most = terms.book(lot).rule(publicity.most).whole
+    body = {"candidates": [_shown(r) for r in row.ranking[:most]], "report": row.report}
     notices.post(work, lot, "candidates", title=lot.title, body=body, until=due.ends_at)
     return row
 
 
+def result_window(row: Award) -> datetime | None:
+    """Until when the result may be objected to or challenged, None before it is published."""
+    window = procedure_of(row.lot).remedies.window("result")
+    return row.publicity_until if window.anchor == PUBLICITY_ENDS else row.challenge_until
+
+
 def object_until(row: Award) -> datetime:
-    """Until when an objection (works) or challenge (GP) to the result may be filed. Refuses: WrongStep before it is published."""
-    until = row.publicity_until if row.lot.regime == "WORKS" else row.challenge_until
+    """Until when the result may be objected to or challenged. Refuses: WrongStep before it is published."""
+    until = result_window(row)
     if until is None:
         raise WrongStep("award.not_published", ref=row.lot.ref)
     return until
@@ -135,13 +143,13 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
     work.lock(lot)
     row = award(work.session, lot)
     findings.refuse_awaited(work.session, lot)
-    if lot.regime == "WORKS":
+    law = procedure_of(lot)
+    if law.award.publicity is not None:
         if row.publicity_until is None:
             raise TooEarly("award.publicity_first")
         if work.now < row.publicity_until:
             raise TooEarly("award.publicity_running", until=row.publicity_until, now=work.now)
-        disputes.refuse_while_open(work.session, lot, "result")
-        disputes.refuse_upheld(work.session, lot, "result")
+    disputes.refuse_stopped(work.session, lot, "decide")
     chosen = [r for r in row.ranking if r["rank"] == rank]
     if not chosen:
         raise Invalid("award.no_such_rank", rank=rank, ranks=sorted({r["rank"] for r in row.ranking}))
@@ -156,7 +164,7 @@ def decide(work: UnitOfWork, lot: Lot, *, rank: int = 1, ground: str = "", bidde
     if (tied or rank != 1) and not ground.strip():
         raise Invalid("award.ground_missing", rank=rank)
     LOT_FLOW.take(work, lot, "decide", rank=rank, ground=ground.strip(), winner=chosen[0]["bidder"])
-    due = terms.period(work.session, lot, "T-12", work.now) if lot.regime == "GP" else None
+    due = terms.period(work.session, lot, law.award.announce, work.now) if law.award.announce is not None else None
     row.decided_at, row.winner_party_id, row.price_minor = work.now, chosen[0]["party_id"], chosen[0]["price_minor"]
     row.ground = ground.strip()
     if due is not None:
@@ -180,12 +188,14 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     winner = next(r for r in row.ranking if r["party_id"] == row.winner_party_id)
     reasons = dict(row.reasons)
     until = None
-    if lot.regime == "GP":
-        shown = terms.period(work.session, lot, "T-13", work.now)
-        challenge = terms.period(work.session, lot, "T-21", shown.ends_at)
-        until, row.challenge_until = shown.ends_at, challenge.ends_at
-        reasons |= {"result_until": shown.reason, "challenge_until": challenge.reason}
-    contract = terms.period(work.session, lot, "T-14", work.now)
+    law = procedure_of(lot)
+    if law.award.shown is not None:
+        shown = terms.period(work.session, lot, law.award.shown, work.now)
+        until, reasons["result_until"] = shown.ends_at, shown.reason
+        if (period := law.remedies.window("result").period) is not None:
+            challenge = terms.period(work.session, lot, period, shown.ends_at)
+            row.challenge_until, reasons["challenge_until"] = challenge.ends_at, challenge.reason
+    contract = terms.period(work.session, lot, law.contract.sign, work.now)
     row.announced_at, row.contract_by = work.now, contract.ends_at
     row.reasons = {**reasons, "contract_by": contract.reason}
     row.version += 1

@@ -26,6 +26,7 @@ from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal, TooLate, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
+from trading.procedures import procedure_of
 from trading.projects import require_tie
 from trading.tenders import Lot
 
@@ -61,8 +62,9 @@ def find(session: Session, lot: Lot) -> BasePrice | None:
 
 
 def may_bind(look: Look, lot: Lot) -> bool:
-    """Whether a base price may still be bound: works, before the deadline."""
-    return lot.regime == "WORKS" and lot.state in ("ACCEPTED", "NOTICE", "BIDDING") and (lot.deadline is None or look.now < lot.deadline)
+    """Whether a base price may still be bound: before the deadline, where the procedure has one."""
+    early = lot.state in ("ACCEPTED", "NOTICE", "BIDDING") and (lot.deadline is None or look.now < lot.deadline)
+    return early and procedure_of(lot).base_price is not None
 
 
 def bind(work: UnitOfWork, lot: Lot, commitment: str) -> BasePrice:
@@ -73,7 +75,7 @@ def bind(work: UnitOfWork, lot: Lot, commitment: str) -> BasePrice:
     work.require(Act.BASE_PRICE)
     require_tie(work, lot.project)
     work.lock(lot)
-    if lot.regime != "WORKS":
+    if procedure_of(lot).base_price is None:
         raise WrongStep("base_price.works_only")
     if not may_bind(work, lot):
         raise TooLate("lot.deadline_past", deadline=lot.deadline, now=work.now)

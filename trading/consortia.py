@@ -18,10 +18,10 @@ from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, NotFound, WrongStep
 from trading.kernel.work import Look
 from trading.parties import Party, own_party
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 
 STATES = ("DRAFT", "SIGNED", "DISSOLVED")
-RULES = {"WORKS": "TReg art. 37", "GP": "GPReg art. 22"}
 KIND = "consortium"
 """The kind of the signed agreement: ``{at, lead, lot, members: [{name, party, share, work}], platform, tender, v}``; shares in percent."""
 
@@ -116,7 +116,7 @@ def check_may_bid(session: Session, lot: Lot, party: Party) -> None:
     lead; TReg art. 37, GPReg art. 22), WrongStep ``consortium.not_signed`` (leads one that not all have signed)."""
     bound = bound_to(session, lot, party.id)
     if bound is not None and bound.lead_id != party.id:
-        raise Conflict("consortium.bids_alone", lead=bound.lead.name, rule=RULES[lot.regime])
+        raise Conflict("consortium.bids_alone", lead=bound.lead.name, rule=procedure_of(lot).consortium)
     led = led_by(session, lot, party.id)
     if led is not None and led.state != "SIGNED":
         raise WrongStep("consortium.not_signed", waiting=[one.party.name for one in led.members if one.signed_at is None])

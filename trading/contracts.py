@@ -18,6 +18,7 @@ from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Faults, NotFound
 from trading.kernel.work import UnitOfWork
 from trading.parties import Party
+from trading.procedures import procedure_of
 from trading.projects import require_tie
 from trading.tenders import LOT_FLOW, Lot
 
@@ -58,7 +59,7 @@ def record(
     LOT_FLOW.check(lot, "contract")
     award = awards.award(work.session, lot)
     assert award.announced_at is not None and award.winner_party_id is not None
-    disputes.refuse_while_open(work.session, lot, "result")
+    disputes.refuse_stopped(work.session, lot, "contract")
     faults = Faults()
     if not number.strip():
         faults.add("number", "form.required")
@@ -69,10 +70,13 @@ def record(
     faults.refuse_if_any()
     reasons: dict[str, Any] = {}
     publish_by = file_by = None
-    if lot.regime == "GP":
-        publish, filing = (terms.period(work.session, lot, rule, signed_at) for rule in ("T-15", "T-16"))
-        publish_by, file_by = publish.ends_at, filing.ends_at
-        reasons = {"publish_by": publish.reason, "file_by": filing.reason}
+    law = procedure_of(lot).contract
+    if law.publish is not None:
+        due = terms.period(work.session, lot, law.publish, signed_at)
+        publish_by, reasons["publish_by"] = due.ends_at, due.reason
+    if law.file is not None:
+        due = terms.period(work.session, lot, law.file, signed_at)
+        file_by, reasons["file_by"] = due.ends_at, due.reason
     late = award.contract_by is not None and signed_at >= award.contract_by
     differences = [{"field": "signed_at", "award": award.contract_by, "contract": signed_at}] if late else []
     row = Contract(

@@ -22,6 +22,7 @@ from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, 
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Party
+from trading.procedures import procedure_of
 from trading.projects import require_tie
 from trading.tenders import Lot
 
@@ -91,15 +92,15 @@ def file(
     faults.refuse_if_any()
     if work.now >= until:
         raise TooLate("objection.too_late", now=work.now, until=until)
-    kind = "challenge" if lot.regime == "GP" else "objection"
-    due = terms.period(work.session, lot, "T-22" if kind == "challenge" else "T-26", work.now)
-    row = Objection(ref=ids.new_reference(), lot_id=lot.id, party_id=work.actor.party_id, kind=kind, stage=stage, text=text.strip(),
-                    filed_at=work.now, due_at=due.ends_at, reason=due.reason)
+    remedies = procedure_of(lot).remedies
+    due = terms.period(work.session, lot, remedies.answer, work.now)
+    row = Objection(ref=ids.new_reference(), lot_id=lot.id, party_id=work.actor.party_id, kind=remedies.kind, stage=stage,
+                    text=text.strip(), filed_at=work.now, due_at=due.ends_at, reason=due.reason)
     row.lot = lot
     work.session.add(row)
     work.session.flush()
     _attach(work, row, files, "objection")
-    work.record("objection.file", lot.log_of, kind=kind, stage=stage, files=[blob.name for _name, blob in files])
+    work.record("objection.file", lot.log_of, kind=remedies.kind, stage=stage, files=[blob.name for _name, blob in files])
     return row
 
 
@@ -132,6 +133,18 @@ def open_on(session: Session, lot: Lot, stage: str | None = None) -> list[Object
     """Objections that still want an answer."""
     query = select(Objection).where(Objection.lot_id == lot.id, Objection.state.in_(OPEN))
     return list(session.scalars((query.where(Objection.stage == stage) if stage else query).order_by(Objection.id)))
+
+
+def refuse_stopped(session: Session, lot: Lot, step: str) -> None:
+    """What was filed about the result stops a step of the lot where its procedure says so, until it is answered or for good.
+
+    Refuses: Conflict ``objection.open``, WrongStep ``objection.upheld``.
+    """
+    remedies = procedure_of(lot).remedies
+    if step in remedies.stops:
+        refuse_while_open(session, lot, "result")
+    if step in remedies.upheld_stops:
+        refuse_upheld(session, lot, "result")
 
 
 def refuse_while_open(session: Session, lot: Lot, stage: str) -> None:

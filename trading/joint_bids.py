@@ -10,13 +10,14 @@ from crypto import signatures
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from trading import bids, enrolments, officers, participants, parties
-from trading.consortia import KIND, RULES, Consortium, ConsortiumMember, agreement, bound_to, led_by
+from trading.consortia import KIND, Consortium, ConsortiumMember, agreement, bound_to, led_by
 from trading.kernel import audit, ids
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.parties import Party, own_party
+from trading.procedures import procedure_of
 from trading.projects import is_of
 from trading.tenders import Lot
 
@@ -171,11 +172,11 @@ def _check_free(work: UnitOfWork, lot: Lot, party: Party, but: Consortium | None
     """Told to the party itself alone: whether others bid alone is nobody's business before the opening."""
     bound = bound_to(work.session, lot, party.id)
     if bound is not None and bound is not but and bound.lead_id != party.id:
-        raise Conflict("consortium.elsewhere", lead=bound.lead.name, rule=RULES[lot.regime])
+        raise Conflict("consortium.elsewhere", lead=bound.lead.name, rule=procedure_of(lot).consortium)
     if but is not None and bound is not None and bound is not but:
-        raise Conflict("consortium.elsewhere", lead=bound.lead.name, rule=RULES[lot.regime])
+        raise Conflict("consortium.elsewhere", lead=bound.lead.name, rule=procedure_of(lot).consortium)
     if _has_bid(work, lot, party):
-        raise Conflict("consortium.own_bid", rule=RULES[lot.regime])
+        raise Conflict("consortium.own_bid", rule=procedure_of(lot).consortium)
 
 
 def _end(work: UnitOfWork, row: Consortium) -> None:

@@ -15,7 +15,7 @@ from crypto.canonical import unb64u
 from crypto.documents import open_opened, sign_document
 from crypto.errors import CryptoError
 from crypto.signatures import payload_of
-from trading import bids, notices, officers, rulings
+from trading import bids, notices, officers, rulings, terms
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -33,7 +33,7 @@ from trading.opening import (
     remarks,
     signatures_wanted,
 )
-from trading.opening_rules import works_may_continue
+from trading.procedures import procedure_of
 from trading.tenders import LOT_FLOW
 
 CONFIRM = timedelta(minutes=15)
@@ -130,8 +130,8 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
 
 
 def close(work: UnitOfWork, opening: Opening) -> None:
-    """Publish the opening record and hand the lot on: to qualification review (GP) or to evaluation (works); a tender none of whose bids
-    is left has failed. After the prices of two envelopes the evaluation, which waits for them, goes on.
+    """Publish the opening record and hand the lot on to the first review of its procedure; a tender none of whose bids is left has failed.
+    After the prices of two envelopes the evaluation, which waits for them, goes on.
 
     Refuses: NotAllowed, WrongStep.
     """
@@ -146,7 +146,7 @@ def close(work: UnitOfWork, opening: Opening) -> None:
     if opening.part != officers.BID:
         return
     if (ground := none_left(work.session, opening)) is None:
-        LOT_FLOW.take(work, lot, "review_qualification" if lot.regime == "GP" else "evaluate")
+        LOT_FLOW.take(work, lot, procedure_of(lot).after_opening)
         return
     lot.failure, lot.failure_reason = ground
     LOT_FLOW.take(work, lot, "fail_opening", ground=lot.failure, rule=lot.failure_reason)
@@ -160,8 +160,9 @@ def none_left(session: Session, opening: Opening) -> tuple[str, str] | None:
     found = [bid for bid in opened_bids(session, opening) if bid.header_hash not in opening.left_sealed]
     ruled = rulings.of_opening(session, opening.id)
     causes = [ruled[bid.header_hash].cause if bid.header_hash in ruled else bid.cause for bid in found]
-    if opening.lot.regime == "WORKS" and not works_may_continue(len(found), causes.count("bidder")):
-        return "all_revoked", "B-07"
+    minimum = procedure_of(opening.lot).minimum
+    if minimum.all_revoked(terms.book(opening.lot), len(found), causes.count("bidder")):
+        return "all_revoked", str(minimum.at_deadline)
     return None if any(bid.verdict == "opened" for bid in found) else ("none_opened", "X-09")
 
 

@@ -17,6 +17,7 @@ from trading import awards, contracts, disputes, enquiries, opening, terms
 from trading.agency_queries import ObjectionCard
 from trading.kernel.access import Act
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 
 SOON = timedelta(hours=24)
@@ -76,20 +77,24 @@ def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
     if row is None:
         return
 
-    def one(kind: str, owner: str, rule: str, until: datetime | None, met: datetime | None, reasons: dict[str, Any]) -> Iterator[Limit]:
-        if until is not None:
+    def one(
+        kind: str, owner: str, rule: str | None, until: datetime | None, met: datetime | None, reasons: dict[str, Any]
+    ) -> Iterator[Limit]:
+        if until is not None and rule is not None:
             yield Limit(kind, lot.ref, lot.ref, lot.title, owner, rule, until, met, dict(reasons or {}))
 
     reasons = dict(row.reasons)
-    if lot.regime == "WORKS":
-        period = terms.period(look.session, lot, "T-17", row.proposed_at)
-        yield from one("publicise", agency, "T-17", period.ends_at, row.publicity_from, period.reason)
-    yield from one("decide", buyer, "T-11", row.decide_by, row.decided_at, reasons.get("decide_by", {}))
-    yield from one("announce", agency, "T-12", row.announce_by, row.announced_at, reasons.get("announce_by", {}))
-    yield from one("contract", buyer, "T-14", row.contract_by, made.signed_at if made else None, reasons.get("contract_by", {}))
+    law = procedure_of(lot)
+    if (publicity := law.award.publicity) is not None:
+        period = terms.period(look.session, lot, publicity.starts, row.proposed_at)
+        yield from one("publicise", agency, publicity.starts, period.ends_at, row.publicity_from, period.reason)
+    yield from one("decide", buyer, law.award.decide, row.decide_by, row.decided_at, reasons.get("decide_by", {}))
+    yield from one("announce", agency, law.award.announce, row.announce_by, row.announced_at, reasons.get("announce_by", {}))
+    yield from one("contract", buyer, law.contract.sign, row.contract_by, made.signed_at if made else None, reasons.get("contract_by", {}))
     if made is not None:
-        yield from one("publish_contract", agency, "T-15", made.publish_by, made.published_at, dict(made.reasons).get("publish_by", {}))
-        yield from one("file_contract", agency, "T-16", made.file_by, made.filed_at, dict(made.reasons).get("file_by", {}))
+        reasons = dict(made.reasons)
+        yield from one("publish_contract", agency, law.contract.publish, made.publish_by, made.published_at, reasons.get("publish_by", {}))
+        yield from one("file_contract", agency, law.contract.file, made.file_by, made.filed_at, reasons.get("file_by", {}))
 
 
 def objections(look: Look) -> list[ObjectionCard]:

@@ -19,6 +19,7 @@ from trading.kernel.errors import Faults, TooLate, WrongStep
 from trading.kernel.exact import Rounding
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
+from trading.procedures import procedure_of
 from trading.projects import Project, require_tie
 from trading.rulebook import Finding, Rulebook
 from trading.tenders import Lot
@@ -45,7 +46,7 @@ def timetable(lot: Lot, now: datetime, until: datetime | None = None) -> dict[st
     """The lot's planned moments by the names of the rulebook."""
     issue = lot.issue_at if lot.issue_at is not None and (lot.published_at is not None or lot.issue_at > now) else now
     return {
-        "intention_published": lot.project.intent_at if lot.regime == "GP" else None,
+        "intention_published": lot.project.intent_at if procedure_of(lot).intention is not None else None,
         "notice_published": lot.published_at or now, "notice_period_ends": until, "issue_starts": issue, "issue_ends": lot.deadline,
         "bid_deadline": lot.deadline, "opening": lot.opens_at,
     }

@@ -27,6 +27,8 @@ from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
 from trading.parties import Party
+from trading.procedures import PROCEDURES, REGIMES, Procedure, of_regime, procedure_of
+from trading.procedures import find as find_procedure
 
 PROJECT_FLOW = Flow(
     "project",
@@ -36,11 +38,9 @@ PROJECT_FLOW = Flow(
     Step("accept", "FILED", "ACCEPTED", Act.PROJECT_ACCEPT),
 )
 
-REGIMES = ("GP", "WORKS")
-CATEGORIES = ("GOODS", "SERVICES", "WORKS")
-KINDS = ("", "CONSTRUCTION", "WORK_GOODS", "WORK_SERVICES")
-METHODS = {"GP": "M1", "WORKS": "M7"}
-"""The method of each regime in this release: open tender (rulebook §1.6)."""
+CATEGORIES = tuple(dict.fromkeys(category for one in PROCEDURES for category in one.intake.categories))
+KINDS = tuple(dict.fromkeys(kind for one in PROCEDURES for kind in one.intake.kinds))
+METHODS = tuple(one.id for one in PROCEDURES)
 
 
 class Project(Base):
@@ -99,10 +99,6 @@ class Project(Base):
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
-TRANSACTION_CATEGORY = {"WORKS": "A99", "GP": "D99"}
-"""Category of the unified transaction code where the filer names none: the open end of each list (rulebook §5.5)."""
-
-
 @dataclass(frozen=True)
 class Gap:
     """One thing missing from a filing: the field, a stable code, the rule it rests on, and a clerk's words, if any."""
@@ -120,18 +116,9 @@ CHECKED = ("approval_no", "budget", "funds", "agency_agreement", "contact", "reg
 """The fields completeness is about (rule A-01); a clerk may call a paper in these unreadable, and nothing else."""
 
 
-def needed_to_file(regime: str, *, by_agency: bool) -> list[Gap]:
+def needed_to_file(law: Procedure, *, by_agency: bool) -> list[Gap]:
     """What a filing must hold (rules A-01, A-06): each as the gap it is while it is missing."""
-    found = [
-        Gap("approval_no", "project.gap_approval" if regime == "WORKS" else "project.gap_plan"),
-        Gap("budget", "project.gap_budget"), Gap("funds", "project.gap_funds"),
-    ]
-    if by_agency:
-        found.append(Gap("agency_agreement", "project.gap_agreement"))
-    found += [Gap("contact", "project.gap_contact"), Gap("region", "project.gap_region")]
-    if regime == "GP":
-        found.append(Gap("intent_at", "project.gap_intent", "A-06"))
-    return found
+    return [Gap(one.field, one.gap, str(one.rule)) for one in law.intake.needed(by_agency=by_agency)]
 
 
 def gaps(project: Project) -> list[Gap]:
@@ -141,7 +128,7 @@ def gaps(project: Project) -> list[Gap]:
         "contact": bool(project.contact.strip()), "budget": project.budget_minor > 0, "funds": bool(project.funds.strip()),
         "approval_no": bool(project.approval_no.strip()), "intent_at": project.intent_at is not None,
     }
-    return [gap for gap in needed_to_file(project.regime, by_agency=project.agency_id is not None) if not there[gap.field]]
+    return [gap for gap in needed_to_file(procedure_of(project), by_agency=project.agency_id is not None) if not there[gap.field]]
 
 
 def is_of(project: Project, party_id: int | None) -> bool:
@@ -177,16 +164,19 @@ def _check(
 ) -> None:
     if not name.strip():
         faults.add("name", "form.required")
-    if regime not in REGIMES:
+    offered, law = of_regime(regime), find_procedure(method)
+    if not offered:
         faults.add("regime", "project.regime", regimes=list(REGIMES))
-    elif method != METHODS[regime]:
-        faults.add("method", "project.method", methods=[METHODS[regime]])
+    elif law not in offered:
+        faults.add("method", "project.method", methods=[one.id for one in offered])
+        law = offered[0]
     if category not in CATEGORIES:
         faults.add("category", "project.category", categories=list(CATEGORIES))
-    elif regime == "GP" and category == "WORKS":
+    elif law is not None and category not in law.intake.categories:
         faults.add("regime", "project.works_follow_tender_law", rule="R-03")
-    if kind not in KINDS or (regime in REGIMES and (kind == "") != (regime == "GP")):
-        faults.add("kind", "project.kind", kinds=list(KINDS[1:] if regime == "WORKS" else KINDS[:1]))
+    kinds = KINDS if law is None else law.intake.kinds
+    if kind not in kinds:
+        faults.add("kind", "project.kind", kinds=list(kinds))
     if budget.is_negative:
         faults.add("budget", "money.negative", text=budget.text())
     if purchaser is None or purchaser.kind != "purchaser":
@@ -215,7 +205,7 @@ def draft(
         agency = own
     else:
         purchaser = own
-    budget, method = budget or Money.zero(), method or METHODS.get(regime, "")
+    budget, method = budget or Money.zero(), method or next((one.id for one in of_regime(regime)), "")
     faults = Faults()
     _check(faults, name=name, regime=regime, category=category, kind=kind, method=method, budget=budget, purchaser=purchaser, agency=agency)
     faults.refuse_if_any()
@@ -345,7 +335,7 @@ def accept(work: UnitOfWork, project: Project, *, category_code: str = "") -> st
     today = work.session.scalar(
         select(func.count()).where(Project.accepted_at >= day_start(day), Project.accepted_at < day_end(day))
     )
-    code = ids.transaction_code(category_code or TRANSACTION_CATEGORY[project.regime], own.code, day, (today or 0) + 1)
+    code = ids.transaction_code(category_code or procedure_of(project).intake.transaction_category, own.code, day, (today or 0) + 1)
     project.code, project.accepted_at, project.gaps = str(code), work.now, []
     PROJECT_FLOW.take(work, project, "accept", code=str(code), returns=project.returns)
     work.session.flush()

@@ -15,6 +15,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
 from trading.notices import Notice
 from trading.planning import book_of, rule_category
+from trading.procedures import procedure_of
 from trading.queries import Outcome
 from trading.rulebook import Rule, Rulebook
 from trading.tenders import Lot
@@ -34,14 +35,6 @@ _LIMITS: dict[str, tuple[tuple[str, str], ...]] = {
     "result": (("result_published", ""), ("result_period_ends", "")),
     "contract": (("contract_signed", ""), ("contract_published", "")),
 }
-_ROADS = {
-    "GP": ("intention", "notice", "documents", "bidding", "opening", "review", "decision", "result", "contract"),
-    "WORKS": ("notice", "documents", "bidding", "opening", "review", "publicity", "result", "contract"),
-}
-_AT = {
-    "NOTICE": "notice", "BIDDING": "bidding", "OPENING": "opening", "QUAL_REVIEW": "review", "EVALUATION": "review", "REPORT": "decision",
-    "CANDIDATES": "publicity", "AWARD": "result", "RESULT": "contract", "CONTRACT": "contract",
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class Stage:
 def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[Stage]:
     """The road of a published lot. ``told``: what has been published of its end; ``notice``: its first tender notice."""
     book = book_of(lot, look.now)
-    road = [code for code in _ROADS[lot.regime] if code != "intention" or lot.project.intent_at is not None]
+    road = [one.code for one in procedure_of(lot).public_stages if one.code != "intention" or lot.project.intent_at is not None]
     times: dict[str, tuple[datetime | None, datetime | None]] = {
         "intention": (None, None),
         "notice": (lot.published_at, notice.until if notice else None),
@@ -94,13 +87,11 @@ def _here(session: Session, lot: Lot, now: datetime, road: list[str]) -> int:
     if state == "TERMINATED":
         over = lot.deadline is not None and now >= lot.deadline
         return road.index("bidding" if not over else "opening" if _never_opened(session, lot) else "review")
-    code = _AT[state]
+    code = procedure_of(lot).stage_of(state)
     if state == "NOTICE" and lot.issue_at is not None and now >= lot.issue_at:
         code = "bidding"
     if code == "bidding" and lot.deadline is not None and now >= lot.deadline:
         code = "opening"
-    if state == "REPORT" and lot.regime == "WORKS":
-        code = "publicity"
     return road.index(code)
 
 

@@ -26,6 +26,7 @@ from trading.kernel.exact import BadValue, number
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
+from trading.procedures import procedure_of
 from trading.projects import Project, public_ref, require_tie
 
 LOT_FLOW = Flow(
@@ -52,7 +53,9 @@ LOT_FLOW = Flow(
     Step("archive", ("CLOSING", "FAILED", "TERMINATED"), "ARCHIVED", Act.ARCHIVE_SEAL),
     Step("terminate", ("ACCEPTED", "NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION", "REPORT", "CANDIDATES", "AWARD"),
          "TERMINATED", Act.TENDER_TERMINATE),
+    allows=lambda lot, state, step: procedure_of(lot).path.allows(state, step),
 )
+"""Every step of every procedure; the procedure of a lot says which of them are its way."""
 
 SECRET_STATES = frozenset({"ACCEPTED", "NOTICE", "BIDDING"})
 """States in which nobody may learn how many bid or who (promise S1). OPENING too, until the opening list is published."""
@@ -154,6 +157,10 @@ class Lot(Base):
     @property
     def regime(self) -> str:
         return self.tender.project.regime
+
+    @property
+    def method(self) -> str:
+        return self.tender.project.method
 
     @property
     def project(self) -> Project:
@@ -372,7 +379,7 @@ def copy_terms(work: UnitOfWork, lot: Lot, source: Lot, *, seen: int | None = No
     require_tie(work, source.project)
     if source.id == lot.id:
         raise Invalid("lot.copy_itself", ref=lot.ref)
-    if source.regime != lot.regime:
+    if not procedure_of(lot).shares_terms_with(procedure_of(source)):
         raise Invalid("lot.copy_other_regime", ref=source.ref)
     taken = {key: getattr(source, key) for key in COPIED}
     if source.project.category != lot.project.category:

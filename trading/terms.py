@@ -35,6 +35,7 @@ def book(lot: Lot) -> Rulebook:
 
 def period(session: Session, lot: Lot, rule: str, anchor: datetime) -> Period:
     """The period rule ``rule`` gives from the Beijing day of ``anchor``. Refuses: NotFound (no such rule), Invalid (year unknown)."""
+    rule = str(rule)
     term = book(lot).term(rule, local_day(anchor), calendars.current(session))
     if term is None:
         return Period(rule, anchor, anchor, {"rule": rule, "promptly": True})

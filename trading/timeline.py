@@ -16,15 +16,14 @@ from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officer_news, officers
+from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officer_news, officers, terms
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Office, UnitOfWork
+from trading.procedures import procedure_of
 from trading.tenders import LOT_FLOW, Lot
-
-LEAST_BIDDERS = "B-01"
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,10 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
     if deadline_faults.is_held(work.session, lot, work.now):
         return False  # whoever was shut out may make the number: no lot fails for too few while that is open
     lot.closed_at = row.tick_at
-    if len(bids.complete(work.session, lot)) < 3:  # with two envelopes a lone one is no bid
-        lot.failure, lot.failure_reason = "few_bidders", LEAST_BIDDERS if lot.regime == "GP" else "B-07"
-        LOT_FLOW.take(work, lot, "fail_few", ground=lot.failure, rule=lot.failure_reason)
+    minimum = procedure_of(lot).minimum
+    if len(bids.complete(work.session, lot)) < minimum.bidders(terms.book(lot)):  # with two envelopes a lone one is no bid
+        lot.failure, lot.failure_reason = "few_bidders", str(minimum.at_deadline)
+        LOT_FLOW.take(work, lot, minimum.fails_by, ground=lot.failure, rule=lot.failure_reason)
         body = {"ground": lot.failure, "rule": lot.failure_reason, "entries": row.entries, "deadline": row.deadline_c}
         if lot.two_envelopes:
             price = closing.closing(work.session, lot, officers.PRICE)

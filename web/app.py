@@ -19,6 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
+from trading.procedures import procedure_of
 from web import catalogues, desks, gate, helping, login, refusals, show, words
 from web.citations import citation
 from web.files_host import FilesHost
@@ -91,6 +92,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
+    app.jinja_env.globals["procedure_of"] = procedure_of
     app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words, help_href=_help_href,
                                  in_help=lambda text: helping.marked(text, _language()), sign_in_mark=login.mark,
                                  role_words=lambda role: words.state("role", str(role), _language()).text)

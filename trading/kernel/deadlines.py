@@ -90,7 +90,7 @@ def prequalification(params: Params, inputs: Params) -> dict[str, Any]:
 def chain(params: Params, inputs: Params) -> dict[str, Any]:
     """deadline.chain: the limits that follow a result, in government procurement or in works."""
     regime = take(inputs, "regime", word("gp", "works"))
-    found = _gp_chain(inputs) if regime == "gp" else _works_chain(inputs)
+    found = {"gp": _gp_chain, "works": _works_chain}[regime](inputs)
     return {name: None if one is None else one.isoformat() for name, one in found.items()}
 
 

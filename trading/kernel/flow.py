@@ -7,7 +7,7 @@ refused" come from the same table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,12 +41,14 @@ class Step:
 
 
 class Flow:
-    """All steps of one noun."""
+    """All steps of one noun. ``allows``: whether a thing may ever take a step from one of the step's sources, where not every thing may
+    take every step of the table."""
 
-    def __init__(self, noun: str, start: str, *steps: Step) -> None:
+    def __init__(self, noun: str, start: str, *steps: Step, allows: Callable[[Any, str, str], bool] | None = None) -> None:
         self.noun = noun
         self.start = start
         self.steps = steps
+        self._allows = allows
         names = [s.name for s in steps]
         if len(set(names)) != len(names):
             raise ValueError(f"a step of {noun} stands twice")
@@ -64,12 +66,17 @@ class Flow:
     def step(self, name: str) -> Step:
         return self._by_name[name]
 
+    def origins(self, thing: Stateful, name: str) -> tuple[str, ...]:
+        """The states from which this thing may take the step."""
+        origins = self._by_name[name].origins
+        return origins if self._allows is None else tuple(state for state in origins if self._allows(thing, state, name))
+
     def check(self, thing: Stateful, name: str) -> Step:
         """Refuses: WrongStep when ``name`` cannot be taken from the thing's state."""
-        step = self._by_name[name]
-        if thing.state not in step.origins:
-            raise WrongStep("flow.wrong_step", noun=self.noun, step=name, state=thing.state, from_states=list(step.origins))
-        return step
+        origins = self.origins(thing, name)
+        if thing.state not in origins:
+            raise WrongStep("flow.wrong_step", noun=self.noun, step=name, state=thing.state, from_states=list(origins))
+        return self._by_name[name]
 
     def take(self, work: UnitOfWork, thing: Stateful, name: str, **facts: Any) -> None:
         """Take the step. Refuses: NotAllowed, SignInNeeded (the act), WrongStep (the state)."""
@@ -82,7 +89,7 @@ class Flow:
         work.record(f"{self.noun}.{name}", thing.log_of, before=before, after=step.target, **facts)
 
     def open_to(self, actor: Actor, thing: Stateful) -> tuple[Step, ...]:
-        return tuple(s for s in self.steps if thing.state in s.origins and may(actor, s.needs))
+        return tuple(s for s in self.steps if thing.state in self.origins(thing, s.name) and may(actor, s.needs))
 
 
 def check_version(thing: Any, seen: int | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from trading.procedures import REGIMES
 from web.commands.common import answer, guarded, json_option, lang_option, read_bytes, say
 
 
@@ -93,7 +94,7 @@ def rulebook() -> None:
 
 @rulebook.command("show", epilog="Example: bidhall rulebook show --regime GP --on 2026-03-02")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day (today).")
-@click.option("--regime", type=click.Choice(["GP", "WORKS"]), multiple=True, help="One regime only.")
+@click.option("--regime", type=click.Choice(REGIMES), multiple=True, help="One regime only.")
 @json_option
 @lang_option
 @guarded
@@ -105,7 +106,7 @@ def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, l
     from web.commands.savings import language
 
     day: date = on.date() if on else local_day(SystemClock().now())
-    books = [select(name, day) for name in regime or ("GP", "WORKS")]
+    books = [select(name, day) for name in regime or REGIMES]
     if as_json:
         answer({book.regime: book.snapshot() for book in books})
         return

@@ -14,6 +14,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.errors import Fault, Invalid, NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from web import papers
 from web.desks import public_result, result_paper
@@ -68,10 +69,11 @@ def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     """The one act that comes next on this page and that the one who looks may take; ``wait:…`` where somebody else must."""
     if award is None:
         return ""
-    if lot.state == "REPORT" and lot.regime == "WORKS":
+    law = procedure_of(lot)
+    if lot.state == "REPORT" and law.award.publicity is not None:
         return "publicise" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
     if lot.state in ("REPORT", "CANDIDATES"):
-        if lot.regime == "WORKS" and disputes.upheld_on(now.session, lot, "result") is not None:
+        if "decide" in law.remedies.upheld_stops and disputes.upheld_on(now.session, lot, "result") is not None:
             return "stopped"
         if award.publicity_until is not None and now.now < award.publicity_until:
             return "wait:publicity"

@@ -13,6 +13,7 @@ from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
+from trading.procedures import procedure_of
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import agency
 from web.forms import Form
@@ -23,7 +24,8 @@ PARTS = ("terms", "criteria", "documents")
 
 def _sources(now: Look, card: LotCard) -> list[LotCard]:
     """Own lots of the same regime, newest first."""
-    return [one for one in lot_cards.own_lots(now) if one.ref != card.ref and one.regime == card.regime]
+    law = procedure_of(card)
+    return [one for one in lot_cards.own_lots(now) if one.ref != card.ref and law.shares_terms_with(procedure_of(one))]
 
 
 @agency.page("/lots/<ref>/copy", needs=Act.TENDER_DRAFT)

@@ -14,6 +14,7 @@ from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from web.desks.agency_duties import duty_of
 from web.desks.agency_projects import read_lot
@@ -186,8 +187,8 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
 def do_edit_lot(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}"
     with look() as now:
-        works = agency_queries.own_lot(now, ref).regime == "WORKS"
-    held = read_lot(form, works=works)
+        coefficient = procedure_of(agency_queries.own_lot(now, ref)).coefficient
+    held = read_lot(form, coefficient=coefficient)
     minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
     items, files, entries = (_lines(form, name) for name in ("price_items", "asked_files", "entries"))
     form.refuse_if_any()

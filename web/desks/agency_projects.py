@@ -14,11 +14,13 @@ from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.lot_cards import ProjectCard
-from trading.projects import CATEGORIES, KINDS, REGIMES
+from trading.procedures import PROCEDURES, REGIMES, of_regime, procedure_of
+from trading.projects import CATEGORIES, KINDS
 from web import attached
 from web.desks.agency_room import SEE, agency, crumbs_of, labels
 from web.forms import Form
 from web.gate import actor, go, look, render, request, work
+from web.refusals import language
 from web.regions import near, read_region, region_label
 
 MOST_LOTS = 20
@@ -42,14 +44,9 @@ def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, A
     return {
         "near": near(centre),
         "needs": _needs(form, card),
-        "regimes": [
-            (
-                "GP",
-                _("Government procurement"),
-                _("Goods and services under the Government Procurement Law; open tender (M1)"),
-            ),
-            ("WORKS", _("Works tender"), _("Under the Tender Law; open tender (M7)")),
-        ],
+        "regimes": [(one.regime, one.law.text(language()), one.scope.text(language())) for one in PROCEDURES],
+        "with_kinds": [one.regime for one in PROCEDURES if any(one.intake.kinds)],
+        "with_intention": [one.regime for one in PROCEDURES if one.intake.asks("intent_at")],
         "categories": labels("category", CATEGORIES),
         "kinds": labels("project_kind", KINDS[1:]),
         "buyers": buyers,
@@ -74,10 +71,16 @@ def field_words(field: str) -> str:
 def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
     """What filing needs: each field with its rule, whether the form holds it, and whether it is asked of this project at all; ``only``
     names the choice on which that depends while the choice is open."""
-    regime = card.regime if card else form.shown("regime") or "GP"
+    law = procedure_of(card) if card else next(iter(of_regime(form.shown("regime"))), PROCEDURES[0])
     is_buyer = actor().role is Role.PURCHASER
-    asked = {gap.field for gap in projects.needed_to_file(regime, by_agency=not is_buyer or bool(form.shown("agency")))}
-    only = {"agency_agreement": "agency" if is_buyer else "", "intent_at": "" if card else "regime=GP"}
+    asked = {gap.field for gap in projects.needed_to_file(law, by_agency=not is_buyer or bool(form.shown("agency")))}
+    only = {"agency_agreement": "agency" if is_buyer else ""}
+    laws = [procedure_of(card)] if card else list(PROCEDURES)
+    for one in laws:
+        for needed in one.intake.filing:
+            if not all(other.intake.asks(needed.field) for other in laws):
+                only[needed.field] = f"regime={one.regime}"
+    every = {gap.field: gap for one in reversed(laws) for gap in projects.needed_to_file(one, by_agency=True)}
     return [
         {
             "field": gap.field,
@@ -87,7 +90,7 @@ def _needs(form: Form, card: ProjectCard | None) -> list[dict[str, Any]]:
             "shown": gap.field in asked,
             "only": only.get(gap.field, ""),
         }
-        for gap in sorted(projects.needed_to_file(card.regime if card else "GP", by_agency=True), key=_place_on_form)
+        for gap in sorted(every.values(), key=_place_on_form)
     ]
 
 
@@ -97,7 +100,7 @@ def _place_on_form(gap: projects.Gap) -> int:
 
 @agency.page("/projects/new", needs=Act.PROJECT_DRAFT)
 def new_project(form: Form | None = None) -> str:
-    form = form or Form.blank({"regime": "GP"})
+    form = form or Form.blank({"regime": REGIMES[0]})
     return render(
         "agency/project_form.html",
         form=form,
@@ -164,12 +167,13 @@ def do_draft_project() -> Any:
 
 def _check_kind(form: Form, held: dict[str, Any], regime: str) -> None:
     """The kind of works goes with the works regime alone: what was left chosen from before is dropped, what is missing is asked for."""
-    if regime == "GP":
-        held["kind"] = ""
-        if held["category"] == "WORKS":
+    for law in of_regime(regime)[:1]:
+        if not any(law.intake.kinds):
+            held["kind"] = ""
+        elif held["kind"] not in law.intake.kinds:
+            form.fault("kind", "form.required")
+        if held["category"] in CATEGORIES and held["category"] not in law.intake.categories:
             form.fault("category", "project.works_follow_tender_law", rule="R-03")
-    elif regime == "WORKS" and not held["kind"]:
-        form.fault("kind", "form.required")
 
 
 def attachments_of(now: Look, ref: str) -> list[attachments.Attachment]:
@@ -341,7 +345,7 @@ def do_lots(ref: str) -> str:
     return str(new_tender.view(ref, form=form, count=wanted))  # type: ignore[attr-defined]
 
 
-def read_lot(form: Form, where: str = "", *, works: bool) -> dict[str, Any]:
+def read_lot(form: Form, where: str = "", *, coefficient: bool) -> dict[str, Any]:
     """The fields of a lot, each under ``where`` + name."""
     held: dict[str, Any] = {"title": form.text(where + "title")}
     for name in ("budget", "ceiling"):
@@ -351,7 +355,7 @@ def read_lot(form: Form, where: str = "", *, works: bool) -> dict[str, Any]:
         held[name] = form.text(where + name, needed=False, limit=limit, lines=limit > 1000)
     held |= {name: form.ticked(where + name) for name in ("two_envelopes", "co_opening")}
     held["consortium_most"] = form.whole(where + "consortium_most", needed=False, least=0, most=tenders.CONSORTIUM_MOST) or 0
-    if works:
+    if coefficient:
         typed = form.text(where + "coefficients", needed=False, limit=400)
         held["coefficients"] = [
             part for part in typed.replace("，", " ").replace(",", " ").replace("、", " ").split() if part
@@ -366,7 +370,7 @@ def do_draft_tender(ref: str) -> Any:
         card = lot_cards.project_card(now, ref)
     count = form.whole("count", least=1, most=MOST_LOTS)
     title = form.text("title")
-    lots = [read_lot(form, f"lots.{place}.", works=card.regime == "WORKS") for place in range(count or 0)]
+    lots = [read_lot(form, f"lots.{place}.", coefficient=procedure_of(card).coefficient) for place in range(count or 0)]
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, f"/agency/projects/{ref}")

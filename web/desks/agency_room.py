@@ -17,6 +17,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid, Refusal
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
+from trading.procedures import procedure_of
 from trading.projects import Gap
 from trading.rulebook import Bound, Finding
 from web import show, words
@@ -104,18 +105,18 @@ def finding_tag(finding: Finding) -> Label:
 
 def lot_stages(card: LotCard, now: datetime) -> list[dict[str, Any]]:
     """The road of a lot with the present step, for the part ``stages``."""
-    works = card.regime == "WORKS"
+    law = procedure_of(card)
     road = [
         (_("Preparation"), ("ACCEPTED",), []),
         (_("Notice"), ("NOTICE",), [_short(card.published_at, now)]),
         (_("Bidding"), ("BIDDING",), [_("until %(at)s", at=_short(card.deadline, now)) if card.deadline else ""]),
         (_("Opening"), ("OPENING",), [_short(card.opens_at, now)]),
-        *([] if works else [(_("Qualification review"), ("QUAL_REVIEW",), [])]),
+        *([(_("Qualification review"), ("QUAL_REVIEW",), [])] if law.qualifies else []),
         (_("Evaluation"), ("EVALUATION",), []),
         (
             pgettext("award", "Decision"),
             ("REPORT", "CANDIDATES", "AWARD"),
-            [_("candidates ≥ 3 days") if works else _("≤ 5 working days")],
+            [_("≤ 5 working days") if law.award.publicity is None else _("candidates ≥ 3 days")],
         ),
         (_("Result"), ("RESULT",), []),
         (_("Contract"), ("CONTRACT", "FILING"), [_("≤ 30 days")]),

@@ -27,6 +27,8 @@ from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
+from trading.procedures.procedure import CONFIRMATION_ENDS, DEADLINE, NOTICE_ENDS, OPENED
 from trading.tenders import Lot
 from web import attached
 from web.desks.bidder_cards import own_card, own_lots
@@ -191,7 +193,7 @@ def object_page(ref: str, form: Form | None = None) -> str:
 
 @bidder.page("/lots/<ref>/acts/object", needs=Act.OBJECTION_FILE, post=True, back=object_page)
 def file_objection(ref: str) -> Any:
-    """File an objection (works) or challenge (GP). Fields: ``stage`` (documents, opening, result), ``text``."""
+    """File an objection or challenge. Fields: ``stage`` (documents, opening, result), ``text``."""
     form = Form.read()
     stage, text = form.choice("stage", disputes.STAGES), form.text("text", limit=8000, lines=True)
     with look() as now:
@@ -241,21 +243,22 @@ def withdraw_objection(oref: str) -> Any:
 
 def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
     """The stages one may object to now, each with its last moment (that instant is late): rules T-21, T-24, T-25; TReg art. 44."""
-    works = row.regime == "WORKS"
-    found: list[tuple[str, datetime]] = []
-    told = notices.of_lot(now.session, row, "tender")
-    if works and row.deadline is not None:
-        found.append(("documents", terms.period(now.session, row, "T-24", row.deadline).ends_at))
-    elif told:
-        found.append(("documents", terms.period(now.session, row, "T-21", told[0].until or told[0].published_at).ends_at))
-    opened = opening.current(now.session, row)
-    if opened is not None and opened.opened_at is not None:
-        if not works:
-            found.append(("opening", terms.period(now.session, row, "T-21", opened.opened_at).ends_at))
-        elif opened.confirm_until is not None:
-            found.append(("opening", opened.confirm_until))
-    award = awards.find(now.session, row)
-    until = None if award is None else award.publicity_until if works else award.challenge_until
-    if until is not None:
-        found.append(("result", until))
-    return [(stage, last) for stage, last in found if now.now < last]
+    told, opened = notices.of_lot(now.session, row, "tender"), opening.current(now.session, row)
+    opened = opened if opened is not None and opened.opened_at is not None else None
+    moments = {
+        NOTICE_ENDS: told[0].until or told[0].published_at if told else None,
+        DEADLINE: row.deadline,
+        OPENED: opened.opened_at if opened is not None else None,
+        CONFIRMATION_ENDS: opened.confirm_until if opened is not None else None,
+    }
+    award, found = awards.find(now.session, row), []
+    for window in procedure_of(row).remedies.windows:
+        if window.stage == "result":
+            last = awards.result_window(award) if award is not None else None
+        else:
+            last = moments[window.anchor]
+            if last is not None and window.period is not None:
+                last = terms.period(now.session, row, window.period, last).ends_at
+        if last is not None and now.now < last:
+            found.append((window.stage, last))
+    return found

@@ -19,6 +19,7 @@ from trading.bids import BidReceipt
 from trading.kernel.work import Look
 from trading.lot_cards import LotCard
 from trading.participants import Participant
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from trading.uploads import Upload
 from web import show
@@ -105,9 +106,7 @@ def own_card(now: Look, row: Participant, part: str = officers.BID) -> OwnLot:
     verdict = opening.own_opened(now, opened) if opened is not None and opened.opened is not None else None
     said = tuple(r.kind for r in opening.remarks(now.session, opened) if r.party_id == row.party_id) if opened is not None else ()
     award = awards.find(now.session, lot)
-    until = None
-    if award is not None:
-        until = award.publicity_until if lot.regime == "WORKS" else award.challenge_until
+    until = awards.result_window(award) if award is not None else None
     running = lot.deadline is not None and now.now < lot.deadline and lot.state in ("NOTICE", "BIDDING")
     early = lot.issue_at is not None and now.now < lot.issue_at
     told = award is not None and (award.announced_at is not None or award.publicity_from is not None)
@@ -201,7 +200,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
                               "Silence counts as confirmation; an objection is answered on the spot (%(law)s)",
                               law=with_law(one.card, OBJECTION)), act=_("Read it")))
     if one.object_until is not None and now.now < one.object_until:
-        rule = (_("Rule T-25; the decision waits for the answer") if one.card.regime == "WORKS"
+        rule = (_("Rule T-25; the decision waits for the answer") if "decide" in procedure_of(one.card).remedies.stops
                 else _("Rule T-21; answered within 7 working days"))
         found.append(Duty(_("The result is published; you may object until the hour shown: %(title)s", title=title), home + "/outcome",
                           until=one.object_until, basis=rule, act=_("See the result")))

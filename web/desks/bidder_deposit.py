@@ -24,6 +24,7 @@ from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from web import show, wiring
 from web.desks import bidder_losses as losses
@@ -92,8 +93,8 @@ def deposit(ref: str, form: Form | None = None) -> str:
         told = next((one for one in losses.of_lot(now, own_card(now, taking)) if not one.key.startswith("bid-")), None)
         booked = bank.booked(card.sub_account) if bank is not None else []
         waiting = _waiting(card, booked)
-        facts = {"title": row.title, "regime": row.regime, "state": row.state, "left_at": taking.withdrawn_at, "opens_at": row.opens_at,
-                 "budget": row.budget}
+        facts = {"title": row.title, "state": row.state, "left_at": taking.withdrawn_at, "opens_at": row.opens_at,
+                 "budget": row.budget, "law": procedure_of(row).money}
     return render(
         "bidder/deposit.html", ref=ref, d=card, party=party, payee=payee, bank=at, cap=cap, cap_rule=cap_rule, lot=facts,
         road=_road(card, row.opens_at, now.now), bar=time_bar(now.now, card), asked=asked, declined=declined,

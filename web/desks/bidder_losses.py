@@ -16,6 +16,7 @@ from trading import terms
 from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from web import show, words
 from web.desks.bidder_after import open_stages
@@ -88,9 +89,10 @@ def _not_there(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
     else:
         happened = _("By the deadline, %(at)s, nothing had arrived in your sub-account; %(sum)s was asked for.", at=moment(d.due_at),
                      sum=money(d.amount))
-    follows = (_("The opening list names no deposit beside your bid, and the panel decides that it is invalid (rules D-13 and E-25).")
-               if one.card.regime == "GP" else
-               _("The opening list names no deposit beside your bid; it departs from the documents and is rejected (rules D-13, E-24)."))
+    follows = {
+        "E-25": _("The opening list names no deposit beside your bid, and the panel decides that it is invalid (rules D-13 and E-25)."),
+        "E-24": _("The opening list names no deposit beside your bid; it departs from the documents and is rejected (rules D-13, E-24)."),
+    }[procedure_of(one.card).money.missing]
     back = (_("What arrived, %(sum)s, goes back to the account it came from; it is not kept.", sum=money(d.received))
             if d.received.is_positive else _("No money of yours lies with the centre for this lot."))
     row = open_lot(now, one.card.ref)
@@ -136,14 +138,15 @@ def _forfeited(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
     kept = d.forfeit
     assert kept is not None and kept.decided_at is not None
     row = open_lot(now, one.card.ref)
-    rule = "T-21" if row.regime == "GP" else "T-27"
+    law = procedure_of(row).remedies
+    rule, challenged = law.forfeit, law.forfeit_by == "challenge"
     until = terms.period(now.session, row, rule, kept.decided_at).ends_at
     if now.now >= until:
         return None
     to = words.state("forfeit_goes_to", kept.goes_to, lang()).text
-    remedy = (_("You may challenge the decision; the purchaser answers within 7 working days (rule T-22).") if row.regime == "GP" else
+    remedy = (_("You may challenge the decision; the purchaser answers within 7 working days (rule T-22).") if challenged else
               _("You may complain to the supervisory body of the trade (rule T-27)."))
-    acts = ((_("Challenge it"), f"/bidder/lots/{one.card.ref}/objection"),) if row.regime == "GP" and can(Act.OBJECTION_FILE) else ()
+    acts = ((_("Challenge it"), f"/bidder/lots/{one.card.ref}/objection"),) if challenged and can(Act.OBJECTION_FILE) else ()
     return Loss(f"kept-{one.card.ref}", one.card.ref, _("not paid back"), _("%(lot)s: the deposit is kept", lot=one.card.title),
                 (_("The purchaser decided at %(at)s, ground %(rule)s.", at=moment(kept.decided_at), rule=kept.ground), kept.evidence),
                 (_("%(sum)s is not paid back; it goes to %(whom)s (rule D-45).", sum=money(kept.amount), whom=to),), (remedy,), until, rule,
@@ -183,9 +186,8 @@ def _remedy(now: Look, row: Lot, one: OwnLot, how: str) -> Remedy:
     open_now = {stage: until for stage, until in open_stages(row, now) if stage in ("opening", "result")}
     if open_now:
         stage, until = max(open_now.items(), key=lambda item: item[1])
-        works = row.regime == "WORKS"
-        rule = ("T-25" if stage == "result" else "TReg art. 44") if works else "T-21"
-        act = _("Object") if works else _("Challenge")
+        law = procedure_of(row).remedies
+        rule, act = law.window(stage).basis, _("Challenge") if law.kind == "challenge" else _("Object")
         acts = ((act, f"/bidder/lots/{row.ref}/objection"),) if can(Act.OBJECTION_FILE) else ()
         return (how,), until, rule, acts
     if one.object_until is None:

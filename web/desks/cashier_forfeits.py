@@ -8,12 +8,13 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from deposits import demands, forfeits
-from deposits.forfeits import GROUNDS, Forfeit
+from deposits.forfeits import Forfeit
 from trading import tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
+from trading.procedures import PROCEDURES, procedure_of
 from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of
 from web.forms import Form
 from web.gate import go, look, render, request, work
@@ -33,7 +34,7 @@ def forfeits_page(form: Form | None = None) -> str:
                 lot = tenders.lot(now.session, asked)
                 if not demands.is_public(now.session, lot):
                     raise NotFound("deposit.unknown")
-                grounds = GROUNDS[lot.regime]
+                grounds = procedure_of(lot).money.grounds
                 choices = [(one.sub_account, one.participant.party.name) for one in demands.of_lot(now.session, lot)
                            if forfeits.to_keep(now.session, one) and forfeits.find(now.session, one) is None]
                 choices.sort(key=lambda pair: pair[1])
@@ -55,7 +56,7 @@ def ground_words(rule: str) -> str:
 def do_draft() -> Any:
     """Propose to keep a deposit. Fields: ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``."""
     form = Form.read()
-    account, ground = form.text("account", limit=40), form.choice("ground", {one for grounds in GROUNDS.values() for one in grounds})
+    account, ground = form.text("account", limit=40), form.choice("ground", {one for law in PROCEDURES for one in law.money.grounds})
     evidence, until = form.text("evidence", limit=2000, lines=True), form.day("hold_until")
     form.refuse_if_any()
     assert until is not None

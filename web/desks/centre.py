@@ -19,6 +19,7 @@ from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.lot_cards import ProjectCard
+from trading.procedures import procedure_of
 from trading.projects import CHECKED, Gap
 from trading.tenders import Lot
 from web import attached, show, words
@@ -167,7 +168,7 @@ def filing(ref: str, form: Form | None = None) -> str:
         fields = [
             field
             for field in CHECKED
-            if not (field == "intent_at" and card.regime != "GP")
+            if procedure_of(card).intake.asks(field)
             and not (field == "agency_agreement" and not card.agency)
         ]
         rows = [(field, field_words(field), _shown(card, field), missing.get(field)) for field in fields]
@@ -182,7 +183,7 @@ def filing(ref: str, form: Form | None = None) -> str:
             files=files,
             since=since,
             form=form or Form.blank(version=card.version),
-            default_code=projects.TRANSACTION_CATEGORY[card.regime],
+            default_code=procedure_of(card).intake.transaction_category,
         )
 
 

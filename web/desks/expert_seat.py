@@ -42,7 +42,7 @@ def room(ref: str, form: Form | None = None) -> str:
         panel, seat = own_room(now, ref)
         card = room_card(now, ref)
         votes = {one.no: panels.votes_of(panel, one.no) for one in panels.seated(panel)}
-        may_lead = {one.no: one.kind != "purchaser" or panel.lot.regime != "GP" for one in panels.seated(panel)}
+        may_lead = {one.no: panels.may_lead(panel, one) for one in panels.seated(panel)}
         return render("expert/room.html", form=form or Form.blank(), card=card, votes=votes, may_lead=may_lead, voted=seat.vote_no,
                       rows=_rows(now, panel.lot, card.bids), mine=own_to_do(card), step_at=step_href(card), crumbs=room_crumbs(card),
                       may_leave=panel.state == "SEATED")

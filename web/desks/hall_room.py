@@ -12,6 +12,7 @@ from trading import lot_cards, officers, opening
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
+from trading.procedures import procedure_of
 from trading.projects import is_of
 from trading.tenders import Lot
 from web.desks import hall_law, hall_waits
@@ -132,7 +133,8 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     who, base = actor(), f"/hall/{ref}"
     with look() as now:
         lot = lot_cards.visible_lot(now, ref)
-        coefficient, works, tender = bool(lot.coefficients), lot.regime == "WORKS", lot.tender.ref
+        coefficient, tender = bool(lot.coefficients), lot.tender.ref
+        base_price = procedure_of(lot).base_price is not None
         ours = is_of(lot.project, who.party_id)
         several = sum(one.published_at is not None for one in lot.tender.lots) > 1
         row = opening.current(now.session, lot)
@@ -144,7 +146,7 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     links = [(_("This opening"), base)] if at_market else []
     if who.role is Role.HOST:
         links += [(_("Host's chair"), base + "/host"), (_("Reading out"), base + "/read")]
-    if works and may(who, Act.BASE_PRICE) and ours:
+    if base_price and may(who, Act.BASE_PRICE) and ours:
         links.append((_("Base price"), base + "/base-price"))
     if several:
         links.append((_("All lots of this ceremony"), f"/hall/sessions/{tender}"))

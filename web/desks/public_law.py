@@ -38,7 +38,7 @@ def rules() -> str:
     only = form.choice("only", ("applies", "changed"), needed=False)
     with look() as now:
         lot = _lot_named(now, ref, form)
-        regime = lot.regime if lot else form.choice("regime", REGIMES, needed=False) or "GP"
+        regime = lot.regime if lot else form.choice("regime", REGIMES, needed=False) or REGIMES[0]
         on = form.day("on", needed=False) or local_day(now.now)
         told = queries.outcome(now, lot) if lot else None
         first = next(iter(notices.of_lot(now.session, lot, "tender")), None) if lot else None
@@ -67,7 +67,7 @@ def rules() -> str:
 def rules_json() -> Response:
     """The rulebook in force on a day, as it would be kept with a lot published then."""
     form = Form.query()
-    regime = form.choice("regime", REGIMES, needed=False) or "GP"
+    regime = form.choice("regime", REGIMES, needed=False) or REGIMES[0]
     on = form.day("on", needed=False) or local_day(office().clock.now())
     form.refuse_if_any()
     return attachment(json.dumps(select(regime, on).snapshot(), ensure_ascii=False, indent=1).encode() + b"\n",

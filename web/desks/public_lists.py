@@ -9,7 +9,8 @@ from flask import Response
 from flask_babel import gettext as _
 
 from trading.kernel.errors import Invalid
-from trading.projects import METHODS, REGIMES
+from trading.procedures import REGIMES
+from trading.projects import METHODS
 from trading.queries import PHASES, Filters, LotLine
 from web import show, words
 from web.desks.public_words import budget_range, csv_answer, lang, zone
@@ -33,7 +34,7 @@ def read_filters(form: Form, arguments: Mapping[str, Any], path: str, *, phase: 
         form.fault("budget", refusal.code)
     filters = Filters(
         words=form.text("words", needed=False, limit=80), regime=form.choice("regime", REGIMES, needed=False),
-        method=form.choice("method", set(METHODS.values()), needed=False), region=form.text("region", needed=False, limit=40),
+        method=form.choice("method", METHODS, needed=False), region=form.text("region", needed=False, limit=40),
         phase="" if asked == "all" else asked, least=low, most=high)
     speech = lang()
     chosen: Chosen = []

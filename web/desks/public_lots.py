@@ -36,7 +36,8 @@ from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.log_queries import entry_lines, notice_document
 from trading.planning import book_of, deposit_cap
-from trading.projects import REGIMES
+from trading.procedures import REGIMES, procedure_of
+from trading.procedures.procedure import DEADLINE
 from trading.rulebook import Rule
 from trading.tenders import Lot
 from web import show, words
@@ -256,22 +257,22 @@ def _short(moment: datetime) -> str:
 def _rights(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
     """Who may ask or object, until when, who answers by when: from the lot's own rulebook."""
     book = book_of(row, now.now)
-    kind = "challenge" if row.regime == "GP" else "objection"
+    law = procedure_of(row).remedies
+    documents, result, answer = law.window("documents"), law.window("result"), book.find(law.answer)
     found: list[dict[str, Any]] = []
     until = enquiries.closes_at(row)
     found.append({"what": "enquiry", "until": until, "over": until is None or until <= now.now, "answer": book.find("T-20"), "rule": None})
-    rule = book.find("T-21" if row.regime == "GP" else "T-24")
+    rule = book.find(documents.basis)
     last = None
-    if row.regime == "WORKS" and rule is not None and row.deadline is not None:
+    if documents.anchor == DEADLINE and rule is not None and row.deadline is not None:
         last = _term_end(now, rule, row.deadline)
-    found.append({"what": f"{kind}_documents", "until": last, "over": last is not None and last <= now.now, "rule": rule,
-                  "answer": book.find("T-22" if row.regime == "GP" else "T-26")})
+    found.append({"what": f"{law.kind}_documents", "until": last, "over": last is not None and last <= now.now, "rule": rule,
+                  "answer": answer})
     if told.object_until is not None:
-        found.append({"what": f"{kind}_result", "until": told.object_until, "over": told.object_until <= now.now,
-                      "rule": book.find("T-21" if row.regime == "GP" else "T-25"),
-                      "answer": book.find("T-22" if row.regime == "GP" else "T-26")})
-    found.append({"what": "complaint", "until": None, "over": False, "rule": book.find("T-23" if row.regime == "GP" else "T-27"),
-                  "answer": book.find("T-23b.decide" if row.regime == "GP" else "T-27b.decide")})
+        found.append({"what": f"{law.kind}_result", "until": told.object_until, "over": told.object_until <= now.now,
+                      "rule": book.find(result.basis), "answer": answer})
+    found.append({"what": "complaint", "until": None, "over": False, "rule": book.find(law.complaint),
+                  "answer": book.find(law.complaint_decided)})
     return found
 
 

@@ -27,6 +27,7 @@ from trading.kernel.work import Look
 from trading.log_queries import entry_lines
 from trading.notices import Notice
 from trading.planning import book_of
+from trading.procedures import procedure_of
 from trading.reports.savings import rate_pct
 from trading.rulebook import Rule
 from trading.tenders import Lot
@@ -62,7 +63,8 @@ def result(ref: str) -> str:
             "earlier": [one for one in listed if shown and one.kind == shown.kind and one.id != shown.id],
             "suspended": deadline_faults.standing(now.session, row),
             "remedies": remedies(now, row, told), "sums": sums(now, told.reasons), "next": what_comes(now, row, told),
-            "bundled": row.state in dossier.FINISHED, "successor": queries.successor(now, row), "deposits": _rule(now, row, "D-24", "D-24"),
+            "bundled": row.state in dossier.FINISHED, "successor": queries.successor(now, row),
+            "deposits": book_of(row, now.now).find("D-24"),
             "entries": entry_lines(now, lot=ref, events=("ranking",), limit=1),
         }
     top = ranked[0] if ranked else None
@@ -219,13 +221,10 @@ def unopened(listed: Sequence[Notice]) -> list[dict[str, str]]:
 # --- dates ------------------------------------------------------------------------------------------------------------------------
 
 
-def _rule(now: Look, row: Lot, gp: str, works: str) -> Rule | None:
-    return book_of(row, now.now).find(gp if row.regime == "GP" else works)
-
-
 def remedies(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
     """What whoever disagrees can do, in its order: each with its last moment if it is known, its rule, and whether it is over."""
-    gp = row.regime == "GP"
+    book, law = book_of(row, now.now), procedure_of(row)
+    remedies, publicity, result = law.remedies, law.award.publicity, book.find(law.remedies.window("result").basis)
     shown = told.result or told.candidates
     found: list[dict[str, Any]] = []
 
@@ -233,16 +232,16 @@ def remedies(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]
         found.append({"what": what, "rule": rule, "until": until, "over": until is not None and until <= now.now,
                       "open": until is not None and until > now.now, "reason": reason})
     if told.failure and not shown:
-        add("challenge" if gp else "objection", _rule(now, row, "T-21", "T-25"))
-    elif gp:
-        add("period", _rule(now, row, "T-13", ""), told.result.until if told.result else None, "result_until")
-        add("challenge", _rule(now, row, "T-21", ""), told.object_until, "challenge_until")
+        add(remedies.kind, result)
+    elif publicity is not None:
+        add("publicity", book.find(publicity.lasts), told.candidates.until if told.candidates else None, "publicity_until")
+        add(remedies.kind, result, told.object_until, "publicity_until")
     else:
-        add("publicity", _rule(now, row, "", "T-17.publicity"), told.candidates.until if told.candidates else None, "publicity_until")
-        add("objection", _rule(now, row, "", "T-25"), told.object_until, "publicity_until")
-    add("answer", _rule(now, row, "T-22", "T-26"))
-    add("complaint", _rule(now, row, "T-23", "T-27"))
-    add("decision", _rule(now, row, "T-23b.decide", "T-27b.decide"))
+        add("period", book.find(law.award.shown or ""), told.result.until if told.result else None, "result_until")
+        add(remedies.kind, result, told.object_until, "challenge_until")
+    add("answer", book.find(remedies.answer))
+    add("complaint", book.find(remedies.complaint))
+    add("decision", book.find(remedies.complaint_decided))
     return found
 
 
@@ -268,11 +267,12 @@ def sum_words(calendar: WorkingDayCalendar, told: Mapping[str, Any]) -> str:
 
 def what_comes(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
     """The duties that follow a result, each with its last moment where that is known and its rule."""
-    found = []
+    found: list[dict[str, Any]] = []
+    book, law = book_of(row, now.now), procedure_of(row).contract
     if told.result is not None:
-        found.append({"what": "contract", "until": told.contract_by, "reason": "contract_by", "rule": _rule(now, row, "T-14", "T-14"),
+        found.append({"what": "contract", "until": told.contract_by, "reason": "contract_by", "rule": book.find(law.sign),
                       "done": told.signed_at})
-        found.append({"what": "contract_notice", "until": None, "reason": "", "rule": _rule(now, row, "T-15", "T-15"),
+        found.append({"what": "contract_notice", "until": None, "reason": "", "rule": book.find(law.publish or ""),
                       "done": told.contract.published_at if told.contract else None})
     elif told.candidates is not None:
         found.append({"what": "award", "until": None, "reason": "", "rule": None, "done": None})

@@ -16,7 +16,8 @@ from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.exact import written
 from trading.kernel.money import Money
-from trading.projects import METHODS, REGIMES
+from trading.procedures import REGIMES
+from trading.projects import METHODS
 from trading.queries import PHASES, LotLine
 from trading.reports.savings import rate_pct
 from trading.reports.writers import inert
@@ -105,7 +106,7 @@ def page(template: str, **values: Any) -> str:
     def choices(noun: str, codes: Iterable[str]) -> list[tuple[str, str]]:
         return [(code, words.state(noun, code, speech).text) for code in codes]
     helpers: dict[str, Any] = {
-        "regimes": choices("regime", REGIMES), "methods": choices("method", dict.fromkeys(METHODS.values())),
+        "regimes": choices("regime", REGIMES), "methods": choices("method", METHODS),
         "phases": choices("phase", PHASES),
         "fen": lambda minor: show.money(Money(minor), speech), "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
         "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,

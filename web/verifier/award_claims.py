@@ -8,6 +8,7 @@ from typing import Any
 
 from crypto.canonical import parse_time
 from crypto.errors import CryptoError
+from trading import procedures
 from trading.kernel.calendar import local_day, packaged_calendar
 from trading.kernel.errors import Refusal
 from trading.kernel.exact import number
@@ -66,13 +67,17 @@ def _check_decision(material: Material, decisions: list[Document]) -> None:
 
 def _check_notices(material: Material, decision: Document, announced: list[Document]) -> None:
     """Winner and dates of the notices; the candidates' publicity where the regime asks for one (rules T-12, T-13, T-17)."""
-    findings, winner, works = material.findings, decision.value["facts"]["winner"], material.lot["regime"] == "WORKS"
-    if works:
+    findings, winner, law = material.findings, decision.value["facts"]["winner"], procedures.find(material.lot.get("method", ""))
+    if law is None:
+        findings.fault("award", "B_AWARD", f"a procedure that is not known here: {material.lot.get('method')}")
+        return
+    if law.award.publicity is not None:
         shown = _notices(material, "candidates")
         if not shown:
             findings.fault("award", "B_AWARD", "no notice of the candidates")
         else:
-            _check_term(material, "T-17.publicity", shown[-1]["at"], shown[-1]["until"], least=True, what="the publicity of the candidates")
+            period = law.award.publicity.lasts
+            _check_term(material, period, shown[-1]["at"], shown[-1]["until"], least=True, what="the publicity of the candidates")
             if decision.value["at"] < shown[-1]["until"]:
                 findings.fault("award", "B_AWARD", f"decided at {decision.value['at']}, while the publicity ran until {shown[-1]['until']}")
     if not announced:
@@ -84,9 +89,10 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
             continue
         if found[-1]["body"]["winner"]["bidder"] != winner:
             findings.fault("award", "B_AWARD", f"the {kind} notice names another winner")
-        if kind == "result" and not works:
-            _check_term(material, "T-12", decision.value["at"], found[0]["at"], least=False, what="the result notice")
-            _check_term(material, "T-13", found[-1]["at"], found[-1]["until"], least=True, what="the time the result is shown")
+        if kind == "result" and law.award.announce is not None:
+            _check_term(material, law.award.announce, decision.value["at"], found[0]["at"], least=False, what="the result notice")
+        if kind == "result" and law.award.shown is not None:
+            _check_term(material, law.award.shown, found[-1]["at"], found[-1]["until"], least=True, what="the time the result is shown")
         _check_price(material, winner, found[-1]["body"]["winner"].get("price_minor"))
     findings.checked("award", "notices of the result stand in the log, within their terms")
 

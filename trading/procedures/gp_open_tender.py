@@ -1,0 +1,127 @@
+"""M1, open tender of goods or services under the Government Procurement Law (公开招标)."""
+
+from trading.procedures.procedure import (
+    ANNOUNCED,
+    CONFORMITY,
+    NOTICE_ENDS,
+    OPENED,
+    QUALIFICATION,
+    RESULT_ENDS,
+    SIGNED,
+    AwardRule,
+    ContractRule,
+    Intake,
+    Minimum,
+    Money,
+    Needed,
+    NoticeRule,
+    PanelRule,
+    Path,
+    Procedure,
+    PublicStage,
+    Refund,
+    Remedies,
+    Review,
+    RuleRef,
+    Window,
+    Words,
+)
+from trading.procedures.shared import AWARD, CONTRACT, ENVELOPES, OPENING_RECORD, TENDER
+from trading.rulebook import GP
+
+_CHALLENGE = RuleRef("T-21")
+
+PROCEDURE = Procedure(
+    id="M1",
+    regime=GP,
+    name=Words("公开招标", "Open tender"),
+    law=Words("政府采购", "Government procurement"),
+    scope=Words(
+        "政府采购法的货物、服务；公开招标（M1）",
+        "Goods and services under the Government Procurement Law; open tender (M1)",
+    ),
+    intake=Intake(
+        categories=("GOODS", "SERVICES"),
+        kinds=("",),
+        transaction_category="D99",
+        filing=(
+            Needed("approval_no", "project.gap_plan"),
+            Needed("budget", "project.gap_budget"),
+            Needed("funds", "project.gap_funds"),
+            Needed("agency_agreement", "project.gap_agreement", of_agency=True),
+            Needed("contact", "project.gap_contact"),
+            Needed("region", "project.gap_region"),
+            Needed("intent_at", "project.gap_intent", RuleRef("A-06")),
+        ),
+    ),
+    path=Path(
+        states=(
+            "ACCEPTED", "NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION", "REPORT", "AWARD", "RESULT", "CONTRACT", "FILING",
+            "CLOSING", "ARCHIVED", "FAILED", "TERMINATED",
+        ),
+        steps=(
+            "publish", "issue", "close", "fail_few", "fail_opening", "fail_fault", "review_qualification", "fail_review", "qualify",
+            "fail_evaluation", "report", "decide", "announce", "contract", "file", "settle", "archive", "terminate",
+        ),
+    ),
+    public_stages=(
+        PublicStage("intention"),
+        PublicStage("notice", ("NOTICE",)),
+        PublicStage("documents"),
+        PublicStage("bidding", ("BIDDING",)),
+        PublicStage("opening", ("OPENING",)),
+        PublicStage("review", ("QUAL_REVIEW", "EVALUATION")),
+        PublicStage("decision", ("REPORT",)),
+        PublicStage("result", ("AWARD",)),
+        PublicStage("contract", ("RESULT", "CONTRACT")),
+    ),
+    envelopes=ENVELOPES,
+    minimum=Minimum(RuleRef("B-01"), "fail_few", conforming=RuleRef("B-01.conforming")),
+    reviews=(
+        Review(QUALIFICATION, "purchaser or agency", "review_qualification"),
+        Review(CONFORMITY, "panel", "qualify"),
+    ),
+    panel=PanelRule(
+        members=RuleRef("P-02"),
+        odd=RuleRef("P-02.odd"),
+        experts=RuleRef("P-02.experts"),
+        purchaser_may_lead=False,
+        large=RuleRef("P-02.large"),
+        large_budget=RuleRef("P-02.large_budget"),
+    ),
+    evaluation=("GP_SCORE",),
+    award=AwardRule(publicity=None, decide=RuleRef("T-11"), announce=RuleRef("T-12"), shown=RuleRef("T-13")),
+    contract=ContractRule(sign=RuleRef("T-14"), publish=RuleRef("T-15"), file=RuleRef("T-16")),
+    notices=(
+        TENDER,
+        OPENING_RECORD,
+        NoticeRule("result", ("winner", "budget_minor", "ranking", "report")),
+        AWARD,
+        CONTRACT,
+    ),
+    remedies=Remedies(
+        kind="challenge",
+        windows=(
+            Window("documents", NOTICE_ENDS, _CHALLENGE, _CHALLENGE),
+            Window("opening", OPENED, _CHALLENGE, _CHALLENGE),
+            Window("result", RESULT_ENDS, _CHALLENGE, _CHALLENGE),
+        ),
+        answer=RuleRef("T-22"),
+        complaint=RuleRef("T-23"),
+        complaint_decided=RuleRef("T-23b.decide"),
+        stops=("contract",),
+        upheld_stops=(),
+        forfeit=_CHALLENGE,
+        forfeit_by="challenge",
+    ),
+    money=Money(
+        refunds=(Refund("award_notice_sent_losers", ANNOUNCED, losers=True), Refund("contract_signed_winner", SIGNED)),
+        grounds=("D-42", "D-43"),
+        goes_to="treasury",
+        missing="E-25",
+    ),
+    ceiling=RuleRef("C-04"),
+    consortium="GPReg art. 22",
+    intention=RuleRef("A-06"),
+    abnormal_prices=(RuleRef("2.9.mean"), RuleRef("2.9.second"), RuleRef("2.9.ceiling")),
+)
