@@ -180,8 +180,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
         settle()
 
     def _stop_clock(_server: Any, worker: Any) -> None:
-        """Before the interpreter takes the threads away from under it, which the scheduler would write down as an error; without jobs, since
-        it looks for one that is due once more while it stops."""
+        """Before the interpreter takes the threads away from under it, which the scheduler would write down as an error; without jobs,
+        since it looks for one that is due once more while it stops."""
         clock = getattr(worker, "bidhall_clock", None)
         if clock is not None:
             clock.remove_all_jobs()
