@@ -35,7 +35,8 @@ NAV = """() => [...document.querySelectorAll('header a[href], footer a[href]')]
 NOWHERE = """() => [...document.querySelectorAll('main a[href*="#"]')].filter(a => a.pathname === location.pathname)
   .map(a => decodeURIComponent(a.hash.slice(1))).filter(id => id && !document.getElementById(id))"""
 ANCHORS = "path => [...document.querySelectorAll(`main a[href^='${path}#']`)].map(a => decodeURIComponent(a.hash.slice(1)))"
-NO_PAGE = re.compile(r"\.(zip|pdf|json|csv|xlsx|xml|ics|atom|png|tar|txt)$|/(file|proof|feed|stream|events)$|[?&](lang|theme)=")
+NO_PAGE = re.compile(r"\.(zip|pdf|json|csv|xlsx|xml|ics|atom|png|tar|txt)$|/(file|proof|feed|stream|events|checkpoint|data)$"
+                     r"|[?&](lang|theme)=")
 
 
 @pytest.mark.parametrize("username", PEOPLE)

@@ -71,6 +71,16 @@ def test_the_pages_show_it(make_house: Callable[..., House]) -> None:
         assert ("回执" if lang == "zh" else "receipt") in text
 
 
+def test_help_opens_no_page_that_is_closed_to_its_reader(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    stranger, clerk = house.client(), house.client()
+    house.person("p", Role.CENTRE)
+    house.sign_in(clerk, "p")
+    for desk, shown in (("centre", True), ("cashier", False)):
+        assert f'href="/{desk}"' in stranger.get(f"/help/{desk}").text, "a stranger signs in first"
+        assert (f'<a href="/{desk}">' in clerk.get(f"/help/{desk}").text) is shown
+
+
 def test_a_word_shows_what_it_means_and_nothing_is_markup() -> None:
     said = str(helping.marked(helping.Text("看[[receipt]]<b>", "x"), "zh"))
     assert '<a class="term" href="/help/glossary#receipt">回执<span' in said and "&lt;b&gt;" in said

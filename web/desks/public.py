@@ -10,6 +10,7 @@ from flask import Response, current_app, jsonify
 from flask_babel import gettext as _
 
 from trading import calendars, queries
+from trading.kernel.access import Role
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotFound
@@ -21,8 +22,8 @@ from web.desks.public_words import lang, line_state, zone
 from web.desks.public_words import page as show_page
 from web.forms import Form
 from web.frame import Link, Tick, address, page_of, sun_line
-from web.gate import Desk, look, office, render, request
-from web.page_rules import ANYONE
+from web.gate import Desk, actor, look, office, render, request
+from web.page_rules import ANYONE, open_to
 from web.regions import region_choices
 from web.show import tag
 from web.watch import facts
@@ -106,7 +107,9 @@ def components() -> str:
 @desk.page("/help/<topic>", needs=ANYONE)
 def help_topic(topic: str) -> str:
     if topic in helping.ORDER:
-        return render("public/help_role.html", role=helping.role_help(topic), desks=[helping.role_help(desk) for desk in helping.ORDER])
+        who, told = actor().role, helping.role_help(topic)
+        opens = {act.href for act in told.acts if who is Role.PUBLIC or open_to(act.href, who)}  # a stranger signs in first
+        return render("public/help_role.html", role=told, opens=opens, desks=[helping.role_help(desk) for desk in helping.ORDER])
     if topic == helping.GLOSSARY:
         return render("public/glossary.html", terms=helping.terms().values())
     if topic not in HELP:
