@@ -28,7 +28,7 @@ export DEBIAN_FRONTEND = noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt docs bench ci lock browser faults lint types contracts race journeys long suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
+.PHONY: help setup run demo test check fmt docs bench ci ci-steps lock browser faults lint types contracts race journeys long suite-pg town walk deadline js wheel clean long-journeys sizes scanner pictures
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -73,7 +73,7 @@ docs: $(V)/.run ## write docs/reference anew from the code
 race: $(V)/.test             ## a thousand bids on each side of a deadline, with every delay of ours
 	$(BIN)/python -m tests.kit.deadline_race 1000
 
-suite-pg: $(V)/.test browser ## all that touches tables, again on a throw-away PostgreSQL
+suite-pg: $(V)/.test browser ## what can differ on PostgreSQL, again on a throw-away one
 	BIDHALL_TEST_DB=postgres $(BIN)/python -m tests.kit.postgres $(PYTEST) -m pg
 
 walk: $(V)/.test browser     ## everybody of the served demo town does their work in a real browser, to the last page, in both languages
@@ -121,7 +121,11 @@ wheel: $(V)/.test            ## build the wheel, install it in a bare environmen
 	"$$d/bare/bin/bidhall" demo; \
 	echo "the wheel stands alone"
 
-ci: lint types contracts scanner test journeys long suite-pg town ## all that a change must pass
+# One filled town for the whole of it.
+ci: ## all that a change must pass
+	@d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; BIDHALL_WALK_TOWN="$$d/town" $(MAKE) --no-print-directory ci-steps
+
+ci-steps: lint types contracts scanner test journeys long suite-pg town
 	$(BIN)/python -m bench --quick --json
 	@$(MAKE) --no-print-directory wheel
 

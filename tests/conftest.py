@@ -1,4 +1,4 @@
-"""What every test may ask for. Every test that asks for `engine`, however deep, touches tables and so runs again on PostgreSQL."""
+"""What every test may ask for. Which tier a test is in and whether it runs again on PostgreSQL is told by tests/kit/tiers.py."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marks = {mark.name for mark in item.iter_markers()}
         if by_hand := (marks & set(tiers.TIERS)) - {"long"}:
             raise pytest.UsageError(f"{item.nodeid}: {', '.join(by_hand)} is set by tests/kit/tiers.py, never at a test")
-        found = tiers.tier(item.path.relative_to(TESTS).as_posix(), fixtures, marks)
+        path = item.path.relative_to(TESTS).as_posix()
+        found = tiers.tier(path, fixtures, marks)
         if found not in marks:
             item.add_marker(found)
-        if "databases" in fixtures:
+        if tiers.on_postgres(path, fixtures, found):
             item.add_marker(pytest.mark.pg)
         if "browser" in fixtures:
             item.add_marker(pytest.mark.browser)
@@ -50,6 +51,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
         at = {nodeid: place for place, nodeid in enumerate(longest_first(item.nodeid for item in items))}
         items.sort(key=lambda item: at[item.nodeid])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Kept worlds are of one run, and large; pytest itself would leave those of the last three."""
+    if not os.environ.get("PYTEST_XDIST_WORKER") and not session.config.option.collectonly:
+        from tests.kit import kept
+
+        kept.forget(session.config._tmp_path_factory.getbasetemp() / "worlds")  # type: ignore[attr-defined]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Acts that may be played under a patch are played by each test itself."""
+    from tests.kit import kept
+
+    kept.automatic = "monkeypatch" not in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -78,10 +95,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kept_compiled(run_folder: Path) -> Iterator[None]:
-    """What would be compiled anew for each test is compiled once (tests/kit/warm.py)."""
-    from tests.kit import warm
+def kept_for_the_run(run_folder: Path) -> Iterator[None]:
+    """What would be compiled anew for each test is compiled once (tests/kit/warm.py), worlds are played once (tests/kit/kept.py)."""
+    from tests.kit import kept, warm
 
+    kept.keep_in(run_folder / "worlds")
     with pytest.MonkeyPatch.context() as patch:
         warm.install(patch, run_folder / "templates")
         yield

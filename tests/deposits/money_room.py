@@ -19,7 +19,7 @@ from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
 from deposits.refunds import Refund
 from deposits.settlement import Settled
-from tests.kit import sealing
+from tests.kit import kept, sealing
 from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
 from trading import (
     awards,
@@ -54,18 +54,23 @@ def demand_of(session: Session, sub_account: str) -> DepositDemand:
     return found
 
 
+@kept.act
+def staff(world: World) -> None:
+    """The people of the cashier's office."""
+    with world.office.work(SETUP) as work:
+        centre = parties.party(work.session, world.party_ids["centre"])
+        for username, role in STAFF:
+            who = parties.invite(work, centre, username=username, name=username, password=PASSWORD, hashed=password_hash(), roles=[role])
+            world.people[username] = who.id
+
+
 class MoneyRoom:
     """``world`` with a cashier's office; moments move only forward."""
 
     def __init__(self, world: World, bank_file: Path) -> None:
         self.world = world
         self.bank = SimulatedBank(bank_file, world.clock)
-        with world.office.work(SETUP) as work:
-            centre = parties.party(work.session, world.party_ids["centre"])
-            for username, role in STAFF:
-                who = parties.invite(work, centre, username=username, name=username, password=PASSWORD,
-                                     hashed=password_hash(), roles=[role])
-                world.people[username] = who.id
+        staff(world)
 
     # --- bidders --------------------------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.house.tree import text
+from tests.house.tree import files, text
 from tests.kit.scheduling import group, longest_first, weight
-from tests.kit.tiers import TIERS, tier
+from tests.kit.tiers import SAME_ON_BOTH, TIERS, on_postgres, tier
 
 
 @pytest.mark.parametrize(("path", "fixtures", "marks", "expected"), [
@@ -32,6 +32,30 @@ def test_a_test_gets_its_tier_from_its_folder_and_what_it_asks_for(
     assert tier(path, fixtures, marks) == expected
 
 
+@pytest.mark.parametrize(("path", "fixtures", "expected"), [
+    ("trading/kernel/test_work.py", ("databases",), True),
+    ("trading/test_of_tomorrow.py", ("databases",), True),
+    ("trading/test_of_tomorrow.py", (), False),
+    ("deposits/test_refunds.py", ("databases",), True),
+    ("faults/test_rush_kills.py", ("databases",), True),
+    ("web/desks/test_of_tomorrow.py", ("databases",), True),
+    ("web/bundles/test_bundle.py", ("databases",), True),
+    ("web/bundles/test_verifier_damage.py", ("databases",), False),
+    ("web/commands/test_seal.py", ("databases",), False),
+    ("journeys/test_seal_journey.py", ("databases", "browser"), False),
+])  # fmt: skip
+def test_on_postgresql_runs_what_can_differ_there(path: str, fixtures: tuple[str, ...], expected: bool) -> None:
+    assert on_postgres(path, fixtures, tier(path, fixtures, ())) is expected
+
+
+def test_what_is_the_same_on_both_is_there() -> None:
+    names = [name.removeprefix("tests/") for name in files() if name.startswith("tests/") and name.endswith(".py")]
+    for one in SAME_ON_BOTH:
+        assert any(re.match(one, name) for name in names), one
+    for kept in ("bundle", "two_envelopes", "co_opening", "officers_replaced", "mirror"):
+        assert f"web/bundles/test_{kept}.py" in names
+
+
 def test_every_test_of_this_run_has_one_tier(request: pytest.FixtureRequest) -> None:
     for item in request.session.items:
         assert len({mark.name for mark in item.iter_markers()} & set(TIERS)) == 1, item.nodeid
@@ -52,7 +76,8 @@ def _quick() -> str:
 
 
 def test_ci_runs_every_tier() -> None:
-    words, todo, recipes = _words(), ["ci"], {}
+    words, todo, recipes = _words(), ["ci-steps"], {}
+    assert "$(MAKE) --no-print-directory ci-steps" in words["ci"][1]
     while todo:
         name = todo.pop()
         if name in words and name not in recipes:

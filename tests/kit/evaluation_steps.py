@@ -15,7 +15,7 @@ from crypto.draws import score_commit
 from crypto.signatures import countersign, sign
 from evaluation import conclusion, experts, panels, price_review, report, reviews, schemes, sheets
 from evaluation.panels import Panel, Seat
-from tests.kit import opening_steps, sealing
+from tests.kit import kept, opening_steps, sealing
 from tests.kit.opening_steps import turn
 from tests.kit.world import PASSWORD, SETUP, World, password_hash
 from trading import awards, officers, opening, parties
@@ -56,6 +56,7 @@ def expert_name(number: int) -> str:
     return f"expert{number:02d}"
 
 
+@kept.act
 def library(world: World, count: int = 12, *, specialty: str = SPECIALTY, ties: Mapping[int, list[dict[str, Any]]] | None = None) -> None:
     """Experts E001 … with accounts ``expert01`` …, each with a key. ``ties``: number → ties to register."""
     with world.office.work(SETUP) as work:
@@ -83,6 +84,7 @@ def representative(world: World, username: str = "delegate") -> None:
     world.enrol(username, "expert", seal=False)
 
 
+@kept.act
 def published(world: World, regime: str = "GP", scheme: dict[str, Any] | None = None, **changes: Any) -> str:
     """A lot open for bids under a validated scheme."""
     ref = world.lot("READY", regime, **({"deposit": Money.zero("CNY")} | changes))
@@ -93,6 +95,7 @@ def published(world: World, regime: str = "GP", scheme: dict[str, Any] | None = 
     return ref
 
 
+@kept.act
 def opened(
     world: World, regime: str = "GP", *, scheme: dict[str, Any] | None = None, forms: Mapping[str, dict[str, str]] | None = None,
     **changes: Any,
@@ -306,6 +309,7 @@ def conclude(world: World, ref: str, **how: Any) -> awards.Award:
         return conclusion.conclude(work, world.lot_in(work, ref), **how)
 
 
+@kept.act
 def scored(
     world: World, regime: str = "GP", *, scheme: dict[str, Any] | None = None, forms: Mapping[str, dict[str, str]] | None = None,
     scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, panel: Mapping[str, Any] | None = None, **changes: Any,
@@ -338,6 +342,7 @@ def report_and_conclude(world: World, ref: str) -> None:
     conclude(world, ref)
 
 
+@kept.act
 def evaluated(world: World, regime: str = "GP", **how: Any) -> str:
     """A lot whose award is proposed: everything up to the conclusion, signed by every member."""
     ref = scored(world, regime, **how)

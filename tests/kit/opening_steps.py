@@ -18,7 +18,7 @@ from crypto.keys import new_secret
 from crypto.opening import CheckedSet
 from crypto.opening import release_shares as make_shares
 from crypto.signatures import countersign, sign
-from tests.kit import sealing
+from tests.kit import kept, sealing
 from tests.kit.world import OFFICERS, World
 from trading import decryption, draws, officers, opening, opening_list, opening_shares, timeline
 from trading.draws import Draw
@@ -92,6 +92,7 @@ def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str =
         opening_list.close(work, opening.opening(work.session, world.lot_in(work, ref), part))
 
 
+@kept.act
 def open_lot(
     world: World, regime: str = "GP", *, ref: str = "", forms: Mapping[str, dict[str, str]] | None = None, data: bytes = b"offer",
     only: Mapping[str, tuple[str, ...]] | None = None, **changes: Any,

@@ -1,69 +1,25 @@
-"""Stages of a world, reached once by the front door and copied afterwards: a lot closed, opened or evaluated costs milliseconds then.
+"""Stages of a world, reached once a run by the front door and copied afterwards (tests/kit/kept.py): a lot closed, opened or evaluated
+costs milliseconds then.
 
-    ref = reach(world, "listed", build)     # build(world) -> str plays the real acts; on SQLite its outcome is kept for this process
+    ref = reach(world, "listed", build)     # build(world) -> str plays the real acts; on SQLite its outcome is kept
 
 On PostgreSQL every test plays the acts itself. Worlds with other numbers of bidders have stages of their own.
 """
 
 from __future__ import annotations
 
-import copy
-import shutil
-import sqlite3
-import tempfile
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from tests.kit import evaluation_steps, opening_steps, sealing
+from tests.kit import evaluation_steps, kept, opening_steps, sealing
 from tests.kit.world import World
 from trading import opening
-from trading.kernel.db import Base
-
-_FOLDER = tempfile.TemporaryDirectory(prefix="bidhall-stages-")
-
-
-@dataclass
-class _Kept:
-    database: sqlite3.Connection
-    blobs: Path
-    now: datetime
-    people: dict[str, Any]
-    parties: dict[str, Any]
-    keys: dict[str, Any]
-    told: Any
-
-
-_KEPT: dict[tuple[Any, ...], _Kept] = {}
 
 
 def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
     """What ``build`` returns, with the world as ``build`` left it. ``name`` must name everything that ``build`` does; a stage of another
     function is another stage, whatever its name."""
-    if world.office.engine.dialect.name != "sqlite":
-        return build(world)
-    key = (name, build.__module__, build.__qualname__, len(world.bidders), world.office.keys.signing, len(Base.metadata.tables))
-    folder = world.office.blobs.folder
-    if key not in _KEPT:
-        told = build(world)
-        kept = sqlite3.connect(":memory:", check_same_thread=False)
-        with closing(world.office.engine.raw_connection()) as raw:
-            raw.driver_connection.backup(kept)  # type: ignore[union-attr]
-        copied = Path(_FOLDER.name) / str(len(_KEPT))
-        shutil.copytree(folder, copied)
-        _KEPT[key] = _Kept(kept, copied, world.now, dict(world.people), dict(world.party_ids), copy.deepcopy(world.keys), told)
-        return told
-    found = _KEPT[key]
-    with closing(world.office.engine.raw_connection()) as raw:
-        found.database.backup(raw.driver_connection)  # type: ignore[arg-type]
-    shutil.rmtree(folder)
-    shutil.copytree(found.blobs, folder)
-    world.clock.set(found.now)
-    world.people, world.party_ids, world.keys = dict(found.people), dict(found.parties), copy.deepcopy(found.keys)
-    return found.told
+    return kept.played(world, f"{build.__module__}.{build.__qualname__} {name}", build)
 
 
 # --- the stages most tests begin at ---------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ world hands out references and ``lot_in(work, ref)`` fetches the row. Later part
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy import Engine
 from crypto import headers, hpke, keys, passwords, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from crypto.policies import policy_id
+from tests.kit import kept
 from tests.kit.office import make_office
 from trading import (
     documents,
@@ -36,7 +36,6 @@ from trading import (
 from trading.kernel import ids, log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.clock import SetClock
-from trading.kernel.db import Base
 from trading.kernel.money import Money
 from trading.kernel.work import Look, Office, UnitOfWork
 from trading.tenders import Lot
@@ -86,10 +85,6 @@ OFFICERS = (("officer1", "centre", "platform"), ("officer2", "centre", "platform
 """(username, party, side): 3 of 5 as 2 + 2 + 1, the protocol's own example."""
 
 
-_SETTLED: dict[Any, Any] = {}
-"""Settled worlds by number of bidders, tables and names: an in-memory database, the platform's keys, and who is who."""
-
-
 class World:
     """``parties`` and ``people`` by short name; ``keys`` by username; ``mirror_mode``: what the policies drafted next say of the mirror."""
 
@@ -102,29 +97,11 @@ class World:
         self.keys: dict[str, Keys] = {}
         self.bidders = [f"bidder{number}" for number in range(1, bidders + 1)]
         self.mirror_mode = ""
-        if engine.dialect.name == "sqlite":
-            self._settle_from_copy()
-        else:
-            self._settle()
+        self.state = ""
+        """What it was when last kept (tests/kit/kept.py)."""
+        kept.settled(self, World._settle)
 
     # --- people -------------------------------------------------------------------------------------------------------------------
-
-    def _settle_from_copy(self) -> None:
-        """SQLite: settle once per process, number of bidders, set of tables and names, and copy that database afterwards."""
-        key = (len(self.bidders), tuple(sorted(Base.metadata.tables)), tuple(sorted(self.called.items())))
-        if key not in _SETTLED:
-            self._settle()
-            kept = sqlite3.connect(":memory:", check_same_thread=False)
-            with closing(self.office.engine.raw_connection()) as raw:
-                assert raw.driver_connection is not None
-                raw.driver_connection.backup(kept)
-            _SETTLED[key] = (kept, self.office.keys, dict(self.party_ids), dict(self.people), dict(self.keys))
-            return
-        kept, platform_keys, self.party_ids, self.people, self.keys = (
-            _SETTLED[key][0], _SETTLED[key][1], dict(_SETTLED[key][2]), dict(_SETTLED[key][3]), dict(_SETTLED[key][4]))
-        with closing(self.office.engine.raw_connection()) as raw:
-            kept.backup(raw.driver_connection)
-        self.office = replace(self.office, keys=platform_keys)
 
     def _settle(self) -> None:
         named = [
@@ -262,6 +239,7 @@ class World:
             "coefficients": [] if regime == "GP" else ["0.95", "0.96", "0.97", "0.98"],
         }
 
+    @kept.act
     def lot(self, at: str = "BIDDING", regime: str = "GP", **changes: Any) -> str:
         """The reference of a lot: DRAFTED (tender drafted), READY (all but published), NOTICE or BIDDING."""
         project = self.project(regime=regime)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,12 +29,13 @@ from crypto.signatures import payload_of
 from deposits import statement
 from deposits.refunds import Refund
 from evaluation import sheets
+from tests.walk import town as towns
 from trading import oversight
 from trading.disclosure import audit
 from trading.documents import TenderDocument
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.calendar import local_day
-from trading.kernel.clock import parse_moment
+from trading.kernel.clock import FileClock, parse_moment
 from trading.kernel.work import Office
 from trading.reports import history, own, savings
 from trading.tenders import Lot
@@ -70,19 +70,18 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    """The town, filled now; or a copy of one filled before, where BIDHALL_TEST_TOWN names its folder."""
-    data, kept = tmp_path_factory.mktemp("town") / "data", Path(os.environ["BIDHALL_TEST_TOWN"])
-    settings = read_settings({"BIDHALL_DATA": str(data)})
-    if (kept / "town.json").exists():
+def filled(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """A copy of the town that is filled once a run (tests/walk/town.py), at the moment it was ready."""
+    folder = tmp_path_factory.mktemp("town")
+    data, clock = folder / "data", FileClock(folder / "clock")
+    with towns.filled(run_folder) as kept:
         shutil.copytree(kept, data)
-    else:
-        data.mkdir()
-        (data / wiring.REHEARSAL).touch()
-    began = time.monotonic()
+    ready = parse_moment((data / towns.FILLED).read_text(encoding="ascii"))
+    clock.set(ready)
+    settings = read_settings({"BIDHALL_DATA": str(data), "BIDHALL_TEST_CLOCK": str(clock.path)})
     told = town.fill(settings, lambda line: None)
-    office = wiring.open_office(settings)
-    yield Filled(settings, office, told, town.facts(data), time.monotonic() - began)
+    office, facts = wiring.open_office(settings), town.facts(data)
+    yield Filled(settings, office, told, facts, (ready - parse_moment(facts["made_at"])).total_seconds())
     office.engine.dispose()
 
 
