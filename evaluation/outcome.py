@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from evaluation.methods import works_prices
+from evaluation.methods import registry
+from evaluation.methods.declared import PriceInputs, Prices
 from evaluation.methods.expert_scores import Outliers, is_consistent, outliers, trimmed
-from evaluation.methods.price_scores import low_price_first
 from evaluation.methods.ranking import Ranking, rank
-from evaluation.schemes import Criterion, Scheme, benchmark_scheme
+from evaluation.schemes import Criterion, Scheme
 from trading.kernel.exact import BadValue, mean, rounded, written, written_exactly
 
 
@@ -53,16 +53,6 @@ class Inputs:
     def valid(self) -> list[BidIn]:
         """The bids that are scored, by bidder."""
         return sorted((bid for bid in self.bids if bid.valid), key=lambda bid: bid.bidder)
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Price points of the valid bidders with their lines; ``facts``: what led there, ``lines`` per bidder, texts."""
-
-    points: dict[str, Fraction]
-    lines: dict[str, str]
-    evaluated: dict[str, str]
-    facts: dict[str, Any]
 
 
 def given(inputs: Inputs, criterion: Criterion, bidder: str) -> dict[str, Fraction]:
@@ -219,79 +209,12 @@ def _price_row(criterion: Criterion, prices: Prices, bidder: str, scheme: Scheme
 
 def price_points(inputs: Inputs, quotes: Mapping[str, Fraction]) -> Prices:
     """Price points of the valid bidders by the scheme's method. Refuses: BadValue."""
-    return _low_price_first(inputs, quotes) if inputs.scheme.method == "GP_SCORE" else _benchmark(inputs, quotes)
-
-
-def _low_price_first(inputs: Inputs, quotes: Mapping[str, Fraction]) -> Prices:
-    """Government procurement: lowest evaluated price ÷ evaluated price × weight (rules E-02, E-06)."""
     scheme = inputs.scheme
-    rates = {bid.bidder: scheme.small_firm for bid in inputs.valid if bid.small and scheme.small_firm}
-    found = low_price_first(quotes, scheme.price.max, deduction_rates=rates, places=scheme.points_places, mode=scheme.mode)
-    weight, lines, evaluated = _plain(scheme.price.max), {}, {}
-    best = "" if found.benchmark is None else written_exactly(found.benchmark)
-    for bidder, points in found.points.items():
-        value = written_exactly(found.evaluated[bidder])
-        reduced = f"{written_exactly(quotes[bidder])} × (1 − {_plain(rates[bidder])}) = {value}; " if bidder in rates else ""
-        evaluated[bidder] = value
-        lines[bidder] = f"{reduced}{best} ÷ {value} × {weight} = {written(points, max(scheme.points_places, 2))}"
-    facts = {"formula": "low_price_first", "benchmark": best, "weight": weight, "small_firm": _plain(scheme.small_firm)}
-    return Prices(found.points, lines, evaluated, facts)
-
-
-def _benchmark(inputs: Inputs, quotes: Mapping[str, Fraction]) -> Prices:
-    """Works: points by deviation from the benchmark of the tender document (rulebook 2.7)."""
-    scheme = inputs.scheme
-    formula = benchmark_scheme(scheme, coefficient=inputs.coefficient, ceiling=inputs.ceiling)
-    found = works_prices.benchmark_deviation(quotes, formula)
-    if found.benchmark is None:
-        return Prices({}, {}, {}, {"formula": "benchmark_deviation", "coefficient": inputs.coefficient})
-    base = written(found.benchmark, 2 if formula.benchmark_places is None else max(formula.benchmark_places, 2))
-    places = 4 if formula.deviation_places is None else formula.deviation_places
-    lines = {}
-    for bidder, points in found.points.items():
-        deviation = found.deviation_pct[bidder]
-        per_percent = formula.above if deviation > 0 else formula.below
-        percent = written(abs(deviation), places)
-        lines[bidder] = (f"({written_exactly(quotes[bidder])} − {base}) ÷ {base} = {written(deviation, places)} %; "
-                         f"{_plain(formula.full_points)} − {percent} × {_plain(per_percent)}"
-                         f"{_floor(formula)} = {written(points, max(scheme.points_places, 2))}")
-    members = [written_exactly(quote) for quote in found.mean_members]
-    facts = {
-        "formula": "benchmark_deviation", "coefficient": inputs.coefficient, "benchmark": base, "members": members,
-        "mean": "" if found.mean is None else written(found.mean), "dropped_high": found.dropped_high, "dropped_low": found.dropped_low,
-        "line": _base_line(inputs, members, found.mean, base), "weight": _plain(scheme.price.max),
-    }
-    return Prices(found.points, lines, {bidder: written_exactly(quote) for bidder, quote in quotes.items()}, facts)
-
-
-def _floor(formula: works_prices.BenchmarkScheme) -> str:
-    return "" if formula.max_deduction is None else f" (≤ {_plain(formula.max_deduction)})"
-
-
-def _base_line(inputs: Inputs, members: list[str], average: Fraction | None, base: str) -> str:
-    """How the benchmark came about, by the mix of the scheme."""
-    params, shown = inputs.scheme.benchmark, "" if average is None else written(average)
-    k, ceiling = inputs.coefficient or params.get("k", ""), "" if inputs.ceiling is None else written_exactly(inputs.ceiling)
-    if average is None:
-        return f"{ceiling} × {k} = {base}"
-    mix = params.get("mix", "none")
-    if mix == "control_price":
-        how = f"{ceiling} × {k} × (1 − {params['c']}) + {shown} × {params['c']}"
-    elif mix == "warning_line":
-        how = f"{shown} × {params['m']} + {params['warning_line']} × (1 − {params['m']})"
-    elif mix == "two_weights":
-        how = f"{shown} × {params['k1']} × {params['q1']} + {ceiling} × {params['k2']} × (1 − {params['q1']})"
-    else:
-        factor = k or (f"(1 − {params['n']})" if params.get("n") else f"(1 + {params['float']})" if params.get("float") else "1")
-        how = f"{shown} × {factor}"
-    return f"({' + '.join(members)}) ÷ {len(members)} = {shown}; {how} = {base}"
+    return registry.method(scheme.method).prices(PriceInputs(
+        quotes=quotes, small=frozenset(bid.bidder for bid in inputs.valid if bid.small), weight=scheme.price.max,
+        places=scheme.points_places, mode=scheme.mode, parameters=scheme.own, coefficient=inputs.coefficient, ceiling=inputs.ceiling))
 
 
 def plain_points(value: Fraction) -> str:
     """Points as they are shown."""
     return written_exactly(value)
-
-
-def _plain(value: Fraction) -> str:
-    """A number without needless noughts: 30, 0.1."""
-    return written_exactly(value, 0)

@@ -24,34 +24,28 @@ from typing import Any
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
-from evaluation.methods.works_prices import BenchmarkScheme, DropRule, scheme_from
+from evaluation.methods import registry
+from evaluation.methods.declared import DRAWN, SHARE, WHOLE, Parameter, Setting
 from trading import planning, tenders
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.exact import BadValue, Rounding, between, count, number, rate, take, word, written_exactly
 from trading.kernel.work import UnitOfWork
+from trading.procedures import Procedure, procedure_of
 from trading.rulebook import Rulebook
 from trading.tenders import Lot
 
-METHODS = {"GP": "GP_SCORE", "WORKS": "WK_SCORE"}
 KINDS = ("objective", "subjective", "price")
 TIES = ("purchaser", "panel", "draw")
-DRAWN = "draw K"
-"""The word of ``benchmark.coefficient`` for a K drawn in public from the lot's coefficients."""
 MOST_CRITERIA = 100
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 FULL_POINTS = Fraction(100)
 _NAME = re.compile("[：:]")
+READ: Mapping[str, Any] = {SHARE: rate, WHOLE: count(7)}
+"""How a top parameter of a kind is read; the whole number is a number of members (rule E-31)."""
 LEAST_OUTLIER = Fraction(5, 100)
 """The least share a prompt may go by (rule E-38): below it nearly every score is far from the mean of the others."""
 _POINTS = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,3})?\Z", re.ASCII)
 _KEYS = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
-_OWN_KEYS = {"GP_SCORE": {"small_firm"}, "WK_SCORE": {"benchmark", "trim_from"}}
-_BENCHMARK_KEYS = {
-    "above": "E1_above", "below": "E2_below", "drop_rule": "drop_rule", "coefficient": "", "k": "K", "n": "N", "float": "float",
-    "mix": "mix", "m": "M", "warning_line": "warning_line", "q1": "Q1", "q2": "Q2", "k1": "K1", "k2": "K2", "c": "C", "range": "range",
-    "max_deduction": "max_deduction", "benchmark_places": "benchmark_places", "deviation_places": "deviation_places",
-}
-"""Our names (canonical JSON knows small letters only) and those of the formula engine."""
 HINTS = {
     "scheme.hint_region": ("本市", "本地", "本省", "本区", "本县", "省内", "市内", "当地", "行政区域", "local firm"),
     "scheme.hint_industry": ("特定行业", "行业协会", "本行业业绩", "本系统"),
@@ -94,7 +88,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Scheme:
-    """A validated scheme, read for calculating. ``small_firm``: deduction as a share of 1, 0 if none; ``trim_from``: 0 for never."""
+    """A validated scheme, read for calculating. ``trim_from``: 0 for never; ``own``: the parameters of its method, as they stand there."""
 
     method: str
     criteria: tuple[Criterion, ...]
@@ -104,9 +98,8 @@ class Scheme:
     outlier: Fraction
     tie: str
     blind: bool
-    small_firm: Fraction
     trim_from: int
-    benchmark: Mapping[str, Any]
+    own: Mapping[str, Any]
 
     @property
     def price(self) -> Criterion:
@@ -119,7 +112,7 @@ class Scheme:
 
     @property
     def draws_coefficient(self) -> bool:
-        return self.benchmark.get("coefficient") == DRAWN
+        return (self.own.get("benchmark") or {}).get("coefficient") == DRAWN
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
@@ -148,8 +141,8 @@ def read(scheme: Mapping[str, Any]) -> Scheme:
         mode=Rounding(take(rounding, "mode", word(*Rounding), "rounding", default="HALF_UP")),
         outlier=take(scheme, "outlier", between(above=0), default=Fraction(30, 100)),
         tie=scheme["tie"], blind=bool(scheme.get("blind", False)),
-        small_firm=take(scheme, "small_firm", rate, default=Fraction(0)), trim_from=take(scheme, "trim_from", count(3), default=0),
-        benchmark=scheme.get("benchmark") or {},
+        trim_from=take(scheme, "trim_from", count(3), default=0),
+        own={key: scheme[key] for key in sorted(registry.method(scheme["method"]).keys) if key in scheme},
     )
 
 
@@ -160,18 +153,6 @@ def _criterion(value: Mapping[str, Any], where: str) -> Criterion:
     )
     most = take(value, "max", points, where)
     return Criterion(value["id"], value["title"], value.get("title_en") or value["title"], value["kind"], most, bands)
-
-
-def benchmark_scheme(scheme: Scheme, *, coefficient: str = "", ceiling: Fraction | None = None) -> BenchmarkScheme:
-    """The works formula of a scheme with the drawn coefficient in its place. Refuses: BadValue."""
-    params = {_BENCHMARK_KEYS[key]: value for key, value in scheme.benchmark.items() if key != "coefficient"}
-    per_percent = {key: params.pop(key, None) for key in ("E1_above", "E2_below")}
-    if scheme.draws_coefficient:
-        params["K"] = coefficient
-    if ceiling is not None:
-        params["control_price"] = written_exactly(ceiling)
-    params |= {"points_places": scheme.points_places, "rounding": scheme.mode.value}
-    return scheme_from(params, {"full_points": written_exactly(scheme.price.max), **per_percent})
 
 
 def sheet_faults(scheme: Scheme, bidders: Sequence[str], sheet: Mapping[str, Any]) -> list[Fault]:
@@ -205,24 +186,25 @@ def sheet_faults(scheme: Scheme, bidders: Sequence[str], sheet: Mapping[str, Any
 
 
 def validate(
-    scheme: Mapping[str, Any], *, regime: str, category: str, book: Rulebook, method: str = "M1", coefficients: Sequence[str] = (),
+    scheme: Mapping[str, Any], *, law: Procedure, category: str, book: Rulebook, coefficients: Sequence[str] = (),
     ceiling: Fraction | None = None,
 ) -> list[Fault]:
     """Check a scheme against the rulebook of the day; returns warnings: words that often hide a forbidden criterion (E-01b, E-01d).
 
-    ``category``: GOODS, SERVICES, or what ``planning.rule_category`` says of works; ``method``: M1 …; ``coefficients``: what a drawn K
-    may be; ``ceiling``: yuan.
+    ``category``: GOODS, SERVICES, or what ``planning.rule_category`` says of works; ``coefficients``: what a drawn K may be; ``ceiling``:
+    yuan.
     Refuses: Invalid ``scheme.faults`` with every fault at once.
     """
     faults = Faults()
-    wanted = METHODS[regime]
+    wanted = scheme.get("method") if scheme.get("method") in law.evaluation else law.evaluation[0]
+    method = registry.method(wanted)
     if scheme.get("v") != 1:
         faults.add("v", "scheme.version")
-    if scheme.get("method") != wanted:
-        faults.add("method", "scheme.method", method=str(scheme.get("method")), allowed=[wanted])
-    if strange := sorted(set(scheme) - _KEYS - _OWN_KEYS[wanted]):
+    if scheme.get("method") not in law.evaluation:
+        faults.add("method", "scheme.method", method=str(scheme.get("method")), allowed=list(law.evaluation))
+    if strange := sorted(set(scheme) - _KEYS - method.keys):
         faults.add("scheme", "scheme.unknown_keys", keys=strange)
-    _check_criteria(faults, scheme.get("criteria"), regime, category, method, book)
+    _check_criteria(faults, scheme.get("criteria"), category, law.id, book)
     _check_rounding(faults, scheme.get("rounding"))
     share = _check(faults, "outlier", "scheme.outlier", lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)))
     if share is not None and not LEAST_OUTLIER <= share <= 1:
@@ -232,12 +214,10 @@ def validate(
         faults.add("tie", "scheme.tie", allowed=list(TIES), rule="E-07")
     if not isinstance(scheme.get("blind", False), bool):
         faults.add("blind", "scheme.blind")
-    if wanted == "GP_SCORE":
-        _check_deduction(faults, scheme, method, category, book)
-    elif scheme.get("trim_from") is not None:
-        _check(faults, "trim_from", "scheme.trim_from", lambda: take(scheme, "trim_from", count(7)))
-    if not faults.found and wanted == "WK_SCORE":
-        _check_benchmark(faults, scheme, coefficients, ceiling)
+    for one in method.parameters:
+        _check_parameter(faults, scheme, one)
+    if not (method.last and faults.found):
+        method.check(faults, scheme, Setting(law.id, category, book, coefficients, ceiling))
     try:
         dumps(dict(scheme))
     except CryptoError as error:
@@ -271,7 +251,7 @@ def _points(faults: Faults, where: str, code: str, held: Mapping[str, Any], key:
     return found
 
 
-def _check_criteria(faults: Faults, criteria: Any, regime: str, category: str, method: str, book: Rulebook) -> None:
+def _check_criteria(faults: Faults, criteria: Any, category: str, method: str, book: Rulebook) -> None:
     if not isinstance(criteria, list) or not 1 <= len(criteria) <= MOST_CRITERIA or not all(isinstance(one, dict) for one in criteria):
         faults.add("criteria", "scheme.criteria", most=MOST_CRITERIA)
         return
@@ -337,43 +317,11 @@ def _check_rounding(faults: Faults, rounding: Any) -> None:
     _check(faults, "rounding.mode", "scheme.rounding", lambda: take(rounding, "mode", word(*Rounding), default="HALF_UP"))
 
 
-def _check_deduction(faults: Faults, scheme: Mapping[str, Any], method: str, category: str, book: Rulebook) -> None:
-    share = _check(faults, "small_firm", "scheme.small_firm", lambda: take(scheme, "small_firm", rate, default=Fraction(0)))
-    if not share:
-        return
-    rules = book.about("deduction_small", method=method, category=category)
-    for rule in rules:
-        if (rule.kind == "MIN" and share < rule.number) or (rule.kind == "MAX" and share > rule.number):
-            faults.add("small_firm", "scheme.small_firm_rate", rate=written_exactly(share), limit=written_exactly(rule.number),
-                       rule=rule.id)
-    if not rules:
-        faults.add("small_firm", "scheme.small_firm_none", category=category, rule="E-06")
-
-
-def _check_benchmark(faults: Faults, scheme: Mapping[str, Any], coefficients: Sequence[str], ceiling: Fraction | None) -> None:
-    given = scheme.get("benchmark")
-    if not isinstance(given, dict):
-        faults.add("benchmark", "scheme.no_benchmark")
-        return
-    if strange := sorted(set(given) - set(_BENCHMARK_KEYS)):
-        faults.add("benchmark", "scheme.unknown_keys", keys=strange)
-    if given.get("coefficient", DRAWN) != DRAWN:
-        faults.add("benchmark.coefficient", "scheme.coefficient_word", allowed=[DRAWN])
-    drawn = given.get("coefficient") == DRAWN
-    if drawn and not coefficients:
-        faults.add("benchmark.coefficient", "scheme.no_coefficients")
-    if drawn and given.get("k") is not None:
-        faults.add("benchmark.k", "scheme.coefficient_twice")
-    if given.get("drop_rule", "none") not in list(DropRule):
-        faults.add("benchmark.drop_rule", "scheme.drop_rule", allowed=[one.value for one in DropRule])
-    if faults.found:
-        return
-    for value in coefficients if drawn else [""]:
-        try:
-            benchmark_scheme(read(scheme), coefficient=value, ceiling=ceiling)
-        except BadValue as error:
-            faults.add(f"benchmark.{error.where}", "scheme.benchmark", reason=error.code, expected=error.expected)
-            return
+def _check_parameter(faults: Faults, scheme: Mapping[str, Any], one: Parameter) -> None:
+    """A parameter of the method that this schema reads itself; what is nested is read by the method's own formula."""
+    if one.refusal and scheme.get(one.key) is not None:
+        reading = READ[one.kind]
+        _check(faults, one.key, one.refusal, lambda: take(scheme, one.key, reading))
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -392,7 +340,7 @@ def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> list[Fault
 
 def check_for(lot: Lot, scheme: Mapping[str, Any], book: Rulebook) -> list[Fault]:
     """``validate`` with what a lot says of itself."""
-    return validate(scheme, regime=lot.regime, category=planning.rule_category(lot.project), book=book, method=lot.project.method,
+    return validate(scheme, law=procedure_of(lot), category=planning.rule_category(lot.project), book=book,
                     coefficients=lot.coefficients, ceiling=Fraction(lot.ceiling_minor, 100))
 
 

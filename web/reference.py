@@ -1,5 +1,5 @@
-"""Reference pages made from the code itself: steps, procedures, access, settings, commands, refusals. ``python -m web.reference`` writes
-them, ``--check`` says whether they are fresh (a house test asks)."""
+"""Reference pages made from the code itself: steps, procedures, evaluation methods, access, settings, commands, refusals.
+``python -m web.reference`` writes them, ``--check`` says whether they are fresh (a house test asks)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from trading.kernel.access import CLASHES, ROLES, WEIGHTY, Act, Role
 from trading.kernel.flow import Flow
-from web import reference_procedures
+from web import reference_methods, reference_procedures
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
@@ -119,8 +119,8 @@ def refusals() -> str:
     return "\n".join(lines + [f"| `{code}` | {known[code]['zh']} | {known[code]['en']} |" for code in sorted(known)]) + "\n"
 
 
-PAGES = {"steps": steps, "procedures": reference_procedures.make, "access": access, "settings": settings, "commands": commands,
-         "refusals": refusals}
+PAGES = {"steps": steps, "procedures": reference_procedures.make, "methods": reference_methods.make, "access": access,
+         "settings": settings, "commands": commands, "refusals": refusals}
 
 
 def made() -> dict[Path, str]:

@@ -12,7 +12,7 @@ import pytest
 from evaluation import schemes
 from tests.kit.evaluation_steps import SCHEMES
 from tests.kit.world import World
-from trading import rulebook, tenders
+from trading import procedures, rulebook, tenders
 from trading.kernel.errors import Invalid, NotAllowed, WrongStep
 
 DAY = date(2026, 3, 2)
@@ -29,16 +29,17 @@ def works(**changes: Any) -> dict[str, Any]:
 
 def faults(scheme: dict[str, Any], regime: str = "GP", **how: Any) -> set[tuple[str, str]]:
     """(where, code) of every fault."""
+    law = procedures.of_regime(regime)[0]
     given = {"category": "GOODS" if regime == "GP" else "works_construction", "book": GP if regime == "GP" else WORKS,
              "coefficients": ["0.95", "0.97"], "ceiling": Fraction(2_900_000)} | how
     with pytest.raises(Invalid) as refusal:
-        schemes.validate(scheme, regime=regime, **given)
+        schemes.validate(scheme, law=law, **given)
     return {(fault.where, fault.code) for fault in refusal.value.faults}
 
 
 def test_both_samples_are_valid_without_warnings() -> None:
-    assert schemes.validate(gp(), regime="GP", category="GOODS", book=GP) == []
-    assert schemes.validate(works(), regime="WORKS", category="works_construction", book=WORKS, coefficients=["0.95"]) == []
+    assert schemes.validate(gp(), law=procedures.procedure("M1"), category="GOODS", book=GP) == []
+    assert schemes.validate(works(), law=procedures.procedure("M7"), category="works_construction", book=WORKS, coefficients=["0.95"]) == []
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -63,7 +64,7 @@ def test_the_price_weighs_at_least_what_the_rulebook_says(category: str, price: 
     scheme = gp(criteria=[{"id": "price", "title": "报价", "kind": "price", "max": price},
                           {"id": "plan", "title": "方案", "kind": "subjective", "max": schemes.written_exactly(rest, 0)}])
     if lawful:
-        assert schemes.validate(scheme, regime="GP", category=category, book=GP) == []
+        assert schemes.validate(scheme, law=procedures.procedure("M1"), category=category, book=GP) == []
     else:
         assert faults(scheme, category=category) == {("criteria", "scheme.price_weight")}
 
@@ -120,7 +121,7 @@ def test_hints_are_warnings() -> None:
     scheme = gp()
     scheme["criteria"][1]["title"] = "本市同类业绩"
     scheme["criteria"][2]["bands"][0]["label"] = "注册资本 500 万元以下"
-    found = schemes.validate(scheme, regime="GP", category="GOODS", book=GP)
+    found = schemes.validate(scheme, law=procedures.procedure("M1"), category="GOODS", book=GP)
     assert [(one.where, one.code, one.facts["rule"]) for one in found] == [
         ("criteria.1.title", "scheme.hint_region", "E-01d"), ("criteria.2.title", "scheme.hint_scale", "E-01b")]
 

@@ -2,109 +2,63 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from flask_babel import gettext as _
 
 from evaluation import schemes
-from evaluation.methods.works_prices import DropRule
+from evaluation.methods import declared, registry
+from evaluation.methods.declared import EvaluationMethod, Parameter
 from trading import agency_queries, lot_cards, planning, tenders
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.exact import written_exactly
 from trading.kernel.flow import check_version
+from trading.procedures import procedure_of
 from trading.tenders import Lot
 from web.desks.agency_lots import show_lot
 from web.desks.agency_room import SEE, agency, said
 from web.forms import Form
 from web.gate import go, look, request, work
+from web.refusals import language
 
 BLANK_ROWS = 3
 MOST_ROWS = 40
 _BAND = re.compile(r"(?P<low>\d+(?:\.\d+)?)\s*[-–—~至]\s*(?P<high>\d+(?:\.\d+)?)\s+(?P<label>.+)", re.ASCII | re.DOTALL)
 
-GP_GOODS: dict[str, Any] = {
-    "v": 1,
-    "method": "GP_SCORE",
-    "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"},
-    "outlier": "0.30",
-    "tie": "purchaser",
-    "blind": False,
-    "small_firm": "0.10",
-    "criteria": [
-        {
-            "id": "price",
-            "title": "投标报价（低价优先法）",
-            "title_en": "Price (lowest price first)",
-            "kind": "price",
-            "max": "30",
-        },
-        {"id": "response", "title": "技术参数响应", "title_en": "Technical response", "kind": "objective", "max": "35"},
-        {
-            "id": "delivery",
-            "title": "供货与安装方案",
-            "title_en": "Delivery and installation",
-            "kind": "subjective",
-            "max": "15",
-            "bands": [
-                {"low": "0", "high": "5", "label": "有缺项"},
-                {"low": "5.01", "high": "10", "label": "完整可行"},
-                {"low": "10.01", "high": "15", "label": "完整可行且有针对性"},
-            ],
-        },
-        {"id": "record", "title": "同类业绩", "title_en": "Similar contracts", "kind": "objective", "max": "8"},
-        {
-            "id": "service",
-            "title": "售后服务",
-            "title_en": "After-sales service",
-            "kind": "subjective",
-            "max": "12",
-            "bands": [
-                {"low": "0", "high": "4", "label": "有缺项"},
-                {"low": "4.01", "high": "8", "label": "响应明确"},
-                {"low": "8.01", "high": "12", "label": "响应明确且有保障措施"},
-            ],
-        },
-    ],
-}
-WORKS: dict[str, Any] = {
-    "v": 1,
-    "method": "WK_SCORE",
-    "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"},
-    "outlier": "0.30",
-    "tie": "panel",
-    "blind": True,
-    "trim_from": 7,
-    "benchmark": {
-        "above": "1",
-        "below": "0.5",
-        "drop_rule": "high_low_from_5",
-        "benchmark_places": 2,
-        "deviation_places": 4,
-    },
-    "criteria": [
-        {
-            "id": "price",
-            "title": "投标报价（基准价偏差法）",
-            "title_en": "Price (deviation from the benchmark)",
-            "kind": "price",
-            "max": "60",
-        },
-        {"id": "design", "title": "施工组织设计", "title_en": "Construction plan", "kind": "subjective", "max": "25"},
-        {"id": "team", "title": "项目管理机构", "title_en": "Project team", "kind": "objective", "max": "10"},
-        {"id": "record", "title": "类似工程业绩", "title_en": "Similar works", "kind": "objective", "max": "5"},
-    ],
-}
-
-
 def start_from(lot: Lot) -> dict[str, Any]:
     """The scheme offered to a lot that has none: one that is lawful as it stands, for the agency to change."""
-    if lot.regime == "WORKS":
-        benchmark = WORKS["benchmark"] | ({"coefficient": schemes.DRAWN} if lot.coefficients else {})
-        return WORKS | {"benchmark": benchmark}
-    return GP_GOODS
+    method = method_for(lot)
+    scheme = copy.deepcopy(dict(method.offered))
+    for one in method.parameters:
+        if one.kind == declared.DRAW and lot.coefficients:
+            put(scheme, one.key, declared.DRAWN)
+    return scheme
+
+
+def method_for(lot: Lot) -> EvaluationMethod:
+    """The evaluation method of a lot's scheme, or the first one its procedure allows."""
+    allowed = procedure_of(lot).evaluation
+    held = (lot.scheme or {}).get("method")
+    return registry.method(held if held in allowed else allowed[0])
+
+
+def put(scheme: dict[str, Any], key: str, value: Any) -> None:
+    """Write a parameter at its place in a scheme."""
+    outer, _dot, inner = key.partition(".")
+    if inner:
+        scheme.setdefault(outer, {})[inner] = value
+    else:
+        scheme[outer] = value
+
+
+def held_at(scheme: Mapping[str, Any], key: str) -> Any:
+    outer, _dot, inner = key.partition(".")
+    return (scheme.get(outer) or {}).get(inner) if inner else scheme.get(outer)
 
 
 def _first(scheme: dict[str, Any]) -> dict[str, Any]:
@@ -117,11 +71,14 @@ def _first(scheme: dict[str, Any]) -> dict[str, Any]:
         first[where + "bands"] = "\n".join(
             f"{band['low']}-{band['high']} {band.get('label', '')}" for band in one.get("bands") or ()
         )
-    first["small_firm"] = _percent(scheme.get("small_firm", "0"))
-    first["trim_from"] = scheme.get("trim_from", "")
-    first |= {f"benchmark.{key}": value for key, value in (scheme.get("benchmark") or {}).items()}
-    if (scheme.get("benchmark") or {}).get("coefficient"):
-        first["drawn"] = "yes"
+    for one in registry.method(scheme["method"]).parameters:
+        value = held_at(scheme, one.key)
+        if one.kind == declared.SHARE:
+            first[one.form] = _percent(value or "0")
+        elif one.kind == declared.DRAW:
+            first |= {one.form: "yes"} if value else {}
+        elif one.form:
+            first[one.form] = "" if value is None else value
     return first
 
 
@@ -154,7 +111,8 @@ def scheme_page(ref: str, form: Form | None = None) -> str:
             hints=hints,
             criterion_kinds=_kinds(),
             ties=_ties(),
-            drop_rules=_drop_rules(),
+            parameters=[one for one in method_for(lot).parameters if one.form],
+            choices_of=lambda one: [(value, words.text(language())) for value, words in one.choices],
             total=total_of(shown),
         )
 
@@ -182,17 +140,6 @@ def _ties() -> list[tuple[str, str]]:
         ("panel", _("the panel votes")),
         ("draw", _("a public draw")),
     ]
-
-
-def _drop_rules() -> list[tuple[str, str]]:
-    words = {
-        "none": _("all quotes enter the mean"),
-        "high_low_from_5": _("from 5 quotes: without the highest and the lowest"),
-        "high_6_high_low_from_7": _("6 quotes: without the highest; from 7: without highest and lowest"),
-        "floor_sixth": _("without a sixth at each end, rounded down"),
-        "fifth_keep_edge_ties": _("without a fifth at each end, equal quotes at the edge kept"),
-    }
-    return [(one.value, words[one.value]) for one in DropRule]
 
 
 def _read_criteria(form: Form) -> tuple[list[dict[str, Any]], list[int]]:
@@ -236,30 +183,32 @@ def read_scheme(form: Form, lot: Lot) -> tuple[dict[str, Any], list[int]]:
     outlier = form.number("outlier", least=0)
     scheme: dict[str, Any] = {
         "v": 1,
-        "method": schemes.METHODS[lot.regime],
+        "method": method_for(lot).id,
         "criteria": criteria,
         "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"},
         "outlier": written_exactly((outlier or Fraction(30)) / 100),
         "tie": form.choice("tie", schemes.TIES),
         "blind": form.ticked("blind"),
     }
-    if lot.regime == "GP":
-        share = form.number("small_firm", needed=False, least=0, most=100)
-        if share:
-            scheme["small_firm"] = written_exactly(share / 100)
-        return scheme, rows
-    if (trim := form.whole("trim_from", needed=False)) is not None:
-        scheme["trim_from"] = trim
-    benchmark: dict[str, Any] = {"drop_rule": form.choice("benchmark.drop_rule", [one.value for one in DropRule])}
-    for key in ("above", "below"):
-        value = form.number(f"benchmark.{key}", least=0)
-        benchmark[key] = written_exactly(value) if value is not None else ""
-    for key in ("benchmark_places", "deviation_places"):
-        if (places := form.whole(f"benchmark.{key}", needed=False, least=0, most=6)) is not None:
-            benchmark[key] = places
-    if form.ticked("drawn"):
-        benchmark["coefficient"] = schemes.DRAWN
-    return scheme | {"benchmark": benchmark}, rows
+    for one in method_for(lot).parameters:
+        if one.form and (value := _read_parameter(form, one)) is not None:
+            put(scheme, one.key, value)
+    return scheme, rows
+
+
+def _read_parameter(form: Form, one: Parameter) -> Any:
+    """What the form says of a parameter, as a scheme holds it; None for nothing."""
+    if one.kind == declared.SHARE:
+        share = form.number(one.form, needed=one.needed, least=one.least, most=one.most)
+        return written_exactly(share / 100) if share else None
+    if one.kind == declared.WHOLE:
+        return form.whole(one.form, needed=one.needed, least=one.least, most=one.most)
+    if one.kind == declared.CHOICE:
+        return form.choice(one.form, [value for value, _words in one.choices])
+    if one.kind == declared.DRAW:
+        return declared.DRAWN if form.ticked(one.form) else None
+    points = form.number(one.form, needed=one.needed, least=one.least)
+    return written_exactly(points) if points is not None else ""
 
 
 @agency.page("/lots/<ref>/acts/scheme", needs=Act.TENDER_DRAFT, post=True, back=scheme_page)
@@ -286,6 +235,7 @@ def criteria_fields(where: str, rows: list[int]) -> str:
     parts = where.split(".")
     if parts[0] == "criteria" and len(parts) > 1:
         return f"criteria.{rows[int(parts[1])]}.{'bands' if 'bands' in parts else parts[-1]}"
-    if where == "benchmark.coefficient":
-        return "drawn"
+    drawn = {one.key: one.form for method in registry.METHODS_OF_LOTS for one in method.parameters if one.kind == declared.DRAW}
+    if where in drawn:
+        return drawn[where]
     return "criteria.0.title" if where == "criteria" and rows else where

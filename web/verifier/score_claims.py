@@ -15,6 +15,7 @@ from typing import Any
 from crypto.canonical import loads
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of, verify_any
+from evaluation.methods import gp_score, registry
 from evaluation.methods.expert_scores import is_consistent, trimmed
 from evaluation.methods.price_scores import low_price_first
 from evaluation.methods.ranking import rank
@@ -26,6 +27,8 @@ from web.verifier.material import BID, PRICE, Material
 from web.verifier.sheet_claims import Round
 
 REPORT, INPUTS, FINDINGS, BLIND = "ranking/report.json", "ranking/inputs.json", "sheets/findings.json", "sheets/blind.json"
+COMMON = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
+"""What every scheme may say, whatever its method."""
 _FORMULA = {
     "above": "E1_above", "below": "E2_below", "k": "K", "n": "N", "m": "M", "q1": "Q1", "q2": "Q2", "k1": "K1", "k2": "K2", "c": "C",
 }
@@ -186,8 +189,10 @@ def _prices(material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, 
     rounding = scheme["rounding"]
     places, mode = rounding.get("points", 2), Rounding(rounding.get("mode", "HALF_UP"))
     (full,) = (one["max"] for one in scheme["criteria"] if one["kind"] == "price")
-    weight = number(full, "weight")
-    if scheme["method"] == "GP_SCORE":
+    weight, method = number(full, "weight"), registry.method(scheme.get("method"))
+    if strange := set(scheme) - COMMON - method.keys:
+        raise BadValue("unknown_keys", ", ".join(sorted(strange)), "parameters of the method")
+    if method is gp_score.METHOD:
         share = number(scheme.get("small_firm", "0"), "small_firm")
         return low_price_first(quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode).points
     given = dict(scheme["benchmark"])
