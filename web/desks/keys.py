@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, current_app, jsonify
 from flask_babel import gettext as _
 
 from crypto import keys as kernel
@@ -216,7 +216,8 @@ def sheet() -> str:
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
-    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at,
+    base = (current_app.extensions["bidhall"].settings.base_url or request.host_url).rstrip("/")
+    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at, base=base,
                   role=state("key_role", held["role"], language()).text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_key_is_replaced_with_both_signatures_and_proof(rooms: Rooms, bidder: 
     assert after["kid"] == keys.kid("ed25519", keys.ed25519_public(new.sign)) != before
     sheet = bidder.get("/account/keys/sheet?lang=en").text
     assert keys.fingerprint("ed25519", keys.ed25519_public(new.sign)) in sheet and b64u(new.sign) not in sheet
+    assert re.search(r"Open https?://[^/ ]+/account/keys/restore", sheet), "paper says where to go"
 
 
 def test_a_lost_key_is_vouched_for_by_the_supervisor(rooms: Rooms, bidder: Person) -> None:
