@@ -16,6 +16,7 @@ from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import form
+from tests.kit.schemes import SCHEMES
 from tests.kit.world import SETUP, World
 from trading import awards, draws
 from trading.kernel.audit import document
@@ -278,7 +279,7 @@ def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
 
 
 def test_a_tie_left_to_the_purchaser_is_not_the_panels_to_break(world: World) -> None:
-    ref = steps.scored(world, scheme=steps.SCHEMES["GP"] | {"tie": "purchaser"})
+    ref = steps.scored(world, scheme=SCHEMES["GP"] | {"tie": "purchaser"})
     with pytest.raises(Invalid, match="report.tie"):
         steps.draw_up(world, ref, tie_break=tuple(names(world, ref)[:2]))
 

@@ -16,7 +16,7 @@ from crypto.canonical import dumps
 from evaluation import outcome, schemes
 from evaluation.methods.price_scores import comprehensive_score
 from evaluation.outcome import BidIn, Inputs
-from tests.kit.evaluation_steps import SCHEMES
+from tests.kit.schemes import SCHEMES
 from trading.kernel.exact import BadValue, written_exactly
 
 # The comprehensive example of the rulebook (GP-CS-01): five experts, subjective 40, objective 20, price 40.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evaluation import schemes
-from tests.kit.evaluation_steps import SCHEMES
+from tests.kit.schemes import SCHEMES
 from tests.kit.world import World
 from trading import procedures, rulebook, tenders
 from trading.kernel.errors import Invalid, NotAllowed, WrongStep
@@ -164,6 +164,8 @@ def test_the_agency_sets_it_before_publication_only(world: World) -> None:
 
 
 def test_a_lot_without_a_validated_scheme_cannot_be_scored(world: World) -> None:
-    ref = world.lot("READY")  # the world's own scheme was not validated
+    ref = world.lot("DRAFTED")
+    with world.work("agent") as work:
+        tenders.set_scheme(work, world.lot_in(work, ref), {"method": "comprehensive", "criteria": []})
     with world.look("agent") as look, pytest.raises(Invalid, match="scheme.unusable"):
         schemes.of_lot(world.lot_in(look, ref))

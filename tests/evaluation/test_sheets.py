@@ -15,6 +15,7 @@ from evaluation import panels, queries, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.evaluation_steps import Scored, panel_in
 from tests.kit.opening_steps import turn
+from tests.kit.schemes import SCHEMES
 from tests.kit.world import World
 from trading.kernel import log
 from trading.kernel.audit import document
@@ -256,7 +257,7 @@ def test_a_sheet_out_of_range_is_refused_and_the_panel_scores_again(world: World
 
 
 def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -> None:
-    ref = steps.opened(world, scheme=steps.SCHEMES["GP"] | {"blind": True})
+    ref = steps.opened(world, scheme=SCHEMES["GP"] | {"blind": True})
     steps.qualify(world, ref)
     chair = steps.seated(world, ref)
     steps.conform(world, ref)

@@ -15,6 +15,7 @@ from crypto.signatures import payload_of
 from evaluation import evidence, report, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.opening_steps import turn
+from tests.kit.schemes import SCHEMES
 from tests.kit.server import PASSWORD, LiveServer
 from tests.kit.world import World
 from trading.kernel import audit
@@ -67,7 +68,7 @@ def pin(page: Any, quote: str) -> None:
 def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: LiveServer, page: Any, tmp_path: Path) -> None:
     world = live_server.world
     steps.library(world)
-    ref = steps.opened(world, "GP", scheme=steps.SCHEMES["GP"] | {"blind": True})
+    ref = steps.opened(world, "GP", scheme=SCHEMES["GP"] | {"blind": True})
     steps.qualify(world, ref)
     chair = steps.seated(world, ref)
     steps.conform(world, ref)

@@ -19,8 +19,10 @@ from sqlalchemy import Engine
 from crypto import headers, hpke, keys, passwords, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from crypto.policies import policy_id
+from evaluation import schemes
 from tests.kit import kept
 from tests.kit.office import make_office
+from tests.kit.schemes import SCHEMES
 from trading import (
     documents,
     enrolments,
@@ -48,15 +50,6 @@ DEADLINE = datetime(2026, 3, 24, 1, 30, tzinfo=UTC)
 
 PASSWORD = "correct horse battery"
 """Everybody's."""
-
-SCHEME: dict[str, Any] = {
-    "method": "comprehensive",
-    "criteria": [
-        {"id": "price", "title": "报价", "kind": "price", "max": "30"},
-        {"id": "plan", "title": "技术方案", "kind": "subjective", "max": "50"},
-        {"id": "record", "title": "业绩", "kind": "objective", "max": "20"},
-    ],
-}
 
 
 @cache
@@ -267,7 +260,7 @@ class World:
         with self.work("agent") as work:
             lot = self.lot_in(work, ref)
             tenders.plan(work, lot, deadline=deadline, clarify_until=deadline - timedelta(days=5))
-            tenders.set_scheme(work, lot, SCHEME)
+            schemes.set_scheme(work, lot, SCHEMES[lot.regime])
             documents.add(work, lot, name="招标文件.pdf", blob=blob)
         self.name_officers(ref)
         self.offer_keys(ref)

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from crypto.documents import open_document
 from crypto.policies import policy_id
-from tests.kit.world import DEADLINE, SCHEME, World
+from tests.kit.schemes import SCHEMES
+from tests.kit.world import DEADLINE, World
 from trading import documents, notices, officers, planning, policies, projects, publication, rulebook, tenders
 from trading.kernel import audit, log
 from trading.kernel.audit import ActRecord, LogEntry
@@ -132,7 +133,7 @@ def test_a_missing_drill_or_signature_is_named(world: World, missing: str) -> No
     with world.work("agent") as work:
         lot = world.lot_in(work, ref)
         tenders.plan(work, lot, deadline=DEADLINE)
-        tenders.set_scheme(work, lot, SCHEME)
+        tenders.set_scheme(work, lot, SCHEMES["GP"])
         documents.add(work, lot, name="a.pdf", blob=blob)
     world.name_officers(ref)
     world.offer_keys(ref)

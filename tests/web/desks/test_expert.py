@@ -11,6 +11,7 @@ import pytest
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.opening_steps import turn
+from tests.kit.schemes import SCHEMES
 from tests.web.desks.expert_kit import Member, offers, text
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import JSON, Rooms
@@ -167,7 +168,7 @@ def test_a_room_is_for_its_members_alone(rooms: Rooms) -> None:
 
 
 def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Rooms) -> None:
-    ref = opened(rooms, scheme=steps.SCHEMES["GP"] | {"blind": True})
+    ref = opened(rooms, scheme=SCHEMES["GP"] | {"blind": True})
     members = seated(rooms, ref)
     with rooms.world.look("clock") as look:
         bids = opening.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
