@@ -62,7 +62,8 @@ def _stop(message: str, exit_code: int) -> NoReturn:
     raise SystemExit(exit_code)
 
 
-@click.command("savings", epilog="Example: bidhall savings docs/examples/yearbook-2018.csv --by regime,method")
+@click.command("savings", context_settings={"help_option_names": ["-h", "--help"]},
+               epilog="Example: bidhall savings docs/examples/yearbook-2018.csv --by regime,method")
 @click.argument("file", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None, help="How to answer (table).")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
