@@ -201,6 +201,11 @@ def look() -> AbstractContextManager[Look]:
     return office().look(actor())
 
 
+def base_address() -> str:
+    """Where this platform is reached, for papers and codes that lead back to it; without a slash at its end."""
+    return (current_app.extensions["bidhall"].settings.base_url or request.host_url).rstrip("/")
+
+
 def render(template: str, **values: Any) -> str:
     return render_template(template, **values)
 

@@ -26,7 +26,7 @@ from trading.kernel.work import Look
 from trading.tenders import Lot
 from web import show
 from web.desks.bidder_room import lang, own_lot, zone
-from web.gate import request
+from web.gate import base_address
 
 STANDS, SUPERSEDED, WITHDRAWN, OPENED, ATTEMPT, WITHDRAWAL = "stands", "superseded", "withdrawn", "opened", "attempt", "withdrawal"
 
@@ -176,8 +176,7 @@ def signature_of(document: dict[str, Any]) -> tuple[str, str]:
 
 def check_address(number: str) -> str:
     """Where anybody checks this receipt, its number filled in."""
-    base = current_app.extensions["bidhall"].settings.base_url or request.host_url
-    return f"{base.rstrip('/')}/check?number={number}"
+    return f"{base_address()}/check?number={number}"
 
 
 def qr_of(address: str) -> Markup:

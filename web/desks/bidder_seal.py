@@ -42,11 +42,12 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
         mine = own_card(now, taking, part_asked(row))
-        if mine.bid is None and form is None:  # a page of before the withdrawal led here
+        if mine.bid is None:
+            if form is not None:
+                raise NotFound("bid.none_stands", ref=row.ref)
+            # A page of before the withdrawal led here.
             return render("message.html", title=_("Nothing to withdraw"), sentence=_("No bid of yours stands on this lot."), kind="info",
                           links=[(_("To the lot"), f"/bidder/lots/{ref}"), (_("Receipts"), "/bidder/receipts")])
-        if mine.bid is None:
-            raise NotFound("bid.none_stands", ref=row.ref)
         submission = bids.submission_payload(audit.document(now.session, mine.statement))
         held = seal_data(now, row, mine) | {"submission": submission}
         before = card_of(now, mine.bid)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Response, current_app, jsonify
+from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from crypto import keys as kernel
@@ -27,7 +27,7 @@ from trading.kernel.work import Look
 from web.desks.bidder_room import signed
 from web.forms import Form
 from web.frame import Group, Link
-from web.gate import Desk, actor, go, look, render, request, work
+from web.gate import Desk, actor, base_address, go, look, render, request, work
 from web.refusals import language, wants_json
 from web.show import check_words
 from web.words import state
@@ -216,8 +216,7 @@ def sheet() -> str:
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
-    base = (current_app.extensions["bidhall"].settings.base_url or request.host_url).rstrip("/")
-    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at, base=base,
+    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at, base=base_address(),
                   role=state("key_role", held["role"], language()).text)
 
 

@@ -1,6 +1,6 @@
 // The key file of a key holder or of a tenderee, opened once per sign-in: afterwards this browser holds the signing key, and a key holder's
-// root, none of which any script can read out, under the mark of the sign-in (session_keys.js). Signing out, another sign-in or a page of nobody makes it forget them. Where
-// the browser cannot sign with Ed25519 itself, they live as long as the page.
+// root, none of which any script can read out, under the mark of the sign-in (session_keys.js). Signing out, another sign-in or a page of
+// nobody makes it forget them. Where the browser cannot sign with Ed25519 itself, they live as long as the page.
 //
 // Why this is safe enough: a script that got into a page could use the keys while it runs there, as it could use a file that is opened on
 // that page; it can carry neither away. Only the parts of an opening that is under way are ever derived from the root here.
