@@ -5,7 +5,9 @@ Rival: an interpreter that imports Flask and ends, the least a web application i
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -44,9 +46,15 @@ def _bidhall(*words: str):  # type: ignore[no-untyped-def]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those the system gives to outgoing connections: from among these any client may be given it
+    between the servers that are to use it, and the next finds its address in use."""
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first = int(outgoing.read_text().split()[0]) if outgoing.exists() else 32768
+    while True:
+        port = random.randrange(10240, max(first, 10241))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _first_answer() -> float:

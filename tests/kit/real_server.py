@@ -242,7 +242,7 @@ class Server:
         end = time.monotonic() + seconds
         if self.process is not None:
             self.process.wait(seconds)
-        while any(group == self.pid and state != "Z" for _parent, group, state in _table().values()):
+        while any(group == self.pid and _holds(pid, state) for pid, (_parent, group, state) in _table().items()):
             assert time.monotonic() < end, f"a process of group {self.pid} does not go"
             time.sleep(0.002)
 
@@ -261,6 +261,7 @@ class Server:
             finally:
                 line.close()
             if not self.alive():
+                self.kill()  # what is left of it, before another takes its address
                 raise Died(f"the server ended: {self.log.read_text(errors='replace')[-3000:]}")
             assert time.monotonic() - start < seconds, self.log.read_text(errors="replace")[-3000:]
             time.sleep(0.005)
@@ -334,6 +335,16 @@ def _table() -> dict[int, tuple[int, int, str]]:
                 continue
             found[int(entry.name)] = int(parent), int(group), state
     return found
+
+
+def _holds(pid: int, state: str) -> bool:
+    """Whether a process holds what it had open: one whose first thread has ended does, until the last thread has."""
+    if state != "Z":
+        return True
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
 
 
 def _stands(pid: int) -> bool:
