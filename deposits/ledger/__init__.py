@@ -1,0 +1,1 @@
+"""Double entry: the chart of accounts and the postings."""

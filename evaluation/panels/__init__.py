@@ -1,0 +1,1 @@
+"""Experts and the panels they sit in."""

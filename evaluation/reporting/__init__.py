@@ -1,0 +1,1 @@
+"""The report, its conclusion, and what may be read of an evaluation."""

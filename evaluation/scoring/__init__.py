@@ -1,0 +1,1 @@
+"""Schemes, reviews, score sheets, and the outcome they lead to."""

@@ -1,0 +1,1 @@
+"""What an opening shows and keeps beside the protocol: who came, base prices, reading out, papers, files of opened bids."""

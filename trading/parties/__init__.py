@@ -1,0 +1,1 @@
+"""Who takes part: organisations, people, roles, keys, registrations, letters."""

@@ -1,0 +1,1 @@
+"""What is bought: projects, tenders and lots, their documents, terms and notices, and the questions asked about them."""

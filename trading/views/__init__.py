@@ -1,0 +1,1 @@
+"""The reading side: frozen cards and lists for pages. Nothing below imports it."""

@@ -1,0 +1,1 @@
+"""The administration: three seats that never meet in one person."""

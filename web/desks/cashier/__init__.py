@@ -1,0 +1,1 @@
+"""The money room: cashier and controller."""

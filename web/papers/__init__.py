@@ -1,0 +1,1 @@
+"""Papers and bundles: PDFs, their time stamps, the files that prove a tender."""

@@ -1,0 +1,1 @@
+"""The demo town: people for every role, tenders in every stage."""
