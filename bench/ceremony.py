@@ -23,7 +23,9 @@ from bench.race import Row, row, workshop
 from bench.worlds import disk, reopened, world_in
 from crypto import headers, sealed_bid
 from crypto.canonical import unb64u
-from trading import bids, decryption, officers, opening
+from trading.bidding import bids
+from trading.custody import officers
+from trading.opening import ceremony, decryption
 
 if TYPE_CHECKING:
     from tests.kit.world import World
@@ -125,7 +127,7 @@ def _ours(world: World, source: Path, target: Path, lots: dict[str, int]) -> tup
             decryption.open_bids(copy.office, copy.actor("host"), ref)
             took[at] += time.perf_counter() - start
             with copy.look("clock") as look:
-                found = opening.opened_of_lot(look.session, copy.lot_in(look, ref))
+                found = ceremony.opened_of_lot(look.session, copy.lot_in(look, ref))
                 if len(found) != count or any(bid.price_minor is None for bid in found):
                     raise AssertionError(f"{len(found)} of {count} bids were opened")
     first, timed = took

@@ -13,8 +13,8 @@ from math import floor
 import numpy
 
 from bench.race import Row, race, row
-from evaluation.outcome import BidIn, Inputs, outcome
-from evaluation.schemes import read
+from evaluation.scoring.outcome import BidIn, Inputs, outcome
+from evaluation.scoring.schemes import read
 
 BIDDERS, CRITERIA, MEMBERS = 20, 30, 7
 PRICE, EACH = 42, 2

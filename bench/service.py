@@ -40,7 +40,7 @@ from datetime import timedelta
 from pathlib import Path
 from trading.kernel.clock import SystemClock
 from web import wiring
-from web.commands import serve
+from web.cli import serve
 from web.settings import Settings
 
 folder, port, shift, platform = Path(sys.argv[1]), int(sys.argv[2]), timedelta(seconds=float(sys.argv[3])), sys.argv[4]
@@ -234,10 +234,10 @@ def signed_in(world: World, folder: Path, usernames: list[str]) -> list[Person]:
     from flask_wtf.csrf import generate_csrf
 
     from tests.kit.world import SETUP
-    from trading import parties
     from trading.kernel.access import Role
-    from web import login
+    from trading.parties import parties
     from web.app import create_app
+    from web.http import login
 
     app = create_app(settings_of(world, folder), world.office)
     signer: Any = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]

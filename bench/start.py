@@ -41,7 +41,7 @@ def _python(code: str):  # type: ignore[no-untyped-def]
 
 def _bidhall(*words: str):  # type: ignore[no-untyped-def]
     """As the installed script starts: its own module, nothing else."""
-    code = "import sys; from web.cli import main; sys.argv[0] = 'bidhall'; main()"
+    code = "import sys; from web.cli.main import main; sys.argv[0] = 'bidhall'; main()"
     return lambda: subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True)
 
 
@@ -61,7 +61,7 @@ def _first_answer() -> float:
     with disk() as folder:
         port = free_port()
         start = time.perf_counter()
-        code = "import sys; from web.cli import main; main()"
+        code = "import sys; from web.cli.main import main; main()"
         server = subprocess.Popen(
             [sys.executable, "-c", code, "serve", "--port", str(port)], cwd=Path(__file__).parents[1],
             env={**os.environ, "BIDHALL_DATA": str(folder / "data")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -24,7 +24,8 @@ from bench.worlds import disk, world_in
 from crypto import sealed_bid, submissions
 from crypto.canonical import format_time
 from crypto.documents import sign_document
-from trading import bids, closing, timeline
+from trading import timeline
+from trading.bidding import bids, closing
 
 if TYPE_CHECKING:
     from tests.kit.world import World

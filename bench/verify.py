@@ -15,7 +15,7 @@ from bench.race import Row, race, row, workshop
 from bench.worlds import world_in
 from crypto import sealed_bid
 from crypto.canonical import unb64u
-from trading import opening
+from trading.opening import ceremony
 
 if TYPE_CHECKING:
     from tests.kit.world import World
@@ -63,7 +63,9 @@ def _finished(world: World, folder: Path, size: int) -> str:
     from tests.deposits.money_room import MoneyRoom
     from tests.kit import evaluation_steps as steps
     from tests.kit import opening_steps, sealing
-    from trading import contracts, participants, parties
+    from trading.awarding import contracts
+    from trading.bidding import participants
+    from trading.parties import parties
 
     room = MoneyRoom(world, folder / "bank.db")
     steps.library(world)
@@ -100,7 +102,7 @@ def _finished(world: World, folder: Path, size: int) -> str:
 
 def _exported(world: World, ref: str, folder: Path) -> Path:
     from trading.kernel.access import Actor, Role
-    from web import bundles
+    from web.papers import bundles
 
     path = folder / "audit.zip"
     with path.open("wb") as out:
@@ -111,7 +113,7 @@ def _exported(world: World, ref: str, folder: Path) -> Path:
 def _seeds(world: World, ref: str) -> dict[bytes, bytes]:
     """Header hash → seed."""
     with world.look("clock") as look:
-        return {unb64u(bid.header_hash): bid.seed for bid in opening.opened_of_lot(look.session, world.lot_in(look, ref))}
+        return {unb64u(bid.header_hash): bid.seed for bid in ceremony.opened_of_lot(look.session, world.lot_in(look, ref))}
 
 
 def _bare(bundle: Path, seeds: dict[bytes, bytes]) -> int:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.race import workshop
 from crypto import passwords
-from trading import parties
 from trading.kernel.access import Role
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.db import open_engine
+from trading.parties import parties
 
 if TYPE_CHECKING:
     from tests.kit.world import World

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import opening
+from trading.bidding.participants import Participant
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.calendar import day_end, local_day
@@ -22,8 +22,8 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound
 from trading.kernel.work import UnitOfWork
-from trading.participants import Participant
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
 
 SUB_ACCOUNT_LENGTH = 32
 """As many digits as an account field of the payment systems holds: 30 random (99 bits) and 2 check digits."""
@@ -167,7 +167,7 @@ def of_lot(session: Session, lot: Lot) -> Sequence[DepositDemand]:
 
 def is_public(session: Session, lot: Lot) -> bool:
     """Whether the money room may see who paid: from the published opening list on, or once the lot has failed or was terminated."""
-    return lot.failure is not None or opening.is_public(session, lot)
+    return lot.failure is not None or ceremony.is_public(session, lot)
 
 
 def require_public(session: Session, demand: DepositDemand) -> None:

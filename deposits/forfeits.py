@@ -12,10 +12,12 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import accounts, demands, ledger, receipts, triggers
+from deposits import demands, receipts
 from deposits.demands import DepositDemand, DepositHold
-from deposits.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
-from deposits.refunds import of_demand as refunds_of_demand
+from deposits.ledger import accounts, postings
+from deposits.refunds import triggers
+from deposits.refunds.refunds import REFUND_FLOW, Refund, parts_of, terminal_of
+from deposits.refunds.refunds import of_demand as refunds_of_demand
 from trading.kernel import ids
 from trading.kernel.access import Act, may
 from trading.kernel.db import Base, Moment
@@ -23,8 +25,8 @@ from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFoun
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
 from trading.procedures import procedure_of
-from trading.projects import Project
-from trading.tenders import Lot, Tender
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot, Tender
 
 FORFEIT_FLOW = Flow(
     "forfeit",
@@ -160,7 +162,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
             if row.state != "DUE" or row.bank_key is not None:
                 raise Conflict("forfeit.refund_running", state=row.state)
             REFUND_FLOW.take(work, row, "forfeit", forfeit=forfeit.ref)
-        ledger.post(work, "forfeited", accounts.forfeited(demand.sub_account, amount, forfeit.goes_to), of=forfeit.ref,
+        postings.post(work, "forfeited", accounts.forfeited(demand.sub_account, amount, forfeit.goes_to), of=forfeit.ref,
                     terminal=terminal_of(receipt, "deposit"))
     forfeit.amount_minor = sum(amount for _, amount in kept)
     forfeit.decided_by, forfeit.decided_at = work.actor.account_id, work.now
@@ -189,7 +191,7 @@ def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Rece
     found = []
     for receipt, (asked, _) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
         keys = [terminal_of(receipt, part) for part in ("deposit", "converted")]
-        ended = session.scalar(select(ledger.LedgerEntry.id).where(ledger.LedgerEntry.terminal.in_(keys)))
+        ended = session.scalar(select(postings.LedgerEntry.id).where(postings.LedgerEntry.terminal.in_(keys)))
         if asked and ended is None:
             found.append((receipt, asked))
     return found

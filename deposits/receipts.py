@@ -18,11 +18,12 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import accounts, demands, ledger, transfers
-from deposits.bank import statements
+from deposits import demands
+from deposits.bank import statements, transfers
 from deposits.bank.statements import StatementLine
 from deposits.demands import DepositDemand
-from trading import participants
+from deposits.ledger import accounts, postings
+from trading.bidding import participants
 from trading.kernel import ids
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import day_end
@@ -30,7 +31,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party
+from trading.parties.parties import Party
 
 EXCEPTIONS = ("payer_name", "payer_account", "late")
 PIECE = 5_000
@@ -163,7 +164,7 @@ def import_statement(work: UnitOfWork, data: bytes, *, name: str) -> ImportRepor
     work.session.add(statement)
     work.session.flush()
     if pool.balance_minor is None and statement.opening_minor:
-        ledger.post(work, "brought_forward", accounts.brought_forward(statement.opening_minor), of=statement.ref)
+        postings.post(work, "brought_forward", accounts.brought_forward(statement.opening_minor), of=statement.ref)
     for line in new:
         _take_in(work, statement, line)
     pool.balance_minor, pool.stated_at = statement.closing_minor, work.now
@@ -193,7 +194,7 @@ def claim(work: UnitOfWork, demand: DepositDemand, *, bank_id: str) -> Receipt:
     receipt.demand_id, receipt.settled = demand.id, "deposit"
     receipt.demand = demand
     receipt.exceptions = _exceptions(receipt.line, demand)
-    ledger.post(work, "identified", accounts.identified(receipt.ref, demand.sub_account, receipt.amount_minor), of=receipt.ref)
+    postings.post(work, "identified", accounts.identified(receipt.ref, demand.sub_account, receipt.amount_minor), of=receipt.ref)
     _hand_down(work, demand, receipt.at)
     work.record("receipt.claim", f"receipt/{receipt.ref}", payer=receipt.line.payer_account)
     return receipt
@@ -212,7 +213,7 @@ def explain(work: UnitOfWork, receipt: Receipt, *, account: str, note: str) -> N
         raise Conflict("deposit.settled")
     receipt.settled, receipt.note = account, note.strip()
     if account != "stranger":
-        ledger.post(work, "explained", accounts.explained(receipt.ref, account, receipt.amount_minor), of=receipt.ref)
+        postings.post(work, "explained", accounts.explained(receipt.ref, account, receipt.amount_minor), of=receipt.ref)
     work.session.flush()
     work.record("receipt.explain", f"receipt/{receipt.ref}", kind=account, note=receipt.note)
 
@@ -225,7 +226,7 @@ def book_charge(work: UnitOfWork, line: BankLine, *, note: str) -> None:
     if line.amount_minor >= 0 or use_of(work.session, line) is not None:
         raise Conflict("deposit.settled")
     use_line(work, line, "charge", of=line.bank_id[:40], note=note.strip())
-    ledger.post(work, "charged", accounts.charged(-line.amount_minor), of=line.bank_id[:60])
+    postings.post(work, "charged", accounts.charged(-line.amount_minor), of=line.bank_id[:60])
     work.record("statement.charge", f"statement/{line.statement_id}", amount=-line.amount_minor, note=note.strip())
 
 
@@ -241,9 +242,9 @@ def record(work: UnitOfWork, line: BankLine, demand: DepositDemand | None) -> Re
     work.session.add(receipt)
     use_line(work, line, "receipt", of=receipt.ref)
     if demand is None:
-        ledger.post(work, "unidentified", accounts.unidentified(receipt.ref, receipt.amount_minor), of=receipt.ref)
+        postings.post(work, "unidentified", accounts.unidentified(receipt.ref, receipt.amount_minor), of=receipt.ref)
     else:
-        ledger.post(work, "received", accounts.received(demand.sub_account, receipt.amount_minor), of=receipt.ref)
+        postings.post(work, "received", accounts.received(demand.sub_account, receipt.amount_minor), of=receipt.ref)
         _hand_down(work, demand, receipt.at)
     work.record("receipt.record", f"receipt/{receipt.ref}", amount=receipt.amount_minor, payer=line.payer_account)
     return receipt
@@ -314,7 +315,7 @@ def _exceptions(line: BankLine, demand: DepositDemand) -> list[str]:
 
 
 def _hand_down(work: UnitOfWork, demand: DepositDemand, at: datetime) -> None:
-    total = ledger.balance(work.session, accounts.DEPOSITS, demand.sub_account)
+    total = postings.balance(work.session, accounts.DEPOSITS, demand.sub_account)
     participants.mark_secured(work, demand.participant, amount_minor=total, at=at)
 
 

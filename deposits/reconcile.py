@@ -13,11 +13,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Date, ForeignKey, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from deposits import accounts, forfeits, ledger, receipts, refunds
+from deposits import forfeits, receipts
+from deposits.bank.transfers import Transfer
 from deposits.demands import DepositDemand
-from deposits.ledger import ReconciliationCase
+from deposits.ledger import accounts
+from deposits.ledger import postings as ledger
+from deposits.ledger.postings import ReconciliationCase
 from deposits.receipts import BankLine, BankStatement, LineUse, Receipt
-from deposits.transfers import Transfer
+from deposits.refunds import refunds
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day

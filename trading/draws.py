@@ -22,7 +22,7 @@ from crypto.documents import open_document, sign_document
 from crypto.errors import CryptoError
 from crypto.headers import check_share, join_shares, parse_header
 from crypto.signatures import payload_of, verify_quorum
-from trading import enrolments, officers
+from trading.custody import officers
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -31,8 +31,9 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import UnitOfWork
-from trading.parties import party as party_row
-from trading.tenders import Lot
+from trading.parties import enrolments
+from trading.parties.parties import party as party_row
+from trading.tendering.tenders import Lot
 
 PLATFORM, TENDEREE = "platform", "tenderee"
 PARTIES = (PLATFORM, TENDEREE)

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u
 from crypto.signatures import sign
-from trading import calendars, documents, notices, officers, policies, rulebook
-from trading.documents import TenderDocument
+from trading import rulebook
+from trading.custody import officers, policies
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
@@ -26,8 +26,11 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look, UnitOfWork
-from trading.notices import Notice
-from trading.planning import (
+from trading.rulebook import Finding, calendars
+from trading.tendering import documents, notices
+from trading.tendering.documents import TenderDocument
+from trading.tendering.notices import Notice
+from trading.tendering.planning import (
     book_of,
     check_deposit,
     check_early_enough,
@@ -37,9 +40,8 @@ from trading.planning import (
     plan_findings,
     require_open,
 )
-from trading.projects import require_tie
-from trading.rulebook import Finding
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 GROUNDS = ("few_bidders", "few_qualified", "few_conforming", "all_rejected", "over_budget", "unfair", "platform_fault")
 """Why a lot fails (rules B-01, B-03, B-07, B-10, B-11; protocol §5.3 for the last)."""

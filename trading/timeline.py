@@ -16,14 +16,18 @@ from sqlalchemy import CompoundSelect, bindparam, literal, select, text, union_a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from trading import bids, closing, contracts, deadline_faults, disputes, floods, notices, officer_news, officers, terms
+from trading.availability import deadline_faults
+from trading.awarding import contracts, disputes
+from trading.bidding import bids, closing, floods, officer_news
+from trading.custody import officers
 from trading.kernel import log
 from trading.kernel.access import CLOCK
 from trading.kernel.db import Moment
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Office, UnitOfWork
 from trading.procedures import procedure_of
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering import notices, terms
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 
 @dataclass(frozen=True)

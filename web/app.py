@@ -20,15 +20,17 @@ from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
 from trading.procedures import procedure_of
-from web import catalogues, desks, gate, helping, login, refusals, show, words
-from web.citations import citation
-from web.files_host import FilesHost
-from web.frame import Frame, Link, RoleChoice, address
-from web.page_rules import PAGES
-from web.regions import region_name
+from web import catalogues, words
+from web.http import gate, login, refusals
+from web.http.files_host import FilesHost
+from web.http.frame import Frame, Link, RoleChoice, address
+from web.http.page_rules import PAGES
+from web.http.shedding import Shedding
+from web.http.shield import Shield
 from web.settings import Settings, old_secrets, secret_of
-from web.shedding import Shedding
-from web.shield import Shield
+from web.words import helping, show
+from web.words.citations import citation
+from web.words.regions import region_name
 
 COOKIE, LANG_COOKIE, THEME_COOKIE = "__Host-bidhall", "__Host-bidhall-lang", "__Host-bidhall-theme"
 YEAR = 365 * 24 * 3600
@@ -109,9 +111,11 @@ def is_town(data: Path) -> bool:
 
 
 def find_desks() -> list[gate.Desk]:
-    """Every Desk named ``desk`` of a module in web/desks, by name."""
-    modules = (importlib.import_module(f"web.desks.{m.name}") for m in sorted(pkgutil.iter_modules(desks.__path__), key=lambda m: m.name))
-    return [m.desk for m in modules if isinstance(getattr(m, "desk", None), gate.Desk)]
+    """Every Desk named ``desk`` of a module below web/desks, by the name of its module."""
+    folders = importlib.import_module("web.desks").__path__
+    names = sorted(module.name for module in pkgutil.walk_packages(folders, "web.desks."))
+    found = [getattr(importlib.import_module(name), "desk", None) for name in names]
+    return list(dict.fromkeys(desk for desk in found if isinstance(desk, gate.Desk)))
 
 
 # --- each request ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
     python -m web.catalogues --check    change nothing; exit 1 if a .po is stale, a .mo differs or a message has no Chinese
 
 Source strings are English and stand in the code; ``zh_Hans_CN`` is the only catalogue there is, English needs none. The room of a
-string is the desk of its file: ``templates/bidder/*`` and ``desks/bidder.py`` → ``translations/bidder``; all else → ``translations/house``.
+string is the desk of its file: ``templates/bidder/*`` and ``desks/bidder/*`` → ``translations/bidder``; all else → ``translations/house``.
 Flask-Babel merges the folders. A message that stands in two rooms needs its words once.
 """
 
@@ -38,7 +38,7 @@ def room_of(path: Path) -> str:
     """The room of a source file under ``web``."""
     parts = path.relative_to(WEB).parts
     if parts[0] == "desks" and parts[-1] != "__init__.py":
-        return parts[1].removesuffix(".py").split("_")[0]
+        return HOUSE if parts[1] == "parts" else parts[1].removesuffix(".py")
     if parts[0] == "templates" and len(parts) > 2 and parts[1] != "parts":
         return parts[1]
     return HOUSE

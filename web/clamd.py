@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from trading.scanning import CLEAN, INFECTED, REFUSED, Finding, ScannerDown
+from trading.files.scanning import CLEAN, INFECTED, REFUSED, Finding, ScannerDown
 
 PIECE = 1 << 16
 CONNECT_SECONDS = 5

@@ -47,11 +47,15 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
 
 def flows() -> list[Flow]:
     """Every step table of the product, in the order a tender meets them."""
-    from deposits import forfeits, refunds
-    from evaluation import panels
-    from trading import deadline_faults, disputes, opening, projects, tenders
+    from deposits import forfeits
+    from deposits.refunds import refunds
+    from evaluation.panels import panels
+    from trading.availability import deadline_faults
+    from trading.awarding import disputes
+    from trading.opening import ceremony
+    from trading.tendering import projects, tenders
 
-    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, opening.OPENING_FLOW, deadline_faults.FAULT_FLOW, panels.PANEL_FLOW,
+    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, ceremony.OPENING_FLOW, deadline_faults.FAULT_FLOW, panels.PANEL_FLOW,
             disputes.OBJECTION_FLOW, refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
 
 
@@ -88,7 +92,7 @@ def settings() -> str:
 
 
 def commands() -> str:
-    from web.cli import main
+    from web.cli.main import main
 
     codes = "0 done · 1 a check failed or a rule refused · 2 the input or the call is wrong · 3 the platform is not ready"
     lines = ["# Commands\n", f"Exit codes: {codes}.\n"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trading.procedures import PROCEDURES, Procedure
 from trading.rulebook import all_rules
-from trading.tenders import LOT_FLOW
+from trading.tendering.tenders import LOT_FLOW
 
 
 def make() -> str:

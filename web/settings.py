@@ -97,9 +97,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     clamd = values.get("CLAMD", "").strip()
     if clamd:
         try:
-            from web.confined.clamd import (
-                parse_address,  # only then: it knows the files of bids, and with them all of the procedure
-            )
+            from web.clamd import parse_address
 
             parse_address(clamd)
         except ValueError as error:

@@ -13,9 +13,9 @@ from trading.kernel.clock import Clock, SystemClock, rehearsal_clock
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotReady
 from trading.kernel.work import Office
-from web.confined.clamd import Clamd, parse_address
-from web.mirror.line import Line
+from web.clamd import Clamd, parse_address
 from web.settings import Settings, secret_of
+from web.workers.mirror.line import Line
 
 REHEARSAL = "rehearsal"
 """A file of this name marks a data folder made for rehearsal; only there may a clock be moved."""

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from deposits import accounts
-from deposits.accounts import CHART, KINDS, Lines, Totals
+from deposits.ledger import accounts
+from deposits.ledger.accounts import CHART, KINDS, Lines, Totals
 from trading.kernel import ids
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
 
-from deposits import rules
+from deposits.refunds import rules
 from trading.kernel.exact import exact
 from trading.kernel.money import Money
 from trading.rulebook import Rulebook

@@ -11,16 +11,16 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from deposits import approvals
-from deposits.refunds import Refund
-from trading import proof_scans
+from deposits.refunds import approvals
+from deposits.refunds.refunds import Refund
+from trading.files import proof_scans
+from trading.files.scanning import STATES, WAITING, Scanner
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import Office, UnitOfWork
-from trading.scanning import STATES, WAITING, Scanner
 
 CHANGEABLE = ("DUE", "RETURNED_BY_BANK")
 

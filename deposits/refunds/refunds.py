@@ -3,7 +3,7 @@
 
 Law of the noun: one refund for each part of a payment, ever; the payee is the paying account and nobody types one in; interest and late
 fee are reckoned for a value day, and the batch is paid on that day or goes back; held money is not prepared, approved or paid. While a
-lot's payers are sealed its refunds are rows without lot, name, account or amount (queries.py).
+lot's payers are sealed its refunds are rows without lot, name, account or amount (deposits/views/queries.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Te
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import dumps
-from deposits import accounts, approvals, demands, interest, ledger, receipts, rules, transfers, triggers
+from deposits import demands, receipts
+from deposits.bank import transfers
 from deposits.bank.protocol import REFUSED, Bank
 from deposits.demands import DepositDemand
+from deposits.ledger import accounts, postings
 from deposits.receipts import Receipt
-from deposits.triggers import Due
-from trading import contracts, terms
+from deposits.refunds import approvals, interest, rules, triggers
+from deposits.refunds.triggers import Due
+from trading.awarding import contracts
 from trading.kernel import ids
 from trading.kernel.access import CLOCK, Act, Role
 from trading.kernel.calendar import local_day
@@ -32,6 +35,7 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEa
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import Look, Office, UnitOfWork
+from trading.tendering import terms
 
 REFUND_FLOW = Flow(
     "refund",
@@ -177,14 +181,14 @@ def due(work: UnitOfWork) -> list[Refund]:
         work.require(Act.REFUND_PREPARE)
     known: dict[int, triggers.LotFacts] = {}
     made: list[Refund] = []
-    owed = ledger.standing_items(accounts.DEPOSITS)
+    owed = postings.standing_items(accounts.DEPOSITS)
     for demand in work.session.scalars(select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)).all():
         if demand.lot_id not in known:
             known[demand.lot_id] = triggers.facts(work.session, demand.lot)
         made += _due_of(work, demand, known[demand.lot_id])
     strangers = select(Receipt).where(Receipt.settled == "stranger").order_by(Receipt.id)
     for receipt in work.session.scalars(strangers).all():
-        if ledger.balance(work.session, accounts.SUSPENSE, receipt.ref):
+        if postings.balance(work.session, accounts.SUSPENSE, receipt.ref):
             made += _row(work, receipt, None, "stranger", receipt.amount_minor, triggers.at_once(triggers.STRANGER, local_day(receipt.at)))
     work.session.flush()
     return made
@@ -207,7 +211,7 @@ def _due_of(work: UnitOfWork, demand: DepositDemand, known: triggers.LotFacts) -
 def _row(work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part: str, amount: int, due: Due) -> list[Refund]:
     """The row, unless there is one or the part has ended; the payment is locked before it is looked at, so two clocks make one row."""
     seen = select(Refund.id).where(Refund.receipt_id == receipt.id, Refund.part == part)
-    ended = select(ledger.LedgerEntry.id).where(ledger.LedgerEntry.terminal == terminal_of(receipt, part))
+    ended = select(postings.LedgerEntry.id).where(postings.LedgerEntry.terminal == terminal_of(receipt, part))
     if work.session.scalar(seen) is not None or work.session.scalar(ended) is not None:
         return []
     work.lock(receipt)
@@ -259,7 +263,7 @@ def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None =
     Refuses: NotAllowed, WrongStep, Conflict (``refund.on_hold``, ``reconcile.case_open``), Invalid ``refund.nothing_chosen``, TooLate.
     """
     work.require(Act.REFUND_PREPARE)
-    ledger.require_no_case(work.session)
+    postings.require_no_case(work.session)
     day = value_on or local_day(work.now)
     if not rows:
         raise Invalid("refund.nothing_chosen")
@@ -317,7 +321,7 @@ def approve(work: UnitOfWork, batch: RefundBatch, *, digest_seen: str) -> None:
     ``refund.payee_differs``, ``refund.on_hold``, ``reconcile.case_open``), TooLate ``refund.value_day_past``.
     """
     work.require(Act.REFUND_APPROVE)
-    ledger.require_no_case(work.session)
+    postings.require_no_case(work.session)
     work.lock(batch)
     rows = _locked(work, of_batch(work.session, batch))
     if batch.prepared_by == work.actor.account_id or any(row.prepared_by == work.actor.account_id for row in rows):
@@ -366,7 +370,7 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
     ``reconcile.case_open``, ``ledger.ended_already``; as ``require_as_approved``).
     """
     work.require(Act.REFUND_PAY)
-    ledger.require_no_case(work.session)
+    postings.require_no_case(work.session)
     work.lock(batch)
     if batch.approved_at is None or batch.closed_at is not None or batch.sent_at is not None:
         raise WrongStep("refund.batch_not_approved")
@@ -380,7 +384,7 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
     for row in _locked(work, [row for row in of_batch(work.session, batch) if row.state == "REFUND_CHECKED"]):
         _refuse_held(work, row)
         if row.converted_minor and row.demand is not None and row.bank_key is None:
-            ledger.post(work, "converted", accounts.converted(row.demand.sub_account, row.converted_minor), of=row.ref,
+            postings.post(work, "converted", accounts.converted(row.demand.sub_account, row.converted_minor), of=row.ref,
                         terminal=terminal_of(row.receipt, "converted"))
         if row.principal_minor == 0:
             REFUND_FLOW.take(work, row, "convert", batch=batch.ref)
@@ -388,7 +392,7 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
         if row.bank_key is None:
             source, item = (accounts.DEPOSITS, row.demand.sub_account) if row.demand else (accounts.SUSPENSE, row.receipt.ref)
             lines = accounts.ordered(source, item, row.ref, row.principal_minor, interest=row.interest_minor, fee=row.fee_minor)
-            ledger.post(work, "ordered", lines, of=row.ref, terminal=row.terminal)
+            postings.post(work, "ordered", lines, of=row.ref, terminal=row.terminal)
         order = transfers.queue(work, refund=row.ref, principal_minor=row.principal_minor, extra_minor=row.extra_minor,
                                 payee_name=row.payee_name, payee_account=row.payee_account)
         row.bank_key, row.sent_at = order.key, work.now

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from deposits import accounts, ledger, receipts, transfers
+from deposits import receipts
+from deposits.bank import transfers
 from deposits.bank.protocol import REFUSED, Bank
+from deposits.bank.transfers import Transfer
+from deposits.ledger import accounts, postings
 from deposits.receipts import BankLine, ImportReport
-from deposits.refunds import REFUND_FLOW, Refund, refund
-from deposits.transfers import Transfer
+from deposits.refunds.refunds import REFUND_FLOW, Refund, refund
 from trading.kernel.access import Act
 from trading.kernel.work import UnitOfWork
 
@@ -75,7 +77,7 @@ def settle(work: UnitOfWork) -> Settled:
 def _confirm(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
     row = _refund_of(work, order)
     receipts.use_line(work, line, "transfer", of=order.key)
-    ledger.post(work, "confirmed", accounts.confirmed(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
+    postings.post(work, "confirmed", accounts.confirmed(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
     order.settled_at = row.confirmed_at = line.at
     REFUND_FLOW.take(work, row, "confirm", line=line.bank_id)
 
@@ -83,7 +85,7 @@ def _confirm(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
 def _come_back(work: UnitOfWork, line: BankLine, order: Transfer) -> None:
     row = _refund_of(work, order)
     receipts.use_line(work, line, "returned", of=order.key)
-    ledger.post(work, "bounced", accounts.bounced(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
+    postings.post(work, "bounced", accounts.bounced(row.ref, order.principal_minor, order.extra_minor), of=row.ref)
     order.returned_at = line.at
     row.confirmed_at = None
     _returned(work, row, "bounce", line.text.replace(order.key, "").strip())

@@ -13,13 +13,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from deposits import rules
 from deposits.demands import DepositDemand
-from trading import awards, bids, calendars, contracts, effects, notices, officers, opening, terms
+from deposits.refunds import rules
+from trading.awarding import awards, contracts
+from trading.bidding import bids
+from trading.custody import officers
+from trading.hall import effects
 from trading.kernel.calendar import local_day
+from trading.opening import ceremony
 from trading.procedures import procedure_of
 from trading.procedures.procedure import ANNOUNCED, SIGNED
-from trading.tenders import Lot
+from trading.rulebook import calendars
+from trading.tendering import notices, terms
+from trading.tendering.tenders import Lot
 
 WITHDRAWN, TERMINATED, FAILED = "withdrawn_before_deadline", "tender_terminated", "tender_failed"
 WINNER = "contract_signed_winner"
@@ -73,7 +79,7 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         kind, event = ("termination", TERMINATED) if lot.failure == "terminated" else ("failure", FAILED)
         told = notices.of_lot(session, lot, kind)
         ended = (event, local_day(told[-1].published_at)) if told else None
-    row = opening.find(session, lot)
+    row = ceremony.find(session, lot)
     award, contract = awards.find(session, lot), contracts.find(session, lot)
     following = [one for part in officers.bid_envelopes(lot) for one in effects.of_lot(session, lot, part)]
     return LotFacts(

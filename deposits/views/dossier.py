@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u
-from deposits import demands, forfeits, receipts, refunds
-from deposits.ledger import LedgerEntry
+from deposits import demands, forfeits, receipts
+from deposits.ledger.postings import LedgerEntry
 from deposits.receipts import Receipt
-from deposits.refunds import Refund, parts_of, terminal_of
+from deposits.refunds import refunds
+from deposits.refunds.refunds import Refund, parts_of, terminal_of
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import TooEarly
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 
 def records(session: Session, lot: Lot) -> list[dict[str, Any]]:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from deposits import demands, forfeits, queries, receipts
+from deposits import demands, forfeits, receipts
 from deposits.demands import DepositDemand
-from deposits.queries import RefundCard
 from deposits.receipts import Receipt
-from trading import calendars, participants
+from deposits.views import queries
+from deposits.views.queries import RefundCard
+from trading.bidding import participants
 from trading.kernel.access import Act
 from trading.kernel.calendar import BEIJING, WorkingDayCalendar, local_day
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.tenders import Lot
+from trading.rulebook import calendars
+from trading.tendering.tenders import Lot
 
 BANKS_CLOSE = dt.time(17, 0)
 """What leaves the payer's bank on a working day before this hour is there the same day; later, or between days of rest, it may not be."""

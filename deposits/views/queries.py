@@ -15,18 +15,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from deposits import accounts, demands, forfeits, ledger, payees, receipts, reconcile, refunds, statement
-from deposits.ledger import LedgerEntry, Posting
+from deposits import demands, forfeits, receipts, reconcile
+from deposits.ledger import accounts, postings
+from deposits.ledger.postings import LedgerEntry, Posting
 from deposits.receipts import BankLine, Receipt
-from deposits.refunds import REFUND_FLOW, Refund, RefundBatch
-from deposits.statement import Totals
-from trading import calendars
+from deposits.refunds import payees, refunds
+from deposits.refunds.refunds import REFUND_FLOW, Refund, RefundBatch
+from deposits.views import statement
+from deposits.views.statement import Totals
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.tenders import SECRET_STATES, Lot
+from trading.rulebook import calendars
+from trading.tendering.tenders import SECRET_STATES, Lot
 
 LISTED = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "RETURNED_BY_BANK")
 SOON_WORKING_DAYS = 3
@@ -222,7 +225,7 @@ def home(look: Look) -> HomeCard:
     return HomeCard(
         statement.totals(look.session), count["overdue"], count["today"], count["soon"],
         sum(1 for card in waiting if card.state == "REFUND_DRAFT"), len(exceptions(look)),
-        min((card.due_on for card in waiting), default=None), reconcile.latest(look.session), ledger.open_case(look.session) is not None)
+        min((card.due_on for card in waiting), default=None), reconcile.latest(look.session), postings.open_case(look.session) is not None)
 
 
 def exceptions(look: Look) -> list[ExceptionCard]:
@@ -280,7 +283,7 @@ def _exception(kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: st
 def balances(look: Look) -> dict[str, Money]:
     """The balance of every account of the chart, over all lots. Refuses: NotAllowed."""
     look.require(Act.DEPOSIT_LOOK)
-    return {code: Money(amount) for code, amount in ledger.balances(look.session).items()}
+    return {code: Money(amount) for code, amount in postings.balances(look.session).items()}
 
 
 def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:

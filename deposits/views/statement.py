@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from deposits import ledger
-from deposits.refunds import Refund
+from deposits.ledger import postings
+from deposits.refunds.refunds import Refund
 from trading.kernel.money import Money
 
 DORMANT_DAYS = 365
@@ -42,10 +42,10 @@ class Totals:
 
 def totals(session: Session) -> Totals:
     """All money of all lots to this moment."""
-    found = ledger.totals(session)
+    found = postings.totals(session)
     return Totals(received=Money(found.received), refunded=Money(found.refunded), forfeited=Money(found.forfeited),
                   converted=Money(found.converted), held=Money(found.held), interest=Money(found.interest),
-                  balanced=found.balanced and not ledger.unbalanced(session))
+                  balanced=found.balanced and not postings.unbalanced(session))
 
 
 def dormant(session: Session, today: dt.date) -> list[Refund]:

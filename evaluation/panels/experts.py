@@ -15,14 +15,14 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import parties
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork
-from trading.parties import Account
+from trading.parties import parties
+from trading.parties.parties import Account
 
 TIES = ("employed", "board", "owner", "relative", "other")
 """How a person belongs to a unit: works there, sits on its board, holds or controls it, is a relative of its head, anything else."""

@@ -16,10 +16,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.canonical import unb64u
-from evaluation import experts
-from evaluation.experts import Expert
 from evaluation.methods.panel_rules import panel_allowed
-from trading import bids, draws, enrolments, opening, parties, planning, technical
+from evaluation.panels import experts
+from evaluation.panels.experts import Expert
+from trading import draws
+from trading.bidding import bids
 from trading.draws import Draw
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
@@ -28,10 +29,13 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
-from trading.opening import OpenedBid
-from trading.parties import Account
+from trading.opening import ceremony, technical
+from trading.opening.ceremony import OpenedBid
+from trading.parties import enrolments, parties
+from trading.parties.parties import Account
 from trading.procedures import procedure_of
-from trading.tenders import Lot
+from trading.tendering import planning
+from trading.tendering.tenders import Lot
 
 PANEL_FLOW = Flow(
     "panel",
@@ -196,7 +200,7 @@ def units_of(lot: Lot) -> set[str]:
 
 def bidder_codes(session: Session, lot: Lot) -> set[str]:
     """Who bid, once the opening list is published; before that nobody (promise S1)."""
-    if not opening.is_public(session, lot):
+    if not ceremony.is_public(session, lot):
         return set()
     return {bid.party.code for bid in bids.standing_bids(session, lot)}
 
@@ -395,7 +399,7 @@ def remove_matched(work: UnitOfWork, panel: Panel) -> list[int]:
     """
     work.require(Act.PANEL_CONVENE)
     work.lock(panel)
-    if not opening.is_public(work.session, panel.lot):
+    if not ceremony.is_public(work.session, panel.lot):
         raise TooEarly("panel.opening_first")
     _may_change(panel, "LISTED", "REVEALED")
     found = matches(work, panel)
@@ -468,7 +472,7 @@ def convene(work: UnitOfWork, panel: Panel) -> None:
     work.require(Act.PANEL_CONVENE)
     work.lock(panel)
     PANEL_FLOW.check(panel, "convene")
-    if not opening.is_public(work.session, panel.lot):
+    if not ceremony.is_public(work.session, panel.lot):
         raise TooEarly("panel.opening_first")
     sitting = [seat for seat in in_play(panel) if seat.state == "accepted"]
     if missing := sorted(set(range(1, panel.members + 1)) - {seat.no for seat in sitting}):

@@ -11,16 +11,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from evaluation import outcome, panels, price_review, report, reviews
-from evaluation.panels import PANEL_FLOW
-from evaluation.report import Report
-from trading import awards, opening, technical
-from trading.awards import Award
+from evaluation.panels import panels
+from evaluation.panels.panels import PANEL_FLOW
+from evaluation.reporting import report
+from evaluation.reporting.report import Report
+from evaluation.scoring import outcome, price_review, reviews
+from trading.awarding import awards
+from trading.awarding.awards import Award
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Invalid, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.technical import TechnicalResult
-from trading.tenders import LOT_FLOW, Lot
+from trading.opening import ceremony, technical
+from trading.opening.technical import TechnicalResult
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 
 def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
@@ -39,7 +42,7 @@ def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
     if differing := outcome.objective_mismatches(report.gather_scores(work.session, panel)):
         raise Invalid("report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e")
     valid = reviews.valid_bids(work.session, panel)
-    told = [report.rejection(work.session, panel, bid) for bid in opening.opened_of_lot(work.session, lot)
+    told = [report.rejection(work.session, panel, bid) for bid in ceremony.opened_of_lot(work.session, lot)
             if bid.id not in {one.id for one in valid}]
     return technical.fix(work, lot, passed=[bid.party.code for bid in valid], rejected=told)
 

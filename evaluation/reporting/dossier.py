@@ -12,16 +12,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from evaluation import panels, report, reviews, schemes, sheets
-from evaluation.panels import Panel
-from evaluation.report import Report
-from evaluation.sheets import Sheet, SheetCommit
-from trading import opening
+from evaluation.panels import panels
+from evaluation.panels.panels import Panel
+from evaluation.reporting import report
+from evaluation.reporting.report import Report
+from evaluation.scoring import reviews, schemes, sheets
+from evaluation.scoring.sheets import Sheet, SheetCommit
 from trading.disclosure.bundle import canonical_file, envelope_file
 from trading.disclosure.dossier import Extra
 from trading.kernel.audit import document
 from trading.kernel.work import Look
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
 
 
 def records(session: Session, lot: Lot) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def records(session: Session, lot: Lot) -> dict[str, Any]:
     if panel is None:
         return {}
     found: dict[str, Any] = {"sheets/panel.json": _panel(panel), "sheets/salts.json": _salts(session, panel)}
-    if opening.find(session, lot) is not None:
+    if ceremony.find(session, lot) is not None:
         found["sheets/findings.json"] = _findings(session, lot)
         if lot.scheme and schemes.of_lot(lot).blind and panel.seated_at is not None:
             labels = panels.blind_labels(panel, reviews.qualified(session, lot))
@@ -96,7 +98,7 @@ def _findings(session: Session, lot: Lot) -> dict[str, Any]:
 
 def _inputs(session: Session, panel: Panel, row: Report) -> dict[str, Any]:
     bids = [{"bidder": bid.party.code, "header_hash": bid.header_hash, "small": report.small(bid)}
-            for bid in opening.opened_of_lot(session, panel.lot)]
+            for bid in ceremony.opened_of_lot(session, panel.lot)]
     return {"v": 1, "round": row.round, "coefficient": report.coefficient(session, panel), "tie_break": row.facts["tie_break"],
             "ceiling": panel.lot.ceiling.text(), "sheets": [sheet.statement for sheet in sheets.revealed(session, panel)],
             "bids": sorted(bids, key=lambda one: str(one["bidder"]))}

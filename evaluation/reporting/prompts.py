@@ -10,16 +10,17 @@ from fractions import Fraction
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from evaluation import flags, outcome, report, sheets
-from evaluation.flags import Flag
-from evaluation.outcome import Inputs
-from evaluation.panels import Panel
-from evaluation.report import Report
-from evaluation.schemes import Criterion
+from evaluation.panels.panels import Panel
+from evaluation.reporting import report
+from evaluation.reporting.report import Report
+from evaluation.scoring import flags, outcome, sheets
+from evaluation.scoring.flags import Flag
+from evaluation.scoring.outcome import Inputs
+from evaluation.scoring.schemes import Criterion
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Look
-from trading.projects import Project
-from trading.tenders import Lot, Tender
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot, Tender
 
 SPAN = timedelta(days=731)
 """How far back the base rate looks: 24 months."""

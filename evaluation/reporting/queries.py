@@ -13,19 +13,24 @@ from typing import Any
 from sqlalchemy import select
 
 from crypto.keys import kid
-from evaluation import conclusion, experts, flags, outcome, panels, price_review, report, reviews, schemes, sheets
 from evaluation.methods.panel_rules import panel_allowed
-from evaluation.panels import Panel, Seat
-from evaluation.reviews import Prompt
-from evaluation.schemes import Criterion
-from trading import awards, draws, opening, parties, technical
+from evaluation.panels import experts, panels
+from evaluation.panels.panels import Panel, Seat
+from evaluation.reporting import conclusion, report
+from evaluation.scoring import flags, outcome, price_review, reviews, schemes, sheets
+from evaluation.scoring.reviews import Prompt
+from evaluation.scoring.schemes import Criterion
+from trading import draws
+from trading.awarding import awards
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.opening import OpenedBid
+from trading.opening import ceremony, technical
+from trading.opening.ceremony import OpenedBid
+from trading.parties import parties
 from trading.procedures import procedure_of
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 NAMED_FROM = ("RESULT", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
 """States of a lot from which on the members' names are public (rule P-44)."""
@@ -431,7 +436,7 @@ def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int,
 
 
 def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
-    if not opening.is_public(look.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
+    if not ceremony.is_public(look.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
         return ()
     found, noticed = reviews.standing(look.session, panel), reviews.prompts(look.session, panel.lot)
     qualified = reviews.qualified(look.session, panel.lot)

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, verify
-from evaluation import outcome, panels, price_review, reviews, schemes, sheets
-from evaluation.outcome import BidIn, Inputs
-from evaluation.panels import Panel, Seat
-from trading import draws, opening
+from evaluation.panels import panels
+from evaluation.panels.panels import Panel, Seat
+from evaluation.scoring import outcome, price_review, reviews, schemes, sheets
+from evaluation.scoring.outcome import BidIn, Inputs
+from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -28,7 +29,8 @@ from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.exact import BadValue
 from trading.kernel.work import Look, UnitOfWork
-from trading.opening import OpenedBid
+from trading.opening import ceremony
+from trading.opening.ceremony import OpenedBid
 from trading.procedures import procedure_of
 from trading.procedures.procedure import QUALIFICATION
 
@@ -96,7 +98,7 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
     lot = panel.lot
     valid = {bid.id for bid in price_review.ranked(session, panel)}
     priced = price_review.prices(session, lot)
-    bids = [_bid_in(session, panel, bid, valid, priced) for bid in opening.opened_of_lot(session, lot)]
+    bids = [_bid_in(session, panel, bid, valid, priced) for bid in ceremony.opened_of_lot(session, lot)]
     return Inputs(schemes.of_lot(lot), bids, sheets.scores_of(session, panel), coefficient(session, panel),
                   Fraction(lot.ceiling_minor, 100), tuple(tie_break))
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from evaluation import outcome
 from evaluation.methods.expert_scores import Outliers, outliers
-from evaluation.outcome import Inputs
-from evaluation.schemes import Criterion
+from evaluation.scoring import outcome
+from evaluation.scoring.outcome import Inputs
+from evaluation.scoring.schemes import Criterion
 from trading.kernel.exact import BadValue, exact
 
 STEP = Fraction(1, 10)

@@ -17,7 +17,7 @@ from evaluation.methods import registry
 from evaluation.methods.declared import PriceInputs, Prices
 from evaluation.methods.expert_scores import Outliers, is_consistent, outliers, trimmed
 from evaluation.methods.ranking import Ranking, rank
-from evaluation.schemes import Criterion, Scheme
+from evaluation.scoring.schemes import Criterion, Scheme
 from trading.kernel.exact import BadValue, mean, rounded, written, written_exactly
 
 

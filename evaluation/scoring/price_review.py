@@ -12,16 +12,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from evaluation import panels, reviews
 from evaluation.methods.panel_rules import finding_stands
-from evaluation.panels import PANEL_FLOW, Panel
-from evaluation.reviews import Finding
-from trading import notices, officers, opening, publication
+from evaluation.panels import panels
+from evaluation.panels.panels import PANEL_FLOW, Panel
+from evaluation.scoring import reviews
+from evaluation.scoring.reviews import Finding
+from trading import publication
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import OpenedBid
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.opening.ceremony import OpenedBid
+from trading.tendering import notices
+from trading.tendering.tenders import Lot
 
 STAGE = "price"
 
@@ -29,15 +33,15 @@ STAGE = "price"
 def prices(session: Session, lot: Lot) -> dict[int, OpenedBid]:
     """party id → the opened bid its price is in; empty while the price envelopes are not open."""
     part = officers.bid_envelopes(lot)[-1]
-    row = opening.find(session, lot, part)
+    row = ceremony.find(session, lot, part)
     if row is None or row.opened is None:
         return {}
-    return {bid.party_id: bid for bid in opening.opened_of_lot(session, lot, part)}
+    return {bid.party_id: bid for bid in ceremony.opened_of_lot(session, lot, part)}
 
 
 def are_open(session: Session, lot: Lot) -> bool:
     """Whether the record of the opening that holds the prices is closed."""
-    row = opening.find(session, lot, officers.bid_envelopes(lot)[-1])
+    row = ceremony.find(session, lot, officers.bid_envelopes(lot)[-1])
     return row is not None and row.state == "CLOSED"
 
 
@@ -54,8 +58,8 @@ def not_standing(session: Session, panel: Panel) -> dict[int, dict[str, Any]]:
     if not panel.lot.two_envelopes or not are_open(session, panel.lot):
         return {}
     opened, found = prices(session, panel.lot), reviews.findings(session, panel.lot, STAGE)
-    row = opening.opening(session, panel.lot, officers.PRICE)
-    verdicts = {bid.party_id: bid for bid in opening.opened_bids(session, row)}
+    row = ceremony.opening(session, panel.lot, officers.PRICE)
+    verdicts = {bid.party_id: bid for bid in ceremony.opened_bids(session, row)}
     told = {}
     for bid in reviews.valid_bids(session, panel):
         mine, price = verdicts.get(bid.party_id), opened.get(bid.party_id)

@@ -14,19 +14,23 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from evaluation import panels
 from evaluation.methods.abnormal_prices import abnormally_low
 from evaluation.methods.panel_rules import finding_stands
-from evaluation.panels import PANEL_FLOW, Panel
-from trading import notices, officers, opening, participants, publication, terms
+from evaluation.panels import panels
+from evaluation.panels.panels import PANEL_FLOW, Panel
+from trading import publication
+from trading.bidding import participants
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import OpenedBid
+from trading.opening import ceremony
+from trading.opening.ceremony import OpenedBid
 from trading.procedures import procedure_of
-from trading.projects import require_tie
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering import notices, terms
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 STAGES = ("qualification", "conformity", "price")
 
@@ -71,7 +75,7 @@ def findings(session: Session, lot: Lot, stage: str) -> dict[int, Finding]:
 
 def qualified(session: Session, lot: Lot) -> list[OpenedBid]:
     """The bids the panel reviews: those that passed qualification where it was reviewed before, else all that were opened."""
-    opened = opening.opened_of_lot(session, lot)
+    opened = ceremony.opened_of_lot(session, lot)
     if not procedure_of(lot).qualifies:
         return opened
     found = findings(session, lot, "qualification")
@@ -104,7 +108,7 @@ def least(lot: Lot) -> int:
 def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
     """bid id → what to look at: a form that could not be read, a price above the ceiling (C-04, C-06), a deposit that was not there in time
     (D-13), an abnormally low price (E-21). Only once the bids are open."""
-    opened, priced, law = opening.opened_of_lot(session, lot), _priced(session, lot), procedure_of(lot)
+    opened, priced, law = ceremony.opened_of_lot(session, lot), _priced(session, lot), procedure_of(lot)
     found: dict[int, list[Prompt]] = {bid.id: [] for bid in (*opened, *priced)}
     for bid in {bid.id: bid for bid in (*opened, *priced)}.values():
         if bid.form_faults:
@@ -125,8 +129,8 @@ def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
 def _priced(session: Session, lot: Lot) -> list[OpenedBid]:
     """The opened bids that hold the prices: the bids themselves or, once they are open, the price envelopes."""
     part = officers.bid_envelopes(lot)[-1]
-    row = opening.find(session, lot, part)
-    return opening.opened_of_lot(session, lot, part) if row is not None and row.opened is not None else []
+    row = ceremony.find(session, lot, part)
+    return ceremony.opened_of_lot(session, lot, part) if row is not None and row.opened is not None else []
 
 
 def _low_prices(lot: Lot, opened: list[OpenedBid], found: dict[int, list[Prompt]]) -> None:
@@ -140,7 +144,7 @@ def _low_prices(lot: Lot, opened: list[OpenedBid], found: dict[int, list[Prompt]
 
 def bid_of(session: Session, lot: Lot, bid_id: int) -> OpenedBid:
     """An opened bid of the lot. Refuses: NotFound ``review.no_bid``."""
-    found = next((bid for bid in opening.opened_of_lot(session, lot) if bid.id == bid_id), None)
+    found = next((bid for bid in ceremony.opened_of_lot(session, lot) if bid.id == bid_id), None)
     if found is None:
         raise NotFound("review.no_bid")
     return found
@@ -168,7 +172,7 @@ def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
     work.lock(lot)
     LOT_FLOW.check(lot, "qualify")
     found = findings(work.session, lot, "qualification")
-    opened = opening.opened_of_lot(work.session, lot)
+    opened = ceremony.opened_of_lot(work.session, lot)
     if missing := sum(1 for bid in opened if bid.id not in found):
         raise Conflict("review.open", missing=missing)
     passed = qualified(work.session, lot)

@@ -26,13 +26,13 @@ from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from evaluation.methods import registry
 from evaluation.methods.declared import DRAWN, SHARE, WHOLE, Parameter, Setting
-from trading import planning, tenders
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.exact import BadValue, Rounding, between, count, number, rate, take, word, written_exactly
 from trading.kernel.work import UnitOfWork
 from trading.procedures import Procedure, procedure_of
 from trading.rulebook import Rulebook
-from trading.tenders import Lot
+from trading.tendering import planning, tenders
+from trading.tendering.tenders import Lot
 
 KINDS = ("objective", "subjective", "price")
 TIES = ("purchaser", "panel", "draw")

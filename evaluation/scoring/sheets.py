@@ -21,9 +21,9 @@ from crypto.draws import check_sheet
 from crypto.errors import CryptoError
 from crypto.keys import kid
 from crypto.signatures import payload_of, verify_quorum
-from evaluation import panels, reviews, schemes
-from evaluation.panels import PANEL_FLOW, Panel, Seat
-from trading import technical
+from evaluation.panels import panels
+from evaluation.panels.panels import PANEL_FLOW, Panel, Seat
+from evaluation.scoring import reviews, schemes
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import document, keep_document
@@ -33,7 +33,8 @@ from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongSt
 from trading.kernel.exact import number
 from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork
-from trading.opening import OpenedBid
+from trading.opening import technical
+from trading.opening.ceremony import OpenedBid
 
 SKEW = timedelta(minutes=10)
 """How far the moment in a signed document may be from the platform's clock."""

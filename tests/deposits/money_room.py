@@ -14,33 +14,28 @@ from crypto.documents import sign_document
 from crypto.opening import release_shares
 from crypto.submissions import make_withdrawal
 from crypto.trust import trust_of
-from deposits import demands, forfeits, receipts, reconcile, refunds, settlement, statement
+from deposits import demands, forfeits, receipts, reconcile
 from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
-from deposits.refunds import Refund
-from deposits.settlement import Settled
+from deposits.refunds import refunds, settlement
+from deposits.refunds.refunds import Refund
+from deposits.refunds.settlement import Settled
+from deposits.views import statement
 from tests.kit import kept, sealing
 from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
-from trading import (
-    awards,
-    bids,
-    contracts,
-    decryption,
-    notices,
-    opening,
-    opening_package,
-    opening_shares,
-    participants,
-    parties,
-    publication,
-    timeline,
-)
+from trading import publication, timeline
+from trading.awarding import awards, contracts
+from trading.bidding import bids, participants
+from trading.hall import package as opening_package
 from trading.kernel import audit
 from trading.kernel.access import Role
 from trading.kernel.calendar import BEIJING, day_start, local_day
 from trading.kernel.money import Money
-from trading.opening_files import check_package, read_package
-from trading.tenders import LOT_FLOW
+from trading.opening import ceremony, decryption, shares
+from trading.opening.files import check_package, read_package
+from trading.parties import parties
+from trading.tendering import notices
+from trading.tendering.tenders import LOT_FLOW
 
 STAFF = (("cashier", Role.CASHIER), ("cashier2", Role.CASHIER), ("controller", Role.CONTROLLER), ("controller2", Role.CONTROLLER))
 DEPOSIT = Money.parse("50000")
@@ -148,7 +143,7 @@ class MoneyRoom:
             document = release_shares(checked.set, checked.headers, j=package["officer"]["j"],
                                       secrets=partial(world.policy_secret, username), now=format_time(world.now))
             with world.work(username) as work:
-                opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
+                shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)),
                                      sign_document("shares", document, world.keys[username].sign))
         decryption.open_bids(world.office, world.actor("host"), ref)
 
@@ -165,7 +160,7 @@ class MoneyRoom:
         with self.world.office.work(chair) as work:
             lot = self.world.lot_in(work, ref)
             rows = [{"bidder": o.party.code, "name": o.party.name, "party_id": o.party_id, "total": "90.00", "price_minor": o.price_minor}
-                    for o in opening.opened_of_lot(work.session, lot)]
+                    for o in ceremony.opened_of_lot(work.session, lot)]
             rows.sort(key=lambda row: str(row["bidder"]))
             awards.propose(work, lot, [{**row, "rank": at} for at, row in enumerate(rows, 1)], rules_hash="0" * 43)
             LOT_FLOW.take(work, lot, "report")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from crypto.verdicts import DEAD
-from deposits import triggers
+from deposits.refunds import triggers
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.deposits.test_effects import event
 from tests.kit import evaluation_steps as steps
@@ -20,8 +20,11 @@ from tests.kit.rows import unchanged
 from tests.kit.world import World
 from tests.trading.vectors import vectors
 from tests.web.bundles import play
-from trading import bids, effects, findings, officers, opening, participants
+from trading.bidding import bids, participants
+from trading.custody import officers
+from trading.hall import effects
 from trading.kernel.errors import Conflict
+from trading.opening import ceremony, findings
 from web.verifier import verify_bundle
 
 (VECTOR,) = [one for vector in vectors("etender") for one in vector.values if one["id"] == "ET-DECRYPT-01"]
@@ -99,16 +102,16 @@ def dead(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Dead
 
 def verdicts(one: Dead, part: str) -> dict[str, tuple[str, str]]:
     with one.room.world.look("clock") as look:
-        row = opening.opening(look.session, one.room.world.lot_in(look, one.ref), part)
+        row = ceremony.opening(look.session, one.room.world.lot_in(look, one.ref), part)
         names = {one.room.world.party_ids[name]: name for name in one.room.world.bidders}
-        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in opening.opened_bids(look.session, row)}
+        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row)}
 
 
 def rule(one: Dead, cause: str) -> None:
     world = one.room.world
     with world.work("host") as work:
-        row = opening.opening(work.session, world.lot_in(work, one.ref), officers.PRICE)
-        dead = next(bid for bid in opening.opened_bids(work.session, row) if bid.verdict == DEAD)
+        row = ceremony.opening(work.session, world.lot_in(work, one.ref), officers.PRICE)
+        dead = next(bid for bid in ceremony.opened_bids(work.session, row) if bid.verdict == DEAD)
         findings.rule(work, row, header_hash=dead.header_hash, cause=cause, reasons="三方持有人均已更换，经核实由此方负责。")
 
 
@@ -158,6 +161,6 @@ def test_ruled_to_be_the_bidders_fault_it_may_be_kept_and_is_not_paid_back(dead:
         assert effect is not None
         assert (effect.outcome.result, effect.outcome.deposit, effect.outcome.claim_for_loss) == BY_CAUSE["bidder"]
     with unchanged(dead.room.world), pytest.raises(Conflict), dead.room.world.work("host") as work:
-        row = opening.opening(work.session, dead.room.world.lot_in(work, dead.ref), officers.PRICE)
-        other = next(bid for bid in opening.opened_bids(work.session, row) if bid.verdict == "opened")
+        row = ceremony.opening(work.session, dead.room.world.lot_in(work, dead.ref), officers.PRICE)
+        other = next(bid for bid in ceremony.opened_bids(work.session, row) if bid.verdict == "opened")
         findings.rule(work, row, header_hash=other.header_hash, cause="bidder", reasons="没有理由的理由，写满十个字。")

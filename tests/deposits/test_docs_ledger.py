@@ -6,7 +6,7 @@ import doctest
 import re
 from pathlib import Path
 
-from deposits.refunds import REFUND_FLOW
+from deposits.refunds.refunds import REFUND_FLOW
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from deposits import demands, forfeits, triggers
+from deposits import demands, forfeits
 from deposits.demands import DepositDemand
+from deposits.refunds import triggers
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import opening_steps, sealing, verdict_steps
 from tests.kit.rows import unchanged
-from tests.trading.test_opening import FORGED, forged
+from tests.trading.opening.test_ceremony import FORGED, forged
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict
 from trading.kernel.work import Look

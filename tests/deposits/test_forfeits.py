@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from deposits import accounts, demands, dossier, forfeits, ledger, payees, refunds
+from deposits import demands, forfeits
 from deposits.forfeits import Forfeit
+from deposits.ledger import accounts, postings
+from deposits.refunds import payees, refunds
+from deposits.views import dossier
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
@@ -32,7 +35,7 @@ def test_a_winner_that_does_not_sign(room: MoneyRoom, regime: str, ground: str, 
     totals = room.totals()
     assert totals.forfeited == DEPOSIT and totals.held == DEPOSIT * 2 and totals.balanced
     with room.world.look("clock") as look:
-        assert ledger.balance(look.session, to) == DEPOSIT.minor
+        assert postings.balance(look.session, to) == DEPOSIT.minor
     assert room.reconcile().balanced
     if regime == "GP":
         room.refund_all()

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from deposits import accounts, ledger
-from deposits.accounts import Lines
+from deposits.ledger import accounts, postings
+from deposits.ledger.accounts import Lines
 from tests.kit.office import make_office
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Conflict
@@ -155,12 +155,12 @@ def test_the_stored_ledger_is_the_paper_one(engine: Engine, tmp_path: Path, seed
     """The same acts on paper and in the database, which is emptied again after each example: every yes and no agrees, and all sums."""
     paper = PaperLedger()
     with make_office(engine, tmp_path).work(CLOCK) as work:
-        assert ledger.totals(work.session) == accounts.Totals(0, 0, 0, 0, 0, 0)
+        assert postings.totals(work.session) == accounts.Totals(0, 0, 0, 0, 0, 0)
 
         def post(kind: str, lines: Lines, terminal: str | None) -> bool:
             savepoint = work.session.begin_nested()
             try:
-                ledger.post(work, kind, lines, of="law", terminal=terminal)
+                postings.post(work, kind, lines, of="law", terminal=terminal)
             except Conflict:
                 savepoint.rollback()
                 assert not paper.post(kind, lines, terminal)
@@ -170,10 +170,10 @@ def test_the_stored_ledger_is_the_paper_one(engine: Engine, tmp_path: Path, seed
             return True
 
         books = play(random.Random(seed), 60, post)
-        compare(books, ledger.totals(work.session), ledger.balance(work.session, accounts.BANK))
-        assert ledger.unbalanced(work.session) == []
-        assert ledger.items(work.session, accounts.DEPOSITS) == {sub: owed for sub, owed in books.deposits.items() if owed}
-        assert ledger.items(work.session, accounts.SUSPENSE) == books.strays
+        compare(books, postings.totals(work.session), postings.balance(work.session, accounts.BANK))
+        assert postings.unbalanced(work.session) == []
+        assert postings.items(work.session, accounts.DEPOSITS) == {sub: owed for sub, owed in books.deposits.items() if owed}
+        assert postings.items(work.session, accounts.SUSPENSE) == books.strays
         work.session.rollback()
         work.session.begin()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from deposits import accounts, demands, ledger, receipts, settlement
+from deposits import demands, receipts
 from deposits.bank import statements
+from deposits.ledger import accounts, postings
 from deposits.receipts import ImportReport
+from deposits.refunds import settlement
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from trading.kernel.money import Money
@@ -70,7 +72,7 @@ def test_a_gap_an_altered_line_and_a_line_between_are_refused_in_whole(room: Mon
 def test_money_brought_forward_is_the_centres(room: MoneyRoom) -> None:
     take(room, csv((DAY, "100", "甲", "1", "", "B1", "1100")))
     with room.world.look("clock") as look:
-        assert ledger.balance(look.session, accounts.CENTRE) == -100000
+        assert postings.balance(look.session, accounts.CENTRE) == -100000
     assert room.reconcile().balanced and held(room) == Money.parse("100")
 
 
@@ -94,8 +96,8 @@ def test_the_sub_account_in_the_remark(room: MoneyRoom) -> None:
     room.bank.receive(DEPOSIT, name="丙", account="3", text=subs["bidder3"][:-3] + slip + subs["bidder3"][-2:])
     room.fetch()
     with room.world.look("clock") as look:
-        assert set(ledger.items(look.session, accounts.DEPOSITS)) == {subs["bidder1"], subs["bidder2"]}
-        assert ledger.balance(look.session, accounts.SUSPENSE) == DEPOSIT.minor
+        assert set(postings.items(look.session, accounts.DEPOSITS)) == {subs["bidder1"], subs["bidder2"]}
+        assert postings.balance(look.session, accounts.SUSPENSE) == DEPOSIT.minor
 
 
 def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> None:
@@ -123,7 +125,7 @@ def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> 
     with room.world.look("clock") as look:
         demand = demands.find_by_sub_account(look.session, subs["bidder1"])
         assert demand is not None and demand.participant.secured_at is not None
-        assert ledger.balance(look.session, accounts.SUSPENSE) == 0
+        assert postings.balance(look.session, accounts.SUSPENSE) == 0
     room.terminate(ref)
     assert len(room.refund_all()) == 1 and room.totals().balanced and room.bank.balance().is_zero
 

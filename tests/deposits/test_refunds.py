@@ -10,15 +10,20 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DatabaseError
 
-from deposits import accounts, demands, ledger, refunds, rules, statement, transfers, triggers
-from deposits.refunds import REFUND_FLOW
+from deposits import demands
+from deposits.bank import transfers
+from deposits.ledger import accounts, postings
+from deposits.refunds import refunds, rules, triggers
+from deposits.refunds.refunds import REFUND_FLOW
+from deposits.views import statement
 from tests.deposits.money_room import DEPOSIT, MoneyRoom, demand_of
 from tests.kit import sealing
 from tests.kit.world import World
-from trading import bids, calendars, participants
+from trading.bidding import bids, participants
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, SignInNeeded, TooEarly, TooLate, WrongStep
 from trading.kernel.money import Money
+from trading.rulebook import calendars
 
 
 def working_days(room: MoneyRoom, day: date, n: int) -> date:
@@ -176,7 +181,7 @@ def test_the_database_itself_refuses_one_person_for_both(room: MoneyRoom) -> Non
     with room.world.office.engine.begin() as connection, pytest.raises(DatabaseError):
         connection.execute(update(refunds.Refund).values(approved_by=refunds.Refund.prepared_by))
     with room.world.office.engine.begin() as connection, pytest.raises(DatabaseError):
-        connection.execute(update(ledger.Posting).values(amount_minor=1))
+        connection.execute(update(postings.Posting).values(amount_minor=1))
 
 
 def test_the_approver_approves_what_was_seen(room: MoneyRoom) -> None:
@@ -228,7 +233,7 @@ def test_late_money_costs_the_centre_in_government_procurement(room: MoneyRoom) 
     totals = room.totals()
     assert totals.interest == Money.parse("145") and totals.balanced and totals.refunded == DEPOSIT * 2
     with room.world.look("clock") as look:
-        assert ledger.balance(look.session, accounts.CENTRE) == 14500
+        assert postings.balance(look.session, accounts.CENTRE) == 14500
     assert room.reconcile().balanced
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deposits import rules
-from deposits.rules import METHODS, Segment
+from deposits.refunds import rules
+from deposits.refunds.rules import METHODS, Segment
 from tests.trading.vectors import agree, vectors
 from trading.kernel.calendar import packaged_calendar
 from trading.kernel.errors import Invalid, NotFound

@@ -6,7 +6,9 @@ import dataclasses
 
 import pytest
 
-from deposits import demands, dossier, forfeits, own_deposit, queries, refunds
+from deposits import demands, forfeits
+from deposits.refunds import refunds
+from deposits.views import dossier, own_deposit, queries
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound, TooEarly

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from evaluation import panels, report, schemes
 from evaluation.methods import registry
 from evaluation.methods.declared import CHOICE, DRAW, DRAWN, EvaluationMethod
 from evaluation.methods.works_prices import DropRule
+from evaluation.panels import panels
+from evaluation.reporting import report
+from evaluation.scoring import schemes
 from tests.kit import evaluation_steps
 from tests.kit.world import World
 from trading import rulebook
 from trading.kernel.exact import BadValue, number, written_exactly
 from trading.procedures import PROCEDURES, Procedure
-from web import recompute
+from web.cli import vectors as recompute
 
 every = pytest.mark.parametrize("method", registry.METHODS_OF_LOTS, ids=lambda one: one.id)
 PAIRS = [(law, registry.method(name)) for law in PROCEDURES for name in law.evaluation]
@@ -59,7 +61,7 @@ def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: Eval
 
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_offered_scheme_is_lawful_as_it_stands(law: Procedure, method: EvaluationMethod) -> None:
-    from tests.evaluation.test_schemes import DAY
+    from tests.evaluation.scoring.test_schemes import DAY
     category = law.intake.categories[0] if not any(law.intake.kinds) else "works_construction"
     assert schemes.validate(dict(method.offered), law=law, category=category, book=rulebook.select(law.regime, DAY)) == []
 

@@ -155,7 +155,7 @@ def audited(world: World, folder: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("BIDHALL_")}
     environment |= {"BIDHALL_DATA": str(folder), "BIDHALL_PLATFORM": world.office.platform, "BIDHALL_BLOBS": str(folder / "blobs"),
                     "BIDHALL_DATABASE": world.office.engine.url.render_as_string(hide_password=False), "BIDHALL_LANG": "en"}
-    done = subprocess.run([sys.executable, "-c", "from web.cli import main; main()", "audit", "verify"], cwd=ROOT, env=environment,
+    done = subprocess.run([sys.executable, "-c", "from web.cli.main import main; main()", "audit", "verify"], cwd=ROOT, env=environment,
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 

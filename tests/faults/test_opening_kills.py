@@ -19,25 +19,19 @@ from tests.kit import opening_steps, sealing, stages
 from tests.kit.opening_steps import ALL
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import (
-    bids,
-    closing,
-    decryption,
-    notices,
-    opening,
-    opening_list,
-    opening_set,
-    opening_shares,
-    timeline,
-    uploads,
-)
-from trading.closing import Closing
+from trading import timeline
+from trading.bidding import bids, closing, uploads
+from trading.bidding.closing import Closing
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict, Refusal, TooEarly, WrongStep
 from trading.kernel.log_ticks import LogTick
-from trading.opening import OpenedBid, Opening, Share
+from trading.opening import ceremony as opening
+from trading.opening import decryption, opening_list, opening_set
+from trading.opening import shares as opening_shares
+from trading.opening.ceremony import OpenedBid, Opening, Share
+from trading.tendering import notices
 
-PATH = ("trading/opening_set.py", "trading/opening_shares.py", "trading/decryption.py", "trading/opening_list.py")
+PATH = ("trading/opening/opening_set.py", "trading/opening/shares.py", "trading/opening/decryption.py", "trading/opening/opening_list.py")
 OTHERS = ("blob.linked", "blob.named", "work.commit", "work.committed")
 
 
@@ -130,7 +124,7 @@ def go_on(world: World, ref: str, *, fault: str = "", kill_after: float = 0) -> 
 
 def test_the_points_of_the_way_are_known() -> None:
     known = {"opening.listed", "share.stored", "opening.recorded", "opening.closed", "decrypt.bid", "decrypt.kept"}
-    assert set(points(*PATH)) >= known and set(points("trading/closing.py", "trading/kernel/log.py")) == {
+    assert set(points(*PATH)) >= known and set(points("trading/bidding/closing.py", "trading/kernel/log.py")) == {
         "closing.written", "log.leaf", "log.sealed"}
 
 

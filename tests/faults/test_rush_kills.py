@@ -16,8 +16,8 @@ from tests.faults.ground import Told, copied, log_holds, worker
 from tests.kit import sealing, stages
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, uploads
-from trading.bids import BidReceipt, SealedBid, StandingBid
+from trading.bidding import bids, uploads
+from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
 from trading.kernel import turns
 from trading.kernel.audit import LogEntry
 from trading.kernel.turns import turns_of

@@ -26,9 +26,10 @@ from tests.kit import stages
 from tests.kit.opening_steps import ALL
 from tests.kit.real_server import SOUND_SECONDS, Answer, Died, House, Nest, Server, hatchery, house_of
 from tests.kit.world import World
-from tests.web.desks import hall_kit
-from trading import closing, opening
+from tests.web.desks.hall import kit
+from trading.bidding import closing
 from trading.kernel import log
+from trading.opening import ceremony as opening
 
 CAME = ALL[:3]
 """Who countersigns."""
@@ -100,7 +101,7 @@ class Ceremony:
                 continue
             guest = self.house.person(server, username)
             if username not in self.shares:
-                self.shares[username] = hall_kit.shares_of(guest, self.ref)  # type: ignore[arg-type]
+                self.shares[username] = kit.shares_of(guest, self.ref)  # type: ignore[arg-type]
             self.press(partial(guest.post, f"/hall/{self.ref}/acts/release", shares=self.shares[username]))
             self.told.add(f"share {username}")
 
@@ -121,7 +122,7 @@ class Ceremony:
     def sign(self, server: Server) -> None:
         for username in CAME:
             guest = self.house.person(server, username)
-            paper = hall_kit.countersigned(guest, self.ref)  # type: ignore[arg-type]
+            paper = kit.countersigned(guest, self.ref)  # type: ignore[arg-type]
             self.press(partial(guest.post, f"/hall/{self.ref}/acts/countersign", opened=paper))
             self.told.add(f"signed {username}")
         row = self.row()

@@ -26,13 +26,13 @@ from tests.kit import sealing, stages
 from tests.kit.real_server import SOUND_SECONDS, Died, Guest, House, Nest, Server, hatchery, house_of
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids
-from trading.bids import BidReceipt, StandingBid
+from trading.bidding import bids
+from trading.bidding.bids import BidReceipt, StandingBid
 
 WHO = "bidder1"
 TUS = {"Tus_Resumable": "1.0.0"}
 STEP = 150_000
-ON_THE_WAY = sorted({*points("trading/uploads.py", "trading/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py"),
+ON_THE_WAY = sorted({*points("trading/bidding/uploads.py", "trading/bidding/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py"),
                      "blob.linked", "blob.named", "log.leaf", "log.sealed"})
 """Every named step of upload, submission, replacement and withdrawal, and of the clock that seals the log meanwhile."""
 

@@ -18,13 +18,14 @@ from tests.faults.ground import KILLS, Told, Worker, copied, log_holds, points, 
 from tests.kit import sealing, stages
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, uploads
-from trading.bids import BidReceipt, SealedBid, StandingBid
+from trading.bidding import bids, uploads
+from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
+from trading.bidding.uploads import Upload
 from trading.kernel.audit import LogEntry
-from trading.uploads import Upload
 
 WHO = "bidder1"
-PATH = ("trading/uploads.py", "trading/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py", "trading/kernel/turns.py")
+PATH = ("trading/bidding/uploads.py", "trading/bidding/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py",
+        "trading/kernel/turns.py")
 BLOBS = ("blob.linked", "blob.named")
 NOT_ON_THIS_WAY = ("bid.withdrawn",)
 TURNS = ("turns.commit", "turns.committed")

@@ -23,7 +23,7 @@ def make_words() -> set[str]:
 
 
 def command_line() -> click.Group:
-    from web.cli import main
+    from web.cli.main import main
 
     assert isinstance(main, click.Group)
     return main

@@ -12,7 +12,7 @@ from tests.kit import kept
 from tests.kit.database import Databases
 from tests.kit.world import World
 from trading.kernel.db import open_engine
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 from web.app import find_desks
 
 find_desks()  # so that every table stands in the template of the database

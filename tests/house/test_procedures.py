@@ -17,13 +17,13 @@ VERBS = ("GET", "POST")
 # Words that come in or go out as data, and no question which procedure it is.
 ALLOWED: dict[str, str] = {
     "trading/kernel/ids.py": "how a regime is written in a project number; the kernel knows no procedures",
-    "trading/bid_forms.py": "a category of project, not a regime: the form first offered to works",
+    "trading/tendering/bid_forms.py": "a category of project, not a regime: the form first offered to works",
     "trading/disclosure/ocds.py": "a category of project, in the words of the Open Contracting standard",
     "trading/reports/tables.py": "words in other people's tables and what they mean here",
     "trading/reports/words.py": "words of a report's cells, which may come from other people's tables",
-    "trading/opening_rules.py": "test vectors say by a word which method they mean",
-    "web/specimens.py": "a page of specimens: all it shows is made up",
-    "deposits/rules.py": "test vectors say by a word which rulebook they mean",
+    "trading/opening/rules.py": "test vectors say by a word which method they mean",
+    "web/desks/parts/specimens.py": "a page of specimens: all it shows is made up",
+    "deposits/refunds/rules.py": "test vectors say by a word which rulebook they mean",
 }
 
 

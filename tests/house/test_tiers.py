@@ -41,7 +41,7 @@ def test_a_test_gets_its_tier_from_its_folder_and_what_it_asks_for(
     ("web/desks/test_of_tomorrow.py", ("databases",), True),
     ("web/bundles/test_bundle.py", ("databases",), True),
     ("web/bundles/test_verifier_damage.py", ("databases",), False),
-    ("web/commands/test_seal.py", ("databases",), False),
+    ("web/cli/test_seal.py", ("databases",), False),
     ("journeys/test_seal_journey.py", ("databases", "browser"), False),
 ])  # fmt: skip
 def test_on_postgresql_runs_what_can_differ_there(path: str, fixtures: tuple[str, ...], expected: bool) -> None:

@@ -53,4 +53,4 @@ def test_the_general_names_are_ours_alone(package: str) -> None:
 
 def test_the_command_is_ours() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="bidhall")
-    assert command.value == "web.cli:main"
+    assert command.value == "web.cli.main:main"

@@ -15,8 +15,10 @@ from tests.kit.ceremony import bid_for, lots_together
 from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer
 from tests.kit.world import DEADLINE
-from tests.trading.test_attendance import come
-from trading import opening, opening_list, timeline
+from tests.trading.hall.test_attendance import come
+from trading import timeline
+from trading.opening import ceremony as opening
+from trading.opening import opening_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -12,7 +12,7 @@ from crypto import keyfiles
 from tests.journeys.test_opening_journey import PASSPHRASE
 from tests.kit import opening_steps, sealing
 from tests.kit.server import LiveServer
-from trading import co_opening, opening, opening_set
+from trading.opening import ceremony, co_opening, opening_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,7 +42,7 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
         page.locator('[data-keywork="part"] [data-go]').click()
     assert "我方份额已于" in page.locator("main").inner_text() and not faults
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
         own = co_opening.own_bid(look.session, row, world.party_ids["bidder1"])
         assert own is not None
         assert set(co_opening.parts(look.session, row)) == {bid["header_hash"] for bid in row.bids if own.header_hash == bid["header_hash"]}

@@ -10,8 +10,8 @@ import pytest
 from tests.journeys.test_seal_journey import watched
 from tests.journeys.test_two_envelopes import PASSPHRASE, bidder_file
 from tests.kit.server import LiveServer
-from tests.trading.test_joint_bids import code, lot_with
-from trading import consortia
+from tests.trading.bidding.test_joint_bids import code, lot_with
+from trading.bidding import consortia
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -9,8 +9,8 @@ import pytest
 
 from tests.kit import sealing, stages
 from tests.kit.server import LiveServer
-from tests.trading.test_stored import bid_of, bytes_of, decrypt, spoil, state_of, verdict_of
-from trading import rechecks
+from tests.trading.bidding.test_stored import bid_of, bytes_of, decrypt, spoil, state_of, verdict_of
+from trading.opening import rechecks
 
 pytestmark = pytest.mark.long
 

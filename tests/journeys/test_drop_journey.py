@@ -14,9 +14,9 @@ from crypto import drops
 from crypto.canonical import unb64u
 from tests.journeys.test_seal_journey import enrol, fill_bid, newcomer, watched
 from tests.kit.server import LiveServer
-from trading import bids
+from trading.bidding import bids
 from trading.kernel.access import Role
-from web.watch.drop import Drop
+from web.workers.watch.drop import Drop
 
 pytestmark = pytest.mark.browser
 __all__ = ["newcomer"]

@@ -17,7 +17,7 @@ from tests.kit import opening_steps, sealing, stages, tsa
 from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
-from trading import decryption, opening, opening_list
+from trading.opening import ceremony, decryption, opening_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -136,7 +136,7 @@ def test_objections_are_made_and_answered_each_in_a_form_of_its_own(hall: LiveSe
     with page.expect_navigation():
         second.get_by_role("button", name="答复").click()
     with world.look("clock") as look:
-        said = {one.party.name: one.answer for one in opening.remarks(look.session, stages.opening_of(world, look, ref))}
+        said = {one.party.name: one.answer for one in ceremony.remarks(look.session, stages.opening_of(world, look, ref))}
     assert said == {"投标单位1有限公司": "", "投标单位2有限公司": "已核对。"}
     assert wrong == [] and not host.faults
 

@@ -18,8 +18,9 @@ from tests.kit import sealing
 from tests.kit.opening_steps import ALL, share
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, World
-from tests.trading.test_attendance import come
-from trading import decryption, opening, opening_list, readings
+from tests.trading.hall.test_attendance import come
+from trading.hall import readings
+from trading.opening import ceremony, decryption, opening_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -55,12 +56,12 @@ def read_out(world: World) -> str:
 
 def say(world: World, ref: str, username: str, kind: str, text: str = "") -> None:
     with world.work(username) as work:
-        opening_list.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind=kind, text=text)
+        opening_list.remark(work, ceremony.opening(work.session, world.lot_in(work, ref)), kind=kind, text=text)
 
 
 def turn_to(world: World, ref: str, place: int) -> None:
     with world.work("host") as work:
-        readings.read_out(work, opening.opening(work.session, world.lot_in(work, ref)), place)
+        readings.read_out(work, ceremony.opening(work.session, world.lot_in(work, ref)), place)
 
 
 @contextmanager
@@ -186,7 +187,7 @@ def test_the_whole_hall_by_reload_alone(hall: LiveServer, browser: Browser) -> N
     public.reload()
     assert public.locator("main").inner_text().count("投标单位") >= 3
     with world.look("clock") as look:
-        begins = opening.opening(look.session, world.lot_in(look, ref)).shares_from
+        begins = ceremony.opening(look.session, world.lot_in(look, ref)).shares_from
     world.clock.set(begins + timedelta(seconds=70))
     world.seal_log()
     for username in ALL:

@@ -14,7 +14,8 @@ from tests.journeys.test_two_envelopes import PASSPHRASE, bidder_file
 from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import ALL
 from tests.kit.server import LiveServer
-from trading import bid_forms, decryption, opening
+from trading.opening import ceremony, decryption
+from trading.tendering import bid_forms
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -71,7 +72,7 @@ def test_what_is_asked_for_is_missed_found_and_read_out(live_server: LiveServer,
         opening_steps.share(world, ref, username)
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("clock") as look:
-        opened = opening.opened_bids(look.session, opening.opening(look.session, world.lot_in(look, ref)))
+        opened = ceremony.opened_bids(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
         mine = next(bid for bid in opened if bid.party_id == world.party_ids["bidder1"])
     assert mine.verdict == "opened" and not mine.form_faults and mine.price_minor == 275_000_000
     assert (mine.announce["item_1"], mine.announce["item_2"]) == ("2500000.00", "250000.00")

@@ -14,7 +14,7 @@ from crypto.canonical import unb64u
 from crypto.keyfiles import make_keyring
 from tests.journeys.test_seal_journey import PASSPHRASE, enrol, watched
 from tests.kit.server import LiveServer
-from trading import enrolments
+from trading.parties import enrolments
 
 pytestmark = pytest.mark.browser
 

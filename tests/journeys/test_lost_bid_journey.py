@@ -25,9 +25,10 @@ from tests.kit.mirror import mirror_beside
 from tests.kit.opening_steps import ALL
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
-from tests.trading.test_stored import bid_of, finding_of, spoil, verdict_of
-from trading import copies, findings, opening, opening_list, rechecks
+from tests.trading.bidding.test_stored import bid_of, finding_of, spoil, verdict_of
+from trading.bidding import copies
 from trading.kernel.errors import Conflict
+from trading.opening import ceremony, findings, opening_list, rechecks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -175,7 +176,7 @@ def close(staged: Staged, host: Desk) -> str:
     world, ref = staged.world, staged.ref
     for username in ALL:
         with world.work(username) as work:
-            row = opening.opening(work.session, world.lot_in(work, ref))
+            row = ceremony.opening(work.session, world.lot_in(work, ref))
             opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     opening_steps.turn(world, minutes=16)
     host.go(f"/hall/{ref}/host")

@@ -17,8 +17,9 @@ from tests.kit import opening_steps, replacing, sealing
 from tests.kit.replacing import SHUFFLED
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import DEADLINE, World
-from tests.trading.test_replacements import statement_of
-from trading import opening, opening_set, publication
+from tests.trading.custody.test_replacements import statement_of
+from trading import publication
+from trading.opening import ceremony, opening_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -75,8 +76,8 @@ def test_who_stays_opens_bids_of_both_sets_with_the_same_key_file(hall: LiveServ
         if username not in ("officer1", "officer6"):
             opening_steps.share(world, ref, username)
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
-        given = {share.j: (len(share.parts), len(share.errors)) for share in opening.shares(look.session, row)}
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
+        given = {share.j: (len(share.parts), len(share.errors)) for share in ceremony.shares(look.session, row)}
     assert given == {1: (3, 0), 2: (1, 0), 3: (3, 0), 4: (3, 0), 5: (3, 0)}
     host = Desk(hall, browser, tmp_path, "host", role="host")
     host.go(f"/hall/{ref}/host")
@@ -105,7 +106,7 @@ def test_a_browser_that_signed_a_later_policy_stops_until_told_it_never_came_int
     desk.go(f"/hall/{ref}/release")
     assert "却没有出示它" in desk.refused("release")
     with world.look("clock") as look:
-        assert not opening.shares(look.session, opening.opening(look.session, world.lot_in(look, ref)))
+        assert not ceremony.shares(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
     desk.page.locator("[data-never] input").check()
     assert "已于" in desk.work("release")
     assert not desk.faults

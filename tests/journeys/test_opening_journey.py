@@ -18,7 +18,10 @@ from tests.journeys.names import CALLED
 from tests.kit import sealing
 from tests.kit.server import LiveServer
 from tests.kit.world import DEADLINE, OFFICERS, World
-from trading import draws, officers, opening, opening_set, policies, tenders, timeline
+from trading import draws, timeline
+from trading.custody import officers, policies
+from trading.opening import ceremony, opening_set
+from trading.tendering import tenders
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -95,7 +98,7 @@ def closed(world: World, regime: str = "GP") -> str:
 
 def pass_claims(world: World, ref: str) -> None:
     with world.look("clock") as look:
-        begins = opening.opening(look.session, world.lot_in(look, ref)).shares_from
+        begins = ceremony.opening(look.session, world.lot_in(look, ref)).shares_from
     while world.now < begins + timedelta(seconds=10):
         world.clock.set(world.now + timedelta(seconds=10))
         timeline.turn(world.office)
@@ -150,8 +153,8 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
             watcher.goto(f"{hall.url}/hall/{ref}")
             assert "已到 2 位，需 3 位" in watcher.locator("main").inner_text()
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
-        assert [share.j for share in opening.shares(look.session, row)] == [1, 3, 5]
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
+        assert [share.j for share in ceremony.shares(look.session, row)] == [1, 3, 5]
         until = row.shares_until
     world.clock.set(until + timedelta(seconds=1))
     host.go(f"/hall/{ref}/host")
@@ -165,7 +168,7 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
             seat.page.wait_for_url(lambda address: "/sign" in address)
         assert "您已会签" in seat.work("countersign")
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
         assert row.opened is not None and len(row.opened["signatures"]) == 4
         confirm_until = row.confirm_until
     assert confirm_until is not None
@@ -204,7 +207,7 @@ def test_a_hall_that_hides_a_bid_is_found_out_in_the_page(hall: LiveServer, brow
     seat.go(f"/hall/{ref}/release")
     assert "SET_OMISSION" in seat.refused("release")
     with world.look("clock") as look:
-        assert not opening.shares(look.session, opening.opening(look.session, world.lot_in(look, ref)))
+        assert not ceremony.shares(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
 
 
 def test_a_coefficient_drawn_in_two_browsers_and_reckoned_again_in_a_third(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from crypto import keyfiles
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from evaluation import evidence, report, sheets
+from evaluation.reporting import report
+from evaluation.scoring import evidence, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.opening_steps import turn
 from tests.kit.schemes import SCHEMES

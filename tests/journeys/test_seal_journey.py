@@ -15,10 +15,12 @@ from sqlalchemy import select
 from crypto.sealed_bid import inspect
 from tests.kit.server import PASSWORD, LiveServer
 from tests.kit.world import SETUP, credit_code
-from tests.trading.test_bid_files import CASES, ends
-from trading import bid_files, bids, enrolments, parties
+from tests.trading.files.test_bid_files import CASES, ends
+from trading.bidding import bids
+from trading.files import bid_files
 from trading.kernel import capitals
 from trading.kernel.access import Role
+from trading.parties import enrolments, parties
 
 pytestmark = pytest.mark.browser
 

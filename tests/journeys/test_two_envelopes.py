@@ -16,7 +16,10 @@ from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import form
 from tests.kit.server import LiveServer
-from trading import bids, officers, opening, timeline
+from trading import timeline
+from trading.bidding import bids
+from trading.custody import officers
+from trading.opening import ceremony
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -92,7 +95,7 @@ def test_the_prices_are_opened_after_the_technical_result_is_fixed(hall: LiveSer
     host.go(f"/hall/{ref}/host")
     host.press("公布名单")
     with world.look("host") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref), officers.PRICE)
+        row = ceremony.opening(look.session, world.lot_in(look, ref), officers.PRICE)
         assert len(row.bids) == 3 and [one["ground"] for one in row.left_sealed.values()] == ["rejected"]
         begins, until = row.shares_from, row.shares_until
     world.clock.set(max(begins, world.now) + timedelta(seconds=70))

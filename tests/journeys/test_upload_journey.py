@@ -22,7 +22,7 @@ from tests.kit import commands
 from tests.kit.cut_line import CutLine
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
-from trading import bids
+from trading.bidding import bids
 
 pytestmark = pytest.mark.browser
 

@@ -17,8 +17,9 @@ from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.opening_steps import ALL
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
-from tests.trading.test_opening import FORGED, forged
-from trading import findings, late_close, opening, rescue
+from tests.trading.opening.test_ceremony import FORGED, forged
+from trading.bidding import late_close
+from trading.opening import ceremony, findings, rescue
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -113,7 +114,7 @@ def test_a_key_is_handed_over_and_boxes_are_judged(hall: LiveServer, browser: Br
     page.fill("#scope-pass", "当面告诉监督部门的口令")
     assert "SHARE_COMMIT" in watch.work("findings") and watch.faults == []
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
         assert [(one.j, one.code) for one in findings.of_opening(look.session, row)] == [(3, "SHARE_COMMIT")]
 
 

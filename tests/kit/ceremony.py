@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.kit import sealing
 from tests.kit.opening_steps import form
 from tests.kit.world import World
-from trading import projects, tenders
 from trading.kernel.money import Money
+from trading.tendering import projects, tenders
 
 
 def lots_together(world: World, *titles: str, regime: str = "GP") -> list[str]:

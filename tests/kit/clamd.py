@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from web.confined.clamd import Clamd
+from web.clamd import Clamd
 
 MARKER = b"BIDHALL-TEST-SIGNATURE-7f3a91c0"
 """What the tests' own signature finds; no file of the world holds it otherwise."""

@@ -14,9 +14,10 @@ from crypto.canonical import b64u
 from crypto.keys import ed25519_public
 from tests.kit import sealing
 from tests.kit.world import World
-from trading import opening_package, tickets
+from trading.bidding import tickets
+from trading.hall import package as opening_package
 from trading.kernel.clock import write_moment
-from web.cli import main
+from web.cli.main import main
 
 PASSPHRASE = "a lantern over nine bridges"
 

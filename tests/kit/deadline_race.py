@@ -18,7 +18,8 @@ from pathlib import Path
 from crypto.documents import sign_document
 from tests.kit import sealing, stages
 from tests.kit.world import World
-from trading import bids, closing, timeline, uploads
+from trading import timeline
+from trading.bidding import bids, closing, uploads
 
 MOST = 30.0
 """Seconds of delay a case may have."""

@@ -13,16 +13,21 @@ from typing import Any
 from crypto.canonical import b64u, format_time
 from crypto.draws import score_commit
 from crypto.signatures import countersign, sign
-from evaluation import conclusion, experts, panels, price_review, report, reviews, schemes, sheets
-from evaluation.panels import Panel, Seat
+from evaluation.panels import experts, panels
+from evaluation.panels.panels import Panel, Seat
+from evaluation.reporting import conclusion, report
+from evaluation.scoring import price_review, reviews, schemes, sheets
 from tests.kit import kept, opening_steps, sealing
 from tests.kit.opening_steps import turn
 from tests.kit.schemes import SCHEMES
 from tests.kit.world import PASSWORD, SETUP, World, password_hash
-from trading import awards, officers, opening, parties
+from trading.awarding import awards
+from trading.custody import officers
 from trading.kernel.access import Role
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.opening import ceremony
+from trading.parties import parties
 
 SPECIALTY = "A0201"
 """A code of the expert library."""
@@ -87,7 +92,7 @@ def qualify(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> bool:
     """The purchaser finds every opened bid qualified but those of the named bidders."""
     with world.work("buyer") as work:
         lot = world.lot_in(work, ref)
-        for bid in opening.opened_of_lot(work.session, lot):
+        for bid in ceremony.opened_of_lot(work.session, lot):
             bad = any(bid.party_id == world.party_ids[name] for name in reject)
             reviews.review_qualification(work, lot, bid.id, ok=not bad, clause="二、1" if bad else "", reason="缺少资格证明" if bad else "")
         return reviews.finish_qualification(work, lot)

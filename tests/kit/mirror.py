@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.kit.world import PASSWORD, SETUP, Keys, World, password_hash
-from trading import copies, parties
+from trading.bidding import copies
 from trading.kernel.access import Role
-from web.mirror.line import Line
-from web.mirror.server import Mirror
-from web.mirror.store import Store
+from trading.parties import parties
+from web.workers.mirror.line import Line
+from web.workers.mirror.server import Mirror
+from web.workers.mirror.store import Store
 
 
 @dataclass

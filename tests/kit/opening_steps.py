@@ -20,9 +20,11 @@ from crypto.opening import release_shares as make_shares
 from crypto.signatures import countersign, sign
 from tests.kit import kept, sealing
 from tests.kit.world import OFFICERS, World
-from trading import decryption, draws, officers, opening, opening_list, opening_shares, timeline
+from trading import draws, timeline
+from trading.custody import officers
 from trading.draws import Draw
 from trading.kernel.clock import write_moment
+from trading.opening import ceremony, decryption, opening_list, shares
 
 ALL = tuple(username for username, _, _ in OFFICERS)
 FORMS: dict[str, dict[str, str]] = {
@@ -62,15 +64,15 @@ def turn(world: World, **by: int) -> None:
 def share(world: World, ref: str, username: str, part: str = officers.BID) -> None:
     """An officer's client releases its shares of the set; what it checks first has tests of its own."""
     with world.work(username) as work:
-        row = opening.opening(work.session, world.lot_in(work, ref), part)
+        row = ceremony.opening(work.session, world.lot_in(work, ref), part)
         policy = officers.policy_document(officers.current_policy(work.session, row.lot, part))
-        checked = CheckedSet(policy, opening.generations(work.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+        checked = CheckedSet(policy, ceremony.generations(work.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
                              write_moment(row.shares_from))
         j = officers.own_seat(work, row.lot).j
-        document = make_shares(checked, opening.headers(work.session, row), j=j,
+        document = make_shares(checked, ceremony.headers(work.session, row), j=j,
                                now=format_time(work.now), left=row.left_sealed,
                                secrets=lambda one: world.policy_secret(username, dict(one)))
-        opening_shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
+        shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 
 def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str = officers.BID) -> None:
@@ -82,14 +84,14 @@ def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str =
     decryption.open_bids(world.office, world.actor("host"), ref, part=part)
     for username in came:
         with world.work(username) as work:
-            row = opening.opening(work.session, world.lot_in(work, ref), part)
+            row = ceremony.opening(work.session, world.lot_in(work, ref), part)
             opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     turn(world, minutes=16)
     minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
     with world.work("host") as work:
-        opening_list.sign_minutes(work, opening.opening(work.session, world.lot_in(work, ref), part), minutes=minutes)
+        opening_list.sign_minutes(work, ceremony.opening(work.session, world.lot_in(work, ref), part), minutes=minutes)
     with world.work("host") as work:
-        opening_list.close(work, opening.opening(work.session, world.lot_in(work, ref), part))
+        opening_list.close(work, ceremony.opening(work.session, world.lot_in(work, ref), part))
 
 
 @kept.act

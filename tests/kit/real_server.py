@@ -37,9 +37,9 @@ from bench.start import free_port
 from migrations import runner  # and with it every table: a world's database has them all
 from tests.house.tree import ROOT
 from tests.kit.world import SETUP, World
-from trading import parties
 from trading.kernel.access import Role
 from trading.kernel.clock import write_moment
+from trading.parties import parties
 from web.settings import Settings
 
 SOUND_SECONDS = 10.0
@@ -47,7 +47,8 @@ SOUND_SECONDS = 10.0
 
 NEST = """
 import ctypes, json, os, signal, sys
-import gunicorn.app.base, web.app, web.arrivals, web.cli, web.clockwork, web.commands.serve, web.edge, web.logs, web.schema, web.wiring
+import gunicorn.app.base, web.app, web.http.arrivals, web.cli.main, web.workers.clockwork, web.cli.serve
+import web.http.edge, web.logs, web.schema, web.wiring
 from trading.kernel import faults
 web.app.find_desks()
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)          # orphans come to us, and need no burying: SIGCHLD is ignored
@@ -69,7 +70,7 @@ for line in sys.stdin:
     faults.arm(order["env"].get(faults.VARIABLE, ""))
     sys.argv = ["bidhall", *order["words"]]
     try:
-        web.cli.main()
+        web.cli.main.main()
     finally:
         os._exit(1)
 """
@@ -112,8 +113,8 @@ class House:
         from flask_login import login_user
         from flask_wtf.csrf import generate_csrf
 
-        from web import login
         from web.app import create_app
+        from web.http import login
 
         world = self.world
         if self._app is None:
@@ -283,7 +284,7 @@ class Nest:
         log = house.folder / f"serve-{port}.log"
         start = time.monotonic()
         if cold:
-            code = f"{before}\nfrom web.cli import main; main()"
+            code = f"{before}\nfrom web.cli.main import main; main()"
             with log.open("ab") as out:
                 process = subprocess.Popen([sys.executable, "-c", code, *words], cwd=ROOT, env={**_plain(), **house.environment(fault)},
                                            stdout=out, stderr=out, start_new_session=True)

@@ -11,9 +11,10 @@ from datetime import datetime
 from crypto import keys
 from crypto.canonical import b64u
 from tests.kit.world import OFFICERS, PASSWORD, SETUP, World, password_hash
-from trading import officers, parties, policies, replacements
+from trading.custody import officers, policies, replacements
+from trading.custody.officers import PolicyChange
 from trading.kernel.access import Role
-from trading.officers import PolicyChange
+from trading.parties import parties
 
 EXTRA = (("officer6", "supervisor", "supervisor"), ("officer7", "centre", "platform"), ("officer8", "agency", "tenderee"))
 Named = tuple[tuple[str, str], ...]

@@ -12,8 +12,12 @@ from crypto.canonical import format_time, unb64u
 from crypto.documents import sign_document
 from crypto.keys import x25519_public
 from tests.kit.world import World
-from trading import bids, officers, opening_set, participants, parties, timeline, uploads
+from trading import timeline
+from trading.bidding import bids, participants, uploads
+from trading.custody import officers
 from trading.kernel.access import Role
+from trading.opening import opening_set
+from trading.parties import parties
 
 FORM = {"price": "2750000.00", "delivery_days": "30", "warranty_months": "36", "small_firm": "no"}
 SIGNER = Role.BIDDER_SIGNER

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.kit import evaluation_steps, kept, opening_steps, sealing
 from tests.kit.world import World
-from trading import opening
+from trading.opening import ceremony
 
 
 def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
@@ -84,5 +84,5 @@ def proposed(world: World, regime: str = "GP") -> str:
     return str(reach(world, f"proposed/{regime}", build))
 
 
-def opening_of(world: World, unit: Any, ref: str) -> opening.Opening:
-    return opening.opening(unit.session, world.lot_in(unit, ref))
+def opening_of(world: World, unit: Any, ref: str) -> ceremony.Opening:
+    return ceremony.opening(unit.session, world.lot_in(unit, ref))

@@ -20,21 +20,11 @@ from crypto.verdicts import judge_box
 from tests.kit import opening_steps, sealing
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import (
-    bids,
-    claims,
-    decryption,
-    findings,
-    late_close,
-    officers,
-    opening,
-    opening_list,
-    opening_shares,
-    rescue,
-    timeline,
-    uploads,
-)
-from trading.opening import Opening
+from trading import timeline
+from trading.bidding import bids, claims, late_close, uploads
+from trading.custody import officers
+from trading.opening import ceremony, decryption, findings, opening_list, rescue, shares
+from trading.opening.ceremony import Opening
 
 REASONS = "核对审计簿与回执后认定，理由如上。"
 
@@ -44,7 +34,7 @@ class _Undone(Exception):
 
 
 def row_of(world: World, unit: Any, ref: str) -> Opening:
-    return opening.opening(unit.session, world.lot_in(unit, ref))
+    return ceremony.opening(unit.session, world.lot_in(unit, ref))
 
 
 def seal_and_keep(world: World, ref: str, username: str, *, data: bytes = b"offer") -> tuple[bytes, dict[str, Any], bytes]:
@@ -114,7 +104,7 @@ def lie(world: World, ref: str, username: str) -> None:
         row = row_of(world, work, ref)
         items = [{"header_hash": one["header_hash"], "part": "", "error": "SHARE_OPEN"} for one in row.bids]
         document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": opening_steps.ALL.index(username) + 1, "items": items}
-        opening_shares.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
+        shares.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
 
 
 def three_lie(world: World, ref: str) -> None:
@@ -142,7 +132,7 @@ def judge(world: World, ref: str, header_hash: str, j: int) -> tuple[str, bytes]
     with world.look("clock") as look:
         row = row_of(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        return judge_box(opening.headers(look.session, row)[header_hash], j, world.policy_secret(username, policy))
+        return judge_box(ceremony.headers(look.session, row)[header_hash], j, world.policy_secret(username, policy))
 
 
 def sign_finding(world: World, ref: str, header_hash: str, j: int, finding: tuple[str, bytes], *, key: bytes = b"",

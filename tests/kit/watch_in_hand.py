@@ -20,9 +20,10 @@ from typing import Any
 
 from tests.kit import sealing
 from tests.kit.world import World
-from trading import bids, lot_cards, uploads
+from trading.bidding import bids, uploads
 from trading.kernel.access import PUBLIC
 from trading.kernel.db import open_engine
+from trading.views import lot_cards
 from web import schema
 
 OTHERS = (0, 1, 4)

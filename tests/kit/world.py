@@ -19,28 +19,21 @@ from sqlalchemy import Engine
 from crypto import headers, hpke, keys, passwords, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from crypto.policies import policy_id
-from evaluation import schemes
+from evaluation.scoring import schemes
 from tests.kit import kept
 from tests.kit.office import make_office
 from tests.kit.schemes import SCHEMES
-from trading import (
-    documents,
-    enrolments,
-    floods,
-    officers,
-    participants,
-    parties,
-    policies,
-    projects,
-    publication,
-    tenders,
-)
+from trading import publication
+from trading.bidding import floods, participants
+from trading.custody import officers, policies
 from trading.kernel import ids, log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.clock import SetClock
 from trading.kernel.money import Money
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.tenders import Lot
+from trading.parties import enrolments, parties
+from trading.tendering import documents, projects, tenders
+from trading.tendering.tenders import Lot
 
 SETUP = Actor(Role.SECURITY_ADMIN, name="setup")
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading import availability
-from trading.availability import KINDS, Duty, Sample, Settled, Verdict
+from trading.availability import verdict as availability
+from trading.availability.verdict import KINDS, Duty, Sample, Settled, Verdict
 from trading.kernel.calendar import BEIJING, packaged_calendar
 
 TERMS = availability.terms_on(date(2026, 3, 1))

@@ -38,16 +38,18 @@ from tests.kit.database import Databases
 from tests.kit.opening_steps import ALL
 from tests.kit.rows import changed, fingerprint
 from tests.kit.world import World
-from tests.trading.test_bids import REFUSED, submit, upload, withdraw
-from trading import bids, closing, decryption, opening, opening_set, opening_shares, timeline
-from trading.bids import BidReceipt, SealedBid
+from tests.trading.bidding.test_bids import REFUSED, submit, upload, withdraw
+from trading import timeline
+from trading.bidding import bids, closing
+from trading.bidding.bids import BidReceipt, SealedBid
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry, LogPending
 from trading.kernel.db import open_engine
 from trading.kernel.errors import NotFound, Refusal, WrongStep
 from trading.kernel.log import LogSeat
 from trading.kernel.log_ticks import LogTick
-from trading.tenders import LOT_FLOW
+from trading.opening import ceremony, decryption, opening_set, shares
+from trading.tendering.tenders import LOT_FLOW
 
 BIDDERS = st.sampled_from(["bidder1", "bidder2", "bidder3"])
 PLACES = st.sampled_from([-3600, -90, -10, 0, 1, 30, 59, 60, 61, 125, 300, 2000, 5000])
@@ -197,7 +199,7 @@ class Procedure(RuleBasedStateMachine):
     def the_host_extends(self) -> None:
         def act() -> None:
             with self.world.work("host") as work:
-                opening_shares.extend_window(work, stages.opening_of(self.world, work, self.ref), reason="停电")
+                shares.extend_window(work, stages.opening_of(self.world, work, self.ref), reason="停电")
         self.attempt(act)
 
     @rule()
@@ -213,7 +215,7 @@ class Procedure(RuleBasedStateMachine):
 
     def listed(self) -> bool:
         with self.world.look("clock") as look:
-            return opening.find(look.session, self.world.lot_in(look, self.ref)) is not None
+            return ceremony.find(look.session, self.world.lot_in(look, self.ref)) is not None
 
     @invariant()
     def no_bid_after_the_deadline_or_the_closing(self) -> None:
@@ -225,7 +227,7 @@ class Procedure(RuleBasedStateMachine):
             assert all(row.at < self.deadline for row in taken)
             row = closing.find(look.session, lot)
             if row is None:
-                assert opening.find(look.session, lot) is None
+                assert ceremony.find(look.session, lot) is None
                 return
             assert {one.c for one in taken} <= set(row.entries["entries"])
             entries = [audit.entry(look.session, c) for c in row.entries["entries"]]
@@ -235,7 +237,7 @@ class Procedure(RuleBasedStateMachine):
             current = replay(payloads, documents, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
             standing = sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))
             assert [b["statement"] for b in current] == [b.statement for b in standing]
-            found = opening.find(look.session, lot)
+            found = ceremony.find(look.session, lot)
             assert found is None or found.bids == current
 
     @invariant()
@@ -244,16 +246,16 @@ class Procedure(RuleBasedStateMachine):
             return
         with self.world.look("officer1") as look:
             lot = self.world.lot_in(look, self.ref)
-            found = opening.find(look.session, lot)
+            found = ceremony.find(look.session, lot)
             if found is None:
                 with pytest.raises(NotFound):
-                    opening.opened_of_lot(look.session, lot)
+                    ceremony.opened_of_lot(look.session, lot)
                 return
-            rows = opening.opened_bids(look.session, found)
+            rows = ceremony.opened_bids(look.session, found)
             if found.opened is None:
                 assert rows == []
                 with pytest.raises(WrongStep):
-                    opening.seeds_for_officer(look, found)
+                    ceremony.seeds_for_officer(look, found)
             elif len(self.came) < self.t:
                 assert {row.verdict for row in rows} == {"TOO_FEW_SHARES"} and not any(row.announce or row.seed for row in rows)
             else:

@@ -22,14 +22,16 @@ from tests.kit import sealing
 from tests.kit.database import Databases
 from tests.kit.sealing import SIGNER
 from tests.kit.world import SETUP, World
-from tests.trading.test_bids import withdraw
+from tests.trading.bidding.test_bids import withdraw
 from tests.web.desks.rooms import Person, Rooms, open_rooms
-from trading import bids, parties, timeline
+from trading import timeline
+from trading.bidding import bids
 from trading.kernel import audit, log, outbox
 from trading.kernel.access import Role
 from trading.kernel.db import open_engine
+from trading.parties import parties
 from web.app import find_desks
-from web.page_rules import ANYONE, PAGES
+from web.http.page_rules import ANYONE, PAGES
 
 find_desks()
 

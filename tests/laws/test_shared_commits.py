@@ -22,10 +22,11 @@ from tests.kit import sealing
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from tests.laws.test_secrecy import Twin, _without, addresses, compare, log_size, masked, together
-from trading import bids, parties, uploads
+from trading.bidding import bids, uploads
 from trading.kernel import faults, turns
 from trading.kernel.turns import turns_of
 from trading.kernel.work import Office
+from trading.parties import parties
 
 pytestmark = pytest.mark.promise("S1")
 RIVAL = "bidder4"

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from migrations import runner
 from trading.kernel.db import open_engine
-from web.cli import main
+from web.cli.main import main
 
 OLD = "0014"
 

@@ -31,8 +31,8 @@ from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from trading import publication
 from trading.kernel.access import Actor, Role
-from trading.opening import OpenedBid
-from web import bundles
+from trading.opening.ceremony import OpenedBid
+from web.papers import bundles
 from web.verifier import verify_bundle
 
 GIB = 1 << 30
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(not os.environ.get("BIDHALL_TEST_SIZES"), reason
 
 PEAK = """
 import sys
-from web.cli import main
+from web.cli.main import main
 try:
     main(sys.argv[1:])
 finally:

@@ -14,7 +14,8 @@ from crypto.signatures import countersign, payload_of
 from tests.kit import opening_steps, stages
 from tests.kit.rows import unchanged
 from tests.kit.world import Keys, World
-from trading import draws, officers
+from trading import draws
+from trading.custody import officers
 from trading.draws import Draw
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooEarly, WrongStep
 

@@ -12,16 +12,18 @@ from sqlalchemy import select
 from evaluation.methods.panel_rules import minimum_members
 from tests.kit import stages
 from tests.kit.world import World
-from trading import awards, contracts, disputes, notices, procedures, timeline
+from trading import procedures, timeline
+from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import ROLES, Actor, Role
 from trading.kernel.errors import WrongStep
-from trading.notices import Notice
 from trading.procedures import PROCEDURES, Procedure
 from trading.procedures.procedure import rule_refs
-from trading.public_stages import _LIMITS
 from trading.rulebook import Rulebook
 from trading.rulebook import select as rules_of
-from trading.tenders import LOT_FLOW
+from trading.tendering import notices
+from trading.tendering.notices import Notice
+from trading.tendering.tenders import LOT_FLOW
+from trading.views.public_stages import _LIMITS
 
 TODAY = dt.date(2026, 3, 2)
 every = pytest.mark.parametrize("law", PROCEDURES, ids=lambda law: law.id)

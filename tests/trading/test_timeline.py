@@ -10,13 +10,14 @@ from sqlalchemy import func, select
 from tests.kit import sealing, stages
 from tests.kit.rows import fingerprint, unchanged
 from tests.kit.world import World
-from trading import closing, timeline
+from trading import timeline
+from trading.bidding import closing
 from trading.kernel import log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import NotAllowed, WrongStep
 from trading.kernel.log_ticks import LogTick
-from trading.notices import Notice
-from trading.tenders import Lot
+from trading.tendering.notices import Notice
+from trading.tendering.tenders import Lot
 
 
 def state(world: World, ref: str) -> str:

@@ -20,7 +20,7 @@ import pytest
 from tests.walk.guide import PASSWORD, kind_of
 from tests.walk.test_homes import NO_PAGE
 from tests.walk.town import Town
-from web.kept import COOKIE
+from web.http.kept import COOKIE
 from web.rehearsal.browser import Answer, Browser
 
 ROLES = (

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.walk.guide import Guest, Walk, kind_of
-from web import helping
+from web.words import helping
 
 PEOPLE = (
     "bidder1", "buyer", "agent", "clerk", "host", "officer1", "expert04",

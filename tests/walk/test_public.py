@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.walk.guide import Walk
-from web.cli import main
+from web.cli.main import main
 
 
 def test_a_lot_from_the_search_to_its_result(walk: Walk) -> None:

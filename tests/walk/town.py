@@ -34,7 +34,7 @@ from tests.house.tree import ROOT
 from trading.kernel.clock import FileClock, write_moment
 
 FILLED = "filled-at"
-COMMAND = "import sys; from web.cli import main; sys.argv[0] = 'bidhall'; main()"
+COMMAND = "import sys; from web.cli.main import main; sys.argv[0] = 'bidhall'; main()"
 FILL = """
 import sys
 from web import town

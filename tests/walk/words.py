@@ -6,7 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from web import catalogues, regions
+from web import catalogues
+from web.words import regions
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

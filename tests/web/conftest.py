@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from crypto import passwords
-from trading import parties
 from trading.kernel.access import Actor, Role, fitting
 from trading.kernel.audit import PlatformKeys
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import SetClock
 from trading.kernel.work import Office
+from trading.parties import parties
 from web.app import create_app, find_desks
 from web.settings import Settings
 

@@ -13,9 +13,9 @@ import pytest
 from tests.kit.rows import fingerprint
 from tests.web.conftest import House
 from trading.kernel.access import ROLES, Act, Role, may
-from trading.parties import Actor
+from trading.parties.parties import Actor
 from web.app import find_desks
-from web.page_rules import ANYONE, PAGES, Anyone, PageRule, acts_of
+from web.http.page_rules import ANYONE, PAGES, Anyone, PageRule, acts_of
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
 PEOPLE = [role for role in Role if role not in (Role.PUBLIC, Role.CLOCK)]

@@ -12,11 +12,11 @@ from sqlalchemy import Engine, event
 from tests.kit import opening_steps, stages
 from tests.kit.database import Databases
 from tests.kit.world import World
-from tests.web.desks import hall_kit
+from tests.web.desks.hall import kit
 from trading.kernel.access import Role
 from trading.kernel.db import open_engine
 from web.app import find_desks
-from web.page_rules import ANYONE, PAGES
+from web.http.page_rules import ANYONE, PAGES
 
 find_desks()  # now, so that all tables stand in the template of the database
 
@@ -41,7 +41,7 @@ class Counted:
     def __init__(self, engine: Engine, folder: Path, bidders: int, stage: Callable[[World], str]) -> None:
         self.world = World(engine, folder, bidders=bidders)
         self.ref = stage(self.world)
-        self.app = hall_kit.app_of(self.world, folder)
+        self.app = kit.app_of(self.world, folder)
         self.asked: list[str] = []
         event.listen(engine, "before_cursor_execute", lambda _c, _cu, statement, *_rest: self.asked.append(statement))
 
@@ -49,7 +49,7 @@ class Counted:
         """``who path`` → (status, statements) of every page of the lot."""
         found = {}
         for username, role in PEOPLE.items():
-            seat = hall_kit.Seat(self.world, self.app, username, role.value if username.startswith("bidder") else "")
+            seat = kit.Seat(self.world, self.app, username, role.value if username.startswith("bidder") else "")
             for page in PAGES.values():
                 path = page.path.replace("<ref>", self.ref)
                 if page.method != "GET" or "<" in path or not (page.needs is ANYONE or page.open_to(role)):

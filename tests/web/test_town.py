@@ -26,25 +26,26 @@ from crypto import keyfiles
 from crypto.canonical import D, H, b64u, loads, unb64u
 from crypto.draws import score_commit
 from crypto.signatures import payload_of
-from deposits import statement
-from deposits.refunds import Refund
-from evaluation import sheets
+from deposits.refunds.refunds import Refund
+from deposits.views import statement
+from evaluation.scoring import sheets
 from tests.walk import town as towns
-from trading import oversight
 from trading.disclosure import audit
-from trading.documents import TenderDocument
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import FileClock, parse_moment
 from trading.kernel.work import Office
 from trading.reports import history, own, savings
-from trading.tenders import Lot
-from web import town, wiring
+from trading.tendering.documents import TenderDocument
+from trading.tendering.tenders import Lot
+from trading.views import oversight
+from web import wiring
 from web.app import create_app
-from web.rehearsal import evaluation, paper_words, server, town_card, town_plans, town_play
+from web.rehearsal import evaluation, server
 from web.rehearsal.browser import Browser
 from web.rehearsal.cast import Person
 from web.rehearsal.front import Plan
+from web.rehearsal.town import card, filling, paper_words, plans, play
 from web.settings import Settings, read_settings
 
 pytestmark = pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")
@@ -79,8 +80,8 @@ def filled(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ready = parse_moment((data / towns.FILLED).read_text(encoding="ascii"))
     clock.set(ready)
     settings = read_settings({"BIDHALL_DATA": str(data), "BIDHALL_TEST_CLOCK": str(clock.path)})
-    told = town.fill(settings, lambda line: None)
-    office, facts = wiring.open_office(settings), town.facts(data)
+    told = filling.fill(settings, lambda line: None)
+    office, facts = wiring.open_office(settings), filling.facts(data)
     yield Filled(settings, office, told, facts, (ready - parse_moment(facts["made_at"])).total_seconds())
     office.engine.dispose()
 
@@ -98,12 +99,12 @@ def test_the_nearest_deadline_is_a_quarter_of_an_hour_after_the_town_was_begun(f
     made = parse_moment(filled.facts["made_at"])
     with Session(filled.engine) as session:
         soon = session.scalar(select(Lot.deadline).where(Lot.ref == filled.facts["lots"]["SOON"]["ref"]))
-    assert soon is not None and soon - made == town_plans.SOON
+    assert soon is not None and soon - made == plans.SOON
     assert filled.seconds < 300, "the lot that closes soon would be closed before anybody looks"
 
 
 def test_a_town_is_not_built_twice(filled: Filled) -> None:
-    assert town.fill(filled.settings, lambda line: pytest.fail("a town is not built twice")) == filled.told
+    assert filling.fill(filled.settings, lambda line: pytest.fail("a town is not built twice")) == filled.told
 
 
 def test_the_log_of_the_town_verifies(filled: Filled) -> None:
@@ -158,7 +159,7 @@ def test_papers_have_three_pages_that_can_be_read(filled: Filled) -> None:
 
 def test_a_bid_is_papers_that_can_be_read(filled: Filled) -> None:
     """As its bidder reads it: opened bids of the town are kept for those who review."""
-    part = town_plans.parts(parse_moment(filled.facts["made_at"]))["REVIEW"]
+    part = plans.parts(parse_moment(filled.facts["made_at"]))["REVIEW"]
     words = [paper_words.technical(part.plan, "甲公司", "乙"), paper_words.agreement(part.plan)]
     assert "甲公司" not in json.dumps(words[0], ensure_ascii=False)  # works are reviewed blind
     assert all(len(one["parts"]) >= 3 and part.plan.name in json.dumps(one, ensure_ascii=False) for one in words)
@@ -179,7 +180,7 @@ def test_every_sheet_file_reveals_what_its_seat_has_committed(filled: Filled) ->
 
 def test_the_card_names_people_and_addresses_that_are_there(filled: Filled) -> None:
     client = create_app(filled.settings, filled.office).test_client()
-    for one in town_card.tries(filled.facts):
+    for one in card.tries(filled.facts):
         assert set(one.who) <= set(filled.facts["people"])
         assert client.get(one.path).status_code in (200, 302, 303)
         for name in one.files:
@@ -197,7 +198,7 @@ def test_the_town_lies_behind_the_present_moment(filled: Filled) -> None:
     with Session(filled.engine) as session:
         first = session.scalar(select(Lot.published_at).where(Lot.ref == filled.facts["lots"]["CLASS"]["ref"]))
     assert first is not None and made - first > timedelta(days=120)
-    assert not (filled.settings.data / town.BEGUN).exists()
+    assert not (filled.settings.data / filling.BEGUN).exists()
 
 
 def test_the_panel_that_still_scores_ends_from_the_files_alone(filled: Filled, tmp_path: Path) -> None:
@@ -205,12 +206,12 @@ def test_the_panel_that_still_scores_ends_from_the_files_alone(filled: Filled, t
     data, told = tmp_path / "town", filled.facts
     shutil.copytree(filled.settings.data, data)
     made = parse_moment(told["made_at"])
-    plan = town_plans.parts(made)["REVIEW"].plan
+    plan = plans.parts(made)["REVIEW"].plan
     plan.ref = told["lots"]["REVIEW"]["ref"]
     with server.stage(read_settings({"BIDHALL_DATA": str(data)}), made + timedelta(minutes=40)) as scene:
         panel = [_seat(scene, told, data / told["keys"], name, plan) for name in (*told["sheets"], *told["open_seats"])]
         panel.sort(key=lambda member: member.no)
-        evaluation.commit(scene, plan, [one for one in panel if not one.salt], town_play.points)
+        evaluation.commit(scene, plan, [one for one in panel if not one.salt], play.points)
         evaluation.reveal(scene, plan, panel)
         evaluation.report(scene, plan, panel)
         with Session(scene.office.engine) as session:

@@ -19,8 +19,12 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import availability, calendars, closing, notices, participants, probes, publication
-from trading.availability import EXTEND, NONE, SUSPEND, Settled, Terms, Verdict
+from trading import publication
+from trading.availability import probes
+from trading.availability import verdict as availability
+from trading.availability.verdict import EXTEND, NONE, SUSPEND, Settled, Terms, Verdict
+from trading.bidding import closing, participants
+from trading.custody.officers import current_policy, seats
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.calendar import BEIJING, local_day
@@ -29,9 +33,10 @@ from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, Refusal, TooEarly, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import UnitOfWork
-from trading.officers import current_policy, seats
-from trading.parties import Party
-from trading.tenders import LOT_FLOW, Lot
+from trading.parties.parties import Party
+from trading.rulebook import calendars
+from trading.tendering import notices
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 FAULT_FLOW = Flow(
     "fault",

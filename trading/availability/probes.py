@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, String, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import availability
-from trading.availability import Duty, Sample
+from trading.availability import verdict
+from trading.availability.verdict import Duty, Sample
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.db import Base, Moment
@@ -108,8 +108,8 @@ def take(work: UnitOfWork, name: str, told: Iterable[Told]) -> int:
     """
     work.require(Act.CLOCK)
     point(work.session, name)
-    terms = availability.terms_on(local_day(work.now))
-    rows = {availability.slot_of(one.at, terms): one for one in reversed(list(told))}
+    terms = verdict.terms_on(local_day(work.now))
+    rows = {verdict.slot_of(one.at, terms): one for one in reversed(list(told))}
     if len(rows) > MOST_SAMPLES or any(not work.now - OLDEST <= at <= work.now + AHEAD for at in rows):
         raise Invalid("probe.samples", most=MOST_SAMPLES)
     known = set(work.session.scalars(select(ProbeSample.at).where(ProbeSample.point == name, ProbeSample.at.in_(list(rows)))))

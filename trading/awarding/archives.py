@@ -11,13 +11,17 @@ from datetime import datetime
 from sqlalchemy import select
 
 from crypto.signatures import document_hash
-from trading import awards, contracts, documents, notices, officers, opened_files, opening
+from trading.awarding import awards, contracts
+from trading.custody import officers
+from trading.hall import opened_files
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.work import Look, UnitOfWork
+from trading.opening import ceremony
 from trading.procedures import procedure_of
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering import documents, notices
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 READY = ("CLOSING", "FAILED", "TERMINATED")
 """States from which a lot is archived."""
@@ -68,7 +72,7 @@ def contents(look: Look, lot: Lot) -> list[Item]:
         select(officers.Policy).where(officers.Policy.lot_id == lot.id, officers.Policy.dsse.is_not(None))
     )
     found += [Item("policy", row.envelope, True, row.drafted_at, row.policy_id) for row in policies.all()]
-    opened = look.session.scalars(select(opening.Opening).where(opening.Opening.lot_id == lot.id)).all()
+    opened = look.session.scalars(select(ceremony.Opening).where(ceremony.Opening.lot_id == lot.id)).all()
     found += [Item("opening", row.part, True, row.opened_at, row.set_hash) for row in opened]
     held = opened_files.held_back(look.session, lot)  # files nobody was handed, and why
     found += [Item("held_file", f"{row.finding} {row.digest}", False, row.scanned_at, row.blob) for row in held]

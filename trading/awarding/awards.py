@@ -13,18 +13,20 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, se
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.documents import sign_document
-from trading import disputes, findings, notices, terms
+from trading.awarding import disputes
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party
+from trading.opening import findings
+from trading.parties.parties import Party
 from trading.procedures import procedure_of
 from trading.procedures.procedure import PUBLICITY_ENDS
-from trading.projects import require_tie
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering import notices, terms
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 
 class Award(Base):
@@ -66,7 +68,8 @@ class Award(Base):
 
 
 def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_hash: str, report: str = "") -> Award:
-    """Take the panel's ranking down (called by evaluation.conclusion, in its unit): signed, logged, and the purchaser's clock starts.
+    """Take the panel's ranking down (called by evaluation.reporting.conclusion, in its unit): signed, logged, and the purchaser's clock
+    starts.
 
     ``rules_hash``: the hash of the scheme the scores follow from. Refuses: NotAllowed, Conflict ``award.proposed``.
     """

@@ -12,15 +12,16 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import awards, disputes, notices, terms
+from trading.awarding import awards, disputes
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment
 from trading.kernel.errors import Faults, NotFound
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party
+from trading.parties.parties import Party
 from trading.procedures import procedure_of
-from trading.projects import require_tie
-from trading.tenders import LOT_FLOW, Lot
+from trading.tendering import notices, terms
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import LOT_FLOW, Lot
 
 
 class Contract(Base):

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import attachments, participants, terms
+from trading.bidding import participants
+from trading.files import attachments
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.blobs import Blob
@@ -21,10 +22,11 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Party
+from trading.parties.parties import Party
 from trading.procedures import procedure_of
-from trading.projects import require_tie
-from trading.tenders import Lot
+from trading.tendering import terms
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import Lot
 
 STAGES = ("documents", "opening", "result")
 KINDS = ("objection", "challenge")

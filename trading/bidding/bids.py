@@ -34,8 +34,11 @@ from crypto.errors import CODES, CryptoError
 from crypto.sealed_bid import Inspection
 from crypto.signatures import document_hash, payload_of
 from crypto.submissions import check_submission, check_withdrawal
-from trading import closing, consortia, enrolments, floods, officers, participants, uploads
-from trading.enrolments import EnrolledKey
+from trading.bidding import closing, consortia, floods, participants, uploads
+from trading.bidding.participants import Participant
+from trading.bidding.uploads import Upload
+from trading.custody import officers
+from trading.custody.officers import Policy
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -44,11 +47,10 @@ from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, UnitOfWork
-from trading.officers import Policy
-from trading.participants import Participant
-from trading.parties import Party, own_party
-from trading.tenders import Lot
-from trading.uploads import Upload
+from trading.parties import enrolments
+from trading.parties.enrolments import EnrolledKey
+from trading.parties.parties import Party, own_party
+from trading.tendering.tenders import Lot
 
 KINDS = ("received", "replaced", "withdrawn", "refused")
 

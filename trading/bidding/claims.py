@@ -18,9 +18,9 @@ from crypto.documents import check_document, open_document
 from crypto.errors import CryptoError
 from crypto.receipts import Receipt, claim_counts, verify_receipt
 from crypto.signatures import document_hash, payload_of, verify_any
-from trading import closing, enrolments, officers
-from trading.closing import Closing
-from trading.enrolments import EnrolledKey
+from trading.bidding import closing
+from trading.bidding.closing import Closing
+from trading.custody import officers
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, envelope_text, keep_document
@@ -28,8 +28,10 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, TooEarly, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party, own_party
-from trading.tenders import Lot
+from trading.parties import enrolments
+from trading.parties.enrolments import EnrolledKey
+from trading.parties.parties import Party, own_party
+from trading.tendering.tenders import Lot
 
 ACCEPTED = {"bid-received": "submission", "bid-replaced": "submission", "bid-withdrawn": "withdrawal"}
 CODES = ("LOG_OMISSION", "SET_OMISSION")

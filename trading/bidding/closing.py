@@ -16,7 +16,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.canonical import H, b64u, unb64u
 from crypto.signatures import document_hash
-from trading import floods, officers
+from trading.bidding import floods
+from trading.custody import officers
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, keep_document
@@ -25,7 +26,7 @@ from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import NotFound
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 CLOSING_DELAY = timedelta(seconds=60)
 CLAIMS = timedelta(seconds=120)

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, NotFound, WrongStep
 from trading.kernel.work import Look
-from trading.parties import Party, own_party
+from trading.parties.parties import Party, own_party
 from trading.procedures import procedure_of
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 STATES = ("DRAFT", "SIGNED", "DISSOLVED")
 KIND = "consortium"

@@ -20,16 +20,17 @@ from crypto import mirror
 from crypto.errors import CryptoError
 from crypto.headers import Header
 from crypto.mirror import Facts
-from trading import enrolments, officers
-from trading.bids import SealedBid
-from trading.enrolments import EnrolledKey
+from trading.bidding.bids import SealedBid
+from trading.custody import officers
 from trading.kernel.access import CLOCK, Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork
-from trading.tenders import Lot
+from trading.parties import enrolments
+from trading.parties.enrolments import EnrolledKey
+from trading.tendering.tenders import Lot
 
 NONE, DIGESTS, FILES = "none", "digests", "files"
 MODES = (NONE, DIGESTS, FILES)
@@ -42,7 +43,7 @@ class LineDown(Exception):
 
 
 class Line(Protocol):
-    """The line to the mirror (web/mirror/line.py); ``key``: the Ed25519 key its answers are held to."""
+    """The line to the mirror (web/workers/mirror/line.py); ``key``: the Ed25519 key its answers are held to."""
 
     key: bytes
 

@@ -18,13 +18,13 @@ from crypto.drops import DropTicket as Ticket
 from crypto.drops import open_ticket
 from crypto.errors import CryptoError
 from crypto.keys import kid
-from trading import enrolments
 from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.clock import parse_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import own_party
+from trading.parties import enrolments
+from trading.parties.parties import own_party
 
 
 class DropTicket(Base):

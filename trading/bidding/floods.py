@@ -24,8 +24,8 @@ from trading.kernel.audit import LogEntry, SignedEntry
 from trading.kernel.db import Base, append_only
 from trading.kernel.errors import NotReady
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.parties.parties import Party
+from trading.tendering.tenders import Lot
 
 EVENT, LIST = "bid-refused", "bid-refusals"
 

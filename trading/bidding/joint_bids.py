@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from crypto import signatures
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
-from trading import bids, enrolments, officers, participants, parties
-from trading.consortia import KIND, Consortium, ConsortiumMember, agreement, bound_to, led_by
+from trading.bidding import bids, participants
+from trading.bidding.consortia import KIND, Consortium, ConsortiumMember, agreement, bound_to, led_by
+from trading.custody import officers
 from trading.kernel import audit, ids
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.parties import Party, own_party
+from trading.parties import enrolments, parties
+from trading.parties.parties import Party, own_party
 from trading.procedures import procedure_of
-from trading.projects import is_of
-from trading.tenders import Lot
+from trading.tendering.projects import is_of
+from trading.tendering.tenders import Lot
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,18 @@ from crypto.canonical import parse_time
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.ticks import Busy, schedule
-from trading import closing, enrolments, officers
-from trading.closing import Closing
+from trading.bidding import closing
+from trading.bidding.closing import Closing
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.audit import LogEntry, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import account
-from trading.tenders import Lot
+from trading.parties import enrolments
+from trading.parties.parties import account
+from trading.tendering.tenders import Lot
 
 
 @dataclass(frozen=True)

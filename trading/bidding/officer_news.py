@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from crypto.canonical import unb64u
 from crypto.headers import parse_header
 from crypto.policy_lines import generation_of
-from trading import bids, officers
-from trading.bids import SealedBid
+from trading.bidding import bids
+from trading.bidding.bids import SealedBid
+from trading.bidding.participants import Participant
+from trading.custody import officers
+from trading.custody.officers import PAST, STANDING, PolicyChange
 from trading.kernel.work import Look, UnitOfWork
-from trading.officers import PAST, STANDING, PolicyChange
-from trading.participants import Participant
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.parties.parties import Party
+from trading.tendering.tenders import Lot
 
 NEWEST, KEPT, DEAD = "newest", "kept", "dead"
 

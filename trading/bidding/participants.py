@@ -11,16 +11,16 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, relationship
 
-from trading import parties
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Party
-from trading.projects import is_of
-from trading.tenders import Lot
+from trading.parties import parties
+from trading.parties.parties import Party
+from trading.tendering.projects import is_of
+from trading.tendering.tenders import Lot
 
 
 class Participant(Base):

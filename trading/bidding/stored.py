@@ -17,17 +17,18 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.inspection import Inspector, inspect
-from trading import bids, copies, officers, participants, uploads
-from trading.bids import SealedBid
-from trading.copies import DIGESTS, FILES, NONE, LineDown
+from trading.bidding import bids, copies, participants, uploads
+from trading.bidding.bids import SealedBid
+from trading.bidding.copies import DIGESTS, FILES, NONE, LineDown
+from trading.bidding.uploads import Upload
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.parties import own_party
-from trading.tenders import Lot
-from trading.uploads import Upload
+from trading.parties.parties import own_party
+from trading.tendering.tenders import Lot
 
 GOOD, BROKEN, RESTORED, HANDED_IN = "GOOD", "BROKEN", "RESTORED", "HANDED_IN"
 STATES = (GOOD, BROKEN, RESTORED, HANDED_IN)

@@ -11,14 +11,17 @@ from sqlalchemy.orm import Session
 from crypto.canonical import b64u, unb64u
 from crypto.documents import sign_document
 from crypto.signatures import Envelope, document_hash, payload_of
-from trading import bid_forms, bids, enrolments, officers
-from trading.bids import BidReceipt
-from trading.enrolments import EnrolledKey
+from trading.bidding import bids
+from trading.bidding.bids import BidReceipt
+from trading.custody import officers
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Look
-from trading.tenders import Lot
+from trading.parties import enrolments
+from trading.parties.enrolments import EnrolledKey
+from trading.tendering import bid_forms
+from trading.tendering.tenders import Lot
 
 
 def trust(look: Look) -> dict[str, Any]:

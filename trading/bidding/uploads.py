@@ -24,18 +24,20 @@ from crypto.errors import CryptoError
 from crypto.headers import CHUNK, TAG, Header, parse_header
 from crypto.policies import check_context
 from crypto.sealed_bid import Inspection, Inspector
-from trading import enrolments, officers, participants
-from trading.enrolments import EnrolledKey
+from trading.bidding import participants
+from trading.bidding.participants import Participant
+from trading.custody import officers
+from trading.custody.officers import Policy
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.officers import Policy
-from trading.participants import Participant
-from trading.parties import Party
-from trading.tenders import LOT_FACTS, Lot, LotFacts
+from trading.parties import enrolments
+from trading.parties.enrolments import EnrolledKey
+from trading.parties.parties import Party
+from trading.tendering.tenders import LOT_FACTS, Lot, LotFacts
 
 PIECE = 1 << 20
 BESIDE = 1 << 18

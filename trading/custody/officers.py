@@ -34,14 +34,15 @@ from crypto.errors import CryptoError
 from crypto.headers import Header, parse_header
 from crypto.policies import SIDES
 from crypto.policy_lines import Generation
-from trading import bid_forms, enrolments, parties
 from trading.kernel import audit
 from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account, Party
-from trading.tenders import Lot, LotFacts, require_draft
+from trading.parties import enrolments, parties
+from trading.parties.parties import Account, Party
+from trading.tendering import bid_forms
+from trading.tendering.tenders import Lot, LotFacts, require_draft
 
 BID, PRICE = bid_forms.TECHNICAL_ENVELOPE, bid_forms.PRICE_ENVELOPE
 """The envelopes of bids: all of a bid or, with two envelopes, its technical part; and the price."""

@@ -23,13 +23,8 @@ from crypto.headers import SUITE, check_share
 from crypto.keys import new_secret, x25519_public
 from crypto.policies import check_policy, policy_id
 from crypto.ticks import tick_by
-from trading import enrolments, notices, successions
-from trading.kernel import audit, log
-from trading.kernel.access import Act
-from trading.kernel.clock import write_moment
-from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
-from trading.kernel.work import Look, UnitOfWork
-from trading.officers import (
+from trading.custody import successions
+from trading.custody.officers import (
     BID,
     DRAW_PLEN,
     MAX_PLEN,
@@ -56,7 +51,14 @@ from trading.officers import (
     seats,
     seats_of,
 )
-from trading.tenders import Lot, require_draft
+from trading.kernel import audit, log
+from trading.kernel.access import Act
+from trading.kernel.clock import write_moment
+from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
+from trading.kernel.work import Look, UnitOfWork
+from trading.parties import enrolments
+from trading.tendering import notices
+from trading.tendering.tenders import Lot, require_draft
 
 # --- what an officer's client asks for --------------------------------------------------------------------------------------------
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from trading import officers, planning, policies, successions
+from trading.custody import officers, policies, successions
+from trading.custody.officers import OfficerSeat, PolicyChange
+from trading.custody.successions import GROUNDS
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.officers import OfficerSeat, PolicyChange
-from trading.parties import Account
-from trading.projects import require_tie
-from trading.successions import GROUNDS
-from trading.tenders import Lot
+from trading.parties.parties import Account
+from trading.tendering import planning
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import Lot
 
 
 def propose(

@@ -2,7 +2,7 @@
 
 Law of the noun: nothing here looks at a bid. What becomes of bids under the officers of before follows from the public policies alone;
 the new ones sit as ``next`` until everybody has signed, then all envelopes pass to them at once. Who proposes and who confirms stands in
-replacements.py, what bidders are told in officer_news.py.
+replacements.py, what bidders are told in trading/bidding/officer_news.py.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 
 from crypto.policies import policy_id
 from crypto.policy_lines import generations
-from trading import enrolments, notices, officers, parties
+from trading.custody import officers
+from trading.custody.officers import NEXT, PAST, STANDING, OfficerSeat, Policy, PolicyChange, bid_envelopes
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.officers import NEXT, PAST, STANDING, OfficerSeat, Policy, PolicyChange, bid_envelopes
-from trading.tenders import Lot
+from trading.parties import enrolments, parties
+from trading.tendering import notices
+from trading.tendering.tenders import Lot
 
 GROUNDS = ("lost", "stolen", "absent")
 """Why officers are replaced after publication: keys are lost, in other hands, or their holder will not come."""

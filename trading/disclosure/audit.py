@@ -16,8 +16,9 @@ from crypto import checkpoints, merkle, ticks
 from crypto.canonical import b64u, loads, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of
-from trading import floods
-from trading.bids import BidReceipt, SealedBid
+from trading.bidding import floods
+from trading.bidding.bids import BidReceipt, SealedBid
+from trading.custody.officers import Policy
 from trading.disclosure.gaps import gaps
 from trading.kernel import log
 from trading.kernel.access import Act
@@ -25,7 +26,6 @@ from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
-from trading.officers import Policy
 
 BATCH = 2000
 

@@ -20,14 +20,18 @@ from crypto import sealed_bid
 from crypto.canonical import loads, unb64u
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of
-from trading import bids, claims, closing, draws, enrolments, findings, floods, officers, opening, rechecks, tickets
+from trading import draws
+from trading.bidding import bids, claims, closing, floods, tickets
+from trading.custody import officers
 from trading.disclosure.bundle import File, blob_file, bytes_file, canonical_file, json_file
 from trading.disclosure.log_part import log_files
 from trading.kernel import log
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.errors import Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.work import Look
-from trading.tenders import Lot, Tender
+from trading.opening import ceremony, findings, rechecks
+from trading.parties import enrolments
+from trading.tendering.tenders import Lot, Tender
 
 FINISHED = ("RESULT", "CONTRACT", "FILING", "CLOSING", "FAILED", "TERMINATED", "ARCHIVED")
 PUBLIC_ACTS = ("lot.", "notice.", "award.", "contract.", "draw.", "policy.", "officer.", "document.", "tender.", "technical.")
@@ -143,7 +147,7 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
 def _list_is_open(dossier: _Dossier, part: str) -> bool:
     """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline); of two envelopes each its own."""
     session, lot = dossier.look.session, dossier.lot
-    return closing.find(session, lot, part) is not None and (lot.failure == "few_bidders" or opening.find(session, lot, part) is not None)
+    return closing.find(session, lot, part) is not None and (lot.failure == "few_bidders" or ceremony.find(session, lot, part) is not None)
 
 
 def _is_ranked(dossier: _Dossier) -> bool:
@@ -154,7 +158,7 @@ def _is_ranked(dossier: _Dossier) -> bool:
 
 
 def _shows_bidders(dossier: _Dossier) -> bool:
-    return dossier.audit or opening.is_public(dossier.look.session, dossier.lot)
+    return dossier.audit or ceremony.is_public(dossier.look.session, dossier.lot)
 
 
 def _check_list(dossier: _Dossier) -> None:
@@ -214,7 +218,7 @@ def _take_document(dossier: _Dossier, row: LogDocument) -> None:
 
 
 def _set_hashes(dossier: _Dossier) -> list[str]:
-    rows = [opening.find(dossier.look.session, dossier.lot, part) for part in officers.bid_envelopes(dossier.lot)]
+    rows = [ceremony.find(dossier.look.session, dossier.lot, part) for part in officers.bid_envelopes(dossier.lot)]
     return [row.set_hash for row in rows if row is not None]
 
 
@@ -232,7 +236,7 @@ def _take_bids(dossier: _Dossier) -> None:
 
 def _take_bids_of(dossier: _Dossier, part: str) -> None:
     session, lot, blobs = dossier.look.session, dossier.lot, dossier.look.office.blobs
-    row = opening.find(session, lot, part)
+    row = ceremony.find(session, lot, part)
     if row is None and not dossier.audit:
         return
     standing = bids.standing_bids(session, lot, part)
@@ -268,7 +272,7 @@ def _take_evidence(dossier: _Dossier) -> None:
     for part in officers.bid_envelopes(lot):
         if _shows_bidders(dossier):
             dossier.files += [json_file(f"claims/{one.entry}.json", claims.receipt_of(one)) for one in claims.of_lot(session, lot, part)]
-        row = opening.find(session, lot, part)
+        row = ceremony.find(session, lot, part)
         if row is not None and dossier.audit:
             dossier.files += [bytes_file(f"opening/found/{one.header_hash}.{one.j}", unb64u(one.part, 32))
                               for one in findings.of_opening(session, row) if one.part]

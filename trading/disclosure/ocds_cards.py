@@ -11,14 +11,16 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import awards, contracts, documents, notices, opening
+from trading.awarding import awards, contracts
 from trading.disclosure import ocds
 from trading.kernel.access import PUBLIC
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look, Office
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.parties.parties import Party
+from trading.tendering import documents, notices
+from trading.tendering.tenders import Lot
 
 PREFIX = "ocds-bidhall"
 _STATUS = {"opened": "valid"}
@@ -42,7 +44,7 @@ def package(office: Office, ref: str | None, *, records: bool) -> tuple[str, int
 def card(look: Look, lot: Lot) -> dict[str, Any]:
     """What is public of a published lot now."""
     session, project = look.session, lot.project
-    row, found = opening.find(session, lot), awards.find(session, lot)
+    row, found = ceremony.find(session, lot), awards.find(session, lot)
     shown = row is not None and row.state == "CLOSED"
     made: dict[str, Any] = {
         "ref": lot.ref, "date": look.now, "tag": ["tender"], "title": lot.title, "state": lot.state, "method": project.method,
@@ -52,7 +54,7 @@ def card(look: Look, lot: Lot) -> dict[str, Any]:
         "tender_end": lot.deadline, "documents": _documents(look, lot),
     }
     if shown and row is not None:
-        bids = opening.opened_bids(session, row)
+        bids = ceremony.opened_bids(session, row)
         made |= {"tenderers": [_party(bid.party) for bid in bids],
                  "bids": [_bid(bid, row.opened_at, lot.currency) for bid in bids]}
     if found is not None and found.announced_at is not None and found.winner is not None and found.price_minor is not None:
@@ -73,7 +75,7 @@ def _contract(look: Look, lot: Lot) -> Mapping[str, Any]:
                            "amount": Money(row.amount_minor, lot.currency).decimal}]}
 
 
-def _bid(bid: opening.OpenedBid, opened_at: datetime | None, currency: str) -> dict[str, Any]:
+def _bid(bid: ceremony.OpenedBid, opened_at: datetime | None, currency: str) -> dict[str, Any]:
     amount = None if bid.price_minor is None else Money(bid.price_minor, currency).decimal
     return {"id": bid.header_hash, "date": opened_at, "status": _STATUS.get(bid.verdict, "invalid"), "tenderer": _party(bid.party),
             "amount": amount}

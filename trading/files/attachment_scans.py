@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from trading import attachments
-from trading.attachments import Attachment
+from trading.files import attachments
+from trading.files.attachments import Attachment
+from trading.files.scanning import Finding, Scanner, scanned, written_down
 from trading.kernel.access import CLOCK
 from trading.kernel.work import Office, UnitOfWork
-from trading.scanning import Finding, Scanner, scanned, written_down
 
 
 def scan(office: Office, scanner: Scanner | None) -> list[str]:

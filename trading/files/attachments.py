@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading.file_types import media_of
+from trading.files.file_types import media_of
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, WrongStep

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from trading.files.scanning import CLEAN, INFECTED, REFUSED, UNSCANNED, WAITING, Scanner
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import WrongStep
 from trading.kernel.work import Office
-from trading.scanning import CLEAN, INFECTED, REFUSED, UNSCANNED, WAITING, Scanner
 
 AT_ONCE = 20
 

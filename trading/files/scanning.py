@@ -42,7 +42,7 @@ class Finding:
 
 
 class Scanner(Protocol):
-    """What looks at bytes; ``web.confined.clamd`` is the one the product has."""
+    """What looks at bytes; ``web.clamd`` is the one the product has."""
 
     def version(self) -> str:
         """The scanner and its signatures, in a line. Raises: ScannerDown."""

@@ -12,15 +12,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import officers, opening, participants
+from trading.bidding import participants
+from trading.custody import officers
 from trading.kernel.access import Act, Role
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import TooEarly, WrongStep
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account, Party
-from trading.projects import require_tie
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.parties.parties import Account, Party
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import Lot
 
 BEFORE_HOUR = timedelta(minutes=60)
 """How long before the deadline the sheet opens."""
@@ -78,7 +80,7 @@ def window(session: Session, lot: Lot, now: datetime) -> Window:
     begins = lot.deadline - BEFORE_HOUR
     if lot.state not in ("NOTICE", "BIDDING", "OPENING"):
         return Window("over", begins)
-    row = opening.find(session, lot)
+    row = ceremony.find(session, lot)
     if row is not None and row.state not in ("LISTED", "OPENED"):
         return Window("over", begins)
     return Window("early" if now < begins else "open", begins)
@@ -126,10 +128,10 @@ def officials(session: Session, lot: Lot) -> list[Line]:
 
 def bidders(session: Session, lot: Lot) -> list[Line]:
     """Bidders on the sheet, once the set is published: those of the set alone; before that an empty list, whatever lies there."""
-    row = opening.find(session, lot)
+    row = ceremony.find(session, lot)
     if row is None:
         return []
-    listed = opening.parties_of_set(session, row)
+    listed = ceremony.parties_of_set(session, row)
     return [line for line in _lines(session, lot) if line.kind == "bidder" and line.party_id in listed]
 
 

@@ -19,16 +19,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.canonical import H, b64u, dumps, unb64u
 from crypto.errors import CryptoError
-from trading import opening
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal, TooLate, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
+from trading.opening import ceremony
 from trading.procedures import procedure_of
-from trading.projects import require_tie
-from trading.tenders import Lot
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import Lot
 
 TAG = "base-price"
 _KEYS = {"v", "platform", "tender", "lot", "price", "salt"}
@@ -105,7 +105,7 @@ def publish(work: UnitOfWork, lot: Lot, document: Any) -> BasePrice:
     row = find(work.session, lot)
     if row is None:
         raise NotReady("base_price.none", ref=lot.ref)
-    held = opening.find(work.session, lot)
+    held = ceremony.find(work.session, lot)
     if held is None or held.state not in ("LISTED", "OPENED"):
         raise WrongStep("base_price.not_now")
     if row.published_at is not None:

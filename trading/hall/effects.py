@@ -12,12 +12,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from trading import claims, findings, officers, opening, rulings
-from trading.claims import Claim
-from trading.findings import BoxFinding
-from trading.opening_rules import DecryptOutcome, decrypt_outcome
-from trading.rulings import Ruling
-from trading.tenders import Lot
+from trading.bidding import claims
+from trading.bidding.claims import Claim
+from trading.custody import officers
+from trading.opening import ceremony, findings, rulings
+from trading.opening.findings import BoxFinding
+from trading.opening.rules import DecryptOutcome, decrypt_outcome
+from trading.opening.rulings import Ruling
+from trading.tendering.tenders import Lot
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Effect:
 def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]:
     """The effect on every bidder of the set, in its order, then on those whose omission was upheld. Empty before the verdicts are shown."""
     found: list[Effect] = []
-    row = opening.find(session, lot, part)
+    row = ceremony.find(session, lot, part)
     if row is not None and row.opened_at is not None:
         ruled = rulings.of_opening(session, row.id)
         lost = {bid.id: finding for _, bid, finding in findings.lost(session, lot)}
-        for bid in opening.opened_bids(session, row):
+        for bid in ceremony.opened_bids(session, row):
             if bid.header_hash in row.left_sealed:
                 continue  # not to be opened: nothing follows from that
             ruling = ruled.get(bid.header_hash)

@@ -12,13 +12,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, exists, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import scanning
-from trading.kernel.access import CLOCK, Act
-from trading.kernel.db import Base, Moment, one_of
-from trading.kernel.errors import NotFound, WrongStep
-from trading.kernel.work import Office, UnitOfWork
-from trading.opening import OpenedBid
-from trading.scanning import (
+from trading.files import scanning
+from trading.files.scanning import (
     INFECTED,
     STATES,
     UNSCANNED,
@@ -29,7 +24,12 @@ from trading.scanning import (
     scanned,
     written_down,
 )
-from trading.tenders import Lot
+from trading.kernel.access import CLOCK, Act
+from trading.kernel.db import Base, Moment, one_of
+from trading.kernel.errors import NotFound, WrongStep
+from trading.kernel.work import Office, UnitOfWork
+from trading.opening.ceremony import OpenedBid
+from trading.tendering.tenders import Lot
 
 
 class OpenedFile(Base):

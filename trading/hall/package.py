@@ -17,28 +17,30 @@ from sqlalchemy.orm import Session
 
 from crypto.canonical import b64u, loads
 from crypto.signatures import payload_of
-from trading import bids, closing, late_close, officers, opening, tickets
+from trading.bidding import bids, closing, late_close, tickets
+from trading.custody import officers
+from trading.custody.officers import Policy
 from trading.draws import TENDEREE, Draw, policy_of
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound, WrongStep
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
-from trading.officers import Policy
-from trading.opening_files import DRAW, OPENING, to_files
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.opening.files import DRAW, OPENING, to_files
+from trading.tendering.tenders import Lot
 
 ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
 
 
 def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
-    """The package of an opening (``opening_files.read_package`` reads it), for an officer of the lot or the host's backup.
+    """The package of an opening (``opening.files.read_package`` reads it), for an officer of the lot or the host's backup.
 
     Refuses: NotAllowed (neither host nor an officer of this lot), NotFound ``opening.not_yet``, ``closing.not_yet``.
     """
     officer = _asking(look, lot, Act.SHARE_RELEASE)
     session = look.session
-    row = opening.opening(session, lot, part)
+    row = ceremony.opening(session, lot, part)
     closed = closing.closing(session, lot, part)
     size = closed.tick + 1
     chain = officers.policy_rows(session, lot, part)
@@ -80,7 +82,7 @@ def package_zip(value: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _in_set(session: Session, row: opening.Opening) -> list[bids.SealedBid]:
+def _in_set(session: Session, row: ceremony.Opening) -> list[bids.SealedBid]:
     """The bids of the set that are to be opened, in its order; what was withdrawn or replaced is outside it, what stays sealed is not to be
     opened, and no header of either is ever handed out."""
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}

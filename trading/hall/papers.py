@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import opening_list
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.work import UnitOfWork
-from trading.opening import Opening
+from trading.opening import opening_list
+from trading.opening.ceremony import Opening
 
 KINDS = ("sheet", "form", "record")
 

@@ -17,7 +17,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Invalid, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import Opening
+from trading.opening.ceremony import Opening
 
 
 class Reading(Base):

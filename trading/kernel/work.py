@@ -44,7 +44,7 @@ class Office:
     """Everything a unit of work needs, wired once per process (web/wiring.py).
 
     ``platform`` is the name that stands in every signed document; ``keys`` are the platform's signing and log keys; ``mirror`` is the line
-    to the supervisory body's mirror (``trading.copies.Line``), None where there is none.
+    to the supervisory body's mirror (``trading.bidding.copies.Line``), None where there is none.
     """
 
     engine: Engine

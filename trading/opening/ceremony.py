@@ -2,8 +2,8 @@
 X-10, rulebook §5.2). The tables, and the ways to look at them.
 
 Law of the noun: nothing is shown before every bid of the set has its verdict; a bid that fails never stops the others; whose fault it is
-follows from the order of checks, not from anybody's word. The steps stand in opening_set.py, opening_shares.py, decryption.py and
-opening_list.py; what officers' clients are handed in opening_package.py.
+follows from the order of checks, not from anybody's word. The steps stand in opening_set.py, shares.py, decryption.py and
+opening_list.py; what officers' clients are handed in trading/hall/package.py.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from crypto.canonical import b64u, unb64u
 from crypto.headers import Header, parse_header
 from crypto.policy_lines import Generation, boxes_of, dead_bids
-from trading import bids, officers, technical
+from trading.bidding import bids
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.work import Look
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.opening import technical
+from trading.parties.parties import Party
+from trading.tendering.tenders import Lot
 
 OPENING_FLOW = Flow(
     "opening",

@@ -17,8 +17,9 @@ from crypto.canonical import unb64u
 from crypto.documents import open_document
 from crypto.errors import CryptoError
 from crypto.headers import check_share, parse_header
-from trading import bids, enrolments, officers, opening
-from trading.bids import SealedBid
+from trading.bidding import bids
+from trading.bidding.bids import SealedBid
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second, write_moment
@@ -26,10 +27,12 @@ from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look, UnitOfWork
-from trading.opening import OPENING_FLOW, Opening
-from trading.opening_files import BIDDER_PART
-from trading.opening_rules import stood_still
-from trading.parties import own_party
+from trading.opening import ceremony
+from trading.opening.ceremony import OPENING_FLOW, Opening
+from trading.opening.files import BIDDER_PART
+from trading.opening.rules import stood_still
+from trading.parties import enrolments
+from trading.parties.parties import own_party
 
 
 class BidderPart(Base):
@@ -73,11 +76,11 @@ def own_bid(session: Session, row: Opening, party_id: int | None) -> SealedBid |
     """The bid of the set that a party may post a part for; none where it stays sealed, or nobody can open it any more."""
     found = next((bid for bid in bids.standing_bids(session, row.lot, row.part)
                   if bid.party_id == party_id and bid.header_hash not in row.left_sealed), None)
-    return None if found is None or found.header_hash in opening.dead(session, row) else found
+    return None if found is None or found.header_hash in ceremony.dead(session, row) else found
 
 
 def outage(session: Session, row: Opening) -> bool:
-    """Whether the log shows that the platform stood still while parts were taken: two ticks more than ``opening_rules.OUTAGE`` apart."""
+    """Whether the log shows that the platform stood still while parts were taken: two ticks more than ``rules.OUTAGE`` apart."""
     begins = floor_second(row.listed_at)
     ticks = select(LogTick.at).where(LogTick.at > begins, LogTick.at < row.shares_from).order_by(LogTick.tick)
     return stood_still(list(session.scalars(ticks)), begins, row.shares_from)

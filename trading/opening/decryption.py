@@ -22,29 +22,20 @@ from crypto.headers import CHUNK, Header, join_shares
 from crypto.opening import LEFT_SEALED
 from crypto.policy_lines import generation_of
 from crypto.verdicts import BAD_BOX, RESCUABLE, Finding, Verdict, open_bid, open_with_seed, policy_dead
-from trading import (
-    bid_forms,
-    bids,
-    claims,
-    co_opening,
-    copies,
-    findings,
-    officers,
-    opening,
-    opening_list,
-    rescue,
-    stored,
-)
-from trading.bids import SealedBid
+from trading.bidding import bids, claims, copies, stored
+from trading.bidding.bids import SealedBid
+from trading.custody import officers
 from trading.kernel.access import CLOCK, Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Invalid, NotFound, TooEarly
 from trading.kernel.faults import fault
 from trading.kernel.work import Office
-from trading.opening import OPENING_FLOW, Opening
-from trading.opening_list import BidVerdict
-from trading.tenders import Lot
-from trading.tenders import lot as find_lot
+from trading.opening import ceremony, co_opening, findings, opening_list, rescue
+from trading.opening.ceremony import OPENING_FLOW, Opening
+from trading.opening.opening_list import BidVerdict
+from trading.tendering import bid_forms
+from trading.tendering.tenders import Lot
+from trading.tendering.tenders import lot as find_lot
 
 _AT_ONCE = min(4 * (os.cpu_count() or 1), 8)
 """Bids under way at once: while the files of one wait for the disk others go on."""
@@ -147,21 +138,21 @@ def open_bids(
     with office.look(actor) as look:
         look.require(Act.OPENING_HOST)
         lot = find_lot(look.session, lot_ref)
-        row = opening.opening(look.session, lot, part)
+        row = ceremony.opening(look.session, lot, part)
         OPENING_FLOW.check(row, "decrypt")
-        if not opening.may_decrypt(look.session, row, look.now):
+        if not ceremony.may_decrypt(look.session, row, look.now):
             raise TooEarly("opening.shares_running", until=row.shares_until, now=look.now)
         claims.require_none_open(look.session, lot, part)
         window = rescue.pause(look.session, row)
         if window is not None and not window.is_over(look.now):
             raise TooEarly("opening.repair_running", until=window.until, now=look.now)
         policy = officers.policy_document(officers.current_policy(look.session, lot, part))
-        tasks, dead = _tasks(look.session, row), opening.dead(look.session, row)
+        tasks, dead = _tasks(look.session, row), ceremony.dead(look.session, row)
         file_names = bool(policy["file_names"])
         form, order, left = officers.form_of(lot, part), [item["header_hash"] for item in row.bids], dict(row.left_sealed)
     if window is None and (failed := rescue.to_note(policy, _stuck(office, lot, tasks))):
         with office.work(actor) as work:
-            row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
+            row = ceremony.opening(work.session, find_lot(work.session, lot_ref), part)
             rescue.note_failures(work, row, failed)
             return row
     verdicts = [_bid_verdict(form, file_names, *one) for one in _open_all(office, lot, tasks, progress)]
@@ -169,14 +160,14 @@ def open_bids(
     verdicts += [_unopened(policy_dead(name, one)) for name, one in dead.items()]
     verdicts.sort(key=lambda one: order.index(one.header_hash))
     with office.work(actor) as work:
-        row = opening.opening(work.session, find_lot(work.session, lot_ref), part)
+        row = ceremony.opening(work.session, find_lot(work.session, lot_ref), part)
         opening_list.record_opened(work, row, verdicts)
         return row
 
 
 def _tasks(session: Any, row: Opening) -> list[_Task]:
-    posted, dead, line = opening.posted(session, row), opening.dead(session, row), opening.generations(session, row)
-    found = opening.headers(session, row)
+    posted, dead, line = ceremony.posted(session, row), ceremony.dead(session, row), ceremony.generations(session, row)
+    found = ceremony.headers(session, row)
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(session, row.lot, row.part)}
     seeds, own, outage = rescue.seeds(session, row), co_opening.parts(session, row), co_opening.outage(session, row)
     judged = findings.by_bid(session, row)

@@ -21,7 +21,7 @@ from crypto.opening import commit_list_id
 from crypto.policies import policy_id
 from crypto.signatures import document_hash, payload_of, verify_any
 from crypto.trust import Trust
-from trading.opening_files import DRAW, EnrolledKeys, bad, header_name, in_log
+from trading.opening.files import DRAW, EnrolledKeys, bad, header_name, in_log
 
 PLATFORM = "platform"
 
@@ -38,7 +38,7 @@ class CheckedDraw:
 
 
 def check_draw(value: Mapping[str, Any], trust: Trust, *, now: str) -> CheckedDraw:
-    """Check the package of ``opening_package.escrow_package``. ``now``: the officer's own clock.
+    """Check the package of ``hall.package.escrow_package``. ``now``: the officer's own clock.
 
     Refuses: UNAVAILABLE before ``opens_at``, SIG, SIG_TYPE, JSON_PROFILE, TICK_PROOF, CONTEXT_MISMATCH, HEADER_*.
     """

@@ -2,7 +2,7 @@
 
 One value, three shapes: a JSON document (``type`` ``bidhall-opening``), a folder, a ZIP; files are named as in the bundle of protocol §6.
 Pure: no database, so that ``bidhall share`` works on a machine that has nothing but this package and the officer's key file. What the
-platform puts in stands in opening_package.py. The escrow opening of a draw has its own type and checks in draw_files.py.
+platform puts in stands in trading/hall/package.py. The escrow opening of a draw has its own type and checks in draw_files.py.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class Checked:
 
 
 def read_package(value: Any) -> Handed:
-    """Read a package of ``opening_package.package``. Refuses: JSON_PROFILE."""
+    """Read a package of ``hall.package.package``. Refuses: JSON_PROFILE."""
     value = _object(value)
     if value.get("type") != OPENING or value.get("v") != 1:
         raise bad("not the package of an opening, version 1")

@@ -21,18 +21,20 @@ from crypto.errors import CryptoError
 from crypto.policy_lines import generation_of
 from crypto.signatures import payload_of
 from crypto.verdicts import Finding, check_finding
-from trading import late_close, officers, opening, opening_shares, rescue, rulings
-from trading.claims import OUTCOMES, Claim
+from trading.bidding import late_close
+from trading.bidding.claims import OUTCOMES, Claim
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import OpenedBid, Opening
-from trading.rescue import BidFailure
-from trading.rulings import CAUSES, LEAST_REASONS, Ruling
-from trading.tenders import Lot
+from trading.opening import ceremony, rescue, rulings, shares
+from trading.opening.ceremony import OpenedBid, Opening
+from trading.opening.rescue import BidFailure
+from trading.opening.rulings import CAUSES, LEAST_REASONS, Ruling
+from trading.tendering.tenders import Lot
 
 LOST, LOST_J = "SEALED_ROOT", 0
 """Code and ``j`` of a finding on lost bytes: no officer's box is meant."""
@@ -76,7 +78,7 @@ class Complaint:
 def complaints(session: Session, row: Opening) -> list[Complaint]:
     """Every complaint about a bid noted as UNRESOLVED, by bid and officer."""
     made = {(one.header_hash, one.j): one for one in of_opening(session, row)}
-    posted = opening.posted(session, row)
+    posted = ceremony.posted(session, row)
     return [Complaint(failed, j, code, made.get((failed.header_hash, j)), posted[failed.header_hash].officers[j])
             for failed in rescue.failures(session, row) if failed.code == "UNRESOLVED"
             for j, code in sorted(posted[failed.header_hash].errors.items())]
@@ -113,7 +115,7 @@ def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> Bo
                       if (one.failure.header_hash, one.j) == (given["header_hash"], given["j"])), None)
         if about is None:
             raise NotFound("finding.no_complaint", j=given["j"])
-        header = opening.headers(work.session, row)[given["header_hash"]]
+        header = ceremony.headers(work.session, row)[given["header_hash"]]
         check_finding(header, given["j"], (given["code"], unb64u(part, 32) if part else b""))
     except CryptoError as error:
         raise Invalid("finding.bad", reason=error.code, detail=error.detail) from error
@@ -143,11 +145,11 @@ def lost(session: Session, lot: Lot) -> list[tuple[Opening, OpenedBid, BoxFindin
     """Every bid of a lot whose bytes were lost when it was to be opened, of every envelope, with the finding on it once there is one."""
     found: list[tuple[Opening, OpenedBid, BoxFinding | None]] = []
     for part in officers.bid_envelopes(lot):
-        row = opening.find(session, lot, part)
+        row = ceremony.find(session, lot, part)
         if row is None or row.opened_at is None:
             continue
         made = {one.header_hash: one for one in of_opening(session, row) if one.j == LOST_J}
-        found += [(row, bid, made.get(bid.header_hash)) for bid in opening.opened_bids(session, row) if bid.verdict == LOST]
+        found += [(row, bid, made.get(bid.header_hash)) for bid in ceremony.opened_bids(session, row) if bid.verdict == LOST]
     return found
 
 
@@ -217,9 +219,9 @@ def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) 
         faults.add("reasons", "ruling.reasons", least=LEAST_REASONS)
     faults.refuse_if_any()
     claim.outcome, claim.reasons, claim.settled_by, claim.settled_at = outcome, reasons.strip(), work.actor.account_id, work.now
-    row = opening.find(work.session, claim.lot, claim.part)
+    row = ceremony.find(work.session, claim.lot, claim.part)
     if row is not None and row.opened is None:
-        opening_shares.restart_window(work, row)
+        shares.restart_window(work, row)
     work.record("claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons)
 
 
@@ -236,7 +238,7 @@ def rule(work: UnitOfWork, row: Opening, *, header_hash: str, cause: str, reason
     work.lock(row)
     if row.opened is None:
         raise WrongStep("opening.not_opened", state=row.state)
-    bid = next((one for one in opening.opened_bids(work.session, row) if one.header_hash == header_hash), None)
+    bid = next((one for one in ceremony.opened_bids(work.session, row) if one.header_hash == header_hash), None)
     if bid is None:
         raise NotFound("ruling.no_bid")
     if bid.cause != "unknown":
@@ -263,7 +265,7 @@ def rule(work: UnitOfWork, row: Opening, *, header_hash: str, cause: str, reason
 def scope_of(session: Session, row: Opening, j: int, header_hash: str = "") -> dict[str, Any]:
     """What the key of officer ``j`` for this opening was derived for, with the public half its policy names. With ``header_hash`` that of
     box ``j`` of one bid: sealed under earlier officers it has another scope."""
-    line = opening.generations(session, row)
-    found = line[-1] if not header_hash else generation_of(line, opening.headers(session, row)[header_hash].ctx["policy"])
+    line = ceremony.generations(session, row)
+    found = line[-1] if not header_hash else generation_of(line, ceremony.headers(session, row)[header_hash].ctx["policy"])
     policy = found.policy
     return {**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")}, "pk": policy["officers"][j - 1]["pk"]}

@@ -15,14 +15,16 @@ from crypto.canonical import unb64u
 from crypto.documents import open_opened, sign_document
 from crypto.errors import CryptoError
 from crypto.signatures import payload_of
-from trading import bids, notices, officers, rulings, terms
+from trading.bidding import bids
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
-from trading.opening import (
+from trading.opening import rulings
+from trading.opening.ceremony import (
     OPENING_FLOW,
     REMARKS,
     OpenedBid,
@@ -34,7 +36,8 @@ from trading.opening import (
     signatures_wanted,
 )
 from trading.procedures import procedure_of
-from trading.tenders import LOT_FLOW
+from trading.tendering import notices, terms
+from trading.tendering.tenders import LOT_FLOW
 
 CONFIRM = timedelta(minutes=15)
 

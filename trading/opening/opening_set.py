@@ -7,7 +7,9 @@ from datetime import timedelta
 from crypto.canonical import unb64u
 from crypto.documents import sign_document
 from crypto.opening import LEFT_SEALED, make_opening_set, set_id
-from trading import bids, claims, closing, deadline_faults, late_close, officers, technical
+from trading.availability import deadline_faults
+from trading.bidding import bids, claims, closing, late_close
+from trading.custody import officers
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -15,8 +17,9 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, NotFound, TooEarly, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
-from trading.opening import OPENS_IN, Opening, find, opened_bids
-from trading.tenders import Lot
+from trading.opening import technical
+from trading.opening.ceremony import OPENS_IN, Opening, find, opened_bids
+from trading.tendering.tenders import Lot
 
 
 def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:

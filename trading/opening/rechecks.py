@@ -21,20 +21,21 @@ from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.headers import parse_header
 from crypto.inspection import inspect
-from trading import bids, copies, opening, stored, uploads
-from trading.bids import SealedBid, StandingBid
-from trading.closing import Closing
-from trading.copies import DIGESTS, NONE, LineDown, MirrorCopy
+from trading.bidding import bids, copies, stored, uploads
+from trading.bidding.bids import SealedBid, StandingBid
+from trading.bidding.closing import Closing
+from trading.bidding.copies import DIGESTS, NONE, LineDown, MirrorCopy
+from trading.bidding.stored import BROKEN, GOOD, RESTORED, BidErasure, ByteCheck, MirrorWaiver
+from trading.bidding.uploads import Upload
 from trading.kernel.access import CLOCK, Act
 from trading.kernel.audit import envelope_text
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.faults import fault
 from trading.kernel.work import Office, UnitOfWork
-from trading.opening import Opening
-from trading.rulings import LEAST_REASONS
-from trading.stored import BROKEN, GOOD, RESTORED, BidErasure, ByteCheck, MirrorWaiver
-from trading.tenders import Lot
-from trading.uploads import Upload
+from trading.opening import ceremony
+from trading.opening.ceremony import Opening
+from trading.opening.rulings import LEAST_REASONS
+from trading.tendering.tenders import Lot
 
 AGAIN = timedelta(seconds=30)
 AT_HAND = ("OPENING", "QUAL_REVIEW", "EVALUATION")
@@ -72,8 +73,8 @@ def _alone(office: Office, name: str) -> Iterator[bool]:
 def _to_look_at(office: Office, session: Session, now: Any) -> Iterator[tuple[int, bool]]:
     for closed in session.scalars(select(Closing).join(Lot, Lot.id == Closing.lot_id).where(Lot.state.in_(AT_HAND)).order_by(Closing.id)):
         lot = session.get_one(Lot, closed.lot_id)
-        row = opening.find(session, lot, closed.part)
-        if row is not None and (row.opened is not None or opening.shares(session, row)):
+        row = ceremony.find(session, lot, closed.part)
+        if row is not None and (row.opened is not None or ceremony.shares(session, row)):
             continue
         wants_proof = office.mirror is not None and copies.mode_of(session, lot, closed.part) == DIGESTS
         standing = bids.standing_bids(session, lot, closed.part)
@@ -142,8 +143,8 @@ def take_copy(work: UnitOfWork, lot: Lot, *, token: str) -> ByteCheck:
     """
     upload = uploads.own(work, token)
     work.lock(lot)
-    row = opening.find(work.session, lot, upload.part)
-    if row is not None and (row.opened is not None or opening.shares(work.session, row)):
+    row = ceremony.find(work.session, lot, upload.part)
+    if row is not None and (row.opened is not None or ceremony.shares(work.session, row)):
         raise TooLate("copy.too_late", ref=lot.ref)
     found = stored.accept_copy(work, lot, token=token)
     if row is not None:
@@ -281,7 +282,7 @@ def _tell_mirror(office: Office) -> None:
         todo = []
         for copy in look.session.scalars(query.order_by(MirrorCopy.id)):
             lot = look.session.get_one(Lot, copy.bid.lot_id)
-            row = opening.opening(look.session, lot, copy.bid.part)
+            row = ceremony.opening(look.session, lot, copy.bid.part)
             todo.append((copy.id, copies.facts_of(office.platform, lot, copy.bid, copy.kind), row.opening_set))
     for copy_id, facts, opening_set in todo:
         try:

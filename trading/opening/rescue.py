@@ -19,7 +19,8 @@ from crypto.canonical import unb64u
 from crypto.documents import open_document, sign_document
 from crypto.errors import CryptoError
 from crypto.verdicts import RESCUABLE, Verdict, check_rescue
-from trading import bids, claims, enrolments, officers, opening
+from trading.bidding import bids, claims
+from trading.custody import officers
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -27,8 +28,10 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.opening import OPENING_FLOW, Opening
-from trading.parties import Party, own_party
+from trading.opening import ceremony
+from trading.opening.ceremony import OPENING_FLOW, Opening
+from trading.parties import enrolments
+from trading.parties.parties import Party, own_party
 
 
 class BidFailure(Base):
@@ -181,7 +184,7 @@ def post(work: UnitOfWork, row: Opening, envelope: Any) -> Rescue:
         return first
     seed = unb64u(given["seed"], 32)
     try:
-        check_rescue(failed.code, opening.headers(work.session, row)[failed.header_hash], seed)
+        check_rescue(failed.code, ceremony.headers(work.session, row)[failed.header_hash], seed)
     except CryptoError as error:
         raise Invalid("rescue.wrong_seed", reason=error.code) from error
     statement = keep_document(work, "rescue", envelope, signed=True)

@@ -1,7 +1,7 @@
 """How far the decryption of an opening has come, for those who wait for it (protocol §5 step 5).
 
 Law of the noun: it counts bids, of which everybody knows the number once the set is published, and tells nothing of what was found in them;
-nothing rests on it. Whether a run still lives is not written here: a process that died cannot tell (``web.opening_run.is_held``).
+nothing rests on it. Whether a run still lives is not written here: a process that died cannot tell (``web.workers.opening_run.is_held``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.work import UnitOfWork
-from trading.opening import Opening, dead
+from trading.opening.ceremony import Opening, dead
 
 
 class OpeningRun(Base):

@@ -16,14 +16,15 @@ from crypto.canonical import b64u, parse_time, unb64u
 from crypto.errors import CryptoError
 from crypto.opening import check_posted_shares, open_shares
 from crypto.signatures import payload_of
-from trading import claims, officers, stored
+from trading.bidding import claims, stored
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.audit import envelope_text, keep_document
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import Conflict, Invalid, TooEarly, TooLate
 from trading.kernel.faults import fault
 from trading.kernel.work import UnitOfWork
-from trading.opening import OPENING_FLOW, Opening, Share, generations, headers, shares, to_open
+from trading.opening.ceremony import OPENING_FLOW, Opening, Share, generations, headers, shares, to_open
 
 
 def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:

@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import bids, officers
-from trading.bids import SealedBid
+from trading.bidding import bids
+from trading.bidding.bids import SealedBid
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import Conflict, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 GROUNDS = ("incomplete", "rejected", "not_opened")
 

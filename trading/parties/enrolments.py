@@ -28,7 +28,7 @@ from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account
+from trading.parties.parties import Account
 
 KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee", "agency")
 OF_THE_FIRM = ("bidder", "tenderee", "agency")

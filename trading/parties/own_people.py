@@ -14,11 +14,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from crypto import passwords
-from trading import parties
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account, Login, RoleGrant
+from trading.parties import parties
+from trading.parties.parties import Account, Login, RoleGrant
 
 ROLES = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

@@ -302,7 +302,7 @@ def end_logins(work: UnitOfWork, who: Account) -> None:
         login.ended_at = work.now
 
 
-# --- sign-ins (web/login.py checks password and code, then keeps the row here) -------------------------------------------------------
+# --- sign-ins (web/http/login.py checks password and code, then keeps the row here) -------------------------------------------------------
 
 
 def _hash(token: str) -> str:

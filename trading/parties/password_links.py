@@ -15,12 +15,12 @@ from hashlib import sha256
 from sqlalchemy import ForeignKey, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import parties
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account
+from trading.parties import parties
+from trading.parties.parties import Account
 
 GOOD_FOR = timedelta(minutes=30)
 TEMPLATE = "password.link"

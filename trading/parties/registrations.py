@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import parties, proof_scans
+from trading.files import proof_scans
+from trading.files.scanning import STATES, WAITING, Scanner
 from trading.kernel import ids
 from trading.kernel.access import Act, Role
 from trading.kernel.blobs import Blob
@@ -23,8 +24,8 @@ from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look, Office, UnitOfWork
-from trading.parties import Account, Party
-from trading.scanning import STATES, WAITING, Scanner
+from trading.parties import parties
+from trading.parties.parties import Account, Party
 
 SENT, RETURNED, ACCEPTED = "SENT", "RETURNED", "ACCEPTED"
 MOST_BYTES = 5_000_000

@@ -11,12 +11,12 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading import parties
 from trading.kernel.access import OF_WEIGHT, Act, Role
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.parties import Account
+from trading.parties import parties
+from trading.parties.parties import Account
 
 STATES = ("open", "granted", "refused", "withdrawn")
 

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from trading.awards import Award
+from trading.awarding.awards import Award
 from trading.kernel.calendar import local_day
-from trading.notices import Notice
-from trading.parties import Party
-from trading.projects import Project
+from trading.parties.parties import Party
 from trading.reports.savings import AWARDED, FAILED, TERMINATED
-from trading.tenders import Lot, Tender
+from trading.tendering.notices import Notice
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot, Tender
 
 _ENDS = {"failure": FAILED, "termination": TERMINATED}
 

@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from trading.file_types import media_of
+from trading.files.file_types import media_of
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.projects import is_of, require_tie
-from trading.tenders import Lot, require_draft
+from trading.tendering.projects import is_of, require_tie
+from trading.tendering.tenders import Lot, require_draft
 
 KINDS = ("tender_document", "drawing", "bill_of_quantities", "contract_form", "amendment", "other")
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import calendars, notices, parties
 from trading.kernel import ids
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
@@ -19,9 +18,12 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.kernel.work import Look, UnitOfWork
-from trading.planning import book_of, check_early_enough
-from trading.projects import is_of, require_tie
-from trading.tenders import Lot
+from trading.parties import parties
+from trading.rulebook import calendars
+from trading.tendering import notices
+from trading.tendering.planning import book_of, check_early_enough
+from trading.tendering.projects import is_of, require_tie
+from trading.tendering.tenders import Lot
 
 MAX_LENGTH = 4000
 

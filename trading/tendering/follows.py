@@ -15,7 +15,7 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 TOLD = ("correction", "clarification", "failure", "termination", "opening_record", "candidates", "result", "contract")
 """Kinds of notices that are told; the award notice appears with the result."""

@@ -14,15 +14,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstrai
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crypto.errors import CryptoError
-from trading import follows
 from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import Faults, Invalid, NotFound, WrongStep
 from trading.kernel.work import UnitOfWork
-from trading.projects import require_tie
-from trading.tenders import Lot
+from trading.tendering import follows
+from trading.tendering.projects import require_tie
+from trading.tendering.tenders import Lot
 
 KINDS = ("tender", "correction", "clarification", "failure", "termination", "opening_record", "candidates", "result", "award", "contract")
 

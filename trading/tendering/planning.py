@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from trading import calendars, rulebook
+from trading import rulebook
 from trading.kernel.access import Act
 from trading.kernel.calendar import WorkingDayCalendar, day_start, local_day
 from trading.kernel.clock import floor_minute
@@ -20,9 +20,9 @@ from trading.kernel.exact import Rounding
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
 from trading.procedures import procedure_of
-from trading.projects import Project, require_tie
-from trading.rulebook import Finding, Rulebook
-from trading.tenders import Lot
+from trading.rulebook import Finding, Rulebook, calendars
+from trading.tendering.projects import Project, require_tie
+from trading.tendering.tenders import Lot
 
 _RULE_CATEGORY = {"CONSTRUCTION": "works_construction", "WORK_GOODS": "works_goods", "WORK_SERVICES": "survey_design"}
 

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from trading import attachments, parties
-from trading.attachments import Attachment
+from trading.files import attachments
+from trading.files.attachments import Attachment
 from trading.kernel import ids
 from trading.kernel.access import Act, Role
 from trading.kernel.blobs import Blob
@@ -26,7 +26,8 @@ from trading.kernel.errors import Fault, Faults, Invalid, NotAllowed, NotFound, 
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Party
+from trading.parties import parties
+from trading.parties.parties import Party
 from trading.procedures import PROCEDURES, REGIMES, Procedure, of_regime, procedure_of
 from trading.procedures import find as find_procedure
 

@@ -16,7 +16,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, Un
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from crypto.signatures import document_hash
-from trading import bid_forms
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_minute
@@ -27,7 +26,8 @@ from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
 from trading.kernel.work import UnitOfWork
 from trading.procedures import procedure_of
-from trading.projects import Project, public_ref, require_tie
+from trading.tendering import bid_forms
+from trading.tendering.projects import Project, public_ref, require_tie
 
 LOT_FLOW = Flow(
     "lot",
@@ -83,8 +83,8 @@ def full_name(tender: str, lot: str) -> str:
 class Lot(Base):
     """One lot (标段/采购包). Money in minor units (fen) of ``currency``.
 
-    ``rules``: rulebook snapshot, set at publication. ``scheme``: criteria as validated by evaluation.schemes. ``form``: the structured
-    bid form, ``[{key, label, label_en, type, required}]``. ``coefficients``: the values a works coefficient is drawn from.
+    ``rules``: rulebook snapshot, set at publication. ``scheme``: criteria as validated by evaluation.scoring.schemes. ``form``: the
+    structured bid form, ``[{key, label, label_en, type, required}]``. ``coefficients``: the values a works coefficient is drawn from.
     ``two_envelopes``: a bid is a technical and a price envelope, opened one after the other; ``co_opening``: bids open only with the
     bidder's own part too (protocol §2, §5). Both are fixed with publication. ``consortium_most``: how many parties a consortium may have
     (TReg art. 37), 0 where none is accepted.
@@ -388,7 +388,7 @@ def copy_terms(work: UnitOfWork, lot: Lot, source: Lot, *, seen: int | None = No
 
 
 def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> None:
-    """Keep the criteria of evaluation, as ``evaluation.schemes`` has validated them. Refuses: NotAllowed, WrongStep."""
+    """Keep the criteria of evaluation, as ``evaluation.scoring.schemes`` has validated them. Refuses: NotAllowed, WrongStep."""
     require_draft(work, lot)
     lot.scheme = scheme
     lot.version += 1

@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trading import calendars
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import WrongStep
-from trading.rulebook import Rulebook
-from trading.tenders import Lot
+from trading.rulebook import Rulebook, calendars
+from trading.tendering.tenders import Lot
 
 
 @dataclass(frozen=True)

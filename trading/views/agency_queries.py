@@ -12,31 +12,23 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from trading import (
-    awards,
-    calendars,
-    contracts,
-    disputes,
-    draws,
-    enquiries,
-    officers,
-    opening,
-    parties,
-    planning,
-    projects,
-    rulebook,
-    successions,
-)
+from trading import draws, rulebook
+from trading.awarding import awards, contracts, disputes
+from trading.custody import officers, successions
 from trading.kernel.access import Act, Role, fitting, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.parties import Party
+from trading.opening import ceremony
+from trading.parties import parties
+from trading.parties.parties import Party
 from trading.procedures import procedure_of
-from trading.projects import Project
+from trading.rulebook import calendars
 from trading.rulebook.timetable import Bound
-from trading.tenders import Lot, Tender
+from trading.tendering import enquiries, planning, projects
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot, Tender
 
 DRAWN_IN = ("NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION")
 """States of a lot in which a public draw may want its purchaser."""
@@ -296,7 +288,7 @@ def objection_card(look: Look, ref: str) -> ObjectionCard:
 
 
 def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
-    party = row.party.name if opening.is_public(look.session, row.lot) else ""
+    party = row.party.name if ceremony.is_public(look.session, row.lot) else ""
     return ObjectionCard(
         row.ref,
         row.lot.ref,

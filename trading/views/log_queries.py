@@ -18,8 +18,8 @@ from sqlalchemy.types import String
 from crypto import checkpoints, ticks
 from crypto.canonical import b64u, unb64u
 from crypto.receipts import number_start
-from trading import closing, floods, notices, opening
-from trading.bids import BidReceipt, StandingBid
+from trading.bidding import closing, floods
+from trading.bidding.bids import BidReceipt, StandingBid
 from trading.kernel import audit, log
 from trading.kernel.audit import LogDocument, LogEntry
 from trading.kernel.clock import parse_moment
@@ -27,8 +27,10 @@ from trading.kernel.errors import NotFound
 from trading.kernel.log import LogNode, LogSeat
 from trading.kernel.log_ticks import LogTick
 from trading.kernel.work import Look
-from trading.notices import Notice
-from trading.tenders import Lot, Tender
+from trading.opening import ceremony
+from trading.tendering import notices
+from trading.tendering.notices import Notice
+from trading.tendering.tenders import Lot, Tender
 
 PUBLIC = tuple(sorted(ticks.PUBLIC_EVENTS))
 AFTER_RESULT = ("commit-list", "finding", "ranking")
@@ -227,7 +229,7 @@ def _stands(look: Look, c: str) -> tuple[str, str]:
         return "no_bid", ""
     lot = look.session.get_one(Lot, receipt.lot_id)
     closed = closing.find(look.session, lot) is not None
-    open_list = closed and (lot.failure in ("few_bidders",) or opening.is_public(look.session, lot))
+    open_list = closed and (lot.failure in ("few_bidders",) or ceremony.is_public(look.session, lot))
     is_own = look.actor.party_id == receipt.party_id
     if not open_list and not is_own:
         return "sealed", ""

@@ -12,14 +12,15 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import joinedload, lazyload, load_only
 
-from trading import documents, enquiries, notices, officers, projects
+from trading.custody import officers
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import Step
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
-from trading.projects import PROJECT_FLOW, Gap, Project
-from trading.tenders import LOT_FLOW, Lot, Tender, full_name
+from trading.tendering import documents, enquiries, notices, projects
+from trading.tendering.projects import PROJECT_FLOW, Gap, Project
+from trading.tendering.tenders import LOT_FLOW, Lot, Tender, full_name
 
 
 @dataclass(frozen=True)

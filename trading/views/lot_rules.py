@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from trading import calendars
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.notices import Notice
-from trading.planning import book_of, rule_category, timetable
-from trading.queries import Outcome
-from trading.rulebook import Rule
+from trading.rulebook import Rule, calendars
 from trading.rulebook.timetable import check_timetable, window
-from trading.tenders import Lot
+from trading.tendering.notices import Notice
+from trading.tendering.planning import book_of, rule_category, timetable
+from trading.tendering.tenders import Lot
+from trading.views.public_queries import Outcome
 
 KEPT, BROKEN, WARNED, RUNNING, AHEAD = "kept", "broken", "warned", "running", "ahead"
 Moment = dt.date | dt.datetime

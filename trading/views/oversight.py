@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import awards, contracts, disputes, enquiries, opening, terms
-from trading.agency_queries import ObjectionCard
+from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act
 from trading.kernel.work import Look
+from trading.opening import ceremony
 from trading.procedures import procedure_of
-from trading.tenders import Lot
+from trading.tendering import enquiries, terms
+from trading.tendering.tenders import Lot
+from trading.views.agency_queries import ObjectionCard
 
 SOON = timedelta(hours=24)
 STATES = ("late", "soon", "running", "kept", "kept_late")
@@ -107,6 +109,6 @@ def objections(look: Look) -> list[ObjectionCard]:
 def objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
     """One of them; who objected is "" until the opening list names the bidders. Refuses: NotAllowed."""
     look.require(Act.SUPERVISE)
-    party = row.party.name if opening.is_public(look.session, row.lot) else ""
+    party = row.party.name if ceremony.is_public(look.session, row.lot) else ""
     return ObjectionCard(row.ref, row.lot.ref, row.lot.title, row.lot.regime, row.kind, row.stage, row.state, row.version, row.text, party,
                          row.filed_at, row.due_at, dict(row.reason), row.answer, row.upheld, row.answered_at)

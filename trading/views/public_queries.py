@@ -13,14 +13,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from trading import awards, contracts, documents, notices, opening
+from trading.awarding import awards, contracts
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.notices import Notice
-from trading.parties import Party
-from trading.projects import Project
-from trading.tenders import Lot, Tender
+from trading.opening import ceremony
+from trading.parties.parties import Party
+from trading.tendering import documents, notices
+from trading.tendering.notices import Notice
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot, Tender
 
 PHASES = ("open", "opening", "publicity", "result", "failed")
 SORTS = ("deadline", "-deadline", "budget", "-budget", "published", "-published")
@@ -327,7 +329,7 @@ def outcome(look: Look, lot: Lot) -> Outcome:
     return Outcome(
         last.get("candidates"), last.get("result"), last.get("contract"), last.get("failure") or last.get("termination"), until,
         award.contract_by if announced and award else None, _reasons(award, announced) if award else {},
-        contract.signed_at if contract else None, opening.is_public(look.session, lot),
+        contract.signed_at if contract else None, ceremony.is_public(look.session, lot),
     )
 
 

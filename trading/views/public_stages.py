@@ -10,15 +10,15 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from trading import calendars, opening
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
-from trading.notices import Notice
-from trading.planning import book_of, rule_category
+from trading.opening import ceremony
 from trading.procedures import procedure_of
-from trading.queries import Outcome
-from trading.rulebook import Rule, Rulebook
-from trading.tenders import Lot
+from trading.rulebook import Rule, Rulebook, calendars
+from trading.tendering.notices import Notice
+from trading.tendering.planning import book_of, rule_category
+from trading.tendering.tenders import Lot
+from trading.views.public_queries import Outcome
 
 DONE, HERE, AHEAD = "done", "here", ""
 
@@ -74,7 +74,7 @@ def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[S
 
 def _never_opened(session: Session, lot: Lot) -> bool:
     """Failed at the deadline for too few bids (rules B-01 to B-09): its road ended at the opening, nothing came to a review."""
-    return opening.find(session, lot) is None
+    return ceremony.find(session, lot) is None
 
 
 def _here(session: Session, lot: Lot, now: datetime, road: list[str]) -> int:

@@ -19,7 +19,7 @@ import click
 
 from crypto.errors import CryptoError
 from trading.kernel.errors import Invalid, NotFound, NotReady, Refusal
-from web.commands.savings import language
+from web.cli.savings import language
 
 F = TypeVar("F", bound=Callable[..., Any])
 DONE, REFUSED, BAD_INPUT, NOT_READY = 0, 1, 2, 3

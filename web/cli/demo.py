@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from web.commands.common import NOT_READY, REFUSED, answer, guarded, json_option, lang_option, say, stop
+from web.cli.common import NOT_READY, REFUSED, answer, guarded, json_option, lang_option, say, stop
 
 
 @click.command("demo", epilog="Example: bidhall demo --bundle-dir bundles --json")

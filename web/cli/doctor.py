@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from trading.kernel.errors import NotReady, Refusal
-from web.commands.common import NOT_READY, answer, guarded, json_option, lang_option
-from web.commands.doctor_found import LEAST_FREE, Found
+from web.cli.common import NOT_READY, answer, guarded, json_option, lang_option
+from web.cli.doctor_found import LEAST_FREE, Found
 from web.settings import Settings, read_settings
 
 OURS = ("crypto", "trading", "evaluation", "deposits", "migrations", "web")
@@ -54,7 +54,7 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     engine = _database(settings, found)
     if engine is None:
         return found
-    from web.commands import doctor_mirror
+    from web.cli import doctor_mirror
 
     try:
         office = _office(settings)
@@ -63,7 +63,7 @@ def examine(lot_ref: str | None = None) -> list[Found]:
     for check in (_clock, _log, _blobs, _second, doctor_mirror.examine, _overdue):
         found += _tried(check, office)
     if lot_ref:
-        from web.commands import doctor_deadline
+        from web.cli import doctor_deadline
 
         found += doctor_deadline.examine(office, settings, lot_ref, _tried)
     return found
@@ -94,7 +94,7 @@ def _versions() -> Found:
 
 def _scanner(settings: Any) -> list[Found]:
     """Whether the virus scanner answers; without one nothing is wrong, but it is said."""
-    from trading.scanning import ScannerDown
+    from trading.files.scanning import ScannerDown
     from web.wiring import open_scanner
 
     scanner = open_scanner(settings)
@@ -235,10 +235,10 @@ def named_blobs(session: Any) -> dict[str, str]:
     chunks of bids replaced or withdrawn, is named no more."""
     from sqlalchemy import select
 
-    from trading.bids import SealedBid
+    from trading.bidding.bids import SealedBid
+    from trading.bidding.stored import BidErasure
     from trading.kernel.blobs import NAME
     from trading.kernel.db import Base
-    from trading.stored import BidErasure
 
     found: dict[str, str] = {}
     for table in Base.metadata.sorted_tables:
@@ -265,7 +265,7 @@ def _names_in(value: Any) -> list[str]:
 def _overdue(office: Any) -> list[Found]:
     from trading import timeline
     from trading.kernel.access import CLOCK
-    from trading.tenders import Lot
+    from trading.tendering.tenders import Lot
 
     with office.look(CLOCK) as look:
         late = [(one, look.session.get(Lot, one.lot_id)) for one in timeline.due(look.session, look.now - LATE)]

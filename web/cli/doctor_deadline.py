@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trading.kernel.errors import Invalid, NotFound
-from web.commands import doctor_mirror
-from web.commands.doctor_found import LEAST_FREE, Found
+from web.cli import doctor_mirror
+from web.cli.doctor_found import LEAST_FREE, Found
 from web.settings import Settings
 
 Tried = Callable[[Callable[[Any], list[Found]], Any], list[Found]]
@@ -28,8 +28,9 @@ TOGETHER = 10
 
 def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Found]:
     """All findings about one deadline, the overview first."""
-    from trading import officers, tenders
+    from trading.custody import officers
     from trading.kernel.access import CLOCK
+    from trading.tendering import tenders
 
     with office.look(CLOCK) as look:
         try:
@@ -51,7 +52,8 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
 
 def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
     """Who can open: the drill bid tried, and the signing key of then still the standing one."""
-    from trading import enrolments, officers
+    from trading.custody import officers
+    from trading.parties import enrolments
 
     seats, tried = officers.seats(look.session, lot), officers.drilled(look.session, policy)
     chain = [row for row in _chain(look.session, lot) if row.id <= policy.id]
@@ -74,14 +76,14 @@ def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
 def _chain(session: Any, lot: Any) -> list[Any]:
     from sqlalchemy import select
 
-    from trading.officers import BID, Policy
+    from trading.custody.officers import BID, Policy
 
     query = select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == BID, Policy.dsse.is_not(None)).order_by(Policy.id)
     return list(session.scalars(query))
 
 
 def _clock_and_probes(look: Any) -> list[Found]:
-    from trading import probes
+    from trading.availability import probes
 
     points, newest = probes.on_duty(look.session), probes.newest(look.session)
     if not points:
@@ -113,7 +115,7 @@ def _clock_and_probes(look: Any) -> list[Found]:
 
 
 def _processes(settings: Settings) -> list[Found]:
-    from web.watch.process import KINDS, running
+    from web.workers.watch.process import KINDS, running
 
     still = [kind for kind in KINDS if not running(settings.data, kind)]
     if still:
@@ -153,8 +155,8 @@ def _load(look: Any, policy: Any) -> list[Found]:
     """How many deadlines fall into the same half hour: a published number."""
     from sqlalchemy import func, select
 
-    from trading.deadline_faults import WATCHED
-    from trading.tenders import Lot
+    from trading.availability.deadline_faults import WATCHED
+    from trading.tendering.tenders import Lot
 
     half = timedelta(minutes=30)
     query = select(func.count()).select_from(Lot).where(
@@ -166,7 +168,7 @@ def _load(look: Any, policy: Any) -> list[Found]:
 
 
 def _fault(look: Any, lot: Any) -> list[Found]:
-    from trading import deadline_faults
+    from trading.availability import deadline_faults
 
     if (fault := deadline_faults.standing(look.session, lot)) is not None:
         return [Found("deadline_fault", "error", f"suspended for a fault since {fault.confirmed_at.isoformat()}",
@@ -180,8 +182,8 @@ def _fault(look: Any, lot: Any) -> list[Found]:
 
 def _calendar(look: Any, deadline: datetime) -> list[Found]:
     """An extension is counted in working time: the calendar must know the days after the deadline."""
-    from trading import calendars
     from trading.kernel.calendar import local_day
+    from trading.rulebook import calendars
 
     try:
         calendars.current(look.session).add_working_days(local_day(deadline), 5)

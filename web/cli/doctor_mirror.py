@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.commands.doctor_found import Found
+from web.cli.doctor_found import Found
 
 DOWN = "the mirror does not answer"
 
 
 def examine(office: Any) -> list[Found]:
     """The mirror of the settings, if there is one; an error where a policy asks for one and there is none."""
-    from trading.copies import LineDown, mirror_keys
+    from trading.bidding.copies import LineDown, mirror_keys
     from trading.kernel.access import CLOCK
 
     with office.look(CLOCK) as look:
@@ -35,7 +35,7 @@ def examine(office: Any) -> list[Found]:
 
 def of_policy(office: Any, policy: Any) -> list[Found]:
     """The same, asked before one deadline: nothing where its policy knows no mirror."""
-    from trading.officers import policy_document
+    from trading.custody.officers import policy_document
 
     if policy_document(policy)["mirror"] == "none":
         return []
@@ -46,8 +46,8 @@ def _asked(session: Any) -> bool:
     """Whether a lot that is not over yet has a mirror in its policy: a published fact."""
     from sqlalchemy import select
 
-    from trading.officers import Policy, policy_document
-    from trading.tenders import Lot
+    from trading.custody.officers import Policy, policy_document
+    from trading.tendering.tenders import Lot
 
     running = select(Policy).join(Lot, Lot.id == Policy.lot_id).where(Policy.standing, Lot.state.in_(("NOTICE", "BIDDING", "OPENING")))
     return any(policy_document(policy)["mirror"] != "none" for policy in session.scalars(running))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from crypto.canonical import b64u
 from crypto.keys import ed25519_public
-from trading import probes
+from trading.availability import probes
 from trading.kernel.access import CLOCK
 from web.settings import Settings
-from web.watch.process import key_of
+from web.workers.watch.process import key_of
 
 
 def wanted(settings: Settings, *, inside: bool) -> dict[str, str]:

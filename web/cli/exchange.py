@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from web.commands.common import (
+from web.cli.common import (
     BAD_INPUT,
     REFUSED,
     answer,
@@ -25,8 +25,8 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.opening_set import export_opening
-from web.commands.platform import open_ready_office
+from web.cli.opening_set import export_opening
+from web.cli.platform import open_ready_office
 
 EXPERT_HEADINGS = {"username": "登录名", "code": "专家编号", "unit": "工作单位", "specialties": "专业", "region": "地区"}
 
@@ -47,7 +47,7 @@ def export() -> None:
 def export_bundle(ref: str, profile: str, out: str, force: bool, as_json: bool, lang: str | None) -> None:
     """Everything of a finished or failed lot, for `bidhall verify`."""
     from trading.kernel.access import Actor, Role
-    from web import bundles
+    from web.papers import bundles
 
     office = open_ready_office()
     with writing(out, force=force) as target:
@@ -69,8 +69,8 @@ def export_notices(ref: str | None, out: str, force: bool, lang: str | None) -> 
     from sqlalchemy import select
 
     from trading.kernel.access import PUBLIC
-    from trading.notices import Notice, document_of
-    from trading.tenders import Lot
+    from trading.tendering.notices import Notice, document_of
+    from trading.tendering.tenders import Lot
 
     office = open_ready_office()
     count = 0
@@ -136,10 +136,10 @@ def import_() -> None:
 @guarded
 def import_statement(file: str | None, form: str, template: bool, as_json: bool, lang: str | None) -> None:
     """Take a bank statement in: known lines are skipped, an unfit file is taken as a whole or not at all."""
-    from deposits import settlement
     from deposits.bank import statements
+    from deposits.refunds import settlement
     from trading.kernel.access import Actor, Role
-    from web.commands.savings import language
+    from web.cli.savings import language
 
     if template:
         sys.stdout.buffer.write(statements.write_csv([], language(lang)))
@@ -186,7 +186,7 @@ def import_history(file: str, source: str, as_json: bool, lang: str | None) -> N
 @guarded
 def import_experts(file: str | None, template: bool, as_json: bool, lang: str | None) -> None:
     """Enter experts of the library, whose accounts are there; who is entered already is skipped. Specialties are parted by spaces."""
-    from web.commands.savings import language
+    from web.cli.savings import language
 
     if template:
         out = io.StringIO()
@@ -201,11 +201,11 @@ def import_experts(file: str | None, template: bool, as_json: bool, lang: str | 
 
 def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> dict[str, Any]:
     """One line: taken, skipped or refused with its reason."""
-    from evaluation import experts
-    from trading import parties
+    from evaluation.panels import experts
     from trading.kernel.access import Actor, Role
     from trading.kernel.errors import Conflict, NotFound, Refusal
-    from web.commands.common import told
+    from trading.parties import parties
+    from web.cli.common import told
 
     found = {"row": number, "code": row["code"]}
     try:

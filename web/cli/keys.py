@@ -13,7 +13,7 @@ from crypto.canonical import unb64u
 from crypto.errors import CryptoError
 from crypto.policies import DRILL
 from crypto.recovery import key_words
-from web.commands.common import (
+from web.cli.common import (
     BAD_INPUT,
     answer,
     force_option,
@@ -26,8 +26,8 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.offline import passphrase_option
-from web.commands.savings import language
+from web.cli.offline import passphrase_option
+from web.cli.savings import language
 
 OTHER_ROLES = ("tenderee", "agency", "expert", "supervisor")
 LEAST = 8

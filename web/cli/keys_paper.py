@@ -14,7 +14,7 @@ from crypto.canonical import b64u, loads, unb64u
 from crypto.documents import check_document
 from crypto.errors import PASSPHRASE, CryptoError
 from trading.kernel.clock import write_moment
-from web.commands.common import (
+from web.cli.common import (
     BAD_INPUT,
     answer,
     force_option,
@@ -28,8 +28,8 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.keys import keys
-from web.commands.offline import now, passphrase_option
+from web.cli.keys import keys
+from web.cli.offline import now, passphrase_option
 
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title><style>

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-# name → module of web.commands and the command's name in it
+# name → module of web.cli and the command's name in it
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "serve"),
     "demo": ("demo", "demo"),
@@ -56,7 +56,7 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"web.commands.{module}"), name)
+        command: click.Command = getattr(importlib.import_module(f"web.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

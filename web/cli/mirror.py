@@ -16,7 +16,7 @@ from crypto.canonical import b64u, unb64u
 from crypto.documents import check_document
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotReady
-from web.commands.common import (
+from web.cli.common import (
     BAD_INPUT,
     answer,
     force_option,
@@ -49,9 +49,9 @@ def mirror() -> None:
 @guarded
 def serve(data: str, platform: str, platform_keys: tuple[str, ...], host: str, port: int, lang: str | None) -> None:
     """Take sealed files, or the digests of their pieces, from the platform and sign for each."""
-    from web.mirror.server import KIND, Mirror
-    from web.mirror.store import Store
-    from web.watch import process
+    from web.workers.mirror.server import KIND, Mirror
+    from web.workers.mirror.store import Store
+    from web.workers.watch import process
 
     folder = Path(data).absolute()
     store = Store(folder)
@@ -83,7 +83,7 @@ def _clock(folder: Path) -> Any:
 @guarded
 def key(data: str, as_json: bool, lang: str | None) -> None:
     """Say the mirror's public key, for BIDHALL_MIRROR_KEY on the platform; made on first use."""
-    from web.mirror.store import Store
+    from web.workers.mirror.store import Store
 
     public = b64u(Store(Path(data).absolute()).public)
     answer({"key": public}) if as_json else click.echo(public)
@@ -99,8 +99,8 @@ def key(data: str, as_json: bool, lang: str | None) -> None:
 @guarded
 def enrol(data: str, platform: str, name: str, out: str, force: bool, lang: str | None) -> None:
     """Sign the enrolment of the mirror's key, as a key of the supervisory body. Hand it in at /account/keys within ten minutes."""
-    from web.commands.offline import now
-    from web.mirror.store import Store
+    from web.cli.offline import now
+    from web.workers.mirror.store import Store
 
     store = Store(Path(data).absolute())
     document = {"v": 1, "platform": platform, "party": name, "role": "supervisor", "sign_pk": b64u(store.public), "seal_pk": "",
@@ -122,8 +122,8 @@ def enrol(data: str, platform: str, name: str, out: str, force: bool, lang: str 
 @guarded
 def export(data: str, set_file: str, platform_keys: tuple[str, ...], out: str, force: bool, as_json: bool, lang: str | None) -> None:
     """Lay the mirror's sealed files of a published set where `bidhall open FOLDER` looks for them: DIR/bids/HASH/sealed."""
-    from web.commands.opening_set import sealed_of
-    from web.mirror.store import Store
+    from web.cli.opening_set import sealed_of
+    from web.workers.mirror.store import Store
 
     target = Path(out)
     if target.exists() and not target.is_dir():

@@ -25,7 +25,7 @@ from crypto.keyfiles import Keyring
 from crypto.signatures import kind_of, payload_of, verify_any
 from crypto.trust import Trust, trust_of
 from trading.kernel.clock import SystemClock, floor_second, rehearsal_clock
-from web.commands.common import BAD_INPUT, passphrase, read_json, say, stop
+from web.cli.common import BAD_INPUT, passphrase, read_json, say, stop
 
 key_option = click.option("--key", "key_file", required=True, metavar="KEYFILE", help="Your key file (bidhall keys new).")
 passphrase_option = click.option("--passphrase-file", metavar="FILE", help="The passphrase: first line of FILE (asked for).")

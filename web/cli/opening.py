@@ -25,9 +25,9 @@ from crypto.opening import make_bidder_part, release_shares, set_id
 from crypto.policies import policy_id
 from crypto.signatures import kind_of, verify_any
 from crypto.trust import Trust
-from trading import draw_files, opening_files
-from trading.opening_files import BIDDER_PART as PART_PACKAGE
-from web.commands.common import (
+from trading.opening import draw_files, files
+from trading.opening.files import BIDDER_PART as PART_PACKAGE
+from web.cli.common import (
     BAD_INPUT,
     answer,
     force_option,
@@ -39,7 +39,7 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.offline import (
+from web.cli.offline import (
     Counted,
     Progress,
     key_option,
@@ -51,8 +51,8 @@ from web.commands.offline import (
     trust_for,
     trust_option,
 )
-from web.commands.opening_set import SEALED, open_set
-from web.commands.signed import check_memory, memory_of, signed_option
+from web.cli.opening_set import SEALED, open_set
+from web.cli.signed import check_memory, memory_of, signed_option
 
 MAX_PART = 64 * 2**20
 """The most one file of a package may hold: a ZIP that claims more is not read."""
@@ -81,13 +81,13 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_
     if value.get("type") == PART_PACKAGE:
         _bidder_part(value, trust, key_file, passphrase_file, out, at, force=force, as_json=as_json)
         return
-    if value.get("type") == opening_files.DRAW:
+    if value.get("type") == files.DRAW:
         draw = draw_files.check_draw(value, trust, now=at)
         check_memory(memory_of(key_file, signed_file), draw.policy, [policy_id(draw.policy)], never)
         ring, j, secret = _officer(draw.policy, key_file, passphrase_file)
         document, until = draw_files.release_escrows(draw, j=j, secret=secret, now=at), draw.policy["opens_at"]
     else:
-        checked = opening_files.check_package(opening_files.read_package(value), trust, now=at)
+        checked = files.check_package(files.read_package(value), trust, now=at)
         line = [name for one in checked.set.generations for name in one.ids]
         check_memory(memory_of(key_file, signed_file), checked.set.policy, line, never)
         ring, j, _ = _officer(checked.set.policy, key_file, passphrase_file)
@@ -176,15 +176,15 @@ def read_opening(path: str, *more: str) -> dict[str, Any]:
             root = Path(path)
             found = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob("*"))
                      if file.is_file() and file.name != SEALED}
-            return opening_files.from_files(found)
+            return files.from_files(found)
         if path != "-" and zipfile.is_zipfile(path):
-            return opening_files.from_files(_unzipped(path))
+            return files.from_files(_unzipped(path))
     except CryptoError as error:
         stop(f"{path}: {error.detail} [{error.code}]", BAD_INPUT)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         stop(f"{path}: a damaged ZIP: {error}", BAD_INPUT)
     value = read_json(path)
-    if not isinstance(value, dict) or value.get("type") not in (opening_files.OPENING, opening_files.DRAW, *more):
+    if not isinstance(value, dict) or value.get("type") not in (files.OPENING, files.DRAW, *more):
         stop(f"{path}: not the package of an opening", BAD_INPUT)
     return value
 

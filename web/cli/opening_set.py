@@ -27,9 +27,9 @@ from crypto.opening import check_posted_shares, open_shares
 from crypto.policy_lines import Generation, boxes_of, dead_bids, generation_of
 from crypto.signatures import kind_of
 from crypto.verdicts import Verdict, policy_dead
-from trading import opening_files
-from trading.opening_files import Checked
-from web.commands.common import (
+from trading.opening import files as opening_files
+from trading.opening.files import Checked
+from web.cli.common import (
     BAD_INPUT,
     NOT_READY,
     REFUSED,
@@ -42,7 +42,7 @@ from web.commands.common import (
     say,
     stop,
 )
-from web.commands.offline import Counted, Progress, now, trust_for
+from web.cli.offline import Counted, Progress, now, trust_for
 
 SEALED = "sealed"
 """The sealed file beside its header: never read when only shares are wanted."""
@@ -66,8 +66,10 @@ def sealed_of(root: Path, header_hash: str) -> Path:
 def export_opening(ref: str, envelope: str, out: str, force: bool, as_json: bool, lang: str | None) -> None:
     """A lot's published opening as a folder, sealed files included, for `bidhall share` and `bidhall open`. BIDHALL_DATA names the data
     folder or a copy of one; it is only read."""
-    from trading import bids, opening_package, tenders
+    from trading.bidding import bids
+    from trading.hall import package as opening_package
     from trading.kernel.access import Actor, Role
+    from trading.tendering import tenders
 
     target = Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())) and not force:
@@ -243,7 +245,7 @@ def _take_shares(checked: Checked, envelope: Any, posted: Mapping[str, _Posted])
 
 def _take_bidder_part(checked: Checked, envelope: Any, posted: Mapping[str, _Posted]) -> None:
     """A bidder's own part counts by its commitment; a wrong one is left out, as in the hall."""
-    from web.commands.offline import read_payload
+    from web.cli.offline import read_payload
 
     document = read_payload(envelope, "bidder-part")
     if document["set"] != checked.set.set or document["header_hash"] not in posted:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from trading import parties, role_proposals
 from trading.kernel.access import OF_WEIGHT, Actor, Role
 from trading.kernel.errors import NotAllowed, NotFound
-from web.commands.common import answer, guarded, json_option, lang_option, passphrase, say
-from web.commands.platform import open_ready_office
+from trading.parties import parties, role_proposals
+from web.cli.common import answer, guarded, json_option, lang_option, passphrase, say
+from web.cli.platform import open_ready_office
 
 ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
 COMMAND_LINE = Actor(Role.SECURITY_ADMIN, name="command line")

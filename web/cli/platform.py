@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from trading.procedures import REGIMES
-from web.commands.common import answer, guarded, json_option, lang_option, read_bytes, say
+from web.cli.common import answer, guarded, json_option, lang_option, read_bytes, say
 
 
 @click.command("migrate", epilog="Example: bidhall migrate --plan")
@@ -45,8 +45,9 @@ def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
 @guarded
 def tick(as_json: bool, lang: str | None) -> None:
     """One turn of the clock by hand: take what is due, seal the log if a tick is due."""
-    from web import clockwork, wiring
+    from web import wiring
     from web.settings import read_settings
+    from web.workers import clockwork
 
     office = open_ready_office()
     taken = clockwork.turn(office, wiring.open_bank(read_settings(), office.clock))
@@ -78,8 +79,8 @@ def calendar() -> None:
 @guarded
 def calendar_import(file: str, lang: str | None) -> None:
     """Load the notice of a year (CSV: see docs/formats). Published dates never move."""
-    from trading import calendars
     from trading.kernel.access import Actor, Role
+    from trading.rulebook import calendars
 
     office = open_ready_office()
     with office.work(Actor(Role.SYSTEM_ADMIN, name="command line")) as work:
@@ -103,7 +104,7 @@ def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, l
     from trading.kernel.calendar import local_day
     from trading.kernel.clock import SystemClock
     from trading.rulebook import select
-    from web.commands.savings import language
+    from web.cli.savings import language
 
     day: date = on.date() if on else local_day(SystemClock().now())
     books = [select(name, day) for name in regime or REGIMES]

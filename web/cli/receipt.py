@@ -16,8 +16,8 @@ from crypto.receipts import IN_LOG, Kept, Receipt, check_words, number_of, omiss
 from crypto.signatures import document_hash, kind_of, payload_of
 from crypto.ticks import commitment, verify_leaf
 from crypto.trust import Trust
-from web.commands.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_json, say, stop
-from web.commands.offline import Counted, Progress, now, read_payload, there, trust_for, trust_option
+from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_json, say, stop
+from web.cli.offline import Counted, Progress, now, read_payload, there, trust_for, trust_option
 
 GRACE = 5
 """Seconds after a tick's moment until its checkpoint is out (protocol §4)."""

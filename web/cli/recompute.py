@@ -12,6 +12,6 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="The answer is JSON in any case.")
 def recompute(file: str, as_json: bool) -> None:
     """Answer the calculation vectors of FILE (- is stdin): one answer for each, or the reason there is none."""
-    from web.recompute import recompute as run
+    from web.cli.vectors import recompute as run
 
     sys.exit(run(file))

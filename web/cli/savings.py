@@ -20,7 +20,7 @@ import click
 
 from trading.kernel.errors import Invalid, NotReady
 from trading.reports import readers, savings, words, writers
-from web.typesetter import SETTER, can_set
+from web.papers.typesetter import SETTER, can_set
 from web.words import words as say
 
 

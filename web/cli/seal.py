@@ -27,10 +27,11 @@ from crypto.keys import ed25519_public, x25519_public
 from crypto.policies import DRILL
 from crypto.sealed_bid import FileIn, Inspection, Sealed
 from crypto.signatures import document_hash, payload_of
-from trading import bid_files, bid_forms
+from trading.files import bid_files
 from trading.kernel import capitals
 from trading.kernel.errors import Faults, Invalid, TooLate
-from web.commands.common import (
+from trading.tendering import bid_forms
+from web.cli.common import (
     BAD_INPUT,
     REFUSED,
     answer,
@@ -43,7 +44,7 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.offline import (
+from web.cli.offline import (
     Counted,
     Progress,
     key_option,
@@ -56,8 +57,8 @@ from web.commands.offline import (
     tool,
     trust_option,
 )
-from web.commands.savings import language
-from web.commands.sealing_ticket import sealing_ticket
+from web.cli.savings import language
+from web.cli.sealing_ticket import sealing_ticket
 
 OPEN_AT_ONCE = 200
 """Files of a bid that are held open while it is sealed: well below what systems allow a process."""

@@ -16,9 +16,9 @@ from crypto.keys import fingerprint, kid
 from crypto.policies import policy_id
 from crypto.signatures import from_text, signers
 from crypto.trust import Trust, trust_of
-from trading.opening_files import EnrolledKeys
-from web.commands.common import read_json, say
-from web.commands.offline import open_ticket, read_payload, read_trust
+from trading.opening.files import EnrolledKeys
+from web.cli.common import read_json, say
+from web.cli.offline import open_ticket, read_payload, read_trust
 
 
 def sealing_ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from trading.kernel.errors import NotReady
-from web.commands.common import guarded, lang_option, say
+from web.cli.common import guarded, lang_option, say
 from web.settings import Settings, read_settings
 
 LINES = 4096
@@ -68,7 +68,7 @@ def _prepare(settings: Settings, demo: bool) -> None:
 
 def _watch(settings: Settings, host: str, port: int) -> Any:
     """The keeper of the watch, in a session of its own: a killed server leaves it running, a polite end takes it along."""
-    from web.watch import keeper, process
+    from web.workers.watch import keeper, process
 
     if not 0 < port <= 65532:
         say("no watch: it needs a port of its own number, and the next three")
@@ -102,14 +102,15 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
     """The settings for the town; while it is filled its address says how far that is.
 
     Refuses: NotReady ``demo.not_empty``, ``demo.failed``."""
-    from web import town, waiting
+    from web.http import waiting
     from web.rehearsal.names import HOTLINE
+    from web.rehearsal.town import filling
 
     if any(settings.data.iterdir()) and not (settings.data / "rehearsal").exists():
         raise NotReady("demo.not_empty", data=str(settings.data))
     (settings.data / "rehearsal").touch()
-    if town.facts(settings.data):
-        told = town.fill(settings, say)
+    if filling.facts(settings.data):
+        told = filling.fill(settings, say)
     else:
         say(f"the demo town is being filled; http://{host}:{port} says how far that is")
         with waiting.answering(at) as tell:
@@ -118,7 +119,7 @@ def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> S
                 say(line)
                 tell(line)
 
-            told = town.fill(settings, both)
+            told = filling.fill(settings, both)
     for line in told:
         say(line)
     return replace(settings, hotline=settings.hotline or HOTLINE)
@@ -146,7 +147,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
     from gunicorn.app.base import BaseApplication
 
     from web.app import find_desks
-    from web.edge import EdgeWorker
+    from web.http.edge import EdgeWorker
 
     _raise_file_limit()
     find_desks()  # read once, for all workers; nothing in them runs or opens anything yet
@@ -172,7 +173,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
             return create_app(settings)
 
     def _start_clock(worker: Any) -> None:
-        from web import clockwork, wiring
+        from web import wiring
+        from web.workers import clockwork
 
         office = wiring.open_office(settings)
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)

@@ -18,7 +18,7 @@ from crypto.documents import check_document, sign_document
 from crypto.errors import CryptoError
 from crypto.keys import ed25519_public, kid, officer_scope, officer_tender_key, x25519_public
 from crypto.policies import policy_id
-from web.commands.common import (
+from web.cli.common import (
     BAD_INPUT,
     answer,
     force_option,
@@ -30,7 +30,7 @@ from web.commands.common import (
     stop,
     writing,
 )
-from web.commands.offline import key_option, now, open_keys, passphrase_option
+from web.cli.offline import key_option, now, open_keys, passphrase_option
 
 TYPE = "bidhall-signed-policies"
 SCOPE = ("platform", "tender", "lot", "envelope")

@@ -32,7 +32,7 @@ class InexactNumber:
 @cache
 def methods() -> dict[str, Answer]:
     """Every calculation rule by name, gathered from the files that own them. A name given twice is a defect."""
-    from deposits import rules
+    from deposits.refunds import rules
     from evaluation.collusion import devices, payers, prices
     from evaluation.methods import (
         abnormal_prices,
@@ -45,8 +45,8 @@ def methods() -> dict[str, Answer]:
         works_prices,
         works_reviews,
     )
-    from trading import opening_rules
     from trading.kernel import deadlines, ids
+    from trading.opening import rules as opening_rules
     from trading.reports import statistics
 
     found: dict[str, Answer] = {}

@@ -15,8 +15,8 @@ from crypto.errors import CryptoError
 from crypto.keys import officer_scope, officer_tender_key
 from crypto.signatures import payload_of
 from crypto.verdicts import check_rescue, judge_box
-from web.commands.common import BAD_INPUT, force_option, guarded, lang_option, passphrase, read_json, say, stop, writing
-from web.commands.offline import key_option, now, open_keys, passphrase_option
+from web.cli.common import BAD_INPUT, force_option, guarded, lang_option, passphrase, read_json, say, stop, writing
+from web.cli.offline import key_option, now, open_keys, passphrase_option
 
 SIGNED = "Signed, not yet handed in: take it to the lot's page."
 

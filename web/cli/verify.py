@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from web.commands.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
-from web.commands.offline import read_trust, trust_option
-from web.commands.savings import language
+from web.cli.common import BAD_INPUT, REFUSED, answer, guarded, json_option, lang_option, read_bytes, say, stop
+from web.cli.offline import read_trust, trust_option
+from web.cli.savings import language
 
 NAMES = {
     "manifest": ("清单与签名", "manifest and signatures"), "log": ("公开日志", "public log"), "deadline": ("截止时间", "deadline"),

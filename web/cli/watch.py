@@ -14,7 +14,7 @@ from crypto.errors import CryptoError
 from crypto.keys import ed25519_public
 from trading.kernel.clock import SystemClock
 from trading.kernel.errors import Invalid, NotReady
-from web.commands.common import answer, force_option, guarded, json_option, lang_option, read_json, say, writing
+from web.cli.common import answer, force_option, guarded, json_option, lang_option, read_json, say, writing
 from web.settings import Settings, read_settings
 
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -33,7 +33,7 @@ def _port(default: int | None) -> Any:
 @guarded
 def watch(host: str, port: int, lang: str | None) -> None:
     """Keep probe, time beacon, status page and digest drop running, each a process of its own (bidhall serve starts this)."""
-    from web.watch import keeper, process
+    from web.workers.watch import keeper, process
 
     data = read_settings().data
     with process.alone(data, "watch"):
@@ -57,7 +57,7 @@ def watch(host: str, port: int, lang: str | None) -> None:
 def probe(base_url: str, point: str, key_file: str | None, platform: str | None, once: bool, show_key: bool, retire: bool, as_json: bool,
           lang: str | None) -> None:
     """Hand in a test bid every ten seconds, as a bidder would, and tell the platform how it went."""
-    from web.watch import process
+    from web.workers.watch import process
 
     if key_file is not None:
         secret, folder, name, place = _outside(Path(key_file), base_url, platform, point)
@@ -93,7 +93,7 @@ def _outside(key_file: Path, base_url: str, platform: str | None, point: str) ->
 
 
 def _probe(base_url: str, point: str, secret: bytes, name: str, folder: Path, server_key: bytes | None) -> Any:
-    from web.watch import probing, process
+    from web.workers.watch import probing, process
 
     return probing.Probe(base_url, point, secret, name, SystemClock(), process.folder_of(folder) / f"probe-{point}.jsonl", server_key)
 
@@ -102,7 +102,7 @@ def duty_of(settings: Settings, *, inside: bool) -> bytes | None:
     """Bring the points on duty into the table; a database that is away stops no probe."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from web.watch import duty
+    from web.cli import duty
 
     try:
         return duty.sync(settings, inside=inside)
@@ -122,13 +122,13 @@ def duty_of(settings: Settings, *, inside: bool) -> bytes | None:
 @guarded
 def beacon(host: str, port: int, keep_url: str | None, trust_file: str | None, out: str, force: bool, lang: str | None) -> None:
     """Publish the log's newest signed checkpoint, dated; the last one stands when the platform is dead."""
-    from web.watch import beacon as beacons
+    from web.workers.watch import beacon as beacons
 
     if keep_url is not None:
         _keep(keep_url, trust_file, out, force)
         return
     from web import wiring
-    from web.watch import process
+    from web.workers.watch import process
 
     settings = read_settings()
     with process.alone(settings.data, beacons.KIND):
@@ -137,7 +137,7 @@ def beacon(host: str, port: int, keep_url: str | None, trust_file: str | None, o
 
 
 def _keep(address: str, trust_file: str | None, out: str, force: bool) -> None:
-    from web.watch import beacon as beacons
+    from web.workers.watch import beacon as beacons
 
     if not trust_file:
         raise click.UsageError("--keep needs --trust: the lot's ticket from an earlier day")
@@ -175,8 +175,8 @@ def _trust_of(value: Any) -> dict[str, Any]:
 def status(host: str, port: int | None, folder: str | None, once: bool, lang: str | None) -> None:
     """Write the status page as static files every ten seconds; with --port, serve them too."""
     from web import wiring
-    from web.watch import process
-    from web.watch import status as pages
+    from web.workers.watch import process
+    from web.workers.watch import status as pages
 
     settings = read_settings()
     page = pages.Status(wiring.open_office(settings), settings.data, Path(folder) if folder else None)
@@ -197,8 +197,8 @@ def drop(ctx: click.Context, host: str, port: int) -> None:
     """Take signed digests when the platform cannot take bids, and answer with dated tickets; or sign, check, import them."""
     if ctx.invoked_subcommand is not None:
         return
-    from web.watch import drop as drops
-    from web.watch import process
+    from web.workers.watch import drop as drops
+    from web.workers.watch import process
 
     settings = read_settings()
     with process.alone(settings.data, drops.KIND):
@@ -218,7 +218,7 @@ def sign_digest(submission: str, key_file: str, passphrase_file: str | None, out
     """Sign the digest of a signed submission, to be left at the drop."""
     from crypto.drops import make_digest
     from crypto.signatures import document_hash, payload_of
-    from web.commands.offline import open_keys
+    from web.cli.offline import open_keys
 
     payload = payload_of(read_json(submission))
     ring, _ = open_keys(key_file, passphrase_file, "bidder")
@@ -256,7 +256,7 @@ def check_ticket(ticket: str, drop_key: str, platform: str, submission: str | No
 def import_tickets(file: str | None, drop_key: str | None, lang: str | None) -> None:
     """Take the drop's tickets over into the platform, each once."""
     from web import wiring
-    from web.watch import taking
+    from web.workers.watch import taking
 
     settings = read_settings()
     office = wiring.open_office(settings)

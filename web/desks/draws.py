@@ -22,18 +22,22 @@ from sqlalchemy.orm import Session
 from crypto.canonical import loads, unb64u
 from crypto.errors import CryptoError
 from crypto.signatures import payload_of
-from trading import draws, lot_cards, opening, opening_package, tickets
+from trading import draws
+from trading.bidding import tickets
 from trading.draws import Draw
+from trading.hall import package
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound, WrongStep
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks.hall_room import hall_lot, signed
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, go, look, render, request, work
-from web.page_rules import ANYONE
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web.desks.hall.room import hall_lot, signed
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, go, look, render, request, work
+from web.http.page_rules import ANYONE
 
 desk = Desk("draws")
 
@@ -177,7 +181,7 @@ def steer(ref: str, label: str, act: str = "", form: Form | None = None) -> str:
         row = draws.find(now.session, lot, label)
         card = draw_card(now, row) if row else None
         lot_card = lot_cards.card_of(now, lot)
-        public = opening.is_public(now.session, lot)
+        public = ceremony.is_public(now.session, lot)
     return render("draws/steer.html", form=form or Form.blank(), ref=ref, label=label, card=card, lot=lot_card, public=public,
                   crumbs=_crumbs(ref, (_("Draw of experts") if label == "experts" else _("Draw of the coefficient"), "")))
 
@@ -236,7 +240,7 @@ def kit(ref: str, label: str) -> Response:
     """The draw's package for our side; ``commits_at_root``: every commitment proved under the root the list names."""
     with look() as now:
         row = draws.draw(now.session, _own(now, ref, label), label)
-        found = opening_package.draw_kit(now, row)
+        found = package.draw_kit(now, row)
         held = commit_receipts(now.session, row)
         return jsonify(found | {"commits_at_root": [held[name] for name in row.notice["parties"] if name in held]})
 

@@ -19,18 +19,18 @@ from flask_babel import gettext as _
 from crypto import keys as kernel
 from crypto.canonical import unb64u
 from crypto.recovery import key_words
-from trading import enrolments, parties
-from trading.enrolments import EnrolledKey
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from web.desks.bidder_room import signed
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, base_address, go, look, render, request, work
-from web.refusals import language, wants_json
-from web.show import check_words
+from trading.parties import enrolments, parties
+from trading.parties.enrolments import EnrolledKey
+from web.desks.bidder.room import signed
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, base_address, go, look, render, request, work
+from web.http.refusals import language, wants_json
 from web.words import state
+from web.words.show import check_words
 
 desk = Desk("keys", prefix="/account/keys")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Response
 
-from web import live as streams
-from web.desks import hall_marks, hall_session
-from web.gate import Desk, actor, office, request
-from web.page_rules import ANYONE
+from web.desks.hall import marks, session
+from web.http import live as streams
+from web.http.gate import Desk, actor, office, request
+from web.http.page_rules import ANYONE
 
 desk = Desk("live", prefix="/live")
 
-streams.TOPICS["hall"] = hall_marks.mark
-streams.TOPICS["hall-session"] = hall_session.session_mark
+streams.TOPICS["hall"] = marks.mark
+streams.TOPICS["hall-session"] = session.session_mark
 
 
 @desk.page("/<path:topic>", needs=ANYONE)

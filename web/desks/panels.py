@@ -24,19 +24,24 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
-from evaluation import experts, panels, queries
-from evaluation.panels import FORMS_IN, Panel
-from trading import lot_cards, opening, parties, tenders
+from evaluation.panels import experts, panels
+from evaluation.panels.panels import FORMS_IN, Panel
+from evaluation.reporting import queries
 from trading.kernel.access import Act, Role
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid, NotFound
 from trading.kernel.work import Look, UnitOfWork
-from trading.parties import Account
-from trading.tenders import Lot
-from web.desks import agency, centre
-from web.forms import Form
-from web.frame import Group
-from web.gate import Desk, go, look, render, request, work
+from trading.opening import ceremony
+from trading.parties import parties
+from trading.parties.parties import Account
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web.desks.agency import desk as agency
+from web.desks.centre import desk as centre
+from web.http.forms import Form
+from web.http.frame import Group
+from web.http.gate import Desk, go, look, render, request, work
 
 desk = Desk("panels")
 
@@ -89,7 +94,7 @@ def panel(ref: str, form: Form | None = None) -> str:
                  for code, count in experts.specialties(now.session)]
         first = Form.blank({"members": 5, "specialties": [known[0][0]] if len(known) == 1 else []})
         return render("panels/panel.html", form=form or first, card=card, lot=lot_card, known=known, may_ask=lot.state in FORMS_IN,
-                      public=opening.is_public(now.session, lot), seated=bool(card and card.state in OVER),
+                      public=ceremony.is_public(now.session, lot), seated=bool(card and card.state in OVER),
                       crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")])
 
 

@@ -17,17 +17,17 @@ from crypto.canonical import b64u, unb64u
 from crypto.errors import CryptoError
 from crypto.sealed_bid import Inspector
 from crypto.signatures import payload_of, sign, verify
-from trading import probes
+from trading.availability import probes
+from trading.availability.probes import Told
 from trading.kernel.access import CLOCK
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotAllowed, NotReady
 from trading.kernel.spool import TOKEN, Spool
 from trading.kernel.work import Look
-from trading.probes import Told
 from web.desks.uploads import Body
-from web.gate import Desk, office
-from web.page_rules import ANYONE
-from web.watch.probing import RECEIPT, SAMPLES, STEP
+from web.http.gate import Desk, office
+from web.http.page_rules import ANYONE
+from web.workers.watch.probing import RECEIPT, SAMPLES, STEP
 
 desk = Desk("probe", prefix="/probe")
 desk.blueprint.record_once(lambda state: state.app.extensions["csrf"].exempt(desk.blueprint))

@@ -1,5 +1,5 @@
 """A supplier registers its own firm. Open to everybody; whoever sent a registration signs in with its account and sees its state, until a
-clerk of the centre has accepted it (centre_registrations.py) and the account is like any other.
+clerk of the centre has accepted it (web/desks/centre/registrations.py) and the account is like any other.
 
 Fields of /register/acts/send: those of ``registrations.FIELDS``, ``small``, ``username``, ``password``, file ``proof``; …/acts/again the
 same without the last two but ``proof`` when it changes.
@@ -15,17 +15,17 @@ from typing import Any
 from flask import current_app, session
 from flask_babel import gettext as _
 
-from trading import registrations
 from trading.kernel.blobs import PIECE, Blob
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.registrations import FirmRegistration, Proof
-from web import login
-from web.forms import Form
-from web.gate import Desk, go, look, office, render, request, work
-from web.page_rules import ANYONE
-from web.regions import region_name
-from web.shield import REGISTER_BY_ADDRESS
+from trading.parties import registrations
+from trading.parties.registrations import FirmRegistration, Proof
+from web.http import login
+from web.http.forms import Form
+from web.http.gate import Desk, go, look, office, render, request, work
+from web.http.page_rules import ANYONE
+from web.http.shield import REGISTER_BY_ADDRESS
+from web.words.regions import region_name
 
 desk = Desk("register", prefix="/register")
 

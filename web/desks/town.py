@@ -10,18 +10,19 @@ from typing import Any
 from flask import Response, current_app, send_file
 
 from trading.kernel.errors import NotFound
-from web import town, words
-from web.desks.public_words import lang
-from web.gate import Desk, render, saved_as
-from web.page_rules import ANYONE
-from web.rehearsal import town_card
+from web import words
+from web.desks.public.words import lang
+from web.http.gate import Desk, render, saved_as
+from web.http.page_rules import ANYONE
+from web.rehearsal.town import card as town_card
+from web.rehearsal.town import filling
 
 desk = Desk("town")
 
 
 def _facts() -> dict[str, Any]:
     house = current_app.extensions["bidhall"]
-    found = town.facts(house.settings.data) if house.town else {}
+    found = filling.facts(house.settings.data) if house.town else {}
     if not found:
         raise NotFound("page.not_found")
     return found

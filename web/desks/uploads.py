@@ -20,14 +20,16 @@ from typing import IO
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected
 
-from trading import bids, lot_cards, officers, stored, uploads
+from trading.bidding import bids, stored, uploads
+from trading.bidding.uploads import PIECE, Arrival
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal
-from trading.uploads import PIECE, Arrival
+from trading.views import lot_cards
 from web import words
-from web.gate import Desk, actor, office, work
-from web.page_rules import ANYONE
-from web.refusals import language, status_of
+from web.http.gate import Desk, actor, office, work
+from web.http.page_rules import ANYONE
+from web.http.refusals import language, status_of
 
 desk = Desk("uploads", prefix="/uploads")
 desk.blueprint.record_once(lambda state: state.app.extensions["csrf"].exempt(desk.blueprint))

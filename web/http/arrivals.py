@@ -1,7 +1,7 @@
 """When the last byte of a request arrived: what counts at a deadline, whatever our own queue, locks or checks did after it (promise R2).
 
-The moment is taken at the edge of the house: by the kernel for each piece of a request (web/edge.py hands it on with the socket), or by a
-proxy before us, in a header that only the settings can name. Where neither is there (a rehearsal's server, another system than Linux)
+The moment is taken at the edge of the house: by the kernel for each piece of a request (web/http/edge.py hands it on with the socket), or
+by a proxy before us, in a header that only the settings can name. Where neither is there (a rehearsal's server, another system than Linux)
 it is the moment at which the request had been read.
 """
 

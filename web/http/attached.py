@@ -1,6 +1,6 @@
 """Files attached to a filing, an objection or its answer: taken in from a form, listed on pages, handed out.
 
-They are strangers' files: saved, never shown as a page of ours, and only once quarantine lets them go (trading/attachments.py).
+They are strangers' files: saved, never shown as a page of ours, and only once quarantine lets them go (trading/files/attachments.py).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import attachments, file_types
-from trading.attachments import Attachment
+from trading.files import attachments, file_types
+from trading.files.attachments import Attachment
 from trading.kernel.blobs import PIECE, Blob
 from trading.kernel.errors import Fault, Invalid
-from web.forms import Form
-from web.gate import office
-from web.opened import attachment, has_scanner
+from web.http.forms import Form
+from web.http.gate import office
+from web.http.opened import attachment, has_scanner
 
 ACCEPT = ",".join("." + one for one in file_types.EXTENSIONS)
 SLACK = 1_000_000

@@ -5,7 +5,7 @@ A worker may be busy, a thread wait for a lock, a signature take its time: the k
 thread. Submitting, withdrawing and fetching a receipt go before uploads, uploads before all else (promises, shedding order), and some
 threads are kept for them alone, so that slow uploads can never shut them out. Of the rest only some are worked on at once: in a rush each
 of them would take its share of the one interpreter from those who hand in. How long they wait is the load by which pages are put off
-(web/shedding.py).
+(web/http/shedding.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from trading.kernel import clock
-from web.shedding import LOAD, Load
+from web.http.shedding import LOAD, Load
 
 SO_TIMESTAMPNS = 35
 """Linux's number; the socket module has no name for it. Elsewhere it is refused or means nothing, and the moment of reading is taken."""

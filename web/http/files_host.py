@@ -16,14 +16,15 @@ from flask import Response as FileResponse
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Request, Response
 
-from trading import opened_files, parties
+from trading.hall import opened_files
 from trading.kernel.access import PUBLIC
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Look, Office
-from trading.opening import OpenedBid
+from trading.opening.ceremony import OpenedBid
+from trading.parties import parties
 from web import words
-from web.gate import saved_as
+from web.http.gate import saved_as
 from web.settings import Settings
 
 GOOD_FOR = timedelta(minutes=2)

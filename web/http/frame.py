@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from web import show
+from web.words import show
 
 
 @dataclass(frozen=True)

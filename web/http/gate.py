@@ -33,15 +33,15 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from trading import inbox
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
 from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
 from trading.kernel.work import Look, Office, UnitOfWork
-from web import arrivals, kept, login
-from web.forms import Form
-from web.frame import Group, Rail
-from web.page_rules import PAGES, Anyone, Needs, PageRule, acts_of
-from web.refusals import status_of, wants_json
+from trading.parties import inbox
+from web.http import arrivals, kept, login
+from web.http.forms import Form
+from web.http.frame import Group, Rail
+from web.http.page_rules import PAGES, Anyone, Needs, PageRule, acts_of
+from web.http.refusals import status_of, wants_json
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 # Where each role's work begins.
@@ -55,7 +55,7 @@ HOMES: dict[Role, str] = {
 
 
 class Desk:
-    """One desk: its pages, its rail. Modules in ``web/desks`` with a Desk named ``desk`` are found by the app by themselves."""
+    """One desk: its pages, its rail. Modules below ``web/desks`` with a Desk named ``desk`` are found by the app by themselves."""
 
     def __init__(self, name: str, *, prefix: str = "") -> None:
         self.name = name

@@ -19,13 +19,13 @@ from cryptography.fernet import Fernet, InvalidToken
 from flask import Response, after_this_request, current_app, g, request, session, url_for
 from werkzeug.datastructures import MultiDict
 
-from trading import parties
 from trading.kernel import kept
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import TooEarly
-from web import login
-from web.forms import Form
-from web.shield import KEPT_BY_ADDRESS
+from trading.parties import parties
+from web.http import login
+from web.http.forms import Form
+from web.http.shield import KEPT_BY_ADDRESS
 
 COOKIE = "__Host-bidhall-kept"
 ARGUMENT = "kept"

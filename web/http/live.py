@@ -1,7 +1,7 @@
 """Live updates as server-sent events (desks §9.3): a topic has a mark that changes with its public face; whoever watches learns that it
 changed and fetches the page again, so that there is one template and nothing is told twice.
 
-    live.TOPICS["hall"] = hall_marks.mark          # (look, rest of the topic) -> the mark; refuses what the page would refuse
+    live.TOPICS["hall"] = marks.mark          # (look, rest of the topic) -> the mark; refuses what the page would refuse
 
 An event's id is the mark. On return the browser sends the last one it saw (``Last-Event-ID``, or ``?after=``); if the mark is another by
 now, one event makes up for all that were missed. A heartbeat every 15 s; a stream ends by itself after ten minutes and is opened again.

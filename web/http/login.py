@@ -21,11 +21,11 @@ from sqlalchemy.orm import Session
 
 from crypto import passwords
 from crypto.errors import CryptoError
-from trading import parties, registrations
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
-from web.shield import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
+from trading.parties import parties, registrations
+from web.http.shield import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
 
 LOG = logging.getLogger("bidhall.web")
 TOUCH_EVERY = timedelta(minutes=1)

@@ -2,8 +2,8 @@
 (promise U2; OWASP ASVS 3.2.1, 3.5.4, 5.4.2).
 
 What a bidder put into its bid is a stranger's file. It is never shown as a page of ours: with ``BIDHALL_FILES_URL`` set, a signed link
-leads to the files host (web/files_host.py), where no sign-in exists that it could steal; else it comes from here as an attachment that a
-browser keeps in a sandbox.
+leads to the files host (web/http/files_host.py), where no sign-in exists that it could steal; else it comes from here as an attachment
+that a browser keeps in a sandbox.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from flask import Response, current_app, g, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from trading import opened_files
+from trading.files.scanning import Quarantine
+from trading.hall import opened_files
 from trading.kernel.work import Look
-from trading.opening import OpenedBid
-from trading.scanning import Quarantine
-from trading.tenders import Lot
-from web import login
-from web.files_host import link_to
-from web.gate import office, saved_as
+from trading.opening.ceremony import OpenedBid
+from trading.tendering.tenders import Lot
+from web.http import login
+from web.http.files_host import link_to
+from web.http.gate import office, saved_as
 from web.settings import Settings
 
 SANDBOX = "default-src 'none'; sandbox"

@@ -1,4 +1,5 @@
-"""Which page needs which act: the register that the gate fills (web/gate.py) and the answers to a refusal read (web/refusals.py)."""
+"""Which page needs which act: the register that the gate fills (web/http/gate.py) and the answers to a refusal read
+(web/http/refusals.py)."""
 
 from __future__ import annotations
 

@@ -20,10 +20,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel import errors
-from web import kept, login, words
-from web.page_rules import PAGES, role_for
+from web import words
+from web.http import kept, login
+from web.http.page_rules import PAGES, role_for
 
-# The nearest class in a refusal's line of ancestors decides; tests/web/test_refusals.py holds the same table.
+# The nearest class in a refusal's line of ancestors decides; tests/web/http/test_refusals.py holds the same table.
 STATUS: dict[type[errors.Refusal], int] = {
     errors.NotFound: 404,
     errors.SignInNeeded: 403,

@@ -1,6 +1,6 @@
 """What is put off when the platform has more to do than it can: first what can wait longest, never what a deadline depends on.
 
-The load is an age: how long requests wait at the edge before anybody takes them up (web/edge.py). Each stage has an age from which its
+The load is an age: how long requests wait at the edge before anybody takes them up (web/http/edge.py). Each stage has an age from which its
 pages answer 503 with a moment to come back, before any database is asked; order and stages are those of the promises (C, shedding order).
 Submitting, uploading, withdrawing, receipts, the drop, the beacon, the log, the hall and the desks are no stage and are never put off.
 What is told is the same for everybody and for every load: a time to wait, never a number of others.
@@ -18,7 +18,7 @@ from typing import Any
 
 from web import words
 
-PAGE = Path(__file__).parent / "templates" / "busy.html"
+PAGE = Path(__file__).parents[1] / "templates" / "busy.html"
 WINDOW_NS = 2_000_000_000
 """A wait counts for as long as this after it was over, so that one free moment does not bring all of it back at once."""
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from crypto.canonical import dumps
 from deposits import demands
-from deposits import dossier as deposit_dossier
-from evaluation import dossier as evaluation_dossier
+from deposits.views import dossier as deposit_dossier
+from evaluation.reporting import dossier as evaluation_dossier
 from trading.disclosure import bundle, dossier
 from trading.disclosure.bundle import PROFILES, File, canonical_file
 from trading.disclosure.dossier import Extra
@@ -17,7 +17,7 @@ from trading.kernel.access import ROLES, Act, Actor
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Look, Office
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 ARCHIVE_ACTS = (Act.ARCHIVE_SEAL, Act.SUPERVISE, Act.LOG_LOOK)
 """Any of these opens the archive's profile; the public one is everybody's."""

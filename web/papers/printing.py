@@ -1,5 +1,6 @@
 """Papers: a template of ``web/typ`` set as PDF with the fonts that come with the product; a page ready to print where the setter is not
-installed (``pip install bidhall[reports]``), which then says so itself. Setting is done by processes of their own (web/typesetter.py).
+installed (``pip install bidhall[reports]``), which then says so itself. Setting is done by processes of their own
+(web/papers/typesetter.py).
 
 Data comes as JSON and is only ever printed as content, never read as markup, so nothing a bidder wrote can change a paper.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 from flask import Response, render_template
 
-from web.typesetter import SETTER, can_set
+from web.papers.typesetter import SETTER, can_set
 
 PDF_MARK = b"%PDF-"
 

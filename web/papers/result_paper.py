@@ -1,5 +1,5 @@
-"""The public copy of an evaluation report as a paper: what ``evaluation.queries.outcome_card`` opens to everybody, in Chinese, the language
-of the record. Plain texts only; the setter sets. Not a desk.
+"""The public copy of an evaluation report as a paper: what ``evaluation.reporting.queries.outcome_card`` opens to everybody, in Chinese,
+the language of the record. Plain texts only; the setter sets. Not a desk.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 
-from evaluation.queries import OutcomeCard
+from evaluation.reporting.queries import OutcomeCard
 from trading.kernel.money import Money
-from trading.lot_cards import LotCard
-from web import papers, show, words
+from trading.views.lot_cards import LotCard
+from web import words
+from web.papers import printing
+from web.words import show
 
 TITLE = "评标报告（公开本）"
 _KINDS = {"objective": "客观分", "subjective": "主观分", "price": "价格分"}
@@ -35,7 +37,7 @@ def make(
             "head": [*_head(card, scores), [dated, show.moment(at, "zh", _zone())], ["规则版本", card.rules_version]], "signers": [],
             "blocks": [block | {"heading": f"{'一二三四五六七八'[n]}、{block['heading']}"}
                        for n, block in enumerate(_blocks(card, scores, table, unopened))]}
-    return papers.make("hall", data, title=title, at=at)
+    return printing.make("hall", data, title=title, at=at)
 
 
 def _zone() -> Any:

@@ -28,7 +28,7 @@ CHILDREN = 2
 TURN_SECONDS = 15.0
 SECONDS = 30.0
 MOST_BYTES = 64 << 20
-COMMAND = [sys.executable, "-I", "-B", "-m", "web.typesetter_child"]
+COMMAND = [sys.executable, "-I", "-B", "-m", "web.papers.typesetter_child"]
 log = logging.getLogger("bidhall.papers")
 
 

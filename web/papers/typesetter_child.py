@@ -1,6 +1,6 @@
 """The setter's own process: jobs come in on standard input, PDFs go out on standard output, one after the other.
 
-    python -I -B -m web.typesetter_child
+    python -I -B -m web.papers.typesetter_child
 
 A job is a length (big-endian u32) and JSON: ``template`` (a file of ``typ/``), ``data``, ``standard`` ("" for none), ``at`` (the date of
 the document in ISO form, or null). An answer is ``P`` or ``E``, a length, and the PDF or why there is none. The process ends with its
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 IDLE_SECONDS = 60
-FONTS = Path(__file__).parent / "fonts"
-TEMPLATES = Path(__file__).parent / "typ"
+FONTS = Path(__file__).parents[1] / "fonts"
+TEMPLATES = Path(__file__).parents[1] / "typ"
 
 
 def compile_job(job: dict[str, Any]) -> bytes:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crypto.keys import new_secret
-from evaluation import experts
-from trading import parties
+from evaluation.panels import experts
 from trading.kernel.access import Actor, Role
 from trading.kernel.clock import Clock
+from trading.parties import parties
 from web.rehearsal import names
 from web.rehearsal.browser import Browser
 from web.rehearsal.names import Member, Org

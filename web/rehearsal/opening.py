@@ -17,7 +17,7 @@ from crypto.opening import release_shares
 from crypto.signatures import countersign, payload_of
 from crypto.trust import trust_of
 from trading.kernel.clock import floor_second, write_moment
-from trading.opening_files import check_package, read_package
+from trading.opening.files import check_package, read_package
 from web.rehearsal.cast import Cast, Person
 from web.rehearsal.front import Plan, scope_secret
 from web.rehearsal.server import Stage, Steps

@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deposits import statement
-from trading import awards, opening, parties, tenders
+from deposits.views import statement
+from trading.awarding import awards
 from trading.disclosure import audit
 from trading.kernel.access import Actor, Role
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.opening import ceremony
+from trading.parties import parties
 from trading.reports.savings import rate_pct
-from web import bundles as bundling
+from trading.tendering import tenders
+from web.papers import bundles as bundling
 from web.rehearsal import cast, script, server
 from web.rehearsal.script import Play, Story
 from web.verifier.verify import verify_bundle
@@ -66,7 +69,7 @@ def _bundle(p: Play, story: Story, folder: Path) -> Path:
 def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
     lot = tenders.lot(look.session, story.plan.ref)
     award = awards.find(look.session, lot)
-    row = opening.find(look.session, lot)
+    row = ceremony.find(look.session, lot)
     won = award is not None and award.price_minor is not None
     price = award.price_minor if award else None
     winner = parties.party(look.session, award.winner_party_id).name if award and award.winner_party_id else ""
@@ -75,7 +78,7 @@ def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
         "budget": Money(lot.budget_minor).text(), "award": Money(price).text() if price is not None else None,
         "saving_rate_pct": rate_pct(lot.budget_minor, price) if won and price is not None else None, "winner": winner,
         "bids": {"received": story.received, "replaced": story.replaced, "withdrawn": story.withdrawn, "refused": story.refused,
-                 "opened": sum(b.verdict == "opened" for b in opening.opened_bids(look.session, row)) if row else 0},
+                 "opened": sum(b.verdict == "opened" for b in ceremony.opened_bids(look.session, row)) if row else 0},
         "ranking": [{"bidder": r["name"], "total": r["total"], "rank": r["rank"]} for r in award.ranking] if award else [],
     }
 

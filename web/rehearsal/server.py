@@ -23,9 +23,10 @@ from trading import timeline
 from trading.kernel.clock import Clock, FileClock, SetClock, write_moment
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
-from web import clockwork, schema, wiring
+from web import schema, wiring
 from web.app import create_app
 from web.settings import Settings
+from web.workers import clockwork
 
 TICK = timedelta(seconds=10)
 T = TypeVar("T")

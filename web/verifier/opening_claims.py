@@ -28,7 +28,7 @@ from crypto.verdicts import (
     open_with_seed,
     policy_dead,
 )
-from trading.opening_rules import stood_still
+from trading.opening.rules import stood_still
 from web.verifier.bid_claims import header_of
 from web.verifier.log_claims import Log
 from web.verifier.material import Document, Entry, Material

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from web import show
+from web.words import show
 
 FOLDER = Path(__file__).parent
 LANGS = ("zh", "en")

@@ -16,7 +16,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-FOLDER = Path(__file__).parent / "help"
+FOLDER = Path(__file__).parents[1] / "help"
 GLOSSARY = "glossary"
 ORDER = ("bidder", "agency", "centre", "hall", "expert", "cashier", "supervisor", "admin", "public")
 """The desks in the order of a tender, the public last."""

@@ -13,25 +13,21 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from deposits import payees, refunds, settlement
 from deposits.bank.protocol import Bank, BankUnreachable
-from trading import (
-    attachment_scans,
-    copies,
-    opened_files,
-    password_links,
-    probes,
-    rechecks,
-    registrations,
-    timeline,
-    uploads,
-)
+from deposits.refunds import payees, refunds, settlement
+from trading import timeline
+from trading.availability import probes
+from trading.bidding import copies, uploads
+from trading.files import attachment_scans
+from trading.files.scanning import Scanner, ScannerDown
+from trading.hall import opened_files
 from trading.kernel.access import CLOCK
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from trading.scanning import Scanner, ScannerDown
-from web import courier
-from web.watch import mirror_state, taking
+from trading.opening import rechecks
+from trading.parties import password_links, registrations
+from web.workers import courier
+from web.workers.watch import mirror_state, taking
 
 EVERY_SECONDS = 1
 COURIER_SECONDS = 5

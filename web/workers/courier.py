@@ -11,10 +11,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from trading import password_links
 from trading.kernel import outbox
 from trading.kernel.access import CLOCK
 from trading.kernel.work import Office
+from trading.parties import password_links
 from web.words import words
 
 

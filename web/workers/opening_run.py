@@ -1,7 +1,7 @@
 """Decryption beside the request: the host presses once, the page counts the bids, and nobody's browser has to wait for gigabytes.
 
 A small opening is over before the answer is sent. A run lives as long as the process that holds its lock: the system lets go of it at the
-very moment that process dies; then the page says so and the host begins again, which is harmless (``trading.decryption``).
+very moment that process dies; then the page says so and the host begins again, which is harmless (``trading.opening.decryption``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import BinaryIO
 
 from sqlalchemy.exc import DBAPIError
 
-from trading import decryption, opening, opening_runs
 from trading.kernel.access import Actor
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from trading.tenders import lot as find_lot
-from web.watch.process import is_locked
+from trading.opening import ceremony, decryption, runs
+from trading.tendering.tenders import lot as find_lot
+from web.workers.watch.process import is_locked
 
 PATIENCE_SECONDS = 5.0
 """How long an answer waits for the end."""
@@ -73,7 +73,7 @@ class _Run(threading.Thread):
     def run(self) -> None:
         try:
             with self.office.look(self.actor) as look:
-                row = opening.opening(look.session, find_lot(look.session, self.ref), self.part)
+                row = ceremony.opening(look.session, find_lot(look.session, self.ref), self.part)
             self.opening_id = row.id
             with hold(self.office, row.id) as mine:
                 if mine:
@@ -88,7 +88,7 @@ class _Run(threading.Thread):
     def _open(self, *, is_first: bool) -> None:
         if is_first:
             with self.office.work(self.actor) as work:
-                opening_runs.begin(work, opening.opening(work.session, find_lot(work.session, self.ref), self.part))
+                runs.begin(work, ceremony.opening(work.session, find_lot(work.session, self.ref), self.part))
             threading.Thread(target=self._tell, name=f"beats-{self.ref}", daemon=True).start()
         try:
             decryption.open_bids(self.office, self.actor, self.ref, part=self.part, progress=self._count)
@@ -108,7 +108,7 @@ class _Run(threading.Thread):
         """A beat that is lost makes the page late, nothing else."""
         try:
             with self.office.work(self.actor) as work:
-                opening_runs.beat(work, self.opening_id, self.done, ended=ended)
+                runs.beat(work, self.opening_id, self.done, ended=ended)
         except (DBAPIError, Refusal) as error:
             logger.warning("no beat of %s: %s", self.ref, type(error).__name__)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation import experts
+from evaluation.panels import experts
 from tests.kit.evaluation_steps import SPECIALTY, expert_name
 from tests.kit.world import World
-from trading import parties
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed
+from trading.parties import parties
 
 DAY = date(2026, 3, 25)
 

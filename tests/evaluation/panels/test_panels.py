@@ -6,13 +6,16 @@ from datetime import date, timedelta
 
 import pytest
 
-from evaluation import experts, panels, queries, sheets
+from evaluation.panels import experts, panels
+from evaluation.reporting import queries
+from evaluation.scoring import sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.evaluation_steps import SPECIALTY, panel_in
 from tests.kit.world import SETUP, World
-from trading import draws, parties
+from trading import draws
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
+from trading.parties import parties
 
 
 def codes(world: World, ref: str) -> list[str]:

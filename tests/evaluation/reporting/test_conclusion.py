@@ -11,14 +11,17 @@ import pytest
 from crypto.canonical import dumps, loads
 from crypto.keys import new_secret
 from crypto.signatures import document_hash, sign
-from evaluation import conclusion, dossier, outcome, panels, prompts, queries, report, schemes, sheets
+from evaluation.panels import panels
+from evaluation.reporting import conclusion, dossier, prompts, queries, report
+from evaluation.scoring import outcome, schemes, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import form
 from tests.kit.schemes import SCHEMES
 from tests.kit.world import SETUP, World
-from trading import awards, draws
+from trading import draws
+from trading.awarding import awards
 from trading.kernel.audit import document
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 
@@ -180,7 +183,7 @@ def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world
 
 
 def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> None:
-    from trading import parties
+    from trading.parties import parties
 
     forms = {name: form(price="2700000.00", small_firm="yes" if name != "bidder3" else "no") for name in world.bidders}
     with world.office.work(SETUP) as work:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation import panels, queries, reviews, sheets
+from evaluation.panels import panels
+from evaluation.reporting import queries
+from evaluation.scoring import reviews, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import turn
@@ -110,7 +112,7 @@ def test_desks_that_have_no_business_there_are_refused(world: World) -> None:
 
 
 def test_names_are_read_once_the_result_is_out(world: World) -> None:
-    from trading import awards
+    from trading.awarding import awards
 
     ref = steps.evaluated(world)
     with world.look("clerk") as look:

@@ -7,9 +7,9 @@ import json
 import re
 from pathlib import Path
 
-from web import recompute
+from web.cli import vectors
 
-PAGE = Path(__file__).parents[2] / "docs" / "scoring.md"
+PAGE = Path(__file__).parents[3] / "docs" / "scoring.md"
 
 
 def fences(language: str) -> list[str]:
@@ -27,4 +27,4 @@ def test_the_worked_examples_run() -> None:
 
 def test_the_recalculation_answers_as_the_page_says() -> None:
     asked, answered = fences("json")
-    assert recompute.answers(asked.encode()) == json.loads(answered)
+    assert vectors.answers(asked.encode()) == json.loads(answered)

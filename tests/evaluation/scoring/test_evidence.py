@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evaluation import evidence
-from evaluation.evidence import Pin
+from evaluation.scoring import evidence
+from evaluation.scoring.evidence import Pin
 
 
 def test_lines_below_a_reason_are_evidence() -> None:

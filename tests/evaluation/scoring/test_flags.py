@@ -8,9 +8,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation import flags, outcome
 from evaluation.methods.expert_scores import outliers
-from tests.evaluation.test_outcome import example, points
+from evaluation.scoring import flags, outcome
+from tests.evaluation.scoring.test_outcome import example, points
 
 THIRD = Fraction(30, 100)
 members = st.dictionaries(st.integers(1, 9).map(str), points, min_size=2, max_size=9)

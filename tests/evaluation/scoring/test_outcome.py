@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.canonical import dumps
-from evaluation import outcome, schemes
 from evaluation.methods.price_scores import comprehensive_score
-from evaluation.outcome import BidIn, Inputs
+from evaluation.scoring import outcome, schemes
+from evaluation.scoring.outcome import BidIn, Inputs
 from tests.kit.schemes import SCHEMES
 from trading.kernel.exact import BadValue, written_exactly
 

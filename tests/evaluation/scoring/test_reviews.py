@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation import panels, queries, reviews
+from evaluation.panels import panels
+from evaluation.reporting import queries
+from evaluation.scoring import reviews
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.evaluation_steps import panel_in
 from tests.kit.opening_steps import form
 from tests.kit.world import World
-from trading import notices, opening
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
+from trading.opening import ceremony
+from trading.tendering import notices
 
 FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"), "bidder3": form(price="900000.00")}
 
@@ -20,7 +23,7 @@ FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"
 def bids(world: World, ref: str) -> dict[str, int]:
     """bidder's short name → bid id."""
     with world.look("clock") as look:
-        found = opening.opened_of_lot(look.session, world.lot_in(look, ref))
+        found = ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
         short = {at: name for name, at in world.party_ids.items()}
         return {short[bid.party_id]: bid.id for bid in found}
 

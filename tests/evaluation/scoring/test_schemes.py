@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from evaluation import schemes
+from evaluation.scoring import schemes
 from tests.kit.schemes import SCHEMES
 from tests.kit.world import World
-from trading import procedures, rulebook, tenders
+from trading import procedures, rulebook
 from trading.kernel.errors import Invalid, NotAllowed, WrongStep
+from trading.tendering import tenders
 
 DAY = date(2026, 3, 2)
 GP, WORKS = rulebook.select("GP", DAY), rulebook.select("WORKS", DAY)

@@ -11,7 +11,9 @@ from crypto.canonical import b64u, format_time, loads
 from crypto.documents import open_document
 from crypto.keys import new_secret
 from crypto.signatures import countersign, payload_of, sign
-from evaluation import panels, queries, sheets
+from evaluation.panels import panels
+from evaluation.reporting import queries
+from evaluation.scoring import sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit.evaluation_steps import Scored, panel_in
 from tests.kit.opening_steps import turn

@@ -12,15 +12,20 @@ from crypto.canonical import b64u, format_time, unb64u
 from crypto.headers import open_share, parse_header
 from crypto.opening import LEFT_SEALED
 from crypto.signatures import sign
-from evaluation import conclusion, panels, price_review, queries, report, sheets
+from evaluation.panels import panels
+from evaluation.reporting import conclusion, queries, report
+from evaluation.scoring import price_review, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing
 from tests.kit.opening_steps import form
 from tests.kit.stages import reach
 from tests.kit.world import World
-from trading import bids, officers, opening, opening_set, opening_shares, publication
+from trading import publication
+from trading.bidding import bids
+from trading.custody import officers
 from trading.kernel.audit import document
 from trading.kernel.errors import Conflict, Invalid, WrongStep
+from trading.opening import ceremony, opening_set, shares
 
 PRICES = {"bidder1": "2700000.00", "bidder2": "2600000.00", "bidder3": "2500000.00", "bidder4": "2400000.00"}
 FORMS = {name: form(price=price) for name, price in PRICES.items()}
@@ -63,7 +68,7 @@ def test_nothing_of_a_price_is_known_while_the_technical_bids_are_scored(world: 
     ref = technically_open(world)
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
-        opened = opening.opened_of_lot(look.session, lot)
+        opened = ceremony.opened_of_lot(look.session, lot)
         assert len(opened) == 4
         assert all(bid.price_minor is None and not bid.form_faults and "price" not in bid.announce for bid in opened)
         assert price_review.prices(look.session, lot) == {} and lot.state == "QUAL_REVIEW"
@@ -104,15 +109,15 @@ def test_the_price_of_a_bid_rejected_technically_stays_sealed_and_is_listed_as_u
     ref = priced(world)
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
-        row = opening.opening(look.session, lot, officers.PRICE)
+        row = ceremony.opening(look.session, lot, officers.PRICE)
         assert len(row.bids) == 4 and len(row.left_sealed) == 1 and row.state == "CLOSED" and lot.state == "EVALUATION"
         (name, left), = row.left_sealed.items()
         assert left["ground"] == "rejected"
-        stayed = next(bid for bid in opening.opened_bids(look.session, row) if bid.header_hash == name)
+        stayed = next(bid for bid in ceremony.opened_bids(look.session, row) if bid.header_hash == name)
         assert stayed.party_id == world.party_ids["bidder4"] and stayed.verdict == LEFT_SEALED and stayed.price_minor is None
         assert not stayed.seed and not stayed.files and not stayed.announce
-        assert name not in opening.headers(look.session, row)
-        for share in opening.shares(look.session, row):
+        assert name not in ceremony.headers(look.session, row)
+        for share in ceremony.shares(look.session, row):
             assert name not in share.parts and share.errors[name] == LEFT_SEALED
         told = document(look.session, left["statement"])
         assert LEFT_SEALED in str(told) or told["signatures"]
@@ -124,7 +129,7 @@ def test_a_share_of_what_stays_sealed_is_refused(world: World) -> None:
     ref = fixed(world)
     sealing.list_set(world, ref, officers.PRICE)
     with world.work("officer1") as work:
-        row = opening.opening(work.session, world.lot_in(work, ref), officers.PRICE)
+        row = ceremony.opening(work.session, world.lot_in(work, ref), officers.PRICE)
         policy = officers.policy_document(officers.current_policy(work.session, row.lot, officers.PRICE))
         secret, items = world.policy_secret("officer1", policy), []
         for bid in bids.standing_bids(work.session, row.lot, officers.PRICE):
@@ -132,7 +137,7 @@ def test_a_share_of_what_stays_sealed_is_refused(world: World) -> None:
             items.append({"header_hash": bid.header_hash, "part": b64u(part), "error": ""})
         told = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1, "items": items}
         with pytest.raises(Invalid, match="share.bad"):
-            opening_shares.accept_share(work, row, sign("shares", told, world.keys["officer1"].sign))
+            shares.accept_share(work, row, sign("shares", told, world.keys["officer1"].sign))
 
 
 def test_ranking_follows_from_technical_points_and_the_opened_prices(world: World) -> None:
@@ -190,9 +195,9 @@ def test_a_lone_envelope_is_no_bid_and_stays_sealed(world: World) -> None:
                                  only={"bidder4": (officers.BID,)})
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
-        row = opening.opening(look.session, lot)
+        row = ceremony.opening(look.session, lot)
         assert [one["ground"] for one in row.left_sealed.values()] == ["incomplete"]
-        assert len(opening.opened_of_lot(look.session, lot)) == 3
+        assert len(ceremony.opened_of_lot(look.session, lot)) == 3
 
 
 def test_fewer_than_three_whole_bids_and_nothing_is_opened(world: World) -> None:

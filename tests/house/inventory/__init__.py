@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent
 def routes() -> Iterator[str]:
     """METHOD path of every page and act."""
     from web.app import find_desks
-    from web.page_rules import PAGES
+    from web.http.page_rules import PAGES
 
     ours = {desk.name for desk in find_desks()}
     for endpoint, page in PAGES.items():
@@ -30,7 +30,7 @@ def routes() -> Iterator[str]:
 
 def options() -> Iterator[str]:
     """Every command with its arguments and options."""
-    from web.cli import main
+    from web.cli.main import main
 
     yield from _options(main, "bidhall", click.Context(main, info_name="bidhall"))
 

@@ -14,14 +14,17 @@ from crypto.keys import ed25519_public, new_secret
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from trading import deadline_faults, notices, opening_set, probes, timeline
-from trading.deadline_faults import DeadlineFault
+from trading import timeline
+from trading.availability import deadline_faults, probes
+from trading.availability.deadline_faults import DeadlineFault
+from trading.availability.probes import Told
 from trading.kernel import audit
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.outbox import Message
-from trading.probes import Told
+from trading.opening import opening_set
+from trading.tendering import notices
 
 MINUTE = timedelta(minutes=1)
 KEYS = {name: b64u(ed25519_public(new_secret())) for name in ("inside", "north", "south")}
@@ -132,7 +135,7 @@ def test_a_confirmed_fault_suspends_tells_everybody_and_moves_the_deadline_when_
 
 
 def standing_statement(world: World, username: str) -> str:
-    from trading import bids
+    from trading.bidding import bids
 
     with world.look(username, Role.BIDDER_SIGNER) as look:
         return bids.own_receipts(look)[0].statement

@@ -12,11 +12,11 @@ from tests.kit import stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import awards, disputes
-from trading.awards import Award
+from trading.awarding import awards, disputes
+from trading.awarding.awards import Award
 from trading.kernel import outbox
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, WrongStep
-from trading.notices import Notice
+from trading.tendering.notices import Notice
 
 MOMENT = timedelta(microseconds=1)
 

@@ -11,11 +11,12 @@ from sqlalchemy import select
 from tests.kit import stages
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from tests.trading.test_awards import answer, objection
-from trading import awards, contracts, timeline
-from trading.contracts import Contract
+from tests.trading.awarding.test_awards import answer, objection
+from trading import timeline
+from trading.awarding import awards, contracts
+from trading.awarding.contracts import Contract
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
-from trading.notices import Notice
+from trading.tendering.notices import Notice
 
 
 def announced(world: World) -> str:

@@ -11,8 +11,9 @@ from tests.kit import stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import disputes, timeline
-from trading.disputes import Objection
+from trading import timeline
+from trading.awarding import disputes
+from trading.awarding.disputes import Objection
 from trading.kernel.access import Role
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, TooLate, WrongStep
 

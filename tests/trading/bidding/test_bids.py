@@ -22,8 +22,9 @@ from tests.kit import sealing, stages
 from tests.kit.rows import changed, fingerprint, unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import Keys, World
-from trading import bids, participants, tickets, timeline, uploads
-from trading.bids import BidReceipt, SealedBid, StandingBid
+from trading import timeline
+from trading.bidding import bids, participants, tickets, uploads
+from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
 from trading.kernel import audit, log
 from trading.kernel.access import Role
 from trading.kernel.clock import floor_second, parse_moment

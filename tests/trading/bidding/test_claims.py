@@ -16,10 +16,12 @@ from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
-from trading import bids, claims, closing, effects, findings, opening_set
-from trading.bids import StandingBid
+from trading.bidding import bids, claims, closing
+from trading.bidding.bids import StandingBid
+from trading.hall import effects
 from trading.kernel import audit
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, TooEarly, TooLate
+from trading.opening import findings, opening_set
 
 
 def lost(world: World) -> tuple[str, dict[str, Any]]:

@@ -14,13 +14,15 @@ from tests.kit import sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from tests.trading.test_bids import withdraw
-from trading import bids, closing, opening, opening_set, timeline
+from tests.trading.bidding.test_bids import withdraw
+from trading import timeline
+from trading.bidding import bids, closing
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooEarly, WrongStep
-from trading.notices import Notice
-from trading.tenders import Lot
+from trading.opening import ceremony, opening_set
+from trading.tendering.notices import Notice
+from trading.tendering.tenders import Lot
 
 
 def lot_of(world: World, ref: str) -> Lot:
@@ -146,7 +148,7 @@ def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> 
         opening_set.list_bids(work, world.lot_in(work, ref))
     for username in ("officer1", "host"):
         with pytest.raises(NotFound), world.look(username) as look:
-            opening.opening(look.session, world.lot_in(look, ref))
+            ceremony.opening(look.session, world.lot_in(look, ref))
     turn_at(world, ref, days=1)
     assert lot_of(world, ref).state == "FAILED"
 

@@ -16,12 +16,13 @@ from tests.kit import sealing, stages
 from tests.kit.mirror import Beside, mirror_beside
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from trading import copies, log_queries
-from trading.bids import SealedBid
-from trading.copies import MirrorCopy
+from trading.bidding import copies
+from trading.bidding.bids import SealedBid
+from trading.bidding.copies import MirrorCopy
 from trading.kernel.audit import LogDocument, LogEntry
 from trading.kernel.errors import Invalid
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
+from trading.views import log_queries
 
 
 def hand_in(world: World, ref: str, username: str, **what: Any) -> Any:

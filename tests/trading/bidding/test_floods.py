@@ -17,9 +17,10 @@ from tests.kit import sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, closing, floods, tickets, timeline, uploads
+from trading import timeline
+from trading.bidding import bids, closing, floods, tickets, uploads
+from trading.bidding.floods import FloodListed, FloodWaiting
 from trading.disclosure import audit as auditing
-from trading.floods import FloodListed, FloodWaiting
 from trading.kernel import log
 from trading.kernel.audit import LogEntry, LogPending
 from trading.kernel.errors import NotReady

@@ -13,11 +13,12 @@ from crypto.canonical import format_time, loads
 from crypto.submissions import make_withdrawal
 from tests.kit import sealing
 from tests.kit.world import DEADLINE, World
-from trading import bids, consortia, enrolments, joint_bids, participants, parties
-from trading.consortia import KIND
-from trading.joint_bids import Named
+from trading.bidding import bids, consortia, joint_bids, participants
+from trading.bidding.consortia import KIND
+from trading.bidding.joint_bids import Named
 from trading.kernel import audit
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, Refusal, TooLate
+from trading.parties import enrolments, parties
 
 
 def code(world: World, name: str) -> str:

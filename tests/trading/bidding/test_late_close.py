@@ -12,10 +12,12 @@ from crypto.trust import trust_of
 from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.rows import unchanged
 from tests.kit.world import Keys, World
-from trading import closing, late_close, opening_package, opening_set
+from trading.bidding import closing, late_close
+from trading.hall import package
 from trading.kernel import audit, log
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly
-from trading.opening_files import check_package, read_package
+from trading.opening import opening_set
+from trading.opening.files import check_package, read_package
 
 
 def late(world: World) -> str:
@@ -67,7 +69,7 @@ def test_nothing_opens_before_it_and_all_verifies_after_it(world: World) -> None
     opening_steps.turn(world)
     sealing.list_set(world, ref)
     with world.look("officer1") as look:  # the officer's client, by its own checks
-        value = opening_package.package(look, world.lot_in(look, ref))
+        value = package.package(look, world.lot_in(look, ref))
     trust = trust_of(value["trust"])
     assert check_package(read_package(value), trust, now=format_time(world.now)).set.bids
     for name in ("late_close", "late_close_receipt"):

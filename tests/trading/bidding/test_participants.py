@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit.world import DEADLINE, World, credit_code
-from trading import bids, lot_cards, participants
+from trading.bidding import bids, participants
+from trading.bidding.participants import Participant
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
-from trading.participants import Participant
+from trading.views import lot_cards
 
 
 def secure(world: World, participant_id: int, amount: int, *, at: timedelta = timedelta()) -> bool:

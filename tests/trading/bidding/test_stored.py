@@ -24,29 +24,20 @@ from tests.kit.mirror import Beside, mirror_beside
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import (
-    awards,
-    bids,
-    copies,
-    decryption,
-    effects,
-    findings,
-    opening,
-    opening_shares,
-    rechecks,
-    stored,
-    uploads,
-)
-from trading.bids import SealedBid
-from trading.copies import MirrorCopy
+from trading.awarding import awards
+from trading.bidding import bids, copies, stored, uploads
+from trading.bidding.bids import SealedBid
+from trading.bidding.copies import MirrorCopy
+from trading.bidding.stored import BidErasure
+from trading.bidding.uploads import Upload
+from trading.hall import effects
 from trading.kernel import faults
 from trading.kernel.access import Actor, Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
-from trading.stored import BidErasure
-from trading.uploads import Upload
-from web.commands import doctor
+from trading.opening import ceremony, decryption, findings, rechecks, shares
+from web.cli import doctor
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +91,7 @@ def state_of(world: World, bid: SealedBid) -> tuple[str, str]:
 def verdict_of(world: World, ref: str, username: str) -> tuple[str, str]:
     with world.look("clock") as look:
         row = stages.opening_of(world, look, ref)
-        return next((b.verdict, b.cause) for b in opening.opened_bids(look.session, row) if b.party_id == world.party_ids[username])
+        return next((b.verdict, b.cause) for b in ceremony.opened_bids(look.session, row) if b.party_id == world.party_ids[username])
 
 
 def acts(world: World, name: str) -> list[dict[str, Any]]:
@@ -351,7 +342,7 @@ def test_a_miss_stops_the_opening_with_evidence_until_a_copy_is_there(world: Wor
         assert mirror.open_answer(mirror.CHECK, json.loads(told["mirror_check"]), facts, [beside.store.public])["missed"]
         world.clock.advance(minutes=30)  # the time for a copy is over, and still nothing may be opened
         with world.work("host") as work:
-            opening_shares.extend_window(work, stages.opening_of(world, work, ref), reason="镜像抽查不符")
+            shares.extend_window(work, stages.opening_of(world, work, ref), reason="镜像抽查不符")
         with unchanged(world), pytest.raises(Conflict) as refusal:
             opening_steps.share(world, ref, "officer1")
         assert refusal.value.code == "opening.mirror_missed"

@@ -19,7 +19,7 @@ from crypto.trust import trust_of
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, tickets
+from trading.bidding import bids, tickets
 from trading.kernel.errors import NotFound
 
 

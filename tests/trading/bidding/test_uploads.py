@@ -14,10 +14,10 @@ from tests.kit import sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import World
-from trading import bids, uploads
+from trading.bidding import bids, uploads
+from trading.bidding.uploads import Arrival
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate
-from trading.uploads import Arrival
 
 BIG = CHUNK + 200_000
 """Content of more than one chunk."""

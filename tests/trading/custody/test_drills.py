@@ -22,10 +22,13 @@ from crypto.signatures import payload_of, sign
 from tests.kit import opening_steps, replacing, sealing, stages, verdict_steps
 from tests.kit.rows import unchanged
 from tests.kit.world import OFFICERS, World
-from trading import bids, closing, enrolments, officers, opening, opening_shares, policies
+from trading.bidding import bids, closing
+from trading.custody import officers, policies
+from trading.custody.officers import Drill
 from trading.kernel import audit
 from trading.kernel.errors import Conflict, Invalid, Refusal, WrongStep
-from trading.officers import Drill
+from trading.opening import ceremony, shares
+from trading.parties import enrolments
 
 J = {username: j for j, (username, _, _) in enumerate(OFFICERS, 1)}
 
@@ -87,7 +90,7 @@ def test_it_is_nobodys_bid(world: World) -> None:
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
     with world.look("clock") as look:
-        found = {bid.party_id: (bid.verdict, bid.cause) for bid in opening.opened_bids(look.session, stages.opening_of(world, look, ref))}
+        found = {bid.party_id: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, stages.opening_of(world, look, ref))}
     assert found[world.party_ids["bidder1"]] == ("SHARE_OPEN", "bidder") and found[world.party_ids["bidder2"]] == ("opened", "")
 
 
@@ -121,7 +124,7 @@ def test_it_stands_on_no_list_in_no_set_and_in_no_package(world: World) -> None:
         row = closing.find(look.session, lot)
         assert row is not None and len(drills) >= 5 and not drills & set(row.entries["entries"])
         held = stages.opening_of(world, look, ref)
-        assert name not in {one["header_hash"] for one in held.bids} and name not in opening.headers(look.session, held)
+        assert name not in {one["header_hash"] for one in held.bids} and name not in ceremony.headers(look.session, held)
         assert name not in {bid.header_hash for bid in bids.standing_bids(look.session, lot)}
 
 
@@ -185,7 +188,7 @@ def test_what_lay_in_it_opens_no_bid(world: World) -> None:
     sealing.list_set(world, ref)
     with world.look("clock") as look:
         row = stages.opening_of(world, look, ref)
-        held = opening.headers(look.session, row)
+        held = ceremony.headers(look.session, row)
     policy = sealing.policy_of(world, ref)
     for header in held.values():
         real = {j: open_share(header, j, world.policy_secret(name, policy)) for name, j in J.items()}
@@ -207,10 +210,10 @@ def test_what_lay_in_it_opens_no_bid(world: World) -> None:
             items = [{"header_hash": one["header_hash"], "part": b64u(parts[j]), "error": ""} for one in row.bids]
             document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": j, "items": items}
             with pytest.raises(Invalid):
-                opening_shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
+                shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
             named = [{"header_hash": b64u(drill.header_hash), "part": b64u(parts[j]), "error": ""}]
             with pytest.raises(Invalid):
-                opening_shares.accept_share(work, row, sign("shares", document | {"items": named}, world.keys[username].sign))
+                shares.accept_share(work, row, sign("shares", document | {"items": named}, world.keys[username].sign))
 
 
 def test_what_lay_in_an_earlier_drill_passes_for_no_later_one(world: World) -> None:

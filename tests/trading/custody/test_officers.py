@@ -16,10 +16,12 @@ from crypto.errors import CryptoError
 from crypto.headers import SUITE
 from crypto.policies import SIDES, check_policy
 from tests.kit.world import DEADLINE, OFFICERS, PASSWORD, SETUP, Keys, World, password_hash
-from trading import enrolments, officers, parties, policies, tenders
+from trading.custody import officers, policies
 from trading.kernel.access import Role
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, WrongStep
+from trading.parties import enrolments, parties
+from trading.tendering import tenders
 
 
 def drafted(world: World, regime: str = "GP") -> str:

@@ -21,31 +21,19 @@ from tests.kit.opening_steps import form
 from tests.kit.replacing import DEADLY, SHUFFLED, SPARE
 from tests.kit.sealing import SIGNER
 from tests.kit.world import DEADLINE, OFFICERS, Keys, World
-from trading import (
-    bids,
-    decryption,
-    draws,
-    effects,
-    notices,
-    officer_news,
-    officers,
-    opening,
-    opening_package,
-    participants,
-    parties,
-    policies,
-    publication,
-    replacements,
-    rescue,
-    tickets,
-    timeline,
-    uploads,
-)
+from trading import draws, publication, timeline
+from trading.bidding import bids, officer_news, participants, tickets, uploads
+from trading.custody import officers, policies, replacements
+from trading.hall import effects
+from trading.hall import package as opening_package
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooLate, WrongStep
 from trading.kernel.outbox import Message
-from trading.opening_files import check_package, read_package
-from trading.opening_rules import decrypt_outcome
+from trading.opening import ceremony, decryption, rescue
+from trading.opening.files import check_package, read_package
+from trading.opening.rules import decrypt_outcome
+from trading.parties import parties
+from trading.tendering import notices
 
 NAMES = tuple(username for username, _, _ in OFFICERS)
 NEW = tuple(username for username, _ in SHUFFLED)
@@ -76,7 +64,7 @@ def own_states(world: World, ref: str) -> dict[str, list[str]]:
 def verdicts(world: World, ref: str) -> dict[str, tuple[str, str, str]]:
     """bidder → verdict, cause, price, of a lot that was opened."""
     with world.look("clock") as look:
-        rows = opening.opened_bids(look.session, opening.opening(look.session, world.lot_in(look, ref)))
+        rows = ceremony.opened_bids(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
         return {next(name for name, number in world.party_ids.items() if number == row.party_id):
                 (row.verdict, row.cause, row.announce.get("price", "")) for row in rows}
 
@@ -108,11 +96,11 @@ def test_bids_of_before_and_after_are_opened_each_by_those_they_were_sealed_to(w
     assert verdicts(world, alive) == {"bidder1": ("opened", "", "2700000.00"), "bidder2": ("opened", "", "2600000.00"),
                                       "bidder3": ("opened", "", "2720000.00")}
     with world.look("clock") as look:
-        row = opening.opening(look.session, world.lot_in(look, alive))
+        row = ceremony.opening(look.session, world.lot_in(look, alive))
         shares = [loads(payload_of(document)) for document in documents_of(look, row)]
         # the new one, second now, has a box of the new bid alone
         assert [(one["j"], len(one["items"])) for one in shares] == [(1, 3), (2, 1), (3, 3), (4, 3), (5, 3)]
-        given = opening.posted(look.session, row)
+        given = ceremony.posted(look.session, row)
         by_hash = {bid.header_hash: bid.party_id for bid in bids.standing_bids(look.session, row.lot)}
         boxes = {name: sorted(given[h].parts) for name, number in world.party_ids.items() for h in given if by_hash[h] == number}
     assert boxes == {"bidder1": [1, 2, 3, 4], "bidder2": [1, 2, 3, 4, 5], "bidder3": [1, 2, 3, 4]}
@@ -131,7 +119,7 @@ def test_old_bids_want_t_of_their_own_officers(world: World, alive: str, came: t
     decryption.open_bids(world.office, world.actor("host"), alive)
     if not opened:
         with world.look("clock") as look:
-            failed = rescue.failures(look.session, opening.opening(look.session, world.lot_in(look, alive)))
+            failed = rescue.failures(look.session, ceremony.opening(look.session, world.lot_in(look, alive)))
             assert [(one.code, one.cause) for one in failed] == [("TOO_FEW_SHARES", "unknown")] * 2
         opening_steps.turn(world)
         opening_steps.turn(world, minutes=31)
@@ -167,14 +155,14 @@ def test_bids_of_a_dead_policy_are_told_listed_and_paid_back(world: World) -> No
         lot = world.lot_in(look, ref)
         assert [(one.code, one.outcome.result) for one in effects.of_lot(look.session, lot) if one.code != "opened"] == [
             ("POLICY_DEAD", "ruling_required")] * 2
-        row = opening.opening(look.session, lot)
+        row = ceremony.opening(look.session, lot)
         assert all(item["header_hash"] not in {i["header_hash"] for i in loads(payload_of(doc))["items"]}
                    for doc in documents_of(look, row) for item in row.bids
-                   if item["header_hash"] in opening.dead(look.session, row)), "no officer gave a part of a dead bid"
+                   if item["header_hash"] in ceremony.dead(look.session, row)), "no officer gave a part of a dead bid"
 
 
-def documents_of(look: Any, row: opening.Opening) -> list[Any]:
-    return [json.loads(share.document) for share in opening.shares(look.session, row)]
+def documents_of(look: Any, row: ceremony.Opening) -> list[Any]:
+    return [json.loads(share.document) for share in ceremony.shares(look.session, row)]
 
 
 def statement_of(world: World, ref: str, username: str) -> str:

@@ -7,8 +7,9 @@ import zipfile
 
 import pytest
 
-from trading import bid_files, bid_forms
+from trading.files import bid_files
 from trading.kernel.errors import Invalid
+from trading.tendering import bid_forms
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)
 PDF = b"%PDF-1.7\n" + bytes(90_000) + b"\ntrailer << /Size 3 >>\n%%EOF\n"

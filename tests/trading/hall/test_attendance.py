@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 from tests.kit import sealing
 from tests.kit.opening_steps import open_lot
 from tests.kit.world import DEADLINE, World
-from trading import attendance, lot_cards, public_stages
+from trading.hall import attendance
 from trading.kernel.errors import NotAllowed, NotFound, TooEarly, WrongStep
-from trading.queries import outcome
+from trading.views import lot_cards, public_stages
+from trading.views.public_queries import outcome
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from tests.kit import sealing
 from tests.kit.opening_steps import form
 from tests.kit.world import DEADLINE, World
-from trading import base_prices
+from trading.hall import base_prices
 from trading.kernel.access import Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotReady, Refusal, TooLate, WrongStep
 from trading.kernel.money import Money

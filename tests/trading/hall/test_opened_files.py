@@ -13,14 +13,16 @@ from sqlalchemy import select
 from tests.kit import opening_steps, sealing, stages
 from tests.kit.clamd import MARKER, MOST, NAME, find_clamd, real_clamd, speaking
 from tests.kit.world import World
-from trading import archives, decryption, opened_files
+from trading.awarding import archives
+from trading.files.scanning import NO_BYTES, Finding, Quarantine, ScannerDown
+from trading.hall import opened_files
+from trading.hall.opened_files import OpenedFile
 from trading.kernel.access import CLOCK
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import NotAllowed, WrongStep
-from trading.opened_files import OpenedFile
-from trading.opening import OpenedBid
-from trading.scanning import NO_BYTES, Finding, Quarantine, ScannerDown
-from web.confined.clamd import Clamd, parse_address
+from trading.opening import decryption
+from trading.opening.ceremony import OpenedBid
+from web.clamd import Clamd, parse_address
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,12 @@ from crypto.opening import release_shares
 from crypto.trust import Trust, trust_of
 from tests.kit import sealing
 from tests.kit.world import OFFICERS, Keys, World
-from trading import bids, decryption, opening, opening_package, opening_shares
+from trading.bidding import bids
+from trading.hall import package as opening_package
 from trading.kernel.access import Role
 from trading.kernel.errors import NotAllowed, NotFound
-from trading.opening_files import check_package, from_files, header_name, read_package, to_files
+from trading.opening import ceremony, decryption, shares
+from trading.opening.files import check_package, from_files, header_name, read_package, to_files
 
 Package = dict[str, Any]
 
@@ -84,11 +86,11 @@ def test_an_officer_replays_the_hall_to_the_same_set_and_the_shares_open_it(hall
         document = release_shares(checked.set, checked.headers, j=j,
                                   secrets=partial(world.policy_secret, username), now=format_time(world.now))
         with world.work(username) as work:
-            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)),
+            shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)),
                                  sign_document("shares", document, world.keys[username].sign))
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:
-        opened = opening.opened_of_lot(look.session, world.lot_in(look, ref))
+        opened = ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
         assert [(bid.announce["price"], bid.price_minor) for bid in opened] == [("2750000.00", 275000000)] * 3
 
 

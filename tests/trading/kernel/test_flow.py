@@ -8,13 +8,13 @@ import pytest
 
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from trading.disputes import OBJECTION_FLOW
+from trading.awarding.disputes import OBJECTION_FLOW
 from trading.kernel.access import ROLES, Act, Actor, Role
 from trading.kernel.errors import Conflict, NotAllowed, WrongStep
 from trading.kernel.flow import Flow, Step, check_version, state_check
-from trading.opening import OPENING_FLOW
-from trading.projects import PROJECT_FLOW
-from trading.tenders import LOT_FLOW
+from trading.opening.ceremony import OPENING_FLOW
+from trading.tendering.projects import PROJECT_FLOW
+from trading.tendering.tenders import LOT_FLOW
 
 FLOWS = [OPENING_FLOW, OBJECTION_FLOW, PROJECT_FLOW]  # lots: tests/trading/test_procedures.py, once a procedure
 

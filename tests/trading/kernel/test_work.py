@@ -97,7 +97,7 @@ def test_a_look_writes_nothing(world: World) -> None:
 
 def test_what_was_read_stays_readable_after_the_unit(world: World) -> None:
     ref = world.project("DRAFT")
-    from trading import projects
+    from trading.tendering import projects
 
     with world.look("agent") as look:
         row = projects.project(look.session, ref)

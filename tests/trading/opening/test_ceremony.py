@@ -26,10 +26,12 @@ from tests.kit.opening_steps import ALL
 from tests.kit.rows import changed, fingerprint, unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.world import Keys, World
-from trading import bids, decryption, officers, opening, opening_list, opening_shares
+from trading.bidding import bids
+from trading.custody import officers
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, SignInNeeded, TooEarly, TooLate, WrongStep
-from trading.opening import OpenedBid, Opening
+from trading.opening import ceremony, decryption, opening_list, shares
+from trading.opening.ceremony import OpenedBid, Opening
 
 opened_at = stages.opening_of
 
@@ -39,19 +41,19 @@ def shares_document(world: World, ref: str, username: str, *, j: int = 0, at: st
     with world.look("clock") as look:
         row = opened_at(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, opening.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+        checked = CheckedSet(policy, ceremony.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
                              "2020-01-01T00:00:00Z")
         own = ALL.index(username) + 1
-        document = release_shares(checked, opening.headers(look.session, row), j=own,
+        document = release_shares(checked, ceremony.headers(look.session, row), j=own,
                                   secrets=lambda policy: world.policy_secret(username, policy),
                                   now=at or format_time(max(world.now, row.shares_from)))
     return document | ({"j": j} if j else {}) | changes
 
 
-def post(world: World, ref: str, username: str, document: dict[str, Any], *, key: bytes = b"") -> opening.Share:
+def post(world: World, ref: str, username: str, document: dict[str, Any], *, key: bytes = b"") -> ceremony.Share:
     with world.work(username) as work:
         signed = sign_document("shares", document, key or world.keys[username].sign)
-        return opening_shares.accept_share(work, opened_at(world, work, ref), signed)
+        return shares.accept_share(work, opened_at(world, work, ref), signed)
 
 
 def window(world: World, ref: str) -> tuple[Any, Any]:
@@ -66,12 +68,12 @@ def decrypt(world: World, ref: str) -> Opening:
 
 def verdicts(world: World, ref: str) -> list[tuple[str, str, str]]:
     with world.look("clock") as look:
-        return [(b.party.name, b.verdict, b.cause) for b in opening.opened_bids(look.session, opened_at(world, look, ref))]
+        return [(b.party.name, b.verdict, b.cause) for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))]
 
 
 def of_bidder(world: World, ref: str, username: str) -> OpenedBid:
     with world.look("clock") as look:
-        return next(b for b in opening.opened_bids(look.session, opened_at(world, look, ref)) if b.party_id == world.party_ids[username])
+        return next(b for b in ceremony.opened_bids(look.session, opened_at(world, look, ref)) if b.party_id == world.party_ids[username])
 
 
 # --- shares -----------------------------------------------------------------------------------------------------------
@@ -121,7 +123,7 @@ def test_foreign_shares_are_refused(world: World) -> None:
         assert refusal.value.code == "share.bad", name
     for junk in (None, {}, "x", {"payload": ""}):
         with unchanged(world), pytest.raises(Invalid), world.work("officer1") as work:
-            opening_shares.accept_share(work, opened_at(world, work, ref), junk)
+            shares.accept_share(work, opened_at(world, work, ref), junk)
 
 
 def test_wrong_parts_are_answered_item_by_item_and_may_be_posted_again(world: World) -> None:
@@ -157,7 +159,7 @@ def test_who_may_release(world: World) -> None:
     stale = world.actor("officer1")
     world.clock.advance(minutes=11)
     with unchanged(world), pytest.raises(SignInNeeded), world.office.work(stale) as work:
-        opening_shares.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign))
+        shares.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign))
 
 
 def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> None:
@@ -165,14 +167,14 @@ def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> N
     begins, ends = window(world, ref)
     for reason, kind in (("", Invalid), ("   ", Invalid)):
         with unchanged(world), pytest.raises(kind), world.work("host") as work:
-            opening_shares.extend_window(work, opened_at(world, work, ref), reason=reason)
+            shares.extend_window(work, opened_at(world, work, ref), reason=reason)
     with unchanged(world), pytest.raises(NotAllowed), world.work("officer1") as work:
-        opening_shares.extend_window(work, opened_at(world, work, ref), reason="停电")
+        shares.extend_window(work, opened_at(world, work, ref), reason="停电")
     with world.work("host") as work:
-        opening_shares.extend_window(work, opened_at(world, work, ref), reason="停电")
+        shares.extend_window(work, opened_at(world, work, ref), reason="停电")
     assert window(world, ref) == (begins, ends + (ends - begins))
     with unchanged(world), pytest.raises(Conflict), world.work("host") as work:
-        opening_shares.extend_window(work, opened_at(world, work, ref), reason="又停电")
+        shares.extend_window(work, opened_at(world, work, ref), reason="又停电")
     late = shares_document(world, ref, "officer1")
     world.clock.set(ends + timedelta(minutes=5))
     post(world, ref, "officer1", late)
@@ -212,9 +214,9 @@ def test_one_share_too_few_opens_nothing_and_names_the_absent(world: World, came
     decrypt(world, ref)
     assert {(v, c) for _, v, c in verdicts(world, ref)} == {("TOO_FEW_SHARES", cause)}
     with world.look("clock") as look:
-        rows = opening.opened_bids(look.session, opened_at(world, look, ref))
+        rows = ceremony.opened_bids(look.session, opened_at(world, look, ref))
         assert all(row.announce == {} and row.files == [] and row.seed == b"" and row.price_minor is None for row in rows)
-        assert opening.opened_of_lot(look.session, world.lot_in(look, ref)) == []
+        assert ceremony.opened_of_lot(look.session, world.lot_in(look, ref)) == []
 
 
 @pytest.mark.parametrize(("absent", "cause"), [((3, 4), "tenderee"), ((1, 2), "platform"), ((5,), "unknown"), ((1, 3), "unknown")])
@@ -251,11 +253,11 @@ def test_a_crash_between_blobs_and_rows_loses_and_shows_nothing(world: World, mo
         decrypt(world, ref)
     monkeypatch.undo()
     with world.look("host") as look:
-        assert opening.opened_bids(look.session, opened_at(world, look, ref)) == []
+        assert ceremony.opened_bids(look.session, opened_at(world, look, ref)) == []
     decrypt(world, ref)
     assert [v for _, v, _ in verdicts(world, ref)] == ["opened"] * 3
     with world.look("clock") as look:
-        for row in opening.opened_bids(look.session, opened_at(world, look, ref)):
+        for row in ceremony.opened_bids(look.session, opened_at(world, look, ref)):
             content = b"".join(world.office.blobs.read(row.files[0]["blob"]))
             assert content.startswith(b"offer of bidder") and row.files[0]["size"] == len(content)
     assert not list((world.office.blobs.folder / "incoming").iterdir())
@@ -484,7 +486,7 @@ def minutes(world: World, ref: str, username: str = "host") -> None:
         opening_list.sign_minutes(work, opened_at(world, work, ref), minutes=name)
 
 
-def remark(world: World, ref: str, username: str, kind: str, text: str = "") -> opening.OpeningRemark:
+def remark(world: World, ref: str, username: str, kind: str, text: str = "") -> ceremony.OpeningRemark:
     with world.work(username, SIGNER) as work:
         return opening_list.remark(work, opened_at(world, work, ref), kind=kind, text=text)
 
@@ -514,10 +516,10 @@ def test_minutes_want_signatures_confirmations_and_answers(world: World) -> None
         minutes(world, ref)
     assert unanswered.value.code == "opening.unanswered"
     with unchanged(world), pytest.raises(Invalid), world.work("host") as work:
-        row = work.session.get_one(opening.OpeningRemark, said.id)
+        row = work.session.get_one(ceremony.OpeningRemark, said.id)
         opening_list.answer_remark(work, row, opened_at(world, work, ref), text=" ")
     with world.work("host") as work:
-        row = work.session.get_one(opening.OpeningRemark, said.id)
+        row = work.session.get_one(ceremony.OpeningRemark, said.id)
         opening_list.answer_remark(work, row, opened_at(world, work, ref), text="已核对，无误")
     minutes(world, ref)
     with unchanged(world), pytest.raises(WrongStep):
@@ -587,27 +589,27 @@ def test_who_countersigns_what(world: World) -> None:
 def test_seeds_are_for_officers_once_everything_is_decided(world: World) -> None:
     ref = stages.shared(world)
     with pytest.raises(WrongStep), world.look("officer1") as look:
-        opening.seeds_for_officer(look, opened_at(world, look, ref))
+        ceremony.seeds_for_officer(look, opened_at(world, look, ref))
     decrypt(world, ref)
     with world.look("officer1") as look:
         row = opened_at(world, look, ref)
-        seeds = opening.seeds_for_officer(look, row)
-        for name, header in opening.headers(look.session, row).items():
+        seeds = ceremony.seeds_for_officer(look, row)
+        for name, header in ceremony.headers(look.session, row).items():
             sealed_headers.rederive(header, unb64u(seeds[name], 32))
     for username in ("bidder1", "clerk", "agent", "buyer"):
         with pytest.raises(NotAllowed), world.look(username) as look:
-            opening.seeds_for_officer(look, opened_at(world, look, ref))
+            ceremony.seeds_for_officer(look, opened_at(world, look, ref))
 
 
 def test_nothing_is_public_before_the_set_and_only_names_before_the_verdicts(world: World) -> None:
     ref = stages.closed(world)
     with world.look("clock") as look:
-        assert not opening.is_public(look.session, world.lot_in(look, ref))
+        assert not ceremony.is_public(look.session, world.lot_in(look, ref))
     before = fingerprint(world)
     sealing.list_set(world, ref)
     with world.look("clock") as look:
-        assert opening.is_public(look.session, world.lot_in(look, ref))
+        assert ceremony.is_public(look.session, world.lot_in(look, ref))
         with pytest.raises(NotFound):
-            opening.opened_of_lot(look.session, world.lot_in(look, "KP-2026-000000-1"))
-        assert opening.opened_of_lot(look.session, world.lot_in(look, ref)) == []
+            ceremony.opened_of_lot(look.session, world.lot_in(look, "KP-2026-000000-1"))
+        assert ceremony.opened_of_lot(look.session, world.lot_in(look, ref)) == []
     assert "opened_bid" not in changed(world, before)

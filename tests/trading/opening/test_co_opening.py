@@ -14,8 +14,10 @@ from crypto.opening import make_bidder_part
 from tests.kit import opening_steps, sealing
 from tests.kit.stages import reach
 from tests.kit.world import World
-from trading import co_opening, effects, opening, opening_rules, opening_set, opening_shares, timeline
+from trading import timeline
+from trading.hall import effects
 from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate, WrongStep
+from trading.opening import ceremony, co_opening, opening_set, rules, shares
 
 
 def listed(world: World, co: bool = True) -> str:
@@ -31,8 +33,8 @@ def listed(world: World, co: bool = True) -> str:
     return str(reach(world, f"co/{co}", build))
 
 
-def row_of(world: World, unit: Any, ref: str) -> opening.Opening:
-    return opening.opening(unit.session, world.lot_in(unit, ref))
+def row_of(world: World, unit: Any, ref: str) -> ceremony.Opening:
+    return ceremony.opening(unit.session, world.lot_in(unit, ref))
 
 
 def part_of(world: World, ref: str, username: str, **changes: Any) -> Any:
@@ -63,7 +65,7 @@ def on(world: World, ref: str, *, ticking: bool) -> None:
 def verdicts(world: World, ref: str) -> dict[str, tuple[str, str]]:
     with world.look("host") as look:
         names = {world.party_ids[name]: name for name in world.bidders}
-        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in opening.opened_bids(look.session, row_of(world, look, ref))}
+        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row_of(world, look, ref))}
 
 
 def test_every_part_given_and_all_bids_open(world: World) -> None:
@@ -106,7 +108,7 @@ def test_no_share_is_taken_before_the_bidders_window_is_over(world: World) -> No
 def opening_steps_share(world: World, ref: str) -> None:
     with world.work("officer1") as work:
         row = row_of(world, work, ref)
-        opening_shares.accept_share(work, row, sign_document("shares", {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1,
+        shares.accept_share(work, row, sign_document("shares", {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1,
                                                                  "items": []}, world.keys["officer1"].sign))
 
 
@@ -148,6 +150,6 @@ def test_who_has_no_bid_in_the_set_has_no_part(world: World) -> None:
 def test_an_outage_is_a_stretch_without_a_tick(moments: tuple[int, ...], still: bool) -> None:
     begins = datetime(2026, 3, 24, 2, 0, tzinfo=UTC)
     ticks = [begins + timedelta(seconds=at) for at in moments]
-    assert opening_rules.stood_still(ticks, begins, begins + timedelta(seconds=200)) is still
+    assert rules.stood_still(ticks, begins, begins + timedelta(seconds=200)) is still
 
 

@@ -19,11 +19,13 @@ from crypto.signatures import countersign, from_text, payload_of
 from crypto.trust import trust_of
 from tests.kit import sealing
 from tests.kit.world import OFFICERS, World
-from trading import draws, officers, opening_package
-from trading.draw_files import check_draw, release_escrows
+from trading import draws
+from trading.custody import officers
 from trading.draws import TENDEREE
+from trading.hall import package as opening_package
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
-from trading.opening_files import from_files, to_files
+from trading.opening.draw_files import check_draw, release_escrows
+from trading.opening.files import from_files, to_files
 
 Package = dict[str, Any]
 

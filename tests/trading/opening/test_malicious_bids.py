@@ -24,10 +24,13 @@ from tests.kit.rows import unchanged
 from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
-from tests.trading.test_opening import FORGED, forged
-from trading import bids, effects, officers, opening, opening_shares, rescue, uploads
+from tests.trading.opening.test_ceremony import FORGED, forged
+from trading.bidding import bids, uploads
+from trading.custody import officers
+from trading.hall import effects
 from trading.kernel import audit, log
 from trading.kernel.errors import Conflict, Invalid, NotAllowed
+from trading.opening import ceremony, rescue, shares
 
 BIG = b"\x5a" * 600_000
 """Two chunks."""
@@ -217,7 +220,7 @@ def test_what_only_keys_can_show_is_found_at_the_opening_and_the_others_go_on(wo
     opening_steps.turn(world)
     with world.look("clock") as look:
         row, lot = row_of(world, look, ref), world.lot_in(look, ref)
-        found = {bid.party_id: bid for bid in opening.opened_bids(look.session, row)}
+        found = {bid.party_id: bid for bid in ceremony.opened_bids(look.session, row)}
         bad = found[world.party_ids["bidder1"]]
         assert (bad.verdict, bad.cause, bad.announce, bad.files, bad.price_minor) == (code, cause, {}, [], None)
         assert {found[world.party_ids[other]].verdict for other in ("bidder2", "bidder3")} == {"opened"}
@@ -246,7 +249,7 @@ def test_a_decompression_bomb_stays_the_small_file_it_is(world: World) -> None:
     verdict_steps.decrypt(world, ref)
     with world.look("clock") as look:
         row = row_of(world, look, ref)
-        mine = next(bid for bid in opening.opened_bids(look.session, row) if bid.party_id == world.party_ids["bidder1"])
+        mine = next(bid for bid in ceremony.opened_bids(look.session, row) if bid.party_id == world.party_ids["bidder1"])
     assert (mine.verdict, mine.files[0]["size"]) == ("opened", len(bomb))
     assert b"".join(world.office.blobs.read(mine.files[0]["blob"])) == bomb
     kept = [path.stat().st_size for path in world.office.blobs.folder.rglob("*") if path.is_file()]
@@ -260,16 +263,16 @@ def shares_of(world: World, ref: str, username: str, secret: bytes | None = None
     with world.look("clock") as look:
         row = row_of(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, opening.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
+        checked = CheckedSet(policy, ceremony.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
                              "2020-01-01T00:00:00Z")
-        return release_shares(checked, opening.headers(look.session, row), j=ALL.index(username) + 1,
+        return release_shares(checked, ceremony.headers(look.session, row), j=ALL.index(username) + 1,
                               secrets=lambda policy: secret or world.policy_secret(username, policy), now=format_time(world.now))
 
 
-def post(world: World, ref: str, username: str, document: dict[str, Any], key: bytes = b"") -> opening.Share:
+def post(world: World, ref: str, username: str, document: dict[str, Any], key: bytes = b"") -> ceremony.Share:
     with world.work(username) as work:
         signed = sign_document("shares", document, key or world.keys[username].sign)
-        return opening_shares.accept_share(work, row_of(world, work, ref), signed)
+        return shares.accept_share(work, row_of(world, work, ref), signed)
 
 
 def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) -> None:
@@ -301,9 +304,9 @@ def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) 
     opening_steps.turn(world)
     with world.look("clock") as look:
         row = row_of(world, look, ref)
-        assert {bid.verdict for bid in opening.opened_bids(look.session, row)} == {"opened"}
-        assert [share.j for share in opening.shares(look.session, row)] == [1, 2, 3]
-        for share in opening.shares(look.session, row):
+        assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
+        assert [share.j for share in ceremony.shares(look.session, row)] == [1, 2, 3]
+        for share in ceremony.shares(look.session, row):
             assert audit.entry(look.session, share.c).event == "shares" and log.tick_of(look.session, share.c) is not None
 
 
@@ -316,6 +319,6 @@ def test_an_officer_that_cries_wolf_changes_nothing_while_three_are_good(world: 
     verdict_steps.decrypt(world, ref)
     with world.look("clock") as look:
         row = row_of(world, look, ref)
-        assert {bid.verdict for bid in opening.opened_bids(look.session, row)} == {"opened"}
+        assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
         assert rescue.failures(look.session, row) == []
-        assert all(set(share.errors.values()) == {"SHARE_OPEN"} for share in opening.shares(look.session, row) if share.j > 3)
+        assert all(set(share.errors.values()) == {"SHARE_OPEN"} for share in ceremony.shares(look.session, row) if share.j > 3)

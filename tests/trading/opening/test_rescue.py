@@ -16,11 +16,13 @@ from tests.kit.opening_steps import ALL
 from tests.kit.rows import unchanged
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
-from tests.trading.test_opening import FORGED, forged, of_bidder
-from trading import decryption, effects, findings, opening, policies, rescue
+from tests.trading.opening.test_ceremony import FORGED, forged, of_bidder
+from trading.custody import policies
+from trading.hall import effects
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
+from trading.opening import ceremony, decryption, findings, rescue
 
 
 def listed(world: World, regime: str = "GP") -> tuple[str, dict[str, bytes]]:
@@ -65,7 +67,7 @@ def bad_box(world: World, name: str = "no box is the one committed to") -> str:
 
 def codes(world: World, ref: str) -> dict[str, tuple[str, str]]:
     with world.look("clock") as look:
-        found = opening.opened_bids(look.session, row_of(world, look, ref))
+        found = ceremony.opened_bids(look.session, row_of(world, look, ref))
         names = {world.party_ids[name]: name for name in world.bidders}
         return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in found}
 
@@ -93,7 +95,7 @@ def test_failures_are_told_and_nothing_is_shown(world: World) -> None:
         row = row_of(world, look, ref)
         found = rescue.failures(look.session, row)
         assert [(one.code, one.cause) for one in found] == [("TOO_FEW_SHARES", "unknown")] * 3
-        assert row.state == "LISTED" and row.opened is None and opening.opened_bids(look.session, row) == []
+        assert row.state == "LISTED" and row.opened is None and ceremony.opened_bids(look.session, row) == []
         window = rescue.pause(look.session, row)
         tick = log.tick_of(look.session, found[0].c)
         assert window is not None and tick is not None and window.since == tick.at and window.until == tick.at + timedelta(minutes=30)
@@ -121,7 +123,7 @@ def test_a_rescued_bid_is_opened_with_the_others_at_the_end(world: World) -> Non
         assert verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"]).id == before.id
     verdict_steps.post_rescue(world, ref, "bidder3", seeds["bidder3"])
     with world.look("clock") as look:
-        assert opening.opened_bids(look.session, row_of(world, look, ref)) == []
+        assert ceremony.opened_bids(look.session, row_of(world, look, ref)) == []
         assert {row.event for row in look.session.query(LogEntry).filter(LogEntry.c == before.c)} == {"rescue"}
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)

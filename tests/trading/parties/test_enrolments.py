@@ -11,12 +11,12 @@ from sqlalchemy import select
 from crypto import hpke, keys, signatures
 from crypto.canonical import b64u, format_time, unb64u
 from tests.kit.world import SETUP, Keys, World
-from trading import enrolments, parties
-from trading.enrolments import EnrolledKey
 from trading.kernel.access import Role
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
-from trading.parties import Account
+from trading.parties import enrolments, parties
+from trading.parties.enrolments import EnrolledKey
+from trading.parties.parties import Account
 
 
 def document(world: World, username: str, role: str, held: Keys, *, replaces: bytes | None = None, **changes: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from crypto import passwords
 from crypto.errors import CryptoError
 from tests.kit.rows import unchanged
 from tests.kit.world import World, credit_code
-from trading import parties, role_proposals
 from trading.kernel.access import CLASHES, FITS, OF_WEIGHT, Actor, Role, clash, fitting
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.outbox import Message
-from trading.parties import ABSOLUTE, FRESH, IDLE, Login, RoleGrant
+from trading.parties import parties, role_proposals
+from trading.parties.parties import ABSOLUTE, FRESH, IDLE, Login, RoleGrant
 
 ROOT = Actor(Role.SECURITY_ADMIN, name="root", fresh_until=datetime(2100, 1, 1, tzinfo=UTC))
 WORD = "correct horse battery"

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner, Result
 
-from web.commands import savings as page
+from web.cli import savings as page
 
 HOUSE = Path(__file__).parents[3]
 PHILGEPS = str(HOUSE / "tests/data/philgeps/release_package.json")

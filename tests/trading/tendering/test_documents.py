@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.world import DEADLINE, PDF, World
-from trading import documents, lot_cards, notices, publication
-from trading.file_types import DOCX, EXTENSIONS, JPEG, PNG, TEXT, TIFF, XLSX, ZIP, sniff
-from trading.file_types import PDF as PDF_MEDIA
+from trading import publication
+from trading.files.file_types import DOCX, EXTENSIONS, JPEG, PNG, TEXT, TIFF, XLSX, ZIP, sniff
+from trading.files.file_types import PDF as PDF_MEDIA
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.tendering import documents, notices
+from trading.views import lot_cards
 
 
 def archive(*names: str) -> bytes:

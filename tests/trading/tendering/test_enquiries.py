@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit.world import DEADLINE, World, credit_code
-from trading import enquiries, lot_cards, notices, publication
-from trading.enquiries import Enquiry
+from trading import publication
 from trading.kernel.audit import ActRecord, LogDocument
 from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.tendering import enquiries, notices
+from trading.tendering.enquiries import Enquiry
+from trading.views import lot_cards
 
 CLOSES = DEADLINE - timedelta(days=5)
 

@@ -10,10 +10,11 @@ from sqlalchemy.exc import DatabaseError
 
 from crypto.signatures import document_hash
 from tests.kit.world import World
-from trading import lot_cards, notices
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, WrongStep
-from trading.notices import Notice
+from trading.tendering import notices
+from trading.tendering.notices import Notice
+from trading.views import lot_cards
 
 
 def correct(world: World, ref: str, text: str = "开标地点改为第二开标室") -> int:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.kit.world import CENTRE_CODE, World
-from trading import parties, projects
 from trading.kernel import ids
 from trading.kernel.access import ROLES, Actor, Role
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, WrongStep
 from trading.kernel.money import Money
-from trading.projects import PROJECT_FLOW, Gap, Project
+from trading.parties import parties
+from trading.tendering import projects
+from trading.tendering.projects import PROJECT_FLOW, Gap, Project
 
 BARE: dict[str, Any] = {
     "approval_no": "", "budget": Money.zero(), "funds": " ", "agency_agreement": "", "contact": "", "region": "", "intent_at": None}

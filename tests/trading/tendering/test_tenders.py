@@ -12,12 +12,14 @@ from crypto.documents import open_document
 from crypto.policies import policy_id
 from tests.kit.schemes import SCHEMES
 from tests.kit.world import DEADLINE, World
-from trading import documents, notices, officers, planning, policies, projects, publication, rulebook, tenders
+from trading import publication, rulebook
+from trading.custody import officers, policies
 from trading.kernel import audit, log
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.money import Money
-from trading.tenders import LOT_FLOW
+from trading.tendering import documents, notices, planning, projects, tenders
+from trading.tendering.tenders import LOT_FLOW
 
 yuan = Money.parse
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import web.bundles  # noqa: F401  so that the tables of all three rooms stand in the template of the database
+import web.papers.bundles  # noqa: F401  so that the tables of all three rooms stand in the template of the database
 from tests.deposits.money_room import MoneyRoom
 from tests.kit import evaluation_steps as steps
 from tests.kit import replacing

@@ -17,14 +17,16 @@ from tests.kit import opening_steps, sealing, verdict_steps
 from tests.kit.database import Databases
 from tests.kit.mirror import mirror_beside
 from tests.kit.world import Keys, World
-from tests.trading.test_co_opening import listed, on, part_of, post
-from tests.trading.test_floods import Flooder
+from tests.trading.bidding.test_floods import Flooder
+from tests.trading.opening.test_co_opening import listed, on, part_of, post
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
 from tests.web.bundles.play import Finished
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import begun, terminated
-from trading import bids, copies, rechecks, timeline, uploads
+from trading import timeline
+from trading.bidding import bids, copies, uploads
+from trading.opening import rechecks
 from web.verifier import archive, reading
 from web.verifier.findings import Findings
 

@@ -18,12 +18,15 @@ from tests.deposits.money_room import MoneyRoom
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, sealing
 from tests.kit.world import World
-from trading import bids, contracts, participants, parties, timeline, uploads
+from trading import timeline
+from trading.awarding import contracts
+from trading.bidding import bids, participants, uploads
 from trading.disclosure import bundle
 from trading.disclosure.bundle import bytes_file
 from trading.kernel import log
 from trading.kernel.access import Actor, Role
-from web import bundles
+from trading.parties import parties
+from web.papers import bundles
 from web.verifier import verify_bundle
 
 ARCHIVIST = Actor(Role.AUDIT_ADMIN, name="archive")

@@ -17,7 +17,7 @@ from tests.web.bundles import play
 from trading.disclosure import bundle, zip_layout
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed, NotFound, TooEarly, WrongStep
-from web import bundles
+from web.papers import bundles
 from web.verifier import verify_bundle
 
 ALWAYS = ["manifest", "log", "deadline", "sealed_bids"]

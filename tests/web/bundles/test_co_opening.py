@@ -10,7 +10,7 @@ import pytest
 from crypto.ticks import tick_by
 from tests.kit import opening_steps
 from tests.kit.database import Databases
-from tests.trading.test_co_opening import listed, on, part_of, post, verdicts
+from tests.trading.opening.test_co_opening import listed, on, part_of, post, verdicts
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
 from tests.web.bundles.rewriting import Rewriter

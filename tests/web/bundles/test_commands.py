@@ -20,8 +20,8 @@ from tests.kit.commands import Ran
 from tests.kit.world import World
 from tests.web.bundles import play
 from trading.kernel.clock import write_moment
-from trading.notices import Notice
-from web.cli import main
+from trading.tendering.notices import Notice
+from web.cli.main import main
 from web.wiring import LOG_KEY, REHEARSAL, SIGNING_KEY
 
 Run = Callable[..., Ran]
@@ -221,8 +221,8 @@ def test_a_statement_counts_once(over: tuple[World, str, Run], tmp_path: Path) -
 
 def test_experts_line_by_line(over: tuple[World, str, Run], tmp_path: Path) -> None:
     from tests.kit.world import SETUP
-    from trading import parties
     from trading.kernel.access import Role
+    from trading.parties import parties
 
     world, _, run = over
     with world.office.work(SETUP) as work:
@@ -256,7 +256,7 @@ def test_a_sound_platform(over: tuple[World, str, Run]) -> None:
 def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) -> None:
     world, ref, run = over
     blob = next(world.office.blobs.folder.glob("??/*"))
-    from trading.documents import TenderDocument
+    from trading.tendering.documents import TenderDocument
 
     with world.look("clock") as look:
         blob = world.office.blobs.path(look.session.query(TenderDocument).first().blob)  # type: ignore[union-attr]

@@ -19,15 +19,17 @@ from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.database import Databases
 from tests.kit.rows import unchanged
 from tests.kit.world import World
-from tests.trading.test_stored import bid_of, finding_of, spoil
+from tests.trading.bidding.test_stored import bid_of, finding_of, spoil
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
 from tests.web.bundles.play import Finished
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import begun, detail, terminated
 from tests.web.desks.rooms import open_rooms
-from trading import awards, decryption, effects, findings, opening
+from trading.awarding import awards
+from trading.hall import effects
 from trading.kernel.errors import Conflict, WrongStep
+from trading.opening import ceremony, decryption, findings
 from web.verifier import verify_bundle
 
 AWAITED = "待监督机构认定"
@@ -243,8 +245,8 @@ def test_a_finding_on_a_box_after_the_reading_out_is_refused(ruled: Ruled) -> No
     assert ruled.late == "opening.opened"
     with ruled.over.world.look("clock") as look:
         lot = ruled.over.world.lot_in(look, ruled.over.ref)
-        row = opening.opening(look.session, lot)
-        verdicts = {bid.header_hash: (bid.verdict, bid.cause) for bid in opening.opened_bids(look.session, row)}
+        row = ceremony.opening(look.session, lot)
+        verdicts = {bid.header_hash: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row)}
         assert verdicts.pop(ruled.name) == ("UNRESOLVED", "unknown") and set(verdicts.values()) == {("opened", "")}
         effect = next(one for one in effects.of_lot(look.session, lot) if one.header_hash == ruled.name)
         assert effect.cause == "platform" and effect.ruling is not None and effect.outcome.result == "treated_as_withdrawn"

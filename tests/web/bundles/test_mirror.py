@@ -21,7 +21,8 @@ from tests.web.bundles.conftest import world_of
 from tests.web.bundles.play import Finished
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import terminated
-from trading import bids, copies, decryption, rechecks
+from trading.bidding import bids, copies
+from trading.opening import decryption, rechecks
 from web.verifier import verify_bundle
 
 

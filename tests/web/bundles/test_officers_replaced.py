@@ -15,7 +15,7 @@ from tests.kit import opening_steps, replacing, sealing
 from tests.kit.opening_steps import form
 from tests.kit.replacing import Named
 from tests.kit.world import World
-from tests.trading.test_replacements import statement_of
+from tests.trading.custody.test_replacements import statement_of
 from tests.web.bundles import play
 from tests.web.bundles.play import Finished, Forger
 from tests.web.bundles.rewriting import Rewriter

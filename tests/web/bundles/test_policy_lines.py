@@ -21,7 +21,7 @@ from tests.web.bundles.play import Finished
 from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_officers_replaced import newest
 from tests.web.bundles.test_verifier_verdicts import detail, terminated
-from trading import policies
+from trading.custody import policies
 from web.verifier import verify_bundle
 
 

@@ -22,9 +22,10 @@ from tests.kit.world import World
 from tests.web.bundles import play
 from tests.web.bundles.every_kind import PLATFORM, Played, a_byte, enrolment_of, faults, secret, told
 from tests.web.bundles.rewriting import Rewriter
-from trading import officers, tickets
+from trading.bidding import tickets
+from trading.custody import officers
 from trading.disclosure.bundle import INDEX_SIGNATURE
-from web.commands.offline import open_ticket
+from web.cli.offline import open_ticket
 
 # --- enrolments, entries, index -------------------------------------------------------------------------------------------------------
 

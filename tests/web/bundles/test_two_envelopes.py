@@ -14,7 +14,7 @@ from tests.kit.database import Databases
 from tests.kit.opening_steps import form
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
-from trading import officers
+from trading.custody import officers
 from web.verifier import verify_bundle
 
 

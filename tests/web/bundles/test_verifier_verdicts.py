@@ -14,7 +14,7 @@ from crypto.ticks import tick_by
 from tests.kit import opening_steps, sealing, verdict_steps
 from tests.kit.database import Databases
 from tests.kit.world import World
-from tests.trading.test_opening import FORGED, forged
+from tests.trading.opening.test_ceremony import FORGED, forged
 from tests.web.bundles import play
 from tests.web.bundles.conftest import world_of
 from tests.web.bundles.play import Finished

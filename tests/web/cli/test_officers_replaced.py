@@ -12,9 +12,11 @@ from tests.kit import commands, replacing, sealing
 from tests.kit.commands import Desk, Ran
 from tests.kit.replacing import DEADLY, SHUFFLED, Named
 from tests.kit.world import DEADLINE, World
-from tests.trading.test_replacements import statement_of
-from tests.web.commands.test_offline_opening import copy_database, export
-from trading import decryption, opening, opening_shares, policies, publication
+from tests.trading.custody.test_replacements import statement_of
+from tests.web.cli.test_offline_opening import copy_database, export
+from trading import publication
+from trading.custody import policies
+from trading.opening import ceremony, decryption, shares
 
 
 def price(at: int) -> dict[str, str]:
@@ -71,10 +73,10 @@ def test_two_generations_are_opened_by_the_same_commands(desk: Desk, world: Worl
     assert sorted(row["verdict"] for row in few.json["bids"]) == ["TOO_FEW_SHARES", "TOO_FEW_SHARES", "opened"]
     for username, _ in SHUFFLED:
         with world.work(username) as work:
-            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares"))
+            shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), lot)
     with world.look("host") as look:
-        assert len(opening.opened_of_lot(look.session, world.lot_in(look, lot))) == 3
+        assert len(ceremony.opened_of_lot(look.session, world.lot_in(look, lot))) == 3
 
 
 def test_who_left_has_no_key_here(desk: Desk, world: World, lot: str) -> None:

@@ -23,8 +23,8 @@ from tests.house.tree import ROOT, code_lines
 from tests.kit import commands, sealing
 from tests.kit.commands import Desk
 from tests.kit.world import World
-from trading import opening
 from trading.kernel.clock import write_moment
+from trading.opening import ceremony
 
 PAGE = "docs/operate/offline-opening.md"
 OFFICERS = ("officer1", "officer3", "officer5")
@@ -78,7 +78,7 @@ def run(desk: Desk, world: World, line: str) -> subprocess.CompletedProcess[str]
 
 def lines_of_the_page(world: World, lot: str) -> list[str]:
     with world.look("host") as look:
-        bid = opening.opening(look.session, world.lot_in(look, lot)).bids[0]
+        bid = ceremony.opening(look.session, world.lot_in(look, lot)).bids[0]
     lines = [line for _, line in code_lines(PAGE) if "bidhall " in line and " -o " in line]  # not those only named in a sentence
     assert len(lines) == 6
     return [line.replace("KP-2026-7F3A2C-1", lot).replace("HEADER-HASH", bid["header_hash"]) for line in lines]

@@ -18,12 +18,16 @@ from crypto.signatures import payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import Desk
 from tests.kit.world import OFFICERS, Keys, World
-from tests.trading.test_co_opening import listed as co_listed
-from tests.trading.test_co_opening import on, post
-from tests.trading.test_draw_files import in_draw, listed, package_of, to_opening
-from tests.web.commands.test_seal import bare
-from trading import bids, co_opening, decryption, draws, opening, opening_package, opening_shares, tickets
-from trading.opening_files import to_files
+from tests.trading.opening.test_co_opening import listed as co_listed
+from tests.trading.opening.test_co_opening import on, post
+from tests.trading.opening.test_draw_files import in_draw, listed, package_of, to_opening
+from tests.web.cli.test_seal import bare
+from trading import draws
+from trading.bidding import bids, tickets
+from trading.hall import package as opening_package
+from trading.opening import ceremony, co_opening, decryption
+from trading.opening import shares as opening_shares
+from trading.opening.files import to_files
 
 OFFER = {"技术方案.txt": b"plan " * 1000, "one.bin": b"1", ".hidden": b"h"}
 
@@ -61,10 +65,10 @@ def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: Wor
         told = [ran.json[name] for name in ("j", "bids", "errors", "trust", "unwitnessed")]
         assert told == [j, 3, [], "enclosed", True]
         with world.work(username) as work:
-            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), hall)
     with world.look("host") as look:
-        opened = opening.opened_of_lot(look.session, world.lot_in(look, hall))
+        opened = ceremony.opened_of_lot(look.session, world.lot_in(look, hall))
         assert len(opened) == 3 and all(bid.announce == sealing.FORM for bid in opened)
 
 
@@ -205,7 +209,7 @@ def test_the_escrow_of_a_draw_is_opened_by_the_same_command(desk: Desk, world: W
 def co_package(world: World, ref: str, username: str) -> dict[str, Any]:
     """What the bidder downloads from its page of the opening."""
     with world.look(username, sealing.SIGNER) as look:
-        row = opening.opening(look.session, world.lot_in(look, ref))
+        row = ceremony.opening(look.session, world.lot_in(look, ref))
         return dict(json.loads(json.dumps(co_opening.package(look, row) | {"trust": tickets.trust(look)})))
 
 
@@ -228,11 +232,11 @@ def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, w
     for username, _, _ in OFFICERS:
         assert share(desk, world, username).code == 0
         with world.work(username) as work:
-            opening_shares.accept_share(work, opening.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
-        assert [bid.verdict for bid in opening.opened_of_lot(look.session, lot)] == ["opened"] * 3
+        assert [bid.verdict for bid in ceremony.opened_of_lot(look.session, lot)] == ["opened"] * 3
         (sealed,) = [bid for bid in bids.standing_bids(look.session, lot) if bid.party_id == world.party_ids["bidder1"]]
         with world.office.blobs.open(sealed.blob) as source:
             desk.write("sealed", source.read())

@@ -17,8 +17,9 @@ from crypto.signatures import payload_of
 from tests.kit import sealing
 from tests.kit.commands import Desk, other_trust, ticket
 from tests.kit.world import World
-from tests.web.commands.test_seal import bare
-from trading import bids, tickets, timeline, uploads
+from tests.web.cli.test_seal import bare
+from trading import timeline
+from trading.bidding import bids, tickets, uploads
 from trading.kernel import log
 from trading.kernel.log_ticks import LogTick
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from web import recompute
+from web.cli import vectors as recompute
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = Path(__file__).parents[2] / "vectors"
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 

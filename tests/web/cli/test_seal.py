@@ -21,9 +21,10 @@ from crypto.signatures import document_hash, payload_of
 from tests.kit import commands, sealing
 from tests.kit.commands import PASSPHRASE, Desk
 from tests.kit.world import World
-from trading import bid_forms, bids
+from trading.bidding import bids
 from trading.kernel.errors import Invalid
-from web.commands.seal import _marked, look_over
+from trading.tendering import bid_forms
+from web.cli.seal import _marked, look_over
 
 FORM = sealing.FORM
 PK = b"PK\x03\x04" + bytes(40) + b"PK\x05\x06"
@@ -86,7 +87,7 @@ def test_the_keeper_file_alone_opens_the_bid(desk: Desk, world: World, lot: str)
 
 @pytest.mark.parametrize("at_once", [200, 1])
 def test_large_files_are_sealed_held_open_or_read_in_turn(desk: Desk, world: World, lot: str, monkeypatch: Any, at_once: int) -> None:
-    from web.commands import seal as module
+    from web.cli import seal as module
 
     monkeypatch.setattr(module, "OPEN_AT_ONCE", at_once)
     held = {"a.bin": os.urandom(2_500_000), "b.bin": os.urandom(700_001)}
@@ -254,7 +255,7 @@ def test_nothing_is_written_over_without_force(desk: Desk, world: World, lot: st
 
 
 def test_a_file_that_shrinks_while_sealed_leaves_nothing_behind(desk: Desk, world: World, lot: str, monkeypatch: Any) -> None:
-    from web.commands import seal as module
+    from web.cli import seal as module
 
     offer = desk.write("offer.bin", b"x" * 100)
     honest = module._file_in
@@ -265,7 +266,7 @@ def test_a_file_that_shrinks_while_sealed_leaves_nothing_behind(desk: Desk, worl
 
 
 def test_a_disk_that_lies_is_noticed_before_anything_is_signed(desk: Desk, world: World, lot: str, monkeypatch: Any) -> None:
-    from web.commands import seal as module
+    from web.cli import seal as module
 
     class Lying(module.Counted):
         def write(self, data: memoryview, /) -> Any:
@@ -317,7 +318,7 @@ class Nothing:
         if name.split('.')[0] in {blocked!r}:
             raise ImportError('not on this machine: ' + name)
 sys.meta_path.insert(0, Nothing())
-from web.cli import main
+from web.cli.main import main
 main(sys.argv[1:])
 """
 
@@ -346,7 +347,7 @@ def test_sealing_needs_no_server_no_database_and_no_flask(desk: Desk, world: Wor
 
 PEAK = """
 import resource, sys
-from web.cli import main
+from web.cli.main import main
 try:
     main(sys.argv[1:])
 finally:

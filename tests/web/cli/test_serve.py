@@ -8,7 +8,7 @@ import sys
 SETTLED = """
 import gc
 from web.app import find_desks
-from web.commands import serve
+from web.cli import serve
 
 class Ring:
     pass

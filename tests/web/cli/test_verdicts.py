@@ -13,8 +13,9 @@ from tests.kit.commands import PASSPHRASE, Desk
 from tests.kit.sealing import SIGNER
 from tests.kit.verdict_steps import row_of
 from tests.kit.world import World
-from tests.trading import test_rescue
-from trading import bids, claims, findings, late_close, rescue
+from tests.trading.opening import test_rescue
+from trading.bidding import bids, claims, late_close
+from trading.opening import findings, rescue
 
 
 def ring(desk: Desk, world: World, username: str, role: str) -> str:

@@ -18,7 +18,8 @@ from crypto.sealed_bid import FileIn, seal
 from crypto.signatures import document_hash, payload_of, sign
 from crypto.submissions import make_submission, make_withdrawal
 from tests.kit.world import World
-from trading import officers, parties
+from trading.custody import officers
+from trading.parties import parties
 from web.app import create_app
 from web.settings import Settings
 

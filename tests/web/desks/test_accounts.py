@@ -16,12 +16,12 @@ from tests.kit.world import SETUP, credit_code
 from tests.web.conftest import PASSWORD, House, marks
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import own_people, parties, password_links, registrations
+from trading.files.scanning import CLEAN, INFECTED, Finding
 from trading.kernel.access import CLOCK, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.outbox import Message
-from trading.scanning import CLEAN, INFECTED, Finding
-from web.courier import deliver
+from trading.parties import own_people, parties, password_links, registrations
+from web.workers.courier import deliver
 
 OVER = "/account/forgotten?over=yes"
 NEW = "seven herons cross a slow river"

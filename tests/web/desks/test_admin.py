@@ -14,10 +14,11 @@ from tests.deposits.money_room import MoneyRoom
 from tests.kit.world import SETUP, World, credit_code
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Rooms, open_rooms
-from trading import calendars, parties
 from trading.kernel.access import Role
 from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import packaged_calendar
+from trading.parties import parties
+from trading.rulebook import calendars
 
 SEATS = (("secadmin", Role.SECURITY_ADMIN), ("second", Role.SECURITY_ADMIN),
          ("sysadmin", Role.SYSTEM_ADMIN), ("auditadmin", Role.AUDIT_ADMIN))

@@ -15,26 +15,17 @@ from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
 from tests.web.desks.purchasing import done, errors, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import (
-    agency_queries,
-    attachment_scans,
-    attachments,
-    awards,
-    contracts,
-    disputes,
-    documents,
-    enquiries,
-    enrolments,
-    notices,
-    parties,
-    projects,
-)
+from trading.awarding import awards, contracts, disputes
+from trading.custody.officers import Policy
+from trading.files import attachment_scans, attachments
+from trading.files.scanning import Finding
 from trading.kernel.audit import ActRecord
 from trading.kernel.errors import WrongStep
 from trading.kernel.money import Money
-from trading.officers import Policy
-from trading.scanning import Finding
-from trading.tenders import Lot
+from trading.parties import enrolments, parties
+from trading.tendering import documents, enquiries, notices, projects
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries
 
 LOT_PAGES = ("", "/edit", "/timetable", "/documents", "/scheme", "/keys", "/clarify", "/award", "/contract")
 DRAFT = {

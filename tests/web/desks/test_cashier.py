@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from deposits import demands, payees, refunds
+from deposits import demands
+from deposits.refunds import payees, refunds
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import sealing
 from tests.kit.world import World
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms, open_rooms
 from tests.web.desks.test_accounts import Looking
-from trading import bids, participants
+from trading.bidding import bids, participants
+from trading.files.scanning import CLEAN, INFECTED
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
-from trading.scanning import CLEAN, INFECTED
-from web import clockwork, wiring
+from web import wiring
+from web.workers import clockwork
 
 PAGES = ("", "/refunds", "/refunds?show=done", "/batches", "/import", "/exceptions", "/reconcile", "/ledger", "/forfeits")
 

@@ -20,8 +20,8 @@ from crypto.receipts import verify_receipt
 from crypto.trust import trust_of
 from tests.kit import sealing
 from tests.kit.world import OFFICERS, World
-from tests.web.desks.hall_kit import Seat, app_of
-from trading.draw_files import check_draw, release_escrows
+from tests.web.desks.hall.kit import Seat, app_of
+from trading.opening.draw_files import check_draw, release_escrows
 
 WORKS_FORM = {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王建国"}
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tests.web.conftest import House, marks
 from tests.web.desks.rooms import Rooms
-from trading import parties
 from trading.kernel.access import CLOCK, Role
-from web import letters, words
+from trading.parties import parties
+from web import words
+from web.desks.parts import letters
 
 ROOT = Path(__file__).parents[3]
 

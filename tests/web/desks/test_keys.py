@@ -13,8 +13,8 @@ from crypto.canonical import b64u, format_time, unb64u
 from crypto.recovery import key_words
 from tests.kit.world import Keys
 from tests.web.desks.rooms import Person, Rooms
-from trading import enrolments, parties
 from trading.kernel.access import Role
+from trading.parties import enrolments, parties
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.kit import opening_steps, replacing, sealing
 from tests.kit.opening_steps import form
 from tests.kit.replacing import DEADLY, SHUFFLED, Named
 from tests.kit.world import World
-from tests.web.desks.hall_kit import Seat, app_of, countersigned, give_keys, return_drills, shares_of, sign_policies
+from tests.web.desks.hall.kit import Seat, app_of, countersigned, give_keys, return_drills, shares_of, sign_policies
 from trading import timeline
 
 PRICES = {"bidder1": "2700000.00", "bidder2": "2710000.00", "bidder3": "2720000.00"}
@@ -116,7 +116,7 @@ def test_an_officer_is_replaced_and_every_bid_is_opened(world: World, town: Town
 
 def standing(world: World, ref: str, username: str) -> str:
     from tests.kit.sealing import SIGNER
-    from trading import bids, participants
+    from trading.bidding import bids, participants
     with world.look(username, SIGNER) as look:
         current = bids.standing(look.session, participants.own(look, world.lot_in(look, ref)).id)
         assert current is not None

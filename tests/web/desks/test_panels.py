@@ -8,10 +8,10 @@ import pytest
 
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
-from tests.web.desks.expert_kit import offers
+from tests.web.desks.expert.kit import offers
+from tests.web.desks.expert.test_desk import CENTRE, accept, beijing, drawn, opened
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import JSON, Rooms
-from tests.web.desks.test_expert import CENTRE, accept, beijing, drawn, opened
 
 NAMES = [f"专家{number}" for number in range(1, 13)]
 

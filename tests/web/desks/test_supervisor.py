@@ -13,11 +13,12 @@ from tests.deposits.money_room import MoneyRoom
 from tests.kit.world import World
 from tests.web.desks.purchasing import forms_of
 from tests.web.desks.rooms import Rooms, open_rooms
-from trading import awards, disputes, oversight
+from trading.awarding import awards, disputes
 from trading.kernel.access import Role
 from trading.kernel.calendar import local_day
-from web.desks import supervisor_figures
-from web.page_rules import PAGES
+from trading.views import oversight
+from web.desks.supervisor import figures
+from web.http.page_rules import PAGES
 
 LIST = ("/supervisor", "/supervisor/deadlines", "/supervisor/deadlines?show=late", "/supervisor/deadlines?show=kept",
         "/supervisor/objections", "/supervisor/dossier")
@@ -151,7 +152,7 @@ def test_weeks_and_kinds_lead_to_the_rows_they_count(house: tuple[MoneyRoom, Roo
     room.award(ref)
     watch = rooms.person("watch")
     home = watch.get("/supervisor").text
-    week = supervisor_figures.monday_of(local_day(limit.until - timedelta(seconds=1)))
+    week = figures.monday_of(local_day(limit.until - timedelta(seconds=1)))
     assert f"/supervisor/deadlines?show=all&amp;week={week.isoformat()}" in home and "近 12 周期限履行" in home
     rows = watch.get(f"/supervisor/deadlines?show=all&week={week.isoformat()}").text.partition("<tbody")[2]
     assert "确定中标" in rows and "逾期办结" in rows
@@ -169,9 +170,9 @@ def test_figures_count_each_limit_once() -> None:
     midnight = datetime(2026, 3, 15, 16, tzinfo=UTC)  # Monday 00:00 in Beijing: the Sunday's last moment
     found = [limit("decide", midnight, midnight - timedelta(hours=1)), limit("decide", now - timedelta(hours=1)),
              limit("contract", now + timedelta(days=1)), limit("refund", now - timedelta(weeks=40))]
-    columns = supervisor_figures.weeks(found, now)
+    columns = figures.weeks(found, now)
     assert [one.count.total for one in columns] == [0] * 10 + [1, 2] and columns[-1].is_now
-    assert columns[-2].count == supervisor_figures.Count(kept=1) and columns[-1].count == supervisor_figures.Count(running=1, late=1)
-    assert supervisor_figures.count_of(found, now).rate == "33.3"
-    assert [(row.kind, row.count.total) for row in supervisor_figures.kinds(found, now, ("decide", "contract", "enquiry"))] == [
+    assert columns[-2].count == figures.Count(kept=1) and columns[-1].count == figures.Count(running=1, late=1)
+    assert figures.count_of(found, now).rate == "33.3"
+    assert [(row.kind, row.count.total) for row in figures.kinds(found, now, ("decide", "contract", "enquiry"))] == [
         ("decide", 2), ("contract", 1)]

@@ -11,11 +11,11 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.web.desks.rooms import BYTES, TUS, Person, Rooms, announce_upload, hand_in, sealed_bid, upload
-from trading import bids
+from trading.bidding import bids
 from trading.kernel import spool
 from trading.kernel.access import Act, Role
 from web.desks.uploads import PIECE, Body
-from web.page_rules import PAGES
+from web.http.page_rules import PAGES
 
 
 @pytest.fixture

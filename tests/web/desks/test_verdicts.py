@@ -17,8 +17,8 @@ from crypto.ticks import commitment
 from crypto.verdicts import judge_box
 from tests.kit import opening_steps, sealing, stages, verdict_steps
 from tests.kit.world import World
-from tests.trading import test_rescue
-from tests.web.desks.hall_kit import Seat, app_of
+from tests.trading.opening import test_rescue
+from tests.web.desks.hall.kit import Seat, app_of
 
 
 @pytest.fixture

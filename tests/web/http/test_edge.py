@@ -22,11 +22,11 @@ from bench.worlds import DATABASE, world_in
 from crypto.signatures import payload_of
 from tests.kit import sealing, stages
 from tests.kit.world import World
-from trading import bids, uploads
+from trading.bidding import bids, uploads
 from trading.kernel.clock import SetClock, parse_moment
 from trading.kernel.errors import NotReady
-from web.arrivals import arrived_at
-from web.edge import RankedPool, StampedSocket, rank_of, stamping
+from web.http.arrivals import arrived_at
+from web.http.edge import RankedPool, StampedSocket, rank_of, stamping
 from web.settings import read_settings
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)

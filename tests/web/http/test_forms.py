@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trading.kernel.errors import Conflict, Fault, Invalid
 from trading.kernel.money import Money
-from web.forms import Form, new_form_id
+from web.http.forms import Form, new_form_id
 
 
 def form(**typed: object) -> Form:

@@ -11,13 +11,13 @@ from flask import Response
 from sqlalchemy import select
 
 from tests.web.conftest import NOON, PASSWORD, House, marks
-from trading import parties
 from trading.kernel.access import PUBLIC, ROLES, Act, Role, may
 from trading.kernel.errors import Conflict, Invalid
-from web import gate, login
-from web.forms import Form
-from web.gate import Desk
-from web.page_rules import ANYONE, PAGES, PageRule
+from trading.parties import parties
+from web.http import gate, login
+from web.http.forms import Form
+from web.http.gate import Desk
+from web.http.page_rules import ANYONE, PAGES, PageRule
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890", the secret of RFC 6238, appendix B
 
@@ -444,7 +444,7 @@ def test_two_shields_count_together(house: House) -> None:
     from limits import parse
 
     from trading.kernel.errors import TooEarly
-    from web.shield import Shield
+    from web.http.shield import Shield
 
     first, second, limit = Shield(house.office.engine, house.clock), Shield(house.office.engine, house.clock), parse("3/minute")
     for shield in (first, second, first):

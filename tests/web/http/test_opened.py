@@ -16,11 +16,12 @@ from tests.kit import opening_steps, stages
 from tests.kit.clamd import speaking
 from tests.kit.world import World
 from tests.web.desks.rooms import PASSWORD, Person, Rooms
-from trading import opened_files, parties
+from trading.hall import opened_files
 from trading.kernel.errors import NotReady
-from trading.opening import OpenedBid
+from trading.opening.ceremony import OpenedBid
+from trading.parties import parties
 from web.app import create_app
-from web.gate import saved_as
+from web.http.gate import saved_as
 from web.settings import Settings, read_settings
 
 FILES = "http://files.bidhall.example"
@@ -145,10 +146,10 @@ def test_quarantine_holds_on_the_files_host_too(engine: Engine, tmp_path: Path) 
 
 
 def test_every_download_has_its_name_from_one_place() -> None:
-    """RFC 6266 and 8187 are written once, in web.gate.saved_as; what is shown in the browser (papers) is no download."""
-    web = Path(__file__).parents[2] / "web"
+    """RFC 6266 and 8187 are written once, in web.http.gate.saved_as; what is shown in the browser (papers) is no download."""
+    web = Path(__file__).parents[3] / "web"
     found = [path.relative_to(web).as_posix() for path in web.rglob("*.py") if '"Content-Disposition"' in path.read_text()]
-    assert sorted(found) == ["gate.py", "papers.py"]
+    assert sorted(found) == ["http/gate.py", "papers/printing.py"]
 
 
 @pytest.mark.parametrize("name, header", [
@@ -173,7 +174,7 @@ def test_settings_that_cannot_be(tmp_path: Path, name: str, value: str) -> None:
 
 
 def test_the_doctor_says_how_the_scanner_is(tmp_path: Path) -> None:
-    from web.commands.doctor import _scanner
+    from web.cli.doctor import _scanner
 
     plain = Settings(data=tmp_path, database="", blobs="")
     assert [(one.code, one.level) for one in _scanner(plain)] == [("scanner", "warning")]

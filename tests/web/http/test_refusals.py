@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from tests.web.conftest import House
 from trading.kernel import errors
 from trading.kernel.access import Role
-from web import refusals
-from web.gate import Desk
-from web.page_rules import ANYONE
+from web.http import refusals
+from web.http.gate import Desk
+from web.http.page_rules import ANYONE
 
 GOLDEN = {
     errors.NotFound("x.y"): 404,
@@ -138,7 +138,7 @@ def test_a_broken_database_still_answers(house: House, monkeypatch: pytest.Monke
     def gone(*_: object) -> None:
         raise OperationalError("SELECT", {}, sqlite3.OperationalError("unable to open database file"))
 
-    monkeypatch.setattr("web.login.parties.find_signed_in", gone)
+    monkeypatch.setattr("web.http.login.parties.find_signed_in", gone)
     page = client.get("/account")
     assert page.status_code == 503 and "没有丢失" in page.text
 

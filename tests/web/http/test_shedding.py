@@ -18,11 +18,11 @@ import pytest
 from bench.service import Line, bidhall, deliver, signed_in
 from bench.worlds import world_in
 from tests.kit import sealing
-from trading import bids
-from web import page_rules
+from trading.bidding import bids
 from web.app import HEADERS, find_desks
-from web.edge import RankedPool, rank_of
-from web.shedding import STAGES, Load, Shedding, stage_of
+from web.http import page_rules
+from web.http.edge import RankedPool, rank_of
+from web.http.shedding import STAGES, Load, Shedding, stage_of
 
 PAGES = ("/savings", "/lots", "/feed.xml", "/account/sign-in")
 """One of each of four stages, in their order."""

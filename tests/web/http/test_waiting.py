@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.serving import make_server
 
-from web import waiting
-from web.cli import main
+from web.cli.main import main
+from web.http import waiting
 
 
 def asked(at: socket.socket, path: str = "/") -> tuple[int, str, dict[str, str]]:

@@ -14,8 +14,8 @@ import pytest
 
 from tests.house.tree import ROOT
 from trading.kernel.errors import NotReady
-from web import typesetter
-from web.typesetter import Child, Typesetter
+from web.papers import typesetter
+from web.papers.typesetter import Child, Typesetter
 
 AT = datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
 PAPER: dict[str, Any] = {
@@ -32,8 +32,8 @@ sys.stdout.buffer.write(typst.compile("web/typ/hall.typ", font_paths=["web/fonts
 """
 FORKED = """
 import os, sys
-from tests.web.test_typesetter import AT, PAPER
-from web.typesetter import SETTER
+from tests.web.papers.test_typesetter import AT, PAPER
+from web.papers.typesetter import SETTER
 mine = SETTER.compile("hall.typ", PAPER, at=AT, standard="a-2u")
 pid = os.fork()
 if pid == 0:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from trading.rulebook import REGIMES, change_days, select
-from web.citations import citation
+from web.words.citations import citation
 
 
 @pytest.mark.parametrize(("short", "zh", "en"), [

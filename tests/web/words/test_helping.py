@@ -9,9 +9,9 @@ import pytest
 
 from tests.web.conftest import House
 from trading.kernel.access import Role
-from web import helping
-from web.gate import HOMES
-from web.page_rules import PAGES
+from web.http.gate import HOMES
+from web.http.page_rules import PAGES
+from web.words import helping
 
 EMPTY = re.compile(r"<[^>]+>")
 

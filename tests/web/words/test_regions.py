@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.regions import divisions, near, read_region, region_choices, region_label, region_name
+from web.words.regions import divisions, near, read_region, region_choices, region_label, region_name
 
 
 @pytest.mark.parametrize(("code", "name"), [

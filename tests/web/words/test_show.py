@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.kernel.money import Money
-from web import charts, frame, show
+from web.desks.parts import charts
+from web.http import frame
+from web.words import show
 
 T = datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
 

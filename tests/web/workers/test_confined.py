@@ -18,15 +18,15 @@ import pytest
 
 from tests.house.tree import ROOT
 from tests.kit.hostile import page, samples
-from web.confined import convert as parent
-from web.confined.convert import REASONS, NoPreview, Page, convert
+from web.workers.confined import convert as parent
+from web.workers.confined.convert import REASONS, NoPreview, Page, convert
 
 ELSEWHERE = sys.platform != "linux" or os.uname().machine != "x86_64"
 pytestmark = pytest.mark.skipif(ELSEWHERE, reason="the converter is confined on x86-64 Linux, and refuses elsewhere")
 
 TRIES = """
 import ctypes, json, os, socket, sys
-from web.confined import child
+from web.workers.confined import child
 child._warm()
 granted = child.confine()
 libc = ctypes.CDLL(None, use_errno=True)

@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 from tests.kit import sealing
 from tests.kit.opening_steps import ALL, bid, form, share
 from tests.kit.world import World
-from tests.web.desks.hall_kit import Seat, app_of
-from trading import opening, opening_runs
+from tests.web.desks.hall.kit import Seat, app_of
 from trading.kernel import faults
-from web import opening_run
-from web.desks import hall_marks
+from trading.opening import ceremony, runs
+from web.desks.hall import marks
+from web.workers import opening_run
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def until(world: World, ref: str, state: str) -> None:
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
         with world.look("clock") as look:
-            if opening.opening(look.session, world.lot_in(look, ref)).state == state:
+            if ceremony.opening(look.session, world.lot_in(look, ref)).state == state:
                 return
         time.sleep(0.05)
     raise AssertionError(f"never {state}")
@@ -62,14 +62,14 @@ def until(world: World, ref: str, state: str) -> None:
 
 def counted(world: World, ref: str) -> tuple[int, int]:
     with world.look("clock") as look:
-        row = opening_runs.find(look.session, opening.opening(look.session, world.lot_in(look, ref)))
+        row = runs.find(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
         assert row is not None
         return row.done, row.total
 
 
 def marked(world: World, ref: str) -> str:
     with world.look("clock") as look:
-        return hall_marks.mark(look, ref)
+        return marks.mark(look, ref)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -97,10 +97,10 @@ def test_a_run_that_died_says_so_and_is_begun_again_at_once(world: World, app: F
     ref = listed(world)
     host = Seat(world, app, "host")
     with world.work("host") as work:
-        row = opening.opening(work.session, world.lot_in(work, ref))
-        opening_runs.begin(work, row)
+        row = ceremony.opening(work.session, world.lot_in(work, ref))
+        runs.begin(work, row)
         work.session.flush()
-        opening_runs.beat(work, row.id, 2)
+        runs.beat(work, row.id, 2)
     with opening_run.hold(world.office, row.id) as mine:
         assert mine
         assert "正在解密：共 3 份投标，已完成 2 份" in host.get(f"/hall/{ref}/host").text

@@ -10,17 +10,18 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 
-from trading import parties
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
-from web import kept, login
-from web.desks import account_forgotten, account_inbox, register
-from web.desks.account_room import account, person, shield
-from web.forms import Form
-from web.gate import HOMES, go, look, office, render, request, safe_next
-from web.page_rules import ANYONE, open_to, role_for
+from trading.parties import parties
+from web.desks import register
+from web.desks.account import forgotten, inbox
+from web.desks.account.room import account, person, shield
+from web.http import kept, login
+from web.http.forms import Form
+from web.http.gate import HOMES, go, look, office, render, request, safe_next
+from web.http.page_rules import ANYONE, open_to, role_for
 
-__all__ = ["account_forgotten", "account_inbox", "desk"]
+__all__ = ["desk", "forgotten", "inbox"]
 
 desk = account
 

@@ -9,18 +9,19 @@ from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from trading import own_people, password_links
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.outbox import Message
-from web import login, wiring, words
-from web.desks.account_room import account, person, shield
-from web.forms import Form
-from web.gate import go, look, render, request, work
-from web.letters import facts_of
-from web.page_rules import ANYONE
-from web.refusals import language
-from web.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
+from trading.parties import own_people, password_links
+from web import wiring, words
+from web.desks.account.room import account, person, shield
+from web.desks.parts.letters import facts_of
+from web.http import login
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
+from web.http.page_rules import ANYONE
+from web.http.refusals import language
+from web.http.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
 
 OVER = "/account/forgotten?over=yes"
 """Where a link leads that was used, is too old or was replaced: another can be asked for there."""

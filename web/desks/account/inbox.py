@@ -9,15 +9,16 @@ from typing import Any
 from flask import Response, after_this_request, g
 from flask_babel import gettext as _
 
-from trading import inbox
 from trading.kernel.access import Act, Actor
 from trading.kernel.errors import NotFound
-from web import letters, words
-from web.desks.account_room import account
-from web.forms import Form
-from web.frame import Link, address, page_of
-from web.gate import actor, go, look, office, render, request, work
-from web.refusals import language
+from trading.parties import inbox
+from web import words
+from web.desks.account.room import account
+from web.desks.parts import letters
+from web.http.forms import Form
+from web.http.frame import Link, address, page_of
+from web.http.gate import actor, go, look, office, render, request, work
+from web.http.refusals import language
 
 LOG = logging.getLogger("bidhall.web")
 

@@ -1,4 +1,4 @@
-"""One's own account: what its modules share; `account.py` puts them together."""
+"""One's own account: what its modules share; `desk.py` puts them together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotAllowed
-from web import login
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, frame_unread, request
+from web.http import login
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, frame_unread, request
 
 account = Desk("account", prefix="/account")
 

@@ -16,21 +16,23 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from trading import calendars, role_proposals
 from trading.kernel import log
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import Look
-from trading.parties import Account, RoleGrant
-from web import show
-from web.desks import admin_grants, admin_keys, admin_log, admin_people, admin_system
-from web.desks.admin_people import WEIGHTY_ROLES
-from web.desks.admin_room import SEATS, admin, role_words, zone
-from web.frame import Duty
-from web.gate import look, render
-from web.refusals import language
+from trading.parties import role_proposals
+from trading.parties.parties import Account, RoleGrant
+from trading.rulebook import calendars
+from web.desks.admin import grants, keys, people, system
+from web.desks.admin import log as admin_log
+from web.desks.admin.people import WEIGHTY_ROLES
+from web.desks.admin.room import SEATS, admin, role_words, zone
+from web.http.frame import Duty
+from web.http.gate import look, render
+from web.http.refusals import language
+from web.words import show
 
-__all__ = ["admin_grants", "admin_keys", "admin_log", "admin_people", "admin_system", "desk"]
+__all__ = ["admin_log", "desk", "grants", "keys", "people", "system"]
 
 desk = admin
 
@@ -60,7 +62,7 @@ def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
                  "note": _("key holders, money room, administrators")}]
     waiting = [one for one in role_proposals.listed(now.session, waiting=True) if one.proposed_by != now.actor.account_id
                and one.account_id != now.actor.account_id]
-    names = admin_people.names_of(now, [one.account_id for one in waiting])
+    names = people.names_of(now, [one.account_id for one in waiting])
     found = [Duty(_("Decide on a role proposed for %(name)s: %(role)s", name=names.get(one.account_id, "–"), role=role_words(one.role)),
                   f"/admin/grants/{one.id}", None, show.moment_short(one.proposed_at, language(), zone(), now=now.now), one.reason,
                   _("Proposed role"), "warn") for one in waiting]
@@ -75,15 +77,15 @@ def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     calendar = calendars.current(now.session)
     known = today.year + 1 in calendar.years
     provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
-    steps, letters = admin_system.overdue(now), admin_system.letters(now)
+    steps, letters = system.overdue(now), system.letters(now)
     last = log.last_tick(now.session)
     figures += [
-        {"label": _("Log"), "value": _("ticking") if last and now.now - last.at <= admin_system.STILL else _("stands still"),
-         "kind": "" if last and now.now - last.at <= admin_system.STILL else "stop",
+        {"label": _("Log"), "value": _("ticking") if last and now.now - last.at <= system.STILL else _("stands still"),
+         "kind": "" if last and now.now - last.at <= system.STILL else "stop",
          "note": show.moment_short(last.at, language(), zone(), now=now.now) if last else _("no tick yet")},
         {"label": _("Steps of the clock overdue"), "value": len(steps), "kind": "stop" if steps else "", "note": _("taken every second")},
         {"label": _("Messages that failed"), "value": letters.failed, "kind": "stop" if letters.failed else "",
-         "note": _("%(n)s tries, then given up", n=admin_system.TRIES)},
+         "note": _("%(n)s tries, then given up", n=system.TRIES)},
         {"label": _("Working days of %(year)s", year=today.year + 1), "value": _("provisional") if provisional else _("announced"),
          "note": _("the yearly notice comes in November")},
     ]
@@ -106,6 +108,6 @@ def _of_audit(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     figures += [{"label": _("Ticks in the log"), "value": show.count(log.size(now)), "note": _("one a minute, whatever happens")},
                 {"label": _("Last tick"), "value": show.hour(last.at, zone()) if last else "–",
                  "note": show.day(local_day(last.at), language()) if last else _("no tick yet")}]
-    if last is not None and now.now - last.at > admin_system.STILL:
+    if last is not None and now.now - last.at > system.STILL:
         return [Duty(_("The log stands still"), "/admin/log", None, _("at once"), _("no tick for more than two minutes"), _("Log"), "stop")]
     return []

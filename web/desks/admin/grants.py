@@ -6,12 +6,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import parties, role_proposals
 from trading.kernel.access import Act, Role
-from web.desks.admin_people import kind_words, names_of, told_in_words
-from web.desks.admin_room import admin, crumbs_of, role_words
-from web.forms import Form
-from web.gate import go, look, render, work
+from trading.parties import parties, role_proposals
+from web.desks.admin.people import kind_words, names_of, told_in_words
+from web.desks.admin.room import admin, crumbs_of, role_words
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 GRANTS = "/admin/grants"
 

@@ -10,18 +10,18 @@ from sqlalchemy import select
 
 from crypto.canonical import unb64u
 from crypto.keys import fingerprint
-from trading import officers
-from trading.enrolments import KEY_ROLES, EnrolledKey
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.work import Look
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.parties.enrolments import KEY_ROLES, EnrolledKey
+from trading.parties.parties import Party
+from trading.tendering.tenders import Lot
 from web import words
-from web.desks.admin_room import admin
-from web.forms import Form
-from web.frame import page_of
-from web.gate import look, render, request
-from web.refusals import language
+from web.desks.admin.room import admin
+from web.http.forms import Form
+from web.http.frame import page_of
+from web.http.gate import look, render, request
+from web.http.refusals import language
 
 
 @dataclass(frozen=True)

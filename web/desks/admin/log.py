@@ -6,14 +6,14 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from trading import log_queries
 from trading.disclosure import audit
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.audit import ActRecord
-from web.desks.admin_room import admin
-from web.forms import Form
-from web.gate import look, render, request
+from trading.views import log_queries
+from web.desks.admin.room import admin
+from web.http.forms import Form
+from web.http.gate import look, render, request
 
 ADMINISTRATION = ("account.invite", "account.disable", "account.reset", "role.propose", "role.grant", "role.refused",
                   "role.withdrawn", "role.revoke", "party.register", "calendar.load")

@@ -12,17 +12,17 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import func, or_, select
 
-from trading import parties, role_proposals
 from trading.kernel.access import CLASHES, OF_WEIGHT, Act, Role, fitting
 from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import Look
-from trading.parties import KINDS, Account, Login, Party, RoleGrant
+from trading.parties import parties, role_proposals
+from trading.parties.parties import KINDS, Account, Login, Party, RoleGrant
 from web import words
-from web.desks.admin_room import admin, crumbs_of, role_words
-from web.forms import Form
-from web.frame import page_of
-from web.gate import go, look, render, request, work
-from web.refusals import language
+from web.desks.admin.room import admin, crumbs_of, role_words
+from web.http.forms import Form
+from web.http.frame import page_of
+from web.http.gate import go, look, render, request, work
+from web.http.refusals import language
 
 GRANTABLE = tuple(role for role in Role if role not in (Role.PUBLIC, Role.CLOCK, Role.CHAIR))
 """Leading a panel is a seat, no role one is given."""
@@ -146,7 +146,7 @@ def _alone(now: Look) -> bool:
 
 @admin.page("/acts/invite", needs=Act.USER_ADMIN, post=True, fresh=True, back=invite_page)
 def do_invite() -> Any:
-    """A role of weight is proposed with it, the others are granted at once. Fields: see admin.py, ``reason`` for the former."""
+    """A role of weight is proposed with it, the others are granted at once. Fields: see desk.py, ``reason`` for the former."""
     form = Form.read()
     username, name, password = form.text("username", limit=80), form.text("name", limit=80), form.password("password")
     code, roles = form.text("party", limit=40), [Role(one) for one in form.choices("roles", [one.value for one in GRANTABLE], least=1)]

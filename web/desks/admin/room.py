@@ -1,4 +1,4 @@
-"""The administration (desks §7.5): three seats that never meet in one person. What their modules share; `admin.py` puts them together."""
+"""The administration (desks §7.5): three seats that never meet in one person. What their modules share; `desk.py` puts them together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Role, may
 from web import words
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, request
-from web.refusals import language
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, request
+from web.http.refusals import language
 
 admin = Desk("admin", prefix="/admin")
 

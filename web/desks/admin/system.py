@@ -12,21 +12,23 @@ from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import func, make_url, select
 
-from trading import calendars, timeline
-from trading.calendars import CalendarYear
+from trading import timeline
 from trading.kernel import log, outbox
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Message
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import schema, show
-from web.desks.admin_room import admin
-from web.forms import Form
-from web.gate import go, look, office, render, work
-from web.refusals import language
-from web.watch import mirror_state
+from trading.rulebook import calendars
+from trading.rulebook.calendars import CalendarYear
+from trading.tendering.tenders import Lot
+from web import schema
+from web.desks.admin.room import admin
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, work
+from web.http.refusals import language
+from web.words import show
+from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
 SLACK = timedelta(seconds=30)

@@ -7,28 +7,21 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import (
-    agency_queries,
-    attachments,
-    disputes,
-    enquiries,
-    lot_cards,
-    notices,
-    officers,
-    planning,
-    policies,
-    publication,
-    tenders,
-)
+from trading import publication
+from trading.awarding import disputes
+from trading.custody import officers, policies
+from trading.files import attachments
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound, TooLate
 from trading.kernel.work import Look
-from web import attached, login
-from web.desks.agency_documents import late_words
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import SEE, agency, bound_words, crumbs_of, readable
-from web.forms import Form
-from web.gate import go, look, render, request, work
+from trading.tendering import enquiries, notices, planning, tenders
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.documents import late_words
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import SEE, agency, bound_words, crumbs_of, readable
+from web.http import attached, login
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
 
 
 @agency.page("/questions", needs=Act.ENQUIRY_ANSWER)

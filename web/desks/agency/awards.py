@@ -8,20 +8,22 @@ from flask import Response
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from trading import agency_queries, awards, contracts, disputes, lot_cards, notices, tenders
+from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act, may
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import Fault, Invalid, NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from web import papers
-from web.desks import public_result, result_paper
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import SEE, agency
-from web.forms import Form
-from web.gate import go, look, request, work
+from trading.tendering import notices, tenders
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import SEE, agency
+from web.desks.public import result
+from web.http.forms import Form
+from web.http.gate import go, look, request, work
+from web.papers import printing, result_paper
 
 
 @agency.page("/lots/<ref>/award", needs=SEE)
@@ -30,7 +32,7 @@ def award_page(ref: str) -> str:
         lot = agency_queries.own_lot(now, ref)
         card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
         waiting = disputes.open_on(now.session, lot, "result")
-        scores = public_result.scores_of(now, lot) if award else None
+        scores = result.scores_of(now, lot) if award else None
         ranked = [{"bidder": one.bidder, "won": one.won} for one in award.ranking] if award else []
         return show_lot(
             "agency/lot_award.html",
@@ -41,10 +43,10 @@ def award_page(ref: str) -> str:
             form=Form.blank(version=card.version),
             step=_step(now, lot, award),
             scores=scores,
-            table=public_result.table(scores) if scores else None,
-            bars=public_result.bars(scores, ranked) if scores else [],
+            table=result.table(scores) if scores else None,
+            bars=result.bars(scores, ranked) if scores else [],
             won=next((one for one in award.ranking if one.won), None) if award else None,
-            unopened=public_result.unopened(notices.of_lot(now.session, lot)),
+            unopened=result.unopened(notices.of_lot(now.session, lot)),
             upheld=disputes.upheld_on(now.session, lot, "result"),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
@@ -56,13 +58,13 @@ def report_paper(ref: str) -> Response:
     """The panel's report as purchaser and agency read it from the moment they have it. Refuses: NotFound ``result.no_scores``."""
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
-        award, scores = awards.find(now.session, lot), public_result.scores_of(now, lot)
+        award, scores = awards.find(now.session, lot), result.scores_of(now, lot)
         if award is None or scores is None:
             raise NotFound("result.no_scores", ref=ref)
-        left_out = public_result.unopened(notices.of_lot(now.session, lot))
+        left_out = result.unopened(notices.of_lot(now.session, lot))
         card, at = lot_cards.card_of(now, lot), floor_second(award.proposed_at)
-        paper = result_paper.make(card, scores, public_result.table(scores), at, left_out, title="评标报告", dated="收到报告")
-    return papers.answer(paper, f"report-{ref}")
+        paper = result_paper.make(card, scores, result.table(scores), at, left_out, title="评标报告", dated="收到报告")
+    return printing.answer(paper, f"report-{ref}")
 
 
 def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:

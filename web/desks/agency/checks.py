@@ -10,22 +10,23 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from evaluation import schemes
-from trading import agency_queries, lot_cards, planning, projects, tenders
+from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.money import Money
-from trading.projects import Project
 from trading.rulebook import Rulebook
-from trading.tenders import Lot
-from web import show
-from web.desks.agency_projects import MOST_LOTS
-from web.desks.agency_room import SEE, agency, said
-from web.desks.agency_scheme import criteria_fields, read_scheme, total_of
-from web.forms import Form
-from web.gate import look
-from web.refusals import language
-from web.regions import divisions
+from trading.tendering import planning, projects, tenders
+from trading.tendering.projects import Project
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.projects import MOST_LOTS
+from web.desks.agency.room import SEE, agency, said
+from web.desks.agency.scheme import criteria_fields, read_scheme, total_of
+from web.http.forms import Form
+from web.http.gate import look
+from web.http.refusals import language
+from web.words import show
+from web.words.regions import divisions
 
 AMOUNTS = ("budget", "ceiling", "deposit")
 

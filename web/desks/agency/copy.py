@@ -6,18 +6,19 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from evaluation import schemes
-from trading import agency_queries, documents, lot_cards, tenders
+from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
 from trading.procedures import procedure_of
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import agency
-from web.forms import Form
-from web.gate import go, look, request, work
+from trading.tendering import documents, tenders
+from trading.views import agency_queries, lot_cards
+from trading.views.lot_cards import LotCard
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import agency
+from web.http.forms import Form
+from web.http.gate import go, look, request, work
 
 PARTS = ("terms", "criteria", "documents")
 

@@ -7,45 +7,54 @@ from typing import Any
 from flask_babel import gettext as _
 
 from deposits import forfeits
-from trading import agency_queries, calendars, lot_cards
-from trading.agency_queries import Waiting
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.work import Look
-from web.desks import (
-    agency_answers,
-    agency_awards,
-    agency_checks,
-    agency_copy,
-    agency_documents,
-    agency_forfeits,
-    agency_keys,
-    agency_lots,
-    agency_papers,
-    agency_projects,
-    agency_review,
-    agency_scheme,
+from trading.rulebook import calendars
+from trading.views import agency_queries, lot_cards
+from trading.views.agency_queries import Waiting
+from web.desks.agency import (
+    answers as agency_answers,
 )
-from web.desks.agency_duties import duty_of
-from web.desks.agency_room import SEE, agency, zone
-from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
-from web.gate import actor, look, render, request
-from web.refusals import language
+from web.desks.agency import (
+    awards,
+    checks,
+    copy,
+    documents,
+    keys,
+    papers,
+    review,
+    scheme,
+)
+from web.desks.agency import (
+    forfeits as agency_forfeits,
+)
+from web.desks.agency import (
+    lots as agency_lots,
+)
+from web.desks.agency import (
+    projects as agency_projects,
+)
+from web.desks.agency.duties import duty_of
+from web.desks.agency.room import SEE, agency, zone
+from web.http.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
+from web.http.gate import actor, look, render, request
+from web.http.refusals import language
 
 __all__ = [
     "agency_answers",
-    "agency_awards",
-    "agency_checks",
-    "agency_copy",
-    "agency_documents",
     "agency_forfeits",
-    "agency_keys",
     "agency_lots",
-    "agency_papers",
     "agency_projects",
-    "agency_review",
-    "agency_scheme",
+    "awards",
+    "checks",
+    "copy",
     "desk",
+    "documents",
+    "keys",
+    "papers",
+    "review",
+    "scheme",
 ]
 
 desk = agency

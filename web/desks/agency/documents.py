@@ -9,15 +9,18 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import agency_queries, documents, file_types, lot_cards, publication, tenders
+from trading import publication
+from trading.files import file_types
 from trading.kernel.access import Act, may
 from trading.kernel.blobs import PIECE
 from trading.kernel.errors import Fault, Invalid, TooLate
-from web import login
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import SEE, agency, bound_words, labels, moved, readable
-from web.forms import Form
-from web.gate import go, look, office, request, saved_as, work
+from trading.tendering import documents, tenders
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import SEE, agency, bound_words, labels, moved, readable
+from web.http import login
+from web.http.forms import Form
+from web.http.gate import go, look, office, request, saved_as, work
 
 UPLOAD_SLACK = 1_000_000
 """Bytes a form may have beside its file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from trading.agency_queries import Waiting
-from web.frame import Duty
+from trading.views.agency_queries import Waiting
+from web.http.frame import Duty
 
 
 def duty_of(one: Waiting) -> Duty:

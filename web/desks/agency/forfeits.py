@@ -12,10 +12,10 @@ from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from web.desks.agency_room import agency, crumbs_of
-from web.desks.cashier_forfeits import ground_words
-from web.forms import Form
-from web.gate import go, look, render, work
+from web.desks.agency.room import agency, crumbs_of
+from web.desks.cashier.forfeits import ground_words
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 
 @agency.page("/forfeits", needs=Act.AWARD_DECIDE)

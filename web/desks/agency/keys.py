@@ -6,27 +6,20 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import (
-    agency_queries,
-    lot_cards,
-    officers,
-    parties,
-    planning,
-    policies,
-    publication,
-    replacements,
-    successions,
-    tenders,
-)
+from trading import publication
+from trading.custody import officers, policies, replacements, successions
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks.agency_lots import checklist, show_lot
-from web.desks.agency_room import SEE, agency, bound_words, finding_tag, labels, said
-from web.desks.public_words import last_day, notice_facts
-from web.forms import Form
-from web.gate import go, look, request, work
+from trading.parties import parties
+from trading.tendering import planning, tenders
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import checklist, show_lot
+from web.desks.agency.room import SEE, agency, bound_words, finding_tag, labels, said
+from web.desks.public.words import last_day, notice_facts
+from web.http.forms import Form
+from web.http.gate import go, look, request, work
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)

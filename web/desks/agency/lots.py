@@ -8,17 +8,21 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from trading import agency_queries, bid_forms, calendars, lot_cards, officers, planning, publication, rulebook, tenders
+from trading import publication, rulebook
+from trading.custody import officers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from web.desks.agency_duties import duty_of
-from web.desks.agency_projects import read_lot
-from web.desks.agency_room import (
+from trading.rulebook import calendars
+from trading.tendering import bid_forms, planning, tenders
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from trading.views.lot_cards import LotCard
+from web.desks.agency.duties import duty_of
+from web.desks.agency.projects import read_lot
+from web.desks.agency.room import (
     SEE,
     agency,
     bound_words,
@@ -30,8 +34,8 @@ from web.desks.agency_room import (
     readable,
     said,
 )
-from web.forms import Form
-from web.gate import go, look, render, request, work
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
 
 LISTED = {
     "preparing": ("ACCEPTED",),
@@ -268,7 +272,7 @@ def _offered(now: Look, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, str] 
 
 
 def _lang() -> str:
-    from web.refusals import language
+    from web.http.refusals import language
 
     return language()
 

@@ -6,14 +6,15 @@ from typing import Any
 
 from flask import Response
 
-from trading import lot_cards, projects
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid
-from web import attached
-from web.desks.agency_projects import attachments_of, editable, project_page
-from web.desks.agency_room import SEE, agency
-from web.forms import Form
-from web.gate import actor, go, look, request, work
+from trading.tendering import projects
+from trading.views import lot_cards
+from web.desks.agency.projects import attachments_of, editable, project_page
+from web.desks.agency.room import SEE, agency
+from web.http import attached
+from web.http.forms import Form
+from web.http.gate import actor, go, look, request, work
 
 
 @agency.blueprint.url_value_preprocessor

@@ -8,20 +8,23 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from trading import agency_queries, attachments, lot_cards, parties, projects, tenders
+from trading.files import attachments
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.lot_cards import ProjectCard
+from trading.parties import parties
 from trading.procedures import PROCEDURES, REGIMES, of_regime, procedure_of
-from trading.projects import CATEGORIES, KINDS
-from web import attached
-from web.desks.agency_room import SEE, agency, crumbs_of, labels
-from web.forms import Form
-from web.gate import actor, go, look, render, request, work
-from web.refusals import language
-from web.regions import near, read_region, region_label
+from trading.tendering import projects, tenders
+from trading.tendering.projects import CATEGORIES, KINDS
+from trading.views import agency_queries, lot_cards
+from trading.views.lot_cards import ProjectCard
+from web.desks.agency.room import SEE, agency, crumbs_of, labels
+from web.http import attached
+from web.http.forms import Form
+from web.http.gate import actor, go, look, render, request, work
+from web.http.refusals import language
+from web.words.regions import near, read_region, region_label
 
 MOST_LOTS = 20
 _TEXTS = (("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("contact", 200))

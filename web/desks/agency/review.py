@@ -8,18 +8,20 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from evaluation import reviews
-from trading import agency_queries, lot_cards, opening, tenders
+from evaluation.scoring import reviews
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import agency, said
-from web.forms import Form
-from web.gate import go, look, work
-from web.opened import hand_out, states_of
+from trading.opening import ceremony
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import agency, said
+from web.http.forms import Form
+from web.http.gate import go, look, work
+from web.http.opened import hand_out, states_of
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
@@ -29,7 +31,7 @@ def qualification_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         card = lot_cards.card_of(now, lot)
-        rows = _rows(now, lot) if opening.is_public(now.session, lot) else []
+        rows = _rows(now, lot) if ceremony.is_public(now.session, lot) else []
         open_ones = sum(row["finding"] is None for row in rows)
         for row in rows:
             row["form"] = _form_of(row, form)
@@ -60,7 +62,7 @@ def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
     found = reviews.findings(now.session, lot, "qualification")
     noticed = reviews.prompts(now.session, lot)
     states, rows = states_of(now, lot), []
-    for bid in opening.opened_of_lot(now.session, lot):
+    for bid in ceremony.opened_of_lot(now.session, lot):
         finding = found.get(bid.id)
         rows.append(
             {
@@ -95,7 +97,7 @@ def take_bid_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened bid. It is a stranger's: handed out to be saved, never shown as a page of ours."""
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
-        if not opening.is_public(now.session, lot):
+        if not ceremony.is_public(now.session, lot):
             raise NotFound("document.unknown", id=bid_id)
         bid = reviews.bid_of(now.session, lot, bid_id)
         if place >= len(bid.files):

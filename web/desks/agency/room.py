@@ -1,4 +1,4 @@
-"""The room of purchaser and agency (desks §6): the desk object, and what its modules share. `agency.py` puts the modules together."""
+"""The room of purchaser and agency (desks §6): the desk object, and what its modules share. `desk.py` puts the modules together."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from flask_babel import pgettext
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid, Refusal
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
 from trading.procedures import procedure_of
-from trading.projects import Gap
 from trading.rulebook import Bound, Finding
-from web import show, words
-from web.citations import citation
-from web.forms import Form
-from web.gate import Desk
-from web.refusals import language
-from web.show import Label
+from trading.tendering.projects import Gap
+from trading.views.lot_cards import LotCard
+from web import words
+from web.http.forms import Form
+from web.http.gate import Desk
+from web.http.refusals import language
+from web.words import show
+from web.words.citations import citation
+from web.words.show import Label
 
 agency = Desk("agency", prefix="/agency")
 

@@ -10,21 +10,22 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from evaluation import schemes
 from evaluation.methods import declared, registry
 from evaluation.methods.declared import EvaluationMethod, Parameter
-from trading import agency_queries, lot_cards, planning, tenders
+from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.exact import written_exactly
 from trading.kernel.flow import check_version
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from web.desks.agency_lots import show_lot
-from web.desks.agency_room import SEE, agency, said
-from web.forms import Form
-from web.gate import go, look, request, work
-from web.refusals import language
+from trading.tendering import planning, tenders
+from trading.tendering.tenders import Lot
+from trading.views import agency_queries, lot_cards
+from web.desks.agency.lots import show_lot
+from web.desks.agency.room import SEE, agency, said
+from web.http.forms import Form
+from web.http.gate import go, look, request, work
+from web.http.refusals import language
 
 BLANK_ROWS = 3
 MOST_ROWS = 40

@@ -8,38 +8,31 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from evaluation import queries as scores_of
-from trading import (
-    attachments,
-    attendance,
-    awards,
-    co_opening,
-    disputes,
-    notices,
-    opening,
-    opening_list,
-    parties,
-    readings,
-    terms,
-    tickets,
-)
+from evaluation.reporting import queries as scores_of
+from trading.awarding import awards, disputes
+from trading.bidding import tickets
+from trading.files import attachments
+from trading.hall import attendance, readings
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.opening import ceremony, co_opening, opening_list
+from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.procedures.procedure import CONFIRMATION_ENDS, DEADLINE, NOTICE_ENDS, OPENED
-from trading.tenders import Lot
-from web import attached
-from web.desks.bidder_cards import own_card, own_lots
-from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot
-from web.desks.bidder_trouble import trouble_of
-from web.desks.hall_cards import said_of
-from web.desks.hall_law import OBJECTION, with_law
-from web.desks.hall_marks import mark
-from web.desks.hall_room import signed
-from web.forms import Form
-from web.gate import go, look, render, request, work
+from trading.tendering import notices, terms
+from trading.tendering.tenders import Lot
+from web.desks.bidder.cards import own_card, own_lots
+from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot
+from web.desks.bidder.trouble import trouble_of
+from web.desks.hall.cards import said_of
+from web.desks.hall.law import OBJECTION, with_law
+from web.desks.hall.marks import mark
+from web.desks.hall.room import signed
+from web.http import attached
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
 
 
 @bidder.page("/lots/<ref>/opening", needs=SEE)
@@ -47,9 +40,9 @@ def opening_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
         mine = own_card(now, taking)
-        found = opening.current(now.session, row)
-        line = opening.own_opened(now, found) if found is not None and found.opened is not None else None
-        said = [r for r in opening.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
+        found = ceremony.current(now.session, row)
+        line = ceremony.own_opened(now, found) if found is not None and found.opened is not None else None
+        said = [r for r in ceremony.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
         label = "label" if lang() == "zh" else "label_en"
         announced = line.announce if line is not None else {}
         read = [(field.get(label) or field["label"], said_of(field, announced.get(field["key"], "–")), field["type"])
@@ -69,7 +62,7 @@ def opening_page(ref: str, form: Form | None = None) -> str:
                   asked=asked, given=given, can_give=can(Act.BID_SUBMIT), law=with_law(mine.card, OBJECTION))
 
 
-def line_of(row: opening.Opening, header_hash: str) -> int:
+def line_of(row: ceremony.Opening, header_hash: str) -> int:
     """The place of a bid in the published set, from 1."""
     return 1 + [item["header_hash"] for item in row.bids].index(header_hash)
 
@@ -79,7 +72,7 @@ def part_package(ref: str) -> Response:
     """What our own client makes its part from, in the page or by ``bidhall share``: the signed set and the header of our bid."""
     with look() as now:
         row, _taking = own_lot(now, ref)
-        found = opening.opening(now.session, row, opening.current_part(now.session, row))
+        found = ceremony.opening(now.session, row, ceremony.current_part(now.session, row))
         return jsonify(co_opening.package(now, found) | {"trust": tickets.trust(now)})
 
 
@@ -92,7 +85,7 @@ def give_part(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        co_opening.accept(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), envelope)
+        co_opening.accept(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), envelope)
     return go(where)
 
 
@@ -103,7 +96,8 @@ def confirm(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening_list.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="confirm")
+        opening_list.remark(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
+                            kind="confirm")
     return go(where)
 
 
@@ -116,7 +110,8 @@ def object_opening(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening_list.remark(unit, opening.opening(unit.session, row, opening.current_part(unit.session, row)), kind="objection", text=text)
+        opening_list.remark(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
+                            kind="objection", text=text)
     return go(where)
 
 
@@ -243,7 +238,7 @@ def withdraw_objection(oref: str) -> Any:
 
 def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
     """The stages one may object to now, each with its last moment (that instant is late): rules T-21, T-24, T-25; TReg art. 44."""
-    told, opened = notices.of_lot(now.session, row, "tender"), opening.current(now.session, row)
+    told, opened = notices.of_lot(now.session, row, "tender"), ceremony.current(now.session, row)
     opened = opened if opened is not None and opened.opened_at is not None else None
     moments = {
         NOTICE_ENDS: told[0].until or told[0].published_at if told else None,

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from deposits.queries import RefundCard
-from trading import calendars
+from deposits.views.queries import RefundCard
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from web import show
-from web.desks.bidder_cards import OVER, OwnLot
-from web.desks.bidder_room import lang, zone
+from trading.rulebook import calendars
+from web.desks.bidder.cards import OVER, OwnLot
+from web.desks.bidder.room import lang, zone
+from web.words import show
 
 DAYS = 14
 COMING = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "HELD")

@@ -12,20 +12,26 @@ from sqlalchemy import select
 from crypto import sealed_bid
 from crypto.canonical import b64u
 from crypto.errors import CryptoError
-from deposits import own_deposit
-from deposits.own_deposit import OwnCard
-from trading import awards, bids, disputes, enquiries, enrolments, lot_cards, officers, opening, parties
-from trading.bids import BidReceipt
+from deposits.views import own_deposit
+from deposits.views.own_deposit import OwnCard
+from trading.awarding import awards, disputes
+from trading.bidding import bids
+from trading.bidding.bids import BidReceipt
+from trading.bidding.participants import Participant
+from trading.bidding.uploads import Upload
+from trading.custody import officers
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
-from trading.participants import Participant
+from trading.opening import ceremony as opening
+from trading.parties import enrolments, parties
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from trading.uploads import Upload
-from web import show
-from web.desks.bidder_room import lang, zone
-from web.desks.hall_law import OBJECTION, with_law
-from web.frame import Duty
+from trading.tendering import enquiries
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from trading.views.lot_cards import LotCard
+from web.desks.bidder.room import lang, zone
+from web.desks.hall.law import OBJECTION, with_law
+from web.http.frame import Duty
+from web.words import show
 
 ANSWERED_SHOWN = timedelta(days=10)
 """How long an answered objection stands on the first page."""

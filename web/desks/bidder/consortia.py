@@ -9,12 +9,14 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import consortia, joint_bids, lot_cards, participants, parties
+from trading.bidding import consortia, joint_bids, participants
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
-from web.desks.bidder_room import SEE, bidder, can, crumbs, lot_crumbs, open_lot, own_lot, signed
-from web.forms import Form
-from web.gate import actor, go, look, render, work
+from trading.parties import parties
+from trading.views import lot_cards
+from web.desks.bidder.room import SEE, bidder, can, crumbs, lot_crumbs, open_lot, own_lot, signed
+from web.http.forms import Form
+from web.http.gate import actor, go, look, render, work
 
 
 @bidder.page("/consortia", needs=SEE)

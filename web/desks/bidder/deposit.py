@@ -16,22 +16,26 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from deposits import own_deposit, payees, receipts, refunds
+from deposits import receipts
 from deposits.bank.simulated import SimulatedBank
-from deposits.own_deposit import OwnCard
-from trading import parties, planning
+from deposits.refunds import payees, refunds
+from deposits.views import own_deposit
+from deposits.views.own_deposit import OwnCard
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
+from trading.parties import parties
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from web import show, wiring
-from web.desks import bidder_losses as losses
-from web.desks.bidder_cards import own_card, own_lots
-from web.desks.bidder_room import bidder, can, crumbs, lang, own_lot, zone
-from web.forms import Form
-from web.gate import go, look, office, render, work
+from trading.tendering import planning
+from trading.tendering.tenders import Lot
+from web import wiring
+from web.desks.bidder import losses
+from web.desks.bidder.cards import own_card, own_lots
+from web.desks.bidder.room import bidder, can, crumbs, lang, own_lot, zone
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, work
+from web.words import show
 
 PAID = ("full", "short", "other")
 """How the simulated bank is told to pay: the sum that is missing, half of it, or all of it from somebody else's account."""

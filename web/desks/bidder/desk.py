@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from web.desks import (
-    bidder_after,
-    bidder_consortia,
-    bidder_deposit,
-    bidder_home,
-    bidder_lots,
-    bidder_people,
-    bidder_receipts,
-    bidder_seal,
-    bidder_trouble,
-)
-from web.desks.bidder_room import bidder
+from web.desks.bidder import after, consortia, deposit, home, lots, people, receipts, seal, trouble
+from web.desks.bidder.room import bidder
 
 desk = bidder
 PARTS = (
-    bidder_home, bidder_lots, bidder_deposit, bidder_seal, bidder_receipts, bidder_after, bidder_trouble, bidder_consortia, bidder_people,
+    home, lots, deposit, seal, receipts, after, trouble, consortia, people,
 )

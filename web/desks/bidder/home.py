@@ -7,20 +7,23 @@ from datetime import datetime
 
 from flask_babel import gettext as _
 
-from trading import bids, lot_cards, opening
+from trading.bidding import bids
 from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from web import letters, show
-from web.desks import bidder_agenda as agenda
-from web.desks.bidder_cards import OwnLot, duties, objection_duties, own_lots
-from web.desks.bidder_losses import losses
-from web.desks.bidder_room import SEE, bidder, can, lang, own_lot, zone
-from web.desks.hall_cards import said_of
-from web.desks.hall_law import OBJECTION, with_law
-from web.forms import Form
-from web.frame import Duty, Tick, sorted_duties, sun_line
-from web.gate import look, render
+from trading.opening import ceremony
+from trading.views import lot_cards
+from web.desks.bidder import agenda
+from web.desks.bidder.cards import OwnLot, duties, objection_duties, own_lots
+from web.desks.bidder.losses import losses
+from web.desks.bidder.room import SEE, bidder, can, lang, own_lot, zone
+from web.desks.hall.cards import said_of
+from web.desks.hall.law import OBJECTION, with_law
+from web.desks.parts import letters
+from web.http.forms import Form
+from web.http.frame import Duty, Tick, sorted_duties, sun_line
+from web.http.gate import look, render
+from web.words import show
 
 MOST = 8
 LINE_FIELDS = 3
@@ -88,9 +91,9 @@ def windows(now: Look, lots: list[OwnLot]) -> list[Line]:
 
 def _line(now: Look, one: OwnLot, running: bool) -> Line:
     row, taking = own_lot(now, one.card.ref)
-    found = opening.current(now.session, row)
+    found = ceremony.current(now.session, row)
     assert found is not None and one.confirm_until is not None
-    line = opening.own_opened(now, found)
+    line = ceremony.own_opened(now, found)
     assert line is not None
     label = "label" if lang() == "zh" else "label_en"
     read = [(field.get(label) or field["label"], said_of(field, line.announce.get(field["key"], "–"))) for field in row.form

@@ -11,17 +11,18 @@ from datetime import datetime
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from deposits.own_deposit import OwnCard, OwnPayment
-from trading import terms
+from deposits.views.own_deposit import OwnCard, OwnPayment
 from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.procedures import procedure_of
-from trading.tenders import Lot
-from web import show, words
-from web.desks.bidder_after import open_stages
-from web.desks.bidder_cards import OwnLot
-from web.desks.bidder_room import can, lang, open_lot, zone
+from trading.tendering import terms
+from trading.tendering.tenders import Lot
+from web import words
+from web.desks.bidder.after import open_stages
+from web.desks.bidder.cards import OwnLot
+from web.desks.bidder.room import can, lang, open_lot, zone
+from web.words import show
 
 
 @dataclass(frozen=True)

@@ -9,39 +9,26 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands
-from trading import (
-    bids,
-    deadline_faults,
-    enquiries,
-    enrolments,
-    lot_cards,
-    notices,
-    officer_news,
-    officers,
-    participants,
-    parties,
-    tickets,
-)
+from trading.availability import deadline_faults
+from trading.bidding import bids, officer_news, participants, tickets
+from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import show, words
-from web.desks import bidder_agenda as agenda
-from web.desks.bidder_cards import (
-    EnvelopeCard,
-    OwnLot,
-    own_card,
-    own_lots,
-    questions,
-    when,
-)
-from web.desks.bidder_losses import losses
-from web.desks.bidder_receipts import download
-from web.desks.bidder_room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
-from web.desks.bidder_trouble import copies_wanted
-from web.forms import Form
-from web.gate import go, look, render, request, work
+from trading.parties import enrolments, parties
+from trading.tendering import enquiries, notices
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web import words
+from web.desks.bidder import agenda
+from web.desks.bidder.cards import EnvelopeCard, OwnLot, own_card, own_lots, questions, when
+from web.desks.bidder.losses import losses
+from web.desks.bidder.receipts import download
+from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
+from web.desks.bidder.trouble import copies_wanted
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
+from web.words import show
 
 
 @bidder.page("/lots", needs=SEE)

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import own_people
 from trading.kernel.access import Act, Role
+from trading.parties import own_people
 from web import words
-from web.desks.bidder_room import bidder, crumbs, lang
-from web.forms import Form
-from web.gate import go, look, render, work
+from web.desks.bidder.room import bidder, crumbs, lang
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 PLACE = "/bidder/people"
 

@@ -17,16 +17,18 @@ from markupsafe import Markup
 from crypto.keys import fingerprint
 from crypto.receipts import check_words
 from crypto.signatures import payload_of
-from trading import bids, copies, opening, parties
-from trading.bids import BidReceipt
+from trading.bidding import bids, copies
+from trading.bidding.bids import BidReceipt
 from trading.kernel import audit
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import show
-from web.desks.bidder_room import lang, own_lot, zone
-from web.gate import base_address
+from trading.opening import ceremony
+from trading.parties import parties
+from trading.tendering.tenders import Lot
+from web.desks.bidder.room import lang, own_lot, zone
+from web.http.gate import base_address
+from web.words import show
 
 STANDS, SUPERSEDED, WITHDRAWN, OPENED, ATTEMPT, WITHDRAWAL = "stands", "superseded", "withdrawn", "opened", "attempt", "withdrawal"
 
@@ -83,7 +85,7 @@ def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
     is_bid = row.kind in ("received", "replaced")
     copy = copies.copy_of_entry(now.session, row.c) if is_bid else None
     of_bid = [one for one in bids.own_receipts(now, lot) if one.part == row.part and one.kind != "refused"] if row.kind != "refused" else []
-    began = opening.find(now.session, lot, row.part)
+    began = ceremony.find(now.session, lot, row.part)
     opened_at = began.opened_at if began is not None and stands else None
     return ReceiptCard(
         c=row.c, number=show.number(row.kind, row.c), lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at,

@@ -11,13 +11,13 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from trading import bids, lot_cards, tickets
-from trading.bids import Outcome
+from trading.bidding import bids, tickets
+from trading.bidding.bids import Outcome
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotReady
-from web import papers
-from web.desks.bidder_receipt_cards import (
+from trading.views import lot_cards
+from web.desks.bidder.receipt_cards import (
     card_of,
     check_address,
     digest_of,
@@ -31,10 +31,11 @@ from web.desks.bidder_receipt_cards import (
     statement_of,
     title_of,
 )
-from web.desks.bidder_room import SEE, bidder, open_lot, signed
-from web.forms import Form
-from web.gate import arrival, go, look, render, saved_as, work
-from web.refusals import wants_json
+from web.desks.bidder.room import SEE, bidder, open_lot, signed
+from web.http.forms import Form
+from web.http.gate import arrival, go, look, render, saved_as, work
+from web.http.refusals import wants_json
+from web.papers import printing
 
 
 def answer_of(outcome: Outcome, document: dict[str, Any]) -> Any:
@@ -117,7 +118,7 @@ def receipt_pdf(c: str) -> Response:
         row = bids.own_receipt(now, c)
         card = card_of(now, row)
         data, at = paper_of(now, row, card, check_address(card.number)), floor_second(now.now)
-    return papers.answer(papers.make("receipt", data, title=data["title"], at=at), card.number)
+    return printing.answer(printing.make("receipt", data, title=data["title"], at=at), card.number)
 
 
 @bidder.page("/receipts/<c>", needs=SEE)

@@ -1,4 +1,4 @@
-"""The bidder's room (desks §5): the desk object and what its modules share. `bidder.py` puts the modules together.
+"""The bidder's room (desks §5): the desk object and what its modules share. `desk.py` puts the modules together.
 
 Everything here is about one's own party. A sealed lot's page has no field for others: no count, no order, no total (desks §8).
 """
@@ -11,16 +11,18 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from trading import lot_cards, participants, parties
+from trading.bidding import participants
+from trading.bidding.participants import Participant
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.participants import Participant
-from trading.tenders import Lot
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, request
-from web.refusals import language
+from trading.parties import parties
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, request
+from web.http.refusals import language
 
 bidder = Desk("bidder", prefix="/bidder")
 

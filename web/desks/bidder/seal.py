@@ -8,20 +8,21 @@ from flask_babel import gettext as _
 
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of
-from trading import bids, parties
-from trading.bids import Outcome
+from trading.bidding import bids
+from trading.bidding.bids import Outcome
 from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks.bidder_cards import own_card
-from web.desks.bidder_lots import changed_officers, part_asked, seal_data
-from web.desks.bidder_receipt_cards import card_of
-from web.desks.bidder_receipts import answer_of, not_settled
-from web.desks.bidder_room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
-from web.forms import Form
-from web.gate import arrival, look, render, work
+from trading.parties import parties
+from trading.tendering.tenders import Lot
+from web.desks.bidder.cards import own_card
+from web.desks.bidder.lots import changed_officers, part_asked, seal_data
+from web.desks.bidder.receipt_cards import card_of
+from web.desks.bidder.receipts import answer_of, not_settled
+from web.desks.bidder.room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
+from web.http.forms import Form
+from web.http.gate import arrival, look, render, work
 
 
 @bidder.page("/lots/<ref>/seal", needs=SEE)

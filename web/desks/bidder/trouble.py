@@ -13,22 +13,26 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from trading import bids, claims, closing, effects, officers, opening, parties, rechecks, rescue, stored
-from trading.bids import SealedBid
+from trading.bidding import bids, claims, closing, stored
+from trading.bidding.bids import SealedBid
+from trading.custody import officers
+from trading.hall import effects
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks.bidder_room import SEE, bidder, can, lot_crumbs, own_lot, signed
-from web.forms import Form
-from web.gate import go, look, render, work
+from trading.opening import ceremony, rechecks, rescue
+from trading.parties import parties
+from trading.tendering.tenders import Lot
+from web.desks.bidder.room import SEE, bidder, can, lot_crumbs, own_lot, signed
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 
 def trouble_of(now: Look, ref: str) -> dict[str, Any]:
     """What the pages of one's own lot show: ``failure``, ``rescued``, ``pause``, ``effect``, ``claims`` of one's own, ``may_claim``."""
     row, taking = own_lot(now, ref)
-    found = opening.find(now.session, row)
+    found = ceremony.find(now.session, row)
     failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
     closed = closing.find(now.session, row)
     policy = officers.find_policy(now.session, row)
@@ -60,7 +64,7 @@ def rescue_page(ref: str, form: Form | None = None) -> str:
 def rescue_data(ref: str) -> Response:
     with look() as now:
         row, taking = own_lot(now, ref)
-        found = opening.find(now.session, row)
+        found = ceremony.find(now.session, row)
         failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
         if found is None or failure is None:
             raise NotFound("rescue.not_yours")
@@ -78,7 +82,7 @@ def do_rescue(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/rescue")
         row, _taking = own_lot(unit, ref)
-        rescue.post(unit, opening.opening(unit.session, row), envelope)
+        rescue.post(unit, ceremony.opening(unit.session, row), envelope)
     return go(where)
 
 

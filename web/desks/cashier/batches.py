@@ -9,17 +9,19 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from deposits import queries, refunds, transfers
-from deposits.queries import BatchCard
+from deposits.bank import transfers
+from deposits.refunds import refunds
+from deposits.views import queries
+from deposits.views.queries import BatchCard
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
 from trading.reports.writers import inert
-from web import show
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
-from web.forms import Form
-from web.gate import go, look, office, render, saved_as, work
-from web.refusals import language
+from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, saved_as, work
+from web.http.refusals import language
+from web.words import show
 
 
 @cashier.page("/batches", needs=SEE)

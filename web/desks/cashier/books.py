@@ -9,24 +9,28 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from deposits import demands, ledger, queries, receipts, reconcile, refunds, settlement, transfers
+from deposits import demands, receipts, reconcile
+from deposits.bank import transfers
 from deposits.bank.protocol import BankUnreachable
 from deposits.bank.simulated import SimulatedBank
 from deposits.bank.statements import HEADINGS
-from deposits.queries import ExceptionCard
+from deposits.ledger import postings
 from deposits.receipts import BankLine, BankStatement, ImportReport, LineUse
 from deposits.reconcile import Reconciliation
-from deposits.settlement import Settled
-from trading import tenders
+from deposits.refunds import refunds, settlement
+from deposits.refunds.settlement import Settled
+from deposits.views import queries
+from deposits.views.queries import ExceptionCard
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound, NotReady
 from trading.kernel.money import Money
-from web import show
-from web.desks.cashier_room import SEE, bank, cashier, crumbs_of, name_of, own_bank
-from web.forms import Form
-from web.frame import address
-from web.gate import actor, go, look, render, request, work
-from web.refusals import language
+from trading.tendering import tenders
+from web.desks.cashier.room import SEE, bank, cashier, crumbs_of, name_of, own_bank
+from web.http.forms import Form
+from web.http.frame import address
+from web.http.gate import actor, go, look, render, request, work
+from web.http.refusals import language
+from web.words import show
 
 MOST_BYTES = 20_000_000
 SLACK = 100_000
@@ -221,7 +225,7 @@ def reconcile_page(form: Form | None = None) -> str:
         rows = list(now.session.scalars(query))
         return render(
             "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: name_of(now, row.by) for row in rows}, money=Money,
-            case=ledger.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session),
+            case=postings.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session),
             big=lambda minor: show.big(Money(minor), language()), may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE))
 
 

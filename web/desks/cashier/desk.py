@@ -25,21 +25,23 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from deposits import queries, receipts
-from deposits.queries import HomeCard
-from trading import calendars
+from deposits import receipts
+from deposits.views import queries
+from deposits.views.queries import HomeCard
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
 from trading.kernel.work import Look
-from web import show
-from web.desks import cashier_batches, cashier_books, cashier_forfeits, cashier_refunds, cashier_rehearsal
-from web.desks.cashier_figures import figures
-from web.desks.cashier_room import SEE, cashier, zone
-from web.frame import Duty, Tick, sorted_duties, sun_line
-from web.gate import look, render
-from web.refusals import language
+from trading.rulebook import calendars
+from web.desks.cashier import batches as cashier_batches
+from web.desks.cashier import books, forfeits, refunds, rehearsal
+from web.desks.cashier.figures import figures
+from web.desks.cashier.room import SEE, cashier, zone
+from web.http.frame import Duty, Tick, sorted_duties, sun_line
+from web.http.gate import look, render
+from web.http.refusals import language
+from web.words import show
 
-__all__ = ["cashier_batches", "cashier_books", "cashier_forfeits", "cashier_refunds", "cashier_rehearsal", "desk"]
+__all__ = ["books", "cashier_batches", "desk", "forfeits", "refunds", "rehearsal"]
 
 desk = cashier
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from deposits import queries
-from deposits.queries import HomeCard
+from deposits.views import queries
+from deposits.views.queries import HomeCard
 from trading.kernel.money import Money
-from web import show
-from web.desks.cashier_room import total
-from web.refusals import language
+from web.desks.cashier.room import total
+from web.http.refusals import language
+from web.words import show
 
 
 def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:

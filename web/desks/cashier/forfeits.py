@@ -9,15 +9,15 @@ from sqlalchemy import select
 
 from deposits import demands, forfeits
 from deposits.forfeits import Forfeit
-from trading import tenders
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
 from trading.procedures import PROCEDURES, procedure_of
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of
-from web.forms import Form
-from web.gate import go, look, render, request, work
+from trading.tendering import tenders
+from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
 
 
 @cashier.page("/forfeits", needs=SEE)

@@ -11,10 +11,11 @@ from flask import Response
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from deposits import demands, interest, payees, queries, refunds, rules
+from deposits import demands
 from deposits.bank.simulated import SimulatedBank
-from deposits.queries import RefundCard
-from trading import terms
+from deposits.refunds import interest, payees, refunds, rules
+from deposits.views import queries
+from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, may
 from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import local_day
@@ -23,14 +24,16 @@ from trading.kernel.exact import written, written_exactly
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports.writers import inert
-from web import show, words
-from web.desks.cashier_figures import figures
-from web.desks.cashier_room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
-from web.forms import Form
-from web.frame import Link, page_of
-from web.gate import go, look, office, render, request, saved_as, work
-from web.opened import attachment, has_scanner
-from web.refusals import language
+from trading.tendering import terms
+from web import words
+from web.desks.cashier.figures import figures
+from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
+from web.http.forms import Form
+from web.http.frame import Link, page_of
+from web.http.gate import go, look, office, render, request, saved_as, work
+from web.http.opened import attachment, has_scanner
+from web.http.refusals import language
+from web.words import show
 
 SHOWN = {
     "": queries.LISTED,

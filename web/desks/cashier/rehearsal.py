@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from deposits import refunds, transfers
+from deposits.bank import transfers
 from deposits.bank.protocol import ACCEPTED
 from deposits.bank.simulated import SimulatedBank
+from deposits.refunds import refunds
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
-from web.desks.cashier_books import statements
-from web.desks.cashier_refunds import refund
-from web.desks.cashier_room import cashier, own_bank
-from web.forms import Form
-from web.gate import go, work
+from web.desks.cashier.books import statements
+from web.desks.cashier.refunds import refund
+from web.desks.cashier.room import cashier, own_bank
+from web.http.forms import Form
+from web.http.gate import go, work
 
 WHAT = {"unnamed": Money(2_000_000), "interest": Money(86_400), "charge": Money(1_500)}
 PAYER = ("演练他人公司", "6222999900000000")

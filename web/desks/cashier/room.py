@@ -1,6 +1,7 @@
-"""The money room (desks §7.3): the desk object, the bank, and what its modules share. `cashier.py` puts the modules together.
+"""The money room (desks §7.3): the desk object, the bank, and what its modules share. `desk.py` puts the modules together.
 
-Who paid for a sealed lot is nowhere here: the cards of ``deposits.queries`` hold nothing of it, and no page asks the tables past them.
+Who paid for a sealed lot is nowhere here: the cards of ``deposits.views.queries`` hold nothing of it, and no page asks the tables past
+them.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from flask_babel import gettext as _
 from flask_babel import pgettext
 from sqlalchemy import select
 
-from deposits import queries
 from deposits.bank.protocol import Bank
-from deposits.queries import RefundCard
 from deposits.receipts import plain
-from deposits.refunds import Refund
-from trading import parties
+from deposits.refunds.refunds import Refund
+from deposits.views import queries
+from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotReady
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from web import show, wiring, words
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, look, office, request
-from web.refusals import language
+from trading.parties import parties
+from web import wiring, words
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, look, office, request
+from web.http.refusals import language
+from web.words import show
 
 cashier = Desk("cashier", prefix="/cashier")
 

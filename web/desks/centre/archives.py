@@ -9,18 +9,20 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app
 from sqlalchemy import select
 
-from trading import archives, lot_cards, tenders
-from trading.archives import Item
+from trading.awarding import archives
+from trading.awarding.archives import Item
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
-from trading.tenders import LOT_FLOW, Lot
-from web import papers, show
-from web.forms import Form
-from web.gate import Desk, go, look, render, work
-from web.words import state
+from trading.tendering import tenders
+from trading.tendering.tenders import LOT_FLOW, Lot
+from trading.views import lot_cards
+from trading.views.lot_cards import LotCard
+from web.http.forms import Form
+from web.http.gate import Desk, go, look, render, work
+from web.papers import printing
+from web.words import show, state
 
 PLACE = "/centre/archive"
 SEALED = "ARCHIVED"
@@ -84,7 +86,7 @@ def contents_paper(now: Look, lot: Lot) -> bytes:
                     "widths": [0, 0, 3, 2, 3, 0], "right": [], "digests": [4], "list": []}],
         "signers": [["经办人", "", "签字、日期"], ["复核人", "", "签字、日期"]],
     }
-    return papers.make("hall", data, title=TITLE, at=floor_second(now.now))
+    return printing.make("hall", data, title=TITLE, at=floor_second(now.now))
 
 
 def add_pages(desk: Desk) -> None:
@@ -115,7 +117,7 @@ def add_pages(desk: Desk) -> None:
     def contents(ref: str) -> Response:
         with look() as now:
             paper = contents_paper(now, tenders.lot(now.session, ref))
-        return papers.answer(paper, f"contents-{ref}")
+        return printing.answer(paper, f"contents-{ref}")
 
     @desk.page("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, post=True, back=archive)
     def do_seal(ref: str) -> Any:

@@ -10,26 +10,35 @@ from flask import Response, current_app
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from evaluation import queries
-from evaluation.panels import Panel
-from trading import archives, attachments, calendars, deadline_faults, lot_cards, projects, registrations
+from evaluation.panels.panels import Panel
+from evaluation.reporting import queries
+from trading.availability import deadline_faults
+from trading.awarding import archives
+from trading.files import attachments
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
-from trading.lot_cards import ProjectCard
+from trading.parties import registrations
 from trading.procedures import procedure_of
-from trading.projects import CHECKED, Gap
-from trading.tenders import Lot
-from web import attached, show, words
-from web.desks import centre_archives, centre_registrations
-from web.desks.agency_projects import field_words
-from web.forms import Form
-from web.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
-from web.gate import Desk, go, look, render, request, work
-from web.refusals import language
-from web.regions import full_name
+from trading.rulebook import calendars
+from trading.tendering import projects
+from trading.tendering.projects import CHECKED, Gap
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from trading.views.lot_cards import ProjectCard
+from web import words
+from web.desks.agency.projects import field_words
+from web.desks.centre import archives as centre_archives
+from web.desks.centre import registrations as centre_registrations
+from web.http import attached
+from web.http.forms import Form
+from web.http.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
+from web.http.gate import Desk, go, look, render, request, work
+from web.http.refusals import language
+from web.words import show
+from web.words.regions import full_name
 
 desk = Desk("centre", prefix="/centre")
 centre_registrations.add_pages(desk)

@@ -10,19 +10,20 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from trading import deadline_faults, tenders
-from trading.availability import MINUTE
-from trading.deadline_faults import Assessment, DeadlineFault
+from trading.availability import deadline_faults
+from trading.availability.deadline_faults import Assessment, DeadlineFault
+from trading.availability.verdict import MINUTE
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import show
-from web.desks import centre
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, go, look, render, request, work
-from web.refusals import language
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
+from web.desks.centre import desk as centre
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, go, look, render, request, work
+from web.http.refusals import language
+from web.words import show
 
 desk = Desk("centre_faults", prefix="/centre/faults")
 BOTH = (Act.FAULT_CONFIRM, Act.FAULT_DECIDE)

@@ -8,16 +8,17 @@ from typing import Any
 from flask import Blueprint, Response
 from flask_babel import gettext as _
 
-from trading import registrations
 from trading.kernel.access import Act
 from trading.kernel.work import Look
-from trading.registrations import ACCEPTED, RETURNED, SENT
-from web import opened, show
+from trading.parties import registrations
+from trading.parties.registrations import ACCEPTED, RETURNED, SENT
 from web.desks.register import shown_facts
-from web.forms import Form
-from web.frame import Duty
-from web.gate import Desk, go, look, office, render, request, work
-from web.refusals import language
+from web.http import opened
+from web.http.forms import Form
+from web.http.frame import Duty
+from web.http.gate import Desk, go, look, office, render, request, work
+from web.http.refusals import language
+from web.words import show
 
 STATES = (SENT, RETURNED, ACCEPTED)
 PLACE = "/centre/registrations"

@@ -31,22 +31,24 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from evaluation import panels, queries
-from evaluation.queries import CallCard
-from trading import calendars, enrolments, parties
+from evaluation.panels import panels
+from evaluation.reporting import queries
+from evaluation.reporting.queries import CallCard
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.work import Look
-from web.desks import expert_prices, expert_report, expert_seat, expert_sheets, expert_view
-from web.desks.expert_room import crumbs_of, expert, own_to_do, room_card, step_href, zone
-from web.forms import Form
-from web.frame import Duty, Tick, sorted_duties, sun_line
-from web.gate import go, look, render, work
-from web.refusals import language
+from trading.parties import enrolments, parties
+from trading.rulebook import calendars
+from web.desks.expert import prices, report, seat, sheets, view
+from web.desks.expert.room import crumbs_of, expert, own_to_do, room_card, step_href, zone
+from web.http.forms import Form
+from web.http.frame import Duty, Tick, sorted_duties, sun_line
+from web.http.gate import go, look, render, work
+from web.http.refusals import language
 from web.words import state
 
 desk = expert
-PARTS = (expert_seat, expert_sheets, expert_prices, expert_report, expert_view)
+PARTS = (seat, sheets, prices, report, view)
 
 
 @expert.page("", needs=Act.SEAT_ANSWER)

@@ -8,15 +8,17 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from evaluation import conclusion, price_review, reviews
-from trading import technical, tenders
+from evaluation.reporting import conclusion
+from evaluation.scoring import price_review, reviews
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
-from web.desks.expert_seat import prompt_words
-from web.forms import Form
-from web.gate import go, look, render, work
-from web.opened import hand_out
+from trading.opening import technical
+from trading.tendering import tenders
+from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.expert.seat import prompt_words
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
+from web.http.opened import hand_out
 
 
 @expert.page("/<ref>/prices", needs=Act.SEAT_ANSWER)

@@ -7,17 +7,19 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from evaluation import conclusion, evidence, report, schemes, sheets
-from trading import draws, tenders
+from evaluation.reporting import conclusion, report
+from evaluation.scoring import evidence, schemes, sheets
+from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.flow import check_version
-from web import papers
-from web.desks import expert_report_view, report_paper
-from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
-from web.desks.hall_room import signed
-from web.forms import Form
-from web.gate import go, look, office, render, saved_as, work
+from trading.tendering import tenders
+from web.desks.expert import report_paper, report_view
+from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.hall.room import signed
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, saved_as, work
+from web.papers import printing
 
 
 @expert.page("/<ref>/report", needs=Act.SEAT_ANSWER)
@@ -26,15 +28,15 @@ def report_page(ref: str, form: Form | None = None) -> str:
         panel, _seat = own_room(now, ref)
         card = room_card(now, ref)
         waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now.session, panel.lot)
-        shown = expert_report_view.view(now, panel, card)
+        shown = report_view.view(now, panel, card)
         return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, view=shown,
-                      said=expert_report_view.state_words(shown), waits_for_k=waits_for_k, grounds=sheets.GROUNDS,
+                      said=report_view.state_words(shown), waits_for_k=waits_for_k, grounds=sheets.GROUNDS,
                       crumbs=room_crumbs(card, (_("Evaluation report"), "")))
 
 
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"grouped": expert_report_view.grouped, "points_text": written, "evidence_of": evidence.read,
+    return {"grouped": report_view.grouped, "points_text": written, "evidence_of": evidence.read,
             "plain_share": lambda value: written_exactly(value * 100, 0)}
 
 
@@ -60,7 +62,7 @@ def report_pdf(ref: str) -> Response:
         panel, _seat = own_room(now, ref)
         report.report(now.session, panel)
         paper = report_paper.make(now, panel, room_card(now, ref))
-    return papers.answer(paper, f"report-{ref}")
+    return printing.answer(paper, f"report-{ref}")
 
 
 @expert.page("/<ref>/recompute.json", needs=Act.SEAT_ANSWER)

@@ -9,16 +9,16 @@ from typing import Any
 
 from flask import current_app
 
-from evaluation.panels import Panel
-from evaluation.prompts import Prompted, Prompts
-from evaluation.queries import RoomCard
+from evaluation.panels.panels import Panel
+from evaluation.reporting.prompts import Prompted, Prompts
+from evaluation.reporting.queries import RoomCard
 from trading.kernel.clock import floor_second
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.work import Look
-from web import papers, show
-from web.desks.expert_report_view import ReportView, grouped, view
-from web.desks.expert_room import zone
-from web.words import state
+from web.desks.expert.report_view import ReportView, grouped, view
+from web.desks.expert.room import zone
+from web.papers import printing
+from web.words import show, state
 
 TITLE = "评标报告"
 _RECOMPUTED = "按已签名的评分表、公布的报价、审查结论和评审办法重算，"
@@ -44,7 +44,7 @@ def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
         "signers": [[f"{one.seat} 号席位" + ("（组长）" if one.chair else ""), _word("seat_kind", one.kind), _signed(one.at, one.dissent)]
                     for one in shown.signed],
     }
-    return papers.make("hall", data, title=TITLE, at=floor_second(row.drawn_up_at))
+    return printing.make("hall", data, title=TITLE, at=floor_second(row.drawn_up_at))
 
 
 def _at(moment: datetime) -> str:

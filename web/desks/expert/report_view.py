@@ -8,15 +8,16 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from evaluation import conclusion, prompts, report, sheets
-from evaluation.panels import Panel
-from evaluation.prompts import Prompts
-from evaluation.queries import PUBLIC_FROM, RoomCard
-from evaluation.report import Report
+from evaluation.panels.panels import Panel
+from evaluation.reporting import conclusion, prompts, report
+from evaluation.reporting.prompts import Prompts
+from evaluation.reporting.queries import PUBLIC_FROM, RoomCard
+from evaluation.reporting.report import Report
+from evaluation.scoring import sheets
 from trading.kernel.exact import exact, written_exactly
 from trading.kernel.work import Look
-from web.desks import expert_strip
-from web.desks.expert_strip import Plot
+from web.desks.expert import strip
+from web.desks.expert.strip import Plot
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
         codes={bid.party.code: bid.party.name for bid in bids.values()},
         ranked=tuple(_ranked(one) for one in facts["bids"]) if facts else (),
         prompts=prompts.of_panel(now, panel) if card.cells else None,
-        plots=tuple(expert_strip.plots(card.criteria, card.cells, names)), signed=signed,
+        plots=tuple(strip.plots(card.criteria, card.cells, names)), signed=signed,
         unsigned=tuple(report.unsigned(row)) if row else (), public=panel.lot.state in PUBLIC_FROM,
         given=sum(len(cell.points) for cell in card.cells))
 

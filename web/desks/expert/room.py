@@ -10,22 +10,25 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from crypto import checkpoints
-from evaluation import panels, queries, report, schemes, sheets
-from evaluation.panels import Panel, Seat
-from evaluation.queries import RoomCard
-from evaluation.sheets import SheetList
-from trading import tenders, tickets
+from evaluation.panels import panels
+from evaluation.panels.panels import Panel, Seat
+from evaluation.reporting import queries, report
+from evaluation.reporting.queries import RoomCard
+from evaluation.scoring import schemes, sheets
+from evaluation.scoring.sheets import SheetList
+from trading.bidding import tickets
+from trading.files.scanning import Quarantine
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.work import Look, UnitOfWork
-from trading.scanning import Quarantine
-from trading.tenders import Lot
-from web import login
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, look, office, request
-from web.opened import states_of
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
+from web.http import login
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, look, office, request
+from web.http.opened import states_of
 
 expert = Desk("expert", prefix="/expert")
 

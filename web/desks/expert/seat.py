@@ -8,16 +8,17 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from evaluation import panels, reviews
-from evaluation.reviews import Prompt
-from trading import tenders
+from evaluation.panels import panels
+from evaluation.scoring import reviews
+from evaluation.scoring.reviews import Prompt
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.tenders import Lot
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
 from web import words
-from web.desks.expert_room import (
+from web.desks.expert.room import (
     expert,
     own_room,
     own_to_do,
@@ -28,10 +29,10 @@ from web.desks.expert_room import (
     step_href,
     zone,
 )
-from web.forms import Form
-from web.gate import go, look, render, work
-from web.opened import hand_out
-from web.refusals import language
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
+from web.http.opened import hand_out
+from web.http.refusals import language
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
@@ -50,7 +51,7 @@ def room(ref: str, form: Form | None = None) -> str:
 
 @expert.page("/<ref>/data", needs=Act.SEAT_ANSWER)
 def data(ref: str) -> Response:
-    """For a member's own program: see the head of web/desks/expert.py."""
+    """For a member's own program: see the head of web/desks/expert/desk.py."""
     with look() as now:
         own_room(now, ref)
         return jsonify(room_data(now, tenders.lot(now.session, ref)))

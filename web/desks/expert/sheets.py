@@ -9,15 +9,16 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from evaluation import panels, schemes, sheets
-from evaluation.schemes import Criterion
+from evaluation.panels import panels
+from evaluation.scoring import schemes, sheets
+from evaluation.scoring.schemes import Criterion
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.exact import written_exactly
-from web.desks.expert_room import expert, own_room, panel_in, room_card, room_crumbs
-from web.desks.hall_room import signed
-from web.forms import Form
-from web.gate import go, look, render, work
+from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
+from web.desks.hall.room import signed
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 GROUPS = ("objective", "subjective", "price")
 

@@ -13,18 +13,19 @@ from pathlib import Path
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
-from evaluation import reviews
-from evaluation.queries import BidCard, RoomCard
-from trading import opened_files, tenders
+from evaluation.reporting.queries import BidCard, RoomCard
+from evaluation.scoring import reviews
+from trading.hall import opened_files
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, WrongStep
 from trading.kernel.work import Look
+from trading.tendering import tenders
 from web import words
-from web.confined.convert import NoPreview, Page, convert
-from web.desks.expert_room import expert, own_room, room_card, room_crumbs, zone
-from web.gate import look, office, render
-from web.opened import SANDBOX, has_scanner, states_of
-from web.refusals import language
+from web.desks.expert.room import expert, own_room, room_card, room_crumbs, zone
+from web.http.gate import look, office, render
+from web.http.opened import SANDBOX, has_scanner, states_of
+from web.http.refusals import language
+from web.workers.confined.convert import NoPreview, Page, convert
 
 MOST_PAGE = 5000
 KEPT_PAGES = 48

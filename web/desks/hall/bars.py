@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 
 from trading.kernel.exact import written
 from trading.kernel.money import Money
-from web import show
-from web.desks.hall_lines import HallCard
-from web.refusals import language
+from web.desks.hall.lines import HallCard
+from web.http.refusals import language
+from web.words import show
 
 
 @dataclass(frozen=True)

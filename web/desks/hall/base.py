@@ -10,13 +10,13 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import base_prices
+from trading.hall import base_prices
 from trading.kernel.access import Act
-from trading.projects import require_tie
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, signed
-from web.forms import Form
-from web.gate import go, look, office, render, work
+from trading.tendering.projects import require_tie
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import crumbs_of, hall, hall_lot, signed
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, work
 
 
 @hall.page("/<ref>/base-price", needs=Act.BASE_PRICE)

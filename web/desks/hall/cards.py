@@ -1,4 +1,4 @@
-"""How the card of an opening is put together from what is stored; what it is made of stands in hall_lines.py."""
+"""How the card of an opening is put together from what is stored; what it is made of stands in lines.py."""
 
 from __future__ import annotations
 
@@ -12,34 +12,23 @@ from flask_babel import gettext as _
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import (
-    attendance,
-    base_prices,
-    bids,
-    claims,
-    closing,
-    consortia,
-    draws,
-    effects,
-    late_close,
-    lot_cards,
-    officers,
-    opening,
-    participants,
-    readings,
-    rescue,
-)
+from trading import draws
+from trading.bidding import bids, claims, closing, consortia, late_close, participants
+from trading.custody import officers
+from trading.hall import attendance, base_prices, effects, readings
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.opening import Opening
-from trading.parties import Party
-from trading.tenders import Lot
+from trading.opening import ceremony, rescue
+from trading.opening.ceremony import Opening
+from trading.parties.parties import Party
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
 from web import words
-from web.desks.hall_lines import BaseLine, BidLine, DrawLine, FileLine, HallCard, OfficerLine, RemarkLine
-from web.desks.hall_marks import BEFORE, FAILED, SHUT, mark, progress
-from web.desks.hall_proofs import proof_lines
-from web.desks.hall_waits import waits
-from web.refusals import language
+from web.desks.hall.lines import BaseLine, BidLine, DrawLine, FileLine, HallCard, OfficerLine, RemarkLine
+from web.desks.hall.marks import BEFORE, FAILED, SHUT, mark, progress
+from web.desks.hall.proofs import proof_lines
+from web.desks.hall.waits import waits
+from web.http.refusals import language
 
 MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 
@@ -52,8 +41,8 @@ def hall_card(now: Look, lot: Lot, part: str = "") -> HallCard:
 
 def _card(now: Look, lot: Lot, part: str) -> HallCard:
     card = lot_cards.card_of(now, lot)
-    part = part or opening.current_part(now.session, lot)
-    row = opening.find(now.session, lot, part)
+    part = part or ceremony.current_part(now.session, lot)
+    row = ceremony.find(now.session, lot, part)
     policy = officers.find_policy(now.session, lot, part)
     head: dict[str, Any] = {
         "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
@@ -66,7 +55,7 @@ def _card(now: Look, lot: Lot, part: str) -> HallCard:
         ready = officers.drilled(now.session, policy) if policy else set()
         closed = closing.find(now.session, lot, part)
         over = lot.deadline is not None and now.now >= lot.deadline
-        step = FAILED if lot.state == "FAILED" else SHUT if lot.state == opening.OPENS_IN[part] and over else BEFORE
+        step = FAILED if lot.state == "FAILED" else SHUT if lot.state == ceremony.OPENS_IN[part] and over else BEFORE
         late = closed is not None and policy is not None and late_close.is_awaited(now.session, lot, closed, policy.deadline)
         return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
                         claims_end=_claims_end(closed, policy), closing_late=late)
@@ -88,14 +77,14 @@ def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tup
 def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     session = now.session
     closed = closing.find(session, lot, row.part)
-    posted = {share.j: share for share in opening.shares(session, row)}
+    posted = {share.j: share for share in ceremony.shares(session, row)}
     people = tuple(
         replace(one, released_at=posted[one.j].at, complaints=len(posted[one.j].errors)) if one.j in posted else one
         for one in _officers(now, lot, {seat.j for seat in officers.seats(session, lot)}, head))
     kids = {seat.sign_kid: seat.j for seat in officers.seats(session, lot)}
     by_j = {one.j: one for one in people}
     came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
-    said = opening.remarks(session, row)
+    said = ceremony.remarks(session, row)
     turned = readings.position(session, row)
     pause, filed = rescue.pause(session, row), tuple(claims.of_lot(session, lot, row.part))
     stopped = (pause is not None and not pause.is_over(now.now)) or any(not one.outcome for one in filed)
@@ -108,16 +97,16 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
         bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
         draws=_draws(now, lot), proofs=proof_lines(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
-        wanted=opening.signatures_wanted(session, row), claims=filed,
-        may_decrypt=opening.may_decrypt(session, row, now.now) and not stopped,
+        wanted=ceremony.signatures_wanted(session, row), claims=filed,
+        may_decrypt=ceremony.may_decrypt(session, row, now.now) and not stopped,
         minutes=row.minutes or "", version=row.version, run=progress(now, row),
     )
 
 
-def _bids(now: Look, lot: Lot, row: Opening, said: list[opening.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:
+def _bids(now: Look, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:
     hours = {line.party_id: line.at for line in reversed(came)}
     standing = {bid.header_hash: bid for bid in bids.standing_bids(now.session, lot, row.part)}
-    opened = {bid.header_hash: bid for bid in opening.opened_bids(now.session, row)}
+    opened = {bid.header_hash: bid for bid in ceremony.opened_bids(now.session, row)}
     digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
     latest = {r.party_id: r for r in said}
     decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}

@@ -12,9 +12,9 @@ Acts for scripts (each form also carries ``csrf_token`` and ``form_id``; a signe
                 GET  /hall/<ref>/package.json, .zip       POST /hall/<ref>/acts/release        ``shares``: DSSE          (fresh sign-in)
                 GET  /hall/<ref>/officer/opened           POST /hall/<ref>/acts/countersign    ``opened``: the list with one's signature
                 GET  /hall/<ref>/draw/<label>/package.json  POST /hall/<ref>/draw/<label>/acts/escrow  ``shares``: DSSE  (fresh sign-in)
-    chairs      POST /hall/<ref>/acts/sign-in             nothing more (hall_sheet); several lots at once: hall_session
-    host        POST /hall/<ref>/acts/read ``place``      the line of the list that is read out (hall_read)
-    purchaser   POST /hall/<ref>/acts/bind-base-price, …/publish-base-price (hall_base)
+    chairs      POST /hall/<ref>/acts/sign-in             nothing more (sheet.py); several lots at once: session.py
+    host        POST /hall/<ref>/acts/read ``place``      the line of the list that is read out (read.py)
+    purchaser   POST /hall/<ref>/acts/bind-base-price, …/publish-base-price (base.py)
     host        POST /hall/<ref>/acts/list, …/open, …/sign-minutes, …/close    nothing more
                 POST /hall/<ref>/acts/extend ``reason``; …/answer ``remark`` (its id in /data), ``text``
                 GET  /hall/<ref>/minutes (``?draft=1`` before the signature)
@@ -31,34 +31,30 @@ from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
-from trading import attendance, deadline_faults, draws, lot_cards, officers, opening, policies, tickets
+from trading import draws
+from trading.availability import deadline_faults
+from trading.bidding import tickets
+from trading.custody import officers, policies
+from trading.hall import attendance
 from trading.kernel.access import Act, Role, may
 from trading.kernel.clock import write_moment
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web.desks import (
-    hall_bars,
-    hall_base,
-    hall_host,
-    hall_minutes,
-    hall_officer,
-    hall_read,
-    hall_session,
-    hall_sheet,
-    hall_wall,
-)
-from web.desks.hall_cards import hall_card
-from web.desks.hall_marks import running, step_of, today
-from web.desks.hall_proofs import public_entries
-from web.desks.hall_room import crumbs_of, hall, lot_at_market, part_asked, zone
-from web.forms import Form
-from web.frame import Duty, Tick, sorted_duties, sun_line
-from web.gate import actor, look, render
-from web.page_rules import ANYONE
-from web.refusals import language
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web.desks.hall import bars, base, host, minutes, officer, read, session, sheet, wall
+from web.desks.hall.cards import hall_card
+from web.desks.hall.marks import running, step_of, today
+from web.desks.hall.proofs import public_entries
+from web.desks.hall.room import crumbs_of, hall, lot_at_market, part_asked, zone
+from web.http.forms import Form
+from web.http.frame import Duty, Tick, sorted_duties, sun_line
+from web.http.gate import actor, look, render
+from web.http.page_rules import ANYONE
+from web.http.refusals import language
 
 desk = hall
-PARTS = (hall_base, hall_host, hall_minutes, hall_officer, hall_read, hall_session, hall_sheet, hall_wall)
+PARTS = (base, host, minutes, officer, read, session, sheet, wall)
 """The other chairs of this desk; importing them adds their pages."""
 
 
@@ -94,11 +90,11 @@ def desk_page() -> str:
 def view(ref: str) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
-        card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), hall_sheet.has_chair(now, lot)
+        card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), sheet.has_chair(now, lot)
         suspended = deadline_faults.standing(now.session, lot)
         j = next((seat.j for seat in _seats(now) if seat.lot_id == lot.id and seat.stage == officers.STANDING), 0)
-    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j, chart=hall_bars.price_bars(card),
-                  asked=actor().role is Role.PUBLIC or (chair and hall_sheet.is_bidder()), suspended=suspended, form=Form.blank(),
+    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j, chart=bars.price_bars(card),
+                  asked=actor().role is Role.PUBLIC or (chair and sheet.is_bidder()), suspended=suspended, form=Form.blank(),
                   crumbs=crumbs_of((card.lot.ref, "")))
 
 
@@ -120,7 +116,7 @@ def data(ref: str) -> Response:
                 "price": card.base.price.text() if card.base.price else "", "published_at": _at(card.base.published_at)},
             "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
-        row = opening.find(now.session, lot, part)
+        row = ceremony.find(now.session, lot, part)
         if row is not None:
             found |= {
                 "set": row.set_hash, "opening_set": row.opening_set, "listed_at": _at(row.listed_at), "shares_from": _at(row.shares_from),
@@ -134,7 +130,7 @@ def data(ref: str) -> Response:
                 "reading": card.place, "read_at": {str(place): _at(at) for place, at in card.read_moments.items()},
                 "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
                              "answered_at": _at(r.answered_at)} for r in card.remarks],
-                "minutes": card.minutes, "against_ceiling": hall_bars.facts(card),
+                "minutes": card.minutes, "against_ceiling": bars.facts(card),
                 "signed_in": [{"party": p.party, "name": p.name, "at": _at(p.at), "late": p.late} for p in card.came],
             }
             if row.opened is not None:
@@ -195,13 +191,13 @@ def _of_draw(now: Look, drawn: draws.Draw, seat: officers.OfficerSeat) -> office
 
 
 def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
-    row = opening.current(now.session, lot) if seat.stage == officers.STANDING else None
+    row = ceremony.current(now.session, lot) if seat.stage == officers.STANDING else None
     duties: list[Duty] = []
     if row is None and seat.stage == officers.STANDING and lot.state in ("NOTICE", "BIDDING", "OPENING"):
         duties.append(Duty(_("Opening: %(lot)s", lot=lot.title), f"/hall/{lot.ref}", lot.opens_at, basis=_("have your key file at hand"),
                            label=_("sealed"), tone="sealed"))
     if row is not None:
-        posted = {share.j for share in opening.shares(now.session, row)}
+        posted = {share.j for share in ceremony.shares(now.session, row)}
         signed = {s["keyid"] for s in row.opened["signatures"]} if row.opened else set()
         if row.state == "LISTED" and seat.j not in posted:
             duties.append(Duty(_("Release your shares: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/release", row.shares_until,

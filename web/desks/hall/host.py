@@ -9,16 +9,19 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import findings, opening, opening_list, opening_papers, opening_set, opening_shares, rulings
+from trading.hall import papers
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from web import opening_run, words
-from web.desks import hall_minutes
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
-from web.forms import Form
-from web.gate import actor, go, look, office, render, work
-from web.refusals import language
+from trading.opening import ceremony as opening
+from trading.opening import findings, opening_list, opening_set, rulings, shares
+from web import words
+from web.desks.hall import minutes
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
+from web.http.forms import Form
+from web.http.gate import actor, go, look, office, render, work
+from web.http.refusals import language
+from web.workers import opening_run
 
 
 @hall.page("/<ref>/host", needs=Act.OPENING_HOST)
@@ -48,7 +51,7 @@ def do_extend(ref: str) -> Any:
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening_shares.extend_window(unit, ceremony(unit, lot), reason=reason)
+        shares.extend_window(unit, ceremony(unit, lot), reason=reason)
     return go(where)
 
 
@@ -87,12 +90,12 @@ def do_answer(ref: str) -> Any:
 def do_sign_minutes(ref: str) -> Any:
     """Bytes first: the papers are set and stored, then one short unit writes that they are the record; a stamp follows if there is one."""
     form = Form.read()
-    blobs = hall_minutes.make_all(ref)
+    blobs = minutes.make_all(ref)
     with work() as unit:
         lot = hall_lot(unit, ref)
         unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening_papers.sign(unit, ceremony(unit, lot), blobs)
-    hall_minutes.stamp_if_ready(ref)
+        papers.sign(unit, ceremony(unit, lot), blobs)
+    minutes.stamp_if_ready(ref)
     return go(where)
 
 

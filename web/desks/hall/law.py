@@ -6,10 +6,10 @@ from __future__ import annotations
 from datetime import date
 
 from trading.kernel.errors import Invalid
-from trading.lot_cards import LotCard
 from trading.rulebook import select
-from web.citations import citation
-from web.refusals import language
+from trading.views.lot_cards import LotCard
+from web.http.refusals import language
+from web.words.citations import citation
 
 OBJECTION, UNDECRYPTED, RECORD, BASE_PRICE = "X-08.objection", "X-09", "X-10", "C-07"
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from trading import (
-    attendance,
-    rescue,
-)
-from trading.claims import Claim
+from trading.bidding.claims import Claim
+from trading.hall import attendance
 from trading.kernel.money import Money
-from trading.lot_cards import LotCard
-from trading.opening_rules import DecryptOutcome
+from trading.opening import rescue
+from trading.opening.rules import DecryptOutcome
+from trading.views.lot_cards import LotCard
 
 
 @dataclass(frozen=True)

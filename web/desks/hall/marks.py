@@ -7,27 +7,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import (
-    attendance,
-    base_prices,
-    claims,
-    closing,
-    draws,
-    lot_cards,
-    notices,
-    opening,
-    opening_runs,
-    readings,
-    rescue,
-)
+from trading import draws
+from trading.bidding import claims, closing
+from trading.hall import attendance, base_prices, readings
 from trading.kernel import log
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
-from trading.opening import Opening
-from trading.technical import TechnicalResult
-from trading.tenders import Lot
-from web import opening_run
-from web.desks.hall_lines import Progress
+from trading.opening import ceremony, rescue, runs
+from trading.opening.ceremony import Opening
+from trading.opening.technical import TechnicalResult
+from trading.tendering import notices
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from trading.views.lot_cards import LotCard
+from web.desks.hall.lines import Progress
+from web.workers import opening_run
 
 BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
 
@@ -51,20 +44,20 @@ def running(now: Look) -> list[tuple[LotCard, str]]:
 
 
 def step_of(now: Look, lot: Lot) -> str:
-    row = opening.current(now.session, lot)
+    row = ceremony.current(now.session, lot)
     if row is not None:
         return row.state
     if lot.state == "FAILED":
         return FAILED
-    return SHUT if lot.state == opening.OPENS_IN[opening.current_part(now.session, lot)] else BEFORE
+    return SHUT if lot.state == ceremony.OPENS_IN[ceremony.current_part(now.session, lot)] else BEFORE
 
 
 def mark(now: Look, ref: str) -> str:
     """A word that changes whenever the public face of an opening does: the id of live events. It tells nothing else: a lot that is still
     sealed has the same word from its notice to its hour, whatever arrives."""
     lot = lot_cards.visible_lot(now, ref)
-    opening.refuse_reviewer(now, lot)
-    row = opening.current(now.session, lot)
+    ceremony.refuse_reviewer(now, lot)
+    row = ceremony.current(now.session, lot)
     drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
     drawn.append(f"p{len(attendance.officials(now.session, lot))}")  # who runs or watches it is no secret; a bidder's coming is in no mark
     if (base := base_prices.find(now.session, lot)) is not None:
@@ -74,8 +67,8 @@ def mark(now: Look, ref: str) -> str:
         over = "c" if closed is not None and lot.state != "BIDDING" else ""
         published = [n.version for n in notices.of_lot(now.session, lot, "correction")]
         return "-".join([lot.state, over, str(len(published)), *drawn])
-    posted = opening.shares(now.session, row)
-    said = opening.remarks(now.session, row)
+    posted = ceremony.shares(now.session, row)
+    said = ceremony.remarks(now.session, row)
     filed = claims.of_lot(now.session, lot, row.part)
     drawn.append(f"c{len(filed)}.{sum(bool(one.outcome) for one in filed)}")
     if (pause := rescue.pause(now.session, row)) is not None:
@@ -90,7 +83,7 @@ def mark(now: Look, ref: str) -> str:
 
 def progress(now: Look, row: Opening) -> Progress | None:
     """None before it was begun and when it has come to an end, also to a refusal."""
-    found = opening_runs.find(now.session, row) if row.state == "LISTED" else None
+    found = runs.find(now.session, row) if row.state == "LISTED" else None
     if found is None or found.ended_at is not None:
         return None
     return Progress(found.done, found.total, not opening_run.is_held(now.office, row.id))

@@ -13,18 +13,19 @@ from typing import Any, cast
 from flask import Response, current_app
 from flask_babel import gettext as _
 
-from trading import opening, opening_papers
+from trading.hall import papers as opening_papers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import papers, stamps
-from web.desks import hall_papers
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
-from web.forms import Form
-from web.gate import actor, go, look, office, render, request, saved_as, work
-from web.page_rules import ANYONE
+from trading.opening import ceremony as opening
+from trading.tendering.tenders import Lot
+from web.desks.hall import papers as hall_papers
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
+from web.http.forms import Form
+from web.http.gate import actor, go, look, office, render, request, saved_as, work
+from web.http.page_rules import ANYONE
+from web.papers import printing, stamps
 
 
 @hall.page("/<ref>/minutes", needs=ANYONE)
@@ -60,12 +61,12 @@ def paper(ref: str, kind: str) -> Response:
         else:
             draft, blob = None, _kept(now, row, name, stamp=bool(ending))
     if draft is not None:
-        return papers.answer(draft.make(), f"{name}-{ref}")
+        return printing.answer(draft.make(), f"{name}-{ref}")
     with office().blobs.open(blob) as source:
         data = source.read()
     if ending:
         return saved_as(Response(data, mimetype="application/timestamp-reply"), f"{name}-{ref}.tsr")
-    return papers.answer(data, f"{name}-{ref}")
+    return printing.answer(data, f"{name}-{ref}")
 
 
 def _kept(now: Look, row: opening.Opening, name: str, *, stamp: bool) -> str:

@@ -10,24 +10,20 @@ from flask_babel import gettext as _
 
 from crypto.canonical import b64u, loads, unb64u
 from crypto.signatures import payload_of
-from trading import (
-    co_opening,
-    draws,
-    lot_cards,
-    officers,
-    opening,
-    opening_list,
-    opening_package,
-    opening_shares,
-    policies,
-)
+from trading import draws
+from trading.custody import officers, policies
+from trading.hall import package as opening_package
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.work import Look
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
-from web.forms import Form
-from web.gate import go, look, office, render, saved_as, work
+from trading.opening import ceremony as opening
+from trading.opening import co_opening, opening_list
+from trading.opening import shares as opening_shares
+from trading.views import lot_cards
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
+from web.http.forms import Form
+from web.http.gate import go, look, office, render, saved_as, work
 
 AT_WORK = (officers.NEXT, officers.STANDING)
 """The seat an officer prepares: after publication the one it takes over next."""

@@ -11,15 +11,18 @@ from typing import Any
 
 from flask import current_app
 
-from trading import officers, opening
+from trading.custody import officers
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.work import Look
-from trading.tenders import Lot
-from web import papers, show, words
-from web.desks import hall_law
-from web.desks.hall_lines import BidLine, HallCard
-from web.desks.hall_room import zone
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
+from web import words
+from web.desks.hall import law
+from web.desks.hall.lines import BidLine, HallCard
+from web.desks.hall.room import zone
+from web.papers import printing
+from web.words import show
 
 TITLES = {"sheet": "开标签到表", "form": "开标一览表", "record": "开标记录"}
 _NUMBERS = "一二三四五六七八九"
@@ -37,7 +40,7 @@ class Facts:
         """The paper. ``others``: (kind, SHA-256) of the papers the record names. Refuses: as ``papers.make``."""
         if others:
             self.data["blocks"][-1]["words"] = [f"{TITLES[kind]} SHA-256：{name}" for kind, name in others]
-        return papers.make("hall", self.data, title=TITLES[self.kind], at=self.at)
+        return printing.make("hall", self.data, title=TITLES[self.kind], at=self.at)
 
 
 def facts(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bool = False) -> Facts:
@@ -122,11 +125,11 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
                          ["序", "投标人", "报价（元）", "结果", "投标人意见"], bids, widths=[0, 3, 0, 3, 2], right=[2])),
         ("未能开启的投标及其法律后果", _block("", [] if _failed(card) else ["无。"], items=_failed(card))),
         *([("系数抽取", _block("", [], items=draws))] if draws else []),
-        ("现场异议与答复", _block("", [f"对开标的异议当场提出、当场答复并记录（{_law(card, hall_law.OBJECTION)}）。"
+        ("现场异议与答复", _block("", [f"对开标的异议当场提出、当场答复并记录（{_law(card, law.OBJECTION)}）。"
                                   + ("" if objections else "本次无异议。")], items=objections)),
         ("确认", _block("", [f"确认时间到 {_at(card.confirm_until)}。"
                            "未表示意见的投标人视为对开标过程和开标一览表无异议（开标前已告知）。"
-                           f"本记录依据 {_law(card, hall_law.RECORD)} 形成并公布。"])),
+                           f"本记录依据 {_law(card, law.RECORD)} 形成并公布。"])),
         ("可核验的记录", _block("", ["以下条目均在平台公开日志内，任何人可用 bidhall verify 离线核验。"],
                         ["条目", "持有人", "编号", "入簿时点"],
                         [[_word("log_event", one.event), one.who, one.c, _at(one.sealed_at) if one.sealed_at else "待入簿"]
@@ -143,7 +146,7 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
 
 def _law(card: HallCard, rule: str) -> str:
     """The source of a rule in the law of the lot's regime, with its id: ``财政部令第87号第42条，规则 X-10``."""
-    return "，".join(filter(None, (hall_law.law_of(card.lot, rule, "zh"), f"规则 {rule.partition('.')[0]}")))
+    return "，".join(filter(None, (law.law_of(card.lot, rule, "zh"), f"规则 {rule.partition('.')[0]}")))
 
 
 def _word(noun: str, code: str) -> str:
@@ -162,7 +165,7 @@ def _block(heading: str, said: Sequence[str] = (), head: Sequence[str] = (), row
 
 def _officers(card: HallCard, now: Look, lot: Lot) -> list[list[str]]:
     """The key holders who came: each with the key and the beginning of the signature under the opening list."""
-    row = opening.opening(now.session, lot, card.part)
+    row = ceremony.opening(now.session, lot, card.part)
     held = {one["keyid"]: one["sig"] for one in (row.opened or {}).get("signatures", ())}
     kids = {seat.j: seat.sign_kid for seat in officers.seats(now.session, lot)}
     return [[f"密钥持有人（{_word('side', one.side)}，席位 {one.j}）", one.name,
@@ -176,7 +179,7 @@ def _failed(card: HallCard) -> list[str]:
             continue
         effect = _word("decrypt_outcome", one.outcome.result)
         text = (f"{one.name}：{_word('verdict', one.verdict)}（{one.verdict}）；{_word('cause', one.cause)}；{effect}"
-                f"（{_law(card, hall_law.UNDECRYPTED)}）。其余投标继续开标。")
+                f"（{_law(card, law.UNDECRYPTED)}）。其余投标继续开标。")
         if one.ruling:
             text += f"\n主持人 {_at(one.ruled_at)} 裁定，理由：{one.ruling}"
         if one.awaits_finding:

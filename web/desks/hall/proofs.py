@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trading import (
-    closing,
-    findings,
-    late_close,
-    officers,
-    opening,
-    rescue,
-)
+from trading.bidding import closing, late_close
+from trading.custody import officers
 from trading.kernel import audit, log
 from trading.kernel.work import Look
-from trading.opening import Opening
-from trading.tenders import Lot
-from web.desks.hall_lines import ProofLine
+from trading.opening import ceremony, findings, rescue
+from trading.opening.ceremony import Opening
+from trading.tendering.tenders import Lot
+from web.desks.hall.lines import ProofLine
 
 
-def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Share]) -> tuple[ProofLine, ...]:
+def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, ceremony.Share]) -> tuple[ProofLine, ...]:
     """The public entries of this opening: policy, deadline, set, shares, opening list."""
     seats = {seat.j: seat.account.name for seat in officers.seats(now.session, lot)}
     policy = officers.find_policy(now.session, lot, row.part)
@@ -41,10 +36,10 @@ def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, opening.Sha
 
 def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
     """Receipts of the public entries with the proofs there are, for anybody who checks. Nothing before the set is published."""
-    row = opening.current(now.session, lot)
+    row = ceremony.current(now.session, lot)
     if row is None:
         return []
-    lines = proof_lines(now, lot, row, {share.j: share for share in opening.shares(now.session, row)})
+    lines = proof_lines(now, lot, row, {share.j: share for share in ceremony.shares(now.session, row)})
     names = [line.c for line in lines]
     entries, proofs = audit.entries(now.session, names), log.proofs(now.session, names)
     found = []

@@ -11,14 +11,14 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import readings
+from trading.hall import readings
 from trading.kernel.access import Act
-from web.desks.hall_cards import hall_card
-from web.desks.hall_lines import BidLine, HallCard
-from web.desks.hall_room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
-from web.forms import Form
-from web.gate import go, look, render, request, work
-from web.page_rules import ANYONE
+from web.desks.hall.cards import hall_card
+from web.desks.hall.lines import BidLine, HallCard
+from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
+from web.http.forms import Form
+from web.http.gate import go, look, render, request, work
+from web.http.page_rules import ANYONE
 
 
 @hall.page("/<ref>/read", needs=Act.OPENING_HOST)

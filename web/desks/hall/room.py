@@ -8,17 +8,19 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from trading import lot_cards, officers, opening
+from trading.custody import officers
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
+from trading.opening import ceremony as opening
 from trading.procedures import procedure_of
-from trading.projects import is_of
-from trading.tenders import Lot
-from web.desks import hall_law, hall_waits
-from web.forms import Form
-from web.frame import Group, Link
-from web.gate import Desk, actor, look, request
+from trading.tendering.projects import is_of
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards
+from web.desks.hall import law, waits
+from web.http.forms import Form
+from web.http.frame import Group, Link
+from web.http.gate import Desk, actor, look, request
 
 hall = Desk("hall", prefix="/hall")
 
@@ -110,9 +112,9 @@ def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
 def _words_of_law_and_turn() -> dict[str, Any]:
     """For the templates: the law of a rule by regime; whose turns are the reader's by role (a key holder's go by its seat); until when
     its sign-in is fresh, so that key work does not begin that could not be handed in."""
-    turns = {Role.HOST: (hall_waits.HOST,), Role.SUPERVISOR: (hall_waits.SUPERVISOR,)}.get(actor().role, ())
+    turns = {Role.HOST: (waits.HOST,), Role.SUPERVISOR: (waits.SUPERVISOR,)}.get(actor().role, ())
     fresh = actor().fresh_until
-    return {"with_law": hall_law.with_law, "law_of": hall_law.law_of, "turns": turns,
+    return {"with_law": law.with_law, "law_of": law.law_of, "turns": turns,
             "fresh_until_ms": int(fresh.timestamp() * 1000) if fresh is not None else 0}
 
 

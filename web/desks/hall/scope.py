@@ -6,12 +6,12 @@ from __future__ import annotations
 from flask import Response, jsonify, request
 from flask_babel import gettext as _
 
-from trading import findings, opening
 from trading.kernel.access import Act
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, own_hall
-from web.forms import Form
-from web.gate import look, render
+from trading.opening import ceremony, findings
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import crumbs_of, hall, own_hall
+from web.http.forms import Form
+from web.http.gate import look, render
 
 
 @hall.page("/<ref>/scope", needs=Act.SHARE_RELEASE)
@@ -19,7 +19,7 @@ def scope(ref: str) -> str:
     with look() as now:
         lot, seat = own_hall(now, ref)
         card = hall_card(now, lot)
-        row = opening.find(now.session, lot)
+        row = ceremony.find(now.session, lot)
         mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j] if row is not None else []
     return render("hall/scope.html", card=card, seat=seat, mine=mine, form=Form.blank(),
                   crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Key for the arbiter"), "")))
@@ -31,7 +31,7 @@ def scope_data(ref: str) -> Response:
     has another scope where it was sealed to earlier officers."""
     with look() as now:
         lot, seat = own_hall(now, ref)
-        row = opening.opening(now.session, lot)
+        row = ceremony.opening(now.session, lot)
         mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j]
         wanted = next((one for one in mine if one.failure.header_hash == request.args.get("bid")), mine[0] if mine else None)
         j = seat.j if wanted is None else wanted.j

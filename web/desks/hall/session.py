@@ -15,22 +15,25 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import attendance, officers, opening, opening_set
+from trading.custody import officers
+from trading.hall import attendance
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Faults, NotFound, Refusal, WrongStep
 from trading.kernel.work import Look
-from trading.tenders import Lot, Tender
-from web import opening_run, words
-from web.desks import hall_sheet
-from web.desks.hall_cards import hall_card
-from web.desks.hall_lines import HallCard
-from web.desks.hall_marks import mark, step_of
-from web.desks.hall_read import wall_of
-from web.desks.hall_room import crumbs_of, hall, hall_lot, zone
-from web.forms import Form
-from web.gate import actor, go, look, office, render, work
-from web.page_rules import ANYONE
-from web.refusals import language
+from trading.opening import ceremony, opening_set
+from trading.tendering.tenders import Lot, Tender
+from web import words
+from web.desks.hall import sheet
+from web.desks.hall.cards import hall_card
+from web.desks.hall.lines import HallCard
+from web.desks.hall.marks import mark, step_of
+from web.desks.hall.read import wall_of
+from web.desks.hall.room import crumbs_of, hall, hall_lot, zone
+from web.http.forms import Form
+from web.http.gate import actor, go, look, office, render, work
+from web.http.page_rules import ANYONE
+from web.http.refusals import language
+from web.workers import opening_run
 
 
 def lots_of(now: Look, tender: str) -> list[Lot]:
@@ -40,7 +43,7 @@ def lots_of(now: Look, tender: str) -> list[Lot]:
     if not rows:
         raise NotFound("tender.unknown", ref=tender)
     for lot in rows:
-        opening.refuse_reviewer(now, lot)
+        ceremony.refuse_reviewer(now, lot)
     return rows
 
 
@@ -66,7 +69,7 @@ def session(tender: str, form: Form | None = None) -> str:
 
 def _may_sign_in(now: Look, lot: Lot) -> bool:
     """Whether one's own chair may sign in now: the sheet of a lot that failed, or whose hour is far, takes nobody."""
-    return attendance.window(now.session, lot, now.now).state == "open" and hall_sheet.has_chair(now, lot)
+    return attendance.window(now.session, lot, now.now).state == "open" and sheet.has_chair(now, lot)
 
 
 def may_list(card: HallCard) -> bool:

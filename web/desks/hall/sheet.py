@@ -10,17 +10,19 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from trading import attendance, officers, participants
+from trading.bidding import participants
+from trading.custody import officers
+from trading.hall import attendance
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import NotFound, Refusal
 from trading.kernel.work import Look
-from trading.projects import is_of
-from trading.tenders import Lot
-from web.desks.hall_cards import hall_card
-from web.desks.hall_room import crumbs_of, hall, hall_lot, lot_at_market
-from web.forms import Form
-from web.gate import actor, go, look, render, work
-from web.page_rules import ANYONE
+from trading.tendering.projects import is_of
+from trading.tendering.tenders import Lot
+from web.desks.hall.cards import hall_card
+from web.desks.hall.room import crumbs_of, hall, hall_lot, lot_at_market
+from web.http.forms import Form
+from web.http.gate import actor, go, look, render, work
+from web.http.page_rules import ANYONE
 
 
 @hall.page("/<ref>/sheet", needs=ANYONE)

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from flask_babel import gettext as _
 
-from trading.closing import CLOSING_DELAY
-from web.desks.hall_lines import HallCard, Wait
-from web.desks.hall_marks import BEFORE, SHUT
-from web.refusals import language
+from trading.bidding.closing import CLOSING_DELAY
+from web.desks.hall.lines import HallCard, Wait
+from web.desks.hall.marks import BEFORE, SHUT
+from web.http.refusals import language
 
 HOST, PLATFORM, BIDDERS, OFFICERS, SUPERVISOR, NOBODY = "host", "platform", "bidders", "officers", "supervisor", ""
 

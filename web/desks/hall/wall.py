@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trading.kernel.work import Look
-from trading.lot_cards import LotCard
-from web import show, words
-from web.desks.hall_marks import FAILED, running, today
-from web.desks.hall_room import hall, zone
-from web.gate import look, render, request
-from web.page_rules import ANYONE
-from web.refusals import language
+from trading.views.lot_cards import LotCard
+from web import words
+from web.desks.hall.marks import FAILED, running, today
+from web.desks.hall.room import hall, zone
+from web.http.gate import look, render, request
+from web.http.page_rules import ANYONE
+from web.http.refusals import language
+from web.words import show
 
 WIDTH, LEFT, TOP, LANE, BOX = 1372, 250, 34, 66, 57
 """Units of the drawing: its width, where the hours begin, where the lanes begin, from lane to lane, height of a box."""

@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from trading import inbox
-from trading.inbox import Letter
 from trading.kernel.access import Role
 from trading.kernel.work import Look
+from trading.parties import inbox
+from trading.parties.inbox import Letter
 from web import words
-from web.refusals import language
+from web.http.refusals import language
 
 # Every kind of message there is, by what it is about: the filter of the inbox, and the test that each has its words.
 ABOUT: dict[str, tuple[str, ...]] = {

@@ -17,14 +17,14 @@ from crypto.errors import CryptoError
 from crypto.receipts import BARE, Kept, Receipt, check_words, unwrap, verify_receipt
 from crypto.signatures import document_hash, payload_of
 from crypto.trust import trust_of
-from trading import tickets
+from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.log_queries import Standing, standing_of
-from web import show
-from web.refusals import language
+from trading.views.log_queries import Standing, standing_of
+from web.http.refusals import language
+from web.words import show
 
 OK, OLD, BAD, NONE = "ok", "old", "bad", "none"
 

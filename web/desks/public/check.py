@@ -16,18 +16,20 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from crypto.errors import CryptoError
-from trading import queries, tickets
+from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.log_queries import hash_of_number, standing_of
-from web import receipt_check, show
-from web.desks.public_words import page
-from web.forms import Form
-from web.gate import Desk, look, request
-from web.page_rules import ANYONE
-from web.receipt_check import Verdict
+from trading.views import public_queries
+from trading.views.log_queries import hash_of_number, standing_of
+from web.desks.parts import receipt_check
+from web.desks.parts.receipt_check import Verdict
+from web.desks.public.words import page
+from web.http.forms import Form
+from web.http.gate import Desk, look, request
+from web.http.page_rules import ANYONE
+from web.words import show
 
 desk = Desk("check")
 MOST = 1_000_000
@@ -83,7 +85,7 @@ def entry(c: str) -> Response:
 def files(digest: str) -> Response:
     """Whether a file of this SHA-256 is one that was published here."""
     with look() as now:
-        found = queries.files_of_digest(now, digest) if _DIGEST.match(digest) else []
+        found = public_queries.files_of_digest(now, digest) if _DIGEST.match(digest) else []
     return jsonify(files=[{"lot": ref, "name": one.name, "version": one.version, "newest": one.newest} for ref, one in found])
 
 
@@ -149,7 +151,7 @@ def _short(now: Look, signs: str) -> tuple[Verdict | None, list[Line] | None]:
 
 
 def _files(now: Look, digest: str) -> list[Line]:
-    found = queries.files_of_digest(now, digest)
+    found = public_queries.files_of_digest(now, digest)
     if not found:
         return [("bad", _("No file with this digest has been published here."))]
     return [("ok" if one.newest else "bad",

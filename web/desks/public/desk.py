@@ -9,24 +9,25 @@ from typing import Any
 from flask import Response, current_app, jsonify
 from flask_babel import gettext as _
 
-from trading import calendars, queries
 from trading.kernel.access import Role
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
 from trading.reports import own, savings
-from web import helping
-from web.desks.public_lists import lots_csv, read_filters
-from web.desks.public_words import lang, line_state, zone
-from web.desks.public_words import page as show_page
-from web.forms import Form
-from web.frame import Link, Tick, address, page_of, sun_line
-from web.gate import Desk, actor, look, office, render, request
-from web.page_rules import ANYONE, open_to
-from web.regions import region_choices
-from web.show import tag
-from web.watch import facts
+from trading.rulebook import calendars
+from trading.views import public_queries
+from web.desks.public.lists import lots_csv, read_filters
+from web.desks.public.words import lang, line_state, zone
+from web.desks.public.words import page as show_page
+from web.http.forms import Form
+from web.http.frame import Link, Tick, address, page_of, sun_line
+from web.http.gate import Desk, actor, look, office, render, request
+from web.http.page_rules import ANYONE, open_to
+from web.words import helping
+from web.words.regions import region_choices
+from web.words.show import tag
+from web.workers.watch import facts
 
 desk = Desk("public")
 
@@ -40,17 +41,17 @@ def index() -> Any:
     filters, chosen = read_filters(form, request.args, "/", phase="open")
     sort = request.args.get("sort", "deadline" if filters.phase == "open" else "-published")
     with look() as now:
-        page = page_of(queries.count_lots(now, filters), request.args, "/", csv=True)
-        lines = queries.lots(now, filters, sort=sort, limit=page.size, skip=page.offset)
+        page = page_of(public_queries.count_lots(now, filters), request.args, "/", csv=True)
+        lines = public_queries.lots(now, filters, sort=sort, limit=page.size, skip=page.offset)
         if request.args.get("format") == "csv":
             return lots_csv(lines)
         since, until = today(now.now)
         values = {
-            "day": sun_line(now.now, ticks_of(queries.moments_between(now, since, until)), lang=lang(), zone=zone(),
+            "day": sun_line(now.now, ticks_of(public_queries.moments_between(now, since, until)), lang=lang(), zone=zone(),
                             working=is_working(now)),
-            "openings": queries.openings_between(now, since, until),
-            "outcomes": newest_of_each(queries.notice_lines(now, kinds=queries.OUTCOMES, limit=24))[:8],
-            "regions": region_choices(queries.regions(now)), "teaser": teaser(now),
+            "openings": public_queries.openings_between(now, since, until),
+            "outcomes": newest_of_each(public_queries.notice_lines(now, kinds=public_queries.OUTCOMES, limit=24))[:8],
+            "regions": region_choices(public_queries.regions(now)), "teaser": teaser(now),
         }
     return show_page("public/index.html", form=form, page=page, lines=lines, chosen=chosen, filters=filters, sort=sort,
                   state_of=lambda line: tag(line_state(line, now.now, lang())),
@@ -64,9 +65,9 @@ def openings() -> str:
     with look() as now:
         start, _end = today(now.now)
         asked: dict[str, Any] = {"before": start} if past else {"since": start}
-        pages = page_of(queries.count_openings(now, **asked), request.args, "/openings")
-        lines = queries.openings(now, **asked, limit=pages.size, skip=pages.offset)
-        told = queries.notice_numbers(now, [line.ref for line in lines], ("result", "candidates", "failure", "termination"))
+        pages = page_of(public_queries.count_openings(now, **asked), request.args, "/openings")
+        lines = public_queries.openings(now, **asked, limit=pages.size, skip=pages.offset)
+        told = public_queries.notice_numbers(now, [line.ref for line in lines], ("result", "candidates", "failure", "termination"))
         days = [(day, list(rows)) for day, rows in groupby(lines, key=lambda line: local_day(line.opens_at or now.now))]
     tabs = [Link(_("Today and to come"), "/openings", here=not past), Link(_("Past"), "/openings?past=1", here=past)]
     return show_page("public/openings.html", days=days, pages=pages, past=past, tabs=tabs, told=told,
@@ -97,7 +98,7 @@ def help_() -> str:
 @desk.page("/help/components", needs=ANYONE)
 def components() -> str:
     """Every part of a page on one page, for those who build them; only on a platform under rehearsal."""
-    from web.specimens import specimens
+    from web.desks.parts.specimens import specimens
 
     if not current_app.extensions["bidhall"].settings.test_clock:
         raise NotFound("page.not_found")
@@ -129,7 +130,7 @@ def _topics() -> list[tuple[str, str, str]]:
     ]
 
 
-def newest_of_each(lines: list[queries.NoticeLine]) -> list[queries.NoticeLine]:
+def newest_of_each(lines: list[public_queries.NoticeLine]) -> list[public_queries.NoticeLine]:
     """The newest notice of each lot, newest first: how it stands, said once."""
     return list({line.lot: line for line in reversed(lines)}.values())[::-1]
 

@@ -9,15 +9,16 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import follows, lot_cards, notices, queries
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
-from trading.lot_cards import LotCard
+from trading.tendering import follows, notices
+from trading.views import lot_cards, public_queries
+from trading.views.lot_cards import LotCard
 from web import words
-from web.desks.public_words import attachment, lang, page
-from web.forms import Form
-from web.gate import Desk, go, look, office, request, work
-from web.page_rules import ANYONE
+from web.desks.public.words import attachment, lang, page
+from web.http.forms import Form
+from web.http.gate import Desk, go, look, office, request, work
+from web.http.page_rules import ANYONE
 
 desk = Desk("follow")
 
@@ -34,7 +35,7 @@ def followed() -> str:
 def follow(ref: str) -> Any:
     Form.read()
     with work() as unit:
-        follows.follow(unit, queries.published_lot(unit, ref))
+        follows.follow(unit, public_queries.published_lot(unit, ref))
     return go(f"/lots/{ref}#follow")
 
 
@@ -42,7 +43,7 @@ def follow(ref: str) -> Any:
 def unfollow(ref: str) -> Any:
     form = Form.read()
     with work() as unit:
-        follows.unfollow(unit, queries.published_lot(unit, ref))
+        follows.unfollow(unit, public_queries.published_lot(unit, ref))
     return go("/followed" if form.typed.get("from") == "list" else f"/lots/{ref}#follow")
 
 
@@ -50,7 +51,7 @@ def unfollow(ref: str) -> Any:
 def feed(ref: str) -> Response:
     """Atom (RFC 4287) of one lot: every notice of it, newest first."""
     with look() as now:
-        row = queries.published_lot(now, ref)
+        row = public_queries.published_lot(now, ref)
         listed = notices.of_lot(now.session, row)[::-1]
         card = lot_cards.card_of(now, row)
     text = page("public/lot_feed.html", base=request.host_url.rstrip("/"), card=card, notices=listed, moment=write_moment,
@@ -62,8 +63,8 @@ def feed(ref: str) -> Response:
 def dates(ref: str) -> Response:
     """The public dates of a lot as iCalendar (RFC 5545)."""
     with look() as now:
-        row = queries.published_lot(now, ref)
-        card, told = lot_cards.card_of(now, row), queries.outcome(now, row)
+        row = public_queries.published_lot(now, ref)
+        card, told = lot_cards.card_of(now, row), public_queries.outcome(now, row)
         at = now.now
     moments = [("questions", _("Questions until"), card.clarify_until), ("deadline", _("Bid deadline"), card.deadline),
                ("opening", _("Opening"), card.opens_at), ("objections", _("Last moment to object to the result"), told.object_until)]

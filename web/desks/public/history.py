@@ -10,11 +10,12 @@ from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports import history, savings
 from trading.reports import words as report_words
-from web import show, words
-from web.desks.public_words import lang, page
-from web.frame import address, page_of
-from web.gate import Desk, look, request
-from web.page_rules import ANYONE
+from web import words
+from web.desks.public.words import lang, page
+from web.http.frame import address, page_of
+from web.http.gate import Desk, look, request
+from web.http.page_rules import ANYONE
+from web.words import show
 
 desk = Desk("savings_history")
 

@@ -8,20 +8,21 @@ from typing import Any
 
 from flask import Response
 
-from trading import calendars, lot_cards, lot_rules, notices, queries
 from trading.kernel.calendar import Term, local_day
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from trading.planning import book_of
-from trading.rulebook import REGIMES, select
-from trading.tenders import Lot
+from trading.rulebook import REGIMES, calendars, select
+from trading.tendering import notices
+from trading.tendering.planning import book_of
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards, lot_rules, public_queries
 from web import words
-from web.desks import rule_cards
-from web.desks.public_words import attachment, lang, page
-from web.forms import Form
-from web.frame import Link, address
-from web.gate import Desk, look, office, request
-from web.page_rules import ANYONE
+from web.desks.public import rule_cards
+from web.desks.public.words import attachment, lang, page
+from web.http.forms import Form
+from web.http.frame import Link, address
+from web.http.gate import Desk, look, office, request
+from web.http.page_rules import ANYONE
 
 desk = Desk("law")
 MOST_DAYS, MOST_LOTS = 4000, 50
@@ -40,12 +41,12 @@ def rules() -> str:
         lot = _lot_named(now, ref, form)
         regime = lot.regime if lot else form.choice("regime", REGIMES, needed=False) or REGIMES[0]
         on = form.day("on", needed=False) or local_day(now.now)
-        told = queries.outcome(now, lot) if lot else None
+        told = public_queries.outcome(now, lot) if lot else None
         first = next(iter(notices.of_lot(now.session, lot, "tender")), None) if lot else None
         reckoned = lot_rules.sums(now, lot, told, first) if lot and told else {}
         chosen = lot_cards.card_of(now, lot) if lot else None
         book = book_of(lot, now.now) if lot else None
-        offered = queries.lots(now, queries.Filters(regime=regime), sort="-published", limit=MOST_LOTS)
+        offered = public_queries.lots(now, public_queries.Filters(regime=regime), sort="-published", limit=MOST_LOTS)
     try:
         book = book or select(regime, on)
     except Invalid as refusal:
@@ -79,7 +80,7 @@ def _lot_named(now: Look, ref: str, form: Form) -> Lot | None:
     if not ref:
         return None
     try:
-        return queries.published_lot(now, ref)
+        return public_queries.published_lot(now, ref)
     except NotFound as refusal:
         form.fault("lot", refusal.code, **refusal.facts)
         return None

@@ -10,13 +10,14 @@ from flask_babel import gettext as _
 
 from trading.kernel.errors import Invalid
 from trading.procedures import REGIMES
-from trading.projects import METHODS
-from trading.queries import PHASES, Filters, LotLine
-from web import show, words
-from web.desks.public_words import budget_range, csv_answer, lang, zone
-from web.forms import Form
-from web.frame import address
-from web.regions import region_name
+from trading.tendering.projects import METHODS
+from trading.views.public_queries import PHASES, Filters, LotLine
+from web import words
+from web.desks.public.words import budget_range, csv_answer, lang, zone
+from web.http.forms import Form
+from web.http.frame import address
+from web.words import show
+from web.words.regions import region_name
 
 Chosen = list[tuple[str, str]]
 

@@ -9,15 +9,16 @@ from datetime import timedelta
 from flask import Response, jsonify
 
 from crypto.canonical import b64u
-from trading import log_queries, tickets
+from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.log_ticks import LogTick
-from web.desks.public_words import attachment, page
-from web.forms import Form
-from web.gate import Desk, look, request
-from web.page_rules import ANYONE
+from trading.views import log_queries
+from web.desks.public.words import attachment, page
+from web.http.forms import Form
+from web.http.gate import Desk, look, request
+from web.http.page_rules import ANYONE
 
 desk = Desk("log")
 DAYS, ROWS, TICKS = 7, 20, 20

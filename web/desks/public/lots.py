@@ -11,21 +11,9 @@ from flask_babel import gettext as _
 
 from crypto.canonical import dumps
 from crypto.ticks import PUBLIC_EVENTS
-from trading import (
-    calendars,
-    deadline_faults,
-    documents,
-    enquiries,
-    follows,
-    lot_cards,
-    notices,
-    officer_news,
-    officers,
-    participants,
-    public_stages,
-    queries,
-    tickets,
-)
+from trading.availability import deadline_faults
+from trading.bidding import officer_news, participants, tickets
+from trading.custody import officers
 from trading.disclosure import dossier
 from trading.kernel import audit, log
 from trading.kernel.access import Act, may
@@ -34,23 +22,26 @@ from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
-from trading.log_queries import entry_lines, notice_document
-from trading.planning import book_of, deposit_cap
 from trading.procedures import REGIMES, procedure_of
 from trading.procedures.procedure import DEADLINE
-from trading.rulebook import Rule
-from trading.tenders import Lot
-from web import show, words
-from web.citations import citation
-from web.desks.public_lists import lots_csv, read_filters
-from web.desks.public_result import ranking
-from web.desks.public_words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
-from web.forms import Form
-from web.frame import address, page_of
-from web.gate import Desk, look, office, request
-from web.page_rules import ANYONE
-from web.regions import region_choices
-from web.show import tag
+from trading.rulebook import Rule, calendars
+from trading.tendering import documents, enquiries, follows, notices
+from trading.tendering.planning import book_of, deposit_cap
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards, public_queries, public_stages
+from trading.views.log_queries import entry_lines, notice_document
+from web import words
+from web.desks.public.lists import lots_csv, read_filters
+from web.desks.public.result import ranking
+from web.desks.public.words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
+from web.http.forms import Form
+from web.http.frame import address, page_of
+from web.http.gate import Desk, look, office, request
+from web.http.page_rules import ANYONE
+from web.words import show
+from web.words.citations import citation
+from web.words.regions import region_choices
+from web.words.show import tag
 
 desk = Desk("lots")
 MOST_IN_FEED = 50
@@ -69,8 +60,8 @@ def all_notices() -> str:
     text = form.text("words", needed=False, limit=80)
     kinds = (kind,) if kind else ()
     with look() as now:
-        pages = page_of(queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices")
-        lines = queries.notice_lines(now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset)
+        pages = page_of(public_queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices")
+        lines = public_queries.notice_lines(now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset)
     speech = lang()
     asked = [("words", f"“{text}”" if text else ""), ("kind", words.state("notice", kind, speech).text if kind else ""),
              ("regime", words.state("regime", regime, speech).text if regime else "")]
@@ -83,7 +74,7 @@ def all_notices() -> str:
 @desk.page("/notices/<int:number>", needs=ANYONE)
 def notice(number: int) -> str:
     with look() as now:
-        row, lot = queries.notice_of(now, number)
+        row, lot = public_queries.notice_of(now, number)
         others = [one for one in notices.of_lot(now.session, lot) if one.id != row.id]
         card = lot_cards.card_of(now, lot)
     return page("public/notice.html", notice=row, card=card, facts=notice_facts(row.kind, row.body), rows=ranking(row.body), others=others)
@@ -93,7 +84,7 @@ def notice(number: int) -> str:
 def notice_json(number: int) -> Response:
     """The document whose digest the log holds, as its canonical bytes."""
     with look() as now:
-        row, _lot = queries.notice_of(now, number)
+        row, _lot = public_queries.notice_of(now, number)
         text = audit.document(now.session, row.document_hash)
         told = notice_document(now, row)
     if text != told:
@@ -122,15 +113,15 @@ def feed_xml() -> Response:
     return Response(text, mimetype="application/atom+xml")
 
 
-def _fed() -> list[queries.NoticeLine]:
+def _fed() -> list[public_queries.NoticeLine]:
     kind = request.args.get("kind", "")
     regime = request.args.get("regime", "")
     with look() as now:
-        return queries.notice_lines(now, kinds=(kind,) if kind in notices.KINDS else (), words=request.args.get("words", "")[:80],
+        return public_queries.notice_lines(now, kinds=(kind,) if kind in notices.KINDS else (), words=request.args.get("words", "")[:80],
                                     regime=regime if regime in REGIMES else "", limit=MOST_IN_FEED)
 
 
-def _feed_title(one: queries.NoticeLine) -> str:
+def _feed_title(one: public_queries.NoticeLine) -> str:
     return f"{words.state('notice', one.kind, lang()).text} · {one.title} · {one.lot}"
 
 
@@ -143,9 +134,9 @@ def lots() -> Any:
     form = Form.query()
     filters, chosen = read_filters(form, request.args, "/lots")
     with look() as now:
-        pages = page_of(queries.count_lots(now, filters), request.args, "/lots", csv=True)
-        lines = queries.lots(now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset)
-        regions = queries.regions(now)
+        pages = page_of(public_queries.count_lots(now, filters), request.args, "/lots", csv=True)
+        lines = public_queries.lots(now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset)
+        regions = public_queries.regions(now)
     if request.args.get("format") == "csv":
         return lots_csv(lines)
     return page("public/lots.html", form=form, pages=pages, lines=lines, chosen=chosen, filters=filters,
@@ -156,8 +147,8 @@ def lots() -> Any:
 def lot(ref: str) -> str:
     """One lot: its road with the law's limits, facts, files, answers, notices, rights, and what the log proves of it."""
     with look() as now:
-        row = queries.published_lot(now, ref)
-        told = queries.outcome(now, row)
+        row = public_queries.published_lot(now, ref)
+        told = public_queries.outcome(now, row)
         listed = notices.of_lot(now.session, row)
         first = next((one for one in listed if one.kind == "tender"), None)
         card = lot_cards.card_of(now, row)
@@ -167,7 +158,7 @@ def lot(ref: str) -> str:
         values = {
             "card": card, "stages": road, "told": told, "notices": listed,
             "answers": [one for one in listed if one.kind in ("clarification", "correction")][::-1],
-            "files": queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
+            "files": public_queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
             "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
             "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
             "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
@@ -185,7 +176,7 @@ def lot(ref: str) -> str:
 def ticket(ref: str) -> Response:
     """What a sealer needs, signed by the platform: the complete policy, whom to trust, the opening form."""
     with look() as now:
-        row = queries.published_lot(now, ref)
+        row = public_queries.published_lot(now, ref)
         envelope = tickets.ticket(now, row, request.args.get("envelope", officers.BID)[:128])
     return attachment(envelope_text(envelope).encode(), f"{ref}.ticket.json", "application/json")
 
@@ -194,7 +185,7 @@ def ticket(ref: str) -> Response:
 def policy(ref: str) -> Response:
     """The opening policy that stands, with the signatures of every officer."""
     with look() as now:
-        row = officers.current_policy(now.session, queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128])
+        row = officers.current_policy(now.session, public_queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128])
         text = row.dsse or ""
     return attachment(text.encode(), f"{ref}.policy.json", "application/json")
 
@@ -203,7 +194,7 @@ def policy(ref: str) -> Response:
 def document(ref: str, number: int) -> Response:
     """One file, as an attachment. Nothing is written down about whoever takes it."""
     with look() as now:
-        found = documents.document(now, queries.published_lot(now, ref), number)
+        found = documents.document(now, public_queries.published_lot(now, ref), number)
         blobs = now.office.blobs
     answer = attachment(blobs.read(found.blob), found.name, found.media)
     answer.content_length = found.size
@@ -214,8 +205,8 @@ def document(ref: str, number: int) -> Response:
 @desk.page("/lots/<ref>/contract", needs=ANYONE)
 def contract(ref: str) -> str:
     with look() as now:
-        row = queries.published_lot(now, ref)
-        told = queries.outcome(now, row)
+        row = public_queries.published_lot(now, ref)
+        told = public_queries.outcome(now, row)
         card = lot_cards.card_of(now, row)
     return page("public/contract.html", card=card, told=told, notice=told.contract,
                 facts=notice_facts("contract", told.contract.body) if told.contract else [])
@@ -254,7 +245,7 @@ def _short(moment: datetime) -> str:
     return f"{local:%m-%d %H:%M}"
 
 
-def _rights(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
+def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """Who may ask or object, until when, who answers by when: from the lot's own rulebook."""
     book = book_of(row, now.now)
     law = procedure_of(row).remedies

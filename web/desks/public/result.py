@@ -1,8 +1,8 @@
 """How a lot ended: winner and money, then why, as far as the law opens it; the remedies with the day computed; the report as a paper.
 
-What may be shown comes from ``evaluation.queries.outcome_card``: works from the publicity of their candidates on, government procurement
-from the result notice on; means of the panel and the arithmetic of the price, never a single member's points; names of the panel from the
-result on (rule P-44).
+What may be shown comes from ``evaluation.reporting.queries.outcome_card``: works from the publicity of their candidates on, government
+procurement from the result notice on; means of the panel and the arithmetic of the price, never a single member's points; names of the
+panel from the result on (rule P-44).
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from evaluation import queries as evaluations
-from evaluation.queries import OutcomeCard
-from trading import calendars, deadline_faults, lot_cards, notices, queries
+from evaluation.reporting import queries as evaluations
+from evaluation.reporting.queries import OutcomeCard
+from trading.availability import deadline_faults
 from trading.disclosure import bundle, dossier
 from trading.kernel.calendar import WorkingDayCalendar
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.log_queries import entry_lines
-from trading.notices import Notice
-from trading.planning import book_of
 from trading.procedures import procedure_of
 from trading.reports.savings import rate_pct
-from trading.rulebook import Rule
-from trading.tenders import Lot
-from web import bundles, papers, words
-from web.desks import result_charts, result_paper
-from web.desks.public_words import attachment, csv_answer, lang, notice_facts, page
-from web.gate import Desk, look, office
-from web.page_rules import ANYONE
+from trading.rulebook import Rule, calendars
+from trading.tendering import notices
+from trading.tendering.notices import Notice
+from trading.tendering.planning import book_of
+from trading.tendering.tenders import Lot
+from trading.views import lot_cards, public_queries
+from trading.views.log_queries import entry_lines
+from web import words
+from web.desks.public import result_charts
+from web.desks.public.words import attachment, csv_answer, lang, notice_facts, page
+from web.http.gate import Desk, look, office
+from web.http.page_rules import ANYONE
+from web.papers import bundles, printing, result_paper
 
 desk = Desk("results")
 MOST_BARS = 8
@@ -46,8 +49,8 @@ GROUPS = ("objective", "subjective", "price")
 def result(ref: str) -> str:
     """Candidates or result as published, with the remedies and their last day."""
     with look() as now:
-        row = queries.published_lot(now, ref)
-        told = queries.outcome(now, row)
+        row = public_queries.published_lot(now, ref)
+        told = public_queries.outcome(now, row)
         shown = told.result or told.candidates or told.failure
         card = lot_cards.card_of(now, row)
         scores = scores_of(now, row)
@@ -63,20 +66,20 @@ def result(ref: str) -> str:
             "earlier": [one for one in listed if shown and one.kind == shown.kind and one.id != shown.id],
             "suspended": deadline_faults.standing(now.session, row),
             "remedies": remedies(now, row, told), "sums": sums(now, told.reasons), "next": what_comes(now, row, told),
-            "bundled": row.state in dossier.FINISHED, "successor": queries.successor(now, row),
+            "bundled": row.state in dossier.FINISHED, "successor": public_queries.successor(now, row),
             "deposits": book_of(row, now.now).find("D-24"),
             "entries": entry_lines(now, lot=ref, events=("ranking",), limit=1),
         }
     top = ranked[0] if ranked else None
     return page("public/result.html", facts=notice_facts(shown.kind, shown.body) if shown else [], top=top, won=headline(card, ranked),
-                why=why(scores) if scores else "", most_bars=MOST_BARS, can_set=papers.can_set(), **values)
+                why=why(scores) if scores else "", most_bars=MOST_BARS, can_set=printing.can_set(), **values)
 
 
 @desk.page("/lots/<ref>/result.csv", needs=ANYONE)
 def points_csv(ref: str) -> Response:
     """The points shown: one row a criterion, one column a bidder."""
     with look() as now:
-        scores = scores_of(now, queries.published_lot(now, ref))
+        scores = scores_of(now, public_queries.published_lot(now, ref))
     if scores is None:
         raise NotFound("result.no_scores", ref=ref)
     told = table(scores)
@@ -90,16 +93,16 @@ def points_csv(ref: str) -> Response:
 def report(ref: str) -> Response:
     """The public copy of the evaluation report. Refuses: NotFound before it is public, or where there is none."""
     with look() as now:
-        row = queries.published_lot(now, ref)
+        row = public_queries.published_lot(now, ref)
         scores = scores_of(now, row)
         if scores is None:
             raise NotFound("result.no_scores", ref=ref)
-        told, card = queries.outcome(now, row), lot_cards.card_of(now, row)
+        told, card = public_queries.outcome(now, row), lot_cards.card_of(now, row)
         shown = told.result or told.candidates
         if shown is None:
             raise NotFound("result.no_scores", ref=ref)
         paper = result_paper.make(card, scores, table(scores), shown.published_at, unopened(notices.of_lot(now.session, row)))
-    return papers.answer(paper, f"report-{ref}")
+    return printing.answer(paper, f"report-{ref}")
 
 
 @desk.page("/lots/<ref>/bundle.zip", needs=ANYONE)
@@ -108,7 +111,7 @@ def bundle_file(ref: str) -> Response:
 
     Refuses: NotFound, WrongStep before the result, TooEarly while an entry waits for its tick."""
     with look() as now:
-        row = queries.published_lot(now, ref)
+        row = public_queries.published_lot(now, ref)
         files, name = bundles.files_of(now, row, "public"), row.log_of
     _index, pieces = bundle.prepared(files, profile="public", tender=name, signing=office().keys.signing)
     return attachment(pieces, f"{ref}.bundle.zip", "application/zip")
@@ -221,7 +224,7 @@ def unopened(listed: Sequence[Notice]) -> list[dict[str, str]]:
 # --- dates ------------------------------------------------------------------------------------------------------------------------
 
 
-def remedies(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
+def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """What whoever disagrees can do, in its order: each with its last moment if it is known, its rule, and whether it is over."""
     book, law = book_of(row, now.now), procedure_of(row)
     remedies, publicity, result = law.remedies, law.award.publicity, book.find(law.remedies.window("result").basis)
@@ -265,7 +268,7 @@ def sum_words(calendar: WorkingDayCalendar, told: Mapping[str, Any]) -> str:
     return text
 
 
-def what_comes(now: Look, row: Lot, told: queries.Outcome) -> list[dict[str, Any]]:
+def what_comes(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """The duties that follow a result, each with its last moment where that is known and its rule."""
     found: list[dict[str, Any]] = []
     book, law = book_of(row, now.now), procedure_of(row).contract

@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from markupsafe import Markup, escape
 
 from trading.kernel.errors import Invalid
-from trading.lot_rules import Sum
 from trading.rulebook import Rule, Rulebook, change_days, differences, select
+from trading.views.lot_rules import Sum
 from web import words
-from web.citations import citation
-from web.desks.public_words import amount_of
+from web.desks.public.words import amount_of
+from web.words.citations import citation
 
 MOST_CHANGES = 8
 CHAPTERS = ("notice", "bidding", "deposit", "opening", "review", "award", "contract", "disputes", "other")

@@ -13,20 +13,22 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import queries
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports import own, savings, writers
 from trading.reports import words as report_words
 from trading.reports.savings import Row, Savings
-from web import charts, show, words
-from web.desks import public_history
-from web.desks.public_words import attachment, csv_answer, lang, page
-from web.forms import Form
-from web.frame import address, page_of
-from web.gate import Desk, look, request
-from web.page_rules import ANYONE
-from web.regions import region_choices, region_name
+from trading.views import public_queries
+from web import words
+from web.desks.parts import charts
+from web.desks.public import history
+from web.desks.public.words import attachment, csv_answer, lang, page
+from web.http.forms import Form
+from web.http.frame import address, page_of
+from web.http.gate import Desk, look, request
+from web.http.page_rules import ANYONE
+from web.words import show
+from web.words.regions import region_choices, region_name
 
 desk = Desk("savings")
 _NARROW = ("regime", "method", "category", "region", "agency")
@@ -37,7 +39,7 @@ MOST_REGIONS = 14
 @desk.page("/savings", needs=ANYONE)
 def index() -> Any:
     with look() as now:
-        every, imported = own_rows(now), public_history.by_year(now)
+        every, imported = own_rows(now), history.by_year(now)
     form, rows, since, until = _narrowed(every)
     report = savings.reckon(rows, by=("regime", "method"), since=since, until=until)
     treated = savings.treatments(rows, currency=report.currency, since=since, until=until)
@@ -74,7 +76,7 @@ def lots() -> Any:
         head = [report_words.word(key, lang()) for key in _COLUMNS]
         return csv_answer("savings-lots.csv", head, [_cells(row, why) for row, why in shown])
     with look() as now:
-        papers = queries.notice_numbers(now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract"))
+        papers = public_queries.notice_numbers(now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract"))
     return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why, papers.get(row.id, {})) for row, why in shown],
                 choices=_choices(every), case=_case_words(case) or (_band_words(band) if band else ""), chosen=_chosen("/savings/lots"),
                 total=len(told), back=address("/savings", request.args, case=None, band=None, page=None, rows=None, format=None))

@@ -17,16 +17,17 @@ from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.exact import written
 from trading.kernel.money import Money
 from trading.procedures import REGIMES
-from trading.projects import METHODS
-from trading.queries import PHASES, LotLine
 from trading.reports.savings import rate_pct
 from trading.reports.writers import inert
 from trading.rulebook import Rule
-from web import show, words
-from web.gate import render, saved_as
-from web.refusals import language
-from web.regions import full_name
-from web.show import Label
+from trading.tendering.projects import METHODS
+from trading.views.public_queries import PHASES, LotLine
+from web import words
+from web.http.gate import render, saved_as
+from web.http.refusals import language
+from web.words import show
+from web.words.regions import full_name
+from web.words.show import Label
 
 _UNITS = {"D": ("日", "days"), "WD": ("个工作日", "working days"), "h": ("小时", "hours"), "Y": ("年", "years"), "yuan": ("元", "yuan")}
 _SIGNS = {"MIN": "≥", "MAX": "≤", "BEFORE": "≥", "NOT_EARLIER": "≤"}

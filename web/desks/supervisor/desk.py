@@ -1,5 +1,5 @@
 """The supervisor's desk (desks §7.4, 9.10): limits broken and near, objections, the health of the log, whole lots on one page. It reads and
-changes nothing here (what it signs at an opening stands in supervisor_hall.py); it never sees a bid early, nor scores before they are
+changes nothing here (what it signs at an opening stands in hall.py); it never sees a bid early, nor scores before they are
 revealed."""
 
 from __future__ import annotations
@@ -12,37 +12,34 @@ from flask import Response, current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from deposits import demands, queries, refunds
-from trading import (
-    attachments,
-    awards,
-    calendars,
-    contracts,
-    disputes,
-    enquiries,
-    log_queries,
-    lot_cards,
-    opening,
-    oversight,
-    tenders,
-)
-from trading.agency_queries import ObjectionCard
+from deposits import demands
+from deposits.refunds import refunds
+from deposits.views import queries
+from trading.awarding import awards, contracts, disputes
+from trading.files import attachments
 from trading.kernel import log
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
-from trading.oversight import SOON, Limit
-from trading.tenders import Lot
-from web import attached, show, words
-from web.desks import supervisor_figures as figures_of
-from web.desks import supervisor_papers as papers_home
-from web.desks.agency_room import lot_stages
-from web.forms import Form
-from web.frame import Duty, Group, Link, Tick, address, page_of, sun_line
-from web.gate import Desk, actor, go, look, render, request
-from web.refusals import language
+from trading.opening import ceremony
+from trading.rulebook import calendars
+from trading.tendering import enquiries, tenders
+from trading.tendering.tenders import Lot
+from trading.views import log_queries, lot_cards, oversight
+from trading.views.agency_queries import ObjectionCard
+from trading.views.oversight import SOON, Limit
+from web import words
+from web.desks.agency.room import lot_stages
+from web.desks.supervisor import figures as figures_of
+from web.desks.supervisor import papers as papers_home
+from web.http import attached
+from web.http.forms import Form
+from web.http.frame import Duty, Group, Link, Tick, address, page_of, sun_line
+from web.http.gate import Desk, actor, go, look, render, request
+from web.http.refusals import language
+from web.words import show
 
 desk = Desk("supervisor", prefix="/supervisor")
 
@@ -279,7 +276,7 @@ class Dossier:
     limits: list[Limit]
     questions: int
     objections: list[ObjectionCard]
-    bids: list[opening.OpenedBid] = field(default_factory=list)
+    bids: list[ceremony.OpenedBid] = field(default_factory=list)
     listed: int | None = None
     opened_at: Any = None
     ranking: list[dict[str, Any]] = field(default_factory=list)
@@ -306,11 +303,11 @@ def _dossier(now: Look, lot: Lot) -> Dossier:
     limits = [one for one in all_limits(now) if one.lot == lot.ref]
     asked = list(now.session.scalars(select(enquiries.Enquiry.id).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.published)))
     said = [one for one in oversight.objections(now) if one.lot == lot.ref]
-    if not opening.is_public(now.session, lot):
+    if not ceremony.is_public(now.session, lot):
         return Dossier(limits, len(asked), said)
-    row, award, contract = opening.find(now.session, lot), awards.find(now.session, lot), contracts.find(now.session, lot)
+    row, award, contract = ceremony.find(now.session, lot), awards.find(now.session, lot), contracts.find(now.session, lot)
     return Dossier(
-        limits, len(asked), said, opening.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
+        limits, len(asked), said, ceremony.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
         row.opened_at if row else None, list(award.ranking) if award else [], award, contract, _deposits(now, lot))
 
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from trading.kernel.calendar import local_day
 from trading.kernel.exact import written
-from trading.oversight import Limit
-from web.charts import share
+from trading.views.oversight import Limit
+from web.desks.parts.charts import share
 
 WEEKS = 12
 HEIGHT = 120

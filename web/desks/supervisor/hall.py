@@ -22,32 +22,22 @@ from typing import Any
 from flask import Response, jsonify
 from sqlalchemy import select
 
-from trading import (
-    bids,
-    claims,
-    copies,
-    enrolments,
-    findings,
-    late_close,
-    opening,
-    parties,
-    rechecks,
-    rescue,
-    stored,
-    tenders,
-)
-from trading.findings import Complaint
+from trading.bidding import bids, claims, copies, late_close, stored
+from trading.bidding.late_close import LateClosing
+from trading.bidding.stored import MirrorWaiver
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from trading.late_close import LateClosing
-from trading.rescue import Pause
-from trading.stored import MirrorWaiver
-from trading.tenders import Lot
-from web.desks.hall_room import signed, signed_list
-from web.desks.supervisor import desk as supervision
-from web.forms import Form
-from web.gate import go, look, render, work
+from trading.opening import ceremony, findings, rechecks, rescue
+from trading.opening.findings import Complaint
+from trading.opening.rescue import Pause
+from trading.parties import enrolments, parties
+from trading.tendering import tenders
+from trading.tendering.tenders import Lot
+from web.desks.hall.room import signed, signed_list
+from web.desks.supervisor.desk import desk as supervision
+from web.http.forms import Form
+from web.http.gate import go, look, render, work
 
 
 @dataclass(frozen=True)
@@ -109,23 +99,23 @@ class Trouble:
 
 def trouble_of(now: Look, lot: Lot) -> Trouble:
     session = now.session
-    row, public = opening.find(session, lot), opening.is_public(session, lot)
+    row, public = ceremony.find(session, lot), ceremony.is_public(session, lot)
     lines = tuple(ClaimLine(one.id, one.code, one.at, one.entry, one.party.name if public else "", one.outcome, one.reasons, one.settled_at)
                   for one in claims.of_lot(session, lot))
     return Trouble(lot, late_close.what_happened(session, lot), lines, tuple(findings.complaints(session, row)) if row else (),
                    rescue.pause(session, row) if row else None, row is not None and row.opened is not None,
                    tuple(Lost(bid.party.name, bid.header_hash, one.at if one else None) for _, bid, one in findings.lost(session, lot)),
-                   _mirror_line(now, opening.current(session, lot)))
+                   _mirror_line(now, ceremony.current(session, lot)))
 
 
-def _mirror_line(now: Look, row: opening.Opening | None) -> MirrorLine | None:
+def _mirror_line(now: Look, row: ceremony.Opening | None) -> MirrorLine | None:
     """Only of a published set that waits for its first share."""
-    if row is None or row.opened is not None or opening.shares(now.session, row):
+    if row is None or row.opened is not None or ceremony.shares(now.session, row):
         return None
     mode = copies.mode_of(now.session, row.lot, row.part)
     if mode == copies.NONE:
         return None
-    listed = opening.to_open(now.session, row)
+    listed = ceremony.to_open(now.session, row)
     known = stored.checks_of(now.session, listed)
     checks = {bid.header_hash: known.get(bid.id) for bid in listed}
     missed = tuple(name for name, check in sorted(checks.items()) if check is not None and check.missed)
@@ -145,7 +135,7 @@ def _published(now: Look, ref: str) -> Lot:
 def openings() -> str:
     with look() as now:
         waiting = select(claims.Claim.lot_id).where(claims.Claim.outcome == "")  # also of a lot that failed with too few bids
-        lost = select(opening.OpenedBid.lot_id).where(opening.OpenedBid.verdict == findings.LOST)
+        lost = select(ceremony.OpenedBid.lot_id).where(ceremony.OpenedBid.verdict == findings.LOST)
         rows = now.session.scalars(select(Lot).where((Lot.state == "OPENING") | Lot.id.in_(waiting) | Lot.id.in_(lost))
                                    .order_by(Lot.opens_at, Lot.ref))
         found = sorted((trouble_of(now, lot) for lot in rows), key=lambda one: not one.waits)
@@ -191,7 +181,7 @@ def confirm_late(ref: str) -> Any:
 def boxes(ref: str) -> Response:
     """What the arbiter needs to open the reported boxes itself, with the officer's key of this opening."""
     with look() as now:
-        row = opening.opening(now.session, _published(now, ref))
+        row = ceremony.opening(now.session, _published(now, ref))
         by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(now.session, row.lot, row.part)}
         found = [{"header_hash": one.failure.header_hash, "header": by_hash[one.failure.header_hash], "j": one.j, "reported": one.code,
                   "pk": findings.scope_of(now.session, row, one.j, one.failure.header_hash)["pk"]}
@@ -206,7 +196,7 @@ def sign_findings(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        row = opening.opening(unit.session, _published(unit, ref))
+        row = ceremony.opening(unit.session, _published(unit, ref))
         for one in given:
             if not isinstance(one, dict) or not isinstance(one.get("part", ""), str):
                 raise Invalid("finding.bad", reason="JSON_PROFILE")
@@ -250,7 +240,7 @@ def waive(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
         lot = _published(unit, ref)
-        rechecks.waive(unit, opening.opening(unit.session, lot, opening.current_part(unit.session, lot)), reasons=reasons)
+        rechecks.waive(unit, ceremony.opening(unit.session, lot, ceremony.current_part(unit.session, lot)), reasons=reasons)
     return go(where)
 
 

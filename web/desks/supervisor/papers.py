@@ -8,22 +8,23 @@ from datetime import datetime
 from flask import Response
 from flask_babel import gettext as _
 
-from trading import opening, opening_papers
 from trading.disclosure import dossier
+from trading.hall import papers
 from trading.kernel.work import Look
-from trading.oversight import Limit
-from trading.tenders import Lot
+from trading.opening import ceremony
+from trading.tendering.tenders import Lot
+from trading.views.oversight import Limit
 from web import words
-from web.desks.public_result import scores_of
-from web.desks.public_words import csv_answer
-from web.refusals import language
+from web.desks.public.result import scores_of
+from web.desks.public.words import csv_answer
+from web.http.refusals import language
 
 
 def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
     """(words, address) of what is there of a lot: papers of the opening, report, result, the bundle anybody can check."""
     found = []
-    row = opening.find(now.session, lot)
-    if row is not None and opening_papers.of_opening(now.session, row):
+    row = ceremony.find(now.session, lot)
+    if row is not None and papers.of_opening(now.session, row):
         found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
     if scores_of(now, lot) is not None:
         found += [(_("Evaluation report (PDF)"), f"/lots/{lot.ref}/report.pdf"), (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv")]

@@ -18,7 +18,7 @@ from crypto.draws import score_commit
 from trading.kernel.clock import write_moment
 from web.rehearsal.cast import PASSWORD, Cast, Person, signers
 from web.rehearsal.evaluation import Member
-from web.rehearsal.town_play import Town
+from web.rehearsal.town.play import Town
 
 CHEAP = (1024, 1)
 """KiB and passes for the key files of a town: their passphrase is on the card that is handed to everybody."""

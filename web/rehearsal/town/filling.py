@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trading.kernel.errors import NotReady
-from web.rehearsal import town_card
+from web.rehearsal.town import card
 from web.settings import Settings
 
 DONE, BEGUN = "town.json", "town.begun"
@@ -36,11 +36,11 @@ def fill(settings: Settings, tell: Callable[[str], None]) -> list[str]:
         (settings.data / BEGUN).touch()
         _in_a_child(settings, tell)
         (settings.data / BEGUN).unlink()
-    return town_card.lines(facts(settings.data), settings.data)
+    return card.lines(facts(settings.data), settings.data)
 
 
 def facts(data: Path) -> dict[str, Any]:
-    """What ``town.json`` says (``web.rehearsal.town_files.facts``), {} where there is no town."""
+    """What ``town.json`` says (``web.rehearsal.town.files.facts``), {} where there is no town."""
     try:
         found = json.loads((data / DONE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def _clear(data: Path) -> None:
 
 def _in_a_child(settings: Settings, tell: Callable[[str], None]) -> None:
     asked = json.dumps({**asdict(settings), "data": str(settings.data)})
-    with subprocess.Popen([sys.executable, "-m", "web.town"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    with subprocess.Popen([sys.executable, "-m", "web.rehearsal.town.filling"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"}) as child:
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(asked)
@@ -72,26 +72,28 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
     """Play the town in this process and write its files; ``town.json`` last."""
     from crypto import passwords
     from trading.kernel.clock import SystemClock, floor_minute
-    from web.rehearsal import cast, server, town_files, town_history, town_papers, town_plans, town_play
+    from web.rehearsal import cast, server
+    from web.rehearsal.town import files, history, plans, play
+    from web.rehearsal.town import papers as town_papers
 
     now = floor_minute(SystemClock().now())
-    parts = town_plans.parts(now)
+    parts = plans.parts(now)
     passwords.lower_cost()
-    with town_papers.Papers() as papers, server.stage(replace(settings, test_clock=""), now - town_plans.BACK,
-                                                      pace=town_plans.PACE, second=True) as scene:
+    with town_papers.Papers() as papers, server.stage(replace(settings, test_clock=""), now - plans.BACK,
+                                                      pace=plans.PACE, second=True) as scene:
         papers.order(list(parts.values()))
         scene.turn()
         tell("人员与历年成果 / people, and the results of older years")
-        town_history.take_in(scene)
-        town = town_play.Town(scene, cast.settle(scene, bidders=10), parts, papers, tell, now)
-        town_play.play(town)
+        history.take_in(scene)
+        town = play.Town(scene, cast.settle(scene, bidders=10), parts, papers, tell, now)
+        play.play(town)
         tell("密钥文件与角色卡 / key files and the card")
         folder = settings.data / "keys"
-        town_files.write_keys(folder, town.people)
+        files.write_keys(folder, town.people)
         review = parts["REVIEW"].plan
         tender, lot = review.ref.rsplit("-", 1)
-        sheets = town_files.write_sheets(folder, review.ref, tender, lot, town.panel)
-        told = json.dumps(town_files.facts(town, sheets), ensure_ascii=False, indent=1)
+        sheets = files.write_sheets(folder, review.ref, tender, lot, town.panel)
+        told = json.dumps(files.facts(town, sheets), ensure_ascii=False, indent=1)
     (settings.data / DONE).write_text(told + "\n", encoding="utf-8")
 
 

@@ -11,10 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from trading.kernel.money import Money
-from web.rehearsal import names, paper_words
+from web.papers.typesetter import SETTER, can_set
+from web.rehearsal import names
 from web.rehearsal.front import PDF
-from web.rehearsal.town_plans import Part
-from web.typesetter import SETTER, can_set
+from web.rehearsal.town import paper_words
+from web.rehearsal.town.plans import Part
 
 TEMPLATE = "town.typ"
 

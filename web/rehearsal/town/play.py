@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from trading.kernel.money import Money
-from web.rehearsal import awarding, bidding, enrol, evaluation, front, money, opening, paper_words
+from web.rehearsal import awarding, bidding, enrol, evaluation, front, money, opening
 from web.rehearsal.cast import OFFICERS, Cast, signers
 from web.rehearsal.evaluation import Member
 from web.rehearsal.server import Stage
-from web.rehearsal.town_papers import Papers
-from web.rehearsal.town_plans import Part
+from web.rehearsal.town import paper_words
+from web.rehearsal.town.papers import Papers
+from web.rehearsal.town.plans import Part
 
 OFFICER_NAMES = tuple(name for name, _side in OFFICERS)
 FORMS = {"GOODS": {"delivery_days": "30", "warranty_months": "36", "small_firm": "no"},

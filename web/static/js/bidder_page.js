@@ -2,7 +2,7 @@
 
 const box = document.getElementById("sealing");
 
-/** What the server handed in: policy, form, names, our key, uploads (see desks/bidder_lots.seal_data). */
+/** What the server handed in: policy, form, names, our key, uploads (see desks/bidder/lots.py, seal_data). */
 export const held = JSON.parse(box.dataset.held);
 export const words = JSON.parse(box.dataset.words);
 export const english = document.documentElement.lang.startsWith("en");

@@ -1,4 +1,4 @@
-// What can be seen of a chosen file before sealing, by its name, its first and last bytes. trading/bid_files.py holds the same rules for
+// What can be seen of a chosen file before sealing, by its name, its first and last bytes. trading/files/bid_files.py holds the same rules for
 // `bidhall seal`; a test holds the two against each other.
 
 /** Ending → kinds whose marks a file of that ending may begin with. */

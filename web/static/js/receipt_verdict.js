@@ -1,4 +1,4 @@
-// Four answers to a receipt and the headline that follows: worked out here, by the rules of web/receipt_check.py; the page draws them.
+// Four answers to a receipt and the headline that follows: worked out here, by the rules of web/desks/parts/receipt_check.py; the page draws them.
 import { b64u, hex } from "./sb/bytes.js";
 import { canonical } from "./sb/canonical.js";
 import { documentHash } from "./sb/documents.js";

@@ -1,6 +1,6 @@
 """The converter's own process: reads one stranger's file from standard input, answers one page as bare pixels, and can do nothing else.
 
-    python -I -m web.confined.child KIND PAGE WIDTH < file
+    python -I -m web.workers.confined.child KIND PAGE WIDTH < file
 
 First it loads its libraries, then it gives everything up, in this order: limits of time, memory and files; namespaces without network,
 where the system grants them; every right to files but reading fonts (Landlock); every system call but those that compute and write to

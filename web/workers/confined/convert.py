@@ -1,4 +1,5 @@
-"""Previews of strangers' files: one page at a time, by a child process that can do nothing but compute (web/confined/child.py; promise U2).
+"""Previews of strangers' files: one page at a time, by a child process that can do nothing but compute (web/workers/confined/child.py;
+promise U2).
 
 What comes back is untrusted too: bare pixels of a stated size, or text, never a file format another decoder would have to trust. The PNG
 is written here.
@@ -17,7 +18,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from web.confined.child import MOST_PIXELS, MOST_TEXT
+from web.workers.confined.child import MOST_PIXELS, MOST_TEXT
 
 SECONDS = 9
 WIDTH = 1100
@@ -72,7 +73,7 @@ def convert(path: Path, number: int = 1, *, width: int = WIDTH) -> Page:
 
 
 def _answer(path: Path, kind: str, number: int, width: int) -> bytes:
-    command = [sys.executable, "-I", "-B", "-m", "web.confined.child", kind, str(number), str(width)]
+    command = [sys.executable, "-I", "-B", "-m", "web.workers.confined.child", kind, str(number), str(width)]
     with path.open("rb") as source:
         child = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
                                  start_new_session=True)

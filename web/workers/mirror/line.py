@@ -1,6 +1,7 @@
 """How the platform talks to the mirror: a line a request, signed, with a time limit; what comes back counts by its signature or its root.
 
-Implements ``trading.copies.Line``. A mirror that is away, slow or wrong is a ``LineDown``: told to nobody by whom or what it was about.
+Implements ``trading.bidding.copies.Line``. A mirror that is away, slow or wrong is a ``LineDown``: told to nobody by whom or what it was
+about.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from crypto.headers import Header
 from crypto.inspection import inspect
 from crypto.mirror import Facts
 from crypto.signatures import Envelope, to_text
-from trading.copies import LineDown
+from trading.bidding.copies import LineDown
 from trading.kernel.clock import Clock, floor_second, write_moment
-from web.mirror.server import HEADER
+from web.workers.mirror.server import HEADER
 
 TIMEOUT = 30
 PIECE = 1 << 20

@@ -17,8 +17,8 @@ from crypto import mirror
 from crypto.errors import CryptoError
 from crypto.signatures import from_text
 from trading.kernel.clock import Clock, floor_second, write_moment
-from web.mirror.store import MOST_ANSWER, PIECE, Behind, Busy, NoRoom, Store
-from web.watch.process import Handler, listening
+from web.workers.mirror.store import MOST_ANSWER, PIECE, Behind, Busy, NoRoom, Store
+from web.workers.watch.process import Handler, listening
 
 KIND = "mirror"
 HEADER = "Bidhall-Request"

@@ -31,7 +31,7 @@ from crypto.signatures import Envelope, verify_any
 from trading.kernel.blobs import sync_folder
 from trading.kernel.faults import fault
 from web.settings import secret_of
-from web.watch.process import write_whole
+from web.workers.watch.process import write_whole
 
 PIECE = 1 << 20
 RESERVE = 1 << 30

@@ -23,7 +23,7 @@ from trading.kernel.access import CLOCK
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from web.watch.process import Handler, folder_of, key_of, listening, write_whole
+from web.workers.watch.process import Handler, folder_of, key_of, listening, write_whole
 
 KIND = "beacon"
 FILE = "beacon.json"

@@ -22,7 +22,7 @@ from crypto.errors import CryptoError
 from crypto.keys import ed25519_public, kid
 from crypto.signatures import payload_of
 from trading.kernel.clock import Clock, floor_second, write_moment
-from web.watch.process import Handler, folder_of, key_of, listening
+from web.workers.watch.process import Handler, folder_of, key_of, listening
 
 KIND = "drop"
 FILE = "drop.jsonl"

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from trading import availability, deadline_faults, probes
-from trading.deadline_faults import DeadlineFault
+from trading.availability import deadline_faults, probes, verdict
+from trading.availability.deadline_faults import DeadlineFault
 from trading.kernel import log
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from web.watch.process import FOLDER, KINDS, running
+from web.workers.watch.process import FOLDER, KINDS, running
 
 LATE_TICK = timedelta(seconds=150)
 STALE_PROBE = timedelta(seconds=90)
@@ -92,13 +92,13 @@ def _faults(look: Look, now: datetime) -> list[dict[str, Any]]:
 
 def last_minutes(look: Look, minutes: int = 60) -> list[bool | None]:
     """The last minutes judged, oldest first: True good, False bad, None not measured."""
-    terms = availability.terms_on(local_day(look.now))
-    until = availability.judged_until(look.now, terms)
-    since = until - minutes * availability.MINUTE
+    terms = verdict.terms_on(local_day(look.now))
+    until = verdict.judged_until(look.now, terms)
+    since = until - minutes * verdict.MINUTE
     duties = probes.duties(look.session, since)
-    bad = set(availability.bad_minutes(probes.samples(look.session, since, until), duties, since, until, terms))
+    bad = set(verdict.bad_minutes(probes.samples(look.session, since, until), duties, since, until, terms))
     found: list[bool | None] = []
     for n in range(minutes):
-        minute = since + n * availability.MINUTE
+        minute = since + n * verdict.MINUTE
         found.append(None if not any(duty.covers(minute) for duty in duties) else minute not in bad)
     return found

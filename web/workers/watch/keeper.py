@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from trading.kernel.errors import NotReady
 
 PAUSE = 5
-CODE = "from web.cli import main; main()"
-PATIENT = "from web.watch.patience import until_it_answers; until_it_answers({port}); " + CODE
+CODE = "from web.cli.main import main; main()"
+PATIENT = "from web.workers.watch.patience import until_it_answers; until_it_answers({port}); " + CODE
 
 
 def command(*words: str) -> list[str]:

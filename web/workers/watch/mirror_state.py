@@ -11,10 +11,10 @@ from pathlib import Path
 
 from crypto.canonical import parse_time
 from crypto.errors import CryptoError
-from trading.copies import LineDown
+from trading.bidding.copies import LineDown
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.work import Office
-from web.watch.process import folder_of, write_whole
+from web.workers.watch.process import folder_of, write_whole
 
 FILE = "mirror.json"
 STALE = timedelta(minutes=3)

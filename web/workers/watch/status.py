@@ -19,8 +19,8 @@ from trading.kernel.access import CLOCK
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
-from web.watch import facts
-from web.watch.process import Handler, folder_of, listening, write_whole
+from web.workers.watch import facts
+from web.workers.watch.process import Handler, folder_of, listening, write_whole
 
 KIND = "status"
 EVERY_SECONDS = 10
@@ -108,7 +108,7 @@ def _mark(ok: bool | None) -> str:
 def _when(text: str | None) -> str:
     if not text:
         return "–"
-    local = parse_moment(text).astimezone(facts.availability.BEIJING)
+    local = parse_moment(text).astimezone(facts.verdict.BEIJING)
     return f'<time datetime="{escape(text)}">{local:%Y-%m-%d %H:%M:%S}</time>'
 
 

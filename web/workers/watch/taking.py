@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from crypto.keys import ed25519_public
-from trading import drop_tickets
+from trading.bidding import drop_tickets
 from trading.kernel.access import CLOCK
 from trading.kernel.work import Office
-from web.watch import drop
-from web.watch.process import FOLDER, key_of
+from web.workers.watch import drop
+from web.workers.watch.process import FOLDER, key_of
 
 _seen: dict[Path, int] = {}
 

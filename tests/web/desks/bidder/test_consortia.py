@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 from crypto import signatures
 from tests.kit import opening_steps, sealing
 from tests.kit.world import World
-from tests.trading.test_joint_bids import code, lot_with, propose, sign
+from tests.trading.bidding.test_joint_bids import code, lot_with, propose, sign
 from tests.web.desks.rooms import Rooms, open_rooms
-from trading import consortia
-from trading.consortia import KIND
+from trading.bidding import consortia
+from trading.bidding.consortia import KIND
 
 
 def test_named_signed_and_seen_by_its_members_alone(rooms: Rooms) -> None:

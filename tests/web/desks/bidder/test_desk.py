@@ -11,7 +11,7 @@ from crypto.receipts import check_words, verify_receipt
 from crypto.signatures import payload_of
 from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
 from trading.kernel import log
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 
 
 @pytest.fixture
@@ -260,7 +260,8 @@ def test_an_objection_is_filed_and_taken_back(rooms: Rooms, lot: str, bidder: Pe
 
 def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Rooms) -> None:
     from tests.kit import stages
-    from trading import awards, opening
+    from trading.awarding import awards
+    from trading.opening import ceremony
 
     world = rooms.world
     ref = stages.proposed(world)
@@ -268,7 +269,7 @@ def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Ro
     page = person.get(f"/bidder/lots/{ref}/opening?lang=zh")
     assert page.status_code == 200
     with world.look("bidder1") as look:
-        line = opening.own_opened(look, stages.opening_of(world, look, ref))
+        line = ceremony.own_opened(look, stages.opening_of(world, look, ref))
     assert line is not None and line.price_minor is not None
     from trading.kernel.money import Money
 
@@ -293,7 +294,7 @@ def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Ro
 
 def test_confirming_inside_the_window_is_said_once(rooms: Rooms) -> None:
     from tests.kit import opening_steps, stages
-    from trading import decryption
+    from trading.opening import decryption
 
     world = rooms.world
     ref = stages.shared(world)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from deposits.own_deposit import safe_until
+from deposits.views.own_deposit import safe_until
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from tests.kit import opening_steps
 from tests.web.desks.rooms import Person, Rooms
-from trading import decryption
 from trading.kernel.calendar import BEIJING, packaged_calendar
 from trading.kernel.money import Money
-from web import clockwork, wiring
+from trading.opening import decryption
+from web import wiring
+from web.workers import clockwork
 
 HALF = Money.parse("25000")
 

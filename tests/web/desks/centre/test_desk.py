@@ -6,8 +6,9 @@ import pytest
 
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, Rooms
-from trading import projects, publication
+from trading import publication
 from trading.kernel.access import CLOCK
+from trading.tendering import projects
 
 
 @pytest.fixture

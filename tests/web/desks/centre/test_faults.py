@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.kit import stages
-from tests.trading.test_deadline_faults import outage, sealing_turns
+from tests.trading.availability.test_deadline_faults import outage, sealing_turns
 from tests.web.desks.purchasing import done, errors
 from tests.web.desks.rooms import Rooms
-from trading import deadline_faults
+from trading.availability import deadline_faults
 
 
 def state_of(rooms: Rooms, ref: str) -> list[str]:

@@ -12,10 +12,11 @@ from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
 from tests.kit.opening_steps import turn
 from tests.kit.schemes import SCHEMES
-from tests.web.desks.expert_kit import Member, offers, text
+from tests.web.desks.expert.kit import Member, offers, text
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import JSON, Rooms
-from trading import awards, opening
+from trading.awarding import awards
+from trading.opening import ceremony
 
 CENTRE = "/centre/panels/"
 
@@ -171,7 +172,7 @@ def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Roo
     ref = opened(rooms, scheme=SCHEMES["GP"] | {"blind": True})
     members = seated(rooms, ref)
     with rooms.world.look("clock") as look:
-        bids = opening.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
+        bids = ceremony.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
         prices = [bid.price_minor for bid in bids if bid.price_minor is not None]
         assert len(prices) == len(bids)
         told = {bid.party.name for bid in bids} | {bid.party.code for bid in bids} | {f"{price // 100:,}" for price in prices}

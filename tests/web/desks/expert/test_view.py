@@ -16,7 +16,7 @@ from tests.kit.clamd import speaking
 from tests.kit.hostile import page
 from tests.kit.world import World
 from tests.web.desks.rooms import Person, Rooms
-from trading import opened_files
+from trading.hall import opened_files
 from web.app import create_app
 from web.settings import Settings
 

@@ -17,7 +17,7 @@ from crypto.headers import open_share, parse_header
 from crypto.opening import release_shares
 from crypto.trust import trust_of
 from tests.kit.world import World
-from trading.opening_files import check_package, read_package
+from trading.opening.files import check_package, read_package
 from web.app import create_app
 from web.settings import Settings
 

@@ -15,9 +15,10 @@ from tests.kit import sealing
 from tests.kit.ceremony import bid_for, lots_together
 from tests.kit.opening_steps import ALL, share
 from tests.kit.world import World
-from tests.web.desks.hall_kit import Seat, app_of
-from trading import decryption, timeline
+from tests.web.desks.hall.kit import Seat, app_of
+from trading import timeline
 from trading.kernel.money import Money
+from trading.opening import decryption
 
 
 @pytest.fixture

@@ -18,11 +18,16 @@ from crypto.receipts import verify_receipt
 from crypto.trust import trust_of
 from tests.kit import sealing
 from tests.kit.world import DEADLINE, OFFICERS, World
-from tests.web.desks.hall_kit import Seat, app_of, countersigned, give_keys, return_drills, shares_of, sign_policies
-from trading import bids, opening, opening_list, policies, tenders, timeline
+from tests.web.desks.hall.kit import Seat, app_of, countersigned, give_keys, return_drills, shares_of, sign_policies
+from trading import timeline
+from trading.bidding import bids
+from trading.custody import policies
 from trading.kernel.access import Role
 from trading.kernel.clock import parse_moment
-from web import live, papers
+from trading.opening import ceremony, opening_list
+from trading.tendering import tenders
+from web.http import live
+from web.papers import printing
 
 NAMES = [name for name, _party, _side in OFFICERS]
 
@@ -173,7 +178,7 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
         seat = Seat(world, app, name)
         seat.act(f"/hall/{ref}/acts/countersign", opened=countersigned(seat, ref))
     with world.work("bidder1", Role.BIDDER_SIGNER) as work:
-        opening_list.remark(work, opening.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误")
+        opening_list.remark(work, ceremony.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误")
     assert "唱标金额有误" in public.get(f"/hall/{ref}").text
     world.clock.set(world.now + timedelta(minutes=16))
     host = Seat(world, app, "host")
@@ -368,6 +373,6 @@ def test_without_a_setter_the_minutes_are_a_page_that_says_so(world: World, app:
     opened(world, app, host, ref)
     pdf = host.get(f"/hall/{ref}/minutes?draft=1")
     assert pdf.data.startswith(b"%PDF-") and b"pdfaid" in pdf.data and host.get(f"/hall/{ref}/minutes?draft=1").data == pdf.data
-    monkeypatch.setattr(papers, "can_set", lambda: False)
+    monkeypatch.setattr(printing, "can_set", lambda: False)
     page = host.get(f"/hall/{ref}/papers/form?draft=1")
     assert page.mimetype == "text/html" and "bidhall[reports]" in page.text and "贰佰柒拾伍万元整" in page.text

@@ -17,11 +17,12 @@ from tests.kit import sealing, tsa, verdict_steps
 from tests.kit.opening_steps import ALL, bid, form, share, turn
 from tests.kit.real_server import hatchery, house_of
 from tests.kit.world import World
-from tests.trading.test_rescue import bad_box, hash_of
-from tests.web.desks.hall_kit import Seat, app_of
-from trading import decryption, officers, opening, opening_list
+from tests.trading.opening.test_rescue import bad_box, hash_of
+from tests.web.desks.hall.kit import Seat, app_of
+from trading.custody import officers
 from trading.kernel.errors import NotReady
-from web import papers, stamps
+from trading.opening import ceremony, decryption, opening_list
+from web.papers import printing, stamps
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def read_out(world: World) -> str:
 
 def sign(world: World, ref: str, username: str) -> None:
     with world.work(username) as work:
-        row = opening.opening(work.session, world.lot_in(work, ref))
+        row = ceremony.opening(work.session, world.lot_in(work, ref))
         opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
 
 
@@ -134,7 +135,7 @@ def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(world: World, ap
     assert "视为撤销投标" in page and verdict_steps.REASONS in page
     for username in ALL:
         sign(world, ref, username)
-    monkeypatch.setattr(papers, "can_set", lambda: False)
+    monkeypatch.setattr(printing, "can_set", lambda: False)
     record = host.get(f"/hall/{ref}/papers/record?draft=1").text
     assert "投标人原因；视为撤销投标" in record and "X-09" in record and verdict_steps.REASONS in record
     assert "草稿" in record and record.count("已重新核对并会签") == 5
@@ -186,7 +187,7 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
     decryption.open_bids(world.office, world.actor("host"), ref, part=part)
     for username in ALL:
         with world.work(username) as work:
-            row = opening.opening(work.session, world.lot_in(work, ref), part)
+            row = ceremony.opening(work.session, world.lot_in(work, ref), part)
             opening_list.countersign(work, row, countersign(dict(row.opened or {}), world.keys[username].sign))
     turn(world, minutes=16)
     host = Seat(world, app, "host")
@@ -198,7 +199,7 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
 def test_a_worker_forked_from_a_server_that_has_set_a_paper_sets_papers(world: World, tmp_path: Path) -> None:
     """As with `make run`: the town is filled, papers and all, by the process that then forks the workers."""
     ref = read_out(world)
-    before = ("from tests.web.test_typesetter import AT, PAPER\nfrom web import papers\n"
+    before = ("from tests.web.papers.test_typesetter import AT, PAPER\nfrom web import papers\n"
               "assert papers.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')")
     with hatchery() as nest:
         house = house_of(world, tmp_path)

@@ -18,10 +18,11 @@ from crypto import signatures
 from tests.kit import sealing
 from tests.kit.opening_steps import form, share
 from tests.kit.world import OFFICERS, World
-from tests.web.desks.hall_kit import PASSWORD, Seat, app_of, countersigned, shares_of
-from trading import closing, timeline
+from tests.web.desks.hall.kit import PASSWORD, Seat, app_of, countersigned, shares_of
+from trading import timeline
+from trading.bidding import closing
 from trading.kernel.clock import parse_moment
-from web.desks import hall_law
+from web.desks.hall import law
 
 NAMES = [name for name, _party, _side in OFFICERS]
 
@@ -155,16 +156,16 @@ def test_a_works_lot_cites_the_tendering_law(world: World, app: Flask) -> None:
 ])
 def test_the_law_of_the_hall_is_that_of_the_regime(regime: str, rule: str, zh: str, en: str) -> None:
     lot: Any = SimpleNamespace(regime=regime, rules_version=f"{regime}@2026-03-01.0123456789ab")
-    assert (hall_law.law_of(lot, rule, "zh"), hall_law.law_of(lot, rule, "en")) == (zh, en)
+    assert (law.law_of(lot, rule, "zh"), law.law_of(lot, rule, "en")) == (zh, en)
 
 
 def test_no_source_stands_in_a_page_or_paper_of_the_hall_itself() -> None:
     """Every citation comes from the rulebook: none is written into a template, a paper or a sentence of the hall."""
-    root = Path(__file__).parents[3] / "web"
-    files = [*root.glob("templates/hall/*.html"), *root.glob("desks/hall*.py"), *root.glob("translations/hall/*/*/messages.po"),
+    root = Path(__file__).parents[4] / "web"
+    files = [*root.glob("templates/hall/*.html"), *root.glob("desks/hall/*.py"), *root.glob("translations/hall/*/*/messages.po"),
              root / "templates" / "bidder" / "opening.html", root / "words" / "opening.toml"]
     source = re.compile(r"(?:TReg|GPReg|GPL|TL|O87|O20) arts?\.|第[一二三四五六七八九十百零0-9]+条|rule [A-Z]-\d|Rule [A-Z]-\d")
-    ours = hall_law.__file__
+    ours = law.__file__
     found = [(file.name, line.strip()[:120]) for file in files if str(file) != ours
              for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#") and source.search(line)
              and "``" not in line and '"""' not in line and "rule X-09;" not in line]

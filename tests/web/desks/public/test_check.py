@@ -22,10 +22,10 @@ from tests.kit.commands import Desk
 from tests.kit.server import LiveServer, serving
 from tests.kit.world import World
 from tests.web.desks.rooms import Person, Rooms
-from trading import bids, tickets
+from trading.bidding import bids, tickets
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base
-from web import show
+from web.words import show
 
 JSON = {"Accept": "application/json"}
 

@@ -21,9 +21,11 @@ from crypto.signatures import document_hash
 from tests.kit import opening_steps, sealing
 from tests.kit.world import PDF
 from tests.web.desks.rooms import Rooms
-from trading import documents, enquiries, probes, publication, tenders, timeline
+from trading import publication, timeline
+from trading.availability import probes
 from trading.kernel.db import Base
 from trading.kernel.money import Money
+from trading.tendering import documents, enquiries, tenders
 
 SECRET = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司", "91130205MA00001")
 

@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.web.desks.rooms import Rooms
-from trading import follows, notices, publication
+from trading import publication
 from trading.kernel.audit import ActRecord
 from trading.kernel.outbox import Message
+from trading.tendering import follows, notices
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

@@ -15,11 +15,12 @@ from flask.testing import FlaskClient
 
 from tests.kit import evaluation_steps, opening_steps, stages
 from tests.web.desks.rooms import Rooms
-from trading import awards, notices
+from trading.awarding import awards
 from trading.kernel.money import Money
-from web import show
-from web.cli import main
-from web.desks import result_charts
+from trading.tendering import notices
+from web.cli.main import main
+from web.desks.public import result_charts
+from web.words import show
 
 NAMES = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司")
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from tests.web.desks.rooms import Rooms
 from trading.kernel.money import Money
 from trading.rulebook import REGIMES, all_rules
-from web.desks import rule_cards
+from web.desks.public import rule_cards
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ from openpyxl import load_workbook
 from tests.kit import evaluation_steps, sealing
 from tests.kit.world import World
 from tests.web.desks.rooms import Rooms
-from trading import awards, contracts, timeline
+from trading import timeline
+from trading.awarding import awards, contracts
 from trading.kernel.calendar import local_day
 from trading.reports import own, savings
 from web import schema, wiring
-from web.commands import savings as command
+from web.cli import savings as command
 from web.settings import read_settings
 
 NAMES = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司")
@@ -97,8 +98,8 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
 
 
 def test_months_without_a_result_keep_their_place() -> None:
-    from web import charts
-    from web.desks.public_savings import _band, _twelve
+    from web.desks.parts import charts
+    from web.desks.public.savings import _band, _twelve
 
     drawn = charts.columns("x", ["11"], [charts.Series("budget", [3]), charts.Series("award", [2])])
     assert all(Fraction(bar["width"]) <= charts.WIDEST for bar in drawn.bars)  # they were two blocks of 40 % each

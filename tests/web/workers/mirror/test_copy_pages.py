@@ -13,11 +13,12 @@ from tests.kit import opening_steps, sealing, stages
 from tests.kit.commands import Desk, key_file
 from tests.kit.mirror import mirror_beside
 from tests.kit.world import World
-from tests.trading.test_stored import bid_of, spoil, state_of, verdict_of
+from tests.trading.bidding.test_stored import bid_of, spoil, state_of, verdict_of
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import Person, open_rooms
-from trading import copies, decryption, findings, rechecks
-from trading.bids import standing_bids
+from trading.bidding import copies
+from trading.bidding.bids import standing_bids
+from trading.opening import decryption, findings, rechecks
 
 WORDS = "镜像主机断电，已派人到场查看，今日不能恢复。"
 

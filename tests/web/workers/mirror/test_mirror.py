@@ -36,13 +36,13 @@ from tests.kit import sealing
 from tests.kit.commands import Desk
 from tests.kit.mirror import enrol_mirror, mirror_beside
 from tests.kit.world import World
-from trading import copies
-from trading.copies import LineDown, MirrorCopy
+from trading.bidding import copies
+from trading.bidding.copies import LineDown, MirrorCopy
 from trading.kernel.clock import FileClock, SetClock
-from web.mirror.line import Line
-from web.mirror.server import HEADER, Mirror
-from web.mirror.store import Behind, Store
-from web.watch.keeper import command
+from web.workers.mirror.line import Line
+from web.workers.mirror.server import HEADER, Mirror
+from web.workers.mirror.store import Behind, Store
+from web.workers.watch.keeper import command
 
 NOW = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
 AT = "2026-03-10T02:00:00Z"

@@ -13,8 +13,8 @@ from tests.kit import commands, opening_steps, sealing
 from tests.kit.commands import Desk
 from tests.kit.mirror import mirror_beside
 from tests.kit.world import World
-from tests.trading.test_stored import bid_of
-from tests.web.commands.test_offline_opening import OFFICERS, copy_database
+from tests.trading.bidding.test_stored import bid_of
+from tests.web.cli.test_offline_opening import OFFICERS, copy_database
 from trading.kernel.blobs import LocalBlobs
 
 

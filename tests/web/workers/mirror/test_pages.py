@@ -14,11 +14,13 @@ from tests.kit.mirror import mirror_beside
 from tests.kit.world import SETUP, World
 from tests.web.desks.purchasing import done, errors, send
 from tests.web.desks.rooms import open_rooms
-from trading import copies, officers, parties
+from trading.bidding import copies
+from trading.custody import officers
 from trading.kernel.access import Role
 from trading.kernel.blobs import LocalBlobs
-from web.commands import doctor, doctor_mirror
-from web.watch import mirror_state
+from trading.parties import parties
+from web.cli import doctor, doctor_mirror
+from web.workers.watch import mirror_state
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import pytest
 
 from tests.kit import stages
 from tests.kit.world import World
-from tests.trading.test_deadline_faults import KEYS, MINUTE, confirm, outage, probed
-from trading import parties, probes
-from trading.probes import Told
-from web.commands import doctor_deadline
+from tests.trading.availability.test_deadline_faults import KEYS, MINUTE, confirm, outage, probed
+from trading.availability import probes
+from trading.availability.probes import Told
+from trading.parties import parties
+from web.cli import doctor_deadline
 from web.settings import Settings
-from web.watch import process
+from web.workers.watch import process
 
 
 @pytest.fixture

@@ -24,16 +24,17 @@ from tests.kit import sealing, stages
 from tests.kit.rows import unchanged
 from tests.kit.server import LiveServer
 from tests.kit.world import World
-from tests.trading.test_deadline_faults import twins
-from trading import drop_tickets, probes
-from trading.drop_tickets import DropTicket
+from tests.trading.availability.test_deadline_faults import twins
+from trading.availability import probes
+from trading.bidding import drop_tickets
+from trading.bidding.drop_tickets import DropTicket
 from trading.kernel import log
 from trading.kernel.clock import SetClock
 from trading.kernel.errors import NotReady
-from trading.tenders import Lot
+from trading.tendering.tenders import Lot
 from web.settings import Settings, read_settings
-from web.watch import beacon, drop, facts, keeper, probing, process, status, taking
-from web.watch.probing import Probe
+from web.workers.watch import beacon, drop, facts, keeper, probing, process, status, taking
+from web.workers.watch.probing import Probe
 
 DIGEST = b64u(b"\x07" * 32)
 
