@@ -37,7 +37,7 @@ FILLED = "filled-at"
 COMMAND = "import sys; from web.cli.main import main; sys.argv[0] = 'bidhall'; main()"
 FILL = """
 import sys
-from web import town
+from web.rehearsal import town
 from web.settings import read_settings
 settings = read_settings()
 settings.data.mkdir(parents=True, exist_ok=True)
