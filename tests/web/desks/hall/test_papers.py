@@ -199,8 +199,8 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
 def test_a_worker_forked_from_a_server_that_has_set_a_paper_sets_papers(world: World, tmp_path: Path) -> None:
     """As with `make run`: the town is filled, papers and all, by the process that then forks the workers."""
     ref = read_out(world)
-    before = ("from tests.web.papers.test_typesetter import AT, PAPER\nfrom web import papers\n"
-              "assert papers.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')")
+    before = ("from tests.web.papers.test_typesetter import AT, PAPER\nfrom web.papers import printing\n"
+              "assert printing.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')")
     with hatchery() as nest:
         house = house_of(world, tmp_path)
         host = house.person(nest.serve(house, cold=True, before=before), "host")
