@@ -37,12 +37,12 @@ FILLED = "filled-at"
 COMMAND = "import sys; from web.cli.main import main; sys.argv[0] = 'bidhall'; main()"
 FILL = """
 import sys
-from web.rehearsal import town
+from web.rehearsal.town import filling
 from web.settings import read_settings
 settings = read_settings()
 settings.data.mkdir(parents=True, exist_ok=True)
 (settings.data / "rehearsal").touch()
-town.fill(settings, lambda line: print(line, flush=True))
+filling.fill(settings, lambda line: print(line, flush=True))
 """
 FILL_SECONDS, START_SECONDS = 600, 60
 PACE = 0.2
