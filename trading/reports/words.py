@@ -24,6 +24,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "project": ("项目", "Project"),
     "times": ("成交为预算的倍数", "Award / budget"),
     "groups": ("分组", "Breakdown"),
+    "by_year": ("分年", "By year"),
     "rows": ("明细", "Rows"),
     "excluded": ("不计入率的", "Not in the rate"),
     "exceptions": ("例外（保留在率内）", "Exceptions (kept in the rate)"),

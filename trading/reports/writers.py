@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Any
 
 from trading.kernel.exact import written, written_exactly
+from trading.reports.pivot import ByYear, Cell, by_year
 from trading.reports.savings import Distribution, Row, Savings, rate_pct, treatments
 from trading.reports.words import reason, word
 
@@ -150,6 +151,40 @@ def group_table(report: Savings, lang: str, *, exact: bool = False) -> tuple[lis
     return head, [*lines, [*labels, str(report.transactions), str(report.in_rate), *amounts(report.budget, report.award)]]
 
 
+def year_blocks(across: ByYear, report: Savings, lang: str) -> list[tuple[list[str], str]]:
+    """Lines of a sheet: for each figure a block with the years across, exact amounts; beside each line whether it is a "head", a "line" or
+    "space" between two blocks."""
+    side = max(len(across.by), 1)
+    years = [year or word("none", lang) for year in across.years]
+
+    def name(words: tuple[str, ...], last: bool) -> list[str]:
+        if last:
+            return [word("total", lang), *[""] * (side - 1)]
+        return [word(text, lang) if dimension == "regime" and text else text or word("none", lang)
+                for dimension, text in zip(across.by, words, strict=True)]
+
+    def figure(cell: Cell | None, measure: str) -> str:
+        if cell is None:
+            return ""
+        if measure == "saving_rate_pct":
+            return rate_pct(cell.budget, cell.award) or ""
+        if measure == "transactions":
+            return str(cell.transactions)
+        amount = cell.budget - cell.award if measure == "saving" else getattr(cell, measure)
+        return money(amount, report.places)
+
+    found: list[tuple[list[str], str]] = []
+    for measure in ("saving_rate_pct", "budget", "award", "saving", "transactions"):
+        labels = [word(dimension, lang) for dimension in across.by] or [""]
+        found.append(([word(measure, lang), *[""] * (side - 1)], "head"))
+        found.append(([*labels, *years, word("total", lang)], "head"))
+        for number, (words, cells, total) in enumerate(across.lines, start=1):
+            figures = [figure(cell, measure) for cell in (*cells, total)]
+            found.append(([*name(words, number == len(across.lines)), *figures], "line"))
+        found.append(([], "space"))
+    return found
+
+
 # --- terminal ---------------------------------------------------------------------------------------------------------
 
 def width(text: str) -> int:
@@ -225,7 +260,7 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
     plain = book.add_format({"num_format": "#,##0.00"})
     right = book.add_format({"align": "right"})
 
-    def put(sheet: Any, line: int, column: int, text: str, *, number: bool) -> None:
+    def put(sheet: Any, line: int, column: int, text: str, *, number: bool, head: Any = None) -> None:
         # More than 15 digits do not survive in a spreadsheet's float, so such an amount is kept as text.
         if number and _NUMBER.fullmatch(text):
             if len(text.lstrip("-").replace(".", "").lstrip("0")) <= 15:
@@ -233,7 +268,7 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
             else:
                 sheet.write_string(line, column, text, right)
         else:
-            sheet.write_string(line, column, text)
+            sheet.write_string(line, column, text, head)
 
     def fill(name: str, head: Sequence[str], lines: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:
         sheet = book.add_worksheet(word(name, lang)[:31])
@@ -249,12 +284,22 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
          [*figures(report, lang, spread), *(("", line) for line in caveats(report, lang))], ())
     head, lines = group_table(report, lang, exact=True)
     fill("groups", head, lines, range(len(report.by), len(head)))
+    verdicts = treatments(rows, currency=report.currency, since=report.since, until=report.until)
+    across = by_year(rows, verdicts, [name for name in report.by if name not in ("month", "year")])
+    if across.years:
+        sheet = book.add_worksheet(word("by_year", lang))
+        for line, (cells, kind) in enumerate(year_blocks(across, report, lang)):
+            for column, text in enumerate(cells):
+                if not text:
+                    continue
+                put(sheet, line, column, text, number=kind == "line" and column >= len(across.by), head=bold if kind == "head" else None)
+        sheet.freeze_panes(0, max(len(across.by), 1))
+        sheet.set_column(0, max(len(across.by), 1) + len(across.years), 22)
     fill("exceptions", [word(key, lang) for key in ("id", "budget", "award", "times", "reason")],
          [[one.id, money(one.budget, report.places), money(one.award, report.places),
            written(Fraction(one.award, one.budget), 4), word("award_far_from_budget", lang)] for one in report.exceptions], (1, 2, 3))
     fill("excluded", [word("id", lang), word("reason", lang)], [[ident, reason(why, lang)] for ident, why in report.excluded], ())
     names = ("id", "project", "date", "regime", "category", "method", "purchaser", "agency", "region", "status", "price_form", "currency")
-    verdicts = treatments(rows, currency=report.currency, since=report.since, until=report.until)
     fill("rows", [word(key, lang) for key in (*names, "budget", "award", "treatment")],
          [[*(str(getattr(row, name) or "") for name in names),
            "" if row.budget is None else money(row.budget, report.places),

@@ -147,7 +147,7 @@ def test_xlsx_opens_again_as_text_and_numbers() -> None:
     made = reckon(rows, by=["region"])
     data = writers.xlsx_bytes(made, rows, "zh")
     book = openpyxl.load_workbook(io.BytesIO(data))
-    assert book.sheetnames == ["汇总", "分组", "例外（保留在率内）", "不计入率的", "明细"]
+    assert book.sheetnames == ["汇总", "分组", "分年", "例外（保留在率内）", "不计入率的", "明细"]
     cells = [cell for sheet in book for line in sheet.iter_rows() for cell in line]
     assert not [cell.value for cell in cells if cell.data_type == "f" or cell.hyperlink]
     ids = [line[0].value for line in book["明细"].iter_rows(min_row=2)]
@@ -156,6 +156,23 @@ def test_xlsx_opens_again_as_text_and_numbers() -> None:
     assert last[12:] == [10, 7, "计入率"]
     assert book["明细"].cell(2, 13).value == "10000000000000000.00"  # more digits than a float keeps: text
     assert data == writers.xlsx_bytes(made, rows, "zh")
+
+
+def test_xlsx_lays_the_breakdown_out_by_year() -> None:
+    rows = [
+        Row("a", 100_00, 90_00, region="北区", date=date(2025, 3, 1)),
+        Row("b", 200_00, 190_00, region="北区", date=date(2026, 3, 1)),
+        Row("c", 50_00, 50_00, region="南区", date=date(2026, 4, 1)),
+        Row("d", 10**17 + 1, 10**17 - 1, region="南区", date=date(2026, 5, 1)),
+    ]
+    made = reckon(rows, by=["region", "month"])
+    book = openpyxl.load_workbook(io.BytesIO(writers.xlsx_bytes(made, rows, "zh")))
+    lines = [[cell for cell in line if cell is not None] for line in book["分年"].iter_rows(values_only=True)]
+    assert lines[:5] == [
+        ["节约率 %"], ["地区", "2025", "2026", "合计"], ["北区", 10, 5, 6.67], ["南区", 0, 0], ["合计", 10, 0, 0]
+    ]
+    at = lines.index(["预算"])
+    assert lines[at + 3] == ["南区", "1000000000000050.01", "1000000000000050.01"]  # a hole beside it, and still whole
 
 
 def test_terminal_columns_stand_and_obey_no_stranger() -> None:
