@@ -194,7 +194,7 @@ def _fault_words(fault: Fault) -> str:
 
 def _help_href() -> str:
     """The help of the page that is shown; of a form shown again, the page it stood on. "" on the pages of the help."""
-    path = request.path if request.method in ("GET", "HEAD") else gate.before()
+    path, _asked = gate.page_shown()
     return "" if path.startswith("/help") else helping.help_href(path)
 
 
@@ -202,13 +202,14 @@ def _frame(house: House) -> Frame:
     if "frame" in g and g.frame_for == (g.get("nobody", False), _language()):
         return g.frame
     person = login.present()
-    lang, path = _language(), request.path if request.method in ("GET", "HEAD") else gate.before()
-    here = {k: v for k, v in request.args.items() if k not in ("lang", "theme")}
+    lang, (path, asked) = _language(), gate.page_shown()
+    here = {k: v for k, v in asked.items() if k not in ("lang", "theme")}
     theme = _theme()
     desk = house.desks.get(request.blueprint or "")
     frame = Frame(
         lang=lang, theme=theme, place=house.settings.place, hotline=house.settings.hotline, now=_now(), zone=house.zone,
-        here=address(path, here), next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
+        here=address(path, here), own=g.get("page_address", ""),
+        next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
         rail=desk.groups() if desk and not g.get("nobody", False) and _let_in(person) else [],
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
         lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),

@@ -60,7 +60,7 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     cashier.follow(".rail a[href='/cashier/refunds']").press("form[action='/cashier/acts/due'] button")
     cashier.follow("main .kpi a[href='/cashier/refunds?due=overdue']")
     assert cashier.page.locator("tr.is-late").count() == 1
-    ref, lot = overdue(walk.town)
+    ref, lot, who = overdue(walk.town)
     cashier.follow("main .chips a[href='/cashier/refunds']")
     picked = cashier.page.locator("[data-picked]")
     cashier.page.check(f"input[name=refs][value='{ref}']")
@@ -93,7 +93,7 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     cashier.follow("main .btn[href='/cashier/import']")
     fetch(cashier)
     cashier.follow(".rail a[href='/cashier/exceptions']").follow(f"main a[href='/cashier/refunds/{ref}']")
-    bidder = walk.person("bidder3")
+    bidder = walk.person(who)
     bidder.follow(f"main a[href^='/bidder/deposits/{lot}']")
     with bidder.expecting(422):
         bidder.press("form[action$='/acts/payee'] button")
@@ -167,9 +167,11 @@ def statement(town: Town) -> FilePayload:
     return {"name": "流水.csv", "mimeType": "text/csv", "buffer": SimulatedBank(town.data / BANK_FILE, town.clock).statement()}
 
 
-def overdue(town: Town) -> tuple[str, str]:
-    """The refund that is late, and its lot."""
-    ((ref, lot),) = town.ask(
-        "select r.ref, l.ref from refund r join deposit_demand d on d.id = r.demand_id join lot l on l.id = d.lot_id "
-        "where r.state = 'DUE' and r.due_on < ?", f"{town.now:%Y-%m-%d}")
-    return str(ref), str(lot)
+def overdue(town: Town) -> tuple[str, str, str]:
+    """The refund that is late, its lot, and who may act for its bidder."""
+    ((ref, lot, who),) = town.ask(
+        "select r.ref, l.ref, min(a.username) from refund r join deposit_demand d on d.id = r.demand_id join lot l on l.id = d.lot_id "
+        "join participant p on p.id = d.participant_id join account a on a.party_id = p.party_id "
+        "join role_grant g on g.account_id = a.id and g.role = 'bidder-signer' "
+        "where r.state = 'DUE' and r.due_on < ? group by r.ref, l.ref", f"{town.now:%Y-%m-%d}")
+    return str(ref), str(lot), str(who)

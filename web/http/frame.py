@@ -231,7 +231,8 @@ class RoleChoice:
 
 @dataclass
 class Frame:
-    """Everything around the work of a page. Made once a request by web/app.py."""
+    """Everything around the work of a page. Made once a request by web/app.py. ``here``: its address without language and theme;
+    ``own``: the address of a page that is shown under another (a form shown again), else ""."""
 
     lang: str
     theme: str
@@ -240,6 +241,7 @@ class Frame:
     now: datetime
     zone: ZoneInfo
     here: str
+    own: str
     next: str
     nav: list[Link]
     rail: list[Group]

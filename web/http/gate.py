@@ -28,7 +28,7 @@ from datetime import datetime
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -149,9 +149,12 @@ def _shown_again(refusal: Refusal) -> bool:
 
 
 def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal) -> Response:
-    """The page of the form once more: entries kept, faults beside their fields, the record's version as it is now kept by the page."""
+    """The page of the form once more: entries kept, faults beside their fields, the record's version as it is now kept by the page. It
+    stands under the act's address, which nobody can load, so it knows its own."""
     form: Form = g.form
     form.learn(refusal)
+    own = url_for(back.endpoint, **arguments)  # type: ignore[attr-defined]
+    g.page_address = before() if before().partition("?")[0] == own else own
     response = make_response(getattr(back, "view", back)(**arguments, form=form))
     response.status_code = status_of(refusal)
     return response
@@ -159,6 +162,14 @@ def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal
 
 def _here() -> str:
     return request.full_path.rstrip("?")
+
+
+def page_shown() -> tuple[str, dict[str, str]]:
+    """Path and arguments of the page that is shown; of a form shown again, those of the page it stands on."""
+    if request.method in ("GET", "HEAD"):
+        return request.path, dict(request.args.items())
+    shown = urlsplit(str(g.get("page_address") or before()))
+    return unquote(shown.path), dict(parse_qsl(shown.query))
 
 
 def before() -> str:

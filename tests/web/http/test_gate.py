@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
-from flask import Response
+from flask import Response, render_template_string, request
 from sqlalchemy import select
 
 from tests.web.conftest import NOON, PASSWORD, House, marks
@@ -44,6 +44,8 @@ def desk(house: House) -> Desk:
     @made.page("/form", needs=Act.BID_SUBMIT)
     def form(form: Form | None = None) -> str:
         form = form or Form.blank()
+        if request.args.get("frame"):
+            return render_template_string("{% set f = frame %}{{ f.own }} {{ f.lang_href }}")
         return f"{form.shown('price')}|{[(f.where, f.code) for f in form.faults.found]}|{form.form_id}"
 
     @made.page("/acts/form", needs=Act.BID_SUBMIT, post=True, back=form)
@@ -193,6 +195,22 @@ def test_a_refused_form_comes_back_with_entries_and_faults(house: House, desk: D
     assert answer.text == f"8O0|[('price', 'money.letters')]|{'x' * 22}"
     stale = client.post("/t/acts/form", data={**sent, "stale": "1"})
     assert stale.status_code == 409 and stale.text.startswith("8O0|[('', 'form.stale')]")
+
+
+def test_a_form_shown_again_knows_the_address_of_its_page(house: House, desk: Desk) -> None:
+    """It stands under the act's address, which nobody can load: live updates, the other language and the help go by the page's own."""
+    house.person("p", Role.BIDDER_SIGNER)
+    client = house.client()
+    house.sign_in(client, "p")
+    sent = {"form_id": "x" * 22, "price": "8O0"}
+    page = "/t/form?frame=1&party=%E7%94%B2"
+    assert client.get(page).text == f" {page}&lang=en".replace("&", "&amp;")
+    for referrer, own in ((page, page), ("/t/acts/form?frame=1", "/t/form"), ("", "/t/form")):
+        # the page; itself shown again; unknown
+        headers = {"Referer": f"http://localhost{referrer}"} if referrer else {}
+        answer = client.post("/t/acts/form?frame=1", data=sent, headers=headers)
+        assert answer.status_code == 422
+        assert answer.text == f"{own} {own}{'&' if '?' in own else '?'}lang=en".replace("&", "&amp;")
 
 
 def test_the_same_form_twice_is_done_once(house: House, desk: Desk) -> None:

@@ -5,6 +5,7 @@ import { asked, askedLabel, draw, fields, lookOver } from "./bidder_check.js";
 import { draftOf, dropDraft, keepDraft } from "./bidder_draft.js";
 import { at, element, fileRow, fill, held, state, words } from "./bidder_page.js";
 import { openRing } from "./keys_ring.js";
+import { loadAnew } from "./page.js";
 
 const DRAFT = `${held.bidder}|${held.ref}|${held.envelope}`;
 const PAUSE_MS = 400;
@@ -158,7 +159,7 @@ export async function beginChoosing() {
   at("draft-drop").addEventListener("click", async () => {
     clearTimeout(timer);
     await dropDraft(DRAFT);
-    location.reload();
+    loadAnew();
   });
   await restore();
   showSums();

@@ -3,6 +3,7 @@
 // (session_keys.js). Where the browser cannot hold such keys, they live as long as the page and the file is opened again.
 import { openRing } from "./keys_ring.js";
 import { checklist, faultWords, fetchJson, say } from "./officer_parts.js";
+import { loadAnew } from "./page.js";
 import { need } from "./sb/errors.js";
 import { forgetKeys, keptKeys, keepKeys } from "./session_keys.js";
 import { holdSecret } from "./sb/held.js";
@@ -67,7 +68,7 @@ export function keyBox(box, { ready = async () => {}, onlyOpen = false } = {}) {
   box.querySelector("[data-keyforget]").addEventListener("click", async () => {
     ring = null;
     await forgetKeys();
-    location.reload();
+    loadAnew();
   });
   box.hidden = false;
   const started = openedRing(mark).then(async () => { show(); if (ring) await ready(ring); });

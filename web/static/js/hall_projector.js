@@ -1,4 +1,5 @@
 import { serverNow } from "./clock.js";
+import { loadAnew } from "./page.js";
 
 // The reader's keys: arrows and page keys turn a line, on the projector by its links, on the host's page by its forms; f fills the screen.
 const NEXT = new Set(["ArrowRight", "ArrowDown", "PageDown"]);
@@ -15,7 +16,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "f" && document.body.classList.contains("pj")) document.documentElement.requestFullscreen?.();
 });
 
-document.addEventListener("hour", () => setTimeout(() => location.reload(), 2_000)); // the screen of the room turns by itself at the hour
+document.addEventListener("hour", () => setTimeout(() => loadAnew(), 2_000)); // the screen of the room turns by itself at the hour
 
 // A screen that no longer hears from the house says since when: its clock stands at the last update, struck through, until it is back.
 const bar = document.querySelector("body.pj [data-live]");

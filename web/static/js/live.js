@@ -4,6 +4,7 @@
 // {"reload": "element"} to fetch the page again and take over that element, so that there is one template for both. A form somebody is
 // filling in is kept as it is, with its cursor; countdowns of the new part begin to run ("taken").
 import { hourOf, serverNow } from "./clock.js";
+import { pageAddress } from "./page.js";
 
 const SILENCE = 30_000;
 const POLL = 5_000;
@@ -12,7 +13,7 @@ const POLL = 5_000;
 function pageAgain() {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    request.open("GET", location.href);
+    request.open("GET", pageAddress());
     request.responseType = "document";
     request.onload = () => resolve(request.status === 200 ? request.responseXML : null);
     request.onerror = () => resolve(null);
