@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DDL, DateTime, Engine, MetaData, Table, Text, create_engine, event
+from sqlalchemy import DDL, DateTime, Engine, MetaData, Table, Text, create_engine, event, make_url
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
@@ -92,6 +92,11 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
 def _pool(url: str) -> dict[str, int]:
     """As many kept connections as a worker has threads: opening one costs as much as ten questions."""
     return {} if ":memory:" in url or url == "sqlite://" else {"pool_size": 80, "max_overflow": 0}
+
+
+def shown_url(url: str) -> str:
+    """The address of a database as a person may see it: no password."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def in_transaction(connection: Any) -> bool:

@@ -5,10 +5,11 @@ The courier (web) reads what is due and marks it sent; nothing about bids may st
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, String, select
+from sqlalchemy import Integer, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from trading.kernel.db import Base, Json, Moment
@@ -44,6 +45,31 @@ def due(session: Session, now: datetime, limit: int = 50) -> list[Message]:
     """Messages to send now, oldest first."""
     query = select(Message).where(Message.sent_at.is_(None), Message.due_at <= now, Message.tries < MAX_TRIES)
     return list(session.scalars(query.order_by(Message.due_at, Message.id).limit(limit)))
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """``waiting``: is any message due now; ``retried``: has one been tried in vain; ``failed``: how many were given up after all tries. No
+    queue length: it could tell what happens on a lot."""
+
+    waiting: bool
+    retried: bool
+    failed: int
+
+
+def backlog(session: Session, now: datetime) -> Backlog:
+    unsent = Message.sent_at.is_(None)
+    failed = select(func.count()).select_from(Message).where(unsent, Message.tries >= MAX_TRIES)
+    retried = select(Message.id).where(unsent, Message.tries > 0, Message.tries < MAX_TRIES).limit(1)
+    return Backlog(
+        bool(due(session, now, limit=1)), session.scalar(retried) is not None, int(session.scalar(failed) or 0)
+    )
+
+
+def latest(session: Session, channel: str, limit: int = 50) -> list[Message]:
+    """The messages of a channel, newest first, sent or not."""
+    rows = select(Message).where(Message.channel == channel).order_by(Message.id.desc()).limit(limit)
+    return list(session.scalars(rows))
 
 
 def mark_sent(message: Message, now: datetime) -> None:

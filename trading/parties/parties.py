@@ -132,6 +132,12 @@ def account(session: Session, account_id: int) -> Account:
     return found
 
 
+def names_of(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
+    """Names of accounts by number, in one query."""
+    wanted = {one for one in account_ids if one is not None}
+    return dict(session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted))).all())
+
+
 def party(session: Session, party_id: int | None) -> Party:
     """Refuses: NotFound."""
     found = session.get(Party, party_id) if party_id is not None else None

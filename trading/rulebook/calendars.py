@@ -5,6 +5,7 @@ Law of the noun: loading a year never moves a date that was published; it counts
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import String, Text, select
@@ -37,6 +38,20 @@ def current(session: Session) -> WorkingDayCalendar:
     for text in session.scalars(select(CalendarYear.text).order_by(CalendarYear.id)):
         calendar = calendar.with_year(read_year(text), supersede=True)
     return calendar
+
+
+@dataclass(frozen=True)
+class LoadedYear:
+    year: int
+    source: str
+    loaded_at: datetime
+
+
+def loaded(session: Session, limit: int = 20) -> list[LoadedYear]:
+    """The yearly notices loaded here, newest first."""
+    rows = select(CalendarYear.year, CalendarYear.source, CalendarYear.loaded_at)
+    rows = rows.order_by(CalendarYear.id.desc()).limit(limit)
+    return [LoadedYear(year, source, at) for year, source, at in session.execute(rows)]
 
 
 def load(work: UnitOfWork, text: str) -> CalendarYear:

@@ -21,7 +21,7 @@ from crypto.receipts import number_start
 from trading.bidding import closing, floods
 from trading.bidding.bids import BidReceipt, StandingBid
 from trading.kernel import audit, log
-from trading.kernel.audit import LogDocument, LogEntry
+from trading.kernel.audit import ActRecord, LogDocument, LogEntry
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.log import LogNode, LogSeat
@@ -63,6 +63,16 @@ class EntryLine:
     tick: int | None
     sealed_at: datetime | None
     document: bool
+
+
+@dataclass(frozen=True)
+class ActLine:
+    """An act on record: when, which, in which role. ``c``: the entry of the log it stands in."""
+
+    at: datetime
+    act: str
+    actor: str
+    c: str
 
 
 # --- ticks ------------------------------------------------------------------------------------------------------------------------
@@ -176,6 +186,19 @@ def notice_document(look: Look, notice: Notice) -> dict[str, Any]:
     """The notice word for word, as its digest was taken."""
     lot = look.session.get_one(Lot, notice.lot_id)
     return notices.document_of(notice, platform=look.office.platform, lot=lot)
+
+
+def act_lines(view: Look, acts: Sequence[str], limit: int) -> list[ActLine]:
+    """The latest records of some acts, newest first."""
+    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.act.in_(acts))
+    rows = rows.order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(limit)
+    return [ActLine(*row) for row in view.session.execute(rows)]
+
+
+def acts_on(view: Look, of: str) -> list[ActLine]:
+    """The records of one thing, oldest first."""
+    rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.of == of)
+    return [ActLine(*row) for row in view.session.execute(rows.order_by(ActRecord.at, ActRecord.id))]
 
 
 # --- a receipt somebody holds -----------------------------------------------------------------------------------------------------

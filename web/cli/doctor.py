@@ -121,7 +121,9 @@ def _names() -> list[Found]:
 
 
 def _settings(settings: Settings) -> list[Found]:
-    shown = {"data": settings.data, "database": _without_password(settings.database), "blobs": settings.blobs,
+    from trading.kernel.db import shown_url
+
+    shown = {"data": settings.data, "database": shown_url(settings.database), "blobs": settings.blobs,
              "base_url": settings.base_url or "-", "zone": settings.zone, "platform": settings.platform}
     found = [Found("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
     if settings.test_clock:
@@ -133,12 +135,6 @@ def _settings(settings: Settings) -> list[Found]:
         if free < LEAST_FREE:
             found.append(Found("disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"))
     return found
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def _database(settings: Settings, found: list[Found]) -> Any:

@@ -14,18 +14,16 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 
-from trading.kernel import log
+from trading.kernel import log, outbox
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.work import Look
-from trading.parties import role_proposals
-from trading.parties.parties import Account, RoleGrant
+from trading.parties import parties, role_proposals
 from trading.rulebook import calendars
+from trading.views import people_queries, system_queries
 from web.desks.admin import grants, keys, people, system
 from web.desks.admin import log as admin_log
-from web.desks.admin.people import WEIGHTY_ROLES
 from web.desks.admin.room import SEATS, admin, role_words, zone
 from web.http.frame import Duty
 from web.http.gate import look, render
@@ -53,16 +51,14 @@ def home() -> str:
 
 
 def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
-    single = (select(func.count(func.distinct(Account.id))).join(RoleGrant, RoleGrant.account_id == Account.id)
-              .where(Account.totp_secret.is_(None), Account.disabled_at.is_(None), RoleGrant.role.in_(WEIGHTY_ROLES)))
-    bare = int(now.session.scalar(single) or 0)
-    active = int(now.session.scalar(select(func.count()).select_from(Account).where(Account.disabled_at.is_(None))) or 0)
-    figures += [{"label": _("Accounts in use"), "value": active, "note": _("one person each")},
+    counts = people_queries.account_counts(now)
+    bare = counts.without_second
+    figures += [{"label": _("Accounts in use"), "value": counts.active, "note": _("one person each")},
                 {"label": _("Weighty roles without second factor"), "value": bare, "kind": "stop" if bare else "",
                  "note": _("key holders, money room, administrators")}]
     waiting = [one for one in role_proposals.listed(now.session, waiting=True) if one.proposed_by != now.actor.account_id
                and one.account_id != now.actor.account_id]
-    names = people.names_of(now, [one.account_id for one in waiting])
+    names = parties.names_of(now.session, [one.account_id for one in waiting])
     found = [Duty(_("Decide on a role proposed for %(name)s: %(role)s", name=names.get(one.account_id, "–"), role=role_words(one.role)),
                   f"/admin/grants/{one.id}", None, show.moment_short(one.proposed_at, language(), zone(), now=now.now), one.reason,
                   _("Proposed role"), "warn") for one in waiting]
@@ -77,7 +73,7 @@ def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     calendar = calendars.current(now.session)
     known = today.year + 1 in calendar.years
     provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
-    steps, letters = system.overdue(now), system.letters(now)
+    steps, letters = system_queries.overdue_steps(now), outbox.backlog(now.session, now.now)
     last = log.last_tick(now.session)
     figures += [
         {"label": _("Log"), "value": _("ticking") if last and now.now - last.at <= system.STILL else _("stands still"),

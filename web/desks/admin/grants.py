@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Role
 from trading.parties import parties, role_proposals
-from web.desks.admin.people import kind_words, names_of, told_in_words
+from web.desks.admin.people import kind_words, told_in_words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
 from web.http.gate import go, look, render, work
@@ -21,7 +21,9 @@ def grants() -> str:
     with look() as now:
         waiting = role_proposals.listed(now.session, waiting=True, limit=100)
         decided = role_proposals.listed(now.session, waiting=False)
-        names = names_of(now, [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)])
+        names = parties.names_of(
+            now.session, [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)]
+        )
         return render("admin/grants.html", waiting=waiting, decided=decided, names=names, me=now.actor.account_id,
                       alone=len(parties.administrators(now.session)) < 2)
 
@@ -33,7 +35,7 @@ def proposal(ident: int, form: Form | None = None) -> str:
         one = role_proposals.find(now.session, ident)
         who = parties.account(now.session, one.account_id)
         held = parties.roles_of(now.session, who)
-        names = names_of(now, [one.proposed_by, one.decided_by])
+        names = parties.names_of(now.session, [one.proposed_by, one.decided_by])
         return render("admin/grant.html", one=one, who=who, kind=kind_words(who.party.kind), names=names,
                       held=[role_words(role) for role in Role if role in held],
                       mine=one.proposed_by == now.actor.account_id, about_me=one.account_id == now.actor.account_id,

@@ -4,12 +4,10 @@ public entries are shown, as to anybody."""
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from trading.disclosure import audit
 from trading.kernel import log
 from trading.kernel.access import Act
-from trading.kernel.audit import ActRecord
 from trading.views import log_queries
 from web.desks.admin.room import admin
 from web.http.forms import Form
@@ -28,11 +26,9 @@ def log_page() -> str:
     with look() as now:
         seen = audit.verify(now) if request.args.get("verify") == "yes" else None
         entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=skip)
-        acts = list(now.session.scalars(select(ActRecord).where(ActRecord.act.in_(ADMINISTRATION))
-                                        .order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(15)))
         return render("admin/log.html", ticks=log_queries.tick_lines(now, limit=10), tip=log.last_tick(now.session), entries=entries[:ROWS],
-                      more=skip + ROWS if len(entries) > ROWS else None, form=form, ref=ref, acts=acts, seen=seen,
-                      told=[] if seen is None else _told(seen))
+                      more=skip + ROWS if len(entries) > ROWS else None, form=form, ref=ref, seen=seen,
+                      acts=log_queries.act_lines(now, ADMINISTRATION, limit=15), told=[] if seen is None else _told(seen))
 
 
 def _told(seen: audit.Audit) -> list[tuple[str, str]]:

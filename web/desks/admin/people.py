@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, or_, select
 
 from trading.kernel.access import CLASHES, OF_WEIGHT, Act, Role, fitting
 from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.work import Look
 from trading.parties import parties, role_proposals
-from trading.parties.parties import KINDS, Account, Login, Party, RoleGrant
+from trading.parties.parties import KINDS, Account, Party
+from trading.views import people_queries
 from web import words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
@@ -26,38 +24,6 @@ from web.http.refusals import language
 
 GRANTABLE = tuple(role for role in Role if role not in (Role.PUBLIC, Role.CLOCK, Role.CHAIR))
 """Leading a panel is a seat, no role one is given."""
-WEIGHTY_ROLES = (Role.OFFICER, Role.CASHIER, Role.CONTROLLER, Role.PURCHASER, Role.SUPERVISOR, Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN,
-                 Role.AUDIT_ADMIN)
-
-
-@dataclass(frozen=True)
-class PersonRow:
-    """``roles``: those held, in the order of the access table. ``second``: has a second factor. ``signed_in_at``: the last time, None for
-    somebody who never did."""
-
-    id: int
-    username: str
-    name: str
-    organisation: str
-    kind: str
-    roles: tuple[str, ...]
-    second: bool
-    disabled: bool
-    made_at: datetime
-    signed_in_at: datetime | None
-
-
-def _rows(now: Look, people: Sequence[Account]) -> list[PersonRow]:
-    """Two questions for all of them: what they were granted, and when they last signed in."""
-    ids = [one.id for one in people]
-    granted: dict[int, set[Role]] = {}
-    for ident, role in now.session.execute(select(RoleGrant.account_id, RoleGrant.role).where(RoleGrant.account_id.in_(ids))):
-        granted.setdefault(ident, set()).add(Role(role))
-    seen = dict(now.session.execute(select(Login.account_id, func.max(Login.made_at)).where(Login.account_id.in_(ids))
-                                    .group_by(Login.account_id)).all())
-    return [PersonRow(one.id, one.username, one.name, one.party.name, one.party.kind,
-                      tuple(role.value for role in Role if role in fitting(granted.get(one.id, ()), one.party.kind)),
-                      bool(one.totp_secret), one.disabled_at is not None, one.made_at, seen.get(one.id)) for one in people]
 
 
 def _account(now: Look, ident: str) -> Account:
@@ -94,21 +60,11 @@ def people() -> str:
     form = Form.query()
     asked, role = form.text("q", needed=False, limit=80), form.choice("role", [one.value for one in GRANTABLE], needed=False)
     with look() as now:
-        query = select(Account).join(Party, Party.id == Account.party_id)
-        exact = Account.username == asked.lower()
-        query = query.where(or_(Party.kind != "expert", exact) if asked else Party.kind != "expert")
-        if asked:
-            like = [column.contains(asked, autoescape=True) for column in (Account.username, Account.name, Party.name)]
-            query = query.where(or_(*like))
-        if role:
-            query = query.where(Account.id.in_(select(RoleGrant.account_id).where(RoleGrant.role == role)))
-        if request.args.get("second") == "no":
-            query = query.where(Account.totp_secret.is_(None), Account.disabled_at.is_(None),
-                                Account.id.in_(select(RoleGrant.account_id).where(RoleGrant.role.in_(WEIGHTY_ROLES))))
-        found = list(now.session.scalars(query.order_by(Party.name, Account.username)))
+        no_second = request.args.get("second") == "no"
+        found = people_queries.find_people(now, words=asked, role=role, no_second=no_second)
         page = page_of(len(found), request.args, "/admin/people")
         shown = found[page.offset:page.offset + page.size]
-        return render("admin/people.html", rows=_rows(now, shown), page=page, form=form,
+        return render("admin/people.html", rows=people_queries.person_cards(now, shown), page=page, form=form,
                       roles=[(one.value, role_words(one.value)) for one in GRANTABLE])
 
 
@@ -117,9 +73,8 @@ def invite_page(form: Form | None = None) -> str:
     """First the organisation (``?party=``), then the person with the roles that fit it."""
     code = form.shown("party") if form else request.args.get("party", "")
     with look() as now:
-        firm = now.session.scalar(select(Party).where(Party.code == code)) if code else None
-        firms = [] if firm else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in now.session.scalars(
-            select(Party).where(Party.kind != "expert").order_by(Party.kind, Party.name))]
+        firm = people_queries.organisation(now, code) if code else None
+        firms = [] if firm else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in people_queries.organisations(now)]
         return render("admin/invite.html", form=form or Form.blank({"party": code}), firm=firm, firms=firms,
                       unknown=bool(code and not firm), kind=kind_words(firm.kind) if firm else "",
                       clashes=_clashes(firm.kind if firm else ""),
@@ -178,17 +133,15 @@ def _all_fit(firm: Party, roles: Sequence[Role]) -> None:
 def person(ident: str, form: Form | None = None) -> str:
     with look() as now:
         who = _account(now, ident)
-        (row,) = _rows(now, [who])
-        grants = sorted(now.session.scalars(select(RoleGrant).where(RoleGrant.account_id == who.id)),
-                        key=lambda grant: list(Role).index(Role(grant.role)))
+        (row,) = people_queries.person_cards(now, [who])
+        grants = people_queries.grant_cards(now, who)
         held = parties.roles_of(now.session, who)
         waiting = role_proposals.open_for(now.session, who)
-        names = names_of(now, [one.granted_by for one in grants] + [one.proposed_by for one in waiting])
+        names = parties.names_of(now.session, [one.granted_by for one in grants] + [one.proposed_by for one in waiting])
         return render(
             "admin/person.html", row=row, mine=who.id == now.actor.account_id, form=form or Form.blank(), alone=_alone(now),
             administrator=Role.SECURITY_ADMIN in held and who.id != now.actor.account_id, kind=kind_words(row.kind),
-            grants=[(one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), Role(one.role) in held)
-                    for one in grants],
+            grants=[(one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), one.fits) for one in grants],
             waiting=[(one, names.get(one.proposed_by, "–")) for one in waiting],
             offered=[(role.value, role_words(role.value) + _beside(held, role)) for role in GRANTABLE
                      if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}],
@@ -201,12 +154,6 @@ def _beside(held: frozenset[Role], role: Role) -> str:
              if frozenset({role, other}) in CLASHES]
     notes += [_("a second administrator confirms it")] if role in OF_WEIGHT else []
     return f"（{'；'.join(notes)}）" if notes and language() == "zh" else f" ({'; '.join(notes)})" if notes else ""
-
-
-def names_of(now: Look, idents: Iterable[int | None]) -> dict[int, str]:
-    """Names of accounts by number, in one question."""
-    wanted = {one for one in idents if one is not None}
-    return dict(now.session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted))).all())
 
 
 @admin.page("/people/<ident>/acts/grant", needs=Act.ROLE_GRANT, post=True, back=person)
@@ -270,12 +217,7 @@ def firms(form: Form | None = None) -> str:
     query = Form.query()
     asked, kind = query.text("q", needed=False, limit=80), query.choice("kind", KINDS, needed=False)
     with look() as now:
-        rows = select(Party).where(Party.kind != "expert")
-        if asked:
-            rows = rows.where(or_(Party.name.contains(asked, autoescape=True), Party.code == asked))
-        if kind:
-            rows = rows.where(Party.kind == kind)
-        found = list(now.session.scalars(rows.order_by(Party.kind, Party.name)))
+        found = people_queries.organisations(now, words=asked, kind=kind)
         page = page_of(len(found), request.args, "/admin/parties")
         kinds = [(one, words.state("party_kind", one, language()).text) for one in KINDS]
         return render("admin/parties.html", rows=found[page.offset:page.offset + page.size], page=page, query=query,

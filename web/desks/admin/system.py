@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import func, make_url, select
 
-from trading import timeline
 from trading.kernel import log, outbox
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
+from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
-from trading.kernel.outbox import Message
+from trading.kernel.outbox import Backlog
 from trading.kernel.work import Look
 from trading.rulebook import calendars
-from trading.rulebook.calendars import CalendarYear
-from trading.tendering.tenders import Lot
+from trading.views import system_queries
 from web import schema
 from web.desks.admin.room import admin
 from web.http.forms import Form
@@ -31,43 +28,20 @@ from web.words import show
 from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
-SLACK = timedelta(seconds=30)
-"""A step is overdue when the clock has not taken it for so long."""
 TRIES = outbox.MAX_TRIES
 MOST_BYTES = 500_000
-
-
-@dataclass(frozen=True)
-class Letters:
-    """``waiting``: is any message due now; ``failed``: given up after all tries. No queue length: it could tell what happens on a lot."""
-
-    waiting: bool
-    retried: bool
-    failed: int
-
-
-def overdue(now: Look) -> list[tuple[str, str, Any]]:
-    """Steps of the clock that should have been taken: (what, lot, since)."""
-    rows = [one for one in timeline.due(now.session, now.now) if now.now - one.since > SLACK]
-    return [(one.what, now.session.get_one(Lot, one.lot_id).ref, one.since) for one in rows]
-
-
-def letters(now: Look) -> Letters:
-    due = outbox.due(now.session, now.now, limit=1)
-    failed = select(func.count()).select_from(Message).where(Message.sent_at.is_(None), Message.tries >= outbox.MAX_TRIES)
-    retried = select(Message.id).where(Message.sent_at.is_(None), Message.tries > 0, Message.tries < outbox.MAX_TRIES).limit(1)
-    return Letters(bool(due), now.session.scalar(retried) is not None, int(now.session.scalar(failed) or 0))
 
 
 @admin.page("/health", needs=Act.SYSTEM_ADMIN)
 def health() -> str:
     with look() as now:
-        last, steps, mail = log.last_tick(now.session), overdue(now), letters(now)
+        last, mail = log.last_tick(now.session), outbox.backlog(now.session, now.now)
+        steps = [(one.what, one.lot, one.since) for one in system_queries.overdue_steps(now)]
         return render("admin/health.html", checks=_checks(now, last, steps, mail), steps=steps, last=last, facts=_facts(),
-                      coming=_coming(now))
+                      coming=system_queries.coming_deadlines(now))
 
 
-def _checks(now: Look, last: Any, steps: list[Any], mail: Letters) -> list[tuple[str, str, str]]:
+def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple[str, str, str]]:
     """(level ok | warn | stop, what was found, what to do)."""
     found = []
     try:
@@ -119,17 +93,11 @@ def _moment(moment: Any, now: Look) -> str:
 def _facts() -> list[tuple[str, str]]:
     """The installation, no secret in it."""
     settings = current_app.extensions["bidhall"].settings
-    database = make_url(settings.database).render_as_string(hide_password=True) if settings.database else office().engine.dialect.name
+    database = shown_url(settings.database) if settings.database else office().engine.dialect.name
     mail = settings.mail.partition("://")[0] if "://" in settings.mail else settings.mail
     return [(_("Platform name in signed documents"), settings.platform), (_("Database"), database),
             (_("Base address"), settings.base_url or "–"), (_("Time zone"), settings.zone), (_("Mail"), mail or "–"),
             (_("Data folder"), str(settings.data))]
-
-
-def _coming(now: Look) -> list[Lot]:
-    """Lots whose deadline comes next: the platform must be well then."""
-    rows = select(Lot).where(Lot.state.in_(("NOTICE", "BIDDING")), Lot.deadline >= now.now).order_by(Lot.deadline, Lot.id).limit(8)
-    return list(now.session.scalars(rows))
 
 
 # --- the calendar -----------------------------------------------------------------------------------------------------
@@ -139,10 +107,9 @@ def _coming(now: Look) -> list[Lot]:
 def calendar(form: Form | None = None) -> str:
     with look() as now:
         current = calendars.current(now.session)
-        loaded = list(now.session.scalars(select(CalendarYear).order_by(CalendarYear.id.desc()).limit(20)))
         years = [(year, current.is_provisional(date(year, 6, 1))) for year in current.years]
-        return render("admin/calendar.html", form=form or Form.blank(), years=years, version=current.version, loaded=loaded,
-                      this_year=local_day(now.now).year)
+        return render("admin/calendar.html", form=form or Form.blank(), years=years, version=current.version,
+                      loaded=calendars.loaded(now.session), this_year=local_day(now.now).year)
 
 
 @admin.page("/acts/calendar", needs=Act.CALENDAR_IMPORT, post=True, back=calendar)
