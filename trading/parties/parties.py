@@ -351,6 +351,22 @@ def find_login(session: Session, token: str, now: datetime) -> Login | None:
     return session.get(Login, found.login_id) if found is not None else None
 
 
+def login_of(session: Session, login_id: int) -> Login | None:
+    return session.get(Login, login_id)
+
+
+def live_logins(session: Session, account_id: int, now: datetime) -> list[Login]:
+    """The sign-ins of an account that were used of late, the latest first."""
+    rows = select(Login).where(Login.account_id == account_id, Login.ended_at.is_(None), Login.seen_at > now - IDLE)
+    return list(session.scalars(rows.order_by(Login.seen_at.desc(), Login.id)))
+
+
+def other_logins(session: Session, account_id: int, login_id: int) -> list[Login]:
+    """Every sign-in of an account that has not ended, but for one."""
+    rows = select(Login).where(Login.account_id == account_id, Login.ended_at.is_(None), Login.id != login_id)
+    return list(session.scalars(rows))
+
+
 def account_of_token(session: Session, token: str) -> int | None:
     """Whose sign-in a token is, or was before it ended."""
     return session.scalar(select(Login.account_id).where(Login.token_hash == _hash(token)))

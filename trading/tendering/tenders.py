@@ -267,6 +267,11 @@ def lot(session: Session, ref: str) -> Lot:
     return found
 
 
+def lot_of_id(session: Session, lot_id: int) -> Lot:
+    """The lot a row of another table names."""
+    return session.get_one(Lot, lot_id)
+
+
 def tender(session: Session, ref: str) -> Tender:
     """Refuses: NotFound."""
     found = session.scalar(select(Tender).where(Tender.ref == ref))

@@ -17,7 +17,6 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
 from crypto.canonical import loads, unb64u
 from crypto.errors import CryptoError
@@ -93,17 +92,16 @@ def _at_market(now: Look, ref: str) -> Lot:
 
 def public_record(now: Look, row: Draw) -> dict[str, Any]:
     """Notice, commitments with their escrow headers, list, reveals, result, each with its receipt; ``pool`` and ``salt`` of label k."""
-    session = now.session
-    at_root = commit_receipts(session, row)
+    at_root = commit_receipts(now, row)
     found: dict[str, Any] = {
         "draw": row.draw, "label": row.label, "state": row.state, "trust": tickets.trust(now), "notice": row.notice,
-        "notice_receipt": _receipt(session, row.notice_c), "root": row.root or "", "beacon": "",
+        "notice_receipt": _receipt(now, row.notice_c), "root": row.root or "", "beacon": "",
         "parties": [{"party": turn.party, "commit": turn.commit, "header": turn.header if row.state == "DRAWN" else "",
-                     "commit_receipt": at_root.get(turn.party) or _receipt(session, turn.commit_c), "r": turn.r,
-                     "reveal_receipt": _receipt(session, turn.reveal_c) if turn.reveal_c else None,
+                     "commit_receipt": at_root.get(turn.party) or _receipt(now, turn.commit_c), "r": turn.r,
+                     "reveal_receipt": _receipt(now, turn.reveal_c) if turn.reveal_c else None,
                      "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
-        "listing": row.listing, "listing_receipt": _receipt(session, row.list_c) if row.list_c else None,
-        "result": row.result, "result_receipt": _receipt(session, row.result_c) if row.result_c else None,
+        "listing": row.listing, "listing_receipt": _receipt(now, row.list_c) if row.list_c else None,
+        "result": row.result, "result_receipt": _receipt(now, row.result_c) if row.result_c else None,
     }
     if row.label == "k":
         document = draws.pool_document(row)
@@ -116,19 +114,20 @@ def _ordered(row: Draw) -> list[draws.DrawTurn]:
     return [turns[name] for name in row.notice["parties"] if name in turns]
 
 
-def commit_receipts(session: Session, row: Draw) -> dict[str, dict[str, Any]]:
+def commit_receipts(now: Look, row: Draw) -> dict[str, dict[str, Any]]:
     """Once the root is fixed: each party's commitment proved under that very root, by party."""
     if row.root is None:
         return {}
+    session = now.session
     size = 1 + max(tick.tick for turn in row.turns if (tick := log.tick_of(session, turn.commit_c)) is not None)
     proofs = log.proofs(session, [turn.commit_c for turn in row.turns], size=size)
     return {turn.party: {"entry": json.loads(audit.entry(session, turn.commit_c).envelope), "proof": proofs[turn.commit_c]}
             for turn in row.turns}
 
 
-def _receipt(session: Session, c: str) -> dict[str, Any]:
-    held: dict[str, Any] = {"entry": json.loads(audit.entry(session, c).envelope)}
-    if (proof := log.proof(session, c)) is not None:
+def _receipt(now: Look, c: str) -> dict[str, Any]:
+    held: dict[str, Any] = {"entry": json.loads(audit.entry(now.session, c).envelope)}
+    if (proof := log.proof(now.session, c)) is not None:
         held["proof"] = proof
     return held
 
@@ -241,7 +240,7 @@ def kit(ref: str, label: str) -> Response:
     with look() as now:
         row = draws.draw(now.session, _own(now, ref, label), label)
         found = package.draw_kit(now, row)
-        held = commit_receipts(now.session, row)
+        held = commit_receipts(now, row)
         return jsonify(found | {"commits_at_root": [held[name] for name in row.notice["parties"] if name in held]})
 
 

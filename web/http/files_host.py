@@ -86,7 +86,7 @@ def _sent(office: Office, file: dict[str, Any], name: str) -> FileResponse:
 
 def _signed_in(look: Look, login_id: int) -> bool:
     """The sign-in that asked still lives: not ended, not too long idle or too old, its account not disabled."""
-    row = look.session.get(parties.Login, login_id)
+    row = parties.login_of(look.session, login_id)
     if row is None or row.ended_at is not None or row.seen_at + parties.IDLE < look.now or row.made_at + parties.ABSOLUTE < look.now:
         return False
     return parties.account(look.session, row.account_id).disabled_at is None

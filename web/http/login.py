@@ -75,7 +75,7 @@ def _seen(office: Office, person: Person, response: Response) -> Response:
     def touch() -> None:
         try:
             with office.work(person.actor, together=True) as work:
-                row = work.session.get(parties.Login, person.login_id)
+                row = parties.login_of(work.session, person.login_id)
                 if row is not None and row.ended_at is None:
                     parties.touch(row, work.now)
         except Exception:
@@ -179,7 +179,7 @@ def _end(office: Office, person: Person | None) -> None:
     if person is None:
         return
     with office.work(person.actor) as work:
-        row = work.session.get(parties.Login, person.login_id)
+        row = parties.login_of(work.session, person.login_id)
         if row is not None:
             parties.close_login(work, row)
         work.record("account.sign_out", f"account/{person.actor.account_id}", person=person.actor.person)
@@ -197,7 +197,7 @@ def confirm(office: Office, shield: Shield, person: Person, *, password: str, co
         work.lock(who)
         if who.totp_secret and not take_code(who, code, work.now):
             raise Invalid("signin.wrong")
-        row = work.session.get(parties.Login, person.login_id)
+        row = parties.login_of(work.session, person.login_id)
         if row is None or row.ended_at is not None:
             raise Invalid("signin.wrong")
         parties.refresh(work, row)
@@ -208,7 +208,7 @@ def confirm(office: Office, shield: Shield, person: Person, *, password: str, co
 def act_as(office: Office, person: Person, role: Role) -> None:
     """Switch to another role one holds. Refuses: NotAllowed."""
     with office.work(person.actor) as work:
-        row = work.session.get(parties.Login, person.login_id)
+        row = parties.login_of(work.session, person.login_id)
         if row is None or row.ended_at is not None:
             raise NotAllowed("signin.role")
         parties.switch_role(work, row, role)
@@ -262,7 +262,7 @@ def change_password(office: Office, person: Person, *, old: str, new: str) -> No
     with office.work(person.actor) as work:
         who = parties.account(work.session, _account_id(person))
         who.password = hashed
-        for row in _others(work.session, person):
+        for row in parties.other_logins(work.session, who.id, person.login_id):
             row.ended_at = work.now
         work.record("account.password", f"account/{who.id}", person=f"account:{who.id}")
 
@@ -285,7 +285,7 @@ def new_hash(new: str, *known: str) -> str:
 def end_others(office: Office, person: Person) -> int:
     """Ends every other sign-in of this person; returns how many there were."""
     with office.work(person.actor) as work:
-        rows = _others(work.session, person)
+        rows = parties.other_logins(work.session, _account_id(person), person.login_id)
         for row in rows:
             parties.close_login(work, row)
         work.record("account.end_others", f"account/{person.actor.account_id}", person=person.actor.person)
@@ -297,13 +297,6 @@ def strong(password: str, *known: str) -> bool:
     from zxcvbn import zxcvbn
 
     return int(zxcvbn(password[:72], user_inputs=["bidhall", "toubiao", "zhaobiao", "yangguang", *known])["score"]) >= 3
-
-
-def _others(database: object, person: Person) -> list[parties.Login]:
-    from sqlalchemy import select
-
-    return list(database.scalars(select(parties.Login).where(  # type: ignore[attr-defined]
-        parties.Login.account_id == person.actor.account_id, parties.Login.ended_at.is_(None), parties.Login.id != person.login_id)))
 
 
 def _account_id(person: Person) -> int:

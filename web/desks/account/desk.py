@@ -8,7 +8,6 @@ import segno
 from flask import current_app, session
 from flask_babel import gettext as _
 from markupsafe import Markup
-from sqlalchemy import select
 
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Invalid, NotAllowed
@@ -101,7 +100,7 @@ def role() -> Any:
 @desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=True)
 def extend() -> Any:
     with office().work(login.actor()) as unit:
-        row = unit.session.get(parties.Login, person().login_id)
+        row = parties.login_of(unit.session, person().login_id)
         if row is not None:
             parties.touch(row, unit.now)
     return go(safe_next(request.form.get("next"), "/account"))
@@ -165,12 +164,9 @@ def _own() -> dict[str, Any]:
     with look() as now:
         who = parties.account(now.session, me.actor.account_id or 0)
         firm = parties.party(now.session, who.party_id)
-        rows = now.session.scalars(select(parties.Login).where(
-            parties.Login.account_id == who.id, parties.Login.ended_at.is_(None), parties.Login.seen_at > now.now - parties.IDLE,
-        ).order_by(parties.Login.seen_at.desc(), parties.Login.id))
         devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at,
                     "here": row.id == me.login_id, "role": row.role}
-                   for row in rows]
+                   for row in parties.live_logins(now.session, who.id, now.now)]
         return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": me.roles,
                 "role": me.actor.role, "second_factor": bool(who.totp_secret), "mail": who.mail or "", "devices": devices,
                 "ends_at": me.ends_at}

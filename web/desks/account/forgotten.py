@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import select
 
+from trading.kernel import outbox
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.outbox import Message
@@ -131,7 +131,7 @@ def rehearsal_post() -> str:
         raise NotFound("page.not_found")
     lang = language()
     with look() as now:
-        rows = list(now.session.scalars(select(Message).where(Message.channel == "mail").order_by(Message.id.desc()).limit(50)))
+        rows = outbox.latest(now.session, "mail")
         alive = password_links.alive(now.session, [_token(one) for one in rows], now.now)
     letters = [{"to": one.to, "at": one.made_at, "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
                 "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang), "over": "link" in one.facts,

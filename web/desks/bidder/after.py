@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
+from deposits.views.own_lots import own_lot_card, own_lots
 from evaluation.reporting import queries as scores_of
 from trading.awarding import awards, disputes
 from trading.bidding import tickets
@@ -23,7 +24,6 @@ from trading.procedures import procedure_of
 from trading.procedures.procedure import CONFIRMATION_ENDS, DEADLINE, NOTICE_ENDS, OPENED
 from trading.tendering import notices, terms
 from trading.tendering.tenders import Lot
-from web.desks.bidder.cards import own_card, own_lots
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot
 from web.desks.bidder.trouble import trouble_of
 from web.desks.hall.cards import said_of
@@ -39,7 +39,7 @@ from web.http.gate import go, look, render, request, work
 def opening_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking)
+        mine = own_lot_card(now, taking)
         found = ceremony.current(now.session, row)
         line = ceremony.own_opened(now, found) if found is not None and found.opened is not None else None
         said = [r for r in ceremony.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
@@ -122,7 +122,7 @@ def object_opening(ref: str) -> Any:
 def outcome(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking)
+        mine = own_lot_card(now, taking)
         award = awards.find(now.session, row)
         if award is None or not mine.outcome:
             raise NotFound("award.not_published", ref=ref)
@@ -180,7 +180,7 @@ def object_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, _taking = own_lot(now, ref)
         stages = open_stages(row, now)
-        mine = own_card(now, _taking)
+        mine = own_lot_card(now, _taking)
     first = {"stage": stages[-1][0] if stages else ""}
     return render("bidder/object.html", accept=attached.ACCEPT, mine=mine, card=mine.card, stages=stages, form=form or Form.blank(first),
                   crumbs=lot_crumbs(ref, (_("Object"), "")), now=now.now)

@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
+from deposits.views.own_lots import OwnLot
 from deposits.views.queries import RefundCard
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.rulebook import calendars
-from web.desks.bidder.cards import OVER, OwnLot
+from web.desks.bidder.duties import OVER
 from web.desks.bidder.room import lang, zone
 from web.words import show
 

@@ -21,6 +21,7 @@ from deposits.bank.simulated import SimulatedBank
 from deposits.refunds import payees, refunds
 from deposits.views import own_deposit
 from deposits.views.own_deposit import OwnCard
+from deposits.views.own_lots import own_lot_card, own_lots
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
@@ -31,7 +32,6 @@ from trading.tendering import planning
 from trading.tendering.tenders import Lot
 from web import wiring
 from web.desks.bidder import losses
-from web.desks.bidder.cards import own_card, own_lots
 from web.desks.bidder.room import bidder, can, crumbs, lang, own_lot, zone
 from web.http.forms import Form
 from web.http.gate import go, look, office, render, work
@@ -94,7 +94,7 @@ def deposit(ref: str, form: Form | None = None) -> str:
         asked = {one.ref: payees.pending(now.session, refunds.refund(now.session, one.ref)) is not None for one in card.returned}
         last = {one.ref: payees.latest(now.session, refunds.refund(now.session, one.ref)) for one in card.returned}
         declined = {ref: change.declined_why for ref, change in last.items() if change is not None and change.declined_at}
-        told = next((one for one in losses.of_lot(now, own_card(now, taking)) if not one.key.startswith("bid-")), None)
+        told = next((one for one in losses.of_lot(now, own_lot_card(now, taking)) if not one.key.startswith("bid-")), None)
         booked = bank.booked(card.sub_account) if bank is not None else []
         waiting = _waiting(card, booked)
         facts = {"title": row.title, "state": row.state, "left_at": taking.withdrawn_at, "opens_at": row.opens_at,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from flask_babel import gettext as _
 
+from deposits.views.own_lots import OwnLot, own_lots
 from trading.bidding import bids
 from trading.kernel.access import Act
 from trading.kernel.money import Money
@@ -14,7 +15,7 @@ from trading.kernel.work import Look
 from trading.opening import ceremony
 from trading.views import lot_cards
 from web.desks.bidder import agenda
-from web.desks.bidder.cards import OwnLot, duties, objection_duties, own_lots
+from web.desks.bidder.duties import duties, objection_duties
 from web.desks.bidder.losses import losses
 from web.desks.bidder.room import SEE, bidder, can, lang, own_lot, zone
 from web.desks.hall.cards import said_of

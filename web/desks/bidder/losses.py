@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import pgettext
 
 from deposits.views.own_deposit import OwnCard, OwnPayment
+from deposits.views.own_lots import OwnLot
 from trading.kernel.access import Act
 from trading.kernel.money import Money
 from trading.kernel.work import Look
@@ -20,7 +21,6 @@ from trading.tendering import terms
 from trading.tendering.tenders import Lot
 from web import words
 from web.desks.bidder.after import open_stages
-from web.desks.bidder.cards import OwnLot
 from web.desks.bidder.room import can, lang, open_lot, zone
 from web.words import show
 

@@ -9,6 +9,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits import demands
+from deposits.views.own_lots import OwnLot, own_lot_card, own_lots
 from trading.availability import deadline_faults
 from trading.bidding import bids, officer_news, participants, tickets
 from trading.custody import officers
@@ -19,9 +20,10 @@ from trading.parties import enrolments, parties
 from trading.tendering import enquiries, notices
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
+from trading.views.own_bids import EnvelopeCard
 from web import words
 from web.desks.bidder import agenda
-from web.desks.bidder.cards import EnvelopeCard, OwnLot, own_card, own_lots, questions, when
+from web.desks.bidder.duties import questions, when
 from web.desks.bidder.losses import losses
 from web.desks.bidder.receipts import download
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
@@ -48,7 +50,7 @@ def lot(ref: str, form: Form | None = None) -> str:
             return render("bidder/join.html", card=card, form=form or Form.blank(), crumbs=lot_crumbs(ref), now=now.now,
                           may_join=can(Act.LOT_TAKE_PART) and card.state in ("NOTICE", "BIDDING") and bool(
                               card.deadline and now.now < card.deadline))
-        mine = own_card(now, taking)
+        mine = own_lot_card(now, taking)
         asked, until = questions(now, row)
         changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
@@ -197,7 +199,7 @@ def data(ref: str) -> Response:
     """All that the page of sealing needs: policy, officers' keys, form, the notice's policy id, our name, key, standing bid, uploads."""
     with look() as now:
         row, taking = own_lot(now, ref)
-        found = seal_data(now, row, own_card(now, taking, part_asked(row)))
+        found = seal_data(now, row, own_lot_card(now, taking, part_asked(row)))
     return jsonify(found)
 
 

@@ -25,7 +25,7 @@ from trading.kernel.errors import NotFound
 from trading.kernel.work import Look
 from trading.opening import ceremony
 from trading.parties import parties
-from trading.tendering.tenders import Lot
+from trading.tendering import tenders
 from web.desks.bidder.room import lang, own_lot, zone
 from web.http.gate import base_address
 from web.words import show
@@ -74,8 +74,7 @@ class ReceiptCard:
 
 
 def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
-    lot = now.session.get(Lot, row.lot_id)
-    assert lot is not None
+    lot = tenders.lot_of_id(now.session, row.lot_id)
     payload = payload_of(json.loads(row.entry))
     entry = json.loads(payload)
     _lot, participant = own_lot(now, lot.ref)
@@ -125,7 +124,7 @@ def _replaced(now: Look, of_bid: Sequence[BidReceipt], row: BidReceipt) -> Other
 
 def siblings_of(now: Look, row: BidReceipt) -> list[Other]:
     """All receipts of this bid, newest first."""
-    lot = now.session.get_one(Lot, row.lot_id)
+    lot = tenders.lot_of_id(now.session, row.lot_id)
     _lot, participant = own_lot(now, lot.ref)
     current = bids.standing(now.session, participant.id, row.part)
     return [_other(one, counts=current is not None and current.bid.c == one.c)

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of
+from deposits.views.own_lots import own_lot_card
 from trading.bidding import bids
 from trading.bidding.bids import Outcome
 from trading.kernel import audit
@@ -16,7 +17,6 @@ from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
 from trading.parties import parties
 from trading.tendering.tenders import Lot
-from web.desks.bidder.cards import own_card
 from web.desks.bidder.lots import changed_officers, part_asked, seal_data
 from web.desks.bidder.receipt_cards import card_of
 from web.desks.bidder.receipts import answer_of, not_settled
@@ -29,9 +29,9 @@ from web.http.gate import arrival, look, render, work
 def seal(ref: str) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking, part_asked(row))
+        mine = own_lot_card(now, taking, part_asked(row))
         held, changed = seal_data(now, row, mine), changed_officers(now, row, taking)
-        before = card_of(now, mine.bid) if mine.bid is not None else None
+        before = card_of(now, bids.own_receipt(now, mine.bid.c)) if mine.bid is not None else None
         party = parties.own_party(now).name
     return render("bidder/seal.html", mine=mine, card=mine.card, held=held, before=before, party=party, form=Form.blank(), now=now.now,
                   crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT), changed=changed,
@@ -42,7 +42,7 @@ def seal(ref: str) -> str:
 def withdraw_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, taking = own_lot(now, ref)
-        mine = own_card(now, taking, part_asked(row))
+        mine = own_lot_card(now, taking, part_asked(row))
         if mine.bid is None:
             if form is not None:
                 raise NotFound("bid.none_stands", ref=row.ref)
@@ -51,7 +51,7 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
                           links=[(_("To the lot"), f"/bidder/lots/{ref}"), (_("Receipts"), "/bidder/receipts")])
         submission = bids.submission_payload(audit.document(now.session, mine.statement))
         held = seal_data(now, row, mine) | {"submission": submission}
-        before = card_of(now, mine.bid)
+        before = card_of(now, bids.own_receipt(now, mine.bid.c))
     return render("bidder/withdraw.html", mine=mine, card=mine.card, held=held, before=before, form=form or Form.blank(), now=now.now,
                   crumbs=lot_crumbs(ref, (_("Withdraw"), "")))
 

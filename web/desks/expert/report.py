@@ -13,7 +13,9 @@ from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.flow import check_version
+from trading.kernel.work import Look
 from trading.tendering import tenders
+from trading.tendering.tenders import Lot
 from web.desks.expert import report_paper, report_view
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
@@ -27,7 +29,7 @@ def report_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         panel, _seat = own_room(now, ref)
         card = room_card(now, ref)
-        waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now.session, panel.lot)
+        waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now, panel.lot)
         shown = report_view.view(now, panel, card)
         return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, view=shown,
                       said=report_view.state_words(shown), waits_for_k=waits_for_k, grounds=sheets.GROUNDS,
@@ -40,8 +42,8 @@ def _for_templates() -> dict[str, Any]:
             "plain_share": lambda value: written_exactly(value * 100, 0)}
 
 
-def _drawn(session: Any, lot: Any) -> bool:
-    row = draws.find(session, lot, "k")
+def _drawn(now: Look, lot: Lot) -> bool:
+    row = draws.find(now.session, lot, "k")
     return row is not None and row.state == "DRAWN"
 
 

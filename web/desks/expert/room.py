@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
 from crypto import checkpoints
 from evaluation.panels import panels
@@ -99,31 +98,31 @@ def room_data(now: Look, lot: Lot) -> dict[str, Any]:
         "items": [{"id": one.id, "kind": one.kind} for one in schemes.of_lot(lot).scored],
         "reason_needed": panel.round > 1 or held is not None,
         "commit": {"commit": held.commit, "statement": held.statement, "c": held.c, "at": write_moment(held.at)} if held else None,
-        **listing_data(session, panel), "sheet": card.sheet,
+        **listing_data(now, panel), "sheet": card.sheet,
         "report": {"hash": row.hash, "document": report.signature_document(row, seat, at=at)} if row else None,
     }
 
 
-def listing_data(session: Session, panel: Panel) -> dict[str, Any]:
+def listing_data(now: Look, panel: Panel) -> dict[str, Any]:
     """The list of commitments; ``commit_receipts``: each listed commitment with its proof under the list's own root, in list order."""
-    row = sheets.find_list(session, panel)
+    row = sheets.find_list(now.session, panel)
     if row is None:
         return {"listing": None, "list_c": "", "list_sealed": False, "commit_receipts": []}
-    return {"listing": row.listing, "list_c": row.c or "", "list_sealed": bool(row.c and log.tick_of(session, row.c)),
-            "commit_receipts": _commit_receipts(session, panel, row)}
+    return {"listing": row.listing, "list_c": row.c or "", "list_sealed": bool(row.c and log.tick_of(now.session, row.c)),
+            "commit_receipts": _commit_receipts(now, panel, row)}
 
 
-def _commit_receipts(session: Session, panel: Panel, row: SheetList) -> list[dict[str, Any]]:
-    entries = listed_entries(session, panel, row)
+def _commit_receipts(now: Look, panel: Panel, row: SheetList) -> list[dict[str, Any]]:
+    session, entries = now.session, listed_entries(now, panel, row)
     newest = max((tick for c in entries if (tick := log.tick_of(session, c)) is not None), key=lambda tick: tick.tick)
     size = checkpoints.verify_checkpoint(newest.checkpoint, log.log_key(office().platform, office().keys)).size
     proofs = log.proofs(session, entries, size=size)
     return [{"entry": json.loads(audit.entry(session, c).envelope), "proof": proofs[c]} for c in entries]
 
 
-def listed_entries(session: Session, panel: Panel, row: SheetList) -> list[str]:
+def listed_entries(now: Look, panel: Panel, row: SheetList) -> list[str]:
     """The commitments' entries in the order of the list."""
-    found = {one.id: one for one in sheets.commits_of(session, panel, row.round).values()}
+    found = {one.id: one for one in sheets.commits_of(now.session, panel, row.round).values()}
     return [found[one].c for one in row.commits if one in found]
 
 
