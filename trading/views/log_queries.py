@@ -121,6 +121,24 @@ def entry_bundle(look: Look, index: int, width: int = WIDTH) -> bytes:
     return checkpoints.entry_bundle(row.encode() for row in rows)
 
 
+@dataclass(frozen=True)
+class Consistency:
+    """That the log of ``size`` leaves continues an older one: the nodes of the proof, and the checkpoint of those ``size`` leaves."""
+
+    size: int
+    proof: tuple[bytes, ...]
+    checkpoint: str
+
+
+def consistency(view: Look, old: int, size: int | None = None) -> Consistency:
+    """``size``: the newest if none is named. Refuses: NotFound."""
+    size = size or log.size(view)
+    row = view.session.get(LogTick, size - 1) if size else None
+    if row is None or not 0 < old <= size:
+        raise NotFound("log.empty")
+    return Consistency(size, tuple(log.consistency_proof(view.session, old, size)), row.checkpoint)
+
+
 # --- entries ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -23,9 +23,10 @@ from trading.opening.ceremony import Opening
 from trading.parties.parties import Party
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
+from trading.views.hall_queries import BEFORE, FAILED, SHUT
 from web import words
 from web.desks.hall.lines import BaseLine, BidLine, DrawLine, FileLine, HallCard, OfficerLine, RemarkLine
-from web.desks.hall.marks import BEFORE, FAILED, SHUT, mark, progress
+from web.desks.hall.marks import mark, progress
 from web.desks.hall.proofs import proof_lines
 from web.desks.hall.waits import waits
 from web.http.refusals import language

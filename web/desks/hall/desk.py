@@ -27,7 +27,6 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from crypto.canonical import loads
 from crypto.signatures import payload_of
@@ -42,9 +41,9 @@ from trading.kernel.work import Look
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
+from trading.views.hall_queries import openings_ahead, own_seats, running_openings, step_of
 from web.desks.hall import bars, base, host, minutes, officer, read, session, sheet, wall
 from web.desks.hall.cards import hall_card
-from web.desks.hall.marks import running, step_of, today
 from web.desks.hall.proofs import public_entries
 from web.desks.hall.room import crumbs_of, hall, lot_at_market, part_asked, zone
 from web.http.forms import Form
@@ -61,9 +60,9 @@ PARTS = (base, host, minutes, officer, read, session, sheet, wall)
 @hall.page("", needs=ANYONE)
 def index() -> str:
     with look() as now:
-        rows = today(now, zone())
+        rows = openings_ahead(now, zone())
         shown = {card.ref for card, _step in rows}
-        earlier = [(card, step) for card, step in running(now) if card.ref not in shown]
+        earlier = [(card, step) for card, step in running_openings(now) if card.ref not in shown]
         local = now.now.astimezone(zone()).date()
         ticks = [Tick(card.opens_at, card.title[:10]) for card, _step in rows
                  if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
@@ -77,7 +76,7 @@ def index() -> str:
 def desk_page() -> str:
     with look() as now:
         duties = _officer_duties(now) if may(now.actor, Act.POLICY_SIGN) else _host_duties(now)
-        mine = [card for card, _step in [*running(now), *today(now, zone())]]
+        mine = [card for card, _step in [*running_openings(now), *openings_ahead(now, zone())]]
         if may(now.actor, Act.POLICY_SIGN):
             mine = lot_cards.officer_lots(now)
         steps = {card.ref: step_of(now, lot_cards.visible_lot(now, card.ref)) for card in mine}
@@ -92,7 +91,7 @@ def view(ref: str) -> str:
         lot = lot_at_market(now, ref)
         card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), sheet.has_chair(now, lot)
         suspended = deadline_faults.standing(now.session, lot)
-        j = next((seat.j for seat in _seats(now) if seat.lot_id == lot.id and seat.stage == officers.STANDING), 0)
+        j = next((seat.j for seat, of in own_seats(now) if of.id == lot.id and seat.stage == officers.STANDING), 0)
     return render("hall/view.html", card=card, mine=mine, chair=chair, j=j, chart=bars.price_bars(card),
                   asked=actor().role is Role.PUBLIC or (chair and sheet.is_bidder()), suspended=suspended, form=Form.blank(),
                   crumbs=crumbs_of((card.lot.ref, "")))
@@ -154,9 +153,9 @@ def _at(moment: Any) -> str:
 
 def _officer_duties(now: Look) -> list[Duty]:
     duties: list[Duty] = []
-    for seat in _seats(now):
-        lot = now.session.get(Lot, seat.lot_id)
-        if lot is not None and not seat.publics and (lot.state == "ACCEPTED" or seat.stage == officers.NEXT):
+    seats = own_seats(now)
+    for seat, lot in seats:
+        if not seat.publics and (lot.state == "ACCEPTED" or seat.stage == officers.NEXT):
             duties.append(Duty(_("Give the keys of %(lot)s", lot=lot.title), f"/hall/{lot.ref}/officer#keys", lot.deadline,
                                basis=_("one key for each envelope, made on your computer"), label=_("keys"), tone="now"))
     signing: dict[str, tuple[Lot, int]] = {}
@@ -172,16 +171,9 @@ def _officer_duties(now: Look) -> list[Duty]:
     for ref, (lot, count) in trying.items():
         duties.append(Duty(_("Open %(n)s drills of %(lot)s", n=count, lot=lot.title), f"/hall/{ref}/officer#drills", lot.deadline,
                            basis=_("shows that your key opens; publication waits for it"), label=_("drill"), tone="now"))
-    for seat in _seats(now):
-        lot = now.session.get(Lot, seat.lot_id)
-        if lot is not None:
-            duties += _opening_duties(now, lot, seat)
+    for seat, lot in seats:
+        duties += _opening_duties(now, lot, seat)
     return sorted_duties(duties, now.now)
-
-
-def _seats(now: Look) -> list[officers.OfficerSeat]:
-    return list(now.session.scalars(select(officers.OfficerSeat).where(
-        officers.OfficerSeat.account_id == now.actor.account_id).order_by(officers.OfficerSeat.id)))
 
 
 def _of_draw(now: Look, drawn: draws.Draw, seat: officers.OfficerSeat) -> officers.Policy | None:
@@ -218,7 +210,7 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
 
 def _host_duties(now: Look) -> list[Duty]:
     duties = []
-    for card, step in {card.ref: (card, step) for card, step in [*running(now), *today(now, zone())]}.values():
+    for card, step in {card.ref: (card, step) for card, step in [*running_openings(now), *openings_ahead(now, zone())]}.values():
         words = {"BEFORE": _("Opening: %(lot)s", lot=card.title), "SHUT": _("Publish the set: %(lot)s", lot=card.title),
                  "LISTED": _("Shares and decryption: %(lot)s", lot=card.title), "OPENED": _("Remarks and minutes: %(lot)s", lot=card.title),
                  "SIGNED": _("Close the opening: %(lot)s", lot=card.title)}.get(step)

@@ -1,11 +1,6 @@
-"""Where openings stand: which there are, at which step, and the mark that changes with their public face."""
+"""The mark of an opening that changes with its public face, and how far its decryption has come."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-from typing import Any
-
-from sqlalchemy import select
 
 from trading import draws
 from trading.bidding import claims, closing
@@ -14,42 +9,10 @@ from trading.kernel import log
 from trading.kernel.work import Look
 from trading.opening import ceremony, rescue, runs
 from trading.opening.ceremony import Opening
-from trading.opening.technical import TechnicalResult
 from trading.tendering import notices
-from trading.tendering.tenders import Lot
 from trading.views import lot_cards
-from trading.views.lot_cards import LotCard
 from web.desks.hall.lines import Progress
 from web.workers import opening_run
-
-BEFORE, SHUT, FAILED = "BEFORE", "SHUT", "FAILED"
-
-
-def today(now: Look, zone: Any) -> list[tuple[LotCard, str]]:
-    """Openings from yesterday's midnight to a week ahead, by their hour: (card, step). Their hour is public from the notice on."""
-    midnight = now.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = now.session.scalars(select(Lot).where(
-        Lot.published_at.is_not(None), Lot.opens_at >= midnight, Lot.opens_at < midnight + timedelta(days=8), Lot.state != "TERMINATED",
-    ).order_by(Lot.opens_at, Lot.ref))
-    return [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in rows]
-
-
-def running(now: Look) -> list[tuple[LotCard, str]]:
-    """Openings that are not over, whenever they began."""
-    rows = now.session.scalars(select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref))
-    priced = now.session.scalars(select(Lot).join(TechnicalResult, TechnicalResult.lot_id == Lot.id)
-                                 .where(Lot.state == "EVALUATION").order_by(Lot.opens_at, Lot.ref))
-    found = [(lot_cards.card_of(now, lot), step_of(now, lot)) for lot in (*rows, *priced)]
-    return [(card, step) for card, step in found if step != "CLOSED"]
-
-
-def step_of(now: Look, lot: Lot) -> str:
-    row = ceremony.current(now.session, lot)
-    if row is not None:
-        return row.state
-    if lot.state == "FAILED":
-        return FAILED
-    return SHUT if lot.state == ceremony.OPENS_IN[ceremony.current_part(now.session, lot)] else BEFORE
 
 
 def mark(now: Look, ref: str) -> str:

@@ -18,7 +18,6 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, NotReady
 from trading.kernel.work import Look
 from trading.opening import ceremony as opening
-from trading.tendering.tenders import Lot
 from web.desks.hall import papers as hall_papers
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
@@ -72,7 +71,7 @@ def paper(ref: str, kind: str) -> Response:
 def _kept(now: Look, row: opening.Opening, name: str, *, stamp: bool) -> str:
     """The blob of a signed paper, or of its stamp. Refuses: NotFound."""
     if row.minutes is None:
-        raise NotFound("opening.no_minutes", ref=now.session.get_one(Lot, row.lot_id).ref)
+        raise NotFound("opening.no_minutes", ref=row.lot.ref)
     held = opening_papers.find(now.session, row, name)
     blob = held.stamp if stamp else held.blob
     if blob is None:

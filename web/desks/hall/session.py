@@ -13,20 +13,19 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select
-
 from trading.custody import officers
 from trading.hall import attendance
 from trading.kernel.access import Act, may
-from trading.kernel.errors import Faults, NotFound, Refusal, WrongStep
+from trading.kernel.errors import Faults, Refusal, WrongStep
 from trading.kernel.work import Look
-from trading.opening import ceremony, opening_set
-from trading.tendering.tenders import Lot, Tender
+from trading.opening import opening_set
+from trading.tendering.tenders import Lot
+from trading.views.hall_queries import step_of, tender_lots
 from web import words
 from web.desks.hall import sheet
 from web.desks.hall.cards import hall_card
 from web.desks.hall.lines import HallCard
-from web.desks.hall.marks import mark, step_of
+from web.desks.hall.marks import mark
 from web.desks.hall.read import wall_of
 from web.desks.hall.room import crumbs_of, hall, hall_lot, zone
 from web.http.forms import Form
@@ -36,26 +35,15 @@ from web.http.refusals import language
 from web.workers import opening_run
 
 
-def lots_of(now: Look, tender: str) -> list[Lot]:
-    """The published lots of a tender by hour and number. Refuses: NotFound."""
-    rows = list(now.session.scalars(select(Lot).join(Tender).where(
-        Tender.ref == tender, Lot.published_at.is_not(None), Lot.state != "TERMINATED").order_by(Lot.opens_at, Lot.no)))
-    if not rows:
-        raise NotFound("tender.unknown", ref=tender)
-    for lot in rows:
-        ceremony.refuse_reviewer(now, lot)
-    return rows
-
-
 def session_mark(now: Look, tender: str) -> str:
     """The mark of a whole ceremony: of all its lots."""
-    return hashlib.sha256("|".join(mark(now, lot.ref) for lot in lots_of(now, tender)).encode()).hexdigest()[:24]
+    return hashlib.sha256("|".join(mark(now, lot.ref) for lot in tender_lots(now, tender)).encode()).hexdigest()[:24]
 
 
 @hall.page("/sessions/<tender>", needs=ANYONE)
 def session(tender: str, form: Form | None = None) -> str:
     with look() as now:
-        rows = lots_of(now, tender)
+        rows = tender_lots(now, tender)
         cards = [hall_card(now, lot) for lot in rows]
         mine = {lot.ref: attendance.own(now, lot) for lot in rows}
         waiting = [lot.ref for lot in rows if mine[lot.ref] is None and _may_sign_in(now, lot)]
@@ -81,7 +69,7 @@ def may_list(card: HallCard) -> bool:
 def session_projector(tender: str) -> str:
     """One screen for all lots: the line read last is shown big, the lots beside it."""
     with look() as now:
-        cards = [hall_card(now, lot) for lot in lots_of(now, tender)]
+        cards = [hall_card(now, lot) for lot in tender_lots(now, tender)]
         last = session_mark(now, tender)
     reading = [card for card in cards if card.step == "OPENED" and card.place]
     shown = max(reading, key=lambda card: max(card.read_moments.values())) if reading else None
@@ -117,7 +105,7 @@ def _for_all(tender: str, act: Callable[[str], None], fits: Callable[[Look, Lot]
     """The act on every lot it fits, each by itself. Refuses: Invalid with one fault a lot that refused, after all have been tried."""
     form = Form.read()
     with look() as now:
-        refs = [lot.ref for lot in lots_of(now, tender) if fits(now, lot)]
+        refs = [lot.ref for lot in tender_lots(now, tender) if fits(now, lot)]
     if not refs:
         raise WrongStep("hall.no_lot_ready", ref=tender)
     faults = Faults()

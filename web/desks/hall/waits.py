@@ -8,8 +8,8 @@ from datetime import datetime
 from flask_babel import gettext as _
 
 from trading.bidding.closing import CLOSING_DELAY
+from trading.views.hall_queries import BEFORE, SHUT
 from web.desks.hall.lines import HallCard, Wait
-from web.desks.hall.marks import BEFORE, SHUT
 from web.http.refusals import language
 
 HOST, PLATFORM, BIDDERS, OFFICERS, SUPERVISOR, NOBODY = "host", "platform", "bidders", "officers", "supervisor", ""

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trading.kernel.work import Look
+from trading.views import hall_queries
 from trading.views.lot_cards import LotCard
 from web import words
-from web.desks.hall.marks import FAILED, running, today
 from web.desks.hall.room import hall, zone
 from web.http.gate import look, render, request
 from web.http.page_rules import ANYONE
@@ -32,7 +32,7 @@ USUAL = timedelta(hours=1)
 """How long an opening is drawn while nobody knows."""
 TITLE, ROOM = 2000, 1150
 """Most letters, in hundredths of a Chinese one: of a title, of a line of a room's name."""
-KINDS = {"BEFORE": "next", FAILED: "off", "SIGNED": "done", "CLOSED": "done"}
+KINDS = {"BEFORE": "next", hall_queries.FAILED: "off", "SIGNED": "done", "CLOSED": "done"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def wall() -> str:
 
 def day_of(now: Look) -> Day:
     here = now.now.astimezone(zone())
-    rows = today(now, zone())
+    rows = hall_queries.openings_ahead(now, zone())
     of_day = [(card, step) for card, step in rows if card.opens_at and card.opens_at.astimezone(zone()).date() == here.date()]
     coming = next((card for card, step in rows if step == "BEFORE" and card.opens_at and card.opens_at > now.now), None)
     starts = [card.opens_at.astimezone(zone()) for card, _step in of_day if card.opens_at]
@@ -102,7 +102,7 @@ def day_of(now: Look) -> Day:
     hours = tuple((x_of(here.replace(hour=hour, minute=0)) if hour < 24 else WIDTH, f"{hour:02}:00") for hour in range(first, last + 1))
     return Day(rooms, tuple(sorted(drawn, key=lambda one: (one.card.opens_at or now.now, one.card.ref))), hours, TOP + lanes * LANE,
                x_of(now.now) if first <= here.hour < last else None,
-               tuple((card, step) for card, step in running(now) if step not in KINDS), coming,
+               tuple((card, step) for card, step in hall_queries.running_openings(now) if step not in KINDS), coming,
                bool(coming and coming.opens_at and coming.opens_at.astimezone(zone()).date() == here.date()), page, len(pages))
 
 

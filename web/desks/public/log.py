@@ -13,7 +13,6 @@ from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
-from trading.kernel.log_ticks import LogTick
 from trading.views import log_queries
 from web.desks.public.words import attachment, page
 from web.http.forms import Form
@@ -87,13 +86,8 @@ def consistency() -> Response:
     """That the log of ``to`` leaves (the newest if none is named) continues the one of ``from`` leaves (RFC 9162 §2.1.4)."""
     old = _number("from") or 0
     with look() as now:
-        size = _number("to") or log.size(now)
-        row = now.session.get(LogTick, size - 1) if size else None
-        if row is None or not 0 < old <= size:
-            raise NotFound("log.empty")
-        proof = log.consistency_proof(now.session, old, size)
-        text = row.checkpoint
-    return jsonify(**{"from": old, "to": size, "proof": [b64u(node) for node in proof], "checkpoint": text})
+        found = log_queries.consistency(now, old, _number("to"))
+    return jsonify(**{"from": old, "to": found.size, "proof": [b64u(node) for node in found.proof], "checkpoint": found.checkpoint})
 
 
 @desk.page("/log/keys.json", needs=ANYONE)
