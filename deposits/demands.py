@@ -176,6 +176,12 @@ def require_public(session: Session, demand: DepositDemand) -> None:
         raise NotFound("deposit.unknown")
 
 
+def held_demands(session: Session, now: datetime) -> set[int]:
+    """The demands on which a hold is in force at a moment."""
+    rows = select(DepositHold.demand_id).where(DepositHold.until >= local_day(now), DepositHold.lifted_at.is_(None))
+    return set(session.scalars(rows))
+
+
 def holds(session: Session, demand_id: int, now: datetime) -> list[DepositHold]:
     """The holds in force at a moment, oldest first."""
     rows = session.scalars(select(DepositHold).where(DepositHold.demand_id == demand_id, DepositHold.lifted_at.is_(None))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act
@@ -97,6 +97,12 @@ def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
         reasons = dict(made.reasons)
         yield from one("publish_contract", agency, law.contract.publish, made.publish_by, made.published_at, reasons.get("publish_by", {}))
         yield from one("file_contract", agency, law.contract.file, made.file_by, made.filed_at, reasons.get("file_by", {}))
+
+
+def published_questions(view: Look, lot: Lot) -> int:
+    """How many questions on a lot were answered in public."""
+    asked = select(func.count()).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.published)
+    return int(view.session.scalar(asked) or 0)
 
 
 def objections(look: Look) -> list[ObjectionCard]:

@@ -10,24 +10,23 @@ from typing import Any
 
 from flask import Response, current_app
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from deposits import demands
 from deposits.refunds import refunds
-from deposits.views import queries
+from deposits.views import limits, queries
 from trading.awarding import awards, contracts, disputes
 from trading.files import attachments
 from trading.kernel import log
 from trading.kernel.access import Act, may
-from trading.kernel.calendar import day_end, day_start, local_day
+from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.opening import ceremony
 from trading.rulebook import calendars
-from trading.tendering import enquiries, tenders
+from trading.tendering import tenders
 from trading.tendering.tenders import Lot
-from trading.views import log_queries, lot_cards, oversight
+from trading.views import hall_queries, log_queries, lot_cards, oversight
 from trading.views.agency_queries import ObjectionCard
 from trading.views.oversight import SOON, Limit
 from web import words
@@ -80,25 +79,9 @@ def _for_templates() -> dict[str, Any]:
 
 
 def refund_limits(now: Look) -> list[Limit]:
-    """Refunds of lots whose payers are public, as limits like any other; those of sealed lots are on no list here."""
-    public: dict[int, bool] = {}
-    found = []
-    query = select(refunds.Refund).where(refunds.Refund.demand_id.is_not(None), refunds.Refund.state != "FORFEITED")
-    for row in now.session.scalars(query):
-        demand = row.demand
-        if demand is None:
-            continue
-        if demand.lot_id not in public:
-            public[demand.lot_id] = demands.is_public(now.session, demand.lot)
-        if not public[demand.lot_id] or (row.part == "deposit" and demands.holds(now.session, demand.id, now.now)):
-            continue
-        met = row.confirmed_at if row.state in ("CONFIRMED", "CONVERTED") else row.sent_at if row.state == "SENT" else None
-        if row.state == "CONVERTED" and met is None:
-            met = row.approved_at
-        title = f"{demand.participant.party.name} {show.money(Money(row.principal_minor), language())}"
-        found.append(Limit("refund", row.ref, demand.lot.ref, title, _("deposit cashier of the centre"), row.rule,
-                           day_end(row.due_on), met, dict(row.due_reason)))
-    return found
+    """Refunds of lots whose payers are public, as limits like any other."""
+    return [Limit("refund", one.ref, one.lot, f"{one.bidder} {show.money(one.principal, language())}", _("deposit cashier of the centre"),
+                  one.rule, one.until, one.met_at, one.reason) for one in limits.refund_limits(now)]
 
 
 def all_limits(now: Look) -> list[Limit]:
@@ -149,11 +132,10 @@ def home() -> str:
         waiting = [one for one in oversight.objections(now) if one.state in disputes.OPEN]
         answered_late = [one for one in found if one.kind in ("objection", "challenge", "enquiry") and one.state(now.now) == "kept_late"]
         health = log_health(now)
-        halls = list(now.session.scalars(select(Lot).where(Lot.state.in_(("NOTICE", "BIDDING", "OPENING")), Lot.opens_at.is_not(None))
-                                         .order_by(Lot.opens_at)))
+        halls = hall_queries.opening_hours(now)
         today = local_day(now.now)
         ticks = [Tick(one.until, kind_words(one.kind), due=True) for one in running]
-        ticks += [Tick(one.opens_at, _("opening")) for one in halls if one.opens_at]
+        ticks += [Tick(one.opens_at, _("opening")) for one in halls]
         day = sun_line(now.now, ticks, lang=language(), zone=_zone(), working=calendars.current(now.session).day_kind(today).working)
         figures = [
             {"label": _("Limits broken"), "value": len(late), "kind": "stop" if late else "", "note": _by_kind(late),
@@ -169,8 +151,7 @@ def home() -> str:
         ]
         return render("supervisor/home.html", day=day, figures=figures, duties=[_duty(one, now) for one in running[:12]],
                       more=max(0, len(running) - 12), waiting=waiting, health=health, **_figures(found, now), today=today,
-                      halls=[one for one in halls if one.opens_at and now.now - timedelta(hours=12) <= one.opens_at <= now.now
-                             + timedelta(days=3)])
+                      halls=[one for one in halls if now.now - timedelta(hours=12) <= one.opens_at <= now.now + timedelta(days=3)])
 
 
 def _short(moment: Any, now: Look) -> str:
@@ -262,8 +243,7 @@ def dossiers() -> Any:
     with look() as now:
         if asked:
             return go(f"/supervisor/dossier/{tenders.lot(now.session, asked).ref}")
-        query = select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.published_at.desc(), Lot.id.desc()).limit(200)
-        cards = [lot_cards.card_of(now, lot) for lot in now.session.scalars(query)]
+        cards = lot_cards.published_lots(now, limit=200)
         page = page_of(len(cards), request.args, "/supervisor/dossier")
         return render("supervisor/dossiers.html", cards=cards[page.offset:page.offset + page.size], page=page, form=form)
 
@@ -300,14 +280,13 @@ def dossier(ref: str) -> str:
 
 
 def _dossier(now: Look, lot: Lot) -> Dossier:
-    limits = [one for one in all_limits(now) if one.lot == lot.ref]
-    asked = list(now.session.scalars(select(enquiries.Enquiry.id).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.published)))
+    of_lot, asked = [one for one in all_limits(now) if one.lot == lot.ref], oversight.published_questions(now, lot)
     said = [one for one in oversight.objections(now) if one.lot == lot.ref]
     if not ceremony.is_public(now.session, lot):
-        return Dossier(limits, len(asked), said)
+        return Dossier(of_lot, asked, said)
     row, award, contract = ceremony.find(now.session, lot), awards.find(now.session, lot), contracts.find(now.session, lot)
     return Dossier(
-        limits, len(asked), said, ceremony.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
+        of_lot, asked, said, ceremony.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
         row.opened_at if row else None, list(award.ranking) if award else [], award, contract, _deposits(now, lot))
 
 

@@ -15,113 +15,23 @@ learns no more than the public: moments of the log, and that somebody claims, ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import Response, jsonify
-from sqlalchemy import select
 
-from trading.bidding import bids, claims, copies, late_close, stored
-from trading.bidding.late_close import LateClosing
-from trading.bidding.stored import MirrorWaiver
+from trading.bidding import bids, claims, late_close
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.work import Look
-from trading.opening import ceremony, findings, rechecks, rescue
-from trading.opening.findings import Complaint
-from trading.opening.rescue import Pause
+from trading.opening import ceremony, findings, rechecks
 from trading.parties import enrolments, parties
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
+from trading.views import opening_trouble
 from web.desks.hall.room import signed, signed_list
 from web.desks.supervisor.desk import desk as supervision
 from web.http.forms import Form
 from web.http.gate import go, look, render, work
-
-
-@dataclass(frozen=True)
-class ClaimLine:
-    """``name``: whose claim it is, "" as long as the names of the bidders are sealed."""
-
-    id: int
-    code: str
-    at: datetime
-    entry: str
-    name: str
-    outcome: str
-    reasons: str
-    settled_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A bid whose bytes were lost when it was to be opened. ``found_at``: when the finding on it was signed."""
-
-    name: str
-    header_hash: str
-    found_at: datetime | None
-
-
-@dataclass(frozen=True)
-class MirrorLine:
-    """How an opening that waits for its first share stands with the mirror. ``missed``: header hashes of the bids it missed pieces of."""
-
-    mode: str
-    missed: tuple[str, ...]
-    waiting: bool
-    waived: MirrorWaiver | None
-
-    @property
-    def stops(self) -> bool:
-        return self.waived is None and (self.waiting or bool(self.missed))
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What of one opening needs the supervisory body, or has needed it."""
-
-    lot: Lot
-    late: LateClosing | None
-    claims: tuple[ClaimLine, ...]
-    complaints: tuple[Complaint, ...]
-    pause: Pause | None
-    opened: bool
-    lost: tuple[Lost, ...] = ()
-    mirror: MirrorLine | None = None
-
-    @property
-    def waits(self) -> bool:
-        return (any(one.found_at is None for one in self.lost) or (self.mirror is not None and self.mirror.stops)
-                or (self.late is not None and self.late.confirmed is None) or any(not one.outcome for one in self.claims)
-                or (not self.opened and any(one.found is None for one in self.complaints)))
-
-
-def trouble_of(now: Look, lot: Lot) -> Trouble:
-    session = now.session
-    row, public = ceremony.find(session, lot), ceremony.is_public(session, lot)
-    lines = tuple(ClaimLine(one.id, one.code, one.at, one.entry, one.party.name if public else "", one.outcome, one.reasons, one.settled_at)
-                  for one in claims.of_lot(session, lot))
-    return Trouble(lot, late_close.what_happened(session, lot), lines, tuple(findings.complaints(session, row)) if row else (),
-                   rescue.pause(session, row) if row else None, row is not None and row.opened is not None,
-                   tuple(Lost(bid.party.name, bid.header_hash, one.at if one else None) for _, bid, one in findings.lost(session, lot)),
-                   _mirror_line(now, ceremony.current(session, lot)))
-
-
-def _mirror_line(now: Look, row: ceremony.Opening | None) -> MirrorLine | None:
-    """Only of a published set that waits for its first share."""
-    if row is None or row.opened is not None or ceremony.shares(now.session, row):
-        return None
-    mode = copies.mode_of(now.session, row.lot, row.part)
-    if mode == copies.NONE:
-        return None
-    listed = ceremony.to_open(now.session, row)
-    known = stored.checks_of(now.session, listed)
-    checks = {bid.header_hash: known.get(bid.id) for bid in listed}
-    missed = tuple(name for name, check in sorted(checks.items()) if check is not None and check.missed)
-    waiting = any(check is None or check.checked_at <= row.listed_at or (mode == copies.DIGESTS and not check.proof)
-                  for check in checks.values())
-    return MirrorLine(mode, missed, waiting, stored.waiver_of(now.session, row.lot, row.part))
 
 
 def _published(now: Look, ref: str) -> Lot:
@@ -134,18 +44,14 @@ def _published(now: Look, ref: str) -> Lot:
 @supervision.page("/hall", needs=Act.SUPERVISE)
 def openings() -> str:
     with look() as now:
-        waiting = select(claims.Claim.lot_id).where(claims.Claim.outcome == "")  # also of a lot that failed with too few bids
-        lost = select(ceremony.OpenedBid.lot_id).where(ceremony.OpenedBid.verdict == findings.LOST)
-        rows = now.session.scalars(select(Lot).where((Lot.state == "OPENING") | Lot.id.in_(waiting) | Lot.id.in_(lost))
-                                   .order_by(Lot.opens_at, Lot.ref))
-        found = sorted((trouble_of(now, lot) for lot in rows), key=lambda one: not one.waits)
+        found = opening_trouble.all_openings(now)
     return render("supervisor/hall.html", found=found, at=now.now)
 
 
 @supervision.page("/hall/<ref>", needs=Act.SUPERVISE, fresh=True)
 def opening_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
-        found = trouble_of(now, _published(now, ref))
+        found = opening_trouble.opening_trouble(now, _published(now, ref))
         account = parties.account(now.session, now.actor.account_id or 0)
         keyed = enrolments.find_key(now.session, account.username, "supervisor") is not None
     return render("supervisor/opening.html", found=found, lot=found.lot, at=now.now, keyed=keyed, form=form or Form.blank())

@@ -1,0 +1,59 @@
+"""Refunds as limits of the law, for the supervisor: until when each must be paid back, and whether it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from deposits import demands
+from deposits.refunds.refunds import Refund
+from trading.kernel.access import Act
+from trading.kernel.calendar import day_end
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+
+
+@dataclass(frozen=True)
+class RefundLimit:
+    """``ref`` of the refund, ``lot`` it is of, ``bidder`` whose deposit it was; ``met_at``: when it was paid or became the performance
+    deposit, None while it waits; ``reason``: how ``until`` was counted."""
+
+    ref: str
+    lot: str
+    bidder: str
+    principal: Money
+    rule: str
+    until: datetime
+    met_at: datetime | None
+    reason: dict[str, Any]
+
+
+def refund_limits(view: Look) -> list[RefundLimit]:
+    """Refunds of lots whose payers are public; those of sealed lots are on no list here, nor money that is held. Refuses: NotAllowed."""
+    view.require(Act.SUPERVISE)
+    public: dict[int, bool] = {}
+    held = demands.held_demands(view.session, view.now)
+    rows = view.session.scalars(select(Refund).where(Refund.demand_id.is_not(None), Refund.state != "FORFEITED"))
+    found = []
+    for row in rows:
+        demand = row.demand
+        if demand is None:
+            continue
+        if demand.lot_id not in public:
+            public[demand.lot_id] = demands.is_public(view.session, demand.lot)
+        if public[demand.lot_id] and not (row.part == "deposit" and demand.id in held):
+            bidder, principal = demand.participant.party.name, Money(row.principal_minor)
+            until, reason = day_end(row.due_on), dict(row.due_reason)
+            found.append(RefundLimit(row.ref, demand.lot.ref, bidder, principal, row.rule, until, _met_at(row), reason))
+    return found
+
+
+def _met_at(row: Refund) -> datetime | None:
+    if row.state == "SENT":
+        return row.sent_at
+    if row.state == "CONVERTED":
+        return row.confirmed_at or row.approved_at
+    return row.confirmed_at if row.state == "CONFIRMED" else None
