@@ -23,6 +23,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
+from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
 from trading.procedures import procedure_of
 from trading.tendering.projects import Project
@@ -152,10 +153,10 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
     work.lock(forfeit)
     FORFEIT_FLOW.check(forfeit, "decide")
     running = {row.receipt_id: row for row in refunds_of_demand(work.session, demand.id) if row.part == "deposit"}
-    kept = to_keep(work.session, demand)
-    if not kept:
+    parts = to_keep(work.session, demand)
+    if not parts:
         raise Conflict("forfeit.nothing_left")
-    for receipt, amount in kept:
+    for receipt, amount in parts:
         row: Refund | None = running.get(receipt.id)
         if row is not None:
             work.lock(row)
@@ -164,7 +165,7 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
             REFUND_FLOW.take(work, row, "forfeit", forfeit=forfeit.ref)
         postings.post(work, "forfeited", accounts.forfeited(demand.sub_account, amount, forfeit.goes_to), of=forfeit.ref,
                     terminal=terminal_of(receipt, "deposit"))
-    forfeit.amount_minor = sum(amount for _, amount in kept)
+    forfeit.amount_minor = sum(amount for _, amount in parts)
     forfeit.decided_by, forfeit.decided_at = work.actor.account_id, work.now
     if forfeit.hold.lifted_at is None:
         forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, f"forfeit {forfeit.ref}"
@@ -195,6 +196,25 @@ def to_keep(session: Session, demand: DepositDemand) -> list[tuple[receipts.Rece
         if asked and ended is None:
             found.append((receipt, asked))
     return found
+
+
+def kept(session: Session, row: Forfeit) -> Money:
+    """What was kept; while it is undecided, what would be."""
+    return Money(row.amount_minor or sum(amount for _, amount in to_keep(session, row.demand)))
+
+
+def keepable(session: Session, lot: Lot) -> list[DepositDemand]:
+    """The demands of a lot for which one can be proposed, by the bidder's name. Refuses: NotFound while the payers are sealed."""
+    if not demands.is_public(session, lot):
+        raise NotFound("deposit.unknown")
+    rows = [one for one in demands.of_lot(session, lot) if to_keep(session, one) and find(session, one) is None]
+    return sorted(rows, key=lambda one: one.participant.party.name)
+
+
+def everything(view: Look) -> list[Forfeit]:
+    """All proposals and decisions, the newest first. Refuses: NotAllowed."""
+    view.require(Act.DEPOSIT_LOOK)
+    return list(view.session.scalars(select(Forfeit).order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
 
 
 def of_purchaser(look: Look) -> list[Forfeit]:

@@ -339,6 +339,14 @@ def receipt(session: Session, ref: str) -> Receipt:
     return found
 
 
+def statement_of(session: Session, report: ImportReport) -> str:
+    """The reference of the statement a report made; "" when it held nothing new."""
+    if not report.taken:
+        return ""
+    query = select(BankStatement.ref).join(BankLine, BankLine.statement_id == BankStatement.id)
+    return session.scalars(query.where(BankLine.bank_id == report.taken[0][1])).one()
+
+
 def use_of(session: Session, line: BankLine) -> LineUse | None:
     return session.get(LineUse, line.id)
 

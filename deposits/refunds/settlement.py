@@ -47,8 +47,18 @@ def credit(work: UnitOfWork, data: bytes) -> int:
     return len(receipts.import_statement(work, data, name=name_of_fetch(work)).taken)
 
 
+FETCHED = "bank-"
+"""Statements named so came straight from the bank; of them nobody sees a list of lines."""
+
+
 def name_of_fetch(work: UnitOfWork) -> str:
-    return work.now.strftime("bank-%Y%m%dT%H%M%SZ.csv")
+    return work.now.strftime(FETCHED + "%Y%m%dT%H%M%SZ.csv")
+
+
+def name_of_file(given: str | None) -> str:
+    """The name a person's file is kept by: without folders, and never like that of a fetched one."""
+    name = (given or "statement.csv").replace("\\", "/").rpartition("/")[2]
+    return f"file-{name}" if name.startswith(FETCHED) else name
 
 
 def settle(work: UnitOfWork) -> Settled:

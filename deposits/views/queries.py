@@ -310,6 +310,13 @@ def forfeits_of(look: Look, lot: Lot) -> list[forfeits.Forfeit]:
     return forfeits.of_lot(look.session, lot)
 
 
+def other_payees(view: Look, cards: Iterable[RefundCard]) -> dict[str, str]:
+    """By reference, the name a refund goes to where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
+    seen = {card.ref: card.bidder for card in cards if not card.sealed}
+    rows = view.session.execute(select(Refund.ref, Refund.payee_name).where(Refund.ref.in_(seen)))
+    return {ref: name for ref, name in rows if receipts.plain(name) != receipts.plain(seen[ref])}
+
+
 def payee_change(look: Look, ref: str) -> payees.PayeeChange | None:
     """The change that waits for approval on a refund. Refuses: NotAllowed, NotFound."""
     look.require(Act.DEPOSIT_LOOK)

@@ -29,8 +29,7 @@ def forfeits_page() -> str:
 def forfeit_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row = _own(now, ref)
-        kept = row.amount_minor or sum(amount for _receipt, amount in forfeits.to_keep(now.session, row.demand))
-        return render("agency/forfeit.html", row=row, amount=Money(kept), form=form or Form.blank(version=row.version),
+        return render("agency/forfeit.html", row=row, amount=forfeits.kept(now.session, row), form=form or Form.blank(version=row.version),
                       ground_words=ground_words, bidder=row.demand.participant.party.name, lot=row.demand.lot,
                       crumbs=crumbs_of((_("Deposits kept"), "/agency/forfeits"), (row.demand.participant.party.name, "")))
 

@@ -9,9 +9,8 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from deposits.bank import transfers
 from deposits.refunds import refunds
-from deposits.views import queries
+from deposits.views import books, queries
 from deposits.views.queries import BatchCard
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
@@ -64,13 +63,7 @@ def batch(ref: str, form: Form | None = None) -> str:
             approved=name_of(now, card.approved_by), today=today, pay_why=pay_why, connected=own_bank() is not None,
             can_pay=open_ and card.approved_at is not None and cashier_here,
             can_take_back=open_ and card.approved_at is None and cashier_here,
-            can_check=open_ and not cashier_here, answers=_answers(now.session, ref) if card.sent_at else {})
-
-
-def _answers(session: Any, ref: str) -> dict[str, Any]:
-    """The bank's answer by refund, for rows of a batch that was sent."""
-    rows = refunds.of_batch(session, refunds.batch(session, ref))
-    return {row.ref: transfers.transfer(session, row.bank_key) for row in rows if row.bank_key}
+            can_check=open_ and not cashier_here, answers=books.bank_answers(now, ref) if card.sent_at else {})
 
 
 @cashier.page("/batches/<ref>/approve", needs=Act.REFUND_APPROVE, fresh=True)
@@ -136,7 +129,7 @@ def payments(ref: str) -> Response:
     left out: their payees may not be seen yet, they go by the connected bank alone. Refuses: as ``refunds.require_orders``."""
     with look() as now:
         sealed = {row.ref for row in queries.batch_card(now, ref).rows if row.sealed}
-        orders = [order for refund, order in _answers(now.session, ref).items() if refund not in sealed]
+        orders = [order for refund, order in books.bank_orders(now, ref).items() if refund not in sealed]
         refunds.require_orders(now, orders)
     out = io.StringIO()
     table = csv.writer(out)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
 
-from deposits import demands, receipts, reconcile
-from deposits.bank import transfers
+from deposits import receipts, reconcile
 from deposits.bank.protocol import BankUnreachable
 from deposits.bank.simulated import SimulatedBank
 from deposits.bank.statements import HEADINGS
 from deposits.ledger import postings
-from deposits.receipts import BankLine, BankStatement, ImportReport, LineUse
-from deposits.reconcile import Reconciliation
-from deposits.refunds import refunds, settlement
+from deposits.receipts import ImportReport
+from deposits.refunds import settlement
 from deposits.refunds.settlement import Settled
-from deposits.views import queries
+from deposits.views import books, queries
 from deposits.views.queries import ExceptionCard
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound, NotReady
 from trading.kernel.money import Money
+from trading.kernel.work import Look
+from trading.parties import parties
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, bank, cashier, crumbs_of, name_of, own_bank
 from web.http.forms import Form
@@ -35,8 +33,6 @@ from web.words import show
 MOST_BYTES = 20_000_000
 SLACK = 100_000
 EXPLAINED = ("stranger", "bank_interest", "centre")
-FETCHED = "bank-"
-"""Statements named so came straight from the bank; of them nobody sees a list of lines."""
 
 
 @cashier.blueprint.url_value_preprocessor
@@ -52,11 +48,13 @@ def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> Non
 @cashier.page("/import", needs=SEE)
 def statements(form: Form | None = None) -> str:
     with look() as now:
-        taken = list(now.session.scalars(select(BankStatement).order_by(BankStatement.id.desc()).limit(20)))
+        taken = books.statement_cards(now)
+        names = parties.names_of(now.session, [one.taken_by for one in taken])
         return render(
-            "cashier/import.html", form=form or Form.blank(), taken=taken, names={one.id: name_of(now, one.taken_by) for one in taken},
+            "cashier/import.html", form=form or Form.blank(), taken=taken,
+            names={one.id: names.get(one.taken_by or 0, "") for one in taken},
             pool=receipts.stated(now.session), headings=HEADINGS, connected=own_bank() is not None,
-            fetched=lambda one: one.name.startswith(FETCHED), may_import=may(now.actor, Act.STATEMENT_IMPORT), money=Money,
+            fetched=lambda one: one.fetched, may_import=may(now.actor, Act.STATEMENT_IMPORT), money=Money,
             rehearsal=isinstance(own_bank(), SimulatedBank), booked=bool(request.args.get("booked")),
             nothing=request.args.get("known", "") if request.args.get("nothing") else None)
 
@@ -73,9 +71,8 @@ def do_import() -> Any:
         raise Invalid("statement.too_big", where="statement", most=show.size(MOST_BYTES, language()))
     with work() as unit:
         unit.once(form.form_id, "/cashier/import")
-        name = (file.filename or "statement.csv").replace("\\", "/").rpartition("/")[2]
-        report, settled = settlement.take_statement(unit, data, name="file-" + name if name.startswith(FETCHED) else name)
-        where = _report_address(_ref_of(unit.session, report), report, settled)
+        report, settled = settlement.take_statement(unit, data, name=settlement.name_of_file(file.filename))
+        where = _report_address(receipts.statement_of(unit.session, report), report, settled)
     return go(where)
 
 
@@ -89,66 +86,29 @@ def do_fetch() -> Any:
             report, settled = settlement.fetch(unit, source)
         except BankUnreachable as error:
             raise NotReady("bank.unreachable") from error
-        where = _report_address(_ref_of(unit.session, report), report, settled)
+        where = _report_address(receipts.statement_of(unit.session, report), report, settled)
     return go(where)
-
-
-def _ref_of(session: Any, report: ImportReport) -> str:
-    """The statement a report made; "" when it held nothing new."""
-    if not report.taken:
-        return ""
-    line = session.scalar(select(BankLine).where(BankLine.bank_id == report.taken[0][1]))
-    return str(session.get(BankStatement, line.statement_id).ref)
 
 
 def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
     counts = {"known": len(report.skipped), "confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused}
-    if report.name.startswith(FETCHED):
+    if report.name.startswith(settlement.FETCHED):
         counts.pop("known")
     if not ref:
         return address("/cashier/import", {}, nothing="yes", **counts)
     return address(f"/cashier/statements/{ref}", {}, **counts)
 
 
-@dataclass(frozen=True)
-class LineRow:
-    """A line of a statement as far as it may be told. ``kind``: receipt, transfer, returned, charge, or "" (unexplained)."""
-
-    n: int
-    bank_id: str
-    kind: str
-    of: str
-    amount: Money | None
-
-
 @cashier.page("/statements/<ref>", needs=SEE)
 def statement_page(ref: str) -> str:
     """Line by line for who took the file in; for others, and of statements fetched from the bank, only our own payments and charges."""
     with look() as now:
-        row = now.session.scalar(select(BankStatement).where(BankStatement.ref == ref))
-        if row is None:
-            raise NotFound("deposit.unknown")
-        own = row.taken_by == now.actor.account_id and not row.name.startswith(FETCHED)
-        uses = {use.line_id: use for use in now.session.scalars(
-            select(LineUse).join(BankLine, BankLine.id == LineUse.line_id).where(BankLine.statement_id == row.id))}
-        lines = [
-            _line_row(now.session, n, line, uses.get(line.id))
-            for n, line in enumerate(now.session.scalars(select(BankLine).where(BankLine.statement_id == row.id).order_by(BankLine.id)), 1)
-            if own or line.id not in uses or uses[line.id].kind != "receipt"]
+        row = books.statement_card(now, ref)
         counts = [(key, int(request.args[key])) for key in ("confirmed", "returned", "refused", "known")
                   if request.args.get(key, "").isdigit() and request.args[key] != "0" and len(request.args[key]) < 7]
-        return render("cashier/statement.html", row=row, lines=lines, own=own, counts=counts, by=name_of(now, row.taken_by), money=Money,
+        return render("cashier/statement.html", row=row, lines=books.line_cards(now, row), own=row.own, counts=counts,
+                      by=name_of(now, row.taken_by), money=Money,
                       crumbs=crumbs_of((_("Statements"), "/cashier/import"), (row.name, "")))
-
-
-def _line_row(session: Any, n: int, line: BankLine, use: LineUse | None) -> LineRow:
-    """Payments in, and payments out for a sealed lot, are told without their amount, which would tell the lot."""
-    kind, of, seen = use.kind if use is not None else "", "", use is None or use.kind != "receipt"
-    if use is not None and kind in ("transfer", "returned"):
-        row = refunds.refund(session, transfers.transfer(session, use.of).refund)
-        seen = row.demand is None or demands.is_public(session, row.demand.lot)
-        of = row.ref if seen else ""
-    return LineRow(n, line.bank_id, kind, of, Money(line.amount_minor) if seen else None)
 
 
 # --- exceptions -------------------------------------------------------------------------------------------------------
@@ -159,12 +119,12 @@ def exceptions(form: Form | None = None) -> str:
     with look() as now:
         found = queries.exceptions(now)
         return render("cashier/exceptions.html", found=found, form=form or Form.blank(), next_step=_next_step,
-                      may_settle=may(now.actor, Act.DEPOSIT_RECONCILE), tails=_suspense_numbers(now.session))
+                      may_settle=may(now.actor, Act.DEPOSIT_RECONCILE), tails=_suspense_numbers(now))
 
 
-def _suspense_numbers(session: Any) -> dict[str, str]:
+def _suspense_numbers(now: Look) -> dict[str, str]:
     """The bank's number of each payment in suspense: what its owner needs to claim it."""
-    return {row.ref: row.line.bank_id for row in receipts.in_suspense(session)}
+    return {row.ref: row.line.bank_id for row in receipts.in_suspense(now.session)}
 
 
 def _next_step(card: ExceptionCard) -> str:
@@ -217,14 +177,14 @@ def reconcile_page(form: Form | None = None) -> str:
         except NotReady:
             figures = None
         asked = request.args.get("day", "")
-        query = select(Reconciliation).order_by(Reconciliation.id.desc()).limit(30)
         try:
-            query = query.where(Reconciliation.day == dt.date.fromisoformat(asked)) if asked else query
+            day = dt.date.fromisoformat(asked) if asked else None
         except ValueError:
-            asked = ""
-        rows = list(now.session.scalars(query))
+            day = None
+        rows = books.comparison_cards(now, day)
+        names = parties.names_of(now.session, [row.by for row in rows])
         return render(
-            "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: name_of(now, row.by) for row in rows}, money=Money,
+            "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: names.get(row.by or 0, "") for row in rows}, money=Money,
             case=postings.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session),
             big=lambda minor: show.big(Money(minor), language()), may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE))
 

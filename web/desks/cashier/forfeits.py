@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from deposits import demands, forfeits
-from deposits.forfeits import Forfeit
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
@@ -25,19 +23,15 @@ def forfeits_page(form: Form | None = None) -> str:
     """All proposals and decisions; with ``?lot=`` the bidders of a lot whose payers are public, to propose one."""
     asked = str((form.typed.get("lot") if form else "") or request.args.get("lot", "")).strip()[:40]
     with look() as now:
-        found = list(now.session.scalars(select(Forfeit).order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
+        found = forfeits.everything(now)
         choices: list[tuple[str, str]] = []
         grounds: tuple[str, ...] = ()
         wrong = ""
         if asked:
             try:
                 lot = tenders.lot(now.session, asked)
-                if not demands.is_public(now.session, lot):
-                    raise NotFound("deposit.unknown")
+                choices = [(one.sub_account, one.participant.party.name) for one in forfeits.keepable(now.session, lot)]
                 grounds = procedure_of(lot).money.grounds
-                choices = [(one.sub_account, one.participant.party.name) for one in demands.of_lot(now.session, lot)
-                           if forfeits.to_keep(now.session, one) and forfeits.find(now.session, one) is None]
-                choices.sort(key=lambda pair: pair[1])
             except NotFound as refusal:
                 wrong = refusal.code
         return render("cashier/forfeits.html", found=found, asked=asked, choices=choices, wrong=wrong,
@@ -75,9 +69,9 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
         row = forfeits.forfeit(now.session, ref)
         people = {key: name_of(now, one) for key, one in
                   (("drafted", row.drafted_by), ("checked", row.checked_by), ("decided", row.decided_by))}
-        kept = row.amount_minor or sum(amount for _receipt, amount in forfeits.to_keep(now.session, row.demand))
         return render(
-            "cashier/forfeit.html", row=row, people=people, amount=Money(kept), form=form or Form.blank(version=row.version),
+            "cashier/forfeit.html", row=row, people=people, amount=forfeits.kept(now.session, row),
+            form=form or Form.blank(version=row.version),
             ground_words=ground_words, crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
             can_hear=row.state == "FORFEIT_DRAFT" and may(now.actor, Act.REFUND_PREPARE),
             can_check=row.state == "HEARD" and may(now.actor, Act.REFUND_APPROVE),

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
 from typing import Any
 
 from flask import Response
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from deposits import demands
 from deposits.bank.simulated import SimulatedBank
-from deposits.refunds import interest, payees, refunds, rules
-from deposits.views import queries
+from deposits.refunds import payees, refunds
+from deposits.views import queries, reckoning
 from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, may
-from trading.kernel.audit import ActRecord
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.exact import written, written_exactly
-from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.reports.writers import inert
-from trading.tendering import terms
+from trading.views import log_queries
 from web import words
 from web.desks.cashier.figures import figures
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
@@ -134,7 +130,7 @@ def refund(ref: str, form: Form | None = None) -> str:
         holds = [] if card.sealed or row.demand is None or row.part != "deposit" else demands.holds(now.session, row.demand.id, now.now)
         return render(
             "cashier/refund.html", card=card, crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
-            form=form or Form.blank(), sums=[] if card.sealed else _sums(row, row.batch.value_on if row.batch else local_day(now.now)),
+            form=form or Form.blank(), sums=[] if card.sealed else _sums(now, row),
             reckoned_today=not card.sealed and row.batch is None and row.bank_key is None,
             change=change, change_by=_change_by(now, change), standing=payees.standing(change, scanned=has_scanner()) if change else "",
             waits=change is not None and change.second_by is None and change.declined_by is None, holds=holds,
@@ -148,26 +144,22 @@ def refund(ref: str, form: Form | None = None) -> str:
             and row.demand is not None)
 
 
-def _sums(row: refunds.Refund, day: date) -> list[tuple[str, str]]:
-    """Interest and fee reckoned for ``day``, the value day or today: each a line of arithmetic."""
-    if row.demand is None:
+def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
+    """Principal, interest and fee: each a line of arithmetic."""
+    sums = reckoning.reckoning(now, row)
+    if sums is None:
         return []
-    found, principal, book = [], Money(row.principal_minor), terms.book(row.demand.lot)
-    if row.converted_minor:
-        found.append((_("Stays as performance deposit"), show.money(Money(row.converted_minor), language())))
-    found.append((_("Goes back"), show.money(principal, language())))
-    earned, fee = Money(row.interest_minor), Money(row.fee_minor)
-    if row.batch is None and row.bank_key is None:
-        fee = interest.late_fee(book, principal, row.due_on, day)
-        earned = interest.earned(book, principal, local_day(row.receipt.at), day) if row.with_interest else Money(0)
-    if row.with_interest:
-        parts = rules.segments(local_day(row.receipt.at), day, interest.rates(interest.DEMAND))
-        line = " + ".join(f"{show.figure(principal)} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in parts)
-        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(earned)}"))
-    if fee.is_positive:
-        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=rules.overdue_days(row.due_on, day),
-                                                   fee=show.money(fee, language()))))
-    elif book.find("D-52") is not None:
+    found = []
+    if sums.converted.is_positive:
+        found.append((_("Stays as performance deposit"), show.money(sums.converted, language())))
+    found.append((_("Goes back"), show.money(sums.principal, language())))
+    if sums.segments:
+        principal = show.figure(sums.principal)
+        line = " + ".join(f"{principal} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in sums.segments)
+        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(sums.earned)}"))
+    if sums.fee.is_positive:
+        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=sums.overdue, fee=show.money(sums.fee, language()))))
+    elif sums.has_fee:
         found.append((_("Late fee (rule D-52)"), _("none, unless it is paid after %(day)s", day=row.due_on.isoformat())))
     return found
 
@@ -179,9 +171,8 @@ def _can_return(now: Look, row: refunds.Refund) -> bool:
 
 def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
     """The records of this refund, oldest first: what was done and in which role."""
-    lines = now.session.scalars(select(ActRecord).where(ActRecord.of == row.log_of).order_by(ActRecord.at, ActRecord.id))
     return [(one.at, f"{words.state('refund_act', one.act, language()).text} · {words.state('role', one.actor, language()).text}")
-            for one in lines]
+            for one in log_queries.acts_on(now, row.log_of)]
 
 
 @cashier.page("/refunds/<ref>/acts/convert", needs=Act.REFUND_PREPARE, post=True, back=refund)

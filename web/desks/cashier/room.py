@@ -13,11 +13,8 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import pgettext
-from sqlalchemy import select
 
 from deposits.bank.protocol import Bank
-from deposits.receipts import plain
-from deposits.refunds.refunds import Refund
 from deposits.views import queries
 from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, Role
@@ -66,15 +63,12 @@ def name_of(now: Look, account_id: int | None) -> str:
 
 def names_of(now: Look, cards: Iterable[RefundCard]) -> dict[int, str]:
     """The names of those who prepared and approved."""
-    held = {one for card in cards for one in (card.prepared_by, card.approved_by) if one is not None}
-    return {one: name_of(now, one) for one in sorted(held)}
+    return parties.names_of(now.session, [one for card in cards for one in (card.prepared_by, card.approved_by)])
 
 
 def payees_of(now: Look, cards: Iterable[RefundCard]) -> dict[str, str]:
     """The name a refund goes to, where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
-    seen = {card.ref: card.bidder for card in cards if not card.sealed}
-    rows = now.session.execute(select(Refund.ref, Refund.payee_name).where(Refund.ref.in_(seen)))
-    return {ref: name for ref, name in rows if plain(name) != plain(seen[ref])}
+    return queries.other_payees(now, cards)
 
 
 def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:

@@ -1,0 +1,168 @@
+"""What the money room reads of its books: statements taken in and what became of each line, comparisons with the bank."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from deposits import demands
+from deposits.bank.transfers import Transfer
+from deposits.receipts import BankLine, BankStatement, LineUse
+from deposits.reconcile import Reconciliation
+from deposits.refunds.refunds import Refund, RefundBatch
+from deposits.refunds.settlement import FETCHED
+from trading.kernel.access import Act
+from trading.kernel.errors import NotFound
+from trading.kernel.money import Money
+from trading.kernel.work import Look
+
+
+@dataclass(frozen=True)
+class StatementCard:
+    """``own``: taken from a file by the person who looks, who has read it anyway. ``fetched``: it came straight from the bank, and of it
+    nobody sees a list of lines. Balances in fen."""
+
+    id: int
+    ref: str
+    name: str
+    at: dt.datetime
+    taken_by: int | None
+    opening_minor: int
+    closing_minor: int
+    fetched: bool
+    own: bool
+
+
+@dataclass(frozen=True)
+class LineCard:
+    """A line of a statement as far as it may be told. ``kind``: receipt, transfer, returned, charge, or "" (unexplained); ``of``: the
+    refund it paid."""
+
+    n: int
+    bank_id: str
+    kind: str
+    of: str
+    amount: Money | None
+
+
+@dataclass(frozen=True)
+class BankAnswer:
+    """What the bank says of an order: ``state`` queued, accepted or refused, and why."""
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ComparisonCard:
+    """One three-way comparison, fen. ``by``: the account that made it, None for the clock."""
+
+    id: int
+    at: dt.datetime
+    by: int | None
+    ledger_minor: int
+    registers_minor: int
+    bank_minor: int
+    balanced: bool
+    note: str
+
+
+def statement_cards(view: Look, limit: int = 20) -> list[StatementCard]:
+    """The latest statements, newest first. Refuses: NotAllowed."""
+    view.require(Act.DEPOSIT_LOOK)
+    rows = view.session.scalars(select(BankStatement).order_by(BankStatement.id.desc()).limit(limit))
+    return [_statement_card(view, row) for row in rows]
+
+
+def statement_card(view: Look, ref: str) -> StatementCard:
+    """Refuses: NotAllowed, NotFound."""
+    view.require(Act.DEPOSIT_LOOK)
+    row = view.session.scalar(select(BankStatement).where(BankStatement.ref == ref))
+    if row is None:
+        raise NotFound("deposit.unknown")
+    return _statement_card(view, row)
+
+
+def _statement_card(view: Look, row: BankStatement) -> StatementCard:
+    fetched = row.name.startswith(FETCHED)
+    own = row.taken_by == view.actor.account_id and not fetched
+    return StatementCard(
+        row.id, row.ref, row.name, row.at, row.taken_by, row.opening_minor, row.closing_minor, fetched, own
+    )
+
+
+def line_cards(view: Look, statement: StatementCard) -> list[LineCard]:
+    """Line by line for who took the file in; for others, and of a fetched statement, only our own payments and charges.
+
+    Payments in, and payments out for a sealed lot, are told without their amount, which would tell the lot.
+    """
+    in_statement = BankLine.statement_id == statement.id
+    used = select(LineUse).join(BankLine, BankLine.id == LineUse.line_id).where(in_statement)
+    uses = {use.line_id: use for use in view.session.scalars(used)}
+    paid = _refunds_paid(view, statement)
+    found = []
+    lines = view.session.scalars(select(BankLine).where(in_statement).order_by(BankLine.id))
+    for n, line in enumerate(lines, 1):
+        use = uses.get(line.id)
+        kind = use.kind if use is not None else ""
+        if not statement.own and kind == "receipt":
+            continue
+        of, seen = "", kind != "receipt"
+        if use is not None and kind in ("transfer", "returned"):
+            of, seen = paid[use.of]
+        found.append(LineCard(n, line.bank_id, kind, of, Money(line.amount_minor) if seen else None))
+    return found
+
+
+def _refunds_paid(view: Look, statement: StatementCard) -> dict[str, tuple[str, bool]]:
+    """By the key of each order on a statement: the refund it paid, "" while its lot is sealed, and whether it may be told."""
+    rows = (
+        select(Transfer.key, Refund)
+        .join(Refund, Refund.ref == Transfer.refund)
+        .join(LineUse, LineUse.of == Transfer.key)
+        .join(BankLine, BankLine.id == LineUse.line_id)
+        .where(BankLine.statement_id == statement.id, LineUse.kind.in_(("transfer", "returned")))
+    )
+    public: dict[int, bool] = {}
+    found = {}
+    for key, refund in view.session.execute(rows):
+        demand = refund.demand
+        if demand is not None and demand.lot_id not in public:
+            public[demand.lot_id] = demands.is_public(view.session, demand.lot)
+        seen = demand is None or public[demand.lot_id]
+        found[key] = (refund.ref if seen else "", seen)
+    return found
+
+
+def bank_answers(view: Look, batch: str) -> dict[str, BankAnswer]:
+    """The bank's answer by refund, for rows of a batch that was sent. Refuses: NotAllowed."""
+    return {ref: BankAnswer(order.state, order.reason) for ref, order in bank_orders(view, batch).items()}
+
+
+def bank_orders(view: Look, batch: str) -> dict[str, Transfer]:
+    """The order last sent for each refund of a batch. Refuses: NotAllowed."""
+    view.require(Act.DEPOSIT_LOOK)
+    rows = (
+        select(Refund.ref, Transfer)
+        .join(Transfer, Transfer.key == Refund.bank_key)
+        .join(RefundBatch, RefundBatch.id == Refund.batch_id)
+        .where(RefundBatch.ref == batch)
+        .order_by(Refund.due_on, Refund.ref)
+    )
+    return dict(view.session.execute(rows).all())
+
+
+def comparison_cards(view: Look, day: dt.date | None = None, limit: int = 30) -> list[ComparisonCard]:
+    """The latest comparisons, newest first; of one day if it is named. Refuses: NotAllowed."""
+    view.require(Act.DEPOSIT_LOOK)
+    rows = select(Reconciliation).order_by(Reconciliation.id.desc()).limit(limit)
+    if day is not None:
+        rows = rows.where(Reconciliation.day == day)
+    return [
+        ComparisonCard(
+            row.id, row.at, row.by, row.ledger_minor, row.registers_minor, row.bank_minor, row.balanced, row.note
+        )
+        for row in view.session.scalars(rows)
+    ]
