@@ -12,14 +12,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crypto.canonical import b64u
+from crypto.canonical import b64u, dumps
 from deposits import demands, forfeits, receipts
 from deposits.ledger.postings import LedgerEntry
 from deposits.receipts import Receipt
 from deposits.refunds import refunds
 from deposits.refunds.refunds import Refund, parts_of, terminal_of
+from trading.disclosure.bundle import canonical_file
+from trading.disclosure.dossier import Extra
+from trading.kernel.audit import ActRecord
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import TooEarly
+from trading.kernel.work import Look
 from trading.tendering.tenders import Lot
 
 
@@ -43,6 +47,24 @@ def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
             found.append({"v": 1, "bidder": demand.participant.party.code, "demanded": demand.amount_minor, **record,
                           "forfeit": _forfeit(receipt, kept) if forfeited and kept is not None else None})
     return sorted(({key: value for key, value in record.items() if value is not None} for record in found), key=lambda one: one["receipt"])
+
+
+def extra(view: Look, lot: Lot, profile: str) -> Extra:
+    """What the money room adds to the archive: one account a payment, and the acts of receipts and batches in the log."""
+    if profile != "audit" or not demands.is_public(view.session, lot):
+        return Extra()
+    found = records(view.session, lot)
+    files = tuple(canonical_file(f"acts/deposits/{record['receipt']}.json", record) for record in found)
+    digests = {row["batch"] for record in found for row in record["refunds"] if row["batch"]}
+    return Extra(files=files, entries=tuple(_acts(view, [f"receipt/{record['receipt']}" for record in found], digests)))
+
+
+def _acts(view: Look, things: list[str], digests: set[str]) -> list[str]:
+    of_receipts = select(ActRecord.c).where(ActRecord.of.in_(things)).order_by(ActRecord.id)
+    of_batches = select(ActRecord.c, ActRecord.payload).where(ActRecord.act.like("batch.%")).order_by(ActRecord.id)
+    named = [dumps({"digest": digest})[1:-1].decode() for digest in sorted(digests)]
+    batches = view.session.execute(of_batches)
+    return [*view.session.scalars(of_receipts), *(c for c, payload in batches if any(one in payload for one in named))]
 
 
 def _was_kept(session: Session, receipt: Receipt) -> bool:

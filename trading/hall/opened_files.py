@@ -116,6 +116,11 @@ def states(session: Session, lot: Lot, *, scanned: bool) -> dict[tuple[int, int]
     return {(bid.id, place): _standing(rows.get((bid.id, place)), scanned) for bid in found for place in range(len(bid.files))}
 
 
+def bid_of_id(session: Session, bid_id: int) -> OpenedBid | None:
+    """The opened bid a link to one of its files names."""
+    return session.get(OpenedBid, bid_id)
+
+
 def release(session: Session, bid: OpenedBid, place: int, *, scanned: bool) -> Quarantine:
     """Let a file out of quarantine, or say why not. Refuses: NotFound, WrongStep ``file.waiting``, ``file.infected``, ``file.refused``."""
     if not 0 <= place < len(bid.files):

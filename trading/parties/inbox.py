@@ -66,6 +66,11 @@ def unread(connection: Connection, actor: Actor, now: datetime) -> int:
     return int(connection.scalar(_mine(actor, now, func.count()).where(~_read(actor))) or 0)
 
 
+def own_unread(view: Look) -> int:
+    """The same for the person who looks, in the transaction of a page."""
+    return unread(view.session.connection(), view.actor, view.now)
+
+
 def letters(
     look: Look, *, only_unread: bool = False, templates: Collection[str] | None = None, limit: int = 20, offset: int = 0
 ) -> tuple[list[Letter], int]:

@@ -107,6 +107,15 @@ def administrators(session: Session) -> list[Account]:
     return [one for one in rows if fitting({Role.SECURITY_ADMIN}, one.party.kind)]
 
 
+def holders(session: Session, firm: Party, role: Role) -> list[Account]:
+    """The people of an organisation, in use, who hold a role."""
+    if not fitting({role}, firm.kind):
+        return []
+    rows = select(Account).join(RoleGrant, RoleGrant.account_id == Account.id)
+    rows = rows.where(Account.party_id == firm.id, Account.disabled_at.is_(None), RoleGrant.role == role)
+    return list(session.scalars(rows.order_by(Account.id)))
+
+
 def check_role(faults: Faults, where: str, firm: Party, role: Role, held: Iterable[Role]) -> None:
     """What any grant must be: fit for the organisation, and no clash with what the person holds."""
     if not fitting({role}, firm.kind):

@@ -22,18 +22,16 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import select
 
 from evaluation.panels import experts, panels
 from evaluation.panels.panels import FORMS_IN, Panel
-from evaluation.reporting import queries
-from trading.kernel.access import Act, Role
+from evaluation.reporting import panel_queries, queries
+from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid, NotFound
 from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony
 from trading.parties import parties
-from trading.parties.parties import Account
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
@@ -65,11 +63,7 @@ def _for_templates() -> dict[str, Any]:
 @desk.page("/centre/panels", needs=Act.PANEL_DRAW)
 def index() -> str:
     with look() as now:
-        rows = now.session.scalars(select(Panel).order_by(Panel.starts_at.desc(), Panel.id.desc())).all()
-        held = [queries.panel_card(now, one.lot) for one in rows]
-        taken = {one.lot_id for one in rows}
-        free = now.session.scalars(select(Lot).where(Lot.state.in_(FORMS_IN)).order_by(Lot.opens_at, Lot.id))
-        wanted = [lot_cards.card_of(now, lot) for lot in free if lot.id not in taken]
+        held, wanted = panel_queries.panel_cards(now), panel_queries.without_panel(now)
         running = [one for one in held if one.state != "CONCLUDED"]
         return render("panels/index.html", running=running, past=[one for one in held if one.state == "CONCLUDED"], wanted=wanted)
 
@@ -192,16 +186,9 @@ def _own(now: Look, ref: str) -> Lot:
 def representatives(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = _own(now, ref)
-        found = panels.of_lot(now.session, lot)
-        places = list(range(1, found.members - found.experts + 1)) if found else []
-        held = {seat.no: (seat.account.name, seat.state) for seat in panels.in_play(found) if seat.kind == "purchaser"} if found else {}
-        taken = {seat.account_id for seat in found.seats} if found else set()
-        people = [(one.username, one.name) for one in now.session.scalars(
-            select(Account).where(Account.party_id == lot.project.purchaser_id, Account.disabled_at.is_(None)).order_by(Account.id))
-            if one.id not in taken and Role.EXPERT in parties.roles_of(now.session, one)]
-        return render("panels/representatives.html", form=form or Form.blank(), lot=lot_cards.card_of(now, lot), asked=found is not None,
-                      places=places, held=held, people=people, free=len(places) - len(held),
-                      running=found is not None and found.state in ("FORMING", "CALLED"),
+        own = panel_queries.own_places(now, lot)
+        return render("panels/representatives.html", form=form or Form.blank(), lot=lot_cards.card_of(now, lot), asked=own.asked,
+                      places=own.places, held=own.held, people=own.people, free=own.free, running=own.running,
                       crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our representatives on the panel"), "")])
 
 

@@ -21,7 +21,6 @@ from trading.kernel.access import PUBLIC
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Look, Office
-from trading.opening.ceremony import OpenedBid
 from trading.parties import parties
 from web import words
 from web.http.gate import saved_as
@@ -66,7 +65,7 @@ class FilesHost:
         except (BadData, ValueError, TypeError):
             return _told("page.not_found", 404)
         with self._office.look(PUBLIC) as look:
-            bid = look.session.get(OpenedBid, bid_id)
+            bid = opened_files.bid_of_id(look.session, bid_id)
             if look.now > parse_moment(until) or bid is None or not _signed_in(look, login_id):
                 return _told("file.link_over", 410)
             try:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import select
-
-from crypto.canonical import dumps
-from deposits import demands
 from deposits.views import dossier as deposit_dossier
 from evaluation.reporting import dossier as evaluation_dossier
 from trading.disclosure import bundle, dossier
-from trading.disclosure.bundle import PROFILES, File, canonical_file
-from trading.disclosure.dossier import Extra
+from trading.disclosure.bundle import PROFILES, File
 from trading.kernel.access import ROLES, Act, Actor
-from trading.kernel.audit import ActRecord
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Look, Office
 from trading.tendering.tenders import Lot
@@ -47,21 +39,4 @@ def export(office: Office, actor: Actor, ref: str, profile: str, out: bundle.Wri
 
 def files_of(look: Look, lot: Lot, profile: str) -> list[File]:
     """All files of a lot's bundle, from all three rooms."""
-    return dossier.gather(look, lot, profile, [evaluation_dossier.extra(look, lot, profile), deposit_extra(look, lot, profile)])
-
-
-def deposit_extra(look: Look, lot: Lot, profile: str) -> Extra:
-    """What the money room adds to the archive: one account a payment, and the acts of receipts and batches in the log."""
-    if profile != "audit" or not demands.is_public(look.session, lot):
-        return Extra()
-    records = deposit_dossier.records(look.session, lot)
-    files = tuple(canonical_file(f"acts/deposits/{record['receipt']}.json", record) for record in records)
-    wanted = [f"receipt/{record['receipt']}" for record in records]
-    digests = {row["batch"] for record in records for row in record["refunds"] if row["batch"]}
-    return Extra(files=files, entries=tuple(_acts(look, wanted, digests)))
-
-
-def _acts(look: Look, things: list[str], digests: set[Any]) -> list[str]:
-    found = list(look.session.scalars(select(ActRecord.c).where(ActRecord.of.in_(things)).order_by(ActRecord.id)))
-    batches = look.session.execute(select(ActRecord.c, ActRecord.payload).where(ActRecord.act.like("batch.%")).order_by(ActRecord.id))
-    return found + [c for c, payload in batches if any(dumps({"digest": digest})[1:-1].decode() in payload for digest in sorted(digests))]
+    return dossier.gather(look, lot, profile, [evaluation_dossier.extra(look, lot, profile), deposit_dossier.extra(look, lot, profile)])

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app
-from sqlalchemy import select
 
 from trading.awarding import archives
 from trading.awarding.archives import Item
@@ -27,12 +26,6 @@ from web.words import show, state
 PLACE = "/centre/archive"
 SEALED = "ARCHIVED"
 TITLE = "归档目录"
-
-
-def lots(now: Look, states: tuple[str, ...]) -> list[LotCard]:
-    """Lots in some states, by the hour of their opening."""
-    rows = now.session.scalars(select(Lot).where(Lot.state.in_(states)).order_by(Lot.opens_at, Lot.id))
-    return [lot_cards.card_of(now, lot) for lot in rows]
 
 
 def place_of(item: Item, card: LotCard) -> str:
@@ -97,7 +90,8 @@ def add_pages(desk: Desk) -> None:
     @desk.page("/archive", needs=Act.ARCHIVE_SEAL)
     def archive_list() -> str:
         with look() as now:
-            return render("centre/archives.html", ready=lots(now, archives.READY), sealed=lots(now, (SEALED,))[::-1])
+            return render("centre/archives.html", ready=lot_cards.lots_in(now, archives.READY),
+                          sealed=lot_cards.lots_in(now, (SEALED,))[::-1])
 
     @desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
     def archive(ref: str, form: Form | None = None) -> str:

@@ -64,10 +64,10 @@ def _for_templates() -> dict[str, Any]:
 def home() -> str:
     with look() as now:
         waiting = lot_cards.filings(now)
-        rooms = [lot for lot in centre_archives.lots(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
+        rooms = [lot for lot in lot_cards.lots_in(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
         today = [lot for lot in rooms if local_day(lot.opens_at) == local_day(now.now)]  # type: ignore[arg-type]
-        closing = centre_archives.lots(now, archives.READY)
-        judging = centre_archives.lots(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
+        closing = lot_cards.lots_in(now, archives.READY)
+        judging = lot_cards.lots_in(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
         working = calendars.current(now.session).day_kind(local_day(now.now)).working
         day = sun_line(
             now.now,
@@ -251,7 +251,7 @@ def rail() -> list[Group]:
     with look() as now:
         if not may(now.actor, Act.PROJECT_ACCEPT):
             return []
-        waiting, closing = len(lot_cards.filings(now)), len(centre_archives.lots(now, archives.READY))
+        waiting, closing = len(lot_cards.filings(now)), len(lot_cards.lots_in(now, archives.READY))
         suspended = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
         firms = len(registrations.listed(now, registrations.SENT))
     return [
