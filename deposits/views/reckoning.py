@@ -16,11 +16,12 @@ from trading.tendering import terms
 
 @dataclass(frozen=True)
 class Reckoning:
-    """``segments``: the time it earned interest, cut at each change of rate; none where it earns none. ``has_fee``: the rulebook of the lot
-    names a fee for a late refund; ``overdue``: days late."""
+    """``segments``: the time it was held, cut at each change of rate, where it earns interest (``earns``). ``has_fee``: the rulebook of the
+    lot names a fee for a late refund; ``overdue``: days late."""
 
     principal: Money
     converted: Money
+    earns: bool
     earned: Money
     segments: tuple[Segment, ...]
     fee: Money
@@ -41,6 +42,7 @@ def reckoning(view: Look, row: Refund) -> Reckoning | None:
     return Reckoning(
         principal,
         Money(row.converted_minor),
+        row.with_interest,
         earned,
         _segments(since, day) if row.with_interest else (),
         fee,

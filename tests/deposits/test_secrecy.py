@@ -8,7 +8,7 @@ import pytest
 
 from deposits import demands, forfeits
 from deposits.refunds import refunds
-from deposits.views import dossier, own_deposit, queries
+from deposits.views import books, dossier, own_deposit, queries
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound, TooEarly
@@ -18,7 +18,10 @@ from trading.kernel.work import Look
 
 def everything(look: Look) -> str:
     """All the desk can read, as one text."""
-    return repr((queries.home(look), queries.queue(look), queries.exceptions(look), queries.batches(look), queries.balances(look)))
+    batches, statements = queries.batches(look), books.statement_cards(look)
+    told = (queries.home(look), queries.queue(look), queries.exceptions(look), batches, queries.balances(look), statements)
+    lines = [books.line_cards(look, one) for one in statements]
+    return repr((told, lines, books.comparison_cards(look), [books.bank_answers(look, one.ref) for one in batches]))
 
 
 def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:

@@ -20,7 +20,7 @@ from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Account, Login, Party, RoleGrant
 from trading.tendering.tenders import Lot
 
-WEIGHTY_ROLES = (
+SECOND_FACTOR_ROLES = (
     Role.OFFICER,
     Role.CASHIER,
     Role.CONTROLLER,
@@ -63,7 +63,7 @@ class GrantCard:
 
 @dataclass(frozen=True)
 class AccountCounts:
-    """``without_second``: people who hold one of ``WEIGHTY_ROLES`` and have no second factor."""
+    """``without_second``: people who hold one of ``SECOND_FACTOR_ROLES`` and have no second factor."""
 
     active: int
     without_second: int
@@ -131,7 +131,7 @@ def find_people(view: Look, *, words: str = "", role: str = "", no_second: bool 
         query = query.where(
             Account.totp_secret.is_(None),
             Account.disabled_at.is_(None),
-            Account.id.in_(select(RoleGrant.account_id).where(RoleGrant.role.in_(WEIGHTY_ROLES))),
+            Account.id.in_(select(RoleGrant.account_id).where(RoleGrant.role.in_(SECOND_FACTOR_ROLES))),
         )
     return list(view.session.scalars(query.order_by(Party.name, Account.username)))
 
@@ -176,7 +176,7 @@ def account_counts(view: Look) -> AccountCounts:
     bare = (
         select(func.count(func.distinct(Account.id)))
         .join(RoleGrant, RoleGrant.account_id == Account.id)
-        .where(Account.totp_secret.is_(None), Account.disabled_at.is_(None), RoleGrant.role.in_(WEIGHTY_ROLES))
+        .where(Account.totp_secret.is_(None), Account.disabled_at.is_(None), RoleGrant.role.in_(SECOND_FACTOR_ROLES))
     )
     active = select(func.count()).select_from(Account).where(Account.disabled_at.is_(None))
     return AccountCounts(int(view.session.scalar(active) or 0), int(view.session.scalar(bare) or 0))

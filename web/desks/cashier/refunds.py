@@ -153,7 +153,7 @@ def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
     if sums.converted.is_positive:
         found.append((_("Stays as performance deposit"), show.money(sums.converted, language())))
     found.append((_("Goes back"), show.money(sums.principal, language())))
-    if sums.segments:
+    if sums.earns:
         principal = show.figure(sums.principal)
         line = " + ".join(f"{principal} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in sums.segments)
         found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(sums.earned)}"))
