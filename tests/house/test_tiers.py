@@ -89,6 +89,7 @@ def test_ci_runs_every_tier() -> None:
     in_town = "tests/web/test_town.py" in "".join(recipes.values())
     assert chosen >= set(TIERS) - {"town"} and in_town, chosen
     assert "pg" in chosen
+    assert "walk" in recipes and "BIDHALL_WALK=whole" in recipes["walk"]
 
 
 def test_the_quick_tiers_are_those_of_the_document() -> None:
