@@ -73,7 +73,7 @@ def test_a_receipt_of_before_holds(old: Path) -> None:
 
 
 def test_a_key_file_of_before_opens(old: Path) -> None:
-    words = ["keys", "passphrase", old / "bidder.keys.json", "-o", old / "new.keys.json"]
+    words: list[str | Path] = ["keys", "passphrase", old / "bidder.keys.json", "-o", old / "new.keys.json"]
     (old / "new.txt").write_text("another passphrase 2027\n")
     told = run(*words, "--passphrase-file", old / "passphrase.txt", "--new-passphrase-file", old / "new.txt")
     assert told.exit_code == 0, told.output
