@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def bell(page: str) -> str:
-    found = re.search(r'class="bell" href="/account/inbox" aria-label="([^"]*)"', page)
+    found = re.search(r'class="bell" href="/account/inbox"\s+aria-label="([^"]*)"', page)
     assert found is not None
     return found.group(1)
 

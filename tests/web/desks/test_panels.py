@@ -59,7 +59,7 @@ def test_a_panel_does_not_sit_before_everybody_has_accepted(rooms: Rooms) -> Non
     ref, clerk = opened(rooms), rooms.person("clerk")
     drawn(rooms, ref)
     page = clerk.get(CENTRE + ref).text
-    assert re.search(r"<button[^>]* disabled[^>]*>评标委员会就座", page)
+    assert re.search(r"<button[^>]* disabled[^>]*>\s*评标委员会就座", page)
     refused = clerk.act(f"{CENTRE}{ref}/acts/convene", page=CENTRE + ref, json=True)
     assert refused.status_code == 409 and refused.json["code"] == "panel.not_full"
 

@@ -241,7 +241,7 @@ def test_every_wrong_sign_in_sounds_the_same(house: House) -> None:
             "/account/acts/sign-in", data={**marks(page.text), "username": username, "password": password, "code": code}
         )
         assert answer.status_code == 422
-        told.append(re.findall(r"<li>(.*?)</li>", answer.text[answer.text.index("data-errors") :])[0])
+        told.append(re.findall(r"<li>\s*(.*?)\s*</li>", answer.text[answer.text.index("data-errors") :])[0])
     assert set(told) == {"账号、密码或验证码不对。"}
 
 

@@ -33,7 +33,7 @@ def app(world: World, tmp_path: Path) -> Flask:
 
 def rows_of(page: str) -> list[tuple[str, str]]:
     """The rows on the wall: (how they stand, whose they are)."""
-    return re.findall(r'<li class="([a-z ]+)"[^>]*><span class="n">\d+</span><div><p class="who">([^<]+)</p>', page)
+    return re.findall(r'<li class="([a-z ]+)"[^>]*>\s*<span class="n">\d+</span>\s*<div>\s*<p class="who">([^<]+)</p>', page)
 
 
 def later(world: World, **by: int) -> None:

@@ -158,7 +158,7 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
     shut = public.get(f"/hall/{ref}").text
     assert "投标单位" not in shut and "待公布名单" in shut
     wall = public.get("/hall/wall").text
-    assert "投标单位" not in wall and re.search(rf'<a href="/hall/{ref}"[^>]*待公布名单"><rect class="box live"', wall)
+    assert "投标单位" not in wall and re.search(rf'<a href="/hall/{ref}"[^>]*待公布名单">\s*<rect class="box live"', wall)
     listed(world, host, ref)
     assert public.get(f"/hall/{ref}").text.count("投标单位") >= 3
     assert "2,750,000.00" not in public.get(f"/hall/{ref}").text

@@ -22,7 +22,7 @@ def guest(rooms: Rooms) -> FlaskClient:
 def card_of(page: str, rule: str) -> str:
     found = re.search(rf'(?s)<article class="rule[^"]*" id="{re.escape(rule)}">.*?</article>', page)
     assert found, rule
-    return found[0]
+    return re.sub(r"[ \n]+", " ", found[0])  # as a page shows it: where the template breaks its lines is no matter
 
 
 def test_rules_are_searched_without_a_script_and_marked(guest: FlaskClient) -> None:
