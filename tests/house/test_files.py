@@ -21,6 +21,7 @@ HOSTS = (
 )
 PLACES = ("/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/", "/tmp/" + "bh/", "../sha" + "red")
 INDEX = re.compile(r"--(extra-)?index-url|--find-links|--trusted-host|^-i |^-f ", re.MULTILINE)
+COLUMNS = 160
 TEXT = tuple("|.py|.md|.toml|.cfg|.ini|.html|.css|.js|.mjs|.json|.csv|.txt|.in|.typ|.mako|.po|.sh".split("|"))
 
 
@@ -79,3 +80,16 @@ def test_a_file_begins_by_saying_what_it_is(name: str) -> None:
 def test_files_stay_readable_in_one_sitting() -> None:
     """Some 400 lines; beyond 600 there is a second noun in the file."""
     assert [name for name in in_packages(suffix=".py") if len(text(name).splitlines()) > 600 and "migrations/" not in name] == []
+
+
+def test_a_line_of_a_template_fits_the_window() -> None:
+    """A change of one element is read as one line of a difference; a line of a whole section hides it."""
+    names = in_packages(suffix=".html")
+    assert names, "the templates have moved, and nothing is measured"
+    long = [
+        f"{name}:{number} has {len(line)} columns, at most {COLUMNS}"
+        for name in names
+        for number, line in enumerate(text(name).splitlines(), 1)
+        if len(line) > COLUMNS
+    ]
+    assert long == [], "\n".join(long)
