@@ -74,7 +74,9 @@ def _table_row(line: Row) -> str:
     ours, ratio = ("" if line[key] is None else f"{line[key]:g}" for key in ("ours", "ratio"))
     return (
         "| "
-        + " | ".join([line["bench"], line["workload"], ours, line["unit"], rival, ratio, line["goal"], met, line["notes"]])
+        + " | ".join(
+            [line["bench"], line["workload"], ours, line["unit"], rival, ratio, line["goal"], met, line["notes"]]
+        )
         + " |"
     )
 

@@ -47,10 +47,14 @@ def run(quick: bool) -> list[Row]:
 
 def _at(count: int, size: int, goal: str, rounds: int) -> list[Row]:
     """Once in memory, where only the work counts, and once on the disk, where every file and commit is synced."""
-    return _in(workshop, "in memory", count, size, goal, rounds) + _in(disk, "on disk, synced", count, size, goal, rounds)
+    return _in(workshop, "in memory", count, size, goal, rounds) + _in(
+        disk, "on disk, synced", count, size, goal, rounds
+    )
 
 
-def _in(place: Callable[[], AbstractContextManager[Path]], name: str, count: int, size: int, goal: str, rounds: int) -> list[Row]:
+def _in(
+    place: Callable[[], AbstractContextManager[Path]], name: str, count: int, size: int, goal: str, rounds: int
+) -> list[Row]:
     large = size >= MIB
     with place() as folder, world_in(folder / "world", count) as world:
         warm, ref = _listed(world, size, count)
@@ -142,7 +146,10 @@ def _alone(world: World, ref: str, count: int, target: Target) -> float:
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, lot))
-        stored = [(unb64u(bid.sealed_root), world.office.blobs.path(bid.blob)) for bid in bids.standing_bids(look.session, lot)]
+        stored = [
+            (unb64u(bid.sealed_root), world.office.blobs.path(bid.blob))
+            for bid in bids.standing_bids(look.session, lot)
+        ]
     if len(stored) != count:
         raise AssertionError(f"{len(stored)} of {count} bids are there")
     secrets = {at: world.policy_secret(name, policy) for at, name in enumerate(CAME, start=1)}
@@ -150,7 +157,9 @@ def _alone(world: World, ref: str, count: int, target: Target) -> float:
     for root, path in stored:
         with path.open("rb") as source, target() as out:
             header = sealed_bid.read_header(source)
-            seed = headers.join_shares(header, {j: headers.open_share(header, j, secret) for j, secret in secrets.items()})
+            seed = headers.join_shares(
+                header, {j: headers.open_share(header, j, secret) for j, secret in secrets.items()}
+            )
             source.seek(0)
             sealed_bid.open(source, seed, lambda _: out, root)
     return time.perf_counter() - start

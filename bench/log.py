@@ -31,7 +31,11 @@ def run(quick: bool) -> list[Row]:
         rival.append_entry(entry)
     if rival is not None and rival.get_root() != ours.root():
         raise AssertionError("the two trees disagree")
-    rows += [_append(entries, pymerkle), _prove("inclusion", ours, rival, size), _prove("consistency", ours, rival, size)]
+    rows += [
+        _append(entries, pymerkle),
+        _prove("inclusion", ours, rival, size),
+        _prove("consistency", ours, rival, size),
+    ]
     return rows
 
 
@@ -51,7 +55,9 @@ def _append(entries: list[bytes], pymerkle: Any) -> Row:
     workload = f"append {len(batch):,} ticks"
     if pymerkle is None:
         (mine,) = race(ours, rounds=3)
-        return skipped(workload=workload, rival_name="pymerkle", goal=">= 6", why=WHY, ours=len(batch) / mine, unit="ticks/s")
+        return skipped(
+            workload=workload, rival_name="pymerkle", goal=">= 6", why=WHY, ours=len(batch) / mine, unit="ticks/s"
+        )
     mine, theirs = race(ours, rival, rounds=3)
     return row(
         workload=workload, ours=len(batch) / mine, unit="ticks/s", rival=len(batch) / theirs, rival_name="pymerkle",
@@ -70,7 +76,9 @@ def _prove(kind: str, ours: merkle.Tree, rival: Any, size: int) -> Row:
         mine_of, their_of = (lambda at: ours.consistency(at, size)), (lambda at: rival.prove_consistency(at, size))
     if rival is None:
         (mine,) = race(lambda: [mine_of(at) for at in places])
-        return skipped(workload=workload, rival_name="pymerkle", goal=">= 6", why=WHY, ours=len(places) / mine, unit="proofs/s")
+        return skipped(
+            workload=workload, rival_name="pymerkle", goal=">= 6", why=WHY, ours=len(places) / mine, unit="proofs/s"
+        )
     mine, theirs = race(lambda: [mine_of(at) for at in places], lambda: [their_of(at) for at in places])
     return row(
         workload=workload, ours=len(places) / mine, unit="proofs/s", rival=len(places) / theirs, rival_name="pymerkle",

@@ -61,7 +61,10 @@ def run(quick: bool) -> list[Row]:
     workload = " and ".join(f"{size // MIB} MiB" for size in sizes)
     with tempfile.TemporaryDirectory(prefix="bidhall-bench-") as name:
         if shutil.disk_usage(name).free < 2 * max(sizes):
-            return [skipped(workload=f"{act} {workload}", rival_name="", goal=goal, why="no room on the disk") for act in peaks]
+            return [
+                skipped(workload=f"{act} {workload}", rival_name="", goal=goal, why="no room on the disk")
+                for act in peaks
+            ]
         for size in sizes:
             path = Path(name) / "sealed"
             peak, seed, root = _act("seal", str(size), str(path))

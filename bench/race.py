@@ -20,7 +20,9 @@ Row = dict[str, Any]
 ROUNDS = 5
 
 
-def race(*contestants: Callable[[], object], rounds: int = ROUNDS, before: Callable[[], object] = lambda: None) -> list[float]:
+def race(
+    *contestants: Callable[[], object], rounds: int = ROUNDS, before: Callable[[], object] = lambda: None
+) -> list[float]:
     """The best seconds of each contestant, all run in turn in every round so that a busy moment strikes all alike.
 
     ``before``: run before each of them, untimed.
@@ -54,7 +56,9 @@ def skipped(*, workload: str, rival_name: str, goal: str, why: str, ours: float 
     return row(workload=workload, ours=ours, unit=unit, rival_name=rival_name, goal=goal, notes=f"skipped: {why}")
 
 
-def pace_rows(workload: str, mib: float, mine: float, rivals: Iterable[tuple[str, str, str]], times: Mapping[str, float]) -> list[Row]:
+def pace_rows(
+    workload: str, mib: float, mine: float, rivals: Iterable[tuple[str, str, str]], times: Mapping[str, float]
+) -> list[Row]:
     """MiB/s beside each rival (name, program it needs, goal). ``times``: the seconds of those that ran; the others are skipped."""
     return [
         row(workload=workload, ours=mib / mine, unit="MiB/s", rival=mib / times[name], rival_name=name, ratio=times[name] / mine, goal=goal)
@@ -72,7 +76,9 @@ def shell(command: str, folder: Path, **variables: str) -> Callable[[], None]:
     """A rival on the command line, run in ``folder``; it must succeed."""
 
     def run() -> None:
-        subprocess.run(["sh", "-ec", command], cwd=folder, check=True, capture_output=True, env={**os.environ, **variables})
+        subprocess.run(
+            ["sh", "-ec", command], cwd=folder, check=True, capture_output=True, env={**os.environ, **variables}
+        )
 
     return run
 

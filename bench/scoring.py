@@ -32,18 +32,24 @@ def _lot(number: int) -> Inputs:
     """Scores in steps of a hundredth; objective items get the same from all members, as the rules want."""
     chance = random.Random(number)
     criteria = [{"id": "price", "title": "报价", "kind": "price", "max": str(PRICE)}]
-    criteria += [{"id": f"c{at}", "title": f"评分项 {at}", "kind": "subjective" if at % 3 else "objective", "max": str(EACH)}
-                 for at in range(1, CRITERIA)]
+    criteria += [
+        {"id": f"c{at}", "title": f"评分项 {at}", "kind": "subjective" if at % 3 else "objective", "max": str(EACH)}
+        for at in range(1, CRITERIA)
+    ]
     scheme = read({"v": 1, "method": "GP_SCORE", "tie": "panel", "blind": False, "outlier": "0.30", "small_firm": "0.10",
                    "criteria": criteria, "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"}})  # fmt: skip
     codes = [f"B{at:02d}" for at in range(BIDDERS)]
     bids = [BidIn(code, f"firm {code}", Fraction(chance.randrange(200_000_000, 300_000_000), 100)) for code in codes]
-    scores: dict[int, dict[str, dict[str, Fraction]]] = {no: {code: {} for code in codes} for no in range(1, MEMBERS + 1)}
+    scores: dict[int, dict[str, dict[str, Fraction]]] = {
+        no: {code: {} for code in codes} for no in range(1, MEMBERS + 1)
+    }
     for one in scheme.scored:
         for code in codes:
             same = Fraction(chance.randrange(0, EACH * 100 + 1), 100)
             for no in scores:
-                scores[no][code][one.id] = same if one.kind == "objective" else Fraction(chance.randrange(0, EACH * 100 + 1), 100)
+                scores[no][code][one.id] = (
+                    same if one.kind == "objective" else Fraction(chance.randrange(0, EACH * 100 + 1), 100)
+                )
     return Inputs(scheme, bids, scores)
 
 
@@ -82,7 +88,9 @@ def _with_fractions(inputs: Inputs) -> list[str]:
     for code, quote in quotes.items():
         total = _round(best / quote * PRICE)
         for one in inputs.scheme.scored:
-            total += _round(sum((inputs.scores[no][code][one.id] for no in inputs.scores), Fraction(0)) / len(inputs.scores))
+            total += _round(
+                sum((inputs.scores[no][code][one.id] for no in inputs.scores), Fraction(0)) / len(inputs.scores)
+            )
         totals[code] = total
     return sorted(quotes, key=lambda code: (-totals[code], quotes[code], code))
 
@@ -90,10 +98,15 @@ def _with_fractions(inputs: Inputs) -> list[str]:
 def _table(inputs: Inputs) -> tuple[list[str], numpy.ndarray, numpy.ndarray]:
     codes = [bid.bidder for bid in inputs.bids]
     quotes = numpy.array([float(bid.quote or 0) for bid in inputs.bids])
-    scores = [[[float(inputs.scores[no][code][one.id]) for no in inputs.scores] for one in inputs.scheme.scored] for code in codes]
+    scores = [
+        [[float(inputs.scores[no][code][one.id]) for no in inputs.scores] for one in inputs.scheme.scored]
+        for code in codes
+    ]
     return codes, quotes, numpy.array(scores)
 
 
 def _with_numpy(codes: list[str], quotes: numpy.ndarray, scores: numpy.ndarray) -> list[str]:
-    points = numpy.floor(scores.mean(axis=2) * 100 + 0.5).sum(axis=1) + numpy.floor(quotes.min() / quotes * PRICE * 100 + 0.5)
+    points = numpy.floor(scores.mean(axis=2) * 100 + 0.5).sum(axis=1) + numpy.floor(
+        quotes.min() / quotes * PRICE * 100 + 0.5
+    )
     return [codes[at] for at in numpy.lexsort((quotes, -points))]

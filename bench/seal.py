@@ -16,7 +16,11 @@ OPENSSL = f"openssl enc -aes-256-ctr -K {'5a' * 32} -iv {'a5' * 16}"
 GPG = "gpg --batch --yes --quiet --pinentry-mode loopback --passphrase bench -z 0 --cipher-algo AES256"
 RIVALS = {
     "age -r": ("age", 'age -r "$RECIPIENT" -o age.out plain', ">= 1.3"),
-    "openssl aes-256-ctr + sha256sum": ("openssl", f"{OPENSSL} -in plain -out openssl.out && sha256sum openssl.out", ">= 2"),
+    "openssl aes-256-ctr + sha256sum": (
+        "openssl",
+        f"{OPENSSL} -in plain -out openssl.out && sha256sum openssl.out",
+        ">= 2",
+    ),
     "gpg -z 0": ("gpg", f"{GPG} -o gpg.out -c plain", ">= 3"),
 }
 
@@ -32,7 +36,9 @@ def _at(size: int) -> list[Row]:
         group = officers()
         variables = {"GNUPGHOME": str(folder / "gnupg"), "RECIPIENT": age_recipient(folder)}
         (folder / "gnupg").mkdir(mode=0o700)
-        here = {name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)}
+        here = {
+            name: shell(command, folder, **variables) for name, (program, command, _) in RIVALS.items() if has(program)
+        }
         mine, *theirs = race(
             lambda: seal_file(group, plain, folder / "ours.out"), lambda: raw_encrypt(plain, folder / "raw.out"), *here.values(),
             before=lambda: clear(folder),

@@ -10,7 +10,10 @@ import tempfile
 
 from bench.race import Row, row, skipped
 
-RIVALS = {"native SHA-256 of the same pieces": ("sha", ">= 0.9"), "raw WebCrypto: AES-GCM and SHA-256 in memory": ("raw", ">= 0.5")}
+RIVALS = {
+    "native SHA-256 of the same pieces": ("sha", ">= 0.9"),
+    "raw WebCrypto: AES-GCM and SHA-256 in memory": ("raw", ">= 0.5"),
+}
 STORES = {"opfs": "the browser's private files", "blob": "a Blob"}
 
 
@@ -25,8 +28,11 @@ def run(quick: bool) -> list[Row]:
 
     rows = []
     try:
-        with tempfile.TemporaryDirectory(prefix="bidhall-bench-") as profile, static_server() as address, \
-                browser_page(address, profile) as page:
+        with (
+            tempfile.TemporaryDirectory(prefix="bidhall-bench-") as profile,
+            static_server() as address,
+            browser_page(address, profile) as page,
+        ):
             for size, store in cases:
                 wish = {"megabytes": size, "store": store, "rounds": 2 if quick else 5}
                 found = page.evaluate("(wish) => window.speed(wish)", wish)

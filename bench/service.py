@@ -92,7 +92,9 @@ class Server(BaseApplication):
 Server().run()
 """
 
-FLOOR = BARE.replace(BARE[BARE.index("def application"):BARE.index("class Server")], """
+FLOOR = BARE.replace(
+    BARE[BARE.index("def application") : BARE.index("class Server")],
+    """
 from datetime import UTC, datetime
 from flask import Flask, request
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -134,7 +136,8 @@ def take():
 def up():
     return "up"
 
-""")
+""",
+)
 
 
 _SERVERS: dict[int, int] = {}
@@ -145,7 +148,9 @@ _SERVERS: dict[int, int] = {}
 def bidhall(world: World, folder: Path, shift: timedelta) -> Iterator[int]:
     """The port of a service over the world in ``folder``; its clock is the machine's plus ``shift``."""
     _keep_keys(world, folder)
-    with _server(BIDHALL, folder, shift.total_seconds(), world.office.platform, settings_of(world, folder).database) as port:
+    with _server(
+        BIDHALL, folder, shift.total_seconds(), world.office.platform, settings_of(world, folder).database
+    ) as port:
         yield port
 
 
@@ -187,8 +192,13 @@ def _server(code: str, folder: Path, *words: object) -> Iterator[int]:
     port = free_port()
     errors = folder / f"server-{port}.log"
     with errors.open("wb") as out:
-        server = subprocess.Popen([sys.executable, "-c", code, str(folder), str(port), *map(str, words)], cwd=ROOT, stdout=out, stderr=out,
-                                  env={k: v for k, v in os.environ.items() if not k.startswith("BIDHALL_")})
+        server = subprocess.Popen(
+            [sys.executable, "-c", code, str(folder), str(port), *map(str, words)],
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+            env={k: v for k, v in os.environ.items() if not k.startswith("BIDHALL_")},
+        )
         try:
             _SERVERS[port] = server.pid
             wait_for(f"http://127.0.0.1:{port}/time" if code is BIDHALL else f"http://127.0.0.1:{port}/", server)
@@ -215,7 +225,11 @@ def settings_of(world: World, folder: Path) -> Settings:
     from web.settings import Settings
 
     url = world.office.engine.url
-    database = f"sqlite:///{folder / DATABASE}" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=False)
+    database = (
+        f"sqlite:///{folder / DATABASE}"
+        if url.get_backend_name() == "sqlite"
+        else url.render_as_string(hide_password=False)
+    )
     return Settings(data=folder, database=database, blobs=str(folder / "blobs"), platform=world.office.platform)
 
 
@@ -249,7 +263,9 @@ def signed_in(world: World, folder: Path, usernames: list[str]) -> list[Person]:
             row = parties.find_login(work.session, token, work.now)
             assert row is not None
             person = login._person(work.session, token, row)
-            with app.test_request_context("/", environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"User-Agent": AGENT}):
+            with app.test_request_context(
+                "/", environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"User-Agent": AGENT}
+            ):
                 login_user(person)
                 csrf = generate_csrf()
                 found.append(Person(f"{COOKIE}={signer.dumps(dict(session))}", csrf))
@@ -302,7 +318,9 @@ class Delivery:
         return self.done - self.due
 
 
-async def deliver(port: int, person: Person, ref: str, sealed: Path, submission: str, *, due: float, submit_at: float = 0.0) -> Delivery:
+async def deliver(
+    port: int, person: Person, ref: str, sealed: Path, submission: str, *, due: float, submit_at: float = 0.0
+) -> Delivery:
     """Announce with the bytes, submit; the receipt, or why there is none."""
     await asyncio.sleep(max(0.0, due - time.time()))
     told = Delivery(due)
@@ -310,8 +328,15 @@ async def deliver(port: int, person: Person, ref: str, sealed: Path, submission:
     try:
         data = sealed.read_bytes()
         meta = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in (("lot", ref), ("envelope", "bid")))
-        status, headers, body = await line.ask("POST", "/uploads/acts", data, Tus_Resumable="1.0.0", Upload_Length=str(len(data)),
-                                               Upload_Metadata=meta, Content_Type="application/offset+octet-stream")
+        status, headers, body = await line.ask(
+            "POST",
+            "/uploads/acts",
+            data,
+            Tus_Resumable="1.0.0",
+            Upload_Length=str(len(data)),
+            Upload_Metadata=meta,
+            Content_Type="application/offset+octet-stream",
+        )
         if status != 201:
             told.reason = f"upload {status} {body[:80]!r}"
             return told
@@ -321,11 +346,20 @@ async def deliver(port: int, person: Person, ref: str, sealed: Path, submission:
             await asyncio.sleep(max(0.0, submit_at - time.time()))
             line = await Line.open(port, person.cookie)
             told.due = time.time()
-        form = {"csrf_token": person.csrf, "form_id": secrets.token_urlsafe(16), "upload": where.rsplit("/", 1)[1],
-                "submission": submission}
+        form = {
+            "csrf_token": person.csrf,
+            "form_id": secrets.token_urlsafe(16),
+            "upload": where.rsplit("/", 1)[1],
+            "submission": submission,
+        }
         told.sent = time.time()
-        status, headers, body = await line.ask("POST", f"/bidder/lots/{ref}/acts/submit", urllib.parse.urlencode(form).encode(),
-                                               Content_Type="application/x-www-form-urlencoded", Accept="application/json")
+        status, headers, body = await line.ask(
+            "POST",
+            f"/bidder/lots/{ref}/acts/submit",
+            urllib.parse.urlencode(form).encode(),
+            Content_Type="application/x-www-form-urlencoded",
+            Accept="application/json",
+        )
         if status != 200:
             told.reason = f"submit {status} {body[:80]!r}"
             return told

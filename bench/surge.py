@@ -62,7 +62,9 @@ def at(bidders: int, span: float, steady: int, url: str = "") -> list[Row]:
         ends = (deadline - shift).timestamp()
         with bidhall(world, folder, shift) as port:
             found = asyncio.run(_surge(port, people, surge, files[surge], ends, span))
-            steadily = _steady(port, people, sustained, files[sustained], folder, steady)  # the closing tick comes a minute later
+            steadily = _steady(
+                port, people, sustained, files[sustained], folder, steady
+            )  # the closing tick comes a minute later
             _wait_for_closing(world, surge)
             rows = _judged(world, surge, found, ends, span)
     return [*rows, steadily]
@@ -106,8 +108,13 @@ def _sealed(world: World, ref: str, names: list[str], shop: Path) -> list[tuple[
     for number, name in enumerate(names):
         path = shop / f"{ref}-{number}"
         with path.open("wb") as out:
-            made = sealed_bid.seal(policy, bidder=sealing.code_of(world, name), announce=sealing.FORM, out=out,
-                                   files=[sealed_bid.FileIn("f.bin", SIZE, io.BytesIO(block))])
+            made = sealed_bid.seal(
+                policy,
+                bidder=sealing.code_of(world, name),
+                announce=sealing.FORM,
+                out=out,
+                files=[sealed_bid.FileIn("f.bin", SIZE, io.BytesIO(block))],
+            )
         statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="bench/1", replaces="")
         found.append((path, json.dumps(sign_document("submission", statement, world.keys[name].sign))))
     return found
@@ -125,12 +132,16 @@ def arrivals(count: int, span: float) -> list[float]:
     return sorted([*found, *(quarter + chance.random() * (span - quarter) for _ in range(half))], reverse=True)
 
 
-async def _surge(port: int, people: list[Person], ref: str, files: list[tuple[Path, str]], ends: float, span: float) -> list[Delivery]:
+async def _surge(
+    port: int, people: list[Person], ref: str, files: list[tuple[Path, str]], ends: float, span: float
+) -> list[Delivery]:
     if time.time() > ends - span:
         raise RuntimeError("the service took too long to start")
     chance = random.Random(7)
     tasks = []
-    for number, (person, (path, submission), before) in enumerate(zip(people, files, arrivals(len(people), span), strict=True)):
+    for number, (person, (path, submission), before) in enumerate(
+        zip(people, files, arrivals(len(people), span), strict=True)
+    ):
         late = ends + 0.2 + chance.random() if number % LATE_SHARE == LATE_SHARE // 2 else 0.0
         tasks.append(deliver(port, person, ref, path, submission, due=ends - before, submit_at=late))
     return await asyncio.gather(*tasks)
@@ -188,17 +199,24 @@ def _steady(port: int, people: list[Person], ref: str, files: list[tuple[Path, s
     best, least = {"bare": 0.0, "floor": 0.0, "ours": 0.0}, dict.fromkeys(("bare", "floor", "ours"), float("inf"))
     with bare(folder / "bare", sync=True) as other, floor(folder / "floor") as lowest:
         for turn in range(2):
-            chosen = list(zip(people, files, strict=False))[turn * count:(turn + 1) * count]
+            chosen = list(zip(people, files, strict=False))[turn * count : (turn + 1) * count]
             for name, door, lot in (("bare", other, ""), ("floor", lowest, ""), ("ours", port, ref)):
                 before = cpu_seconds(door)
                 best[name] = max(best[name], count / asyncio.run(_closed(door, chosen, lot)))
                 least[name] = min(least[name], 1000 * (cpu_seconds(door) - before) / count)
     best_ours, best_bare = best["ours"], best["bare"]
-    return row(workload=f"sustained submissions of 256 KiB, {CLIENTS} clients", ours=best_ours, unit="bids/s", rival=best_bare,
-               rival_name="bare endpoint, writes and syncs", ratio=best_ours / best_bare, goal=">= 0.5",
-               notes=f"{least['ours']:.1f} ms of processor a bid; ours: two requests, signed receipts; the rival: one request, "
-                     f"{least['bare']:.1f} ms; one request of Flask with one row and its sync: {best['floor']:.0f} a second, "
-                     f"{least['floor']:.1f} ms")
+    return row(
+        workload=f"sustained submissions of 256 KiB, {CLIENTS} clients",
+        ours=best_ours,
+        unit="bids/s",
+        rival=best_bare,
+        rival_name="bare endpoint, writes and syncs",
+        ratio=best_ours / best_bare,
+        goal=">= 0.5",
+        notes=f"{least['ours']:.1f} ms of processor a bid; ours: two requests, signed receipts; the rival: one request, "
+        f"{least['bare']:.1f} ms; one request of Flask with one row and its sync: {best['floor']:.0f} a second, "
+        f"{least['floor']:.1f} ms",
+    )
 
 
 async def _closed(port: int, chosen: list[tuple[Person, tuple[Path, str]]], ref: str) -> float:

@@ -16,7 +16,9 @@ def run(quick: bool) -> list[Row]:
 
     found: list[Row] = []
     with postgres.server(durable=True) as server:
-        for number, (bidders, span, steady) in enumerate(((40, 8.0, 20),) if quick else ((500, 60.0, 150), (2000, 60.0, 150))):
+        for number, (bidders, span, steady) in enumerate(
+            ((40, 8.0, 20),) if quick else ((500, 60.0, 150), (2000, 60.0, 150))
+        ):
             found += surge.at(bidders, span, steady, _fresh(server, f"surge{number}"))
     return [row | {"workload": "PostgreSQL: " + row["workload"]} for row in found]
 

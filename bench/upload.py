@@ -28,7 +28,10 @@ GOAL, NAME = ">= 0.7", "curl -T to a bare WSGI sink that hashes"
 def run(quick: bool) -> list[Row]:
     sizes = (26,) if quick else (64, 256, 1024)
     if not has("curl"):
-        return [skipped(workload=f"upload {size} MiB", rival_name=NAME, goal=GOAL, why="curl is not installed") for size in sizes]
+        return [
+            skipped(workload=f"upload {size} MiB", rival_name=NAME, goal=GOAL, why="curl is not installed")
+            for size in sizes
+        ]
     from tests.kit import sealing
 
     with workshop() as folder, world_in(folder / "world", 3) as world:
@@ -40,7 +43,10 @@ def run(quick: bool) -> list[Row]:
         world.office.engine.dispose()
         shift = world.now - datetime.now(UTC) + timedelta(seconds=1)
         with bidhall(world, folder / "world", shift) as port, bare(folder / "bare", sync=False) as sink:
-            return [_at(port, sink, person, ref, path, size, 2 if quick else 5) for path, size in zip(files, sizes, strict=True)]
+            return [
+                _at(port, sink, person, ref, path, size, 2 if quick else 5)
+                for path, size in zip(files, sizes, strict=True)
+            ]
 
 
 def _sealed(world: World, ref: str, folder: Path, size: int) -> Path:
@@ -48,8 +54,13 @@ def _sealed(world: World, ref: str, folder: Path, size: int) -> Path:
 
     plain, path = noise_file(folder / "plain", size * MIB), folder / f"sealed-{size}"
     with plain.open("rb") as stream, path.open("wb") as out:
-        sealed_bid.seal(sealing.policy_of(world, ref), bidder=sealing.code_of(world, "bidder1"), announce=sealing.FORM, out=out,
-                        files=[sealed_bid.FileIn("bid.bin", size * MIB, stream)])
+        sealed_bid.seal(
+            sealing.policy_of(world, ref),
+            bidder=sealing.code_of(world, "bidder1"),
+            announce=sealing.FORM,
+            out=out,
+            files=[sealed_bid.FileIn("bid.bin", size * MIB, stream)],
+        )
     plain.unlink()
     return path
 
@@ -59,8 +70,23 @@ def _at(port: int, sink: int, person: Person, ref: str, path: Path, size: int, r
 
     def ours() -> None:
         where = asyncio.run(_announced(port, person, ref, length))
-        _curl(f"http://127.0.0.1:{port}{where}", path, "204", "-X", "PATCH", "-H", f"Cookie: {person.cookie}", "-A", AGENT,
-              "-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Offset: 0", "-H", "Content-Type: application/offset+octet-stream")
+        _curl(
+            f"http://127.0.0.1:{port}{where}",
+            path,
+            "204",
+            "-X",
+            "PATCH",
+            "-H",
+            f"Cookie: {person.cookie}",
+            "-A",
+            AGENT,
+            "-H",
+            "Tus-Resumable: 1.0.0",
+            "-H",
+            "Upload-Offset: 0",
+            "-H",
+            "Content-Type: application/offset+octet-stream",
+        )
 
     def theirs() -> None:
         _curl(f"http://127.0.0.1:{sink}/", path, "200")
@@ -75,7 +101,9 @@ def _at(port: int, sink: int, person: Person, ref: str, path: Path, size: int, r
 async def _announced(port: int, person: Person, ref: str, length: int) -> str:
     line = await Line.open(port, person.cookie)
     meta = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in (("lot", ref), ("envelope", "bid")))
-    status, headers, body = await line.ask("POST", "/uploads/acts", Tus_Resumable="1.0.0", Upload_Length=str(length), Upload_Metadata=meta)
+    status, headers, body = await line.ask(
+        "POST", "/uploads/acts", Tus_Resumable="1.0.0", Upload_Length=str(length), Upload_Metadata=meta
+    )
     line.close()
     if status != 201:
         raise RuntimeError(f"not announced: {status} {body[:200]!r}")
@@ -84,9 +112,11 @@ async def _announced(port: int, person: Person, ref: str, length: int) -> str:
 
 def _curl(address: str, path: Path, wanted: str, *words: str) -> None:
     """Send a file; any other answer than the one wanted is a fault."""
-    done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", *words, "-T", str(path), address],
-                          check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", *words, "-T", str(path), address],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     if done.stdout != wanted:
         raise RuntimeError(f"answered {done.stdout}, not {wanted}")
-
-

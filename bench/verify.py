@@ -73,7 +73,9 @@ def _finished(world: World, folder: Path, size: int) -> str:
     world.take_part(ref)
     for username in world.bidders:
         with world.work(username) as work:
-            found = participants.find(work.session, world.lot_in(work, ref), parties.party(work.session, world.party_ids[username]))
+            found = participants.find(
+                work.session, world.lot_in(work, ref), parties.party(work.session, world.party_ids[username])
+            )
             assert found is not None
             demand = demands.demand_for(work, found)
             assert demand is not None
@@ -113,7 +115,9 @@ def _exported(world: World, ref: str, folder: Path) -> Path:
 def _seeds(world: World, ref: str) -> dict[bytes, bytes]:
     """Header hash → seed."""
     with world.look("clock") as look:
-        return {unb64u(bid.header_hash): bid.seed for bid in ceremony.opened_of_lot(look.session, world.lot_in(look, ref))}
+        return {
+            unb64u(bid.header_hash): bid.seed for bid in ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
+        }
 
 
 def _bare(bundle: Path, seeds: dict[bytes, bytes]) -> int:

@@ -64,10 +64,23 @@ def add_bidders(world: World, count: int) -> None:
     names = [f"bidder{number}" for number in range(first, first + count)]
     with world.office.work(SETUP) as work:
         for number, name in enumerate(names, start=first):
-            party = parties.register(work, code=credit_code(100 + number), name=f"投标单位{number}有限公司", kind="bidder",
-                                     region="130205", bank_account=f"6222{number:08d}")
-            who = parties.invite(work, party, username=name, name=name, password=PASSWORD, hashed=hashed,
-                                 roles=[Role.BIDDER_SIGNER, Role.BIDDER_OPERATOR])
+            party = parties.register(
+                work,
+                code=credit_code(100 + number),
+                name=f"投标单位{number}有限公司",
+                kind="bidder",
+                region="130205",
+                bank_account=f"6222{number:08d}",
+            )
+            who = parties.invite(
+                work,
+                party,
+                username=name,
+                name=name,
+                password=PASSWORD,
+                hashed=hashed,
+                roles=[Role.BIDDER_SIGNER, Role.BIDDER_OPERATOR],
+            )
             world.party_ids[name], world.people[name] = party.id, who.id
     for name in names:
         world.bidders.append(name)

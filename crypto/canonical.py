@@ -137,8 +137,15 @@ def parse_time(text: Any) -> datetime:
     if type(text) is not str or not _TIME.fullmatch(text):
         raise CryptoError("JSON_PROFILE", "not a time of the form YYYY-MM-DDTHH:MM:SSZ")
     try:
-        moment = datetime(int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]),
-                          int(text[17:19]), tzinfo=UTC)
+        moment = datetime(
+            int(text[:4]),
+            int(text[5:7]),
+            int(text[8:10]),
+            int(text[11:13]),
+            int(text[14:16]),
+            int(text[17:19]),
+            tzinfo=UTC,
+        )
     except ValueError as error:
         raise CryptoError("JSON_PROFILE", "not a real date") from error
     if moment.year < 1970:

@@ -165,6 +165,7 @@ def parse_proof(text: str) -> tuple[int, list[bytes], str]:
 
 # tlog-tiles
 
+
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     """The path of the tile of hashes at `level` (a tile is 8 tree levels); partial if narrower than 256."""
     return f"tile/{level}/{_tile_number(index)}{_partial(width)}"
@@ -198,10 +199,10 @@ def parse_entry_bundle(data: bytes) -> list[bytes]:
     """The leaves of a bundle. Refuses: TICK_PROOF for a bundle cut off in a leaf."""
     leaves, at = [], 0
     while at < len(data):
-        end = at + 2 + int.from_bytes(data[at:at + 2], "big")
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if end > len(data) or at + 2 > len(data):
             raise CryptoError("TICK_PROOF", "an entry bundle is cut off")
-        leaves.append(data[at + 2:end])
+        leaves.append(data[at + 2 : end])
         at = end
     return leaves
 
@@ -221,6 +222,7 @@ def _partial(width: int) -> str:
 
 
 # notes
+
 
 def _line(key: NoteKey, blob: bytes) -> str:
     return f"— {key.name} {base64.b64encode(key.key_hash + blob).decode()}\n"

@@ -23,8 +23,12 @@ Sink = Callable[[dict[str, Any]], Writer | None]
 
 def check_manifest(manifest: Any) -> None:
     """The rules of a manifest. Refuses: MANIFEST."""
-    if (type(manifest) is not dict or manifest.keys() != {"v", "announce", "files"} or type(manifest["v"]) is not int
-            or manifest["v"] != 1):
+    if (
+        type(manifest) is not dict
+        or manifest.keys() != {"v", "announce", "files"}
+        or type(manifest["v"]) is not int
+        or manifest["v"] != 1
+    ):
         raise CryptoError("MANIFEST", "a manifest is exactly v, announce, files")
     announce, files = manifest["announce"], manifest["files"]
     if type(announce) is not dict or any(type(value) is not str for value in announce.values()):
@@ -38,8 +42,12 @@ def check_manifest(manifest: Any) -> None:
         name = item["name"]
         if type(item["size"]) is not int or item["size"] < 0 or type(item["type"]) is not str:
             raise CryptoError("MANIFEST", "a size below zero, or a type that is no text")
-        if (type(name) is not str or not 1 <= len(name.encode("utf-8", "surrogatepass")) <= 255
-                or name in (".", "..") or any(c in "/\\\x7f" or c < " " for c in name)):
+        if (
+            type(name) is not str
+            or not 1 <= len(name.encode("utf-8", "surrogatepass")) <= 255
+            or name in (".", "..")
+            or any(c in "/\\\x7f" or c < " " for c in name)
+        ):
             raise CryptoError("MANIFEST", "not a file name")
         names.add(name)
     if len(names) != len(files):
@@ -58,8 +66,11 @@ class FileIn:
 
 def content_head(announce: Mapping[str, str], files: Sequence[FileIn]) -> bytes:
     """The first bytes of a content: length of the manifest, and the manifest. Refuses: MANIFEST."""
-    manifest = {"v": 1, "announce": dict(announce),
-                "files": [{"name": file.name, "size": file.size, "type": file.type} for file in files]}
+    manifest = {
+        "v": 1,
+        "announce": dict(announce),
+        "files": [{"name": file.name, "size": file.size, "type": file.type} for file in files],
+    }
     check_manifest(manifest)
     if any("\x80" <= c <= "\x9f" for file in files for c in file.name):
         raise CryptoError("MANIFEST", "a control character in a file name")
@@ -86,10 +97,10 @@ class Content:
                 if not size and len(view) == CHUNK:
                     yield part  # the usual case: nothing to copy
                     break
-                piece = view[:CHUNK - size]
+                piece = view[: CHUNK - size]
                 pending.append(piece)
                 size += len(piece)
-                view = view[len(piece):]
+                view = view[len(piece) :]
                 if size == CHUNK:
                     yield b"".join(pending)
                     pending, size = [], 0
@@ -111,7 +122,7 @@ class Content:
             if file.stream.read(1):
                 raise CryptoError("MANIFEST", "a file is longer than it was said to be")
         while done < self._plen:
-            data = _ZEROS[:min(CHUNK - done % CHUNK, self._plen - done)]
+            data = _ZEROS[: min(CHUNK - done % CHUNK, self._plen - done)]
             done += len(data)
             yield data
 
@@ -142,7 +153,7 @@ class ContentParser:
         if self._head is not None and self.fault is None:
             view = self._feed_head(view)
         while view and self._files and self.fault is None:
-            part = view[:self._left]
+            part = view[: self._left]
             if self.output is None:
                 if self._out is not None:
                     self._out.write(part)
@@ -150,7 +161,7 @@ class ContentParser:
                 self.output.write(part, self.output.end - self._left)
             self._hash.update(part)
             self._left -= len(part)
-            view = view[len(part):]
+            view = view[len(part) :]
             if not self._left:
                 self._end_file()
         if view and self._head is None and self.fault is None and not _all_zero(view):
@@ -166,9 +177,9 @@ class ContentParser:
                     self.fault = CryptoError("MANIFEST", "a manifest longer than it may be")
                     return view
                 wanted = 4 + length
-            part = view[:max(0, wanted - len(head))]
+            part = view[: max(0, wanted - len(head))]
             head += part
-            view = view[len(part):]
+            view = view[len(part) :]
             if len(head) < wanted:
                 return view
         self._head = None
@@ -217,4 +228,4 @@ class ContentParser:
 
 def _all_zero(view: memoryview) -> bool:
     """Compared as bytes: a memoryview is compared item by item, and holds the interpreter's lock meanwhile."""
-    return bytes(view) == (_ZEROS if len(view) == CHUNK else _ZEROS[:len(view)])
+    return bytes(view) == (_ZEROS if len(view) == CHUNK else _ZEROS[: len(view)])

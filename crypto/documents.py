@@ -30,6 +30,7 @@ def _text(most: int = 128, least: int = 1) -> Check:
     def check(value: Any) -> None:
         if type(value) is not str or not least <= len(value.encode("utf-8", "surrogatepass")) <= most:
             raise _fault(f"a text of {least} to {most} bytes")
+
     return check
 
 
@@ -37,6 +38,7 @@ def _number(least: int = 0) -> Check:
     def check(value: Any) -> None:
         if type(value) is not int or value < least:
             raise _fault(f"a whole number from {least} on")
+
     return check
 
 
@@ -44,6 +46,7 @@ def _bytes(length: int, empty: bool = False) -> Check:
     def check(value: Any) -> None:
         if not (empty and value == ""):
             unb64u(value, length)
+
     return check
 
 
@@ -51,6 +54,7 @@ def _one_of(*values: str) -> Check:
     def check(value: Any) -> None:
         if type(value) is not str or value not in values:
             raise _fault(f"one of {', '.join(values)}"[:200])
+
     return check
 
 
@@ -60,6 +64,7 @@ def _list(item: Check, most: int = 100_000) -> Check:
             raise _fault("a list")
         for one in value:
             item(one)
+
     return check
 
 
@@ -69,16 +74,19 @@ def _object(**fields: Check) -> Check:
             raise _fault(f"an object of exactly {', '.join(sorted(fields))}")
         for name, one in fields.items():
             one(value[name])
+
     return check
 
 
 def _at_least(**fields: Check) -> Check:
     """An object that has these keys and may have more: what the rules of one tender add to a sheet or a ranking."""
+
     def check(value: Any) -> None:
         if type(value) is not dict or not fields.keys() <= value.keys():
             raise _fault(f"an object with {', '.join(sorted(fields))}")
         for name, one in fields.items():
             one(value[name])
+
     return check
 
 
@@ -88,6 +96,7 @@ def _object_of(item: Check) -> Check:
             raise _fault("an object")
         for one in value.values():
             item(one)
+
     return check
 
 
@@ -129,8 +138,13 @@ def _share_item(value: Any) -> None:
 
 
 def _opened_bid(value: Any) -> None:
-    _object(announce=_object_of(_text(1_000_000, 0)), cause=_one_of("", *CAUSES), header_hash=HASH,
-            files=_list(_object(digest=HASH, name=_text(255, 0)), MAX_LISTED), verdict=_one_of("opened", *CODES))(value)
+    _object(
+        announce=_object_of(_text(1_000_000, 0)),
+        cause=_one_of("", *CAUSES),
+        header_hash=HASH,
+        files=_list(_object(digest=HASH, name=_text(255, 0)), MAX_LISTED),
+        verdict=_one_of("opened", *CODES),
+    )(value)
     opened = value["verdict"] == "opened"
     if opened is bool(value["cause"]) or (not opened and (value["announce"] or value["files"])):
         raise _fault("a cause where the bid was not opened, and only there; and then nothing announced")
@@ -183,27 +197,77 @@ def _any(value: Any) -> None:
 
 _NONE = "none; the entry names its hash"
 KINDS: dict[str, Kind] = {
-    "enrolment": _kind("new key and the one it replaces, or the supervisor's", at=TIME, party=NAME, platform=NAME,
-                       replaces=_bytes(16, empty=True), role=_one_of(*ROLES), seal_pk=_bytes(32, empty=True),
-                       sign_pk=HASH),
-    "policy": _kind("platform and every officer", _LOT, dict.fromkeys((
-        "co_opening", "deadline", "file_names", "max_plen", "mirror", "n", "officers", "opens_at", "rescue", "serial",
-        "suite", "supersedes", "t", "window"), _any), whole=check_policy),
+    "enrolment": _kind(
+        "new key and the one it replaces, or the supervisor's",
+        at=TIME,
+        party=NAME,
+        platform=NAME,
+        replaces=_bytes(16, empty=True),
+        role=_one_of(*ROLES),
+        seal_pk=_bytes(32, empty=True),
+        sign_pk=HASH,
+    ),
+    "policy": _kind(
+        "platform and every officer",
+        _LOT,
+        dict.fromkeys(
+            (
+                "co_opening",
+                "deadline",
+                "file_names",
+                "max_plen",
+                "mirror",
+                "n",
+                "officers",
+                "opens_at",
+                "rescue",
+                "serial",
+                "suite",
+                "supersedes",
+                "t",
+                "window",
+            ),
+            _any,
+        ),
+        whole=check_policy,
+    ),
     "drill": _kind("officer j", _LOT, at=TIME, header_hash=HASH, j=_number(1), policy=HASH),
-    "published": _kind("platform", at=TIME, platform=NAME, tender=NAME, policies=_list(HASH),
-                       files=_list(_object(name=_text(255), sha256=HASH, size=_number()))),
-    "submission": _kind("bidder", _LOT, bidder=NAME, header_hash=HASH, policy=HASH, replaces=_bytes(32, empty=True),
-                        sealed_at=TIME, sealed_root=HASH, sealed_size=_number(1), tool=NAME),
+    "published": _kind(
+        "platform",
+        at=TIME,
+        platform=NAME,
+        tender=NAME,
+        policies=_list(HASH),
+        files=_list(_object(name=_text(255), sha256=HASH, size=_number())),
+    ),
+    "submission": _kind(
+        "bidder",
+        _LOT,
+        bidder=NAME,
+        header_hash=HASH,
+        policy=HASH,
+        replaces=_bytes(32, empty=True),
+        sealed_at=TIME,
+        sealed_root=HASH,
+        sealed_size=_number(1),
+        tool=NAME,
+    ),
     "withdrawal": _kind("bidder", _LOT, at=TIME, bidder=NAME, statement=HASH),
     "refusal-list": _kind(_NONE, _LOT, bidder=NAME, entries=_refusals),
-    "entry": _kind("platform", dict.fromkeys((
-        "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason"), _any),
-        whole=check_entry),
-    "mirror-ack": _kind("supervisor", _LOT, at=TIME, header_hash=HASH, kind=_one_of("files", "digests"),
-                        sealed_root=HASH),
+    "entry": _kind(
+        "platform",
+        dict.fromkeys(
+            ("id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason"), _any
+        ),
+        whole=check_entry,
+    ),
+    "mirror-ack": _kind(
+        "supervisor", _LOT, at=TIME, header_hash=HASH, kind=_one_of("files", "digests"), sealed_root=HASH
+    ),
     "deadline": _kind(_NONE, _LOT, at=TIME, deadline=TIME, entries=HASH, policy=HASH),
-    "late-close": _kind("supervisor", _LOT, at=TIME, closing=_number(), deadline=HASH, finding=_text(4000),
-                        policy=HASH),
+    "late-close": _kind(
+        "supervisor", _LOT, at=TIME, closing=_number(), deadline=HASH, finding=_text(4000), policy=HASH
+    ),
     "entry-list": _kind("none; deadline.entries is its hash", entries=_sorted_hashes, salt=HASH),
     "omission-claim": _kind("bidder", _LOT, at=TIME, bidder=NAME, entry=HASH),
     "opening-set": _kind("platform", _LOT, at=TIME, bids=_set_bids, deadline=HASH, policy=HASH),
@@ -213,30 +277,84 @@ KINDS: dict[str, Kind] = {
     "rescue": _kind("bidder", _SET, header_hash=HASH, seed=HASH),
     "finding": _kind("supervisor", _SET, code=_one_of(*CODES), header_hash=HASH, j=_number()),
     "opened": _kind("platform and at least t officers", _SET, bids=_list(_opened_bid)),
-    "draw-notice": _kind("platform", at=TIME, beacon=_text(128, 0), draw=NAME, label=_one_of("experts", "k"),
-                         parties=_distinct_texts, policy=HASH, pool=HASH, replaces=_text(128, 0), size=_number(1),
-                         take=_number(1)),
+    "draw-notice": _kind(
+        "platform",
+        at=TIME,
+        beacon=_text(128, 0),
+        draw=NAME,
+        label=_one_of("experts", "k"),
+        parties=_distinct_texts,
+        policy=HASH,
+        pool=HASH,
+        replaces=_text(128, 0),
+        size=_number(1),
+        take=_number(1),
+    ),
     "draw-commit": _kind("party", at=TIME, commit=HASH, draw=NAME, header_hash=HASH, party=NAME),
     "commit-list": _kind("platform and each party or expert", at=TIME, entries=_list(HASH), of=_text(257), root=HASH),
     "draw-reveal": _kind("party", at=TIME, draw=NAME, party=NAME, r=HASH),
-    "draw": _kind("platform", at=TIME, beacon=_text(128, 0), draw=NAME, faults=_distinct_texts,
-                  label=_one_of("experts", "k"), picks=_list(_number()), pool=HASH, root=HASH, seed=HASH,
-                  size=_number(1)),
+    "draw": _kind(
+        "platform",
+        at=TIME,
+        beacon=_text(128, 0),
+        draw=NAME,
+        faults=_distinct_texts,
+        label=_one_of("experts", "k"),
+        picks=_list(_number()),
+        pool=HASH,
+        root=HASH,
+        seed=HASH,
+        size=_number(1),
+    ),
     "draw-void": _kind("platform and supervisor", at=TIME, draw=NAME, missing=_distinct_texts, next=NAME),
     "sheet-commit": _kind("expert", at=TIME, commit=HASH, expert=NAME, lot=NAME, reason=_text(4000, 0), tender=NAME),
-    "sheet": _kind("expert", bids=_list(_at_least(bidder=NAME, items=_list(_at_least(id=NAME)))), expert=NAME, lot=NAME,
-                   tender=NAME),
-    "ranking": _kind("platform", at=TIME, lot=NAME, platform=NAME, tender=NAME, rules=HASH,
-                     ranking=_list(_at_least(bidder=NAME, rank=_number(1)))),
-    "act": _kind(_NONE, act=NAME, actor=NAME, at=TIME, facts=_object_of(_any), of=_text(257, 0), platform=NAME,
-                 salt=HASH),
-    "attempt": _kind(_NONE, _LOT, bidder=NAME, bytes=_number(), declared=_bytes(32, empty=True), first_at=TIME,
-                     last_at=TIME, sha256=HASH),
-    "index": _kind("platform", files=_list(_object(path=_text(1000), sha256=HASH, size=_number())), profile=NAME,
-                   tender=NAME),
-    "ticket": _kind("platform", _LOT, title=_text(1000), policy=_text(100_000), form=_list(_form_field), trust=_object(
-            origin=NAME, log_key=_text(400), platform_keys=_list(HASH), supervisor_keys=_list(HASH),
-            witnesses=_list(_text(400)), quorum=_number())),
+    "sheet": _kind(
+        "expert",
+        bids=_list(_at_least(bidder=NAME, items=_list(_at_least(id=NAME)))),
+        expert=NAME,
+        lot=NAME,
+        tender=NAME,
+    ),
+    "ranking": _kind(
+        "platform",
+        at=TIME,
+        lot=NAME,
+        platform=NAME,
+        tender=NAME,
+        rules=HASH,
+        ranking=_list(_at_least(bidder=NAME, rank=_number(1))),
+    ),
+    "act": _kind(
+        _NONE, act=NAME, actor=NAME, at=TIME, facts=_object_of(_any), of=_text(257, 0), platform=NAME, salt=HASH
+    ),
+    "attempt": _kind(
+        _NONE,
+        _LOT,
+        bidder=NAME,
+        bytes=_number(),
+        declared=_bytes(32, empty=True),
+        first_at=TIME,
+        last_at=TIME,
+        sha256=HASH,
+    ),
+    "index": _kind(
+        "platform", files=_list(_object(path=_text(1000), sha256=HASH, size=_number())), profile=NAME, tender=NAME
+    ),
+    "ticket": _kind(
+        "platform",
+        _LOT,
+        title=_text(1000),
+        policy=_text(100_000),
+        form=_list(_form_field),
+        trust=_object(
+            origin=NAME,
+            log_key=_text(400),
+            platform_keys=_list(HASH),
+            supervisor_keys=_list(HASH),
+            witnesses=_list(_text(400)),
+            quorum=_number(),
+        ),
+    ),
 }
 KINDS["ticket"] = replace(KINDS["ticket"], may={"enrolments": _list(_text(100_000), MAX_LISTED)})
 """Every kind by name. `ticket` is the one kind that is never logged: what a lot's page hands to the sealer."""
@@ -292,8 +410,9 @@ def open_opened(envelope: Any, platform_key: bytes, officer_keys: Iterable[bytes
     return found
 
 
-def open_enrolment(envelope: Any, current: bytes = b"",
-                   supervisor_keys: Iterable[bytes] = ()) -> tuple[dict[str, Any], str]:
+def open_enrolment(
+    envelope: Any, current: bytes = b"", supervisor_keys: Iterable[bytes] = ()
+) -> tuple[dict[str, Any], str]:
     """(enrolment, how): how is `first`, `rotated` or `replaced by supervisor`.
 
     `current`: the party's Ed25519 key so far, empty if none. Signed by the new key, and by the one it replaces or, for

@@ -45,10 +45,22 @@ def escrow_ctx(policy: Mapping[str, Any], *, draw: str, party: str) -> dict[str,
     """The context of a party's escrow. `policy`: the draw's own policy, of envelope `draw:<id>` (draw = tender/id)."""
     if policy["envelope"] != "draw:" + draw.removeprefix(policy["tender"] + "/") or policy["co_opening"]:
         raise CryptoError("CONTEXT_MISMATCH", "not the policy of this draw")
-    return {"v": 1, "suite": policy["suite"], "platform": policy["platform"], "tender": policy["tender"],
-            "lot": policy["lot"], "envelope": policy["envelope"], "bidder": party, "policy": policy_id(policy),
-            "t": policy["t"], "n": policy["n"], "officers": [o["pk"] for o in policy["officers"]],
-            "co_opening": False, "bidder_key": "", "plen": ESCROW_PLEN}
+    return {
+        "v": 1,
+        "suite": policy["suite"],
+        "platform": policy["platform"],
+        "tender": policy["tender"],
+        "lot": policy["lot"],
+        "envelope": policy["envelope"],
+        "bidder": party,
+        "policy": policy_id(policy),
+        "t": policy["t"],
+        "n": policy["n"],
+        "officers": [o["pk"] for o in policy["officers"]],
+        "co_opening": False,
+        "bidder_key": "",
+        "plen": ESCROW_PLEN,
+    }
 
 
 def make_escrow(policy: Mapping[str, Any], *, draw: str, party: str, r: bytes) -> bytes:
@@ -64,8 +76,14 @@ def check_escrow(raw: bytes, *, draw: str, party: str, policy: str) -> Header:
     header = parse_header(raw)
     ctx = header.ctx
     named = ctx["tender"] + "/" + ctx["envelope"].removeprefix("draw:")
-    if (not ctx["envelope"].startswith("draw:") or named != draw or ctx["bidder"] != party or ctx["policy"] != policy
-            or ctx["plen"] != ESCROW_PLEN or ctx["co_opening"]):
+    if (
+        not ctx["envelope"].startswith("draw:")
+        or named != draw
+        or ctx["bidder"] != party
+        or ctx["policy"] != policy
+        or ctx["plen"] != ESCROW_PLEN
+        or ctx["co_opening"]
+    ):
         raise CryptoError("CONTEXT_MISMATCH", "an escrow for another draw, party or policy")
     return header
 
@@ -84,18 +102,30 @@ def counted(header: Header, commit: bytes, *, draw: str, party: str, r: bytes) -
     return NOTHING, "DRAW_ESCROW"
 
 
-def counted_from_escrow(header: Header, commit: bytes, *, draw: str, party: str,
-                        parts: Mapping[int, bytes]) -> tuple[bytes, str]:
+def counted_from_escrow(
+    header: Header, commit: bytes, *, draw: str, party: str, parts: Mapping[int, bytes]
+) -> tuple[bytes, str]:
     """The same test on what the officers' shares join to. Refuses: SHARE_COMMIT, TOO_FEW_SHARES: ask more officers."""
     return counted(header, commit, draw=draw, party=party, r=join_shares(header, parts))
 
 
-def draw_seed(*, beacon: str, commits: Sequence[bytes], draw: str, pool: bytes, reveals: Sequence[bytes],
-              root: bytes) -> bytes:
+def draw_seed(
+    *, beacon: str, commits: Sequence[bytes], draw: str, pool: bytes, reveals: Sequence[bytes], root: bytes
+) -> bytes:
     """The seed of a draw: arrays in party order, `pool` its hash, `root` of the checkpoint after the last commit."""
-    return H("draw-seed", dumps({
-        "beacon": beacon, "commits": [b64u(c) for c in commits], "draw": draw, "pool": b64u(pool),
-        "reveals": [b64u(r) for r in reveals], "root": b64u(root)}))
+    return H(
+        "draw-seed",
+        dumps(
+            {
+                "beacon": beacon,
+                "commits": [b64u(c) for c in commits],
+                "draw": draw,
+                "pool": b64u(pool),
+                "reveals": [b64u(r) for r in reveals],
+                "root": b64u(root),
+            }
+        ),
+    )
 
 
 @dataclass
@@ -154,8 +184,9 @@ class Turn:
     r: bytes = b""
 
 
-def result(notice: Mapping[str, Any], turns: Sequence[Turn], *, root: bytes, at: str,
-           beacon: str = "") -> dict[str, Any]:
+def result(
+    notice: Mapping[str, Any], turns: Sequence[Turn], *, root: bytes, at: str, beacon: str = ""
+) -> dict[str, Any]:
     """The `draw` document that follows from notice and turns (in the notice's party order), to be signed or compared.
 
     Refuses: CONTEXT_MISMATCH (other parties than the notice's, an escrow of another draw, a beacon too many or few).
@@ -166,12 +197,27 @@ def result(notice: Mapping[str, Any], turns: Sequence[Turn], *, root: bytes, at:
     for turn in turns:
         check_escrow(turn.header.raw, draw=draw, party=turn.party, policy=notice["policy"])
     values = [counted(turn.header, turn.commit, draw=draw, party=turn.party, r=turn.r) for turn in turns]
-    seed = draw_seed(beacon=beacon, commits=[turn.commit for turn in turns], draw=draw, pool=unb64u(notice["pool"], 32),
-                     reveals=[value for value, _ in values], root=root)
-    return {"v": 1, "at": at, "draw": draw, "beacon": beacon, "label": notice["label"], "pool": notice["pool"],
-            "root": b64u(root), "seed": b64u(seed), "size": notice["size"],
-            "faults": [turn.party for turn, (_, fault) in zip(turns, values, strict=True) if fault],
-            "picks": picks(seed, notice["label"], notice["size"], notice["take"])}
+    seed = draw_seed(
+        beacon=beacon,
+        commits=[turn.commit for turn in turns],
+        draw=draw,
+        pool=unb64u(notice["pool"], 32),
+        reveals=[value for value, _ in values],
+        root=root,
+    )
+    return {
+        "v": 1,
+        "at": at,
+        "draw": draw,
+        "beacon": beacon,
+        "label": notice["label"],
+        "pool": notice["pool"],
+        "root": b64u(root),
+        "seed": b64u(seed),
+        "size": notice["size"],
+        "faults": [turn.party for turn, (_, fault) in zip(turns, values, strict=True) if fault],
+        "picks": picks(seed, notice["label"], notice["size"], notice["take"]),
+    }
 
 
 def score_commit(salt: bytes, sheet: Any) -> bytes:

@@ -32,7 +32,10 @@ class DropTicket:
 def make_digest(platform: str, digest: str, secret: bytes) -> dict[str, Any]:
     """What a bidder hands to the drop: the signed digest and the key that verifies it."""
     unb64u(digest, 32)
-    return {"key": b64u(ed25519_public(secret)), "signed": sign(DIGEST, {"v": 1, "platform": platform, "digest": digest}, secret)}
+    return {
+        "key": b64u(ed25519_public(secret)),
+        "signed": sign(DIGEST, {"v": 1, "platform": platform, "digest": digest}, secret),
+    }
 
 
 def open_digest(value: Any, platform: str) -> tuple[str, bytes, bytes]:
@@ -49,8 +52,19 @@ def open_digest(value: Any, platform: str) -> tuple[str, bytes, bytes]:
 def make_ticket(value: Any, platform: str, at: str, secret: bytes) -> Envelope:
     """The drop's ticket for a signed digest. Refuses: as ``open_digest``."""
     digest, public, signature = open_digest(value, platform)
-    return sign(TICKET, {"v": 1, "platform": platform, "digest": digest, "key": b64u(public), "kid": kid("ed25519", public),
-                         "sig": b64u(signature), "at": at}, secret)
+    return sign(
+        TICKET,
+        {
+            "v": 1,
+            "platform": platform,
+            "digest": digest,
+            "key": b64u(public),
+            "kid": kid("ed25519", public),
+            "sig": b64u(signature),
+            "at": at,
+        },
+        secret,
+    )
 
 
 def open_ticket(envelope: Any, drop_key: bytes, platform: str) -> DropTicket:

@@ -21,9 +21,24 @@ MIN_PLEN, MAX_PLEN = 65_536, 2**40
 MAX_HEADER = 65_536
 _SMALL = 8192
 MAX_OFFICERS = 15
-CTX_KEYS = frozenset((
-    "v", "suite", "platform", "tender", "lot", "envelope", "bidder", "policy", "t", "n", "officers", "co_opening",
-    "bidder_key", "plen"))
+CTX_KEYS = frozenset(
+    (
+        "v",
+        "suite",
+        "platform",
+        "tender",
+        "lot",
+        "envelope",
+        "bidder",
+        "policy",
+        "t",
+        "n",
+        "officers",
+        "co_opening",
+        "bidder_key",
+        "plen",
+    )
+)
 _TEXTS = ("suite", "platform", "tender", "lot", "envelope", "bidder", "policy")
 
 
@@ -160,6 +175,7 @@ def _boxes(rows: Any, ctx: Mapping[str, Any]) -> dict[int, Box]:
 
 # from the seed
 
+
 def make_header(seed: bytes, ctx: dict[str, Any]) -> bytes:
     """The one header of this seed in this context. Refuses: what `check_ctx` refuses.
 
@@ -208,6 +224,7 @@ def _info(j: int, ctx_hash: bytes) -> bytes:
 
 
 # towards the seed
+
 
 def open_share(header: Header, j: int, secret: bytes) -> bytes:
     """The own share of officer j (0: the bidder): opened with the X25519 secret and checked against c_j.

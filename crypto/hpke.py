@@ -46,5 +46,7 @@ def _shared(dh: bytes, enc: bytes, public: bytes) -> bytes:
 def _schedule(shared: bytes, info: bytes) -> tuple[bytes, bytes]:
     context = b"\0" + _PSK_ID_HASH + labeled_extract(_SUITE, b"", b"info_hash", info)
     secret = labeled_extract(_SUITE, shared, b"secret", b"")
-    return (labeled_expand(_SUITE, secret, b"key", context, 32),
-            labeled_expand(_SUITE, secret, b"base_nonce", context, 12))
+    return (
+        labeled_expand(_SUITE, secret, b"key", context, 32),
+        labeled_expand(_SUITE, secret, b"base_nonce", context, 12),
+    )

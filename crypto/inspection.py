@@ -70,7 +70,7 @@ class Inspector:
         if len(pieces) % 32 or done > chunk_count(self.header.plen):
             raise CryptoError("SIZE", "digests of more pieces than the file has")
         for i in range(1, done + 1):
-            self._add(bytes(pieces[32 * i:32 * i + 32]))
+            self._add(bytes(pieces[32 * i : 32 * i + 32]))
         self.received = min(len(head) + done * (CHUNK + TAG), self.header.size)
         self._left = min(CHUNK + TAG, self.header.size - self.received)
         return self.received
@@ -79,17 +79,17 @@ class Inspector:
         """Takes the next bytes. Refuses: FORMAT, SIZE, HEADER_CANONICAL, HEADER_SCHEMA, SUITE_UNKNOWN, or `check`'s."""
         view = memoryview(data).cast("B")
         if self.header is None:
-            view = view[self._take_head(view):]
+            view = view[self._take_head(view) :]
         if self.header is None:
             return
         if self.received + len(view) > self.header.size:
             raise CryptoError("SIZE", "more bytes than the header says")
         self.received += len(view)
         while view:
-            part = view[:self._left]
+            part = view[: self._left]
             self._hash.update(part)
             self._left -= len(part)
-            view = view[len(part):]
+            view = view[len(part) :]
             if not self._left:
                 self._add(self._hash.digest())
                 self._hash = hashlib.sha256()
@@ -107,7 +107,7 @@ class Inspector:
     def _take_head(self, view: memoryview) -> int:
         """Collects the first 12 + h bytes; returns how many of `view` belong to them."""
         head, before = self._head, len(self._head)
-        head += view[:max(0, 12 - before)]
+        head += view[: max(0, 12 - before)]
         if not MAGIC.startswith(head[:8]):
             raise CryptoError("FORMAT", "not a sealed bid")
         if len(head) >= 12:
@@ -115,7 +115,7 @@ class Inspector:
             if length > MAX_HEADER:
                 raise CryptoError("FORMAT", "a header of more than 65536 bytes")
             taken = len(head) - before
-            head += view[taken:taken + 12 + length - len(head)]
+            head += view[taken : taken + 12 + length - len(head)]
             if len(head) == 12 + length:
                 self._header_is_there()
         taken = len(head) - before
@@ -152,8 +152,9 @@ def inspect(source: Reader, check: Callable[[Header], None] | None = None) -> In
             tree.append(digest)
         return Inspection(inspector.header, inspector.header.size, tree.root(), bytes(pieces))
     with Workers(chunk_count(inspector.header.plen)) as workers:
-        for _, digest in workers.run(lambda _, data: hashlib.sha256(data).digest(),
-                                     pieces_of(source, inspector.header)):
+        for _, digest in workers.run(
+            lambda _, data: hashlib.sha256(data).digest(), pieces_of(source, inspector.header)
+        ):
             pieces += digest
             tree.append(digest)
     return Inspection(inspector.header, inspector.header.size, tree.root(), bytes(pieces))
@@ -161,7 +162,7 @@ def inspect(source: Reader, check: Callable[[Header], None] | None = None) -> In
 
 def root_of_pieces(pieces: bytes) -> bytes:
     """The sealed root of a file whose piece digests these are."""
-    return merkle.root(pieces[i:i + 32] for i in range(0, len(pieces), 32))
+    return merkle.root(pieces[i : i + 32] for i in range(0, len(pieces), 32))
 
 
 def read_header(source: Reader) -> Header:

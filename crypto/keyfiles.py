@@ -56,14 +56,25 @@ def wrap(alg: str, secret: bytes, passphrase: str, *, cost: tuple[int, int] = (M
     return _wrap(alg, secret, passphrase, os.urandom(16), os.urandom(12), cost)
 
 
-def _wrap(alg: str, secret: bytes, passphrase: str, salt: bytes, iv: bytes,
-          cost: tuple[int, int] = (MEMORY_KIB, PASSES)) -> dict[str, Any]:
+def _wrap(
+    alg: str, secret: bytes, passphrase: str, salt: bytes, iv: bytes, cost: tuple[int, int] = (MEMORY_KIB, PASSES)
+) -> dict[str, Any]:
     if alg not in ALGORITHMS or len(secret) != 32:
         raise ValueError("not a secret of a known algorithm")
     pub = public_of(alg, secret)
-    fields = {"alg": alg, "iv": b64u(iv), "kdf": "argon2id", "kid": key_id(alg, pub), "lanes": 1,
-              "memory_kib": cost[0], "passes": cost[1], "pub": pub, "salt": b64u(salt),
-              "type": "bidhall-seed" if alg == "seed" else "bidhall-key", "v": 1}
+    fields = {
+        "alg": alg,
+        "iv": b64u(iv),
+        "kdf": "argon2id",
+        "kid": key_id(alg, pub),
+        "lanes": 1,
+        "memory_kib": cost[0],
+        "passes": cost[1],
+        "pub": pub,
+        "salt": b64u(salt),
+        "type": "bidhall-seed" if alg == "seed" else "bidhall-key",
+        "v": 1,
+    }
     ct = AESGCM(wrapping_key(passphrase, salt, *cost)).encrypt(iv, secret, dumps(fields))
     return {**fields, "ct": b64u(ct)}
 
@@ -78,8 +89,7 @@ def check_key_file(file: Any) -> None:
     """The form and the caps of a key file, before any work is spent on it. Refuses: JSON_PROFILE."""
     if type(file) is not dict or file.keys() != _KEYS or file["alg"] not in ALGORITHMS:
         raise CryptoError("JSON_PROFILE", "not a key file")
-    wanted = {"v": 1, "kdf": "argon2id", "lanes": 1,
-              "type": "bidhall-seed" if file["alg"] == "seed" else "bidhall-key"}
+    wanted = {"v": 1, "kdf": "argon2id", "lanes": 1, "type": "bidhall-seed" if file["alg"] == "seed" else "bidhall-key"}
     if any(type(file[name]) is not type(value) or file[name] != value for name, value in wanted.items()):
         raise CryptoError("JSON_PROFILE", "a key file of another type, version, kdf or number of lanes")
     for name, least, most in (("memory_kib", 8, _MAX_MEMORY_KIB), ("passes", 1, _MAX_PASSES)):
@@ -120,12 +130,23 @@ class Keyring:
         return self.secrets[alg].secret
 
 
-def make_keyring(party: str, role: str, secrets: Mapping[str, bytes], passphrase: str, *,
-                 cost: tuple[int, int] = (MEMORY_KIB, PASSES)) -> dict[str, Any]:
+def make_keyring(
+    party: str,
+    role: str,
+    secrets: Mapping[str, bytes],
+    passphrase: str,
+    *,
+    cost: tuple[int, int] = (MEMORY_KIB, PASSES),
+) -> dict[str, Any]:
     """A keyring of wrapped secrets (alg -> 32 bytes), all under one passphrase. ``cost`` below the usual is for passphrases that anybody
     may know."""
-    ring = {"type": "bidhall-keyring", "v": 1, "party": party, "role": role,
-            "keys": [wrap(alg, secret, passphrase, cost=cost) for alg, secret in sorted(secrets.items())]}
+    ring = {
+        "type": "bidhall-keyring",
+        "v": 1,
+        "party": party,
+        "role": role,
+        "keys": [wrap(alg, secret, passphrase, cost=cost) for alg, secret in sorted(secrets.items())],
+    }
     check_keyring(ring)
     return ring
 
@@ -137,8 +158,13 @@ def new_keyring(party: str, role: str, passphrase: str) -> dict[str, Any]:
 
 def check_keyring(ring: Any) -> None:
     """The form of a keyring, without its passphrase. Refuses: JSON_PROFILE."""
-    if (type(ring) is not dict or ring.keys() != {"type", "v", "party", "role", "keys"}
-            or ring["type"] != "bidhall-keyring" or type(ring["v"]) is not int or ring["v"] != 1):
+    if (
+        type(ring) is not dict
+        or ring.keys() != {"type", "v", "party", "role", "keys"}
+        or ring["type"] != "bidhall-keyring"
+        or type(ring["v"]) is not int
+        or ring["v"] != 1
+    ):
         raise CryptoError("JSON_PROFILE", "not a keyring")
     if any(type(ring[name]) is not str or not 1 <= len(ring[name].encode()) <= 128 for name in ("party", "role")):
         raise CryptoError("JSON_PROFILE", "party and role are texts of 1 to 128 bytes")

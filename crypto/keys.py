@@ -19,11 +19,15 @@ from crypto.canonical import D, H, b64u, dumps, hkdf_expand
 from crypto.errors import CryptoError
 
 _P = 2**255 - 19
-_X25519_SMALL = frozenset((
-    0, 1, _P - 1,
-    int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
-    int.from_bytes(bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"),
-))
+_X25519_SMALL = frozenset(
+    (
+        0,
+        1,
+        _P - 1,
+        int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
+        int.from_bytes(bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"),
+    )
+)
 
 
 def new_secret() -> bytes:
@@ -41,7 +45,7 @@ def kid(alg: str, public: bytes) -> str:
 def fingerprint(alg: str, public: bytes) -> str:
     """The identifier as eight groups of four hexadecimal digits, for reading over the telephone."""
     text = H("kid", alg.encode(), b"\0", public)[:16].hex()
-    return " ".join(text[i:i + 4] for i in range(0, 32, 4))
+    return " ".join(text[i : i + 4] for i in range(0, 32, 4))
 
 
 def secret_id(secret: bytes) -> str:
@@ -50,6 +54,7 @@ def secret_id(secret: bytes) -> str:
 
 
 # Ed25519
+
 
 def ed25519_public(secret: bytes) -> bytes:
     """The public key of a secret."""
@@ -76,11 +81,14 @@ def check_ed25519_public(public: bytes) -> None:
     """A public key must be canonical and of order L. Refuses: SIG."""
     if len(public) != 32:
         raise CryptoError("SIG", "an Ed25519 key has 32 bytes")
-    if not crypto_core_ed25519_is_valid_point(public):  # canonical, on the curve, of the prime order: once per key and process
+    if not crypto_core_ed25519_is_valid_point(
+        public
+    ):  # canonical, on the curve, of the prime order: once per key and process
         raise CryptoError("SIG", "not a canonical Ed25519 key of the prime-order subgroup")
 
 
 # X25519
+
 
 def x25519_public(secret: bytes) -> bytes:
     """The public key of a secret."""

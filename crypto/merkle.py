@@ -100,7 +100,7 @@ class Tree:
     def node(self, level: int, index: int) -> bytes:
         """The hash of a complete subtree of 2^level leaves."""
         start = index * 32
-        found = bytes(self._levels[level][start:start + 32])
+        found = bytes(self._levels[level][start : start + 32])
         if len(found) != 32:
             raise IndexError(f"no complete subtree at level {level}, index {index}")
         return found

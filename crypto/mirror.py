@@ -25,8 +25,22 @@ PIECES = 32
 """How many pieces of each bid a mirror that holds only digests asks for before the shares."""
 SKEW = 120
 """Seconds by which the moment of a request may be off the mirror's clock."""
-_REQUEST_KEYS = {"v", "platform", "at", "nonce", "op", "tender", "lot", "envelope", "header_hash", "sealed_root", "size", "offset", "kind",
-                 "body"}
+_REQUEST_KEYS = {
+    "v",
+    "platform",
+    "at",
+    "nonce",
+    "op",
+    "tender",
+    "lot",
+    "envelope",
+    "header_hash",
+    "sealed_root",
+    "size",
+    "offset",
+    "kind",
+    "body",
+}
 _EMPTY = b64u(hashlib.sha256(b"").digest())
 
 
@@ -55,18 +69,35 @@ def nobody(platform: str) -> Facts:
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-def make_request(op: str, facts: Facts, secret: bytes, *, at: str, nonce: str, offset: int = 0, body: bytes | None = b"") -> Envelope:
+def make_request(
+    op: str, facts: Facts, secret: bytes, *, at: str, nonce: str, offset: int = 0, body: bytes | None = b""
+) -> Envelope:
     """A signed request. ``at``: protocol time; ``body``: the bytes that go with it, None for a stream that its root speaks for."""
-    document = {"v": 1, "at": at, "nonce": nonce, "op": op, **facts.place(), "header_hash": facts.header_hash,
-                "sealed_root": facts.sealed_root, "size": facts.size, "offset": offset, "kind": facts.kind,
-                "body": "" if body is None else b64u(hashlib.sha256(body).digest())}
+    document = {
+        "v": 1,
+        "at": at,
+        "nonce": nonce,
+        "op": op,
+        **facts.place(),
+        "header_hash": facts.header_hash,
+        "sealed_root": facts.sealed_root,
+        "size": facts.size,
+        "offset": offset,
+        "kind": facts.kind,
+        "body": "" if body is None else b64u(hashlib.sha256(body).digest()),
+    }
     check_request(document)
     return sign(REQUEST, document, secret)
 
 
 def check_request(document: Any) -> None:
     """The exact keys and forms. Refuses: JSON_PROFILE."""
-    if type(document) is not dict or document.keys() != _REQUEST_KEYS or type(document["v"]) is not int or document["v"] != 1:
+    if (
+        type(document) is not dict
+        or document.keys() != _REQUEST_KEYS
+        or type(document["v"]) is not int
+        or document["v"] != 1
+    ):
         raise CryptoError("JSON_PROFILE", "not a request to a mirror")
     texts = ("platform", "op", "tender", "lot", "envelope", "kind")
     if any(type(document[name]) is not str or len(document[name].encode()) > 128 for name in texts):
@@ -80,7 +111,10 @@ def check_request(document: Any) -> None:
     if document["body"] != "":
         unb64u(document["body"], 32)
     if document["op"] == "ping":
-        if any(document[name] for name in ("tender", "lot", "envelope", "header_hash", "sealed_root", "size", "offset", "kind")):
+        if any(
+            document[name]
+            for name in ("tender", "lot", "envelope", "header_hash", "sealed_root", "size", "offset", "kind")
+        ):
             raise CryptoError("JSON_PROFILE", "a ping speaks of no bid")
         return
     unb64u(document["header_hash"], 32)
@@ -120,7 +154,9 @@ def facts_of(document: Mapping[str, Any]) -> Facts:
 
 def check_header(facts: Facts, header: Header) -> None:
     """That a header is of the bid named. Refuses: CONTEXT_MISMATCH, SIZE."""
-    if b64u(header.header_hash) != facts.header_hash or any(header.ctx[name] != value for name, value in facts.place().items()):
+    if b64u(header.header_hash) != facts.header_hash or any(
+        header.ctx[name] != value for name, value in facts.place().items()
+    ):
         raise CryptoError("CONTEXT_MISMATCH", "the header of another bid")
     if header.size != facts.size:
         raise CryptoError("SIZE", f"{facts.size} bytes announced instead of {header.size}")
@@ -142,14 +178,23 @@ def check_digests(facts: Facts, body: bytes) -> tuple[bytes, bytes]:
     check_header(facts, header)
     if len(pieces) != 32 * (1 + chunk_count(header.plen)):
         raise CryptoError("SIZE", "digests of more or fewer pieces than the file has")
-    if hashlib.sha256(head).digest() != pieces[:32] or inspection.root_of_pieces(pieces) != unb64u(facts.sealed_root, 32):
+    if hashlib.sha256(head).digest() != pieces[:32] or inspection.root_of_pieces(pieces) != unb64u(
+        facts.sealed_root, 32
+    ):
         raise CryptoError("SEALED_ROOT", "the digests do not give the signed root")
     return head, pieces
 
 
 def make_ack(facts: Facts, secret: bytes, *, at: str) -> Envelope:
     """The mirror's word that it holds the bytes, or their digests."""
-    document = {"v": 1, **facts.place(), "at": at, "header_hash": facts.header_hash, "sealed_root": facts.sealed_root, "kind": facts.kind}
+    document = {
+        "v": 1,
+        **facts.place(),
+        "at": at,
+        "header_hash": facts.header_hash,
+        "sealed_root": facts.sealed_root,
+        "kind": facts.kind,
+    }
     return sign_document("mirror-ack", document, secret)
 
 
@@ -158,7 +203,9 @@ def check_ack(envelope: Any, facts: Facts, keys: Iterable[bytes]) -> dict[str, A
     document, _ = verify_any(envelope, "mirror-ack", tuple(keys))
     check_document("mirror-ack", document)
     if any(document[name] != value for name, value in facts.place().items()) or (
-            document["header_hash"], document["kind"]) != (facts.header_hash, facts.kind):
+        document["header_hash"],
+        document["kind"],
+    ) != (facts.header_hash, facts.kind):
         raise CryptoError("CONTEXT_MISMATCH", "an acknowledgement of something else")
     if document["sealed_root"] != facts.sealed_root:
         raise CryptoError("SEALED_ROOT", "an acknowledgement of other bytes")
@@ -188,14 +235,35 @@ def choose_pieces(count: int, below: Callable[[int], int]) -> list[int]:
 
 
 def make_challenge(facts: Facts, pieces: Sequence[int], secret: bytes, *, at: str) -> Envelope:
-    return sign(CHALLENGE, {"v": 1, **facts.place(), "header_hash": facts.header_hash, "sealed_root": facts.sealed_root,
-                            "pieces": list(pieces), "at": at}, secret)
+    return sign(
+        CHALLENGE,
+        {
+            "v": 1,
+            **facts.place(),
+            "header_hash": facts.header_hash,
+            "sealed_root": facts.sealed_root,
+            "pieces": list(pieces),
+            "at": at,
+        },
+        secret,
+    )
 
 
 def make_check(facts: Facts, pieces: Sequence[int], missed: Sequence[int], secret: bytes, *, at: str) -> Envelope:
     """The mirror's finding after the pieces came: ``missed`` names those that were not the ones whose digests it holds."""
-    return sign(CHECK, {"v": 1, **facts.place(), "header_hash": facts.header_hash, "sealed_root": facts.sealed_root,
-                        "pieces": list(pieces), "missed": list(missed), "at": at}, secret)
+    return sign(
+        CHECK,
+        {
+            "v": 1,
+            **facts.place(),
+            "header_hash": facts.header_hash,
+            "sealed_root": facts.sealed_root,
+            "pieces": list(pieces),
+            "missed": list(missed),
+            "at": at,
+        },
+        secret,
+    )
 
 
 def open_answer(kind: str, envelope: Any, facts: Facts, keys: Iterable[bytes]) -> dict[str, Any]:
@@ -229,7 +297,7 @@ def check_pieces(header: Header, digests: bytes, wanted: Sequence[int], body: by
     missed, at = [], 0
     for number in wanted:
         _, length = piece_at(header, number)
-        if hashlib.sha256(body[at:at + length]).digest() != digests[32 * number:32 * number + 32]:
+        if hashlib.sha256(body[at : at + length]).digest() != digests[32 * number : 32 * number + 32]:
             missed.append(number)
         at += length
     return missed

@@ -32,6 +32,7 @@ _ACCEPTED = {"bid-received": "submission", "bid-replaced": "submission", "bid-wi
 
 # lists and sets
 
+
 def entries_hash(salt: bytes, commitments: Iterable[bytes]) -> str:
     """How the `deadline` document commits to all entries of its lot: salted, or it would tell none from one."""
     if len(salt) != 32:
@@ -62,8 +63,14 @@ def commit_list_id(commit_list: Mapping[str, Any]) -> str:
     return set_id(commit_list)
 
 
-def replay(entries: Sequence[Mapping[str, Any]], documents: Mapping[str, Mapping[str, Any]], *, tender: str, lot: str,
-           envelope: str) -> list[dict[str, str]]:
+def replay(
+    entries: Sequence[Mapping[str, Any]],
+    documents: Mapping[str, Mapping[str, Any]],
+    *,
+    tender: str,
+    lot: str,
+    envelope: str,
+) -> list[dict[str, str]]:
     """The current bids, as they stand in an opening set, from all entries of the list and the documents they speak of.
 
     `documents`: hash -> submission or withdrawal, each already proved to be signed by its bidder. No order is needed.
@@ -93,8 +100,10 @@ def replay(entries: Sequence[Mapping[str, Any]], documents: Mapping[str, Mapping
     current = {s: pair for s, pair in accepted.items() if pair[0]["event"] != "bid-withdrawn" and s not in gone}
     if len({document["bidder"] for _, document in current.values()}) != len(current):
         raise CryptoError("SET_CONFLICT", "two current bids of one bidder")
-    bids = [{"entry": b64u(commitment(dict(entry))), "header_hash": str(document["header_hash"]),
-             "statement": statement} for statement, (entry, document) in current.items()]
+    bids = [
+        {"entry": b64u(commitment(dict(entry))), "header_hash": str(document["header_hash"]), "statement": statement}
+        for statement, (entry, document) in current.items()
+    ]
     return sorted(bids, key=lambda bid: unb64u(bid["header_hash"]))
 
 
@@ -115,16 +124,24 @@ def _spoken_of(entry: Mapping[str, Any], documents: Mapping[str, Mapping[str, An
     return document
 
 
-def make_opening_set(policy: Mapping[str, Any], *, at: str, deadline_entry: bytes,
-                     bids: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def make_opening_set(
+    policy: Mapping[str, Any], *, at: str, deadline_entry: bytes, bids: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     """The `opening-set` document: the replayed bids; `deadline_entry` is the commitment of the `deadline` entry."""
-    document = {"v": 1, "at": at, "bids": [dict(bid) for bid in bids], "deadline": b64u(deadline_entry),
-                "policy": policy_id(policy), **{n: policy[n] for n in ("platform", "tender", "lot", "envelope")}}
+    document = {
+        "v": 1,
+        "at": at,
+        "bids": [dict(bid) for bid in bids],
+        "deadline": b64u(deadline_entry),
+        "policy": policy_id(policy),
+        **{n: policy[n] for n in ("platform", "tender", "lot", "envelope")},
+    }
     check_document("opening-set", document)
     return document
 
 
 # an officer's client
+
 
 @dataclass(frozen=True)
 class Package:
@@ -168,8 +185,9 @@ SigningKeys = Callable[[str], Iterable[bytes]]
 """party -> its enrolled Ed25519 keys, newest first."""
 
 
-def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Mapping[str, bytes],
-                  signing_keys: SigningKeys) -> CheckedSet:
+def check_opening(
+    package: Package, trust: Trust, *, now: str, officer_keys: Mapping[str, bytes], signing_keys: SigningKeys
+) -> CheckedSet:
     """Every check of section 5, step 2, that needs no header. `now`: the officer's own clock.
 
     `officer_keys`: kid -> Ed25519 key, of the policy's officers; `signing_keys`: of the bidders.
@@ -193,7 +211,9 @@ def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Map
         assert logged is not None
         _same_log(logged, closing.checkpoint, package.consistency)
         if logged.tick > closing.tick or (old is not None and not logged.at < old["deadline"]):
-            raise CryptoError("CONTEXT_MISMATCH", "a policy logged after the deadline then in force, or after the closing")
+            raise CryptoError(
+                "CONTEXT_MISMATCH", "a policy logged after the deadline then in force, or after the closing"
+            )
     entries = _entries(package, trust, closing, policy)
     documents = _statements(package.statements, entries, signing_keys)
     bids = replay(entries, documents, **{name: policy[name] for name in ("tender", "lot", "envelope")})
@@ -206,9 +226,15 @@ def check_opening(package: Package, trust: Trust, *, now: str, officer_keys: Map
         raise CryptoError("SET_OMISSION", "a current bid is not in the set")
     if opening_set["bids"] != bids:
         raise CryptoError("SET_CONFLICT", "the set is not the one the log gives")
-    return CheckedSet(policy, found, set_id(opening_set), tuple(bids),
-                      {bid["statement"]: documents[bid["statement"]] for bid in bids}, closing,
-                      claims_end(closing.at, policy["opens_at"]))
+    return CheckedSet(
+        policy,
+        found,
+        set_id(opening_set),
+        tuple(bids),
+        {bid["statement"]: documents[bid["statement"]] for bid in bids},
+        closing,
+        claims_end(closing.at, policy["opens_at"]),
+    )
 
 
 def _policies(package: Package, trust: Trust, officer_keys: Mapping[str, bytes]) -> list[dict[str, Any]]:
@@ -240,8 +266,9 @@ def _closing(package: Package, trust: Trust, deadline: Receipt, policy: Mapping[
     if closing.tick:
         if package.before_closing is None or package.before_closing.keys() != {"leaf", "tlog"}:
             raise CryptoError("TICK_PROOF", "the tick before the closing one is not shown")
-        before = verify_leaf(package.before_closing["leaf"], package.before_closing["tlog"], trust.log_key,
-                             trust.witnesses)
+        before = verify_leaf(
+            package.before_closing["leaf"], package.before_closing["tlog"], trust.log_key, trust.witnesses
+        )
         _same_log(before, closing.checkpoint, package.consistency)
         if before.tick != closing.tick - 1 or before.at >= due:
             raise CryptoError("TICK_PROOF", "there was an earlier closing tick")
@@ -250,8 +277,9 @@ def _closing(package: Package, trust: Trust, deadline: Receipt, policy: Mapping[
     return closing
 
 
-def _late_close(package: Package, trust: Trust, deadline: Receipt, closing: ProvenTick,
-                policy: Mapping[str, Any]) -> None:
+def _late_close(
+    package: Package, trust: Trust, deadline: Receipt, closing: ProvenTick, policy: Mapping[str, Any]
+) -> None:
     if package.late_close is None or package.late_close_receipt is None:
         raise CryptoError("UNAVAILABLE", "the closing tick came late: the supervisor's late-close is due first")
     found, _ = verify_any(package.late_close, "late-close", trust.supervisor_keys)
@@ -259,8 +287,11 @@ def _late_close(package: Package, trust: Trust, deadline: Receipt, closing: Prov
     _of_policy(found, policy)
     if found["closing"] != closing.tick or found["deadline"] != b64u(deadline.c):
         raise CryptoError("CONTEXT_MISMATCH", "a late-close of another closing")
-    _same_log(_in_log(package.late_close_receipt, trust, "late-close", document_hash(found)).proven, closing.checkpoint,
-              package.consistency)
+    _same_log(
+        _in_log(package.late_close_receipt, trust, "late-close", document_hash(found)).proven,
+        closing.checkpoint,
+        package.consistency,
+    )
 
 
 def _entries(package: Package, trust: Trust, closing: ProvenTick, policy: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -282,8 +313,9 @@ def _entries(package: Package, trust: Trust, closing: ProvenTick, policy: Mappin
     return list(found.values())
 
 
-def _statements(envelopes: Sequence[Any], entries: Sequence[Mapping[str, Any]],
-                signing_keys: SigningKeys) -> dict[str, dict[str, Any]]:
+def _statements(
+    envelopes: Sequence[Any], entries: Sequence[Mapping[str, Any]], signing_keys: SigningKeys
+) -> dict[str, dict[str, Any]]:
     wanted = {entry["statement"]: _ACCEPTED[entry["event"]] for entry in entries if entry["event"] in _ACCEPTED}
     documents: dict[str, dict[str, Any]] = {}
     for envelope in envelopes:
@@ -309,8 +341,9 @@ def _in_log(receipt: Any, trust: Trust, event: str, statement: str | None = None
     return found
 
 
-def _same_log(proven: ProvenTick | None, closing: Checkpoint,
-              proofs: Mapping[tuple[int, int], Sequence[bytes]]) -> None:
+def _same_log(
+    proven: ProvenTick | None, closing: Checkpoint, proofs: Mapping[tuple[int, int], Sequence[bytes]]
+) -> None:
     assert proven is not None
     old, new = sorted((proven.checkpoint, closing), key=lambda c: c.size)
     verify_consistency(old.size, new.size, proofs.get((old.size, new.size), ()), old.root, new.root)
@@ -318,11 +351,13 @@ def _same_log(proven: ProvenTick | None, closing: Checkpoint,
 
 def _of_policy(document: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
     if document["policy"] != policy_id(policy) or any(
-            document[name] != policy[name] for name in ("platform", "tender", "lot", "envelope")):
+        document[name] != policy[name] for name in ("platform", "tender", "lot", "envelope")
+    ):
         raise CryptoError("CONTEXT_MISMATCH", "a document of another policy or lot")
 
 
 # shares
+
 
 def open_left_sealed(envelopes: Iterable[Any], set_: str, platform_keys: Iterable[bytes]) -> dict[str, str]:
     """header_hash -> cause of the bids of a set that stay sealed, from the platform's `bid-failed` documents with the code UNAVAILABLE.
@@ -348,8 +383,11 @@ def take_headers(checked: CheckedSet, raws: Iterable[bytes], left: Collection[st
     """
     if not set(left) <= {bid["header_hash"] for bid in checked.bids}:
         raise CryptoError("SET_CONFLICT", "what stays sealed is not in the set")
-    listed = {bid["header_hash"]: checked.statements[bid["statement"]] for bid in checked.bids
-              if bid["header_hash"] not in left}
+    listed = {
+        bid["header_hash"]: checked.statements[bid["statement"]]
+        for bid in checked.bids
+        if bid["header_hash"] not in left
+    }
     found: dict[str, headers.Header] = {}
     for raw in raws:
         name = b64u(H("header", raw))
@@ -369,8 +407,15 @@ Secrets = Callable[[Mapping[str, Any]], bytes]
 """policy -> the officer's X25519 secret of that policy's scope: one root, a key for every serial."""
 
 
-def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, j: int, secrets: Secrets, now: str,
-                   left: Collection[str] = ()) -> dict[str, Any]:
+def release_shares(
+    checked: CheckedSet,
+    found: Mapping[str, headers.Header],
+    *,
+    j: int,
+    secrets: Secrets,
+    now: str,
+    left: Collection[str] = (),
+) -> dict[str, Any]:
     """The `shares` document of officer j of the newest policy: of every bid it has a box in the own part, or the code of
     a box that is bad.
 
@@ -406,14 +451,24 @@ def release_shares(checked: CheckedSet, found: Mapping[str, headers.Header], *, 
 
 def make_bidder_part(header: headers.Header, *, secret: bytes, set_: str, at: str) -> dict[str, Any]:
     """The bidder's own part, where co-opening asks for it. Refuses: SHARE_OPEN, SHARE_COMMIT."""
-    document = {"v": 1, "at": at, "set": set_, "header_hash": b64u(header.header_hash),
-                "part": b64u(headers.open_share(header, 0, secret))}
+    document = {
+        "v": 1,
+        "at": at,
+        "set": set_,
+        "header_hash": b64u(header.header_hash),
+        "part": b64u(headers.open_share(header, 0, secret)),
+    }
     check_document("bidder-part", document)
     return document
 
 
-def check_posted_shares(document: Mapping[str, Any], found: Mapping[str, headers.Header], set_: str,
-                        generations_: Sequence[Generation], left: Collection[str] = ()) -> dict[str, tuple[bytes, str]]:
+def check_posted_shares(
+    document: Mapping[str, Any],
+    found: Mapping[str, headers.Header],
+    set_: str,
+    generations_: Sequence[Generation],
+    left: Collection[str] = (),
+) -> dict[str, tuple[bytes, str]]:
     """The server's answer to a `shares` document, item by item: header_hash -> (good part, "") or (b"", code).
 
     Each part is held against the box of the officer's own number in that bid's generation (`boxes_of`). The code is the

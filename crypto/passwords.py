@@ -11,8 +11,9 @@ from crypto.errors import PASSPHRASE, CryptoError
 
 MEMORY_KIB, PASSES, LANES = 47_104, 1, 1
 """OWASP's first choice for Argon2id: 46 MiB, one pass."""
-_PHC = re.compile(r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}",
-                  re.ASCII)
+_PHC = re.compile(
+    r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}", re.ASCII
+)
 _MAX_MEMORY_KIB, _MAX_PASSES, _MAX_LANES = 262_144, 10, 4
 
 
@@ -25,8 +26,9 @@ def hash_password(password: str) -> str:
 def verify_password(password: str, phc: str) -> None:
     """Refuses: PASSPHRASE for a wrong password; for a PHC string that is none, or that asks for too much work."""
     found = _PHC.fullmatch(phc)
-    if found is None or any(int(a) > b for a, b in zip(
-            found.groups(), (_MAX_MEMORY_KIB, _MAX_PASSES, _MAX_LANES), strict=True)):
+    if found is None or any(
+        int(a) > b for a, b in zip(found.groups(), (_MAX_MEMORY_KIB, _MAX_PASSES, _MAX_LANES), strict=True)
+    ):
         raise CryptoError(PASSPHRASE, "not a password hash of ours")
     try:
         Argon2id.verify_phc_encoded(_normal(password), phc)

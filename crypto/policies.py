@@ -14,9 +14,29 @@ from crypto.headers import MAX_OFFICERS, MAX_PLEN, MIN_PLEN, SUITE, Header
 from crypto.keys import check_x25519_public
 
 DRILL = "drill"
-POLICY_KEYS = frozenset((
-    "co_opening", "deadline", "envelope", "file_names", "lot", "max_plen", "mirror", "n", "officers", "opens_at",
-    "platform", "rescue", "serial", "suite", "supersedes", "t", "tender", "v", "window"))
+POLICY_KEYS = frozenset(
+    (
+        "co_opening",
+        "deadline",
+        "envelope",
+        "file_names",
+        "lot",
+        "max_plen",
+        "mirror",
+        "n",
+        "officers",
+        "opens_at",
+        "platform",
+        "rescue",
+        "serial",
+        "suite",
+        "supersedes",
+        "t",
+        "tender",
+        "v",
+        "window",
+    )
+)
 SIDES = ("platform", "tenderee", "supervisor", "notary")
 _MAY_GROW = ("deadline", "opens_at", "max_plen")
 
@@ -94,21 +114,35 @@ def policy_chain(policies: Sequence[Mapping[str, Any]]) -> list[str]:
     return ids
 
 
-def make_ctx(policy: Mapping[str, Any], *, bidder: str, plen: int, bidder_key: bytes = b"",
-             drill: bool = False) -> dict[str, Any]:
+def make_ctx(
+    policy: Mapping[str, Any], *, bidder: str, plen: int, bidder_key: bytes = b"", drill: bool = False
+) -> dict[str, Any]:
     """The context of a bid under a policy. Refuses: CONTEXT_MISMATCH for a key too many or few, or the drill's name."""
     if (bidder == DRILL) is not drill:
         raise CryptoError("CONTEXT_MISMATCH", "the name of the drill bid")
     if bool(bidder_key) is not policy["co_opening"]:
         raise CryptoError("CONTEXT_MISMATCH", "a bidder's sealing key goes with co-opening, and only with it")
-    return {"v": 1, "suite": policy["suite"], "platform": policy["platform"], "tender": policy["tender"],
-            "lot": policy["lot"], "envelope": policy["envelope"], "bidder": bidder, "policy": policy_id(policy),
-            "t": policy["t"], "n": policy["n"], "officers": [o["pk"] for o in policy["officers"]],
-            "co_opening": policy["co_opening"], "bidder_key": b64u(bidder_key), "plen": plen}
+    return {
+        "v": 1,
+        "suite": policy["suite"],
+        "platform": policy["platform"],
+        "tender": policy["tender"],
+        "lot": policy["lot"],
+        "envelope": policy["envelope"],
+        "bidder": bidder,
+        "policy": policy_id(policy),
+        "t": policy["t"],
+        "n": policy["n"],
+        "officers": [o["pk"] for o in policy["officers"]],
+        "co_opening": policy["co_opening"],
+        "bidder_key": b64u(bidder_key),
+        "plen": plen,
+    }
 
 
-def check_context(header: Header, policies: Sequence[Mapping[str, Any]], *, bidder: str,
-                  bidder_key: bytes = b"") -> None:
+def check_context(
+    header: Header, policies: Sequence[Mapping[str, Any]], *, bidder: str, bidder_key: bytes = b""
+) -> None:
     """Whether a header was made for this policy, or an earlier one it keeps valid, and by this bidder.
 
     `policies`: in order of time, the newest last. `bidder_key`: the enrolled X25519 key.
@@ -116,8 +150,11 @@ def check_context(header: Header, policies: Sequence[Mapping[str, Any]], *, bidd
     """
     ctx, newest = header.ctx, policies[-1]
     wanted = {name: newest[name] for name in ("suite", "platform", "tender", "lot", "envelope", "t", "n", "co_opening")}
-    wanted |= {"officers": [o["pk"] for o in newest["officers"]], "bidder": bidder,
-               "bidder_key": b64u(bidder_key) if newest["co_opening"] else ""}
+    wanted |= {
+        "officers": [o["pk"] for o in newest["officers"]],
+        "bidder": bidder,
+        "bidder_key": b64u(bidder_key) if newest["co_opening"] else "",
+    }
     wrong = sorted(name for name, value in wanted.items() if ctx[name] != value)
     if ctx["policy"] not in policy_chain(policies):
         wrong.append("policy")

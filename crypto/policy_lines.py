@@ -86,8 +86,11 @@ def generations(line: Sequence[Mapping[str, Any]]) -> tuple[Generation, ...]:
     present = [{_who(officer) for officer in run[-1]["officers"]} for run in runs]
     found = []
     for at, run in enumerate(runs):
-        missing = tuple(j for j, officer in enumerate(run[-1]["officers"], 1)
-                        if any(_who(officer) not in later for later in present[at + 1:]))
+        missing = tuple(
+            j
+            for j, officer in enumerate(run[-1]["officers"], 1)
+            if any(_who(officer) not in later for later in present[at + 1 :])
+        )
         found.append(Generation(tuple(run), missing))
     return tuple(found)
 
@@ -116,8 +119,11 @@ def check_sealed_under(header: Header, found: Sequence[Generation]) -> Generatio
     """The generation of a header, its officers and thresholds being those of its policy. Refuses: CONTEXT_MISMATCH."""
     ctx, generation = header.ctx, generation_of(found, header.ctx["policy"])
     policy = generation.policy
-    wrong = [name for name in ("suite", "platform", "tender", "lot", "envelope", "t", "n", "co_opening")
-             if ctx[name] != policy[name]]
+    wrong = [
+        name
+        for name in ("suite", "platform", "tender", "lot", "envelope", "t", "n", "co_opening")
+        if ctx[name] != policy[name]
+    ]
     if wrong or ctx["officers"] != [officer["pk"] for officer in policy["officers"]]:
         raise CryptoError("CONTEXT_MISMATCH", "not of its policy: " + ", ".join(wrong or ["officers"]))
     return generation
@@ -129,8 +135,9 @@ def dead_bids(found: Sequence[Generation], headers: Mapping[str, Header]) -> dic
     return {name: generation for name, generation in pairs if not generation.alive}
 
 
-def boxes_of(found: Sequence[Generation], headers: Mapping[str, Header], j: int,
-             left: Collection[str] = ()) -> dict[str, int]:
+def boxes_of(
+    found: Sequence[Generation], headers: Mapping[str, Header], j: int, left: Collection[str] = ()
+) -> dict[str, int]:
     """header hash -> the box of officer j of the newest policy: its own number in that bid's generation.
 
     Bids of dead generations, and of those the officer was not in, are not there; who left gives nothing. `left`: bids

@@ -45,7 +45,7 @@ class Place:
     def read_into(self, view: memoryview, offset: int) -> int:
         """Bytes read from ``base + offset`` on; fewer than asked only at the end of the file."""
         if self.length is not None:
-            view = view[:max(0, self.length - offset)]
+            view = view[: max(0, self.length - offset)]
         done = 0
         while done < len(view):
             got = os.preadv(self.fd, [view[done:]], self.base + offset + done)
@@ -60,7 +60,9 @@ class Place:
         done = 0
         while done < len(view):
             done += os.pwrite(self.fd, view[done:], self.base + offset + done)
-        if self.early and hasattr(os, "posix_fadvise"):  # begins the writing; pages that are still being written are not dropped
+        if self.early and hasattr(
+            os, "posix_fadvise"
+        ):  # begins the writing; pages that are still being written are not dropped
             with contextlib.suppress(OSError):  # a hint; what fails is told by the sync
                 os.posix_fadvise(self.fd, self.base + offset, done, os.POSIX_FADV_DONTNEED)
         if self.told is not None:
@@ -108,7 +110,7 @@ class Content:
         start = len(self.head)
         for place, size in self.files:
             if done < len(view) and start <= offset + done < start + size:
-                want = view[done:done + min(len(view) - done, start + size - offset - done)]
+                want = view[done : done + min(len(view) - done, start + size - offset - done)]
                 if place.read_into(want, offset + done - start) != len(want):
                     raise CryptoError("MANIFEST", "a file is shorter than it was said to be")
                 done += len(want)
@@ -118,8 +120,8 @@ class Content:
 
 
 def _copy(view: memoryview, data: bytes, offset: int) -> int:
-    part = data[offset:offset + len(view)]
-    view[:len(part)] = part
+    part = data[offset : offset + len(view)]
+    view[: len(part)] = part
     return len(part)
 
 
@@ -131,7 +133,7 @@ def seal_chunks(content: Content, key: bytes, nonce: Nonce, count: int, out: Pla
         if not hasattr(local, "plain"):
             local.plain, local.sealed = memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK + TAG))
         size = min(CHUNK, content.plen - i * CHUNK)
-        plain, sealed = local.plain[:size], local.sealed[:size + TAG]
+        plain, sealed = local.plain[:size], local.sealed[: size + TAG]
         content.fill(plain, i * CHUNK)
         aes.encrypt_into(nonce(i, i == count - 1), plain, None, sealed)
         out.write(sealed, i * (CHUNK + TAG))
@@ -147,7 +149,7 @@ def hash_chunks(source: Place, plen: int, count: int) -> Iterator[bytes]:
     def work(i: int) -> bytes:
         if not hasattr(local, "sealed"):
             local.sealed = memoryview(bytearray(CHUNK + TAG))
-        sealed = local.sealed[:min(CHUNK, plen - i * CHUNK) + TAG]
+        sealed = local.sealed[: min(CHUNK, plen - i * CHUNK) + TAG]
         if source.read_into(sealed, i * (CHUNK + TAG)) != len(sealed):
             raise CryptoError("SIZE", "the file ends early")
         return hashlib.sha256(sealed).digest()
@@ -165,13 +167,14 @@ class Output:
 
     def write(self, view: memoryview, offset: int) -> None:
         """Of content bytes ``offset`` … those that go here."""
-        part = view[max(0, self.start - offset):max(0, self.end - offset)]
+        part = view[max(0, self.start - offset) : max(0, self.end - offset)]
         if part:
             self.place.write(part, max(0, offset - self.start))
 
 
-def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count: int,
-                output: Callable[[], Output | None]) -> Iterator[tuple[bytes, memoryview | None, Output | None]]:
+def open_chunks(
+    source: Place, key: bytes | None, nonce: Nonce, plen: int, count: int, output: Callable[[], Output | None]
+) -> Iterator[tuple[bytes, memoryview | None, Output | None]]:
     """(digest of the sealed chunk, its plain bytes, the output that has got its share of them) in order; no bytes for a chunk that does
     not authenticate, or without a key.
 
@@ -185,7 +188,7 @@ def open_chunks(source: Place, key: bytes | None, nonce: Nonce, plen: int, count
         if not hasattr(local, "sealed"):
             local.sealed = memoryview(bytearray(CHUNK + TAG))
         size = min(CHUNK, plen - i * CHUNK)
-        sealed, plain = local.sealed[:size + TAG], buffers[i % len(buffers)][:size]
+        sealed, plain = local.sealed[: size + TAG], buffers[i % len(buffers)][:size]
         if source.read_into(sealed, i * (CHUNK + TAG)) != len(sealed):
             raise CryptoError("SIZE", "the file ends early")
         digest = hashlib.sha256(sealed).digest()

@@ -32,8 +32,9 @@ class Receipt:
     proven: ProvenTick | None = None
 
 
-def verify_receipt(receipt: Any, platform_keys: Iterable[bytes], log_key: NoteKey | None = None,
-                   witnesses: Sequence[NoteKey] = ()) -> Receipt:
+def verify_receipt(
+    receipt: Any, platform_keys: Iterable[bytes], log_key: NoteKey | None = None, witnesses: Sequence[NoteKey] = ()
+) -> Receipt:
     """What a receipt proves. A receipt with a proof needs `log_key`.
 
     Refuses: SIG, SIG_TYPE (the entry), JSON_PROFILE (shape, entry, list), TICK_PROOF.
@@ -163,7 +164,12 @@ def unwrap(value: Any) -> Kept:
     if type(held) is not dict or "entry" not in held:
         raise CryptoError("JSON_PROFILE", "no receipt in it: an object with an entry")
     statement = held.get("statement") if held.get("statement") is not None else statement
-    return Kept({name: part for name, part in held.items() if name not in ENCLOSED}, statement, held.get("trust"), held.get("log"))
+    return Kept(
+        {name: part for name, part in held.items() if name not in ENCLOSED},
+        statement,
+        held.get("trust"),
+        held.get("log"),
+    )
 
 
 # a number to say
@@ -179,7 +185,7 @@ def number_of(c: bytes) -> str:
     Two numbers that differ in one or two signs, or by two signs changed about, never both have the right checks (a code over GF(32) of
     distance 3). Everybody who has the receipt has its number; nobody who has the number has the receipt.
     """
-    bits = int.from_bytes(c[:NUMBER_BITS // 8], "big")
+    bits = int.from_bytes(c[: NUMBER_BITS // 8], "big")
     signs = [bits >> shift & 31 for shift in range(NUMBER_BITS - 5, -1, -5)]
     return "".join(NUMBER_ALPHABET[sign] for sign in [*signs, *_checks(signs)])
 
@@ -189,7 +195,9 @@ def number_start(number: str) -> bytes:
     signs = [NUMBER_ALPHABET.find(sign) for sign in number]
     if len(signs) != 10 or -1 in signs or _checks(signs[:8]) != signs[8:]:
         raise CryptoError("JSON_PROFILE", "no number of a receipt")
-    return sum(sign << shift for sign, shift in zip(signs, range(NUMBER_BITS - 5, -1, -5), strict=False)).to_bytes(5, "big")
+    return sum(sign << shift for sign, shift in zip(signs, range(NUMBER_BITS - 5, -1, -5), strict=False)).to_bytes(
+        5, "big"
+    )
 
 
 def _checks(signs: Sequence[int]) -> list[int]:

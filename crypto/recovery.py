@@ -63,9 +63,11 @@ def code_text(ring: Mapping[str, Any]) -> str:
 def lines_of(ring: Mapping[str, Any]) -> list[str]:
     """The numbered lines of a sheet: `01 ABCDE … 7Q`, the last two characters the check of the line."""
     text = pack(ring)
-    rows = [text[at:at + A_LINE] for at in range(0, len(text), A_LINE)]
-    return [f"{no:02d} {' '.join(row[at:at + A_GROUP] for at in range(0, len(row), A_GROUP))} {_check(no, row)}"
-            for no, row in enumerate(rows, start=1)]
+    rows = [text[at : at + A_LINE] for at in range(0, len(text), A_LINE)]
+    return [
+        f"{no:02d} {' '.join(row[at : at + A_GROUP] for at in range(0, len(row), A_GROUP))} {_check(no, row)}"
+        for no, row in enumerate(rows, start=1)
+    ]
 
 
 def _check(no: int, row: str) -> str:
@@ -79,7 +81,7 @@ def restore(text: str) -> dict[str, Any]:
     """
     given = text.strip().upper()
     if given.startswith(MARK):
-        return unpack("".join(given[len(MARK):].split()))
+        return unpack("".join(given[len(MARK) :].split()))
     return unpack(_typed(given))
 
 
@@ -110,7 +112,13 @@ def unpack(text: str) -> dict[str, Any]:
         raise CryptoError("FORMAT", "the text of the sheet is not whole: a last line may be missing")
     reader = _Reader(raw[4:-4])
     role, party = (reader.take(reader.take(1)[0]).decode("utf-8", "replace") for _ in range(2))
-    ring = {"type": "bidhall-keyring", "v": 1, "party": party, "role": role, "keys": [_key(reader) for _ in range(reader.take(1)[0])]}
+    ring = {
+        "type": "bidhall-keyring",
+        "v": 1,
+        "party": party,
+        "role": role,
+        "keys": [_key(reader) for _ in range(reader.take(1)[0])],
+    }
     if reader.rest:
         raise CryptoError("FORMAT", "more on the sheet than its keys")
     check_keyring(ring)
@@ -132,7 +140,14 @@ def _key(reader: _Reader) -> dict[str, Any]:
     place = reader.take(1)[0]
     if place >= len(ALGORITHMS):
         raise CryptoError("FORMAT", "a key of an unknown kind")
-    file: dict[str, Any] = {"alg": ALGORITHMS[place], "kdf": "argon2id", "lanes": 1, "memory_kib": int.from_bytes(reader.take(4), "big"),
-                            "passes": reader.take(1)[0], "type": "bidhall-key", "v": 1}
+    file: dict[str, Any] = {
+        "alg": ALGORITHMS[place],
+        "kdf": "argon2id",
+        "lanes": 1,
+        "memory_kib": int.from_bytes(reader.take(4), "big"),
+        "passes": reader.take(1)[0],
+        "type": "bidhall-key",
+        "v": 1,
+    }
     file |= {name: b64u(reader.take(length)) for name, length in _FIELDS}
     return file | {"kid": key_id(file["alg"], file["pub"])}

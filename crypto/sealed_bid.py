@@ -35,8 +35,25 @@ from crypto.policies import make_ctx
 from crypto.workers import Workers
 
 __all__ = [
-    "MAGIC", "MAX_FILES", "MAX_MANIFEST", "FileIn", "Inspection", "Inspector", "Opened", "Reader", "Sealed", "Sink", "Writer",
-    "check_manifest", "content_head", "inspect", "nonce", "open", "read_header", "root_of_pieces", "seal",
+    "MAGIC",
+    "MAX_FILES",
+    "MAX_MANIFEST",
+    "FileIn",
+    "Inspection",
+    "Inspector",
+    "Opened",
+    "Reader",
+    "Sealed",
+    "Sink",
+    "Writer",
+    "check_manifest",
+    "content_head",
+    "inspect",
+    "nonce",
+    "open",
+    "read_header",
+    "root_of_pieces",
+    "seal",
 ]
 
 
@@ -46,6 +63,7 @@ def nonce(i: int, last: bool) -> bytes:
 
 
 # sealing
+
 
 @dataclass(frozen=True)
 class Sealed:
@@ -58,8 +76,16 @@ class Sealed:
     seed: bytes = field(repr=False)
 
 
-def seal(policy: Mapping[str, Any], *, bidder: str, announce: Mapping[str, str], files: Sequence[FileIn], out: Writer,
-         bidder_key: bytes = b"", drill: bool = False) -> Sealed:
+def seal(
+    policy: Mapping[str, Any],
+    *,
+    bidder: str,
+    announce: Mapping[str, str],
+    files: Sequence[FileIn],
+    out: Writer,
+    bidder_key: bytes = b"",
+    drill: bool = False,
+) -> Sealed:
     """Seals announcement and files under a policy, writing the sealed file to `out`, under a fresh seed.
 
     `bidder_key`: the bidder's X25519 public key, for co-opening only. `drill`: makes the drill bid every officer must
@@ -69,14 +95,24 @@ def seal(policy: Mapping[str, Any], *, bidder: str, announce: Mapping[str, str],
     return _seal(os.urandom(32), policy, "drill" if drill else bidder, announce, files, out, bidder_key, drill)
 
 
-def _seal(seed: bytes, policy: Mapping[str, Any], bidder: str, announce: Mapping[str, str], files: Sequence[FileIn],
-          out: Writer, bidder_key: bytes, drill: bool = False) -> Sealed:
+def _seal(
+    seed: bytes,
+    policy: Mapping[str, Any],
+    bidder: str,
+    announce: Mapping[str, str],
+    files: Sequence[FileIn],
+    out: Writer,
+    bidder_key: bytes,
+    drill: bool = False,
+) -> Sealed:
     head = content_head(announce, files)
     length = len(head) + sum(file.size for file in files)
     if length > MAX_PLEN or padded(length) > min(MAX_PLEN, policy["max_plen"]):
         raise CryptoError("TOO_LARGE", "more than the tender allows")
     ctx = make_ctx(policy, bidder=bidder, bidder_key=bidder_key, plen=padded(length), drill=drill)
-    return _seal_content(seed, ctx, Content(head, files, padded(length)).chunks(), out, _by_position(head, files, padded(length), out))
+    return _seal_content(
+        seed, ctx, Content(head, files, padded(length)).chunks(), out, _by_position(head, files, padded(length), out)
+    )
 
 
 def _by_position(head: bytes, files: Sequence[FileIn], plen: int, out: Writer) -> positional.Content | None:
@@ -92,13 +128,16 @@ def _by_position(head: bytes, files: Sequence[FileIn], plen: int, out: Writer) -
         if place is None:
             return None
         if place.size != file.size:
-            raise CryptoError("MANIFEST", f"a file is {'shorter' if place.size < file.size else 'longer'} than it was said to be")
+            raise CryptoError(
+                "MANIFEST", f"a file is {'shorter' if place.size < file.size else 'longer'} than it was said to be"
+            )
         places.append((place, file.size))
     return positional.Content(head, places, plen)
 
 
-def _seal_content(seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out: Writer,
-                  content: positional.Content | None = None) -> Sealed:
+def _seal_content(
+    seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out: Writer, content: positional.Content | None = None
+) -> Sealed:
     try:
         header = parse_header(make_header(seed, ctx))
     except ValueError as error:
@@ -128,6 +167,7 @@ def _seal_content(seed: bytes, ctx: dict[str, Any], chunks: Iterator[bytes], out
 
 
 # opening
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -180,8 +220,9 @@ def open(source: Reader, seed: bytes, sink: Sink | None = None, sealed_root: byt
     return Opened(header, root, parser.manifest, tuple(parser.digests), tuple(parser.hashes))
 
 
-def _decrypt(source: Reader | positional.Place, header: Header, seed: bytes, parser: ContentParser,
-             wanted: bool) -> tuple[bytes, CryptoError | None]:
+def _decrypt(
+    source: Reader | positional.Place, header: Header, seed: bytes, parser: ContentParser, wanted: bool
+) -> tuple[bytes, CryptoError | None]:
     """(root, first chunk that does not authenticate). Hashes every piece; feeds the parser as long as all is well."""
     aes, last = AESGCM(content_key(seed, header)), chunk_count(header.plen) - 1
     tree = merkle.Frontier()

@@ -46,8 +46,14 @@ def split(secret: bytes, coefficients: Sequence[bytes], n: int) -> dict[int, byt
     if not 1 <= n <= 255 or len(coefficients) >= n + 1 or any(len(a) != len(secret) for a in coefficients):
         raise ValueError("not a polynomial for n shares")
     terms = [secret, *coefficients]
-    return {j: reduce(lambda value, a, j=j: xor(value.translate(_TIMES[j]), a),  # type: ignore[misc]
-                      reversed(terms[:-1]), terms[-1]) for j in range(1, n + 1)}
+    return {
+        j: reduce(
+            lambda value, a, j=j: xor(value.translate(_TIMES[j]), a),  # type: ignore[misc]
+            reversed(terms[:-1]),
+            terms[-1],
+        )
+        for j in range(1, n + 1)
+    }
 
 
 def join(shares: Mapping[int, bytes], t: int) -> bytes:

@@ -39,7 +39,8 @@ def sign(kind: str, document: Any, *secrets: bytes) -> Envelope:
     payload = dumps(document)
     type_ = payload_type(kind)
     return {
-        "payload": base64.b64encode(payload).decode(), "payloadType": type_,
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": type_,
         "signatures": [_signature(secret, pae(type_, payload)) for secret in secrets],
     }
 
@@ -51,8 +52,10 @@ def countersign(envelope: Envelope, secret: bytes) -> Envelope:
 
 
 def _signature(secret: bytes, message: bytes) -> dict[str, str]:
-    return {"keyid": kid("ed25519", ed25519_public(secret)),
-            "sig": base64.b64encode(ed25519_sign(secret, message)).decode()}
+    return {
+        "keyid": kid("ed25519", ed25519_public(secret)),
+        "sig": base64.b64encode(ed25519_sign(secret, message)).decode(),
+    }
 
 
 def verify(envelope: Any, kind: str, public: bytes) -> Any:
@@ -119,7 +122,7 @@ def kind_of(envelope: Any) -> str:
     head, tail = payload_type("|").split("|")
     if not (type_.startswith(head) and type_.endswith(tail)):
         raise CryptoError("SIG_TYPE", "not a document of ours")
-    return type_[len(head):-len(tail)]
+    return type_[len(head) : -len(tail)]
 
 
 def to_text(envelope: Envelope) -> str:

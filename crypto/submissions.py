@@ -18,23 +18,42 @@ from crypto.signatures import document_hash, verify_any
 def make_submission(inspected: Any, *, sealed_at: str, tool: str, replaces: str = "") -> dict[str, Any]:
     """The statement of a sealed bid (a `sealed_bid.Sealed` or `Inspection`), to be signed by the bidder."""
     header = inspected.header
-    statement = {"v": 1, "header_hash": b64u(header.header_hash), "sealed_root": b64u(inspected.sealed_root),
-                 "sealed_size": inspected.size, "sealed_at": sealed_at, "replaces": replaces, "tool": tool,
-                 **{name: header.ctx[name] for name in ("platform", "tender", "lot", "envelope", "bidder", "policy")}}
+    statement = {
+        "v": 1,
+        "header_hash": b64u(header.header_hash),
+        "sealed_root": b64u(inspected.sealed_root),
+        "sealed_size": inspected.size,
+        "sealed_at": sealed_at,
+        "replaces": replaces,
+        "tool": tool,
+        **{name: header.ctx[name] for name in ("platform", "tender", "lot", "envelope", "bidder", "policy")},
+    }
     check_document("submission", statement)
     return statement
 
 
 def make_withdrawal(submission: Mapping[str, Any], *, at: str) -> dict[str, Any]:
     """The withdrawal of a submission, to be signed by the bidder."""
-    withdrawal = {"v": 1, "at": at, "statement": document_hash(dict(submission)),
-                  **{name: submission[name] for name in ("platform", "tender", "lot", "envelope", "bidder")}}
+    withdrawal = {
+        "v": 1,
+        "at": at,
+        "statement": document_hash(dict(submission)),
+        **{name: submission[name] for name in ("platform", "tender", "lot", "envelope", "bidder")},
+    }
     check_document("withdrawal", withdrawal)
     return withdrawal
 
 
-def check_submission(envelope: Any, inspection: Inspection, policies: Sequence[Mapping[str, Any]], *, bidder: str,
-                     signing_keys: Iterable[bytes], bidder_key: bytes = b"", current: str = "") -> dict[str, Any]:
+def check_submission(
+    envelope: Any,
+    inspection: Inspection,
+    policies: Sequence[Mapping[str, Any]],
+    *,
+    bidder: str,
+    signing_keys: Iterable[bytes],
+    bidder_key: bytes = b"",
+    current: str = "",
+) -> dict[str, Any]:
     """The statement of a bid that may be taken, time apart (see `check_in_time`).
 
     `policies`: in order of time; `signing_keys`: the bidder's enrolled Ed25519 keys; `bidder_key`: its enrolled X25519
@@ -58,8 +77,9 @@ def check_submission(envelope: Any, inspection: Inspection, policies: Sequence[M
     return found
 
 
-def check_withdrawal(envelope: Any, policies: Sequence[Mapping[str, Any]], *, bidder: str,
-                     signing_keys: Iterable[bytes], current: str) -> dict[str, Any]:
+def check_withdrawal(
+    envelope: Any, policies: Sequence[Mapping[str, Any]], *, bidder: str, signing_keys: Iterable[bytes], current: str
+) -> dict[str, Any]:
     """A withdrawal of the bidder's current bid. Refuses: SIG, SIG_TYPE, JSON_PROFILE, CONTEXT_MISMATCH."""
     withdrawal, _ = verify_any(envelope, "withdrawal", signing_keys)
     check_document("withdrawal", withdrawal)
@@ -79,4 +99,3 @@ def check_in_time(at: str, deadline: str) -> None:
     parse_time(deadline)
     if not at < deadline:
         raise CryptoError("LATE", f"arrived at {at}, deadline {deadline}")
-

@@ -21,16 +21,49 @@ from crypto.signatures import Envelope, payload_of, sign, verify_any
 
 DEPTH = 24
 MAX_TEXT = 128
-PUBLIC_EVENTS = frozenset((
-    "policy", "drill", "published", "deadline", "late-close", "opening-set", "opened", "bid-failed", "finding",
-    "draw-notice", "commit-list", "draw", "draw-void", "ranking"))
-HIDDEN_EVENTS = frozenset((
-    "act", "key-enrolled", "bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals", "mirror-ack",
-    "omission-claim", "bidder-part", "shares", "rescue", "draw-commit", "draw-reveal", "sheet-commit", "sheet"))
+PUBLIC_EVENTS = frozenset(
+    (
+        "policy",
+        "drill",
+        "published",
+        "deadline",
+        "late-close",
+        "opening-set",
+        "opened",
+        "bid-failed",
+        "finding",
+        "draw-notice",
+        "commit-list",
+        "draw",
+        "draw-void",
+        "ranking",
+    )
+)
+HIDDEN_EVENTS = frozenset(
+    (
+        "act",
+        "key-enrolled",
+        "bid-received",
+        "bid-replaced",
+        "bid-withdrawn",
+        "bid-refused",
+        "bid-refusals",
+        "mirror-ack",
+        "omission-claim",
+        "bidder-part",
+        "shares",
+        "rescue",
+        "draw-commit",
+        "draw-reveal",
+        "sheet-commit",
+        "sheet",
+    )
+)
 EVENTS = PUBLIC_EVENTS | HIDDEN_EVENTS
 WITH_REASON = frozenset(("bid-refused", "bid-failed"))
-ENTRY_KEYS = frozenset((
-    "v", "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason"))
+ENTRY_KEYS = frozenset(
+    ("v", "id", "salt", "at", "tick_by", "event", "tender", "lot", "envelope", "statement", "reason")
+)
 REFUSALS_WITH_SLOT = 8
 _sha256 = hashlib.sha256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,18 +71,30 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # entries
 
+
 def tick_by(at: str) -> str:
     """The first whole minute at least 60 s after `at`: the tick by which an entry must be in the log."""
     moment = parse_time(later(at, 119))
     return format_time(moment.replace(second=0))
 
 
-def make_entry(*, at: str, event: str, statement: str = "", tender: str = "", lot: str = "", envelope: str = "",
-               reason: str = "") -> dict[str, Any]:
+def make_entry(
+    *, at: str, event: str, statement: str = "", tender: str = "", lot: str = "", envelope: str = "", reason: str = ""
+) -> dict[str, Any]:
     """A fresh entry: id and salt from the system's generator. Refuses: JSON_PROFILE for what cannot stand in one."""
-    entry = {"v": 1, "id": b64u(secrets.token_bytes(16)), "salt": b64u(secrets.token_bytes(32)), "at": at,
-             "tick_by": tick_by(at), "event": event, "tender": tender, "lot": lot, "envelope": envelope,
-             "statement": statement, "reason": reason}
+    entry = {
+        "v": 1,
+        "id": b64u(secrets.token_bytes(16)),
+        "salt": b64u(secrets.token_bytes(32)),
+        "at": at,
+        "tick_by": tick_by(at),
+        "event": event,
+        "tender": tender,
+        "lot": lot,
+        "envelope": envelope,
+        "statement": statement,
+        "reason": reason,
+    }
     check_entry(entry)
     return entry
 
@@ -95,6 +140,7 @@ def open_entry(envelope: Any, platform_keys: Iterable[bytes]) -> tuple[dict[str,
 
 
 # schedule
+
 
 @dataclass(frozen=True)
 class Busy:
@@ -164,6 +210,7 @@ def is_late_close(closing: str, deadline: str) -> bool:
 
 
 # the tree of a tick
+
 
 class TickTree:
     """The sparse tree of one tick. `entries`: slot -> c. Secret, slots and all c rebuild it: nothing else can hide."""
@@ -253,8 +300,14 @@ def make_leaf(tick: int, at: str, root: bytes) -> dict[str, Any]:
 
 def check_leaf(leaf: Any) -> None:
     """Refuses: JSON_PROFILE unless it is exactly {at, root, tick, v}."""
-    if (type(leaf) is not dict or leaf.keys() != {"at", "root", "tick", "v"} or type(leaf["v"]) is not int
-            or leaf["v"] != 1 or type(leaf["tick"]) is not int or leaf["tick"] < 0):
+    if (
+        type(leaf) is not dict
+        or leaf.keys() != {"at", "root", "tick", "v"}
+        or type(leaf["v"]) is not int
+        or leaf["v"] != 1
+        or type(leaf["tick"]) is not int
+        or leaf["tick"] < 0
+    ):
         raise CryptoError("JSON_PROFILE", "a tick leaf is exactly at, root, tick, v")
     parse_time(leaf["at"])
     unb64u(leaf["root"], 32)
@@ -277,6 +330,7 @@ def rebuild_root(secret: bytes, entries: Mapping[int, bytes]) -> bytes:
 
 # proofs
 
+
 @dataclass(frozen=True)
 class ProvenTick:
     """What a proof has shown: the tick's leaf, and the checkpoint of the log that holds it."""
@@ -298,8 +352,9 @@ def make_proof(leaf: Mapping[str, Any], path: bytes, slot: int, tlog: str) -> di
     return {"leaf": dict(leaf), "path": b64u(path), "slot": b64u(slot.to_bytes(3, "big")), "tlog": tlog, "v": 1}
 
 
-def verify_proof(proof: Any, c: bytes, log_key: checkpoints.NoteKey,
-                 witnesses: Sequence[checkpoints.NoteKey] = ()) -> ProvenTick:
+def verify_proof(
+    proof: Any, c: bytes, log_key: checkpoints.NoteKey, witnesses: Sequence[checkpoints.NoteKey] = ()
+) -> ProvenTick:
     """That the entry with commitment `c` is in the tick and the tick in the log. Refuses: TICK_PROOF for any flaw."""
     try:
         return _verify_proof(proof, c, log_key, witnesses)
@@ -307,15 +362,21 @@ def verify_proof(proof: Any, c: bytes, log_key: checkpoints.NoteKey,
         raise CryptoError("TICK_PROOF", error.detail) from error
 
 
-def _verify_proof(proof: Any, c: bytes, log_key: checkpoints.NoteKey,
-                  witnesses: Sequence[checkpoints.NoteKey]) -> ProvenTick:
-    if (type(proof) is not dict or proof.keys() != {"leaf", "path", "slot", "tlog", "v"}
-            or type(proof["v"]) is not int or proof["v"] != 1 or type(proof["tlog"]) is not str):
+def _verify_proof(
+    proof: Any, c: bytes, log_key: checkpoints.NoteKey, witnesses: Sequence[checkpoints.NoteKey]
+) -> ProvenTick:
+    if (
+        type(proof) is not dict
+        or proof.keys() != {"leaf", "path", "slot", "tlog", "v"}
+        or type(proof["v"]) is not int
+        or proof["v"] != 1
+        or type(proof["tlog"]) is not str
+    ):
         raise CryptoError("TICK_PROOF", "a proof is exactly leaf, path, slot, tlog, v")
     path, slot = unb64u(proof["path"], 32 * DEPTH), int.from_bytes(unb64u(proof["slot"], 3), "big")
     value = _sha256(b"\0" + c).digest()
     for level in range(DEPTH):
-        sibling = path[32 * level:32 * level + 32]
+        sibling = path[32 * level : 32 * level + 32]
         left, right = (sibling, value) if slot >> level & 1 else (value, sibling)
         value = _sha256(b"\1" + left + right).digest()
     leaf = proof["leaf"]
@@ -325,8 +386,9 @@ def _verify_proof(proof: Any, c: bytes, log_key: checkpoints.NoteKey,
     return verify_leaf(leaf, proof["tlog"], log_key, witnesses)
 
 
-def verify_leaf(leaf: Any, tlog: str, log_key: checkpoints.NoteKey,
-                witnesses: Sequence[checkpoints.NoteKey] = ()) -> ProvenTick:
+def verify_leaf(
+    leaf: Any, tlog: str, log_key: checkpoints.NoteKey, witnesses: Sequence[checkpoints.NoteKey] = ()
+) -> ProvenTick:
     """That a tick leaf is in the log of the checkpoint inside `tlog`. Refuses: TICK_PROOF."""
     try:
         check_leaf(leaf)

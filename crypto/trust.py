@@ -38,10 +38,15 @@ class Trust:
     def to_json(self) -> dict[str, Any]:
         """As it stands in a ticket; with `officer_keys` only where there are any, which no ticket has."""
         officers = {"officer_keys": [b64u(key) for key in self.officer_keys]} if self.officer_keys else {}
-        return {**officers, "origin": self.origin, "log_key": str(self.log_key), "quorum": self.quorum,
-                "platform_keys": [b64u(key) for key in self.platform_keys],
-                "supervisor_keys": [b64u(key) for key in self.supervisor_keys],
-                "witnesses": [str(key) for key in self.witnesses]}
+        return {
+            **officers,
+            "origin": self.origin,
+            "log_key": str(self.log_key),
+            "quorum": self.quorum,
+            "platform_keys": [b64u(key) for key in self.platform_keys],
+            "supervisor_keys": [b64u(key) for key in self.supervisor_keys],
+            "witnesses": [str(key) for key in self.witnesses],
+        }
 
 
 def trust_of(value: Mapping[str, Any]) -> Trust:

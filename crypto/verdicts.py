@@ -37,8 +37,13 @@ class Verdict:
 
     def to_json(self, file_names: bool) -> dict[str, Any]:
         """As it stands in the `opened` document; file names only if the policy says so."""
-        item: dict[str, Any] = {"header_hash": self.header_hash, "verdict": self.code, "cause": self.cause,
-                                "announce": {}, "files": []}
+        item: dict[str, Any] = {
+            "header_hash": self.header_hash,
+            "verdict": self.code,
+            "cause": self.cause,
+            "announce": {},
+            "files": [],
+        }
         if self.opened is not None:
             rows = zip(self.opened.digests, self.opened.manifest["files"], strict=True)
             item["announce"] = self.opened.announce
@@ -58,9 +63,18 @@ def policy_dead(header_hash: str, generation: Generation) -> Verdict:
     return Verdict(header_hash, DEAD, cause_of_sides(generation.sides_missing))
 
 
-def open_bid(source: sealed_bid.Reader, header: headers.Header, *, sealed_root: bytes, parts: Mapping[int, bytes],
-             sides: Sequence[str], complaints: Mapping[int, str] | None = None, outage: bool = False,
-             findings: Mapping[int, Finding] | None = None, sink: sealed_bid.Sink | None = None) -> Verdict:
+def open_bid(
+    source: sealed_bid.Reader,
+    header: headers.Header,
+    *,
+    sealed_root: bytes,
+    parts: Mapping[int, bytes],
+    sides: Sequence[str],
+    complaints: Mapping[int, str] | None = None,
+    outage: bool = False,
+    findings: Mapping[int, Finding] | None = None,
+    sink: sealed_bid.Sink | None = None,
+) -> Verdict:
     """The verdict on one bid, from its stored bytes and all that was posted. Never refuses for a fault of the bid.
 
     `header`: the one whose hash stands in the set; `sealed_root`: the signed one; `parts`: index -> posted share, 0 the
@@ -84,8 +98,15 @@ def open_bid(source: sealed_bid.Reader, header: headers.Header, *, sealed_root: 
     return open_with_seed(source, header, seed, sealed_root=sealed_root, complaints=complaints, sink=sink)
 
 
-def open_with_seed(source: sealed_bid.Reader, header: headers.Header, seed: bytes, *, sealed_root: bytes,
-                   complaints: Mapping[int, str] | None = None, sink: sealed_bid.Sink | None = None) -> Verdict:
+def open_with_seed(
+    source: sealed_bid.Reader,
+    header: headers.Header,
+    seed: bytes,
+    *,
+    sealed_root: bytes,
+    complaints: Mapping[int, str] | None = None,
+    sink: sealed_bid.Sink | None = None,
+) -> Verdict:
     """The verdict once the seed is known: joined from shares, or of a keeper file in a rescue."""
     name = b64u(header.header_hash)
     try:
@@ -117,12 +138,18 @@ def _is_root_signed(source: sealed_bid.Reader, header: headers.Header, sealed_ro
     return seen.sealed_root == sealed_root and seen.header.raw == header.raw
 
 
-def _why_no_seed(header: headers.Header, error: CryptoError, parts: Mapping[int, bytes], complaints: Mapping[int, str],
-                 sides: Sequence[str], outage: bool) -> tuple[str, str]:
+def _why_no_seed(
+    header: headers.Header,
+    error: CryptoError,
+    parts: Mapping[int, bytes],
+    complaints: Mapping[int, str],
+    sides: Sequence[str],
+    outage: bool,
+) -> tuple[str, str]:
     if error.code == "BIDDER_PART_MISSING" or error.index == 0:
         return error.code, "platform" if outage else "bidder"
     if error.code == "SHARE_COMMIT" and error.index is not None:
-        return error.code, cause_of_sides(sides[error.index - 1:error.index])
+        return error.code, cause_of_sides(sides[error.index - 1 : error.index])
     came = {j for j in (*parts, *complaints) if j}
     if len(came) < header.t:
         return "TOO_FEW_SHARES", cause_of_sides([side for j, side in enumerate(sides, 1) if j not in came])
@@ -154,6 +181,7 @@ def check_opened_item(item: Mapping[str, Any], header: headers.Header, seed: byt
 
 
 # rescue and arbiter
+
 
 def check_rescue(failed: str, header: headers.Header, seed: bytes) -> None:
     """Whether a posted seed rescues a bid that failed with this code: what re-derives, honest officers would have opened.

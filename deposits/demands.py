@@ -94,8 +94,14 @@ def demand_for(work: UnitOfWork, participant: Participant) -> DepositDemand | No
     if found is not None or lot.deposit_minor == 0:
         return found
     assert lot.deadline is not None
-    new = DepositDemand(participant_id=participant.id, lot_id=lot.id, sub_account=new_sub_account(), amount_minor=lot.deposit_minor,
-                        due_at=lot.deadline, made_at=floor_second(work.now))
+    new = DepositDemand(
+        participant_id=participant.id,
+        lot_id=lot.id,
+        sub_account=new_sub_account(),
+        amount_minor=lot.deposit_minor,
+        due_at=lot.deadline,
+        made_at=floor_second(work.now),
+    )
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
@@ -124,11 +130,24 @@ def set_hold(work: UnitOfWork, demand: DepositDemand, *, basis: str, owner: str,
         faults.add("until", "deposit.hold_past", until=until)
     faults.refuse_if_any()
     assert work.actor.account_id is not None
-    new = DepositHold(ref=ids.new_reference(), demand_id=demand.id, basis=basis.strip(), owner=owner.strip(), until=until,
-                      placed_by=work.actor.account_id, placed_at=work.now)
+    new = DepositHold(
+        ref=ids.new_reference(),
+        demand_id=demand.id,
+        basis=basis.strip(),
+        owner=owner.strip(),
+        until=until,
+        placed_by=work.actor.account_id,
+        placed_at=work.now,
+    )
     work.session.add(new)
     work.session.flush()
-    work.record("deposit.hold", demand.lot.log_of, account=demand.participant.party.code, basis=new.basis, until=until.isoformat())
+    work.record(
+        "deposit.hold",
+        demand.lot.log_of,
+        account=demand.participant.party.code,
+        basis=new.basis,
+        until=until.isoformat(),
+    )
     return new
 
 
@@ -146,7 +165,9 @@ def lift_hold(work: UnitOfWork, hold: DepositHold, *, why: str) -> None:
         raise Conflict("deposit.hold_lifted")
     hold.lifted_at, hold.lifted_why = work.now, why.strip()
     work.session.flush()
-    work.record("deposit.lift_hold", hold.demand.lot.log_of, account=hold.demand.participant.party.code, why=hold.lifted_why)
+    work.record(
+        "deposit.lift_hold", hold.demand.lot.log_of, account=hold.demand.participant.party.code, why=hold.lifted_why
+    )
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -162,7 +183,9 @@ def find_by_sub_account(session: Session, sub_account: str) -> DepositDemand | N
 
 def of_lot(session: Session, lot: Lot) -> Sequence[DepositDemand]:
     """All demands of a lot, by sub-account (a random order). Secret until ``is_public``."""
-    return list(session.scalars(select(DepositDemand).where(DepositDemand.lot_id == lot.id).order_by(DepositDemand.sub_account)))
+    return list(
+        session.scalars(select(DepositDemand).where(DepositDemand.lot_id == lot.id).order_by(DepositDemand.sub_account))
+    )
 
 
 def is_public(session: Session, lot: Lot) -> bool:
@@ -184,6 +207,9 @@ def held_demands(session: Session, now: datetime) -> set[int]:
 
 def holds(session: Session, demand_id: int, now: datetime) -> list[DepositHold]:
     """The holds in force at a moment, oldest first."""
-    rows = session.scalars(select(DepositHold).where(DepositHold.demand_id == demand_id, DepositHold.lifted_at.is_(None))
-                           .order_by(DepositHold.id))
+    rows = session.scalars(
+        select(DepositHold)
+        .where(DepositHold.demand_id == demand_id, DepositHold.lifted_at.is_(None))
+        .order_by(DepositHold.id)
+    )
     return [row for row in rows if now < day_end(row.until)]

@@ -48,7 +48,9 @@ class Forfeit(Base):
     __table_args__ = (
         CheckConstraint(state_check(FORFEIT_FLOW), name="state"),
         CheckConstraint("checked_by IS NULL OR checked_by <> drafted_by", name="checker"),
-        CheckConstraint("decided_by IS NULL OR decided_by <> drafted_by AND decided_by <> checked_by", name="third_person"),
+        CheckConstraint(
+            "decided_by IS NULL OR decided_by <> drafted_by AND decided_by <> checked_by", name="third_person"
+        ),
         CheckConstraint("(state = 'FORFEITED') = (decided_at IS NOT NULL)", name="decided"),
     )
 
@@ -106,13 +108,26 @@ def draft(work: UnitOfWork, demand: DepositDemand, *, ground: str, evidence: str
     owner = work.actor.name or work.actor.role.value
     hold = demands.set_hold(work, demand, basis=f"{ground}: {evidence.strip()}", owner=owner, until=hold_until)
     assert work.actor.account_id is not None
-    new = Forfeit(ref=ids.new_reference(), demand_id=demand.id, hold_id=hold.id, state=FORFEIT_FLOW.start, version=0, ground=ground,
-                  evidence=evidence.strip(), hearing="", drafted_by=work.actor.account_id, drafted_at=work.now,
-                  goes_to=accounts.KEPT_BY[law.goes_to], amount_minor=0)
+    new = Forfeit(
+        ref=ids.new_reference(),
+        demand_id=demand.id,
+        hold_id=hold.id,
+        state=FORFEIT_FLOW.start,
+        version=0,
+        ground=ground,
+        evidence=evidence.strip(),
+        hearing="",
+        drafted_by=work.actor.account_id,
+        drafted_at=work.now,
+        goes_to=accounts.KEPT_BY[law.goes_to],
+        amount_minor=0,
+    )
     new.demand, new.hold = demand, hold
     work.session.add(new)
     work.session.flush()
-    work.send(f"forfeit/{new.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.hearing", forfeit=new.ref)
+    work.send(
+        f"forfeit/{new.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.hearing", forfeit=new.ref
+    )
     work.record("forfeit.draft", new.log_of, ground=ground, account=demand.participant.party.code)
     return new
 
@@ -163,15 +178,25 @@ def decide(work: UnitOfWork, forfeit: Forfeit) -> None:
             if row.state != "DUE" or row.bank_key is not None:
                 raise Conflict("forfeit.refund_running", state=row.state)
             REFUND_FLOW.take(work, row, "forfeit", forfeit=forfeit.ref)
-        postings.post(work, "forfeited", accounts.forfeited(demand.sub_account, amount, forfeit.goes_to), of=forfeit.ref,
-                    terminal=terminal_of(receipt, "deposit"))
+        postings.post(
+            work,
+            "forfeited",
+            accounts.forfeited(demand.sub_account, amount, forfeit.goes_to),
+            of=forfeit.ref,
+            terminal=terminal_of(receipt, "deposit"),
+        )
     forfeit.amount_minor = sum(amount for _, amount in parts)
     forfeit.decided_by, forfeit.decided_at = work.actor.account_id, work.now
     if forfeit.hold.lifted_at is None:
         forfeit.hold.lifted_at, forfeit.hold.lifted_why = work.now, f"forfeit {forfeit.ref}"
     FORFEIT_FLOW.take(work, forfeit, "decide", ground=forfeit.ground, amount=forfeit.amount_minor, to=forfeit.goes_to)
     work.session.flush()
-    work.send(f"forfeit.decided/{forfeit.ref}", to=f"party:{demand.participant.party_id}", template="forfeit.decided", forfeit=forfeit.ref)
+    work.send(
+        f"forfeit.decided/{forfeit.ref}",
+        to=f"party:{demand.participant.party_id}",
+        template="forfeit.decided",
+        forfeit=forfeit.ref,
+    )
 
 
 def drop(work: UnitOfWork, forfeit: Forfeit, *, why: str) -> None:
@@ -233,14 +258,21 @@ def to_decide(look: Look) -> int:
 def _of_purchaser(look: Look) -> ColumnElement[bool]:
     if not may(look.actor, Act.AWARD_DECIDE):  # the role alone: looking asks for no fresh sign-in, deciding does
         raise NotAllowed("access.role", act=Act.AWARD_DECIDE.value, role=look.actor.role.value)
-    theirs = (select(DepositDemand.id).join(Lot, Lot.id == DepositDemand.lot_id).join(Tender, Tender.id == Lot.tender_id)
-              .join(Project, Project.id == Tender.project_id).where(Project.purchaser_id == look.actor.party_id))
+    theirs = (
+        select(DepositDemand.id)
+        .join(Lot, Lot.id == DepositDemand.lot_id)
+        .join(Tender, Tender.id == Lot.tender_id)
+        .join(Project, Project.id == Tender.project_id)
+        .where(Project.purchaser_id == look.actor.party_id)
+    )
     return Forfeit.demand_id.in_(theirs)
 
 
 def find(session: Session, demand: DepositDemand) -> Forfeit | None:
     """The pending or decided one of a demand."""
-    return session.scalar(select(Forfeit).where(Forfeit.demand_id == demand.id, Forfeit.state.in_((*OPEN, "FORFEITED"))))
+    return session.scalar(
+        select(Forfeit).where(Forfeit.demand_id == demand.id, Forfeit.state.in_((*OPEN, "FORFEITED")))
+    )
 
 
 def latest(session: Session, demand: DepositDemand) -> Forfeit | None:
@@ -257,5 +289,7 @@ def forfeit(session: Session, ref: str) -> Forfeit:
 
 
 def of_lot(session: Session, lot: Lot) -> list[Forfeit]:
-    query = select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).where(DepositDemand.lot_id == lot.id)
+    query = (
+        select(Forfeit).join(DepositDemand, DepositDemand.id == Forfeit.demand_id).where(DepositDemand.lot_id == lot.id)
+    )
     return list(session.scalars(query.order_by(Forfeit.drafted_at, Forfeit.ref)))

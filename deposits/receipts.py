@@ -147,10 +147,19 @@ def import_statement(work: UnitOfWork, data: bytes, *, name: str) -> ImportRepor
     pool = _pool(work)
     known = _known(work.session, [line.bank_id for line in lines])
     new = [line for line in lines if line.bank_id not in known]
-    faults = [Fault(str(line.row), "statement.line_differs", {"bank_id": line.bank_id}) for line in lines
-              if line.bank_id in known and _same(known[line.bank_id]) != (line.day.isoformat(), *line.same[1:])]
+    faults = [
+        Fault(str(line.row), "statement.line_differs", {"bank_id": line.bank_id})
+        for line in lines
+        if line.bank_id in known and _same(known[line.bank_id]) != (line.day.isoformat(), *line.same[1:])
+    ]
     if new and pool.balance_minor is not None and new[0].opening_minor != pool.balance_minor:
-        faults.append(Fault(str(new[0].row), "statement.gap", {"opening_minor": new[0].opening_minor, "closing_minor": pool.balance_minor}))
+        faults.append(
+            Fault(
+                str(new[0].row),
+                "statement.gap",
+                {"opening_minor": new[0].opening_minor, "closing_minor": pool.balance_minor},
+            )
+        )
     if new and any(after.opening_minor != before.balance_minor for before, after in pairwise(new)):
         faults.append(Fault(str(new[0].row), "statement.between"))
     if faults:
@@ -159,8 +168,15 @@ def import_statement(work: UnitOfWork, data: bytes, *, name: str) -> ImportRepor
     if not new:
         return ImportReport(name, (), skipped)
     statement = BankStatement(
-        ref=ids.new_reference(), name=name[:200], sha256=hashlib.sha256(data).hexdigest(), at=work.now, taken_by=work.actor.account_id,
-        opening_minor=new[0].opening_minor, closing_minor=new[-1].balance_minor, lines=len(new))
+        ref=ids.new_reference(),
+        name=name[:200],
+        sha256=hashlib.sha256(data).hexdigest(),
+        at=work.now,
+        taken_by=work.actor.account_id,
+        opening_minor=new[0].opening_minor,
+        closing_minor=new[-1].balance_minor,
+        lines=len(new),
+    )
     work.session.add(statement)
     work.session.flush()
     if pool.balance_minor is None and statement.opening_minor:
@@ -182,8 +198,11 @@ def claim(work: UnitOfWork, demand: DepositDemand, *, bank_id: str) -> Receipt:
     work.require(Act.DEPOSIT_LOOK_OWN)
     if demand.participant.party_id != work.actor.party_id:
         raise NotFound("deposit.unknown")
-    receipt = work.session.scalar(select(Receipt).join(BankLine, BankLine.id == Receipt.line_id).where(
-        BankLine.bank_id == bank_id.strip(), Receipt.demand_id.is_(None), Receipt.settled == ""))
+    receipt = work.session.scalar(
+        select(Receipt)
+        .join(BankLine, BankLine.id == Receipt.line_id)
+        .where(BankLine.bank_id == bank_id.strip(), Receipt.demand_id.is_(None), Receipt.settled == "")
+    )
     if receipt is None or plain(receipt.line.payer_name) != plain(demand.participant.party.name):
         raise NotFound("deposit.claim_unknown", bank_id=bank_id.strip()[:64])
     work.lock(demand.participant)
@@ -194,7 +213,9 @@ def claim(work: UnitOfWork, demand: DepositDemand, *, bank_id: str) -> Receipt:
     receipt.demand_id, receipt.settled = demand.id, "deposit"
     receipt.demand = demand
     receipt.exceptions = _exceptions(receipt.line, demand)
-    postings.post(work, "identified", accounts.identified(receipt.ref, demand.sub_account, receipt.amount_minor), of=receipt.ref)
+    postings.post(
+        work, "identified", accounts.identified(receipt.ref, demand.sub_account, receipt.amount_minor), of=receipt.ref
+    )
     _hand_down(work, demand, receipt.at)
     work.record("receipt.claim", f"receipt/{receipt.ref}", payer=receipt.line.payer_account)
     return receipt
@@ -235,9 +256,17 @@ def record(work: UnitOfWork, line: BankLine, demand: DepositDemand | None) -> Re
     if demand is not None:
         work.lock(demand.participant)
         work.lock(demand)
-    receipt = Receipt(ref=ids.new_reference(), line_id=line.id, demand_id=demand.id if demand else None, amount_minor=line.amount_minor,
-                      at=line.at, exceptions=_exceptions(line, demand) if demand else [], settled="deposit" if demand else "", note="",
-                      salt=secrets.token_bytes(32))
+    receipt = Receipt(
+        ref=ids.new_reference(),
+        line_id=line.id,
+        demand_id=demand.id if demand else None,
+        amount_minor=line.amount_minor,
+        at=line.at,
+        exceptions=_exceptions(line, demand) if demand else [],
+        settled="deposit" if demand else "",
+        note="",
+        salt=secrets.token_bytes(32),
+    )
     receipt.line, receipt.demand = line, demand
     work.session.add(receipt)
     use_line(work, line, "receipt", of=receipt.ref)
@@ -273,15 +302,24 @@ def _known(session: Session, bank_ids: list[str]) -> dict[str, BankLine]:
     """The lines taken before, by the bank's number; asked in pieces, as a database takes only so many parameters."""
     found: dict[str, BankLine] = {}
     for start in range(0, len(bank_ids), PIECE):
-        piece = bank_ids[start:start + PIECE]
+        piece = bank_ids[start : start + PIECE]
         found |= {row.bank_id: row for row in session.scalars(select(BankLine).where(BankLine.bank_id.in_(piece)))}
     return found
 
 
 def _take_in(work: UnitOfWork, statement: BankStatement, line: StatementLine) -> None:
-    row = BankLine(statement_id=statement.id, bank_id=line.bank_id, at=_arrived(line, work.now), day=line.day.isoformat(),
-                   amount_minor=line.amount_minor, payer_name=line.name, payer_account=line.account, text=line.text,
-                   sub_account=_sub_account(line), balance_minor=line.balance_minor)
+    row = BankLine(
+        statement_id=statement.id,
+        bank_id=line.bank_id,
+        at=_arrived(line, work.now),
+        day=line.day.isoformat(),
+        amount_minor=line.amount_minor,
+        payer_name=line.name,
+        payer_account=line.account,
+        text=line.text,
+        sub_account=_sub_account(line),
+        balance_minor=line.balance_minor,
+    )
     work.session.add(row)
     work.session.flush()
     if row.amount_minor > 0 and transfers.find_in_text(work.session, row.text) is None:
@@ -297,7 +335,10 @@ def _sub_account(line: StatementLine) -> str:
     """The sub-account the bank names, else the well-formed number that stands in the remark."""
     if line.sub_account:
         return line.sub_account
-    digits = "".join(letter if letter.isascii() and letter.isdecimal() else " " for letter in unicodedata.normalize("NFKC", line.text))
+    digits = "".join(
+        letter if letter.isascii() and letter.isdecimal() else " "
+        for letter in unicodedata.normalize("NFKC", line.text)
+    )
     return next((word for word in digits.split() if demands.is_sub_account(word)), "")
 
 
@@ -308,9 +349,11 @@ def plain(name: str) -> str:
 
 def _exceptions(line: BankLine, demand: DepositDemand) -> list[str]:
     party: Party = demand.participant.party
-    wrong = {"payer_name": plain(line.payer_name) != plain(party.name),
-             "payer_account": bool(party.bank_account) and line.payer_account != "".join(party.bank_account.split()),
-             "late": line.at >= demand.due_at}
+    wrong = {
+        "payer_name": plain(line.payer_name) != plain(party.name),
+        "payer_account": bool(party.bank_account) and line.payer_account != "".join(party.bank_account.split()),
+        "late": line.at >= demand.due_at,
+    }
     return [code for code in EXCEPTIONS if wrong[code]]
 
 
@@ -353,7 +396,9 @@ def use_of(session: Session, line: BankLine) -> LineUse | None:
 
 def unexplained(session: Session) -> list[BankLine]:
     """Lines without a use, in the bank's order: payments out that are none of ours."""
-    return list(session.scalars(select(BankLine).where(BankLine.id.not_in(select(LineUse.line_id))).order_by(BankLine.id)))
+    return list(
+        session.scalars(select(BankLine).where(BankLine.id.not_in(select(LineUse.line_id))).order_by(BankLine.id))
+    )
 
 
 def in_suspense(session: Session) -> list[Receipt]:

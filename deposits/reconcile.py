@@ -76,21 +76,36 @@ def figures(session: Session) -> Figures:
     pool = receipts.stated(session)
     if pool is None or pool.balance_minor is None:
         raise NotReady("reconcile.no_statement")
-    return Figures(ledger.balance(session, accounts.BANK), registers(session), pool.balance_minor, len(receipts.unexplained(session)),
-                   len(sub_account_faults(session)) + len(ledger.unbalanced(session)))
+    return Figures(
+        ledger.balance(session, accounts.BANK),
+        registers(session),
+        pool.balance_minor,
+        len(receipts.unexplained(session)),
+        len(sub_account_faults(session)) + len(ledger.unbalanced(session)),
+    )
 
 
 def registers(session: Session) -> int:
     """What should lie at the bank by the registers alone (fen): brought forward + receipts - payments carried out + payments come back
     - charges."""
+
     def total(query: object) -> int:
         return int(session.scalar(query) or 0)  # type: ignore[call-overload]
 
     paid = func.sum(Transfer.principal_minor + Transfer.extra_minor)
-    charges = select(func.sum(BankLine.amount_minor)).join(LineUse, LineUse.line_id == BankLine.id).where(LineUse.kind == "charge")
+    charges = (
+        select(func.sum(BankLine.amount_minor))
+        .join(LineUse, LineUse.line_id == BankLine.id)
+        .where(LineUse.kind == "charge")
+    )
     forward = select(BankStatement.opening_minor).order_by(BankStatement.id).limit(1)
-    return (total(forward) + total(select(func.sum(Receipt.amount_minor))) + total(charges)
-            - total(select(paid).where(Transfer.settled_at.is_not(None))) + total(select(paid).where(Transfer.returned_at.is_not(None))))
+    return (
+        total(forward)
+        + total(select(func.sum(Receipt.amount_minor)))
+        + total(charges)
+        - total(select(paid).where(Transfer.settled_at.is_not(None)))
+        + total(select(paid).where(Transfer.returned_at.is_not(None)))
+    )
 
 
 def sub_account_faults(session: Session) -> list[str]:
@@ -98,11 +113,15 @@ def sub_account_faults(session: Session) -> list[str]:
     owed = ledger.items(session, accounts.DEPOSITS)
     refund, forfeit = refunds.Refund, forfeits.Forfeit
     came = _sums(session, select(Receipt.demand_id, func.sum(Receipt.amount_minor)).group_by(Receipt.demand_id))
-    left = select(refund.demand_id, func.sum(refund.amount_minor)).where(refund.bank_key.is_not(None) | (refund.state == "CONVERTED"))
+    left = select(refund.demand_id, func.sum(refund.amount_minor)).where(
+        refund.bank_key.is_not(None) | (refund.state == "CONVERTED")
+    )
     gone = _sums(session, left.group_by(refund.demand_id))
     kept = _sums(session, select(forfeit.demand_id, func.sum(forfeit.amount_minor)).group_by(forfeit.demand_id))
     found = []
-    for id, sub_account in session.execute(select(DepositDemand.id, DepositDemand.sub_account).order_by(DepositDemand.sub_account)):
+    for id, sub_account in session.execute(
+        select(DepositDemand.id, DepositDemand.sub_account).order_by(DepositDemand.sub_account)
+    ):
         if came.get(id, 0) - gone.get(id, 0) - kept.get(id, 0) != owed.get(sub_account, 0):
             found.append(sub_account)
     return found
@@ -126,15 +145,38 @@ def reconcile(work: UnitOfWork, *, note: str = "") -> Reconciliation:
         work.lock(case)
         case.closed_at, case.explanation = work.now, note.strip()
     elif not found.balanced and case is None:
-        work.session.add(ReconciliationCase(ref=ids.new_reference(), day=local_day(work.now), difference_minor=found.difference,
-                                            opened_at=work.now, explanation=""))
-    row = Reconciliation(ref=ids.new_reference(), day=local_day(work.now), at=work.now, by=work.actor.account_id, ledger_minor=found.ledger,
-                         registers_minor=found.registers, bank_minor=found.bank, unexplained=found.unexplained, faults=found.faults,
-                         balanced=found.balanced, note=note.strip())
+        work.session.add(
+            ReconciliationCase(
+                ref=ids.new_reference(),
+                day=local_day(work.now),
+                difference_minor=found.difference,
+                opened_at=work.now,
+                explanation="",
+            )
+        )
+    row = Reconciliation(
+        ref=ids.new_reference(),
+        day=local_day(work.now),
+        at=work.now,
+        by=work.actor.account_id,
+        ledger_minor=found.ledger,
+        registers_minor=found.registers,
+        bank_minor=found.bank,
+        unexplained=found.unexplained,
+        faults=found.faults,
+        balanced=found.balanced,
+        note=note.strip(),
+    )
     work.session.add(row)
     work.session.flush()
-    work.record("deposit.reconcile", f"reconciliation/{row.ref}", ledger=found.ledger, registers=found.registers, bank=found.bank,
-                balanced=found.balanced)
+    work.record(
+        "deposit.reconcile",
+        f"reconciliation/{row.ref}",
+        ledger=found.ledger,
+        registers=found.registers,
+        bank=found.bank,
+        balanced=found.balanced,
+    )
     return row
 
 

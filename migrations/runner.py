@@ -49,7 +49,9 @@ def standing(engine: Engine) -> Standing:
     revisions = {script.revision: script.doc for script in scripts.walk_revisions()}  # newest first, one after another
     is_known = not applied or applied in revisions
     later = list(itertools.takewhile(lambda one: one != applied, revisions)) if is_known else []
-    return Standing(applied, str(scripts.get_current_head()), [f"{one}: {revisions[one]}" for one in later[::-1]], is_known)
+    return Standing(
+        applied, str(scripts.get_current_head()), [f"{one}: {revisions[one]}" for one in later[::-1]], is_known
+    )
 
 
 def head() -> str:

@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = getattr(item, "fixturenames", ())
         marks = {mark.name for mark in item.iter_markers()}
         if by_hand := (marks & set(tiers.TIERS)) - {"long"}:
-            raise pytest.UsageError(f"{item.nodeid}: {', '.join(by_hand)} is set by tests/kit/tiers.py, never at a test")
+            raise pytest.UsageError(
+                f"{item.nodeid}: {', '.join(by_hand)} is set by tests/kit/tiers.py, never at a test"
+            )
         path = item.path.relative_to(TESTS).as_posix()
         found = tiers.tier(path, fixtures, marks)
         if found not in marks:
@@ -81,7 +83,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Whatever needed a browser and was skipped is said loudly, by whichever words it was skipped."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "browser" in str(report.longrepr).lower()]
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", ()) if "browser" in str(report.longrepr).lower()
+    ]
     if skipped and kit_browser.find_browser() is None:
         terminalreporter.section("NO BROWSER", sep="*")
         terminalreporter.write_line(f"{len(skipped)} browser tests were SKIPPED: {NO_BROWSER}")

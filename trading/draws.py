@@ -46,7 +46,10 @@ class Draw(Base):
     with the signatures so far. ``root``: base64url root of the checkpoint that seals the last commit. ``result``: the signed outcome."""
 
     __tablename__ = "draw"
-    __table_args__ = (CheckConstraint(one_of("state", STATES), name="state"), CheckConstraint(one_of("label", NEEDS), name="label"))
+    __table_args__ = (
+        CheckConstraint(one_of("state", STATES), name="state"),
+        CheckConstraint(one_of("label", NEEDS), name="label"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
@@ -105,13 +108,35 @@ def announce(work: UnitOfWork, lot: Lot, *, label: str, pool: Sequence[str], tak
         raise Invalid("draw.bad_pool", size=len(pool), take=take, detail=error.detail) from error
     name = f"{lot.tender.ref}/{policy.envelope.removeprefix('draw:')}"
     notice = {
-        "v": 1, "at": _at(work), "beacon": "", "draw": name, "label": label, "parties": list(PARTIES), "policy": policy.policy_id,
-        "pool": b64u(rules.pool_hash(salt, ordered)), "replaces": "", "size": len(ordered), "take": take,
+        "v": 1,
+        "at": _at(work),
+        "beacon": "",
+        "draw": name,
+        "label": label,
+        "parties": list(PARTIES),
+        "policy": policy.policy_id,
+        "pool": b64u(rules.pool_hash(salt, ordered)),
+        "replaces": "",
+        "size": len(ordered),
+        "take": take,
     }
-    statement = keep_document(work, "draw-notice", sign_document("draw-notice", notice, work.office.keys.signing), signed=True)
-    entry = work.log("draw-notice", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=policy.envelope)
-    row = Draw(lot_id=lot.id, draw=name, label=label, state="NOTICED", pool=ordered, pool_salt=salt, notice=notice, notice_c=entry.c,
-               noticed_at=work.now)
+    statement = keep_document(
+        work, "draw-notice", sign_document("draw-notice", notice, work.office.keys.signing), signed=True
+    )
+    entry = work.log(
+        "draw-notice", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=policy.envelope
+    )
+    row = Draw(
+        lot_id=lot.id,
+        draw=name,
+        label=label,
+        state="NOTICED",
+        pool=ordered,
+        pool_salt=salt,
+        notice=notice,
+        notice_c=entry.c,
+        noticed_at=work.now,
+    )
     row.lot = lot
     work.session.add(row)
     work.session.flush()
@@ -127,7 +152,9 @@ def commit_platform(work: UnitOfWork, draw: Draw) -> DrawTurn:
     if _turn(draw, PLATFORM) is not None:
         raise Conflict("draw.committed", party=PLATFORM)
     r = secrets.token_bytes(32)
-    header = rules.make_escrow(officers.policy_document(_policy(work.session, draw)), draw=draw.draw, party=PLATFORM, r=r)
+    header = rules.make_escrow(
+        officers.policy_document(_policy(work.session, draw)), draw=draw.draw, party=PLATFORM, r=r
+    )
     document = commit_document(draw, PLATFORM, r=r, header=header, at=_at(work))
     envelope = sign_document("draw-commit", document, work.office.keys.signing)
     return _add_turn(work, draw, PLATFORM, document, envelope, header, own=r)
@@ -149,7 +176,11 @@ def commit(work: UnitOfWork, draw: Draw, envelope: Any, *, header: bytes) -> Dra
         wanted = officers.policy_document(_policy(work.session, draw))
         if found.ctx != rules.escrow_ctx(wanted, draw=draw.draw, party=TENDEREE):
             raise CryptoError("CONTEXT_MISMATCH", "an escrow for other officers")
-        if (document["draw"], document["party"], document["header_hash"]) != (draw.draw, TENDEREE, b64u(found.header_hash)):
+        if (document["draw"], document["party"], document["header_hash"]) != (
+            draw.draw,
+            TENDEREE,
+            b64u(found.header_hash),
+        ):
             raise CryptoError("CONTEXT_MISMATCH", "of another draw, party or escrow")
     except CryptoError as error:
         raise Invalid("draw.bad_commit", reason=error.code, detail=error.detail) from error
@@ -157,11 +188,22 @@ def commit(work: UnitOfWork, draw: Draw, envelope: Any, *, header: bytes) -> Dra
 
 
 def _add_turn(
-    work: UnitOfWork, draw: Draw, party: str, document: dict[str, Any], envelope: Any, header: bytes, *, own: bytes | None = None,
+    work: UnitOfWork,
+    draw: Draw,
+    party: str,
+    document: dict[str, Any],
+    envelope: Any,
+    header: bytes,
+    *,
+    own: bytes | None = None,
 ) -> DrawTurn:
     statement = keep_document(work, "draw-commit", envelope, signed=True)
-    entry = work.log("draw-commit", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw))
-    turn = DrawTurn(draw_id=draw.id, party=party, commit=document["commit"], header=b64u(header), commit_c=entry.c, own=own)
+    entry = work.log(
+        "draw-commit", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw)
+    )
+    turn = DrawTurn(
+        draw_id=draw.id, party=party, commit=document["commit"], header=b64u(header), commit_c=entry.c, own=own
+    )
     draw.turns.append(turn)
     if len(draw.turns) == len(PARTIES):
         draw.state = "COMMITTED"
@@ -204,7 +246,9 @@ def sign_list(work: UnitOfWork, draw: Draw, envelope: Any) -> None:
     except CryptoError as error:
         raise Invalid("draw.bad_list", reason=error.code, detail=error.detail) from error
     statement = keep_document(work, "commit-list", envelope, signed=True)
-    entry = work.log("commit-list", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw))
+    entry = work.log(
+        "commit-list", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw)
+    )
     draw.listing, draw.list_c, draw.state = dict(envelope), entry.c, "LISTED"
     draw.version += 1
 
@@ -251,7 +295,9 @@ def _reveal(work: UnitOfWork, draw: Draw, turn: DrawTurn, document: dict[str, An
     assert draw.list_c is not None
     _sealed(work, draw.list_c, "draw.list_not_sealed")
     statement = keep_document(work, "draw-reveal", envelope, signed=True)
-    entry = work.log("draw-reveal", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw))
+    entry = work.log(
+        "draw-reveal", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw)
+    )
     turn.r, turn.reveal_c = document["r"], entry.c
     draw.version += 1
     work.session.flush()
@@ -299,7 +345,9 @@ def conclude(work: UnitOfWork, draw: Draw) -> list[int]:
     document = rules.result(draw.notice, turns, root=unb64u(draw.root, 32), at=_at(work))
     envelope = sign_document("draw", document, work.office.keys.signing)
     statement = keep_document(work, "draw", envelope, signed=True)
-    entry = work.log("draw", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw))
+    entry = work.log(
+        "draw", statement=statement, tender=draw.lot.tender.ref, lot=draw.lot.no_text, envelope=_part(draw)
+    )
     draw.result, draw.result_c, draw.state, draw.drawn_at = dict(envelope), entry.c, "DRAWN", work.now
     draw.version += 1
     work.record("draw.conclude", draw.lot.log_of, label=draw.label, picks=document["picks"], faults=document["faults"])
@@ -322,7 +370,9 @@ def _from_escrow(draw: Draw, turn: DrawTurn, t: int) -> bytes:
 
 def find(session: Session, lot: Lot, label: str) -> Draw | None:
     """The newest draw of a label on a lot."""
-    return session.scalar(select(Draw).where(Draw.lot_id == lot.id, Draw.label == label).order_by(Draw.id.desc()).limit(1))
+    return session.scalar(
+        select(Draw).where(Draw.lot_id == lot.id, Draw.label == label).order_by(Draw.id.desc()).limit(1)
+    )
 
 
 def draw(session: Session, lot: Lot, label: str) -> Draw:
@@ -347,8 +397,14 @@ def order(row: Draw) -> list[int]:
 
 def commit_document(row: Draw, party: str, *, r: bytes, header: bytes, at: str) -> dict[str, Any]:
     """The document a party signs to commit; ``r``: its 32 random bytes, ``header``: the escrow made of them."""
-    return {"v": 1, "at": at, "commit": b64u(rules.draw_commit(row.draw, party, r)), "draw": row.draw,
-            "header_hash": b64u(parse_header(header).header_hash), "party": party}
+    return {
+        "v": 1,
+        "at": at,
+        "commit": b64u(rules.draw_commit(row.draw, party, r)),
+        "draw": row.draw,
+        "header_hash": b64u(parse_header(header).header_hash),
+        "party": party,
+    }
 
 
 def reveal_document(row: Draw, party: str, *, r: bytes, at: str) -> dict[str, Any]:
@@ -412,4 +468,3 @@ def _sealed(work: UnitOfWork, c: str, code: str) -> int:
 def pool_document(row: Draw) -> dict[str, Any]:
     """Pool and salt, for those who may see the names and for the archive."""
     return {"pool": row.pool, "salt": b64u(row.pool_salt), "hash": row.notice["pool"]}
-

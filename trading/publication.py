@@ -89,7 +89,9 @@ def _not_sealed(session: Session, lot: Lot) -> int:
     rows = [policy for name in officers.envelopes(lot) if (policy := officers.find_policy(session, lot, name))]
     entries = [policy.log_c for policy in rows if policy.log_c]
     entries += session.scalars(
-        select(officers.DrillReturn.log_c).join(officers.Drill).where(officers.Drill.policy_id.in_([policy.id for policy in rows]))
+        select(officers.DrillReturn.log_c)
+        .join(officers.Drill)
+        .where(officers.Drill.policy_id.in_([policy.id for policy in rows]))
     )
     return len(entries) - len(log.proofs(session, entries)) if entries else 0
 
@@ -126,19 +128,31 @@ def publish(work: UnitOfWork, lot: Lot, *, text: str = "", seen: int | None = No
     files = documents.publish_all(work, lot)
     _log_published(work, lot, files)
     LOT_FLOW.take(work, lot, "publish", rules=book.version)
-    notice = notices.post(work, lot, "tender", title=_title(lot), body=_facts(work.session, lot, files), text=text.strip(),
-                          until=notice_until(lot, now, book, calendar))
+    notice = notices.post(
+        work,
+        lot,
+        "tender",
+        title=_title(lot),
+        body=_facts(work.session, lot, files),
+        text=text.strip(),
+        until=notice_until(lot, now, book, calendar),
+    )
     return Published(notice, tuple(one for one in findings if one.severity == "warning"))
 
 
 def _log_published(work: UnitOfWork, lot: Lot, files: Iterable[TenderDocument]) -> None:
     """The ``published`` document of the protocol: the files by digest and the policies they go with."""
     document = {
-        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "at": write_moment(work.now),
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "at": write_moment(work.now),
         "files": [{"name": row.name, "sha256": b64u(bytes.fromhex(row.sha256)), "size": row.size} for row in files],
         "policies": [officers.current_policy(work.session, lot, name).policy_id for name in officers.envelopes(lot)],
     }
-    statement = audit.keep_document(work, "published", sign("published", document, work.office.keys.signing), signed=True)
+    statement = audit.keep_document(
+        work, "published", sign("published", document, work.office.keys.signing), signed=True
+    )
     work.log("published", statement=statement, tender=lot.tender.ref, lot=lot.no_text)
 
 
@@ -146,14 +160,29 @@ def _facts(session: Session, lot: Lot, files: Iterable[TenderDocument]) -> dict[
     """What a tender notice must say (O87 art. 13, rulebook §9.2), as canonical JSON values; "" for what a draft still lacks."""
     project = lot.project
     return {
-        "project": project.name, "code": project.code or "", "regime": project.regime, "category": project.category,
+        "project": project.name,
+        "code": project.code or "",
+        "regime": project.regime,
+        "category": project.category,
         "method": project.method,
-        "purchaser": project.purchaser.name, "agency": project.agency.name if project.agency else "", "region": project.region,
-        "budget": lot.budget.text(), "ceiling": lot.ceiling.text(), "currency": lot.currency, "deposit": lot.deposit.text(),
-        "need": lot.need, "qualification": lot.qualification, "contact": lot.contact, "place": lot.place,
-        "issue_at": _written(lot.issue_at), "clarify_until": _written(lot.clarify_until or lot.deadline),
-        "deadline": _written(lot.deadline), "opens_at": _written(lot.opens_at), "round": lot.round,
-        "policy": _policy_id(session, lot, officers.BID), **_options(session, lot),
+        "purchaser": project.purchaser.name,
+        "agency": project.agency.name if project.agency else "",
+        "region": project.region,
+        "budget": lot.budget.text(),
+        "ceiling": lot.ceiling.text(),
+        "currency": lot.currency,
+        "deposit": lot.deposit.text(),
+        "need": lot.need,
+        "qualification": lot.qualification,
+        "contact": lot.contact,
+        "place": lot.place,
+        "issue_at": _written(lot.issue_at),
+        "clarify_until": _written(lot.clarify_until or lot.deadline),
+        "deadline": _written(lot.deadline),
+        "opens_at": _written(lot.opens_at),
+        "round": lot.round,
+        "policy": _policy_id(session, lot, officers.BID),
+        **_options(session, lot),
         "files": [{"name": row.name, "sha256": row.sha256, "size": row.size, "version": row.version} for row in files],
     }
 
@@ -229,12 +258,20 @@ def amend(
     new = documents.put(work, lot, name=name, blob=blob, kind=kind)
     files = documents.publish_all(work, lot)
     _log_published(work, lot, files)
-    body = {"file": new.name, "version": new.version, "sha256": new.sha256, "size": new.size, "affects_bids": affects_bids}
+    body = {
+        "file": new.name,
+        "version": new.version,
+        "sha256": new.sha256,
+        "size": new.size,
+        "affects_bids": affects_bids,
+    }
     notices.post(work, lot, "correction", title=lot.title, body=body, text=text.strip())
     return new
 
 
-def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime | None = None, reason: str) -> list[officers.Policy]:
+def extend(
+    work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime | None = None, reason: str
+) -> list[officers.Policy]:
     """The agency drafts the policies that move the deadline; it moves, with a correction notice that gives the reason, when every officer
     has signed. ``opens_at``: the deadline, unless named.
 
@@ -248,7 +285,9 @@ def extend(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime
     return extend_deadline(work, lot, deadline=deadline, opens_at=opens_at or deadline, reason=reason)
 
 
-def extend_deadline(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str) -> list[officers.Policy]:
+def extend_deadline(
+    work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at: datetime, reason: str
+) -> list[officers.Policy]:
     """Draft, for any act that has checked who acts and the tie to the lot, the policies that move the deadline: nothing is moved yet.
 
     It moves in the unit of the last officer's signature, with a correction notice whose words are ``reason``; no drill is repeated and all
@@ -275,7 +314,9 @@ def fail(work: UnitOfWork, lot: Lot, *, ground: str, reason: str = "") -> Notice
         raise WrongStep("flow.wrong_step", noun="lot", step="fail", state=lot.state, from_states=sorted(FAIL_STEPS))
     LOT_FLOW.take(work, lot, FAIL_STEPS[lot.state], ground=ground)
     lot.failure, lot.failure_reason = ground, reason.strip()
-    return notices.post(work, lot, "failure", title=lot.title, body={"ground": ground, "round": lot.round}, text=reason.strip())
+    return notices.post(
+        work, lot, "failure", title=lot.title, body={"ground": ground, "round": lot.round}, text=reason.strip()
+    )
 
 
 def terminate(work: UnitOfWork, lot: Lot, *, reason: str) -> Notice | None:

@@ -45,15 +45,20 @@ def _due_query() -> CompoundSelect[Any]:
     return union_all(
         select(literal("issue"), Lot.id, Lot.issue_at).where(Lot.state == "NOTICE", Lot.issue_at <= now),
         select(literal("close"), Lot.id, Lot.deadline).where(Lot.state == "BIDDING", Lot.deadline <= now),
-        select(literal("judge"), Lot.id, closed.tick_at).join(closed, Lot.id == closed.lot_id)
+        select(literal("judge"), Lot.id, closed.tick_at)
+        .join(closed, Lot.id == closed.lot_id)
         .where(Lot.state == "OPENING", closed.part == officers.BID, Lot.closed_at.is_(None)),
-        select(literal("objection_late"), disputes.Objection.lot_id, disputes.Objection.due_at)
-        .where(disputes.Objection.state == "FILED", disputes.Objection.due_at <= now),
-        select(literal("fault_settle"), Lot.id, fault.confirmed_at).join(fault, Lot.id == fault.lot_id)
+        select(literal("objection_late"), disputes.Objection.lot_id, disputes.Objection.due_at).where(
+            disputes.Objection.state == "FILED", disputes.Objection.due_at <= now
+        ),
+        select(literal("fault_settle"), Lot.id, fault.confirmed_at)
+        .join(fault, Lot.id == fault.lot_id)
         .where(fault.state == "SUSPENDED", Lot.deadline >= fault.until),
-        select(literal("officers_tell"), change.lot_id, change.ended_at)
-        .where(change.kind == "officers", change.state == "DONE", change.told_at.is_(None)),
-        select(literal("settle"), Lot.id, contracts.Contract.filed_at).join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
+        select(literal("officers_tell"), change.lot_id, change.ended_at).where(
+            change.kind == "officers", change.state == "DONE", change.told_at.is_(None)
+        ),
+        select(literal("settle"), Lot.id, contracts.Contract.filed_at)
+        .join(contracts.Contract, contracts.Contract.lot_id == Lot.id)
         .where(Lot.state == "FILING"),
     )
 
@@ -147,7 +152,9 @@ def _judge(work: UnitOfWork, lot: Lot) -> bool:
         return False  # whoever was shut out may make the number: no lot fails for too few while that is open
     lot.closed_at = row.tick_at
     minimum = procedure_of(lot).minimum
-    if len(bids.complete(work.session, lot)) < minimum.bidders(terms.book(lot)):  # with two envelopes a lone one is no bid
+    if len(bids.complete(work.session, lot)) < minimum.bidders(
+        terms.book(lot)
+    ):  # with two envelopes a lone one is no bid
         lot.failure, lot.failure_reason = "few_bidders", str(minimum.at_deadline)
         LOT_FLOW.take(work, lot, minimum.fails_by, ground=lot.failure, rule=lot.failure_reason)
         body = {"ground": lot.failure, "rule": lot.failure_reason, "entries": row.entries, "deadline": row.deadline_c}
@@ -181,7 +188,11 @@ def _settle(work: UnitOfWork, lot: Lot) -> bool:
 
 
 STEPS: dict[str, Callable[[UnitOfWork, Lot], bool]] = {
-    "issue": _issue, "close": _close, "judge": _judge, "objection_late": _objection_late, "fault_settle": _fault_settle,
+    "issue": _issue,
+    "close": _close,
+    "judge": _judge,
+    "objection_late": _objection_late,
+    "fault_settle": _fault_settle,
     "officers_tell": _officers_tell,
     "settle": _settle,
 }

@@ -37,8 +37,10 @@ YEAR = 365 * 24 * 3600
 MAX_FORM_BYTES = 2_000_000  # forms; uploads of sealed bids have a door of their own
 STATIC = Path(__file__).parent / "static"
 
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
-          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -48,6 +50,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
     "X-Frame-Options": "DENY",
 }
+
 
 @dataclass
 class House:
@@ -68,10 +71,21 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
         office = wiring.open_office(settings)
     app = Flask("web", root_path=str(Path(__file__).parent), static_url_path="/static")
     app.config.update(
-        SECRET_KEY=secret_of(settings.data), SECRET_KEY_FALLBACKS=old_secrets(settings.data), TRUSTED_HOSTS=settings.hosts or None,
-        SESSION_COOKIE_NAME=COOKIE, SESSION_COOKIE_SECURE=True, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_PATH="/", MAX_CONTENT_LENGTH=MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES, MAX_FORM_PARTS=2_000,
-        WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=True, BABEL_DEFAULT_LOCALE=catalogues.LOCALE, BABEL_DEFAULT_TIMEZONE=settings.zone,
+        SECRET_KEY=secret_of(settings.data),
+        SECRET_KEY_FALLBACKS=old_secrets(settings.data),
+        TRUSTED_HOSTS=settings.hosts or None,
+        SESSION_COOKIE_NAME=COOKIE,
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
+        MAX_FORM_PARTS=2_000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=True,
+        BABEL_DEFAULT_LOCALE=catalogues.LOCALE,
+        BABEL_DEFAULT_TIMEZONE=settings.zone,
         BABEL_TRANSLATION_DIRECTORIES=";".join(f"translations/{room}" for room in catalogues.rooms()) or "translations",
         SEND_FILE_MAX_AGE_DEFAULT=0,
     )
@@ -95,9 +109,15 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals["procedure_of"] = procedure_of
-    app.jinja_env.globals.update(drop_url=settings.drop_url, asset=_asset, fault_words=_fault_words, help_href=_help_href,
-                                 in_help=lambda text: helping.marked(text, _language()), sign_in_mark=login.mark,
-                                 role_words=lambda role: words.state("role", str(role), _language()).text)
+    app.jinja_env.globals.update(
+        drop_url=settings.drop_url,
+        asset=_asset,
+        fault_words=_fault_words,
+        help_href=_help_href,
+        in_help=lambda text: helping.marked(text, _language()),
+        sign_in_mark=login.mark,
+        role_words=lambda role: words.state("role", str(role), _language()).text,
+    )
     app.context_processor(lambda: {"frame": _frame(house)})
     for found in find_desks():
         house.desks[found.name] = found
@@ -119,6 +139,7 @@ def find_desks() -> list[gate.Desk]:
 
 
 # --- each request ---------------------------------------------------------------------------------------------------------------------
+
 
 def _arrive() -> None:
     _request_id()
@@ -145,7 +166,9 @@ def _language() -> str:
     if "lang" not in g:
         asked = request.args.get("lang", "") or request.cookies.get(LANG_COOKIE, "")
         if asked not in ("zh", "en"):
-            best = request.accept_languages.best_match(["zh", "zh-CN", "zh-Hans", "zh-TW", "zh-HK", "en", "en-GB", "en-US"], default="zh")
+            best = request.accept_languages.best_match(
+                ["zh", "zh-CN", "zh-Hans", "zh-TW", "zh-HK", "en", "en-GB", "en-US"], default="zh"
+            )
             asked = "en" if str(best).startswith("en") else "zh"
         g.lang = asked
     return str(g.lang)
@@ -170,7 +193,9 @@ def _dress(response: Response) -> Response:
     response.vary.update(("Cookie", "Accept-Language"))
     for name, cookie, allowed in (("lang", LANG_COOKIE, ("zh", "en")), ("theme", THEME_COOKIE, ("light", "dark"))):
         if request.args.get(name) in allowed:
-            response.set_cookie(cookie, request.args[name], max_age=YEAR, secure=True, httponly=name == "lang", samesite="Lax", path="/")
+            response.set_cookie(
+                cookie, request.args[name], max_age=YEAR, secure=True, httponly=name == "lang", samesite="Lax", path="/"
+            )
     return response
 
 
@@ -207,12 +232,20 @@ def _frame(house: House) -> Frame:
     theme = _theme()
     desk = house.desks.get(request.blueprint or "")
     frame = Frame(
-        lang=lang, theme=theme, place=house.settings.place, hotline=house.settings.hotline, now=_now(), zone=house.zone,
-        here=address(path, here), own=g.get("page_address", ""),
-        next="" if path.startswith("/account") else address(path, here), nav=_nav(person, path),
+        lang=lang,
+        theme=theme,
+        place=house.settings.place,
+        hotline=house.settings.hotline,
+        now=_now(),
+        zone=house.zone,
+        here=address(path, here),
+        own=g.get("page_address", ""),
+        next="" if path.startswith("/account") else address(path, here),
+        nav=_nav(person, path),
         rail=desk.groups() if desk and not g.get("nobody", False) and _let_in(person) else [],
         theme_href=address(path, here, theme="light" if theme == "dark" else "dark"),
-        lang_href=address(path, here, lang="zh" if lang == "en" else "en"), rehearsal=bool(house.settings.test_clock),
+        lang_href=address(path, here, lang="zh" if lang == "en" else "en"),
+        rehearsal=bool(house.settings.test_clock),
         town=house.town,
         restored=g.get("restored"),
     )
@@ -220,7 +253,9 @@ def _frame(house: House) -> Frame:
         frame.signed_in, frame.name, frame.session_ends = True, person.actor.name, person.ends_at
         frame.role = words.state("role", person.actor.role.value, lang).text
         frame.home, frame.unread = gate.HOMES[person.actor.role], gate.frame_unread()
-        frame.roles = [RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles]
+        frame.roles = [
+            RoleChoice(r.value, words.state("role", r.value, lang).text, r is person.actor.role) for r in person.roles
+        ]
     g.frame, g.frame_for = frame, (g.get("nobody", False), lang)
     return frame
 
@@ -233,8 +268,14 @@ def _let_in(person: login.Person | None) -> bool:
 
 def _nav(person: login.Person | None, path: str) -> list[Link]:
     """Four to six entries: one's own desk first."""
-    entries = [(gettext("Notices and projects"), "/notices"), (gettext("Opening hall"), "/hall"), (gettext("Savings"), "/savings"),
-               (gettext("Check a receipt"), "/check"), (gettext("Rules and calendar"), "/rules"), (gettext("Help"), "/help")]
+    entries = [
+        (gettext("Notices and projects"), "/notices"),
+        (gettext("Opening hall"), "/hall"),
+        (gettext("Savings"), "/savings"),
+        (gettext("Check a receipt"), "/check"),
+        (gettext("Rules and calendar"), "/rules"),
+        (gettext("Help"), "/help"),
+    ]
     if person:
         home = gate.HOMES[person.actor.role]
         entries = [(gettext("My desk"), home), *(e for e in entries[:4] if e[1] != home), entries[5]]

@@ -25,12 +25,24 @@ WEB = Path(__file__).parent
 TRANSLATIONS = WEB / "translations"
 LOCALE = "zh_Hans_CN"
 HOUSE = "house"
-_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "_l": None, "lazy_gettext": None, "N_": None, "pgettext": ((1, "c"), 2)}
+_KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "_l": None,
+    "lazy_gettext": None,
+    "N_": None,
+    "pgettext": ((1, "c"), 2),
+}
 
 
 def rooms() -> list[str]:
     """Folders that hold a catalogue, the house first: where two say the same message, the later one is heard."""
-    found = sorted(p.name for p in TRANSLATIONS.iterdir() if (p / LOCALE / "LC_MESSAGES").is_dir()) if TRANSLATIONS.is_dir() else []
+    found = (
+        sorted(p.name for p in TRANSLATIONS.iterdir() if (p / LOCALE / "LC_MESSAGES").is_dir())
+        if TRANSLATIONS.is_dir()
+        else []
+    )
     return [r for r in found if r == HOUSE] + [r for r in found if r != HOUSE]
 
 
@@ -57,7 +69,9 @@ def messages() -> dict[str, Catalog]:
     found: dict[str, Catalog] = {}
     for path, method in sources():
         room = found.setdefault(room_of(path), _blank())
-        for _line, message, comments, context in extract_from_file(method, path, keywords=_KEYWORDS, options={"trimmed": "true"}):
+        for _line, message, comments, context in extract_from_file(
+            method, path, keywords=_KEYWORDS, options={"trimmed": "true"}
+        ):
             room.add(message, auto_comments=comments, context=context)
     return {room: catalog for room, catalog in found.items() if len(catalog)}
 
@@ -89,7 +103,9 @@ def untranslated() -> dict[str, list[str]]:
     template = messages()
     catalogues = {room: updated(room, catalog) for room, catalog in template.items()}
     said = {(str(m.id), m.context) for c in catalogues.values() for m in c if m.id and _has_words(m.string)}
-    missing = {room: [str(m.id) for m in c if m.id and (str(m.id), m.context) not in said] for room, c in catalogues.items()}
+    missing = {
+        room: [str(m.id) for m in c if m.id and (str(m.id), m.context) not in said] for room, c in catalogues.items()
+    }
     return {room: ids for room, ids in missing.items() if ids}
 
 
@@ -131,8 +147,13 @@ class _Plain(Catalog):
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
-        return [("Language", LOCALE), ("Plural-Forms", "nplurals=1; plural=0;"), ("MIME-Version", "1.0"),
-                ("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")]
+        return [
+            ("Language", LOCALE),
+            ("Plural-Forms", "nplurals=1; plural=0;"),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Transfer-Encoding", "8bit"),
+        ]
 
 
 def _blank() -> Catalog:

@@ -21,22 +21,62 @@ SETTINGS: tuple[tuple[str, str, str], ...] = (
     ("BLOBS", "blobs in the data folder", "Folder of the write-once store."),
     ("BASE_URL", "", "The public address, `https://…`. Host names other than its own are refused."),
     ("PROXIES", "0", "How many trusted proxies stand before the platform."),
-    ("ARRIVAL_HEADER", "", "The header in which the nearest proxy says when a request's last byte arrived, in seconds since 1970 "
-     "(nginx: `$msec`). It must overwrite what a client sends. Empty: the moment at which the bytes reached this machine."),
-    ("MAIL", "", "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform."),
-    ("MIRROR_DIR", "", "A folder on another disk: every stored file is written and synced there too before it counts. Empty: one disk."),
-    ("TSA", "", "RFC 3161 authority that stamps the papers of an opening; its certificates: `tsa.pem` in the data folder."),
-    ("CLAMD", "", "Where clamd listens, `unix:/run/clamav/clamd.ctl` or `tcp://host:3310`. Empty: opened files are marked unscanned."),
-    ("FILES_URL", "", "Another origin, `https://files.…`, that hands out opened files. Empty: the platform's own does."),
+    (
+        "ARRIVAL_HEADER",
+        "",
+        "The header in which the nearest proxy says when a request's last byte arrived, in seconds since 1970 "
+        "(nginx: `$msec`). It must overwrite what a client sends. Empty: the moment at which the bytes reached this machine.",
+    ),
+    (
+        "MAIL",
+        "",
+        "Where mail goes: a folder, or `smtp://host:port`. Empty: people read their messages on the platform.",
+    ),
+    (
+        "MIRROR_DIR",
+        "",
+        "A folder on another disk: every stored file is written and synced there too before it counts. Empty: one disk.",
+    ),
+    (
+        "TSA",
+        "",
+        "RFC 3161 authority that stamps the papers of an opening; its certificates: `tsa.pem` in the data folder.",
+    ),
+    (
+        "CLAMD",
+        "",
+        "Where clamd listens, `unix:/run/clamav/clamd.ctl` or `tcp://host:3310`. Empty: opened files are marked unscanned.",
+    ),
+    (
+        "FILES_URL",
+        "",
+        "Another origin, `https://files.…`, that hands out opened files. Empty: the platform's own does.",
+    ),
     ("ZONE", "Asia/Shanghai", "The centre's time zone, for showing times; inside everything is UTC."),
     ("TEST_CLOCK", "", "A moment to run on from, or a file that holds one. Only in a data folder made for rehearsal."),
-    ("PLATFORM", "host of BASE_URL, else bidhall.local", "The name in every signed document; never change it after the first tick."),
+    (
+        "PLATFORM",
+        "host of BASE_URL, else bidhall.local",
+        "The name in every signed document; never change it after the first tick.",
+    ),
     ("PLACE", "公共资源交易", "The line under the brand."),
-    ("DEPOSIT_PAYEE", "", "In whose name the deposits' pooled account is kept; without it the centre's registered name."),
-    ("DEPOSIT_BANK", "", "The bank of that account, with its number, as a transfer form asks for it. Without it bidders ask the centre."),
+    (
+        "DEPOSIT_PAYEE",
+        "",
+        "In whose name the deposits' pooled account is kept; without it the centre's registered name.",
+    ),
+    (
+        "DEPOSIT_BANK",
+        "",
+        "The bank of that account, with its number, as a transfer form asks for it. Without it bidders ask the centre.",
+    ),
     ("HOTLINE", "", "Telephone number shown where something went wrong."),
     ("LOG", "WARNING", "How much the platform writes to its own log: DEBUG, INFO, WARNING, ERROR."),
-    ("PROBES", "", "Outside probe points and their keys: `north=KEY, south=KEY` (`bidhall probe --show-key` says the line)."),
+    (
+        "PROBES",
+        "",
+        "Outside probe points and their keys: `north=KEY, south=KEY` (`bidhall probe --show-key` says the line).",
+    ),
     ("BEACON_URL", "", "Where the public reaches the time beacon."),
     ("DROP_URL", "", "Where bidders reach the digest drop."),
     ("MIRROR_URL", "", "The supervisory body's mirror of sealed bids (docs/operate/mirror.md). Empty: there is none."),
@@ -55,15 +95,31 @@ def flows() -> list[Flow]:
     from trading.opening import ceremony
     from trading.tendering import projects, tenders
 
-    return [projects.PROJECT_FLOW, tenders.LOT_FLOW, ceremony.OPENING_FLOW, deadline_faults.FAULT_FLOW, panels.PANEL_FLOW,
-            disputes.OBJECTION_FLOW, refunds.REFUND_FLOW, forfeits.FORFEIT_FLOW]
+    return [
+        projects.PROJECT_FLOW,
+        tenders.LOT_FLOW,
+        ceremony.OPENING_FLOW,
+        deadline_faults.FAULT_FLOW,
+        panels.PANEL_FLOW,
+        disputes.OBJECTION_FLOW,
+        refunds.REFUND_FLOW,
+        forfeits.FORFEIT_FLOW,
+    ]
 
 
 def steps() -> str:
     lines = ["# Steps\n", "One table for each thing with a life; there is no other way its state changes.\n"]
     for flow in flows():
-        lines += [f"## {flow.noun}\n", f"Starts as `{flow.start}`.\n", "| step | from | to | act |", "| --- | --- | --- | --- |"]
-        lines += [f"| {s.name} | {', '.join(f'`{o}`' for o in s.origins)} | `{s.target}` | {s.needs.value} |" for s in flow.steps]
+        lines += [
+            f"## {flow.noun}\n",
+            f"Starts as `{flow.start}`.\n",
+            "| step | from | to | act |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {s.name} | {', '.join(f'`{o}`' for o in s.origins)} | `{s.target}` | {s.needs.value} |"
+            for s in flow.steps
+        ]
         lines += ["", "```mermaid", "stateDiagram-v2", f"    [*] --> {flow.start}"]
         lines += [f"    {origin} --> {s.target}: {s.name}" for s in flow.steps for origin in s.origins]
         lines += ["```", ""]
@@ -71,8 +127,12 @@ def steps() -> str:
 
 
 def access() -> str:
-    lines = ["# Access\n", "Which role holds which act. An act in no row is nobody's. Weighty acts ask for a fresh sign-in.\n",
-             "| act | weighty | roles |", "| --- | --- | --- |"]
+    lines = [
+        "# Access\n",
+        "Which role holds which act. An act in no row is nobody's. Weighty acts ask for a fresh sign-in.\n",
+        "| act | weighty | roles |",
+        "| --- | --- | --- |",
+    ]
     for act in Act:
         roles = [role.value for role in Role if act in ROLES[role]]
         lines.append(f"| `{act.value}` | {'yes' if act in WEIGHTY else ''} | {', '.join(roles)} |")
@@ -85,16 +145,22 @@ def settings() -> str:
     from web.settings import NAMES
 
     assert {name for name, _, _ in SETTINGS} == set(NAMES), "settings and their page differ"
-    lines = ["# Settings\n", "Variables, or lines of `settings.env` in the data folder; a variable wins.",
-             "Secrets are 0600 files in that folder.\n",
-             "| variable | default | what |", "| --- | --- | --- |"]
+    lines = [
+        "# Settings\n",
+        "Variables, or lines of `settings.env` in the data folder; a variable wins.",
+        "Secrets are 0600 files in that folder.\n",
+        "| variable | default | what |",
+        "| --- | --- | --- |",
+    ]
     return "\n".join(lines + [f"| `BIDHALL_{name}` | {default} | {what} |" for name, default, what in SETTINGS]) + "\n"
 
 
 def commands() -> str:
     from web.cli.main import main
 
-    codes = "0 done · 1 a check failed or a rule refused · 2 the input or the call is wrong · 3 the platform is not ready"
+    codes = (
+        "0 done · 1 a check failed or a rule refused · 2 the input or the call is wrong · 3 the platform is not ready"
+    )
     lines = ["# Commands\n", f"Exit codes: {codes}.\n"]
     context = click.Context(main, info_name="bidhall", **main.context_settings)
     for name in main.list_commands(context):
@@ -118,13 +184,28 @@ def _command(command: click.Command, context: click.Context) -> list[str]:
 def refusals() -> str:
     from web import words
 
-    lines = ["# Refusals\n", "Every code a rule may answer with, and its words.\n", "| code | 中文 | English |", "| --- | --- | --- |"]
+    lines = [
+        "# Refusals\n",
+        "Every code a rule may answer with, and its words.\n",
+        "| code | 中文 | English |",
+        "| --- | --- | --- |",
+    ]
     known = words.refusals()
-    return "\n".join(lines + [f"| `{code}` | {known[code]['zh']} | {known[code]['en']} |" for code in sorted(known)]) + "\n"
+    return (
+        "\n".join(lines + [f"| `{code}` | {known[code]['zh']} | {known[code]['en']} |" for code in sorted(known)])
+        + "\n"
+    )
 
 
-PAGES = {"steps": steps, "procedures": reference_procedures.make, "methods": reference_methods.make, "access": access,
-         "settings": settings, "commands": commands, "refusals": refusals}
+PAGES = {
+    "steps": steps,
+    "procedures": reference_procedures.make,
+    "methods": reference_methods.make,
+    "access": access,
+    "settings": settings,
+    "commands": commands,
+    "refusals": refusals,
+}
 
 
 def made() -> dict[Path, str]:

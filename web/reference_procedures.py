@@ -18,8 +18,12 @@ def make() -> str:
     for law in PROCEDURES:
         lines += [f"## {law.id} · {law.name.zh} · {law.name.en}\n", f"{law.law.zh} · {law.law.en}. {law.scope.en}.\n"]
         lines += ["```mermaid", "stateDiagram-v2", f"    [*] --> {LOT_FLOW.start}"]
-        lines += [f"    {state} --> {step.target}: {step.name}" for step in LOT_FLOW.steps for state in step.origins
-                  if law.path.allows(state, step.name)]
+        lines += [
+            f"    {state} --> {step.target}: {step.name}"
+            for step in LOT_FLOW.steps
+            for state in step.origins
+            if law.path.allows(state, step.name)
+        ]
         lines += ["```", "", "| what | how | rules |", "| --- | --- | --- |"]
         lines += [f"| {what} | {how} | {rules} |" for what, how, rules in _rows(law)]
         lines += [""]
@@ -38,12 +42,20 @@ def _rows(law: Procedure) -> Iterable[tuple[str, str, str]]:
     yield "categories", listed(one.lower() for one in law.intake.categories), ""
     yield "kinds of works", listed(one.lower() for one in law.intake.kinds if one) or "none", ""
     for rule in dict.fromkeys(one.rule for one in law.intake.filing):
-        fields = [one.field + (" (where an agency files)" if one.of_agency else "") for one in law.intake.filing if one.rule == rule]
+        fields = [
+            one.field + (" (where an agency files)" if one.of_agency else "")
+            for one in law.intake.filing
+            if one.rule == rule
+        ]
         yield "a filing must hold", listed(fields), cited(rule)
     yield "stages shown to the public", " → ".join(one.code for one in law.public_stages), ""
     yield "envelopes", "; or ".join(" and ".join(one) for one in law.envelopes), ""
     yield "prices", _prices(law), cited(law.ceiling, law.base_price, *law.abnormal_prices)
-    yield "fewest bids at the deadline", f"else the lot fails (`{law.minimum.fails_by}`)", cited(law.minimum.at_deadline)
+    yield (
+        "fewest bids at the deadline",
+        f"else the lot fails (`{law.minimum.fails_by}`)",
+        cited(law.minimum.at_deadline),
+    )
     after = "one" if law.minimum.conforming is None else "as many as the rule says"
     revoked = "; the lot fails where all count as revoked" if law.minimum.lapses_when_revoked else ""
     yield "fewest bids after the reviews", after + revoked, cited(law.minimum.conforming)
@@ -51,15 +63,21 @@ def _rows(law: Procedure) -> Iterable[tuple[str, str, str]]:
         yield f"review of {review.kind}", f"by {review.by}, from `{review.begins_by}`", ""
     lead = "may" if law.panel.purchaser_may_lead else "may not"
     panel = law.panel
-    yield "panel", f"the purchaser's representative {lead} be the chair (P-40)", cited(
-        panel.members, panel.odd, panel.experts, panel.large, panel.large_budget)
+    yield (
+        "panel",
+        f"the purchaser's representative {lead} be the chair (P-40)",
+        cited(panel.members, panel.odd, panel.experts, panel.large, panel.large_budget),
+    )
     yield "evaluation methods", ", ".join(f"`{one}`" for one in law.evaluation), ""
     if law.award.publicity is None:
         yield "award", "by decision of the purchaser", cited(law.award.decide, law.award.announce, law.award.shown)
     else:
         shown = law.award.publicity
-        yield "award", "publicity of the candidates, then decision of the purchaser", cited(
-            shown.starts, shown.lasts, shown.most, law.award.decide, law.award.announce, law.award.shown)
+        yield (
+            "award",
+            "publicity of the candidates, then decision of the purchaser",
+            cited(shown.starts, shown.lasts, shown.most, law.award.decide, law.award.announce, law.award.shown),
+        )
     yield "contract", "signed, published, filed", cited(law.contract.sign, law.contract.publish, law.contract.file)
     for notice in law.notices:
         yield f"notice: {notice.kind.replace('_', ' ')}", listed(notice.fields), ""
@@ -74,7 +92,11 @@ def _rows(law: Procedure) -> Iterable[tuple[str, str, str]]:
         whose = "of those who did not win" if refund.losers else "of everybody left"
         rows = [row.id for row in all_rules(law.regime) if row.anchor == refund.event]
         yield f"deposits {whose} go back", f"from the day of: {refund.on.replace('_', ' ')}", cited(*rows)
-    yield "a deposit may be kept", f"on these grounds alone; it goes to the {law.money.goes_to}", listed(law.money.grounds)
+    yield (
+        "a deposit may be kept",
+        f"on these grounds alone; it goes to the {law.money.goes_to}",
+        listed(law.money.grounds),
+    )
     yield "against keeping it", remedies.forfeit_by, cited(remedies.forfeit)
     yield "bids both alone and jointly", "refused", law.consortium
 

@@ -41,7 +41,9 @@ def plan(engine: Engine) -> Upgrade:
         raise NotReady("database.unreachable", reason=type(error).__name__) from error
     if not found.is_known:
         raise NotReady("database.newer", revision=found.applied, head=found.head)
-    return Upgrade(found.applied, found.head, found.pending, bool(found.applied and found.pending) and backup.wanted(engine))
+    return Upgrade(
+        found.applied, found.head, found.pending, bool(found.applied and found.pending) and backup.wanted(engine)
+    )
 
 
 def migrate(engine: Engine) -> Upgrade:

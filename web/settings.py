@@ -17,11 +17,47 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from trading.kernel.errors import NotReady
 
 PREFIX = "BIDHALL_"
-NAMES = ("DATA", "DATABASE", "BLOBS", "BASE_URL", "PROXIES", "MAIL", "MIRROR_DIR", "TSA", "CLAMD", "FILES_URL", "ZONE", "TEST_CLOCK",
-         "PLATFORM", "PLACE", "HOTLINE", "DEPOSIT_PAYEE", "DEPOSIT_BANK", "LANG", "LOG", "ARRIVAL_HEADER", "PROBES", "BEACON_URL",
-         "DROP_URL", "MIRROR_URL", "MIRROR_KEY")
-_OF_TESTS = tuple(PREFIX + name for name in ("TEST_DB", "TEST_PG", "TEST_BROWSER", "TEST_FAULT", "TEST_KILLS", "TEST_SIZES", "TEST_TOWN",
-                                               "WALK", "PG_"))
+NAMES = (
+    "DATA",
+    "DATABASE",
+    "BLOBS",
+    "BASE_URL",
+    "PROXIES",
+    "MAIL",
+    "MIRROR_DIR",
+    "TSA",
+    "CLAMD",
+    "FILES_URL",
+    "ZONE",
+    "TEST_CLOCK",
+    "PLATFORM",
+    "PLACE",
+    "HOTLINE",
+    "DEPOSIT_PAYEE",
+    "DEPOSIT_BANK",
+    "LANG",
+    "LOG",
+    "ARRIVAL_HEADER",
+    "PROBES",
+    "BEACON_URL",
+    "DROP_URL",
+    "MIRROR_URL",
+    "MIRROR_KEY",
+)
+_OF_TESTS = tuple(
+    PREFIX + name
+    for name in (
+        "TEST_DB",
+        "TEST_PG",
+        "TEST_BROWSER",
+        "TEST_FAULT",
+        "TEST_KILLS",
+        "TEST_SIZES",
+        "TEST_TOWN",
+        "WALK",
+        "PG_",
+    )
+)
 SECRET_FILE, OLD_SECRET_FILE = "session.key", "session.old.key"
 
 
@@ -72,8 +108,11 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Refuses: NotReady ``settings.unknown``, ``settings.line``, ``settings.value`` with the name and what was expected."""
-    given = {k.removeprefix(PREFIX): v for k, v in (os.environ if environment is None else environment).items()
-             if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)}
+    given = {
+        k.removeprefix(PREFIX): v
+        for k, v in (os.environ if environment is None else environment).items()
+        if k.startswith(PREFIX) and not k.startswith(_OF_TESTS)
+    }
     data = Path(given.get("DATA") or "bidhall-data").absolute()
     values = {**_file(data / "settings.env"), **given}
     for name in values:
@@ -104,18 +143,30 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             expected = "unix:/run/clamav/clamd.ctl, tcp://127.0.0.1:3310"
             raise NotReady("settings.value", name=PREFIX + "CLAMD", value=clamd, expected=expected) from error
     return Settings(
-        data=data, database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}",
+        data=data,
+        database=values.get("DATABASE") or f"sqlite:///{data / 'bidhall.db'}",
         blobs=values.get("BLOBS") or str(data / "blobs"),
-        base_url=base, proxies=int(proxies),
-        mail=values.get("MAIL", ""), mirror_dir=values.get("MIRROR_DIR", ""), tsa=values.get("TSA", ""),
-        clamd=clamd, files_url=_files_url((values.get("FILES_URL") or "").rstrip("/"), base), zone=zone,
+        base_url=base,
+        proxies=int(proxies),
+        mail=values.get("MAIL", ""),
+        mirror_dir=values.get("MIRROR_DIR", ""),
+        tsa=values.get("TSA", ""),
+        clamd=clamd,
+        files_url=_files_url((values.get("FILES_URL") or "").rstrip("/"), base),
+        zone=zone,
         test_clock=values.get("TEST_CLOCK", ""),
         platform=values.get("PLATFORM") or urlsplit(base).hostname or "bidhall.local",
-        place=values.get("PLACE") or "公共资源交易", hotline=values.get("HOTLINE", ""),
-        deposit_payee=values.get("DEPOSIT_PAYEE", ""), deposit_bank=values.get("DEPOSIT_BANK", ""), log=values.get("LOG") or "WARNING",
-        arrival_header=header, probes=_probes(values.get("PROBES", "")),
-        beacon_url=_address("BEACON_URL", values), drop_url=_address("DROP_URL", values),
-        mirror_url=_address("MIRROR_URL", values), mirror_key=_mirror_key(values),
+        place=values.get("PLACE") or "公共资源交易",
+        hotline=values.get("HOTLINE", ""),
+        deposit_payee=values.get("DEPOSIT_PAYEE", ""),
+        deposit_bank=values.get("DEPOSIT_BANK", ""),
+        log=values.get("LOG") or "WARNING",
+        arrival_header=header,
+        probes=_probes(values.get("PROBES", "")),
+        beacon_url=_address("BEACON_URL", values),
+        drop_url=_address("DROP_URL", values),
+        mirror_url=_address("MIRROR_URL", values),
+        mirror_key=_mirror_key(values),
     )
 
 
@@ -134,7 +185,9 @@ def _probes(text: str) -> tuple[tuple[str, str], ...]:
 def _mirror_key(values: Mapping[str, str]) -> str:
     """The mirror's public key; an address without a key would be a mirror anybody could play. Refuses: NotReady ``settings.value``."""
     key = values.get("MIRROR_KEY", "").strip()
-    if bool(key) is not bool(values.get("MIRROR_URL", "").strip()) or (key and not re.fullmatch(r"[A-Za-z0-9_-]{43}", key)):
+    if bool(key) is not bool(values.get("MIRROR_URL", "").strip()) or (
+        key and not re.fullmatch(r"[A-Za-z0-9_-]{43}", key)
+    ):
         expected = "with BIDHALL_MIRROR_URL, and as bidhall mirror key says it"
         raise NotReady("settings.value", name=PREFIX + "MIRROR_KEY", value=key, expected=expected)
     return key
@@ -152,9 +205,17 @@ def _files_url(address: str, base: str) -> str:
     if not address:
         return ""
     parts = urlsplit(address)
-    if (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or address == base
-            or (base.startswith("https:") and parts.scheme != "https")):
-        raise NotReady("settings.value", name=PREFIX + "FILES_URL", value=address, expected="https://files.bidhall.example")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.path
+        or parts.query
+        or address == base
+        or (base.startswith("https:") and parts.scheme != "https")
+    ):
+        raise NotReady(
+            "settings.value", name=PREFIX + "FILES_URL", value=address, expected="https://files.bidhall.example"
+        )
     return address
 
 

@@ -32,8 +32,13 @@ def open_office(settings: Settings) -> Office:
     settings.data.mkdir(parents=True, exist_ok=True)
     clock, keys = open_clock(settings), platform_keys(settings.data)
     return Office(
-        engine=open_engine(settings.database), clock=clock, blobs=open_blobs(settings), platform=settings.platform, keys=keys,
-        zone=settings.zone, mirror=open_mirror(settings, clock, keys),
+        engine=open_engine(settings.database),
+        clock=clock,
+        blobs=open_blobs(settings),
+        platform=settings.platform,
+        keys=keys,
+        zone=settings.zone,
+        mirror=open_mirror(settings, clock, keys),
     )
 
 

@@ -67,7 +67,9 @@ class SimulatedBank:
 
     def statement(self, lang: str = "zh") -> bytes:
         with self._open() as bank:
-            rows = bank.execute("SELECT at, amount, name, account, text, bank_id, sub_account FROM line ORDER BY n").fetchall()
+            rows = bank.execute(
+                "SELECT at, amount, name, account, text, bank_id, sub_account FROM line ORDER BY n"
+            ).fetchall()
         cells, balance = [], 0
         for at, amount, name, account, text, bank_id, sub_account in rows:
             balance += amount
@@ -91,8 +93,9 @@ class SimulatedBank:
     def give_back(self, key: str, reason: str = "户名不符") -> str:
         """A payment that was carried out comes back (退汇), once."""
         with self._open() as bank:
-            row = bank.execute("SELECT amount, name, account FROM asked WHERE key = ? AND state = ? AND returned = 0",
-                               (key, ACCEPTED)).fetchone()
+            row = bank.execute(
+                "SELECT amount, name, account FROM asked WHERE key = ? AND state = ? AND returned = 0", (key, ACCEPTED)
+            ).fetchone()
             if row is None:
                 raise ValueError("no such payment, or returned before")
             bank.execute("UPDATE asked SET returned = 1 WHERE key = ?", (key,))
@@ -101,7 +104,9 @@ class SimulatedBank:
     def booked(self, sub_account: str) -> list[tuple[str, Money]]:
         """What was paid in for a sub-account, oldest first: (the bank's own time, amount). What a payer's bank tells the payer."""
         with self._open() as bank:
-            rows = bank.execute("SELECT at, amount FROM line WHERE sub_account = ? ORDER BY n", (sub_account,)).fetchall()
+            rows = bank.execute(
+                "SELECT at, amount FROM line WHERE sub_account = ? ORDER BY n", (sub_account,)
+            ).fetchall()
         return [(at, Money(amount)) for at, amount in rows]
 
     def close_account(self, account: str) -> None:
@@ -118,13 +123,21 @@ class SimulatedBank:
     def _take(self, bank: sqlite3.Connection, order: TransferOrder) -> BankAnswer:
         bank.execute("BEGIN IMMEDIATE")
         said = (order.amount_minor, order.payee_name, order.payee_account, order.text)
-        row = bank.execute("SELECT amount, name, account, text, state, reason FROM asked WHERE key = ?", (order.key,)).fetchone()
+        row = bank.execute(
+            "SELECT amount, name, account, text, state, reason FROM asked WHERE key = ?", (order.key,)
+        ).fetchone()
         if row is not None:
-            return BankAnswer(order.key, *row[4:]) if row[:4] == said else BankAnswer(order.key, REFUSED, "key used for another payment")
+            return (
+                BankAnswer(order.key, *row[4:])
+                if row[:4] == said
+                else BankAnswer(order.key, REFUSED, "key used for another payment")
+            )
         reason = self._why_not(bank, order)
         state = REFUSED if reason else ACCEPTED
-        bank.execute("INSERT INTO asked (key, amount, name, account, text, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                     (order.key, *said, state, reason))
+        bank.execute(
+            "INSERT INTO asked (key, amount, name, account, text, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (order.key, *said, state, reason),
+        )
         if state == ACCEPTED:
             self._book(bank, -order.amount_minor, order.payee_name, order.payee_account, order.text, "")
         return BankAnswer(order.key, state, reason)
@@ -142,6 +155,8 @@ class SimulatedBank:
     def _book(self, bank: sqlite3.Connection, amount: int, name: str, account: str, text: str, sub_account: str) -> str:
         bank_id = secrets.token_hex(10)
         at = self.clock.now().astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-        bank.execute("INSERT INTO line (bank_id, at, amount, name, account, text, sub_account) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                     (bank_id, at, amount, name, account, text, sub_account))
+        bank.execute(
+            "INSERT INTO line (bank_id, at, amount, name, account, text, sub_account) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (bank_id, at, amount, name, account, text, sub_account),
+        )
         return bank_id

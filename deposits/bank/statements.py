@@ -19,8 +19,16 @@ from trading.kernel.calendar import BEIJING
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.money import Money
 
-HEADINGS = {"date": "日期", "amount": "金额", "name": "对方户名", "account": "对方账号", "text": "附言", "bank_id": "流水号",
-            "balance": "余额", "sub_account": "子账号"}
+HEADINGS = {
+    "date": "日期",
+    "amount": "金额",
+    "name": "对方户名",
+    "account": "对方账号",
+    "text": "附言",
+    "bank_id": "流水号",
+    "balance": "余额",
+    "sub_account": "子账号",
+}
 OPTIONAL = frozenset({"sub_account"})
 MAX_LINES = 100_000
 _BY_WORD = {word: key for key, zh in HEADINGS.items() for word in (key, zh)}
@@ -70,7 +78,9 @@ def read_csv(data: bytes) -> list[StatementLine]:
     seen: dict[str, int] = {}
     for line in found:
         if line.bank_id in seen:
-            faults.append(Fault(f"{line.row}", "statement.id_twice", {"bank_id": line.bank_id, "row": seen[line.bank_id]}))
+            faults.append(
+                Fault(f"{line.row}", "statement.id_twice", {"bank_id": line.bank_id, "row": seen[line.bank_id]})
+            )
         seen.setdefault(line.bank_id, line.row)
     if not faults and (broken := _broken(found)) is not None:
         found.reverse()
@@ -107,8 +117,14 @@ def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
     try:
         table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise Invalid("statement.file", faults=[Fault("file", "statement.csv", {"reason": str(error)})], count=1) from error
-    numbered = [(number, [cell.strip() for cell in row]) for number, row in enumerate(table, 1) if any(cell.strip() for cell in row)]
+        raise Invalid(
+            "statement.file", faults=[Fault("file", "statement.csv", {"reason": str(error)})], count=1
+        ) from error
+    numbered = [
+        (number, [cell.strip() for cell in row])
+        for number, row in enumerate(table, 1)
+        if any(cell.strip() for cell in row)
+    ]
     if not numbered:
         raise Invalid("statement.file", faults=[Fault("file", "statement.empty")], count=1)
     names = [_BY_WORD.get(cell.lower(), "") for cell in numbered[0][1]]
@@ -142,8 +158,18 @@ def _line(number: int, row: dict[str, str]) -> tuple[StatementLine | None, list[
         faults.append(Fault(f"{number}.date", "statement.date", {"text": row.get("date", "")[:40]}))
     if faults or day is None:
         return None, faults
-    return StatementLine(number, day, at, amounts["amount"], row.get("name", ""), "".join(row.get("account", "").split()),
-                         row.get("text", ""), row["bank_id"], amounts["balance"], "".join(row.get("sub_account", "").split())), []
+    return StatementLine(
+        number,
+        day,
+        at,
+        amounts["amount"],
+        row.get("name", ""),
+        "".join(row.get("account", "").split()),
+        row.get("text", ""),
+        row["bank_id"],
+        amounts["balance"],
+        "".join(row.get("sub_account", "").split()),
+    ), []
 
 
 def _moment(text: str) -> tuple[dt.date | None, dt.datetime | None]:

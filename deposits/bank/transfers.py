@@ -27,8 +27,11 @@ class Transfer(Base):
     """``refund``: reference of the refund it pays; ``principal_minor`` and ``extra_minor`` (interest and fee) make up the payment."""
 
     __tablename__ = "bank_transfer"
-    __table_args__ = (CheckConstraint(one_of("state", STATES), name="state"), CheckConstraint("principal_minor > 0", name="principal"),
-                      CheckConstraint("extra_minor >= 0", name="extra"))
+    __table_args__ = (
+        CheckConstraint(one_of("state", STATES), name="state"),
+        CheckConstraint("principal_minor > 0", name="principal"),
+        CheckConstraint("extra_minor >= 0", name="extra"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(40), unique=True)
@@ -50,15 +53,26 @@ class Transfer(Base):
 
     @property
     def order(self) -> TransferOrder:
-        return TransferOrder(self.key, self.amount_minor, self.payee_name, self.payee_account, f"退投标保证金 {self.key}")
+        return TransferOrder(
+            self.key, self.amount_minor, self.payee_name, self.payee_account, f"退投标保证金 {self.key}"
+        )
 
 
 def queue(
     work: UnitOfWork, *, refund: str, principal_minor: int, extra_minor: int, payee_name: str, payee_account: str
 ) -> Transfer:
     """Write an order; it goes to the bank after the unit, by ``deliver``. The caller has taken its locks."""
-    new = Transfer(key=ids.new_reference(), refund=refund, principal_minor=principal_minor, extra_minor=extra_minor,
-                   payee_name=payee_name, payee_account=payee_account, state="queued", reason="", made_at=work.now)
+    new = Transfer(
+        key=ids.new_reference(),
+        refund=refund,
+        principal_minor=principal_minor,
+        extra_minor=extra_minor,
+        payee_name=payee_name,
+        payee_account=payee_account,
+        state="queued",
+        reason="",
+        made_at=work.now,
+    )
     work.session.add(new)
     work.session.flush()
     return new

@@ -27,18 +27,21 @@ class Account:
     item: str = ""
 
 
-CHART: dict[str, Account] = {account.code: account for account in (
-    Account(BANK, "银行存款", "pooled account at the bank", 1),
-    Account(DEPOSITS, "应退投标保证金", "deposits owed, one sub-account a demand", -1, "sub-account"),
-    Account(SUSPENSE, "待查款项", "money of nobody known yet", -1, "receipt"),
-    Account(TRANSIT, "在途退款", "refunds ordered, not yet on a statement", -1, "refund"),
-    Account(INTEREST, "应付利息及占用费", "interest and late fees ordered with a refund", -1, "refund"),
-    Account(TREASURY, "不予退还（上缴国库）", "forfeited to the treasury", -1, "sub-account"),
-    Account(TENDEREE, "不予退还（归招标人）", "forfeited to the tenderee", -1, "sub-account"),
-    Account(PERFORMANCE, "转作履约保证金", "converted into performance deposits", -1, "sub-account"),
-    Account(BANK_INTEREST, "银行结息", "interest: what the bank pays against what we pay", 0),
-    Account(CENTRE, "中心承担", "charges and late fees the centre bears, and what it pays in for them", 0),
-)}
+CHART: dict[str, Account] = {
+    account.code: account
+    for account in (
+        Account(BANK, "银行存款", "pooled account at the bank", 1),
+        Account(DEPOSITS, "应退投标保证金", "deposits owed, one sub-account a demand", -1, "sub-account"),
+        Account(SUSPENSE, "待查款项", "money of nobody known yet", -1, "receipt"),
+        Account(TRANSIT, "在途退款", "refunds ordered, not yet on a statement", -1, "refund"),
+        Account(INTEREST, "应付利息及占用费", "interest and late fees ordered with a refund", -1, "refund"),
+        Account(TREASURY, "不予退还（上缴国库）", "forfeited to the treasury", -1, "sub-account"),
+        Account(TENDEREE, "不予退还（归招标人）", "forfeited to the tenderee", -1, "sub-account"),
+        Account(PERFORMANCE, "转作履约保证金", "converted into performance deposits", -1, "sub-account"),
+        Account(BANK_INTEREST, "银行结息", "interest: what the bank pays against what we pay", 0),
+        Account(CENTRE, "中心承担", "charges and late fees the centre bears, and what it pays in for them", 0),
+    )
+}
 HELD = (DEPOSITS, SUSPENSE, TRANSIT)
 """Principal still in our hands: owed, unidentified, or under way to its payer."""
 FORFEITED = (TREASURY, TENDEREE)
@@ -105,8 +108,13 @@ def ordered(source: str, item: str, refund: str, principal: int, *, interest: in
     """A refund is sent to the bank: principal from where it is owed, interest from the bank's interest, the late fee from the centre."""
     if source not in (DEPOSITS, SUSPENSE):
         raise ValueError(f"no refund comes from {source}")
-    return entry((source, item, _positive(principal)), (TRANSIT, refund, -principal), (BANK_INTEREST, "", interest), (CENTRE, "", fee),
-                 (INTEREST, refund, -interest - fee))
+    return entry(
+        (source, item, _positive(principal)),
+        (TRANSIT, refund, -principal),
+        (BANK_INTEREST, "", interest),
+        (CENTRE, "", fee),
+        (INTEREST, refund, -interest - fee),
+    )
 
 
 def confirmed(refund: str, principal: int, extra: int = 0) -> Lines:
@@ -176,6 +184,10 @@ def totals(turnover: Iterable[tuple[str, str, int]]) -> Totals:
         return sum(amount for kind, account, amount in rows if kind in among and account in of)
 
     return Totals(
-        received=-moved(RECEIVING, (DEPOSITS, SUSPENSE)), refunded=moved(PAYING, (TRANSIT,)), forfeited=-moved(("forfeited",), FORFEITED),
-        converted=-moved(("converted",), (PERFORMANCE,)), held=-moved(KINDS, HELD), interest=moved(PAYING, (INTEREST,)),
+        received=-moved(RECEIVING, (DEPOSITS, SUSPENSE)),
+        refunded=moved(PAYING, (TRANSIT,)),
+        forfeited=-moved(("forfeited",), FORFEITED),
+        converted=-moved(("converted",), (PERFORMANCE,)),
+        held=-moved(KINDS, HELD),
+        interest=moved(PAYING, (INTEREST,)),
     )

@@ -41,8 +41,11 @@ class Posting(Base):
     """One line of an entry: fen, debit positive."""
 
     __tablename__ = "ledger_posting"
-    __table_args__ = (CheckConstraint(one_of("account", CHART), name="account"), CheckConstraint("amount_minor <> 0", name="moves"),
-                      Index("ix_ledger_posting_balance", "account", "item"))
+    __table_args__ = (
+        CheckConstraint(one_of("account", CHART), name="account"),
+        CheckConstraint("amount_minor <> 0", name="moves"),
+        Index("ix_ledger_posting_balance", "account", "item"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     entry_id: Mapped[int] = mapped_column(ForeignKey("ledger_entry.id"), index=True)
@@ -76,12 +79,17 @@ def post(work: UnitOfWork, kind: str, lines: Lines, *, of: str, terminal: str | 
     """
     if kind not in KINDS or not lines or sum(line.amount for line in lines) != 0:
         raise ValueError(f"not an entry: {kind}")
-    if terminal is not None and work.session.scalar(select(LedgerEntry.id).where(LedgerEntry.terminal == terminal)) is not None:
+    if (
+        terminal is not None
+        and work.session.scalar(select(LedgerEntry.id).where(LedgerEntry.terminal == terminal)) is not None
+    ):
         raise Conflict("ledger.ended_already")
     new = LedgerEntry(ref=ids.new_reference(), kind=kind, of=of, terminal=terminal, at=floor_second(work.now))
     work.session.add(new)
     work.session.flush()
-    work.session.add_all(Posting(entry_id=new.id, account=line.account, item=line.item, amount_minor=line.amount) for line in lines)
+    work.session.add_all(
+        Posting(entry_id=new.id, account=line.account, item=line.item, amount_minor=line.amount) for line in lines
+    )
     work.session.flush()
     for account, item in sorted({(line.account, line.item) for line in lines}):
         if accounts.overdrawn(account, raw_balance(work.session, account, item)):
@@ -107,20 +115,28 @@ def balances(session: Session) -> dict[str, int]:
 
 def standing_items(account: str) -> Select[Any]:
     """A subquery: the items of an account that do not stand at nothing."""
-    return select(Posting.item).where(Posting.account == account).group_by(Posting.item).having(func.sum(Posting.amount_minor) != 0)
+    return (
+        select(Posting.item)
+        .where(Posting.account == account)
+        .group_by(Posting.item)
+        .having(func.sum(Posting.amount_minor) != 0)
+    )
 
 
 def items(session: Session, account: str) -> dict[str, int]:
     """The balances of an account's items, those of nothing left out. For reconciliation and tests: it tells the number of payers."""
     total = func.sum(Posting.amount_minor)
-    rows = session.execute(select(Posting.item, total).where(Posting.account == account).group_by(Posting.item).having(total != 0))
+    rows = session.execute(
+        select(Posting.item, total).where(Posting.account == account).group_by(Posting.item).having(total != 0)
+    )
     return {item: (CHART[account].sign or 1) * int(amount) for item, amount in rows}
 
 
 def totals(session: Session) -> Totals:
     """Received, refunded, forfeited, converted, held, interest: over all lots (rule of the money room: never of one sealed lot)."""
     rows = session.execute(
-        select(LedgerEntry.kind, Posting.account, func.sum(Posting.amount_minor)).join(LedgerEntry, LedgerEntry.id == Posting.entry_id)
+        select(LedgerEntry.kind, Posting.account, func.sum(Posting.amount_minor))
+        .join(LedgerEntry, LedgerEntry.id == Posting.entry_id)
         .group_by(LedgerEntry.kind, Posting.account)
     )
     return accounts.totals((kind, account, int(amount)) for kind, account, amount in rows)
@@ -129,13 +145,20 @@ def totals(session: Session) -> Totals:
 def unbalanced(session: Session) -> list[str]:
     """References of entries whose lines do not add up: always empty, unless somebody wrote past this file."""
     total = func.sum(Posting.amount_minor)
-    query = select(LedgerEntry.ref).join(Posting, Posting.entry_id == LedgerEntry.id).group_by(LedgerEntry.ref).having(total != 0)
+    query = (
+        select(LedgerEntry.ref)
+        .join(Posting, Posting.entry_id == LedgerEntry.id)
+        .group_by(LedgerEntry.ref)
+        .having(total != 0)
+    )
     return list(session.scalars(query.order_by(LedgerEntry.ref)))
 
 
 def open_case(session: Session) -> ReconciliationCase | None:
     """The case that stops payments, if one is open."""
-    return session.scalar(select(ReconciliationCase).where(ReconciliationCase.closed_at.is_(None)).order_by(ReconciliationCase.id))
+    return session.scalar(
+        select(ReconciliationCase).where(ReconciliationCase.closed_at.is_(None)).order_by(ReconciliationCase.id)
+    )
 
 
 def require_no_case(session: Session) -> None:

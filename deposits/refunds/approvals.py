@@ -28,8 +28,11 @@ def acts(look: Look, act: str, of: Collection[str]) -> list[ActRecord]:
     Refuses: Conflict ``refund.book_differs`` for a record that was changed.
     """
     rows = look.session.execute(
-        select(ActRecord, LogEntry.envelope).outerjoin(LogEntry, LogEntry.c == ActRecord.c)
-        .where(ActRecord.act == act, ActRecord.of.in_(sorted(of))).order_by(ActRecord.id)).all()
+        select(ActRecord, LogEntry.envelope)
+        .outerjoin(LogEntry, LogEntry.c == ActRecord.c)
+        .where(ActRecord.act == act, ActRecord.of.in_(sorted(of)))
+        .order_by(ActRecord.id)
+    ).all()
     for record, envelope in rows:
         if not _is_signed(record, envelope, look.office.keys.public):
             raise Conflict("refund.book_differs", of=record.of)
@@ -43,7 +46,11 @@ def _is_signed(record: ActRecord, envelope: str | None, platform: bytes) -> bool
     except CryptoError:
         return False
     return (entry["statement"], b64u(c), told["act"], told["of"]) == (
-        document_hash(record.payload.encode()), record.c, record.act, record.of)
+        document_hash(record.payload.encode()),
+        record.c,
+        record.act,
+        record.of,
+    )
 
 
 def approved_digest(look: Look, batch: str) -> str:

@@ -77,8 +77,18 @@ def ask(work: UnitOfWork, refund: Refund, *, account: str, proof: Blob) -> Payee
     if pending(work.session, refund) is not None:
         raise Conflict("payee.asked")
     assert work.actor.account_id is not None
-    new = PayeeChange(ref=ids.new_reference(), refund_id=refund.id, account=account, proof=proof.name, proof_size=proof.size,
-                      scan=WAITING, finding="", asked_by=work.actor.account_id, asked_at=work.now, declined_why="")
+    new = PayeeChange(
+        ref=ids.new_reference(),
+        refund_id=refund.id,
+        account=account,
+        proof=proof.name,
+        proof_size=proof.size,
+        scan=WAITING,
+        finding="",
+        asked_by=work.actor.account_id,
+        asked_at=work.now,
+        declined_why="",
+    )
     new.refund = refund
     work.session.add(new)
     work.session.flush()
@@ -137,8 +147,12 @@ def decline(work: UnitOfWork, change: PayeeChange, *, why: str) -> None:
     work.session.flush()
     work.record("payee.decline", change.log_of, payee=change.account, why=change.declined_why)
     if change.refund.demand is not None:
-        work.send(f"payee.declined/{change.ref}", to=f"party:{change.refund.demand.participant.party_id}", template="payee.declined",
-                  refund=change.refund.ref)
+        work.send(
+            f"payee.declined/{change.ref}",
+            to=f"party:{change.refund.demand.participant.party_id}",
+            template="payee.declined",
+            refund=change.refund.ref,
+        )
 
 
 def pending(session: Session, refund: Refund) -> PayeeChange | None:

@@ -85,7 +85,9 @@ class Refund(Base):
         CheckConstraint(one_of("part", PARTS), name="part"),
         CheckConstraint("amount_minor > 0 AND interest_minor >= 0 AND fee_minor >= 0", name="amounts"),
         CheckConstraint("converted_minor >= 0 AND converted_minor <= amount_minor", name="converted"),
-        CheckConstraint("approved_by IS NULL OR prepared_by IS NOT NULL AND approved_by <> prepared_by", name="two_persons"),
+        CheckConstraint(
+            "approved_by IS NULL OR prepared_by IS NOT NULL AND approved_by <> prepared_by", name="two_persons"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -159,8 +161,15 @@ def parts_of(asked: int, paid: Iterable[int]) -> list[tuple[int, int]]:
 
 def line_of(row: Refund) -> dict[str, Any]:
     """What would be paid to whom: what the approver approves of one refund."""
-    return {"ref": row.ref, "amount": row.principal_minor, "converted": row.converted_minor, "interest": row.interest_minor,
-            "fee": row.fee_minor, "name": row.payee_name, "account": row.payee_account}
+    return {
+        "ref": row.ref,
+        "amount": row.principal_minor,
+        "converted": row.converted_minor,
+        "interest": row.interest_minor,
+        "fee": row.fee_minor,
+        "name": row.payee_name,
+        "account": row.payee_account,
+    }
 
 
 def digest(batch_value_on: date, rows: Iterable[Refund]) -> str:
@@ -182,14 +191,23 @@ def due(work: UnitOfWork) -> list[Refund]:
     known: dict[int, triggers.LotFacts] = {}
     made: list[Refund] = []
     owed = postings.standing_items(accounts.DEPOSITS)
-    for demand in work.session.scalars(select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)).all():
+    for demand in work.session.scalars(
+        select(DepositDemand).where(DepositDemand.sub_account.in_(owed)).order_by(DepositDemand.id)
+    ).all():
         if demand.lot_id not in known:
             known[demand.lot_id] = triggers.facts(work.session, demand.lot)
         made += _due_of(work, demand, known[demand.lot_id])
     strangers = select(Receipt).where(Receipt.settled == "stranger").order_by(Receipt.id)
     for receipt in work.session.scalars(strangers).all():
         if postings.balance(work.session, accounts.SUSPENSE, receipt.ref):
-            made += _row(work, receipt, None, "stranger", receipt.amount_minor, triggers.at_once(triggers.STRANGER, local_day(receipt.at)))
+            made += _row(
+                work,
+                receipt,
+                None,
+                "stranger",
+                receipt.amount_minor,
+                triggers.at_once(triggers.STRANGER, local_day(receipt.at)),
+            )
     work.session.flush()
     return made
 
@@ -198,17 +216,29 @@ def _due_of(work: UnitOfWork, demand: DepositDemand, known: triggers.LotFacts) -
     paid = receipts.of_demand(work.session, demand.id)
     event = triggers.event_of(known, demand)
     made: list[Refund] = []
-    for receipt, (asked, beyond) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
+    for receipt, (asked, beyond) in zip(
+        paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True
+    ):
         came = local_day(receipt.at)
         if asked and event is not None:
-            made += _row(work, receipt, demand, "deposit", asked,
-                         triggers.due(work.session, demand.lot, event[0], max(event[1], came)))
+            made += _row(
+                work,
+                receipt,
+                demand,
+                "deposit",
+                asked,
+                triggers.due(work.session, demand.lot, event[0], max(event[1], came)),
+            )
         if beyond and known.public_on is not None:
-            made += _row(work, receipt, demand, "excess", beyond, triggers.at_once(triggers.OVERPAID, max(known.public_on, came)))
+            made += _row(
+                work, receipt, demand, "excess", beyond, triggers.at_once(triggers.OVERPAID, max(known.public_on, came))
+            )
     return made
 
 
-def _row(work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part: str, amount: int, due: Due) -> list[Refund]:
+def _row(
+    work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part: str, amount: int, due: Due
+) -> list[Refund]:
     """The row, unless there is one or the part has ended; the payment is locked before it is looked at, so two clocks make one row."""
     seen = select(Refund.id).where(Refund.receipt_id == receipt.id, Refund.part == part)
     ended = select(postings.LedgerEntry.id).where(postings.LedgerEntry.terminal == terminal_of(receipt, part))
@@ -218,11 +248,27 @@ def _row(work: UnitOfWork, receipt: Receipt, demand: DepositDemand | None, part:
     if work.session.scalar(seen) is not None:
         return []
     new = Refund(
-        ref=ids.new_reference(), receipt_id=receipt.id, demand_id=demand.id if demand else None, part=part,
-        state=REFUND_FLOW.start, version=0, event=due.event, rule=due.rule, event_on=due.on, due_on=due.by, due_reason=due.reason,
+        ref=ids.new_reference(),
+        receipt_id=receipt.id,
+        demand_id=demand.id if demand else None,
+        part=part,
+        state=REFUND_FLOW.start,
+        version=0,
+        event=due.event,
+        rule=due.rule,
+        event_on=due.on,
+        due_on=due.by,
+        due_reason=due.reason,
         with_interest=due.interest,
-        amount_minor=amount, converted_minor=0, interest_minor=0, fee_minor=0, payee_name=receipt.line.payer_name,
-        payee_account=receipt.line.payer_account, made_at=work.now, returned_why="")
+        amount_minor=amount,
+        converted_minor=0,
+        interest_minor=0,
+        fee_minor=0,
+        payee_name=receipt.line.payer_name,
+        payee_account=receipt.line.payer_account,
+        made_at=work.now,
+        returned_why="",
+    )
     new.receipt, new.demand, new.batch = receipt, demand, None
     work.session.add(new)
     work.session.flush()
@@ -248,7 +294,9 @@ def convert(work: UnitOfWork, refund: Refund, *, rate: str) -> rules.Conversion:
     lot = refund.demand.lot
     contract = contracts.contract(work.session, lot)
     siblings = [row for row in of_demand(work.session, refund.demand.id) if row.part == "deposit"]
-    found = rules.convert(terms.book(lot), Money.total(Money(row.amount_minor) for row in siblings), Money(contract.amount_minor), rate)
+    found = rules.convert(
+        terms.book(lot), Money.total(Money(row.amount_minor) for row in siblings), Money(contract.amount_minor), rate
+    )
     elsewhere = sum(row.converted_minor for row in siblings if row.id != refund.id)
     refund.converted_minor = min(refund.amount_minor, max(0, found.performance_required.minor - elsewhere))
     refund.version += 1
@@ -275,8 +323,14 @@ def prepare(work: UnitOfWork, rows: Sequence[Refund], *, value_on: date | None =
         REFUND_FLOW.check(row, "prepare")
         if row.bank_key is None:
             _reckon(row, day)
-    batch = RefundBatch(ref=new_batch_ref(day), value_on=day, digest=digest(day, rows), prepared_by=work.actor.account_id,
-                        prepared_at=work.now, reason="")
+    batch = RefundBatch(
+        ref=new_batch_ref(day),
+        value_on=day,
+        digest=digest(day, rows),
+        prepared_by=work.actor.account_id,
+        prepared_at=work.now,
+        reason="",
+    )
     work.session.add(batch)
     work.session.flush()
     for row in rows:
@@ -384,17 +438,32 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
     for row in _locked(work, [row for row in of_batch(work.session, batch) if row.state == "REFUND_CHECKED"]):
         _refuse_held(work, row)
         if row.converted_minor and row.demand is not None and row.bank_key is None:
-            postings.post(work, "converted", accounts.converted(row.demand.sub_account, row.converted_minor), of=row.ref,
-                        terminal=terminal_of(row.receipt, "converted"))
+            postings.post(
+                work,
+                "converted",
+                accounts.converted(row.demand.sub_account, row.converted_minor),
+                of=row.ref,
+                terminal=terminal_of(row.receipt, "converted"),
+            )
         if row.principal_minor == 0:
             REFUND_FLOW.take(work, row, "convert", batch=batch.ref)
             continue
         if row.bank_key is None:
-            source, item = (accounts.DEPOSITS, row.demand.sub_account) if row.demand else (accounts.SUSPENSE, row.receipt.ref)
-            lines = accounts.ordered(source, item, row.ref, row.principal_minor, interest=row.interest_minor, fee=row.fee_minor)
+            source, item = (
+                (accounts.DEPOSITS, row.demand.sub_account) if row.demand else (accounts.SUSPENSE, row.receipt.ref)
+            )
+            lines = accounts.ordered(
+                source, item, row.ref, row.principal_minor, interest=row.interest_minor, fee=row.fee_minor
+            )
             postings.post(work, "ordered", lines, of=row.ref, terminal=row.terminal)
-        order = transfers.queue(work, refund=row.ref, principal_minor=row.principal_minor, extra_minor=row.extra_minor,
-                                payee_name=row.payee_name, payee_account=row.payee_account)
+        order = transfers.queue(
+            work,
+            refund=row.ref,
+            principal_minor=row.principal_minor,
+            extra_minor=row.extra_minor,
+            payee_name=row.payee_name,
+            payee_account=row.payee_account,
+        )
         row.bank_key, row.sent_at = order.key, work.now
         REFUND_FLOW.take(work, row, "pay", batch=batch.ref, payee=row.payee_account)
         sent.append(order)
@@ -439,7 +508,11 @@ def require_payees(look: Look, rows: Sequence[Refund]) -> None:
     changed = approvals.changed_payees(look, [row.log_of for row in rows])
     for row in rows:
         other, line = changed.get(row.log_of), row.receipt.line
-        is_account = row.payee_account == line.payer_account if other is None else approvals.names_payee(other, row.payee_account)
+        is_account = (
+            row.payee_account == line.payer_account
+            if other is None
+            else approvals.names_payee(other, row.payee_account)
+        )
         if not is_account or row.payee_name != line.payer_name:
             raise Conflict("refund.payee_differs", of=row.ref)
 
@@ -451,12 +524,19 @@ def require_orders(look: Look, orders: Sequence[transfers.Transfer]) -> None:
     Refuses: as ``require_as_approved``; Conflict ``refund.order_differs``.
     """
     orders = [one for one in orders if one.state != REFUSED and one.returned_at is None]
-    rows = {row.bank_key: row for row in look.session.scalars(
-        select(Refund).where(Refund.ref.in_(sorted({one.refund for one in orders}))))}
+    rows = {
+        row.bank_key: row
+        for row in look.session.scalars(select(Refund).where(Refund.ref.in_(sorted({one.refund for one in orders}))))
+    }
     for order in orders:
         row = rows.get(order.key)
-        if row is None or (order.refund, order.principal_minor, order.extra_minor, order.payee_name, order.payee_account) != (
-                row.ref, row.principal_minor, row.extra_minor, row.payee_name, row.payee_account):
+        if row is None or (
+            order.refund,
+            order.principal_minor,
+            order.extra_minor,
+            order.payee_name,
+            order.payee_account,
+        ) != (row.ref, row.principal_minor, row.extra_minor, row.payee_name, row.payee_account):
             raise Conflict("refund.order_differs", of=order.refund)
     require_lines(look, list(rows.values()))
 
@@ -494,7 +574,11 @@ def _locked(work: UnitOfWork, rows: Sequence[Refund]) -> list[Refund]:
 
 def _refuse_held(work: UnitOfWork, row: Refund) -> None:
     """An excess is nobody's security and is not held. Refuses: Conflict ``refund.on_hold``."""
-    if row.demand_id is not None and row.part == "deposit" and (held := demands.holds(work.session, row.demand_id, work.now)):
+    if (
+        row.demand_id is not None
+        and row.part == "deposit"
+        and (held := demands.holds(work.session, row.demand_id, work.now))
+    ):
         raise Conflict("refund.on_hold", basis=held[0].basis, until=held[0].until)
 
 
@@ -503,7 +587,9 @@ def of_batch(session: Session, batch: RefundBatch) -> list[Refund]:
 
 
 def of_demand(session: Session, demand_id: int) -> list[Refund]:
-    return list(session.scalars(select(Refund).where(Refund.demand_id == demand_id).order_by(Refund.receipt_id, Refund.part)))
+    return list(
+        session.scalars(select(Refund).where(Refund.demand_id == demand_id).order_by(Refund.receipt_id, Refund.part))
+    )
 
 
 def refund(session: Session, ref: str) -> Refund:

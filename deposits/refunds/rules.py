@@ -29,19 +29,24 @@ REFUNDED = "deposit_refunded"
 
 # --- caps (D-01 to D-03) ----------------------------------------------------------------------------------------------
 
+
 def bid_deposit_cap(book: Rulebook, base: Money, category: str | None = None) -> Money:
     """The largest bid deposit: a share of budget (GP) or estimate (works), and the absolute cap of the category
     (D-01, D-02).
 
     `category`: works_construction, works_goods or survey_design; None knows no absolute cap. Cut to the fen.
     """
-    caps = [base.portion(rule.number, Rounding.DOWN) if rule.unit == "rate" else Money.rounded(rule.number, base.currency)
-            for rule in _bid_caps(book, category)]
+    caps = [
+        base.portion(rule.number, Rounding.DOWN) if rule.unit == "rate" else Money.rounded(rule.number, base.currency)
+        for rule in _bid_caps(book, category)
+    ]
     return min(caps, key=lambda cap: cap.minor)
 
 
 def _bid_caps(book: Rulebook, category: str | None) -> list[Rule]:
-    return [rule for rule in book.about("bid_deposit", category=category, kind="MAX") if category or not rule.categories]
+    return [
+        rule for rule in book.about("bid_deposit", category=category, kind="MAX") if category or not rule.categories
+    ]
 
 
 def performance_deposit_cap(book: Rulebook, contract_price: Money) -> Money:
@@ -57,6 +62,7 @@ def refuse_above_cap(book: Rulebook, asked: Money, base: Money, category: str | 
 
 
 # --- when money goes back (D-20 to D-25) ------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class RefundDue:
@@ -95,6 +101,7 @@ def overdue_days(due: dt.date, paid: dt.date) -> int:
 
 
 # --- interest and late fee (D-50 to D-53) -----------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -161,6 +168,7 @@ def late_fee(book: Rulebook, principal: Money, base_loan_rate: Number, overdue: 
 
 # --- conversion (4.5) -------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Conversion:
     """A bid deposit turned into a performance deposit: what is needed, what the winner adds, what goes back."""
@@ -193,8 +201,12 @@ _LISTED = {
     "gp": ("withdrawn_before_deadline", "award_notice_sent_losers", "contract_signed_winner", "tender_terminated"),
     "works": ("withdrawn_before_deadline", "contract_signed_all", "tender_terminated"),
 }
-_CATEGORIES = {"gp": ("GP", None), "works_construction": ("WORKS", "works_construction"), "works_goods": ("WORKS", "works_goods"),
-               "survey_design": ("WORKS", "survey_design")}
+_CATEGORIES = {
+    "gp": ("GP", None),
+    "works_construction": ("WORKS", "works_construction"),
+    "works_goods": ("WORKS", "works_goods"),
+    "survey_design": ("WORKS", "survey_design"),
+}
 
 
 def _book(regime: str) -> Rulebook:
@@ -235,7 +247,11 @@ def demand_interest(params: Params, inputs: Params) -> dict[str, Any]:
 
 def _segment(value: object, where: str) -> Segment:
     row = exact.record(value, where)
-    found = Segment(take(row, "from", exact.day, where), take(row, "to", exact.day, where), take(row, "annual_rate", exact.rate, where))
+    found = Segment(
+        take(row, "from", exact.day, where),
+        take(row, "to", exact.day, where),
+        take(row, "annual_rate", exact.rate, where),
+    )
     if found.days < 0:
         raise BadValue("dates_reversed", where, "to is not before from")
     return found
@@ -265,8 +281,11 @@ def convert_method(params: Params, inputs: Params) -> dict[str, Any]:
     deposit, contract = take(inputs, "bid_deposit", exact.amount), take(inputs, "contract_price", exact.price)
     share = take(inputs, "performance_rate", exact.between(0, _book("GP").rule("D-03").number))
     required = exact.rounded(contract * share)
-    return {"performance_required": exact.written(required), "top_up": exact.written(max(required - deposit, Fraction(0))),
-            "refund": exact.written(max(deposit - required, Fraction(0)))}
+    return {
+        "performance_required": exact.written(required),
+        "top_up": exact.written(max(required - deposit, Fraction(0))),
+        "refund": exact.written(max(deposit - required, Fraction(0))),
+    }
 
 
 _SIGNS = {"in": 1, "refund": -1, "interest_accrued": 1, "interest_paid": -1}
@@ -282,7 +301,11 @@ def reconciliation(params: Params, inputs: Params) -> dict[str, Any]:
     exactly nothing."""
     opening, bank = take(inputs, "opening", exact.number), take(inputs, "bank_balance", exact.number)
     ledger = sum(take(inputs, "entries", exact.list_of(_signed_entry)), opening)
-    return {"ledger_balance": exact.written(ledger), "difference": exact.written(bank - ledger), "balanced": bank == ledger}
+    return {
+        "ledger_balance": exact.written(ledger),
+        "difference": exact.written(bank - ledger),
+        "balanced": bank == ledger,
+    }
 
 
 def refund_due_method(params: Params, inputs: Params) -> dict[str, Any]:

@@ -76,7 +76,11 @@ def settle(work: UnitOfWork) -> Settled:
         elif line.amount_minor > 0 and order.settled_at is not None and order.returned_at is None:
             _come_back(work, line, order)
             returned += 1
-    query = select(Refund).join(Transfer, Transfer.key == Refund.bank_key).where(Refund.state == "SENT", Transfer.state == REFUSED)
+    query = (
+        select(Refund)
+        .join(Transfer, Transfer.key == Refund.bank_key)
+        .where(Refund.state == "SENT", Transfer.state == REFUSED)
+    )
     for row in work.session.scalars(query.order_by(Refund.id)).all():
         work.lock(row)
         _returned(work, row, "refuse", transfers.transfer(work.session, row.bank_key or "").reason)
@@ -106,7 +110,9 @@ def _returned(work: UnitOfWork, row: Refund, step: str, why: str) -> None:
     REFUND_FLOW.take(work, row, step, reason=row.returned_why)
     if row.demand is not None:
         party = row.demand.participant.party_id
-        work.send(f"refund.returned/{row.ref}/{row.bank_key}", to=f"party:{party}", template="refund.returned", refund=row.ref)
+        work.send(
+            f"refund.returned/{row.ref}/{row.bank_key}", to=f"party:{party}", template="refund.returned", refund=row.ref
+        )
     work.session.flush()
 
 

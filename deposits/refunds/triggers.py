@@ -83,9 +83,12 @@ def facts(session: Session, lot: Lot) -> LotFacts:
     award, contract = awards.find(session, lot), contracts.find(session, lot)
     following = [one for part in officers.bid_envelopes(lot) for one in effects.of_lot(session, lot, part)]
     return LotFacts(
-        lot, ended,
+        lot,
+        ended,
         listed=local_day(row.listed_at) if row is not None else None,
-        standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot)) if row is not None else frozenset(),
+        standing=frozenset(bid.party_id for bid in bids.standing_bids(session, lot))
+        if row is not None
+        else frozenset(),
         not_theirs={one.party_id: local_day(one.since) for one in following if one.outcome.deposit == "refund"},
         undecided=frozenset(one.party_id for one in following if one.outcome.result == "ruling_required"),
         revoked=frozenset(one.party_id for one in following if one.outcome.deposit == "may_be_withheld"),
@@ -124,12 +127,12 @@ def due(session: Session, lot: Lot, event: str, on: date) -> Due:
     """
     if event in AT_ONCE:
         return at_once(event, on)
-    found = rules.refund_due(terms.book(lot), WITHDRAWN if event == DEEMED_WITHDRAWN else event, on, calendars.current(session))
+    found = rules.refund_due(
+        terms.book(lot), WITHDRAWN if event == DEEMED_WITHDRAWN else event, on, calendars.current(session)
+    )
     reason = {"promptly": True} if found.term is None else found.term.facts()
     return Due(event, found.rule.also or found.rule.id, on, found.day or on, found.interest, reason)
 
 
 def at_once(event: str, on: date) -> Due:
     return Due(event, AT_ONCE[event], on, on, False, {"promptly": True})
-
-

@@ -41,12 +41,24 @@ def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
         rows: dict[int, list[Refund]] = {}
         for row in refunds.of_demand(session, demand.id):
             rows.setdefault(row.receipt_id, []).append(row)
-        for receipt, (asked, _) in zip(paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True):
+        for receipt, (asked, _) in zip(
+            paid, parts_of(demand.amount_minor, (r.amount_minor for r in paid)), strict=True
+        ):
             forfeited = asked if _was_kept(session, receipt) else 0
             record = _record(receipt, rows.get(receipt.id, []), forfeited)
-            found.append({"v": 1, "bidder": demand.participant.party.code, "demanded": demand.amount_minor, **record,
-                          "forfeit": _forfeit(receipt, kept) if forfeited and kept is not None else None})
-    return sorted(({key: value for key, value in record.items() if value is not None} for record in found), key=lambda one: one["receipt"])
+            found.append(
+                {
+                    "v": 1,
+                    "bidder": demand.participant.party.code,
+                    "demanded": demand.amount_minor,
+                    **record,
+                    "forfeit": _forfeit(receipt, kept) if forfeited and kept is not None else None,
+                }
+            )
+    return sorted(
+        ({key: value for key, value in record.items() if value is not None} for record in found),
+        key=lambda one: one["receipt"],
+    )
 
 
 def extra(view: Look, lot: Lot, profile: str) -> Extra:
@@ -68,7 +80,9 @@ def _acts(view: Look, things: list[str], digests: set[str]) -> list[str]:
 
 
 def _was_kept(session: Session, receipt: Receipt) -> bool:
-    ended = select(LedgerEntry.id).where(LedgerEntry.terminal == terminal_of(receipt, "deposit"), LedgerEntry.kind == "forfeited")
+    ended = select(LedgerEntry.id).where(
+        LedgerEntry.terminal == terminal_of(receipt, "deposit"), LedgerEntry.kind == "forfeited"
+    )
     return session.scalar(ended) is not None
 
 
@@ -77,26 +91,50 @@ def _record(receipt: Receipt, rows: list[Refund], forfeited: int) -> dict[str, A
     refunded = sum(row.principal_minor for row in rows if row.state == "CONFIRMED")
     converted = sum(row.converted_minor for row in rows if row.bank_key is not None or row.state == "CONVERTED")
     return {
-        "receipt": receipt.ref, "at": write_moment(receipt.at), "payer": _hash(receipt, "account", receipt.line.payer_account),
-        "exceptions": list(receipt.exceptions), "received": receipt.amount_minor, "refunded": refunded, "converted": converted,
-        "forfeited": forfeited, "held": receipt.amount_minor - refunded - converted - forfeited, "refunds": back,
+        "receipt": receipt.ref,
+        "at": write_moment(receipt.at),
+        "payer": _hash(receipt, "account", receipt.line.payer_account),
+        "exceptions": list(receipt.exceptions),
+        "received": receipt.amount_minor,
+        "refunded": refunded,
+        "converted": converted,
+        "forfeited": forfeited,
+        "held": receipt.amount_minor - refunded - converted - forfeited,
+        "refunds": back,
     }
 
 
 def _refund(receipt: Receipt, row: Refund) -> dict[str, Any]:
     return {
-        "refund": row.ref, "part": row.part, "state": row.state, "event": row.event, "rule": row.rule, "event_on": row.event_on.isoformat(),
-        "due_on": row.due_on.isoformat(), "amount": row.amount_minor, "converted": row.converted_minor, "interest": row.interest_minor,
-        "fee": row.fee_minor, "payee": _hash(receipt, "account", row.payee_account), "prepared": _person(receipt, row.prepared_by),
-        "approved": _person(receipt, row.approved_by), "batch": row.batch.digest if row.batch is not None else "",
+        "refund": row.ref,
+        "part": row.part,
+        "state": row.state,
+        "event": row.event,
+        "rule": row.rule,
+        "event_on": row.event_on.isoformat(),
+        "due_on": row.due_on.isoformat(),
+        "amount": row.amount_minor,
+        "converted": row.converted_minor,
+        "interest": row.interest_minor,
+        "fee": row.fee_minor,
+        "payee": _hash(receipt, "account", row.payee_account),
+        "prepared": _person(receipt, row.prepared_by),
+        "approved": _person(receipt, row.approved_by),
+        "batch": row.batch.digest if row.batch is not None else "",
         "confirmed_at": write_moment(floor_second(row.confirmed_at)) if row.confirmed_at is not None else "",
     }
 
 
 def _forfeit(receipt: Receipt, kept: forfeits.Forfeit) -> dict[str, Any]:
-    return {"forfeit": kept.ref, "ground": kept.ground, "to": kept.goes_to, "drafted": _person(receipt, kept.drafted_by),
-            "checked": _person(receipt, kept.checked_by), "decided": _person(receipt, kept.decided_by),
-            "decided_at": write_moment(floor_second(kept.decided_at)) if kept.decided_at is not None else ""}
+    return {
+        "forfeit": kept.ref,
+        "ground": kept.ground,
+        "to": kept.goes_to,
+        "drafted": _person(receipt, kept.drafted_by),
+        "checked": _person(receipt, kept.checked_by),
+        "decided": _person(receipt, kept.decided_by),
+        "decided_at": write_moment(floor_second(kept.decided_at)) if kept.decided_at is not None else "",
+    }
 
 
 def _person(receipt: Receipt, account_id: int | None) -> str:

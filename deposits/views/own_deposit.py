@@ -114,18 +114,29 @@ def own(look: Look, lot: Lot) -> OwnCard | None:
     paid = receipts.of_demand(look.session, demand.id)
     held = demands.holds(look.session, demand.id, look.now)
     return OwnCard(
-        lot.ref, demand.sub_account, Money(demand.amount_minor), Money(sum(row.amount_minor for row in paid)),
-        participants.is_secured(demand.participant), demand.due_at, tuple(sorted({kind for row in paid for kind in row.exceptions})),
-        queries.own_refunds(look, demand), held[0].basis if held else "", over=look.now >= demand.due_at,
-        public=demands.is_public(look.session, lot), payments=tuple(_payment(row, demand) for row in paid), forfeit=_forfeit(look, demand),
-        safe_until=safe_until(calendars.current(look.session), demand.due_at))
+        lot.ref,
+        demand.sub_account,
+        Money(demand.amount_minor),
+        Money(sum(row.amount_minor for row in paid)),
+        participants.is_secured(demand.participant),
+        demand.due_at,
+        tuple(sorted({kind for row in paid for kind in row.exceptions})),
+        queries.own_refunds(look, demand),
+        held[0].basis if held else "",
+        over=look.now >= demand.due_at,
+        public=demands.is_public(look.session, lot),
+        payments=tuple(_payment(row, demand) for row in paid),
+        forfeit=_forfeit(look, demand),
+        safe_until=safe_until(calendars.current(look.session), demand.due_at),
+    )
 
 
 def own_demand(look: Look, lot: Lot) -> DepositDemand | None:
     """The demand behind the card. Refuses: NotAllowed, NotFound (does not take part)."""
     look.require(Act.DEPOSIT_LOOK_OWN)
-    query = select(participants.Participant).where(participants.Participant.lot_id == lot.id,
-                                                   participants.Participant.party_id == look.actor.party_id)
+    query = select(participants.Participant).where(
+        participants.Participant.lot_id == lot.id, participants.Participant.party_id == look.actor.party_id
+    )
     participant = look.session.scalar(query)
     if participant is None:
         raise NotFound("participant.none", ref=lot.ref)
@@ -147,13 +158,28 @@ def safe_until(calendar: WorkingDayCalendar, due_at: dt.datetime) -> dt.datetime
 
 def _payment(row: Receipt, demand: DepositDemand) -> OwnPayment:
     late = row.at >= demand.due_at
-    return OwnPayment(row.at, Money(row.amount_minor), row.line.payer_name, row.line.payer_account[-4:], row.line.bank_id,
-                      tuple(row.exceptions), max(1, int((row.at - demand.due_at).total_seconds())) if late else 0)
+    return OwnPayment(
+        row.at,
+        Money(row.amount_minor),
+        row.line.payer_name,
+        row.line.payer_account[-4:],
+        row.line.bank_id,
+        tuple(row.exceptions),
+        max(1, int((row.at - demand.due_at).total_seconds())) if late else 0,
+    )
 
 
 def _forfeit(look: Look, demand: DepositDemand) -> OwnForfeit | None:
     row = forfeits.latest(look.session, demand)
     if row is None or row.state == "DROPPED":
         return None
-    return OwnForfeit(row.state, row.ground, row.evidence, row.hearing, row.drafted_at, row.decided_at, row.goes_to,
-                      Money(row.amount_minor))
+    return OwnForfeit(
+        row.state,
+        row.ground,
+        row.evidence,
+        row.hearing,
+        row.drafted_at,
+        row.decided_at,
+        row.goes_to,
+        Money(row.amount_minor),
+    )

@@ -143,7 +143,9 @@ class PostingCard:
 def queue(look: Look, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
     """Refunds to do something about, by due day. Refuses: NotAllowed."""
     look.require(Act.DEPOSIT_LOOK)
-    rows = look.session.scalars(select(Refund).where(Refund.state.in_(list(states))).order_by(Refund.due_on, Refund.ref))
+    rows = look.session.scalars(
+        select(Refund).where(Refund.state.in_(list(states))).order_by(Refund.due_on, Refund.ref)
+    )
     return _cards(look, rows)
 
 
@@ -163,7 +165,9 @@ def batch_card(look: Look, ref: str) -> BatchCard:
 def batches(look: Look, *, limit: int = 50) -> list[BatchCard]:
     """The latest batches, newest first. Refuses: NotAllowed."""
     look.require(Act.DEPOSIT_LOOK)
-    rows = list(look.session.scalars(select(RefundBatch).order_by(RefundBatch.prepared_at.desc(), RefundBatch.ref).limit(limit)))
+    rows = list(
+        look.session.scalars(select(RefundBatch).order_by(RefundBatch.prepared_at.desc(), RefundBatch.ref).limit(limit))
+    )
     return [_batch(look, row, _cards(look, refunds.of_batch(look.session, row))) for row in rows]
 
 
@@ -174,9 +178,23 @@ def _batch(look: Look, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
         return Money.total(value for value in values if value is not None)
 
     return BatchCard(
-        batch.ref, batch.value_on, batch.digest, tuple(rows), total(row.amount for row in shown), total(row.interest for row in shown),
-        total(row.fee for row in shown), len(rows) - len(shown), batch.prepared_by, batch.prepared_at, batch.approved_by, batch.approved_at,
-        batch.sent_at, batch.closed_at, batch.reason, batch.prepared_by == look.actor.account_id)
+        batch.ref,
+        batch.value_on,
+        batch.digest,
+        tuple(rows),
+        total(row.amount for row in shown),
+        total(row.interest for row in shown),
+        total(row.fee for row in shown),
+        len(rows) - len(shown),
+        batch.prepared_by,
+        batch.prepared_at,
+        batch.approved_by,
+        batch.approved_at,
+        batch.sent_at,
+        batch.closed_at,
+        batch.reason,
+        batch.prepared_by == look.actor.account_id,
+    )
 
 
 def _cards(look: Look, rows: Iterable[Refund]) -> list[RefundCard]:
@@ -193,25 +211,71 @@ def _cards(look: Look, rows: Iterable[Refund]) -> list[RefundCard]:
 
 
 def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
-    held = demands.holds(look.session, row.demand_id, look.now) if row.demand_id is not None and row.part == "deposit" else []
+    held = (
+        demands.holds(look.session, row.demand_id, look.now)
+        if row.demand_id is not None and row.part == "deposit"
+        else []
+    )
     mine = row.prepared_by is not None and row.prepared_by == look.actor.account_id
     steps = {step.name for step in REFUND_FLOW.open_to(look.actor, row)} - ({"approve"} if mine else set())
     steps -= {"prepare", "approve", "pay", "forfeit"} if held else {"forfeit"}
-    when = "overdue" if row.due_on < today else "today" if row.due_on == today else "soon" if row.due_on <= soon else "later"
+    when = (
+        "overdue"
+        if row.due_on < today
+        else "today"
+        if row.due_on == today
+        else "soon"
+        if row.due_on <= soon
+        else "later"
+    )
     batch = row.batch.ref if row.batch is not None else ""
     state = "HELD" if held and row.state in LISTED and row.state != "SENT" else row.state
     if sealed:
-        return RefundCard(row.ref, row.due_on, when, row.state, True, batch=batch, prepared_by=row.prepared_by, approved_by=row.approved_by,
-                          mine=mine, may=tuple(sorted(steps)))
+        return RefundCard(
+            row.ref,
+            row.due_on,
+            when,
+            row.state,
+            True,
+            batch=batch,
+            prepared_by=row.prepared_by,
+            approved_by=row.approved_by,
+            mine=mine,
+            may=tuple(sorted(steps)),
+        )
     lot = row.demand.lot if row.demand is not None else None
     return RefundCard(
-        row.ref, row.due_on, when, state, False, lot=lot.ref if lot else "", title=lot.title if lot else "",
-        bidder=row.demand.participant.party.name if row.demand else row.payee_name, event=row.event, rule=row.rule, event_on=row.event_on,
-        due_reason=row.due_reason, part=row.part, amount=Money(row.principal_minor), converted=Money(row.converted_minor),
-        interest=Money(row.interest_minor), fee=Money(row.fee_minor), account_tail=row.payee_account[-4:],
-        value_from=local_day(row.receipt.at), held_basis=held[0].basis if held else "", held_until=held[0].until if held else None,
-        returned_why=row.returned_why, batch=batch, prepared_by=row.prepared_by, approved_by=row.approved_by, mine=mine,
-        may=tuple(sorted(steps)), sent_at=row.sent_at, confirmed_at=row.confirmed_at, returned_at=row.returned_at)
+        row.ref,
+        row.due_on,
+        when,
+        state,
+        False,
+        lot=lot.ref if lot else "",
+        title=lot.title if lot else "",
+        bidder=row.demand.participant.party.name if row.demand else row.payee_name,
+        event=row.event,
+        rule=row.rule,
+        event_on=row.event_on,
+        due_reason=row.due_reason,
+        part=row.part,
+        amount=Money(row.principal_minor),
+        converted=Money(row.converted_minor),
+        interest=Money(row.interest_minor),
+        fee=Money(row.fee_minor),
+        account_tail=row.payee_account[-4:],
+        value_from=local_day(row.receipt.at),
+        held_basis=held[0].basis if held else "",
+        held_until=held[0].until if held else None,
+        returned_why=row.returned_why,
+        batch=batch,
+        prepared_by=row.prepared_by,
+        approved_by=row.approved_by,
+        mine=mine,
+        may=tuple(sorted(steps)),
+        sent_at=row.sent_at,
+        confirmed_at=row.confirmed_at,
+        returned_at=row.returned_at,
+    )
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
@@ -220,12 +284,21 @@ def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: boo
 def home(look: Look) -> HomeCard:
     """Refuses: NotAllowed."""
     look.require(Act.DEPOSIT_LOOK)
-    waiting = [card for card in queue(look) if card.state in ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "RETURNED_BY_BANK")]
+    waiting = [
+        card for card in queue(look) if card.state in ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "RETURNED_BY_BANK")
+    ]
     count = {when: sum(1 for card in waiting if card.when == when) for when in ("overdue", "today", "soon")}
     return HomeCard(
-        statement.totals(look.session), count["overdue"], count["today"], count["soon"],
-        sum(1 for card in waiting if card.state == "REFUND_DRAFT"), len(exceptions(look)),
-        min((card.due_on for card in waiting), default=None), reconcile.latest(look.session), postings.open_case(look.session) is not None)
+        statement.totals(look.session),
+        count["overdue"],
+        count["today"],
+        count["soon"],
+        sum(1 for card in waiting if card.state == "REFUND_DRAFT"),
+        len(exceptions(look)),
+        min((card.due_on for card in waiting), default=None),
+        reconcile.latest(look.session),
+        postings.open_case(look.session) is not None,
+    )
 
 
 def exceptions(look: Look) -> list[ExceptionCard]:
@@ -236,20 +309,45 @@ def exceptions(look: Look) -> list[ExceptionCard]:
     sealed = _sealed_names(look.session)
     for row in receipts.in_suspense(look.session):
         card = _exception("suspense", row.ref, row.line, text=row.line.text)
-        found.append(replace(card, payer="", account_tail="", text="") if receipts.plain(row.line.payer_name) in sealed else card)
+        found.append(
+            replace(card, payer="", account_tail="", text="") if receipts.plain(row.line.payer_name) in sealed else card
+        )
     for line in receipts.unexplained(look.session):
         found.append(_exception("unexplained", line.bank_id, line, text=line.text))
-    for refund in look.session.scalars(select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)):
+    for refund in look.session.scalars(
+        select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)
+    ):
         if refund.demand is None or demands.is_public(look.session, refund.demand.lot):
-            found.append(ExceptionCard("returned", refund.ref, refund.returned_at or refund.made_at, Money(refund.principal_minor),
-                                       refund.payee_name, refund.payee_account[-4:], text=refund.returned_why))
+            found.append(
+                ExceptionCard(
+                    "returned",
+                    refund.ref,
+                    refund.returned_at or refund.made_at,
+                    Money(refund.principal_minor),
+                    refund.payee_name,
+                    refund.payee_account[-4:],
+                    text=refund.returned_why,
+                )
+            )
     for demand, row in _wrong(look.session):
         lot, bidder = demand.lot.ref, demand.participant.party.name
         found += [_exception(kind, row.ref, row.line, lot=lot, bidder=bidder) for kind in row.exceptions]
-    for refund in look.session.scalars(select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.ref)):
+    for refund in look.session.scalars(
+        select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.ref)
+    ):
         assert refund.demand is not None
-        found.append(ExceptionCard("overpaid", refund.ref, refund.receipt.at, Money(refund.amount_minor), refund.payee_name,
-                                   refund.payee_account[-4:], refund.demand.lot.ref, refund.demand.participant.party.name))
+        found.append(
+            ExceptionCard(
+                "overpaid",
+                refund.ref,
+                refund.receipt.at,
+                Money(refund.amount_minor),
+                refund.payee_name,
+                refund.payee_account[-4:],
+                refund.demand.lot.ref,
+                refund.demand.participant.party.name,
+            )
+        )
     return found
 
 
@@ -257,27 +355,44 @@ def payer_mismatches(session: Session, lot: Lot) -> list[ExceptionCard]:
     """Wrong payers of one lot, for those who review its bids (rules D-05, CL-07). Refuses: NotFound while the payers are sealed."""
     if not demands.is_public(session, lot):
         raise NotFound("deposit.unknown")
-    return [_exception(kind, row.ref, row.line, lot=lot.ref, bidder=demand.participant.party.name)
-            for demand, row in _wrong(session, lot) for kind in row.exceptions if kind != "late"]
+    return [
+        _exception(kind, row.ref, row.line, lot=lot.ref, bidder=demand.participant.party.name)
+        for demand, row in _wrong(session, lot)
+        for kind in row.exceptions
+        if kind != "late"
+    ]
 
 
 def _wrong(session: Session, lot: Lot | None = None) -> list[tuple[demands.DepositDemand, Receipt]]:
     query = select(Receipt).where(Receipt.demand_id.is_not(None), Receipt.exceptions != [])
     rows = [(row.demand, row) for row in session.scalars(query.order_by(Receipt.ref)) if row.demand is not None]
-    return [(demand, row) for demand, row in rows
-            if (lot is None or demand.lot_id == lot.id) and demands.is_public(session, demand.lot)]
+    return [
+        (demand, row)
+        for demand, row in rows
+        if (lot is None or demand.lot_id == lot.id) and demands.is_public(session, demand.lot)
+    ]
 
 
 def _sealed_names(session: Session) -> set[str]:
     """Who takes part in a lot whose payers are sealed: a payment of theirs that went astray is listed without its payer."""
-    query = select(demands.DepositDemand).join(Lot, Lot.id == demands.DepositDemand.lot_id).where(
-        Lot.state.in_((*SECRET_STATES, "OPENING")))
-    return {receipts.plain(demand.participant.party.name) for demand in session.scalars(query)
-            if not demands.is_public(session, demand.lot)}
+    query = (
+        select(demands.DepositDemand)
+        .join(Lot, Lot.id == demands.DepositDemand.lot_id)
+        .where(Lot.state.in_((*SECRET_STATES, "OPENING")))
+    )
+    return {
+        receipts.plain(demand.participant.party.name)
+        for demand in session.scalars(query)
+        if not demands.is_public(session, demand.lot)
+    }
 
 
-def _exception(kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = "") -> ExceptionCard:
-    return ExceptionCard(kind, ref, line.at, Money(line.amount_minor), line.payer_name, line.payer_account[-4:], lot, bidder, text)
+def _exception(
+    kind: str, ref: str, line: BankLine, *, lot: str = "", bidder: str = "", text: str = ""
+) -> ExceptionCard:
+    return ExceptionCard(
+        kind, ref, line.at, Money(line.amount_minor), line.payer_name, line.payer_account[-4:], lot, bidder, text
+    )
 
 
 def balances(look: Look) -> dict[str, Money]:
@@ -292,14 +407,27 @@ def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:
     if not demands.is_public(look.session, lot):
         raise NotFound("deposit.unknown")
     of = [demand.sub_account for demand in demands.of_lot(look.session, lot)]
-    back = select(Refund.ref).join(demands.DepositDemand, demands.DepositDemand.id == Refund.demand_id).where(
-        demands.DepositDemand.lot_id == lot.id)
+    back = (
+        select(Refund.ref)
+        .join(demands.DepositDemand, demands.DepositDemand.id == Refund.demand_id)
+        .where(demands.DepositDemand.lot_id == lot.id)
+    )
     items = [*of, *look.session.scalars(back)]
-    query = select(LedgerEntry, Posting).join(Posting, Posting.entry_id == LedgerEntry.id).where(Posting.item.in_(items))
-    return [PostingCard(entry.ref, entry.at, entry.kind, line.account, line.item,
-                        Money(line.amount_minor) if line.amount_minor > 0 else None,
-                        Money(-line.amount_minor) if line.amount_minor < 0 else None)
-            for entry, line in look.session.execute(query.order_by(LedgerEntry.id, Posting.id))]
+    query = (
+        select(LedgerEntry, Posting).join(Posting, Posting.entry_id == LedgerEntry.id).where(Posting.item.in_(items))
+    )
+    return [
+        PostingCard(
+            entry.ref,
+            entry.at,
+            entry.kind,
+            line.account,
+            line.item,
+            Money(line.amount_minor) if line.amount_minor > 0 else None,
+            Money(-line.amount_minor) if line.amount_minor < 0 else None,
+        )
+        for entry, line in look.session.execute(query.order_by(LedgerEntry.id, Posting.id))
+    ]
 
 
 def forfeits_of(look: Look, lot: Lot) -> list[forfeits.Forfeit]:

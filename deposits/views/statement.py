@@ -35,17 +35,29 @@ class Totals:
 
     def as_json(self) -> dict[str, Any]:
         """Amounts as decimal text. ``held`` includes converted money: it still is in the centre's hands."""
-        return {"received": self.received.text(), "refunded": self.refunded.text(), "forfeited": self.forfeited.text(),
-                "held": (self.held + self.converted).text(), "converted": self.converted.text(), "interest": self.interest.text(),
-                "balanced": self.balanced}
+        return {
+            "received": self.received.text(),
+            "refunded": self.refunded.text(),
+            "forfeited": self.forfeited.text(),
+            "held": (self.held + self.converted).text(),
+            "converted": self.converted.text(),
+            "interest": self.interest.text(),
+            "balanced": self.balanced,
+        }
 
 
 def totals(session: Session) -> Totals:
     """All money of all lots to this moment."""
     found = postings.totals(session)
-    return Totals(received=Money(found.received), refunded=Money(found.refunded), forfeited=Money(found.forfeited),
-                  converted=Money(found.converted), held=Money(found.held), interest=Money(found.interest),
-                  balanced=found.balanced and not postings.unbalanced(session))
+    return Totals(
+        received=Money(found.received),
+        refunded=Money(found.refunded),
+        forfeited=Money(found.forfeited),
+        converted=Money(found.converted),
+        held=Money(found.held),
+        interest=Money(found.interest),
+        balanced=found.balanced and not postings.unbalanced(session),
+    )
 
 
 def dormant(session: Session, today: dt.date) -> list[Refund]:

@@ -18,8 +18,7 @@ def shared_payers(deposits: Iterable[tuple[str, str | None]]) -> list[list[str]]
         if account:
             by_account.setdefault(account, set()).add(bidder)
     return [
-        list(group)
-        for group in sorted({tuple(sorted(bidders)) for bidders in by_account.values() if len(bidders) > 1})
+        list(group) for group in sorted({tuple(sorted(bidders)) for bidders in by_account.values() if len(bidders) > 1})
     ]
 
 

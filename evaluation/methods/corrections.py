@@ -107,9 +107,7 @@ def _correct(case: Mapping[str, Any], where: str) -> Correction:
         return case.get(key) is not None
 
     if given("words_total") and given("figures_total"):
-        return words_against_figures(
-            take(case, "words_total", text, where), take(case, "figures_total", amount, where)
-        )
+        return words_against_figures(take(case, "words_total", text, where), take(case, "figures_total", amount, where))
     if given("bid_body_total") and given("opening_form_total"):
         return opening_form_against_body(
             take(case, "opening_form_total", amount, where), take(case, "bid_body_total", amount, where)

@@ -72,7 +72,11 @@ def prices(inputs: PriceInputs) -> Prices:
     best = "" if found.benchmark is None else written_exactly(found.benchmark)
     for bidder, points in found.points.items():
         value = written_exactly(found.evaluated[bidder])
-        reduced = f"{written_exactly(quotes[bidder])} × (1 − {written_exactly(rates[bidder], 0)}) = {value}; " if bidder in rates else ""
+        reduced = (
+            f"{written_exactly(quotes[bidder])} × (1 − {written_exactly(rates[bidder], 0)}) = {value}; "
+            if bidder in rates
+            else ""
+        )
         evaluated[bidder] = value
         lines[bidder] = f"{reduced}{best} ÷ {value} × {weight} = {written(points, max(inputs.places, 2))}"
     facts = {"formula": "low_price_first", "benchmark": best, "weight": weight, "small_firm": written_exactly(share, 0)}

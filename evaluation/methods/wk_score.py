@@ -55,15 +55,36 @@ _OFFERED: dict[str, Any] = {
 }
 
 _FORMULA = {
-    "above": "E1_above", "below": "E2_below", "drop_rule": "drop_rule", "k": "K", "n": "N", "float": "float", "mix": "mix", "m": "M",
-    "warning_line": "warning_line", "q1": "Q1", "q2": "Q2", "k1": "K1", "k2": "K2", "c": "C", "range": "range",
-    "max_deduction": "max_deduction", "benchmark_places": "benchmark_places", "deviation_places": "deviation_places",
+    "above": "E1_above",
+    "below": "E2_below",
+    "drop_rule": "drop_rule",
+    "k": "K",
+    "n": "N",
+    "float": "float",
+    "mix": "mix",
+    "m": "M",
+    "warning_line": "warning_line",
+    "q1": "Q1",
+    "q2": "Q2",
+    "k1": "K1",
+    "k2": "K2",
+    "c": "C",
+    "range": "range",
+    "max_deduction": "max_deduction",
+    "benchmark_places": "benchmark_places",
+    "deviation_places": "deviation_places",
 }
 """Our names (canonical JSON knows small letters only) and those of the formula engine."""
 
 
 def benchmark_scheme(
-    benchmark: Mapping[str, Any], weight: Fraction, places: int, mode: Rounding, *, coefficient: str = "", ceiling: Fraction | None = None
+    benchmark: Mapping[str, Any],
+    weight: Fraction,
+    places: int,
+    mode: Rounding,
+    *,
+    coefficient: str = "",
+    ceiling: Fraction | None = None,
 ) -> BenchmarkScheme:
     """The formula of a scheme with the drawn coefficient in its place. Refuses: BadValue."""
     params = {_FORMULA[key]: value for key, value in benchmark.items() if key != "coefficient"}
@@ -79,7 +100,9 @@ def benchmark_scheme(
 def prices(inputs: PriceInputs) -> Prices:
     """Points by deviation from the benchmark of the tender document (rulebook 2.7)."""
     benchmark, quotes = inputs.parameters.get("benchmark") or {}, inputs.quotes
-    formula = benchmark_scheme(benchmark, inputs.weight, inputs.places, inputs.mode, coefficient=inputs.coefficient, ceiling=inputs.ceiling)
+    formula = benchmark_scheme(
+        benchmark, inputs.weight, inputs.places, inputs.mode, coefficient=inputs.coefficient, ceiling=inputs.ceiling
+    )
     found = works_prices.benchmark_deviation(quotes, formula)
     if found.benchmark is None:
         return Prices({}, {}, {}, {"formula": "benchmark_deviation", "coefficient": inputs.coefficient})
@@ -90,14 +113,22 @@ def prices(inputs: PriceInputs) -> Prices:
         deviation = found.deviation_pct[bidder]
         per_percent = formula.above if deviation > 0 else formula.below
         percent = written(abs(deviation), places)
-        lines[bidder] = (f"({written_exactly(quotes[bidder])} − {base}) ÷ {base} = {written(deviation, places)} %; "
-                         f"{_plain(formula.full_points)} − {percent} × {_plain(per_percent)}"
-                         f"{_floor(formula)} = {written(points, max(inputs.places, 2))}")
+        lines[bidder] = (
+            f"({written_exactly(quotes[bidder])} − {base}) ÷ {base} = {written(deviation, places)} %; "
+            f"{_plain(formula.full_points)} − {percent} × {_plain(per_percent)}"
+            f"{_floor(formula)} = {written(points, max(inputs.places, 2))}"
+        )
     members = [written_exactly(quote) for quote in found.mean_members]
     facts = {
-        "formula": "benchmark_deviation", "coefficient": inputs.coefficient, "benchmark": base, "members": members,
-        "mean": "" if found.mean is None else written(found.mean), "dropped_high": found.dropped_high, "dropped_low": found.dropped_low,
-        "line": _base_line(inputs, benchmark, members, found.mean, base), "weight": _plain(inputs.weight),
+        "formula": "benchmark_deviation",
+        "coefficient": inputs.coefficient,
+        "benchmark": base,
+        "members": members,
+        "mean": "" if found.mean is None else written(found.mean),
+        "dropped_high": found.dropped_high,
+        "dropped_low": found.dropped_low,
+        "line": _base_line(inputs, benchmark, members, found.mean, base),
+        "weight": _plain(inputs.weight),
     }
     return Prices(found.points, lines, {bidder: written_exactly(quote) for bidder, quote in quotes.items()}, facts)
 
@@ -106,10 +137,15 @@ def _floor(formula: BenchmarkScheme) -> str:
     return "" if formula.max_deduction is None else f" (≤ {_plain(formula.max_deduction)})"
 
 
-def _base_line(inputs: PriceInputs, params: Mapping[str, Any], members: list[str], average: Fraction | None, base: str) -> str:
+def _base_line(
+    inputs: PriceInputs, params: Mapping[str, Any], members: list[str], average: Fraction | None, base: str
+) -> str:
     """How the benchmark came about, by the mix of the scheme."""
     shown = "" if average is None else written(average)
-    k, ceiling = inputs.coefficient or params.get("k", ""), "" if inputs.ceiling is None else written_exactly(inputs.ceiling)
+    k, ceiling = (
+        inputs.coefficient or params.get("k", ""),
+        "" if inputs.ceiling is None else written_exactly(inputs.ceiling),
+    )
     if average is None:
         return f"{ceiling} × {k} = {base}"
     mix = params.get("mix", "none")
@@ -120,7 +156,9 @@ def _base_line(inputs: PriceInputs, params: Mapping[str, Any], members: list[str
     elif mix == "two_weights":
         how = f"{shown} × {params['k1']} × {params['q1']} + {ceiling} × {params['k2']} × (1 − {params['q1']})"
     else:
-        factor = k or (f"(1 − {params['n']})" if params.get("n") else f"(1 + {params['float']})" if params.get("float") else "1")
+        factor = k or (
+            f"(1 − {params['n']})" if params.get("n") else f"(1 + {params['float']})" if params.get("float") else "1"
+        )
         how = f"{shown} × {factor}"
     return f"({' + '.join(members)}) ÷ {len(members)} = {shown}; {how} = {base}"
 
@@ -171,47 +209,87 @@ METHOD = EvaluationMethod(
     rules=("2.7", "E-30", "E-31"),
     parameters=(
         Parameter(
-            "benchmark.above", POINTS, Words("高于基准价每 1% 扣几分", "Points lost for each percent above the benchmark"),
-            rule="2.7", form="benchmark.above", needed=True, least=0,
+            "benchmark.above",
+            POINTS,
+            Words("高于基准价每 1% 扣几分", "Points lost for each percent above the benchmark"),
+            rule="2.7",
+            form="benchmark.above",
+            needed=True,
+            least=0,
         ),
         Parameter(
-            "benchmark.below", POINTS, Words("低于基准价每 1% 扣几分", "Points lost for each percent below the benchmark"),
-            rule="2.7", form="benchmark.below", needed=True, least=0,
+            "benchmark.below",
+            POINTS,
+            Words("低于基准价每 1% 扣几分", "Points lost for each percent below the benchmark"),
+            rule="2.7",
+            form="benchmark.below",
+            needed=True,
+            least=0,
         ),
         Parameter(
-            "benchmark.drop_rule", CHOICE, Words("哪些报价参与均值", "Which quotes enter the mean"),
-            rule="2.7", form="benchmark.drop_rule", needed=True,
+            "benchmark.drop_rule",
+            CHOICE,
+            Words("哪些报价参与均值", "Which quotes enter the mean"),
+            rule="2.7",
+            form="benchmark.drop_rule",
+            needed=True,
             choices=(
                 ("none", Words("全部报价参与均值", "all quotes enter the mean")),
-                ("high_low_from_5", Words("5 家起去最高、最低各一个", "from 5 quotes: without the highest and the lowest")),
+                (
+                    "high_low_from_5",
+                    Words("5 家起去最高、最低各一个", "from 5 quotes: without the highest and the lowest"),
+                ),
                 (
                     "high_6_high_low_from_7",
-                    Words("6 家去一个最高；7 家起去最高、最低各一个", "6 quotes: without the highest; from 7: without highest and lowest"),
+                    Words(
+                        "6 家去一个最高；7 家起去最高、最低各一个",
+                        "6 quotes: without the highest; from 7: without highest and lowest",
+                    ),
                 ),
                 ("floor_sixth", Words("两端各去六分之一（向下取整）", "without a sixth at each end, rounded down")),
                 (
                     "fifth_keep_edge_ties",
-                    Words("两端各去五分之一，边缘同价保留", "without a fifth at each end, equal quotes at the edge kept"),
+                    Words(
+                        "两端各去五分之一，边缘同价保留", "without a fifth at each end, equal quotes at the edge kept"
+                    ),
                 ),
             ),
         ),
         Parameter(
-            "benchmark.coefficient", DRAW,
-            Words("均值乘以公开抽取的系数 K", "The mean is multiplied by a coefficient K drawn in public"), rule="2.7", form="drawn",
+            "benchmark.coefficient",
+            DRAW,
+            Words("均值乘以公开抽取的系数 K", "The mean is multiplied by a coefficient K drawn in public"),
+            rule="2.7",
+            form="drawn",
         ),
         Parameter(
-            "benchmark.benchmark_places", WHOLE, Words("基准价保留小数位", "Decimals of the benchmark"),
-            rule="E-05", form="benchmark.benchmark_places", least=0, most=6,
+            "benchmark.benchmark_places",
+            WHOLE,
+            Words("基准价保留小数位", "Decimals of the benchmark"),
+            rule="E-05",
+            form="benchmark.benchmark_places",
+            least=0,
+            most=6,
         ),
         Parameter(
-            "benchmark.deviation_places", WHOLE, Words("偏差率保留小数位", "Decimals of the deviation"),
-            rule="E-05", form="benchmark.deviation_places", least=0, most=6,
+            "benchmark.deviation_places",
+            WHOLE,
+            Words("偏差率保留小数位", "Decimals of the deviation"),
+            rule="E-05",
+            form="benchmark.deviation_places",
+            least=0,
+            most=6,
         ),
         Parameter(
-            "trim_from", WHOLE,
-            Words("评委达到几人时去掉最高、最低分各一个", "Drop one highest and one lowest score from so many members on"),
+            "trim_from",
+            WHOLE,
+            Words(
+                "评委达到几人时去掉最高、最低分各一个", "Drop one highest and one lowest score from so many members on"
+            ),
             hint=Words("填 7 或以上；不填则不去（规则 E-31）。", "7 or more; empty: never (rule E-31)."),
-            rule="E-31", form="trim_from", refusal="scheme.trim_from",
+            rule="E-31",
+            form="trim_from",
+            refusal="scheme.trim_from",
         ),
         _more("k", "固定系数 K", "A fixed factor K"),
         _more("n", "下浮率 N：均值 × (1 − N)", "A reduction N: mean × (1 − N)"),

@@ -63,9 +63,7 @@ def down_rate(
         else max(full_points - abs(value - benchmark) * 1000 * points_per_tenth, Fraction(0))
         for bidder, value in discount_rates.items()
     }
-    return DiscountScores(
-        average, benchmark, sorted(b for b, value in discount_rates.items() if value == best), points
-    )
+    return DiscountScores(average, benchmark, sorted(b for b, value in discount_rates.items() if value == best), points)
 
 
 def sme_bonus(price_scores: Mapping[str, Fraction], bonus_rates: Mapping[str, Fraction]) -> dict[str, Fraction]:

@@ -100,12 +100,20 @@ def avoidances(expert: Expert, codes: Collection[str], on: date) -> list[Avoidan
     return sorted(found, key=lambda one: (one.code, one.kind))
 
 
-def pool(session: Session, *, specialties: Collection[str], codes: Collection[str], on: date, region: str = "") -> list[Expert]:
+def pool(
+    session: Session, *, specialties: Collection[str], codes: Collection[str], on: date, region: str = ""
+) -> list[Expert]:
     """Active experts of one of the specialties who need not avoid any of the units, by code; ``region`` narrows it where given."""
     rows = session.scalars(select(Expert).where(Expert.active).order_by(Expert.code))
     wanted = set(specialties)
-    return [one for one in rows if wanted & set(one.specialties) and one.account.disabled_at is None
-            and (not region or one.region.startswith(region)) and not avoidances(one, codes, on)]
+    return [
+        one
+        for one in rows
+        if wanted & set(one.specialties)
+        and one.account.disabled_at is None
+        and (not region or one.region.startswith(region))
+        and not avoidances(one, codes, on)
+    ]
 
 
 def specialties(session: Session) -> list[tuple[str, int]]:
@@ -131,7 +139,13 @@ def of_account(session: Session, account_id: int | None) -> Expert | None:
 
 
 def register(
-    work: UnitOfWork, account: Account, *, code: str, unit: str, specialties: Iterable[str], region: str = "",
+    work: UnitOfWork,
+    account: Account,
+    *,
+    code: str,
+    unit: str,
+    specialties: Iterable[str],
+    region: str = "",
     ties: Iterable[Mapping[str, Any]] = (),
 ) -> Expert:
     """Enter an expert of the library. ``ties``: ``{code, name, kind, since, until}``, days as dates, ``until`` None while the tie lasts.
@@ -152,10 +166,21 @@ def register(
         faults.add("account", "expert.role_needed", username=account.username)
     _check_ties(faults, held)
     faults.refuse_if_any()
-    if work.session.scalar(select(Expert.id).where((Expert.code == code) | (Expert.account_id == account.id))) is not None:
+    if (
+        work.session.scalar(select(Expert.id).where((Expert.code == code) | (Expert.account_id == account.id)))
+        is not None
+    ):
         raise Conflict("expert.exists", code=code)
-    new = Expert(account_id=account.id, code=code, unit=unit.strip(), specialties=known, region=region.strip(), active=True, version=0,
-                 registered_at=work.now)
+    new = Expert(
+        account_id=account.id,
+        code=code,
+        unit=unit.strip(),
+        specialties=known,
+        region=region.strip(),
+        active=True,
+        version=0,
+        registered_at=work.now,
+    )
     new.ties = [_tie(tie) for tie in held]
     work.session.add(new)
     work.session.flush()
@@ -179,8 +204,13 @@ def _check_ties(faults: Faults, ties: list[dict[str, Any]]) -> None:
 
 
 def _tie(tie: Mapping[str, Any]) -> ExpertTie:
-    return ExpertTie(code=tie["code"].strip(), name=str(tie.get("name", "")).strip(), kind=tie["kind"], since=tie["since"],
-                     until=tie.get("until"))
+    return ExpertTie(
+        code=tie["code"].strip(),
+        name=str(tie.get("name", "")).strip(),
+        kind=tie["kind"],
+        since=tie["since"],
+        until=tie.get("until"),
+    )
 
 
 def add_tie(work: UnitOfWork, expert: Expert, tie: Mapping[str, Any]) -> ExpertTie:
@@ -198,7 +228,12 @@ def add_tie(work: UnitOfWork, expert: Expert, tie: Mapping[str, Any]) -> ExpertT
 
 
 def edit(
-    work: UnitOfWork, expert: Expert, *, specialties: Iterable[str] | None = None, active: bool | None = None, region: str | None = None,
+    work: UnitOfWork,
+    expert: Expert,
+    *,
+    specialties: Iterable[str] | None = None,
+    active: bool | None = None,
+    region: str | None = None,
     seen: int | None = None,
 ) -> None:
     """Change what an expert knows, where, or whether the expert may be drawn. Refuses: NotAllowed, Conflict, Invalid."""

@@ -98,9 +98,17 @@ class Seat(Base):
         UniqueConstraint("panel_id", "account_id"),
         CheckConstraint(one_of("kind", SEAT_KINDS), name="kind"),
         CheckConstraint(one_of("state", SEAT_STATES), name="state"),
-        Index("ix_seat_in_play", "panel_id", "no", unique=True, sqlite_where=text(one_of("state", IN_PLAY)),
-              postgresql_where=text(one_of("state", IN_PLAY))),
-        Index("ix_seat_chair", "panel_id", unique=True, sqlite_where=text("is_chair"), postgresql_where=text("is_chair")),
+        Index(
+            "ix_seat_in_play",
+            "panel_id",
+            "no",
+            unique=True,
+            sqlite_where=text(one_of("state", IN_PLAY)),
+            postgresql_where=text(one_of("state", IN_PLAY)),
+        ),
+        Index(
+            "ix_seat_chair", "panel_id", unique=True, sqlite_where=text("is_chair"), postgresql_where=text("is_chair")
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -220,8 +228,10 @@ def matches(work: Look, panel: Panel) -> list[Seat]:
 def blind_labels(panel: Panel, opened: Sequence[OpenedBid]) -> dict[int, str]:
     """bid id → blind name, in the order of a salted hash, so that the order of names says nothing of who bid."""
     ordered = sorted(opened, key=lambda bid: hashlib.sha256(panel.blind_salt + unb64u(bid.header_hash)).digest())
-    names = [BLIND_NAMES[at % len(BLIND_NAMES)] + (str(at // len(BLIND_NAMES) + 1) if at >= len(BLIND_NAMES) else "")
-             for at in range(len(ordered))]
+    names = [
+        BLIND_NAMES[at % len(BLIND_NAMES)] + (str(at // len(BLIND_NAMES) + 1) if at >= len(BLIND_NAMES) else "")
+        for at in range(len(ordered))
+    ]
     return {bid.id: name for bid, name in zip(ordered, names, strict=True)}
 
 
@@ -229,8 +239,17 @@ def blind_labels(panel: Panel, opened: Sequence[OpenedBid]) -> dict[int, str]:
 
 
 def request(
-    work: UnitOfWork, lot: Lot, *, members: int, specialties: Iterable[str], starts_at: datetime, experts_wanted: int | None = None,
-    region: str = "", place: str = "", avoid: Iterable[dict[str, str]] = (), technically_complex: bool = False,
+    work: UnitOfWork,
+    lot: Lot,
+    *,
+    members: int,
+    specialties: Iterable[str],
+    starts_at: datetime,
+    experts_wanted: int | None = None,
+    region: str = "",
+    place: str = "",
+    avoid: Iterable[dict[str, str]] = (),
+    technically_complex: bool = False,
     large_social_impact: bool = False,
 ) -> Panel:
     """Ask for a panel and announce the public draw of its experts. ``experts_wanted`` of ``members`` are drawn (all, unless the purchaser
@@ -250,8 +269,12 @@ def request(
     units = [{"code": str(one["code"]).strip(), "name": str(one.get("name", "")).strip()} for one in avoid]
     faults = Faults()
     rule = procedure_of(lot).panel
-    least = rule.least(planning.book_of(lot, work.now), Fraction(lot.project.budget.minor, 100), complex=technically_complex,
-                       large_impact=large_social_impact)
+    least = rule.least(
+        planning.book_of(lot, work.now),
+        Fraction(lot.project.budget.minor, 100),
+        complex=technically_complex,
+        large_impact=large_social_impact,
+    )
     if not panel_allowed(least, members=members, purchaser_reps=members - wanted, experts=wanted) or wanted > members:
         faults.add("members", "panel.composition", members=members, experts=wanted, least=least, rule=str(rule.members))
     if not known:
@@ -264,14 +287,37 @@ def request(
     if len(found) < wanted:
         raise Invalid("panel.pool_small", size=len(found), experts=wanted, rule="P-08")
     drawn = draws.announce(work, lot, label="experts", pool=[one.code for one in found], take=wanted)
-    new = Panel(lot_id=lot.id, state=PANEL_FLOW.start, version=0, members=members, experts=wanted, specialties=known, region=region,
-                avoid=units, starts_at=starts_at, place=place.strip(), requested_at=work.now, draw_id=drawn.id, round=1, scoring=False,
-                listed_round=0, recheck="", blind_salt=secrets.token_bytes(32))
+    new = Panel(
+        lot_id=lot.id,
+        state=PANEL_FLOW.start,
+        version=0,
+        members=members,
+        experts=wanted,
+        specialties=known,
+        region=region,
+        avoid=units,
+        starts_at=starts_at,
+        place=place.strip(),
+        requested_at=work.now,
+        draw_id=drawn.id,
+        round=1,
+        scoring=False,
+        listed_round=0,
+        recheck="",
+        blind_salt=secrets.token_bytes(32),
+    )
     new.lot, new.draw = lot, drawn
     work.session.add(new)
     work.session.flush()
-    work.record("panel.request", lot.log_of, members=members, experts=wanted, specialties=known, starts_at=starts_at,
-                avoid=[one["code"] for one in units])
+    work.record(
+        "panel.request",
+        lot.log_of,
+        members=members,
+        experts=wanted,
+        specialties=known,
+        starts_at=starts_at,
+        avoid=[one["code"] for one in units],
+    )
     return new
 
 
@@ -292,7 +338,9 @@ def name_representatives(work: UnitOfWork, panel: Panel, accounts: Iterable[Acco
     if len(people) > len(free):
         faults.add("accounts", "panel.too_many_representatives", most=len(free), rule="P-01")
     for at, person in enumerate(people):
-        if person.party_id != panel.lot.project.purchaser_id or Role.EXPERT not in parties.roles_of(work.session, person):
+        if person.party_id != panel.lot.project.purchaser_id or Role.EXPERT not in parties.roles_of(
+            work.session, person
+        ):
             faults.add(f"accounts.{at}", "panel.not_a_representative", username=person.username)
         if person.id in {seat.account_id for seat in panel.seats}:
             faults.add(f"accounts.{at}", "panel.person_twice", username=person.username)
@@ -315,16 +363,35 @@ def _call_expert(work: UnitOfWork, panel: Panel, order: Sequence[int], position:
 
 
 def _call(
-    work: UnitOfWork, panel: Panel, person: Account, *, no: int, kind: str, expert: Expert | None = None, position: int | None = None
+    work: UnitOfWork,
+    panel: Panel,
+    person: Account,
+    *,
+    no: int,
+    kind: str,
+    expert: Expert | None = None,
+    position: int | None = None,
 ) -> Seat:
-    seat = Seat(no=no, kind=kind, position=position, state="called", is_chair=False, vote_no=None, reason="", called_at=work.now)
-    seat.account, seat.expert, seat.account_id, seat.expert_id = person, expert, person.id, expert.id if expert else None
+    seat = Seat(
+        no=no, kind=kind, position=position, state="called", is_chair=False, vote_no=None, reason="", called_at=work.now
+    )
+    seat.account, seat.expert, seat.account_id, seat.expert_id = (
+        person,
+        expert,
+        person.id,
+        expert.id if expert else None,
+    )
     panel.seats.append(seat)
     panel.version += 1
     work.session.flush()
     work.record("seat.call", panel.log_of, no=no, kind=kind)
-    work.send(f"panel/{panel.id}/{seat.id}", to=f"account:{person.id}", template="panel.called",
-              starts_at=write_moment(panel.starts_at), place=panel.place)  # time and place, never the project (rule P-12)
+    work.send(
+        f"panel/{panel.id}/{seat.id}",
+        to=f"account:{person.id}",
+        template="panel.called",
+        starts_at=write_moment(panel.starts_at),
+        place=panel.place,
+    )  # time and place, never the project (rule P-12)
     return seat
 
 
@@ -337,7 +404,11 @@ def _call_next(work: UnitOfWork, panel: Panel, no: int) -> Seat | None:
         if position in used:
             continue
         expert = experts.by_code(work.session, panel.draw.pool[order[position]])
-        if expert.active and expert.account.disabled_at is None and not experts.avoidances(expert, codes, experts.today(work)):
+        if (
+            expert.active
+            and expert.account.disabled_at is None
+            and not experts.avoidances(expert, codes, experts.today(work))
+        ):
             return _call_expert(work, panel, order, position, no=no)
     return None
 

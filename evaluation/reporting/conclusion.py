@@ -40,10 +40,15 @@ def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
     if panel.state != "REVEALED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
     if differing := outcome.objective_mismatches(report.gather_scores(work.session, panel)):
-        raise Invalid("report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e")
+        raise Invalid(
+            "report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e"
+        )
     valid = reviews.valid_bids(work.session, panel)
-    told = [report.rejection(work.session, panel, bid) for bid in ceremony.opened_of_lot(work.session, lot)
-            if bid.id not in {one.id for one in valid}]
+    told = [
+        report.rejection(work.session, panel, bid)
+        for bid in ceremony.opened_of_lot(work.session, lot)
+        if bid.id not in {one.id for one in valid}
+    ]
     return technical.fix(work, lot, passed=[bid.party.code for bid in valid], rejected=told)
 
 
@@ -70,14 +75,25 @@ def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None =
         work.record("report.refused", lot.log_of, no=no, note=note.strip())
     PANEL_FLOW.take(work, panel, "conclude", report=row.hash, round=panel.round)
     LOT_FLOW.take(work, lot, "report", report=row.hash)
-    return awards.propose(work, lot, ranking_rows(work.session, lot, row), rules_hash=row.facts["rules"], report=row.blob)
+    return awards.propose(
+        work, lot, ranking_rows(work.session, lot, row), rules_hash=row.facts["rules"], report=row.blob
+    )
 
 
 def ranking_rows(session: Session, lot: Lot, row: Report) -> list[dict[str, Any]]:
     """The ranking as the awards take it, best first: ``{bidder, name, party_id, total, price_minor, rank}``."""
     by_code = {bid.party.code: bid for bid in price_review.prices(session, lot).values()}
-    return [{"bidder": one["bidder"], "name": one["name"], "party_id": by_code[one["bidder"]].party_id, "total": one["total"],
-             "price_minor": by_code[one["bidder"]].price_minor, "rank": one["rank"]} for one in row.facts["bids"]]
+    return [
+        {
+            "bidder": one["bidder"],
+            "name": one["name"],
+            "party_id": by_code[one["bidder"]].party_id,
+            "total": one["total"],
+            "price_minor": by_code[one["bidder"]].price_minor,
+            "rank": one["rank"],
+        }
+        for one in row.facts["bids"]
+    ]
 
 
 def recompute(session: Session, lot: Lot) -> dict[str, Any]:
@@ -94,7 +110,9 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     """The places at which two JSON values differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(set(one) | set(other))
-        return [place for key in keys for place in differences(one.get(key), other.get(key), f"{where}.{key}".lstrip("."))]
+        return [
+            place for key in keys for place in differences(one.get(key), other.get(key), f"{where}.{key}".lstrip("."))
+        ]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = zip(one, other, strict=True)
         return [place for at, (a, b) in enumerate(pairs) for place in differences(a, b, f"{where}.{at}".lstrip("."))]

@@ -43,13 +43,19 @@ def records(session: Session, lot: Lot) -> dict[str, Any]:
         if lot.scheme and schemes.of_lot(lot).blind and panel.seated_at is not None:
             labels = panels.blind_labels(panel, reviews.qualified(session, lot))
             named = {bid.id: bid.party.code for bid in reviews.qualified(session, lot)}
-            found["sheets/blind.json"] = {"v": 1, "bids": [{"name": labels[at], "bidder": named[at]} for at in sorted(labels)]}
+            found["sheets/blind.json"] = {
+                "v": 1,
+                "bids": [{"name": labels[at], "bidder": named[at]} for at in sorted(labels)],
+            }
     row = report.find(session, panel)
     if row is not None:
         found["ranking/report.json"] = row.facts
         found["ranking/inputs.json"] = _inputs(session, panel, row)
-        found["ranking/signatures.json"] = {"v": 1, "report": row.hash, "signatures": [
-            {"seat": one.seat.no, "statement": one.statement} for one in row.signatures]}
+        found["ranking/signatures.json"] = {
+            "v": 1,
+            "report": row.hash,
+            "signatures": [{"seat": one.seat.no, "statement": one.statement} for one in row.signatures],
+        }
     return found
 
 
@@ -58,7 +64,11 @@ def extra(look: Look, lot: Lot, profile: str) -> Extra:
     panel = panels.of_lot(look.session, lot)
     if panel is None:
         return Extra()
-    shown = {path: value for path, value in records(look.session, lot).items() if profile == "audit" or path != "sheets/panel.json"}
+    shown = {
+        path: value
+        for path, value in records(look.session, lot).items()
+        if profile == "audit" or path != "sheets/panel.json"
+    }
     if profile != "audit" and panel.state != "CONCLUDED":
         shown = {}
     files = [canonical_file(path, value) for path, value in shown.items()]
@@ -70,35 +80,84 @@ def extra(look: Look, lot: Lot, profile: str) -> Extra:
 
 
 def _panel(panel: Panel) -> dict[str, Any]:
-    seats = [{"seat": seat.no, "kind": seat.kind, "chair": seat.is_chair, "state": seat.state, "expert": panels.holder(seat),
-              "code": seat.expert.code if seat.expert else "", "position": -1 if seat.position is None else seat.position,
-              "reason": seat.reason} for seat in panel.seats]
-    return {"v": 1, "members": panel.members, "experts": panel.experts, "draw": panel.draw.draw, "round": panel.round, "seats": seats,
-            "avoid": [dict(one) for one in panel.avoid]}
+    seats = [
+        {
+            "seat": seat.no,
+            "kind": seat.kind,
+            "chair": seat.is_chair,
+            "state": seat.state,
+            "expert": panels.holder(seat),
+            "code": seat.expert.code if seat.expert else "",
+            "position": -1 if seat.position is None else seat.position,
+            "reason": seat.reason,
+        }
+        for seat in panel.seats
+    ]
+    return {
+        "v": 1,
+        "members": panel.members,
+        "experts": panel.experts,
+        "draw": panel.draw.draw,
+        "round": panel.round,
+        "seats": seats,
+        "avoid": [dict(one) for one in panel.avoid],
+    }
 
 
 def _salts(session: Session, panel: Panel) -> dict[str, Any]:
-    commits = {(row.seat_id, row.round): row for row in session.scalars(
-        select(SheetCommit).where(SheetCommit.panel_id == panel.id).order_by(SheetCommit.id))}
+    commits = {
+        (row.seat_id, row.round): row
+        for row in session.scalars(select(SheetCommit).where(SheetCommit.panel_id == panel.id).order_by(SheetCommit.id))
+    }
     rows = session.scalars(select(Sheet).where(Sheet.panel_id == panel.id).order_by(Sheet.round, Sheet.id))
-    return {"v": 1, "sheets": [{
-        "seat": sheet.seat.no, "round": sheet.round, "sheet": sheet.statement, "salt": sheet.salt,
-        "commit": commits[(sheet.seat_id, sheet.round)].statement, "commit_entry": commits[(sheet.seat_id, sheet.round)].c,
-        "sheet_entry": sheet.c,
-    } for sheet in sorted(rows, key=lambda one: (one.round, one.seat.no))]}
+    return {
+        "v": 1,
+        "sheets": [
+            {
+                "seat": sheet.seat.no,
+                "round": sheet.round,
+                "sheet": sheet.statement,
+                "salt": sheet.salt,
+                "commit": commits[(sheet.seat_id, sheet.round)].statement,
+                "commit_entry": commits[(sheet.seat_id, sheet.round)].c,
+                "sheet_entry": sheet.c,
+            }
+            for sheet in sorted(rows, key=lambda one: (one.round, one.seat.no))
+        ],
+    }
 
 
 def _findings(session: Session, lot: Lot) -> dict[str, Any]:
     rows = [row for stage in reviews.STAGES for row in reviews.findings(session, lot, stage).values()]
-    return {"v": 1, "findings": [{
-        "bid": row.bid.header_hash, "bidder": row.bid.party.code, "stage": row.stage, "ok": row.ok, "clause": row.clause,
-        "reason": row.reason, "votes_for": row.votes_for, "votes_against": row.votes_against,
-    } for row in sorted(rows, key=lambda one: (one.stage, one.bid.header_hash))]}
+    return {
+        "v": 1,
+        "findings": [
+            {
+                "bid": row.bid.header_hash,
+                "bidder": row.bid.party.code,
+                "stage": row.stage,
+                "ok": row.ok,
+                "clause": row.clause,
+                "reason": row.reason,
+                "votes_for": row.votes_for,
+                "votes_against": row.votes_against,
+            }
+            for row in sorted(rows, key=lambda one: (one.stage, one.bid.header_hash))
+        ],
+    }
 
 
 def _inputs(session: Session, panel: Panel, row: Report) -> dict[str, Any]:
-    bids = [{"bidder": bid.party.code, "header_hash": bid.header_hash, "small": report.small(bid)}
-            for bid in ceremony.opened_of_lot(session, panel.lot)]
-    return {"v": 1, "round": row.round, "coefficient": report.coefficient(session, panel), "tie_break": row.facts["tie_break"],
-            "ceiling": panel.lot.ceiling.text(), "sheets": [sheet.statement for sheet in sheets.revealed(session, panel)],
-            "bids": sorted(bids, key=lambda one: str(one["bidder"]))}
+    bids = [
+        {"bidder": bid.party.code, "header_hash": bid.header_hash, "small": report.small(bid)}
+        for bid in ceremony.opened_of_lot(session, panel.lot)
+    ]
+    return {
+        "v": 1,
+        "round": row.round,
+        "coefficient": report.coefficient(session, panel),
+        "tie_break": row.facts["tie_break"],
+        "ceiling": panel.lot.ceiling.text(),
+        "sheets": [sheet.statement for sheet in sheets.revealed(session, panel)],
+        "bids": sorted(bids, key=lambda one: str(one["bidder"])),
+    }

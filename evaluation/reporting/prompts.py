@@ -85,8 +85,13 @@ def of_panel(look: Look, panel: Panel) -> Prompts:
     told += _mended(session, panel, inputs, {one.key for one in found})
     subjective = sum(one.kind == "subjective" for one in inputs.scheme.scored)
     cells = len(inputs.valid) * subjective * len(inputs.scores)
-    return Prompts(inputs.scheme.outlier, flags.STEP, tuple(told), Rate(len(found), cells, 1),
-                   elsewhere(session, panel.lot.regime, inputs.scheme.outlier, look.now, but=panel.id))
+    return Prompts(
+        inputs.scheme.outlier,
+        flags.STEP,
+        tuple(told),
+        Rate(len(found), cells, 1),
+        elsewhere(session, panel.lot.regime, inputs.scheme.outlier, look.now, but=panel.id),
+    )
 
 
 def _priced(session: Session, panel: Panel, row: Report | None) -> Inputs | None:
@@ -100,8 +105,16 @@ def _priced(session: Session, panel: Panel, row: Report | None) -> Inputs | None
 
 def _standing(inputs: Inputs, flag: Flag, row: Report | None) -> Prompted:
     criterion = _criterion(inputs, flag.criterion)
-    told = Prompted("far", flag.bidder, flag.criterion, flag.seat, flag.points, band(criterion, flag.points),
-                    band(criterion, flag.others), flag)
+    told = Prompted(
+        "far",
+        flag.bidder,
+        flag.criterion,
+        flag.seat,
+        flag.points,
+        band(criterion, flag.points),
+        band(criterion, flag.others),
+        flag,
+    )
     signed = next((one for one in row.signatures if one.seat.no == flag.seat), None) if row else None
     if signed is None:
         return told
@@ -118,16 +131,38 @@ def _mended(session: Session, panel: Panel, inputs: Inputs, still: set[tuple[str
             continue  # not all were revealed, or other members scored
         earlier = replace(inputs, scores=scores)
         prompted: list[tuple[str, str, str, int, Flag | None]] = [
-            ("far", one.bidder, one.criterion, one.seat, one) for one in flags.flags(earlier, priced=False)]
+            ("far", one.bidder, one.criterion, one.seat, one) for one in flags.flags(earlier, priced=False)
+        ]
         for differing in outcome.objective_mismatches(earlier):
-            prompted += [("objective", differing["bidder"], differing["criterion"], each["seat"], None) for each in differing["given"]]
+            prompted += [
+                ("objective", differing["bidder"], differing["criterion"], each["seat"], None)
+                for each in differing["given"]
+            ]
         for kind, bidder, item, seat, flag in prompted:
             old, now = scores[seat][bidder][item], inputs.scores[seat][bidder][item]
-            if (bidder, item, seat) in still or old == now or any((bidder, item, seat) == (p.bidder, p.criterion, p.seat) for p in found):
+            if (
+                (bidder, item, seat) in still
+                or old == now
+                or any((bidder, item, seat) == (p.bidder, p.criterion, p.seat) for p in found)
+            ):
                 continue
             commit = reasons.get(seat)
-            found.append(Prompted(kind, bidder, item, seat, old, "", "", flag, "changed", commit.at if commit else None, now,
-                                  commit.reason if commit else ""))
+            found.append(
+                Prompted(
+                    kind,
+                    bidder,
+                    item,
+                    seat,
+                    old,
+                    "",
+                    "",
+                    flag,
+                    "changed",
+                    commit.at if commit else None,
+                    now,
+                    commit.reason if commit else "",
+                )
+            )
     return found
 
 
@@ -143,11 +178,21 @@ def band(criterion: Criterion, points: Fraction) -> str:
 
 def elsewhere(session: Session, regime: str, threshold: Fraction, now: datetime, *, but: int = 0) -> Rate:
     """How often a score is prompted in the lots of a regime concluded in the last 24 months; ``but``: a panel that is not counted."""
-    query = (select(Report.facts).join(Panel, Report.panel_id == Panel.id).join(Lot, Panel.lot_id == Lot.id)
-             .join(Tender, Lot.tender_id == Tender.id).join(Project, Tender.project_id == Project.id)
-             .where(Panel.state == "CONCLUDED", Report.round == Panel.round, Panel.id != but,
-                    Project.regime == regime, Report.drawn_up_at >= now - SPAN)
-             .order_by(Report.drawn_up_at.desc()).limit(MOST_REPORTS))
+    query = (
+        select(Report.facts)
+        .join(Panel, Report.panel_id == Panel.id)
+        .join(Lot, Panel.lot_id == Lot.id)
+        .join(Tender, Lot.tender_id == Tender.id)
+        .join(Project, Tender.project_id == Project.id)
+        .where(
+            Panel.state == "CONCLUDED",
+            Report.round == Panel.round,
+            Panel.id != but,
+            Project.regime == regime,
+            Report.drawn_up_at >= now - SPAN,
+        )
+        .order_by(Report.drawn_up_at.desc())
+        .limit(MOST_REPORTS)
+    )
     told = [flags.counted(facts, threshold) for facts in session.scalars(query)]
     return Rate(sum(one for one, _cells in told), sum(cells for _one, cells in told), len(told))
-

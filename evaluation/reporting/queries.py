@@ -242,15 +242,31 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
         look.require(Act.PANEL_DRAW)
     panel = panels.panel(look.session, lot)
     held, handed = panels.in_play(panel), _held(look, panel)
-    calls = tuple(CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at) for seat in panel.seats)
+    calls = tuple(
+        CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at)
+        for seat in panel.seats
+    )
     return PanelCard(
-        lot=lot.ref, title=lot.name, state=panel.state, version=panel.version, members=panel.members, experts=panel.experts,
-        specialties=tuple(panel.specialties), avoid=tuple(one["name"] or one["code"] for one in panel.avoid), starts_at=panel.starts_at,
-        place=panel.place, requested_at=panel.requested_at, round=panel.round, draw=_draw(panel),
-        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held), calls=calls,
+        lot=lot.ref,
+        title=lot.name,
+        state=panel.state,
+        version=panel.version,
+        members=panel.members,
+        experts=panel.experts,
+        specialties=tuple(panel.specialties),
+        avoid=tuple(one["name"] or one["code"] for one in panel.avoid),
+        starts_at=panel.starts_at,
+        place=panel.place,
+        requested_at=panel.requested_at,
+        round=panel.round,
+        draw=_draw(panel),
+        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held),
+        calls=calls,
         missing=tuple(sorted(set(range(1, panel.members + 1)) - {seat.no for seat in held})),
         must_avoid=tuple(seat.no for seat in panels.matches(look, panel)),
-        lawful=panel_allowed(1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts),
+        lawful=panel_allowed(
+            1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts
+        ),
     )
 
 
@@ -259,22 +275,41 @@ def unseated(look: Look) -> list[tuple[Lot, Panel | None]]:
     Refuses: NotAllowed."""
     look.require(Act.PANEL_DRAW)
     rows = look.session.scalars(select(Lot).where(Lot.state.in_(panels.FORMS_IN)).order_by(Lot.opens_at, Lot.id)).all()
-    held = {one.lot_id: one for one in look.session.scalars(select(Panel).where(Panel.lot_id.in_([lot.id for lot in rows])))}
+    held = {
+        one.lot_id: one for one in look.session.scalars(select(Panel).where(Panel.lot_id.in_([lot.id for lot in rows])))
+    }
     found = [(lot, held.get(lot.id)) for lot in rows]
-    return [(lot, one) for lot, one in found
-            if (one is None and lot.state not in ("NOTICE", "BIDDING")) or (one is not None and one.state in ("FORMING", "CALLED"))]
+    return [
+        (lot, one)
+        for lot, one in found
+        if (one is None and lot.state not in ("NOTICE", "BIDDING"))
+        or (one is not None and one.state in ("FORMING", "CALLED"))
+    ]
 
 
 def _draw(panel: Panel) -> DrawCard:
     row = panel.draw
     turns = {turn.party: turn for turn in row.turns}
-    return DrawCard(row.draw, row.state, row.notice["size"], row.notice["take"], row.notice["pool"],
-                    tuple(draws.picks(row)) if row.state == "DRAWN" else (),
-                    tuple((name, name in turns, name in turns and bool(turns[name].r)) for name in draws.PARTIES))
+    return DrawCard(
+        row.draw,
+        row.state,
+        row.notice["size"],
+        row.notice["take"],
+        row.notice["pool"],
+        tuple(draws.picks(row)) if row.state == "DRAWN" else (),
+        tuple((name, name in turns, name in turns and bool(turns[name].r)) for name in draws.PARTIES),
+    )
 
 
 def _seat(look: Look, panel: Panel, seat: Seat, *, named: bool = False, held: _Held | None = None) -> SeatCard:
-    return SeatCard(seat.no, seat.kind, seat.state, seat.is_chair, progress(look, panel, seat, held), seat.account.name if named else "")
+    return SeatCard(
+        seat.no,
+        seat.kind,
+        seat.state,
+        seat.is_chair,
+        progress(look, panel, seat, held),
+        seat.account.name if named else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -288,8 +323,12 @@ class _Held:
 
 
 def _held(look: Look, panel: Panel) -> _Held:
-    return _Held(report.find(look.session, panel), frozenset(sheet.seat_id for sheet in sheets.revealed(look.session, panel)),
-                 sheets.find_list(look.session, panel), frozenset(sheets.commits_of(look.session, panel)))
+    return _Held(
+        report.find(look.session, panel),
+        frozenset(sheet.seat_id for sheet in sheets.revealed(look.session, panel)),
+        sheets.find_list(look.session, panel),
+        frozenset(sheets.commits_of(look.session, panel)),
+    )
 
 
 def progress(look: Look, panel: Panel, seat: Seat, held: _Held | None = None) -> str:
@@ -313,9 +352,22 @@ def expert_cards(look: Look) -> list[ExpertCard]:
     """The library, by code. Refuses: NotAllowed."""
     look.require(Act.EXPERT_REGISTER)
     rows = look.session.scalars(select(experts.Expert).order_by(experts.Expert.code))
-    return [ExpertCard(one.code, one.account.name, one.unit, tuple(one.specialties), one.region, one.active, one.version,
-                       tuple((tie.code, tie.name, tie.kind, tie.since.isoformat(), tie.until.isoformat() if tie.until else "")
-                             for tie in one.ties)) for one in rows]
+    return [
+        ExpertCard(
+            one.code,
+            one.account.name,
+            one.unit,
+            tuple(one.specialties),
+            one.region,
+            one.active,
+            one.version,
+            tuple(
+                (tie.code, tie.name, tie.kind, tie.since.isoformat(), tie.until.isoformat() if tie.until else "")
+                for tie in one.ties
+            ),
+        )
+        for one in rows
+    ]
 
 
 # --- the expert -------------------------------------------------------------------------------------------------------------------
@@ -324,10 +376,15 @@ def expert_cards(look: Look) -> list[ExpertCard]:
 def own_calls(look: Look) -> list[CallCard]:
     """Calls that wait for this person's answer, or were accepted and wait for the panel to sit. Refuses: NotAllowed."""
     look.require(Act.SEAT_ANSWER)
-    query = select(Panel, Seat).join(Seat, Seat.panel_id == Panel.id).where(
-        Seat.account_id == look.actor.account_id, Seat.state.in_(("called", "accepted")))
-    return [CallCard(panel.id, seat.no, seat.state, panel.starts_at, panel.place, seat.called_at)
-            for panel, seat in look.session.execute(query.order_by(Seat.id))]
+    query = (
+        select(Panel, Seat)
+        .join(Seat, Seat.panel_id == Panel.id)
+        .where(Seat.account_id == look.actor.account_id, Seat.state.in_(("called", "accepted")))
+    )
+    return [
+        CallCard(panel.id, seat.no, seat.state, panel.starts_at, panel.place, seat.called_at)
+        for panel, seat in look.session.execute(query.order_by(Seat.id))
+    ]
 
 
 def own_panel(look: Look, panel_id: int) -> Panel:
@@ -341,8 +398,12 @@ def own_panel(look: Look, panel_id: int) -> Panel:
 def own_rooms(look: Look) -> list[str]:
     """References of lots on whose panel this person sits, newest first. Refuses: NotAllowed."""
     look.require(Act.SEAT_ANSWER)
-    query = select(Lot.ref).join(Panel, Panel.lot_id == Lot.id).join(Seat, Seat.panel_id == Panel.id).where(
-        Seat.account_id == look.actor.account_id, Seat.state == "seated")
+    query = (
+        select(Lot.ref)
+        .join(Panel, Panel.lot_id == Lot.id)
+        .join(Seat, Seat.panel_id == Panel.id)
+        .where(Seat.account_id == look.actor.account_id, Seat.state == "seated")
+    )
     return list(look.session.scalars(query.order_by(Panel.id.desc())))
 
 
@@ -358,15 +419,26 @@ def room(look: Look, lot: Lot) -> RoomCard:
     handed = _held(look, panel)
     listed, row = handed.listed, handed.report
     return RoomCard(
-        lot=lot.ref, title=lot.title, lot_state=lot.state, panel_state=panel.state, round=panel.round, recheck=panel.recheck,
+        lot=lot.ref,
+        title=lot.title,
+        lot_state=lot.state,
+        panel_state=panel.state,
+        round=panel.round,
+        recheck=panel.recheck,
         seat=_seat(look, panel, seat, held=handed),
         seats=tuple(_seat(look, panel, one, held=handed) for one in panels.seated(panel)),
-        next_step=next_step(look, panel, seat), blind=blind, criteria=scheme.criteria,
+        next_step=next_step(look, panel, seat),
+        blind=blind,
+        criteria=scheme.criteria,
         bids=_bids(look, panel, blind=blind),
-        committed_at=held.at if held else None, sheet=sheets.content(look.session, own) if own else None,
-        listing=listed.listing if listed else None, cells=cells(look, panel) if all_revealed else (),
-        report_hash=row.hash if row else "", report_facts=row.facts if row and all_revealed else None,
-        two_envelopes=lot.two_envelopes, has_blind_names=scheme.blind,
+        committed_at=held.at if held else None,
+        sheet=sheets.content(look.session, own) if own else None,
+        listing=listed.listing if listed else None,
+        cells=cells(look, panel) if all_revealed else (),
+        report_hash=row.hash if row else "",
+        report_facts=row.facts if row and all_revealed else None,
+        two_envelopes=lot.two_envelopes,
+        has_blind_names=scheme.blind,
     )
 
 
@@ -429,10 +501,14 @@ def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int,
         return None
     finding = reviews.findings(look.session, panel.lot, price_review.STAGE).get(price.id)
     return PriceCard(
-        price.id, tuple(sorted(price.announce.items())), tuple(FileCard(one["name"], one["size"], one["type"], one["blob"])
-                                                               for one in price.files),
-        None if finding is None else finding.ok, finding.clause if finding else "", finding.reason if finding else "",
-        tuple(noticed[price.id]))
+        price.id,
+        tuple(sorted(price.announce.items())),
+        tuple(FileCard(one["name"], one["size"], one["type"], one["blob"]) for one in price.files),
+        None if finding is None else finding.ok,
+        finding.clause if finding else "",
+        finding.reason if finding else "",
+        tuple(noticed[price.id]),
+    )
 
 
 def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
@@ -448,15 +524,24 @@ def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
         price = None
         if offered is not None and offered.price_minor is not None and (panel.lot.two_envelopes or not blind):
             price = Money(offered.price_minor, panel.lot.currency)
-        cards.append(BidCard(
-            id=bid.id, name=labels[bid.id], bidder="" if blind else bid.party.name, price=price,
-            announce=() if blind else tuple(sorted(bid.announce.items())),
-            files=tuple(FileCard(f"{at + 1}" if blind else one["name"], one["size"], one["type"], one["blob"])
-                        for at, one in enumerate(bid.files)),
-            finding=None if finding is None else finding.ok, clause=finding.clause if finding else "",
-            reason=finding.reason if finding else "",
-            prompts=() if blind else tuple(noticed[bid.id]), offer=_offer(look, panel, offered, noticed),
-        ))
+        cards.append(
+            BidCard(
+                id=bid.id,
+                name=labels[bid.id],
+                bidder="" if blind else bid.party.name,
+                price=price,
+                announce=() if blind else tuple(sorted(bid.announce.items())),
+                files=tuple(
+                    FileCard(f"{at + 1}" if blind else one["name"], one["size"], one["type"], one["blob"])
+                    for at, one in enumerate(bid.files)
+                ),
+                finding=None if finding is None else finding.ok,
+                clause=finding.clause if finding else "",
+                reason=finding.reason if finding else "",
+                prompts=() if blind else tuple(noticed[bid.id]),
+                offer=_offer(look, panel, offered, noticed),
+            )
+        )
     return tuple(sorted(cards, key=lambda card: card.name))
 
 
@@ -476,9 +561,16 @@ def cells(look: Look, panel: Panel) -> tuple[CellCard, ...]:
         for criterion in inputs.scheme.scored:
             key = (bid.bidder, criterion.id)
             given = outcome.given(inputs, criterion, bid.bidder)
-            found.append(CellCard(named[bid.bidder], criterion.id, criterion.kind,
-                                  tuple((int(no), outcome.plain_points(points)) for no, points in given.items()), key in differing,
-                                  tuple(flagged.get(key, ()))))
+            found.append(
+                CellCard(
+                    named[bid.bidder],
+                    criterion.id,
+                    criterion.kind,
+                    tuple((int(no), outcome.plain_points(points)) for no, points in given.items()),
+                    key in differing,
+                    tuple(flagged.get(key, ())),
+                )
+            )
     return tuple(sorted(found, key=lambda cell: cell.bid))
 
 
@@ -497,13 +589,27 @@ def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
     bids = tuple(_public(one, full=_concerned(look, panel)) for one in facts["bids"])
     code = _code(look)
     own = next((one for one in facts["bids"] if one["bidder"] == code), None)
-    members = tuple((seat.no, seat.account.name, seat.kind) for seat in panels.seated(panel)) if lot.state in NAMED_FROM else ()
+    members = (
+        tuple((seat.no, seat.account.name, seat.kind) for seat in panels.seated(panel))
+        if lot.state in NAMED_FROM
+        else ()
+    )
     return OutcomeCard(
-        lot=lot.ref, title=lot.title, method=facts["method"],
+        lot=lot.ref,
+        title=lot.title,
+        method=facts["method"],
         criteria=tuple((one["id"], one["title"], one["title_en"], one["kind"]) for one in facts["criteria"]),
-        bids=bids, rejected=tuple(facts["rejected"]), ties=tuple(tuple(group) for group in facts["ties"]), price=facts["price"],
-        tie_rule=facts["tie_rule"], dissents=tuple((one.seat.no, one.dissent) for one in row.signatures if one.dissent), members=members,
-        report_hash=row.hash, report_blob=row.blob, same=bool(conclusion.recompute(look.session, lot)["same"]), own=own,
+        bids=bids,
+        rejected=tuple(facts["rejected"]),
+        ties=tuple(tuple(group) for group in facts["ties"]),
+        price=facts["price"],
+        tie_rule=facts["tie_rule"],
+        dissents=tuple((one.seat.no, one.dissent) for one in row.signatures if one.dissent),
+        members=members,
+        report_hash=row.hash,
+        report_blob=row.blob,
+        same=bool(conclusion.recompute(look.session, lot)["same"]),
+        own=own,
     )
 
 
@@ -511,17 +617,25 @@ def _concerned(look: Look, panel: Panel) -> bool:
     project = panel.lot.project
     if look.actor.role in (Role.CENTRE, Role.SUPERVISOR, Role.AUDIT_ADMIN):
         return True
-    if look.actor.role in (Role.PURCHASER, Role.AGENCY) and look.actor.party_id in (project.purchaser_id, project.agency_id):
+    if look.actor.role in (Role.PURCHASER, Role.AGENCY) and look.actor.party_id in (
+        project.purchaser_id,
+        project.agency_id,
+    ):
         return True
-    return any(seat.account_id == look.actor.account_id for seat in panels.seated(panel)) and look.actor.account_id is not None
+    return (
+        any(seat.account_id == look.actor.account_id for seat in panels.seated(panel))
+        and look.actor.account_id is not None
+    )
 
 
 def _public(one: dict[str, Any], *, full: bool) -> dict[str, Any]:
     """A bid's row; single members' points are for those concerned, the public sees means with the arithmetic of the price alone."""
     if full:
         return one
-    rows = [{key: value for key, value in part.items() if key != "given" and (key != "line" or part["kind"] == "price")}
-            for part in one["criteria"]]
+    rows = [
+        {key: value for key, value in part.items() if key != "given" and (key != "line" or part["kind"] == "price")}
+        for part in one["criteria"]
+    ]
     return {**one, "criteria": rows}
 
 

@@ -99,8 +99,14 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
     valid = {bid.id for bid in price_review.ranked(session, panel)}
     priced = price_review.prices(session, lot)
     bids = [_bid_in(session, panel, bid, valid, priced) for bid in ceremony.opened_of_lot(session, lot)]
-    return Inputs(schemes.of_lot(lot), bids, sheets.scores_of(session, panel), coefficient(session, panel),
-                  Fraction(lot.ceiling_minor, 100), tuple(tie_break))
+    return Inputs(
+        schemes.of_lot(lot),
+        bids,
+        sheets.scores_of(session, panel),
+        coefficient(session, panel),
+        Fraction(lot.ceiling_minor, 100),
+        tuple(tie_break),
+    )
 
 
 def gather_scores(session: Session, panel: Panel) -> Inputs:
@@ -123,12 +129,20 @@ def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int], pri
 
 def rejection(session: Session, panel: Panel, bid: OpenedBid) -> dict[str, Any]:
     """Why a bid is not scored: ``{bidder, stage, clause, reason, votes_for, votes_against}``. Refuses: Conflict ``review.open``."""
-    first = reviews.findings(session, panel.lot, QUALIFICATION).get(bid.id) if procedure_of(panel.lot).qualifies else None
+    first = (
+        reviews.findings(session, panel.lot, QUALIFICATION).get(bid.id) if procedure_of(panel.lot).qualifies else None
+    )
     row = first if first is not None and not first.ok else reviews.standing(session, panel).get(bid.id)
     if row is None:
         raise Conflict("review.open", missing=1)
-    return {"bidder": bid.party.code, "stage": row.stage, "clause": row.clause, "reason": row.reason, "votes_for": row.votes_for,
-            "votes_against": row.votes_against}
+    return {
+        "bidder": bid.party.code,
+        "stage": row.stage,
+        "clause": row.clause,
+        "reason": row.reason,
+        "votes_for": row.votes_for,
+        "votes_against": row.votes_against,
+    }
 
 
 def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> dict[str, Any]:
@@ -138,18 +152,35 @@ def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -
     inputs = gather(session, panel, tie_break=tie_break)
     try:
         if differing := outcome.objective_mismatches(inputs):
-            raise Invalid("report.objective_differs", items=[f"{one['bidder']} {one['criterion']}" for one in differing], rule="E-01e")
+            raise Invalid(
+                "report.objective_differs",
+                items=[f"{one['bidder']} {one['criterion']}" for one in differing],
+                rule="E-01e",
+            )
         found = outcome.outcome(inputs)
     except BadValue as error:
         raise Invalid("report.cannot", reason=error.code, where=error.where, expected=error.expected) from error
     lot = panel.lot
     scheme = lot.scheme or {}
     return {
-        "v": 1, "tender": lot.tender.ref, "lot": lot.no_text, "title": lot.title, "regime": lot.regime, "rules": schemes.rules_hash(scheme),
-        "round": panel.round, "recheck": panel.recheck, "ceiling": lot.ceiling.text(), "currency": lot.currency,
-        "criteria": [{"id": one.id, "title": one.title, "title_en": one.title_en, "kind": one.kind} for one in inputs.scheme.criteria],
+        "v": 1,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "title": lot.title,
+        "regime": lot.regime,
+        "rules": schemes.rules_hash(scheme),
+        "round": panel.round,
+        "recheck": panel.recheck,
+        "ceiling": lot.ceiling.text(),
+        "currency": lot.currency,
+        "criteria": [
+            {"id": one.id, "title": one.title, "title_en": one.title_en, "kind": one.kind}
+            for one in inputs.scheme.criteria
+        ],
         "members": [{"seat": seat.no, "kind": seat.kind, "chair": seat.is_chair} for seat in panels.seated(panel)],
-        "sheets": [sheet.statement for sheet in sheets.revealed(session, panel)], "outliers": outcome.outlier_flags(inputs), **found,
+        "sheets": [sheet.statement for sheet in sheets.revealed(session, panel)],
+        "outliers": outcome.outlier_flags(inputs),
+        **found,
     }
 
 
@@ -198,8 +229,15 @@ def _check_tie_break(session: Session, panel: Panel, facts: Mapping[str, Any], t
 def signature_document(report: Report, seat: Seat, *, at: str, dissent: str = "") -> dict[str, Any]:
     """What a member signs under the kind ``report-signature``."""
     lot = report.panel.lot
-    return {"v": 1, "at": at, "tender": lot.tender.ref, "lot": lot.no_text, "expert": panels.holder(seat), "report": report.hash,
-            "dissent": dissent}
+    return {
+        "v": 1,
+        "at": at,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "expert": panels.holder(seat),
+        "report": report.hash,
+        "dissent": dissent,
+    }
 
 
 def sign(work: UnitOfWork, report: Report, envelope: Any) -> ReportSignature:

@@ -13,7 +13,9 @@ import re
 from dataclasses import dataclass
 
 _PART = "([0-9]{1,4})"
-_LINE = re.compile(rf"\[([1-9])\] F([1-9][0-9]{{0,2}}) P([1-9][0-9]{{0,3}}) @{_PART},{_PART},{_PART},{_PART}(?: (.*))?\Z", re.ASCII)
+_LINE = re.compile(
+    rf"\[([1-9])\] F([1-9][0-9]{{0,2}}) P([1-9][0-9]{{0,3}}) @{_PART},{_PART},{_PART},{_PART}(?: (.*))?\Z", re.ASCII
+)
 
 
 @dataclass(frozen=True)

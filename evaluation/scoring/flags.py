@@ -70,7 +70,9 @@ def far_off(scores: Mapping[str, Fraction], most: Fraction, threshold: Fraction)
         near = sum(abs(scores[member] - score) <= step for score in scores.values())
         return abs(scores[member] - found.others_mean[member]) > step and near * 2 <= len(scores)
 
-    return Outliers(found.others_mean, found.deviation_pct, [member for member in found.flagged if stands_apart(member)])
+    return Outliers(
+        found.others_mean, found.deviation_pct, [member for member in found.flagged if stands_apart(member)]
+    )
 
 
 def flags(inputs: Inputs, *, priced: bool = True) -> list[Flag]:
@@ -82,9 +84,19 @@ def flags(inputs: Inputs, *, priced: bool = True) -> list[Flag]:
             if criterion.kind != "subjective" or len(scores) < 2:
                 continue
             seen = far_off(scores, criterion.max, inputs.scheme.outlier)
-            found += [Flag(bid.bidder, criterion.id, int(no), scores[no], seen.others_mean[no], criterion.max, seen.deviation_pct[no],
-                           effect(inputs, bid.bidder, criterion, int(no), seen.others_mean[no]) if priced else None)
-                      for no in seen.flagged]
+            found += [
+                Flag(
+                    bid.bidder,
+                    criterion.id,
+                    int(no),
+                    scores[no],
+                    seen.others_mean[no],
+                    criterion.max,
+                    seen.deviation_pct[no],
+                    effect(inputs, bid.bidder, criterion, int(no), seen.others_mean[no]) if priced else None,
+                )
+                for no in seen.flagged
+            ]
     return sorted(found, key=lambda one: one.key)
 
 

@@ -88,15 +88,23 @@ def outlier_flags(inputs: Inputs) -> list[dict[str, Any]]:
             scores = given(inputs, criterion, bid.bidder)
             if criterion.kind != "subjective" or len(scores) < 2:
                 continue
-            found += [_flag(bid.bidder, criterion, scores, outliers(scores, inputs.scheme.outlier), no)
-                      for no in outliers(scores, inputs.scheme.outlier).flagged]
+            found += [
+                _flag(bid.bidder, criterion, scores, outliers(scores, inputs.scheme.outlier), no)
+                for no in outliers(scores, inputs.scheme.outlier).flagged
+            ]
     return found
 
 
 def _flag(bidder: str, criterion: Criterion, scores: Mapping[str, Fraction], seen: Outliers, no: str) -> dict[str, Any]:
     deviation = seen.deviation_pct[no]
-    return {"bidder": bidder, "criterion": criterion.id, "seat": int(no), "points": written_exactly(scores[no]),
-            "others": written(seen.others_mean[no]), "percent": "" if deviation is None else written(deviation)}
+    return {
+        "bidder": bidder,
+        "criterion": criterion.id,
+        "seat": int(no),
+        "points": written_exactly(scores[no]),
+        "others": written(seen.others_mean[no]),
+        "percent": "" if deviation is None else written(deviation),
+    }
 
 
 def outcome(inputs: Inputs) -> dict[str, Any]:
@@ -105,7 +113,9 @@ def outcome(inputs: Inputs) -> dict[str, Any]:
     Refuses: BadValue ``objective_differs``, ``missing``, and whatever the price formula cannot use.
     """
     if differing := objective_mismatches(inputs):
-        raise BadValue("objective_differs", f"{differing[0]['bidder']}.{differing[0]['criterion']}", "equal points of every member")
+        raise BadValue(
+            "objective_differs", f"{differing[0]['bidder']}.{differing[0]['criterion']}", "equal points of every member"
+        )
     valid, scheme = inputs.valid, inputs.scheme
     quotes = {bid.bidder: _quote(bid) for bid in valid}
     prices = price_points(inputs, quotes)
@@ -114,8 +124,11 @@ def outcome(inputs: Inputs) -> dict[str, Any]:
     for bid in valid:
         rows, total = [], Fraction(0)
         for criterion in scheme.criteria:
-            points, row = (prices.points[bid.bidder], _price_row(criterion, prices, bid.bidder, scheme)) if criterion.kind == "price" else (
-                _scored(inputs, criterion, bid.bidder))
+            points, row = (
+                (prices.points[bid.bidder], _price_row(criterion, prices, bid.bidder, scheme))
+                if criterion.kind == "price"
+                else (_scored(inputs, criterion, bid.bidder))
+            )
             total += points
             rows.append(row)
         parts[bid.bidder], totals[bid.bidder] = rows, total
@@ -123,12 +136,23 @@ def outcome(inputs: Inputs) -> dict[str, Any]:
     by_code = {bid.bidder: bid for bid in valid}
     order = [bidder for group in ranking.order for bidder in group]
     return {
-        "method": scheme.method, "price": prices.facts, "tie_rule": scheme.tie, "tie_break": list(inputs.tie_break),
-        "bids": [{
-            "bidder": code, "name": by_code[code].name, "quote": written_exactly(quotes[code]), "small": by_code[code].small,
-            "criteria": parts[code], "total": written_exactly(totals[code]), "rank": ranking.ranks[code],
-            "total_line": " + ".join(row["points"] for row in parts[code]) + f" = {written_exactly(totals[code])}",
-        } for code in order],
+        "method": scheme.method,
+        "price": prices.facts,
+        "tie_rule": scheme.tie,
+        "tie_break": list(inputs.tie_break),
+        "bids": [
+            {
+                "bidder": code,
+                "name": by_code[code].name,
+                "quote": written_exactly(quotes[code]),
+                "small": by_code[code].small,
+                "criteria": parts[code],
+                "total": written_exactly(totals[code]),
+                "rank": ranking.ranks[code],
+                "total_line": " + ".join(row["points"] for row in parts[code]) + f" = {written_exactly(totals[code])}",
+            }
+            for code in order
+        ],
         "ties": [list(group) for group in ranking.order if len(group) > 1],
         "rejected": [_rejected(bid) for bid in sorted(inputs.bids, key=lambda bid: bid.bidder) if not bid.valid],
     }
@@ -147,15 +171,20 @@ def standing(inputs: Inputs) -> Standing:
     from the first member."""
     quotes = {bid.bidder: _quote(bid) for bid in inputs.valid}
     prices = price_points(inputs, quotes)
-    totals = {bid.bidder: prices.points[bid.bidder] + sum(
-        (_mean_points(inputs, one, bid.bidder)[0] for one in inputs.scheme.scored), Fraction(0)) for bid in inputs.valid}
+    totals = {
+        bid.bidder: prices.points[bid.bidder]
+        + sum((_mean_points(inputs, one, bid.bidder)[0] for one in inputs.scheme.scored), Fraction(0))
+        for bid in inputs.valid
+    }
     return Standing(totals, ranked(totals, quotes, inputs.tie_break).ranks)
 
 
 def ranked(totals: Mapping[str, Fraction], quotes: Mapping[str, Fraction], tie_break: Sequence[str] = ()) -> Ranking:
     """Total descending, then the lower quote (rules E-07, E-08b), then the order the panel chose among those still equal."""
     place = {bidder: Fraction(at) for at, bidder in enumerate(tie_break)}
-    return rank({bidder: (-total, quotes[bidder], place.get(bidder, Fraction(len(place)))) for bidder, total in totals.items()})
+    return rank(
+        {bidder: (-total, quotes[bidder], place.get(bidder, Fraction(len(place)))) for bidder, total in totals.items()}
+    )
 
 
 def _quote(bid: BidIn) -> Fraction:
@@ -166,7 +195,12 @@ def _quote(bid: BidIn) -> Fraction:
 
 def _rejected(bid: BidIn) -> dict[str, Any]:
     quote = "" if bid.quote is None else written_exactly(bid.quote)
-    return {"bidder": bid.bidder, "name": bid.name, "quote": quote, **{key: bid.finding[key] for key in sorted(bid.finding)}}
+    return {
+        "bidder": bid.bidder,
+        "name": bid.name,
+        "quote": quote,
+        **{key: bid.finding[key] for key in sorted(bid.finding)},
+    }
 
 
 def _given(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
@@ -177,7 +211,12 @@ def _scored(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fraction
     """Mean of the members (E-30), trimmed where the documents say so (E-31); an objective item is what all gave."""
     scores = given(inputs, criterion, bidder)
     told = _given(scores)
-    row: dict[str, Any] = {"id": criterion.id, "kind": criterion.kind, "max": written_exactly(criterion.max), "given": told}
+    row: dict[str, Any] = {
+        "id": criterion.id,
+        "kind": criterion.kind,
+        "max": written_exactly(criterion.max),
+        "given": told,
+    }
     if criterion.kind == "objective":
         points, *_rest = _mean_points(inputs, criterion, bidder)
         text = written_exactly(points)
@@ -199,9 +238,15 @@ def _mean_points(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fra
 
 
 def _price_row(criterion: Criterion, prices: Prices, bidder: str, scheme: Scheme) -> dict[str, Any]:
-    return {"id": criterion.id, "kind": "price", "max": written_exactly(criterion.max), "given": [],
-            "points": written(prices.points[bidder], max(scheme.points_places, 2)), "line": prices.lines[bidder],
-            "evaluated": prices.evaluated[bidder]}
+    return {
+        "id": criterion.id,
+        "kind": "price",
+        "max": written_exactly(criterion.max),
+        "given": [],
+        "points": written(prices.points[bidder], max(scheme.points_places, 2)),
+        "line": prices.lines[bidder],
+        "evaluated": prices.evaluated[bidder],
+    }
 
 
 # --- price points -----------------------------------------------------------------------------------------------------------------
@@ -210,9 +255,18 @@ def _price_row(criterion: Criterion, prices: Prices, bidder: str, scheme: Scheme
 def price_points(inputs: Inputs, quotes: Mapping[str, Fraction]) -> Prices:
     """Price points of the valid bidders by the scheme's method. Refuses: BadValue."""
     scheme = inputs.scheme
-    return registry.method(scheme.method).prices(PriceInputs(
-        quotes=quotes, small=frozenset(bid.bidder for bid in inputs.valid if bid.small), weight=scheme.price.max,
-        places=scheme.points_places, mode=scheme.mode, parameters=scheme.own, coefficient=inputs.coefficient, ceiling=inputs.ceiling))
+    return registry.method(scheme.method).prices(
+        PriceInputs(
+            quotes=quotes,
+            small=frozenset(bid.bidder for bid in inputs.valid if bid.small),
+            weight=scheme.price.max,
+            places=scheme.points_places,
+            mode=scheme.mode,
+            parameters=scheme.own,
+            coefficient=inputs.coefficient,
+            ceiling=inputs.ceiling,
+        )
+    )
 
 
 def plain_points(value: Fraction) -> str:

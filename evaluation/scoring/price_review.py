@@ -94,7 +94,9 @@ def require_settled(session: Session, panel: Panel) -> None:
         raise Conflict("review.open", missing=missing)
 
 
-def find_price(work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, clause: str = "", reason: str = "") -> Finding:
+def find_price(
+    work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, clause: str = "", reason: str = ""
+) -> Finding:
     """The chair records the panel's vote on an opened price envelope (rule P-43); a rejection needs clause and reason. May be changed until
     the report is drawn up.
 
@@ -109,8 +111,17 @@ def find_price(work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, c
     bid = next((one for one in prices(work.session, panel.lot).values() if one.id == bid_id), None)
     if bid is None:
         raise NotFound("review.no_bid")
-    return reviews.record(work, panel.lot, bid, STAGE, ok=finding_stands(members, votes_for), clause=clause, reason=reason,
-                          votes_for=votes_for, votes_against=members - votes_for)
+    return reviews.record(
+        work,
+        panel.lot,
+        bid,
+        STAGE,
+        ok=finding_stands(members, votes_for),
+        clause=clause,
+        reason=reason,
+        votes_for=votes_for,
+        votes_against=members - votes_for,
+    )
 
 
 def reviewing(session: Session, panel: Panel) -> None:

@@ -58,6 +58,7 @@ class Finding(Base):
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Prompt:
     """What the platform noticed of a bid: a code with words, the rule, and the numbers as text. People decide."""
@@ -112,7 +113,9 @@ def prompts(session: Session, lot: Lot) -> dict[int, list[Prompt]]:
     found: dict[int, list[Prompt]] = {bid.id: [] for bid in (*opened, *priced)}
     for bid in {bid.id: bid for bid in (*opened, *priced)}.values():
         if bid.form_faults:
-            found[bid.id].append(Prompt("review.form_faults", "E-25", {"fields": sorted({one["field"] for one in bid.form_faults})}))
+            found[bid.id].append(
+                Prompt("review.form_faults", "E-25", {"fields": sorted({one["field"] for one in bid.form_faults})})
+            )
         if bid.price_minor is not None and bid.price_minor > lot.ceiling_minor:
             amounts = {"price_minor": bid.price_minor, "ceiling_minor": lot.ceiling_minor}
             found[bid.id].append(Prompt("review.above_ceiling", law.ceiling, amounts))
@@ -153,7 +156,9 @@ def bid_of(session: Session, lot: Lot, bid_id: int) -> OpenedBid:
 # --- qualification (government procurement) ---------------------------------------------------------------------------------------
 
 
-def review_qualification(work: UnitOfWork, lot: Lot, bid_id: int, *, ok: bool, clause: str = "", reason: str = "") -> Finding:
+def review_qualification(
+    work: UnitOfWork, lot: Lot, bid_id: int, *, ok: bool, clause: str = "", reason: str = ""
+) -> Finding:
     """The purchaser or its agency finds whether a bidder is qualified; a no needs clause and reason (O87 art. 44). May be changed until the
     review is finished. Refuses: NotAllowed, WrongStep, NotFound, Invalid."""
     work.require(Act.QUALIFICATION_REVIEW)
@@ -177,7 +182,12 @@ def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
         raise Conflict("review.open", missing=missing)
     passed = qualified(work.session, lot)
     if len(passed) < least(lot):
-        publication.fail(work, lot, ground="few_qualified", reason=f"{procedure_of(lot).minimum.conforming}: {len(passed)} < {least(lot)}")
+        publication.fail(
+            work,
+            lot,
+            ground="few_qualified",
+            reason=f"{procedure_of(lot).minimum.conforming}: {len(passed)} < {least(lot)}",
+        )
         return False
     LOT_FLOW.take(work, lot, "qualify", qualified=len(passed), rejected=len(opened) - len(passed))
     return True
@@ -205,8 +215,17 @@ def find_conformity(
     bid = bid_of(work.session, lot, bid_id)
     if bid.id not in {one.id for one in qualified(work.session, lot)}:
         raise NotFound("review.no_bid")
-    return record(work, lot, bid, "conformity", ok=finding_stands(members, votes_for), clause=clause, reason=reason, votes_for=votes_for,
-                  votes_against=members - votes_for)
+    return record(
+        work,
+        lot,
+        bid,
+        "conformity",
+        ok=finding_stands(members, votes_for),
+        clause=clause,
+        reason=reason,
+        votes_for=votes_for,
+        votes_against=members - votes_for,
+    )
 
 
 def _before_scores(work: UnitOfWork, panel: Panel) -> None:
@@ -221,7 +240,15 @@ def check_votes(members: int, votes_for: int) -> None:
 
 
 def record(
-    work: UnitOfWork, lot: Lot, bid: OpenedBid, stage: str, *, ok: bool, clause: str, reason: str, votes_for: int = 0,
+    work: UnitOfWork,
+    lot: Lot,
+    bid: OpenedBid,
+    stage: str,
+    *,
+    ok: bool,
+    clause: str,
+    reason: str,
+    votes_for: int = 0,
     votes_against: int = 0,
 ) -> Finding:
     """Note or change a finding; ``work`` has been through the caller's locks. Refuses: Invalid (a form that cannot be read, no reason)."""
@@ -238,8 +265,16 @@ def record(
     row.account_id, row.at = work.actor.account_id or 0, work.now
     row.bid = bid
     work.session.flush()
-    work.record(f"review.{stage}", lot.log_of, bid=bid.header_hash, ok=ok, clause=clause, reason=reason, votes_for=votes_for,
-                votes_against=votes_against)
+    work.record(
+        f"review.{stage}",
+        lot.log_of,
+        bid=bid.header_hash,
+        ok=ok,
+        clause=clause,
+        reason=reason,
+        votes_for=votes_for,
+        votes_against=votes_against,
+    )
     return row
 
 

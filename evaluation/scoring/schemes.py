@@ -50,7 +50,16 @@ HINTS = {
     "scheme.hint_region": ("本市", "本地", "本省", "本区", "本县", "省内", "市内", "当地", "行政区域", "local firm"),
     "scheme.hint_industry": ("特定行业", "行业协会", "本行业业绩", "本系统"),
     "scheme.hint_scale": (
-        "注册资本", "注册资金", "资产总额", "营业收入", "营业额", "从业人员", "利润", "纳税额", "turnover", "registered capital",
+        "注册资本",
+        "注册资金",
+        "资产总额",
+        "营业收入",
+        "营业额",
+        "从业人员",
+        "利润",
+        "纳税额",
+        "turnover",
+        "registered capital",
     ),
 }
 """Words that often stand for something the law forbids to score: regions and industries (E-01d), the scale of a firm (E-01b)."""
@@ -83,7 +92,9 @@ class Criterion:
 
     def allows(self, points: Fraction) -> bool:
         """Whether points lie within the criterion and one of its bands (rules E-01, E-32)."""
-        return 0 <= points <= self.max and (not self.bands or any(band.low <= points <= band.high for band in self.bands))
+        return 0 <= points <= self.max and (
+            not self.bands or any(band.low <= points <= band.high for band in self.bands)
+        )
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,8 @@ def read(scheme: Mapping[str, Any]) -> Scheme:
         mean_places=take(rounding, "mean", count(0), "rounding", default=2),
         mode=Rounding(take(rounding, "mode", word(*Rounding), "rounding", default="HALF_UP")),
         outlier=take(scheme, "outlier", between(above=0), default=Fraction(30, 100)),
-        tie=scheme["tie"], blind=bool(scheme.get("blind", False)),
+        tie=scheme["tie"],
+        blind=bool(scheme.get("blind", False)),
         trim_from=take(scheme, "trim_from", count(3), default=0),
         own={key: scheme[key] for key in sorted(registry.method(scheme["method"]).keys) if key in scheme},
     )
@@ -166,7 +178,9 @@ def sheet_faults(scheme: Scheme, bidders: Sequence[str], sheet: Mapping[str, Any
     for bid in sheet["bids"]:
         named = [str(item.get("id")) for item in bid["items"]]
         if named != [one.id for one in scheme.scored]:
-            faults.add(f"bids.{bid['bidder']}", "sheet.other_items", expected=[one.id for one in scheme.scored], found=named)
+            faults.add(
+                f"bids.{bid['bidder']}", "sheet.other_items", expected=[one.id for one in scheme.scored], found=named
+            )
             continue
         for one, item in zip(scheme.scored, bid["items"], strict=True):
             where = f"bids.{bid['bidder']}.{one.id}"
@@ -176,7 +190,9 @@ def sheet_faults(scheme: Scheme, bidders: Sequence[str], sheet: Mapping[str, Any
                 faults.add(where, "sheet.bad_score", score=str(item.get("score"))[:40])
                 continue
             if not one.allows(score):
-                faults.add(where, "sheet.out_of_range", score=str(item["score"]), most=written_exactly(one.max), rule="E-32")
+                faults.add(
+                    where, "sheet.out_of_range", score=str(item["score"]), most=written_exactly(one.max), rule="E-32"
+                )
             if one.kind == "subjective" and not str(item.get("reason", "")).strip():
                 faults.add(where, "sheet.no_reason")
     return faults.found
@@ -186,7 +202,12 @@ def sheet_faults(scheme: Scheme, bidders: Sequence[str], sheet: Mapping[str, Any
 
 
 def validate(
-    scheme: Mapping[str, Any], *, law: Procedure, category: str, book: Rulebook, coefficients: Sequence[str] = (),
+    scheme: Mapping[str, Any],
+    *,
+    law: Procedure,
+    category: str,
+    book: Rulebook,
+    coefficients: Sequence[str] = (),
     ceiling: Fraction | None = None,
 ) -> list[Fault]:
     """Check a scheme against the rulebook of the day; returns warnings: words that often hide a forbidden criterion (E-01b, E-01d).
@@ -206,10 +227,19 @@ def validate(
         faults.add("scheme", "scheme.unknown_keys", keys=strange)
     _check_criteria(faults, scheme.get("criteria"), category, law.id, book)
     _check_rounding(faults, scheme.get("rounding"))
-    share = _check(faults, "outlier", "scheme.outlier", lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)))
+    share = _check(
+        faults,
+        "outlier",
+        "scheme.outlier",
+        lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)),
+    )
     if share is not None and not LEAST_OUTLIER <= share <= 1:
-        faults.add("outlier", "scheme.outlier_range", percent=written_exactly(share * 100, 0),
-                   least=written_exactly(LEAST_OUTLIER * 100, 0))
+        faults.add(
+            "outlier",
+            "scheme.outlier_range",
+            percent=written_exactly(share * 100, 0),
+            least=written_exactly(LEAST_OUTLIER * 100, 0),
+        )
     if scheme.get("tie") not in TIES:
         faults.add("tie", "scheme.tie", allowed=list(TIES), rule="E-07")
     if not isinstance(scheme.get("blind", False), bool):
@@ -230,7 +260,9 @@ def hints(scheme: Mapping[str, Any]) -> list[Fault]:
     """Words in titles and bands that a person should look at twice."""
     found = []
     for at, one in enumerate(scheme["criteria"]):
-        told = " ".join([one["title"], one.get("title_en") or "", *(str(band.get("label", "")) for band in one.get("bands") or ())])
+        told = " ".join(
+            [one["title"], one.get("title_en") or "", *(str(band.get("label", "")) for band in one.get("bands") or ())]
+        )
         for code, forbidden in HINTS.items():
             if words := [each for each in forbidden if each in told]:
                 rule = "E-01b" if code == "scheme.hint_scale" else "E-01d"
@@ -252,7 +284,11 @@ def _points(faults: Faults, where: str, code: str, held: Mapping[str, Any], key:
 
 
 def _check_criteria(faults: Faults, criteria: Any, category: str, method: str, book: Rulebook) -> None:
-    if not isinstance(criteria, list) or not 1 <= len(criteria) <= MOST_CRITERIA or not all(isinstance(one, dict) for one in criteria):
+    if (
+        not isinstance(criteria, list)
+        or not 1 <= len(criteria) <= MOST_CRITERIA
+        or not all(isinstance(one, dict) for one in criteria)
+    ):
         faults.add("criteria", "scheme.criteria", most=MOST_CRITERIA)
         return
     total: Fraction | None = Fraction(0)
@@ -295,15 +331,23 @@ def _check_bands(faults: Faults, one: Mapping[str, Any], where: str, most: Fract
         place = f"{where}.bands.{at}"
         low, high = (_points(faults, f"{place}.{key}", "scheme.bad_band", band, key) for key in ("low", "high"))
         if low is not None and high is not None and not low <= high <= most:
-            faults.add(place, "scheme.band_limits", low=band["low"], high=band["high"], most=written_exactly(most), rule="E-01")
+            faults.add(
+                place, "scheme.band_limits", low=band["low"], high=band["high"], most=written_exactly(most), rule="E-01"
+            )
 
 
 def _check_weight(faults: Faults, weight: Fraction, category: str, method: str, book: Rulebook) -> None:
     """Rule E-03: the lower limit of the price's weight, and an upper one where the law has one."""
     for rule in book.about("price_weight", method=method, category=category):
         if (rule.kind == "MIN" and weight < rule.number) or (rule.kind == "MAX" and weight > rule.number):
-            faults.add("criteria", "scheme.price_weight", weight=written_exactly(weight), limit=written_exactly(rule.number),
-                       direction=rule.kind.lower(), rule=rule.id)
+            faults.add(
+                "criteria",
+                "scheme.price_weight",
+                weight=written_exactly(weight),
+                limit=written_exactly(rule.number),
+                direction=rule.kind.lower(),
+                rule=rule.id,
+            )
 
 
 def _check_rounding(faults: Faults, rounding: Any) -> None:
@@ -314,7 +358,9 @@ def _check_rounding(faults: Faults, rounding: Any) -> None:
         places = rounding.get(key, 2)
         if not isinstance(places, int) or isinstance(places, bool) or not 0 <= places <= 4:
             faults.add(f"rounding.{key}", "scheme.rounding")
-    _check(faults, "rounding.mode", "scheme.rounding", lambda: take(rounding, "mode", word(*Rounding), default="HALF_UP"))
+    _check(
+        faults, "rounding.mode", "scheme.rounding", lambda: take(rounding, "mode", word(*Rounding), default="HALF_UP")
+    )
 
 
 def _check_parameter(faults: Faults, scheme: Mapping[str, Any], one: Parameter) -> None:
@@ -340,8 +386,14 @@ def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> list[Fault
 
 def check_for(lot: Lot, scheme: Mapping[str, Any], book: Rulebook) -> list[Fault]:
     """``validate`` with what a lot says of itself."""
-    return validate(scheme, law=procedure_of(lot), category=planning.rule_category(lot.project), book=book,
-                    coefficients=lot.coefficients, ceiling=Fraction(lot.ceiling_minor, 100))
+    return validate(
+        scheme,
+        law=procedure_of(lot),
+        category=planning.rule_category(lot.project),
+        book=book,
+        coefficients=lot.coefficients,
+        ceiling=Fraction(lot.ceiling_minor, 100),
+    )
 
 
 def of_lot(lot: Lot) -> Scheme:

@@ -111,26 +111,42 @@ def names_of(session: Session, panel: Panel) -> dict[str, OpenedBid]:
 
 def sheet_document(panel: Panel, seat: Seat, scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     """The sheet a member signs: ``scores`` name of bid → items ``{id, score, reason}`` in the order of the scheme."""
-    return {"v": 1, "tender": panel.lot.tender.ref, "lot": panel.lot.no_text, "expert": panels.holder(seat),
-            "bids": [{"bidder": name, "items": [dict(item) for item in scores[name]]} for name in scores]}
+    return {
+        "v": 1,
+        "tender": panel.lot.tender.ref,
+        "lot": panel.lot.no_text,
+        "expert": panels.holder(seat),
+        "bids": [{"bidder": name, "items": [dict(item) for item in scores[name]]} for name in scores],
+    }
 
 
 def commit_document(panel: Panel, seat: Seat, *, commit: bytes, at: str, reason: str = "") -> dict[str, Any]:
     """The document a member signs to commit; ``commit``: ``crypto.draws.score_commit(salt, sheet)``."""
-    return {"v": 1, "at": at, "commit": b64u(commit), "expert": panels.holder(seat), "lot": panel.lot.no_text, "reason": reason,
-            "tender": panel.lot.tender.ref}
+    return {
+        "v": 1,
+        "at": at,
+        "commit": b64u(commit),
+        "expert": panels.holder(seat),
+        "lot": panel.lot.no_text,
+        "reason": reason,
+        "tender": panel.lot.tender.ref,
+    }
 
 
 def commits_of(session: Session, panel: Panel, round_: int | None = None) -> dict[int, SheetCommit]:
     """seat id → the commitment that counts in a round (this one by default): its newest."""
     rows = session.scalars(
-        select(SheetCommit).where(SheetCommit.panel_id == panel.id, SheetCommit.round == (round_ or panel.round)).order_by(SheetCommit.id)
+        select(SheetCommit)
+        .where(SheetCommit.panel_id == panel.id, SheetCommit.round == (round_ or panel.round))
+        .order_by(SheetCommit.id)
     )
     return {row.seat_id: row for row in rows}
 
 
 def find_list(session: Session, panel: Panel, round_: int | None = None) -> SheetList | None:
-    return session.scalar(select(SheetList).where(SheetList.panel_id == panel.id, SheetList.round == (round_ or panel.round)))
+    return session.scalar(
+        select(SheetList).where(SheetList.panel_id == panel.id, SheetList.round == (round_ or panel.round))
+    )
 
 
 def revealed(session: Session, panel: Panel, round_: int | None = None) -> list[Sheet]:
@@ -196,8 +212,15 @@ def commit(work: UnitOfWork, panel: Panel, envelope: Any) -> SheetCommit:
     if (first := work.session.scalar(select(SheetCommit).where(SheetCommit.statement == statement))) is not None:
         return first
     entry = work.log("sheet-commit", statement=statement, tender=panel.lot.tender.ref, lot=panel.lot.no_text)
-    row = SheetCommit(panel_id=panel.id, round=panel.round, commit=told["commit"], statement=statement, c=entry.c,
-                      reason=told["reason"].strip(), at=work.now)
+    row = SheetCommit(
+        panel_id=panel.id,
+        round=panel.round,
+        commit=told["commit"],
+        statement=statement,
+        c=entry.c,
+        reason=told["reason"].strip(),
+        at=work.now,
+    )
     row.seat, row.seat_id = seat, seat.id
     work.session.add(row)
     panel.scoring = True
@@ -239,8 +262,14 @@ def list_commits(work: UnitOfWork, panel: Panel) -> SheetList:
     newest = max(sealed, key=lambda tick: tick.tick)
     root = checkpoints.verify_checkpoint(newest.checkpoint, log.log_key(work.office.platform, work.office.keys)).root
     told = {"v": 1, "at": _at(work), "entries": [row.c for row in chosen], "of": panel.lot.log_of, "root": b64u(root)}
-    row = SheetList(panel_id=panel.id, round=panel.round, version=0, commits=[one.id for one in chosen], made_at=work.now,
-                    listing=dict(sign_document("commit-list", told, work.office.keys.signing)))
+    row = SheetList(
+        panel_id=panel.id,
+        round=panel.round,
+        version=0,
+        commits=[one.id for one in chosen],
+        made_at=work.now,
+        listing=dict(sign_document("commit-list", told, work.office.keys.signing)),
+    )
     work.session.add(row)
     panel.listed_round = panel.round
     panel.version += 1

@@ -14,19 +14,47 @@ PLATFORM, LOG, SUPERVISOR, WITNESS = (bytes([i]) * 32 for i in (101, 102, 103, 1
 SIDES = ("platform", "tenderee", "supervisor", "platform", "tenderee")
 DEADLINE, OPENS_AT = "2026-03-01T01:30:00Z", "2026-03-01T01:30:00Z"
 WITNESS_KEY = checkpoints.NoteKey("w.example/1", checkpoints.COSIGNER_KEY, ed25519_public(WITNESS))
-TRUST = Trust(checkpoints.NoteKey("example/log", checkpoints.LOG_KEY, ed25519_public(LOG)), (ed25519_public(PLATFORM),),
-              (ed25519_public(SUPERVISOR),), (WITNESS_KEY,), 1)
+TRUST = Trust(
+    checkpoints.NoteKey("example/log", checkpoints.LOG_KEY, ed25519_public(LOG)),
+    (ed25519_public(PLATFORM),),
+    (ed25519_public(SUPERVISOR),),
+    (WITNESS_KEY,),
+    1,
+)
 OFFICERS = [(bytes([10 + j]) * 32, bytes([20 + j]) * 32) for j in range(1, 6)]  # signing, sealing
 
 
 def policy_of(**change: Any) -> dict[str, Any]:
-    return {"v": 1, "suite": "sb1-x25519-sha256-aes256gcm", "platform": "example", "tender": "T", "lot": "1",
-            "envelope": "price", "t": 3, "n": 5, "serial": 1, "supersedes": "", "deadline": DEADLINE,
-            "opens_at": OPENS_AT, "window": 30, "mirror": "none", "rescue": True, "co_opening": False,
-            "file_names": False, "max_plen": 2**30,
-            "officers": [{"name": f"officer {j}", "pk": b64u(x25519_public(seal)), "side": SIDES[j - 1],
-                          "sign_kid": kid("ed25519", ed25519_public(sign))}
-                         for j, (sign, seal) in enumerate(OFFICERS, 1)], **change}
+    return {
+        "v": 1,
+        "suite": "sb1-x25519-sha256-aes256gcm",
+        "platform": "example",
+        "tender": "T",
+        "lot": "1",
+        "envelope": "price",
+        "t": 3,
+        "n": 5,
+        "serial": 1,
+        "supersedes": "",
+        "deadline": DEADLINE,
+        "opens_at": OPENS_AT,
+        "window": 30,
+        "mirror": "none",
+        "rescue": True,
+        "co_opening": False,
+        "file_names": False,
+        "max_plen": 2**30,
+        "officers": [
+            {
+                "name": f"officer {j}",
+                "pk": b64u(x25519_public(seal)),
+                "side": SIDES[j - 1],
+                "sign_kid": kid("ed25519", ed25519_public(sign)),
+            }
+            for j, (sign, seal) in enumerate(OFFICERS, 1)
+        ],
+        **change,
+    }
 
 
 OFFICER_KEYS = {kid("ed25519", ed25519_public(sign)): ed25519_public(sign) for sign, _ in OFFICERS}
@@ -57,8 +85,9 @@ class Hall:
     made: dict[str, sealed_bid.Sealed] = field(default_factory=dict)
 
     def entry(self, event: str, at: str, statement: str = "", reason: str = "") -> dict[str, Any]:
-        made = ticks.make_entry(at=at, event=event, statement=statement, tender="T", lot="1", envelope="price",
-                                reason=reason)
+        made = ticks.make_entry(
+            at=at, event=event, statement=statement, tender="T", lot="1", envelope="price", reason=reason
+        )
         self.waiting.append(ticks.commitment(made))
         return made
 
@@ -80,19 +109,32 @@ class Hall:
         c = ticks.commitment(entry)
         tick = self.sealed[self.where[c]]
         slot = tick.slots[c]
-        return {"entry": ticks.sign_entry(entry, PLATFORM),
-                "proof": ticks.make_proof(tick.leaf, tick.tree.path(slot), slot, self.tlog(self.where[c], under))}
+        return {
+            "entry": ticks.sign_entry(entry, PLATFORM),
+            "proof": ticks.make_proof(tick.leaf, tick.tree.path(slot), slot, self.tlog(self.where[c], under)),
+        }
 
     def bid(self, bidder: str, at: str, price: str = "1.00", data: bytes = b"offer", policy: Any = None) -> str:
         out = io.BytesIO()
-        made = sealed_bid.seal(policy or self.policy, bidder=bidder, announce={"price": price}, out=out,
-                               files=[sealed_bid.FileIn("offer.txt", len(data), io.BytesIO(data))])
-        statement = submissions.make_submission(made, sealed_at=at, tool="test/1",
-                                                replaces=self.current.get(bidder, ""))
+        made = sealed_bid.seal(
+            policy or self.policy,
+            bidder=bidder,
+            announce={"price": price},
+            out=out,
+            files=[sealed_bid.FileIn("offer.txt", len(data), io.BytesIO(data))],
+        )
+        statement = submissions.make_submission(
+            made, sealed_at=at, tool="test/1", replaces=self.current.get(bidder, "")
+        )
         envelope = documents.sign_document("submission", statement, bidder_secret(bidder))
-        submissions.check_submission(envelope, sealed_bid.inspect(io.BytesIO(out.getvalue())), [policy or self.policy],
-                                     bidder=bidder, signing_keys=signing_keys(bidder),
-                                     current=self.current.get(bidder, ""))
+        submissions.check_submission(
+            envelope,
+            sealed_bid.inspect(io.BytesIO(out.getvalue())),
+            [policy or self.policy],
+            bidder=bidder,
+            signing_keys=signing_keys(bidder),
+            current=self.current.get(bidder, ""),
+        )
         event = "bid-replaced" if statement["replaces"] else "bid-received"
         self.entries.append(self.entry(event, at, document_hash(statement)))
         self.statements.append(envelope)
@@ -102,13 +144,16 @@ class Hall:
         return str(statement["header_hash"])
 
     def withdraw(self, bidder: str, at: str) -> None:
-        old = next(s for s in (signatures.payload_of(e) for e in self.statements)
-                   if document_hash(s) == self.current[bidder])
+        old = next(
+            s for s in (signatures.payload_of(e) for e in self.statements) if document_hash(s) == self.current[bidder]
+        )
         from crypto.canonical import loads
+
         withdrawal = submissions.make_withdrawal(loads(old), at=at)
         envelope = documents.sign_document("withdrawal", withdrawal, bidder_secret(bidder))
-        submissions.check_withdrawal(envelope, [self.policy], bidder=bidder, signing_keys=signing_keys(bidder),
-                                     current=self.current[bidder])
+        submissions.check_withdrawal(
+            envelope, [self.policy], bidder=bidder, signing_keys=signing_keys(bidder), current=self.current[bidder]
+        )
         self.entries.append(self.entry("bid-withdrawn", at, document_hash(withdrawal)))
         self.statements.append(envelope)
         del self.current[bidder]
@@ -117,27 +162,41 @@ class Hall:
         self.policy_entry = self.entry("policy", "2026-02-01T00:00:00Z", document_hash(self.policy))
         self.tick("2026-02-01T00:01:00Z")
 
-    def close(self, at: str = "2026-03-01T01:31:00Z", before: str = "2026-03-01T01:30:50Z",
-              cosigned_after: int = 2) -> opening.Package:
+    def close(
+        self, at: str = "2026-03-01T01:31:00Z", before: str = "2026-03-01T01:30:50Z", cosigned_after: int = 2
+    ) -> opening.Package:
         self.tick(before)
         self.list = opening.make_entry_list([ticks.commitment(e) for e in self.entries])
-        self.deadline = {"v": 1, "at": at, "deadline": self.policy["deadline"],
-                         "entries": opening.hash_of_list(self.list), "policy": policies.policy_id(self.policy),
-                         "platform": "example", "tender": "T", "lot": "1", "envelope": "price"}
+        self.deadline = {
+            "v": 1,
+            "at": at,
+            "deadline": self.policy["deadline"],
+            "entries": opening.hash_of_list(self.list),
+            "policy": policies.policy_id(self.policy),
+            "platform": "example",
+            "tender": "T",
+            "lot": "1",
+            "envelope": "price",
+        }
         entry = self.entry("deadline", at, document_hash(self.deadline))
         self.tick(at, cosigned_after)
         last = self.log.size - 1
         from crypto.canonical import loads
+
         docs = {document_hash(signatures.payload_of(e)): loads(signatures.payload_of(e)) for e in self.statements}
         bids = opening.replay(self.entries, docs, tender="T", lot="1", envelope="price")
         self.set = opening.make_opening_set(self.policy, at=at, deadline_entry=ticks.commitment(entry), bids=bids)
         return opening.Package(
             policies=[documents.sign_document("policy", self.policy, PLATFORM, *(s for s, _ in OFFICERS))],
-            policy_receipts=[self.receipt(self.policy_entry, last)], deadline=self.deadline,
+            policy_receipts=[self.receipt(self.policy_entry, last)],
+            deadline=self.deadline,
             deadline_receipt=self.receipt(entry, last),
             before_closing={"leaf": self.sealed[last - 1].leaf, "tlog": self.tlog(last - 1, last)},
-            entry_list=self.list, entries=[self.receipt(e, last) for e in self.entries], statements=self.statements,
-            opening_set=documents.sign_document("opening-set", self.set, PLATFORM))
+            entry_list=self.list,
+            entries=[self.receipt(e, last) for e in self.entries],
+            statements=self.statements,
+            opening_set=documents.sign_document("opening-set", self.set, PLATFORM),
+        )
 
 
 def played() -> tuple[Hall, opening.Package]:

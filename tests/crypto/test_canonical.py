@@ -16,6 +16,7 @@ from tests.crypto.vectors import vec
 
 def test_good_values_have_one_form() -> None:
     import hashlib
+
     for case in vec("jcs_good"):
         data = canonical.dumps(json.loads(case["value_text"]))
         assert data == case["canonical"].encode()
@@ -51,8 +52,25 @@ def test_times_round_trip_and_sort_as_strings(moment: datetime) -> None:
     assert (text < "2026-03-01T00:00:00Z") == (moment < datetime(2026, 3, 1, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("value", [1.0, None, {"A": 1}, {"": 1}, {1: 1}, {"a" * 41: 1}, 2**53, -(2**53), b"x", "\ud800",
-                                   {"a": {"b": float("nan")}}, {"a\n": 1}, {"ａ": 1}, [set()]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        1.0,
+        None,
+        {"A": 1},
+        {"": 1},
+        {1: 1},
+        {"a" * 41: 1},
+        2**53,
+        -(2**53),
+        b"x",
+        "\ud800",
+        {"a": {"b": float("nan")}},
+        {"a\n": 1},
+        {"ａ": 1},
+        [set()],
+    ],
+)
 def test_values_outside_the_profile(value: object) -> None:
     with pytest.raises(CryptoError) as refused:
         canonical.dumps(value)
@@ -75,7 +93,9 @@ def test_sixteen_levels_and_no_more() -> None:
 KEYS = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20)
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
 
 
 @given(VALUES)

@@ -24,8 +24,9 @@ def test_keys_and_notes() -> None:
 
 def test_the_note_is_made_byte_for_byte() -> None:
     keys = vec("keys")
-    note = checkpoints.sign_checkpoint(CASE["origin"], 7, bytes.fromhex(CASE["root"]),
-                                       bytes.fromhex(keys["platform_sign"]["sk"]))
+    note = checkpoints.sign_checkpoint(
+        CASE["origin"], 7, bytes.fromhex(CASE["root"]), bytes.fromhex(keys["platform_sign"]["sk"])
+    )
     assert CASE["checkpoint"].startswith(note)
     at = checkpoints.verify_checkpoint(CASE["checkpoint"], LOG, [WITNESS]).cosigned[0][1]
     line = checkpoints.cosign(note, "witness.example/w1", bytes.fromhex(keys["witness_sign"]["sk"]), at)
@@ -43,13 +44,26 @@ def test_proof_texts() -> None:
 NOTE = CASE["checkpoint"]
 
 
-@pytest.mark.parametrize("note", [
-    NOTE.replace("\n7\n", "\n8\n"), NOTE.replace("\n7\n", "\n07\n"),
-    NOTE.replace("bidhall.example/log\n7", "other/log\n7"),
-    NOTE.replace("l9yB", "m9yB"), NOTE.replace("\n\n", "\nextension\n\n"), NOTE[:-1], NOTE.replace("—", "-"),
-    NOTE.replace("Zh9xt66S", "Zh9xt66T"), NOTE.split("— bidhall")[0] + "— witness" + NOTE.split("— witness")[1],
-    NOTE.replace("vVf6MAAAAABpo4kP", "vVf6MAAAAABpo4kQ"), NOTE.replace("\n", "\r\n"), "", "\n\n", NOTE + "\n",
-], ids=range(14))
+@pytest.mark.parametrize(
+    "note",
+    [
+        NOTE.replace("\n7\n", "\n8\n"),
+        NOTE.replace("\n7\n", "\n07\n"),
+        NOTE.replace("bidhall.example/log\n7", "other/log\n7"),
+        NOTE.replace("l9yB", "m9yB"),
+        NOTE.replace("\n\n", "\nextension\n\n"),
+        NOTE[:-1],
+        NOTE.replace("—", "-"),
+        NOTE.replace("Zh9xt66S", "Zh9xt66T"),
+        NOTE.split("— bidhall")[0] + "— witness" + NOTE.split("— witness")[1],
+        NOTE.replace("vVf6MAAAAABpo4kP", "vVf6MAAAAABpo4kQ"),
+        NOTE.replace("\n", "\r\n"),
+        "",
+        "\n\n",
+        NOTE + "\n",
+    ],
+    ids=range(14),
+)
 def test_tampered_notes(note: str) -> None:
     assert note != NOTE
     with pytest.raises(CryptoError) as refused:
@@ -57,8 +71,16 @@ def test_tampered_notes(note: str) -> None:
     assert refused.value.code == "TICK_PROOF"
 
 
-@pytest.mark.parametrize("text", ["", "a+b", CASE["vkey_log"].replace("661f71b7", "661f71b8"),
-                                  CASE["vkey_log"].replace("+AW", "+AQ"), "x+00000000+AQ=="])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a+b",
+        CASE["vkey_log"].replace("661f71b7", "661f71b8"),
+        CASE["vkey_log"].replace("+AW", "+AQ"),
+        "x+00000000+AQ==",
+    ],
+)
 def test_bad_verifier_keys(text: str) -> None:
     with pytest.raises(CryptoError):
         checkpoints.parse_vkey(text)
@@ -67,8 +89,10 @@ def test_bad_verifier_keys(text: str) -> None:
 def test_tiles() -> None:
     leaves = [text.encode() for text in CASE["leaves"]]
     hashes = b"".join(merkle.leaf_hash(leaf) for leaf in leaves)
-    made = {checkpoints.tile_path(0, 0, 7): hashes.hex(),
-            checkpoints.entries_path(0, 7): checkpoints.entry_bundle(leaves).hex()}
+    made = {
+        checkpoints.tile_path(0, 0, 7): hashes.hex(),
+        checkpoints.entries_path(0, 7): checkpoints.entry_bundle(leaves).hex(),
+    }
     assert made == CASE["tiles"]
     assert checkpoints.tile_paths(7) == list(CASE["tiles"])
     assert checkpoints.parse_entry_bundle(checkpoints.entry_bundle(leaves)) == leaves
@@ -76,5 +100,10 @@ def test_tiles() -> None:
         checkpoints.parse_entry_bundle(checkpoints.entry_bundle(leaves)[:-1])
     assert checkpoints.tile_path(0, 1234067) == "tile/0/x001/x234/067"
     assert checkpoints.tile_path(1, 0, 1) == "tile/1/000.p/1"
-    assert checkpoints.tile_paths(257) == ["tile/0/000", "tile/entries/000", "tile/0/001.p/1", "tile/entries/001.p/1",
-                                           "tile/1/000.p/1"]
+    assert checkpoints.tile_paths(257) == [
+        "tile/0/000",
+        "tile/entries/000",
+        "tile/0/001.p/1",
+        "tile/entries/001.p/1",
+        "tile/1/000.p/1",
+    ]

@@ -30,6 +30,7 @@ def test_every_kind(kind: str) -> None:
     assert documents.open_document(envelope, kind, ed25519_public(b"\1" * 32)) == document
     if "set" in case:
         from crypto.opening import set_id
+
         assert set_id(document) == case["set"]
 
 
@@ -38,8 +39,13 @@ def test_every_key_is_needed_and_no_other_is_taken(kind: str) -> None:
     document = loads(DOCUMENTS[kind]["payload_jcs"].encode())
     broken = [{**document, "another": ""}, [document], {**document, "v": 2}, {**document, "v": True}]
     broken += [{k: v for k, v in document.items() if k != key} for key in document]
-    broken += [{**document, key: value} for key in document if key != "v" for value in (3.5, [None], {"a": 1.5}, -1)
-               if not (kind == "act" and key == "facts")]
+    broken += [
+        {**document, key: value}
+        for key in document
+        if key != "v"
+        for value in (3.5, [None], {"a": 1.5}, -1)
+        if not (kind == "act" and key == "facts")
+    ]
     for case in broken:
         with pytest.raises(CryptoError) as refused:
             documents.check_document(kind, case)
@@ -52,26 +58,49 @@ def test_the_kinds_of_the_vectors_and_the_ticket_are_all_there_are() -> None:
 
 
 def test_ticket() -> None:
-    ticket = {"v": 1, "platform": "p", "tender": "t", "lot": "1", "envelope": "price", "title": "一标段", "policy": "{}",
-              "form": [{"key": "price", "label": "报价", "type": "money", "required": True}],
-              "trust": {"origin": "p/log", "log_key": "vkey", "platform_keys": [b64u(bytes(32))], "supervisor_keys": [],
-                        "witnesses": [], "quorum": 0}}
+    ticket = {
+        "v": 1,
+        "platform": "p",
+        "tender": "t",
+        "lot": "1",
+        "envelope": "price",
+        "title": "一标段",
+        "policy": "{}",
+        "form": [{"key": "price", "label": "报价", "type": "money", "required": True}],
+        "trust": {
+            "origin": "p/log",
+            "log_key": "vkey",
+            "platform_keys": [b64u(bytes(32))],
+            "supervisor_keys": [],
+            "witnesses": [],
+            "quorum": 0,
+        },
+    }
     documents.check_document("ticket", ticket)
     with pytest.raises(CryptoError):
         documents.check_document("ticket", {**ticket, "form": [{"key": "price"}]})
 
 
-@pytest.mark.parametrize("change", [
-    {"kind": "opening-set", "bids": "reversed"}, {"kind": "entry-list", "entries": "reversed"},
-    {"kind": "refusal-list", "entries": "reversed"}, {"kind": "entry-list", "entries": "twice"},
-    {"kind": "refusal-list", "entries": "many"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "opening-set", "bids": "reversed"},
+        {"kind": "entry-list", "entries": "reversed"},
+        {"kind": "refusal-list", "entries": "reversed"},
+        {"kind": "entry-list", "entries": "twice"},
+        {"kind": "refusal-list", "entries": "many"},
+    ],
+)
 def test_lists_are_sorted_and_bounded(change: dict[str, Any]) -> None:
     kind = change.pop("kind")
-    (key, how), = change.items()
+    ((key, how),) = change.items()
     document = loads(DOCUMENTS[kind]["payload_jcs"].encode())
     rows = document[key]
-    document[key] = {"reversed": rows[::-1], "twice": [rows[0], *rows],
-                     "many": [b64u(i.to_bytes(32, "big")) for i in range(1001)]}[how]
+    document[key] = {
+        "reversed": rows[::-1],
+        "twice": [rows[0], *rows],
+        "many": [b64u(i.to_bytes(32, "big")) for i in range(1001)],
+    }[how]
     with pytest.raises(CryptoError) as refused:
         documents.check_document(kind, document)
     assert refused.value.code == "JSON_PROFILE"
@@ -89,9 +118,23 @@ def sides(*names: str) -> list[dict]:
 
 
 BAD_POLICIES = [
-    {"t": 1}, {"t": 6}, {"n": 4}, {"t": True}, {"window": 0}, {"window": 1441}, {"mirror": "all"}, {"v": 2},
-    {"deadline": "2026-03-01T01:30:01Z"}, {"opens_at": "2026-03-01T01:29:00Z"}, {"max_plen": 2**40 + 1}, {"serial": -1},
-    {"supersedes": "x"}, {"rescue": 1}, {"lot": ""}, {"tender": "x" * 129}, {"officers": POLICY["officers"][:4]},
+    {"t": 1},
+    {"t": 6},
+    {"n": 4},
+    {"t": True},
+    {"window": 0},
+    {"window": 1441},
+    {"mirror": "all"},
+    {"v": 2},
+    {"deadline": "2026-03-01T01:30:01Z"},
+    {"opens_at": "2026-03-01T01:29:00Z"},
+    {"max_plen": 2**40 + 1},
+    {"serial": -1},
+    {"supersedes": "x"},
+    {"rescue": 1},
+    {"lot": ""},
+    {"tender": "x" * 129},
+    {"officers": POLICY["officers"][:4]},
     {"officers": sides("platform", "platform", "platform", "tenderee", "supervisor")},
     {"officers": sides("platform", "tenderee", "tenderee", "tenderee", "supervisor")},
     {"t": 4},  # 2 of one side: n - count = 3 < 4, that side could block alone
@@ -119,8 +162,14 @@ def test_an_extension_keeps_bids_and_any_other_change_does_not() -> None:
     first = policies.policy_id(POLICY)
     later = {**POLICY, "supersedes": first, "deadline": "2026-03-02T01:30:00Z", "opens_at": "2026-03-02T01:30:00Z"}
     assert policies.policy_chain([POLICY, later]) == [first, policies.policy_id(later)]
-    for change in ({"t": 2}, {"window": POLICY["window"] + 1}, {"deadline": "2026-02-01T01:30:00Z"},
-                   {"max_plen": POLICY["max_plen"] - 1}, {"supersedes": ""}, {"serial": 9}):
+    for change in (
+        {"t": 2},
+        {"window": POLICY["window"] + 1},
+        {"deadline": "2026-02-01T01:30:00Z"},
+        {"max_plen": POLICY["max_plen"] - 1},
+        {"supersedes": ""},
+        {"serial": 9},
+    ):
         other = {**later, **change}
         assert policies.policy_chain([POLICY, other]) == [policies.policy_id(other)], change
 
@@ -129,8 +178,12 @@ def test_context_of_a_header() -> None:
     case = vec("sealed")[0]
     header = parse_header(case["header_jcs"].encode())
     policies.check_context(header, [POLICY], bidder=case["ctx"]["bidder"])
-    wrong = [({**POLICY, "lot": "2"}, {}), ({**POLICY, "t": 2}, {}), ({**POLICY, "window": 7}, {}),
-             (POLICY, {"bidder": "other"})]
+    wrong = [
+        ({**POLICY, "lot": "2"}, {}),
+        ({**POLICY, "t": 2}, {}),
+        ({**POLICY, "window": 7}, {}),
+        (POLICY, {"bidder": "other"}),
+    ]
     for policy, args in wrong:
         with pytest.raises(CryptoError) as refused:
             policies.check_context(header, [policy], **{"bidder": case["ctx"]["bidder"], **args})
@@ -146,7 +199,9 @@ def test_context_of_a_header() -> None:
     joint = vec("sealed")[2]
     policy = json.loads(next(p for p in vec("policies") if p["policy_id"] == joint["ctx"]["policy"])["policy_jcs"])
     header = parse_header(joint["header_jcs"].encode())
-    policies.check_context(header, [policy], bidder=joint["ctx"]["bidder"], bidder_key=unb64u(joint["ctx"]["bidder_key"]))
+    policies.check_context(
+        header, [policy], bidder=joint["ctx"]["bidder"], bidder_key=unb64u(joint["ctx"]["bidder_key"])
+    )
     with pytest.raises(CryptoError):
         policies.check_context(header, [policy], bidder=joint["ctx"]["bidder"], bidder_key=bytes(32))
 
@@ -166,6 +221,7 @@ def test_enrolments(case: dict[str, Any]) -> None:
 def test_a_policy_is_signed_by_all_its_officers() -> None:
     case = next(c for c in vec("multi") if c["id"] == "policy-all")
     from crypto.keys import kid
+
     platform, *officers = [bytes.fromhex(k) for k in case["keys"]]
     enrolled = {kid("ed25519", k): k for k in officers}
     assert documents.open_policy(case["envelope"], platform, enrolled) == POLICY

@@ -24,8 +24,9 @@ def test_draws(name: str) -> None:
     assert pool.hex() == case["pool_hash"] and b64u(pool) == case["notice"]["pool"]
     turns, values = [], []
     for party in case["parties"]:
-        header = draws.check_escrow(party["escrow_jcs"].encode(), draw=case["draw"], party=party["party"],
-                                    policy=case["policy"])
+        header = draws.check_escrow(
+            party["escrow_jcs"].encode(), draw=case["draw"], party=party["party"], policy=case["policy"]
+        )
         assert header.header_hash.hex() == party["header_hash"] and header.ctx == party["ctx"]
         turn = draws.Turn(party["party"], bytes.fromhex(party["commit"]), header, bytes.fromhex(party["reveal"]))
         value = draws.counted(header, turn.commit, draw=case["draw"], party=turn.party, r=turn.r)
@@ -33,13 +34,21 @@ def test_draws(name: str) -> None:
         if not party["fault"]:
             assert draws.draw_commit(case["draw"], turn.party, turn.r) == turn.commit
             parts = dict(list(make_parts(turn.r, header.ctx).items())[:3])
-            assert draws.counted_from_escrow(header, turn.commit, draw=case["draw"], party=turn.party,
-                                             parts=parts) == value
+            assert (
+                draws.counted_from_escrow(header, turn.commit, draw=case["draw"], party=turn.party, parts=parts)
+                == value
+            )
         turns.append(turn)
         values.append(value[0])
     root = bytes.fromhex(case["log_root"])
-    seed = draws.draw_seed(beacon=case["beacon"], commits=[t.commit for t in turns], draw=case["draw"], pool=pool,
-                           reveals=values, root=root)
+    seed = draws.draw_seed(
+        beacon=case["beacon"],
+        commits=[t.commit for t in turns],
+        draw=case["draw"],
+        pool=pool,
+        reveals=values,
+        root=root,
+    )
     assert seed.hex() == case["seed"]
     assert draws.picks(seed, case["label"], len(case["pool"]), case["take"]) == case["picks"]
     if case["label"] == "experts":
@@ -75,18 +84,25 @@ def test_silence_counts_as_zeros_and_is_a_fault() -> None:
     party = case["parties"][1]
     header = parse_header(party["escrow_jcs"].encode())
     for r in (b"", bytes(31), bytes(32), bytes(33)):
-        assert draws.counted(header, bytes.fromhex(party["commit"]), draw=case["draw"], party=party["party"], r=r) \
-            == (bytes(32), "DRAW_ESCROW")
+        assert draws.counted(header, bytes.fromhex(party["commit"]), draw=case["draw"], party=party["party"], r=r) == (
+            bytes(32),
+            "DRAW_ESCROW",
+        )
 
 
 def test_an_escrow_is_made_for_its_draw() -> None:
     import json
+
     policy = {**json.loads(vec("policies")[0]["policy_jcs"]), "envelope": "draw:experts/1"}
     raw = draws.make_escrow(policy, draw="KP-2026-0031/experts/1", party="tenderee", r=b"\3" * 32)
     from crypto.policies import policy_id
+
     header = draws.check_escrow(raw, draw="KP-2026-0031/experts/1", party="tenderee", policy=policy_id(policy))
     commit = draws.draw_commit("KP-2026-0031/experts/1", "tenderee", b"\3" * 32)
-    assert draws.counted(header, commit, draw="KP-2026-0031/experts/1", party="tenderee", r=b"\3" * 32) == (b"\3" * 32, "")
+    assert draws.counted(header, commit, draw="KP-2026-0031/experts/1", party="tenderee", r=b"\3" * 32) == (
+        b"\3" * 32,
+        "",
+    )
     with pytest.raises(CryptoError):
         draws.make_escrow(policy, draw="KP-2026-0031/experts/2", party="tenderee", r=b"\3" * 32)
 

@@ -32,9 +32,22 @@ def test_wrong_passphrase_and_changed_fields() -> None:
         assert refused.value.code == "PASSPHRASE"
 
 
-@pytest.mark.parametrize("change", [{"memory_kib": 262_145}, {"passes": 11}, {"lanes": 2}, {"passes": True}, {"v": 2},
-                                    {"type": "bidhall-seed"}, {"kdf": "scrypt"}, {"alg": "rsa"}, {"salt": "AAAA"},
-                                    {"more": 1}, {"memory_kib": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"memory_kib": 262_145},
+        {"passes": 11},
+        {"lanes": 2},
+        {"passes": True},
+        {"v": 2},
+        {"type": "bidhall-seed"},
+        {"kdf": "scrypt"},
+        {"alg": "rsa"},
+        {"salt": "AAAA"},
+        {"more": 1},
+        {"memory_kib": 0},
+    ],
+)
 def test_files_that_ask_for_too_much_are_refused_before_any_work(change: dict[str, Any]) -> None:
     with pytest.raises(CryptoError) as refused:
         keyfiles.unwrap({**FILE, **change}, CASE["passphrase"])
@@ -49,7 +62,12 @@ def test_keyring_of_an_officer() -> None:
     assert opened.secret("root").hex() not in repr(opened)
     with pytest.raises(CryptoError):
         opened.secret("x25519")
-    for wrong in ({**ring, "keys": []}, {**ring, "keys": ring["keys"][:1] * 2}, {**ring, "v": True}, {**ring, "party": ""}):
+    for wrong in (
+        {**ring, "keys": []},
+        {**ring, "keys": ring["keys"][:1] * 2},
+        {**ring, "v": True},
+        {**ring, "party": ""},
+    ):
         with pytest.raises(CryptoError) as refused:
             keyfiles.open_keyring(wrong, "é 电池")
         assert refused.value.code == "JSON_PROFILE"
@@ -67,8 +85,12 @@ def test_passwords() -> None:
     phc = passwords.hash_password("电池 correct")
     assert phc != passwords.hash_password("电池 correct") and not passwords.needs_rehash(phc)
     passwords.verify_password("电池 correct", phc)
-    for password, stored in (("电池 Correct", phc), ("x", ""), ("x", "$argon2id$v=19$m=9999999,t=1,p=1$" + "A" * 22 + "$" + "A" * 43),
-                             ("电池 correct", phc[:-2] + "AA")):
+    for password, stored in (
+        ("电池 Correct", phc),
+        ("x", ""),
+        ("x", "$argon2id$v=19$m=9999999,t=1,p=1$" + "A" * 22 + "$" + "A" * 43),
+        ("电池 correct", phc[:-2] + "AA"),
+    ):
         with pytest.raises(CryptoError) as refused:
             passwords.verify_password(password, stored)
         assert refused.value.code == "PASSPHRASE"

@@ -51,7 +51,10 @@ Point = tuple[int, int]
 def plus(a: Point, b: Point) -> Point:
     """Two points of -x^2 + y^2 = 1 + dx^2y^2, by the law as RFC 8032 writes it down."""
     cross = D_ED * a[0] * b[0] * a[1] * b[1]
-    return ((a[0] * b[1] + b[0] * a[1]) * pow(1 + cross, -1, P) % P, (a[1] * b[1] + a[0] * b[0]) * pow(1 - cross, -1, P) % P)
+    return (
+        (a[0] * b[1] + b[0] * a[1]) * pow(1 + cross, -1, P) % P,
+        (a[1] * b[1] + a[0] * b[0]) * pow(1 - cross, -1, P) % P,
+    )
 
 
 def times(n: int, point: Point) -> Point:
@@ -155,6 +158,7 @@ def test_a_fingerprint_is_the_identifier_for_the_ear() -> None:
     groups = keys.fingerprint("ed25519", public).split()
     assert len(groups) == 8 and all(len(g) == 4 for g in groups)
     from crypto.canonical import unb64u
+
     assert bytes.fromhex("".join(groups)) == unb64u(keys.kid("ed25519", public))
     with pytest.raises(ValueError):
         keys.kid("rsa", public)

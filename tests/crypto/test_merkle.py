@@ -33,8 +33,13 @@ def test_vectors_of_the_log() -> None:
     assert [h.hex() for h in tree.inclusion(case["index"])] == case["inclusion_path"]
     for proof in case["consistency"]:
         assert [h.hex() for h in tree.consistency(proof["from"], proof["to"])] == proof["proof"]
-        merkle.verify_consistency(proof["from"], proof["to"], tree.consistency(proof["from"], proof["to"]),
-                                  tree.root(proof["from"]), tree.root(proof["to"]))
+        merkle.verify_consistency(
+            proof["from"],
+            proof["to"],
+            tree.consistency(proof["from"], proof["to"]),
+            tree.root(proof["from"]),
+            tree.root(proof["to"]),
+        )
 
 
 def grown(size: int) -> tuple[merkle.Tree, list[bytes]]:
@@ -66,13 +71,17 @@ def test_broken_inclusion_proofs_are_refused(size: int, data: st.DataObject) -> 
     index = data.draw(st.integers(0, size - 1))
     leaf, root, proof = merkle.leaf_hash(entries[index]), tree.root(), tree.inclusion(index)
     merkle.verify_inclusion(leaf, index, size, proof, root)
-    cases = [(leaf, index, size, [*proof, bytes(32)], root), (merkle.leaf_hash(b"x"), index, size, proof, root),
-             (leaf, index, size, proof, bytes(32)), (leaf, size, size, proof, root)]
+    cases = [
+        (leaf, index, size, [*proof, bytes(32)], root),
+        (merkle.leaf_hash(b"x"), index, size, proof, root),
+        (leaf, index, size, proof, bytes(32)),
+        (leaf, size, size, proof, root),
+    ]
     if proof:
         i = data.draw(st.integers(0, len(proof) - 1))
         flipped = bytes([proof[i][0] ^ 1]) + proof[i][1:]
         cases.append((leaf, index, size, proof[:-1], root))
-        cases += [(leaf, index, size, [*proof[:i], flipped, *proof[i + 1:]], root)]
+        cases += [(leaf, index, size, [*proof[:i], flipped, *proof[i + 1 :]], root)]
         other = data.draw(st.integers(0, size - 1))
         if other != index:
             cases.append((leaf, other, size, proof, root))
@@ -91,8 +100,12 @@ def test_broken_consistency_proofs_are_refused(size: int, data: st.DataObject) -
     merkle.verify_consistency(old, size, proof, before, after)
     forked, _ = grown(size)
     other = merkle.Tree(merkle.leaf_hash(e) for e in [b"rewritten", *entries[1:]])
-    cases = [(old, size, [*proof, bytes(32)], before, after), (old, size, proof, bytes(32), after),
-             (old, size, proof, before, other.root()), (size + 1, size, proof, before, after)]
+    cases = [
+        (old, size, [*proof, bytes(32)], before, after),
+        (old, size, proof, bytes(32), after),
+        (old, size, proof, before, other.root()),
+        (size + 1, size, proof, before, after),
+    ]
     if proof:
         cases.append((old, size, proof[:-1], before, after))
         cases.append((old, size, [bytes(32), *proof[1:]], before, after))
@@ -114,7 +127,12 @@ def test_roots_of_whole_blocks(size: int) -> None:
 
 def test_nothing_is_proved_beyond_the_tree() -> None:
     tree, _ = grown(5)
-    for wrong in (lambda: tree.inclusion(5), lambda: tree.inclusion(0, 6), lambda: tree.consistency(6),
-                  lambda: tree.root(6), lambda: tree.node(3, 0)):
+    for wrong in (
+        lambda: tree.inclusion(5),
+        lambda: tree.inclusion(0, 6),
+        lambda: tree.consistency(6),
+        lambda: tree.root(6),
+        lambda: tree.node(3, 0),
+    ):
         with pytest.raises(IndexError):
             wrong()

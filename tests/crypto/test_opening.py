@@ -24,8 +24,9 @@ def test_entry_lists(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", vec("opening_sets"), ids=lambda c: c["id"])
 def test_replay(case: dict[str, Any]) -> None:
-    assert opening.entries_hash(bytes.fromhex(case["list_salt"]), [commitment(e) for e in case["entries"]]) \
-        == b64u(bytes.fromhex(case["list_hash"]))
+    assert opening.entries_hash(bytes.fromhex(case["list_salt"]), [commitment(e) for e in case["entries"]]) == b64u(
+        bytes.fromhex(case["list_hash"])
+    )
     for entries in (case["entries"], case["entries"][::-1]):
         args = (entries, case["documents"])
         where: dict[str, Any] = {"tender": "KP-2026-0031", "lot": "1", "envelope": "price"}
@@ -63,6 +64,7 @@ def test_an_officer_replays_the_set_and_shares() -> None:
     document = opening.release_shares(checked, found, j=2, secrets=lambda _: OFFICERS[1][1], now="2026-03-01T01:33:00Z")
     envelope = sign_document("shares", document, OFFICERS[1][0])
     from crypto.keys import ed25519_public
+
     assert opening.open_shares(envelope, ed25519_public(OFFICERS[1][0])) == document
     answer = opening.check_posted_shares(document, found, checked.set, checked.generations)
     assert all(part and not code for part, code in answer.values())
@@ -178,47 +180,71 @@ def test_a_late_accepted_entry() -> None:
 def test_late_close() -> None:
     hall, package = closed(at="2026-03-01T01:45:00Z", before="2026-03-01T01:29:50Z")
     assert refused_with(package, now="2026-03-01T03:00:00Z") == "UNAVAILABLE"
-    document = {"v": 1, "at": "2026-03-01T02:10:00Z", "closing": hall.log.size - 1, "deadline": hall.set["deadline"],
-                "policy": hall.set["policy"], "finding": "power cut", "platform": "example", "tender": "T", "lot": "1",
-                "envelope": "price"}
+    document = {
+        "v": 1,
+        "at": "2026-03-01T02:10:00Z",
+        "closing": hall.log.size - 1,
+        "deadline": hall.set["deadline"],
+        "policy": hall.set["policy"],
+        "finding": "power cut",
+        "platform": "example",
+        "tender": "T",
+        "lot": "1",
+        "envelope": "price",
+    }
     size = hall.log.size
     entry = hall.entry("late-close", "2026-03-01T02:10:00Z", document_hash(document))
     hall.tick("2026-03-01T02:11:00Z")
     good = dataclasses.replace(
-        package, late_close=sign_document("late-close", document, SUPERVISOR),
+        package,
+        late_close=sign_document("late-close", document, SUPERVISOR),
         late_close_receipt=hall.receipt(entry, hall.log.size - 1),
-        consistency={(size, hall.log.size): hall.log.consistency(size)})
+        consistency={(size, hall.log.size): hall.log.consistency(size)},
+    )
     assert check(good, now="2026-03-01T03:00:00Z").closing.at == "2026-03-01T01:45:00Z"
-    for wrong, code in (({"late_close": sign_document("late-close", document, PLATFORM)}, "SIG"),
-                        ({"late_close": sign_document("late-close", {**document, "closing": 1}, SUPERVISOR)},
-                         "CONTEXT_MISMATCH"), ({"consistency": {}}, "TICK_PROOF"), ({"late_close_receipt": None}, "UNAVAILABLE")):
+    for wrong, code in (
+        ({"late_close": sign_document("late-close", document, PLATFORM)}, "SIG"),
+        ({"late_close": sign_document("late-close", {**document, "closing": 1}, SUPERVISOR)}, "CONTEXT_MISMATCH"),
+        ({"consistency": {}}, "TICK_PROOF"),
+        ({"late_close_receipt": None}, "UNAVAILABLE"),
+    ):
         assert refused_with(dataclasses.replace(good, **wrong), now="2026-03-01T03:00:00Z") == code
 
 
 def test_an_extension_keeps_earlier_bids() -> None:
     from crypto.policies import policy_id
+
     hall = ceremony.Hall()
     hall.publish()
     hall.bid("A", "2026-03-01T01:00:00Z")
     first, first_entry = hall.policy, hall.policy_entry
-    hall.policy = {**first, "supersedes": policy_id(first), "deadline": "2026-03-02T01:30:00Z",
-                   "opens_at": "2026-03-02T01:30:00Z"}
+    hall.policy = {
+        **first,
+        "supersedes": policy_id(first),
+        "deadline": "2026-03-02T01:30:00Z",
+        "opens_at": "2026-03-02T01:30:00Z",
+    }
     hall.policy_entry = hall.entry("policy", "2026-03-01T01:10:00Z", document_hash(hall.policy))
     hall.tick("2026-03-01T01:11:10Z")
     hall.bid("B", "2026-03-02T01:00:00Z")
     package = hall.close(at="2026-03-02T01:31:00Z", before="2026-03-02T01:30:50Z")
     last = hall.log.size - 1
-    both = dataclasses.replace(package, policies=[
-        sign_document("policy", first, PLATFORM, *(s for s, _ in OFFICERS)), *package.policies],
-        policy_receipts=[hall.receipt(first_entry, last), *package.policy_receipts])
+    both = dataclasses.replace(
+        package,
+        policies=[sign_document("policy", first, PLATFORM, *(s for s, _ in OFFICERS)), *package.policies],
+        policy_receipts=[hall.receipt(first_entry, last), *package.policy_receipts],
+    )
     checked = check(both, now="2026-03-02T01:40:00Z")
     found = opening.take_headers(checked, [hall.made[b["header_hash"]].header.raw for b in checked.bids])
     assert {h.ctx["policy"] for h in found.values()} == {policy_id(first), policy_id(hall.policy)}
     late = hall.entry("policy", "2026-03-02T00:00:00Z", document_hash(hall.policy))
     hall.tick("2026-03-02T01:31:10Z")
     size = hall.log.size
-    after = dataclasses.replace(both, policy_receipts=[both.policy_receipts[0], hall.receipt(late, size - 1)],
-                                consistency={(size - 1, size): hall.log.consistency(size - 1)})
+    after = dataclasses.replace(
+        both,
+        policy_receipts=[both.policy_receipts[0], hall.receipt(late, size - 1)],
+        consistency={(size - 1, size): hall.log.consistency(size - 1)},
+    )
     assert refused_with(after, now="2026-03-02T01:40:00Z") == "CONTEXT_MISMATCH"
     alone = check(package, now="2026-03-02T01:40:00Z")
     with pytest.raises(CryptoError) as refused:
@@ -228,6 +254,7 @@ def test_an_extension_keeps_earlier_bids() -> None:
 
 def test_entries_of_another_lot_do_not_pass() -> None:
     import copy
+
     entry = copy.deepcopy(HALL.entries[0])
     forged = sign_entry({**entry, "lot": "2"}, PLATFORM)
     receipts = [{**PACKAGE.entries[0], "entry": forged}, *PACKAGE.entries[1:]]

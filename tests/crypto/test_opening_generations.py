@@ -31,8 +31,15 @@ def secret_of(name: str, policy: Any) -> bytes:
 
 def after(old: dict[str, Any], names: list[str], **change: Any) -> dict[str, Any]:
     new = {**old, "serial": old["serial"] + 1, "supersedes": policy_id(old), **change}
-    new["officers"] = [{"name": name, "pk": b64u(x25519_public(secret_of(name, new))), "side": side,
-                        "sign_kid": kid("ed25519", ed25519_public(SIGN[name]))} for name, side in zip(names, SIDES, strict=True)]
+    new["officers"] = [
+        {
+            "name": name,
+            "pk": b64u(x25519_public(secret_of(name, new))),
+            "side": side,
+            "sign_kid": kid("ed25519", ed25519_public(SIGN[name])),
+        }
+        for name, side in zip(names, SIDES, strict=True)
+    ]
     return new
 
 
@@ -57,14 +64,17 @@ class Replaced:
         hall.bid("C", "2026-03-01T01:13:00Z", "5.00")
         closed = hall.close()
         last = hall.log.size - 1
-        signed = [sign_document("policy", policy, PLATFORM, *(SIGN[o["name"]] for o in policy["officers"]))
-                  for policy in (self.first, self.second)]
+        signed = [
+            sign_document("policy", policy, PLATFORM, *(SIGN[o["name"]] for o in policy["officers"]))
+            for policy in (self.first, self.second)
+        ]
         receipts = [hall.receipt(first_entry, last), *closed.policy_receipts]
         self.package = dataclasses.replace(closed, policies=signed, policy_receipts=receipts)
 
     def check(self, **change: Any) -> opening.CheckedSet:
-        return opening.check_opening(dataclasses.replace(self.package, **change), TRUST, now=NOW, officer_keys=KEYS,
-                                     signing_keys=signing_keys)
+        return opening.check_opening(
+            dataclasses.replace(self.package, **change), TRUST, now=NOW, officer_keys=KEYS, signing_keys=signing_keys
+        )
 
     def headers(self, checked: opening.CheckedSet) -> dict[str, Any]:
         return opening.take_headers(checked, [self.hall.made[bid["header_hash"]].header.raw for bid in checked.bids])
@@ -89,13 +99,18 @@ def test_each_bid_is_opened_by_the_officers_it_was_sealed_to() -> None:
     parts: dict[str, dict[int, bytes]] = {name: {} for name in found}
     for document in documents.values():
         boxes = boxes_of(checked.generations, found, document["j"])
-        for name, (part, code) in opening.check_posted_shares(document, found, checked.set, checked.generations).items():
+        for name, (part, code) in opening.check_posted_shares(
+            document, found, checked.set, checked.generations
+        ).items():
             assert part and not code
             parts[name][boxes[name]] = part
     assert sorted(parts[by_bidder["A"]]) == [1, 3, 4, 5] and sorted(parts[by_bidder["C"]]) == [1, 2, 3, 4, 5]
     for name, header in found.items():
         source = io.BytesIO(play.hall.files[name])
-        assert open_bid(source, header, sealed_root=play.hall.made[name].sealed_root, parts=parts[name], sides=SIDES).code == "opened"
+        assert (
+            open_bid(source, header, sealed_root=play.hall.made[name].sealed_root, parts=parts[name], sides=SIDES).code
+            == "opened"
+        )
 
 
 def test_shares_are_of_just_the_own_boxes() -> None:
@@ -105,13 +120,18 @@ def test_shares_are_of_just_the_own_boxes() -> None:
     mine, new = shares_of(checked, found, "officer 4"), shares_of(checked, found, "officer 7")
     for wrong in ({"items": mine["items"][1:]}, {"items": [*new["items"], mine["items"][0]]}):
         with pytest.raises(CryptoError) as refused:
-            opening.check_posted_shares({**(mine if len(wrong["items"]) == 2 else new), **wrong}, found, checked.set, checked.generations)
+            opening.check_posted_shares(
+                {**(mine if len(wrong["items"]) == 2 else new), **wrong}, found, checked.set, checked.generations
+            )
         assert refused.value.code == "CONTEXT_MISMATCH"
     # officer 4 sits first now, but its old box is the fourth: a part of box 1 is not its own
     old = next(name for name, header in found.items() if header.ctx["policy"] == policy_id(play.first))
     theirs = next(item for item in shares_of(checked, found, "officer 1")["items"] if item["header_hash"] == old)
     swapped = [theirs if item["header_hash"] == old else item for item in mine["items"]]
-    assert opening.check_posted_shares({**mine, "items": swapped}, found, checked.set, checked.generations)[old] == (b"", "SHARE_COMMIT")
+    assert opening.check_posted_shares({**mine, "items": swapped}, found, checked.set, checked.generations)[old] == (
+        b"",
+        "SHARE_COMMIT",
+    )
 
 
 def test_bids_of_a_dead_generation_are_opened_by_nobody() -> None:
@@ -123,12 +143,16 @@ def test_bids_of_a_dead_generation_are_opened_by_nobody() -> None:
     assert found[name].ctx["bidder"] == "A" and not checked.generations[0].alive
     verdict = policy_dead(name, dead[name])
     assert (verdict.code, verdict.cause) == ("POLICY_DEAD", "unknown"), "1, 2 and 5: platform and tenderee"
-    assert all(name not in {item["header_hash"] for item in shares_of(checked, found, one["name"])["items"]}
-               for one in checked.policy["officers"])
+    assert all(
+        name not in {item["header_hash"] for item in shares_of(checked, found, one["name"])["items"]}
+        for one in checked.policy["officers"]
+    )
     part = {"error": "", "header_hash": name, "part": b64u(bytes(32))}
     document = shares_of(checked, found, "officer 4")
     with pytest.raises(CryptoError) as refused:
-        opening.check_posted_shares({**document, "items": [*document["items"], part]}, found, checked.set, checked.generations)
+        opening.check_posted_shares(
+            {**document, "items": [*document["items"], part]}, found, checked.set, checked.generations
+        )
     assert refused.value.code == "CONTEXT_MISMATCH"
 
 
@@ -141,9 +165,14 @@ def test_the_cause_of_a_dead_policy_is_that_of_its_missing_officers() -> None:
 def test_a_platform_that_bends_the_line() -> None:
     play = Replaced(named(4, 5, 3, 1, 7))
     policies, receipts = play.package.policies, play.package.policy_receipts
-    alone = play.check(policies=policies[1:], policy_receipts=receipts[1:])  # without the first policy its bids are under none
-    for bent in (lambda: play.headers(alone), lambda: play.check(policies=policies[::-1], policy_receipts=receipts[::-1]),
-                 lambda: Replaced(named(4, 5, 3, 1, 7), serial=1).check()):
+    alone = play.check(
+        policies=policies[1:], policy_receipts=receipts[1:]
+    )  # without the first policy its bids are under none
+    for bent in (
+        lambda: play.headers(alone),
+        lambda: play.check(policies=policies[::-1], policy_receipts=receipts[::-1]),
+        lambda: Replaced(named(4, 5, 3, 1, 7), serial=1).check(),
+    ):
         with pytest.raises(CryptoError) as refused:
             bent()
         assert refused.value.code == "CONTEXT_MISMATCH"
@@ -156,8 +185,10 @@ def test_new_officers_after_the_deadline_then_in_force_are_none() -> None:
     hall.tick("2026-03-01T01:31:10Z")
     size = hall.log.size
     with pytest.raises(CryptoError) as refused:
-        play.check(policy_receipts=[play.package.policy_receipts[0], hall.receipt(late, size - 1)],
-                   consistency={(size - 1, size): hall.log.consistency(size - 1)})
+        play.check(
+            policy_receipts=[play.package.policy_receipts[0], hall.receipt(late, size - 1)],
+            consistency={(size - 1, size): hall.log.consistency(size - 1)},
+        )
     assert refused.value.code == "CONTEXT_MISMATCH"
 
 

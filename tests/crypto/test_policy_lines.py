@@ -21,7 +21,12 @@ NEW = ["2026-03-01T01:30:00Z", "2026-03-02T01:30:00Z", "2026-03-03T01:30:00Z", "
 def officer(number: int, side: str, serial: int = 1) -> dict[str, Any]:
     """Officer `number` of a large pool, with the key of one serial."""
     sign, seal = bytes([number]) * 32, bytes([number, serial] * 16)
-    return {"name": f"officer {number}", "pk": b64u(x25519_public(seal)), "side": side, "sign_kid": kid("ed25519", ed25519_public(sign))}
+    return {
+        "name": f"officer {number}",
+        "pk": b64u(x25519_public(seal)),
+        "side": side,
+        "sign_kid": kid("ed25519", ed25519_public(sign)),
+    }
 
 
 def people(numbers: tuple[int, ...], serial: int = 1) -> list[dict[str, Any]]:
@@ -59,15 +64,20 @@ def test_an_extension_stays_in_its_generation_and_new_officers_begin_one() -> No
             generation_of(found, unknown)
 
 
-@pytest.mark.parametrize(("numbers", "missing", "alive"), [
-    ((1, 2, 3, 4, 5), (), True),
-    ((1, 2, 3, 4, 9), (5,), True),
-    ((1, 2, 3, 8, 9), (4, 5), True),       # 2 gone: 2 < 3, and 3 are left
-    ((1, 2, 7, 8, 9), (3, 4, 5), False),   # 3 gone: as many keys in other hands as open a bid
-    ((6, 7, 8, 9, 10), (1, 2, 3, 4, 5), False),
-    ((5, 4, 3, 2, 1), (), True),           # another order is another number, not another officer
-])
-def test_who_is_missing_kills_a_generation_or_does_not(numbers: tuple[int, ...], missing: tuple[int, ...], alive: bool) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "missing", "alive"),
+    [
+        ((1, 2, 3, 4, 5), (), True),
+        ((1, 2, 3, 4, 9), (5,), True),
+        ((1, 2, 3, 8, 9), (4, 5), True),  # 2 gone: 2 < 3, and 3 are left
+        ((1, 2, 7, 8, 9), (3, 4, 5), False),  # 3 gone: as many keys in other hands as open a bid
+        ((6, 7, 8, 9, 10), (1, 2, 3, 4, 5), False),
+        ((5, 4, 3, 2, 1), (), True),  # another order is another number, not another officer
+    ],
+)
+def test_who_is_missing_kills_a_generation_or_does_not(
+    numbers: tuple[int, ...], missing: tuple[int, ...], alive: bool
+) -> None:
     found = generations([FIRST, successor(FIRST, numbers)])
     assert (found[0].missing, found[0].alive) == (missing, alive) and found[1].alive
 
@@ -77,9 +87,14 @@ def test_enough_must_be_left_too() -> None:
     sides = ("platform", "tenderee", "supervisor", "notary", "notary")
     four = {**FIRST, "t": 4, "officers": [officer(j, side) for j, side in enumerate(sides, 1)]}
     four["officers"][4]["side"] = "supervisor"
-    assert [generations([four, successor(four, numbers)])[0].alive for numbers in ((1, 2, 3, 4, 9), (1, 2, 3, 8, 9))] == [True, False]
+    assert [
+        generations([four, successor(four, numbers)])[0].alive for numbers in ((1, 2, 3, 4, 9), (1, 2, 3, 8, 9))
+    ] == [True, False]
     two = {**FIRST, "t": 2, "n": 5}
-    assert [generations([two, successor(two, numbers)])[0].alive for numbers in ((1, 2, 3, 4, 9), (1, 2, 3, 8, 9))] == [True, False]
+    assert [generations([two, successor(two, numbers)])[0].alive for numbers in ((1, 2, 3, 4, 9), (1, 2, 3, 8, 9))] == [
+        True,
+        False,
+    ]
 
 
 def test_who_came_back_was_missing_all_the_same() -> None:
@@ -99,11 +114,28 @@ def test_what_is_no_line_is_refused() -> None:
     good = successor(FIRST, (1, 2, 3, 4, 9))
     longer = extension(FIRST, NEW[1])
     assert refused([]) == "CONTEXT_MISMATCH"
-    for change in ({"serial": 1}, {"serial": 0}, {"supersedes": ""}, {"supersedes": policy_id(longer)}, {"lot": "2"}, {"tender": "U"},
-                   {"platform": "other"}, {"envelope": "bid"}, {"co_opening": True}, {"file_names": True},
-                   {"deadline": "2026-02-28T01:30:00Z"}, {"max_plen": FIRST["max_plen"] - 1}, {"opens_at": "2026-02-28T01:30:00Z"}):
+    for change in (
+        {"serial": 1},
+        {"serial": 0},
+        {"supersedes": ""},
+        {"supersedes": policy_id(longer)},
+        {"lot": "2"},
+        {"tender": "U"},
+        {"platform": "other"},
+        {"envelope": "bid"},
+        {"co_opening": True},
+        {"file_names": True},
+        {"deadline": "2026-02-28T01:30:00Z"},
+        {"max_plen": FIRST["max_plen"] - 1},
+        {"opens_at": "2026-02-28T01:30:00Z"},
+    ):
         assert refused([FIRST, {**good, **change}]) == "CONTEXT_MISMATCH", change
-    for change in ({"window": 7}, {"t": 2}, {"rescue": False}, {"mirror": "digests"}):  # allowed with a new serial alone
+    for change in (
+        {"window": 7},
+        {"t": 2},
+        {"rescue": False},
+        {"mirror": "digests"},
+    ):  # allowed with a new serial alone
         assert refused([FIRST, {**longer, **change}]) == "CONTEXT_MISMATCH", change
         assert len(generations([FIRST, {**good, **change}])) == 2
     assert refused([FIRST, longer, good]) == "CONTEXT_MISMATCH", "a successor of the one before the newest"
@@ -120,13 +152,17 @@ def test_a_line_is_found_from_its_newest_policy_on() -> None:
 
 # --- laws -------------------------------------------------------------------------------------------------------------
 
-steps = st.lists(st.one_of(st.just("extend"), st.permutations(range(1, 9)).map(lambda all_: tuple(all_[:5]))), max_size=5)
+steps = st.lists(
+    st.one_of(st.just("extend"), st.permutations(range(1, 9)).map(lambda all_: tuple(all_[:5]))), max_size=5
+)
 
 
 def line_of(moves: list[Any]) -> list[dict[str, Any]]:
     line = [FIRST]
     for at, move in enumerate(moves):
-        line.append(extension(line[-1], f"2026-03-{at + 2:02d}T01:30:00Z") if move == "extend" else successor(line[-1], move))
+        line.append(
+            extension(line[-1], f"2026-03-{at + 2:02d}T01:30:00Z") if move == "extend" else successor(line[-1], move)
+        )
     return line
 
 
@@ -137,7 +173,9 @@ def test_generations_are_the_line_cut_where_nothing_extends(moves: list[Any]) ->
     assert [policy for one in found for policy in one.policies] == line
     assert all(extends(old, new) for one in found for old, new in pairwise(one.policies))
     assert not any(extends(old.policies[-1], new.policies[0]) for old, new in pairwise(found))
-    assert list(found[-1].ids) == policies.policy_chain(line), "a new bid may bear what the newest generation keeps valid"
+    assert list(found[-1].ids) == policies.policy_chain(line), (
+        "a new bid may bear what the newest generation keeps valid"
+    )
     serials = [one.policy["serial"] for one in found]
     assert serials == sorted(set(serials))
     assert line_to(reversed(line), policy_id(line[-1])) == line

@@ -58,8 +58,11 @@ def test_fresh() -> None:
     entry = loads(CASE["entry_jcs"].encode())
     receipts.check_fresh(entry, "2026-03-01T00:32:05Z", entry["statement"])
     receipts.check_fresh(entry, "2026-03-01T00:28:05Z", entry["statement"])
-    for now, statement in (("2026-03-01T00:32:06Z", entry["statement"]), ("2026-03-01T00:28:04Z", entry["statement"]),
-                           ("2026-03-01T00:30:05Z", "")):
+    for now, statement in (
+        ("2026-03-01T00:32:06Z", entry["statement"]),
+        ("2026-03-01T00:28:04Z", entry["statement"]),
+        ("2026-03-01T00:30:05Z", ""),
+    ):
         with pytest.raises(CryptoError) as refused:
             receipts.check_fresh(entry, now, statement)
         assert refused.value.code == "CONTEXT_MISMATCH"
@@ -79,14 +82,17 @@ def test_omission(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", vec("claims"), ids=lambda c: f"{c['id']}-{c['opens_at'][11:16]}")
 def test_claims(case: dict[str, Any]) -> None:
     assert receipts.claims_end(case["closing"], case["opens_at"]) == case["end"]
-    assert receipts.claim_counts(**{k: case[k] for k in ("closing", "opens_at", "proof_at", "filed_at", "anchored_at")}) \
+    assert (
+        receipts.claim_counts(**{k: case[k] for k in ("closing", "opens_at", "proof_at", "filed_at", "anchored_at")})
         is case["counts"]
+    )
 
 
 @pytest.mark.parametrize("case", vec("check_words"), ids=lambda c: c["en"][0])
 def test_check_words(case: dict[str, Any]) -> None:
     payload = case["payload_jcs"].encode()
     from crypto.canonical import H
+
     assert H("words", payload)[:6].hex() == case["first_48_bits"]
     assert receipts.check_words(payload, "zh") == case["zh"]
     assert receipts.check_words(loads(payload), "en") == case["en"]
@@ -102,7 +108,10 @@ def test_a_number_is_the_beginning_of_the_hash_and_no_look_alike_is_in_it() -> N
         number = receipts.number_of(c)
         assert len(number) == 10 and set(number) <= set(SIGNS) and not set(number) & set("0O1I")
         assert receipts.number_start(number) == c[:5]
-    assert receipts.number_of(bytes(32)) == "2222222222" and receipts.number_of(bytes(4) + b"\x01" + bytes(27)) == "2222222333"
+    assert (
+        receipts.number_of(bytes(32)) == "2222222222"
+        and receipts.number_of(bytes(4) + b"\x01" + bytes(27)) == "2222222333"
+    )
 
 
 def test_one_or_two_wrong_signs_and_two_changed_about_are_always_noticed() -> None:
@@ -117,7 +126,7 @@ def test_one_or_two_wrong_signs_and_two_changed_about_are_always_noticed() -> No
         return True
 
     def put(text: str, at: int, sign: str) -> str:
-        return text[:at] + sign + text[at + 1:]
+        return text[:at] + sign + text[at + 1 :]
 
     ones = [put(number, at, sign) for at in range(10) for sign in SIGNS if sign != number[at]]
     twos = [put(one, at, sign) for one in ones[::7] for at in range(10) for sign in SIGNS[::3]]
@@ -133,7 +142,10 @@ def test_a_receipt_in_any_form_it_is_handed_out_in() -> None:
     assert kept == receipts.Kept(bare, {"v": 1}, {"origin": "x"}, [1])
     assert receipts.unwrap({"c": "x", "accepted": True, "receipt": entry}) == receipts.Kept(entry)
     assert receipts.unwrap({"document": {"v": 2}, "receipt": bare}) == receipts.Kept(bare, {"v": 2})
-    assert receipts.verify_receipt(receipts.unwrap({**CASE["refused_many"], "trust": {}}).receipt, PLATFORM, LOG).state == "in_log"
+    assert (
+        receipts.verify_receipt(receipts.unwrap({**CASE["refused_many"], "trust": {}}).receipt, PLATFORM, LOG).state
+        == "in_log"
+    )
     junk: Any
     for junk in (None, 5, [], [bare], {}, {"receipt": 5}, {"receipt": {}}, {"proof": bare["proof"]}):
         with pytest.raises(CryptoError) as refused:

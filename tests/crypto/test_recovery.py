@@ -18,13 +18,30 @@ def ring(role: str = "bidder", party: str = "91130205MA0000011X", seed: int = 1)
     keys = []
     for place, alg in enumerate(keyfiles.ROLES.get(role, ("ed25519",)), start=seed):
         pub = b64u(bytes([place]) * 32)
-        keys.append({"alg": alg, "ct": b64u(bytes([place, 7]) * 24), "iv": b64u(bytes([place]) * 12), "kdf": "argon2id",
-                     "kid": keyfiles.key_id(alg, pub), "lanes": 1, "memory_kib": 65_536, "passes": 3, "pub": pub,
-                     "salt": b64u(bytes([place, 9]) * 8), "type": "bidhall-key", "v": 1})
+        keys.append(
+            {
+                "alg": alg,
+                "ct": b64u(bytes([place, 7]) * 24),
+                "iv": b64u(bytes([place]) * 12),
+                "kdf": "argon2id",
+                "kid": keyfiles.key_id(alg, pub),
+                "lanes": 1,
+                "memory_kib": 65_536,
+                "passes": 3,
+                "pub": pub,
+                "salt": b64u(bytes([place, 9]) * 8),
+                "type": "bidhall-key",
+                "v": 1,
+            }
+        )
     return {"type": "bidhall-keyring", "v": 1, "party": party, "role": role, "keys": keys}
 
 
-@given(st.sampled_from(("bidder", "officer", "supervisor")), st.text("甲乙abcXYZ019 -", min_size=1, max_size=40), st.integers(1, 200))
+@given(
+    st.sampled_from(("bidder", "officer", "supervisor")),
+    st.text("甲乙abcXYZ019 -", min_size=1, max_size=40),
+    st.integers(1, 200),
+)
 def test_code_and_lines_give_the_keyring_back(role: str, party: str, seed: int) -> None:
     made = ring(role, party, seed)
     lines = recovery.lines_of(made)
@@ -41,7 +58,7 @@ def test_one_wrong_letter_is_found_in_its_line(data: st.DataObject) -> None:
     places = [at for at, one in enumerate(lines[no]) if at > 2 and one != " "]
     at = data.draw(st.sampled_from(places))
     other = data.draw(st.sampled_from([one for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" if one != lines[no][at]]))
-    lines[no] = lines[no][:at] + other + lines[no][at + 1:]
+    lines[no] = lines[no][:at] + other + lines[no][at + 1 :]
     try:
         found = recovery.restore("\n".join(lines))
     except CryptoError as error:
@@ -70,7 +87,9 @@ def test_other_texts_are_refused(text: str) -> None:
 
 def test_digits_base32_does_not_have_are_read_as_the_letters_they_were() -> None:
     made = ring()
-    lines = [line[:3] + line[3:].replace("O", "0").replace("I", "1").replace("B", "8") for line in recovery.lines_of(made)]
+    lines = [
+        line[:3] + line[3:].replace("O", "0").replace("I", "1").replace("B", "8") for line in recovery.lines_of(made)
+    ]
     assert recovery.restore("\n".join(lines)) == made
 
 
@@ -78,7 +97,9 @@ def test_words_differ_with_the_key_and_agree_in_place() -> None:
     one, other = (recovery.key_words("ed25519", bytes([n]) * 32, "en") for n in (1, 2))
     assert len(one) == 12 and one != other
     zh, en = recovery.word_list("zh"), recovery.word_list("en")
-    assert [zh.index(word) for word in recovery.key_words("ed25519", bytes([1]) * 32, "zh")] == [en.index(word) for word in one]
+    assert [zh.index(word) for word in recovery.key_words("ed25519", bytes([1]) * 32, "zh")] == [
+        en.index(word) for word in one
+    ]
 
 
 def test_a_restored_keyring_opens_with_its_passphrase() -> None:

@@ -22,13 +22,22 @@ POLICIES = {p["policy_id"]: json.loads(p["policy_jcs"]) for p in vec("policies")
 
 
 def seal_case(case: dict) -> tuple[bytes, sealed_bid.Sealed]:
-    files = [sealed_bid.FileIn(f["name"], f["size"], io.BytesIO(gen(f["gen"], f["size"])), m["type"])
-             for f, m in zip(case["files"], case["manifest"]["files"], strict=True)]
+    files = [
+        sealed_bid.FileIn(f["name"], f["size"], io.BytesIO(gen(f["gen"], f["size"])), m["type"])
+        for f, m in zip(case["files"], case["manifest"]["files"], strict=True)
+    ]
     out = io.BytesIO()
     ctx = case["ctx"]
     key = unb64u(ctx["bidder_key"])
-    made = sealed_bid._seal(bytes.fromhex(case["seed"]), POLICIES[ctx["policy"]], ctx["bidder"],
-                            case["manifest"]["announce"], files, out, key)
+    made = sealed_bid._seal(
+        bytes.fromhex(case["seed"]),
+        POLICIES[ctx["policy"]],
+        ctx["bidder"],
+        case["manifest"]["announce"],
+        files,
+        out,
+        key,
+    )
     return out.getvalue(), made
 
 
@@ -53,10 +62,10 @@ def test_sealed_bytes(name: str) -> None:
     assert dumps(case["manifest"]) == case["manifest_jcs"].encode()
     assert (len(data), made.size) == (case["sealed_size"],) * 2
     assert hashlib.sha256(data).hexdigest() == case["sealed_sha256"]
-    assert [made.pieces[i:i + 32].hex() for i in range(0, len(made.pieces), 32)] == case["piece_sha256"]
+    assert [made.pieces[i : i + 32].hex() for i in range(0, len(made.pieces), 32)] == case["piece_sha256"]
     assert made.sealed_root.hex() == case["sealed_root"] == sealed_bid.root_of_pieces(made.pieces).hex()
     first = 12 + case["header_len"]
-    chunks = [data[i:i + headers.CHUNK + 16] for i in range(first, len(data), headers.CHUNK + 16)]
+    chunks = [data[i : i + headers.CHUNK + 16] for i in range(first, len(data), headers.CHUNK + 16)]
     assert [c[-16:].hex() for c in chunks] == case["chunk_tags"]
     assert chunks[0][:64].hex() == case["first_chunk_first_64"]
     if "sealed_base64" in case:
@@ -78,8 +87,12 @@ def test_every_named_set_of_officers_opens_it(name: str) -> None:
         assert seed.hex() == case["seed"]
         headers.rederive(made.header, seed)
     files: dict[str, io.BytesIO] = {}
-    opened = sealed_bid.open(io.BytesIO(data), bytes.fromhex(case["seed"]),
-                             lambda item: files.setdefault(item["name"], io.BytesIO()), made.sealed_root)
+    opened = sealed_bid.open(
+        io.BytesIO(data),
+        bytes.fromhex(case["seed"]),
+        lambda item: files.setdefault(item["name"], io.BytesIO()),
+        made.sealed_root,
+    )
     assert opened.manifest == case["manifest"] and opened.announce == case["manifest"]["announce"]
     for item in case["files"]:
         assert hashlib.sha256(files[item["name"]].getvalue()).hexdigest() == item["sha256"]
@@ -97,8 +110,15 @@ def test_lengths_at_the_edges(case: dict[str, Any]) -> None:
     item = case["manifest"]["files"][0]
     ctx = case["ctx"]
     out = io.BytesIO()
-    made = sealed_bid._seal(bytes.fromhex(case["seed"]), POLICIES[ctx["policy"]], ctx["bidder"], {},
-                            [sealed_bid.FileIn("f", item["size"], io.BytesIO(gen(case["gen"], item["size"])))], out, b"")
+    made = sealed_bid._seal(
+        bytes.fromhex(case["seed"]),
+        POLICIES[ctx["policy"]],
+        ctx["bidder"],
+        {},
+        [sealed_bid.FileIn("f", item["size"], io.BytesIO(gen(case["gen"], item["size"])))],
+        out,
+        b"",
+    )
     data = out.getvalue()
     assert made.header.ctx == ctx and made.header.plen == case["plen"]
     assert headers.chunk_count(case["plen"]) == case["chunks"]
@@ -131,6 +151,7 @@ def test_sharing_and_boxes() -> None:
 def test_boxes_agree_with_another_implementation() -> None:
     from cryptography.hazmat.primitives import hpke as other
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
     key = X25519PrivateKey.generate()
     suite = other.Suite(other.KEM.X25519, other.KDF.HKDF_SHA256, other.AEAD.AES_256_GCM)
     enc, ct = hpke.seal(key.public_key().public_bytes_raw(), b"info", b"plain", ikm=b"\5" * 32)
@@ -152,10 +173,11 @@ def test_bad_headers(case: dict[str, Any]) -> None:
 
 # tampered files
 
+
 def with_header(raw: bytes, seed: bytes, content: bytes) -> bytes:
     """A file whose content is keyed to these header bytes, honest or not."""
     aes = sealed_bid.AESGCM(D(seed, H("header", raw), "content"))
-    chunks = [content[i:i + headers.CHUNK] for i in range(0, len(content), headers.CHUNK)]
+    chunks = [content[i : i + headers.CHUNK] for i in range(0, len(content), headers.CHUNK)]
     body = b"".join(aes.encrypt(sealed_bid.nonce(i, i == len(chunks) - 1), c, None) for i, c in enumerate(chunks))
     return b"BIDSEAL1" + len(raw).to_bytes(4, "big") + raw + body
 
@@ -186,11 +208,16 @@ def rebuilt(case: dict) -> bytes:
     if name == "trailing-1":
         return data + b"\0"
     if name == "chunk-flip-first":
-        return data[:first + 5] + bytes([data[first + 5] ^ 0x80]) + data[first + 6:]
+        return data[: first + 5] + bytes([data[first + 5] ^ 0x80]) + data[first + 6 :]
     if name == "chunk-flip-tag":
         return data[:-1] + bytes([data[-1] ^ 1])
     if name == "chunks-swapped":
-        return data[:first] + data[first + piece:first + 2 * piece] + data[first:first + piece] + data[first + 2 * piece:]
+        return (
+            data[:first]
+            + data[first + piece : first + 2 * piece]
+            + data[first : first + piece]
+            + data[first + 2 * piece :]
+        )
     if name == "header-space":
         return data[:8] + (len(raw) + 1).to_bytes(4, "big") + b"{ " + raw[1:] + data[first:]
     value = loads(raw)
@@ -245,11 +272,18 @@ OPEN = next(p for p in POLICIES.values() if p["co_opening"])
 KEM = bytes.fromhex(vec("keys")["bidder_kem"]["pk"])
 
 
-def sealed(files: dict[str, bytes], announce: dict[str, str] | None = None, policy: dict = POLICY) -> tuple[bytes, sealed_bid.Sealed]:
+def sealed(
+    files: dict[str, bytes], announce: dict[str, str] | None = None, policy: dict = POLICY
+) -> tuple[bytes, sealed_bid.Sealed]:
     out = io.BytesIO()
-    made = sealed_bid.seal(policy, bidder="B", announce=announce or {}, out=out,
-                           files=[sealed_bid.FileIn(n, len(d), io.BytesIO(d)) for n, d in files.items()],
-                           bidder_key=KEM if policy["co_opening"] else b"")
+    made = sealed_bid.seal(
+        policy,
+        bidder="B",
+        announce=announce or {},
+        out=out,
+        files=[sealed_bid.FileIn(n, len(d), io.BytesIO(d)) for n, d in files.items()],
+        bidder_key=KEM if policy["co_opening"] else b"",
+    )
     return out.getvalue(), made
 
 
@@ -264,16 +298,20 @@ class Dribble(io.RawIOBase):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from([0, 1, 7, 65_535, 65_536, 524_287, 524_288, 524_289, 1_048_576]), max_size=4),
-       st.integers(-90, 90), st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), st.text(max_size=9), max_size=3))
+@given(
+    st.lists(st.sampled_from([0, 1, 7, 65_535, 65_536, 524_287, 524_288, 524_289, 1_048_576]), max_size=4),
+    st.integers(-90, 90),
+    st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), st.text(max_size=9), max_size=3),
+)
 @example([524_288, 524_288, 524_288], 0, {})
 @example([0, 0, 0], 0, {})
 def test_round_trip(sizes: list[int], shift: int, announce: dict[str, str]) -> None:
     files = {f"文件{i}.pdf": gen(f"f{i}", max(0, size + shift if size > 100 else size)) for i, size in enumerate(sizes)}
     data, made = sealed(files, announce)
     got: dict[str, io.BytesIO] = {}
-    opened = sealed_bid.open(Dribble(data, 300_001), made.seed,
-                             lambda item: got.setdefault(item["name"], io.BytesIO()), made.sealed_root)
+    opened = sealed_bid.open(
+        Dribble(data, 300_001), made.seed, lambda item: got.setdefault(item["name"], io.BytesIO()), made.sealed_root
+    )
     assert {n: b.getvalue() for n, b in got.items()} == files and opened.announce == announce
     seen = sealed_bid.inspect(Dribble(data, 100_003))
     assert (seen.sealed_root, seen.size, seen.pieces) == (made.sealed_root, len(data), made.pieces)
@@ -329,10 +367,10 @@ def test_any_t_shares_join_and_fewer_do_not(secret: bytes, t: int, data: st.Data
     assert shares.join({j: made[j] for j in chosen[:t]}, t) == secret
     assert shares.join({j: made[j] for j in chosen}, t) == secret
     with pytest.raises(CryptoError) as refused:
-        shares.join({j: made[j] for j in chosen[:t - 1]}, t)
+        shares.join({j: made[j] for j in chosen[: t - 1]}, t)
     assert refused.value.code == "TOO_FEW_SHARES"
     # t-1 shares fit every secret: for any other there is a polynomial through them
-    few = {j: made[j] for j in chosen[:t - 1]}
+    few = {j: made[j] for j in chosen[: t - 1]}
     other = bytes(b ^ 1 for b in secret)
     assert any(shares.join({**few, j: bytes([x]) * 32}, t) != secret for j in [chosen[t - 1]] for x in (0, 1))
     assert other != secret
@@ -356,6 +394,7 @@ def test_all_sets_of_officers_open_the_same_seed_and_two_do_not() -> None:
 
 def test_the_seed_is_fresh_and_cannot_be_handed_in() -> None:
     import inspect
+
     assert sealed({"a": b"x"})[1].seed != sealed({"a": b"x"})[1].seed
     assert "seed" not in inspect.signature(sealed_bid.seal).parameters
     assert "seed" not in repr(SMALL_MADE)
@@ -371,8 +410,9 @@ def test_file_names_that_are_none(name: str) -> None:
 @pytest.mark.parametrize("said", [2, 4, 0, 600_000])
 def test_a_file_that_changes_while_it_is_sealed(said: int) -> None:
     with pytest.raises(CryptoError) as refused:
-        sealed_bid.seal(POLICY, bidder="B", announce={}, out=io.BytesIO(),
-                        files=[sealed_bid.FileIn("a", said, io.BytesIO(b"abc"))])
+        sealed_bid.seal(
+            POLICY, bidder="B", announce={}, out=io.BytesIO(), files=[sealed_bid.FileIn("a", said, io.BytesIO(b"abc"))]
+        )
     assert refused.value.code == "MANIFEST"
 
 
@@ -381,12 +421,19 @@ def test_drill_keys_and_size() -> None:
         with pytest.raises(CryptoError) as refused:
             sealed_bid.seal(POLICY, announce={}, files=[], out=io.BytesIO(), **wrong)
         assert refused.value.code == "CONTEXT_MISMATCH"
-    assert sealed_bid.seal(POLICY, bidder="", announce={}, files=[], out=io.BytesIO(),
-                           drill=True).header.ctx["bidder"] == "drill"
+    assert (
+        sealed_bid.seal(POLICY, bidder="", announce={}, files=[], out=io.BytesIO(), drill=True).header.ctx["bidder"]
+        == "drill"
+    )
     small = {**POLICY, "max_plen": 65_536}
     with pytest.raises(CryptoError) as refused:
-        sealed_bid.seal(small, bidder="B", announce={}, out=io.BytesIO(),
-                        files=[sealed_bid.FileIn("a", 70_000, io.BytesIO(bytes(70_000)))])
+        sealed_bid.seal(
+            small,
+            bidder="B",
+            announce={},
+            out=io.BytesIO(),
+            files=[sealed_bid.FileIn("a", 70_000, io.BytesIO(bytes(70_000)))],
+        )
     assert refused.value.code == "TOO_LARGE"
 
 
@@ -404,13 +451,15 @@ class Zeros:
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
     import tracemalloc
+
     peaks = []
     for size in (24 << 20, 96 << 20):
         path = tmp_path / str(size)
         tracemalloc.start()
         with path.open("wb") as out:
-            made = sealed_bid.seal(POLICY, bidder="B", announce={}, out=out,
-                                   files=[sealed_bid.FileIn("a", size, Zeros(size))])
+            made = sealed_bid.seal(
+                POLICY, bidder="B", announce={}, out=out, files=[sealed_bid.FileIn("a", size, Zeros(size))]
+            )
         with path.open("rb") as source:
             sealed_bid.open(source, made.seed, None, made.sealed_root)
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -421,23 +470,24 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 
 # inspecting while bytes arrive
 
+
 def test_inspector_takes_pieces_of_any_size_and_resumes() -> None:
     data, made = sealed({"a": gen("a", 1_300_000)})
     for step in (1_000_003, 524_304, 4096, 7777):
         eye = sealed_bid.Inspector(len(data))
         for i in range(0, len(data), step):
-            eye.feed(data[i:i + step])
+            eye.feed(data[i : i + step])
         seen = eye.finish()
         assert (seen.sealed_root, seen.pieces) == (made.sealed_root, made.pieces)
     eye = sealed_bid.Inspector()
     for byte in range(12 + len(made.header.raw)):
         assert eye.header is None
-        eye.feed(data[byte:byte + 1])
+        eye.feed(data[byte : byte + 1])
     assert eye.header == made.header
-    head = data[:12 + len(made.header.raw)]
+    head = data[: 12 + len(made.header.raw)]
     for done in range(len(made.pieces) // 32):
         eye = sealed_bid.Inspector()
-        offset = eye.resume(head, made.pieces[:32 * (done + 1)])
+        offset = eye.resume(head, made.pieces[: 32 * (done + 1)])
         eye.feed(data[offset:])
         assert eye.finish().sealed_root == made.sealed_root
 
@@ -449,7 +499,7 @@ def test_inspector_refuses_as_soon_as_it_can() -> None:
             eye.feed(data)
         return refused.value.code
 
-    head = SMALL[:12 + len(SMALL_MADE.header.raw)]
+    head = SMALL[: 12 + len(SMALL_MADE.header.raw)]
     assert code(b"BIDSEAL2") == code(b"X") == code(b"PK\3\4") == "FORMAT"
     assert code(b"BIDSEAL1\xff\xff\xff\xff") == "FORMAT"
     assert code(head, size=5) == "SIZE"
@@ -457,6 +507,7 @@ def test_inspector_refuses_as_soon_as_it_can() -> None:
 
     def full(header: headers.Header) -> None:
         policies.check_context(header, [{**POLICY, "max_plen": 1}], bidder="B")
+
     assert code(head, check=full) == "CONTEXT_MISMATCH"
     for cut, expect in ((0, "FORMAT"), (11, "FORMAT"), (12, "SIZE"), (len(head), "SIZE"), (len(SMALL) - 1, "SIZE")):
         for look in (lambda data: sealed_bid.inspect(io.BytesIO(data)), fed):

@@ -23,6 +23,7 @@ def test_submission() -> None:
     assert signatures.pae(signatures.payload_type("submission"), payload).hex() == case["pae"]
     assert signatures.document_hash(statement) == signatures.document_hash(payload)
     from crypto.canonical import unb64u
+
     assert unb64u(signatures.document_hash(statement)).hex() == case["statement_hash"]
     assert signatures.sign("submission", statement, bytes.fromhex(vec("keys")["bidder_sign"]["sk"])) == case["envelope"]
     assert signatures.verify(case["envelope"], "submission", BIDDER) == statement
@@ -82,12 +83,14 @@ def test_countersigning_adds_one_signature() -> None:
     a, b = b"\1" * 32, b"\2" * 32
     envelope = signatures.countersign(signatures.sign("draw-void", {"v": 1}, a), b)
     assert signatures.verify_all(envelope, "draw-void", [ed25519_public(b), ed25519_public(a)]) == {"v": 1}
-    assert signatures.verify_any(signatures.sign("draw", {"v": 1}, b), "draw",
-                                 [ed25519_public(a), ed25519_public(b)]) == ({"v": 1}, ed25519_public(b))
+    assert signatures.verify_any(
+        signatures.sign("draw", {"v": 1}, b), "draw", [ed25519_public(a), ed25519_public(b)]
+    ) == ({"v": 1}, ed25519_public(b))
 
 
-@pytest.mark.parametrize("text", [
-    "", "[]", "{}", '{"payload":"","payload":"","payloadType":"x","signatures":[]}', "nul"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"payload":"","payload":"","payloadType":"x","signatures":[]}', "nul"]
+)
 def test_text_that_is_no_envelope(text: str) -> None:
     with pytest.raises(CryptoError) as refused:
         signatures.from_text(text)
@@ -98,6 +101,7 @@ def test_text_that_is_no_envelope(text: str) -> None:
 @given(st.integers(0, 10**6), st.integers(0, 7))
 def test_any_flipped_bit_of_the_payload_is_a_bad_signature(where: int, bit: int) -> None:
     import base64
+
     envelope = copy.deepcopy(vec("submission")["envelope"])
     payload = bytearray(base64.b64decode(envelope["payload"]))
     payload[where % len(payload)] ^= 1 << bit

@@ -22,7 +22,7 @@ def test_it_makes_the_header_and_opens_the_file(name: str) -> None:
     file = third_reader.File(data)
     assert third_reader.make_header(made.seed, case["ctx"]) == file.raw == case["header_jcs"].encode()
     assert file.root == made.sealed_root and file.header_hash.hex() == case["header_hash"]
-    parts = {j: third_reader.open_box(file, j, OFFICERS[j]) for j in list(OFFICERS)[-case["ctx"]["t"]:]}
+    parts = {j: third_reader.open_box(file, j, OFFICERS[j]) for j in list(OFFICERS)[-case["ctx"]["t"] :]}
     if case["ctx"]["co_opening"]:
         parts[0] = third_reader.open_box(file, 0, bytes.fromhex(vec("keys")["bidder_kem"]["sk"]))
     manifest, files, digests = open_it(data, parts)
@@ -54,5 +54,9 @@ def test_it_refuses_bad_headers(case: dict) -> None:
 
 def test_it_uses_nothing_of_ours() -> None:
     source = Path(third_reader.__file__).read_text(encoding="utf-8")
-    assert not any(f"{word} {package}" in source for word in ("import", "from") for package in ("crypto.", "crypto ", "trading", "web"))
+    assert not any(
+        f"{word} {package}" in source
+        for word in ("import", "from")
+        for package in ("crypto.", "crypto ", "trading", "web")
+    )
     assert source.count("\n") < 300

@@ -50,7 +50,11 @@ def test_schedule() -> None:
     case = vec("schedule")
     policies = [ticks.Busy(**p) for p in case["policies"]]
     assert ticks.schedule(case["from"], case["to"], policies) == case["moments"]
-    assert ticks.due(case["from"], case["to"], policies) == (len(case["moments"]), case["moments"][0], case["moments"][-1])
+    assert ticks.due(case["from"], case["to"], policies) == (
+        len(case["moments"]),
+        case["moments"][0],
+        case["moments"][-1],
+    )
     with pytest.raises(ValueError):
         ticks.due("2026-01-01T00:00:01Z", "2026-01-01T00:00:09Z", ())
     have = [loads(leaf.encode())["at"] for leaf in RECEIPT["leaves"]]
@@ -91,8 +95,9 @@ def test_proof_of_the_receipt(name: str) -> None:
     proof = RECEIPT[name]["proof"]
     proven = ticks.verify_proof(proof, bytes.fromhex(RECEIPT["commitment"]), LOG)
     assert (proven.tick, proven.at) == (RECEIPT["index"], "2026-03-01T00:30:10Z")
-    again = ticks.make_proof(proof["leaf"], unb64u(proof["path"]), int.from_bytes(unb64u(proof["slot"]), "big"),
-                             proof["tlog"])
+    again = ticks.make_proof(
+        proof["leaf"], unb64u(proof["path"]), int.from_bytes(unb64u(proof["slot"]), "big"), proof["tlog"]
+    )
     assert again == proof
     assert len(dumps(proof)) == RECEIPT["sizes"]["proof"] or name != "after"
 
@@ -126,8 +131,9 @@ def test_every_sealed_entry_is_proven_and_a_flipped_byte_is_not(counts: list[int
     for number, tick in enumerate(sealed):
         assert len(set(tick.slots.values())) == len(tick.slots) == counts[number]
         for c, slot in tick.slots.items():
-            proof = ticks.make_proof(tick.leaf, tick.tree.path(slot), slot,
-                                     checkpoints.proof_text(number, log.inclusion(number), note))
+            proof = ticks.make_proof(
+                tick.leaf, tick.tree.path(slot), slot, checkpoints.proof_text(number, log.inclusion(number), note)
+            )
             assert ticks.verify_proof(proof, c, KEY).tick == number
             broken = copy.deepcopy(proof)
             path = bytearray(tick.tree.path(slot))
@@ -140,30 +146,39 @@ def test_every_sealed_entry_is_proven_and_a_flipped_byte_is_not(counts: list[int
 
 
 def test_two_seals_of_nothing_differ_and_two_of_one_entry_too() -> None:
-    assert ticks.seal_tick(0, "2026-03-01T00:00:00Z", []).tree.root != \
+    assert (
         ticks.seal_tick(0, "2026-03-01T00:00:00Z", []).tree.root
+        != ticks.seal_tick(0, "2026-03-01T00:00:00Z", []).tree.root
+    )
     with pytest.raises(ValueError):
         ticks.seal_tick(0, "2026-03-01T00:00:00Z", [bytes(32), bytes(32)])
 
 
-@pytest.mark.parametrize("leaves", [
-    [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": 1, "v": 1}],
-    [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": i, "v": 1} for i in range(2)],
-    [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(31)), "tick": 0, "v": 1}],
-    [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": False, "v": 1}],
-])
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": 1, "v": 1}],
+        [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": i, "v": 1} for i in range(2)],
+        [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(31)), "tick": 0, "v": 1}],
+        [{"at": "2026-03-01T00:00:00Z", "root": b64u(bytes(32)), "tick": False, "v": 1}],
+    ],
+)
 def test_leaves_out_of_order(leaves: list[dict[str, Any]]) -> None:
     with pytest.raises(CryptoError) as refused:
         ticks.check_leaves(leaves)
     assert refused.value.code == "JSON_PROFILE"
 
 
-@given(st.datetimes(min_value=__import__("datetime").datetime(1971, 1, 1),
-                    max_value=__import__("datetime").datetime(2200, 1, 1)))
+@given(
+    st.datetimes(
+        min_value=__import__("datetime").datetime(1971, 1, 1), max_value=__import__("datetime").datetime(2200, 1, 1)
+    )
+)
 def test_tick_by_is_a_whole_minute_60_to_119_seconds_later(moment: datetime) -> None:
     from datetime import UTC
 
     from crypto.canonical import format_time
+
     at = format_time(moment.replace(tzinfo=UTC))
     gap = ticks.unix(ticks.tick_by(at)) - ticks.unix(at)
     assert ticks.tick_by(at).endswith(":00Z") and 60 <= gap <= 119

@@ -17,6 +17,7 @@ def test_every_entry_is_used() -> None:
 
 def test_the_file_is_known() -> None:
     from crypto.headers import SUITE
+
     vectors = all_vectors()
     assert (vectors["format"], vectors["version"], vectors["suite"]) == ("sealed-bid vectors", 1, SUITE)
     assert len(vectors["notes"]) == 3

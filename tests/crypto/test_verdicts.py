@@ -48,23 +48,33 @@ def only(*js: int) -> dict[int, bytes]:
     return {j: PARTS[j] for j in js}
 
 
-@pytest.mark.parametrize(("kwargs", "code", "cause"), [
-    ({"data": SMALL[:-1] + bytes([SMALL[-1] ^ 1])}, "SEALED_ROOT", "platform"),
-    ({"data": SMALL[:-1]}, "SEALED_ROOT", "platform"),
-    ({"data": b"BIDSEAL2" + SMALL[8:]}, "SEALED_ROOT", "platform"),
-    ({"data": SMALL[:-1], "parts": {}}, "SEALED_ROOT", "platform"),
-    ({"parts": only(1, 2)}, "TOO_FEW_SHARES", "unknown"),
-    ({"parts": only(2, 3, 5), "data": SMALL}, "opened", ""),
-    ({"parts": only(2, 5), "sides": ("platform", "tenderee", "platform", "platform", "tenderee")},
-     "TOO_FEW_SHARES", "platform"),
-    ({"parts": only(1, 4), "sides": ("platform", "tenderee", "tenderee", "platform", "tenderee")},
-     "TOO_FEW_SHARES", "tenderee"),
-    ({"parts": {}}, "TOO_FEW_SHARES", "unknown"),
-    ({"parts": only(1, 2), "complaints": COMPLAINTS}, "UNRESOLVED", "unknown"),
-    ({"parts": {**only(1, 2), 3: bytes(32)}}, "SHARE_COMMIT", "unknown"),
-    ({"parts": {**only(1, 3), 2: bytes(32)}}, "SHARE_COMMIT", "tenderee"),
-    ({"parts": {**only(1, 3, 4), 2: bytes(32)}}, "opened", ""),
-], ids=range(13))
+@pytest.mark.parametrize(
+    ("kwargs", "code", "cause"),
+    [
+        ({"data": SMALL[:-1] + bytes([SMALL[-1] ^ 1])}, "SEALED_ROOT", "platform"),
+        ({"data": SMALL[:-1]}, "SEALED_ROOT", "platform"),
+        ({"data": b"BIDSEAL2" + SMALL[8:]}, "SEALED_ROOT", "platform"),
+        ({"data": SMALL[:-1], "parts": {}}, "SEALED_ROOT", "platform"),
+        ({"parts": only(1, 2)}, "TOO_FEW_SHARES", "unknown"),
+        ({"parts": only(2, 3, 5), "data": SMALL}, "opened", ""),
+        (
+            {"parts": only(2, 5), "sides": ("platform", "tenderee", "platform", "platform", "tenderee")},
+            "TOO_FEW_SHARES",
+            "platform",
+        ),
+        (
+            {"parts": only(1, 4), "sides": ("platform", "tenderee", "tenderee", "platform", "tenderee")},
+            "TOO_FEW_SHARES",
+            "tenderee",
+        ),
+        ({"parts": {}}, "TOO_FEW_SHARES", "unknown"),
+        ({"parts": only(1, 2), "complaints": COMPLAINTS}, "UNRESOLVED", "unknown"),
+        ({"parts": {**only(1, 2), 3: bytes(32)}}, "SHARE_COMMIT", "unknown"),
+        ({"parts": {**only(1, 3), 2: bytes(32)}}, "SHARE_COMMIT", "tenderee"),
+        ({"parts": {**only(1, 3, 4), 2: bytes(32)}}, "opened", ""),
+    ],
+    ids=range(13),
+)
 def test_faults_in_order(kwargs: dict[str, Any], code: str, cause: str) -> None:
     found = verdict(**kwargs)
     assert (found.code, found.cause) == (code, cause)
@@ -76,22 +86,34 @@ def test_the_bidders_own_part() -> None:
     parts = headers.make_parts(JOINT_MADE.seed, JOINT_MADE.header.ctx)
     officers = {j: p for j, p in parts.items() if j}
     for given, outage, code, cause in (
-            (officers, False, "BIDDER_PART_MISSING", "bidder"), (officers, True, "BIDDER_PART_MISSING", "platform"),
-            ({0: bytes(32), 1: bytes(32)}, False, "SHARE_COMMIT", "bidder"),
-            ({}, False, "BIDDER_PART_MISSING", "bidder"), (parts, False, "opened", ""),
-            ({0: parts[0]}, False, "TOO_FEW_SHARES", "unknown")):
+        (officers, False, "BIDDER_PART_MISSING", "bidder"),
+        (officers, True, "BIDDER_PART_MISSING", "platform"),
+        ({0: bytes(32), 1: bytes(32)}, False, "SHARE_COMMIT", "bidder"),
+        ({}, False, "BIDDER_PART_MISSING", "bidder"),
+        (parts, False, "opened", ""),
+        ({0: parts[0]}, False, "TOO_FEW_SHARES", "unknown"),
+    ):
         found = verdict(JOINT, JOINT_MADE, parts=given, outage=outage)
         assert (found.code, found.cause) == (code, cause)
 
 
-@pytest.mark.parametrize("case", [c for c in vec("bad") if c["expect"] in ("REDERIVE", "CHUNK_AUTH", "MANIFEST", "PADDING")],
-                         ids=lambda c: c["id"])
+@pytest.mark.parametrize(
+    "case",
+    [c for c in vec("bad") if c["expect"] in ("REDERIVE", "CHUNK_AUTH", "MANIFEST", "PADDING")],
+    ids=lambda c: c["id"],
+)
 def test_a_bid_that_was_bad_when_it_was_signed_is_its_bidders_fault(case: dict[str, Any]) -> None:
     data = rebuilt(case)
     seen = sealed_bid.inspect(io.BytesIO(data))
     parts = {int(j): bytes.fromhex(p) for j, p in case["shares"].items()}
-    found = verdicts.open_bid(io.BytesIO(data), seen.header, sealed_root=seen.sealed_root, parts=parts, sides=SIDES,
-                              complaints={5: "SHARE_OPEN"})
+    found = verdicts.open_bid(
+        io.BytesIO(data),
+        seen.header,
+        sealed_root=seen.sealed_root,
+        parts=parts,
+        sides=SIDES,
+        complaints={5: "SHARE_OPEN"},
+    )
     assert (found.code, found.cause) == (case["expect"], case["fault_if_root_is_the_signed_one"])
     assert found.false_complaints == (() if case["expect"] == "REDERIVE" else (5,))
 
@@ -106,7 +128,10 @@ def test_rescue() -> None:
     verdicts.check_rescue("UNRESOLVED", header, SMALL_MADE.seed)
     found = verdicts.open_with_seed(io.BytesIO(SMALL), header, SMALL_MADE.seed, sealed_root=SMALL_MADE.sealed_root)
     assert found.code == "opened"
-    for code, seed, expect in (("REDERIVE", SMALL_MADE.seed, "CONTEXT_MISMATCH"), ("TOO_FEW_SHARES", bytes(32), "REDERIVE")):
+    for code, seed, expect in (
+        ("REDERIVE", SMALL_MADE.seed, "CONTEXT_MISMATCH"),
+        ("TOO_FEW_SHARES", bytes(32), "REDERIVE"),
+    ):
         with pytest.raises(CryptoError) as refused:
             verdicts.check_rescue(code, header, seed)
         assert refused.value.code == expect
@@ -138,7 +163,9 @@ def test_a_whole_ceremony() -> None:
     prices = {}
     for bid in checked.bids:
         name = bid["header_hash"]
-        parts = {s["j"]: opening.check_posted_shares(s, found, checked.set, checked.generations)[name][0] for s in shares}
+        parts = {
+            s["j"]: opening.check_posted_shares(s, found, checked.set, checked.generations)[name][0] for s in shares
+        }
         files: dict[str, io.BytesIO] = {}
 
         def sink(item: dict[str, Any], files: dict[str, io.BytesIO] = files) -> io.BytesIO:
@@ -146,8 +173,10 @@ def test_a_whole_ceremony() -> None:
 
         root = checked.statements[bid["statement"]]["sealed_root"]
         from crypto.canonical import unb64u
-        made = verdicts.open_bid(io.BytesIO(hall.files[name]), found[name], sealed_root=unb64u(root), parts=parts,
-                                 sides=SIDES, sink=sink)
+
+        made = verdicts.open_bid(
+            io.BytesIO(hall.files[name]), found[name], sealed_root=unb64u(root), parts=parts, sides=SIDES, sink=sink
+        )
         prices[checked.statements[bid["statement"]]["bidder"]] = made.opened.announce["price"]  # type: ignore[union-attr]
         assert files["offer.txt"].getvalue() == b"offer"
     assert prices == {"A": "1.50", "B": "2.00"}
@@ -162,6 +191,7 @@ SEEN = sealed_bid.inspect(io.BytesIO(SMALL))
 
 def hand_in(statement: dict = STATEMENT, kind: str = "submission", signer: str = "B", **kwargs: object) -> dict:
     from crypto.signatures import sign
+
     args = {"bidder": "B", "signing_keys": signing_keys("B"), **kwargs}
     return submissions.check_submission(sign(kind, statement, bidder_secret(signer)), SEEN, [POLICY], **args)  # type: ignore[arg-type]
 
@@ -172,15 +202,22 @@ def test_a_good_submission() -> None:
     assert hand_in({**STATEMENT, "replaces": other}, current=other)["replaces"] == other
 
 
-@pytest.mark.parametrize(("kwargs", "code"), [
-    ({"bidder": "C"}, "CONTEXT_MISMATCH"), ({"signer": "C"}, "SIG"), ({"kind": "sheet"}, "SIG_TYPE"),
-    ({"statement": {**STATEMENT, "more": ""}}, "JSON_PROFILE"), ({"current": b64u(bytes(32))}, "CONTEXT_MISMATCH"),
-    ({"statement": {**STATEMENT, "replaces": b64u(bytes(32))}}, "CONTEXT_MISMATCH"),
-    ({"statement": {**STATEMENT, "sealed_root": b64u(bytes(32))}}, "SEALED_ROOT"),
-    ({"statement": {**STATEMENT, "sealed_size": 1}}, "CONTEXT_MISMATCH"),
-    ({"statement": {**STATEMENT, "header_hash": b64u(bytes(32))}}, "CONTEXT_MISMATCH"),
-    ({"statement": {**STATEMENT, "lot": "2"}}, "CONTEXT_MISMATCH"),
-], ids=range(10))
+@pytest.mark.parametrize(
+    ("kwargs", "code"),
+    [
+        ({"bidder": "C"}, "CONTEXT_MISMATCH"),
+        ({"signer": "C"}, "SIG"),
+        ({"kind": "sheet"}, "SIG_TYPE"),
+        ({"statement": {**STATEMENT, "more": ""}}, "JSON_PROFILE"),
+        ({"current": b64u(bytes(32))}, "CONTEXT_MISMATCH"),
+        ({"statement": {**STATEMENT, "replaces": b64u(bytes(32))}}, "CONTEXT_MISMATCH"),
+        ({"statement": {**STATEMENT, "sealed_root": b64u(bytes(32))}}, "SEALED_ROOT"),
+        ({"statement": {**STATEMENT, "sealed_size": 1}}, "CONTEXT_MISMATCH"),
+        ({"statement": {**STATEMENT, "header_hash": b64u(bytes(32))}}, "CONTEXT_MISMATCH"),
+        ({"statement": {**STATEMENT, "lot": "2"}}, "CONTEXT_MISMATCH"),
+    ],
+    ids=range(10),
+)
 def test_bad_submissions(kwargs: dict[str, Any], code: str) -> None:
     with pytest.raises(CryptoError) as refused:
         hand_in(**kwargs)
@@ -192,12 +229,22 @@ def test_withdrawals() -> None:
     current = withdrawal["statement"]
 
     def check(document: dict = withdrawal, signer: str = "B", current: str = current, bidder: str = "B") -> dict:
-        return submissions.check_withdrawal(sign_document("withdrawal", document, bidder_secret(signer)), [POLICY],
-                                            bidder=bidder, signing_keys=signing_keys("B"), current=current)
+        return submissions.check_withdrawal(
+            sign_document("withdrawal", document, bidder_secret(signer)),
+            [POLICY],
+            bidder=bidder,
+            signing_keys=signing_keys("B"),
+            current=current,
+        )
+
     assert check() == withdrawal and dumps(withdrawal)
-    for args, code in (({"signer": "A"}, "SIG"), ({"current": ""}, "CONTEXT_MISMATCH"), ({"bidder": "A"}, "CONTEXT_MISMATCH"),
-                       ({"document": {**withdrawal, "lot": "2"}}, "CONTEXT_MISMATCH"),
-                       ({"current": b64u(bytes(32))}, "CONTEXT_MISMATCH")):
+    for args, code in (
+        ({"signer": "A"}, "SIG"),
+        ({"current": ""}, "CONTEXT_MISMATCH"),
+        ({"bidder": "A"}, "CONTEXT_MISMATCH"),
+        ({"document": {**withdrawal, "lot": "2"}}, "CONTEXT_MISMATCH"),
+        ({"current": b64u(bytes(32))}, "CONTEXT_MISMATCH"),
+    ):
         with pytest.raises(CryptoError) as refused:
             check(**args)
         assert refused.value.code == code

@@ -27,6 +27,7 @@ def need(holds: bool, code: str) -> None:
 
 # 1. ground rules
 
+
 def H(tag: str, *parts: bytes) -> bytes:
     return hashlib.sha256(b"bidhall/sb1/" + tag.encode() + b"\0" + b"".join(parts)).digest()
 
@@ -48,7 +49,10 @@ def b64u(data: bytes) -> str:
 
 
 def unb64u(text: object, length: int) -> bytes:
-    need(isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]*", text) is not None and len(text) % 4 != 1, "JSON_PROFILE")
+    need(
+        isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]*", text) is not None and len(text) % 4 != 1,
+        "JSON_PROFILE",
+    )
     data = base64.urlsafe_b64decode(str(text) + "=" * (-len(str(text)) % 4))
     need(b64u(data) == text and len(data) == length, "JSON_PROFILE")
     return data
@@ -65,7 +69,10 @@ def cj(value: Any, level: int = 0) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return "[" + ",".join(cj(one, level + 1) for one in value) + "]"
-    need(isinstance(value, dict) and all(re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key, re.ASCII) for key in value), "JSON_PROFILE")
+    need(
+        isinstance(value, dict) and all(re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key, re.ASCII) for key in value),
+        "JSON_PROFILE",
+    )
     return "{" + ",".join(f'"{key}":{cj(value[key], level + 1)}' for key in sorted(value)) + "}"
 
 
@@ -79,6 +86,7 @@ def read_cj(data: bytes, code: str) -> dict:
 
 
 # 4. the file and its header
+
 
 def padme(n: int) -> int:
     if n < 2:
@@ -96,11 +104,20 @@ def check_header(header: Any) -> None:
     need(isinstance(header, dict) and set(header) == {"boxes", "commit", "ctx"}, "HEADER_SCHEMA")
     ctx, boxes = header["ctx"], header["boxes"]
     names = {"platform", "tender", "lot", "envelope", "bidder", "policy", "suite"}
-    need(isinstance(ctx, dict) and set(ctx) == names | {"v", "t", "n", "officers", "co_opening", "bidder_key", "plen"}, "HEADER_SCHEMA")
+    need(
+        isinstance(ctx, dict) and set(ctx) == names | {"v", "t", "n", "officers", "co_opening", "bidder_key", "plen"},
+        "HEADER_SCHEMA",
+    )
     need(all(isinstance(ctx[k], str) and 1 <= len(ctx[k].encode()) <= 128 for k in names), "HEADER_SCHEMA")
-    need(all(type(ctx[k]) is int for k in ("v", "t", "n", "plen")) and type(ctx["co_opening"]) is bool and ctx["v"] == 1, "HEADER_SCHEMA")
+    need(
+        all(type(ctx[k]) is int for k in ("v", "t", "n", "plen")) and type(ctx["co_opening"]) is bool and ctx["v"] == 1,
+        "HEADER_SCHEMA",
+    )
     need(ctx["suite"] == "sb1-x25519-sha256-aes256gcm", "SUITE_UNKNOWN")
-    need(2 <= ctx["t"] <= ctx["n"] <= 15 and isinstance(ctx["officers"], list) and len(ctx["officers"]) == ctx["n"], "HEADER_SCHEMA")
+    need(
+        2 <= ctx["t"] <= ctx["n"] <= 15 and isinstance(ctx["officers"], list) and len(ctx["officers"]) == ctx["n"],
+        "HEADER_SCHEMA",
+    )
     need(len({unb64u(pk, 32) for pk in ctx["officers"]}) == ctx["n"], "HEADER_SCHEMA")
     if ctx["co_opening"]:
         unb64u(ctx["bidder_key"], 32)
@@ -111,7 +128,10 @@ def check_header(header: Any) -> None:
     wanted = list(range(0 if ctx["co_opening"] else 1, ctx["n"] + 1))
     need(isinstance(boxes, list) and len(boxes) == len(wanted), "HEADER_SCHEMA")
     for j, box in zip(wanted, boxes, strict=True):
-        need(isinstance(box, dict) and set(box) == {"j", "enc", "ct", "c"} and type(box["j"]) is int and box["j"] == j, "HEADER_SCHEMA")
+        need(
+            isinstance(box, dict) and set(box) == {"j", "enc", "ct", "c"} and type(box["j"]) is int and box["j"] == j,
+            "HEADER_SCHEMA",
+        )
         for key, length in (("enc", 32), ("ct", 48), ("c", 32)):
             unb64u(box[key], length)
 
@@ -124,7 +144,7 @@ class File:
         h = int.from_bytes(data[8:12], "big")
         need(h <= 65_536, "FORMAT")
         need(len(data) >= 12 + h, "SIZE")
-        self.raw = data[12:12 + h]
+        self.raw = data[12 : 12 + h]
         self.header = read_cj(self.raw, "HEADER_CANONICAL")
         try:
             check_header(self.header)
@@ -134,8 +154,8 @@ class File:
         self.count = -(-self.ctx["plen"] // CHUNK)
         need(len(data) == 12 + h + self.ctx["plen"] + TAG * self.count, "SIZE")
         self.ctx_hash, self.header_hash = H("ctx", cj(self.ctx).encode()), H("header", self.raw)
-        self.chunks = [data[at:at + CHUNK + TAG] for at in range(12 + h, len(data), CHUNK + TAG)]
-        self.root = tree([hashlib.sha256(piece).digest() for piece in [data[:12 + h], *self.chunks]])
+        self.chunks = [data[at : at + CHUNK + TAG] for at in range(12 + h, len(data), CHUNK + TAG)]
+        self.root = tree([hashlib.sha256(piece).digest() for piece in [data[: 12 + h], *self.chunks]])
 
     def box(self, j: int) -> dict:
         return next(box for box in self.header["boxes"] if box["j"] == j)
@@ -149,6 +169,7 @@ def tree(entries: list[bytes]) -> bytes:
 
 
 # 5. from seed to header: GF(2^8), HPKE
+
 
 def times(a: int, b: int) -> int:
     out = 0
@@ -193,7 +214,10 @@ def hpke_key(shared: bytes, enc: bytes, pk: bytes, info: bytes) -> tuple[bytes, 
 def make_header(seed: bytes, ctx: dict) -> bytes:
     ctx_hash = H("ctx", cj(ctx).encode())
     part_0 = D(seed, ctx_hash, "bidder-part")
-    terms = [xor(seed, part_0) if ctx["co_opening"] else seed, *(D(seed, ctx_hash, f"shamir/{k}") for k in range(1, ctx["t"]))]
+    terms = [
+        xor(seed, part_0) if ctx["co_opening"] else seed,
+        *(D(seed, ctx_hash, f"shamir/{k}") for k in range(1, ctx["t"])),
+    ]
     boxes = []
     for j in range(0 if ctx["co_opening"] else 1, ctx["n"] + 1):
         part = part_0
@@ -234,6 +258,7 @@ def good_part(file: File, j: int, part: bytes) -> bool:
 
 # 6 and 9. opening
 
+
 def open_bid(data: bytes, signed_root: bytes, parts: dict[int, bytes]) -> tuple[dict, list[bytes], list[str]]:
     """(manifest, bytes of each file, their digests). Refuses in the order of the document: the shape of the file, SEALED_ROOT,
     BIDDER_PART_MISSING, SHARE_COMMIT, TOO_FEW_SHARES, REDERIVE, CHUNK_AUTH, MANIFEST, PADDING."""
@@ -251,7 +276,7 @@ def open_bid(data: bytes, signed_root: bytes, parts: dict[int, bytes]) -> tuple[
     manifest, at = read_manifest(content)
     files, digests = [], []
     for item in manifest["files"]:
-        files.append(content[at:at + item["size"]])
+        files.append(content[at : at + item["size"]])
         at += item["size"]
         salt, sha = D(seed, file.header_hash, "file-salt"), hashlib.sha256(files[-1]).digest()
         digests.append(b64u(H("file", salt, cj(item).encode(), sha)))
@@ -280,7 +305,7 @@ def join(file: File, parts: dict[int, bytes]) -> bytes:
 def read_manifest(content: bytes) -> tuple[dict, int]:
     m = int.from_bytes(content[:4], "big")
     need(m <= 1_048_576 and 4 + m <= len(content), "MANIFEST")
-    manifest = read_cj(content[4:4 + m], "MANIFEST")
+    manifest = read_cj(content[4 : 4 + m], "MANIFEST")
     need(isinstance(manifest, dict) and set(manifest) == {"v", "announce", "files"}, "MANIFEST")
     need(manifest["v"] == 1 and type(manifest["v"]) is int and isinstance(manifest["announce"], dict), "MANIFEST")
     need(all(isinstance(text, str) for text in manifest["announce"].values()), "MANIFEST")

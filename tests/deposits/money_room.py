@@ -37,7 +37,12 @@ from trading.parties import parties
 from trading.tendering import notices
 from trading.tendering.tenders import LOT_FLOW
 
-STAFF = (("cashier", Role.CASHIER), ("cashier2", Role.CASHIER), ("controller", Role.CONTROLLER), ("controller2", Role.CONTROLLER))
+STAFF = (
+    ("cashier", Role.CASHIER),
+    ("cashier2", Role.CASHIER),
+    ("controller", Role.CONTROLLER),
+    ("controller2", Role.CONTROLLER),
+)
 DEPOSIT = Money.parse("50000")
 WORKS_FORM = {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王工"}
 
@@ -55,7 +60,9 @@ def staff(world: World) -> None:
     with world.office.work(SETUP) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
         for username, role in STAFF:
-            who = parties.invite(work, centre, username=username, name=username, password=PASSWORD, hashed=password_hash(), roles=[role])
+            who = parties.invite(
+                work, centre, username=username, name=username, password=PASSWORD, hashed=password_hash(), roles=[role]
+            )
             world.people[username] = who.id
 
 
@@ -84,29 +91,47 @@ class MoneyRoom:
             party = parties.account(look.session, self.world.people[username]).party
             return party.name, party.bank_account
 
-    def pay_in(self, username: str, sub_account: str, amount: Money = DEPOSIT, *, name: str = "", account: str = "", text: str = "") -> str:
+    def pay_in(
+        self,
+        username: str,
+        sub_account: str,
+        amount: Money = DEPOSIT,
+        *,
+        name: str = "",
+        account: str = "",
+        text: str = "",
+    ) -> str:
         known = self.payer(username)
-        return self.bank.receive(amount, name=name or known[0], account=account or known[1], sub_account=sub_account, text=text)
+        return self.bank.receive(
+            amount, name=name or known[0], account=account or known[1], sub_account=sub_account, text=text
+        )
 
     def bid(self, ref: str, *usernames: str) -> None:
         sealing.open_for_bids(self.world, ref)
         form = WORKS_FORM if self.regime(ref) == "WORKS" else sealing.FORM
         for username in usernames or self.world.bidders:
-            assert sealing.hand_in(self.world, ref, username, *sealing.seal(self.world, ref, username, form=form)).accepted
+            assert sealing.hand_in(
+                self.world, ref, username, *sealing.seal(self.world, ref, username, form=form)
+            ).accepted
 
     def withdraw_bid(self, ref: str, username: str) -> None:
         """The signed withdrawal of the bid that stands."""
         with self.world.look("clock") as look:
             lot = self.world.lot_in(look, ref)
-            participant = participants.find(look.session, lot, parties.account(look.session, self.world.people[username]).party)
+            participant = participants.find(
+                look.session, lot, parties.account(look.session, self.world.people[username]).party
+            )
             assert participant is not None
             row = bids.standing(look.session, participant.id)
             assert row is not None
             submission = bids.submission_payload(audit.document(look.session, row.bid.statement))
         document = make_withdrawal(submission, at=format_time(self.world.now))
         with self.world.work(username, sealing.SIGNER) as work:
-            outcome = bids.withdraw(work, self.world.lot_in(work, ref),
-                                    withdrawal=sign_document("withdrawal", document, self.world.keys[username].sign))
+            outcome = bids.withdraw(
+                work,
+                self.world.lot_in(work, ref),
+                withdrawal=sign_document("withdrawal", document, self.world.keys[username].sign),
+            )
             assert outcome.accepted
 
     def leave(self, ref: str, username: str) -> None:
@@ -140,11 +165,19 @@ class MoneyRoom:
             with world.look(username) as look:
                 package = opening_package.package(look, world.lot_in(look, ref))
             checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
-            document = release_shares(checked.set, checked.headers, j=package["officer"]["j"],
-                                      secrets=partial(world.policy_secret, username), now=format_time(world.now))
+            document = release_shares(
+                checked.set,
+                checked.headers,
+                j=package["officer"]["j"],
+                secrets=partial(world.policy_secret, username),
+                now=format_time(world.now),
+            )
             with world.work(username) as work:
-                shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)),
-                                     sign_document("shares", document, world.keys[username].sign))
+                shares.accept_share(
+                    work,
+                    ceremony.opening(work.session, world.lot_in(work, ref)),
+                    sign_document("shares", document, world.keys[username].sign),
+                )
         decryption.open_bids(world.office, world.actor("host"), ref)
 
     def evaluate(self, ref: str) -> None:
@@ -159,8 +192,16 @@ class MoneyRoom:
         chair = type(actor)(Role.CHAIR, actor.account_id, actor.party_id, "chair", actor.fresh_until)
         with self.world.office.work(chair) as work:
             lot = self.world.lot_in(work, ref)
-            rows = [{"bidder": o.party.code, "name": o.party.name, "party_id": o.party_id, "total": "90.00", "price_minor": o.price_minor}
-                    for o in ceremony.opened_of_lot(work.session, lot)]
+            rows = [
+                {
+                    "bidder": o.party.code,
+                    "name": o.party.name,
+                    "party_id": o.party_id,
+                    "total": "90.00",
+                    "price_minor": o.price_minor,
+                }
+                for o in ceremony.opened_of_lot(work.session, lot)
+            ]
             rows.sort(key=lambda row: str(row["bidder"]))
             awards.propose(work, lot, [{**row, "rank": at} for at, row in enumerate(rows, 1)], rules_hash="0" * 43)
             LOT_FLOW.take(work, lot, "report")
@@ -272,7 +313,9 @@ class MoneyRoom:
         """A forfeit from draft to decision by its three persons."""
         with self.world.work("cashier") as work:
             demand = demand_of(work.session, sub_account)
-            ref = forfeits.draft(work, demand, ground=ground, evidence="招标文件第 12 条；放弃中标声明", hold_until=until).ref
+            ref = forfeits.draft(
+                work, demand, ground=ground, evidence="招标文件第 12 条；放弃中标声明", hold_until=until
+            ).ref
         with self.world.work("cashier") as work:
             forfeits.hear(work, forfeits.forfeit(work.session, ref), hearing="已书面告知，投标人无异议")
         with self.world.work("controller") as work:

@@ -28,8 +28,11 @@ from trading.opening import ceremony, findings
 from web.verifier import verify_bundle
 
 (VECTOR,) = [one for vector in vectors("etender") for one in vector.values if one["id"] == "ET-DECRYPT-01"]
-BY_CAUSE = {case["cause"]: tuple(VECTOR["expected"][name][at] for name in ("result", "deposit", "claim_for_loss"))
-            for at, case in enumerate(VECTOR["inputs"]["cases"]) if not case["decrypted"]}
+BY_CAUSE = {
+    case["cause"]: tuple(VECTOR["expected"][name][at] for name in ("result", "deposit", "claim_for_loss"))
+    for at, case in enumerate(VECTOR["inputs"]["cases"])
+    if not case["decrypted"]
+}
 """The statute's own table: cause → (result, what becomes of the deposit, whether the direct loss may be claimed)."""
 NAMES = tuple(username for username, _ in replacing.DEADLY)
 
@@ -56,8 +59,14 @@ def told(world: World, ref: str, regime: str, username: str, part: str) -> dict[
 
 
 def seal_anew(world: World, ref: str, regime: str, username: str, part: str) -> None:
-    made = sealing.seal(world, ref, username, part=part, form=told(world, ref, regime, username, part),
-                        replaces=statement_of(world, ref, username, part))
+    made = sealing.seal(
+        world,
+        ref,
+        username,
+        part=part,
+        form=told(world, ref, regime, username, part),
+        replaces=statement_of(world, ref, username, part),
+    )
     assert sealing.hand_in(world, ref, username, *made, part=part).accepted
 
 
@@ -112,7 +121,9 @@ def rule(one: Dead, cause: str) -> None:
     with world.work("host") as work:
         row = ceremony.opening(work.session, world.lot_in(work, one.ref), officers.PRICE)
         dead = next(bid for bid in ceremony.opened_bids(work.session, row) if bid.verdict == DEAD)
-        findings.rule(work, row, header_hash=dead.header_hash, cause=cause, reasons="三方持有人均已更换，经核实由此方负责。")
+        findings.rule(
+            work, row, header_hash=dead.header_hash, cause=cause, reasons="三方持有人均已更换，经核实由此方负责。"
+        )
 
 
 def test_only_the_price_is_dead_and_the_deposit_waits_for_the_ruling(dead: Dead) -> None:
@@ -122,7 +133,9 @@ def test_only_the_price_is_dead_and_the_deposit_waits_for_the_ruling(dead: Dead)
     found = verdicts(dead, officers.PRICE)
     assert found.pop("bidder1") == (DEAD, "unknown") and set(found.values()) == {("opened", "")}
     with world.look("clock") as look:
-        effect = effects.of_party(look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE)
+        effect = effects.of_party(
+            look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE
+        )
         assert effect is not None and (effect.code, effect.outcome.result) == (DEAD, "ruling_required")
     assert event(dead.room, dead.ref, "bidder1") is None and dead.room.due() == []
 
@@ -132,12 +145,16 @@ def test_ruled_to_be_no_fault_of_the_bidders_it_is_paid_back_at_once(dead: Dead,
     world, room = dead.room.world, dead.room
     rule(dead, cause)
     with world.look("clock") as look:
-        effect = effects.of_party(look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE)
+        effect = effects.of_party(
+            look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE
+        )
         assert effect is not None and effect.cause == cause
         assert (effect.outcome.result, effect.outcome.deposit, effect.outcome.claim_for_loss) == BY_CAUSE[cause]
     found = event(room, dead.ref, "bidder1")
     assert found is not None and found[0] == triggers.DEEMED_WITHDRAWN
-    assert all(event(room, dead.ref, username) is None for username in world.bidders[1:]), "the others go on, and their deposits stay"
+    assert all(event(room, dead.ref, username) is None for username in world.bidders[1:]), (
+        "the others go on, and their deposits stay"
+    )
     assert len(room.refund_all()) == 1
     (refund,) = room.refunds_of(dead.subs["bidder1"])
     assert refund.state == "CONFIRMED" and refund.amount_minor == DEPOSIT.minor
@@ -148,7 +165,9 @@ def test_ruled_to_be_no_fault_of_the_bidders_it_is_paid_back_at_once(dead: Dead,
     for profile in ("audit", "public"):
         answer = verify_bundle(play.export(world, dead.ref, tmp_path, profile))
         assert play.broken(answer) == {}
-        assert "earlier generations dead" in next(str(one["detail"]) for one in answer["claims"] if one["name"] == "sealed_bids")
+        assert "earlier generations dead" in next(
+            str(one["detail"]) for one in answer["claims"] if one["name"] == "sealed_bids"
+        )
 
 
 def test_ruled_to_be_the_bidders_fault_it_may_be_kept_and_is_not_paid_back(dead: Dead) -> None:

@@ -22,4 +22,6 @@ def test_the_worked_examples_run() -> None:
 
 
 def test_every_state_of_a_refund_is_explained() -> None:
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE.read_text("utf-8"), flags=re.MULTILINE)) == set(REFUND_FLOW.states)
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE.read_text("utf-8"), flags=re.MULTILINE)) == set(
+        REFUND_FLOW.states
+    )

@@ -35,8 +35,11 @@ def opened(room: MoneyRoom, cheat: str, regime: str = "WORKS") -> str:
 
 
 def demand_of(room: MoneyRoom, look: Look, ref: str, username: str) -> DepositDemand:
-    return next(one for one in demands.of_lot(look.session, room.world.lot_in(look, ref))
-                if one.participant.party_id == room.world.party_ids[username])
+    return next(
+        one
+        for one in demands.of_lot(look.session, room.world.lot_in(look, ref))
+        if one.participant.party_id == room.world.party_ids[username]
+    )
 
 
 def event(room: MoneyRoom, ref: str, username: str) -> tuple[str, object] | None:
@@ -47,8 +50,13 @@ def event(room: MoneyRoom, ref: str, username: str) -> tuple[str, object] | None
 
 def draft(room: MoneyRoom, ref: str, username: str, ground: str) -> None:
     with room.world.work("cashier") as work:
-        forfeits.draft(work, demand_of(room, work, ref, username), ground=ground, evidence="开标记录第 1 行",
-                       hold_until=local_day(room.world.now) + timedelta(days=30))
+        forfeits.draft(
+            work,
+            demand_of(room, work, ref, username),
+            ground=ground,
+            evidence="开标记录第 1 行",
+            hold_until=local_day(room.world.now) + timedelta(days=30),
+        )
 
 
 def test_a_bid_lost_by_its_own_bidder_is_a_ground_to_keep_the_deposit(room: MoneyRoom) -> None:

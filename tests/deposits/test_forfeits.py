@@ -28,7 +28,9 @@ def winner_of(room: MoneyRoom, subs: dict[str, str]) -> str:
     return subs["bidder1"]
 
 
-@pytest.mark.parametrize(("regime", "ground", "to"), [("GP", "D-43", accounts.TREASURY), ("WORKS", "D-41", accounts.TENDEREE)])
+@pytest.mark.parametrize(
+    ("regime", "ground", "to"), [("GP", "D-43", accounts.TREASURY), ("WORKS", "D-41", accounts.TENDEREE)]
+)
 def test_a_winner_that_does_not_sign(room: MoneyRoom, regime: str, ground: str, to: str) -> None:
     ref, subs = room.awarded(regime)
     room.keep(winner_of(room, subs), ground=ground, until=local_day(room.world.now) + timedelta(days=60))
@@ -43,7 +45,10 @@ def test_a_winner_that_does_not_sign(room: MoneyRoom, regime: str, ground: str, 
     room.due()
     assert all(row.demand is None or row.demand.sub_account != winner_of(room, subs) for row in room.all_refunds())
     kept = next(row for row in records(room, ref) if row["forfeited"])
-    assert kept["forfeit"]["ground"] == ground and len({kept["forfeit"][who] for who in ("drafted", "checked", "decided")}) == 3
+    assert (
+        kept["forfeit"]["ground"] == ground
+        and len({kept["forfeit"][who] for who in ("drafted", "checked", "decided")}) == 3
+    )
 
 
 def test_three_persons_in_three_rooms(room: MoneyRoom) -> None:
@@ -184,7 +189,12 @@ def test_the_records_of_a_lot_add_up_and_prove_two_hands(room: MoneyRoom) -> Non
     for one in found:
         assert one["received"] == one["refunded"] + one["converted"] + one["forfeited"] + one["held"] == DEPOSIT.minor
         for back in one["refunds"]:
-            assert back["payee"] == one["payer"] and back["prepared"] and back["approved"] and back["prepared"] != back["approved"]
+            assert (
+                back["payee"] == one["payer"]
+                and back["prepared"]
+                and back["approved"]
+                and back["prepared"] != back["approved"]
+            )
             assert back["state"] == "CONFIRMED" and back["due_on"] > back["event_on"] and len(back["batch"]) == 64
     assert sum(one["held"] for one in found) == room.totals().held.minor
     text = repr(found)

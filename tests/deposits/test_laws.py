@@ -22,7 +22,20 @@ from trading.kernel.access import CLOCK
 from trading.kernel.errors import Conflict
 
 LEDGERS = int(os.environ.get("BIDHALL_LEDGERS", "20000"))
-ACTS = ("receive", "stray", "identify", "explain", "order", "order_stray", "confirm", "bounce", "forfeit", "convert", "charge", "interest")
+ACTS = (
+    "receive",
+    "stray",
+    "identify",
+    "explain",
+    "order",
+    "order_stray",
+    "confirm",
+    "bounce",
+    "forfeit",
+    "convert",
+    "charge",
+    "interest",
+)
 
 
 @dataclass
@@ -56,9 +69,18 @@ def play(choose: random.Random, steps: int, post: Callable[[str, Lines, str | No
         elif act == "stray" and post("unidentified", accounts.unidentified(name, amount), None):
             books.strays[name] = amount
             books.received, books.bank = books.received + amount, books.bank + amount
-        elif act == "identify" and stray and sub and post("identified", accounts.identified(stray, sub, books.strays[stray]), None):
+        elif (
+            act == "identify"
+            and stray
+            and sub
+            and post("identified", accounts.identified(stray, sub, books.strays[stray]), None)
+        ):
             books.deposits[sub] += books.strays.pop(stray)
-        elif act == "explain" and stray and post("explained", accounts.explained(stray, accounts.BANK_INTEREST, books.strays[stray]), None):
+        elif (
+            act == "explain"
+            and stray
+            and post("explained", accounts.explained(stray, accounts.BANK_INTEREST, books.strays[stray]), None)
+        ):
             books.received -= books.strays.pop(stray)
         elif act in ("order", "forfeit", "convert") and sub:
             owed = books.deposits[sub] if choose.random() < 0.8 else amount
@@ -125,10 +147,20 @@ class PaperLedger:
 
 
 def compare(books: Books, totals: accounts.Totals, bank: int) -> None:
-    held = sum(books.deposits.values()) + sum(books.strays.values()) + sum(p for p, _, done in books.orders.values() if not done)
+    held = (
+        sum(books.deposits.values())
+        + sum(books.strays.values())
+        + sum(p for p, _, done in books.orders.values() if not done)
+    )
     assert totals.balanced
-    assert totals == accounts.Totals(books.received, books.refunded, books.forfeited, books.converted, held, books.interest)
-    assert bank == books.bank >= 0 and held >= 0 and min(totals.received, totals.refunded, totals.forfeited, totals.converted) >= 0
+    assert totals == accounts.Totals(
+        books.received, books.refunded, books.forfeited, books.converted, held, books.interest
+    )
+    assert (
+        bank == books.bank >= 0
+        and held >= 0
+        and min(totals.received, totals.refunded, totals.forfeited, totals.converted) >= 0
+    )
 
 
 @pytest.mark.promise("R15")
@@ -137,7 +169,11 @@ def test_random_ledgers() -> None:
     for seed in range(LEDGERS):
         paper = PaperLedger()
         books = play(random.Random(seed), 14, paper.post)
-        compare(books, accounts.totals((kind, account, total) for (kind, account), total in paper.turnover.items()), paper.sums["bank", ""])
+        compare(
+            books,
+            accounts.totals((kind, account, total) for (kind, account), total in paper.turnover.items()),
+            paper.sums["bank", ""],
+        )
 
 
 @given(st.integers(0, 2**63), st.integers(20, 300))
@@ -145,7 +181,11 @@ def test_random_ledgers() -> None:
 def test_long_ledgers(seed: int, steps: int) -> None:
     paper = PaperLedger()
     books = play(random.Random(seed), steps, paper.post)
-    compare(books, accounts.totals((kind, account, total) for (kind, account), total in paper.turnover.items()), paper.sums["bank", ""])
+    compare(
+        books,
+        accounts.totals((kind, account, total) for (kind, account), total in paper.turnover.items()),
+        paper.sums["bank", ""],
+    )
 
 
 @given(seed=st.integers(0, 2**63))
@@ -172,15 +212,21 @@ def test_the_stored_ledger_is_the_paper_one(engine: Engine, tmp_path: Path, seed
         books = play(random.Random(seed), 60, post)
         compare(books, postings.totals(work.session), postings.balance(work.session, accounts.BANK))
         assert postings.unbalanced(work.session) == []
-        assert postings.items(work.session, accounts.DEPOSITS) == {sub: owed for sub, owed in books.deposits.items() if owed}
+        assert postings.items(work.session, accounts.DEPOSITS) == {
+            sub: owed for sub, owed in books.deposits.items() if owed
+        }
         assert postings.items(work.session, accounts.SUSPENSE) == books.strays
         work.session.rollback()
         work.session.begin()
 
 
 def test_an_entry_that_does_not_add_up_is_a_defect() -> None:
-    for lines in ([(accounts.BANK, "", 1)], [(accounts.BANK, "", 0)], [(accounts.BANK, "x", 1), (accounts.CENTRE, "", -1)],
-                  [(accounts.BANK, "", 1), (accounts.DEPOSITS, "", -1)]):
+    for lines in (
+        [(accounts.BANK, "", 1)],
+        [(accounts.BANK, "", 0)],
+        [(accounts.BANK, "x", 1), (accounts.CENTRE, "", -1)],
+        [(accounts.BANK, "", 1), (accounts.DEPOSITS, "", -1)],
+    ):
         with pytest.raises(ValueError):
             accounts.entry(*lines)
     for amount in (0, -1):

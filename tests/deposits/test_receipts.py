@@ -84,7 +84,10 @@ def test_a_wrong_payer_counts_and_is_noted(room: MoneyRoom) -> None:
     room.pay_in("bidder3", subs["bidder3"], name=f" {name} ".replace("公司", "公 司"), account=account)
     room.fetch()
     assert [room.receipts_of(subs[name])[0].exceptions for name in room.world.bidders] == [
-        ["payer_name", "payer_account"], ["payer_account"], []]
+        ["payer_name", "payer_account"],
+        ["payer_account"],
+        [],
+    ]
 
 
 def test_the_sub_account_in_the_remark(room: MoneyRoom) -> None:

@@ -38,7 +38,12 @@ def test_the_whole_way_of_a_losers_deposit(room: MoneyRoom) -> None:
     announced = room.notice_day(ref, "award")
     for name in refs:
         row = room.refund(name)
-        assert (row.rule, row.event, row.part, row.amount_minor) == ("D-22", "award_notice_sent_losers", "deposit", DEPOSIT.minor)
+        assert (row.rule, row.event, row.part, row.amount_minor) == (
+            "D-22",
+            "award_notice_sent_losers",
+            "deposit",
+            DEPOSIT.minor,
+        )
         assert row.event_on == announced and row.due_on == working_days(room, announced, 5)
     batch = room.prepare(*refs)
     room.approve(batch)
@@ -122,7 +127,11 @@ def test_a_withdrawal_before_the_deadline_is_due_before_the_opening(room: MoneyR
     room.leave(ref, "bidder2")
     (name,) = room.due()
     row = room.refund(name)
-    assert (row.rule, row.event, row.due_on) == ("D-20", "withdrawn_before_deadline", working_days(room, local_day(room.world.now), 5))
+    assert (row.rule, row.event, row.due_on) == (
+        "D-20",
+        "withdrawn_before_deadline",
+        working_days(room, local_day(room.world.now), 5),
+    )
     assert row.with_interest is False
     batch = room.prepare(name)
     room.approve(batch)
@@ -163,7 +172,9 @@ def test_nobody_approves_what_they_prepared_and_roles_hold(room: MoneyRoom) -> N
     with pytest.raises(NotAllowed):
         room.approve(batch, by="cashier")
     actor = room.world.actor("controller")
-    stale = type(actor)(actor.role, actor.account_id, actor.party_id, actor.name, room.world.now - timedelta(seconds=1), actor.roles)
+    stale = type(actor)(
+        actor.role, actor.account_id, actor.party_id, actor.name, room.world.now - timedelta(seconds=1), actor.roles
+    )
     with room.world.office.work(stale) as work, pytest.raises(SignInNeeded):
         refunds.approve(work, refunds.batch(work.session, batch), digest_seen=refunds.batch(work.session, batch).digest)
     same = type(actor)(actor.role, room.world.people["cashier"], actor.party_id, "both", actor.fresh_until, actor.roles)
@@ -247,7 +258,9 @@ def test_held_money_stays_until_the_hold_ends_by_itself(room: MoneyRoom) -> None
         with pytest.raises(Invalid) as refusal:
             demands.place_hold(work, demand, basis="", owner="", until=today - timedelta(days=1))
         assert {fault.where for fault in refusal.value.faults} == {"basis", "owner", "until"}
-        demands.place_hold(work, demand, basis="市财政局〔2026〕12 号函", owner="开平区财政局", until=today + timedelta(days=3))
+        demands.place_hold(
+            work, demand, basis="市财政局〔2026〕12 号函", owner="开平区财政局", until=today + timedelta(days=3)
+        )
     with pytest.raises(Conflict) as conflict:
         room.prepare(*refs)
     assert conflict.value.code == "refund.on_hold"
@@ -266,8 +279,13 @@ def test_a_hold_placed_after_the_approval_stops_the_payment(room: MoneyRoom) -> 
     batch = room.prepare(*room.due())
     room.approve(batch)
     with room.world.work("cashier") as work:
-        hold = demands.place_hold(work, demand_of(work.session, subs["bidder2"]), basis="冻结", owner="法院",
-                                  until=local_day(work.now) + timedelta(days=30)).id
+        hold = demands.place_hold(
+            work,
+            demand_of(work.session, subs["bidder2"]),
+            basis="冻结",
+            owner="法院",
+            until=local_day(work.now) + timedelta(days=30),
+        ).id
     with pytest.raises(Conflict):
         room.pay(batch)
     with room.world.work("controller") as work:
@@ -401,8 +419,12 @@ def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> No
     def secured() -> list[bool]:
         with world.look("clock") as look:
             lot = world.lot_in(look, ref)
-            found = [participants.find(look.session, lot, participants.parties.account(look.session, world.people[name]).party)
-                     for name in world.bidders]
+            found = [
+                participants.find(
+                    look.session, lot, participants.parties.account(look.session, world.people[name]).party
+                )
+                for name in world.bidders
+            ]
             return [participants.is_secured(one) for one in found if one is not None]
 
     assert secured() == [True, False, False]
@@ -447,13 +469,20 @@ def test_whose_fault_an_unopened_bid_is_decides(room: MoneyRoom) -> None:
         lot = room.world.lot_in(look, ref)
         known = triggers.facts(look.session, lot)
         demand = demands.find_by_sub_account(look.session, subs["bidder1"])
-        assert demand is not None and known.not_theirs == {} and known.undecided == frozenset() and len(known.standing) == 3
+        assert (
+            demand is not None
+            and known.not_theirs == {}
+            and known.undecided == frozenset()
+            and len(known.standing) == 3
+        )
         party = demand.participant.party_id
         assert triggers.event_of(known, demand) is None
         assert triggers.event_of(replace(known, undecided=frozenset({party})), demand) is None
         assert triggers.event_of(replace(known, not_theirs={party: today}), demand) == ("deemed_withdrawn", today)
         due = triggers.due(look.session, lot, "deemed_withdrawn", today)
-        assert due.rule == "D-20" and due.by == calendars.current(look.session).days_rolled(today, 5) and not due.interest
+        assert (
+            due.rule == "D-20" and due.by == calendars.current(look.session).days_rolled(today, 5) and not due.interest
+        )
         earlier = today - timedelta(days=3)
         both = replace(known, not_theirs={party: today}, ended=("tender_terminated", earlier))
         assert triggers.event_of(both, demand) == ("tender_terminated", earlier)
@@ -487,13 +516,18 @@ def approved(room: MoneyRoom) -> tuple[list[str], str]:
     return refs, batch
 
 
-@pytest.mark.parametrize("change, code", [
-    ("UPDATE refund SET payee_account = :thief WHERE ref = :ref", "refund.not_as_approved"),
-    ("UPDATE refund SET payee_name = :thief WHERE ref = :ref", "refund.not_as_approved"),
-    ("UPDATE refund SET interest_minor = interest_minor + 100 WHERE ref = :ref", "refund.not_as_approved"),
-    ("UPDATE refund SET batch_id = NULL WHERE ref = :ref", "refund.not_as_approved"),
-])
-def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(room: MoneyRoom, change: str, code: str) -> None:
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ("UPDATE refund SET payee_account = :thief WHERE ref = :ref", "refund.not_as_approved"),
+        ("UPDATE refund SET payee_name = :thief WHERE ref = :ref", "refund.not_as_approved"),
+        ("UPDATE refund SET interest_minor = interest_minor + 100 WHERE ref = :ref", "refund.not_as_approved"),
+        ("UPDATE refund SET batch_id = NULL WHERE ref = :ref", "refund.not_as_approved"),
+    ],
+)
+def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(
+    room: MoneyRoom, change: str, code: str
+) -> None:
     refs, batch = approved(room)
     tamper(room, change, **({"thief": THIEF} if ":thief" in change else {}), ref=refs[0])
     with pytest.raises(Conflict) as refusal:

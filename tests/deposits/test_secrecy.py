@@ -19,7 +19,14 @@ from trading.kernel.work import Look
 def everything(look: Look) -> str:
     """All the desk can read, as one text."""
     batches, statements = queries.batches(look), books.statement_cards(look)
-    told = (queries.home(look), queries.queue(look), queries.exceptions(look), batches, queries.balances(look), statements)
+    told = (
+        queries.home(look),
+        queries.queue(look),
+        queries.exceptions(look),
+        batches,
+        queries.balances(look),
+        statements,
+    )
     lines = [books.line_cards(look, one) for one in statements]
     return repr((told, lines, books.comparison_cards(look), [books.bank_answers(look, one.ref) for one in batches]))
 
@@ -40,7 +47,11 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
             assert [secret for secret in secrets if secret in text] == []
             (card,) = queries.queue(look)
             assert card.sealed and card.ref == sealed
-            told = {field.name for field in dataclasses.fields(card) if getattr(card, field.name) not in ("", None, (), False)}
+            told = {
+                field.name
+                for field in dataclasses.fields(card)
+                if getattr(card, field.name) not in ("", None, (), False)
+            }
             assert told == {"ref", "due_on", "when", "state", "sealed", "may"} - (set() if card.may else {"may"})
             assert queries.home(look).totals.held == DEPOSIT * 3 + Money.parse("778.77")
             lot = room.world.lot_in(look, ref)
@@ -125,6 +136,6 @@ def test_sub_accounts_tell_nothing_and_see_slips() -> None:
     assert len(set(numbers)) == 300 and all(demands.is_sub_account(number) for number in numbers)
     for number in numbers[:30]:
         for at in range(len(number)):
-            assert not demands.is_sub_account(number[:at] + str((int(number[at]) + 1) % 10) + number[at + 1:])
+            assert not demands.is_sub_account(number[:at] + str((int(number[at]) + 1) % 10) + number[at + 1 :])
             if at and number[at] != number[at - 1]:
-                assert not demands.is_sub_account(number[:at - 1] + number[at] + number[at - 1] + number[at + 1:])
+                assert not demands.is_sub_account(number[: at - 1] + number[at] + number[at - 1] + number[at + 1 :])

@@ -147,9 +147,7 @@ def test_a_brand_is_one_bidder_at_most(bids: dict[str, tuple[str, Fraction]]) ->
         {b: brand for b, (brand, _) in bids.items()}, {b: price for b, (_, price) in bids.items()}
     )
     brand_of = {bidder: brand for bidder, (brand, _) in bids.items()}
-    assert sorted([*found.heads, *found.others, *(bidder for group in found.draws for bidder in group)]) == sorted(
-        bids
-    )
+    assert sorted([*found.heads, *found.others, *(bidder for group in found.draws for bidder in group)]) == sorted(bids)
     assert len(found.heads) + len(found.draws) == found.brand_count == len(set(brand_of.values()))
     assert len({brand_of[bidder] for bidder in found.heads}) == len(found.heads)
 

@@ -34,8 +34,15 @@ def asked(method: EvaluationMethod, scheme: dict[str, Any], facts: dict[str, Any
         return {"params": params, "inputs": {"quotes": quotes, "weight_points": weight, "deduction_rates": rates}}
     benchmark = scheme["benchmark"]
     params |= {"drop_rule": benchmark["drop_rule"], "K": facts["price"]["coefficient"]}
-    return {"params": params, "inputs": {
-        "quotes": quotes, "full_points": weight, "E1_above": benchmark["above"], "E2_below": benchmark["below"]}}
+    return {
+        "params": params,
+        "inputs": {
+            "quotes": quotes,
+            "full_points": weight,
+            "E1_above": benchmark["above"],
+            "E2_below": benchmark["below"],
+        },
+    }
 
 
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
@@ -46,13 +53,25 @@ def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: Eval
         facts = report.report(look.session, panels.panel(look.session, lot)).facts
         scheme = dict(lot.scheme or {})
     assert facts["method"] == method.id == scheme["method"] and len(facts["bids"]) > 2
-    vectors = [{"id": "prices", "method": method.recompute, **asked(method, scheme, facts)},
-               {"id": "ranks", "method": "gp.rank", "params": {}, "inputs": {
-                   "bids": {bid["bidder"]: {"score": bid["total"], "quote": bid["quote"]} for bid in facts["bids"]}}}]
+    vectors = [
+        {"id": "prices", "method": method.recompute, **asked(method, scheme, facts)},
+        {
+            "id": "ranks",
+            "method": "gp.rank",
+            "params": {},
+            "inputs": {
+                "bids": {bid["bidder"]: {"score": bid["total"], "quote": bid["quote"]} for bid in facts["bids"]}
+            },
+        },
+    ]
     found = recompute.answers(json.dumps({"vectors": vectors}).encode())
-    told = {bid["bidder"]: next(one["points"] for one in bid["criteria"] if one["kind"] == "price") for bid in facts["bids"]}
+    told = {
+        bid["bidder"]: next(one["points"] for one in bid["criteria"] if one["kind"] == "price") for bid in facts["bids"]
+    }
     points = found["prices"]["price_scores" if "price_scores" in found["prices"] else "scores"]
-    assert {bidder: number(text, bidder) for bidder, text in points.items()} == {b: number(text, b) for b, text in told.items()}
+    assert {bidder: number(text, bidder) for bidder, text in points.items()} == {
+        b: number(text, b) for b, text in told.items()
+    }
     assert found["ranks"]["ranks"] == {bid["bidder"]: bid["rank"] for bid in facts["bids"]}
     for bid in facts["bids"]:
         total = sum((number(one["points"], one["id"]) for one in bid["criteria"]), start=number("0", ""))
@@ -62,8 +81,11 @@ def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: Eval
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_offered_scheme_is_lawful_as_it_stands(law: Procedure, method: EvaluationMethod) -> None:
     from tests.evaluation.scoring.test_schemes import DAY
+
     category = law.intake.categories[0] if not any(law.intake.kinds) else "works_construction"
-    assert schemes.validate(dict(method.offered), law=law, category=category, book=rulebook.select(law.regime, DAY)) == []
+    assert (
+        schemes.validate(dict(method.offered), law=law, category=category, book=rulebook.select(law.regime, DAY)) == []
+    )
 
 
 @every

@@ -153,10 +153,21 @@ def log_holds(world: World) -> None:
 def audited(world: World, folder: Path) -> None:
     """The same by the command an operator has, in a process of its own over a folder made ready for servers."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("BIDHALL_")}
-    environment |= {"BIDHALL_DATA": str(folder), "BIDHALL_PLATFORM": world.office.platform, "BIDHALL_BLOBS": str(folder / "blobs"),
-                    "BIDHALL_DATABASE": world.office.engine.url.render_as_string(hide_password=False), "BIDHALL_LANG": "en"}
-    done = subprocess.run([sys.executable, "-c", "from web.cli.main import main; main()", "audit", "verify"], cwd=ROOT, env=environment,
-                          capture_output=True, text=True, timeout=120)
+    environment |= {
+        "BIDHALL_DATA": str(folder),
+        "BIDHALL_PLATFORM": world.office.platform,
+        "BIDHALL_BLOBS": str(folder / "blobs"),
+        "BIDHALL_DATABASE": world.office.engine.url.render_as_string(hide_password=False),
+        "BIDHALL_LANG": "en",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from web.cli.main import main; main()", "audit", "verify"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

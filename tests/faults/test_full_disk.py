@@ -58,8 +58,12 @@ def disk(world: World, tmp_path: Path) -> Iterator[Disk]:
         pytest.skip("real servers run on files of their own")
     folder = tmp_path / "small"
     folder.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "tmpfs", str(folder)],
-                                      capture_output=True).returncode:
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "tmpfs", str(folder)], capture_output=True
+        ).returncode
+    ):
         pytest.skip("no file system may be mounted here; the faults of test_upload_kills.py stand for it")
     try:
         yield Disk(folder)
@@ -75,7 +79,9 @@ def nest() -> Iterator[Nest]:
 
 @pytest.mark.long
 @pytest.mark.promise("R6")
-def test_below_the_reserve_and_with_no_byte_left_bids_wait_and_come_in_after(world: World, disk: Disk, nest: Nest) -> None:
+def test_below_the_reserve_and_with_no_byte_left_bids_wait_and_come_in_after(
+    world: World, disk: Disk, nest: Nest
+) -> None:
     ref = stages.bidding(world)
     with copied(world, disk.folder / "data") as mine:
         house = house_of(mine, disk.folder / "data")
@@ -101,8 +107,10 @@ def test_below_the_reserve_and_with_no_byte_left_bids_wait_and_come_in_after(wor
         upload(guest, third, third.sealed)
         disk.fill()
         fourth = handing(mine, ref, second.statement)
-        answers = [guest.post(f"/bidder/lots/{ref}/acts/submit", upload=third.token, submission=third.submission),
-                   guest.ask("POST", "/uploads/acts", **TUS, Upload_Length=str(len(fourth.sealed)), Upload_Metadata=meta)]
+        answers = [
+            guest.post(f"/bidder/lots/{ref}/acts/submit", upload=third.token, submission=third.submission),
+            guest.ask("POST", "/uploads/acts", **TUS, Upload_Length=str(len(fourth.sealed)), Upload_Metadata=meta),
+        ]
         assert {one.status for one in answers} <= {200, *NO_ROOM}, [one.text[:500] for one in answers]
         third.told += [answers[0].json["c"]] if answers[0].status == 200 else []
         third.check(mine)
@@ -122,8 +130,15 @@ def test_below_the_reserve_and_with_no_byte_left_bids_wait_and_come_in_after(wor
 
 def upload(guest, act: Handing, data: bytes) -> None:  # type: ignore[no-untyped-def]
     meta = f"lot {base64.b64encode(act.ref.encode()).decode()}"
-    begun = guest.ask("POST", "/uploads/acts", data, **TUS, Upload_Length=str(len(act.sealed)), Upload_Metadata=meta,
-                      Content_Type="application/offset+octet-stream")
+    begun = guest.ask(
+        "POST",
+        "/uploads/acts",
+        data,
+        **TUS,
+        Upload_Length=str(len(act.sealed)),
+        Upload_Metadata=meta,
+        Content_Type="application/offset+octet-stream",
+    )
     assert begun.status == 201, begun.text
     act.token = begun.headers["location"].rpartition("/")[2]
 

@@ -31,13 +31,19 @@ from trading.opening import shares as opening_shares
 from trading.opening.ceremony import OpenedBid, Opening, Share
 from trading.tendering import notices
 
-PATH = ("trading/opening/opening_set.py", "trading/opening/shares.py", "trading/opening/decryption.py", "trading/opening/opening_list.py")
+PATH = (
+    "trading/opening/opening_set.py",
+    "trading/opening/shares.py",
+    "trading/opening/decryption.py",
+    "trading/opening/opening_list.py",
+)
 OTHERS = ("blob.linked", "blob.named", "work.commit", "work.committed")
 
 
 def ceremony(ref: str) -> object:
     """A whole opening from the closed lot on, as people at their pages would go on with it after any crash: each looks at what stands and
     takes the next step."""
+
     def play(world: World, tell: Told) -> None:
         with world.look("host") as look:
             row = opening.find(look.session, world.lot_in(look, ref))
@@ -56,7 +62,9 @@ def ceremony(ref: str) -> object:
             for username in ALL[:3]:
                 with world.work(username) as work:
                     mine = opening.opening(work.session, world.lot_in(work, ref))
-                    opening_list.countersign(work, mine, countersign(dict(mine.opened or {}), world.keys[username].sign))
+                    opening_list.countersign(
+                        work, mine, countersign(dict(mine.opened or {}), world.keys[username].sign)
+                    )
             assert row.confirm_until is not None
             world.clock.set(row.confirm_until + timedelta(minutes=1))
             minutes = world.office.blobs.put([b"minutes of " + ref.encode()]).name
@@ -69,6 +77,7 @@ def ceremony(ref: str) -> object:
             with world.work("host") as work:
                 opening_list.close(work, opening.opening(work.session, world.lot_in(work, ref)))
             tell(closed=True)
+
     return play
 
 
@@ -84,7 +93,9 @@ def opened_once(world: World, ref: str, *, whole: bool = True) -> None:
         outcome = session.scalars(select(OpenedBid)).all()
         assert (not rows and not outcome) or len(outcome) in (0, len(rows[0].bids))
         assert (rows[0].opened is not None if rows else False) == bool(outcome)
-        decrypted = session.scalar(select(func.count()).select_from(ActRecord).where(ActRecord.act == "opening.decrypt"))
+        decrypted = session.scalar(
+            select(func.count()).select_from(ActRecord).where(ActRecord.act == "opening.decrypt")
+        )
         assert decrypted == (1 if outcome else 0)
         sets = session.scalar(select(func.count()).select_from(LogEntry).where(LogEntry.event == "opening-set"))
         assert sets == len(rows)
@@ -125,7 +136,10 @@ def go_on(world: World, ref: str, *, fault: str = "", kill_after: float = 0) -> 
 def test_the_points_of_the_way_are_known() -> None:
     known = {"opening.listed", "share.stored", "opening.recorded", "opening.closed", "decrypt.bid", "decrypt.kept"}
     assert set(points(*PATH)) >= known and set(points("trading/bidding/closing.py", "trading/kernel/log.py")) == {
-        "closing.written", "log.leaf", "log.sealed"}
+        "closing.written",
+        "log.leaf",
+        "log.sealed",
+    }
 
 
 @pytest.mark.promise("R3")
@@ -133,7 +147,11 @@ def test_the_points_of_the_way_are_known() -> None:
 def test_killed_once_at_every_step_of_the_opening(world: World, tmp_path: Path) -> None:
     ref = stages.closed(world)
     if world.office.engine.dialect.name == "sqlite":
-        named = [*(f"{name}:kill@1" for name in (*points(*PATH), *OTHERS)), "share.stored:kill@3", "decrypt.kept:kill@3"]
+        named = [
+            *(f"{name}:kill@1" for name in (*points(*PATH), *OTHERS)),
+            "share.stored:kill@3",
+            "decrypt.kept:kill@3",
+        ]
     else:
         named = ["decrypt.kept:kill@2"]  # there is one world only, and it opens once
     for order in named:
@@ -148,8 +166,19 @@ def test_no_room_at_any_step_of_the_opening(world: World, tmp_path: Path) -> Non
     ref = stages.closed(world)
     play = ceremony(ref)
     with copied(world, tmp_path / "full") as mine:
-        for name in ("opening.listed", "share.stored", "share.stored", "share.stored", "decrypt.bid", "blob.linked", "blob.named",
-                     "decrypt.kept", "work.commit", "opening.recorded", "opening.closed"):
+        for name in (
+            "opening.listed",
+            "share.stored",
+            "share.stored",
+            "share.stored",
+            "decrypt.bid",
+            "blob.linked",
+            "blob.named",
+            "decrypt.kept",
+            "work.commit",
+            "opening.recorded",
+            "opening.closed",
+        ):
             died = worker(mine, play, fault=f"{name}:ENOSPC@1")  # type: ignore[arg-type]
             assert "Errno 28" in died.error, (name, died.error)
             opened_once(mine, ref, whole=False)
@@ -160,7 +189,9 @@ def test_no_room_at_any_step_of_the_opening(world: World, tmp_path: Path) -> Non
 
 @pytest.mark.promise("R3")
 @pytest.mark.promise("R11")
-@pytest.mark.parametrize("order", ["closing.written:kill@1", "log.leaf:kill@3", "log.sealed:kill@3", "work.commit:kill@4"])
+@pytest.mark.parametrize(
+    "order", ["closing.written:kill@1", "log.leaf:kill@3", "log.sealed:kill@3", "work.commit:kill@4"]
+)
 def test_killed_while_the_lot_closes(world: World, tmp_path: Path, order: str) -> None:
     ref = stages.bid(world)
 
@@ -282,7 +313,9 @@ def jumping(world: World, ref: str, chance: random.Random, steps: int) -> tuple[
         assert list(moments) == sorted(set(moments))
         rows = look.session.scalars(select(Closing)).all()
         assert len(rows) <= 1
-        taken = look.session.scalars(select(LogEntry.c).where(LogEntry.event.in_(("bid-received", "bid-replaced")))).all()
+        taken = look.session.scalars(
+            select(LogEntry.c).where(LogEntry.event.in_(("bid-received", "bid-replaced")))
+        ).all()
         if rows:
             assert set(taken) <= set(rows[0].entries["entries"])  # whatever was taken is on the list
     log_holds(world)
@@ -334,7 +367,10 @@ def test_long_every_pass_of_any_step(world: World, tmp_path: Path) -> None:
         order += 1
         with copied(world, tmp_path / "killed") as mine:
             hit = go_on(mine, ref, fault=f"*:kill@{order}")
-    print(f"opening path, forked workers: killed at each of its {order - 1} passes: opened exactly once each time", flush=True)
+    print(
+        f"opening path, forked workers: killed at each of its {order - 1} passes: opened exactly once each time",
+        flush=True,
+    )
 
 
 @pytest.mark.skipif(not KILLS, reason="the long loop: make faults")

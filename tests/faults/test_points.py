@@ -38,7 +38,10 @@ def passes(times: int, name: str = "a.b") -> list[int]:
 
 def test_orders() -> None:
     assert faults.parse("a.b:kill@3, c:ENOSPC@2+,*:sleep=0.5") == (
-        Armed("a.b", "kill", 3, False), Armed("c", "ENOSPC", 2, True), Armed("*", "sleep=0.5", 1, False))
+        Armed("a.b", "kill", 3, False),
+        Armed("c", "ENOSPC", 2, True),
+        Armed("*", "sleep=0.5", 1, False),
+    )
     for wrong in ("a", "a:", "a:boom", "a:kill@0", "a:kill@x", "a:EWHAT", ":kill", "a:sleep=x"):
         with pytest.raises(ValueError):
             faults.parse(wrong)
@@ -60,18 +63,31 @@ def test_it_fails_where_it_was_told_to() -> None:
 def test_armed_by_the_environment_a_process_kills_itself() -> None:
     program = "from trading.kernel.faults import fault\nfault('x'); print('one', flush=True); fault('x'); print('two', flush=True)"
     env = {**os.environ, faults.VARIABLE: "x:kill@2"}
-    done = subprocess.run([sys.executable, "-c", program], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == -9 and done.stdout == "one\n"
 
 
 def test_a_whole_group_of_processes_goes_down_at_once() -> None:
     """A server at a named step, with the worker that stands by."""
-    program = ("import os, time\nfrom trading.kernel.faults import fault\nchild = os.fork()\nif not child: time.sleep(60)\n"
-               "print(child, flush=True); fault('x')")
+    program = (
+        "import os, time\nfrom trading.kernel.faults import fault\nchild = os.fork()\nif not child: time.sleep(60)\n"
+        "print(child, flush=True); fault('x')"
+    )
     env = {**os.environ, faults.VARIABLE: "x:down@1"}
-    done = subprocess.run([sys.executable, "-c", program], env=env, cwd=ROOT, capture_output=True, text=True, timeout=30,
-                          start_new_session=True)
-    assert done.returncode == -9 and done.stdout.strip().isdigit()  # and nobody held the pipe open: the child is gone too
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        start_new_session=True,
+    )
+    assert (
+        done.returncode == -9 and done.stdout.strip().isdigit()
+    )  # and nobody held the pipe open: the child is gone too
 
 
 def test_a_real_platform_does_not_start_armed(tmp_path: Path) -> None:
@@ -88,7 +104,12 @@ def test_every_point_has_a_name_of_its_own() -> None:
     import re
 
     rooms = ("trading/", "evaluation/", "deposits/", "web/")
-    found = [(name, point) for name in files() if name.endswith(".py") and name.startswith(rooms)
-             for point in re.findall(r'(?<!def )\bfault\("([^"]*)"\)', text(name)) if name != "trading/kernel/faults.py"]
+    found = [
+        (name, point)
+        for name in files()
+        if name.endswith(".py") and name.startswith(rooms)
+        for point in re.findall(r'(?<!def )\bfault\("([^"]*)"\)', text(name))
+        if name != "trading/kernel/faults.py"
+    ]
     names = [point for _, point in found]
     assert len(names) == len(set(names)) and all(re.fullmatch(r"[a-z]+\.[a-z]+", name) for name in names), sorted(names)

@@ -53,7 +53,9 @@ class Rush:
                     end = time.monotonic() + 10
                     while name == NAMES[0] and len(line._waiting) < len(NAMES) - 1 and time.monotonic() < end:
                         time.sleep(0.001)
-                    outcome = bids.submit(work, world.lot_in(work, self.ref), token=self.tokens[name], submission=self.submissions[name])
+                    outcome = bids.submit(
+                        work, world.lot_in(work, self.ref), token=self.tokens[name], submission=self.submissions[name]
+                    )
                 tell(name=name, c=outcome.receipt.c, accepted=outcome.accepted)
             except BaseException as error:
                 failed.append(error)
@@ -74,11 +76,16 @@ class Rush:
         with world.look("clock") as look:
             for name in NAMES:
                 statement = document_hash(payload_of(self.submissions[name]))
-                rows: list[Any] = [look.session.scalars(select(table).where(table.statement == statement)).all()
-                                   for table in (SealedBid, BidReceipt, LogEntry)]
+                rows: list[Any] = [
+                    look.session.scalars(select(table).where(table.statement == statement)).all()
+                    for table in (SealedBid, BidReceipt, LogEntry)
+                ]
                 assert len({len(row) for row in rows}) == 1 and len(rows[0]) <= 1
                 if rows[0]:
-                    assert look.session.scalar(select(StandingBid.id).where(StandingBid.bid_id == rows[0][0].id)) is not None
+                    assert (
+                        look.session.scalar(select(StandingBid.id).where(StandingBid.bid_id == rows[0][0].id))
+                        is not None
+                    )
                     assert world.office.blobs.has(rows[0][0].blob)
                     found[name] = rows[1][0].c
         return found
@@ -86,9 +93,20 @@ class Rush:
 
 @pytest.mark.promise("R3")
 @pytest.mark.promise("R13")
-@pytest.mark.parametrize(("order", "kept"), [
-    ("bid.stored:kill@1", 0), ("bid.stored:kill@3", 0), ("bid.receipt:kill@2", 0), ("work.commit:kill@2", 0), ("work.commit:kill@3", 0),
-    ("turns.commit:kill@1", 0), ("turns.committed:kill@1", 3), ("work.committed:kill@1", 3), ("work.committed:kill@3", 3)])
+@pytest.mark.parametrize(
+    ("order", "kept"),
+    [
+        ("bid.stored:kill@1", 0),
+        ("bid.stored:kill@3", 0),
+        ("bid.receipt:kill@2", 0),
+        ("work.commit:kill@2", 0),
+        ("work.commit:kill@3", 0),
+        ("turns.commit:kill@1", 0),
+        ("turns.committed:kill@1", 3),
+        ("work.committed:kill@1", 3),
+        ("work.committed:kill@3", 3),
+    ],
+)
 def test_killed_while_three_share_a_commit(world: World, tmp_path: Path, order: str, kept: int) -> None:
     if world.office.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL shares commits by itself")
@@ -98,9 +116,13 @@ def test_killed_while_three_share_a_commit(world: World, tmp_path: Path, order: 
         died = worker(mine, rush, fault=order)
         assert died.killed and not died.error, died.error
         told, there = {fact["name"]: fact["c"] for fact in died.acked}, rush.there(mine)
-        assert len(there) == kept and told.items() <= there.items()  # one commit: all or none, and no receipt without a bid
+        assert (
+            len(there) == kept and told.items() <= there.items()
+        )  # one commit: all or none, and no receipt without a bid
         again = worker(mine, rush)
-        assert not again.error and {fact["name"]: fact["c"] for fact in again.acked}.items() >= there.items(), again.error
+        assert not again.error and {fact["name"]: fact["c"] for fact in again.acked}.items() >= there.items(), (
+            again.error
+        )
         assert set(rush.there(mine)) == set(NAMES)
         log_holds(mine)
 

@@ -34,9 +34,28 @@ from trading.opening import ceremony as opening
 CAME = ALL[:3]
 """Who countersigns."""
 CLOSING = ["closing.written@1", "log.leaf@1", "log.sealed@1"]
-WAY = [*CLOSING, "opening.listed@1", "work.commit@1", "share.stored@1", "share.stored@1", "share.stored@1", "share.stored@1",
-       "work.committed@1", "share.stored@1", "decrypt.bid@1", "blob.linked@1", "blob.named@1", "decrypt.kept@2", "decrypt.bid@3",
-       "opening.recorded@1", "work.committed@1", "blob.written@1", "blob.synced@1", "work.commit@1", "opening.closed@1"]
+WAY = [
+    *CLOSING,
+    "opening.listed@1",
+    "work.commit@1",
+    "share.stored@1",
+    "share.stored@1",
+    "share.stored@1",
+    "share.stored@1",
+    "work.committed@1",
+    "share.stored@1",
+    "decrypt.bid@1",
+    "blob.linked@1",
+    "blob.named@1",
+    "decrypt.kept@2",
+    "decrypt.bid@3",
+    "opening.recorded@1",
+    "work.committed@1",
+    "blob.written@1",
+    "blob.synced@1",
+    "work.commit@1",
+    "opening.closed@1",
+]
 """A ceremony that dies at every step in turn: closing, set, each share (the third is the t-th), key and envelope i of n, list, papers,
 publication. Each server is armed with the next."""
 
@@ -90,7 +109,9 @@ class Ceremony:
         with self.house.world.look("clock") as look:
             lot = self.house.world.lot_in(look, self.ref)
             row = closing.find(look.session, lot)
-            return lot.closed_at is not None and row is not None and log.tick_of(look.session, row.deadline_c) is not None
+            return (
+                lot.closed_at is not None and row is not None and log.tick_of(look.session, row.deadline_c) is not None
+            )
 
     def release(self, server: Server, row: opening.Opening) -> None:
         if self.house.world.now < row.shares_from:
@@ -150,7 +171,9 @@ class Ceremony:
                     return
             if not server.alive():
                 raise Died("nobody turns the clock")
-            assert time.monotonic() < end, f"the servers' clocks do not take what is due: {server.log.read_text()[-2000:]}"
+            assert time.monotonic() < end, (
+                f"the servers' clocks do not take what is due: {server.log.read_text()[-2000:]}"
+            )
             time.sleep(0.02)
 
     def check(self) -> None:
@@ -317,4 +340,7 @@ def test_long_opening_path_of_real_servers(taken: tuple[World, str], tmp_path: P
                 audited(mine, tmp_path / "killed")
             print(f"  opening path: {sum(tally.kills.values())} so far, {time.monotonic() - start:.0f} s", flush=True)
     assert {name.partition("@")[0] for name in WAY} <= set(tally.kills)
-    print(f"opening path, real servers: {tally}; seed {seed}: opened exactly once each time; {time.monotonic() - start:.0f} s", flush=True)
+    print(
+        f"opening path, real servers: {tally}; seed {seed}: opened exactly once each time; {time.monotonic() - start:.0f} s",
+        flush=True,
+    )

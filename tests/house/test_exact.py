@@ -70,9 +70,13 @@ def test_the_rule_would_see_a_clock() -> None:
 
 @pytest.mark.parametrize("room", ["crypto", "trading", "evaluation", "deposits", "migrations", "web"])
 def test_nothing_heavy_is_imported_at_start(room: str) -> None:
-    modules = [name.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for name in in_packages(suffix=".py")]
+    modules = [
+        name.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for name in in_packages(suffix=".py")
+    ]
     ours = [
-        module for module in modules if module.split(".")[0] == room and ".versions." not in module and module != "migrations.env"
+        module
+        for module in modules
+        if module.split(".")[0] == room and ".versions." not in module and module != "migrations.env"
     ]
     code = (
         f"import importlib, json, sys\nfor m in {ours!r}: importlib.import_module(m)\n"

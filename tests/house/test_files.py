@@ -79,7 +79,9 @@ def test_a_file_begins_by_saying_what_it_is(name: str) -> None:
 
 def test_files_stay_readable_in_one_sitting() -> None:
     """Some 400 lines; beyond 600 there is a second noun in the file."""
-    assert [name for name in in_packages(suffix=".py") if len(text(name).splitlines()) > 600 and "migrations/" not in name] == []
+    assert [
+        name for name in in_packages(suffix=".py") if len(text(name).splitlines()) > 600 and "migrations/" not in name
+    ] == []
 
 
 def test_a_line_of_a_template_fits_the_window() -> None:

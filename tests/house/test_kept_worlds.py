@@ -30,6 +30,7 @@ def counted(times: list[str], at: str = "DRAFTED") -> Callable[[World], str]:
     def build(world: World) -> str:
         times.append(at)
         return world.lot(at)
+
     return build
 
 
@@ -52,7 +53,11 @@ def test_the_same_acts_from_the_same_beginning_are_played_once(two: tuple[World,
     found = [kept.played(world, "house/lot", counted(times)) for world in two]
     if one.office.engine.dialect.name == "sqlite":
         assert len(times) <= 1  # none, where another worker of the run was first
-        assert found[0] == found[1] and title(one, found[0]) == title(other, found[1]) and kept.state(one) == kept.state(other)
+        assert (
+            found[0] == found[1]
+            and title(one, found[0]) == title(other, found[1])
+            and kept.state(one) == kept.state(other)
+        )
     else:
         assert len(times) == 2
 

@@ -50,7 +50,9 @@ def test_no_stranger_bears_one_of_our_names(lock: str) -> None:
 def test_the_lock_answers_setup_cfg(lock: str, extras: list[str]) -> None:
     versions = pinned(lock)
     stale = [
-        str(r) for r in wanted(*extras) if not any(r.specifier.contains(v) for v in versions.get(canonicalize_name(r.name), ()))
+        str(r)
+        for r in wanted(*extras)
+        if not any(r.specifier.contains(v) for v in versions.get(canonicalize_name(r.name), ()))
     ]
     assert stale == [], "make lock"
 

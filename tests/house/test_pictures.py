@@ -32,12 +32,22 @@ def test_a_walk_takes_what_is_listed(walk: str) -> None:
 
 
 def test_no_walk_takes_what_is_not_listed() -> None:
-    taken = {(name, picture) for name in files() if name.startswith("tests/walk/test_") for picture in CALL.findall(text(name))}
+    taken = {
+        (name, picture)
+        for name in files()
+        if name.startswith("tests/walk/test_")
+        for picture in CALL.findall(text(name))
+    }
     assert sorted((name, picture) for name, picture in taken if picture not in TAKEN.get(name, ())) == []
 
 
 def test_every_picture_is_described_in_words() -> None:
-    assert [(name, picture) for name in documents() for words, picture in SHOWN.findall(text(name)) if len(words.strip()) < 4] == []
+    assert [
+        (name, picture)
+        for name in documents()
+        for words, picture in SHOWN.findall(text(name))
+        if len(words.strip()) < 4
+    ] == []
 
 
 @pytest.mark.parametrize("name", LISTED)

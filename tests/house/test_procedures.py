@@ -31,7 +31,10 @@ def compared(node: ast.Compare) -> Iterator[str]:
     """What of a procedure is compared. A column of the database set against a value is a filter, and decides nothing; two plain names
     are a choice in a list; a verb of HTTP is another kind of method."""
     sides = (node.left, *node.comparators)
-    if any(dotted(side).startswith("Project.") or (isinstance(side, ast.Constant) and side.value in VERBS) for side in sides):
+    if any(
+        dotted(side).startswith("Project.") or (isinstance(side, ast.Constant) and side.value in VERBS)
+        for side in sides
+    ):
         return
     for side in sides:
         if isinstance(side, ast.Attribute) and side.attr in ASKED:
@@ -53,7 +56,9 @@ def named(name: str) -> Iterator[str]:
             yield from (f"{name}:{node.lineno}: compares {one}" for one in compared(node))
 
 
-IN_TEMPLATE = re.compile(r"""["'](GP|WORKS)["']|\b(GP|WORKS)["']|\b(regime|method)\s*(==|!=)|[!=]=\s*\w+\.(regime|method)\b""")
+IN_TEMPLATE = re.compile(
+    r"""["'](GP|WORKS)["']|\b(GP|WORKS)["']|\b(regime|method)\s*(==|!=)|[!=]=\s*\w+\.(regime|method)\b"""
+)
 SHOWN = ("web/templates/public/components.html",)
 """A page of specimens: all it shows is made up."""
 
@@ -77,28 +82,38 @@ def test_no_template_tells_procedures_apart() -> None:
     assert [line for name in templates for line in named_in_template(name)] == []
 
 
-
 @pytest.mark.parametrize("name", ALLOWED)
 def test_each_exception_is_still_needed(name: str) -> None:
     assert list(named(name))
 
 
-@pytest.mark.parametrize("line", [
-    'x = lot.regime == "GP"', "x = lot.regime != other.regime", 'x = material.lot["regime"] == y', "x = lot.method == y",
-    'x = method == "M1"', 'x = {"WORKS": 1}',
-    "from trading.rulebook import GP",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'x = lot.regime == "GP"',
+        "x = lot.regime != other.regime",
+        'x = material.lot["regime"] == y',
+        "x = lot.method == y",
+        'x = method == "M1"',
+        'x = {"WORKS": 1}',
+        "from trading.rulebook import GP",
+    ],
+)
 def test_a_planted_comparison_is_found(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.house.test_procedures.tree", lambda name: ast.parse(line))
     assert list(named("planted.py"))
 
 
 def test_a_filter_of_the_database_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.house.test_procedures.tree", lambda name: ast.parse("select(Project).where(Project.regime == regime)"))
+    monkeypatch.setattr(
+        "tests.house.test_procedures.tree", lambda name: ast.parse("select(Project).where(Project.regime == regime)")
+    )
     assert list(named("planted.py")) == []
 
 
-@pytest.mark.parametrize("line", ['{% if card.regime == "GP" %}', '<div data-only="regime=GP">', "{% if a == card.method %}"])
+@pytest.mark.parametrize(
+    "line", ['{% if card.regime == "GP" %}', '<div data-only="regime=GP">', "{% if a == card.method %}"]
+)
 def test_a_planted_comparison_in_a_template_is_found(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.house.test_procedures.text", lambda name: line)
     assert list(named_in_template("planted.html"))

@@ -81,7 +81,9 @@ def test_every_refusal_has_words_in_both_languages() -> None:
     for code, entry in known.items():
         assert entry["zh"] != entry["en"], code
         assert re.search(r"[\u4e00-\u9fff]", entry["zh"]), f"{code}: no Chinese"
-        spoken = re.sub(r"“[^”]*”", "", entry["en"])  # what has to be written in a table is quoted as it has to be written
+        spoken = re.sub(
+            r"“[^”]*”", "", entry["en"]
+        )  # what has to be written in a table is quoted as it has to be written
         assert not re.search(r"[\u4e00-\u9fff]", spoken), f"{code}: Chinese in the English words"
 
 
@@ -99,13 +101,17 @@ def beginnings() -> set[str]:
 
 def endings() -> tuple[str, ...]:
     """What is put behind a code to make another: ``f"{template}.subject"`` gives ``.subject``."""
-    return tuple({
-        str(node.values[1].value)
-        for name in in_packages(suffix=".py")
-        for node in ast.walk(tree(name))
-        if isinstance(node, ast.JoinedStr) and len(node.values) == 2 and isinstance(node.values[1], ast.Constant)
-        and re.fullmatch(r"\.[a-z_]+", str(node.values[1].value))
-    })
+    return tuple(
+        {
+            str(node.values[1].value)
+            for name in in_packages(suffix=".py")
+            for node in ast.walk(tree(name))
+            if isinstance(node, ast.JoinedStr)
+            and len(node.values) == 2
+            and isinstance(node.values[1], ast.Constant)
+            and re.fullmatch(r"\.[a-z_]+", str(node.values[1].value))
+        }
+    )
 
 
 def test_no_words_are_left_of_a_refusal_that_is_gone() -> None:

@@ -64,7 +64,9 @@ def test_every_test_of_this_run_has_one_tier(request: pytest.FixtureRequest) -> 
 def _words() -> dict[str, tuple[list[str], str]]:
     """The words of the Makefile: what each needs first, and its recipe."""
     found = {}
-    for name, needs, recipe in re.findall(r"^([a-z][a-z-]*):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)*)", text("Makefile"), re.MULTILINE):
+    for name, needs, recipe in re.findall(
+        r"^([a-z][a-z-]*):([^\n#]*)[^\n]*\n((?:\t[^\n]*\n)*)", text("Makefile"), re.MULTILINE
+    ):
         found[name] = (needs.split(), recipe.replace("$(QUICK)", _quick()))
     return found
 

@@ -22,7 +22,19 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         if not name.startswith(("tests/vectors/", "docs/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
-    build = [sys.executable, "-m", "pip", "-q", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(out), "."]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "-q",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "-w",
+        str(out),
+        ".",
+    ]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
     (wheel,) = out.glob("bidhall-*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -18,7 +18,10 @@ VENDORED = ("web/static/vendor/", "tests/vendor/", "tests/vectors/", "requiremen
 def files() -> tuple[str, ...]:
     """Every file of the project, by its path from the root: what git holds or would add."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     names = listed.stdout.decode().split("\0")
     return tuple(sorted(name for name in names if name and (ROOT / name).is_file()))

@@ -45,7 +45,9 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     public = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
     public.goto(f"{hall.url}/hall/{first}")
     seen = public.locator("main").inner_text()
-    assert "此刻谁也看不到家数与名称" in seen and all(CALLED[name] in seen for name in ("@host", "@officer1", "@officer3", "@watch"))
+    assert "此刻谁也看不到家数与名称" in seen and all(
+        CALLED[name] in seen for name in ("@host", "@officer1", "@officer3", "@watch")
+    )
     assert not [name for name in world.bidders if CALLED[name] in seen or CALLED["@" + name] in seen]
 
     # the hour: one lot has two bids and fails, the other two are listed by one click
@@ -88,7 +90,13 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     host.press("答复")
     public.goto(f"{hall.url}/hall/{first}")
     listed = public.locator("#hall").inner_text()
-    assert "记录以此为准" in listed and "850,000.00" in listed and "已确认" in listed and "有异议，已答复" in listed and "待确认" in listed
+    assert (
+        "记录以此为准" in listed
+        and "850,000.00" in listed
+        and "已确认" in listed
+        and "有异议，已答复" in listed
+        and "待确认" in listed
+    )
 
     # the record
     for username in ALL:
@@ -101,7 +109,9 @@ def test_three_lots_in_one_ceremony(hall: LiveServer, browser: Browser, tmp_path
     host.press("签署记录")
     host.press("结束开标并公布记录")
     public.goto(f"{hall.url}/hall/{first}")
-    record = public.request.get(f"{hall.url}{public.get_by_role('link', name='开标记录').first.get_attribute('href')}").body()
+    record = public.request.get(
+        f"{hall.url}{public.get_by_role('link', name='开标记录').first.get_attribute('href')}"
+    ).body()
     assert record.startswith(b"%PDF-")
     assert not host.faults
 

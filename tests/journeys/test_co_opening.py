@@ -28,8 +28,13 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
     with world.work("host") as work:
         opening_set.list_bids(work, world.lot_in(work, ref))
     held, key = world.keys["bidder1"], tmp_path / "bidder1.json"
-    key.write_text(json.dumps(keyfiles.make_keyring(
-        sealing.code_of(world, "bidder1"), "bidder", {"ed25519": held.sign, "x25519": held.seal}, PASSPHRASE)))
+    key.write_text(
+        json.dumps(
+            keyfiles.make_keyring(
+                sealing.code_of(world, "bidder1"), "bidder", {"ed25519": held.sign, "x25519": held.seal}, PASSPHRASE
+            )
+        )
+    )
     page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -45,4 +50,6 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
         row = ceremony.opening(look.session, world.lot_in(look, ref))
         own = co_opening.own_bid(look.session, row, world.party_ids["bidder1"])
         assert own is not None
-        assert set(co_opening.parts(look.session, row)) == {bid["header_hash"] for bid in row.bids if own.header_hash == bid["header_hash"]}
+        assert set(co_opening.parts(look.session, row)) == {
+            bid["header_hash"] for bid in row.bids if own.header_hash == bid["header_hash"]
+        }

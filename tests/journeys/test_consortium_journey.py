@@ -39,7 +39,9 @@ def test_named_by_the_lead_and_signed_by_its_member(live_server: LiveServer, bro
     lead.fill("[name='work.1']", "安装调试")
     lead.fill("[name='share.1']", "20")
     lead.click("form[action$='name-consortium'] .btn--go")
-    assert "90%" in lead.inner_text("main") and lead.input_value("[name='work.1']") == "安装调试"  # said at once, nothing lost
+    assert (
+        "90%" in lead.inner_text("main") and lead.input_value("[name='work.1']") == "安装调试"
+    )  # said at once, nothing lost
     lead.fill("[name='share.1']", "30")
     with lead.expect_navigation(url="**/bidder/consortia/*"):
         lead.click("form[action$='name-consortium'] .btn--go")
@@ -62,4 +64,6 @@ def test_named_by_the_lead_and_signed_by_its_member(live_server: LiveServer, bro
     stranger = at("bidder3")
     answer = stranger.goto(where)
     assert answer is not None and answer.status == 404
-    assert [one for found in complaints[:2] for one in found if "422" not in one] == []  # but for the refusal that was asked for
+    assert [
+        one for found in complaints[:2] for one in found if "422" not in one
+    ] == []  # but for the refusal that was asked for

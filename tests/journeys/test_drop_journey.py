@@ -22,7 +22,9 @@ pytestmark = pytest.mark.browser
 __all__ = ["newcomer"]
 
 
-def test_no_answer_a_digest_left_and_the_same_bid_taken_later(live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path) -> None:
+def test_no_answer_a_digest_left_and_the_same_bid_taken_later(
+    live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path
+) -> None:
     ref = live_server.world.lot("BIDDING")
     complaints = watched(page)
     live_server.sign_in(page, newcomer)
@@ -47,8 +49,11 @@ def test_no_answer_a_digest_left_and_the_same_bid_taken_later(live_server: LiveS
     kept.value.save_as(path)
     assert page.is_visible("#drop-next")
     drop = Drop(live_server.office.platform, tmp_path / "elsewhere", live_server.world.clock)
-    ticket = drops.open_ticket(json.loads(drop.leave(json.loads(path.read_text("utf-8")), "10.0.0.9")), unb64u(drop.public),
-                               live_server.office.platform)
+    ticket = drops.open_ticket(
+        json.loads(drop.leave(json.loads(path.read_text("utf-8")), "10.0.0.9")),
+        unb64u(drop.public),
+        live_server.office.platform,
+    )
 
     page.unroute("**/acts/submit")
     page.wait_for_selector("#receipt-place:not([hidden]), #submit-go:not([disabled])", timeout=60_000)
@@ -57,5 +62,7 @@ def test_no_answer_a_digest_left_and_the_same_bid_taken_later(live_server: LiveS
     page.wait_for_selector("#receipt-place:not([hidden]) #verified-here li.ok", timeout=30_000)
     with live_server.world.look(newcomer, Role.BIDDER_SIGNER) as look:
         [receipt] = bids.own_receipts(look)
-    assert receipt.kind == "received" and receipt.statement == ticket.digest, "the ticket speaks of the very submission that was taken"
+    assert receipt.kind == "received" and receipt.statement == ticket.digest, (
+        "the ticket speaks of the very submission that was taken"
+    )
     assert [one for one in complaints if "ERR_FAILED" not in one] == []

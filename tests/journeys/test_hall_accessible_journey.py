@@ -91,10 +91,19 @@ def test_checks_of_this_file_find_what_they_look_for(page: Page) -> None:
       <div class=scroll aria-label=S style="width:90px;overflow-x:auto"><div style="width:300px">x</div></div>
       <div style="width:5000px">x</div><div class=box>box</div><p style="margin:0">next</p></main>""")
     assert {one.partition(":")[0] for one in page.evaluate(FAULTS)} == {
-        "twice", "no label", "described by nothing", "text over text", "wider than the window", "cut at the side", "no room under"}
+        "twice",
+        "no label",
+        "described by nothing",
+        "text over text",
+        "wider than the window",
+        "cut at the side",
+        "no room under",
+    }
 
 
-def test_objections_are_made_and_answered_each_in_a_form_of_its_own(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_objections_are_made_and_answered_each_in_a_form_of_its_own(
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world = hall.world
     ref = stages.shared(world)
     decryption.open_bids(world.office, world.actor("host"), ref)
@@ -109,7 +118,9 @@ def test_objections_are_made_and_answered_each_in_a_form_of_its_own(hall: LiveSe
         with page.expect_navigation():
             form.get_by_role("button").click()
         summary = page.locator("[data-errors]")
-        assert "哪里不对" in summary.inner_text() and "请填写" in summary.inner_text()  # which field, not only that one is empty
+        assert (
+            "哪里不对" in summary.inner_text() and "请填写" in summary.inner_text()
+        )  # which field, not only that one is empty
         assert page.evaluate("document.activeElement.matches('[data-errors]')")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
@@ -136,7 +147,9 @@ def test_objections_are_made_and_answered_each_in_a_form_of_its_own(hall: LiveSe
     with page.expect_navigation():
         second.get_by_role("button", name="答复").click()
     with world.look("clock") as look:
-        said = {one.party.name: one.answer for one in ceremony.remarks(look.session, stages.opening_of(world, look, ref))}
+        said = {
+            one.party.name: one.answer for one in ceremony.remarks(look.session, stages.opening_of(world, look, ref))
+        }
     assert said == {"投标单位1有限公司": "", "投标单位2有限公司": "已核对。"}
     assert wrong == [] and not host.faults
 
@@ -153,7 +166,10 @@ def test_base_price_draw_and_papers_at_every_width(hall: LiveServer, browser: Br
     wrong += faults(page)
     page.fill("#bp-price", "1e6")
     page.get_by_role("button", name="生成文件和封存码").click()
-    assert page.evaluate("document.activeElement.id") == "bp-price" and page.get_attribute("#bp-price", "aria-invalid") == "true"
+    assert (
+        page.evaluate("document.activeElement.id") == "bp-price"
+        and page.get_attribute("#bp-price", "aria-invalid") == "true"
+    )
     page.fill("#bp-price", "2750000.00")
     with page.expect_download() as kept:
         page.get_by_role("button", name="生成文件和封存码").click()
@@ -162,7 +178,9 @@ def test_base_price_draw_and_papers_at_every_width(hall: LiveServer, browser: Br
     wrong += faults(page, reload=False)
     buyer.press("封存标底")
     for username in world.bidders:
-        assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=opening_steps.form("WORKS"))).accepted
+        assert sealing.hand_in(
+            world, ref, username, *sealing.seal(world, ref, username, form=opening_steps.form("WORKS"))
+        ).accepted
     world.tick()
     sealing.close(world, ref)
     sealing.list_set(world, ref)

@@ -69,7 +69,11 @@ def stream(hall: LiveServer, ref: str, *, last: str = "", after: str = "") -> It
     """The events of a stream as they come; leaving the block cuts the line."""
     where = urlsplit(hall.url)
     line = http.client.HTTPConnection("127.0.0.1", where.port or 80, timeout=20)
-    line.request("GET", f"/live/hall/{ref}" + (f"?after={quote(after)}" if after else ""), headers={"Last-Event-ID": last} if last else {})
+    line.request(
+        "GET",
+        f"/live/hall/{ref}" + (f"?after={quote(after)}" if after else ""),
+        headers={"Last-Event-ID": last} if last else {},
+    )
     answer = line.getresponse()
     assert answer.status == 200 and answer.getheader("Content-Type", "").startswith("text/event-stream")
 
@@ -82,6 +86,7 @@ def stream(hall: LiveServer, ref: str, *, last: str = "", after: str = "") -> It
             elif held:
                 yield held
                 held = {}
+
     try:
         yield events()
     finally:
@@ -101,7 +106,10 @@ def test_a_cut_line_is_made_up_for_once(hall: LiveServer) -> None:
     with stream(hall, ref, last=first["id"], after="as the page was opened") as events:
         next(events)
         made_up = next(events)
-        assert made_up["id"] not in ("", first["id"])  # one event for all that was missed; the page fetched after it holds them all
+        assert made_up["id"] not in (
+            "",
+            first["id"],
+        )  # one event for all that was missed; the page fetched after it holds them all
         turn_to(world, ref, 3)
         third = next(events)
         assert third["id"] != made_up["id"]
@@ -130,7 +138,9 @@ def test_what_somebody_types_outlives_an_event_and_countdowns_run_on(hall: LiveS
     assert answer.input_value() == "已核对：一百八十日。"  # the cursor is where it was
     clock = page.locator("#chair .count .t").first
     before = clock.inner_text()
-    page.wait_for_function("(seen) => document.querySelector('#chair .count .t').innerText !== seen", arg=before, timeout=5_000)
+    page.wait_for_function(
+        "(seen) => document.querySelector('#chair .count .t').innerText !== seen", arg=before, timeout=5_000
+    )
     with page.expect_navigation():
         page.get_by_role("button", name="答复", exact=True).click()
     assert "已核对：一百八十日。" in page.locator("main").inner_text()

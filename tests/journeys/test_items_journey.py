@@ -61,7 +61,11 @@ def test_what_is_asked_for_is_missed_found_and_read_out(live_server: LiveServer,
     seal_and_submit(page)
     assert not complaints
 
-    others = {name: opening_steps.form(item_1="1.00", item_2="2.00", price="3.00") for name in world.bidders if name != "bidder1"}
+    others = {
+        name: opening_steps.form(item_1="1.00", item_2="2.00", price="3.00")
+        for name in world.bidders
+        if name != "bidder1"
+    }
     for username, announce in others.items():
         made = sealing.seal(world, ref, username, form=announce)
         assert sealing.hand_in(world, ref, username, *made).accepted

@@ -87,7 +87,9 @@ def test_enrolled_put_on_paper_restored_replaced_and_lost(live_server: LiveServe
 
     held = live_server.world.keys["watch"]
     mine = tmp_path / "watch.json"
-    mine.write_text(json.dumps(make_keyring("watch", "supervisor", {"ed25519": held.sign}, PASSPHRASE)), encoding="utf-8")
+    mine.write_text(
+        json.dumps(make_keyring("watch", "supervisor", {"ed25519": held.sign}, PASSPHRASE)), encoding="utf-8"
+    )
     page.context.clear_cookies()
     live_server.sign_in(page, "watch")
     page.goto(live_server.url + "/account/keys/requests?lang=zh")

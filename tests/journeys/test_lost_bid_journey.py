@@ -49,7 +49,10 @@ class Staged:
 
     def found(self) -> list[tuple[str, int]]:
         with self.world.look("clock") as look:
-            return [(one.code, one.j) for one in findings.of_opening(look.session, stages.opening_of(self.world, look, self.ref))]
+            return [
+                (one.code, one.j)
+                for one in findings.of_opening(look.session, stages.opening_of(self.world, look, self.ref))
+            ]
 
 
 @pytest.fixture
@@ -124,7 +127,9 @@ def test_a_lost_bid_is_found_on_in_the_browser_and_shown(staged: Staged, browser
     assert one.c in told.replace("\r\n", "").replace("\n", "")
 
 
-def test_no_award_before_the_finding_and_the_record_says_what_is_awaited(staged: Staged, browser: Browser, tmp_path: Path) -> None:
+def test_no_award_before_the_finding_and_the_record_says_what_is_awaited(
+    staged: Staged, browser: Browser, tmp_path: Path
+) -> None:
     host = Desk(staged.live, browser, tmp_path, "host", role="host")
     host.go(f"/hall/{staged.ref}/host")
     host.press("解密并唱标")
@@ -139,8 +144,12 @@ def tampered_on_the_way(staged: Staged, watch: Desk) -> None:
     other = bid_of(staged.world, staged.ref, "bidder2").header_hash
 
     changes: tuple[Callable[[list[Any]], list[Any]], ...] = (
-        lambda lost: [lost[0] | {"header_hash": other}], lambda lost: [*lost, lost[0] | {"header_hash": other}], lambda lost: [])
+        lambda lost: [lost[0] | {"header_hash": other}],
+        lambda lost: [*lost, lost[0] | {"header_hash": other}],
+        lambda lost: [],
+    )
     for change in changes:
+
         def cheat(route: Any, _request: Any, *, change: Any = change) -> None:
             route.fulfill(json={"lost": change(route.fetch().json()["lost"])})
 
@@ -158,8 +167,13 @@ def handed_in_tampered(staged: Staged, watch: Desk) -> None:
     other = bid_of(world, ref, "bidder2").header_hash
     changed = dict(good, payload=b64encode(dumps(loads(payload_of(good)) | {"at": "2026-03-24T02:00:00Z"})).decode())
     forged = dict(good, signatures=[dict(good["signatures"][0], sig=b64encode(bytes(64)).decode())])
-    for wrong in (changed, forged, finding_of(world, ref, "bidder2"), finding_of(world, ref, "bidder1", set=other),
-                  finding_of(world, ref, "bidder1", code="SHARE_OPEN")):
+    for wrong in (
+        changed,
+        forged,
+        finding_of(world, ref, "bidder2"),
+        finding_of(world, ref, "bidder1", set=other),
+        finding_of(world, ref, "bidder1", code="SHARE_OPEN"),
+    ):
         page = watch.go(f"/supervisor/hall/{ref}")
         form = page.locator("#kw-lost")
         form.locator("summary").click()

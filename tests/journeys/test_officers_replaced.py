@@ -46,7 +46,9 @@ def to_the_shares(world: World, ref: str) -> None:
     pass_claims(world, ref)
 
 
-def test_who_stays_opens_bids_of_both_sets_with_the_same_key_file(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_who_stays_opens_bids_of_both_sets_with_the_same_key_file(
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world, names = hall.world, tuple(username for username, _ in SHUFFLED)
     ref = bidding(world)
     replacing.hire(world)
@@ -93,7 +95,8 @@ def test_who_stays_opens_bids_of_both_sets_with_the_same_key_file(hall: LiveServ
 
 
 def test_a_browser_that_signed_a_later_policy_stops_until_told_it_never_came_into_force(
-        hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world = hall.world
     ref = bidding(world)
     with world.work("agent") as work:

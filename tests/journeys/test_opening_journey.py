@@ -27,19 +27,27 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PASSPHRASE = "一盏灯照九座桥"
-FORM = {"WORKS": {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王建国"}, "GP": sealing.FORM}
+FORM = {
+    "WORKS": {"price": "2750000.00", "duration_days": "120", "quality": "合格", "manager": "王建国"},
+    "GP": sealing.FORM,
+}
 
 
 class Desk:
     """One person in a browser of their own, with a key file on the disk."""
 
-    def __init__(self, live: LiveServer, browser: Browser, folder: Path, username: str, *, role: str = "officer", party: str = "") -> None:
+    def __init__(
+        self, live: LiveServer, browser: Browser, folder: Path, username: str, *, role: str = "officer", party: str = ""
+    ) -> None:
         self.live, self.folder, self.username, self.role, self.is_key_open = live, folder, username, role, False
         self.context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", accept_downloads=True)
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda message: self.faults.append(message.text) if "Content Security Policy" in message.text else None)
+        self.page.on(
+            "console",
+            lambda message: self.faults.append(message.text) if "Content Security Policy" in message.text else None,
+        )
         held = live.world.keys.get(username)
         if held is not None:
             secrets = {"ed25519": held.sign} | ({"root": held.root} if role == "officer" else {})
@@ -64,12 +72,18 @@ class Desk:
         """Choose the key file, once in a sign-in: it stays open."""
         box = self.page.locator(f'[data-keywork="{kind}"]')
         if self.is_key_open and box.get_attribute("data-session"):
-            with contextlib.suppress(PlaywrightError):  # another sign-in, or a browser that was emptied, has forgotten it
+            with contextlib.suppress(
+                PlaywrightError
+            ):  # another sign-in, or a browser that was emptied, has forgotten it
                 box.locator("[data-keyopen]").wait_for(timeout=3_000)
                 return
         self.page.set_input_files(f"#kf-{kind}", str(self.file))
         self.page.fill(f"#pp-{kind}", passphrase)
-        self.is_key_open = self.role in ("officer", "tenderee") and passphrase == PASSPHRASE and bool(box.get_attribute("data-session"))
+        self.is_key_open = (
+            self.role in ("officer", "tenderee")
+            and passphrase == PASSPHRASE
+            and bool(box.get_attribute("data-session"))
+        )
 
     def refused(self, kind: str, passphrase: str = PASSPHRASE) -> str:
         """Key work that stops in the page, and why."""
@@ -118,8 +132,14 @@ def test_keys_policies_and_drills_in_the_page(hall: LiveServer, browser: Browser
     for username in others:
         with world.work(username) as work:
             lot = world.lot_in(work, ref)
-            officers.offer_keys(work, lot, {scope["envelope"]: b64u(x25519_public(world.scope_secret(username, scope)))
-                                            for scope in officers.scopes_to_key(work, lot)})
+            officers.offer_keys(
+                work,
+                lot,
+                {
+                    scope["envelope"]: b64u(x25519_public(world.scope_secret(username, scope)))
+                    for scope in officers.scopes_to_key(work, lot)
+                },
+            )
     with world.work("agent") as work:
         policies.draft_policies(work, world.lot_in(work, ref))
     desk.go(f"/hall/{ref}/officer")
@@ -142,7 +162,9 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
     assert not [name for name in world.bidders if CALLED[name] in watcher.locator("main").inner_text()]
     host.go(f"/hall/{ref}/host")
     host.press("公布名单")
-    watcher.locator("#hall", has_text=CALLED["bidder1"]).wait_for(timeout=15_000)  # by a live event, nobody loaded the page again
+    watcher.locator("#hall", has_text=CALLED["bidder1"]).wait_for(
+        timeout=15_000
+    )  # by a live event, nobody loaded the page again
     pass_claims(world, ref)
     seats = [Desk(hall, browser, tmp_path, name) for name in ("officer1", "officer3", "officer5")]
     for seat in seats:
@@ -210,7 +232,9 @@ def test_a_hall_that_hides_a_bid_is_found_out_in_the_page(hall: LiveServer, brow
         assert not ceremony.shares(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
 
 
-def test_a_coefficient_drawn_in_two_browsers_and_reckoned_again_in_a_third(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_a_coefficient_drawn_in_two_browsers_and_reckoned_again_in_a_third(
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world = hall.world
     ref = closed(world, "WORKS")
     host = Desk(hall, browser, tmp_path, "host", role="host")

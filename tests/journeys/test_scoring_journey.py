@@ -46,7 +46,9 @@ def other_members_list(world: World, ref: str, mine: str) -> None:
         if username != mine:
             with world.work(username) as work:
                 row = sheets.list_commits(work, steps.panel_in(work, world, ref))
-                sheets.sign_list(work, steps.panel_in(work, world, ref), countersign(row.listing, world.keys[username].sign))
+                sheets.sign_list(
+                    work, steps.panel_in(work, world, ref), countersign(row.listing, world.keys[username].sign)
+                )
 
 
 def key_work(page: Any, kind: str) -> None:
@@ -66,7 +68,9 @@ def pin(page: Any, quote: str) -> None:
     page.click('[data-pin-no="1"] button:nth-of-type(2)')
 
 
-def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: LiveServer, page: Any, tmp_path: Path) -> None:
+def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(
+    live_server: LiveServer, page: Any, tmp_path: Path
+) -> None:
     world = live_server.world
     steps.library(world)
     ref = steps.opened(world, "GP", scheme=SCHEMES["GP"] | {"blind": True})
@@ -75,7 +79,9 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: Liv
     steps.conform(world, ref)
     mine = next(name for name in steps.usernames(world, ref, "seated").values() if name != chair)
     ring = tmp_path / "ring.json"
-    ring.write_text(json.dumps(keyfiles.make_keyring(mine, "expert", {"ed25519": world.keys[mine].sign}, PASSPHRASE), indent=1))
+    ring.write_text(
+        json.dumps(keyfiles.make_keyring(mine, "expert", {"ed25519": world.keys[mine].sign}, PASSPHRASE), indent=1)
+    )
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -91,7 +97,9 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: Liv
     page.keyboard.type("41")
     assert cells.nth(3).evaluate("cell => cell.classList.contains('bad')")
     assert "40" in page.locator("#w-plan-1").inner_text() or "40" in page.locator("#w-warranty-1").inner_text()
-    assert page.locator("[data-to-go] li").count() == 5 and page.locator("[data-read]").is_disabled()  # one out of range, four not given
+    assert (
+        page.locator("[data-to-go] li").count() == 5 and page.locator("[data-read]").is_disabled()
+    )  # one out of range, four not given
     assert page.locator("[data-read-why]").inner_text()
     for at in range(6):
         cell = cells.nth(at)
@@ -100,7 +108,9 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: Liv
             cell.press("Alt+n")
             page.keyboard.type("理由" + str(at))
     pin(page, "三年质保")
-    assert page.locator("[data-to-go] li").count() == 0 and page.locator("[data-read]").is_disabled()  # the key is not open yet
+    assert (
+        page.locator("[data-to-go] li").count() == 0 and page.locator("[data-read]").is_disabled()
+    )  # the key is not open yet
     assert page.locator("[data-sum]").first.inner_text() == "51.5"
     assert page.locator("[data-filled]").inner_text() == "6" and page.locator(".sq--done, .sq--now").count() == 6
 
@@ -177,5 +187,7 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(live_server: Liv
     page.locator(".band details summary").first.click()
     with page.expect_navigation():
         page.click('form[action="/account/acts/sign-out"] button')
-    page.wait_for_function("indexedDB.databases().then((all) => all.every((one) => one.name !== 'bidhall-session-keys'))")
+    page.wait_for_function(
+        "indexedDB.databases().then((all) => all.every((one) => one.name !== 'bidhall-session-keys'))"
+    )
     assert complaints == []

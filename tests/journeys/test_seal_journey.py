@@ -33,8 +33,12 @@ def newcomer(live_server: LiveServer) -> str:
     """A bidder without a key."""
     world = live_server.world
     with world.office.work(SETUP) as work:
-        party = parties.register(work, code=credit_code(900), name=NAME, kind="bidder", region="130205", bank_account="6222000900")
-        who = parties.invite(work, party, username="qinghe", name="沈若溪", password=PASSWORD, roles=[Role.BIDDER_SIGNER])
+        party = parties.register(
+            work, code=credit_code(900), name=NAME, kind="bidder", region="130205", bank_account="6222000900"
+        )
+        who = parties.invite(
+            work, party, username="qinghe", name="沈若溪", password=PASSWORD, roles=[Role.BIDDER_SIGNER]
+        )
         world.people["qinghe"], world.party_ids["qinghe"] = who.id, party.id
     return "qinghe"
 
@@ -81,7 +85,9 @@ def seal_and_submit(page: Any) -> None:
     page.wait_for_selector("#receipt-place:not([hidden]) #verified-here li.ok", timeout=30_000)
 
 
-def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path) -> None:
+def test_from_no_key_to_a_bid_in_the_log_and_back(
+    live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path
+) -> None:
     world = live_server.world
     ref = world.lot("BIDDING")
     complaints = watched(page)
@@ -111,7 +117,10 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
     assert "2,950,000.00" in told and len(page.query_selector_all("#selfcheck li.bad")) >= 6
     fill_bid(page, [first, second], key, price="2,800,000.00")
     assert (page.input_value("#a-price"), page.inner_text("#sum-price"), page.inner_text("#sum-capitals")) == (
-        "2,800,000.00", "2,800,000.00", "贰佰捌拾万元整")
+        "2,800,000.00",
+        "2,800,000.00",
+        "贰佰捌拾万元整",
+    )
     seal_and_submit(page)
     assert page.get_attribute("#steps [aria-current] ", "class") == "here"
     shown = page.inner_text("#r-words")
@@ -160,7 +169,9 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(live_server: LiveServer, newco
     assert complaints == []
 
 
-def test_a_reload_in_the_middle_loses_nothing(live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path) -> None:
+def test_a_reload_in_the_middle_loses_nothing(
+    live_server: LiveServer, newcomer: str, page: Any, tmp_path: Path
+) -> None:
     world = live_server.world
     ref = world.lot("BIDDING")
     live_server.sign_in(page, newcomer)
@@ -202,20 +213,26 @@ def test_capital_figures_of_the_page_are_those_of_the_platform(live_server: Live
     chance = random.Random(7)
     amounts = [0, 1, 10, 100, 101, 110, 1000_00, 10_0000_00, 1_0500_0000_00, 10_001_0000_0000_00, 818000000]
     amounts += [chance.randrange(10 ** chance.randrange(1, 18)) for _ in range(400)]
-    written = page.evaluate("""async (all) => {
+    written = page.evaluate(
+        """async (all) => {
       const { capitals } = await import("/static/js/bidder_form.js");
       return all.map((text) => capitals(BigInt(text)));
-    }""", [str(one) for one in amounts])
+    }""",
+        [str(one) for one in amounts],
+    )
     assert written == [capitals.write(one) for one in amounts]
 
 
 def test_the_page_and_the_command_see_the_same_of_a_file(live_server: LiveServer, page: Any) -> None:
     page.goto(live_server.url + "/account/sign-in")
     told = [(name, *ends(data)) for name, data, _ in CASES]
-    seen = page.evaluate("""async (all) => {
+    seen = page.evaluate(
+        """async (all) => {
       const { judge } = await import("/static/js/bidder_rules.js");
       return all.map(([name, size, head, tail]) => judge(name, size, head, tail));
-    }""", [[name, size, head.decode("latin-1"), tail.decode("latin-1")] for name, size, head, tail in told])
+    }""",
+        [[name, size, head.decode("latin-1"), tail.decode("latin-1")] for name, size, head, tail in told],
+    )
     here = [[["stop" if found.stops else "warn", found.code] for found in bid_files.judge(*one)] for one in told]
     assert seen == here
 
@@ -243,14 +260,22 @@ def test_the_page_warns_a_day_an_hour_and_ten_minutes_before_the_deadline(live_s
     at(hours=24, minutes=1)
     assert bar.count() == 1 and bar.is_hidden()
     at(hours=24, seconds=-1)
-    for before, words in (({"hours": 23}, "24 小时"), ({"hours": 1, "seconds": 4}, "24 小时"), ({"minutes": 59}, "1 小时"),
-                          ({"minutes": 10, "seconds": 4}, "1 小时"), ({"minutes": 9}, "10 分钟"), ({"seconds": 40}, "10 分钟")):
+    for before, words in (
+        ({"hours": 23}, "24 小时"),
+        ({"hours": 1, "seconds": 4}, "24 小时"),
+        ({"minutes": 59}, "1 小时"),
+        ({"minutes": 10, "seconds": 4}, "1 小时"),
+        ({"minutes": 9}, "10 分钟"),
+        ({"seconds": 40}, "10 分钟"),
+    ):
         at(**before)
         bar.wait_for(state="visible")
         assert words in bar.inner_text() and bar.get_attribute("role") == "status", before
     at(minutes=10, seconds=4)
     assert "1 小时" in bar.inner_text()
-    page.wait_for_function("() => document.querySelector('[data-warn-at] .tag--warn').textContent.includes('10 分钟')", timeout=20_000)
+    page.wait_for_function(
+        "() => document.querySelector('[data-warn-at] .tag--warn').textContent.includes('10 分钟')", timeout=20_000
+    )
     at(seconds=-5)
     assert bar.count() == 0 or bar.is_hidden()
     assert not complaints

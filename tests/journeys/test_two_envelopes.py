@@ -31,12 +31,16 @@ PASSPHRASE = "一盏灯照九座桥"
 def bidder_file(live: LiveServer, folder: Path, username: str) -> Path:
     held = live.world.keys[username]
     path = folder / f"{username}.json"
-    ring = keyfiles.make_keyring(sealing.code_of(live.world, username), "bidder", {"ed25519": held.sign, "x25519": held.seal}, PASSPHRASE)
+    ring = keyfiles.make_keyring(
+        sealing.code_of(live.world, username), "bidder", {"ed25519": held.sign, "x25519": held.seal}, PASSPHRASE
+    )
     path.write_text(json.dumps(ring))
     return path
 
 
-def test_a_bidder_seals_both_envelopes_and_is_told_what_is_missing(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_a_bidder_seals_both_envelopes_and_is_told_what_is_missing(
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world = hall.world
     ref = steps.published(world, two_envelopes=True)
     world.take_part(ref, "bidder1")
@@ -77,7 +81,9 @@ def test_a_bidder_seals_both_envelopes_and_is_told_what_is_missing(hall: LiveSer
     assert not faults
 
 
-def test_the_prices_are_opened_after_the_technical_result_is_fixed(hall: LiveServer, browser: Browser, tmp_path: Path) -> None:
+def test_the_prices_are_opened_after_the_technical_result_is_fixed(
+    hall: LiveServer, browser: Browser, tmp_path: Path
+) -> None:
     world = hall.world
     steps.library(world)
     forms = {name: form("WORKS", price=f"{2_700_000 - 10_000 * at}.00") for at, name in enumerate(world.bidders)}
@@ -120,7 +126,9 @@ def test_the_prices_are_opened_after_the_technical_result_is_fixed(hall: LiveSer
     host.go(f"/hall/{ref}/host")
     host.press("签署记录")
     host.press("结束开标并公布记录")
-    chair = Desk(hall, browser, tmp_path, steps.chair_of(world, ref), role="expert")  # the sign-in of an hour ago is over
+    chair = Desk(
+        hall, browser, tmp_path, steps.chair_of(world, ref), role="expert"
+    )  # the sign-in of an hour ago is over
     page = chair.go(f"/expert/{ref}/prices")
     for _ in range(2):
         page.locator("details[open] [name=votes_for]").first.fill("5")

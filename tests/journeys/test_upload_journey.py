@@ -51,8 +51,14 @@ def browser_at(profile: Path) -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=kit_browser.find_browser(), args=["--no-sandbox"], locale="zh-CN", timezone_id="Asia/Shanghai",
-            viewport={"width": 1280, "height": 900}, accept_downloads=True)
+            str(profile),
+            executable_path=kit_browser.find_browser(),
+            args=["--no-sandbox"],
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            viewport={"width": 1280, "height": 900},
+            accept_downloads=True,
+        )
         context.set_default_timeout(WAIT)
         yield context.new_page()
         context.close()
@@ -136,7 +142,9 @@ def test_a_cut_line_and_a_closed_browser(
     with browser_at(profile) as page:
         sign_in(live_server, line, page, ref)
         zone, chooser = page.locator("#drop").bounding_box(), page.locator("#bid-files").bounding_box()
-        assert chooser["width"] > zone["width"] - 8 and chooser["height"] > zone["height"] - 8  # the whole zone opens the chooser
+        assert (
+            chooser["width"] > zone["width"] - 8 and chooser["height"] > zone["height"] - 8
+        )  # the whole zone opens the chooser
         page.locator("#bid-files").focus()
         assert page.evaluate("getComputedStyle(document.getElementById('drop')).outlineStyle") == "solid"
         page.set_input_files("#bid-files", files)
@@ -177,7 +185,9 @@ def test_a_cut_line_and_a_closed_browser(
         assert line.up - before < MEGABYTES * MIB * 1.5 + 4 * MIB
         page.reload()
         page.wait_for_selector("#selfcheck li")
-        assert page.input_value("#a-price") == "" and page.is_hidden("#kept")  # draft and sealed file have done their work
+        assert page.input_value("#a-price") == "" and page.is_hidden(
+            "#kept"
+        )  # draft and sealed file have done their work
     for secret in (PRICE.encode(), b"2,731,946.53", "技术文件".encode(), commands.PASSPHRASE.encode(), b"%PDF-1.7"):
         assert bytes(line.sent).find(secret) < 0
 
@@ -216,7 +226,12 @@ def test_a_sealed_file_that_the_machine_did_not_write_whole_is_never_sent(
         before = line.up
         page.click("#kept-go")
         page.wait_for_selector("#kept-what:has-text('已损坏')")
-        assert line.up - before < MIB // 2 and page.is_visible("#bid-form") and page.is_hidden("#kept-go") and page.is_hidden("#progress")
+        assert (
+            line.up - before < MIB // 2
+            and page.is_visible("#bid-form")
+            and page.is_hidden("#kept-go")
+            and page.is_hidden("#progress")
+        )
         page.set_input_files("#bid-files", files)
         give_key(page, key)
         page.click("#seal-go")
@@ -259,7 +274,9 @@ def test_begun_here_ended_at_another_computer(
         to_receipt(page, world, ref)
 
 
-def test_cancelled_at_any_moment(live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str) -> None:
+def test_cancelled_at_any_moment(
+    live_server: LiveServer, line: CutLine, tmp_path: Path, files: list[Path], key: str
+) -> None:
     world, ref = lot_of(live_server)
     with browser_at(tmp_path / "profile") as page:
         sign_in(live_server, line, page, ref)

@@ -65,7 +65,10 @@ def test_a_late_closing_confirmed_and_a_bid_rescued(hall: LiveServer, browser: B
     verdict_steps.fail(world, ref, came=("officer1", "officer5"))
     one = bidder(hall, browser, tmp_path, "bidder1")
     page = one.go(f"/bidder/lots/{ref}/rescue")
-    keeper, other = (write(tmp_path, f"keeper-{name}.json", keyfiles.wrap_seed(seeds[name], PASSPHRASE)) for name in ("bidder1", "bidder2"))
+    keeper, other = (
+        write(tmp_path, f"keeper-{name}.json", keyfiles.wrap_seed(seeds[name], PASSPHRASE))
+        for name in ("bidder1", "bidder2")
+    )
     page.set_input_files("#key-file", str(one.file))
     page.fill("#key-pass", PASSPHRASE)
     page.fill("#keeper-pass", PASSPHRASE)
@@ -89,7 +92,9 @@ def test_a_key_is_handed_over_and_boxes_are_judged(hall: LiveServer, browser: Br
     world = hall.world
     ref = stages.bidding(world)
     verdict_steps.bid(world, ref, "bidder2", "bidder3")
-    assert sealing.hand_in(world, ref, "bidder1", *forged(world, ref, "bidder1", **FORGED["no box is the one committed to"][0])).accepted
+    assert sealing.hand_in(
+        world, ref, "bidder1", *forged(world, ref, "bidder1", **FORGED["no box is the one committed to"][0])
+    ).accepted
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     verdict_steps.fail(world, ref, came=ALL)
@@ -119,7 +124,9 @@ def test_a_key_is_handed_over_and_boxes_are_judged(hall: LiveServer, browser: Br
 
 
 @pytest.mark.browser
-def test_a_lost_bid_is_claimed_in_the_page(engine: Engine, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_bid_is_claimed_in_the_page(
+    engine: Engine, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keyfiles, "MEMORY_KIB", 1024)
     monkeypatch.setattr(keyfiles, "PASSES", 1)
     world = World(engine, tmp_path, bidders=4)

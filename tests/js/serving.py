@@ -21,7 +21,12 @@ BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome", "chrome")
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".html": "text/html"}
+    extensions_map = {
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".json": "application/json",
+        ".html": "text/html",
+    }
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args, directory=str(ROOT))
@@ -61,10 +66,14 @@ def browser_page(address: str, profile: str | None = None) -> Iterator[Any]:
 
     `profile`: a folder for what the browser keeps, as a person's has one; without it private files stay in its memory.
     """
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: browser vectors NOT run")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: browser vectors NOT run"
+    )
     found = os.environ.get("BIDHALL_BROWSER") or next((p for b in BROWSERS if (p := shutil.which(b))), None)
     if found is None:
-        pytest.skip(f"no browser found (looked for {', '.join(BROWSERS)}; set BIDHALL_BROWSER): browser vectors NOT run")
+        pytest.skip(
+            f"no browser found (looked for {', '.join(BROWSERS)}; set BIDHALL_BROWSER): browser vectors NOT run"
+        )
     with playwright.sync_playwright() as driver:
         arguments = ["--no-sandbox", "--disable-background-networking"]
         browser: Any

@@ -29,8 +29,15 @@ SIZES = (0, 1, 700_000, 1_572_864)
 
 def js(command: str, **job: Any) -> Any:
     assert NODE is not None
-    done = subprocess.run([NODE, "tests/js/cross.mjs", command], cwd=ROOT, input=json.dumps(job), capture_output=True, text=True,
-                          timeout=120, check=False)
+    done = subprocess.run(
+        [NODE, "tests/js/cross.mjs", command],
+        cwd=ROOT,
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -62,12 +69,21 @@ def test_python_seals_javascript_opens(tmp_path: Path, co_opening: bool) -> None
     files = contents()
     path = tmp_path / "bid.sealed"
     with path.open("wb") as out:
-        sealed_bid.seal(policy(co_opening), bidder=BIDDER, announce={"price": "1.00", "duration_days": "9"},
-                        files=[sealed_bid.FileIn(name=n, size=len(d), type="application/pdf", stream=io.BytesIO(d)) for n, d in files],
-                        out=out, bidder_key=seal_key(co_opening))
+        sealed_bid.seal(
+            policy(co_opening),
+            bidder=BIDDER,
+            announce={"price": "1.00", "duration_days": "9"},
+            files=[
+                sealed_bid.FileIn(name=n, size=len(d), type="application/pdf", stream=io.BytesIO(d)) for n, d in files
+            ],
+            out=out,
+            bidder_key=seal_key(co_opening),
+        )
     with path.open("rb") as source:
         seen = sealed_bid.inspect(source)
-    found = js("open", path=str(path), secrets={j: b64u(sk) for j, sk in (officers(2, 3, 5) | bidder_seal(co_opening)).items()})
+    found = js(
+        "open", path=str(path), secrets={j: b64u(sk) for j, sk in (officers(2, 3, 5) | bidder_seal(co_opening)).items()}
+    )
     assert found["root"] == b64u(seen.sealed_root)
     assert found["manifest"]["announce"] == {"price": "1.00", "duration_days": "9"}
     assert [f["name"] for f in found["manifest"]["files"]] == [n for n, _ in files]
@@ -83,12 +99,22 @@ def test_javascript_seals_python_opens(tmp_path: Path, co_opening: bool) -> None
     for i, (name, data) in enumerate(files):
         (tmp_path / str(i)).write_bytes(data)
         given.append({"name": name, "type": "application/pdf", "path": str(tmp_path / str(i))})
-    done = js("seal", policy=policy(co_opening), bidder=BIDDER, bidder_key=b64u(seal_key(co_opening)), announce={"price": "2.50"},
-              files=given, out=str(path), sign=b64u(bytes.fromhex(VECTORS["keys"]["bidder_sign"]["sk"])))
+    done = js(
+        "seal",
+        policy=policy(co_opening),
+        bidder=BIDDER,
+        bidder_key=b64u(seal_key(co_opening)),
+        announce={"price": "2.50"},
+        files=given,
+        out=str(path),
+        sign=b64u(bytes.fromhex(VECTORS["keys"]["bidder_sign"]["sk"])),
+    )
     with path.open("rb") as source:
         seen = sealed_bid.inspect(source)
     assert (b64u(seen.sealed_root), seen.size) == (done["root"], done["size"])
-    parts = {j: headers.open_share(seen.header, j, sk) for j, sk in (officers(1, 4, 5) | bidder_seal(co_opening)).items()}
+    parts = {
+        j: headers.open_share(seen.header, j, sk) for j, sk in (officers(1, 4, 5) | bidder_seal(co_opening)).items()
+    }
     seed = headers.join_shares(seen.header, parts)
     assert b64u(seed) == done["seed"]
     written = {item: io.BytesIO() for item, _ in files}
@@ -112,7 +138,10 @@ def test_both_sides_read_the_same_line_of_policies() -> None:
     """Any line: the same generations, missing officers, living and dead, the same numbers of boxes; or the same refusal."""
     source = random.Random(5)
     lines = [made_line(source) for _ in range(120)]
-    found = js("lines", lines=[{"policies": line, "times": ["", *["2026-01-01T00:00:00Z"] * (len(line) - 1)]} for line in lines])
+    found = js(
+        "lines",
+        lines=[{"policies": line, "times": ["", *["2026-01-01T00:00:00Z"] * (len(line) - 1)]} for line in lines],
+    )
     answers = [python_line(line) for line in lines]
     assert found == answers
     states = [one["alive"] for answer in answers if "code" not in answer for one in answer["generations"]]
@@ -127,8 +156,22 @@ def made_line(source: random.Random) -> list[dict[str, Any]]:
             line.append(test_policy_lines.extension(old, f"2026-03-{at + 2:02d}T01:30:00Z"))
             continue
         new = test_policy_lines.successor(old, tuple(source.sample(range(1, 8), 5)))
-        line.append(new | source.choice([{}, {}, {}, {"serial": old["serial"]}, {"supersedes": ""}, {"lot": "2"}, {"file_names": True},
-                                         {"window": 9}, {"deadline": "2026-02-01T01:30:00Z"}]))
+        line.append(
+            new
+            | source.choice(
+                [
+                    {},
+                    {},
+                    {},
+                    {"serial": old["serial"]},
+                    {"supersedes": ""},
+                    {"lot": "2"},
+                    {"file_names": True},
+                    {"window": 9},
+                    {"deadline": "2026-02-01T01:30:00Z"},
+                ]
+            )
+        )
     return line
 
 
@@ -137,8 +180,15 @@ def python_line(line: list[dict[str, Any]]) -> dict[str, Any]:
         found = policy_lines.generations(line)
     except CryptoError as error:
         return {"code": error.code}
-    told = [{"ids": list(one.ids), "missing": list(one.missing), "alive": one.alive, "cause": cause_of_sides(one.sides_missing)}
-            for one in found]
+    told = [
+        {
+            "ids": list(one.ids),
+            "missing": list(one.missing),
+            "alive": one.alive,
+            "cause": cause_of_sides(one.sides_missing),
+        }
+        for one in found
+    ]
     boxes = [[one.number_of(officer) if one.alive else 0 for officer in found[-1].policy["officers"]] for one in found]
     return {"generations": told, "boxes": boxes}
 
@@ -171,16 +221,32 @@ def keyring(role: str) -> dict[str, Any]:
     keys = []
     for alg in keyfiles.ROLES[role]:
         pub = b64u(source.randbytes(32))
-        keys.append({"alg": alg, "ct": b64u(source.randbytes(48)), "iv": b64u(source.randbytes(12)), "kdf": "argon2id",
-                     "kid": keyfiles.key_id(alg, pub), "lanes": 1, "memory_kib": 65_536, "passes": 3, "pub": pub,
-                     "salt": b64u(source.randbytes(16)), "type": "bidhall-key", "v": 1})
+        keys.append(
+            {
+                "alg": alg,
+                "ct": b64u(source.randbytes(48)),
+                "iv": b64u(source.randbytes(12)),
+                "kdf": "argon2id",
+                "kid": keyfiles.key_id(alg, pub),
+                "lanes": 1,
+                "memory_kib": 65_536,
+                "passes": 3,
+                "pub": pub,
+                "salt": b64u(source.randbytes(16)),
+                "type": "bidhall-key",
+                "v": 1,
+            }
+        )
     return {"type": "bidhall-keyring", "v": 1, "party": BIDDER, "role": role, "keys": keys}
 
 
 def test_the_pages_qr_codes_are_those_of_segno() -> None:
     source = random.Random(5)
     alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-    codes = [("".join(source.choices(alphabet, k=length)), mask) for mask, length in enumerate((1, 20, 60, 130, 260, 440, 700, 1200))]
+    codes = [
+        ("".join(source.choices(alphabet, k=length)), mask)
+        for mask, length in enumerate((1, 20, 60, 130, 260, 440, 700, 1200))
+    ]
     codes.append((recovery.code_text(keyring("bidder")), 3))
     for (text, mask), made in zip(codes, js("sheet", qr=codes)["modules"], strict=True):
         wanted = segno.make(text, error="m", mode="alphanumeric", mask=mask, boost_error=False, micro=False)

@@ -64,4 +64,9 @@ def test_vendored_files_are_the_declared_ones() -> None:
         data = (folder / file["path"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == file["sha256"] and len(data) == file["bytes"], file["path"]
         assert (folder / file["licence_file"]).read_text("utf8").strip()
-        assert b"eval(" not in data and b"new Function" not in data and b"WebAssembly" not in data and b"sourceMappingURL" not in data
+        assert (
+            b"eval(" not in data
+            and b"new Function" not in data
+            and b"WebAssembly" not in data
+            and b"sourceMappingURL" not in data
+        )

@@ -15,8 +15,12 @@ def lots_together(world: World, *titles: str, regime: str = "GP") -> list[str]:
     project = world.project(regime=regime, name=title)
     share = {"budget": Money.parse("1000000"), "ceiling": Money.parse("900000"), "deposit": Money.parse("18000")}
     with world.work("agent") as work:
-        tender = tenders.draft_tender(work, projects.project(work.session, project), title=title,
-                                      lots=[world.lot_fields(regime) | share | {"title": one} for one in titles])
+        tender = tenders.draft_tender(
+            work,
+            projects.project(work.session, project),
+            title=title,
+            lots=[world.lot_fields(regime) | share | {"title": one} for one in titles],
+        )
         refs = [lot.ref for lot in tender.lots]
     for ref in refs:
         world.prepare(ref)

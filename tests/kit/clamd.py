@@ -34,8 +34,11 @@ def real_clamd(folder: Path) -> Iterator[Clamd]:
     path = folder / "c.sock"
     (folder / "clamd.conf").write_text(
         f"LocalSocket {path}\nDatabaseDirectory {folder / 'db'}\nForeground yes\nStreamMaxLength {MOST}\nUser root\n"
-        f"TemporaryDirectory {folder}\nFixStaleSocket yes\nConcurrentDatabaseReload no\n")
-    process = subprocess.Popen([binary, "--config-file", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        f"TemporaryDirectory {folder}\nFixStaleSocket yes\nConcurrentDatabaseReload no\n"
+    )
+    process = subprocess.Popen(
+        [binary, "--config-file", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         for _ in range(200):
             if path.exists() or process.poll() is not None:

@@ -1,8 +1,8 @@
 """A line that can be cut: a forwarder of TCP between a browser and the live server, which counts and keeps what the browser sends.
 
-    with CutLine(port) as line:
-        page.goto(line.url)          # http://localhost:…
-        line.cut_after(9_000_000)    # cut once so many more bytes have gone up; until mend() every connection ends at once
+with CutLine(port) as line:
+    page.goto(line.url)          # http://localhost:…
+    line.cut_after(9_000_000)    # cut once so many more bytes have gone up; until mend() every connection ends at once
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class CutLine:
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._door.close()
         self.cut()
 

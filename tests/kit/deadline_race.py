@@ -49,7 +49,9 @@ def cases(count: int, seed: int) -> list[Case]:
     found = []
     for number in range(2 * count):
         early = number < count
-        came = chance.choice((-1e-6, -0.5, -1.0, -chance.uniform(1e-6, 60)) if early else (0.0, 1e-6, 0.999, chance.uniform(0, 29)))
+        came = chance.choice(
+            (-1e-6, -0.5, -1.0, -chance.uniform(1e-6, 60)) if early else (0.0, 1e-6, 0.999, chance.uniform(0, 29))
+        )
         whole = chance.choice((0.0, MOST, chance.uniform(0, MOST)))
         opens = chance.uniform(0, whole)
         found.append(Case(came, came + opens, came + whole))
@@ -76,9 +78,15 @@ def play(world: World, count: int, seed: int = 20261201) -> Result:
         payload = bids.submission_payload(submission) | {"replaces": standing.get(name, "")}
         _on_to(world, deadline + timedelta(seconds=case.opens))
         with world.work(name, sealing.SIGNER, arrived_at=deadline + timedelta(seconds=case.came)) as work:
-            outcome = bids.submit(work, world.lot_in(work, ref), token=token,
-                                  submission=sign_document("submission", payload, world.keys[name].sign))
-            world.clock.set(max(world.now, deadline + timedelta(seconds=case.commits)))  # the signature is checked, the disk is slow
+            outcome = bids.submit(
+                work,
+                world.lot_in(work, ref),
+                token=token,
+                submission=sign_document("submission", payload, world.keys[name].sign),
+            )
+            world.clock.set(
+                max(world.now, deadline + timedelta(seconds=case.commits))
+            )  # the signature is checked, the disk is slow
         if outcome.accepted:
             standing[name] = outcome.receipt.statement
             taken.add(outcome.receipt.c)

@@ -1,7 +1,7 @@
 """From an opened lot to the conclusion of its evaluation, by the acts of the product and with the members' own keys.
 
-    library(world)                                    # twelve experts, E001 to E012
-    ref = evaluated(world, "GP")                      # opened, reviewed, scored, concluded: the award is proposed
+library(world)                                    # twelve experts, E001 to E012
+ref = evaluated(world, "GP")                      # opened, reviewed, scored, concluded: the award is proposed
 """
 
 from __future__ import annotations
@@ -38,19 +38,35 @@ def expert_name(number: int) -> str:
 
 
 @kept.act
-def library(world: World, count: int = 12, *, specialty: str = SPECIALTY, ties: Mapping[int, list[dict[str, Any]]] | None = None) -> None:
+def library(
+    world: World, count: int = 12, *, specialty: str = SPECIALTY, ties: Mapping[int, list[dict[str, Any]]] | None = None
+) -> None:
     """Experts E001 … with accounts ``expert01`` …, each with a key. ``ties``: number → ties to register."""
     with world.office.work(SETUP) as work:
         for number in range(1, count + 1):
             party = parties.register(work, code=f"PERSON{number:03d}", name=f"专家{number}", kind="expert")
-            who = parties.invite(work, party, username=expert_name(number), name=f"专家{number}", password=PASSWORD,
-                                 hashed=password_hash(), roles=[Role.EXPERT])
+            who = parties.invite(
+                work,
+                party,
+                username=expert_name(number),
+                name=f"专家{number}",
+                password=PASSWORD,
+                hashed=password_hash(),
+                roles=[Role.EXPERT],
+            )
             world.people[expert_name(number)] = who.id
     with world.work("clerk") as work:
         for number in range(1, count + 1):
             account = parties.account(work.session, world.people[expert_name(number)])
-            experts.register(work, account, code=f"E{number:03d}", unit=f"第{number}研究院", specialties=[specialty], region="130200",
-                             ties=(ties or {}).get(number, ()))
+            experts.register(
+                work,
+                account,
+                code=f"E{number:03d}",
+                unit=f"第{number}研究院",
+                specialties=[specialty],
+                region="130200",
+                ties=(ties or {}).get(number, ()),
+            )
     for number in range(1, count + 1):
         world.enrol(expert_name(number), "expert", seal=False)
 
@@ -59,8 +75,15 @@ def representative(world: World, username: str = "delegate") -> None:
     """A person of the purchaser who may sit on panels."""
     with world.office.work(SETUP) as work:
         party = parties.party(work.session, world.party_ids["purchaser"])
-        who = parties.invite(work, party, username=username, name="采购人代表", password=PASSWORD,
-                             hashed=password_hash(), roles=[Role.EXPERT])
+        who = parties.invite(
+            work,
+            party,
+            username=username,
+            name="采购人代表",
+            password=PASSWORD,
+            hashed=password_hash(),
+            roles=[Role.EXPERT],
+        )
         world.people[username] = who.id
     world.enrol(username, "expert", seal=False)
 
@@ -78,7 +101,11 @@ def published(world: World, regime: str = "GP", scheme: dict[str, Any] | None = 
 
 @kept.act
 def opened(
-    world: World, regime: str = "GP", *, scheme: dict[str, Any] | None = None, forms: Mapping[str, dict[str, str]] | None = None,
+    world: World,
+    regime: str = "GP",
+    *,
+    scheme: dict[str, Any] | None = None,
+    forms: Mapping[str, dict[str, str]] | None = None,
     **changes: Any,
 ) -> str:
     """A published lot whose opening is over; of two envelopes, that of the technical ones."""
@@ -94,7 +121,9 @@ def qualify(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> bool:
         lot = world.lot_in(work, ref)
         for bid in ceremony.opened_of_lot(work.session, lot):
             bad = any(bid.party_id == world.party_ids[name] for name in reject)
-            reviews.review_qualification(work, lot, bid.id, ok=not bad, clause="二、1" if bad else "", reason="缺少资格证明" if bad else "")
+            reviews.review_qualification(
+                work, lot, bid.id, ok=not bad, clause="二、1" if bad else "", reason="缺少资格证明" if bad else ""
+            )
         return reviews.finish_qualification(work, lot)
 
 
@@ -105,8 +134,16 @@ def panel_in(work: Look, world: World, ref: str) -> Panel:
 def ask(world: World, ref: str, *, members: int = 5, drawn: int | None = None, **how: Any) -> None:
     """The centre asks for a panel and the draw is announced."""
     with world.work("clerk") as work:
-        panels.request(work, world.lot_in(work, ref), members=members, experts_wanted=drawn, specialties=[SPECIALTY],
-                       starts_at=world.now, place="第二评标室", **how)
+        panels.request(
+            work,
+            world.lot_in(work, ref),
+            members=members,
+            experts_wanted=drawn,
+            specialties=[SPECIALTY],
+            starts_at=world.now,
+            place="第二评标室",
+            **how,
+        )
 
 
 def draw_panel(world: World, ref: str) -> None:
@@ -166,8 +203,14 @@ def conform(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> None:
         panel = panel_in(work, world, ref)
         for bid in reviews.qualified(work.session, panel.lot):
             bad = any(bid.party_id == world.party_ids[name] for name in reject)
-            reviews.find_conformity(work, panel, bid.id, votes_for=1 if bad else panel.members, clause="三、2" if bad else "",
-                                    reason="未响应实质性要求" if bad else "")
+            reviews.find_conformity(
+                work,
+                panel,
+                bid.id,
+                votes_for=1 if bad else panel.members,
+                clause="三、2" if bad else "",
+                reason="未响应实质性要求" if bad else "",
+            )
 
 
 # --- sheets -----------------------------------------------------------------------------------------------------------------------
@@ -180,16 +223,29 @@ def default_score(scheme: schemes.Scheme, seat_no: int, place: int, criterion: s
     return f"{max(0, int(criterion.max) * 7 // 10 + seat_no % 3 + 2 - place)}.50"
 
 
-def sheet_of(world: World, ref: str, username: str, scores: Mapping[tuple[str, str], str] | None = None) -> dict[str, Any]:
+def sheet_of(
+    world: World, ref: str, username: str, scores: Mapping[tuple[str, str], str] | None = None
+) -> dict[str, Any]:
     """A member's sheet; ``scores``: (name of the bid, criterion) → points where they differ from the default."""
     with world.look(username) as look:
         panel = panel_in(look, world, ref)
         seat, scheme = panels.own_seat(look, panel), schemes.of_lot(panel.lot)
         named = list(sheets.names_of(look.session, panel))
-        return sheets.sheet_document(panel, seat, {
-            name: [{"id": one.id, "score": (scores or {}).get((name, one.id), default_score(scheme, seat.no, place, one)),
-                    "reason": "" if one.kind == "objective" else "方案完整、可行"} for one in scheme.scored]
-            for place, name in enumerate(named)})
+        return sheets.sheet_document(
+            panel,
+            seat,
+            {
+                name: [
+                    {
+                        "id": one.id,
+                        "score": (scores or {}).get((name, one.id), default_score(scheme, seat.no, place, one)),
+                        "reason": "" if one.kind == "objective" else "方案完整、可行",
+                    }
+                    for one in scheme.scored
+                ]
+                for place, name in enumerate(named)
+            },
+        )
 
 
 class Scored:
@@ -215,7 +271,10 @@ def commit_all(
     world: World, ref: str, scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, *, reason: str = ""
 ) -> dict[str, Scored]:
     """username → what the member keeps. ``scores``: username → its differing points."""
-    kept = {name: Scored(sheet_of(world, ref, name, (scores or {}).get(name))) for name in usernames(world, ref, "seated").values()}
+    kept = {
+        name: Scored(sheet_of(world, ref, name, (scores or {}).get(name)))
+        for name in usernames(world, ref, "seated").values()
+    }
     for username, one in kept.items():
         commit_sheet(world, ref, username, one, reason=reason)
     return kept
@@ -235,10 +294,14 @@ def list_all(world: World, ref: str) -> None:
 
 def reveal_sheet(world: World, ref: str, username: str, kept: Scored) -> None:
     with world.work(username) as work:
-        sheets.reveal(work, panel_in(work, world, ref), sign("sheet", kept.sheet, world.keys[username].sign), salt=b64u(kept.salt))
+        sheets.reveal(
+            work, panel_in(work, world, ref), sign("sheet", kept.sheet, world.keys[username].sign), salt=b64u(kept.salt)
+        )
 
 
-def score(world: World, ref: str, scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, *, reason: str = "") -> None:
+def score(
+    world: World, ref: str, scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, *, reason: str = ""
+) -> None:
     """Everybody commits, signs the list and reveals."""
     kept = commit_all(world, ref, scores, reason=reason)
     list_all(world, ref)
@@ -281,8 +344,14 @@ def conform_prices(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> N
         panel = panel_in(work, world, ref)
         for bid in price_review.waiting(work.session, panel):
             bad = any(bid.party_id == world.party_ids[name] for name in reject)
-            price_review.find_price(work, panel, bid.id, votes_for=1 if bad else panel.members, clause="三、5" if bad else "",
-                                    reason="报价超过最高限价" if bad else "")
+            price_review.find_price(
+                work,
+                panel,
+                bid.id,
+                votes_for=1 if bad else panel.members,
+                clause="三、5" if bad else "",
+                reason="报价超过最高限价" if bad else "",
+            )
 
 
 def conclude(world: World, ref: str, **how: Any) -> awards.Award:
@@ -292,8 +361,14 @@ def conclude(world: World, ref: str, **how: Any) -> awards.Award:
 
 @kept.act
 def scored(
-    world: World, regime: str = "GP", *, scheme: dict[str, Any] | None = None, forms: Mapping[str, dict[str, str]] | None = None,
-    scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, panel: Mapping[str, Any] | None = None, **changes: Any,
+    world: World,
+    regime: str = "GP",
+    *,
+    scheme: dict[str, Any] | None = None,
+    forms: Mapping[str, dict[str, str]] | None = None,
+    scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None,
+    panel: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> str:
     """A lot whose sheets are revealed. The library must be there."""
     ref = opened(world, regime, scheme=scheme, forms=forms, **changes)
@@ -302,8 +377,13 @@ def scored(
 
 
 def score_opened(
-    world: World, ref: str, regime: str = "GP", *, scheme: dict[str, Any] | None = None,
-    scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None, panel: Mapping[str, Any] | None = None,
+    world: World,
+    ref: str,
+    regime: str = "GP",
+    *,
+    scheme: dict[str, Any] | None = None,
+    scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None,
+    panel: Mapping[str, Any] | None = None,
 ) -> None:
     """From the opening to revealed sheets."""
     if regime == "GP":

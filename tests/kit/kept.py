@@ -123,7 +123,9 @@ def _copy(world: World, place: Path) -> Any:
         kept.backup(raw.driver_connection)  # type: ignore[arg-type]
     if (place / "blobs").exists():
         shutil.copytree(place / "blobs", world.office.blobs.folder, dirs_exist_ok=True)
-    keys, now, world.people, world.party_ids, world.keys, world.mirror_mode, told = pickle.loads((place / "world.pickle").read_bytes())
+    keys, now, world.people, world.party_ids, world.keys, world.mirror_mode, told = pickle.loads(
+        (place / "world.pickle").read_bytes()
+    )
     if keys != world.office.keys:
         world.office = replace(world.office, keys=keys)
     world.clock.set(now)

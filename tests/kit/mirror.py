@@ -1,8 +1,8 @@
 """A mirror beside a world: the real store and the real server in a thread, its key enrolled for a person of the supervisory body.
 
-    with mirror_beside(world, tmp_path) as beside:      # policies drafted from now on ask for whole files
-        ...
-        beside.stop(); beside.start()
+with mirror_beside(world, tmp_path) as beside:      # policies drafted from now on ask for whole files
+    ...
+    beside.stop(); beside.start()
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Beside:
             self.port = port
             ready.set()
 
-        self._thread = threading.Thread(target=served.run, args=("127.0.0.1", self.port, self._stop, on_ready), daemon=True)
+        self._thread = threading.Thread(
+            target=served.run, args=("127.0.0.1", self.port, self._stop, on_ready), daemon=True
+        )
         self._thread.start()
         assert ready.wait(10)
 
@@ -65,8 +67,15 @@ def enrol_mirror(world: World, secret: bytes) -> None:
     """A person of the supervisory body of the name ``mirror`` enrols the mirror's key."""
     with world.office.work(SETUP) as work:
         firm = parties.party(work.session, world.party_ids["supervisor"])
-        who = parties.invite(work, firm, username="mirror", name="mirror", password=PASSWORD, hashed=password_hash(),
-                             roles=[Role.SUPERVISOR])
+        who = parties.invite(
+            work,
+            firm,
+            username="mirror",
+            name="mirror",
+            password=PASSWORD,
+            hashed=password_hash(),
+            roles=[Role.SUPERVISOR],
+        )
         world.people["mirror"] = who.id
     world.enrol("mirror", "supervisor", seal=False, new=Keys(sign=secret))
 
@@ -78,7 +87,9 @@ def mirror_beside(world: World, folder: Path, mode: str = "files") -> Iterator[B
     enrol_mirror(world, beside.store.secret)
     beside.start()
     office = world.office
-    line = Line(f"http://127.0.0.1:{beside.port}", beside.store.public, office.platform, office.keys.signing, office.clock)
+    line = Line(
+        f"http://127.0.0.1:{beside.port}", beside.store.public, office.platform, office.keys.signing, office.clock
+    )
     world.office, world.mirror_mode = replace(office, mirror=line), mode
     try:
         yield beside

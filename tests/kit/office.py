@@ -19,4 +19,6 @@ PLATFORM = "bidhall.example"
 
 def make_office(engine: Engine, folder: Path, at: datetime = START) -> Office:
     """An office whose clock is a SetClock (``office.clock.set(...)``)."""
-    return Office(engine, SetClock(at), LocalBlobs(folder / "blobs"), PLATFORM, PlatformKeys(new_secret(), new_secret()))
+    return Office(
+        engine, SetClock(at), LocalBlobs(folder / "blobs"), PLATFORM, PlatformKeys(new_secret(), new_secret())
+    )

@@ -38,15 +38,23 @@ def form(regime: str = "GP", **changes: str) -> dict[str, str]:
     return FORMS[regime] | changes
 
 
-def bid(world: World, ref: str, forms: Mapping[str, dict[str, str]], *, data: bytes = b"offer",
-        only: Mapping[str, tuple[str, ...]] | None = None) -> None:
+def bid(
+    world: World,
+    ref: str,
+    forms: Mapping[str, dict[str, str]],
+    *,
+    data: bytes = b"offer",
+    only: Mapping[str, tuple[str, ...]] | None = None,
+) -> None:
     """The named bidders take part and hand in a bid each, every envelope of it. ``only``: username → the envelopes they hand in, if not
     all."""
     world.take_part(ref, *forms)
     sealing.open_for_bids(world, ref)
     with world.look("clock") as look:
-        asked = {part: {field["key"] for field in officers.form_of(world.lot_in(look, ref), part)}
-                 for part in officers.bid_envelopes(world.lot_in(look, ref))}
+        asked = {
+            part: {field["key"] for field in officers.form_of(world.lot_in(look, ref), part)}
+            for part in officers.bid_envelopes(world.lot_in(look, ref))
+        }
     for username, announce in forms.items():
         for part in (only or {}).get(username, tuple(asked)):
             told = {key: value for key, value in announce.items() if key in asked[part]} if len(asked) > 1 else announce
@@ -66,12 +74,24 @@ def share(world: World, ref: str, username: str, part: str = officers.BID) -> No
     with world.work(username) as work:
         row = ceremony.opening(work.session, world.lot_in(work, ref), part)
         policy = officers.policy_document(officers.current_policy(work.session, row.lot, part))
-        checked = CheckedSet(policy, ceremony.generations(work.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
-                             write_moment(row.shares_from))
+        checked = CheckedSet(
+            policy,
+            ceremony.generations(work.session, row),
+            row.set_hash,
+            tuple(row.bids),
+            {},
+            None,  # type: ignore[arg-type]
+            write_moment(row.shares_from),
+        )
         j = officers.own_seat(work, row.lot).j
-        document = make_shares(checked, ceremony.headers(work.session, row), j=j,
-                               now=format_time(work.now), left=row.left_sealed,
-                               secrets=lambda one: world.policy_secret(username, dict(one)))
+        document = make_shares(
+            checked,
+            ceremony.headers(work.session, row),
+            j=j,
+            now=format_time(work.now),
+            left=row.left_sealed,
+            secrets=lambda one: world.policy_secret(username, dict(one)),
+        )
         shares.accept_share(work, row, sign("shares", document, world.keys[username].sign))
 
 
@@ -96,13 +116,21 @@ def open_set(world: World, ref: str, *, came: tuple[str, ...] = ALL, part: str =
 
 @kept.act
 def open_lot(
-    world: World, regime: str = "GP", *, ref: str = "", forms: Mapping[str, dict[str, str]] | None = None, data: bytes = b"offer",
-    only: Mapping[str, tuple[str, ...]] | None = None, **changes: Any,
+    world: World,
+    regime: str = "GP",
+    *,
+    ref: str = "",
+    forms: Mapping[str, dict[str, str]] | None = None,
+    data: bytes = b"offer",
+    only: Mapping[str, tuple[str, ...]] | None = None,
+    **changes: Any,
 ) -> str:
     """A lot whose opening is over. ``forms``: username → what the bid announces; all bidders with one form each, 10 000 yuan apart, if none
     is given."""
     ref = ref or world.lot("BIDDING", regime, **changes)
-    chosen = forms or {name: form(regime, price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)}
+    chosen = forms or {
+        name: form(regime, price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)
+    }
     bid(world, ref, chosen, data=data, only=only)
     sealing.close(world, ref)
     sealing.list_set(world, ref)
@@ -115,6 +143,7 @@ def open_lot(
 
 def play_draw(world: World, ref: str, label: str, *, hosted_by: str) -> Draw:
     """An announced draw from the platform's commitment to its result, the purchaser's client taking its part."""
+
     def row(work: Any) -> Draw:
         return draws.draw(work.session, world.lot_in(work, ref), label)
 
@@ -124,7 +153,9 @@ def play_draw(world: World, ref: str, label: str, *, hosted_by: str) -> Draw:
     r = new_secret()
     with world.work("buyer") as work:
         one = row(work)
-        policy = officers.policy_document(officers.current_policy(work.session, one.lot, officers.draw_envelope(label, one.lot)))
+        policy = officers.policy_document(
+            officers.current_policy(work.session, one.lot, officers.draw_envelope(label, one.lot))
+        )
         header = rules.make_escrow(policy, draw=one.draw, party=draws.TENDEREE, r=r)
         document = draws.commit_document(one, draws.TENDEREE, r=r, header=header, at=format_time(work.now))
         draws.commit(work, one, sign("draw-commit", document, world.keys["buyer"].sign), header=header)

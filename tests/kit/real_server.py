@@ -103,9 +103,15 @@ class House:
 
     def environment(self, fault: str = "") -> dict[str, str]:
         world = self.world
-        return {"BIDHALL_DATA": str(self.folder), "BIDHALL_DATABASE": world.office.engine.url.render_as_string(hide_password=False),
-                "BIDHALL_BLOBS": str(self.folder / "blobs"), "BIDHALL_PLATFORM": world.office.platform, "BIDHALL_LANG": "en",
-                "BIDHALL_TEST_CLOCK": str(self.clock_file), "BIDHALL_TEST_FAULT": fault}
+        return {
+            "BIDHALL_DATA": str(self.folder),
+            "BIDHALL_DATABASE": world.office.engine.url.render_as_string(hide_password=False),
+            "BIDHALL_BLOBS": str(self.folder / "blobs"),
+            "BIDHALL_PLATFORM": world.office.platform,
+            "BIDHALL_LANG": "en",
+            "BIDHALL_TEST_CLOCK": str(self.clock_file),
+            "BIDHALL_TEST_FAULT": fault,
+        }
 
     def person(self, server: Server, username: str, role: Role | None = None) -> Guest:
         """Somebody freshly signed in: the row and the cookie as the page of signing in makes them (which takes 60 an hour)."""
@@ -118,7 +124,9 @@ class House:
 
         world = self.world
         if self._app is None:
-            settings = Settings(data=self.folder, database="", blobs="", platform=world.office.platform, test_clock="set")
+            settings = Settings(
+                data=self.folder, database="", blobs="", platform=world.office.platform, test_clock="set"
+            )
             self._app = create_app(settings, world.office)
         app = self._app
         signer: Any = app.session_interface.get_signing_serializer(app)
@@ -128,7 +136,9 @@ class House:
             row = parties.find_login(work.session, token, work.now)
             assert row is not None
             found = login._person(work.session, token, row)
-            with app.test_request_context("/", environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"User-Agent": AGENT}):
+            with app.test_request_context(
+                "/", environ_base={"REMOTE_ADDR": "127.0.0.1"}, headers={"User-Agent": AGENT}
+            ):
                 login_user(found)
                 csrf = generate_csrf()
                 cookie = f"{COOKIE}={signer.dumps(dict(session))}"
@@ -180,7 +190,9 @@ class Guest:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            line.request(method, path, body or None, {"User-Agent": AGENT, "Cookie": self.cookie, "Connection": "close", **named})
+            line.request(
+                method, path, body or None, {"User-Agent": AGENT, "Cookie": self.cookie, "Connection": "close", **named}
+            )
             answer = line.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         except (OSError, http.client.HTTPException) as error:
@@ -199,8 +211,13 @@ class Guest:
     def post(self, path: str, *, form_id: str = "", **fields: Any) -> Answer:
         held = {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in fields.items()}
         form = {"csrf_token": self.csrf, "form_id": form_id or secrets.token_urlsafe(16), **held}
-        return self.ask("POST", path, urllib.parse.urlencode(form).encode(), Accept="application/json",
-                        Content_Type="application/x-www-form-urlencoded")
+        return self.ask(
+            "POST",
+            path,
+            urllib.parse.urlencode(form).encode(),
+            Accept="application/json",
+            Content_Type="application/x-www-form-urlencoded",
+        )
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -275,8 +292,17 @@ class Nest:
     process: subprocess.Popen[bytes]
     servers: list[Server] = field(default_factory=list)
 
-    def serve(self, house: House, *, fault: str = "", workers: int = 2, port: int = 0, cold: bool = False, wait: bool = True,
-              before: str = "") -> Server:
+    def serve(
+        self,
+        house: House,
+        *,
+        fault: str = "",
+        workers: int = 2,
+        port: int = 0,
+        cold: bool = False,
+        wait: bool = True,
+        before: str = "",
+    ) -> Server:
         """A server over a house, answering (unless not ``wait``). ``cold``: a fresh interpreter, as the installed command is, which may
         run the lines ``before`` in the process that will fork the workers."""
         port = port or free_port()
@@ -286,8 +312,14 @@ class Nest:
         if cold:
             code = f"{before}\nfrom web.cli.main import main; main()"
             with log.open("ab") as out:
-                process = subprocess.Popen([sys.executable, "-c", code, *words], cwd=ROOT, env={**_plain(), **house.environment(fault)},
-                                           stdout=out, stderr=out, start_new_session=True)
+                process = subprocess.Popen(
+                    [sys.executable, "-c", code, *words],
+                    cwd=ROOT,
+                    env={**_plain(), **house.environment(fault)},
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
             server = Server(process.pid, port, log, process=process)
         else:
             assert self.process.stdin is not None and self.process.stdout is not None
@@ -305,8 +337,14 @@ class Nest:
 @contextmanager
 def hatchery() -> Iterator[Nest]:
     """A nest; at its end every server of it that still runs is killed."""
-    process = subprocess.Popen([sys.executable, "-c", NEST], cwd=ROOT, env=_plain(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", NEST],
+        cwd=ROOT,
+        env=_plain(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     nest = Nest(process)
     assert process.stdout is not None and process.stdout.readline() == b"warm\n"
     try:

@@ -17,7 +17,9 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 WALK = re.compile(r"(?P<file>(?:.*/)?tests/walk/[^:]+)::.*\[(?P<variant>[a-z]{2}-\d+)")
-ALONE = re.compile(r"tests/(?:faults|journeys|laws|sizes|js)/|tests/web/(?:\w+/)?test_(?:queries_per_bid|edge|shedding|confined)")
+ALONE = re.compile(
+    r"tests/(?:faults|journeys|laws|sizes|js)/|tests/web/(?:\w+/)?test_(?:queries_per_bid|edge|shedding|confined)"
+)
 TOGETHER = re.compile(r"tests/web/bundles/")
 """Whole tenders are played once for all files of this folder."""
 WEIGHTS = (("tests/walk/", 60.0), ("tests/faults/", 10.0), ("tests/journeys/", 20.0), ("tests/laws/", 20.0), ("tests/js/", 10.0),

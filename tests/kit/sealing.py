@@ -45,13 +45,26 @@ def policy_of(world: World, ref: str, envelope: str = officers.BID) -> dict[str,
         return officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref), envelope))
 
 
-def seal(world: World, ref: str, username: str, *, replaces: str = "", form: dict[str, str] | None = None,
-         data: bytes = b"offer", part: str = officers.BID) -> tuple[bytes, dict[str, Any]]:
+def seal(
+    world: World,
+    ref: str,
+    username: str,
+    *,
+    replaces: str = "",
+    form: dict[str, str] | None = None,
+    data: bytes = b"offer",
+    part: str = officers.BID,
+) -> tuple[bytes, dict[str, Any]]:
     """A sealed file and its signed submission; ``part``: of which envelope."""
     out, policy = io.BytesIO(), policy_of(world, ref, part)
-    made = sealed_bid.seal(policy, bidder=code_of(world, username), announce=form or FORM, out=out,
-                           bidder_key=x25519_public(world.keys[username].seal) if policy["co_opening"] else b"",
-                           files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))])
+    made = sealed_bid.seal(
+        policy,
+        bidder=code_of(world, username),
+        announce=form or FORM,
+        out=out,
+        bidder_key=x25519_public(world.keys[username].seal) if policy["co_opening"] else b"",
+        files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))],
+    )
     statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="test/1", replaces=replaces)
     return out.getvalue(), sign_document("submission", statement, world.keys[username].sign)
 
@@ -64,7 +77,9 @@ def pay_deposits(world: World, ref: str) -> None:
             participants.mark_secured(work, row, amount_minor=lot.deposit_minor, at=work.now)
 
 
-def hand_in(world: World, ref: str, username: str, sealed: bytes, submission: Any, *, part: str = officers.BID) -> bids.Outcome:
+def hand_in(
+    world: World, ref: str, username: str, sealed: bytes, submission: Any, *, part: str = officers.BID
+) -> bids.Outcome:
     """Upload the bytes and submit: the legal moment."""
     with world.work(username, SIGNER) as work:
         token = uploads.start(work, world.lot_in(work, ref), length=len(sealed), envelope=part).token

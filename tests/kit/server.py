@@ -51,7 +51,8 @@ class LiveServer:
         page.wait_for_url(lambda address: "/account/sign-in" not in address)
         if role:
             with page.expect_navigation():
-                page.evaluate("""(role) => {
+                page.evaluate(
+                    """(role) => {
               const form = document.createElement("form");
               form.method = "post"; form.action = "/account/acts/role";
               for (const [name, value] of [["role", role], ["csrf_token", document.querySelector("[name=csrf_token]").value]]) {
@@ -59,14 +60,23 @@ class LiveServer:
                 field.type = "hidden"; field.name = name; field.value = value; form.append(field);
               }
               document.body.append(form); form.submit();
-            }""", role)
+            }""",
+                    role,
+                )
 
 
 @contextmanager
 def serving(world: World, folder: Path) -> Iterator[LiveServer]:
     """The application over a world on a free port of this machine, until the block ends."""
-    settings = Settings(data=folder / "data", database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345",
-                        platform=world.office.platform, test_clock="set")
+    settings = Settings(
+        data=folder / "data",
+        database="",
+        blobs="",
+        place="云汀市公共资源交易",
+        hotline="0000-12345",
+        platform=world.office.platform,
+        test_clock="set",
+    )
     app = create_app(settings, world.office)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = make_server("127.0.0.1", 0, app, threaded=True)

@@ -27,16 +27,19 @@ def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
 
 def bidding(world: World, regime: str = "GP") -> str:
     """A lot that takes bids, three bidders taking part, nobody has bid."""
+
     def build(world: World) -> str:
         ref = world.lot("BIDDING", regime)
         world.take_part(ref)
         sealing.open_for_bids(world, ref)
         return ref
+
     return str(reach(world, f"bidding/{regime}", build))
 
 
 def bid(world: World, regime: str = "GP") -> str:
     """Every bidder has a bid in, the log has it."""
+
     def build(world: World) -> str:
         ref = bidding(world, regime)
         for at, username in enumerate(world.bidders):
@@ -45,42 +48,51 @@ def bid(world: World, regime: str = "GP") -> str:
             assert sealing.hand_in(world, ref, username, *made).accepted
         world.tick()
         return ref
+
     return str(reach(world, f"bid/{regime}", build))
 
 
 def closed(world: World, regime: str = "GP") -> str:
     """The deadline is over and the closing tick sealed; the set is not published."""
+
     def build(world: World) -> str:
         ref = bid(world, regime)
         sealing.close(world, ref)
         return ref
+
     return str(reach(world, f"closed/{regime}", build))
 
 
 def listed(world: World, regime: str = "GP") -> str:
     """The set is published and shares are taken from now on."""
+
     def build(world: World) -> str:
         ref = closed(world, regime)
         sealing.list_set(world, ref)
         return ref
+
     return str(reach(world, f"listed/{regime}", build))
 
 
 def shared(world: World, regime: str = "GP") -> str:
     """Every officer has released its shares; nothing is decrypted."""
+
     def build(world: World) -> str:
         ref = listed(world, regime)
         for username in opening_steps.ALL:
             opening_steps.share(world, ref, username)
         return ref
+
     return str(reach(world, f"shared/{regime}", build))
 
 
 def proposed(world: World, regime: str = "GP") -> str:
     """The panel has concluded: the award is proposed."""
+
     def build(world: World) -> str:
         evaluation_steps.library(world)
         return evaluation_steps.evaluated(world, regime)
+
     return str(reach(world, f"proposed/{regime}", build))
 
 

@@ -1,8 +1,8 @@
 """What follows when an opening goes wrong, by the acts of the product: late closings confirmed, bids rescued, boxes judged, claims filed.
 
-    seeds = bid(world, ref)                      # every bidder bids and keeps its seed
-    fail(world, ref, came=("officer1",))         # too few came: the failures are in the log, the window for repair runs
-    rescue(world, ref, "bidder1", seeds["bidder1"])
+seeds = bid(world, ref)                      # every bidder bids and keeps its seed
+fail(world, ref, came=("officer1",))         # too few came: the failures are in the log, the window for repair runs
+rescue(world, ref, "bidder1", seeds["bidder1"])
 """
 
 from __future__ import annotations
@@ -37,11 +37,18 @@ def row_of(world: World, unit: Any, ref: str) -> Opening:
     return ceremony.opening(unit.session, world.lot_in(unit, ref))
 
 
-def seal_and_keep(world: World, ref: str, username: str, *, data: bytes = b"offer") -> tuple[bytes, dict[str, Any], bytes]:
+def seal_and_keep(
+    world: World, ref: str, username: str, *, data: bytes = b"offer"
+) -> tuple[bytes, dict[str, Any], bytes]:
     """As ``sealing.seal``, with the seed that the keeper file would hold."""
     out = io.BytesIO()
-    made = sealed_bid.seal(sealing.policy_of(world, ref), bidder=sealing.code_of(world, username), announce=sealing.FORM, out=out,
-                           files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))])
+    made = sealed_bid.seal(
+        sealing.policy_of(world, ref),
+        bidder=sealing.code_of(world, username),
+        announce=sealing.FORM,
+        out=out,
+        files=[sealed_bid.FileIn("投标文件.txt", len(data), io.BytesIO(data))],
+    )
     statement = submissions.make_submission(made, sealed_at=format_time(world.now), tool="test/1", replaces="")
     return out.getvalue(), dict(sign_document("submission", statement, world.keys[username].sign)), made.seed
 
@@ -103,7 +110,13 @@ def lie(world: World, ref: str, username: str) -> None:
     with world.work(username) as work:
         row = row_of(world, work, ref)
         items = [{"header_hash": one["header_hash"], "part": "", "error": "SHARE_OPEN"} for one in row.bids]
-        document = {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": opening_steps.ALL.index(username) + 1, "items": items}
+        document = {
+            "v": 1,
+            "at": format_time(work.now),
+            "set": row.set_hash,
+            "j": opening_steps.ALL.index(username) + 1,
+            "items": items,
+        }
         shares.accept_share(work, row, sign_document("shares", document, world.keys[username].sign))
 
 
@@ -116,12 +129,19 @@ def three_lie(world: World, ref: str) -> None:
     fail(world, ref, came=())
 
 
-def post_rescue(world: World, ref: str, username: str, seed: bytes, *, key: bytes = b"", **changes: Any) -> rescue.Rescue:
+def post_rescue(
+    world: World, ref: str, username: str, seed: bytes, *, key: bytes = b"", **changes: Any
+) -> rescue.Rescue:
     with world.work(username, SIGNER) as work:
         row = row_of(world, work, ref)
         failed = rescue.own_failure(work.session, row, work.actor.party_id)
-        document = {"v": 1, "at": format_time(world.now), "set": row.set_hash, "seed": b64u(seed),
-                    "header_hash": failed.header_hash if failed else row.bids[0]["header_hash"]}
+        document = {
+            "v": 1,
+            "at": format_time(world.now),
+            "set": row.set_hash,
+            "seed": b64u(seed),
+            "header_hash": failed.header_hash if failed else row.bids[0]["header_hash"],
+        }
         envelope = sign_document("rescue", document | changes, key or world.keys[username].sign)
         return rescue.post(work, row, envelope)
 
@@ -135,12 +155,20 @@ def judge(world: World, ref: str, header_hash: str, j: int) -> tuple[str, bytes]
         return judge_box(ceremony.headers(look.session, row)[header_hash], j, world.policy_secret(username, policy))
 
 
-def sign_finding(world: World, ref: str, header_hash: str, j: int, finding: tuple[str, bytes], *, key: bytes = b"",
-                 **changes: Any) -> findings.BoxFinding:
+def sign_finding(
+    world: World, ref: str, header_hash: str, j: int, finding: tuple[str, bytes], *, key: bytes = b"", **changes: Any
+) -> findings.BoxFinding:
     code, part = finding
     with world.work("watch") as work:
         row = row_of(world, work, ref)
-        document = {"v": 1, "at": format_time(world.now), "set": row.set_hash, "header_hash": header_hash, "j": j, "code": code}
+        document = {
+            "v": 1,
+            "at": format_time(world.now),
+            "set": row.set_hash,
+            "header_hash": header_hash,
+            "j": j,
+            "code": code,
+        }
         envelope = sign_document("finding", document | changes, key or world.keys["watch"].sign)
         return findings.sign(work, row, envelope, part=b64u(part) if part else "")
 
@@ -166,7 +194,9 @@ def confirm_late(world: World, ref: str, *, key: bytes = b"", username: str = "w
         lot = world.lot_in(work, ref)
         late = late_close.what_happened(work.session, lot)
         assert late is not None
-        document = late_close.document(work, late, finding="机房停电，双路电源切换失败；已核对日志。", at=format_time(world.now))
+        document = late_close.document(
+            work, late, finding="机房停电，双路电源切换失败；已核对日志。", at=format_time(world.now)
+        )
         late_close.confirm(work, lot, sign_document("late-close", document | changes, key or world.keys["watch"].sign))
 
 
@@ -187,12 +217,21 @@ def lost_receipt(world: World, ref: str, username: str) -> dict[str, Any]:
         return found
 
 
-def file_claim(world: World, ref: str, username: str, receipt: dict[str, Any], *, key: bytes = b"", **changes: Any) -> claims.Claim:
+def file_claim(
+    world: World, ref: str, username: str, receipt: dict[str, Any], *, key: bytes = b"", **changes: Any
+) -> claims.Claim:
     with world.work(username, SIGNER) as work:
         lot = world.lot_in(work, ref)
-        document = {"v": 1, "platform": world.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": "bid",
-                    "bidder": sealing.code_of(world, username), "entry": b64u(commitment(loads(payload_of(receipt["entry"])))),
-                    "at": format_time(world.now)}
+        document = {
+            "v": 1,
+            "platform": world.office.platform,
+            "tender": lot.tender.ref,
+            "lot": lot.no_text,
+            "envelope": "bid",
+            "bidder": sealing.code_of(world, username),
+            "entry": b64u(commitment(loads(payload_of(receipt["entry"])))),
+            "at": format_time(world.now),
+        }
         envelope = sign_document("omission-claim", document | changes, key or world.keys[username].sign)
         return claims.file(work, lot, claim=envelope, receipt=receipt)
 

@@ -30,7 +30,9 @@ def install(patch: pytest.MonkeyPatch, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     patch.setattr(db, "create_engine", warm_engine)
     patch.setattr(Flask, "url_rule_class", KeptRule)
-    patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))})
+    patch.setattr(
+        Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": FileSystemBytecodeCache(str(folder))}
+    )
 
 
 _DIALECTS: dict[tuple[str, str], tuple[Dialect, Any]] = {}

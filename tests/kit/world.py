@@ -66,15 +66,22 @@ class Keys:
     root: bytes = field(default_factory=keys.new_secret)
 
 
-OFFICERS = (("officer1", "centre", "platform"), ("officer2", "centre", "platform"), ("officer3", "purchaser", "tenderee"),
-            ("officer4", "agency", "tenderee"), ("officer5", "supervisor", "supervisor"))
+OFFICERS = (
+    ("officer1", "centre", "platform"),
+    ("officer2", "centre", "platform"),
+    ("officer3", "purchaser", "tenderee"),
+    ("officer4", "agency", "tenderee"),
+    ("officer5", "supervisor", "supervisor"),
+)
 """(username, party, side): 3 of 5 as 2 + 2 + 1, the protocol's own example."""
 
 
 class World:
     """``parties`` and ``people`` by short name; ``keys`` by username; ``mirror_mode``: what the policies drafted next say of the mirror."""
 
-    def __init__(self, engine: Engine, folder: Path, *, bidders: int = 3, called: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, folder: Path, *, bidders: int = 3, called: Mapping[str, str] | None = None
+    ) -> None:
         """``called``: what parties (by short name) and people (``@`` and their username) are called on the pages, where it matters."""
         self.office: Office = make_office(engine, folder)
         self.called = dict(called or {})
@@ -97,19 +104,37 @@ class World:
             ("agency2", credit_code(3), "另一招标代理有限公司", "agency"),
             ("supervisor", "SUPERVISOR", "开平区财政局", "supervisor"),
         ]
-        named += [(name, credit_code(100 + at), f"投标单位{at}有限公司", "bidder") for at, name in enumerate(self.bidders, start=1)]
-        staff = [("clerk", "centre", [Role.CENTRE]), ("host", "centre", [Role.HOST]), ("buyer", "purchaser", [Role.PURCHASER]),
-                 ("agent", "agency", [Role.AGENCY]), ("agent2", "agency2", [Role.AGENCY]), ("watch", "supervisor", [Role.SUPERVISOR])]
+        named += [
+            (name, credit_code(100 + at), f"投标单位{at}有限公司", "bidder")
+            for at, name in enumerate(self.bidders, start=1)
+        ]
+        staff = [
+            ("clerk", "centre", [Role.CENTRE]),
+            ("host", "centre", [Role.HOST]),
+            ("buyer", "purchaser", [Role.PURCHASER]),
+            ("agent", "agency", [Role.AGENCY]),
+            ("agent2", "agency2", [Role.AGENCY]),
+            ("watch", "supervisor", [Role.SUPERVISOR]),
+        ]
         staff += [(username, party, [Role.OFFICER]) for username, party, _ in OFFICERS]
         staff += [(name, name, [Role.BIDDER_SIGNER, Role.BIDDER_OPERATOR]) for name in self.bidders]
         with self.office.work(SETUP) as work:
             for short, code, name, kind in named:
                 account = f"62220000{len(self.party_ids)}"
-                new = parties.register(work, code=code, name=self.called.get(short, name), kind=kind, region="130205", bank_account=account)
+                new = parties.register(
+                    work, code=code, name=self.called.get(short, name), kind=kind, region="130205", bank_account=account
+                )
                 self.party_ids[short] = new.id
             for username, short, roles in staff:
-                who = parties.invite(work, parties.party(work.session, self.party_ids[short]), username=username,
-                                     name=self.called.get(f"@{username}", username), password=PASSWORD, hashed=password_hash(), roles=roles)
+                who = parties.invite(
+                    work,
+                    parties.party(work.session, self.party_ids[short]),
+                    username=username,
+                    name=self.called.get(f"@{username}", username),
+                    password=PASSWORD,
+                    hashed=password_hash(),
+                    roles=roles,
+                )
                 self.people[username] = who.id
         for username, _, _ in OFFICERS:
             self.enrol(username, "officer", seal=False)
@@ -127,9 +152,13 @@ class World:
             return parties.actor_for(who, chosen, held, fresh_until=look.now + timedelta(minutes=10))
 
     @contextmanager
-    def work(self, username: str, role: Role | None = None, *, arrived_at: datetime | None = None) -> Iterator[UnitOfWork]:
+    def work(
+        self, username: str, role: Role | None = None, *, arrived_at: datetime | None = None
+    ) -> Iterator[UnitOfWork]:
         """A unit of work by a person, or by ``clock``."""
-        with self.office.work(CLOCK if username == "clock" else self.actor(username, role), arrived_at=arrived_at) as work:
+        with self.office.work(
+            CLOCK if username == "clock" else self.actor(username, role), arrived_at=arrived_at
+        ) as work:
             yield work
 
     @contextmanager
@@ -161,7 +190,9 @@ class World:
 
     # --- keys ---------------------------------------------------------------------------------------------------------------------
 
-    def enrol(self, username: str, role: str, *, seal: bool = True, replaces: bytes | None = None, new: Keys | None = None) -> Keys:
+    def enrol(
+        self, username: str, role: str, *, seal: bool = True, replaces: bytes | None = None, new: Keys | None = None
+    ) -> Keys:
         """Enrol a person's keys as their client would: challenge, answer, signed enrolment."""
         held = new or self.keys.setdefault(username, Keys())
         with self.work(username) as work:
@@ -172,9 +203,13 @@ class World:
                 box = enrolments.challenge(work, b64u(public))
                 answer = b64u(hpke.open_box(held.seal, unb64u(box["enc"]), unb64u(box["ct"]), b"bidhall/sb1/enrol"))
             document = enrolments.enrolment_document(
-                platform=self.office.platform, holder=enrolments.holder_of(account, role), role=role,
-                sign_public=keys.ed25519_public(held.sign), seal_public=public,
-                replaces=keys.kid("ed25519", keys.ed25519_public(replaces)) if replaces else "", at=format_time(work.now),
+                platform=self.office.platform,
+                holder=enrolments.holder_of(account, role),
+                role=role,
+                sign_public=keys.ed25519_public(held.sign),
+                seal_public=public,
+                replaces=keys.kid("ed25519", keys.ed25519_public(replaces)) if replaces else "",
+                at=format_time(work.now),
             )
             signed_by = [held.sign, *([replaces] if replaces else [])]
             enrolments.enrol(work, account, role, signatures.sign("enrolment", document, *signed_by), answer=answer)
@@ -187,16 +222,25 @@ class World:
 
     def policy_secret(self, username: str, policy: Mapping[str, Any]) -> bytes:
         """An officer's secret for the scope a policy names."""
-        return self.scope_secret(username, {name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")})
+        return self.scope_secret(
+            username, {name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")}
+        )
 
     # --- projects and lots --------------------------------------------------------------------------------------------------------
 
     def project_fields(self, regime: str = "GP") -> dict[str, Any]:
         fields: dict[str, Any] = {
-            "name": "开平区中小学多媒体设备采购", "regime": regime, "category": "GOODS" if regime == "GP" else "WORKS",
-            "kind": "" if regime == "GP" else "CONSTRUCTION", "budget": Money.parse("3000000"), "region": "130205",
-            "funds": "财政资金，已落实", "approval_no": "开财采计〔2026〕15号", "intent_at": date(2026, 1, 20),
-            "agency_agreement": "委托代理协议 2026-02", "contact": "王老师 0315-3000000",
+            "name": "开平区中小学多媒体设备采购",
+            "regime": regime,
+            "category": "GOODS" if regime == "GP" else "WORKS",
+            "kind": "" if regime == "GP" else "CONSTRUCTION",
+            "budget": Money.parse("3000000"),
+            "region": "130205",
+            "funds": "财政资金，已落实",
+            "approval_no": "开财采计〔2026〕15号",
+            "intent_at": date(2026, 1, 20),
+            "agency_agreement": "委托代理协议 2026-02",
+            "contact": "王老师 0315-3000000",
         }
         return fields
 
@@ -219,8 +263,13 @@ class World:
 
     def lot_fields(self, regime: str = "GP") -> dict[str, Any]:
         return {
-            "title": "多媒体设备", "budget": Money.parse("3000000"), "ceiling": Money.parse("2900000"), "deposit": Money.parse("50000"),
-            "need": "多媒体教学设备 120 套", "qualification": "符合政府采购法第二十二条", "contact": "李工 0315-3111111",
+            "title": "多媒体设备",
+            "budget": Money.parse("3000000"),
+            "ceiling": Money.parse("2900000"),
+            "deposit": Money.parse("50000"),
+            "need": "多媒体教学设备 120 套",
+            "qualification": "符合政府采购法第二十二条",
+            "contact": "李工 0315-3111111",
             "place": "第一开标室",
             "coefficients": [] if regime == "GP" else ["0.95", "0.96", "0.97", "0.98"],
         }
@@ -230,8 +279,12 @@ class World:
         """The reference of a lot: DRAFTED (tender drafted), READY (all but published), NOTICE or BIDDING."""
         project = self.project(regime=regime)
         with self.work("agent") as work:
-            tender = tenders.draft_tender(work, projects.project(work.session, project), title="开平区多媒体设备采购",
-                                          lots=[self.lot_fields(regime) | changes])
+            tender = tenders.draft_tender(
+                work,
+                projects.project(work.session, project),
+                title="开平区多媒体设备采购",
+                lots=[self.lot_fields(regime) | changes],
+            )
             ref = tender.lots[0].ref
         if at == "DRAFTED":
             return ref
@@ -275,8 +328,10 @@ class World:
         for username, _, _ in OFFICERS:
             with self.work(username) as work:
                 lot = self.lot_in(work, ref)
-                publics = {scope["envelope"]: b64u(keys.x25519_public(self.scope_secret(username, scope)))
-                           for scope in officers.scopes_to_key(work, lot)}
+                publics = {
+                    scope["envelope"]: b64u(keys.x25519_public(self.scope_secret(username, scope)))
+                    for scope in officers.scopes_to_key(work, lot)
+                }
                 officers.offer_keys(work, lot, publics)
 
     def sign_policies(self, ref: str, *, only: tuple[str, ...] = ()) -> None:
@@ -285,7 +340,9 @@ class World:
             with self.work(username) as work:
                 lot = self.lot_in(work, ref)
                 waiting = [row for row in policies.policies_to_sign(work) if row.lot_id == lot.id]
-                policies.sign_policies(work, lot, [self.policy_signature(username, officers.policy_document(row)) for row in waiting])
+                policies.sign_policies(
+                    work, lot, [self.policy_signature(username, officers.policy_document(row)) for row in waiting]
+                )
 
     def policy_signature(self, username: str, document: dict[str, Any]) -> dict[str, Any]:
         return signatures.sign("policy", document, self.keys[username].sign)

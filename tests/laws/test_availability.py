@@ -31,7 +31,10 @@ def histories(draw: st.DrawFn) -> tuple[set[datetime], datetime, datetime, list[
     deadline = draw(deadlines)
     bad = {deadline + (first + n) * MINUTE for first, count in draw(runs) for n in range(count)}
     now = deadline + timedelta(seconds=draw(st.integers(-250 * 60, 200 * 60)))
-    previous = [Settled(deadline + at * MINUTE, extended) for at, extended in draw(st.lists(st.tuples(offsets, st.booleans()), max_size=3))]
+    previous = [
+        Settled(deadline + at * MINUTE, extended)
+        for at, extended in draw(st.lists(st.tuples(offsets, st.booleans()), max_size=3))
+    ]
     return bad, now, deadline, previous
 
 
@@ -42,19 +45,28 @@ def judge(bad: set[datetime], now: datetime, deadline: datetime, previous: list[
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories(), offsets)
 def test_never_shorter_and_one_more_bad_minute_never_gives_less(
-    history: tuple[set[datetime], datetime, datetime, list[Settled]], more: int,
+    history: tuple[set[datetime], datetime, datetime, list[Settled]],
+    more: int,
 ) -> None:
     bad, now, deadline, previous = history
     found = judge(bad, now, deadline, previous)
-    assert found == availability.judge(sorted(bad, reverse=True), now, deadline, previous[::-1], terms=TERMS, calendar=CALENDAR)
+    assert found == availability.judge(
+        sorted(bad, reverse=True), now, deadline, previous[::-1], terms=TERMS, calendar=CALENDAR
+    )
     if found.kind == "none":
         assert found.until is None
     else:
         assert found.until is not None and found.ended is not None
-        assert found.until >= deadline + timedelta(minutes=TERMS.least) and found.until >= now + timedelta(minutes=TERMS.ahead)
+        assert found.until >= deadline + timedelta(minutes=TERMS.least) and found.until >= now + timedelta(
+            minutes=TERMS.ahead
+        )
         assert found.until >= max(deadline, found.ended) + TERMS.factor * len(found.bad) * MINUTE
         local = found.until.astimezone(BEIJING)
-        assert local.minute % 30 == 0 and TERMS.hours[0] <= local.time() <= TERMS.hours[1] and CALENDAR.is_working_day(local.date())
+        assert (
+            local.minute % 30 == 0
+            and TERMS.hours[0] <= local.time() <= TERMS.hours[1]
+            and CALENDAR.is_working_day(local.date())
+        )
         if found.kind == "extend":
             assert not found.lasting and sum(one.extended for one in previous) < TERMS.most
     worse = judge(bad | {deadline + more * MINUTE}, now, deadline, previous)
@@ -66,10 +78,23 @@ points = st.lists(st.sampled_from(["inside", "north", "south"]), min_size=1, max
 
 
 @settings(max_examples=EXAMPLES // 3 if EXAMPLES < 1000 else EXAMPLES, deadline=None)
-@given(points, st.lists(st.tuples(st.integers(0, 71), st.sampled_from(["inside", "north", "south", "stranger"]), st.booleans(),
-                                  st.sampled_from([90, 29_999, 30_000, 30_001])), max_size=120), st.randoms(use_true_random=False))
+@given(
+    points,
+    st.lists(
+        st.tuples(
+            st.integers(0, 71),
+            st.sampled_from(["inside", "north", "south", "stranger"]),
+            st.booleans(),
+            st.sampled_from([90, 29_999, 30_000, 30_001]),
+        ),
+        max_size=120,
+    ),
+    st.randoms(use_true_random=False),
+)
 def test_samples_give_the_same_whatever_their_order_and_a_good_one_taken_away_never_gives_less(
-    on_duty: list[str], told: list[tuple[int, str, bool, int]], random: object,
+    on_duty: list[str],
+    told: list[tuple[int, str, bool, int]],
+    random: object,
 ) -> None:
     deadline = FIRST + timedelta(hours=2)
     begins = deadline - 12 * MINUTE
@@ -77,7 +102,9 @@ def test_samples_give_the_same_whatever_their_order_and_a_good_one_taken_away_ne
     duties = [Duty(point, begins - timedelta(hours=9)) for point in on_duty]
 
     def verdict(some: list[Sample]) -> Verdict:
-        return availability.verdict(some, deadline + 2 * MINUTE, deadline, duties=duties, terms=TERMS, calendar=CALENDAR)
+        return availability.verdict(
+            some, deadline + 2 * MINUTE, deadline, duties=duties, terms=TERMS, calendar=CALENDAR
+        )
 
     found = verdict(samples)
     mixed = list(samples)
@@ -90,7 +117,9 @@ def test_samples_give_the_same_whatever_their_order_and_a_good_one_taken_away_ne
 
 
 if __name__ == "__main__":
-    for law in (test_never_shorter_and_one_more_bad_minute_never_gives_less,
-                test_samples_give_the_same_whatever_their_order_and_a_good_one_taken_away_never_gives_less):
+    for law in (
+        test_never_shorter_and_one_more_bad_minute_never_gives_less,
+        test_samples_give_the_same_whatever_their_order_and_a_good_one_taken_away_never_gives_less,
+    ):
         law()
         sys.stdout.write(f"{EXAMPLES} histories: {law.__name__}\n")

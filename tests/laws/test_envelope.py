@@ -30,9 +30,22 @@ def publics() -> list[str]:
 
 
 def ctx_of(t: int, n: int, plen: int = 65_536, co: bool = False) -> dict[str, Any]:
-    return {"v": 1, "suite": SUITE, "platform": "law", "tender": "T", "lot": "1", "envelope": "bid", "bidder": "B",
-            "policy": b64u(bytes(32)), "t": t, "n": n, "officers": publics()[1:n + 1], "co_opening": co,
-            "bidder_key": publics()[0] if co else "", "plen": plen}
+    return {
+        "v": 1,
+        "suite": SUITE,
+        "platform": "law",
+        "tender": "T",
+        "lot": "1",
+        "envelope": "bid",
+        "bidder": "B",
+        "policy": b64u(bytes(32)),
+        "t": t,
+        "n": n,
+        "officers": publics()[1 : n + 1],
+        "co_opening": co,
+        "bidder_key": publics()[0] if co else "",
+        "plen": plen,
+    }
 
 
 def code_of(act: Any) -> str:
@@ -69,7 +82,7 @@ def test_one_share_too_few_fits_every_secret_alike(secret: int, t: int, data: st
     n = data.draw(st.integers(t, 15))
     coefficients = data.draw(st.lists(st.binary(min_size=1, max_size=1), min_size=t - 1, max_size=t - 1))
     made = shares.split(bytes([secret]), coefficients, n)
-    few = data.draw(st.permutations(range(1, n + 1)))[:t - 1]
+    few = data.draw(st.permutations(range(1, n + 1)))[: t - 1]
     last = data.draw(st.sampled_from([j for j in range(1, n + 1) if j not in few]))
     held = {j: made[j][0] for j in few}
     fitting = {named: value_at({0: named, **held}, last) for named in range(256)}
@@ -99,7 +112,9 @@ quorums = st.integers(2, 15).flatmap(lambda n: st.tuples(st.integers(2, n), st.j
 @settings(max_examples=120, deadline=None)
 @given(quorums, st.booleans(), st.data())
 @pytest.mark.promise("S3")
-def test_any_t_in_any_order_read_the_same_seed_and_no_fewer_do(quorum: tuple[int, int], co: bool, data: st.DataObject) -> None:
+def test_any_t_in_any_order_read_the_same_seed_and_no_fewer_do(
+    quorum: tuple[int, int], co: bool, data: st.DataObject
+) -> None:
     (t, n), one = quorum, shared(*quorum, co)
     order = data.draw(st.permutations(sorted(one.parts)))
     came = data.draw(st.integers(t, n))
@@ -108,11 +123,13 @@ def test_any_t_in_any_order_read_the_same_seed_and_no_fewer_do(quorum: tuple[int
     seed = headers.join_shares(one.header, given_)
     assert seed == one.seed
     headers.rederive(one.header, seed)
-    few = {j: one.parts[j] for j in order if j in chosen[:t - 1] or j == 0}
+    few = {j: one.parts[j] for j in order if j in chosen[: t - 1] or j == 0}
     assert code_of(lambda: headers.join_shares(one.header, few)) == "TOO_FEW_SHARES"
     if co:
         alone = {j: part for j, part in one.parts.items() if j}
-        assert code_of(lambda: headers.join_shares(one.header, alone)) == "BIDDER_PART_MISSING", "all officers together, the bidder away"
+        assert code_of(lambda: headers.join_shares(one.header, alone)) == "BIDDER_PART_MISSING", (
+            "all officers together, the bidder away"
+        )
 
 
 @settings(max_examples=120, deadline=None)
@@ -122,7 +139,9 @@ def test_a_wrong_share_is_named_or_not_needed(quorum: tuple[int, int], co: bool,
     wrong = set(data.draw(st.lists(st.integers(1, n), min_size=1, max_size=n, unique=True)))
     parts = dict(one.parts)
     for j in wrong:
-        parts[j] = data.draw(st.sampled_from([bytes(32), one.parts[j % n + 1], one.parts[j][:-1] + bytes([one.parts[j][-1] ^ 1])]))
+        parts[j] = data.draw(
+            st.sampled_from([bytes(32), one.parts[j % n + 1], one.parts[j][:-1] + bytes([one.parts[j][-1] ^ 1])])
+        )
         assume(parts[j] != one.parts[j])
         assert code_of(lambda j=j: headers.check_share(one.header, j, parts[j])) == "SHARE_COMMIT"
     if n - len(wrong) >= t:
@@ -167,7 +186,7 @@ class Sealed:
 
     @property
     def chunks(self) -> list[bytes]:
-        return [self.data[i:i + PIECE] for i in range(self.first, len(self.data), PIECE)]
+        return [self.data[i : i + PIECE] for i in range(self.first, len(self.data), PIECE)]
 
 
 def content_of(sizes: list[int], *, announce: dict[str, str] | None = None) -> bytes:
@@ -185,8 +204,10 @@ def seal(content: bytes, *, plen: int = 0, seed: bytes = bytes(range(32))) -> Se
     header = headers.parse_header(raw)
     aes = sealed_bid.AESGCM(D(seed, header.header_hash, "content"))
     padded = content + bytes(max(0, plen - len(content)))
-    pieces = [padded[i:i + CHUNK] for i in range(0, len(padded), CHUNK)]
-    body = b"".join(aes.encrypt(sealed_bid.nonce(i, i == len(pieces) - 1), piece, None) for i, piece in enumerate(pieces))
+    pieces = [padded[i : i + CHUNK] for i in range(0, len(padded), CHUNK)]
+    body = b"".join(
+        aes.encrypt(sealed_bid.nonce(i, i == len(pieces) - 1), piece, None) for i, piece in enumerate(pieces)
+    )
     data = b"BIDSEAL1" + len(raw).to_bytes(4, "big") + raw + body
     try:
         root = sealed_bid.inspect(io.BytesIO(data)).sealed_root
@@ -245,7 +266,7 @@ def test_a_bit_anywhere_is_refused_with_the_code_of_its_place(where: int, bit: i
 def test_chunks_in_another_order_or_number_are_refused(order: list[int]) -> None:
     assume(order != [0, 1, 2, 3])
     one = large()
-    data = one.data[:one.first] + b"".join(one.chunks[i] for i in order)
+    data = one.data[: one.first] + b"".join(one.chunks[i] for i in order)
     assert refused(data, one) == ("CHUNK_AUTH" if len(data) == len(one.data) else "SIZE")
     assert refused(data, one, signed=True) == "SEALED_ROOT"
 
@@ -254,7 +275,7 @@ def test_a_chunk_of_another_file_of_the_same_seed_is_refused() -> None:
     """The content key hangs on the whole header: another size, another key."""
     one = large()
     other = seal(content_of([2_000_000]))
-    data = one.data[:one.first] + other.chunks[0] + one.data[one.first + PIECE:]
+    data = one.data[: one.first] + other.chunks[0] + one.data[one.first + PIECE :]
     assert one.seed == other.seed and refused(data, one) == "CHUNK_AUTH"
 
 
@@ -305,7 +326,7 @@ def test_a_manifest_that_lies_about_a_size(which: int, by: int) -> None:
     told[which] += by
     lying = content_of(told)
     head = 4 + int.from_bytes(lying[:4], "big")
-    content = lying[:head] + honest[4 + int.from_bytes(honest[:4], "big"):]
+    content = lying[:head] + honest[4 + int.from_bytes(honest[:4], "big") :]
     one = seal(content, plen=headers.padded(len(honest)))
     meant = head + sum(told)
     if meant > headers.padded(len(honest)):

@@ -183,6 +183,7 @@ class Procedure(RuleBasedStateMachine):
         def act() -> None:
             with self.world.work("host") as work:
                 opening_set.list_bids(work, self.world.lot_in(work, self.ref))
+
         self.attempt(act)
 
     @precondition(lambda self: self.listed())
@@ -191,6 +192,7 @@ class Procedure(RuleBasedStateMachine):
         def act() -> bool:
             opening_steps.share(self.world, self.ref, officer)
             return True
+
         if self.attempt(act):
             self.came.add(officer)
 
@@ -200,6 +202,7 @@ class Procedure(RuleBasedStateMachine):
         def act() -> None:
             with self.world.work("host") as work:
                 shares.extend_window(work, stages.opening_of(self.world, work, self.ref), reason="停电")
+
         self.attempt(act)
 
     @rule()
@@ -231,8 +234,11 @@ class Procedure(RuleBasedStateMachine):
                 return
             assert {one.c for one in taken} <= set(row.entries["entries"])
             entries = [audit.entry(look.session, c) for c in row.entries["entries"]]
-            documents = {e.statement: json.loads(payload_of(audit.document(look.session, e.statement)))
-                         for e in entries if e.event in ("bid-received", "bid-replaced", "bid-withdrawn")}
+            documents = {
+                e.statement: json.loads(payload_of(audit.document(look.session, e.statement)))
+                for e in entries
+                if e.event in ("bid-received", "bid-replaced", "bid-withdrawn")
+            }
             payloads = [json.loads(payload_of(json.loads(e.envelope))) for e in entries]
             current = replay(payloads, documents, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
             standing = sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))
@@ -257,7 +263,9 @@ class Procedure(RuleBasedStateMachine):
                 with pytest.raises(WrongStep):
                     ceremony.seeds_for_officer(look, found)
             elif len(self.came) < self.t:
-                assert {row.verdict for row in rows} == {"TOO_FEW_SHARES"} and not any(row.announce or row.seed for row in rows)
+                assert {row.verdict for row in rows} == {"TOO_FEW_SHARES"} and not any(
+                    row.announce or row.seed for row in rows
+                )
             else:
                 assert {row.verdict for row in rows} == {"opened"} and all(row.price_minor for row in rows)
 
@@ -278,7 +286,9 @@ class Procedure(RuleBasedStateMachine):
             return
         newest = self.newest()
         with self.world.look("clock") as look:
-            waiting = look.session.scalars(select(LogEntry.tick_by).join(LogPending, LogPending.entry_id == LogEntry.id))
+            waiting = look.session.scalars(
+                select(LogEntry.tick_by).join(LogPending, LogPending.entry_id == LogEntry.id)
+            )
             assert all(by > newest for by in waiting)
 
     def every_receipt_is_proved(self) -> None:
@@ -286,13 +296,19 @@ class Procedure(RuleBasedStateMachine):
         with self.world.look("clock") as look:
             ticks = list(look.session.execute(select(LogTick.tick, LogTick.at).order_by(LogTick.tick)))
             assert [at for _, at in ticks] == sorted({at for _, at in ticks})
-            seats = look.session.execute(select(LogEntry.tick_by, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id))
+            seats = look.session.execute(
+                select(LogEntry.tick_by, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id)
+            )
             for by, tick in seats:  # the first tick at or after its hour, or one before
                 assert tick <= next((number for number, at in ticks if at >= by), tick)
             assert look.session.scalar(select(func.count()).select_from(LogPending)) == 0
             for receipt in look.session.scalars(select(BidReceipt)):
-                found = verify_receipt(json.loads(json.dumps(bids.receipt_document(look.session, receipt))),
-                                       [self.world.office.keys.public], key, ())
+                found = verify_receipt(
+                    json.loads(json.dumps(bids.receipt_document(look.session, receipt))),
+                    [self.world.office.keys.public],
+                    key,
+                    (),
+                )
                 assert found.state == IN_LOG and found.entry["statement"] == receipt.statement
                 kept = audit.document(look.session, receipt.statement)
                 assert document_hash(payload_of(kept) if "payload" in kept else kept) == receipt.statement

@@ -37,19 +37,37 @@ find_desks()
 
 OBSERVERS: dict[str, tuple[str, str]] = {
     # who → (username, role)
-    "agency": ("agent", "agency"), "purchaser": ("buyer", "purchaser"), "host": ("host", "host"), "centre": ("clerk", "centre"),
-    "officer": ("officer1", "officer"), "supervisor": ("watch", "supervisor"), "cashier": ("till", "cashier"),
-    "controller": ("check", "controller"), "system-admin": ("root1", "system-admin"), "security-admin": ("root2", "security-admin"),
-    "audit-admin": ("root3", "audit-admin"), "expert": ("judge", "expert"), "rival": ("bidder4", "bidder-signer"),
+    "agency": ("agent", "agency"),
+    "purchaser": ("buyer", "purchaser"),
+    "host": ("host", "host"),
+    "centre": ("clerk", "centre"),
+    "officer": ("officer1", "officer"),
+    "supervisor": ("watch", "supervisor"),
+    "cashier": ("till", "cashier"),
+    "controller": ("check", "controller"),
+    "system-admin": ("root1", "system-admin"),
+    "security-admin": ("root2", "security-admin"),
+    "audit-admin": ("root3", "audit-admin"),
+    "expert": ("judge", "expert"),
+    "rival": ("bidder4", "bidder-signer"),
 }
-STAFF = {"till": Role.CASHIER, "check": Role.CONTROLLER, "root1": Role.SYSTEM_ADMIN, "root2": Role.SECURITY_ADMIN,
-         "root3": Role.AUDIT_ADMIN, "judge": Role.EXPERT}
+STAFF = {
+    "till": Role.CASHIER,
+    "check": Role.CONTROLLER,
+    "root1": Role.SYSTEM_ADMIN,
+    "root2": Role.SECURITY_ADMIN,
+    "root3": Role.AUDIT_ADMIN,
+    "judge": Role.EXPERT,
+}
 MASKS = (
-    (re.compile(r'(name="(?:csrf_token|form_id)" value=")[^"]*'), r"\1*"), (re.compile(r'(nonce[-=]"?)[A-Za-z0-9_+/=-]{16,}'), r"\1*"),
-    (re.compile(r'(content=")[A-Za-z0-9_.-]{60,}"'), r'\1*"'),               # the CSRF token in a meta element
-    (re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b"), "*request*"), (re.compile(r'(class="proof"[^>]*>)[A-Za-z0-9_+/=…-]{16,}'), r"\1*"),
+    (re.compile(r'(name="(?:csrf_token|form_id)" value=")[^"]*'), r"\1*"),
+    (re.compile(r'(nonce[-=]"?)[A-Za-z0-9_+/=-]{16,}'), r"\1*"),
+    (re.compile(r'(content=")[A-Za-z0-9_.-]{60,}"'), r'\1*"'),  # the CSRF token in a meta element
+    (re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b"), "*request*"),
+    (re.compile(r'(class="proof"[^>]*>)[A-Za-z0-9_+/=…-]{16,}'), r"\1*"),
     (re.compile(r"[A-Za-z0-9_+/-]{40,}={0,2}"), "*digest*"),
-    (re.compile(r"[A-Za-z0-9_+/-]{12,43}…"), "*digest…*"), (re.compile(r"\b[0-9a-f]{32,64}\b"), "*hex*"),
+    (re.compile(r"[A-Za-z0-9_+/-]{12,43}…"), "*digest…*"),
+    (re.compile(r"\b[0-9a-f]{32,64}\b"), "*hex*"),
     (re.compile(r"^— .*$", re.MULTILINE), "*signature*"),
 )
 
@@ -66,10 +84,14 @@ def staffed(world: World) -> str:
     """The world before anybody bids: more staff, a published lot, documents issued."""
     with world.office.work(SETUP) as work:
         for username, role in STAFF.items():
-            party = (parties.register(work, code="JUDGE", name="评审专家", kind="expert") if username == "judge"
-                     else parties.party(work.session, world.party_ids["centre"]))
-            world.people[username] = parties.invite(work, party, username=username, name=username, password="correct horse battery",
-                                                    roles=[role]).id
+            party = (
+                parties.register(work, code="JUDGE", name="评审专家", kind="expert")
+                if username == "judge"
+                else parties.party(work.session, world.party_ids["centre"])
+            )
+            world.people[username] = parties.invite(
+                work, party, username=username, name=username, password="correct horse battery", roles=[role]
+            ).id
     ref = world.lot("BIDDING")
     sealing.open_for_bids(world, ref)
     return ref
@@ -115,7 +137,15 @@ OWN_SECRETS = ("/account/second-factor",)
 def addresses(ref: str, who: str) -> list[str]:
     """The pages an observer's role opens, with their arguments filled in. Pages open to all are looked at by the public and one other;
     doors that stay shut are the access matrix's matter (the gate answers before any page looks at the lot)."""
-    values = {"ref": ref, "tender": ref.rpartition("-")[0], "lot": ref, "size": "3", "tick": "2", "no": "1", "label": "experts"}
+    values = {
+        "ref": ref,
+        "tender": ref.rpartition("-")[0],
+        "lot": ref,
+        "size": "3",
+        "tick": "2",
+        "no": "1",
+        "label": "experts",
+    }
 
     def fill(match: re.Match[str]) -> str:
         return values.get(match.group(2), "1" if match.group(1) == "int" else "x")
@@ -134,9 +164,16 @@ def addresses(ref: str, who: str) -> list[str]:
 def seen(twin: Twin, who: str, path: str) -> tuple[Any, ...]:
     answer = twin.seats[who].client.get(path)
     assert answer.mimetype is not None, path
-    text = answer.get_data(as_text=True) if not answer.mimetype.startswith("application/zip") else answer.get_data().decode("latin-1")
-    told = {k: masked(v) for k, v in answer.headers.items()
-            if k not in ("Set-Cookie", "Date", "X-Request-Id", "ETag", "Content-Length") and not k.startswith("X-RateLimit")}
+    text = (
+        answer.get_data(as_text=True)
+        if not answer.mimetype.startswith("application/zip")
+        else answer.get_data().decode("latin-1")
+    )
+    told = {
+        k: masked(v)
+        for k, v in answer.headers.items()
+        if k not in ("Set-Cookie", "Date", "X-Request-Id", "ETag", "Content-Length") and not k.startswith("X-RateLimit")
+    }
     return answer.status_code, sorted(told.items()), masked(text)
 
 
@@ -171,9 +208,15 @@ def compare(twins: tuple[Twin, Twin], when: str, own: tuple[tuple[re.Pattern[str
             a, b = (_without(seen(twin, who, path), own) for twin in twins)
             shown += a[0] == 200
             if a != b:
-                where = next((i for i, (x, y) in enumerate(zip(a[2], b[2], strict=False)) if x != y), min(len(a[2]), len(b[2])))
-                differ.append(f"{when}: {who} {path} {a[0]}/{b[0]}\n  {a[2][max(0, where - 80):where + 120]!r}\n  "
-                              f"{b[2][max(0, where - 80):where + 120]!r}" if a[2] != b[2] else f"{when}: {who} {path} {a[:2]} {b[:2]}")
+                where = next(
+                    (i for i, (x, y) in enumerate(zip(a[2], b[2], strict=False)) if x != y), min(len(a[2]), len(b[2]))
+                )
+                differ.append(
+                    f"{when}: {who} {path} {a[0]}/{b[0]}\n  {a[2][max(0, where - 80) : where + 120]!r}\n  "
+                    f"{b[2][max(0, where - 80) : where + 120]!r}"
+                    if a[2] != b[2]
+                    else f"{when}: {who} {path} {a[:2]} {b[:2]}"
+                )
     assert not differ, "\n".join(differ[:12])
     return shown
 
@@ -239,11 +282,23 @@ def test_the_log_grows_by_the_clock_alone(twins: tuple[Twin, Twin]) -> None:
         sizes.append((log_size(empty.world), log_size(busy.world)))
         with empty.world.look("clock") as one, busy.world.look("clock") as two:
             a, b = log.last_tick(one.session), log.last_tick(two.session)
-            assert a is not None and b is not None and (a.at, len(a.leaf), len(a.checkpoint)) == (b.at, len(b.leaf), len(b.checkpoint))
+            assert (
+                a is not None
+                and b is not None
+                and (a.at, len(a.leaf), len(a.checkpoint)) == (b.at, len(b.leaf), len(b.checkpoint))
+            )
     assert all(a == b for a, b in sizes) and sizes[-1][0] == sizes[0][0] + 4
     assert letters_of(empty) == letters_of(busy)
 
 
 def test_the_masks_hide_no_names_and_no_numbers() -> None:
-    for told in ("投标单位1有限公司", "91130205MA0000101X", "2750000.00", "3 家", "bidder1", "KP-2026-AB12CD-1", "2026-03-24T01:30:00Z"):
+    for told in (
+        "投标单位1有限公司",
+        "91130205MA0000101X",
+        "2750000.00",
+        "3 家",
+        "bidder1",
+        "KP-2026-AB12CD-1",
+        "2026-03-24T01:30:00Z",
+    ):
         assert masked(f"<td>{told}</td>") == f"<td>{told}</td>"

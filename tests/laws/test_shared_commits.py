@@ -30,9 +30,13 @@ from trading.parties import parties
 
 pytestmark = pytest.mark.promise("S1")
 RIVAL = "bidder4"
-OWN = ((re.compile(r"(?:[A-Za-z0-9_-]{4} ){2,}(?:… )?[A-Za-z0-9_-]{1,4}"), "*digest*"),
-       (re.compile(r"\w+(?: · \w+){3}"), "*check words*"), (re.compile(r"[RA]-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}"), "*number*"),
-       (re.compile(r"<span>-</span>(?:<b>)?[0-9A-Z]{2,4}(?:</b>)?"), "*signs*"), (re.compile(r'class="qr".*?</svg>', re.DOTALL), "*code*"))
+OWN = (
+    (re.compile(r"(?:[A-Za-z0-9_-]{4} ){2,}(?:… )?[A-Za-z0-9_-]{1,4}"), "*digest*"),
+    (re.compile(r"\w+(?: · \w+){3}"), "*check words*"),
+    (re.compile(r"[RA]-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}"), "*number*"),
+    (re.compile(r"<span>-</span>(?:<b>)?[0-9A-Z]{2,4}(?:</b>)?"), "*signs*"),
+    (re.compile(r'class="qr".*?</svg>', re.DOTALL), "*code*"),
+)
 """What is random in one's own receipt: its number (also in groups, and as a code to scan), the digest of the ciphertext in
 groups of four, and its four words."""
 
@@ -80,8 +84,12 @@ def test_no_page_waits_for_who_hands_in(twins: tuple[Twin, Twin]) -> None:
         one.world.clock.advance(minutes=minutes)
         with ThreadPoolExecutor(1) as pool, held(one.world.office):
             for who, seat in one.seats.items():
-                for path in addresses(one.ref, who)[:None if minutes == 0 else 3]:
-                    answer = answered(pool, lambda seat=seat, path=path: _page_alone(seat.client, path), f"{who} {path}")  # type: ignore[misc]
+                for path in addresses(one.ref, who)[: None if minutes == 0 else 3]:
+                    answer = answered(
+                        pool,
+                        lambda seat=seat, path=path: _page_alone(seat.client, path),  # type: ignore[misc]
+                        f"{who} {path}",
+                    )
                     shown += answer == 200
                     assert waiting(one.world.office) == 0, f"{who} {path} waits for who hands in"
     assert shown > 100
@@ -162,13 +170,17 @@ def in_one_commit(world: World, acts: list[Callable[[], Any]]) -> tuple[list[Any
 def plain(answer: dict[str, Any]) -> tuple[str, int, dict[str, Any]]:
     """An answer without what is random in it: its text masked, its length, and the entry but for its random words."""
     entry = loads(payload_of(answer["entry"]))
-    return masked(json.dumps(answer, sort_keys=True)), len(json.dumps(answer)), {
-        name: value for name, value in entry.items() if name not in ("id", "salt", "statement")}
+    return (
+        masked(json.dumps(answer, sort_keys=True)),
+        len(json.dumps(answer)),
+        {name: value for name, value in entry.items() if name not in ("id", "salt", "statement")},
+    )
 
 
 @pytest.mark.long
 def test_who_hands_in_gets_the_same_answer_alone_and_in_a_commit_with_others(
-        twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch) -> None:
+    twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """bidder4 hands in in both worlds; in one of them three others do in the same commit, before and behind, one of them refused."""
     monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
     alone, among = twins
@@ -178,9 +190,16 @@ def test_who_hands_in_gets_the_same_answer_alone_and_in_a_commit_with_others(
     made = {name: ready(among.world, among.ref, name) for name in [*others, RIVAL]}
     mine = ready(alone.world, alone.ref, RIVAL)
     broken = {**made[others[1]][1], "signatures": made[others[2]][1]["signatures"]}
-    order = [(others[0], made[others[0]]), (others[1], (made[others[1]][0], broken)), (RIVAL, made[RIVAL]), (others[2], made[others[2]])]
-    got, commits = in_one_commit(among.world, [
-        lambda name=name, one=one: submit(among.world, among.ref, name, *one) for name, one in order])  # type: ignore[misc]
+    order = [
+        (others[0], made[others[0]]),
+        (others[1], (made[others[1]][0], broken)),
+        (RIVAL, made[RIVAL]),
+        (others[2], made[others[2]]),
+    ]
+    got, commits = in_one_commit(
+        among.world,
+        [lambda name=name, one=one: submit(among.world, among.ref, name, *one) for name, one in order],  # type: ignore[misc]
+    )
     (own,), commits_alone = in_one_commit(alone.world, [lambda: submit(alone.world, alone.ref, RIVAL, *mine)])
     assert commits == commits_alone == 1, "who held the turn shares with all of them, and with the one"
     reasons = [loads(payload_of(answer["entry"]))["reason"] for answer in got]
@@ -202,8 +221,10 @@ def _look_at_all(alone: Twin, among: Twin) -> None:
 def _receipts(twin: Twin) -> list[tuple[int, str]]:
     with twin.world.look(RIVAL, SIGNER) as look:
         cs = [row.c for row in bids.own_receipts(look)]
-    return [(answer.status_code, _without((0, [], masked(answer.text)), OWN)[2])
-            for answer in (twin.seats["rival"].client.get(f"/bidder/receipts/{c}") for c in cs)]
+    return [
+        (answer.status_code, _without((0, [], masked(answer.text)), OWN)[2])
+        for answer in (twin.seats["rival"].client.get(f"/bidder/receipts/{c}") for c in cs)
+    ]
 
 
 def test_a_commit_that_fails_tells_each_the_same(twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +237,13 @@ def test_a_commit_that_fails_tells_each_the_same(twins: tuple[Twin, Twin], monke
         made = {name: ready(world, alone.ref, name) for name in names}
         faults.arm("turns.commit:EIO@1")
         try:
-            got, _ = in_one_commit(world, [
-                lambda name=name, world=world, made=made: submit(world, alone.ref, name, *made[name]) for name in names])  # type: ignore[misc]
+            got, _ = in_one_commit(
+                world,
+                [
+                    lambda name=name, world=world, made=made: submit(world, alone.ref, name, *made[name])  # type: ignore[misc]
+                    for name in names
+                ],
+            )
         finally:
             faults.arm("")
         said.append((type(got[names.index(RIVAL)]), str(got[names.index(RIVAL)])))

@@ -37,7 +37,12 @@ def run(*words: str | Path) -> Result:
 def counted(database: Path) -> dict[str, int]:
     """Rows of every table of the trade."""
     with closing(sqlite3.connect(database)) as held:
-        names = [name for (name,) in held.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'")]
+        names = [
+            name
+            for (name,) in held.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
+            )
+        ]
         return {name: held.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
 
 

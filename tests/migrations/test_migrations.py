@@ -53,5 +53,8 @@ def test_a_revision_that_has_landed_is_never_edited() -> None:
     """Databases out there were made by them, triggers stand in them as text. A new revision gets its line (``sha256sum 0022_name.py``)."""
     lines = (ROOT / "migrations" / "frozen.txt").read_text(encoding="ascii").splitlines()
     frozen = {name: digest for digest, name in (line.split() for line in lines)}
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (ROOT / "migrations" / "versions").glob("0*.py")}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (ROOT / "migrations" / "versions").glob("0*.py")
+    }
     assert files == frozen

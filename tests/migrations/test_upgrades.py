@@ -50,9 +50,15 @@ def test_the_plan_says_what_would_be_done_and_does_nothing(data: Path) -> None:
 
 def test_an_upgrade_keeps_the_file_as_it_was(data: Path) -> None:
     told = json.loads(CliRunner().invoke(main, ["migrate", "--json"]).stdout)
-    assert (told["from"], told["to"], told["plan"]) == (OLD, runner.head(), False) and told["revisions"][0].startswith("0015: ")
+    assert (told["from"], told["to"], told["plan"]) == (OLD, runner.head(), False) and told["revisions"][0].startswith(
+        "0015: "
+    )
     copy = Path(told["copy"])
-    assert copy.parent == data and copy.name.startswith(f"bidhall.db.{OLD}-") and stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert (
+        copy.parent == data
+        and copy.name.startswith(f"bidhall.db.{OLD}-")
+        and stat.S_IMODE(copy.stat().st_mode) == 0o600
+    )
     assert revision_of(copy) == OLD and revision_of(data / "bidhall.db") == runner.head()
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT words FROM witness").fetchall() == [("as it was",)]
@@ -78,7 +84,12 @@ def test_a_database_of_a_newer_program_is_refused_in_words(data: Path, words: li
         database.commit()
     before = (data / "bidhall.db").read_bytes()
     told = CliRunner().invoke(main, [*words, "--lang", "en"])
-    assert told.exit_code == 3 and "[database.newer]" in told.output and "9999" in told.output and runner.head() in told.output
+    assert (
+        told.exit_code == 3
+        and "[database.newer]" in told.output
+        and "9999" in told.output
+        and runner.head() in told.output
+    )
     assert "Traceback" not in told.output and (data / "bidhall.db").read_bytes() == before
     zh = CliRunner().invoke(main, [*words, "--lang", "zh"])
     assert "更新版本" in zh.output

@@ -124,8 +124,11 @@ def test_a_bid_of_five_gibibytes(engine: Any, tmp_path: Path) -> None:
                 while ceremony.is_listed():
                     assert server.alive()
                     time.sleep(0.2)
-            print(f"  memory of the largest process: {before} MiB at the start, {uploading} after the upload, {peak_of(server)} after the"
-                  " opening", flush=True)
+            print(
+                f"  memory of the largest process: {before} MiB at the start, {uploading} after the upload, {peak_of(server)} after the"
+                " opening",
+                flush=True,
+            )
             assert max(uploading, peak_of(server)) < before + 96
             with mine.look("clock") as look:
                 opened = look.session.scalars(select(OpenedBid)).all()
@@ -149,12 +152,28 @@ def test_a_bid_of_five_gibibytes(engine: Any, tmp_path: Path) -> None:
 def sealed_by_command(world: World, ref: str, folder: Path, plain: Path) -> tuple[Path, Any]:
     """By `bidhall seal`, as on the bidder's computer: the sealed file and its signed submission."""
     desk = commands.Desk(folder, world)
-    words = ["seal", "--ticket", desk.write("ticket.json", commands.ticket(world, ref)), "--key",
-             commands.key_file(desk, world, world.bidders[0], "bidder"), "--form", desk.write("form.json", sealing.FORM),
-             "--passphrase-file", desk.passphrase, str(plain), "-o", desk.path("bid")]
+    words = [
+        "seal",
+        "--ticket",
+        desk.write("ticket.json", commands.ticket(world, ref)),
+        "--key",
+        commands.key_file(desk, world, world.bidders[0], "bidder"),
+        "--form",
+        desk.write("form.json", sealing.FORM),
+        "--passphrase-file",
+        desk.passphrase,
+        str(plain),
+        "-o",
+        desk.path("bid"),
+    ]
     with timed(f"bidhall seal of {LARGE / GIB:.0f} GiB, opened again by itself"):
-        ran = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, cwd=ROOT, timeout=3000,
-                             env={**os.environ, "BIDHALL_TEST_CLOCK": world.now.isoformat(), "BIDHALL_LANG": "en"})
+        ran = subprocess.run(
+            [sys.executable, "-c", PEAK, *words],
+            capture_output=True,
+            cwd=ROOT,
+            timeout=3000,
+            env={**os.environ, "BIDHALL_TEST_CLOCK": world.now.isoformat(), "BIDHALL_LANG": "en"},
+        )
     assert ran.returncode == 0, ran.stderr.decode()
     most = int(ran.stderr.rpartition(b"PEAK ")[2]) // 1024
     print(f"  memory of bidhall seal: {most} MiB", flush=True)
@@ -183,18 +202,26 @@ def sent(guest: Guest, ref: str, sealed: Path) -> str:
                 broken(guest, where, at, piece)
                 time.sleep(1)
                 continue
-            answer = guest.ask("PATCH", where, piece, **TUS, Upload_Offset=str(at), Content_Type="application/offset+octet-stream")
+            answer = guest.ask(
+                "PATCH", where, piece, **TUS, Upload_Offset=str(at), Content_Type="application/offset+octet-stream"
+            )
             assert answer.status in (204, 423), answer.text
 
 
 def broken(guest: Guest, where: str, at: int, piece: bytes) -> None:
     line = http.client.HTTPConnection("127.0.0.1", guest.port, timeout=60)
     line.putrequest("PATCH", where)
-    for name, value in {"User-Agent": "bench", "Cookie": guest.cookie, "Tus-Resumable": "1.0.0", "Upload-Offset": str(at),
-                        "Content-Type": "application/offset+octet-stream", "Content-Length": str(len(piece))}.items():
+    for name, value in {
+        "User-Agent": "bench",
+        "Cookie": guest.cookie,
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": str(at),
+        "Content-Type": "application/offset+octet-stream",
+        "Content-Length": str(len(piece)),
+    }.items():
         line.putheader(name, value)
     line.endheaders()
-    line.send(piece[:len(piece) // 3])
+    line.send(piece[: len(piece) // 3])
     line.close()
 
 
@@ -202,7 +229,14 @@ def broken(guest: Guest, where: str, at: int, piece: bytes) -> None:
 
 
 PAGES = {
-    "": ("/hall/{ref}", "/hall/{ref}/data", "/hall/{ref}/projector", "/hall/{ref}/sheet", "/hall/{ref}/papers", "/lots/{ref}"),
+    "": (
+        "/hall/{ref}",
+        "/hall/{ref}/data",
+        "/hall/{ref}/projector",
+        "/hall/{ref}/sheet",
+        "/hall/{ref}/papers",
+        "/lots/{ref}",
+    ),
     "host": ("/hall/{ref}/host", "/hall/{ref}/read", "/hall/{ref}/package.json"),
     "officer1": ("/hall/{ref}/officer", "/hall/{ref}/release", "/hall/{ref}/sign"),
     "watch": ("/hall/{ref}", "/supervisor"),
@@ -218,7 +252,10 @@ def look_at(world: World, house: Any, server: Server, ref: str, stage: str) -> N
             start = time.monotonic()
             answer = guest.get(path.format(ref=ref))
             took = time.monotonic() - start
-            print(f"  {stage}: {username or 'anybody'} {path}: {answer.status}, {took:.2f} s, {len(answer.data) // 1024} KiB", flush=True)
+            print(
+                f"  {stage}: {username or 'anybody'} {path}: {answer.status}, {took:.2f} s, {len(answer.data) // 1024} KiB",
+                flush=True,
+            )
             assert answer.status in (200, 404) and took < LONGEST, answer.text[:500]
 
 
@@ -237,8 +274,15 @@ def test_a_lot_of_two_hundred_bids(engine: Any, tmp_path: Path) -> None:
                 sealed, submission = sealing.seal(mine, ref, username, form=form, data=b"offer of " + username.encode())
                 guest = house.person(server, username, Role.BIDDER_SIGNER)
                 meta = f"lot {base64.b64encode(ref.encode()).decode()}"
-                begun = guest.ask("POST", "/uploads/acts", sealed, **TUS, Upload_Length=str(len(sealed)), Upload_Metadata=meta,
-                                  Content_Type="application/offset+octet-stream")
+                begun = guest.ask(
+                    "POST",
+                    "/uploads/acts",
+                    sealed,
+                    **TUS,
+                    Upload_Length=str(len(sealed)),
+                    Upload_Metadata=meta,
+                    Content_Type="application/offset+octet-stream",
+                )
                 assert begun.status == 201, begun.text
                 token = begun.headers["location"].rpartition("/")[2]
                 answer = guest.post(f"/bidder/lots/{ref}/acts/submit", upload=token, submission=submission)

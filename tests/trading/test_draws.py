@@ -43,15 +43,29 @@ class Play:
     def commit_platform(self) -> None:
         self.as_centre(draws.commit_platform)
 
-    def commit(self, *, r: bytes = b"", draw: str = "", party: str = draws.TENDEREE, key: bytes = b"",
-               escrow_of: str = draws.TENDEREE, **changes: Any) -> None:
+    def commit(
+        self,
+        *,
+        r: bytes = b"",
+        draw: str = "",
+        party: str = draws.TENDEREE,
+        key: bytes = b"",
+        escrow_of: str = draws.TENDEREE,
+        **changes: Any,
+    ) -> None:
         with self.world.work("buyer") as work:
             row = of(self.world, work, self.ref)
-            policy = officers.policy_document(officers.current_policy(work.session, row.lot, officers.draw_envelope("experts", row.lot)))
+            policy = officers.policy_document(
+                officers.current_policy(work.session, row.lot, officers.draw_envelope("experts", row.lot))
+            )
             header = rules.make_escrow(policy, draw=row.draw, party=escrow_of, r=r or self.r)
-            document = draws.commit_document(row, party, r=r or self.r, header=header, at=format_time(work.now)) | changes
+            document = (
+                draws.commit_document(row, party, r=r or self.r, header=header, at=format_time(work.now)) | changes
+            )
             document |= {"draw": draw} if draw else {}
-            draws.commit(work, row, sign_document("draw-commit", document, key or self.world.keys["buyer"].sign), header=header)
+            draws.commit(
+                work, row, sign_document("draw-commit", document, key or self.world.keys["buyer"].sign), header=header
+            )
 
     def list_commits(self) -> None:
         self.as_centre(draws.list_commits)
@@ -59,7 +73,9 @@ class Play:
     def sign_list(self, *, key: bytes = b"", listing: Any = None) -> None:
         with self.world.work("buyer") as work:
             row = of(self.world, work, self.ref)
-            draws.sign_list(work, row, countersign(dict(listing or row.listing or _NONE), key or self.world.keys["buyer"].sign))
+            draws.sign_list(
+                work, row, countersign(dict(listing or row.listing or _NONE), key or self.world.keys["buyer"].sign)
+            )
 
     def reveal_platform(self) -> None:
         self.as_centre(draws.reveal_platform)
@@ -108,7 +124,9 @@ def test_every_step_out_of_turn_is_refused_and_changes_nothing(world: World, pla
         if step in TICK_BEFORE:
             with unchanged(world), pytest.raises(TooEarly) as early:
                 getattr(play, step)()
-            assert early.value.code in ("draw.notice_not_sealed", "draw.commits_not_sealed", "draw.list_not_sealed"), step
+            assert early.value.code in ("draw.notice_not_sealed", "draw.commits_not_sealed", "draw.list_not_sealed"), (
+                step
+            )
             opening_steps.turn(world)
         getattr(play, step)()
     for again in ORDER:
@@ -123,7 +141,7 @@ def test_every_step_out_of_turn_is_refused_and_changes_nothing(world: World, pla
 
 def to(play: Play, step: str) -> None:
     play.announce()
-    for name in ORDER[:ORDER.index(step)]:
+    for name in ORDER[: ORDER.index(step)]:
         if name in TICK_BEFORE:
             opening_steps.turn(play.world)
         getattr(play, name)()
@@ -145,8 +163,11 @@ def test_false_commitments(world: World, play: Play) -> None:
     to(play, "commit")
     other = "KP-2026-000000/experts/1"
     cases: dict[str, dict[str, Any]] = {
-        "another draw": {"draw": other}, "as the platform": {"party": draws.PLATFORM}, "a stranger's key": {"key": Keys().sign},
-        "the platform's key": {"key": world.office.keys.signing}, "an escrow of another party": {"escrow_of": draws.PLATFORM},
+        "another draw": {"draw": other},
+        "as the platform": {"party": draws.PLATFORM},
+        "a stranger's key": {"key": Keys().sign},
+        "the platform's key": {"key": world.office.keys.signing},
+        "an escrow of another party": {"escrow_of": draws.PLATFORM},
         "another header": {"header_hash": "A" * 43},
     }
     for name, how in cases.items():
@@ -179,8 +200,14 @@ def test_another_value_revealed_counts_as_zeros_and_is_named(world: World, play:
     assert len(result["faults"]) == 1 and draws.TENDEREE in str(result["faults"])
     row = play.row()
     platform = next(t for t in row.turns if t.party == draws.PLATFORM)
-    seed = rules.draw_seed(beacon="", commits=[unb64u(t.commit, 32) for t in row.turns], draw=row.draw, pool=unb64u(row.notice["pool"], 32),
-                           reveals=[unb64u(platform.r, 32), bytes(32)], root=unb64u(row.root, 32))
+    seed = rules.draw_seed(
+        beacon="",
+        commits=[unb64u(t.commit, 32) for t in row.turns],
+        draw=row.draw,
+        pool=unb64u(row.notice["pool"], 32),
+        reveals=[unb64u(platform.r, 32), bytes(32)],
+        root=unb64u(row.root, 32),
+    )
     assert picks == rules.picks(seed, "experts", 5, 2)
 
 
@@ -188,8 +215,14 @@ def test_anybody_can_recompute_the_result(world: World, play: Play) -> None:
     to(play, "conclude")
     picks = play.conclude()
     row = play.row()
-    seed = rules.draw_seed(beacon="", commits=[unb64u(t.commit, 32) for t in row.turns], draw=row.draw, pool=unb64u(row.notice["pool"], 32),
-                           reveals=[unb64u(t.r, 32) for t in row.turns], root=unb64u(row.root, 32))
+    seed = rules.draw_seed(
+        beacon="",
+        commits=[unb64u(t.commit, 32) for t in row.turns],
+        draw=row.draw,
+        pool=unb64u(row.notice["pool"], 32),
+        reveals=[unb64u(t.r, 32) for t in row.turns],
+        root=unb64u(row.root, 32),
+    )
     assert picks == rules.picks(seed, "experts", 5, 2)
     assert rules.pool_hash(row.pool_salt, row.pool) == unb64u(row.notice["pool"], 32)
     assert all(t.own is None for t in row.turns)

@@ -104,18 +104,27 @@ def test_a_declaration_holds_no_number(law: Procedure) -> None:
         if hasattr(thing, "__dataclass_fields__"):
             return [one for name in thing.__dataclass_fields__ for one in numbers(getattr(thing, name))]
         return [] if thing is None or isinstance(thing, (str, bool)) else [thing]
+
     assert numbers(law) == []
 
 
 @every
 def test_steps_reviews_and_stages_fit_the_path(law: Procedure) -> None:
     assert law.minimum.fails_by in law.path.steps
-    assert [one.begins_by in law.path.steps for one in law.reviews] and "OPENING" in LOT_FLOW.step(law.after_opening).origins
+    assert [one.begins_by in law.path.steps for one in law.reviews] and "OPENING" in LOT_FLOW.step(
+        law.after_opening
+    ).origins
     assert set(law.remedies.stops) | set(law.remedies.upheld_stops) <= set(law.path.steps)
     assert (law.award.publicity is None) == ("publicise" not in law.path.steps)
     states = [state for stage in law.public_stages for state in stage.states]
     assert len(set(states)) == len(states) and set(states) == set(law.path.states) - {
-        "ACCEPTED", "FILING", "CLOSING", "ARCHIVED", "FAILED", "TERMINATED"}
+        "ACCEPTED",
+        "FILING",
+        "CLOSING",
+        "ARCHIVED",
+        "FAILED",
+        "TERMINATED",
+    }
     assert {stage.code for stage in law.public_stages} <= set(_LIMITS)
     assert {one.kind for one in law.notices} <= set(notices.KINDS) and law.remedies.kind in disputes.KINDS
     assert tuple(one.stage for one in law.remedies.windows) == disputes.STAGES
@@ -144,7 +153,9 @@ def test_the_least_number_comes_from_the_rulebook(law: Procedure) -> None:
 @pytest.mark.parametrize("budget", ["1", "9999999.99", "10000000", "50000000"])
 def test_the_least_panel_is_that_of_the_vectors(budget: str, large: bool) -> None:
     for law, method in zip(PROCEDURES, ("gp_tender", "works_tender"), strict=True):
-        wanted = minimum_members(method, Fraction(budget), at_or_over_open_tender_threshold=False, technically_complex=large)
+        wanted = minimum_members(
+            method, Fraction(budget), at_or_over_open_tender_threshold=False, technically_complex=large
+        )
         assert law.panel.least(book_of(law), Fraction(budget), complex=large) == wanted
         assert law.panel.least(book_of(law), Fraction(budget), large_impact=large) == wanted
 

@@ -40,7 +40,9 @@ def test_what_is_due_is_read_without_a_trace(world: World) -> None:
         moment = timedelta(microseconds=1)
         with unchanged(world):
             assert timeline.due(look.session, lot.deadline - moment) == []
-            assert [(d.what, d.lot_id, d.since) for d in timeline.due(look.session, lot.deadline)] == [("close", lot.id, lot.deadline)]
+            assert [(d.what, d.lot_id, d.since) for d in timeline.due(look.session, lot.deadline)] == [
+                ("close", lot.id, lot.deadline)
+            ]
             assert timeline.due(look.session, lot.deadline) == timeline.due(look.session, lot.deadline)
 
 

@@ -26,7 +26,9 @@ def agree(answer: object, expected: object) -> bool:
     """Numbers by value, other strings literally, lists in order, maps in any order; more keys than expected are
     allowed."""
     if isinstance(expected, Mapping):
-        return isinstance(answer, Mapping) and all(key in answer and agree(answer[key], held) for key, held in expected.items())
+        return isinstance(answer, Mapping) and all(
+            key in answer and agree(answer[key], held) for key, held in expected.items()
+        )
     if isinstance(expected, list):
         return isinstance(answer, list) and len(answer) == len(expected) and all(map(agree, answer, expected))
     if isinstance(expected, str) and isinstance(answer, str) and _number(expected) and _number(answer):

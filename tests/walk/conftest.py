@@ -24,7 +24,9 @@ IS_WHOLE = os.environ.get("BIDHALL_WALK") == "whole"
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames:
         variants = VARIANTS if IS_WHOLE else VARIANTS[:1]
-        metafunc.parametrize("variant", variants, ids=[f"{lang}-{width}" for lang, width in variants], scope="module", indirect=True)
+        metafunc.parametrize(
+            "variant", variants, ids=[f"{lang}-{width}" for lang, width in variants], scope="module", indirect=True
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

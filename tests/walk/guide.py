@@ -79,8 +79,10 @@ HELP = """() => !!document.querySelector('main h1:not(.sr)') && !!document.query
 WAYS = "() => document.querySelectorAll('main :is(a[href], button, input, summary, table, dl)').length"
 CHOICE = re.compile(r"[?&](lang|theme)=")
 """Another language or look of the same page."""
-LINKS = "() => [...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility())" \
-        ".map(a => new URL(a.getAttribute('href'), location.href).href)"
+LINKS = (
+    "() => [...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility())"
+    ".map(a => new URL(a.getAttribute('href'), location.href).href)"
+)
 
 
 @dataclass
@@ -328,7 +330,9 @@ class Guest:
                 if answer.status >= 400:
                     wrong.append(f"{answer.status} {path} (shown on {shown_on})")
                 answer.dispose()
-        assert not wrong, f"links that {self.username or 'a stranger'} was shown lead to errors:\n" + "\n".join(f"  {one}" for one in wrong)
+        assert not wrong, f"links that {self.username or 'a stranger'} was shown lead to errors:\n" + "\n".join(
+            f"  {one}" for one in wrong
+        )
 
 
 def read_paper(data: bytes) -> Paper:

@@ -44,6 +44,7 @@ EDGE = 12
 LARGEST = 200_000
 """Bytes a picture may have: whoever reads a document loads them all."""
 
+
 def take(page: Page, name: str, place: str = "") -> None:
     """Keep a picture of the window, from the top of its page; with ``place`` (a selector) of that part alone."""
     if (folder := _asked(name)) is None:
@@ -56,8 +57,15 @@ def take(page: Page, name: str, place: str = "") -> None:
         box = page.locator(place).first.bounding_box()
         assert box is not None, place
         above = 0 if place == "main" else EDGE  # the band stands above it
-        part = {"full_page": True, "clip": {"x": box["x"] - EDGE, "y": box["y"] - above, "width": box["width"] + 2 * EDGE,
-                                            "height": box["height"] + 2 * above}}
+        part = {
+            "full_page": True,
+            "clip": {
+                "x": box["x"] - EDGE,
+                "y": box["y"] - above,
+                "width": box["width"] + 2 * EDGE,
+                "height": box["height"] + 2 * above,
+            },
+        }
     _keep(folder, name, page.screenshot(animations="disabled", caret="hide", **part))
     if before is not None:
         page.set_viewport_size(before)
@@ -84,7 +92,7 @@ def _keep(folder: Path, name: str, png: bytes) -> None:
     path, page = folder / f"{name}.png", Image.open(io.BytesIO(png)).convert("RGB")
     often: list[tuple[int, Any]] = sorted(page.getcolors(page.width * page.height) or [], reverse=True)[:128]
     colours = [part for _, colour in often for part in colour]
-    colours += page.quantize(256 - len(often), method=Image.Quantize.MAXCOVERAGE).getpalette()[:3 * (256 - len(often))]  # type: ignore[index]
+    colours += page.quantize(256 - len(often), method=Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * (256 - len(often))]  # type: ignore[index]
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours)
     page.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -8,7 +8,13 @@ from tests.kit.world import PDF
 from tests.walk.guide import Walk
 from tests.walk.keywork import with_key
 
-OFFICERS = {"officer1": "platform", "officer2": "platform", "officer3": "tenderee", "officer4": "tenderee", "officer5": "supervisor"}
+OFFICERS = {
+    "officer1": "platform",
+    "officer2": "platform",
+    "officer3": "tenderee",
+    "officer4": "tenderee",
+    "officer5": "supervisor",
+}
 NAME = "春晓区第二小学图书采购"
 
 

@@ -20,7 +20,9 @@ def lot_of(walk: Walk, key: str) -> str:
 
 def open_objection(walk: Walk, ref: str) -> str:
     """The number of the objection to a lot that waits for its answer."""
-    found = walk.town.ask("select o.ref from objection o join lot l on l.id = o.lot_id where l.ref = ? and o.state = 'FILED'", ref)
+    found = walk.town.ask(
+        "select o.ref from objection o join lot l on l.id = o.lot_id where l.ref = ? and o.state = 'FILED'", ref
+    )
     return str(found[0][0])
 
 
@@ -75,10 +77,15 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     buyer.press("form[action$='/acts/decide'] button")
     agent.go("/agency").follow(f"main a[href='{lot}/award']")
     agent.press("form[action$='/acts/announce'] button")
-    ranking = [name for (name,) in walk.town.ask(
-        "select a.username from account a join role_grant g on g.account_id = a.id, award w join lot l on l.id = w.lot_id, "
-        "json_each(w.ranking) r where l.ref = ? and g.role = 'bidder-signer' and a.party_id = json_extract(r.value, '$.party_id') "
-        "order by json_extract(r.value, '$.rank')", ref)]
+    ranking = [
+        name
+        for (name,) in walk.town.ask(
+            "select a.username from account a join role_grant g on g.account_id = a.id, award w join lot l on l.id = w.lot_id, "
+            "json_each(w.ranking) r where l.ref = ? and g.role = 'bidder-signer' and a.party_id = json_extract(r.value, '$.party_id') "
+            "order by json_extract(r.value, '$.rank')",
+            ref,
+        )
+    ]
     winner, loser = walk.person(ranking[0]), walk.person(ranking[1])
     winner.follow(f"main a[href='/bidder/lots/{ref}/outcome'], main a[href='/bidder/lots/{ref}']")
     if not winner.page.url.endswith("/outcome"):
@@ -91,7 +98,9 @@ def test_a_lot_is_awarded_announced_and_challenged(walk: Walk) -> None:
     loser.page.set_input_files("[name=files]", files=pdf("证据.pdf"))
     loser.press("form[action$='/acts/object'] button")
 
-    agent.go("/agency").follow(f"main a[href='{lot}']").follow(f"main a[href='{lot}/contract']")  # it waits for the answer, and says so
+    agent.go("/agency").follow(f"main a[href='{lot}']").follow(
+        f"main a[href='{lot}/contract']"
+    )  # it waits for the answer, and says so
     assert agent.page.locator("form[action$='/acts/contract'] button").is_disabled()
     agent.follow("main a[href='/agency/objections']")
     agent.follow(f"main a[href='/agency/objections/{open_objection(walk, ref)}']")
@@ -118,7 +127,11 @@ def test_a_signed_contract_is_recorded_published_and_read_by_everybody(walk: Wal
     agent, ref = walk.person("agent"), lot_of(walk, "BEDS")
     lot = f"/agency/lots/{ref}"
     agent.follow(f"main a[href='{lot}/contract']")
-    agent.fill(number="HT-2026-39", signed_at=moment(walk.town.now - timedelta(days=1)), text="护理床 120 张，三十日内交货，质保三年。")
+    agent.fill(
+        number="HT-2026-39",
+        signed_at=moment(walk.town.now - timedelta(days=1)),
+        text="护理床 120 张，三十日内交货，质保三年。",
+    )
     agent.press("form[action$='/acts/contract'] button")
     agent.press("form[action$='/acts/publish-contract'] button")
     agent.follow(f"main a[href='/lots/{ref}/contract']")
@@ -139,7 +152,9 @@ def test_an_objection_to_candidates_is_answered_and_the_award_follows(walk: Walk
     agent.press("form[action$='/acts/answer'] button")
     bidder = walk.person(walk.town.facts["lots"]["ROOF"]["bidders"][0])
     bidder.follow(".rail a[href='/bidder/objections']").follow(f"main a[href='/bidder/objections/{number}']")
-    until = walk.town.ask("select a.publicity_until from award a join lot l on l.id = a.lot_id where l.ref = ?", ref)[0][0]
+    until = walk.town.ask("select a.publicity_until from award a join lot l on l.id = a.lot_id where l.ref = ?", ref)[
+        0
+    ][0]
     walk.town.jump(to=datetime.fromisoformat(until).replace(tzinfo=walk.town.now.tzinfo) + timedelta(minutes=1))
 
 

@@ -60,7 +60,10 @@ def test_too_little_paid_is_red_on_the_first_page(walk: Walk) -> None:
     bidder.press("button[value='short']")
     credited(bidder, 1)
     bidder.follow("nav.rail a[href='/bidder']")
-    assert bidder.page.locator(".loss").count() == 1 and bidder.page.locator(f".loss a[href='/bidder/deposits/{ref}']").count() == 1
+    assert (
+        bidder.page.locator(".loss").count() == 1
+        and bidder.page.locator(f".loss a[href='/bidder/deposits/{ref}']").count() == 1
+    )
     bidder.picture("bidder-home-zh")
     bidder.follow(f".loss a[href='/bidder/deposits/{ref}']")
     bidder.press("button[value='full']")
@@ -148,5 +151,7 @@ def seal_and_submit(bidder: Guest, folder: Path, answers: dict[str, str]) -> str
 @pytest.mark.parametrize("act", ["acts/take-part", "acts/ask"])
 def test_an_act_of_a_bidder_is_no_door_for_others(walk: Walk, act: str) -> None:
     cashier = walk.person("cashier")
-    answer = cashier.context.request.post(f"{walk.town.base}/bidder/lots/{latest(cashier)}/{act}", form={}, max_redirects=0)
+    answer = cashier.context.request.post(
+        f"{walk.town.base}/bidder/lots/{latest(cashier)}/{act}", form={}, max_redirects=0
+    )
     assert answer.status in (400, 403)

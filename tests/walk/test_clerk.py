@@ -32,15 +32,20 @@ def test_a_panel_is_drawn_in_public_and_sits(walk: Walk) -> None:
     clerk.go(steer).press("form[action$='/acts/conclude'] button")
     clerk.follow(f"main a[href='{panel}'], .crumbs a[href='{panel}'], .rail a[href='{panel}']")
     clerk.press("form[action$='/acts/call'] button")
-    called = walk.town.ask("select a.username from account a join seat s on s.account_id = a.id join panel p on p.id = s.panel_id "
-                           "join lot l on l.id = p.lot_id where l.ref = ? and s.state = 'called'", ref)
+    called = walk.town.ask(
+        "select a.username from account a join seat s on s.account_id = a.id join panel p on p.id = s.panel_id "
+        "join lot l on l.id = p.lot_id where l.ref = ? and s.state = 'called'",
+        ref,
+    )
     assert len(called) == 5
     for (username,) in called:
         expert = walk.person(username).follow("main a[href^='/expert/calls/']")
         expert.fill(answer="yes", no_conflict="yes")
         expert.press("form[action$='/acts/answer'] button")
     clerk.go(panel).press("form[action$='/acts/convene'] button")
-    assert walk.town.ask("select p.state from panel p join lot l on l.id = p.lot_id where l.ref = ?", ref) == [("SEATED",)]
+    assert walk.town.ask("select p.state from panel p join lot l on l.id = p.lot_id where l.ref = ?", ref) == [
+        ("SEATED",)
+    ]
     walk.stranger().go(f"/lots/{ref}/draw")
 
 
@@ -57,7 +62,9 @@ def test_an_archive_is_sealed_and_its_list_read(walk: Walk) -> None:
 
 def test_watched_deadlines(walk: Walk) -> None:
     clerk = walk.person("clerk")
-    clerk.follow(".rail a[href='/centre/faults']").follow("main a[href^='/centre/faults/']").follow(".crumbs a[href='/centre/faults']")
+    clerk.follow(".rail a[href='/centre/faults']").follow("main a[href^='/centre/faults/']").follow(
+        ".crumbs a[href='/centre/faults']"
+    )
 
 
 def local(walk: Walk, *, hours: int) -> str:

@@ -70,7 +70,11 @@ def test_the_list_is_published_and_everybody_reveals(walk: Walk, ref: str, sheet
     to_room(walk, first, ref).follow(f"main a[href='/expert/{ref}/list']").press("form[action$='/acts/list'] button")
     opened = set(walk.town.facts["open_seats"])
     for name in names:
-        member = walk.person(name) if name == first else to_room(walk, name, ref).follow(f"main a[href='/expert/{ref}/list']")
+        member = (
+            walk.person(name)
+            if name == first
+            else to_room(walk, name, ref).follow(f"main a[href='/expert/{ref}/list']")
+        )
         with_key(member, "sign-list", again=name in opened)
     walk.town.settle(12)
     for name in names:

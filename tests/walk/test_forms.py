@@ -55,7 +55,11 @@ class Form:
     fields: tuple[Field, ...]
 
     def empty(self) -> list[tuple[str, str]]:
-        return [(f.name, f.value if f.kind == "hidden" else "") for f in self.fields if f.kind not in ("radio", "checkbox", "file")]
+        return [
+            (f.name, f.value if f.kind == "hidden" else "")
+            for f in self.fields
+            if f.kind not in ("radio", "checkbox", "file")
+        ]
 
     def as_shown(self) -> list[tuple[str, str]]:
         return [(f.name, f.value) for f in self.fields if f.kind not in ("radio", "checkbox", "file")]
@@ -93,7 +97,12 @@ class _Reader(HTMLParser):
         if tag == "a" and a.get("href"):
             self.links.append(urljoin(self.page, a["href"]).partition("#")[0])
         if tag == "form":
-            self._form = (urljoin(self.page, a.get("action", "")), a.get("method", "get").lower(), "multipart" in a.get("enctype", ""), [])
+            self._form = (
+                urljoin(self.page, a.get("action", "")),
+                a.get("method", "get").lower(),
+                "multipart" in a.get("enctype", ""),
+                [],
+            )
         if self._form is None:
             return
         fields = self._form[3]
@@ -141,7 +150,9 @@ def forms_of(browser: Browser, *, portal: bool) -> Iterator[Form]:
             continue
         reader = _Reader(answer.path)
         reader.feed(answer.text)
-        todo += [link for link in reader.links if link.startswith("/" if portal else DESKS) and not NO_PAGE.search(link)]
+        todo += [
+            link for link in reader.links if link.startswith("/" if portal else DESKS) and not NO_PAGE.search(link)
+        ]
         for form in reader.forms:
             if kind_of(form.action) not in kinds:
                 kinds.add(kind_of(form.action))
@@ -170,7 +181,9 @@ def judged(what: str, form: Form, answer: Answer, *, statuses: tuple[int, ...]) 
 def is_there(what: str, form: Form, answer: Answer, typed: list[str]) -> list[str]:
     """Which of the texts that were typed a page does not show."""
     text = unescape(answer.text)
-    return [f"{what}, lost what was typed: {form.action} (on {form.page}): {one}" for one in typed if one not in text][:2]
+    return [f"{what}, lost what was typed: {form.action} (on {form.page}): {one}" for one in typed if one not in text][
+        :2
+    ]
 
 
 def after_signing_in(browser: Browser, lost: Browser, form: Form, answer: Answer, typed: list[str]) -> list[str]:
@@ -211,7 +224,10 @@ def test_every_form_of_a_desk_mistreated(town: Town, variant: tuple[str, int], u
         if answer.status == 422:
             wrong += is_there("nonsense", form, answer, typed)
         if form.version > 0:
-            old = [(n, str(form.version - 1) if n == "version" else secrets.token_urlsafe(16) if n == "form_id" else v) for n, v in fields]
+            old = [
+                (n, str(form.version - 1) if n == "version" else secrets.token_urlsafe(16) if n == "form_id" else v)
+                for n, v in fields
+            ]
             answer = send(browser, form, old)
             wrong += judged("stale", form, answer, statuses=(409, 422))
             wrong += is_there("stale", form, answer, typed)

@@ -46,10 +46,14 @@ def test_the_list_is_published_and_shares_are_released(walk: Walk, ref: str) -> 
     told = facts_of(public, f"/hall/{ref}/data")
     assert [one["turn"] for one in told["waits"]] == ["officers"] and len(told["shares"]) == 3
     public.picture("hall-shares-zh")
-    assert public.page.locator(".waits .count").is_visible()  # three are enough, and the page says why and until when it waits
+    assert public.page.locator(
+        ".waits .count"
+    ).is_visible()  # three are enough, and the page says why and until when it waits
     host.go(f"/hall/{ref}/host")
     for username in OFFICERS[3:]:
-        officer = walk.person(username).go(f"/hall/{ref}").follow(f".waits a[href='/hall/{ref}/release']")  # it is their turn
+        officer = (
+            walk.person(username).go(f"/hall/{ref}").follow(f".waits a[href='/hall/{ref}/release']")
+        )  # it is their turn
         with_key(officer, "release")
     host.go(f"/hall/{ref}/host").press("form[action$='/acts/open'] button")
     for _ in range(60):
@@ -82,9 +86,15 @@ def test_the_host_reads_out_and_the_room_follows(walk: Walk, ref: str) -> None:
 
 def test_one_confirms_one_objects_and_is_answered(walk: Walk, ref: str) -> None:
     names = [one["name"] for one in facts_of(walk.stranger(), f"/hall/{ref}/data")["bids"]]
-    people = [username for name in names for username, party in walk.town.ask(
-        "select a.username, p.name from account a join party p on p.id = a.party_id join role_grant g on g.account_id = a.id "
-        "where g.role = 'bidder-signer' order by a.id") if party == name]
+    people = [
+        username
+        for name in names
+        for username, party in walk.town.ask(
+            "select a.username, p.name from account a join party p on p.id = a.party_id join role_grant g on g.account_id = a.id "
+            "where g.role = 'bidder-signer' order by a.id"
+        )
+        if party == name
+    ]
     # from the page of the opening, signed out: the way leads through the sign-in to one's own line
     guest = walk.stranger().go(f"/hall/{ref}")
     guest.follow(f"a[href='/bidder/lots/{ref}/opening']")

@@ -17,8 +17,15 @@ PEOPLE = (
     "cashier", "controller", "supervisor", "sysadmin", "secadmin", "auditadmin",
 )  # fmt: skip
 AT = {
-    "bidder": ("bidder1",), "agency": ("buyer", "agent"), "centre": ("clerk",), "hall": ("host", "officer1"), "expert": ("expert04",),
-    "cashier": ("cashier", "controller"), "supervisor": ("supervisor",), "admin": ("sysadmin", "secadmin", "auditadmin"), "public": (),
+    "bidder": ("bidder1",),
+    "agency": ("buyer", "agent"),
+    "centre": ("clerk",),
+    "hall": ("host", "officer1"),
+    "expert": ("expert04",),
+    "cashier": ("cashier", "controller"),
+    "supervisor": ("supervisor",),
+    "admin": ("sysadmin", "secadmin", "auditadmin"),
+    "public": (),
 }
 """Who works at a desk."""
 
@@ -34,9 +41,13 @@ NAV = """() => [...document.querySelectorAll('header a[href], footer a[href]')]
   .filter(a => !/lang=|theme=/.test(a.search)).map(a => a.pathname + a.search)"""
 NOWHERE = """() => [...document.querySelectorAll('main a[href*="#"]')].filter(a => a.pathname === location.pathname)
   .map(a => decodeURIComponent(a.hash.slice(1))).filter(id => id && !document.getElementById(id))"""
-ANCHORS = "path => [...document.querySelectorAll(`main a[href^='${path}#']`)].map(a => decodeURIComponent(a.hash.slice(1)))"
-NO_PAGE = re.compile(r"\.(zip|pdf|json|csv|xlsx|xml|ics|atom|png|tar|txt)$|/(file|proof|feed|stream|events|checkpoint|data)$"
-                     r"|[?&](lang|theme)=")
+ANCHORS = (
+    "path => [...document.querySelectorAll(`main a[href^='${path}#']`)].map(a => decodeURIComponent(a.hash.slice(1)))"
+)
+NO_PAGE = re.compile(
+    r"\.(zip|pdf|json|csv|xlsx|xml|ics|atom|png|tar|txt)$|/(file|proof|feed|stream|events|checkpoint|data)$"
+    r"|[?&](lang|theme)="
+)
 
 
 @pytest.mark.parametrize("username", PEOPLE)
@@ -61,7 +72,9 @@ def test_the_help_of_every_desk_leads_on(walk: Walk) -> None:
         here = set(anybody.page.evaluate("() => [...document.querySelectorAll('section.guide')].map(e => e.id)"))
         assert here == {act.id for act in helping.role_help(desk).acts}
     anybody.go("/help").follow("main a[href='/help/glossary']")
-    assert words and not words - set(anybody.page.evaluate("() => [...document.querySelectorAll('main [id]')].map(e => e.id)"))
+    assert words and not words - set(
+        anybody.page.evaluate("() => [...document.querySelectorAll('main [id]')].map(e => e.id)")
+    )
 
 
 @pytest.mark.parametrize("desk", AT)
@@ -97,7 +110,12 @@ def crawled(guest: Guest) -> list[str]:
     town, wrong = guest.walk.town, list[str]()
     while True:
         shown = town.links[guest.username]
-        todo = [path for kind, paths in shown.items() for path in paths if kind not in town.looked and not NO_PAGE.search(path)]
+        todo = [
+            path
+            for kind, paths in shown.items()
+            for path in paths
+            if kind not in town.looked and not NO_PAGE.search(path)
+        ]
         if not todo:
             return wrong
         town.looked.add(kind_of(urlsplit(todo[0]).path))
@@ -106,7 +124,9 @@ def crawled(guest: Guest) -> list[str]:
         except AssertionError as error:
             wrong.append(str(error))
         except PlaywrightError as error:
-            if "Download is starting" not in str(error):  # a file, not a page: every link shown is asked for at the walk's end
+            if "Download is starting" not in str(
+                error
+            ):  # a file, not a page: every link shown is asked for at the walk's end
                 raise
 
 

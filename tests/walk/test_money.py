@@ -81,8 +81,12 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
         controller.press("form[action$='/acts/send-back'] button")
     controller.press("form[action$='/acts/approve'] .btn--go")
 
-    cashier.follow(".rail a[href='/cashier']").follow(f"main a[href='{batch}']").press("form[action$='/acts/pay'] button")
-    listed = list(csv.reader(cashier.download("main a[href$='/payments.csv']").read_text(encoding="utf-8-sig").splitlines()))
+    cashier.follow(".rail a[href='/cashier']").follow(f"main a[href='{batch}']").press(
+        "form[action$='/acts/pay'] button"
+    )
+    listed = list(
+        csv.reader(cashier.download("main a[href$='/payments.csv']").read_text(encoding="utf-8-sig").splitlines())
+    )
     assert len(listed) == rows + 1
     fetch(cashier)
     cashier.follow(".rail a[href='/cashier/batches']").follow(f"main a[href='{batch}']")
@@ -114,7 +118,9 @@ def test_refunds_go_out_by_two_hands_and_one_comes_back(walk: Walk, tmp_path: Pa
     cashier.go(batch).press("form[action$='/acts/pay'] button")
     fetch(cashier)
     cashier.go(f"/cashier/refunds/{ref}")
-    assert walk.town.ask("select state, payee_account from refund where ref = ?", ref) == [("CONFIRMED", "6222000077778888")]
+    assert walk.town.ask("select state, payee_account from refund where ref = ?", ref) == [
+        ("CONFIRMED", "6222000077778888")
+    ]
 
 
 def test_a_deposit_is_kept_by_three_persons(walk: Walk) -> None:
@@ -136,7 +142,8 @@ def test_a_deposit_is_kept_by_three_persons(walk: Walk) -> None:
     cashier.go(case).follow(".rail a[href='/cashier/forfeits']")
     (bidder,) = walk.town.ask(
         "select a.username from forfeit f join deposit_demand d on d.id = f.demand_id join participant p on p.id = d.participant_id "
-        "join account a on a.party_id = p.party_id where a.username not like '%-%'")
+        "join account a on a.party_id = p.party_id where a.username not like '%-%'"
+    )
     kept = walk.person(bidder[0]).go(f"/bidder/deposits/{lot}")
     assert kept.page.locator("#forfeit").count() == 1
     kept.follow(".bell").follow(".letters a")
@@ -144,10 +151,14 @@ def test_a_deposit_is_kept_by_three_persons(walk: Walk) -> None:
 
 def test_the_day_is_compared_and_the_books_are_read(walk: Walk) -> None:
     cashier, controller = walk.person("cashier"), walk.person("controller")
-    cashier.go("/cashier").follow(".rail a[href='/cashier/reconcile']").press("form[action='/cashier/acts/reconcile'] button")
+    cashier.go("/cashier").follow(".rail a[href='/cashier/reconcile']").press(
+        "form[action='/cashier/acts/reconcile'] button"
+    )
     assert walk.town.ask("select balanced from reconciliation order by id desc limit 1") == [(1,)]
     cashier.picture("cashier-reconcile-zh")
-    cashier.follow(".rail a[href='/cashier/ledger']").fill(lot=walk.town.lot("CANDIDATES")).press("main form[method=get] button")
+    cashier.follow(".rail a[href='/cashier/ledger']").fill(lot=walk.town.lot("CANDIDATES")).press(
+        "main form[method=get] button"
+    )
     assert cashier.page.locator("#postings tbody tr").count() >= 3  # what the bidders of the lot paid
     cashier.follow(".rail a[href='/cashier/refunds']").follow("main a[href='/cashier/refunds?show=done']")
     assert cashier.download("main a[href*='format=csv']").read_text(encoding="utf-8-sig").count("\n") > 5
@@ -164,7 +175,11 @@ def fetch(cashier: Guest) -> None:
 
 def statement(town: Town) -> FilePayload:
     """The statement as the bank's counter hands it out."""
-    return {"name": "流水.csv", "mimeType": "text/csv", "buffer": SimulatedBank(town.data / BANK_FILE, town.clock).statement()}
+    return {
+        "name": "流水.csv",
+        "mimeType": "text/csv",
+        "buffer": SimulatedBank(town.data / BANK_FILE, town.clock).statement(),
+    }
 
 
 def overdue(town: Town) -> tuple[str, str, str]:
@@ -173,5 +188,7 @@ def overdue(town: Town) -> tuple[str, str, str]:
         "select r.ref, l.ref, min(a.username) from refund r join deposit_demand d on d.id = r.demand_id join lot l on l.id = d.lot_id "
         "join participant p on p.id = d.participant_id join account a on a.party_id = p.party_id "
         "join role_grant g on g.account_id = a.id and g.role = 'bidder-signer' "
-        "where r.state = 'DUE' and r.due_on < ? group by r.ref, l.ref", f"{town.now:%Y-%m-%d}")
+        "where r.state = 'DUE' and r.due_on < ? group by r.ref, l.ref",
+        f"{town.now:%Y-%m-%d}",
+    )
     return str(ref), str(lot), str(who)

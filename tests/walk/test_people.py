@@ -10,7 +10,8 @@ from web.rehearsal.names import CENTRE
 NEW = "seven herons cross a slow river"
 LICENCE = {"name": "营业执照.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 a licence"}
 CALENDAR = "year,2028\nstatus,announced\nsource,国办发明电〔2027〕9号\ndate,day,feast\n" + "".join(
-    f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03"))
+    f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")
+)
 
 
 def sign_in(guest: Guest, username: str, password: str) -> Guest:
@@ -26,7 +27,9 @@ def test_a_role_of_weight_is_given_by_two(walk: Walk) -> None:
     first.fill(party=CENTRE).press("form[action='/admin/people/new'] button")
     with first.expecting(422):
         first.fill(username="newcashier").press("form[action='/admin/acts/invite'] .btn--go")
-    first.fill(name="钱新来", password=NEW, roles="cashier", reason="接替钱思源").press("form[action='/admin/acts/invite'] .btn--go")
+    first.fill(name="钱新来", password=NEW, roles="cashier", reason="接替钱思源").press(
+        "form[action='/admin/acts/invite'] .btn--go"
+    )
     person = first.page.url
     second.go("/admin").follow("main a[href^='/admin/grants/']").press("form[action$='/acts/confirm'] button")
     first.go(person)
@@ -48,7 +51,9 @@ def test_people_organisations_and_keys_are_looked_through(walk: Walk) -> None:
     admin = walk.person("secadmin")
     admin.go("/admin").follow(".rail a[href='/admin/people']").fill(q="clerk").press(".filters button")
     admin.follow("main table a[href^='/admin/people/']")
-    admin.follow(".rail a[href='/admin/parties']").follow(".rail a[href='/admin/keys']").follow(".rail a[href='/admin/grants']")
+    admin.follow(".rail a[href='/admin/parties']").follow(".rail a[href='/admin/keys']").follow(
+        ".rail a[href='/admin/grants']"
+    )
 
 
 def test_the_calendar_of_a_year_is_loaded(walk: Walk) -> None:
@@ -56,7 +61,9 @@ def test_the_calendar_of_a_year_is_loaded(walk: Walk) -> None:
     admin.follow(".rail a[href='/admin/calendar']")
     with admin.expecting(422):
         admin.press("form[action='/admin/acts/calendar'] button")
-    admin.page.set_input_files("input[type=file]", {"name": "2028.csv", "mimeType": "text/csv", "buffer": CALENDAR.encode()})
+    admin.page.set_input_files(
+        "input[type=file]", {"name": "2028.csv", "mimeType": "text/csv", "buffer": CALENDAR.encode()}
+    )
     admin.press("form[action='/admin/acts/calendar'] button").follow(".rail a[href='/admin/health']")
     walk.person("auditadmin").follow(".rail a[href='/admin/log']")
 
@@ -66,8 +73,18 @@ def test_a_firm_registers_itself_and_is_accepted(walk: Walk) -> None:
     firm.follow("header a[href^='/account/sign-in']").follow("main a[href='/register']")
     with firm.expecting(422):
         firm.press("form[action='/register/acts/send'] .btn--go")
-    firm.fill(name="清溪教学仪器有限公司", code=credit_code(321), region="130205", bank_account="6222000012345678", bank_name="春晓银行",
-              person="苏清溪", phone="0310-1234567", mail="su@example.com", username="suqingxi", password=NEW)
+    firm.fill(
+        name="清溪教学仪器有限公司",
+        code=credit_code(321),
+        region="130205",
+        bank_account="6222000012345678",
+        bank_name="春晓银行",
+        person="苏清溪",
+        phone="0310-1234567",
+        mail="su@example.com",
+        username="suqingxi",
+        password=NEW,
+    )
     firm.page.set_input_files("input[type=file]", LICENCE)  # type: ignore[arg-type]
     firm.press("form[action='/register/acts/send'] .btn--go")
     clerk = walk.person("clerk").follow("main a[href^='/centre/registrations/']")
@@ -82,7 +99,9 @@ def test_a_firm_registers_itself_and_is_accepted(walk: Walk) -> None:
     firm.fill(username="suqingxi", password=NEW).press("form[action='/account/acts/sign-in'] button")
     assert firm.page.url.endswith("/bidder")
     firm.follow(".bell").follow(".letters a").go("/bidder").follow(".rail a[href='/bidder/people']")
-    firm.fill(name="苏小河", username="xiaohe", password=NEW, roles="bidder-signer").press("form[action='/bidder/acts/invite'] button")
+    firm.fill(name="苏小河", username="xiaohe", password=NEW, roles="bidder-signer").press(
+        "form[action='/bidder/acts/invite'] button"
+    )
     firm.follow("main a[href^='/bidder/people/']")
     colleague = sign_in(walk.stranger(), "xiaohe", NEW)
     colleague.follow(".rail a[href='/bidder/lots']")

@@ -20,7 +20,9 @@ def test_a_lot_from_the_search_to_its_result(walk: Walk) -> None:
     anybody.follow("ol.notices h2 a").follow("aside a[href$='/result']")
     ref = re.search(r"/lots/([^/]+)/result", anybody.page.url)
     assert ref and anybody.page.locator("section.won .who").inner_text().strip()
-    assert anybody.page.locator("ol.sbar > li").count() >= 2 and anybody.page.locator("table.crit tbody td").count() >= 6
+    assert (
+        anybody.page.locator("ol.sbar > li").count() >= 2 and anybody.page.locator("table.crit tbody td").count() >= 6
+    )
     paper = anybody.paper("a[href$='/report.pdf']")
     assert paper.pages >= 1 and "评标报告" in paper.text.replace(" ", "") and ref[1] in paper.text
     anybody.download("a[href$='/result.csv']")
@@ -39,7 +41,9 @@ def test_the_bundle_is_verified_without_the_platform(walk: Walk) -> None:
     proved = CliRunner().invoke(main, ["verify", str(bundle), "--trust", str(trust), "--json"])
     assert proved.exit_code == 0, proved.output
     anybody.page.click("[data-proof] [data-verify]")
-    anybody.page.wait_for_function("() => [...document.querySelectorAll('[data-proof] [data-verdict]')].every(e => e.textContent)")
+    anybody.page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-proof] [data-verdict]')].every(e => e.textContent)"
+    )
     assert anybody.page.locator("[data-proof] li.bad").count() == 0
     anybody.look()
 
@@ -80,6 +84,8 @@ def test_a_lot_is_followed_and_no_longer(walk: Walk, username: str) -> None:
 
 def finished(walk: Walk) -> str:
     """A lot whose contract is published and whose entries are all in the log."""
-    found = walk.town.ask("SELECT lot.ref FROM lot JOIN notice ON notice.lot_id = lot.id WHERE notice.kind = 'contract' "
-                          "AND lot.state IN ('CONTRACT', 'FILING', 'CLOSING', 'ARCHIVED') ORDER BY lot.id")
+    found = walk.town.ask(
+        "SELECT lot.ref FROM lot JOIN notice ON notice.lot_id = lot.id WHERE notice.kind = 'contract' "
+        "AND lot.state IN ('CONTRACT', 'FILING', 'CLOSING', 'ARCHIVED') ORDER BY lot.id"
+    )
     return str(found[0][0])

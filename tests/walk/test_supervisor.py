@@ -21,7 +21,9 @@ def test_every_figure_leads_to_its_rows(walk: Walk) -> None:
     assert late >= 2  # a decision and a refund
     supervisor.follow("main .kpi a[href$='show=late']")
     assert page.locator(f"{ROWS}.is-late").count() == late
-    listed = list(csv.reader(supervisor.download("main a[href*='format=csv']").read_text(encoding="utf-8-sig").splitlines()))
+    listed = list(
+        csv.reader(supervisor.download("main a[href*='format=csv']").read_text(encoding="utf-8-sig").splitlines())
+    )
     assert len(listed) == late + 1
     supervisor.follow(".rail a[href='/supervisor']")
     weeks = page.locator(".weeks li")
@@ -32,7 +34,12 @@ def test_every_figure_leads_to_its_rows(walk: Walk) -> None:
     assert page.locator(ROWS).count() == count
     supervisor.follow("main a.chip").follow(".rail a[href='/supervisor']").follow(".kinds a[href$='kind=refund']")
     assert page.locator(ROWS).count() > 3
-    for figure in ("/supervisor/deadlines?show=soon", "/supervisor/objections", "/supervisor/deadlines?show=kept_late", "/audit"):
+    for figure in (
+        "/supervisor/deadlines?show=soon",
+        "/supervisor/objections",
+        "/supervisor/deadlines?show=kept_late",
+        "/audit",
+    ):
         supervisor.go("/supervisor").follow(f"main .kpi a[href='{figure}']")
 
 
@@ -49,7 +56,9 @@ def test_the_objection_under_way_and_the_late_duty(walk: Walk) -> None:
 def test_a_whole_lot_with_its_papers_and_its_entries(walk: Walk) -> None:
     supervisor = walk.person("supervisor")
     lot = walk.town.lot("ARCHIVED")
-    supervisor.go("/supervisor").follow(".rail a[href='/supervisor/dossier']").fill(lot=lot).press("main form[method=get] button")
+    supervisor.go("/supervisor").follow(".rail a[href='/supervisor/dossier']").fill(lot=lot).press(
+        "main form[method=get] button"
+    )
     assert supervisor.page.url.endswith(f"/supervisor/dossier/{lot}")
     supervisor.picture("supervisor-lot-zh")
     assert "draw:" not in supervisor.page.inner_text("main")

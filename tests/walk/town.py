@@ -92,7 +92,9 @@ class Town:
             if self.last_tick() >= wanted:
                 return
             time.sleep(0.1)
-        raise AssertionError(f"no tick since {self.last_tick()}, it is {self.now}; the server said:\n{self.log.read_text()[-2000:]}")
+        raise AssertionError(
+            f"no tick since {self.last_tick()}, it is {self.now}; the server said:\n{self.log.read_text()[-2000:]}"
+        )
 
     def last_tick(self) -> datetime:
         found = self.ask("select max(at) from log_tick")[0][0]

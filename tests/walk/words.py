@@ -54,7 +54,9 @@ def ours() -> frozenset[str]:
 def districts() -> frozenset[str]:
     """Names of districts, which have no English ones."""
     codes = [f"1302{n:02d}" for n in range(1, 90)]
-    return frozenset({name for _code, name in regions.region_choices(codes)} | {regions.full_name(code) for code in codes})
+    return frozenset(
+        {name for _code, name in regions.region_choices(codes)} | {regions.full_name(code) for code in codes}
+    )
 
 
 def foreign(page: Page, lang: str, town: Town) -> list[str]:
@@ -66,7 +68,9 @@ def foreign(page: Page, lang: str, town: Town) -> list[str]:
 def _is_chinese(text: str, town: Town) -> bool:
     if text in ours() and text not in BOTH and not town.wrote(text):
         return True
-    return any(not town.says(run) for run in CHINESE.findall(_without_brand(text)) if len(run) > 1 and run not in districts())
+    return any(
+        not town.says(run) for run in CHINESE.findall(_without_brand(text)) if len(run) > 1 and run not in districts()
+    )
 
 
 def _is_english(text: str, town: Town) -> bool:

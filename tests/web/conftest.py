@@ -94,7 +94,9 @@ def make_house(engine: Engine, tmp_path: Path) -> Callable[..., House]:
         clock = SetClock(NOON)
         keys = PlatformKeys(signing=bytes(range(32)), log=bytes(range(1, 33)))
         office = Office(engine, clock, LocalBlobs(tmp_path / "blobs"), "bidhall.test", keys)
-        settings = Settings(data=tmp_path, database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345", **more)
+        settings = Settings(
+            data=tmp_path, database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345", **more
+        )
         app = create_app(settings, office)
         app.config["TESTING"] = False  # errors are answered, as in service
         return House(app, office, clock)

@@ -19,9 +19,20 @@ from web.http.page_rules import ANYONE, PAGES, Anyone, PageRule, acts_of
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
 PEOPLE = [role for role in Role if role not in (Role.PUBLIC, Role.CLOCK)]
-OPEN_ACTS = {"/account/acts/sign-in", "/account/acts/sign-out", "/check/acts/check", "/account/acts/forgotten",
-             "/account/new-password/<token>/acts/set", "/register/acts/send", "/register/acts/again", "/register/acts/leave",
-             "/probe/acts", "/probe/acts/<token>", "/probe/acts/<token>/submit", "/probe/acts/samples"}
+OPEN_ACTS = {
+    "/account/acts/sign-in",
+    "/account/acts/sign-out",
+    "/check/acts/check",
+    "/account/acts/forgotten",
+    "/account/new-password/<token>/acts/set",
+    "/register/acts/send",
+    "/register/acts/again",
+    "/register/acts/leave",
+    "/probe/acts",
+    "/probe/acts/<token>",
+    "/probe/acts/<token>/submit",
+    "/probe/acts/samples",
+}
 """The only acts for somebody who is not signed in: the door itself and its forgotten key, a firm that registers itself, a check that keeps
 nothing, and those of the probes, signed by their points' keys."""
 SIGNED_IN = frozenset(PEOPLE)
@@ -41,26 +52,37 @@ def roles_of(page: PageRule) -> str:
 
 
 def lines() -> list[str]:
-    rows = [f"{page.method:6} {page.path:58} {'fresh ' if page.fresh else ''}{roles_of(page)}" for page in own_pages().values()]
+    rows = [
+        f"{page.method:6} {page.path:58} {'fresh ' if page.fresh else ''}{roles_of(page)}"
+        for page in own_pages().values()
+    ]
     return sorted(rows, key=lambda row: (row.split()[1], row.split()[0]))
 
 
 def test_the_table_is_the_one_we_agreed_on() -> None:
-    assert lines() == TABLE.read_text(encoding="utf-8").splitlines(), "python -m tests.web.test_access_matrix writes it anew"
+    assert lines() == TABLE.read_text(encoding="utf-8").splitlines(), (
+        "python -m tests.web.test_access_matrix writes it anew"
+    )
 
 
 def test_every_page_names_an_act_that_somebody_holds() -> None:
     for name, page in own_pages().items():
         assert page.needs is ANYONE or acts_of(page.needs), name
         assert page.needs is ANYONE or any(page.open_to(role) for role in PEOPLE), name
-        assert page.method in ("GET", "OPTIONS") or page.needs is not ANYONE or page.path in OPEN_ACTS, f"{name}: an act open to all"
+        assert page.method in ("GET", "OPTIONS") or page.needs is not ANYONE or page.path in OPEN_ACTS, (
+            f"{name}: an act open to all"
+        )
 
 
 def test_rows_that_must_never_soften() -> None:
     """Promises, access: shares, scores, refunds, grants are each one duty's own; administrators see no project data."""
     held = {act: {role for role in Role if act in ROLES[role]} for act in Act}
-    assert held[Act.SHARE_RELEASE] == {Role.OFFICER} and held[Act.BID_SUBMIT] == held[Act.BID_WITHDRAW] == {Role.BIDDER_SIGNER}
-    assert held[Act.REFUND_PREPARE] & held[Act.REFUND_APPROVE] == set() and held[Act.REFUND_APPROVE] == {Role.CONTROLLER}
+    assert held[Act.SHARE_RELEASE] == {Role.OFFICER} and held[Act.BID_SUBMIT] == held[Act.BID_WITHDRAW] == {
+        Role.BIDDER_SIGNER
+    }
+    assert held[Act.REFUND_PREPARE] & held[Act.REFUND_APPROVE] == set() and held[Act.REFUND_APPROVE] == {
+        Role.CONTROLLER
+    }
     assert held[Act.SHEET_COMMIT] == {Role.EXPERT, Role.CHAIR} and held[Act.ROLE_GRANT] == {Role.SECURITY_ADMIN}
     assert held[Act.CLOCK] == {Role.CLOCK} and held[Act.LOG_LOOK] == {Role.SUPERVISOR, Role.AUDIT_ADMIN}
     assert ROLES[Role.SYSTEM_ADMIN] == {Act.ACCOUNT_OWN, Act.SYSTEM_ADMIN, Act.CALENDAR_IMPORT}
@@ -106,7 +128,9 @@ def test_nobody_signed_in_is_led_to_the_door(house: House) -> None:
         assert told.status_code in (401, 403) and told.get_json()["code"] == "access.sign_in", name
 
 
-@pytest.mark.parametrize("role", [None, Role.BIDDER_SIGNER, Role.AGENCY, Role.HOST, Role.CENTRE, Role.EXPERT, Role.PURCHASER])
+@pytest.mark.parametrize(
+    "role", [None, Role.BIDDER_SIGNER, Role.AGENCY, Role.HOST, Role.CENTRE, Role.EXPERT, Role.PURCHASER]
+)
 def test_no_act_without_the_token_of_a_page(house: House, role: Role | None) -> None:
     """CSRF: a form that no page of ours gave, or one sent from another origin, does nothing, in whatever role."""
     client = house.client()
@@ -119,8 +143,9 @@ def test_no_act_without_the_token_of_a_page(house: House, role: Role | None) -> 
             continue
         for headers in ({}, {"Origin": "https://elsewhere.example"}, {"Accept": "application/json"}):
             answer = client.post(filled(page), data={"csrf_token": "forged", "form_id": "f" * 32}, headers=headers)
-            assert 400 <= answer.status_code < 500 or (answer.status_code in (302, 303) and "/account/" in answer.location), (
-                name, answer.status_code)
+            assert 400 <= answer.status_code < 500 or (
+                answer.status_code in (302, 303) and "/account/" in answer.location
+            ), (name, answer.status_code)
             assert answer.status_code not in (200, 404) or role is None, (name, answer.status_code)
     assert fingerprint(house, without=("login", "rate_count")) == before  # type: ignore[arg-type]
 
@@ -128,7 +153,9 @@ def test_no_act_without_the_token_of_a_page(house: House, role: Role | None) -> 
 def test_the_catalogue_and_the_table_agree() -> None:
     for page in own_pages().values():
         for role in PEOPLE:
-            assert page.open_to(role) == (page.needs is ANYONE or any(may(Actor(role), act) for act in acts_of(page.needs)))
+            assert page.open_to(role) == (
+                page.needs is ANYONE or any(may(Actor(role), act) for act in acts_of(page.needs))
+            )
 
 
 if __name__ == "__main__":

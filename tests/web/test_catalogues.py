@@ -9,7 +9,9 @@ from importlib.resources import files
 
 from web import catalogues
 
-LITTLE = set("of when since by for from on over until at to in about against before where who whose why what then there".split())
+LITTLE = set(
+    "of when since by for from on over until at to in about against before where who whose why what then there".split()
+)
 """Words that mean nothing by themselves: 'Of' stood as 'time' over the most points one can get."""
 
 
@@ -32,7 +34,9 @@ def test_nothing_is_translated_from_nothing() -> None:
     """The empty message is the catalogue's header: its words would be the header's lines."""
     texts = {path: path.read_text(encoding="utf-8") for path, _kind in catalogues.sources()}
     assert [path.name for path, text in texts.items() if re.search(r"(?<!\w)(?:_|gettext)\((['\"])\1\)", text)] == []
-    by_variable = [path.name for path, text in texts.items() if path.suffix == ".html" and re.search(r"(?<!\w)_\((?!['\"])", text)]
+    by_variable = [
+        path.name for path, text in texts.items() if path.suffix == ".html" and re.search(r"(?<!\w)_\((?!['\"])", text)
+    ]
     assert by_variable == [], "a variable may be empty"
 
 

@@ -20,8 +20,15 @@ from web.http.page_rules import ANYONE, PAGES
 
 find_desks()  # now, so that all tables stand in the template of the database
 
-PEOPLE = {"": Role.PUBLIC, "host": Role.HOST, "officer1": Role.OFFICER, "bidder1": Role.BIDDER_SIGNER, "watch": Role.SUPERVISOR,
-          "agent": Role.AGENCY, "clerk": Role.CENTRE}
+PEOPLE = {
+    "": Role.PUBLIC,
+    "host": Role.HOST,
+    "officer1": Role.OFFICER,
+    "bidder1": Role.BIDDER_SIGNER,
+    "watch": Role.SUPERVISOR,
+    "agent": Role.AGENCY,
+    "clerk": Role.CENTRE,
+}
 FEW, MANY = 3, 9
 SLACK = 2
 """A page may look up a thing more in the larger world (whether there is a second page of a list), but not one for each bid."""
@@ -32,6 +39,7 @@ def opened(world: World) -> str:
         ref = stages.listed(world)
         opening_steps.open_set(world, ref)
         return ref
+
     return str(stages.reach(world, "opened", build))
 
 
@@ -74,10 +82,16 @@ def test_no_page_asks_once_per_bid(databases: Databases, tmp_path: Path, stage: 
     few, many = seen
     assert [name for name in few if few[name][0] != many[name][0]] == []
     assert len([name for name, (status, _asked) in few.items() if status == 200]) > 50
-    more = {name: (len(few[name][1]), len(many[name][1])) for name in few if len(many[name][1]) > len(few[name][1]) + SLACK}
+    more = {
+        name: (len(few[name][1]), len(many[name][1])) for name in few if len(many[name][1]) > len(few[name][1]) + SLACK
+    }
     assert more == {}, sorted({line for name in more for line in _often(few[name][1], many[name][1])})
 
 
 def _often(few: list[str], many: list[str]) -> list[str]:
     """What was asked more often: its tables and condition."""
-    return [" ".join(one.split()).partition(" FROM ")[2][:300] for one in dict.fromkeys(many) if many.count(one) > few.count(one) + SLACK]
+    return [
+        " ".join(one.split()).partition(" FROM ")[2][:300]
+        for one in dict.fromkeys(many)
+        if many.count(one) > few.count(one) + SLACK
+    ]

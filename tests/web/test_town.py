@@ -49,10 +49,24 @@ from web.rehearsal.town import card, filling, paper_words, plans, play
 from web.settings import Settings, read_settings
 
 pytestmark = pytest.mark.skipif("BIDHALL_TEST_TOWN" not in os.environ, reason="a minute of its own: make town")
-STATES = {"archived": "ARCHIVED", "closing": "CLOSING", "failed": "FAILED", "terminated": "TERMINATED", "result": "RESULT",
-          "contract": "CONTRACT", "report": "REPORT", "candidates": "CANDIDATES", "award": "AWARD", "evaluation": "EVALUATION",
-          "qualification": "QUAL_REVIEW", "opening": "OPENING", "soon": "BIDDING", "bidding": "BIDDING", "notice": "NOTICE",
-          "draft": "ACCEPTED"}
+STATES = {
+    "archived": "ARCHIVED",
+    "closing": "CLOSING",
+    "failed": "FAILED",
+    "terminated": "TERMINATED",
+    "result": "RESULT",
+    "contract": "CONTRACT",
+    "report": "REPORT",
+    "candidates": "CANDIDATES",
+    "award": "AWARD",
+    "evaluation": "EVALUATION",
+    "qualification": "QUAL_REVIEW",
+    "opening": "OPENING",
+    "soon": "BIDDING",
+    "bidding": "BIDDING",
+    "notice": "NOTICE",
+    "draft": "ACCEPTED",
+}
 AUDITOR = Actor(Role.AUDIT_ADMIN, name="test")
 SUPERVISOR = Actor(Role.SUPERVISOR, name="test")
 
@@ -146,9 +160,14 @@ def test_a_duty_is_late_and_an_objection_is_under_way(filled: Filled) -> None:
 
 def test_papers_have_three_pages_that_can_be_read(filled: Filled) -> None:
     with Session(filled.engine) as session:
-        found = list(session.execute(select(TenderDocument.kind, TenderDocument.blob, Lot.title)
-                                     .join(Lot, Lot.id == TenderDocument.lot_id)))
-    assert {kind for kind, _blob, _title in found} == {"tender_document", "contract_form"} and len(found) == 2 * len(filled.facts["lots"])
+        found = list(
+            session.execute(
+                select(TenderDocument.kind, TenderDocument.blob, Lot.title).join(Lot, Lot.id == TenderDocument.lot_id)
+            )
+        )
+    assert {kind for kind, _blob, _title in found} == {"tender_document", "contract_form"} and len(found) == 2 * len(
+        filled.facts["lots"]
+    )
     for kind, blob, title in found:
         with filled.office.blobs.open(blob) as stream:
             paper = pypdfium2.PdfDocument(stream.read())
@@ -189,8 +208,13 @@ def test_the_card_names_people_and_addresses_that_are_there(filled: Filled) -> N
         page = client.get(f"/town?lang={speech}").text
         assert filled.facts["password"] in page and filled.facts["lots"]["HALL"]["ref"] in page
     assert "/town" in client.get("/account/sign-in").text
-    assert client.get("/town/keys/platform.key").status_code == 404 and client.get("/town/keys/../platform.key").status_code == 404
-    assert all(not name.startswith(("投标人", "专家")) for name in (one["name"] for one in filled.facts["people"].values()))
+    assert (
+        client.get("/town/keys/platform.key").status_code == 404
+        and client.get("/town/keys/../platform.key").status_code == 404
+    )
+    assert all(
+        not name.startswith(("投标人", "专家")) for name in (one["name"] for one in filled.facts["people"].values())
+    )
 
 
 def test_the_town_lies_behind_the_present_moment(filled: Filled) -> None:
@@ -221,7 +245,9 @@ def test_the_panel_that_still_scores_ends_from_the_files_alone(filled: Filled, t
 def _seat(scene: server.Stage, told: dict[str, Any], keys: Path, username: str, plan: Plan) -> evaluation.Member:
     """A member as whoever holds the card has it: password, key file, and where there is one the sheet file."""
     ring = keyfiles.open_keyring(json.loads((keys / f"{username}.json").read_text()), told["password"])
-    person = Person(username, told["people"][username]["name"], username, username, (Role.EXPERT,), Browser(scene.base), scene.clock)
+    person = Person(
+        username, told["people"][username]["name"], username, username, (Role.EXPERT,), Browser(scene.base), scene.clock
+    )
     person.keys.sign = ring.secret("ed25519")
     room = person.at().json(f"/expert/{plan.ref}/data")
     member = evaluation.Member(person, room["seat"], room["chair"])

@@ -59,8 +59,13 @@ class DeadlineFault(Base):
     __table_args__ = (
         CheckConstraint(state_check(FAULT_FLOW), name="state"),
         CheckConstraint(one_of("kind", (EXTEND, SUSPEND)), name="kind"),
-        Index("ix_deadline_fault_open", "lot_id", unique=True, sqlite_where=text("state = 'SUSPENDED'"),
-              postgresql_where=text("state = 'SUSPENDED'")),
+        Index(
+            "ix_deadline_fault_open",
+            "lot_id",
+            unique=True,
+            sqlite_where=text("state = 'SUSPENDED'"),
+            postgresql_where=text("state = 'SUSPENDED'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,18 +124,28 @@ def assess(session: Session, lot: Lot, now: datetime) -> Assessment:
     if verdict.kind != NONE and ends > first:
         verdict = found(ends)  # a fault that began in time is followed to its end
     unmeasured = availability.unmeasured(duties, begins, first)
-    return Assessment(verdict, terms, deadline, ends, unmeasured, max(0, (first - begins) // availability.MINUTE - unmeasured))
+    return Assessment(
+        verdict, terms, deadline, ends, unmeasured, max(0, (first - begins) // availability.MINUTE - unmeasured)
+    )
 
 
 def _settled(session: Session, lot: Lot) -> list[Settled]:
-    rows = session.scalars(select(DeadlineFault).where(DeadlineFault.lot_id == lot.id, DeadlineFault.state.in_(("EXTENDED", "LIFTED"))))
-    return [Settled(row.judged_until if row.state == "EXTENDED" else row.settled_at or row.judged_until, row.state == "EXTENDED")
-            for row in rows]
+    rows = session.scalars(
+        select(DeadlineFault).where(DeadlineFault.lot_id == lot.id, DeadlineFault.state.in_(("EXTENDED", "LIFTED")))
+    )
+    return [
+        Settled(
+            row.judged_until if row.state == "EXTENDED" else row.settled_at or row.judged_until, row.state == "EXTENDED"
+        )
+        for row in rows
+    ]
 
 
 def standing(session: Session, lot: Lot) -> DeadlineFault | None:
     """The fault a lot is suspended for now."""
-    return session.scalar(select(DeadlineFault).where(DeadlineFault.lot_id == lot.id, DeadlineFault.state == "SUSPENDED"))
+    return session.scalar(
+        select(DeadlineFault).where(DeadlineFault.lot_id == lot.id, DeadlineFault.state == "SUSPENDED")
+    )
 
 
 def of_lot(session: Session, lot: Lot) -> list[DeadlineFault]:
@@ -160,8 +175,11 @@ def watched(session: Session, now: datetime) -> list[Lot]:
     """Lots whose deadline the probes watch now, or whose opening they may hold: by published moments alone, nearest deadline first."""
     held = select(DeadlineFault.lot_id).where(DeadlineFault.state == "SUSPENDED")
     span = availability.terms_on(local_day(now)).span
-    query = select(Lot).where(Lot.state.in_(WATCHED), Lot.deadline.is_not(None), or_(
-        Lot.id.in_(held), (Lot.deadline <= now + span) & (Lot.opens_at >= now - SOON)))
+    query = select(Lot).where(
+        Lot.state.in_(WATCHED),
+        Lot.deadline.is_not(None),
+        or_(Lot.id.in_(held), (Lot.deadline <= now + span) & (Lot.opens_at >= now - SOON)),
+    )
     return list(session.scalars(query.order_by(Lot.deadline, Lot.id)))
 
 
@@ -190,19 +208,50 @@ def confirm(work: UnitOfWork, lot: Lot) -> DeadlineFault:
         work.session.flush()
     evidence = keep_document(work, "availability", evidence_of(work.office.platform, lot, found), signed=False)
     until = verdict.until if held is None else max(verdict.until, held.until)
-    fault = DeadlineFault(lot_id=lot.id, state=FAULT_FLOW.start, version=0, kind=verdict.kind, before=found.deadline, until=until,
-                          bad_minutes=verdict.bad_minutes, drafted=False, evidence=evidence, judged_until=found.judged_until,
-                          confirmed_at=work.now, settled_at=None, reason="")
+    fault = DeadlineFault(
+        lot_id=lot.id,
+        state=FAULT_FLOW.start,
+        version=0,
+        kind=verdict.kind,
+        before=found.deadline,
+        until=until,
+        bad_minutes=verdict.bad_minutes,
+        drafted=False,
+        evidence=evidence,
+        judged_until=found.judged_until,
+        confirmed_at=work.now,
+        settled_at=None,
+        reason="",
+    )
     fault.lot = lot
     work.session.add(fault)
     fault.drafted = _draft_extension(work, lot, fault)
     work.session.flush()
-    work.record("fault.confirm", lot.log_of, kind=fault.kind, bad_minutes=fault.bad_minutes, before=fault.before,
-                until=fault.until if fault.drafted else "", evidence=evidence)
-    body = {"fault": fault.kind, "bad_minutes": fault.bad_minutes, "before": write_moment(fault.before), "evidence": evidence}
+    work.record(
+        "fault.confirm",
+        lot.log_of,
+        kind=fault.kind,
+        bad_minutes=fault.bad_minutes,
+        before=fault.before,
+        until=fault.until if fault.drafted else "",
+        evidence=evidence,
+    )
+    body = {
+        "fault": fault.kind,
+        "bad_minutes": fault.bad_minutes,
+        "before": write_moment(fault.before),
+        "evidence": evidence,
+    }
     if fault.drafted:
         body["planned"] = write_moment(fault.until)
-    notices.post(work, lot, "correction", title=lot.title, body=body, text=notice_text(fault, "held" if fault.drafted else "stopped"))
+    notices.post(
+        work,
+        lot,
+        "correction",
+        title=lot.title,
+        body=body,
+        text=notice_text(fault, "held" if fault.drafted else "stopped"),
+    )
     _tell(work, fault, "fault.held" if fault.drafted else "fault.stopped")
     return fault
 
@@ -213,8 +262,13 @@ def _draft_extension(work: UnitOfWork, lot: Lot, fault: DeadlineFault) -> bool:
     noted = len(work.pending)
     try:
         with work.session.begin_nested():
-            publication.extend_deadline(work, lot, deadline=fault.until, opens_at=fault.until + (lot.opens_at - lot.deadline),
-                                        reason=notice_text(fault, "extension"))
+            publication.extend_deadline(
+                work,
+                lot,
+                deadline=fault.until,
+                opens_at=fault.until + (lot.opens_at - lot.deadline),
+                reason=notice_text(fault, "extension"),
+            )
     except Refusal:
         del work.pending[noted:]
         return False
@@ -252,7 +306,9 @@ def end(work: UnitOfWork, lot: Lot, *, reason: str) -> DeadlineFault:
     FAULT_FLOW.take(work, fault, "end")
     LOT_FLOW.take(work, lot, "fail_fault", ground="platform_fault")
     lot.failure, lot.failure_reason, lot.closed_at = "platform_fault", fault.reason, work.now
-    notices.post(work, lot, "failure", title=lot.title, body={"ground": "platform_fault", "round": lot.round}, text=fault.reason)
+    notices.post(
+        work, lot, "failure", title=lot.title, body={"ground": "platform_fault", "round": lot.round}, text=fault.reason
+    )
     _tell(work, fault, "fault.ended")
     return fault
 
@@ -276,26 +332,52 @@ def evidence_of(platform: str, lot: Lot, found: Assessment) -> dict[str, Any]:
     """The kept document a confirmation rests on: the bad minutes and the numbers they were judged by."""
     verdict, terms = found.verdict, found.terms
     return {
-        "v": 1, "platform": platform, "tender": lot.tender.ref, "lot": lot.no_text, "deadline": write_moment(found.deadline),
-        "judged_until": write_moment(found.judged_until), "kind": verdict.kind, "until": write_moment(verdict.until or found.deadline),
-        "bad": [write_moment(minute) for minute in verdict.bad], "unmeasured": found.unmeasured,
+        "v": 1,
+        "platform": platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "deadline": write_moment(found.deadline),
+        "judged_until": write_moment(found.judged_until),
+        "kind": verdict.kind,
+        "until": write_moment(verdict.until or found.deadline),
+        "bad": [write_moment(minute) for minute in verdict.bad],
+        "unmeasured": found.unmeasured,
         "windows": [{"minutes": minutes, "bad": bad, "least": least} for minutes, bad, least in verdict.windows],
-        "terms": {"every_s": terms.every_s, "slow_ms": terms.slow_ms, "grace_s": terms.grace_s, "least": terms.least,
-                  "factor": terms.factor, "ahead": terms.ahead, "step": terms.step, "most": terms.most},
+        "terms": {
+            "every_s": terms.every_s,
+            "slow_ms": terms.slow_ms,
+            "grace_s": terms.grace_s,
+            "least": terms.least,
+            "factor": terms.factor,
+            "ahead": terms.ahead,
+            "step": terms.step,
+            "most": terms.most,
+        },
     }
 
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, dict[str, str]]:
-    return tomllib.loads(resources.files("trading").joinpath("rulebook", "fault_notice.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("trading").joinpath("rulebook", "fault_notice.toml").read_text(encoding="utf-8")
+    )
 
 
 def notice_text(fault: DeadlineFault, which: str, at: datetime | None = None) -> str:
     """The notice in both languages, Chinese first. ``which``: held, stopped, extension or lifted."""
-    facts = {"bad": fault.bad_minutes, "evidence": fault.evidence, "at": _local(at or fault.confirmed_at), "before": _local(fault.before),
-             "until": _local(fault.until), "reason": fault.reason}
+    facts = {
+        "bad": fault.bad_minutes,
+        "evidence": fault.evidence,
+        "at": _local(at or fault.confirmed_at),
+        "before": _local(fault.before),
+        "until": _local(fault.until),
+        "reason": fault.reason,
+    }
     words = _words()[which]
-    chinese, english = "".join(words["zh"].split("\n")), " ".join(words["en"].split())  # the lines of the file are no lines of the notice
+    chinese, english = (
+        "".join(words["zh"].split("\n")),
+        " ".join(words["en"].split()),
+    )  # the lines of the file are no lines of the notice
     return "\n\n".join(text.format(**facts) for text in (chinese, english))
 
 
@@ -312,8 +394,11 @@ def _tell(work: UnitOfWork, fault: DeadlineFault, template: str) -> None:
 
 
 def _concerned(session: Session, lot: Lot) -> Iterable[int]:
-    yield from session.scalars(select(participants.Participant.party_id).where(
-        participants.Participant.lot_id == lot.id, participants.Participant.withdrawn_at.is_(None)))
+    yield from session.scalars(
+        select(participants.Participant.party_id).where(
+            participants.Participant.lot_id == lot.id, participants.Participant.withdrawn_at.is_(None)
+        )
+    )
     yield lot.project.purchaser_id
     if lot.project.agency_id is not None:
         yield lot.project.agency_id

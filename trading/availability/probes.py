@@ -112,9 +112,22 @@ def take(work: UnitOfWork, name: str, told: Iterable[Told]) -> int:
     rows = {verdict.slot_of(one.at, terms): one for one in reversed(list(told))}
     if len(rows) > MOST_SAMPLES or any(not work.now - OLDEST <= at <= work.now + AHEAD for at in rows):
         raise Invalid("probe.samples", most=MOST_SAMPLES)
-    known = set(work.session.scalars(select(ProbeSample.at).where(ProbeSample.point == name, ProbeSample.at.in_(list(rows)))))
-    new = [ProbeSample(point=name, at=at, ms=min(max(one.ms, 0), 3_600_000), ok=one.ok and not one.code, code=one.code[:40],
-                       offset_ms=one.offset_ms, told_at=work.now) for at, one in sorted(rows.items()) if at not in known]
+    known = set(
+        work.session.scalars(select(ProbeSample.at).where(ProbeSample.point == name, ProbeSample.at.in_(list(rows))))
+    )
+    new = [
+        ProbeSample(
+            point=name,
+            at=at,
+            ms=min(max(one.ms, 0), 3_600_000),
+            ok=one.ok and not one.code,
+            code=one.code[:40],
+            offset_ms=one.offset_ms,
+            told_at=work.now,
+        )
+        for at, one in sorted(rows.items())
+        if at not in known
+    ]
     work.session.add_all(new)
     work.session.flush()
     return len(new)
@@ -143,19 +156,26 @@ def point(session: Session, name: str) -> ProbePoint:
 
 def duties(session: Session, since: datetime) -> list[Duty]:
     """Who was on duty at some time from ``since`` on."""
-    rows = session.scalars(select(ProbePoint).where((ProbePoint.until.is_(None)) | (ProbePoint.until > since)).order_by(ProbePoint.id))
+    rows = session.scalars(
+        select(ProbePoint).where((ProbePoint.until.is_(None)) | (ProbePoint.until > since)).order_by(ProbePoint.id)
+    )
     return [Duty(row.name, row.since, row.until) for row in rows]
 
 
 def samples(session: Session, since: datetime, until: datetime) -> list[Sample]:
     """The samples whose slots begin in [since, until)."""
     rows = session.execute(
-        select(ProbeSample.point, ProbeSample.at, ProbeSample.ms, ProbeSample.ok).where(ProbeSample.at >= since, ProbeSample.at < until))
+        select(ProbeSample.point, ProbeSample.at, ProbeSample.ms, ProbeSample.ok).where(
+            ProbeSample.at >= since, ProbeSample.at < until
+        )
+    )
     return [Sample(*row) for row in rows]
 
 
 def newest(session: Session) -> dict[str, ProbeSample]:
     """The newest sample of each point."""
     last = select(ProbeSample.point, func.max(ProbeSample.at).label("at")).group_by(ProbeSample.point).subquery()
-    rows = session.scalars(select(ProbeSample).join(last, (last.c.point == ProbeSample.point) & (last.c.at == ProbeSample.at)))
+    rows = session.scalars(
+        select(ProbeSample).join(last, (last.c.point == ProbeSample.point) & (last.c.at == ProbeSample.at))
+    )
     return {row.point: row for row in rows}

@@ -120,7 +120,9 @@ def _all_terms() -> tuple[Terms, ...]:
 
 def _terms(row: dict[str, Any]) -> Terms:
     opens, closes = (dt.time.fromisoformat(text) for text in row["hours"])
-    return Terms(**(row | {"windows": tuple((minutes, least) for minutes, least in row["windows"]), "hours": (opens, closes)}))
+    return Terms(
+        **(row | {"windows": tuple((minutes, least) for minutes, least in row["windows"]), "hours": (opens, closes)})
+    )
 
 
 # --- minutes ----------------------------------------------------------------------------------------------------------
@@ -169,8 +171,14 @@ def unmeasured(duties: Collection[Duty], since: dt.datetime, until: dt.datetime)
 
 
 def verdict(
-    samples: Iterable[Sample], now: dt.datetime, deadline: dt.datetime, previous: Collection[Settled] = (), *, duties: Collection[Duty],
-    terms: Terms, calendar: WorkingDayCalendar,
+    samples: Iterable[Sample],
+    now: dt.datetime,
+    deadline: dt.datetime,
+    previous: Collection[Settled] = (),
+    *,
+    duties: Collection[Duty],
+    terms: Terms,
+    calendar: WorkingDayCalendar,
 ) -> Verdict:
     """What the platform's own failures before ``deadline`` (a whole minute) ask for at ``now``.
 
@@ -178,11 +186,18 @@ def verdict(
     calendar.year_unknown when the new deadline would fall into a year without a calendar.
     """
     begins, ends = deadline - terms.span, judged_until(now, terms)
-    return judge(bad_minutes(samples, duties, begins, ends, terms), now, deadline, previous, terms=terms, calendar=calendar)
+    return judge(
+        bad_minutes(samples, duties, begins, ends, terms), now, deadline, previous, terms=terms, calendar=calendar
+    )
 
 
 def judge(
-    bad: Iterable[dt.datetime], now: dt.datetime, deadline: dt.datetime, previous: Collection[Settled] = (), *, terms: Terms,
+    bad: Iterable[dt.datetime],
+    now: dt.datetime,
+    deadline: dt.datetime,
+    previous: Collection[Settled] = (),
+    *,
+    terms: Terms,
     calendar: WorkingDayCalendar,
 ) -> Verdict:
     """``verdict`` from the bad minutes themselves (their beginnings; those not yet judged at ``now`` are left out)."""
@@ -192,7 +207,9 @@ def judge(
     counted = tuple(sorted({minute for minute in bad if begins <= minute < ends}))
     before = [minute for minute in counted if minute < deadline]
     windows = tuple(
-        (minutes, sum(1 for minute in before if minute >= deadline - minutes * MINUTE), least) for minutes, least in terms.windows)
+        (minutes, sum(1 for minute in before if minute >= deadline - minutes * MINUTE), least)
+        for minutes, least in terms.windows
+    )
     if not any(found >= least for _, found, least in windows):
         return Verdict(NONE, None, counted, counted[-1] + MINUTE if counted else None, windows, False)
     ended = counted[-1] + MINUTE

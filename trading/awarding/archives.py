@@ -62,7 +62,9 @@ def contents(look: Look, lot: Lot) -> list[Item]:
     found = [Item("filing", project.ref, True, project.accepted_at, project.code or "")]
     posted = notices.of_lot(look.session, lot)
     needed = needed_notices(lot)
-    found += [Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash, row.id) for row in posted]
+    found += [
+        Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash, row.id) for row in posted
+    ]
     found += [Item("notice", kind, True) for kind in needed if all(row.kind != kind for row in posted)]
     files = [row for row in documents.standing(look.session, lot) if row.published]
     found += [Item("document", row.name, True, row.published_at, row.sha256, row.id) for row in files]

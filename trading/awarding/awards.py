@@ -77,18 +77,33 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
     if find(work.session, lot) is not None:
         raise Conflict("award.proposed")
     document = {
-        "v": 1, "at": write_moment(floor_second(work.now)), "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text,
-        "rules": rules_hash, "ranking": [{"bidder": r["bidder"], "rank": r["rank"], "score": r["total"]} for r in ranking],
+        "v": 1,
+        "at": write_moment(floor_second(work.now)),
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "rules": rules_hash,
+        "ranking": [{"bidder": r["bidder"], "rank": r["rank"], "score": r["total"]} for r in ranking],
     }
-    statement = keep_document(work, "ranking", sign_document("ranking", document, work.office.keys.signing), signed=True)
+    statement = keep_document(
+        work, "ranking", sign_document("ranking", document, work.office.keys.signing), signed=True
+    )
     entry = work.log("ranking", statement=statement, tender=lot.tender.ref, lot=lot.no_text)
     reasons: dict[str, Any] = {}
     decide_by = None
     if (decide := procedure_of(lot).award.decide) is not None:
         due = terms.period(work.session, lot, decide, work.now)
         decide_by, reasons["decide_by"] = due.ends_at, due.reason
-    row = Award(lot_id=lot.id, ranking=ranking, ranking_c=entry.c, ranking_hash=statement, report=report, proposed_at=work.now,
-                decide_by=decide_by, reasons=reasons)
+    row = Award(
+        lot_id=lot.id,
+        ranking=ranking,
+        ranking_c=entry.c,
+        ranking_hash=statement,
+        report=report,
+        proposed_at=work.now,
+        decide_by=decide_by,
+        reasons=reasons,
+    )
     row.lot = lot
     work.session.add(row)
     work.session.flush()
@@ -202,18 +217,35 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     row.announced_at, row.contract_by = work.now, contract.ends_at
     row.reasons = {**reasons, "contract_by": contract.reason}
     row.version += 1
-    body = {"winner": _shown(winner), "budget_minor": lot.budget_minor, "ranking": [_shown(r) for r in row.ranking], "report": row.report}
+    body = {
+        "winner": _shown(winner),
+        "budget_minor": lot.budget_minor,
+        "ranking": [_shown(r) for r in row.ranking],
+        "report": row.report,
+    }
     notices.post(work, lot, "result", title=lot.title, body=body, until=until)
     notices.post(work, lot, "award", title=lot.title, body={"winner": _shown(winner)})
     for r in row.ranking:
         template = "award.won" if r["party_id"] == row.winner_party_id else "award.lost"
-        work.send(f"award/{lot.ref}/{r['party_id']}", to=f"party:{r['party_id']}", template=template, lot=lot.ref, rank=r["rank"],
-                  total=r["total"])
+        work.send(
+            f"award/{lot.ref}/{r['party_id']}",
+            to=f"party:{r['party_id']}",
+            template=template,
+            lot=lot.ref,
+            rank=r["rank"],
+            total=r["total"],
+        )
     return row
 
 
 def _shown(r: dict[str, Any]) -> dict[str, Any]:
-    return {"bidder": r["bidder"], "name": r["name"], "rank": r["rank"], "total": r["total"], "price_minor": r["price_minor"]}
+    return {
+        "bidder": r["bidder"],
+        "name": r["name"],
+        "rank": r["rank"],
+        "total": r["total"],
+        "price_minor": r["price_minor"],
+    }
 
 
 def find(session: Session, lot: Lot) -> Award | None:

@@ -48,7 +48,14 @@ class Contract(Base):
 
 
 def record(
-    work: UnitOfWork, lot: Lot, *, number: str, amount_minor: int, signed_at: datetime, text: str = "", form_id: str | None = None,
+    work: UnitOfWork,
+    lot: Lot,
+    *,
+    number: str,
+    amount_minor: int,
+    signed_at: datetime,
+    text: str = "",
+    form_id: str | None = None,
 ) -> Contract:
     """Record the signed contract. ``signed_at`` lies between the award notice and now.
 
@@ -81,9 +88,18 @@ def record(
     late = award.contract_by is not None and signed_at >= award.contract_by
     differences = [{"field": "signed_at", "award": award.contract_by, "contract": signed_at}] if late else []
     row = Contract(
-        lot_id=lot.id, party_id=award.winner_party_id, number=number.strip(), amount_minor=amount_minor, signed_at=signed_at,
-        recorded_at=work.now, publish_by=publish_by, file_by=file_by, text=text, reasons=reasons,
-        differences=[{**d, "award": str(d["award"]), "contract": str(d["contract"])} for d in differences])
+        lot_id=lot.id,
+        party_id=award.winner_party_id,
+        number=number.strip(),
+        amount_minor=amount_minor,
+        signed_at=signed_at,
+        recorded_at=work.now,
+        publish_by=publish_by,
+        file_by=file_by,
+        text=text,
+        reasons=reasons,
+        differences=[{**d, "award": str(d["award"]), "contract": str(d["contract"])} for d in differences],
+    )
     work.session.add(row)
     LOT_FLOW.take(work, lot, "contract", number=number.strip(), amount_minor=amount_minor)
     return row
@@ -96,7 +112,12 @@ def publish_and_file(work: UnitOfWork, lot: Lot) -> Contract:
     row = contract(work.session, lot)
     LOT_FLOW.take(work, lot, "file")
     row.published_at = row.filed_at = work.now
-    body = {"number": row.number, "supplier": row.party.name, "amount_minor": row.amount_minor, "differences": row.differences}
+    body = {
+        "number": row.number,
+        "supplier": row.party.name,
+        "amount_minor": row.amount_minor,
+        "differences": row.differences,
+    }
     notices.post(work, lot, "contract", title=lot.title, body=body, text=row.text)
     return row
 

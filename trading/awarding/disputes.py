@@ -75,7 +75,13 @@ class Objection(Base):
 
 
 def file(
-    work: UnitOfWork, lot: Lot, *, stage: str, text: str, until: datetime, files: Sequence[tuple[str, Blob]] = (),
+    work: UnitOfWork,
+    lot: Lot,
+    *,
+    stage: str,
+    text: str,
+    until: datetime,
+    files: Sequence[tuple[str, Blob]] = (),
     form_id: str | None = None,
 ) -> Objection:
     """File against a stage of a lot one takes part in. ``until``: the last moment (that instant is late), given by the stage's own noun;
@@ -96,13 +102,24 @@ def file(
         raise TooLate("objection.too_late", now=work.now, until=until)
     remedies = procedure_of(lot).remedies
     due = terms.period(work.session, lot, remedies.answer, work.now)
-    row = Objection(ref=ids.new_reference(), lot_id=lot.id, party_id=work.actor.party_id, kind=remedies.kind, stage=stage,
-                    text=text.strip(), filed_at=work.now, due_at=due.ends_at, reason=due.reason)
+    row = Objection(
+        ref=ids.new_reference(),
+        lot_id=lot.id,
+        party_id=work.actor.party_id,
+        kind=remedies.kind,
+        stage=stage,
+        text=text.strip(),
+        filed_at=work.now,
+        due_at=due.ends_at,
+        reason=due.reason,
+    )
     row.lot = lot
     work.session.add(row)
     work.session.flush()
     _attach(work, row, files, "objection")
-    work.record("objection.file", lot.log_of, kind=remedies.kind, stage=stage, files=[blob.name for _name, blob in files])
+    work.record(
+        "objection.file", lot.log_of, kind=remedies.kind, stage=stage, files=[blob.name for _name, blob in files]
+    )
     return row
 
 
@@ -112,7 +129,12 @@ def _attach(work: UnitOfWork, row: Objection, files: Sequence[tuple[str, Blob]],
 
 
 def answer(
-    work: UnitOfWork, objection: Objection, *, text: str, upheld: bool, files: Sequence[tuple[str, Blob]] = (),
+    work: UnitOfWork,
+    objection: Objection,
+    *,
+    text: str,
+    upheld: bool,
+    files: Sequence[tuple[str, Blob]] = (),
 ) -> None:
     """Answer an objection, late or not. Refuses: NotAllowed (not of this project), WrongStep, Invalid, Conflict (``attachments.put``)."""
     require_tie(work, objection.lot.project)
@@ -170,7 +192,11 @@ def upheld_on(session: Session, lot: Lot, stage: str) -> Objection | None:
 
 
 def overdue(session: Session, now: datetime) -> list[Objection]:
-    return list(session.scalars(select(Objection).where(Objection.state == "FILED", Objection.due_at <= now).order_by(Objection.id)))
+    return list(
+        session.scalars(
+            select(Objection).where(Objection.state == "FILED", Objection.due_at <= now).order_by(Objection.id)
+        )
+    )
 
 
 def objection(session: Session, ref: str) -> Objection:
@@ -189,5 +215,10 @@ def of_lot(look: Look, lot: Lot) -> list[Objection]:
 
 
 def own(look: Look) -> list[Objection]:
-    return list(look.session.scalars(
-        select(Objection).where(Objection.party_id == look.actor.party_id).order_by(Objection.filed_at.desc(), Objection.id.desc())))
+    return list(
+        look.session.scalars(
+            select(Objection)
+            .where(Objection.party_id == look.actor.party_id)
+            .order_by(Objection.filed_at.desc(), Objection.id.desc())
+        )
+    )

@@ -150,24 +150,51 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
         consortia.check_may_bid(work.session, lot, party)
     try:
         current = standing(work.session, participant.id, upload.part) if known.stands else None
-        document = _check_submission(work, lot, party, submission, known, current=current.bid.statement if current else "")
+        document = _check_submission(
+            work, lot, party, submission, known, current=current.bid.statement if current else ""
+        )
     except CryptoError as error:
         return _refuse(work, lot, party, upload, statement, submission, error.code)
     keep_document(work, "submission", submission, signed=True)
-    entry = work.log("bid-replaced" if current else "bid-received", statement=statement, tender=lot.tender.ref, lot=lot.no_text,
-                     envelope=upload.part)
+    entry = work.log(
+        "bid-replaced" if current else "bid-received",
+        statement=statement,
+        tender=lot.tender.ref,
+        lot=lot.no_text,
+        envelope=upload.part,
+    )
     fault("bid.signed")
-    bid = work.write(_NEW_BID, {
-        "lot_id": lot.id, "party_id": party.id, "participant_id": participant.id, "part": upload.part, "header": upload.header,
-        "header_hash": upload.header_hash, "sealed_root": upload.sealed_root, "size": upload.length, "blob": upload.blob,
-        "statement": statement, "c": entry.c, "replaces": document["replaces"], "at": entry.at,
-    })
+    bid = work.write(
+        _NEW_BID,
+        {
+            "lot_id": lot.id,
+            "party_id": party.id,
+            "participant_id": participant.id,
+            "part": upload.part,
+            "header": upload.header,
+            "header_hash": upload.header_hash,
+            "sealed_root": upload.sealed_root,
+            "size": upload.length,
+            "blob": upload.blob,
+            "statement": statement,
+            "c": entry.c,
+            "replaces": document["replaces"],
+            "at": entry.at,
+        },
+    )
     fault("bid.stored")
     if current is None:
-        work.write(_NEW_STANDING, {"participant_id": participant.id, "lot_id": lot.id, "part": upload.part, "bid_id": bid})
+        work.write(
+            _NEW_STANDING, {"participant_id": participant.id, "lot_id": lot.id, "part": upload.part, "bid_id": bid}
+        )
     else:
         current.bid_id = bid
-    return Outcome(_receipt(work, lot, party, upload.part, "replaced" if current else "received", "", statement, entry.c, entry.text), "")
+    return Outcome(
+        _receipt(
+            work, lot, party, upload.part, "replaced" if current else "received", "", statement, entry.c, entry.text
+        ),
+        "",
+    )
 
 
 def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None = None) -> Outcome:
@@ -185,8 +212,13 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
         key = enrolments.standing_key(work.session, party.code, "bidder")
         part = str(submission_payload(withdrawal).get("envelope", officers.BID))
         current = standing(work.session, participant.id, part)
-        check_withdrawal(withdrawal, officers.policy_chain(work.session, lot, part), bidder=party.code,
-                         signing_keys=[enrolments.sign_bytes(key)], current=current.bid.statement if current else "")
+        check_withdrawal(
+            withdrawal,
+            officers.policy_chain(work.session, lot, part),
+            bidder=party.code,
+            signing_keys=[enrolments.sign_bytes(key)],
+            current=current.bid.statement if current else "",
+        )
         _check_in_time(work, lot, closed=closing.is_closed(work.session, lot, part))
     except CryptoError as error:
         return _refuse(work, lot, party, None, statement, withdrawal, error.code, part=part, kind="withdrawal")
@@ -198,7 +230,9 @@ def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None
     return Outcome(_receipt(work, lot, party, part, "withdrawn", "", statement, entry.c, entry.text), "")
 
 
-def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str = "", part: str = officers.BID) -> Outcome:
+def not_settled(
+    work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str = "", part: str = officers.BID
+) -> Outcome:
     """The signed no to what arrived in time and was not settled by its tick: ``UNAVAILABLE``, the platform's fault (protocol §4, Deadline).
 
     ``work.now`` is the present, for an entry must be in the log by its own tick; the attempt it speaks of says when the bytes had come.
@@ -212,7 +246,9 @@ def not_settled(work: UnitOfWork, lot: Lot, *, arrived_at: datetime, token: str 
     if upload is None:
         participants.own(work, lot)
     late = lot.deadline is not None and floor_second(arrived_at) >= lot.deadline
-    return _refuse(work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at)
+    return _refuse(
+        work, lot, own_party(work), upload, "", None, "LATE" if late else "UNAVAILABLE", part=part, last=arrived_at
+    )
 
 
 def no_room(work: UnitOfWork, lot: Lot, *, length: int, part: str = officers.BID) -> Outcome:
@@ -240,7 +276,10 @@ def leave(work: UnitOfWork, participant: Participant) -> None:
     lot = participant.lot
     work.lock(lot)
     work.lock(participant)
-    if work.session.scalar(select(StandingBid.id).where(StandingBid.participant_id == participant.id).limit(1)) is not None:
+    if (
+        work.session.scalar(select(StandingBid.id).where(StandingBid.participant_id == participant.id).limit(1))
+        is not None
+    ):
         raise Conflict("participant.bid_stands", ref=lot.ref)
     if participant.withdrawn_at is not None:
         raise Conflict("participant.left", ref=lot.ref)
@@ -297,8 +336,17 @@ class _Known:
 
 def _known(session: Session, lot: Lot, participant: Participant, token: str, statement: str) -> _Known:
     """Asked in one question, after the locks: a bid in the last minute costs no more than it must. Refuses: NotFound ``upload.unknown``."""
-    rows = session.execute(_KNOWN, {"token": token, "party": participant.party_id, "lot": lot.id, "participant": participant.id,
-                                    "holder": participant.party.code, "statement": statement}).all()
+    rows = session.execute(
+        _KNOWN,
+        {
+            "token": token,
+            "party": participant.party_id,
+            "lot": lot.id,
+            "participant": participant.id,
+            "holder": participant.party.code,
+            "statement": statement,
+        },
+    ).all()
     if not rows:
         raise NotFound("upload.unknown")
     facts: list[Any] = [*rows[0][:8], officers.chain_of([row[8:] for row in rows])]
@@ -308,16 +356,25 @@ def _known(session: Session, lot: Lot, participant: Participant, token: str, sta
 _KNOWN = (
     select(
         Upload,
-        exists().where(BidReceipt.party_id == bindparam("party"), BidReceipt.statement == bindparam("statement"), BidReceipt.reason == "",
-                       bindparam("statement") != ""),
+        exists().where(
+            BidReceipt.party_id == bindparam("party"),
+            BidReceipt.statement == bindparam("statement"),
+            BidReceipt.reason == "",
+            bindparam("statement") != "",
+        ),
         exists().where(SealedBid.header_hash == Upload.header_hash),
         exists().where(StandingBid.participant_id == bindparam("participant"), StandingBid.part == Upload.part),
-        closing.is_there(Upload.lot_id, Upload.part), consortia.is_there(Upload.lot_id, bindparam("party")),
-        EnrolledKey.sign_public, EnrolledKey.seal_public, *officers.LINKS)
+        closing.is_there(Upload.lot_id, Upload.part),
+        consortia.is_there(Upload.lot_id, bindparam("party")),
+        EnrolledKey.sign_public,
+        EnrolledKey.seal_public,
+        *officers.LINKS,
+    )
     .outerjoin_from(Upload, EnrolledKey, enrolments.is_standing(bindparam("holder"), "bidder"))
     .outerjoin(Policy, officers.is_link(Upload.lot_id, Upload.part))
     .options(lazyload(Upload.lot), lazyload(Upload.party))
-    .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party"), Upload.lot_id == bindparam("lot")))
+    .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party"), Upload.lot_id == bindparam("lot"))
+)
 
 
 def _check_submission(
@@ -332,11 +389,19 @@ def _check_submission(
     if known.sign is None:
         raise NotFound("key.not_enrolled", holder=party.code, role="bidder")
     document = check_submission(
-        submission, Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""), known.chain, bidder=party.code,
-        signing_keys=[unb64u(known.sign, 32)], bidder_key=unb64u(known.seal) if known.seal else b"", current=current)
+        submission,
+        Inspection(header, upload.length, unb64u(upload.sealed_root, 32), b""),
+        known.chain,
+        bidder=party.code,
+        signing_keys=[unb64u(known.sign, 32)],
+        bidder_key=unb64u(known.seal) if known.seal else b"",
+        current=current,
+    )
     if known.used:
         raise CryptoError("CONTEXT_MISMATCH", "these sealed bytes were handed in before: a new bid is sealed anew")
-    _check_in_time(work, lot, closed=known.closed, tried=len(known.chain) == 1 or not officers.untried(work.session, lot))
+    _check_in_time(
+        work, lot, closed=known.closed, tried=len(known.chain) == 1 or not officers.untried(work.session, lot)
+    )
     return document
 
 
@@ -355,8 +420,17 @@ def _check_in_time(work: UnitOfWork, lot: Lot, *, closed: bool, tried: bool = Tr
 
 
 def _refuse(
-    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, statement: str, document: Any, reason: str, *,
-    part: str = officers.BID, kind: str = "submission", last: datetime | None = None,
+    work: UnitOfWork,
+    lot: Lot,
+    party: Party,
+    upload: Upload | None,
+    statement: str,
+    document: Any,
+    reason: str,
+    *,
+    part: str = officers.BID,
+    kind: str = "submission",
+    last: datetime | None = None,
 ) -> Outcome:
     """The signed no. A document nobody has signed is not kept under its hash, where the signed one may belong later; the attempt stands
     for it. The same attempt refused for the same reason gets its first answer."""
@@ -364,12 +438,21 @@ def _refuse(
     if reason not in CODES:
         reason = "FORMAT"
     if not statement or reason in ("SIG", "SIG_TYPE"):
-        document, statement = None, keep_document(work, "attempt", _attempt(work, lot, party, upload, part, last), signed=False)
+        document, statement = (
+            None,
+            keep_document(work, "attempt", _attempt(work, lot, party, upload, part, last), signed=False),
+        )
     if (first := _answered(work.session, party, statement, refused=reason)) is not None:
         return Outcome(first, first.reason, again=True)
     count = work.session.scalar(
-        select(func.count()).select_from(BidReceipt)
-        .where(BidReceipt.lot_id == lot.id, BidReceipt.party_id == party.id, BidReceipt.part == part, BidReceipt.kind == "refused")
+        select(func.count())
+        .select_from(BidReceipt)
+        .where(
+            BidReceipt.lot_id == lot.id,
+            BidReceipt.party_id == party.id,
+            BidReceipt.part == part,
+            BidReceipt.kind == "refused",
+        )
     )
     if document is not None:
         keep_document(work, kind, document, signed=True)
@@ -377,21 +460,42 @@ def _refuse(
     return Outcome(_receipt(work, lot, party, part, "refused", reason, statement, entry.c, entry.text), reason)
 
 
-def _attempt(work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None) -> dict[str, Any]:
+def _attempt(
+    work: UnitOfWork, lot: Lot, party: Party, upload: Upload | None, part: str, last: datetime | None
+) -> dict[str, Any]:
     """The document that stands for an attempt; ``last``: when its last byte came, if that is known better than from the upload."""
     size, digest = (0, b64u(hashlib.sha256(b"").digest())) if upload is None else uploads.bytes_of(work.office, upload)
     ends = last or (work.now if upload is None else upload.last_at)
     first = ends if upload is None else upload.made_at
     return {
-        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "bidder": party.code,
-        "bytes": size, "sha256": digest, "declared": (upload.sealed_root or "") if upload else "",
-        "first_at": write_moment(floor_second(first)), "last_at": write_moment(floor_second(ends)),
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "bidder": party.code,
+        "bytes": size,
+        "sha256": digest,
+        "declared": (upload.sealed_root or "") if upload else "",
+        "first_at": write_moment(floor_second(first)),
+        "last_at": write_moment(floor_second(ends)),
     }
 
 
-def _receipt(work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, reason: str, statement: str, c: str, entry: str) -> BidReceipt:
-    facts: dict[str, Any] = {"c": c, "lot_id": lot.id, "party_id": party.id, "part": part, "kind": kind, "reason": reason,
-                             "statement": statement, "entry": entry, "at": floor_second(work.now)}
+def _receipt(
+    work: UnitOfWork, lot: Lot, party: Party, part: str, kind: str, reason: str, statement: str, c: str, entry: str
+) -> BidReceipt:
+    facts: dict[str, Any] = {
+        "c": c,
+        "lot_id": lot.id,
+        "party_id": party.id,
+        "part": part,
+        "kind": kind,
+        "reason": reason,
+        "statement": statement,
+        "entry": entry,
+        "at": floor_second(work.now),
+    }
     work.write(_NEW_RECEIPT, facts)
     fault("bid.receipt")
     return BidReceipt(**facts)
@@ -407,12 +511,16 @@ _NEW_BID, _NEW_STANDING, _NEW_RECEIPT = (insert(table.__table__) for table in (S
 def _answered(session: Session, party: Party, statement: str, *, refused: str = "") -> BidReceipt | None:
     """The first yes to a statement; with ``refused`` the first no for that reason. A no is no last word: the rest of the bytes may have
     come since."""
-    query = select(BidReceipt).where(BidReceipt.party_id == party.id, BidReceipt.statement == statement, BidReceipt.reason == refused)
+    query = select(BidReceipt).where(
+        BidReceipt.party_id == party.id, BidReceipt.statement == statement, BidReceipt.reason == refused
+    )
     return session.scalar(query.order_by(BidReceipt.id).limit(1))
 
 
 def standing(session: Session, participant_id: int, part: str = officers.BID) -> StandingBid | None:
-    return session.scalar(select(StandingBid).where(StandingBid.participant_id == participant_id, StandingBid.part == part))
+    return session.scalar(
+        select(StandingBid).where(StandingBid.participant_id == participant_id, StandingBid.part == part)
+    )
 
 
 def standing_bids(session: Session, lot: Lot, part: str = officers.BID) -> list[SealedBid]:
@@ -486,4 +594,3 @@ def submission_payload(envelope: Any) -> dict[str, Any]:
 
 def header_bytes(bid: SealedBid) -> bytes:
     return unb64u(bid.header)
-

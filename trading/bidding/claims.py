@@ -43,8 +43,11 @@ class Claim(Base):
     claim. ``outcome`` is "" until the supervisory body has settled it with ``reasons``."""
 
     __tablename__ = "omission_claim"
-    __table_args__ = (CheckConstraint(one_of("code", CODES), name="code"), CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
-                      CheckConstraint("(outcome = '') = (settled_at IS NULL)", name="settled"))
+    __table_args__ = (
+        CheckConstraint(one_of("code", CODES), name="code"),
+        CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
+        CheckConstraint("(outcome = '') = (settled_at IS NULL)", name="settled"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
@@ -75,7 +78,9 @@ def file(work: UnitOfWork, lot: Lot, *, claim: Any, receipt: Any) -> Claim:
     work.require(Act.CLAIM_FILE)
     work.lock(lot)
     party = own_party(work)
-    if lot.state not in ("BIDDING", "OPENING") and lot.failure != "few_bidders":  # a lost bid may be the third that was missing
+    if (
+        lot.state not in ("BIDDING", "OPENING") and lot.failure != "few_bidders"
+    ):  # a lost bid may be the third that was missing
         raise WrongStep("claim.lot_state", state=lot.state)
     found = _receipt(work, lot, party, receipt)
     part = str(found.entry["envelope"])
@@ -86,16 +91,31 @@ def file(work: UnitOfWork, lot: Lot, *, claim: Any, receipt: Any) -> Claim:
     if (first := work.session.scalar(select(Claim).where(Claim.entry == document["entry"]))) is not None:
         return first
     policy = officers.current_policy(work.session, lot, part)
-    if not claim_counts(closing=write_moment(row.tick_at), opens_at=write_moment(policy.opens_at),
-                        proof_at=found.proven.at if found.proven else "", filed_at=write_moment(floor_second(work.now))):
+    if not claim_counts(
+        closing=write_moment(row.tick_at),
+        opens_at=write_moment(policy.opens_at),
+        proof_at=found.proven.at if found.proven else "",
+        filed_at=write_moment(floor_second(work.now)),
+    ):
         raise TooLate("claim.too_late", until=closing.claims_end(row, policy.opens_at))
     code = omission(work.session, lot, row, document["entry"])
     if not code:
         raise Conflict("claim.unfounded", entry=document["entry"])
     statement = keep_document(work, "omission-claim", claim, signed=True)
     entry = work.log("omission-claim", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
-    new = Claim(lot_id=lot.id, party_id=party.id, part=part, entry=document["entry"], receipt=dict(receipt), code=code, c=entry.c,
-                document=envelope_text(claim), at=floor_second(work.now), outcome="", reasons="")
+    new = Claim(
+        lot_id=lot.id,
+        party_id=party.id,
+        part=part,
+        entry=document["entry"],
+        receipt=dict(receipt),
+        code=code,
+        c=entry.c,
+        document=envelope_text(claim),
+        at=floor_second(work.now),
+        outcome="",
+        reasons="",
+    )
     work.session.add(new)
     work.session.flush()
     work.record("claim.file", lot.log_of, code=code, entry=new.entry)
@@ -127,8 +147,16 @@ def _claim(work: UnitOfWork, lot: Lot, party: Party, claim: Any, entry: str, par
     key = enrolments.standing_key(work.session, party.code, "bidder")
     try:
         given = open_document(claim, "omission-claim", enrolments.sign_bytes(key))
-        wanted = {"v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
-                  "bidder": party.code, "entry": entry, "at": given["at"]}
+        wanted = {
+            "v": 1,
+            "platform": work.office.platform,
+            "tender": lot.tender.ref,
+            "lot": lot.no_text,
+            "envelope": part,
+            "bidder": party.code,
+            "entry": entry,
+            "at": given["at"],
+        }
         if given != wanted or abs(parse_time(given["at"]) - work.now) > enrolments.SKEW:
             raise CryptoError("CONTEXT_MISMATCH", "a claim about another entry, or of another moment")
     except CryptoError as error:
@@ -147,8 +175,14 @@ def omission(session: Session, lot: Lot, row: Closing, c: str) -> str:
     tick = log.tick_of(session, c)
     if c not in row.entries["entries"] or tick is None or tick.tick > row.tick:
         return "LOG_OMISSION"
-    published = session.scalar(select(LogEntry).where(
-        LogEntry.event == "opening-set", LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.part == row.part))
+    published = session.scalar(
+        select(LogEntry).where(
+            LogEntry.event == "opening-set",
+            LogEntry.tender == lot.tender.ref,
+            LogEntry.lot == lot.no_text,
+            LogEntry.part == row.part,
+        )
+    )
     if published is None:
         return ""
     shown = {bid["entry"] for bid in loads(payload_of(audit.document(session, published.statement)))["bids"]}

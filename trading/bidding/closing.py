@@ -56,7 +56,9 @@ append_only(Closing.__table__)  # type: ignore[arg-type]
 def to_close(session: Session, tick_at: datetime) -> list[Lot]:
     """Lots whose closing tick is the one being built at ``tick_at``, in order."""
     closed = select(Closing.lot_id).where(Closing.part == officers.BID)
-    query = select(Lot).where(Lot.deadline <= tick_at - CLOSING_DELAY, Lot.state.in_(OPEN_STATES), Lot.id.not_in(closed))
+    query = select(Lot).where(
+        Lot.deadline <= tick_at - CLOSING_DELAY, Lot.state.in_(OPEN_STATES), Lot.id.not_in(closed)
+    )
     return list(session.scalars(query.order_by(Lot.id)))
 
 
@@ -67,24 +69,45 @@ def close_intake(work: UnitOfWork, lot: Lot, tick_at: datetime, part: str = offi
     """
     work.require(Act.CLOCK)
     work.lock(lot)
-    found = list(work.session.scalars(
-        select(LogEntry.c).where(LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.part == part,
-                                 LogEntry.event.in_(("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals")))
-    ))
+    found = list(
+        work.session.scalars(
+            select(LogEntry.c).where(
+                LogEntry.tender == lot.tender.ref,
+                LogEntry.lot == lot.no_text,
+                LogEntry.part == part,
+                LogEntry.event.in_(("bid-received", "bid-replaced", "bid-withdrawn", "bid-refused", "bid-refusals")),
+            )
+        )
+    )
     listed = floods.without_slot(work.session, found)
     cs = sorted((c for c in found if c not in listed), key=unb64u)
     salt = secrets.token_bytes(32)
     policy = officers.current_policy(work.session, lot, part)
     document = {
-        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
-        "policy": policy.policy_id, "at": write_moment(tick_at), "deadline": write_moment(policy.deadline),
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "policy": policy.policy_id,
+        "at": write_moment(tick_at),
+        "deadline": write_moment(policy.deadline),
         "entries": b64u(H("entries", salt, *(unb64u(c) for c in cs))),
     }
     keep_document(work, "deadline", document, signed=False)
-    entry = work.log("deadline", statement=document_hash(document), tender=lot.tender.ref, lot=lot.no_text, envelope=part, at=tick_at)
+    entry = work.log(
+        "deadline", statement=document_hash(document), tender=lot.tender.ref, lot=lot.no_text, envelope=part, at=tick_at
+    )
     last = log.last_tick(work.session)
-    row = Closing(lot_id=lot.id, part=part, tick=0 if last is None else last.tick + 1, tick_at=tick_at,
-                  entries={"v": 1, "salt": b64u(salt), "entries": cs}, document=document_hash(document), deadline_c=entry.c)
+    row = Closing(
+        lot_id=lot.id,
+        part=part,
+        tick=0 if last is None else last.tick + 1,
+        tick_at=tick_at,
+        entries={"v": 1, "salt": b64u(salt), "entries": cs},
+        document=document_hash(document),
+        deadline_c=entry.c,
+    )
     work.session.add(row)
     work.session.flush()
     fault("closing.written")

@@ -52,8 +52,14 @@ class ConsortiumMember(Base):
     __tablename__ = "consortium_member"
     __table_args__ = (
         UniqueConstraint("consortium_id", "party_id"),
-        Index("ix_consortium_member_binding", "lot_id", "party_id", unique=True, sqlite_where=text("binding"),
-              postgresql_where=text("binding")),
+        Index(
+            "ix_consortium_member_binding",
+            "lot_id",
+            "party_id",
+            unique=True,
+            sqlite_where=text("binding"),
+            postgresql_where=text("binding"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -87,28 +93,42 @@ def of_ref(look: Look, ref: str) -> tuple[Consortium, ConsortiumMember]:
 def own(look: Look, lot: Lot | None = None) -> list[Consortium]:
     """Consortia the own party leads or is named in and that stand, newest first; of one lot if named."""
     party = own_party(look)
-    query = (select(Consortium).join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
-             .where(ConsortiumMember.party_id == party.id, Consortium.state != "DISSOLVED"))
-    return list(look.session.scalars((query.where(Consortium.lot_id == lot.id) if lot else query).order_by(Consortium.id.desc())).unique())
+    query = (
+        select(Consortium)
+        .join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
+        .where(ConsortiumMember.party_id == party.id, Consortium.state != "DISSOLVED")
+    )
+    return list(
+        look.session.scalars(
+            (query.where(Consortium.lot_id == lot.id) if lot else query).order_by(Consortium.id.desc())
+        ).unique()
+    )
 
 
 def led_by(session: Session, lot: Lot, party_id: int) -> Consortium | None:
     """The standing consortium a party leads for a lot, all signed or not yet."""
-    return session.scalar(select(Consortium).where(
-        Consortium.lot_id == lot.id, Consortium.lead_id == party_id, Consortium.state != "DISSOLVED"))
+    return session.scalar(
+        select(Consortium).where(
+            Consortium.lot_id == lot.id, Consortium.lead_id == party_id, Consortium.state != "DISSOLVED"
+        )
+    )
 
 
 def bound_to(session: Session, lot: Lot, party_id: int) -> Consortium | None:
     """The consortium a party has signed for on a lot."""
     return session.scalar(
-        select(Consortium).join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
-        .where(ConsortiumMember.lot_id == lot.id, ConsortiumMember.party_id == party_id, ConsortiumMember.binding))
+        select(Consortium)
+        .join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
+        .where(ConsortiumMember.lot_id == lot.id, ConsortiumMember.party_id == party_id, ConsortiumMember.binding)
+    )
 
 
 def is_there(lot_id: Any, party_id: Any) -> Any:
     """Whether any consortium of a lot concerns a party at all, as a part of a larger question: nearly always none does."""
-    return or_(exists().where(Consortium.lot_id == lot_id, Consortium.lead_id == party_id),
-               exists().where(ConsortiumMember.lot_id == lot_id, ConsortiumMember.party_id == party_id))
+    return or_(
+        exists().where(Consortium.lot_id == lot_id, Consortium.lead_id == party_id),
+        exists().where(ConsortiumMember.lot_id == lot_id, ConsortiumMember.party_id == party_id),
+    )
 
 
 def check_may_bid(session: Session, lot: Lot, party: Party) -> None:
@@ -119,11 +139,15 @@ def check_may_bid(session: Session, lot: Lot, party: Party) -> None:
         raise Conflict("consortium.bids_alone", lead=bound.lead.name, rule=procedure_of(lot).consortium)
     led = led_by(session, lot, party.id)
     if led is not None and led.state != "SIGNED":
-        raise WrongStep("consortium.not_signed", waiting=[one.party.name for one in led.members if one.signed_at is None])
+        raise WrongStep(
+            "consortium.not_signed", waiting=[one.party.name for one in led.members if one.signed_at is None]
+        )
 
 
 def opened(session: Session, lot: Lot) -> dict[str, list[ConsortiumMember]]:
     """Lead's code → members, of the consortia that all signed. For the opening list alone: the caller shows it only once the list is
     published, and only beside bids that stand in it."""
-    rows = session.scalars(select(Consortium).where(Consortium.lot_id == lot.id, Consortium.state == "SIGNED").order_by(Consortium.id))
+    rows = session.scalars(
+        select(Consortium).where(Consortium.lot_id == lot.id, Consortium.state == "SIGNED").order_by(Consortium.id)
+    )
     return {row.lead.code: list(row.members) for row in rows}

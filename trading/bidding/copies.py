@@ -104,14 +104,20 @@ def copy_of_entry(session: Session, c: str) -> MirrorCopy | None:
 
 def mirror_keys(session: Session) -> list[bytes]:
     """Every key a mirror may have signed with: those ever enrolled for the supervisory body."""
-    return [enrolments.sign_bytes(key) for key in session.scalars(select(EnrolledKey).where(EnrolledKey.role == "supervisor"))]
+    return [
+        enrolments.sign_bytes(key)
+        for key in session.scalars(select(EnrolledKey).where(EnrolledKey.role == "supervisor"))
+    ]
 
 
 def due(session: Session, now: datetime) -> list[int]:
     """The ids of bids to send now: those nobody has looked at yet first, then those to be tried again."""
     new = select(SealedBid.id).outerjoin(MirrorCopy, MirrorCopy.bid_id == SealedBid.id).where(MirrorCopy.id.is_(None))
     again = select(MirrorCopy.bid_id).where(MirrorCopy.c.is_(None), MirrorCopy.kind != NONE, MirrorCopy.due_at <= now)
-    return [*session.scalars(new.order_by(SealedBid.id).limit(AT_ONCE)), *session.scalars(again.order_by(MirrorCopy.due_at).limit(AT_ONCE))]
+    return [
+        *session.scalars(new.order_by(SealedBid.id).limit(AT_ONCE)),
+        *session.scalars(again.order_by(MirrorCopy.due_at).limit(AT_ONCE)),
+    ]
 
 
 # --- sending ----------------------------------------------------------------------------------------------------------
@@ -158,8 +164,16 @@ def claim(work: UnitOfWork, bid_id: int) -> _Job | None:
     lot = work.session.get_one(Lot, bid.lot_id)
     row = copy_of(work.session, bid)
     if row is None:
-        row = MirrorCopy(bid_id=bid.id, kind=mode_of(work.session, lot, bid.part), due_at=work.now, tries=0, ack=None, c=None, at=None,
-                         told_at=None)
+        row = MirrorCopy(
+            bid_id=bid.id,
+            kind=mode_of(work.session, lot, bid.part),
+            due_at=work.now,
+            tries=0,
+            ack=None,
+            c=None,
+            at=None,
+            told_at=None,
+        )
         work.session.add(row)
         work.session.flush()
     else:

@@ -62,10 +62,22 @@ def take_over(work: UnitOfWork, envelopes: Iterable[Any], drop_key: bytes) -> tu
 
 
 def _keep(work: UnitOfWork, ticket: Ticket, envelope: Any) -> bool:
-    if work.session.scalar(select(DropTicket.id).where(DropTicket.digest == ticket.digest, DropTicket.kid == ticket.kid)) is not None:
+    if (
+        work.session.scalar(
+            select(DropTicket.id).where(DropTicket.digest == ticket.digest, DropTicket.kid == ticket.kid)
+        )
+        is not None
+    ):
         return False
-    work.session.add(DropTicket(digest=ticket.digest, kid=ticket.kid, at=parse_moment(ticket.at), ticket=audit.envelope_text(envelope),
-                                taken_at=work.now))
+    work.session.add(
+        DropTicket(
+            digest=ticket.digest,
+            kid=ticket.kid,
+            at=parse_moment(ticket.at),
+            ticket=audit.envelope_text(envelope),
+            taken_at=work.now,
+        )
+    )
     work.session.flush()
     return True
 

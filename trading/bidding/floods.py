@@ -54,7 +54,9 @@ class FloodListed(Base):
 append_only(FloodListed.__table__)  # type: ignore[arg-type]
 
 
-def log_refusal(work: UnitOfWork, lot: Lot, party: Party, *, part: str, statement: str, reason: str, before: int) -> SignedEntry:
+def log_refusal(
+    work: UnitOfWork, lot: Lot, party: Party, *, part: str, statement: str, reason: str, before: int
+) -> SignedEntry:
     """Sign a ``bid-refused`` entry; ``before``: refused attempts of this bidder, lot and envelope so far. The lot is locked by the caller.
 
     Refuses: NotReady ``bid.too_many_refusals`` where a list is full: the edge is busy and stamps nothing.
@@ -62,7 +64,9 @@ def log_refusal(work: UnitOfWork, lot: Lot, party: Party, *, part: str, statemen
     own = before < REFUSALS_WITH_SLOT
     if not own and _waiting(work.session, lot, party, part) >= MAX_LISTED:
         raise NotReady("bid.too_many_refusals", reason=reason, most=MAX_LISTED)
-    entry = work.log(EVENT, statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, reason=reason, slot=own)
+    entry = work.log(
+        EVENT, statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, reason=reason, slot=own
+    )
     if not own:
         work.session.add(FloodWaiting(c=entry.c, lot_id=lot.id, party_id=party.id, part=part))
         work.session.flush()
@@ -70,8 +74,14 @@ def log_refusal(work: UnitOfWork, lot: Lot, party: Party, *, part: str, statemen
 
 
 def _waiting(session: Session, lot: Lot, party: Party, part: str) -> int:
-    return session.scalar(select(func.count()).select_from(FloodWaiting).where(
-        FloodWaiting.lot_id == lot.id, FloodWaiting.party_id == party.id, FloodWaiting.part == part)) or 0
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(FloodWaiting)
+            .where(FloodWaiting.lot_id == lot.id, FloodWaiting.party_id == party.id, FloodWaiting.part == part)
+        )
+        or 0
+    )
 
 
 def gather(work: UnitOfWork, tick_at: datetime) -> None:
@@ -81,12 +91,26 @@ def gather(work: UnitOfWork, tick_at: datetime) -> None:
     for row in work.session.scalars(select(FloodWaiting)):
         groups.setdefault((row.lot_id, row.party_id, row.part), []).append(row.c)
     for (lot_id, party_id, part), cs in sorted(groups.items()):
-        _list(work, work.session.get_one(Lot, lot_id), work.session.get_one(Party, party_id), part, sorted(cs, key=unb64u), tick_at)
+        _list(
+            work,
+            work.session.get_one(Lot, lot_id),
+            work.session.get_one(Party, party_id),
+            part,
+            sorted(cs, key=unb64u),
+            tick_at,
+        )
 
 
 def _list(work: UnitOfWork, lot: Lot, party: Party, part: str, cs: list[str], tick_at: datetime) -> None:
-    document = {"v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
-                "bidder": party.code, "entries": cs}
+    document = {
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "bidder": party.code,
+        "entries": cs,
+    }
     check_document("refusal-list", document)
     statement = audit.keep_document(work, "refusal-list", document, signed=False)
     entry = work.log(LIST, statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, at=tick_at)
@@ -102,7 +126,7 @@ def without_slot(session: Session, cs: Sequence[str]) -> set[str]:
     """Those of some entries that a list stands for, or will stand for."""
     found: set[str] = set()
     for start in range(0, len(cs), 500):
-        some = cs[start:start + 500]
+        some = cs[start : start + 500]
         found |= set(session.scalars(select(FloodWaiting.c).where(FloodWaiting.c.in_(some))))
         found |= set(session.scalars(select(FloodListed.c).where(FloodListed.c.in_(some))))
     return found
@@ -115,7 +139,10 @@ def receipt(session: Session, c: str) -> dict[str, Any] | None:
     if row is None or proof is None:
         return None
     above = audit.entry(session, row.list_c)
-    return {"list": {"entry": json.loads(above.envelope), "refusals": audit.document(session, above.statement)}, "proof": proof}
+    return {
+        "list": {"entry": json.loads(above.envelope), "refusals": audit.document(session, above.statement)},
+        "proof": proof,
+    }
 
 
 def badly_listed(session: Session, cs: Iterable[str]) -> list[str]:
@@ -128,7 +155,11 @@ def badly_listed(session: Session, cs: Iterable[str]) -> list[str]:
         row = session.get(FloodListed, c)
         if row is not None and row.list_c not in lists:
             above = session.scalar(select(LogEntry).where(LogEntry.c == row.list_c))
-            named = audit.document(session, above.statement) if above is not None and above.event == LIST else {"entries": []}
+            named = (
+                audit.document(session, above.statement)
+                if above is not None and above.event == LIST
+                else {"entries": []}
+            )
             lists[row.list_c] = set(named["entries"])
         if row is None or c not in lists[row.list_c]:
             bad.append(c)

@@ -51,19 +51,43 @@ def propose(work: UnitOfWork, lot: Lot, named: Sequence[Named]) -> Consortium:
             raise Conflict("consortium.signed", ref=lot.ref)
         _end(work, old)
     document = {
-        "v": 1, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "lead": lead.code,
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "lead": lead.code,
         "at": write_moment(work.now),
-        "members": [{"party": party.code, "name": party.name, "work": one.work.strip(), "share": one.share}
-                    for party, one in zip(found, named, strict=True)],
+        "members": [
+            {"party": party.code, "name": party.name, "work": one.work.strip(), "share": one.share}
+            for party, one in zip(found, named, strict=True)
+        ],
     }
-    new = Consortium(lot_id=lot.id, lead_id=lead.id, ref=ids.new_reference(), state="DRAFT", document=dumps(document).decode(), signed="",
-                     made_at=work.now, ended_at=None)
+    new = Consortium(
+        lot_id=lot.id,
+        lead_id=lead.id,
+        ref=ids.new_reference(),
+        state="DRAFT",
+        document=dumps(document).decode(),
+        signed="",
+        made_at=work.now,
+        ended_at=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.session.add_all(
-        ConsortiumMember(consortium_id=new.id, lot_id=lot.id, party_id=party.id, place=place, work=one.work.strip(), share=one.share,
-                         signature="", signed_at=None, binding=False)
-        for place, (party, one) in enumerate(zip(found, named, strict=True)))
+        ConsortiumMember(
+            consortium_id=new.id,
+            lot_id=lot.id,
+            party_id=party.id,
+            place=place,
+            work=one.work.strip(),
+            share=one.share,
+            signature="",
+            signed_at=None,
+            binding=False,
+        )
+        for place, (party, one) in enumerate(zip(found, named, strict=True))
+    )
     work.session.flush()
     work.session.refresh(new)
     work.record("consortium.propose", lot.log_of, account=lead.code)
@@ -167,7 +191,9 @@ def _own(row: Consortium, party: Party) -> ConsortiumMember:
 
 def _has_bid(work: UnitOfWork, lot: Lot, party: Party) -> bool:
     taking = participants.find(work.session, lot, party)
-    return taking is not None and any(bids.standing(work.session, taking.id, part) for part in officers.bid_envelopes(lot))
+    return taking is not None and any(
+        bids.standing(work.session, taking.id, part) for part in officers.bid_envelopes(lot)
+    )
 
 
 def _check_free(work: UnitOfWork, lot: Lot, party: Party, but: Consortium | None) -> None:

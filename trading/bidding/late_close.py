@@ -55,8 +55,16 @@ class LateClosing:
 def find(session: Session, lot: Lot, part: str = officers.BID) -> LogEntry | None:
     """The entry of the confirmation, None while there is none."""
     return session.scalar(
-        select(LogEntry).where(LogEntry.event == "late-close", LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text,
-                               LogEntry.part == part).order_by(LogEntry.id.desc()).limit(1))
+        select(LogEntry)
+        .where(
+            LogEntry.event == "late-close",
+            LogEntry.tender == lot.tender.ref,
+            LogEntry.lot == lot.no_text,
+            LogEntry.part == part,
+        )
+        .order_by(LogEntry.id.desc())
+        .limit(1)
+    )
 
 
 def is_awaited(session: Session, lot: Lot, row: Closing, deadline: datetime) -> bool:
@@ -73,15 +81,24 @@ def what_happened(session: Session, lot: Lot, part: str = officers.BID) -> LateC
     before = session.get(LogTick, row.tick - 1) if row.tick else None
     busy = [Busy(write_moment(policy.deadline), write_moment(policy.opens_at))]
     due = schedule(write_moment(before.at), write_moment(row.tick_at), busy)[1:-1] if before is not None else []
-    return LateClosing(lot, part, policy.deadline, row.tick_at, row.tick, before.at if before else None, len(due),
-                       find(session, lot, part))
+    return LateClosing(
+        lot,
+        part,
+        policy.deadline,
+        row.tick_at,
+        row.tick,
+        before.at if before else None,
+        len(due),
+        find(session, lot, part),
+    )
 
 
 def all_late(look: Look) -> list[LateClosing]:
     """Late closings of lots at their opening, those that wait for a confirmation first. Refuses: NotAllowed."""
     look.require(Act.SUPERVISE)
     rows = look.session.scalars(
-        select(Lot).join(Closing, Closing.lot_id == Lot.id).where(Lot.state == "OPENING").order_by(Lot.id).distinct())
+        select(Lot).join(Closing, Closing.lot_id == Lot.id).where(Lot.state == "OPENING").order_by(Lot.id).distinct()
+    )
     found = [late for lot in rows if (late := what_happened(look.session, lot)) is not None]
     return sorted(found, key=lambda one: one.confirmed is not None)
 
@@ -90,8 +107,18 @@ def document(work: Look, late: LateClosing, *, finding: str, at: str) -> dict[st
     """The ``late-close`` to be signed, with the words of the finding; ``at``: protocol time of the signer."""
     row = closing.closing(work.session, late.lot, late.part)
     policy = officers.current_policy(work.session, late.lot, late.part)
-    return {"v": 1, "platform": work.office.platform, "tender": late.lot.tender.ref, "lot": late.lot.no_text, "envelope": late.part,
-            "policy": policy.policy_id, "at": at, "closing": row.tick, "deadline": row.deadline_c, "finding": finding}
+    return {
+        "v": 1,
+        "platform": work.office.platform,
+        "tender": late.lot.tender.ref,
+        "lot": late.lot.no_text,
+        "envelope": late.part,
+        "policy": policy.policy_id,
+        "at": at,
+        "closing": row.tick,
+        "deadline": row.deadline_c,
+        "finding": finding,
+    }
 
 
 def confirm(work: UnitOfWork, lot: Lot, envelope: Any, part: str = officers.BID) -> None:
@@ -118,7 +145,14 @@ def confirm(work: UnitOfWork, lot: Lot, envelope: Any, part: str = officers.BID)
     except CryptoError as error:
         raise Invalid("late_close.bad", reason=error.code, detail=error.detail) from error
     statement = keep_document(work, "late-close", envelope, signed=True)
-    work.log("late-close", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part, at=floor_second(work.now))
+    work.log(
+        "late-close",
+        statement=statement,
+        tender=lot.tender.ref,
+        lot=lot.no_text,
+        envelope=part,
+        at=floor_second(work.now),
+    )
     work.record("closing.confirm_late", lot.log_of, tick=late.tick, minutes=late.minutes_late)
 
 

@@ -48,7 +48,9 @@ def own_bids(look: Look, participant: Participant) -> list[OwnBid]:
         generations = officers.generations(look.session, participant.lot, part)
         mine = generation_of(generations, parse_header(unb64u(standing.bid.header)).ctx["policy"])
         if len(generations) > 1:
-            found.append(OwnBid(part, standing.bid, NEWEST if mine is generations[-1] else KEPT if mine.alive else DEAD))
+            found.append(
+                OwnBid(part, standing.bid, NEWEST if mine is generations[-1] else KEPT if mine.alive else DEAD)
+            )
     return found
 
 
@@ -73,7 +75,9 @@ def tell(work: UnitOfWork, lot: Lot) -> bool:
 
 
 def _concerned(session: Session, lot: Lot) -> Iterator[int]:
-    yield from session.scalars(select(Participant.party_id).where(Participant.lot_id == lot.id, Participant.withdrawn_at.is_(None)))
+    yield from session.scalars(
+        select(Participant.party_id).where(Participant.lot_id == lot.id, Participant.withdrawn_at.is_(None))
+    )
     yield lot.project.purchaser_id
     if lot.project.agency_id is not None:
         yield lot.project.agency_id

@@ -83,8 +83,11 @@ def own_held(work: UnitOfWork, lot: Lot) -> Participant:
     return found
 
 
-_OWN = (select(Participant).options(lazyload(Participant.lot))  # that is in our hands
-        .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party")))
+_OWN = (
+    select(Participant)
+    .options(lazyload(Participant.lot))  # that is in our hands
+    .where(Participant.lot_id == bindparam("lot"), Participant.party_id == bindparam("party"))
+)
 _OWN_HELD = _OWN.with_for_update(of=Participant)
 
 
@@ -118,8 +121,15 @@ def take_part(work: UnitOfWork, lot: Lot) -> Participant:
         if found.withdrawn_at is not None:
             raise Conflict("participant.left", ref=lot.ref)
         return found
-    new = Participant(lot_id=lot.id, party_id=party.id, ref=ids.new_reference(), joined_at=floor_second(work.now), secured_at=None,
-                      secured_minor=0, withdrawn_at=None)
+    new = Participant(
+        lot_id=lot.id,
+        party_id=party.id,
+        ref=ids.new_reference(),
+        joined_at=floor_second(work.now),
+        secured_at=None,
+        secured_minor=0,
+        withdrawn_at=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
@@ -140,4 +150,9 @@ def mark_secured(work: UnitOfWork, participant: Participant, *, amount_minor: in
     elif participant.secured_at is None:
         participant.secured_at = at
     work.session.flush()
-    work.record("participant.secured", participant.log_of, account=participant.party.code, secured=participant.secured_at is not None)
+    work.record(
+        "participant.secured",
+        participant.log_of,
+        account=participant.party.code,
+        secured=participant.secured_at is not None,
+    )

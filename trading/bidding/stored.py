@@ -139,21 +139,27 @@ def checks_of(session: Session, bids_: Sequence[SealedBid]) -> dict[int, ByteChe
     ids: list[int] = [bid.id for bid in bids_]
     found: dict[int, ByteCheck] = {}
     for start in range(0, len(ids), 500):
-        rows = session.scalars(select(ByteCheck).where(ByteCheck.bid_id.in_(ids[start:start + 500])))
+        rows = session.scalars(select(ByteCheck).where(ByteCheck.bid_id.in_(ids[start : start + 500])))
         found |= {row.bid_id: row for row in rows}
     return found
 
 
-def note(work: UnitOfWork, bid: SealedBid, state: str, *, source: str = "", proof: str = "", missed: bool = False) -> ByteCheck:
+def note(
+    work: UnitOfWork, bid: SealedBid, state: str, *, source: str = "", proof: str = "", missed: bool = False
+) -> ByteCheck:
     """Write down what a look found; the newest stands. Refuses: NotAllowed."""
     work.require(Act.CLOCK)
     return _note(work, bid, state, source, proof, missed)
 
 
-def _note(work: UnitOfWork, bid: SealedBid, state: str, source: str, proof: str = "", missed: bool = False) -> ByteCheck:
+def _note(
+    work: UnitOfWork, bid: SealedBid, state: str, source: str, proof: str = "", missed: bool = False
+) -> ByteCheck:
     row = check_of(work.session, bid)
     if row is None:
-        row = ByteCheck(bid_id=bid.id, state=state, source="", checked_at=work.now, found_at=None, proof="", missed=False)
+        row = ByteCheck(
+            bid_id=bid.id, state=state, source="", checked_at=work.now, found_at=None, proof="", missed=False
+        )
         work.session.add(row)
     if state == BROKEN and row.found_at is None:
         row.found_at = work.now

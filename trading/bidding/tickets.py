@@ -27,8 +27,14 @@ from trading.tendering.tenders import Lot
 def trust(look: Look) -> dict[str, Any]:
     """Whom a client should trust: the log's key, the platform's, the supervisors'; no witnesses yet, so the quorum is 0."""
     office = look.office
-    return {"origin": log.origin(office.platform), "log_key": str(log.log_key(office.platform, office.keys)),
-            "platform_keys": [b64u(office.keys.public)], "supervisor_keys": _supervisors(look.session), "witnesses": [], "quorum": 0}
+    return {
+        "origin": log.origin(office.platform),
+        "log_key": str(log.log_key(office.platform, office.keys)),
+        "platform_keys": [b64u(office.keys.public)],
+        "supervisor_keys": _supervisors(look.session),
+        "witnesses": [],
+        "quorum": 0,
+    }
 
 
 def _supervisors(session: Session) -> list[str]:
@@ -44,9 +50,17 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
         raise WrongStep("policy.drilling", ref=lot.ref)
     named = {officer["sign_kid"] for officer in officers.policy_document(policy)["officers"]}
     document = {
-        "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "title": lot.title,
-        "policy": policy.dsse, "trust": trust(look),
-        "enrolments": [json.dumps(one, ensure_ascii=False) for one in enrolments_of(look.session, named, set(), log.size(look))],
+        "v": 1,
+        "platform": look.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": envelope,
+        "title": lot.title,
+        "policy": policy.dsse,
+        "trust": trust(look),
+        "enrolments": [
+            json.dumps(one, ensure_ascii=False) for one in enrolments_of(look.session, named, set(), log.size(look))
+        ],
         "form": [_field(f, lot.ceiling.text() if lot.ceiling.minor else "") for f in officers.form_of(lot, envelope)],
     }
     return sign_document("ticket", document, look.office.keys.signing)
@@ -55,7 +69,12 @@ def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
 def _field(field: dict[str, Any], ceiling: str = "") -> dict[str, Any]:
     """A field of the form as a sealer needs it; without its choices a choice could not be checked before sealing, nor a price without
     the ceiling."""
-    told = {"key": field["key"], "label": field["label"], "type": field["type"], "required": bool(field.get("required"))}
+    told = {
+        "key": field["key"],
+        "label": field["label"],
+        "type": field["type"],
+        "required": bool(field.get("required")),
+    }
     told |= {"most": ceiling} if ceiling and field["key"] == bid_forms.PRICE else {}
     told |= {"part_of": field["part_of"]} if field.get("part_of") else {}
     return {**told, "choices": list(field["choices"])} if field.get("choices") else told
@@ -64,8 +83,11 @@ def _field(field: dict[str, Any], ceiling: str = "") -> dict[str, Any]:
 def receipt_file(look: Look, receipt: BidReceipt) -> dict[str, Any]:
     """A receipt as a bidder saves it: ``{entry, proof}`` with the document it speaks of and whom to trust, so that
     ``bidhall receipt`` needs nothing else."""
-    return {**bids.receipt_document(look.session, receipt), "trust": trust(look),
-            "statement": audit.document(look.session, receipt.statement)}
+    return {
+        **bids.receipt_document(look.session, receipt),
+        "trust": trust(look),
+        "statement": audit.document(look.session, receipt.statement),
+    }
 
 
 def officer_keys(session: Session, lot: Lot) -> dict[str, bytes]:
@@ -73,24 +95,36 @@ def officer_keys(session: Session, lot: Lot) -> dict[str, bytes]:
     return {seat.sign_kid: unb64u(seat.sign_public, 32) for seat in officers.seats(session, lot) if seat.sign_public}
 
 
-def enrolments_of(session: Session, kids: set[str], bidders: set[str], size: int, *, tenderee: str = "") -> list[dict[str, Any]]:
+def enrolments_of(
+    session: Session, kids: set[str], bidders: set[str], size: int, *, tenderee: str = ""
+) -> list[dict[str, Any]]:
     """Every enrolment of these holders up to a size of the log, oldest first, each with its proof: a chain from the first key on."""
     names = set(session.scalars(select(EnrolledKey.holder).where(EnrolledKey.sign_kid.in_(sorted(kids)))))
     wanted = [("officer", names), ("bidder", bidders), ("tenderee", {tenderee} if tenderee else set())]
     found = []
     for role, holders in wanted:
         rows = session.scalars(
-            select(EnrolledKey).where(EnrolledKey.role == role, EnrolledKey.holder.in_(sorted(holders))).order_by(EnrolledKey.id)
+            select(EnrolledKey)
+            .where(EnrolledKey.role == role, EnrolledKey.holder.in_(sorted(holders)))
+            .order_by(EnrolledKey.id)
         )
         found += [json.loads(row.document) for row in rows]
     entries = {
-        row.statement: row for row in session.scalars(select(LogEntry).where(
-            LogEntry.event == "key-enrolled", LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found])))
+        row.statement: row
+        for row in session.scalars(
+            select(LogEntry).where(
+                LogEntry.event == "key-enrolled",
+                LogEntry.statement.in_([document_hash(payload_of(envelope)) for envelope in found]),
+            )
+        )
     }
     sealed = {c for c, seat in log.seats(session, [row.c for row in entries.values()]).items() if seat.tick < size}
     proofs = log.proofs(session, sorted(sealed), size=size)
-    return [{"document": envelope, "receipt": receipt_of(entry, proofs)} for envelope in found
-            if (entry := entries[document_hash(payload_of(envelope))]).c in sealed]
+    return [
+        {"document": envelope, "receipt": receipt_of(entry, proofs)}
+        for envelope in found
+        if (entry := entries[document_hash(payload_of(envelope))]).c in sealed
+    ]
 
 
 def receipt_of(entry: LogEntry, proofs: dict[str, dict[str, object]]) -> dict[str, Any]:

@@ -87,8 +87,14 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     """Announce an upload of ``length`` bytes of one envelope. Refuses: NotAllowed, TooEarly, TooLate, NotFound (not taking part, no such
     envelope of bids), Invalid (size)."""
     work.require(Act.BID_UPLOAD)
-    row = announced(work, lot, participants.own(work, lot).party_id, officers.policy_chain(work.session, lot, envelope), length=length,
-                    envelope=envelope)
+    row = announced(
+        work,
+        lot,
+        participants.own(work, lot).party_id,
+        officers.policy_chain(work.session, lot, envelope),
+        length=length,
+        envelope=envelope,
+    )
     work.office.spool.create(row.token)
     fault("upload.begun")
     work.session.add(row)
@@ -96,7 +102,9 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
     return row
 
 
-def announced(look: Look, lot: Lot | LotFacts, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str) -> Upload:
+def announced(
+    look: Look, lot: Lot | LotFacts, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str
+) -> Upload:
     """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
     ``start``."""
     look.require(Act.BID_UPLOAD)
@@ -113,20 +121,38 @@ def announced(look: Look, lot: Lot | LotFacts, party_id: int, chain: Sequence[di
 
 def new_upload(look: Look, lot: Lot | LotFacts, party_id: int, *, length: int, envelope: str) -> Upload:
     """The row of an upload under a random name, not yet kept. The caller has checked who may send what."""
-    return Upload(token=secrets.token_hex(24), lot_id=lot.id, party_id=party_id, account_id=look.actor.account_id or 0, part=envelope,
-                  length=length, made_at=look.now, last_at=look.now)
+    return Upload(
+        token=secrets.token_hex(24),
+        lot_id=lot.id,
+        party_id=party_id,
+        account_id=look.actor.account_id or 0,
+        part=envelope,
+        length=length,
+        made_at=look.now,
+        last_at=look.now,
+    )
 
 
 def not_too_many(look: Look) -> None:
     """At the door: one person begins so many uploads in an hour and no more, so that nobody fills the disk with beginnings.
     Refuses: TooEarly ``rate.wait`` with the moment from which it goes on."""
-    begun = look.session.scalars(_BEGUN, {"party": look.actor.party_id, "account": look.actor.account_id, "since": look.now - HOUR}).all()
+    begun = look.session.scalars(
+        _BEGUN, {"party": look.actor.party_id, "account": look.actor.account_id, "since": look.now - HOUR}
+    ).all()
     if len(begun) == STARTS_AN_HOUR:
         raise TooEarly("rate.wait", until=floor_second(begun[-1] + HOUR))
 
 
-_BEGUN = (select(Upload.made_at).order_by(Upload.made_at.desc()).limit(STARTS_AN_HOUR)
-          .where(Upload.party_id == bindparam("party"), Upload.account_id == bindparam("account"), Upload.made_at > bindparam("since")))
+_BEGUN = (
+    select(Upload.made_at)
+    .order_by(Upload.made_at.desc())
+    .limit(STARTS_AN_HOUR)
+    .where(
+        Upload.party_id == bindparam("party"),
+        Upload.account_id == bindparam("account"),
+        Upload.made_at > bindparam("since"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -141,8 +167,16 @@ class _Ground:
 
 def _ground(look: Look, ref: str, find_lot: Callable[[Look, str], Lot], envelope: str) -> _Ground:
     """Asked in one question. Refuses: as ``find_lot`` and ``not_too_many``; NotFound ``participant.none``."""
-    rows = look.session.execute(_GROUND, {"ref": ref, "party": look.actor.party_id, "envelope": envelope,
-                                          "account": look.actor.account_id, "since": look.now - HOUR}).all()
+    rows = look.session.execute(
+        _GROUND,
+        {
+            "ref": ref,
+            "party": look.actor.party_id,
+            "envelope": envelope,
+            "account": look.actor.account_id,
+            "since": look.now - HOUR,
+        },
+    ).all()
     if not rows or rows[0].published_at is None:
         find_lot(look, ref)
     if not rows or rows[0].begun >= STARTS_AN_HOUR:
@@ -151,23 +185,37 @@ def _ground(look: Look, ref: str, find_lot: Callable[[Look, str], Lot], envelope
         raise NotFound("participant.none", ref=ref)
     mine, chain = rows[0], officers.chain_of([row[_OWN_FACTS:] for row in rows])
     check = _Check(chain, mine.code, unb64u(mine.seal_public) if mine.seal_public else b"")
-    facts: tuple[Any, ...] = tuple(mine)[:len(LOT_FACTS)]
+    facts: tuple[Any, ...] = tuple(mine)[: len(LOT_FACTS)]
     return _Ground(LotFacts(*facts), mine.party_id, chain, check)
 
 
 _GROUND = (
-    select(*LOT_FACTS, Participant.party_id, Participant.withdrawn_at, Party.code, EnrolledKey.seal_public,
-           select(func.count()).select_from(_BEGUN.subquery()).scalar_subquery().label("begun"), *officers.LINKS)
+    select(
+        *LOT_FACTS,
+        Participant.party_id,
+        Participant.withdrawn_at,
+        Party.code,
+        EnrolledKey.seal_public,
+        select(func.count()).select_from(_BEGUN.subquery()).scalar_subquery().label("begun"),
+        *officers.LINKS,
+    )
     .join_from(Lot, Participant, Participant.lot_id == Lot.id)
     .join(Party, Party.id == Participant.party_id)
     .outerjoin(EnrolledKey, enrolments.is_standing(Party.code, "bidder"))
     .outerjoin(Policy, officers.is_link(Participant.lot_id, bindparam("envelope")))
-    .where(Lot.ref == bindparam("ref"), Participant.party_id == bindparam("party")))
+    .where(Lot.ref == bindparam("ref"), Participant.party_id == bindparam("party"))
+)
 _OWN_FACTS = len(LOT_FACTS) + 5
 
 
 def start_with(
-    office: Office, actor: Actor, ref: str, find_lot: Callable[[Look, str], Lot], *, length: int, envelope: str = officers.BID,
+    office: Office,
+    actor: Actor,
+    ref: str,
+    find_lot: Callable[[Look, str], Lot],
+    *,
+    length: int,
+    envelope: str = officers.BID,
     pieces: Iterable[bytes],
 ) -> tuple[str, Arrival]:
     """Announce an upload and take its first bytes, all of them for most bids, in one go: looked up once, written down once, when the bytes
@@ -220,8 +268,11 @@ def own(look: Look, token: str) -> Upload:
     return row
 
 
-_OWN = (select(Upload).options(lazyload(Upload.lot), lazyload(Upload.party))
-        .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party")))
+_OWN = (
+    select(Upload)
+    .options(lazyload(Upload.lot), lazyload(Upload.party))
+    .where(Upload.token == bindparam("token"), Upload.party_id == bindparam("party"))
+)
 
 
 def arrived(office: Office, actor: Actor, token: str) -> Arrival:
@@ -253,11 +304,15 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
             raise Invalid("upload.not_sealed", reason=row.refused)
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
-        inspector = Inspector(row.length, _checker(look, officers.policy_chain(look.session, row.lot, row.part), row.party))
+        inspector = Inspector(
+            row.length, _checker(look, officers.policy_chain(look.session, row.lot, row.part), row.party)
+        )
     fault("upload.asked")
     try:
         have = _catch_up(office, token, inspector)
-        if have != offset:  # asked before the append too, else bytes of another line could lie between what was seen and the offset
+        if (
+            have != offset
+        ):  # asked before the append too, else bytes of another line could lie between what was seen and the offset
             raise Conflict("upload.offset", have=have, offset=offset)
         size = office.spool.append(token, offset, _inspected(inspector, pieces), most=row.length)
         done = inspector.finish() if size == row.length else None
@@ -350,7 +405,7 @@ def _catch_up(office: Office, token: str, inspector: Inspector) -> int:
 
 
 def _whole_digests(data: bytes) -> bytes:
-    return data[:len(data) - len(data) % DIGEST]
+    return data[: len(data) - len(data) % DIGEST]
 
 
 def _keep_digests(office: Office, token: str, inspector: Inspector) -> None:
@@ -404,7 +459,9 @@ def sweep(office: Office) -> int:
         known = set(look.session.scalars(select(Upload.token)))
     for row in rows:
         drop(office, row)
-    lost = [token for token in office.spool.older(look.now - GIVEN_UP) if token not in known]  # begun with their bytes, and we died
+    lost = [
+        token for token in office.spool.older(look.now - GIVEN_UP) if token not in known
+    ]  # begun with their bytes, and we died
     for token in lost:
         office.spool.remove(token)
     return len(rows) + len(lost)

@@ -90,7 +90,14 @@ class Policy(Base):
 
     __tablename__ = "policy"
     __table_args__ = (
-        Index("ix_policy_standing", "lot_id", "envelope", unique=True, sqlite_where=text("standing"), postgresql_where=text("standing")),
+        Index(
+            "ix_policy_standing",
+            "lot_id",
+            "envelope",
+            unique=True,
+            sqlite_where=text("standing"),
+            postgresql_where=text("standing"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -125,8 +132,13 @@ class PolicyChange(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", CHANGES), name="kind"),
         CheckConstraint(one_of("state", ("OPEN", "DONE", "VOID")), name="state"),
-        Index("ix_policy_change_open", "lot_id", unique=True, sqlite_where=text("state = 'OPEN'"),
-              postgresql_where=text("state = 'OPEN'")),
+        Index(
+            "ix_policy_change_open",
+            "lot_id",
+            unique=True,
+            sqlite_where=text("state = 'OPEN'"),
+            postgresql_where=text("state = 'OPEN'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -194,7 +206,11 @@ def form_of(lot: Lot, envelope: str) -> list[dict[str, Any]]:
 def envelopes(lot: Lot) -> list[str]:
     """The envelopes that need a policy before publication: those of the bids, the draw of experts, and that of the coefficient, if there
     is one."""
-    return [*bid_envelopes(lot), draw_envelope("experts", lot), *([draw_envelope("k", lot)] if lot.coefficients else [])]
+    return [
+        *bid_envelopes(lot),
+        draw_envelope("experts", lot),
+        *([draw_envelope("k", lot)] if lot.coefficients else []),
+    ]
 
 
 def side_of(lot: Lot, party: Party) -> tuple[str, ...]:
@@ -303,7 +319,9 @@ _parsed = lru_cache(maxsize=512)(json.loads)
 def policy_rows(session: Session, lot: Lot, envelope: str = BID) -> list[Policy]:
     """The line of an envelope, oldest first, the standing policy last: each supersedes the one before (protocol §2). Complete policies that
     were dropped before publication are not in it."""
-    rows = session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None)))
+    rows = session.scalars(
+        select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == envelope, Policy.dsse.is_not(None))
+    )
     by_id = {row.policy_id: row for row in rows}
     return [by_id[name] for name in _line([(row.policy_id, row.supersedes, row.standing) for row in by_id.values()])]
 
@@ -370,7 +388,9 @@ def drilled(session: Session, policy: Policy) -> set[int]:
             break
         policy = before
     return set(
-        session.scalars(select(DrillReturn.j).join(Drill, Drill.id == DrillReturn.drill_id).where(Drill.policy_id == policy.id))
+        session.scalars(
+            select(DrillReturn.j).join(Drill, Drill.id == DrillReturn.drill_id).where(Drill.policy_id == policy.id)
+        )
     )
 
 
@@ -386,8 +406,15 @@ def untried(session: Session, lot: Lot | LotFacts) -> list[int]:
 
 def begun_draws(session: Session, lot: Lot) -> set[str]:
     """The envelopes of draws a notice has begun: their policies, and the officers of then, stay as they are."""
-    return set(session.scalars(select(audit.LogEntry.part).where(
-        audit.LogEntry.event == "draw-notice", audit.LogEntry.tender == lot.tender.ref, audit.LogEntry.lot == lot.no_text)))
+    return set(
+        session.scalars(
+            select(audit.LogEntry.part).where(
+                audit.LogEntry.event == "draw-notice",
+                audit.LogEntry.tender == lot.tender.ref,
+                audit.LogEntry.lot == lot.no_text,
+            )
+        )
+    )
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -406,8 +433,12 @@ def name_officers(work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str
     serial = last_serial(work.session, lot) + 1
     _void_policies(work, lot)
     work.session.execute(delete(OfficerSeat).where(OfficerSeat.lot_id == lot.id))
-    new = [OfficerSeat(lot_id=lot.id, j=j, account_id=account.id, side=side, serial=serial, publics={}, sign_kid="", sign_public="")
-           for j, (account, side) in enumerate(rows, start=1)]
+    new = [
+        OfficerSeat(
+            lot_id=lot.id, j=j, account_id=account.id, side=side, serial=serial, publics={}, sign_kid="", sign_public=""
+        )
+        for j, (account, side) in enumerate(rows, start=1)
+    ]
     work.session.add_all(new)
     lot.threshold = t
     work.session.flush()
@@ -510,15 +541,25 @@ def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
     key = enrolments.standing_key(work.session, seat.account.username, "officer")
     seat.publics, seat.sign_kid, seat.sign_public = dict(publics), key.sign_kid, key.sign_public
     work.session.flush()
-    work.record("officer.offer_keys", lot.log_of, j=seat.j, kids=[keys.kid("x25519", unb64u(publics[name])) for name in wanted])
+    work.record(
+        "officer.offer_keys", lot.log_of, j=seat.j, kids=[keys.kid("x25519", unb64u(publics[name])) for name in wanted]
+    )
 
 
 def scopes_to_key(look: Look, lot: Lot) -> list[dict[str, Any]]:
     """The scopes an officer derives its keys for, ``{platform, tender, lot, envelope, serial}`` (protocol §2). Refuses: NotAllowed."""
     look.require(Act.POLICY_SIGN)
     seat = own_seat(look, lot, NEXT, STANDING)
-    return [{"platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope, "serial": seat.serial}
-            for envelope in _wanted(look.session, lot, seat)]
+    return [
+        {
+            "platform": look.office.platform,
+            "tender": lot.tender.ref,
+            "lot": lot.no_text,
+            "envelope": envelope,
+            "serial": seat.serial,
+        }
+        for envelope in _wanted(look.session, lot, seat)
+    ]
 
 
 def _wanted(session: Session, lot: Lot, seat: OfficerSeat) -> list[str]:

@@ -72,15 +72,22 @@ def policies_to_sign(look: Look) -> list[Policy]:
         .where(OfficerSeat.account_id == look.actor.account_id, Policy.dsse.is_(None))
         .order_by(Policy.id)
     )
-    return [policy for policy, seat in rows if seat.serial == policy_document(policy)["serial"]
-            and all(row["keyid"] != seat.sign_kid for row in policy.signatures)]
+    return [
+        policy
+        for policy, seat in rows
+        if seat.serial == policy_document(policy)["serial"]
+        and all(row["keyid"] != seat.sign_kid for row in policy.signatures)
+    ]
 
 
 def signing_of(session: Session, lot: Lot) -> list[tuple[OfficerSeat, bool]]:
     """Each officer who has to sign, and whether all drafts that wait now have that officer's signature."""
     drafts = list(session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None))))
     asked = seats_of(session, lot, policy_document(drafts[0])["serial"]) if drafts else seats(session, lot)
-    return [(seat, all(any(row["keyid"] == seat.sign_kid for row in draft.signatures) for draft in drafts)) for seat in asked]
+    return [
+        (seat, all(any(row["keyid"] == seat.sign_kid for row in draft.signatures) for draft in drafts))
+        for seat in asked
+    ]
 
 
 def drills_to_open(look: Look) -> list[Drill]:
@@ -93,15 +100,24 @@ def drills_to_open(look: Look) -> list[Drill]:
         .where(OfficerSeat.account_id == look.actor.account_id, Policy.standing)
         .order_by(Drill.id)
     )
-    return [drill for drill, seat in rows if seat.serial == policy_document(drill.policy)["serial"]
-            and seat.j not in drilled(look.session, drill.policy)]
+    return [
+        drill
+        for drill, seat in rows
+        if seat.serial == policy_document(drill.policy)["serial"] and seat.j not in drilled(look.session, drill.policy)
+    ]
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
 
 
 def draft_policies(
-    work: UnitOfWork, lot: Lot, *, max_plen: int = MAX_PLEN, file_names: bool = False, mirror: str = "", rescue: bool = True,
+    work: UnitOfWork,
+    lot: Lot,
+    *,
+    max_plen: int = MAX_PLEN,
+    file_names: bool = False,
+    mirror: str = "",
+    rescue: bool = True,
 ) -> list[Policy]:
     """Write and sign, for the platform, the policy of every envelope of the lot; the officers sign them next. Drafting anew replaces what
     is not complete, and keeps a complete policy that would not change. ``mirror``: what the mirror takes of each bid, ``none``, ``digests``
@@ -120,21 +136,37 @@ def draft_policies(
     missing = [seat.j for seat in named if not set(wanted) <= set(seat.publics)]
     if missing or not named:
         raise WrongStep("officer.keys_missing", ref=lot.ref, officers=missing)
-    kept = {row.policy_id for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.standing))}
+    kept = {
+        row.policy_id for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id, Policy.standing))
+    }
     drafts = []
     for envelope in wanted:
         is_bid = envelope in bid_envelopes(lot)
         closes, opens = moments_of(envelope, lot.deadline, lot.opens_at)
-        drafts.append(_document(
-            work, lot, envelope, named, deadline=closes, opens_at=opens, max_plen=max_plen if is_bid else DRAW_PLEN,
-            file_names=file_names and is_bid, mirror=mirror if is_bid else "none", rescue=rescue and is_bid,
-            co_opening=lot.co_opening and is_bid,
-        ))
+        drafts.append(
+            _document(
+                work,
+                lot,
+                envelope,
+                named,
+                deadline=closes,
+                opens_at=opens,
+                max_plen=max_plen if is_bid else DRAW_PLEN,
+                file_names=file_names and is_bid,
+                mirror=mirror if is_bid else "none",
+                rescue=rescue and is_bid,
+                co_opening=lot.co_opening and is_bid,
+            )
+        )
     for row in work.session.scalars(select(Policy).where(Policy.lot_id == lot.id)):
         if row.dsse is None:
             work.session.delete(row)
     work.session.flush()
-    new = [_draft(work, lot, document) for document in drafts if policy_id(document) not in kept and not _stands_again(work, lot, document)]
+    new = [
+        _draft(work, lot, document)
+        for document in drafts
+        if policy_id(document) not in kept and not _stands_again(work, lot, document)
+    ]
     work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
     return new
 
@@ -147,7 +179,8 @@ def default_mirror(look: Look) -> str:
 def _stands_again(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> bool:
     """A policy that was complete before and became void stands again where nothing in it differs: a holder replaced, and replaced back."""
     row = work.session.scalar(
-        select(Policy).where(Policy.lot_id == lot.id, Policy.policy_id == policy_id(document), Policy.dsse.is_not(None)))
+        select(Policy).where(Policy.lot_id == lot.id, Policy.policy_id == policy_id(document), Policy.dsse.is_not(None))
+    )
     if row is None:
         return False
     if (old := find_policy(work.session, lot, row.envelope)) is not None:
@@ -159,15 +192,40 @@ def _stands_again(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> bool:
 
 
 def _document(
-    work: UnitOfWork, lot: Lot, envelope: str, named: Sequence[OfficerSeat], *, deadline: datetime, opens_at: datetime, max_plen: int,
-    file_names: bool, mirror: str, rescue: bool, co_opening: bool, supersedes: str = "",
+    work: UnitOfWork,
+    lot: Lot,
+    envelope: str,
+    named: Sequence[OfficerSeat],
+    *,
+    deadline: datetime,
+    opens_at: datetime,
+    max_plen: int,
+    file_names: bool,
+    mirror: str,
+    rescue: bool,
+    co_opening: bool,
+    supersedes: str = "",
 ) -> dict[str, Any]:
     return {
-        "v": 1, "suite": SUITE, "platform": work.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": envelope,
-        "serial": named[0].serial, "supersedes": supersedes, "t": lot.threshold, "n": len(named),
+        "v": 1,
+        "suite": SUITE,
+        "platform": work.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": envelope,
+        "serial": named[0].serial,
+        "supersedes": supersedes,
+        "t": lot.threshold,
+        "n": len(named),
         "officers": _named(named, envelope),
-        "co_opening": co_opening, "deadline": write_moment(deadline), "opens_at": write_moment(opens_at), "window": lot.window_minutes,
-        "max_plen": max_plen, "file_names": file_names, "mirror": mirror, "rescue": rescue,
+        "co_opening": co_opening,
+        "deadline": write_moment(deadline),
+        "opens_at": write_moment(opens_at),
+        "window": lot.window_minutes,
+        "max_plen": max_plen,
+        "file_names": file_names,
+        "mirror": mirror,
+        "rescue": rescue,
     }
 
 
@@ -175,12 +233,24 @@ def _draft(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> Policy:
     try:
         check_policy(document)
     except CryptoError as error:
-        raise Invalid("policy.refused", reason=error.code, detail=error.detail, envelope=document["envelope"]) from error
+        raise Invalid(
+            "policy.refused", reason=error.code, detail=error.detail, envelope=document["envelope"]
+        ) from error
     envelope = signatures.sign("policy", document, work.office.keys.signing)
     new = Policy(
-        lot_id=lot.id, envelope=document["envelope"], policy_id=policy_id(document), payload=dumps(document).decode(),
-        signatures=envelope["signatures"], dsse=None, supersedes=document["supersedes"], standing=False, t=document["t"],
-        deadline=parse_time(document["deadline"]), opens_at=parse_time(document["opens_at"]), drafted_at=work.now, log_c=None,
+        lot_id=lot.id,
+        envelope=document["envelope"],
+        policy_id=policy_id(document),
+        payload=dumps(document).decode(),
+        signatures=envelope["signatures"],
+        dsse=None,
+        supersedes=document["supersedes"],
+        standing=False,
+        t=document["t"],
+        deadline=parse_time(document["deadline"]),
+        opens_at=parse_time(document["opens_at"]),
+        drafted_at=work.now,
+        log_c=None,
     )
     work.session.add(new)
     work.session.flush()
@@ -203,10 +273,27 @@ def draft_extension(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
         closes, opens = moments_of(envelope, deadline, opens_at)
         if envelope in begun or old.deadline > closes or old.opens_at > opens:
             continue
-        new.append(_draft(work, lot, policy_document(old) | {
-            "deadline": write_moment(closes), "opens_at": write_moment(opens), "supersedes": old.policy_id}))
-    work.session.add(PolicyChange(lot_id=lot.id, kind="extension", ground="", reason=reason, deadline=deadline, opens_at=opens_at,
-                                  state="OPEN", made_at=work.now, ended_at=None))
+        new.append(
+            _draft(
+                work,
+                lot,
+                policy_document(old)
+                | {"deadline": write_moment(closes), "opens_at": write_moment(opens), "supersedes": old.policy_id},
+            )
+        )
+    work.session.add(
+        PolicyChange(
+            lot_id=lot.id,
+            kind="extension",
+            ground="",
+            reason=reason,
+            deadline=deadline,
+            opens_at=opens_at,
+            state="OPEN",
+            made_at=work.now,
+            ended_at=None,
+        )
+    )
     work.session.flush()
     work.record("policy.extend", lot.log_of, policies=[policy.policy_id for policy in new], deadline=deadline)
     return new
@@ -262,7 +349,9 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
     work.session.flush()
     work.record("policy.sign", lot.log_of, j=seat.j, policy=policy.policy_id)
     named = seats_of(work.session, lot, serial)
-    together = _signed_together(work.session, lot, policy)  # two envelopes get their new deadline, or officers, at once, or not yet
+    together = _signed_together(
+        work.session, lot, policy
+    )  # two envelopes get their new deadline, or officers, at once, or not yet
     if all(len(one.signatures) == len(named) + 1 for one in together):
         if seat.stage == NEXT:
             _hand_over(work, lot, together)
@@ -276,7 +365,11 @@ def sign_policy(work: UnitOfWork, lot: Lot, envelope: Any) -> Policy:
 
 
 def _signed_together(session: Session, lot: Lot, policy: Policy) -> list[Policy]:
-    query = select(Policy).where(Policy.lot_id == lot.id, Policy.dsse.is_(None), Policy.supersedes != "").order_by(Policy.id)
+    query = (
+        select(Policy)
+        .where(Policy.lot_id == lot.id, Policy.dsse.is_(None), Policy.supersedes != "")
+        .order_by(Policy.id)
+    )
     if next_seats(session, lot):
         return list(session.scalars(query))
     if not policy.supersedes or policy.envelope not in bid_envelopes(lot):
@@ -285,8 +378,12 @@ def _signed_together(session: Session, lot: Lot, policy: Policy) -> list[Policy]
 
 
 def _complete(work: UnitOfWork, lot: Lot, policy: Policy, named: Sequence[OfficerSeat]) -> None:
-    envelope = signatures.sign("policy", policy_document(policy), work.office.keys.signing) | {"signatures": policy.signatures}
-    signatures.verify_all(envelope, "policy", [work.office.keys.public, *(unb64u(seat.sign_public, 32) for seat in named)])
+    envelope = signatures.sign("policy", policy_document(policy), work.office.keys.signing) | {
+        "signatures": policy.signatures
+    }
+    signatures.verify_all(
+        envelope, "policy", [work.office.keys.public, *(unb64u(seat.sign_public, 32) for seat in named)]
+    )
     same_keys = False
     if old := find_policy(work.session, lot, policy.envelope):
         same_keys = policy.supersedes != "" and policy_document(old)["serial"] == policy_document(policy)["serial"]
@@ -308,8 +405,12 @@ def _move_deadline(work: UnitOfWork, lot: Lot, together: Sequence[Policy]) -> No
     lot.version += 1
     change.state, change.ended_at = "DONE", work.now
     work.record("lot.extend", lot.log_of, before=before, after=policy.deadline)
-    body = {"before": write_moment(before), "deadline": write_moment(policy.deadline), "opens_at": write_moment(policy.opens_at),
-            **{"policy" if one.envelope == BID else f"policy_{one.envelope}": one.policy_id for one in together}}
+    body = {
+        "before": write_moment(before),
+        "deadline": write_moment(policy.deadline),
+        "opens_at": write_moment(policy.opens_at),
+        **{"policy" if one.envelope == BID else f"policy_{one.envelope}": one.policy_id for one in together},
+    }
     notices.post(work, lot, "correction", title=lot.title, body=body, text=change.reason)
 
 
@@ -345,26 +446,56 @@ def give_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> list[Po
             continue
         old = current_policy(work.session, lot, envelope)
         closes, opens = moments_of(envelope, change.deadline, change.opens_at)
-        new.append(_draft(work, lot, policy_document(old) | {
-            "supersedes": old.policy_id, "serial": named[0].serial, "t": int(change.plan["t"]), "n": len(named),
-            "officers": _named(named, envelope), "deadline": write_moment(closes), "opens_at": write_moment(opens)}))
+        new.append(
+            _draft(
+                work,
+                lot,
+                policy_document(old)
+                | {
+                    "supersedes": old.policy_id,
+                    "serial": named[0].serial,
+                    "t": int(change.plan["t"]),
+                    "n": len(named),
+                    "officers": _named(named, envelope),
+                    "deadline": write_moment(closes),
+                    "opens_at": write_moment(opens),
+                },
+            )
+        )
     work.record("policy.draft", lot.log_of, policies=[row.policy_id for row in new])
     return new
 
 
 def _named(seats_: Sequence[OfficerSeat], envelope: str) -> list[dict[str, str]]:
-    return [{"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid} for seat in seats_]
+    return [
+        {"name": seat.account.username, "pk": seat.publics[envelope], "side": seat.side, "sign_kid": seat.sign_kid}
+        for seat in seats_
+    ]
 
 
 def _seal_drill(work: UnitOfWork, policy: Policy) -> Drill:
     """The platform seals the drill bid under the real policy and forgets its seed."""
     out = io.BytesIO()
-    asked = policy_document(policy)["co_opening"]  # of a drill nobody needs the bidder's part: its key is made up and forgotten too
-    sealed = sealed_bid.seal(policy_document(policy), bidder="drill", announce={"drill": "drill"}, files=(), out=out, drill=True,
-                             bidder_key=x25519_public(new_secret()) if asked else b"")
+    asked = policy_document(policy)[
+        "co_opening"
+    ]  # of a drill nobody needs the bidder's part: its key is made up and forgotten too
+    sealed = sealed_bid.seal(
+        policy_document(policy),
+        bidder="drill",
+        announce={"drill": "drill"},
+        files=(),
+        out=out,
+        drill=True,
+        bidder_key=x25519_public(new_secret()) if asked else b"",
+    )
     blob = work.office.blobs.put([out.getvalue()])
-    drill = Drill(policy_id=policy.id, header=b64u(sealed.header.raw), header_hash=b64u(sealed.header.header_hash), blob=blob.name,
-                  made_at=work.now)
+    drill = Drill(
+        policy_id=policy.id,
+        header=b64u(sealed.header.raw),
+        header_hash=b64u(sealed.header.header_hash),
+        blob=blob.name,
+        made_at=work.now,
+    )
     work.session.add(drill)
     work.session.flush()
     return drill
@@ -409,8 +540,17 @@ def return_drill(work: UnitOfWork, drill: Drill, envelope: Any, *, part: str) ->
 def drill_document(platform: str, drill: Drill, j: int, *, at: str) -> dict[str, Any]:
     """The document officer ``j`` signs after opening its box; ``at``: protocol time."""
     lot = drill.policy.lot
-    return {"v": 1, "platform": platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": drill.policy.envelope,
-            "policy": drill.policy.policy_id, "header_hash": drill.header_hash, "j": j, "at": at}
+    return {
+        "v": 1,
+        "platform": platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": drill.policy.envelope,
+        "policy": drill.policy.policy_id,
+        "header_hash": drill.header_hash,
+        "j": j,
+        "at": at,
+    }
 
 
 def policy_faults(session: Session, lot: Lot) -> Faults:
@@ -426,8 +566,11 @@ def policy_faults(session: Session, lot: Lot) -> Faults:
             faults.add(f"policy.{envelope}", "policy.not_signed", envelope=envelope)
             continue
         is_bid = envelope in bid_envelopes(lot)
-        if lot.deadline is None or lot.opens_at is None or (
-                policy.deadline, policy.opens_at) != moments_of(envelope, lot.deadline, lot.opens_at):
+        if (
+            lot.deadline is None
+            or lot.opens_at is None
+            or (policy.deadline, policy.opens_at) != moments_of(envelope, lot.deadline, lot.opens_at)
+        ):
             faults.add(f"policy.{envelope}", "policy.other_timetable", envelope=envelope)
         if is_bid and policy_document(policy)["co_opening"] is not lot.co_opening:
             faults.add(f"policy.{envelope}", "policy.other_co_opening", envelope=envelope)

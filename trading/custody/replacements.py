@@ -23,8 +23,15 @@ from trading.tendering.tenders import Lot
 
 
 def propose(
-    work: UnitOfWork, lot: Lot, named: Iterable[tuple[Account, str]], *, t: int, ground: str, reason: str,
-    deadline: datetime | None = None, opens_at: datetime | None = None,
+    work: UnitOfWork,
+    lot: Lot,
+    named: Iterable[tuple[Account, str]],
+    *,
+    t: int,
+    ground: str,
+    reason: str,
+    deadline: datetime | None = None,
+    opens_at: datetime | None = None,
 ) -> PolicyChange:
     """The agency proposes another set of officers as (account, side), in the order j = 1, 2, …, with a later deadline where one is needed:
     an extension by itself wants the signatures of the officers of now, also of the one who is lost.
@@ -50,16 +57,38 @@ def propose(
         planning.check_new_dates(work, lot, deadline=new, opens_at=opens)
     successions.check_time(work.now, new)
     change = PolicyChange(
-        lot_id=lot.id, kind="officers", ground=ground, reason=reason.strip(), deadline=new, opens_at=opens, state="OPEN", made_at=work.now,
-        ended_at=None, told_at=None, plan={
-            "t": t, "officers": [{"account": account.id, "side": side} for account, side in rows], "by": work.actor.account_id or 0,
-            "confirmed_by": 0, "dies": False})
+        lot_id=lot.id,
+        kind="officers",
+        ground=ground,
+        reason=reason.strip(),
+        deadline=new,
+        opens_at=opens,
+        state="OPEN",
+        made_at=work.now,
+        ended_at=None,
+        told_at=None,
+        plan={
+            "t": t,
+            "officers": [{"account": account.id, "side": side} for account, side in rows],
+            "by": work.actor.account_id or 0,
+            "confirmed_by": 0,
+            "dies": False,
+        },
+    )
     if _is_same(work, lot, change):
         raise Invalid("officers.same")
     work.session.add(change)
     work.session.flush()
-    work.record("officers.propose", lot.log_of, ground=ground, reason=change.reason, t=t, n=len(rows), sides=[side for _, side in rows],
-                deadline=new)
+    work.record(
+        "officers.propose",
+        lot.log_of,
+        ground=ground,
+        reason=change.reason,
+        t=t,
+        n=len(rows),
+        sides=[side for _, side in rows],
+        deadline=new,
+    )
     return change
 
 
@@ -68,7 +97,10 @@ def _is_same(work: UnitOfWork, lot: Lot, change: PolicyChange) -> bool:
     now: Sequence[OfficerSeat] = officers.seats(work.session, lot)
     who = successions.planned(work.session, change)
     plan = [(name, kid, one["side"]) for (name, kid), one in zip(who, change.plan["officers"], strict=True)]
-    return sorted(plan) == sorted((seat.account.username, seat.sign_kid, seat.side) for seat in now) and change.plan["t"] == lot.threshold
+    return (
+        sorted(plan) == sorted((seat.account.username, seat.sign_kid, seat.side) for seat in now)
+        and change.plan["t"] == lot.threshold
+    )
 
 
 def confirm(work: UnitOfWork, lot: Lot, *, dies: bool) -> PolicyChange:

@@ -62,11 +62,26 @@ def fates(session: Session, lot: Lot, who: Sequence[tuple[str, str]]) -> list[Fa
         line = officers.policy_chain(session, lot, envelope)
         newest = line[-1]
         named = [{"name": name, "sign_kid": sign_kid, "side": "", "pk": ""} for name, sign_kid in who]
-        planned = {**newest, "serial": newest["serial"] + 1, "supersedes": policy_id(newest), "officers": named, "n": len(named)}
+        planned = {
+            **newest,
+            "serial": newest["serial"] + 1,
+            "supersedes": policy_id(newest),
+            "officers": named,
+            "n": len(named),
+        }
         now = generations(line)
         for before, after in zip(now, generations([*line, planned])[:-1], strict=True):
-            found.append(Fate(envelope, after.ids, len(after.missing), after.policy["t"], after.policy["n"], after.alive,
-                              before.alive and not after.alive))
+            found.append(
+                Fate(
+                    envelope,
+                    after.ids,
+                    len(after.missing),
+                    after.policy["t"],
+                    after.policy["n"],
+                    after.alive,
+                    before.alive and not after.alive,
+                )
+            )
     return found
 
 
@@ -80,8 +95,20 @@ def planned(session: Session, change: PolicyChange) -> list[tuple[str, str]]:
 def seat_next(work: UnitOfWork, lot: Lot, change: PolicyChange) -> list[OfficerSeat]:
     """The officers of a confirmed change take their seats beside the standing ones, under a serial nobody has had."""
     serial = officers.last_serial(work.session, lot) + 1
-    new = [OfficerSeat(lot_id=lot.id, j=j, account_id=one["account"], side=one["side"], serial=serial, stage=NEXT, publics={}, sign_kid="",
-                       sign_public="") for j, one in enumerate(change.plan["officers"], start=1)]
+    new = [
+        OfficerSeat(
+            lot_id=lot.id,
+            j=j,
+            account_id=one["account"],
+            side=one["side"],
+            serial=serial,
+            stage=NEXT,
+            publics={},
+            sign_kid="",
+            sign_public="",
+        )
+        for j, one in enumerate(change.plan["officers"], start=1)
+    ]
     work.session.add_all(new)
     work.session.flush()
     for seat in new:
@@ -114,34 +141,63 @@ def take_over(work: UnitOfWork, lot: Lot, change: PolicyChange, drafts: Sequence
     work.session.flush()
     for seat in officers.next_seats(work.session, lot):
         seat.stage = STANDING
-    before, lot.deadline, lot.opens_at, lot.threshold = lot.deadline, change.deadline, change.opens_at, int(change.plan["t"])
+    before, lot.deadline, lot.opens_at, lot.threshold = (
+        lot.deadline,
+        change.deadline,
+        change.opens_at,
+        int(change.plan["t"]),
+    )
     lot.version += 1
     change.state, change.ended_at, change.plan = "DONE", work.now, {**change.plan, "dies": dies}
     work.session.flush()
     bids = [one for one in drafts if one.envelope in bid_envelopes(lot)]
     named = {"policy" if one.envelope == officers.BID else f"policy_{one.envelope}": one.policy_id for one in bids}
-    work.record("officers.take_over", lot.log_of, ground=change.ground, policies=[one.policy_id for one in drafts], dies=dies,
-                before=before, after=lot.deadline)
+    work.record(
+        "officers.take_over",
+        lot.log_of,
+        ground=change.ground,
+        policies=[one.policy_id for one in drafts],
+        dies=dies,
+        before=before,
+        after=lot.deadline,
+    )
     body: dict[str, Any] = {"officers": change.ground, "bids_die": dies, **named}
     if lot.deadline != before:
-        body |= {"before": write_moment(before), "deadline": write_moment(lot.deadline), "opens_at": write_moment(lot.opens_at)}
+        body |= {
+            "before": write_moment(before),
+            "deadline": write_moment(lot.deadline),
+            "opens_at": write_moment(lot.opens_at),
+        }
     text = notice_text(change, policy=bids[0].policy_id, before=before, at=work.now)
     notices.post(work, lot, "correction", title=lot.title, body=body, text=text)
 
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, Any]:
-    return tomllib.loads(resources.files("trading").joinpath("rulebook", "officers_notice.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("trading").joinpath("rulebook", "officers_notice.toml").read_text(encoding="utf-8")
+    )
 
 
 def notice_text(change: PolicyChange, *, policy: str, before: datetime, at: datetime) -> str:
     """The notice in both languages, Chinese first: the ground, what it means for bids already sealed, what bidders do now."""
     words = _words()
-    parts = ["changed", *(["moved"] if change.deadline != before else []), "dead" if change.plan["dies"] else "alive", "next"]
+    parts = [
+        "changed",
+        *(["moved"] if change.deadline != before else []),
+        "dead" if change.plan["dies"] else "alive",
+        "next",
+    ]
     told = []
     for language, joined in (("zh", ""), ("en", " ")):
-        facts = {"ground": words["ground"][change.ground][language], "reason": change.reason, "policy": policy, "at": _local(at),
-                 "before": _local(before), "until": _local(change.deadline)}
+        facts = {
+            "ground": words["ground"][change.ground][language],
+            "reason": change.reason,
+            "policy": policy,
+            "at": _local(at),
+            "before": _local(before),
+            "until": _local(change.deadline),
+        }
         told.append(joined.join(_line(words[part][language], language).format(**facts) for part in parts))
     return "\n\n".join(told)
 

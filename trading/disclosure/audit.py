@@ -53,8 +53,15 @@ class Audit:
         self.fault("ENTRY_ALTERED", f"log_entry {c}", what)
 
     def to_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, "ticks": self.ticks, "entries": self.entries, "root": self.root, "gaps": self.gaps, "faults": self.faults,
-                "first_bad": self.first_bad}
+        return {
+            "ok": self.ok,
+            "ticks": self.ticks,
+            "entries": self.entries,
+            "root": self.root,
+            "gaps": self.gaps,
+            "faults": self.faults,
+            "first_bad": self.first_bad,
+        }
 
 
 def verify(look: Look) -> Audit:
@@ -79,8 +86,16 @@ def _entries(look: Look, found: Audit) -> None:
         except (CryptoError, ValueError) as error:
             found.bad_entry(row.c, f"its signature or form: {error}"[:200])
             continue
-        wanted = {"c": b64u(c), "event": value["event"], "at": parse_moment(value["at"]), "tick_by": parse_moment(value["tick_by"]),
-                  "tender": value["tender"], "lot": value["lot"], "part": value["envelope"], "statement": value["statement"]}
+        wanted = {
+            "c": b64u(c),
+            "event": value["event"],
+            "at": parse_moment(value["at"]),
+            "tick_by": parse_moment(value["tick_by"]),
+            "tender": value["tender"],
+            "lot": value["lot"],
+            "part": value["envelope"],
+            "statement": value["statement"],
+        }
         if wrong := sorted(name for name, one in wanted.items() if getattr(row, name) != one):
             found.bad_entry(row.c, "the row differs from what was signed: " + ", ".join(wrong))
 
@@ -90,7 +105,9 @@ def _ticks(look: Look, found: Audit) -> None:
     session, office = look.session, look.office
     key, tree = log.log_key(office.platform, office.keys), merkle.Frontier()
     leaves: list[tuple[int, str]] = []
-    for number, row in enumerate(session.scalars(select(LogTick).order_by(LogTick.tick).execution_options(yield_per=BATCH))):
+    for number, row in enumerate(
+        session.scalars(select(LogTick).order_by(LogTick.tick).execution_options(yield_per=BATCH))
+    ):
         where = f"log_tick {row.tick}"
         try:
             leaf = loads(row.leaf.encode())
@@ -98,7 +115,12 @@ def _ticks(look: Look, found: Audit) -> None:
         except CryptoError as error:
             found.fault("LEAF_ALTERED", where, str(error))
             leaf = {"tick": row.tick, "at": write_moment(row.at), "root": ""}
-        if row.tick != number or leaf["tick"] != number or leaf["at"] != write_moment(row.at) or (leaves and leaf["at"] <= leaves[-1][1]):
+        if (
+            row.tick != number
+            or leaf["tick"] != number
+            or leaf["at"] != write_moment(row.at)
+            or (leaves and leaf["at"] <= leaves[-1][1])
+        ):
             found.fault("TICK_ORDER", where, "out of order, or another moment than its row's")
         leaves.append((row.tick, leaf["at"]))
         tree.append(row.leaf.encode())
@@ -119,8 +141,12 @@ def _ticks(look: Look, found: Audit) -> None:
         waiting = select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).where(over)
         for (c,) in session.execute(waiting.order_by(LogEntry.id)):
             found.bad_entry(c, "in no tick, though its time is up")
-    unseated = select(LogEntry.c).outerjoin(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).outerjoin(
-        LogPending, LogPending.entry_id == LogEntry.id).where(log.LogSeat.entry_id.is_(None), LogPending.entry_id.is_(None))
+    unseated = (
+        select(LogEntry.c)
+        .outerjoin(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
+        .outerjoin(LogPending, LogPending.entry_id == LogEntry.id)
+        .where(log.LogSeat.entry_id.is_(None), LogPending.entry_id.is_(None))
+    )
     loose = [c for (c,) in session.execute(unseated.order_by(LogEntry.id))]
     listed = floods.without_slot(session, loose)
     for c in floods.badly_listed(session, sorted(listed)):
@@ -136,14 +162,21 @@ def _nodes(look: Look, found: Audit) -> None:
     below: dict[int, bytes] = {}
     level = 0
     while True:
-        rows = {index: unb64u(name) for index, name in look.session.execute(
-            select(log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == level))}
+        rows = {
+            index: unb64u(name)
+            for index, name in look.session.execute(
+                select(log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == level)
+            )
+        }
         if level == 0:
             leaves = look.session.execute(select(LogTick.tick, LogTick.leaf))
             wanted = {tick: merkle.leaf_hash(leaf.encode()) for tick, leaf in leaves}
         else:
-            wanted = {index: merkle.node_hash(below[2 * index], below[2 * index + 1]) for index in range(len(below) // 2)
-                      if 2 * index in below and 2 * index + 1 in below}
+            wanted = {
+                index: merkle.node_hash(below[2 * index], below[2 * index + 1])
+                for index in range(len(below) // 2)
+                if 2 * index in below and 2 * index + 1 in below
+            }
         for index in sorted(set(rows) | set(wanted)):
             if rows.get(index) != wanted.get(index):
                 found.fault("NODE_ALTERED", f"log_node {level}/{index}", "not the hash of what is below it")
@@ -157,7 +190,12 @@ def _pairs(look: Look, one: Any, other: Any, where: Any) -> list[tuple[str, str]
 
 
 def _first_of(look: Look, tick: int) -> str:
-    query = select(LogEntry.c).join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id).where(log.LogSeat.tick == tick).order_by(LogEntry.id)
+    query = (
+        select(LogEntry.c)
+        .join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
+        .where(log.LogSeat.tick == tick)
+        .order_by(LogEntry.id)
+    )
     return look.session.scalar(query.limit(1)) or ""
 
 
@@ -182,10 +220,14 @@ def _documents(look: Look, found: Audit) -> None:
 
 def _records(look: Look, found: Audit) -> None:
     """The record behind each act, against the hash its entry names."""
-    rows = look.session.execute(select(ActRecord, LogEntry.statement).outerjoin(LogEntry, LogEntry.c == ActRecord.c).order_by(ActRecord.id))
+    rows = look.session.execute(
+        select(ActRecord, LogEntry.statement).outerjoin(LogEntry, LogEntry.c == ActRecord.c).order_by(ActRecord.id)
+    )
     for row, statement in rows:
         if statement is None or document_hash(row.payload.encode()) != statement:
-            found.fault("RECORD_ALTERED", f"act_record {row.c}", f"the record of {row.act} is not the one its entry names")
+            found.fault(
+                "RECORD_ALTERED", f"act_record {row.c}", f"the record of {row.act} is not the one its entry names"
+            )
             continue
         value = json.loads(row.payload)
         if (value["act"], value["actor"], value["of"]) != (row.act, row.actor, row.of):
@@ -203,10 +245,20 @@ def _bids(look: Look, found: Audit) -> None:
         text = documents.get(bid.statement)
         try:
             said = loads(payload_of(json.loads(text or "{}")))
-            wanted = {"header_hash": bid.header_hash, "sealed_root": bid.sealed_root, "sealed_size": bid.size, "replaces": bid.replaces,
-                      "envelope": bid.part, "bidder": bid.party.code}
+            wanted = {
+                "header_hash": bid.header_hash,
+                "sealed_root": bid.sealed_root,
+                "sealed_size": bid.size,
+                "replaces": bid.replaces,
+                "envelope": bid.part,
+                "bidder": bid.party.code,
+            }
             wrong = sorted(name for name, one in wanted.items() if said[name] != one)
         except (CryptoError, ValueError, KeyError) as error:
             wrong = [str(error)]
         if wrong or bid.c not in entries or bid.blob != unb64u(bid.sealed_root).hex():
-            found.fault("ROW_ALTERED", f"sealed_bid {bid.id}", "differs from what was signed: " + ", ".join(wrong or ["entry or blob"]))
+            found.fault(
+                "ROW_ALTERED",
+                f"sealed_bid {bid.id}",
+                "differs from what was signed: " + ", ".join(wrong or ["entry or blob"]),
+            )

@@ -75,8 +75,12 @@ def order(files: Iterable[File]) -> list[File]:
 
 def index_of(files: Sequence[File], *, profile: str, tender: str) -> dict[str, Any]:
     """The ``index`` document of ordered files."""
-    document = {"v": 1, "profile": profile, "tender": tender,
-                "files": [{"path": file.path, "sha256": b64u(file.sha256), "size": file.size} for file in files]}
+    document = {
+        "v": 1,
+        "profile": profile,
+        "tender": tender,
+        "files": [{"path": file.path, "sha256": b64u(file.sha256), "size": file.size} for file in files],
+    }
     check_document("index", document)
     return document
 

@@ -34,16 +34,49 @@ from trading.parties import enrolments
 from trading.tendering.tenders import Lot, Tender
 
 FINISHED = ("RESULT", "CONTRACT", "FILING", "CLOSING", "FAILED", "TERMINATED", "ARCHIVED")
-PUBLIC_ACTS = ("lot.", "notice.", "award.", "contract.", "draw.", "policy.", "officer.", "document.", "tender.", "technical.")
+PUBLIC_ACTS = (
+    "lot.",
+    "notice.",
+    "award.",
+    "contract.",
+    "draw.",
+    "policy.",
+    "officer.",
+    "document.",
+    "tender.",
+    "technical.",
+)
 """Acts whose records the public may read; all others are shown in the archive alone."""
 BUNDLE_ACT = "bundle."
 SECRET_KINDS = frozenset({"shares", "bidder-part", "rescue"})
 _FOLDERS = {
-    "policy": "policy", "drill": "policy", "published": "policy", "deadline": "policy", "late-close": "policy", "submission": "bids",
-    "withdrawal": "bids", "attempt": "bids", "refusal-list": "bids", "mirror-ack": "bids", "omission-claim": "bids",
-    "opening-set": "opening", "shares": "opening", "bidder-part": "opening", "bid-failed": "opening", "rescue": "opening",
-    "finding": "opening", "opened": "opening", "draw-notice": "draw", "draw-commit": "draw", "commit-list": "draw", "draw-reveal": "draw",
-    "draw": "draw", "draw-void": "draw", "sheet-commit": "sheets", "sheet": "sheets", "ranking": "ranking",
+    "policy": "policy",
+    "drill": "policy",
+    "published": "policy",
+    "deadline": "policy",
+    "late-close": "policy",
+    "submission": "bids",
+    "withdrawal": "bids",
+    "attempt": "bids",
+    "refusal-list": "bids",
+    "mirror-ack": "bids",
+    "omission-claim": "bids",
+    "opening-set": "opening",
+    "shares": "opening",
+    "bidder-part": "opening",
+    "bid-failed": "opening",
+    "rescue": "opening",
+    "finding": "opening",
+    "opened": "opening",
+    "draw-notice": "draw",
+    "draw-commit": "draw",
+    "commit-list": "draw",
+    "draw-reveal": "draw",
+    "draw": "draw",
+    "draw-void": "draw",
+    "sheet-commit": "sheets",
+    "sheet": "sheets",
+    "ranking": "ranking",
 }
 
 
@@ -112,12 +145,19 @@ def gather(look: Look, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> 
 
 def _take_entries(dossier: _Dossier, extras: Iterable[Extra]) -> None:
     session, lot = dossier.look.session, dossier.lot
-    own = list(session.scalars(
-        select(LogEntry).where(LogEntry.tender == lot.tender.ref, LogEntry.lot.in_((lot.no_text, ""))).order_by(LogEntry.id)))
+    own = list(
+        session.scalars(
+            select(LogEntry)
+            .where(LogEntry.tender == lot.tender.ref, LogEntry.lot.in_((lot.no_text, "")))
+            .order_by(LogEntry.id)
+        )
+    )
     asked = [c for extra in extras for c in extra.entries]
     own += [row for row in _by_c(dossier, asked) if row.tender != lot.tender.ref or row.lot not in (lot.no_text, "")]
     acts = dict(_chunked(dossier, select(ActRecord.c, ActRecord.act), ActRecord.c, [e.c for e in own]))
-    waiting = {row[0] for row in _chunked(dossier, select(LogPending.entry_id), LogPending.entry_id, [e.id for e in own])}
+    waiting = {
+        row[0] for row in _chunked(dossier, select(LogPending.entry_id), LogPending.entry_id, [e.id for e in own])
+    }
     listed = floods.without_slot(session, [e.c for e in own if e.event == floods.EVENT])
     for entry in own:
         if entry.c in listed:
@@ -139,7 +179,9 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
         return act.startswith(PUBLIC_ACTS)
     if entry.event.startswith("bid-") or entry.event in ("omission-claim", "mirror-ack"):
         return entry.event == "bid-failed" or _list_is_open(dossier, entry.part)
-    if entry.event.startswith("sheet") or (entry.event == "commit-list" and not entry.part):  # a list of a draw has its envelope
+    if entry.event.startswith("sheet") or (
+        entry.event == "commit-list" and not entry.part
+    ):  # a list of a draw has its envelope
         return _is_ranked(dossier)
     return entry.event != "key-enrolled"
 
@@ -147,13 +189,17 @@ def _may_show(dossier: _Dossier, entry: LogEntry, act: str, asked: Sequence[str]
 def _list_is_open(dossier: _Dossier, part: str) -> bool:
     """The list of all that came is opened at the opening, or when the lot fails (protocol §4, Deadline); of two envelopes each its own."""
     session, lot = dossier.look.session, dossier.lot
-    return closing.find(session, lot, part) is not None and (lot.failure == "few_bidders" or ceremony.find(session, lot, part) is not None)
+    return closing.find(session, lot, part) is not None and (
+        lot.failure == "few_bidders" or ceremony.find(session, lot, part) is not None
+    )
 
 
 def _is_ranked(dossier: _Dossier) -> bool:
     """Sheets of a panel that never came to a ranking stay in the archive."""
     lot = dossier.lot
-    ranked = select(LogEntry.id).where(LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.event == "ranking")
+    ranked = select(LogEntry.id).where(
+        LogEntry.tender == lot.tender.ref, LogEntry.lot == lot.no_text, LogEntry.event == "ranking"
+    )
     return dossier.look.session.scalar(ranked) is not None
 
 
@@ -174,15 +220,18 @@ def _by_c(dossier: _Dossier, wanted: Sequence[str]) -> list[LogEntry]:
 
 def _chunked(dossier: _Dossier, query: Any, column: Any, values: Sequence[Any]) -> list[Any]:
     """Rows by a list of values of any length: databases take some thousands at once."""
-    return [row for start in range(0, len(values), 500)
-            for row in dossier.look.session.execute(query.where(column.in_(values[start:start + 500])))]
+    return [
+        row
+        for start in range(0, len(values), 500)
+        for row in dossier.look.session.execute(query.where(column.in_(values[start : start + 500])))
+    ]
 
 
 def _take_documents(dossier: _Dossier) -> None:
     session = dossier.look.session
     named = sorted({e.statement for e in dossier.entries.values() if e.statement and e.event != "act"})
     for start in range(0, len(named), 500):
-        rows = session.scalars(select(LogDocument).where(LogDocument.hash.in_(named[start:start + 500])))
+        rows = session.scalars(select(LogDocument).where(LogDocument.hash.in_(named[start : start + 500])))
         dossier.documents |= {row.hash: row for row in rows}
     for name in named:
         row = dossier.documents.get(name)
@@ -249,11 +298,14 @@ def _take_bids_of(dossier: _Dossier, part: str) -> None:
         with blobs.open(bid.blob) as source:
             reader = _Hashing(source)
             pieces = sealed_bid.inspect(reader).pieces
-        lines = "".join(pieces[i:i + 32].hex() + "\n" for i in range(0, len(pieces), 32))
+        lines = "".join(pieces[i : i + 32].hex() + "\n" for i in range(0, len(pieces), 32))
         dossier.files.append(bytes_file(f"{folder}/pieces.txt", lines.encode()))
         if dossier.audit and opened and row is not None and bid.header_hash not in row.left_sealed:
-            dossier.files.append(blob_file(
-                f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size))
+            dossier.files.append(
+                blob_file(
+                    f"{folder}/sealed", blobs, bid.blob, sha256=reader.digest.digest(), crc=reader.crc, size=bid.size
+                )
+            )
 
 
 def _take_erased(dossier: _Dossier, part: str) -> None:
@@ -271,11 +323,17 @@ def _take_evidence(dossier: _Dossier) -> None:
     session, lot = dossier.look.session, dossier.lot
     for part in officers.bid_envelopes(lot):
         if _shows_bidders(dossier):
-            dossier.files += [json_file(f"claims/{one.entry}.json", claims.receipt_of(one)) for one in claims.of_lot(session, lot, part)]
+            dossier.files += [
+                json_file(f"claims/{one.entry}.json", claims.receipt_of(one))
+                for one in claims.of_lot(session, lot, part)
+            ]
         row = ceremony.find(session, lot, part)
         if row is not None and dossier.audit:
-            dossier.files += [bytes_file(f"opening/found/{one.header_hash}.{one.j}", unb64u(one.part, 32))
-                              for one in findings.of_opening(session, row) if one.part]
+            dossier.files += [
+                bytes_file(f"opening/found/{one.header_hash}.{one.j}", unb64u(one.part, 32))
+                for one in findings.of_opening(session, row)
+                if one.part
+            ]
 
 
 class _Hashing:
@@ -294,7 +352,9 @@ class _Hashing:
 
 
 def _take_draws(dossier: _Dossier) -> None:
-    rows = dossier.look.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == dossier.lot.id).order_by(draws.Draw.id))
+    rows = dossier.look.session.scalars(
+        select(draws.Draw).where(draws.Draw.lot_id == dossier.lot.id).order_by(draws.Draw.id)
+    )
     for row in rows:
         name = f"draw/{row.label}.{row.id}"
         for turn in row.turns:
@@ -309,13 +369,32 @@ def _take_draws(dossier: _Dossier) -> None:
 def _take_rules(dossier: _Dossier) -> None:
     lot = dossier.lot
     project = lot.project
-    dossier.files.append(canonical_file("rules/lot.json", {
-        "v": 1, "platform": dossier.look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "ref": lot.ref, "title": lot.title,
-        "regime": project.regime, "category": project.category, "method": project.method, "purchaser": project.purchaser.code,
-        "budget": lot.budget.text(), "ceiling": lot.ceiling.text(), "deposit": lot.deposit.text(), "currency": lot.currency,
-        "coefficients": list(lot.coefficients), "envelopes": officers.bid_envelopes(lot), "co_opening": lot.co_opening,
-        "state": lot.state, "failure": lot.failure or "",
-    }))
+    dossier.files.append(
+        canonical_file(
+            "rules/lot.json",
+            {
+                "v": 1,
+                "platform": dossier.look.office.platform,
+                "tender": lot.tender.ref,
+                "lot": lot.no_text,
+                "ref": lot.ref,
+                "title": lot.title,
+                "regime": project.regime,
+                "category": project.category,
+                "method": project.method,
+                "purchaser": project.purchaser.code,
+                "budget": lot.budget.text(),
+                "ceiling": lot.ceiling.text(),
+                "deposit": lot.deposit.text(),
+                "currency": lot.currency,
+                "coefficients": list(lot.coefficients),
+                "envelopes": officers.bid_envelopes(lot),
+                "co_opening": lot.co_opening,
+                "state": lot.state,
+                "failure": lot.failure or "",
+            },
+        )
+    )
     dossier.files.append(json_file("rules/form.json", lot.form))
     if lot.scheme is not None:
         dossier.files.append(json_file("rules/scheme.json", lot.scheme))
@@ -327,15 +406,25 @@ def _take_keys(dossier: _Dossier) -> None:
     """Whom the log is held to, and every key ever enrolled for those who signed something here, with its entry."""
     session = dossier.look.session
     holders = dossier.holders | {
-        (seat.account.username, "officer") for stage in (officers.STANDING, officers.PAST)
-        for seat in officers.seats(session, dossier.lot, stage)}
+        (seat.account.username, "officer")
+        for stage in (officers.STANDING, officers.PAST)
+        for seat in officers.seats(session, dossier.lot, stage)
+    }
     key_of = select(enrolments.EnrolledKey).order_by(enrolments.EnrolledKey.id)
-    rows = [key for (key,) in _chunked(dossier, key_of, enrolments.EnrolledKey.holder, sorted({name for name, _role in holders}))
-            if (key.holder, key.role) in holders]
+    rows = [
+        key
+        for (key,) in _chunked(
+            dossier, key_of, enrolments.EnrolledKey.holder, sorted({name for name, _role in holders})
+        )
+        if (key.holder, key.role) in holders
+    ]
     rows.sort(key=lambda key: key.id)
     statements = {key.id: document_hash(payload_of(json.loads(key.document))) for key in rows}
     enrolled = select(LogEntry).where(LogEntry.event == "key-enrolled")
-    entries = {entry.statement: entry for (entry,) in _chunked(dossier, enrolled, LogEntry.statement, sorted(statements.values()))}
+    entries = {
+        entry.statement: entry
+        for (entry,) in _chunked(dossier, enrolled, LogEntry.statement, sorted(statements.values()))
+    }
     sealed = log.seats(session, sorted(entry.c for entry in entries.values()))
     for key in rows:
         dossier.files.append(bytes_file(f"keys/{key.sign_kid}.json", key.document.encode()))

@@ -27,7 +27,9 @@ HASHES_BEFORE = 1 << 20
 """Leaf hashes of older ticks a bundle carries at most: two years of a quiet log, 32 MiB."""
 
 
-def log_files(look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[str, Mapping[str, Any]], audit: bool) -> list[File]:
+def log_files(
+    look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[str, Mapping[str, Any]], audit: bool
+) -> list[File]:
     """Receipts, leaves, checkpoints, gaps and (``audit``) the secrets of ticks that hold nothing but these entries. ``policies``: c of the
     entry → policy. Refuses: TooEarly ``bundle.log_waiting`` for a log without a tick."""
     session = look.session
@@ -39,9 +41,15 @@ def log_files(look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[
     first = min((where[c].tick for c, entry in entries.items() if entry.event != "key-enrolled"), default=last.tick)
     files += _leaves(session, first, last.tick)
     rows = [(row.tick, _at(row.leaf)) for row in _ticks(session, first, last.tick)]
-    busy = [(where[c].tick, ticks.Busy(policy["deadline"], policy["opens_at"])) for c, policy in policies.items() if c in where]
+    busy = [
+        (where[c].tick, ticks.Busy(policy["deadline"], policy["opens_at"]))
+        for c, policy in policies.items()
+        if c in where
+    ]
     files.append(json_file("log/gaps.json", gaps(rows, busy)))
-    sizes = {where[c].tick + 1 for c, entry in entries.items() if entry.event in ("deadline", "draw-commit", "sheet-commit")}
+    sizes = {
+        where[c].tick + 1 for c, entry in entries.items() if entry.event in ("deadline", "draw-commit", "sheet-commit")
+    }
     for size in sorted(sizes | {last.tick + 1}):
         row = session.get(LogTick, size - 1)
         assert row is not None
@@ -53,8 +61,10 @@ def log_files(look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[
 
 def _receipts(session: Session, entries: Mapping[str, LogEntry], size: int) -> list[File]:
     proofs = log.proofs(session, sorted(entries), size=size)
-    return [json_file(f"entries/{c}.json", {"entry": json.loads(entry.envelope), "proof": proofs[c]})
-            for c, entry in sorted(entries.items())]
+    return [
+        json_file(f"entries/{c}.json", {"entry": json.loads(entry.envelope), "proof": proofs[c]})
+        for c, entry in sorted(entries.items())
+    ]
 
 
 def _ticks(session: Session, first: int, last: int) -> list[LogTick]:
@@ -66,13 +76,17 @@ def _leaves(session: Session, first: int, last: int) -> list[File]:
     edge = edge_of(start)
     node = log.nodes(session, lambda at: [at(level, index) for level, index in edge])
     rows = session.execute(
-        select(log.LogNode.hash).where(log.LogNode.level == 0, log.LogNode.index >= start, log.LogNode.index < first)
-        .order_by(log.LogNode.index))
+        select(log.LogNode.hash)
+        .where(log.LogNode.level == 0, log.LogNode.index >= start, log.LogNode.index < first)
+        .order_by(log.LogNode.index)
+    )
     before = b"".join(unb64u(row[0]) for row in rows)
     leaves = "".join(row.leaf + "\n" for row in _ticks(session, first, last))
     return [
-        canonical_file("log/start.json", {"v": 1, "edge": [b64u(node(level, index)) for level, index in edge],
-                                          "first": first, "start": start}),
+        canonical_file(
+            "log/start.json",
+            {"v": 1, "edge": [b64u(node(level, index)) for level, index in edge], "first": first, "start": start},
+        ),
         bytes_file("log/before", before),
         bytes_file("log/leaves.txt", leaves.encode()),
     ]
@@ -98,8 +112,17 @@ def _secrets(session: Session, where: Mapping[str, log.Seat]) -> list[File]:
         row = session.get(LogTick, tick)
         count = session.query(log.LogSeat).filter(log.LogSeat.tick == tick).count()
         if row is not None and count == len(held[tick]):
-            files.append(canonical_file(f"ticks/{tick}.json", {
-                "v": 1, "tick": tick, "secret": b64u(row.secret), "entries": [{"c": c, "slot": slot} for c, slot in sorted(held[tick])]}))
+            files.append(
+                canonical_file(
+                    f"ticks/{tick}.json",
+                    {
+                        "v": 1,
+                        "tick": tick,
+                        "secret": b64u(row.secret),
+                        "entries": [{"c": c, "slot": slot} for c, slot in sorted(held[tick])],
+                    },
+                )
+            )
     return files
 
 

@@ -27,23 +27,54 @@ from trading.disclosure.merging import compiled
 from trading.kernel.errors import Fault, Invalid, TooEarly
 
 SCHEMAS = Path(__file__).parent / "schemas" / "ocds-1.1.5"
-BIDS_EXTENSION = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
+BIDS_EXTENSION = (
+    "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
+)
 
 TENDER_STATUS = {
-    **dict.fromkeys(("DRAFT", "FILED", "RETURNED", "INTENT"), "planning"), "ACCEPTED": "planned",
-    **dict.fromkeys(("PQ_NOTICE", "PQ_REVIEW", "PQ_RESULT", "NOTICE", "DOC_ISSUE", "CLARIFY", "BIDDING", "OPENING", "QUAL_REVIEW",
-                     "EVALUATION", "NEGOTIATION", "REPORT", "CANDIDATES", "AWARD", "SUSPENDED"), "active"),
+    **dict.fromkeys(("DRAFT", "FILED", "RETURNED", "INTENT"), "planning"),
+    "ACCEPTED": "planned",
+    **dict.fromkeys(
+        (
+            "PQ_NOTICE",
+            "PQ_REVIEW",
+            "PQ_RESULT",
+            "NOTICE",
+            "DOC_ISSUE",
+            "CLARIFY",
+            "BIDDING",
+            "OPENING",
+            "QUAL_REVIEW",
+            "EVALUATION",
+            "NEGOTIATION",
+            "REPORT",
+            "CANDIDATES",
+            "AWARD",
+            "SUSPENDED",
+        ),
+        "active",
+    ),
     **dict.fromkeys(("RESULT", "CONTRACT", "FILING", "CLOSING", "ARCHIVED"), "complete"),
-    "FAILED": "unsuccessful", "TERMINATED": "cancelled",
+    "FAILED": "unsuccessful",
+    "TERMINATED": "cancelled",
 }
-METHODS = {"M1": ("open", "公开招标"), "M2": ("selective", "邀请招标"), "M3": ("limited", "竞争性谈判"), "M4": ("limited", "竞争性磋商"),
-           "M5": ("limited", "询价"), "M6": ("direct", "单一来源"), "M7": ("open", "公开招标"), "M8": ("open", "公开招标（资格预审）"),
-           "M9": ("selective", "邀请招标")}
+METHODS = {
+    "M1": ("open", "公开招标"),
+    "M2": ("selective", "邀请招标"),
+    "M3": ("limited", "竞争性谈判"),
+    "M4": ("limited", "竞争性磋商"),
+    "M5": ("limited", "询价"),
+    "M6": ("direct", "单一来源"),
+    "M7": ("open", "公开招标"),
+    "M8": ("open", "公开招标（资格预审）"),
+    "M9": ("selective", "邀请招标"),
+}
 CATEGORIES = {"GOODS": "goods", "SERVICES": "services", "WORKS": "works"}
 ROLES = ("buyer", "procuringEntity", "tenderer", "supplier")
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
+
 
 def release(card: Mapping[str, Any], *, prefix: str) -> dict[str, Any]:
     """One release of one lot; ``prefix`` is the publisher's registered OCID prefix (``ocds-…``).
@@ -51,7 +82,11 @@ def release(card: Mapping[str, Any], *, prefix: str) -> dict[str, Any]:
     Refuses: TooEarly ``ocds.before_opening`` for a card that names tenderers, bids or awards before its tender period is over.
     """
     ends, moment = card.get("tender_end"), card["date"]
-    if ends is not None and moment < ends and any(card.get(name) for name in ("tenderers", "bids", "awards", "contracts")):
+    if (
+        ends is not None
+        and moment < ends
+        and any(card.get(name) for name in ("tenderers", "bids", "awards", "contracts"))
+    ):
         raise TooEarly("ocds.before_opening", ref=card["ref"], opens_at=ends, now=moment)
     parties = _Parties()
     buyer = parties.add(card["purchaser"], "buyer")
@@ -61,45 +96,97 @@ def release(card: Mapping[str, Any], *, prefix: str) -> dict[str, Any]:
     procurement, words = METHODS.get(card["method"], (None, card["method"]))
     ocid = f"{prefix}-{card['ref']}"
     made = {
-        "ocid": ocid, "id": f"{ocid}-{_moment(moment)}-{'-'.join(card['tag'])}", "date": _moment(moment), "tag": list(card["tag"]),
-        "initiationType": "tender", "language": "zh", "buyer": buyer, "planning": _planning(card, currency),
-        "tender": _compact({
-            "id": card["ref"], "title": card["title"], "description": card.get("description"), "status": TENDER_STATUS[card["state"]],
-            "procuringEntity": entity, "value": _value(card.get("ceiling") if card.get("ceiling") is not None else card.get("budget"),
-                                                       currency),
-            "procurementMethod": procurement, "procurementMethodDetails": words,
-            "mainProcurementCategory": CATEGORIES.get(str(card.get("category")).upper()),
-            "submissionMethod": ["electronicSubmission"],
-            "tenderPeriod": _compact({"startDate": _moment(card.get("tender_start")), "endDate": _moment(ends)}),
-            "numberOfTenderers": len(card["tenderers"]) if card.get("tenderers") is not None and (ends is None or moment >= ends) else None,
-            "tenderers": [parties.add(one, "tenderer") for one in card.get("tenderers") or ()],
-            "documents": [_document(one) for one in card.get("documents") or ()]}),
-        "bids": _compact({"details": [_compact({
-            "id": one["id"], "date": _moment(one.get("date")), "status": one.get("status"),
-            "tenderers": [parties.add(one["tenderer"], "tenderer")], "value": _value(one.get("amount"), currency)})
-            for one in card.get("bids") or ()]}),
-        "awards": [_compact({
-            "id": one["id"], "title": one.get("title") or card["title"], "status": one["status"], "date": _moment(one.get("date")),
-            "value": _value(one.get("amount"), currency),
-            "suppliers": [parties.add(firm, "supplier") for firm in one.get("suppliers") or ()]})
-            for one in card.get("awards") or ()],
-        "contracts": [_compact({
-            "id": one["id"], "awardID": one["award_id"], "status": one.get("status"), "dateSigned": _moment(one.get("date")),
-            "value": _value(one.get("amount"), currency)}) for one in card.get("contracts") or ()],
-        "x_regime": card.get("regime"), "x_method": card["method"], "x_priceForm": card.get("price_form"),
+        "ocid": ocid,
+        "id": f"{ocid}-{_moment(moment)}-{'-'.join(card['tag'])}",
+        "date": _moment(moment),
+        "tag": list(card["tag"]),
+        "initiationType": "tender",
+        "language": "zh",
+        "buyer": buyer,
+        "planning": _planning(card, currency),
+        "tender": _compact(
+            {
+                "id": card["ref"],
+                "title": card["title"],
+                "description": card.get("description"),
+                "status": TENDER_STATUS[card["state"]],
+                "procuringEntity": entity,
+                "value": _value(
+                    card.get("ceiling") if card.get("ceiling") is not None else card.get("budget"), currency
+                ),
+                "procurementMethod": procurement,
+                "procurementMethodDetails": words,
+                "mainProcurementCategory": CATEGORIES.get(str(card.get("category")).upper()),
+                "submissionMethod": ["electronicSubmission"],
+                "tenderPeriod": _compact({"startDate": _moment(card.get("tender_start")), "endDate": _moment(ends)}),
+                "numberOfTenderers": len(card["tenderers"])
+                if card.get("tenderers") is not None and (ends is None or moment >= ends)
+                else None,
+                "tenderers": [parties.add(one, "tenderer") for one in card.get("tenderers") or ()],
+                "documents": [_document(one) for one in card.get("documents") or ()],
+            }
+        ),
+        "bids": _compact(
+            {
+                "details": [
+                    _compact(
+                        {
+                            "id": one["id"],
+                            "date": _moment(one.get("date")),
+                            "status": one.get("status"),
+                            "tenderers": [parties.add(one["tenderer"], "tenderer")],
+                            "value": _value(one.get("amount"), currency),
+                        }
+                    )
+                    for one in card.get("bids") or ()
+                ]
+            }
+        ),
+        "awards": [
+            _compact(
+                {
+                    "id": one["id"],
+                    "title": one.get("title") or card["title"],
+                    "status": one["status"],
+                    "date": _moment(one.get("date")),
+                    "value": _value(one.get("amount"), currency),
+                    "suppliers": [parties.add(firm, "supplier") for firm in one.get("suppliers") or ()],
+                }
+            )
+            for one in card.get("awards") or ()
+        ],
+        "contracts": [
+            _compact(
+                {
+                    "id": one["id"],
+                    "awardID": one["award_id"],
+                    "status": one.get("status"),
+                    "dateSigned": _moment(one.get("date")),
+                    "value": _value(one.get("amount"), currency),
+                }
+            )
+            for one in card.get("contracts") or ()
+        ],
+        "x_regime": card.get("regime"),
+        "x_method": card["method"],
+        "x_priceForm": card.get("price_form"),
         "x_discountPct": card.get("discount_pct"),
     }
     made["parties"] = parties.listed()
     return _compact(made)
 
 
-def release_package(releases: Iterable[Mapping[str, Any]], *, uri: str, publisher: str, published_at: datetime) -> dict[str, Any]:
+def release_package(
+    releases: Iterable[Mapping[str, Any]], *, uri: str, publisher: str, published_at: datetime
+) -> dict[str, Any]:
     """A release package around releases made by `release`."""
     held = [dict(one) for one in releases]
     return {**_package(uri, publisher, published_at, held), "releases": held}
 
 
-def record_package(releases: Iterable[Mapping[str, Any]], *, uri: str, publisher: str, published_at: datetime) -> dict[str, Any]:
+def record_package(
+    releases: Iterable[Mapping[str, Any]], *, uri: str, publisher: str, published_at: datetime
+) -> dict[str, Any]:
     """A record package: for each process its releases and the compiled release, in the order of first appearance."""
     processes: dict[str, list[dict[str, Any]]] = {}
     for one in releases:
@@ -121,10 +208,20 @@ class _Parties:
         self.found: dict[str, dict[str, Any]] = {}
 
     def add(self, card: Mapping[str, Any], role: str) -> dict[str, Any]:
-        party = self.found.setdefault(card["id"], _compact({
-            "id": card["id"], "name": card["name"],
-            "identifier": {"id": card["code"], "legalName": card["name"]} if card.get("code") else None,
-            "address": _compact({"region": card.get("region"), "countryName": "中国"}) if card.get("region") else None, "roles": []}))
+        party = self.found.setdefault(
+            card["id"],
+            _compact(
+                {
+                    "id": card["id"],
+                    "name": card["name"],
+                    "identifier": {"id": card["code"], "legalName": card["name"]} if card.get("code") else None,
+                    "address": _compact({"region": card.get("region"), "countryName": "中国"})
+                    if card.get("region")
+                    else None,
+                    "roles": [],
+                }
+            ),
+        )
         party.setdefault("roles", [])
         if role not in party["roles"]:
             party["roles"].append(role)
@@ -136,13 +233,31 @@ class _Parties:
 
 def _planning(card: Mapping[str, Any], currency: str) -> dict[str, Any]:
     project = card.get("project") or {}
-    return _compact({"budget": _compact({
-        "amount": _value(card.get("budget"), currency), "project": project.get("title"), "projectID": project.get("id")})})
+    return _compact(
+        {
+            "budget": _compact(
+                {
+                    "amount": _value(card.get("budget"), currency),
+                    "project": project.get("title"),
+                    "projectID": project.get("id"),
+                }
+            )
+        }
+    )
 
 
 def _document(card: Mapping[str, Any]) -> dict[str, Any]:
-    return _compact({"id": card["id"], "documentType": card.get("type"), "title": card.get("title"), "url": card.get("url"),
-                     "datePublished": _moment(card.get("date")), "format": card.get("format"), "language": "zh"})
+    return _compact(
+        {
+            "id": card["id"],
+            "documentType": card.get("type"),
+            "title": card.get("title"),
+            "url": card.get("url"),
+            "datePublished": _moment(card.get("date")),
+            "format": card.get("format"),
+            "language": "zh",
+        }
+    )
 
 
 def _value(amount: Decimal | int | None, currency: str) -> dict[str, Any] | None:
@@ -164,11 +279,14 @@ def _compact(card: dict[str, Any]) -> dict[str, Any]:
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
+
 def written(value: Any, indent: int = 0) -> str:
     """JSON text of a document, its Decimals as numbers digit for digit; a float is a defect of the caller."""
     gap, end = "\n" + " " * (indent + 1), "\n" + " " * indent
     if isinstance(value, Mapping):
-        parts = [f"{json.dumps(str(name), ensure_ascii=False)}: {written(held, indent + 1)}" for name, held in value.items()]
+        parts = [
+            f"{json.dumps(str(name), ensure_ascii=False)}: {written(held, indent + 1)}" for name, held in value.items()
+        ]
         return "{" + gap + f",{gap}".join(parts) + end + "}" if parts else "{}"
     if isinstance(value, list | tuple):
         return "[" + gap + f",{gap}".join(written(held, indent + 1) for held in value) + end + "]" if value else "[]"
@@ -183,11 +301,14 @@ def written(value: Any, indent: int = 0) -> str:
 
 # --- checking ---------------------------------------------------------------------------------------------------------
 
+
 def faults(document: Any) -> list[Fault]:
     """Every place where a release or record package breaks the schema of OCDS 1.1.5 (with the bids extension); none if it is sound."""
     kind = "record-package" if isinstance(document, dict) and "records" in document else "release-package"
     found = sorted(_validator(kind).iter_errors(document), key=lambda error: (error.json_path, error.message))
-    return [Fault(error.json_path, f"ocds.{error.validator}", {"detail": error.message[:300]}) for error in _leaves(found)]
+    return [
+        Fault(error.json_path, f"ocds.{error.validator}", {"detail": error.message[:300]}) for error in _leaves(found)
+    ]
 
 
 def validate(document: Any) -> None:
@@ -226,10 +347,15 @@ def _validator(kind: str) -> Any:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
 
-    base = _patched(load(SCHEMAS / "release-schema.json"), load(SCHEMAS / "bid-extension-1.1.5" / "release-schema.json"))
-    registry: Any = Registry().with_resources([
-        (schema["id"], Resource.from_contents(schema))
-        for schema in (base, load(SCHEMAS / "versioned-release-validation-schema.json"))])
+    base = _patched(
+        load(SCHEMAS / "release-schema.json"), load(SCHEMAS / "bid-extension-1.1.5" / "release-schema.json")
+    )
+    registry: Any = Registry().with_resources(
+        [
+            (schema["id"], Resource.from_contents(schema))
+            for schema in (base, load(SCHEMAS / "versioned-release-validation-schema.json"))
+        ]
+    )
     checker = FormatChecker(formats=())
     checker.checks("date-time")(_is_moment)
     checker.checks("uri")(_is_uri)

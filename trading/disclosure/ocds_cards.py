@@ -47,21 +47,48 @@ def card(look: Look, lot: Lot) -> dict[str, Any]:
     row, found = ceremony.find(session, lot), awards.find(session, lot)
     shown = row is not None and row.state == "CLOSED"
     made: dict[str, Any] = {
-        "ref": lot.ref, "date": look.now, "tag": ["tender"], "title": lot.title, "state": lot.state, "method": project.method,
-        "category": project.category, "regime": project.regime, "currency": lot.currency, "purchaser": _party(project.purchaser),
-        "agency": _party(project.agency) if project.agency else None, "project": {"id": project.ref, "title": project.name},
-        "budget": lot.budget.decimal, "ceiling": lot.ceiling.decimal, "description": lot.need or None, "tender_start": lot.published_at,
-        "tender_end": lot.deadline, "documents": _documents(look, lot),
+        "ref": lot.ref,
+        "date": look.now,
+        "tag": ["tender"],
+        "title": lot.title,
+        "state": lot.state,
+        "method": project.method,
+        "category": project.category,
+        "regime": project.regime,
+        "currency": lot.currency,
+        "purchaser": _party(project.purchaser),
+        "agency": _party(project.agency) if project.agency else None,
+        "project": {"id": project.ref, "title": project.name},
+        "budget": lot.budget.decimal,
+        "ceiling": lot.ceiling.decimal,
+        "description": lot.need or None,
+        "tender_start": lot.published_at,
+        "tender_end": lot.deadline,
+        "documents": _documents(look, lot),
     }
     if shown and row is not None:
         bids = ceremony.opened_bids(session, row)
-        made |= {"tenderers": [_party(bid.party) for bid in bids],
-                 "bids": [_bid(bid, row.opened_at, lot.currency) for bid in bids]}
-    if found is not None and found.announced_at is not None and found.winner is not None and found.price_minor is not None:
+        made |= {
+            "tenderers": [_party(bid.party) for bid in bids],
+            "bids": [_bid(bid, row.opened_at, lot.currency) for bid in bids],
+        }
+    if (
+        found is not None
+        and found.announced_at is not None
+        and found.winner is not None
+        and found.price_minor is not None
+    ):
         price = Money(found.price_minor, lot.currency).decimal
         made["tag"].append("award")
-        made["awards"] = [{"id": f"{lot.ref}-award", "date": found.announced_at, "status": "active", "amount": price,
-                           "suppliers": [_party(found.winner)]}]
+        made["awards"] = [
+            {
+                "id": f"{lot.ref}-award",
+                "date": found.announced_at,
+                "status": "active",
+                "amount": price,
+                "suppliers": [_party(found.winner)],
+            }
+        ]
         made |= _contract(look, lot)
         made["tag"] += ["contract"] if "contracts" in made else []
     return made
@@ -71,14 +98,28 @@ def _contract(look: Look, lot: Lot) -> Mapping[str, Any]:
     row = contracts.find(look.session, lot)
     if row is None or row.published_at is None:
         return {}
-    return {"contracts": [{"id": row.number, "award_id": f"{lot.ref}-award", "status": "active", "date": row.signed_at,
-                           "amount": Money(row.amount_minor, lot.currency).decimal}]}
+    return {
+        "contracts": [
+            {
+                "id": row.number,
+                "award_id": f"{lot.ref}-award",
+                "status": "active",
+                "date": row.signed_at,
+                "amount": Money(row.amount_minor, lot.currency).decimal,
+            }
+        ]
+    }
 
 
 def _bid(bid: ceremony.OpenedBid, opened_at: datetime | None, currency: str) -> dict[str, Any]:
     amount = None if bid.price_minor is None else Money(bid.price_minor, currency).decimal
-    return {"id": bid.header_hash, "date": opened_at, "status": _STATUS.get(bid.verdict, "invalid"), "tenderer": _party(bid.party),
-            "amount": amount}
+    return {
+        "id": bid.header_hash,
+        "date": opened_at,
+        "status": _STATUS.get(bid.verdict, "invalid"),
+        "tenderer": _party(bid.party),
+        "amount": amount,
+    }
 
 
 def _party(party: Party) -> dict[str, Any]:
@@ -86,8 +127,18 @@ def _party(party: Party) -> dict[str, Any]:
 
 
 def _documents(look: Look, lot: Lot) -> list[dict[str, Any]]:
-    found = [{"id": f"{lot.ref}-{notice.kind}-{notice.version}", "type": "tenderNotice" if notice.kind == "tender" else None,
-              "title": notice.title, "date": notice.published_at} for notice in notices.of_lot(look.session, lot)]
-    files = [{"id": file.sha256, "type": _DOCUMENTS.get(file.kind), "title": file.name, "date": file.added_at}
-             for file in documents.standing(look.session, lot) if file.published]
+    found = [
+        {
+            "id": f"{lot.ref}-{notice.kind}-{notice.version}",
+            "type": "tenderNotice" if notice.kind == "tender" else None,
+            "title": notice.title,
+            "date": notice.published_at,
+        }
+        for notice in notices.of_lot(look.session, lot)
+    ]
+    files = [
+        {"id": file.sha256, "type": _DOCUMENTS.get(file.kind), "title": file.name, "date": file.added_at}
+        for file in documents.standing(look.session, lot)
+        if file.published
+    ]
     return found + [one for one in files if one["id"] not in {held["id"] for held in found}]

@@ -43,14 +43,17 @@ def write(look: Look, folder: Path) -> int:
 
 def _hashes(look: Look, level: int, first: int, width: int) -> bytes:
     rows = look.session.execute(
-        select(log.LogNode.hash).where(log.LogNode.level == level, log.LogNode.index >= first, log.LogNode.index < first + width)
-        .order_by(log.LogNode.index))
+        select(log.LogNode.hash)
+        .where(log.LogNode.level == level, log.LogNode.index >= first, log.LogNode.index < first + width)
+        .order_by(log.LogNode.index)
+    )
     return b"".join(unb64u(row[0]) for row in rows)
 
 
 def _leaves(look: Look, first: int, width: int) -> bytes:
     rows = look.session.execute(
-        select(LogTick.leaf).where(LogTick.tick >= first, LogTick.tick < first + width).order_by(LogTick.tick))
+        select(LogTick.leaf).where(LogTick.tick >= first, LogTick.tick < first + width).order_by(LogTick.tick)
+    )
     return checkpoints.entry_bundle(row[0].encode() for row in rows)
 
 

@@ -31,7 +31,12 @@ def local(member: Member) -> bytes:
     size, extra, version = member.size, b"", 20
     if size > _LIMIT:
         extra, size, version = struct.pack("<HHQQ", 1, 16, member.size, member.size), _FULL, 45
-    return LOCAL + struct.pack("<HHHHHIIIHH", version, 0, 0, 0, _DAY, member.crc, size, size, len(name), len(extra)) + name + extra
+    return (
+        LOCAL
+        + struct.pack("<HHHHHIIIHH", version, 0, 0, 0, _DAY, member.crc, size, size, len(name), len(extra))
+        + name
+        + extra
+    )
 
 
 def tail(members: Sequence[Member]) -> bytes:
@@ -55,8 +60,31 @@ def _central(member: Member, offset: int) -> bytes:
         at = _FULL
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     version = 45 if wide else 20
-    return CENTRAL + struct.pack("<BBHHHHHIIIHHHHHII", version, 3, version, 0, 0, 0, _DAY, member.crc, size, size, len(name), len(extra), 0,
-                                 0, 0, _REGULAR, at) + name + extra
+    return (
+        CENTRAL
+        + struct.pack(
+            "<BBHHHHHIIIHHHHHII",
+            version,
+            3,
+            version,
+            0,
+            0,
+            0,
+            _DAY,
+            member.crc,
+            size,
+            size,
+            len(name),
+            len(extra),
+            0,
+            0,
+            0,
+            _REGULAR,
+            at,
+        )
+        + name
+        + extra
+    )
 
 
 def _end(count: int, size: int, offset: int) -> bytes:

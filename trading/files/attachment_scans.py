@@ -30,7 +30,9 @@ def note(work: UnitOfWork, number: int, finding: Finding, *, scanner: str) -> No
 
 
 def _note_unscanned(work: UnitOfWork) -> list[str]:
-    rows = list(work.session.scalars(select(Attachment).where(Attachment.state == attachments.WAITING).order_by(Attachment.id)))
+    rows = list(
+        work.session.scalars(select(Attachment).where(Attachment.state == attachments.WAITING).order_by(Attachment.id))
+    )
     for row in rows:
         row.state, row.scanned_at = attachments.UNSCANNED, work.now
         work.record("file.unscanned", row.log_of, files=[row.blob])

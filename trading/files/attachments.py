@@ -70,7 +70,14 @@ def of_objection(session: Session, objection_id: int, role: str | None = None) -
 
 
 def put(
-    work: UnitOfWork, *, name: str, blob: Blob, role: str, log_of: str, project_id: int | None = None, objection_id: int | None = None
+    work: UnitOfWork,
+    *,
+    name: str,
+    blob: Blob,
+    role: str,
+    log_of: str,
+    project_id: int | None = None,
+    objection_id: int | None = None,
 ) -> Attachment:
     """Keep a stored file; whoever calls has taken the locks of the act it belongs to.
 
@@ -82,9 +89,24 @@ def put(
         raise Conflict("attachment.too_many", most=MOST)
     if any(row.blob == blob.name for row in there):
         raise Conflict("attachment.twice", name=name[:80])
-    new = Attachment(project_id=project_id, objection_id=objection_id, role=role, log_of=log_of, party_id=work.actor.party_id, name=name,
-                     blob=blob.name, size=blob.size, media=media, added_at=work.now, withdrawn_at=None, state=WAITING, finding="",
-                     scanner="", taken_at=None, scanned_at=None)
+    new = Attachment(
+        project_id=project_id,
+        objection_id=objection_id,
+        role=role,
+        log_of=log_of,
+        party_id=work.actor.party_id,
+        name=name,
+        blob=blob.name,
+        size=blob.size,
+        media=media,
+        added_at=work.now,
+        withdrawn_at=None,
+        state=WAITING,
+        finding="",
+        scanner="",
+        taken_at=None,
+        scanned_at=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("attachment.add", log_of, sha256=new.blob, role=role)

@@ -15,8 +15,18 @@ PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
 TIFF, TEXT, ZIP = "image/tiff", "text/plain", "application/zip"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-EXTENSIONS = {"pdf": PDF, "docx": DOCX, "xlsx": XLSX, "zip": ZIP, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF,
-              "txt": TEXT}
+EXTENSIONS = {
+    "pdf": PDF,
+    "docx": DOCX,
+    "xlsx": XLSX,
+    "zip": ZIP,
+    "png": PNG,
+    "jpg": JPEG,
+    "jpeg": JPEG,
+    "tif": TIFF,
+    "tiff": TIFF,
+    "txt": TEXT,
+}
 MAX_SIZE = 2**31
 _MAGIC = ((b"%PDF-", PDF), (b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG), (b"II*\x00", TIFF), (b"MM\x00*", TIFF))
 _PIECE = 1 << 16
@@ -74,7 +84,11 @@ def check_name(faults: Faults, name: str) -> None:
         size = len(name.encode())
     except UnicodeEncodeError:
         size = 0
-    if not 1 <= size <= 255 or name in (".", "..") or any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in name):
+    if (
+        not 1 <= size <= 255
+        or name in (".", "..")
+        or any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in name)
+    ):
         faults.add("name", "document.name", name=name[:80])
 
 

@@ -35,13 +35,19 @@ def scan(office: Office, scanner: Scanner | None, table: Any, *, act: str) -> in
     if scanner is None:
         return 0
     with office.look(CLOCK) as look:
-        rows = [tuple(row) for row in look.session.execute(select(table.id, table.proof).where(table.scan == WAITING).limit(AT_ONCE))]
+        rows = [
+            tuple(row)
+            for row in look.session.execute(select(table.id, table.proof).where(table.scan == WAITING).limit(AT_ONCE))
+        ]
     for ident, blob in rows:
         with office.blobs.open(blob) as source:
             found = scanner.scan(source)
         with office.work(CLOCK) as work:
             row = work.session.get(table, ident)
             if row is not None and row.proof == blob and row.scan == WAITING:
-                row.scan, row.finding = found.state if found.state in (CLEAN, INFECTED, REFUSED) else REFUSED, found.what[:200]
+                row.scan, row.finding = (
+                    found.state if found.state in (CLEAN, INFECTED, REFUSED) else REFUSED,
+                    found.what[:200],
+                )
                 work.record(act, row.log_of, state=row.scan, finding=row.finding)
     return len(rows)

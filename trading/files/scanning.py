@@ -65,8 +65,9 @@ class Quarantine:
         return self.state in HANDED_OUT
 
 
-def scanned(office: Office, table: Any, scanner: Scanner, write: Callable[..., None], *,
-            version: str = "") -> Iterator[tuple[Any, Finding]]:
+def scanned(
+    office: Office, table: Any, scanner: Scanner, write: Callable[..., None], *, version: str = ""
+) -> Iterator[tuple[Any, Finding]]:
     """Look at rows of ``table`` (columns of quarantine as ``OpenedFile`` has them) one by one, ``MOST`` in all: the bytes outside any
     transaction, each outcome by ``write`` in a unit of its own. ``version`` of the scanner where it is known already.
 

@@ -27,7 +27,11 @@ from trading.tendering.tenders import Lot
 BEFORE_HOUR = timedelta(minutes=60)
 """How long before the deadline the sheet opens."""
 CHAIRS = {
-    Role.BIDDER_OPERATOR: "bidder", Role.BIDDER_SIGNER: "bidder", Role.HOST: "host", Role.OFFICER: "officer", Role.PURCHASER: "tenderee",
+    Role.BIDDER_OPERATOR: "bidder",
+    Role.BIDDER_SIGNER: "bidder",
+    Role.HOST: "host",
+    Role.OFFICER: "officer",
+    Role.PURCHASER: "tenderee",
     Role.SUPERVISOR: "supervisor",
 }
 KINDS = ("bidder", "host", "officer", "tenderee", "agency", "supervisor")
@@ -108,7 +112,13 @@ def sign_in(work: UnitOfWork, lot: Lot) -> Attendance:
     found = own(work, lot)
     if found is not None:
         return found
-    new = Attendance(lot_id=lot.id, account_id=work.actor.account_id, party_id=work.actor.party_id, kind=kind, at=floor_second(work.now))
+    new = Attendance(
+        lot_id=lot.id,
+        account_id=work.actor.account_id,
+        party_id=work.actor.party_id,
+        kind=kind,
+        at=floor_second(work.now),
+    )
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
@@ -118,7 +128,9 @@ def sign_in(work: UnitOfWork, lot: Lot) -> Attendance:
 
 def own(look: Look, lot: Lot) -> Attendance | None:
     """The caller's own line."""
-    return look.session.scalar(select(Attendance).where(Attendance.lot_id == lot.id, Attendance.account_id == look.actor.account_id))
+    return look.session.scalar(
+        select(Attendance).where(Attendance.lot_id == lot.id, Attendance.account_id == look.actor.account_id)
+    )
 
 
 def officials(session: Session, lot: Lot) -> list[Line]:
@@ -137,5 +149,15 @@ def bidders(session: Session, lot: Lot) -> list[Line]:
 
 def _lines(session: Session, lot: Lot) -> list[Line]:
     rows = session.scalars(select(Attendance).where(Attendance.lot_id == lot.id).order_by(Attendance.at, Attendance.id))
-    return [Line(r.kind, r.party_id, r.account_id, r.party.name, r.account.name, r.at, lot.deadline is not None and r.at > lot.deadline)
-            for r in rows]
+    return [
+        Line(
+            r.kind,
+            r.party_id,
+            r.account_id,
+            r.party.name,
+            r.account.name,
+            r.at,
+            lot.deadline is not None and r.at > lot.deadline,
+        )
+        for r in rows
+    ]

@@ -50,7 +50,14 @@ class BasePrice(Base):
 
 def document_of(platform: str, lot: Lot, price: Money, salt: bytes) -> dict[str, Any]:
     """What is hashed. ``salt``: 32 random bytes, without which a price could be guessed from its hash."""
-    return {"v": 1, "platform": platform, "tender": lot.tender.ref, "lot": lot.no_text, "price": price.text(), "salt": b64u(salt)}
+    return {
+        "v": 1,
+        "platform": platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "price": price.text(),
+        "salt": b64u(salt),
+    }
 
 
 def commitment_of(document: dict[str, Any]) -> str:

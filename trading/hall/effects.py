@@ -52,14 +52,33 @@ def of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[Effect]
                 continue  # not to be opened: nothing follows from that
             ruling = ruled.get(bid.header_hash)
             cause = ruling.cause if ruling else bid.cause
-            found.append(Effect(bid.party_id, bid.header_hash, bid.verdict, cause,
-                                decrypt_outcome(None if bid.verdict == "opened" else cause or "unknown"),
-                                ruling.at if ruling else row.opened_at, ruling,
-                                awaits_finding=bid.id in lost and lost[bid.id] is None, finding=lost.get(bid.id)))
+            found.append(
+                Effect(
+                    bid.party_id,
+                    bid.header_hash,
+                    bid.verdict,
+                    cause,
+                    decrypt_outcome(None if bid.verdict == "opened" else cause or "unknown"),
+                    ruling.at if ruling else row.opened_at,
+                    ruling,
+                    awaits_finding=bid.id in lost and lost[bid.id] is None,
+                    finding=lost.get(bid.id),
+                )
+            )
     shown = {one.party_id for one in found}
     for claim in claims.of_lot(session, lot, part):
         if claim.outcome == "upheld" and claim.settled_at is not None and claim.party_id not in shown:
-            found.append(Effect(claim.party_id, "", claim.code, "platform", decrypt_outcome("platform"), claim.settled_at, claim=claim))
+            found.append(
+                Effect(
+                    claim.party_id,
+                    "",
+                    claim.code,
+                    "platform",
+                    decrypt_outcome("platform"),
+                    claim.settled_at,
+                    claim=claim,
+                )
+            )
     return found
 
 

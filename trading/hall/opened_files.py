@@ -37,7 +37,10 @@ class OpenedFile(Base):
     a process is looking at it."""
 
     __tablename__ = "opened_file"
-    __table_args__ = (UniqueConstraint("opened_bid_id", "place"), CheckConstraint(one_of("state", STATES), name="state"))
+    __table_args__ = (
+        UniqueConstraint("opened_bid_id", "place"),
+        CheckConstraint(one_of("state", STATES), name="state"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     opened_bid_id: Mapped[int] = mapped_column(ForeignKey("opened_bid.id"))
@@ -63,8 +66,16 @@ def take_in(work: UnitOfWork) -> int:
     made = 0
     for bid in work.session.scalars(_without_rows().with_for_update(of=OpenedBid, skip_locked=True)):
         for place, item in enumerate(bid.files):
-            work.session.add(OpenedFile(opened_bid_id=bid.id, lot_id=bid.lot_id, place=place, blob=item["blob"], digest=item["digest"],
-                                        size=item["size"]))
+            work.session.add(
+                OpenedFile(
+                    opened_bid_id=bid.id,
+                    lot_id=bid.lot_id,
+                    place=place,
+                    blob=item["blob"],
+                    digest=item["digest"],
+                    size=item["size"],
+                )
+            )
             made += 1
     return made
 
@@ -85,14 +96,18 @@ def scan(office: Office, scanner: Scanner | None) -> list[str]:
     if scanner is None:
         with office.work(CLOCK) as work:
             return _note_unscanned(work)
-    return [f"{finding.state} {row.lot.ref}" for row, finding in scanned(office, OpenedFile, scanner, note, version=version)]
+    return [
+        f"{finding.state} {row.lot.ref}" for row, finding in scanned(office, OpenedFile, scanner, note, version=version)
+    ]
 
 
 def note(work: UnitOfWork, file_id: int, finding: Finding, *, scanner: str) -> None:
     """Write down what a scanner found of a file; what is known already stays. Refuses: NotAllowed, NotFound."""
     row, is_news = written_down(work, OpenedFile, file_id, finding, scanner)
     if is_news:
-        work.record("file.scan", row.lot.log_of, state=row.state, finding=row.finding, scanner=row.scanner, file=row.digest)
+        work.record(
+            "file.scan", row.lot.log_of, state=row.state, finding=row.finding, scanner=row.scanner, file=row.digest
+        )
 
 
 def _note_unscanned(work: UnitOfWork) -> list[str]:
@@ -111,9 +126,16 @@ def _note_unscanned(work: UnitOfWork) -> list[str]:
 
 def states(session: Session, lot: Lot, *, scanned: bool) -> dict[tuple[int, int], Quarantine]:
     """(bid, place) → where the file stands, for every file of a lot's opened bids. ``scanned``: the platform has a scanner."""
-    rows = {(row.opened_bid_id, row.place): row for row in session.scalars(select(OpenedFile).where(OpenedFile.lot_id == lot.id))}
+    rows = {
+        (row.opened_bid_id, row.place): row
+        for row in session.scalars(select(OpenedFile).where(OpenedFile.lot_id == lot.id))
+    }
     found = session.scalars(select(OpenedBid).where(OpenedBid.lot_id == lot.id))
-    return {(bid.id, place): _standing(rows.get((bid.id, place)), scanned) for bid in found for place in range(len(bid.files))}
+    return {
+        (bid.id, place): _standing(rows.get((bid.id, place)), scanned)
+        for bid in found
+        for place in range(len(bid.files))
+    }
 
 
 def bid_of_id(session: Session, bid_id: int) -> OpenedBid | None:

@@ -51,15 +51,25 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     bidders = {str(loads(payload_of(envelope))["bidder"]) for envelope in statements}
     proofs = log.proofs(session, [closed.deadline_c, *_logged(chain), *closed.entries["entries"]], size=size)
     value: dict[str, Any] = {
-        "type": OPENING, "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part,
-        "officer": officer, "trust": tickets.trust(look),
+        "type": OPENING,
+        "v": 1,
+        "platform": look.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "officer": officer,
+        "trust": tickets.trust(look),
         "policies": [json.loads(policy.dsse or "") for policy in chain],
         "policy_receipts": [tickets.receipt_of(known[c], proofs) for c in _logged(chain)],
-        "deadline": audit.document(session, closed.document), "deadline_receipt": tickets.receipt_of(known[closed.deadline_c], proofs),
-        "entry_list": closed.entries, "entries": [tickets.receipt_of(known[c], proofs) for c in closed.entries["entries"]],
-        "statements": statements, "opening_set": row.opening_set,
+        "deadline": audit.document(session, closed.document),
+        "deadline_receipt": tickets.receipt_of(known[closed.deadline_c], proofs),
+        "entry_list": closed.entries,
+        "entries": [tickets.receipt_of(known[c], proofs) for c in closed.entries["entries"]],
+        "statements": statements,
+        "opening_set": row.opening_set,
         "headers": [bid.header for bid in _in_set(session, row)],
-        "enrolments": tickets.enrolments_of(session, _kids(chain), bidders, size), "consistency": [],
+        "enrolments": tickets.enrolments_of(session, _kids(chain), bidders, size),
+        "consistency": [],
     }
     if row.left_sealed:
         value["left_sealed"] = [_left_sealed(session, one) for _, one in sorted(row.left_sealed.items())]
@@ -112,9 +122,13 @@ def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
     ordered = [turns[name] for name in draw.notice["parties"]]
     value = _draw_head(look, draw)
     value |= {
-        "type": DRAW, "officer": officer, "listing": draw.listing, "listing_receipt": _newest(session, draw.list_c),
+        "type": DRAW,
+        "officer": officer,
+        "listing": draw.listing,
+        "listing_receipt": _newest(session, draw.list_c),
         "commits": [audit.document(session, audit.entry(session, turn.commit_c).statement) for turn in ordered],
-        "commit_receipts": [_newest(session, turn.commit_c) for turn in ordered], "headers": [turn.header for turn in ordered],
+        "commit_receipts": [_newest(session, turn.commit_c) for turn in ordered],
+        "headers": [turn.header for turn in ordered],
     }
     chain = _policies(session, draw)
     firm = draw.lot.project.purchaser.code
@@ -144,10 +158,17 @@ def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
     chain = _policies(session, draw)
     notice = audit.document(session, audit.entry(session, draw.notice_c).statement)
     return {
-        "v": 1, "platform": look.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": part, "draw": draw.draw,
-        "trust": tickets.trust(look), "policies": [json.loads(policy.dsse or "") for policy in chain],
+        "v": 1,
+        "platform": look.office.platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "envelope": part,
+        "draw": draw.draw,
+        "trust": tickets.trust(look),
+        "policies": [json.loads(policy.dsse or "") for policy in chain],
         "policy_receipts": [_newest(session, c) for c in _logged(chain)],
-        "notice": notice, "notice_receipt": _newest(session, draw.notice_c),
+        "notice": notice,
+        "notice_receipt": _newest(session, draw.notice_c),
     }
 
 
@@ -168,7 +189,7 @@ def _policies(session: Session, draw: Draw) -> list[Policy]:
     """The line of a draw's envelope up to the policy its notice names: what superseded that one later binds other draws."""
     line = officers.policy_rows(session, draw.lot, officers.draw_envelope(draw.label, draw.lot))
     named = [row.policy_id for row in line].index(draw.notice["policy"])
-    return line[:named + 1]
+    return line[: named + 1]
 
 
 def _logged(chain: Sequence[Policy]) -> list[str]:

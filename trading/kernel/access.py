@@ -110,7 +110,14 @@ class Act(StrEnum):
 
 
 _OWN = {Act.ACCOUNT_OWN}
-_BIDDER = _OWN | {Act.HALL_ATTEND, Act.LOT_TAKE_PART, Act.ENQUIRY_ASK, Act.BID_UPLOAD, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN}
+_BIDDER = _OWN | {
+    Act.HALL_ATTEND,
+    Act.LOT_TAKE_PART,
+    Act.ENQUIRY_ASK,
+    Act.BID_UPLOAD,
+    Act.BID_LOOK,
+    Act.DEPOSIT_LOOK_OWN,
+}
 
 ROLES: dict[Role, frozenset[Act]] = {
     role: frozenset(acts)
@@ -118,21 +125,57 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.PUBLIC: set(),
         Role.BIDDER_OPERATOR: _BIDDER,
         Role.BIDDER_SIGNER: _BIDDER
-        | {Act.KEY_ENROL, Act.BID_SUBMIT, Act.BID_WITHDRAW, Act.OPENING_CONFIRM, Act.CLAIM_FILE, Act.BID_RESCUE,
-           Act.OBJECTION_FILE},
+        | {
+            Act.KEY_ENROL,
+            Act.BID_SUBMIT,
+            Act.BID_WITHDRAW,
+            Act.OPENING_CONFIRM,
+            Act.CLAIM_FILE,
+            Act.BID_RESCUE,
+            Act.OBJECTION_FILE,
+        },
         Role.BIDDER_ADMIN: _OWN | {Act.KEY_ENROL, Act.BID_LOOK, Act.DEPOSIT_LOOK_OWN, Act.PEOPLE_OWN},
         Role.PURCHASER: _OWN
-        | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.QUALIFICATION_REVIEW, Act.AWARD_DECIDE, Act.DRAW_TAKE_PART,
-           Act.OBJECTION_ANSWER, Act.CONTRACT_RECORD, Act.TENDER_TERMINATE, Act.HALL_ATTEND,
-           Act.BASE_PRICE, Act.OFFICERS_CONFIRM},
+        | {
+            Act.KEY_ENROL,
+            Act.PROJECT_DRAFT,
+            Act.PROJECT_FILE,
+            Act.QUALIFICATION_REVIEW,
+            Act.AWARD_DECIDE,
+            Act.DRAW_TAKE_PART,
+            Act.OBJECTION_ANSWER,
+            Act.CONTRACT_RECORD,
+            Act.TENDER_TERMINATE,
+            Act.HALL_ATTEND,
+            Act.BASE_PRICE,
+            Act.OFFICERS_CONFIRM,
+        },
         Role.AGENCY: _OWN
-        | {Act.KEY_ENROL, Act.PROJECT_DRAFT, Act.PROJECT_FILE, Act.TENDER_DRAFT, Act.LOT_PUBLISH, Act.ENQUIRY_ANSWER,
-           Act.QUALIFICATION_REVIEW, Act.NOTICE_PUBLISH, Act.OBJECTION_ANSWER, Act.CONTRACT_RECORD,
-           Act.OFFICERS_CONFIRM},
+        | {
+            Act.KEY_ENROL,
+            Act.PROJECT_DRAFT,
+            Act.PROJECT_FILE,
+            Act.TENDER_DRAFT,
+            Act.LOT_PUBLISH,
+            Act.ENQUIRY_ANSWER,
+            Act.QUALIFICATION_REVIEW,
+            Act.NOTICE_PUBLISH,
+            Act.OBJECTION_ANSWER,
+            Act.CONTRACT_RECORD,
+            Act.OFFICERS_CONFIRM,
+        },
         Role.HOST: _OWN | {Act.HALL_ATTEND, Act.OPENING_HOST, Act.OPENING_SIGN, Act.FAULT_CONFIRM},
         Role.CENTRE: _OWN
-        | {Act.PROJECT_ACCEPT, Act.VENUE_BOOK, Act.PANEL_DRAW, Act.PANEL_CONVENE, Act.ARCHIVE_SEAL, Act.EXPERT_REGISTER, Act.FIRM_ACCEPT,
-           Act.FAULT_CONFIRM},
+        | {
+            Act.PROJECT_ACCEPT,
+            Act.VENUE_BOOK,
+            Act.PANEL_DRAW,
+            Act.PANEL_CONVENE,
+            Act.ARCHIVE_SEAL,
+            Act.EXPERT_REGISTER,
+            Act.FIRM_ACCEPT,
+            Act.FAULT_CONFIRM,
+        },
         Role.OFFICER: _OWN | {Act.KEY_ENROL, Act.POLICY_SIGN, Act.HALL_ATTEND, Act.SHARE_RELEASE, Act.OPENING_SIGN},
         # Whoever leads a panel acts as its expert: the seat's `is_chair` is the tie the acts check.
         Role.EXPERT: _OWN
@@ -140,7 +183,8 @@ ROLES: dict[Role, frozenset[Act]] = {
         Role.CHAIR: _OWN
         | {Act.KEY_ENROL, Act.SEAT_ANSWER, Act.SHEET_COMMIT, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REPORT_CONCLUDE},
         Role.WITNESS: _OWN,
-        Role.SUPERVISOR: _OWN | {Act.KEY_ENROL, Act.HALL_ATTEND, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK, Act.FAULT_DECIDE},
+        Role.SUPERVISOR: _OWN
+        | {Act.KEY_ENROL, Act.HALL_ATTEND, Act.SUPERVISE, Act.FINDING_SIGN, Act.LOG_LOOK, Act.FAULT_DECIDE},
         Role.CASHIER: _OWN
         | {Act.STATEMENT_IMPORT, Act.REFUND_PREPARE, Act.REFUND_PAY, Act.DEPOSIT_RECONCILE, Act.DEPOSIT_LOOK},
         Role.CONTROLLER: _OWN | {Act.REFUND_APPROVE, Act.DEPOSIT_LOOK},
@@ -192,13 +236,31 @@ FITS: dict[Role, frozenset[str]] = {
 
 # Roles holding money, keys, an opening, oversight or the administration: one administrator proposes, another confirms (desks §7.5).
 OF_WEIGHT: frozenset[Role] = frozenset(
-    {Role.HOST, Role.OFFICER, Role.SUPERVISOR, Role.CASHIER, Role.CONTROLLER, Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN}
+    {
+        Role.HOST,
+        Role.OFFICER,
+        Role.SUPERVISOR,
+        Role.CASHIER,
+        Role.CONTROLLER,
+        Role.SYSTEM_ADMIN,
+        Role.SECURITY_ADMIN,
+        Role.AUDIT_ADMIN,
+    }
 )
 
 # Acts with legal weight: they ask for a fresh sign-in (architecture §7).
 WEIGHTY: frozenset[Act] = frozenset(
-    {Act.SHARE_RELEASE, Act.FINDING_SIGN, Act.SHEET_REVEAL, Act.REPORT_SIGN, Act.REFUND_APPROVE, Act.AWARD_DECIDE, Act.ROLE_GRANT,
-     Act.FAULT_CONFIRM, Act.FAULT_DECIDE}
+    {
+        Act.SHARE_RELEASE,
+        Act.FINDING_SIGN,
+        Act.SHEET_REVEAL,
+        Act.REPORT_SIGN,
+        Act.REFUND_APPROVE,
+        Act.AWARD_DECIDE,
+        Act.ROLE_GRANT,
+        Act.FAULT_CONFIRM,
+        Act.FAULT_DECIDE,
+    }
 )
 
 

@@ -155,19 +155,46 @@ def envelope_text(envelope: Envelope) -> str:
 
 
 def sign_entry(
-    work: Unit, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
-    at: datetime | None = None, slot: bool = True,
+    work: Unit,
+    event: str,
+    *,
+    statement: str,
+    tender: str,
+    lot: str = "",
+    envelope: str = "",
+    reason: str = "",
+    at: datetime | None = None,
+    slot: bool = True,
 ) -> SignedEntry:
     """Sign one entry and store it with the unit; ``at`` defaults to the unit's moment, floored to the second. With ``slot`` it waits for
     its place in the next tick."""
     moment = floor_second(at or work.now)
-    payload = ticks.make_entry(at=write_moment(moment), event=event, statement=statement, tender=tender, lot=lot,
-                               envelope=envelope, reason=reason)
+    payload = ticks.make_entry(
+        at=write_moment(moment),
+        event=event,
+        statement=statement,
+        tender=tender,
+        lot=lot,
+        envelope=envelope,
+        reason=reason,
+    )
     signed = ticks.sign_entry(payload, work.office.keys.signing)
     by = parse_moment(payload["tick_by"])
     entry = SignedEntry(signed, b64u(ticks.commitment(payload)), moment, by)
-    number = work.write(_NEW_ENTRY, {"c": entry.c, "event": event, "at": moment, "tick_by": by, "tender": tender, "lot": lot,
-                                     "part": envelope, "statement": statement, "envelope": entry.text})
+    number = work.write(
+        _NEW_ENTRY,
+        {
+            "c": entry.c,
+            "event": event,
+            "at": moment,
+            "tick_by": by,
+            "tender": tender,
+            "lot": lot,
+            "part": envelope,
+            "statement": statement,
+            "envelope": entry.text,
+        },
+    )
     if slot:
         work.write(_NEW_PENDING, {"entry_id": number})
     work.entries.append(entry)
@@ -189,8 +216,10 @@ def keep_document(work: Unit, kind: str, document: Envelope | dict[str, Any], *,
     return name
 
 
-_NEW_DOCUMENT = {"sqlite": sqlite.insert(LogDocument.__table__).on_conflict_do_nothing(),  # type: ignore[arg-type]
-                 "postgresql": postgresql.insert(LogDocument.__table__).on_conflict_do_nothing()}  # type: ignore[arg-type]
+_NEW_DOCUMENT = {
+    "sqlite": sqlite.insert(LogDocument.__table__).on_conflict_do_nothing(),  # type: ignore[arg-type]
+    "postgresql": postgresql.insert(LogDocument.__table__).on_conflict_do_nothing(),  # type: ignore[arg-type]
+}
 
 
 def document(session: Session, name: str) -> Any:
@@ -203,8 +232,11 @@ def document(session: Session, name: str) -> Any:
 
 def documents(session: Session, names: Collection[str]) -> dict[str, Any]:
     """The stored documents of many hashes, asked for together. Refuses: NotFound."""
-    found = {row.hash: json.loads(row.text) for some in _some(names)
-             for row in session.scalars(select(LogDocument).where(LogDocument.hash.in_(some)))}
+    found = {
+        row.hash: json.loads(row.text)
+        for some in _some(names)
+        for row in session.scalars(select(LogDocument).where(LogDocument.hash.in_(some)))
+    }
     for name in names:
         if name not in found:
             raise NotFound("log.document_unknown", hash=name)
@@ -213,7 +245,9 @@ def documents(session: Session, names: Collection[str]) -> dict[str, Any]:
 
 def entries(session: Session, names: Collection[str]) -> dict[str, LogEntry]:
     """Many entries by their c, asked for together. Refuses: NotFound."""
-    found = {row.c: row for some in _some(names) for row in session.scalars(select(LogEntry).where(LogEntry.c.in_(some)))}
+    found = {
+        row.c: row for some in _some(names) for row in session.scalars(select(LogEntry).where(LogEntry.c.in_(some)))
+    }
     for c in names:
         if c not in found:
             raise NotFound("log.entry_unknown", c=c)
@@ -224,7 +258,7 @@ def _some(names: Collection[str], most: int = 500) -> Iterator[list[str]]:
     """Few enough at a time for one question."""
     ordered = list(names)
     for start in range(0, len(ordered), most):
-        yield ordered[start:start + most]
+        yield ordered[start : start + most]
 
 
 def entry(session: Session, c: str) -> LogEntry:
@@ -240,15 +274,28 @@ def write_pending(work: Unit) -> None:
     for noted in work.pending:
         salt = secrets.token_bytes(32)
         record = {
-            "v": 1, "platform": work.office.platform, "at": write_moment(floor_second(work.now)), "act": noted.act,
-            "actor": work.actor.role.value, "of": noted.of, "salt": b64u(salt),
+            "v": 1,
+            "platform": work.office.platform,
+            "at": write_moment(floor_second(work.now)),
+            "act": noted.act,
+            "actor": work.actor.role.value,
+            "of": noted.of,
+            "salt": b64u(salt),
             "facts": {key: _fact(key, value, salt) for key, value in sorted(_with_person(work, noted.facts).items())},
         }
         payload = dumps(record)
         tender, lot = _thing(noted.of)
         signed = sign_entry(work, "act", statement=document_hash(payload), tender=tender, lot=lot)
-        work.session.add(ActRecord(c=signed.c, act=noted.act, actor=work.actor.role.value, of=noted.of, at=signed.at,
-                                   payload=payload.decode()))
+        work.session.add(
+            ActRecord(
+                c=signed.c,
+                act=noted.act,
+                actor=work.actor.role.value,
+                of=noted.of,
+                at=signed.at,
+                payload=payload.decode(),
+            )
+        )
     work.pending.clear()
     work.session.flush()
 

@@ -98,7 +98,9 @@ class LocalBlobs:
         except FileNotFoundError:
             return
 
-    def bring_back(self, pieces: Iterable[bytes], name: str, check: Callable[[bytes], None], proven: Callable[[], bool]) -> bool:
+    def bring_back(
+        self, pieces: Iterable[bytes], name: str, check: Callable[[bytes], None], proven: Callable[[], bool]
+    ) -> bool:
         """Put bytes from elsewhere under a content name that lost its own: ``check`` sees every piece, ``proven`` says at the end whether
         they are the ones. False, and nothing kept, if they are not."""
         temporary = self._incoming / secrets.token_hex(16)

@@ -97,9 +97,18 @@ class Term:
 
     def facts(self) -> dict[str, Any]:
         """JSON-able, to be stored beside the moment and shown with it."""
-        return {"anchor": self.anchor.isoformat(), "length": self.length, "unit": self.unit, "day": self.day.isoformat(),
-                "rolled_from": self.rolled_from.isoformat() if self.rolled_from else None, "rolled_why": self.rolled_why,
-                "provisional": self.provisional, "calendar": self.calendar, "roll": self.roll, "before": self.before}
+        return {
+            "anchor": self.anchor.isoformat(),
+            "length": self.length,
+            "unit": self.unit,
+            "day": self.day.isoformat(),
+            "rolled_from": self.rolled_from.isoformat() if self.rolled_from else None,
+            "rolled_why": self.rolled_why,
+            "provisional": self.provisional,
+            "calendar": self.calendar,
+            "roll": self.roll,
+            "before": self.before,
+        }
 
 
 def local_day(moment: dt.datetime) -> dt.date:
@@ -123,8 +132,12 @@ class WorkingDayCalendar:
     """Counts working days and calendar days over the years it has tables for. Immutable: a change makes a new one."""
 
     def __init__(self, tables: Iterable[YearTable], closures: Iterable[Closure] = ()) -> None:
-        self.tables: dict[int, YearTable] = {table.year: table for table in sorted(tables, key=lambda table: table.year)}
-        self.closures: dict[dt.date, Closure] = {closure.day: closure for closure in sorted(closures, key=lambda one: one.day)}
+        self.tables: dict[int, YearTable] = {
+            table.year: table for table in sorted(tables, key=lambda table: table.year)
+        }
+        self.closures: dict[dt.date, Closure] = {
+            closure.day: closure for closure in sorted(closures, key=lambda one: one.day)
+        }
         if not self.tables:
             raise ValueError("a calendar needs at least one year")
 
@@ -165,7 +178,9 @@ class WorkingDayCalendar:
     def _table(self, day: dt.date) -> YearTable:
         table = self.tables.get(day.year)
         if table is None:
-            raise Invalid("calendar.year_unknown", year=str(day.year), first=str(min(self.tables)), last=str(max(self.tables)))
+            raise Invalid(
+                "calendar.year_unknown", year=str(day.year), first=str(min(self.tables)), last=str(max(self.tables))
+            )
         return table
 
     # --- counting -----------------------------------------------------------------------------------------------------
@@ -221,7 +236,18 @@ class WorkingDayCalendar:
             raise ValueError(f"no such unit of days: {unit}")
         # Counting forward the result is the latest day asked; counting back it is the day next to the anchor.
         latest = max(day, _shifted(anchor, -1) if before else day)
-        return Term(anchor, length, unit, day, rolled_from, why, asked and self.is_provisional(latest), self.version, roll, before)
+        return Term(
+            anchor,
+            length,
+            unit,
+            day,
+            rolled_from,
+            why,
+            asked and self.is_provisional(latest),
+            self.version,
+            roll,
+            before,
+        )
 
     def recount(self, term: Term) -> Term:
         """The same period with this calendar."""
@@ -244,8 +270,12 @@ class WorkingDayCalendar:
         if known is not None and known.announced and not supersede and known != table:
             raise Invalid("calendar.year_announced", year=str(table.year), source=known.source)
         if known is None and not {table.year - 1, table.year + 1} & set(self.tables):
-            raise Invalid("calendar.year_gap", year=str(table.year), first=str(min(self.tables)), last=str(max(self.tables)))
-        return WorkingDayCalendar([*(one for one in self.tables.values() if one.year != table.year), table], self.closures.values())
+            raise Invalid(
+                "calendar.year_gap", year=str(table.year), first=str(min(self.tables)), last=str(max(self.tables))
+            )
+        return WorkingDayCalendar(
+            [*(one for one in self.tables.values() if one.year != table.year), table], self.closures.values()
+        )
 
     def with_closures(self, closures: Iterable[Closure]) -> WorkingDayCalendar:
         """With days of rest by local order. Refuses: Invalid calendar.closure_without_basis."""
@@ -274,6 +304,7 @@ def _years_later(day: dt.date, years: int) -> dt.date:
 
 # --- the file of a year -----------------------------------------------------------------------------------------------
 
+
 def read_year(text: str) -> YearTable:
     """One year from CSV: lines `year`, `status` (announced | provisional) and `source`, then `date,day,feast` with
     day rest | work.
@@ -285,8 +316,14 @@ def read_year(text: str) -> YearTable:
     faults = Faults()
     lines = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))) if any(cell.strip() for cell in row)]
     head = {row[0].strip(): row[1].strip() for row in lines[:3] if len(row) > 1}
-    year = int(head["year"]) if len(head.get("year", "")) == 4 and head["year"].isascii() and head["year"].isdigit() else 0
-    right = {"year": year > 1949, "status": head.get("status") in (ANNOUNCED, PROVISIONAL), "source": bool(head.get("source"))}
+    year = (
+        int(head["year"]) if len(head.get("year", "")) == 4 and head["year"].isascii() and head["year"].isdigit() else 0
+    )
+    right = {
+        "year": year > 1949,
+        "status": head.get("status") in (ANNOUNCED, PROVISIONAL),
+        "source": bool(head.get("source")),
+    }
     for name, is_right in right.items():
         if not is_right:
             faults.add(name, "calendar.file_head", found=head.get(name, ""))
@@ -328,7 +365,9 @@ def write_year(table: YearTable) -> str:
     """The file `read_year` reads, in one fixed form: the version is a digest of it."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerows([["year", table.year, ""], ["status", table.status, ""], ["source", table.source, ""], ["date", "day", "feast"]])
+    rows.writerows(
+        [["year", table.year, ""], ["status", table.status, ""], ["source", table.source, ""], ["date", "day", "feast"]]
+    )
     rows.writerows([day.isoformat(), kind, feast] for day, (kind, feast) in sorted(table.days.items()))
     return out.getvalue()
 
@@ -348,4 +387,3 @@ def calendar_with(years: Iterable[YearTable], closures: Iterable[Closure] = ()) 
     for table in years:
         calendar = calendar.with_year(table, supersede=True)
     return calendar.with_closures(closures)
-

@@ -113,14 +113,18 @@ def _teach_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # else the driver begins transactions by itself
-        for pragma in ("journal_mode=WAL", f"busy_timeout={PATIENCE_MS}", "foreign_keys=ON", f"synchronous={synchronous}"):
+        for pragma in (
+            "journal_mode=WAL",
+            f"busy_timeout={PATIENCE_MS}",
+            "foreign_keys=ON",
+            f"synchronous={synchronous}",
+        ):
             connection.execute("PRAGMA " + pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         readonly = connection.get_execution_options().get("bidhall_readonly")
         say(connection, "BEGIN" if readonly else "BEGIN IMMEDIATE")
-
 
     engine.dialect.do_savepoint = lambda connection, name: say(connection, f"SAVEPOINT {name}")  # type: ignore[method-assign]
     engine.dialect.do_release_savepoint = lambda connection, name: say(connection, f"RELEASE {name}")  # type: ignore[method-assign]

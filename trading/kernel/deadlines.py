@@ -94,7 +94,9 @@ def chain(params: Params, inputs: Params) -> dict[str, Any]:
     return {name: None if one is None else one.isoformat() for name, one in found.items()}
 
 
-def _after(anchor: dt.date | None, n: int, counting: Callable[[dt.date, int, str], dt.date], name: str) -> dt.date | None:
+def _after(
+    anchor: dt.date | None, n: int, counting: Callable[[dt.date, int, str], dt.date], name: str
+) -> dt.date | None:
     return None if anchor is None else counting(anchor, n, name)
 
 

@@ -98,7 +98,9 @@ def written(value: Fraction | int, places: int = 2, mode: Rounding = Rounding.HA
     """`value` rounded and written with exactly `places` decimals; zero never carries a sign."""
     scaled = _scaled(value, places, mode)
     whole = abs(scaled)
-    digits = (str(whole) if whole < _LONG else str(Decimal(whole))).rjust(places + 1, "0")  # str(int) stops at 4300 digits
+    digits = (str(whole) if whole < _LONG else str(Decimal(whole))).rjust(
+        places + 1, "0"
+    )  # str(int) stops at 4300 digits
     sign = "-" if scaled < 0 else ""
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
 

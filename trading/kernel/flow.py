@@ -44,7 +44,9 @@ class Flow:
     """All steps of one noun. ``allows``: whether a thing may ever take a step from one of the step's sources, where not every thing may
     take every step of the table."""
 
-    def __init__(self, noun: str, start: str, *steps: Step, allows: Callable[[Any, str, str], bool] | None = None) -> None:
+    def __init__(
+        self, noun: str, start: str, *steps: Step, allows: Callable[[Any, str, str], bool] | None = None
+    ) -> None:
         self.noun = noun
         self.start = start
         self.steps = steps
@@ -69,7 +71,9 @@ class Flow:
     def origins(self, thing: Stateful, name: str) -> tuple[str, ...]:
         """The states from which this thing may take the step."""
         origins = self._by_name[name].origins
-        return origins if self._allows is None else tuple(state for state in origins if self._allows(thing, state, name))
+        return (
+            origins if self._allows is None else tuple(state for state in origins if self._allows(thing, state, name))
+        )
 
     def check(self, thing: Stateful, name: str) -> Step:
         """Refuses: WrongStep when ``name`` cannot be taken from the thing's state."""

@@ -38,6 +38,7 @@ _PREFIX = {"GP": "GP", "WORKS": "WK"}
 
 # --- unified social credit code (统一社会信用代码) ---------------------------------------------------------------------
 
+
 def uscc_check(first17: str) -> str:
     """The check character of the first 17 (MOD 31, weights 3^k). Refuses: Invalid uscc.malformed."""
     if not isinstance(first17, str) or not _FIRST17.fullmatch(first17):
@@ -67,6 +68,7 @@ _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF10, 0xFF5B)}
 
 
 # --- unified transaction identifier (统一交易标识码) -------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class TransactionCode:
@@ -138,6 +140,7 @@ def _compact_day(text: str) -> dt.date | None:
 
 # --- references of ours -----------------------------------------------------------------------------------------------
 
+
 def new_reference() -> str:
     """A random reference of 128 bits: 26 characters, safe in an address and in a file name (promise: references tell
     nothing)."""
@@ -163,6 +166,7 @@ def short_reference(ref: str) -> str:
 
 
 # --- projects and lots ------------------------------------------------------------------------------------------------
+
 
 def project_ref(regime: str, year: int, number: int) -> str:
     """`GP-2026-0117`: the running number of accepted projects of a regime (GP | WORKS) in a year."""
@@ -215,11 +219,13 @@ def read_lot_ref(text: str) -> LotRef:
 
 # --- recompute --------------------------------------------------------------------------------------------------------
 
+
 def _shaped(shape: re.Pattern[str], expected: str) -> exact.Reader[str]:
     def read(value: object, where: str) -> str:
         if not isinstance(value, str) or not shape.fullmatch(value):
             raise exact.BadValue("bad_code", where, expected)
         return value
+
     return read
 
 

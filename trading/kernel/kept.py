@@ -28,8 +28,14 @@ def keep(session: Session, token_hash: str, body: bytes, account_id: int | None,
     """Keep one more, and drop what is over, and the oldest of a person who has many."""
     session.execute(delete(KeptForm).where(KeptForm.until < now))
     if account_id is not None:
-        older = list(session.scalars(select(KeptForm.token_hash).where(KeptForm.account_id == account_id).order_by(KeptForm.until.desc())
-                                     .offset(MOST_PER_ACCOUNT - 1)))
+        older = list(
+            session.scalars(
+                select(KeptForm.token_hash)
+                .where(KeptForm.account_id == account_id)
+                .order_by(KeptForm.until.desc())
+                .offset(MOST_PER_ACCOUNT - 1)
+            )
+        )
         session.execute(delete(KeptForm).where(KeptForm.token_hash.in_(older)))
     session.add(KeptForm(token_hash=token_hash, account_id=account_id, body=body, until=now + KEPT_FOR))
     session.flush()

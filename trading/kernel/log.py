@@ -138,7 +138,11 @@ def append_leaf(session: Session, index: int, leaf: bytes) -> bytes:
     One query fetches the right edge: the complete subtrees whose sizes are the bits of ``index``.
     """
     wanted = [(level, (index >> level) - 1) for level in range(index.bit_length()) if index >> level & 1]
-    rows = session.execute(select(LogNode.level, LogNode.hash).where(tuple_(LogNode.level, LogNode.index).in_(wanted))) if wanted else ()
+    rows = (
+        session.execute(select(LogNode.level, LogNode.hash).where(tuple_(LogNode.level, LogNode.index).in_(wanted)))
+        if wanted
+        else ()
+    )
     edge = {level: unb64u(text) for level, text in rows}
     if len(edge) != len(wanted):
         raise NotFound("log.node_missing", level=0, index=index)
@@ -169,8 +173,11 @@ def nodes(session: Session, walk: Callable[[merkle.NodeAt], object]) -> merkle.N
     keys = list(wanted)
     found: dict[tuple[int, int], bytes] = {}
     for start in range(0, len(keys), _TOGETHER):
-        rows = session.execute(select(LogNode.level, LogNode.index, LogNode.hash)
-                               .where(tuple_(LogNode.level, LogNode.index).in_(keys[start:start + _TOGETHER])))
+        rows = session.execute(
+            select(LogNode.level, LogNode.index, LogNode.hash).where(
+                tuple_(LogNode.level, LogNode.index).in_(keys[start : start + _TOGETHER])
+            )
+        )
         found |= {(level, index): unb64u(text) for level, index, text in rows}
 
     def node(level: int, index: int) -> bytes:
@@ -207,7 +214,10 @@ def _head(session: Session, size: int | None) -> LogTick:
 def _tlog_proofs(session: Session, numbers: Sequence[int], head: LogTick) -> dict[int, str]:
     size = head.tick + 1
     node = nodes(session, lambda at: [merkle.inclusion_proof(number, size, at) for number in numbers])
-    return {number: checkpoints.proof_text(number, merkle.inclusion_proof(number, size, node), head.checkpoint) for number in numbers}
+    return {
+        number: checkpoints.proof_text(number, merkle.inclusion_proof(number, size, node), head.checkpoint)
+        for number in numbers
+    }
 
 
 def proof(session: Session, c: str, *, size: int | None = None) -> dict[str, object] | None:
@@ -228,7 +238,7 @@ def proofs(session: Session, entries: Sequence[str], *, size: int | None = None)
     head, numbers = _head(session, size), sorted(sealed)
     made: dict[str, dict[str, object]] = {}
     for start in range(0, len(numbers), _TREES):
-        some = numbers[start:start + _TREES]
+        some = numbers[start : start + _TREES]
         texts = _tlog_proofs(session, some, head)
         for row, tree in _trees(session, some):
             leaf = json.loads(row.leaf)
@@ -261,7 +271,9 @@ def _held(session: Session, numbers: Sequence[int]) -> dict[int, dict[int, bytes
 def tick_of(session: Session, c: str) -> LogTick | None:
     """The tick an entry was sealed in, or None while it waits."""
     return session.scalar(
-        select(LogTick).join(LogSeat, LogSeat.tick == LogTick.tick).join(LogEntry, LogEntry.id == LogSeat.entry_id)
+        select(LogTick)
+        .join(LogSeat, LogSeat.tick == LogTick.tick)
+        .join(LogEntry, LogEntry.id == LogSeat.entry_id)
         .where(LogEntry.c == c)
     )
 
@@ -280,8 +292,9 @@ def seats(session: Session, entries: Sequence[str]) -> dict[str, Seat]:
     for start in range(0, len(entries), _TOGETHER):
         rows = session.execute(
             select(LogEntry.c, LogSeat.tick, LogSeat.slot, LogTick.at)
-            .join(LogSeat, LogSeat.entry_id == LogEntry.id).join(LogTick, LogTick.tick == LogSeat.tick)
-            .where(LogEntry.c.in_(list(entries[start:start + _TOGETHER])))
+            .join(LogSeat, LogSeat.entry_id == LogEntry.id)
+            .join(LogTick, LogTick.tick == LogSeat.tick)
+            .where(LogEntry.c.in_(list(entries[start : start + _TOGETHER])))
         )
         found |= {c: Seat(tick, slot, at) for c, tick, slot, at in rows}
     return found

@@ -21,7 +21,9 @@ from trading.kernel.exact import Rounding
 MAX_MINOR = 2**63 - 1
 """The largest amount a database column of minor units holds."""
 
-WITHOUT_MINOR = frozenset({"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"})
+WITHOUT_MINOR = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
 WITH_THREE = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 CHINESE_NAMES = {"CNY": "元", "USD": "美元", "EUR": "欧元", "HKD": "港元", "JPY": "日元", "GBP": "英镑"}
 UNITS = {"元": 1, "圆": 1, "万": 10**4, "万元": 10**4, "亿": 10**8, "亿元": 10**8}
@@ -98,7 +100,9 @@ class Money:
         return cls(scaled.numerator, currency)
 
     @classmethod
-    def rounded(cls, value: int | Decimal | Fraction, currency: str = "CNY", mode: Rounding = Rounding.HALF_UP) -> Money:
+    def rounded(
+        cls, value: int | Decimal | Fraction, currency: str = "CNY", mode: Rounding = Rounding.HALF_UP
+    ) -> Money:
         """A calculated number of main units, rounded to the minor unit: half up, or cut (`DOWN`) for caps."""
         digits = minor_digits(currency)
         return cls((exact.rounded(exact.exact(value), digits, mode) * 10**digits).numerator, currency)
@@ -252,7 +256,13 @@ class Money:
 
 def minor_digits(currency: str) -> int:
     """How many decimals the currency has: 2, but for a few. Refuses: Invalid money.currency_malformed."""
-    if not (isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+    if not (
+        isinstance(currency, str)
+        and len(currency) == 3
+        and currency.isascii()
+        and currency.isalpha()
+        and currency.isupper()
+    ):
         raise Invalid("money.currency_malformed", currency=currency)
     return 0 if currency in WITHOUT_MINOR else 3 if currency in WITH_THREE else 2
 
@@ -273,7 +283,7 @@ def _number_and_unit(text: str, currency: str) -> tuple[str, str]:
     if bare[:1] in ("-", "+"):
         sign, bare = bare[0], bare[1:].lstrip()
     while found := next((word for word in prefixes if bare.startswith(word)), None):
-        bare = bare[len(found):].lstrip(" :：")
+        bare = bare[len(found) :].lstrip(" :：")
     unit = ""
     if match := _SUFFIX.match(bare):
         bare, unit = match["rest"], match["unit"]

@@ -35,9 +35,7 @@ class Message(Base):
 def send(session: Session, now: datetime, key: str, *, channel: str, to: str, template: str, **facts: Any) -> None:
     """Put a message out once per ``key``; a second call with the key changes nothing."""
     if session.scalar(select(Message.id).where(Message.key == key)) is None:
-        session.add(
-            Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=now, due_at=now)
-        )
+        session.add(Message(key=key, channel=channel, to=to, template=template, facts=facts, made_at=now, due_at=now))
         session.flush()
 
 

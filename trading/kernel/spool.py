@@ -96,7 +96,11 @@ class Spool:
 
     def older(self, moment: datetime) -> list[str]:
         """Tokens of files nobody has written to since ``moment``."""
-        return sorted(path.name for path in self.folder.iterdir() if TOKEN.match(path.name) and path.stat().st_mtime < moment.timestamp())
+        return sorted(
+            path.name
+            for path in self.folder.iterdir()
+            if TOKEN.match(path.name) and path.stat().st_mtime < moment.timestamp()
+        )
 
     def remove(self, token: str) -> None:
         self.path(token).unlink(missing_ok=True)

@@ -130,8 +130,12 @@ class Turns:
     def _leave(self, group: _Group, together: bool) -> None:
         """The next one goes into the same transaction, or it is committed now; then wait until it is."""
         group.units += 1
-        may = (together and group.units < MOST_TOGETHER and time.monotonic_ns() - group.since < LONGEST_NS
-               and in_transaction(group.connection))
+        may = (
+            together
+            and group.units < MOST_TOGETHER
+            and time.monotonic_ns() - group.since < LONGEST_NS
+            and in_transaction(group.connection)
+        )
         with self._lock:
             follows = may and bool(self._waiting) and self._waiting[0][1]
             if follows:  # found and let in at one go: else it might have left, and nobody would commit
@@ -180,7 +184,9 @@ class _Door:
     def open(self) -> None:
         """Raises: TimeoutError of SQLAlchemy."""
         if self._pid != os.getpid():  # a lock belongs to an open file, and those of a parent are not ours
-            self._inside, self._next = (os.open(self._path + end, os.O_RDWR | os.O_CREAT, 0o600) for end in ("", "-next"))
+            self._inside, self._next = (
+                os.open(self._path + end, os.O_RDWR | os.O_CREAT, 0o600) for end in ("", "-next")
+            )
             self._pid = os.getpid()
             weakref.finalize(self, _shut, self._pid, self._inside, self._next)
         end = time.monotonic_ns() + PATIENCE_MS * 1_000_000

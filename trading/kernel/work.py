@@ -141,8 +141,16 @@ class UnitOfWork(Look):
         self.pending.append(audit.PendingAct(act, of, facts))
 
     def log(
-        self, event: str, *, statement: str, tender: str, lot: str = "", envelope: str = "", reason: str = "",
-        at: datetime | None = None, slot: bool = True,
+        self,
+        event: str,
+        *,
+        statement: str,
+        tender: str,
+        lot: str = "",
+        envelope: str = "",
+        reason: str = "",
+        at: datetime | None = None,
+        slot: bool = True,
     ) -> audit.SignedEntry:
         """Sign a protocol entry at once (its envelope is a receipt) and store it with this transaction (protocol §4). ``slot`` False: the
         next tick gives it none, a list will stand for it."""
@@ -174,7 +182,9 @@ class UnitOfWork(Look):
         if held is False or (held and shared):
             return
         if self.session.get_bind().dialect.name == "postgresql":
-            self.session.refresh(thing, with_for_update={"of": type(thing), "read": shared})  # its own row, not those joined to it
+            self.session.refresh(
+                thing, with_for_update={"of": type(thing), "read": shared}
+            )  # its own row, not those joined to it
         elif thing not in self.session:
             self.session.refresh(thing)
 

@@ -221,11 +221,15 @@ def opened_of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[
 
 
 def own_opened(look: Look, row: Opening) -> OpenedBid | None:
-    return look.session.scalar(select(OpenedBid).where(OpenedBid.opening_id == row.id, OpenedBid.party_id == look.actor.party_id))
+    return look.session.scalar(
+        select(OpenedBid).where(OpenedBid.opening_id == row.id, OpenedBid.party_id == look.actor.party_id)
+    )
 
 
 def remarks(session: Session, row: Opening) -> list[OpeningRemark]:
-    return list(session.scalars(select(OpeningRemark).where(OpeningRemark.opening_id == row.id).order_by(OpeningRemark.id)))
+    return list(
+        session.scalars(select(OpeningRemark).where(OpeningRemark.opening_id == row.id).order_by(OpeningRemark.id))
+    )
 
 
 def seeds_for_officer(look: Look, row: Opening) -> dict[str, str]:

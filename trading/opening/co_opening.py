@@ -74,8 +74,14 @@ def own(session: Session, row: Opening, party_id: int | None) -> BidderPart | No
 
 def own_bid(session: Session, row: Opening, party_id: int | None) -> SealedBid | None:
     """The bid of the set that a party may post a part for; none where it stays sealed, or nobody can open it any more."""
-    found = next((bid for bid in bids.standing_bids(session, row.lot, row.part)
-                  if bid.party_id == party_id and bid.header_hash not in row.left_sealed), None)
+    found = next(
+        (
+            bid
+            for bid in bids.standing_bids(session, row.lot, row.part)
+            if bid.party_id == party_id and bid.header_hash not in row.left_sealed
+        ),
+        None,
+    )
     return None if found is None or found.header_hash in ceremony.dead(session, row) else found
 
 
@@ -90,9 +96,20 @@ def package(look: Look, row: Opening) -> dict[str, Any]:
     """What a bidder's client makes its part from. Refuses: NotAllowed, WrongStep ``part.not_asked``, NotFound ``part.no_bid``."""
     look.require(Act.BID_LOOK)
     bid = _bid(look, row)
-    return {"type": BIDDER_PART, "v": 1, "platform": look.office.platform, "tender": row.lot.tender.ref, "lot": row.lot.no_text,
-            "envelope": row.part, "set": row.set_hash, "opening_set": row.opening_set, "header_hash": bid.header_hash,
-            "header": bid.header, "bidder": bid.party.code, "until": write_moment(floor_second(row.shares_from))}
+    return {
+        "type": BIDDER_PART,
+        "v": 1,
+        "platform": look.office.platform,
+        "tender": row.lot.tender.ref,
+        "lot": row.lot.no_text,
+        "envelope": row.part,
+        "set": row.set_hash,
+        "opening_set": row.opening_set,
+        "header_hash": bid.header_hash,
+        "header": bid.header,
+        "bidder": bid.party.code,
+        "until": write_moment(floor_second(row.shares_from)),
+    }
 
 
 def _bid(look: Look, row: Opening) -> SealedBid:
@@ -132,11 +149,19 @@ def accept(work: UnitOfWork, row: Opening, envelope: Any) -> BidderPart:
             return first
         raise Conflict("part.posted", at=first.at)
     statement = keep_document(work, "bidder-part", envelope, signed=True)
-    entry = work.log("bidder-part", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part)
-    new = BidderPart(opening_id=row.id, party_id=party.id, header_hash=bid.header_hash, part=document["part"],
-                     document=envelope_text(envelope), c=entry.c, at=work.now)
+    entry = work.log(
+        "bidder-part", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part
+    )
+    new = BidderPart(
+        opening_id=row.id,
+        party_id=party.id,
+        header_hash=bid.header_hash,
+        part=document["part"],
+        document=envelope_text(envelope),
+        c=entry.c,
+        at=work.now,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("opening.part", row.log_of)
     return new
-

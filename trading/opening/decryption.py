@@ -96,7 +96,15 @@ class _Files:
             one.finish()
             name = hashed.hex()
             self.blobs.adopt(one.path, name)
-            files.append({"name": one.item["name"], "size": one.item["size"], "type": one.item["type"], "blob": name, "digest": digest})
+            files.append(
+                {
+                    "name": one.item["name"],
+                    "size": one.item["size"],
+                    "type": one.item["type"],
+                    "blob": name,
+                    "digest": digest,
+                }
+            )
         return files
 
     def discard(self) -> None:
@@ -125,7 +133,12 @@ class _Task:
 
 
 def open_bids(
-    office: Office, actor: Actor, lot_ref: str, *, part: str = officers.BID, progress: Callable[[int], None] = lambda done: None,
+    office: Office,
+    actor: Actor,
+    lot_ref: str,
+    *,
+    part: str = officers.BID,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Opening:
     """Open every bid of the set and write the outcome; repeatable. ``progress`` is told after each bid, on any thread, how many have been
     tried, and never what was found.
@@ -149,7 +162,11 @@ def open_bids(
         policy = officers.policy_document(officers.current_policy(look.session, lot, part))
         tasks, dead = _tasks(look.session, row), ceremony.dead(look.session, row)
         file_names = bool(policy["file_names"])
-        form, order, left = officers.form_of(lot, part), [item["header_hash"] for item in row.bids], dict(row.left_sealed)
+        form, order, left = (
+            officers.form_of(lot, part),
+            [item["header_hash"] for item in row.bids],
+            dict(row.left_sealed),
+        )
     if window is None and (failed := rescue.to_note(policy, _stuck(office, lot, tasks))):
         with office.work(actor) as work:
             row = ceremony.opening(work.session, find_lot(work.session, lot_ref), part)
@@ -177,11 +194,20 @@ def _tasks(session: Any, row: Opening) -> list[_Task]:
         if name in row.left_sealed or name in dead:
             continue
         given = posted[name]
-        tasks.append(_Task(
-            by_hash[name], found[name], unb64u(by_hash[name].sealed_root, 32), by_hash[name].blob,
-            {j: unb64u(part, 32) for j, part in given.parts.items()} | ({0: own[name]} if name in own else {}), given.errors,
-            judged.get(name, {}), seeds.get(name, b""),
-            [officer["side"] for officer in generation_of(line, found[name].ctx["policy"]).policy["officers"]], outage))
+        tasks.append(
+            _Task(
+                by_hash[name],
+                found[name],
+                unb64u(by_hash[name].sealed_root, 32),
+                by_hash[name].blob,
+                {j: unb64u(part, 32) for j, part in given.parts.items()} | ({0: own[name]} if name in own else {}),
+                given.errors,
+                judged.get(name, {}),
+                seeds.get(name, b""),
+                [officer["side"] for officer in generation_of(line, found[name].ctx["policy"]).policy["officers"]],
+                outage,
+            )
+        )
     return tasks
 
 
@@ -200,10 +226,18 @@ def _stuck(office: Office, lot: Lot, tasks: list[_Task]) -> list[Verdict]:
 
 
 def _open_all(
-    office: Office, lot: Lot, tasks: list[_Task], progress: Callable[[int], None],
+    office: Office,
+    lot: Lot,
+    tasks: list[_Task],
+    progress: Callable[[int], None],
 ) -> list[tuple[Verdict, list[dict[str, Any]]]]:
     """The verdict on every bid, and its files, which are in the store by then."""
-    files, waiting, counting, tried = [_Files(office.blobs) for _ in tasks], threading.BoundedSemaphore(_AT_ONCE), threading.Lock(), []
+    files, waiting, counting, tried = (
+        [_Files(office.blobs) for _ in tasks],
+        threading.BoundedSemaphore(_AT_ONCE),
+        threading.Lock(),
+        [],
+    )
 
     def keep(at: int, verdict: Verdict) -> tuple[Verdict, list[dict[str, Any]]]:
         kept = files[at].keep(verdict) if verdict.code == "opened" else []
@@ -244,8 +278,15 @@ def _open_or_mend(office: Office, lot: Lot, task: _Task, files: _Files) -> Verdi
 
 def _without_seed(blobs: LocalBlobs, task: _Task) -> Verdict:
     with _stored(blobs, task.blob) as source:
-        return open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides, complaints=task.complaints,
-                        outage=task.outage)
+        return open_bid(
+            source,
+            task.header,
+            sealed_root=task.sealed_root,
+            parts=task.parts,
+            sides=task.sides,
+            complaints=task.complaints,
+            outage=task.outage,
+        )
 
 
 def _mended(office: Office, lot: Lot, task: _Task) -> bool:
@@ -257,33 +298,67 @@ def _mended(office: Office, lot: Lot, task: _Task) -> bool:
         return False
     with office.work(CLOCK) as work:
         stored.note(work, task.bid, stored.RESTORED, source=source)
-        work.record("opening.bytes", lot.log_of, header_hash=task.bid.header_hash, state=stored.RESTORED, source=source,
-                    envelope=task.bid.part)
+        work.record(
+            "opening.bytes",
+            lot.log_of,
+            header_hash=task.bid.header_hash,
+            state=stored.RESTORED,
+            source=source,
+            envelope=task.bid.part,
+        )
     return True
 
 
 def _open_one(blobs: LocalBlobs, task: _Task, files: _Files) -> Verdict:
     with _stored(blobs, task.blob) as source:
-        verdict = open_bid(source, task.header, sealed_root=task.sealed_root, parts=task.parts, sides=task.sides,
-                           complaints=task.complaints, findings=task.findings, outage=task.outage, sink=files.sink)
+        verdict = open_bid(
+            source,
+            task.header,
+            sealed_root=task.sealed_root,
+            parts=task.parts,
+            sides=task.sides,
+            complaints=task.complaints,
+            findings=task.findings,
+            outage=task.outage,
+            sink=files.sink,
+        )
         if task.seed and verdict.code in RESCUABLE | BAD_BOX:
             source.seek(0)
-            verdict = open_with_seed(source, task.header, task.seed, sealed_root=task.sealed_root, complaints=task.complaints,
-                                     sink=files.sink)
+            verdict = open_with_seed(
+                source,
+                task.header,
+                task.seed,
+                sealed_root=task.sealed_root,
+                complaints=task.complaints,
+                sink=files.sink,
+            )
     fault("decrypt.bid")
     return verdict
 
 
-def _bid_verdict(form: list[dict[str, Any]], file_names: bool, verdict: Verdict, files: list[dict[str, Any]]) -> BidVerdict:
+def _bid_verdict(
+    form: list[dict[str, Any]], file_names: bool, verdict: Verdict, files: list[dict[str, Any]]
+) -> BidVerdict:
     announce = dict(verdict.opened.announce) if verdict.opened else {}
     price, faults = _read(form, announce) if verdict.opened else (None, [])
-    return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, announce, price, faults, files, verdict.seed,
-                      verdict.to_json(file_names))
+    return BidVerdict(
+        verdict.header_hash,
+        verdict.code,
+        verdict.cause,
+        announce,
+        price,
+        faults,
+        files,
+        verdict.seed,
+        verdict.to_json(file_names),
+    )
 
 
 def _unopened(verdict: Verdict) -> BidVerdict:
     """A bid of the set that nobody opens, listed as such: it stays sealed, or its officers are gone."""
-    return BidVerdict(verdict.header_hash, verdict.code, verdict.cause, {}, None, [], [], b"", verdict.to_json(file_names=False))
+    return BidVerdict(
+        verdict.header_hash, verdict.code, verdict.cause, {}, None, [], [], b"", verdict.to_json(file_names=False)
+    )
 
 
 def _stored(blobs: LocalBlobs, name: str) -> BinaryIO:

@@ -60,13 +60,17 @@ def _check(value: Mapping[str, Any], trust: Trust, now: str) -> CheckedDraw:
     notice, _ = verify_any(value["notice"], "draw-notice", trust.platform_keys)
     check_document("draw-notice", notice)
     in_log(value["notice_receipt"], trust, "draw-notice", document_hash(notice))
-    if notice["policy"] != policy_id(policy) or notice["draw"] != f"{policy['tender']}/{policy['envelope'].removeprefix('draw:')}":
+    if (
+        notice["policy"] != policy_id(policy)
+        or notice["draw"] != f"{policy['tender']}/{policy['envelope'].removeprefix('draw:')}"
+    ):
         raise CryptoError("CONTEXT_MISMATCH", "a notice of another policy or draw")
     signing = {party: _keys_of(party, keys, trust) for party in notice["parties"]}
     listing = _listing(value["listing"], signing)
     in_log(value["listing_receipt"], trust, "commit-list", document_hash(listing))
     if listing["of"] != notice["draw"] or not (
-            len(listing["entries"]) == len(value["commits"]) == len(value["commit_receipts"]) == len(notice["parties"])):
+        len(listing["entries"]) == len(value["commits"]) == len(value["commit_receipts"]) == len(notice["parties"])
+    ):
         raise CryptoError("CONTEXT_MISMATCH", "a commit list of another draw, or not of every party")
     raws = {}
     for text in value["headers"]:
@@ -82,8 +86,9 @@ def _check(value: Mapping[str, Any], trust: Trust, now: str) -> CheckedDraw:
             raise CryptoError("CONTEXT_MISMATCH", "a commit that is not the listed one")
         if commit["header_hash"] not in raws:
             raise CryptoError("SET_CONFLICT", "an escrow that was committed to is missing")
-        headers[commit["header_hash"]] = check_escrow(raws[commit["header_hash"]], draw=notice["draw"], party=party,
-                                                      policy=notice["policy"])
+        headers[commit["header_hash"]] = check_escrow(
+            raws[commit["header_hash"]], draw=notice["draw"], party=party, policy=notice["policy"]
+        )
     if set(raws) != set(headers):
         raise CryptoError("SET_CONFLICT", "an escrow that nobody committed to")
     return CheckedDraw(policy, commit_list_id(listing), notice["draw"], headers, officer_keys)

@@ -28,17 +28,30 @@ OPENING = "bidhall-opening"
 BIDDER_PART = "bidhall-bidder-part"
 DRAW = "bidhall-draw-opening"
 _ONE = {
-    "deadline": "entries/deadline.json", "deadline_receipt": "entries/deadline.receipt.json", "before_closing": "log/before_closing.json",
-    "entry_list": "entries/list.json", "opening_set": "opening/set.json", "opening_set_receipt": "opening/set.receipt.json",
-    "late_close": "opening/late_close.json", "late_close_receipt": "opening/late_close.receipt.json", "consistency": "log/consistency.json",
-    "trust": "keys/trust.json", "officer": "opening/officer.json",
-    "notice": "draw/notice.json", "notice_receipt": "draw/notice.receipt.json",
-    "listing": "draw/list.json", "listing_receipt": "draw/list.receipt.json",
+    "deadline": "entries/deadline.json",
+    "deadline_receipt": "entries/deadline.receipt.json",
+    "before_closing": "log/before_closing.json",
+    "entry_list": "entries/list.json",
+    "opening_set": "opening/set.json",
+    "opening_set_receipt": "opening/set.receipt.json",
+    "late_close": "opening/late_close.json",
+    "late_close_receipt": "opening/late_close.receipt.json",
+    "consistency": "log/consistency.json",
+    "trust": "keys/trust.json",
+    "officer": "opening/officer.json",
+    "notice": "draw/notice.json",
+    "notice_receipt": "draw/notice.receipt.json",
+    "listing": "draw/list.json",
+    "listing_receipt": "draw/list.receipt.json",
 }
 _MANY = {
     "left_sealed": "opening/{:04d}.left_sealed.json",
-    "policies": "policy/{:03d}.json", "policy_receipts": "policy/{:03d}.receipt.json", "entries": "entries/{:06d}.json",
-    "statements": "entries/{:06d}.statement.json", "enrolments": "keys/{:04d}.json", "commits": "draw/{:02d}.commit.json",
+    "policies": "policy/{:03d}.json",
+    "policy_receipts": "policy/{:03d}.receipt.json",
+    "entries": "entries/{:06d}.json",
+    "statements": "entries/{:06d}.statement.json",
+    "enrolments": "keys/{:04d}.json",
+    "commits": "draw/{:02d}.commit.json",
     "commit_receipts": "draw/{:02d}.commit.receipt.json",
 }
 _HEAD = "opening/index.json"
@@ -85,11 +98,11 @@ def from_files(files: Mapping[str, bytes]) -> dict[str, Any]:
             found.append(_parse(path, files[path]))
         package[name] = found
     # by its own hash, whatever its folder is called
-    raws = {header_name(raw): raw for path, raw in files.items() if path.startswith("bids/") and path.endswith("/header")}
+    raws = {
+        header_name(raw): raw for path, raw in files.items() if path.startswith("bids/") and path.endswith("/header")
+    }
     package["headers"] = [b64u(raws[name]) for name in sorted(raws, key=unb64u)]
     return package
-
-
 
 
 def header_name(raw: bytes) -> str:
@@ -206,15 +219,29 @@ def read_package(value: Any) -> Handed:
         raise bad("not the package of an opening, version 1")
     try:
         package = Package(
-            policies=_list(value["policies"]), policy_receipts=_list(value["policy_receipts"]), deadline=_object(value["deadline"]),
-            deadline_receipt=value["deadline_receipt"], before_closing=value.get("before_closing"), entry_list=_object(value["entry_list"]),
-            entries=_list(value["entries"]), statements=_list(value["statements"]), opening_set=value["opening_set"],
-            late_close=value.get("late_close"), late_close_receipt=value.get("late_close_receipt"),
+            policies=_list(value["policies"]),
+            policy_receipts=_list(value["policy_receipts"]),
+            deadline=_object(value["deadline"]),
+            deadline_receipt=value["deadline_receipt"],
+            before_closing=value.get("before_closing"),
+            entry_list=_object(value["entry_list"]),
+            entries=_list(value["entries"]),
+            statements=_list(value["statements"]),
+            opening_set=value["opening_set"],
+            late_close=value.get("late_close"),
+            late_close_receipt=value.get("late_close_receipt"),
             consistency=consistency_of(value.get("consistency", [])),
         )
         headers = tuple(unb64u(text) for text in _list(value["headers"]))
-        return Handed(package, headers, tuple(_list(value["enrolments"])), _object(value.get("trust", {})),
-                      value.get("opening_set_receipt"), value.get("officer"), tuple(_list(value.get("left_sealed", []))))
+        return Handed(
+            package,
+            headers,
+            tuple(_list(value["enrolments"])),
+            _object(value.get("trust", {})),
+            value.get("opening_set_receipt"),
+            value.get("officer"),
+            tuple(_list(value.get("left_sealed", []))),
+        )
     except KeyError as error:
         raise bad(f"the package lacks {error.args[0]}") from error
 
@@ -240,7 +267,12 @@ def check_package(handed: Handed, trust: Trust, *, now: str) -> Checked:
     """
     try:
         return _check(handed, trust, now)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:  # crypto takes values of the right form for granted
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:  # crypto takes values of the right form for granted
         raise bad(f"the package has another form: {error!r}"[:200]) from error
 
 
@@ -249,7 +281,9 @@ def _check(handed: Handed, trust: Trust, now: str) -> Checked:
     platform = str(package.deadline.get("platform", ""))
     keys = EnrolledKeys(handed.enrolments, trust, platform)
     officer_keys = keys.by_kid("officer")
-    checked = check_opening(package, trust, now=now, officer_keys=officer_keys, signing_keys=lambda party: keys.of(party, "bidder"))
+    checked = check_opening(
+        package, trust, now=now, officer_keys=officer_keys, signing_keys=lambda party: keys.of(party, "bidder")
+    )
     shown = keys.ticks()
     if handed.set_receipt is not None:
         proven = in_log(handed.set_receipt, trust, "opening-set", document_hash(payload_of(package.opening_set))).proven
@@ -278,12 +312,17 @@ def _left_sealed(handed: Handed, checked: CheckedSet, trust: Trust, shown: list[
 def _enrolled_before(package: Package, keys: EnrolledKeys, trust: Trust) -> None:
     """An enrolment's tick is at or before that of what its key signed (protocol §2). Everything was verified before."""
     officers = list(keys.by_kid("officer").values())
-    signed = [(envelope, receipt, officers) for envelope, receipt in zip(package.policies, package.policy_receipts, strict=True)]
+    signed = [
+        (envelope, receipt, officers)
+        for envelope, receipt in zip(package.policies, package.policy_receipts, strict=True)
+    ]
     by_statement = {document_hash(payload_of(envelope)): envelope for envelope in package.statements}
     for receipt in package.entries:
         statement = verify_receipt(receipt, trust.platform_keys, trust.log_key, trust.witnesses).entry["statement"]
         if statement in by_statement:
-            envelope = by_statement[statement]  # with one signature, of its own bidder: nobody else's keys need be tried
+            envelope = by_statement[
+                statement
+            ]  # with one signature, of its own bidder: nobody else's keys need be tried
             signed.append((envelope, receipt, keys.of(str(loads(payload_of(envelope))["bidder"]), "bidder")))
     for envelope, receipt, own in signed:
         tick = receipt["proof"]["leaf"]["tick"]

@@ -79,9 +79,12 @@ def complaints(session: Session, row: Opening) -> list[Complaint]:
     """Every complaint about a bid noted as UNRESOLVED, by bid and officer."""
     made = {(one.header_hash, one.j): one for one in of_opening(session, row)}
     posted = ceremony.posted(session, row)
-    return [Complaint(failed, j, code, made.get((failed.header_hash, j)), posted[failed.header_hash].officers[j])
-            for failed in rescue.failures(session, row) if failed.code == "UNRESOLVED"
-            for j, code in sorted(posted[failed.header_hash].errors.items())]
+    return [
+        Complaint(failed, j, code, made.get((failed.header_hash, j)), posted[failed.header_hash].officers[j])
+        for failed in rescue.failures(session, row)
+        if failed.code == "UNRESOLVED"
+        for j, code in sorted(posted[failed.header_hash].errors.items())
+    ]
 
 
 def of_opening(session: Session, row: Opening) -> list[BoxFinding]:
@@ -111,8 +114,14 @@ def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> Bo
         given = open_document(envelope, "finding", late_close.own_key(work))
         if given["set"] != row.set_hash:
             raise CryptoError("CONTEXT_MISMATCH", "of another set")
-        about = next((one for one in complaints(work.session, row)
-                      if (one.failure.header_hash, one.j) == (given["header_hash"], given["j"])), None)
+        about = next(
+            (
+                one
+                for one in complaints(work.session, row)
+                if (one.failure.header_hash, one.j) == (given["header_hash"], given["j"])
+            ),
+            None,
+        )
         if about is None:
             raise NotFound("finding.no_complaint", j=given["j"])
         header = ceremony.headers(work.session, row)[given["header_hash"]]
@@ -129,8 +138,15 @@ def sign(work: UnitOfWork, row: Opening, envelope: Any, *, part: str = "") -> Bo
 def _log(work: UnitOfWork, row: Opening, envelope: Any, given: dict[str, Any], part: str) -> BoxFinding:
     statement = keep_document(work, "finding", envelope, signed=True)
     entry = work.log("finding", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part)
-    new = BoxFinding(opening_id=row.id, header_hash=given["header_hash"], j=given["j"], code=given["code"], part=part, c=entry.c,
-                     at=entry.at)
+    new = BoxFinding(
+        opening_id=row.id,
+        header_hash=given["header_hash"],
+        j=given["j"],
+        code=given["code"],
+        part=part,
+        c=entry.c,
+        at=entry.at,
+    )
     work.session.add(new)
     work.session.flush()
     row.version += 1
@@ -149,7 +165,9 @@ def lost(session: Session, lot: Lot) -> list[tuple[Opening, OpenedBid, BoxFindin
         if row is None or row.opened_at is None:
             continue
         made = {one.header_hash: one for one in of_opening(session, row) if one.j == LOST_J}
-        found += [(row, bid, made.get(bid.header_hash)) for bid in ceremony.opened_bids(session, row) if bid.verdict == LOST]
+        found += [
+            (row, bid, made.get(bid.header_hash)) for bid in ceremony.opened_bids(session, row) if bid.verdict == LOST
+        ]
     return found
 
 
@@ -189,8 +207,14 @@ def sign_lost(work: UnitOfWork, row: Opening, envelope: Any) -> BoxFinding:
             raise CryptoError("CONTEXT_MISMATCH", "of another set, or no finding on lost bytes")
     except CryptoError as error:
         raise Invalid("finding.bad", reason=error.code, detail=error.detail) from error
-    held = next(((bid, one) for of, bid, one in lost(work.session, row.lot) if of.id == row.id and bid.header_hash == given["header_hash"]),
-                None)
+    held = next(
+        (
+            (bid, one)
+            for of, bid, one in lost(work.session, row.lot)
+            if of.id == row.id and bid.header_hash == given["header_hash"]
+        ),
+        None,
+    )
     if held is None:
         raise NotFound("finding.not_lost")
     if held[1] is not None:
@@ -218,11 +242,18 @@ def settle_claim(work: UnitOfWork, claim: Claim, *, outcome: str, reasons: str) 
     if len(reasons.strip()) < LEAST_REASONS:
         faults.add("reasons", "ruling.reasons", least=LEAST_REASONS)
     faults.refuse_if_any()
-    claim.outcome, claim.reasons, claim.settled_by, claim.settled_at = outcome, reasons.strip(), work.actor.account_id, work.now
+    claim.outcome, claim.reasons, claim.settled_by, claim.settled_at = (
+        outcome,
+        reasons.strip(),
+        work.actor.account_id,
+        work.now,
+    )
     row = ceremony.find(work.session, claim.lot, claim.part)
     if row is not None and row.opened is None:
         shares.restart_window(work, row)
-    work.record("claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons)
+    work.record(
+        "claim.settle", claim.lot.log_of, code=claim.code, entry=claim.entry, outcome=outcome, reasons=claim.reasons
+    )
 
 
 # --- the host ---------------------------------------------------------------------------------------------------------
@@ -252,8 +283,15 @@ def rule(work: UnitOfWork, row: Opening, *, header_hash: str, cause: str, reason
         faults.add("reasons", "ruling.reasons", least=LEAST_REASONS)
     faults.refuse_if_any()
     assert work.actor.account_id is not None
-    new = Ruling(opening_id=row.id, party_id=bid.party_id, header_hash=header_hash, cause=cause, reasons=reasons.strip(),
-                 account_id=work.actor.account_id, at=floor_second(work.now))
+    new = Ruling(
+        opening_id=row.id,
+        party_id=bid.party_id,
+        header_hash=header_hash,
+        cause=cause,
+        reasons=reasons.strip(),
+        account_id=work.actor.account_id,
+        at=floor_second(work.now),
+    )
     work.session.add(new)
     work.session.flush()
     row.version += 1
@@ -266,6 +304,11 @@ def scope_of(session: Session, row: Opening, j: int, header_hash: str = "") -> d
     """What the key of officer ``j`` for this opening was derived for, with the public half its policy names. With ``header_hash`` that of
     box ``j`` of one bid: sealed under earlier officers it has another scope."""
     line = ceremony.generations(session, row)
-    found = line[-1] if not header_hash else generation_of(line, ceremony.headers(session, row)[header_hash].ctx["policy"])
+    found = (
+        line[-1] if not header_hash else generation_of(line, ceremony.headers(session, row)[header_hash].ctx["policy"])
+    )
     policy = found.policy
-    return {**{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")}, "pk": policy["officers"][j - 1]["pk"]}
+    return {
+        **{name: policy[name] for name in ("platform", "tender", "lot", "envelope", "serial")},
+        "pk": policy["officers"][j - 1]["pk"],
+    }

@@ -67,19 +67,41 @@ def record_opened(work: UnitOfWork, opening: Opening, verdicts: list[BidVerdict]
     if opening.opened is not None:
         raise Conflict("opening.opened")
     parties = bids.standing_facts(work.session, opening.lot, opening.part, bids.SealedBid.party_id)
-    rows = [{
-        "opening_id": opening.id, "lot_id": opening.lot_id, "party_id": parties[one.header_hash][0], "header_hash": one.header_hash,
-        "verdict": one.verdict, "cause": one.cause, "announce": one.announce, "price_minor": one.price_minor,
-        "form_faults": one.form_faults, "files": one.files, "seed": one.seed} for one in verdicts]
+    rows = [
+        {
+            "opening_id": opening.id,
+            "lot_id": opening.lot_id,
+            "party_id": parties[one.header_hash][0],
+            "header_hash": one.header_hash,
+            "verdict": one.verdict,
+            "cause": one.cause,
+            "announce": one.announce,
+            "price_minor": one.price_minor,
+            "form_faults": one.form_faults,
+            "files": one.files,
+            "seed": one.seed,
+        }
+        for one in verdicts
+    ]
     if rows:
         work.session.execute(insert(OpenedBid), rows)
-    document = {"v": 1, "at": write_moment(floor_second(work.now)), "set": opening.set_hash, "bids": [one.item for one in verdicts]}
+    document = {
+        "v": 1,
+        "at": write_moment(floor_second(work.now)),
+        "set": opening.set_hash,
+        "bids": [one.item for one in verdicts],
+    }
     opening.opened = dict(sign_document("opened", document, work.office.keys.signing))
     opening.opened_at = work.now
     opening.confirm_until = work.now + CONFIRM
     fault("opening.recorded")
-    OPENING_FLOW.take(work, opening, "decrypt", opened=sum(1 for one in verdicts if one.verdict == "opened"),
-                      failed=[one.verdict for one in verdicts if one.verdict != "opened"])
+    OPENING_FLOW.take(
+        work,
+        opening,
+        "decrypt",
+        opened=sum(1 for one in verdicts if one.verdict == "opened"),
+        failed=[one.verdict for one in verdicts if one.verdict != "opened"],
+    )
 
 
 def countersign(work: UnitOfWork, opening: Opening, envelope: Any) -> None:
@@ -95,7 +117,10 @@ def countersign(work: UnitOfWork, opening: Opening, envelope: Any) -> None:
             raise CryptoError("CONTEXT_MISMATCH", "another opening list")
         mine = [s for s in envelope["signatures"] if s["keyid"] == seat.sign_kid]
         known = {s["keyid"] for s in opening.opened["signatures"]}
-        merged = {**opening.opened, "signatures": [*opening.opened["signatures"], *([] if seat.sign_kid in known else mine)]}
+        merged = {
+            **opening.opened,
+            "signatures": [*opening.opened["signatures"], *([] if seat.sign_kid in known else mine)],
+        }
         keys = [unb64u(s.sign_public, 32) for s in officers.seats(work.session, opening.lot)]
         open_opened(merged, work.office.keys.public, keys, len(merged["signatures"]) - 1)
         if not mine:
@@ -127,7 +152,9 @@ def sign_minutes(work: UnitOfWork, opening: Opening, *, minutes: str) -> None:
     if any(r.kind == "objection" and r.answered_at is None for r in said):
         raise Conflict("opening.unanswered")
     statement = keep_document(work, "opened", opening.opened, signed=True)
-    entry = work.log("opened", statement=statement, tender=opening.lot.tender.ref, lot=opening.lot.no_text, envelope=opening.part)
+    entry = work.log(
+        "opened", statement=statement, tender=opening.lot.tender.ref, lot=opening.lot.no_text, envelope=opening.part
+    )
     opening.opened_c, opening.minutes = entry.c, minutes
     OPENING_FLOW.take(work, opening, "sign", minutes=minutes)
 
@@ -142,8 +169,14 @@ def close(work: UnitOfWork, opening: Opening) -> None:
     lot = opening.lot
     work.lock(lot)
     OPENING_FLOW.take(work, opening, "close")
-    body = {"opened": opening.opened_c or "", "envelope": opening.part, "bids": [
-        {"bidder": o.party.name, "verdict": o.verdict, "announce": o.announce} for o in opened_bids(work.session, opening)]}
+    body = {
+        "opened": opening.opened_c or "",
+        "envelope": opening.part,
+        "bids": [
+            {"bidder": o.party.name, "verdict": o.verdict, "announce": o.announce}
+            for o in opened_bids(work.session, opening)
+        ],
+    }
     fault("opening.closed")
     notices.post(work, lot, "opening_record", title=lot.title, body=body)
     if opening.part != officers.BID:

@@ -52,19 +52,36 @@ def list_bids(work: UnitOfWork, lot: Lot, part: str = officers.BID) -> Opening:
     if part != officers.PRICE:
         deadline_faults.refuse_held(work.session, lot, work.now)
     standing = bids.standing_bids(work.session, lot, part)
-    listed = sorted(({"entry": b.c, "header_hash": b.header_hash, "statement": b.statement} for b in standing),
-                    key=lambda item: unb64u(item["header_hash"]))
-    document = make_opening_set(officers.policy_document(policy), at=write_moment(floor_second(work.now)),
-                                deadline_entry=unb64u(row.deadline_c), bids=listed)
+    listed = sorted(
+        ({"entry": b.c, "header_hash": b.header_hash, "statement": b.statement} for b in standing),
+        key=lambda item: unb64u(item["header_hash"]),
+    )
+    document = make_opening_set(
+        officers.policy_document(policy),
+        at=write_moment(floor_second(work.now)),
+        deadline_entry=unb64u(row.deadline_c),
+        bids=listed,
+    )
     envelope = sign_document("opening-set", document, work.office.keys.signing)
     statement = keep_document(work, "opening-set", envelope, signed=True)
     entry = work.log("opening-set", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=part)
     begins = max(closing.claims_end(row, policy.opens_at), floor_second(work.now))
     window = timedelta(minutes=officers.policy_document(policy)["window"])
-    if officers.policy_document(policy)["co_opening"]:  # bidders' own parts first, for a window from the tick of the set (step 3)
+    if officers.policy_document(policy)[
+        "co_opening"
+    ]:  # bidders' own parts first, for a window from the tick of the set (step 3)
         begins = max(begins, entry.tick_by + window)
-    opening = Opening(lot_id=lot.id, part=part, opening_set=dict(envelope), set_hash=set_id(document), set_c=entry.c, bids=listed,
-                      listed_at=work.now, shares_from=begins, shares_until=begins + window)
+    opening = Opening(
+        lot_id=lot.id,
+        part=part,
+        opening_set=dict(envelope),
+        set_hash=set_id(document),
+        set_c=entry.c,
+        bids=listed,
+        listed_at=work.now,
+        shares_from=begins,
+        shares_until=begins + window,
+    )
     opening.lot = lot
     opening.left_sealed = _leave_sealed(work, opening)
     work.session.add(opening)
@@ -80,10 +97,24 @@ def _leave_sealed(work: UnitOfWork, opening: Opening) -> dict[str, dict[str, str
     causes = {one.party_id: one.cause for one in opened_bids(work.session, first)} if first is not None else {}
     found: dict[str, dict[str, str]] = {}
     for left in technical.left_sealed(work.session, lot, opening.part, causes):
-        document = {"v": 1, "at": write_moment(floor_second(work.now)), "set": opening.set_hash,
-                    "header_hash": left.bid.header_hash, "code": LEFT_SEALED, "cause": left.cause}
-        statement = keep_document(work, "bid-failed", sign_document("bid-failed", document, work.office.keys.signing), signed=True)
-        entry = work.log("bid-failed", statement=statement, tender=lot.tender.ref, lot=lot.no_text, envelope=opening.part,
-                         reason=LEFT_SEALED)
+        document = {
+            "v": 1,
+            "at": write_moment(floor_second(work.now)),
+            "set": opening.set_hash,
+            "header_hash": left.bid.header_hash,
+            "code": LEFT_SEALED,
+            "cause": left.cause,
+        }
+        statement = keep_document(
+            work, "bid-failed", sign_document("bid-failed", document, work.office.keys.signing), signed=True
+        )
+        entry = work.log(
+            "bid-failed",
+            statement=statement,
+            tender=lot.tender.ref,
+            lot=lot.no_text,
+            envelope=opening.part,
+            reason=LEFT_SEALED,
+        )
         found[left.bid.header_hash] = {"ground": left.ground, "cause": left.cause, "c": entry.c, "statement": statement}
     return found

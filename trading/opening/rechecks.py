@@ -71,7 +71,9 @@ def _alone(office: Office, name: str) -> Iterator[bool]:
 
 
 def _to_look_at(office: Office, session: Session, now: Any) -> Iterator[tuple[int, bool]]:
-    for closed in session.scalars(select(Closing).join(Lot, Lot.id == Closing.lot_id).where(Lot.state.in_(AT_HAND)).order_by(Closing.id)):
+    for closed in session.scalars(
+        select(Closing).join(Lot, Lot.id == Closing.lot_id).where(Lot.state.in_(AT_HAND)).order_by(Closing.id)
+    ):
         lot = session.get_one(Lot, closed.lot_id)
         row = ceremony.find(session, lot, closed.part)
         if row is not None and (row.opened is not None or ceremony.shares(session, row)):
@@ -82,7 +84,11 @@ def _to_look_at(office: Office, session: Session, now: Any) -> Iterator[tuple[in
         for bid in standing:
             check = checks.get(bid.id)
             open_ = check is not None and (check.state == BROKEN or (wants_proof and (check.missed or not check.proof)))
-            if check is None or (row is not None and check.checked_at <= row.listed_at) or (open_ and check.checked_at + AGAIN <= now):
+            if (
+                check is None
+                or (row is not None and check.checked_at <= row.listed_at)
+                or (open_ and check.checked_at + AGAIN <= now)
+            ):
                 yield bid.id, row is not None
 
 
@@ -128,7 +134,12 @@ def _prove(office: Office, lot: Lot, bid: SealedBid, kind: str) -> tuple[str, bo
 
 def _tell(work: UnitOfWork, lot: Lot, bid: SealedBid, row: ByteCheck) -> None:
     """Once the set is public: the log says what was found, and the bidder is asked for its copy while it still counts."""
-    facts: dict[str, Any] = {"header_hash": bid.header_hash, "state": row.state, "source": row.source, "envelope": bid.part}
+    facts: dict[str, Any] = {
+        "header_hash": bid.header_hash,
+        "state": row.state,
+        "source": row.source,
+        "envelope": bid.part,
+    }
     if row.missed:
         facts |= {"mirror_check": row.proof}
     work.record("opening.bytes", lot.log_of, **facts)
@@ -168,7 +179,9 @@ def waive(work: UnitOfWork, row: Opening, *, reasons: str) -> MirrorWaiver:
     if len(reasons.strip()) < LEAST_REASONS:
         raise Invalid("ruling.reasons", least=LEAST_REASONS)
     assert work.actor.account_id is not None
-    new = MirrorWaiver(lot_id=row.lot_id, part=row.part, reasons=reasons.strip(), account_id=work.actor.account_id, at=work.now)
+    new = MirrorWaiver(
+        lot_id=row.lot_id, part=row.part, reasons=reasons.strip(), account_id=work.actor.account_id, at=work.now
+    )
     work.session.add(new)
     work.session.flush()
     work.record("opening.mirror_waive", row.log_of, envelope=row.part, reasons=new.reasons)
@@ -249,7 +262,7 @@ def _keep_digests(office: Office, bid: SealedBid) -> str:
 
 def pieces_text(pieces: bytes) -> bytes:
     """Digests of pieces as lines of 64 hexadecimal digits."""
-    return "".join(pieces[i:i + 32].hex() + "\n" for i in range(0, len(pieces), 32)).encode()
+    return "".join(pieces[i : i + 32].hex() + "\n" for i in range(0, len(pieces), 32)).encode()
 
 
 def erasure_of(session: Session, bid: SealedBid) -> BidErasure | None:
@@ -258,17 +271,26 @@ def erasure_of(session: Session, bid: SealedBid) -> BidErasure | None:
 
 def erasures(session: Session, lot: Lot, part: str) -> list[BidErasure]:
     """The bids of an envelope whose chunks went after its opening, in order of their headers. For the archive alone."""
-    rows = session.scalars(select(BidErasure).join(SealedBid, SealedBid.id == BidErasure.bid_id)
-                           .where(SealedBid.lot_id == lot.id, SealedBid.part == part))
+    rows = session.scalars(
+        select(BidErasure)
+        .join(SealedBid, SealedBid.id == BidErasure.bid_id)
+        .where(SealedBid.lot_id == lot.id, SealedBid.part == part)
+    )
     return sorted(rows, key=lambda row: row.bid.header_hash)
 
 
 def _never_bids(session: Session, before: Any) -> list[tuple[int, str]]:
     """Whole uploads that became no bid, of envelopes that are opened or lots that have ended: (id, blob)."""
-    opened = select(Opening.id).where(Opening.lot_id == Upload.lot_id, Opening.part == Upload.part, Opening.opened_at.is_not(None)).exists()
+    opened = (
+        select(Opening.id)
+        .where(Opening.lot_id == Upload.lot_id, Opening.part == Upload.part, Opening.opened_at.is_not(None))
+        .exists()
+    )
     ended = select(Lot.id).where(Lot.id == Upload.lot_id, Lot.state.in_(ENDED)).exists()
     named = select(SealedBid.id).where(SealedBid.blob == Upload.blob).exists()
-    query = select(Upload.id, Upload.blob).where(Upload.blob.is_not(None), Upload.last_at < before, opened | ended, ~named)
+    query = select(Upload.id, Upload.blob).where(
+        Upload.blob.is_not(None), Upload.last_at < before, opened | ended, ~named
+    )
     return [(int(row[0]), str(row[1])) for row in session.execute(query.order_by(Upload.id))]
 
 
@@ -277,8 +299,11 @@ def _tell_mirror(office: Office) -> None:
     if office.mirror is None:
         return
     with office.look(CLOCK) as look:
-        query = select(MirrorCopy).join(BidErasure, BidErasure.bid_id == MirrorCopy.bid_id).where(
-            MirrorCopy.c.is_not(None), MirrorCopy.told_at.is_(None), MirrorCopy.due_at <= look.now)
+        query = (
+            select(MirrorCopy)
+            .join(BidErasure, BidErasure.bid_id == MirrorCopy.bid_id)
+            .where(MirrorCopy.c.is_not(None), MirrorCopy.told_at.is_(None), MirrorCopy.due_at <= look.now)
+        )
         todo = []
         for copy in look.session.scalars(query.order_by(MirrorCopy.id)):
             lot = look.session.get_one(Lot, copy.bid.lot_id)

@@ -135,14 +135,37 @@ def note_failures(work: UnitOfWork, row: Opening, verdicts: Iterable[Verdict]) -
     by_hash = {bid.header_hash: bid for bid in bids.standing_bids(work.session, row.lot, row.part)}
     codes = []
     for one in verdicts:
-        document = {"v": 1, "at": write_moment(floor_second(work.now)), "set": row.set_hash, "header_hash": one.header_hash,
-                    "code": one.code, "cause": one.cause}
-        statement = keep_document(work, "bid-failed", sign_document("bid-failed", document, work.office.keys.signing), signed=True)
-        entry = work.log("bid-failed", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part,
-                         reason=one.code)
+        document = {
+            "v": 1,
+            "at": write_moment(floor_second(work.now)),
+            "set": row.set_hash,
+            "header_hash": one.header_hash,
+            "code": one.code,
+            "cause": one.cause,
+        }
+        statement = keep_document(
+            work, "bid-failed", sign_document("bid-failed", document, work.office.keys.signing), signed=True
+        )
+        entry = work.log(
+            "bid-failed",
+            statement=statement,
+            tender=row.lot.tender.ref,
+            lot=row.lot.no_text,
+            envelope=row.part,
+            reason=one.code,
+        )
         party_id = by_hash[one.header_hash].party_id
-        work.session.add(BidFailure(opening_id=row.id, party_id=party_id, header_hash=one.header_hash, code=one.code, cause=one.cause,
-                                    c=entry.c, at=entry.at))
+        work.session.add(
+            BidFailure(
+                opening_id=row.id,
+                party_id=party_id,
+                header_hash=one.header_hash,
+                code=one.code,
+                cause=one.cause,
+                c=entry.c,
+                at=entry.at,
+            )
+        )
         work.send(f"rescue/{entry.c}", to=f"party:{party_id}", template="opening.bid_failed", lot=row.lot.ref)
         codes.append(one.code)
     work.session.flush()
@@ -189,7 +212,9 @@ def post(work: UnitOfWork, row: Opening, envelope: Any) -> Rescue:
         raise Invalid("rescue.wrong_seed", reason=error.code) from error
     statement = keep_document(work, "rescue", envelope, signed=True)
     entry = work.log("rescue", statement=statement, tender=row.lot.tender.ref, lot=row.lot.no_text, envelope=row.part)
-    new = Rescue(opening_id=row.id, party_id=party.id, header_hash=failed.header_hash, seed=seed, c=entry.c, at=entry.at)
+    new = Rescue(
+        opening_id=row.id, party_id=party.id, header_hash=failed.header_hash, seed=seed, c=entry.c, at=entry.at
+    )
     work.session.add(new)
     work.session.flush()
     row.version += 1

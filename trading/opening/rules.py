@@ -69,9 +69,7 @@ def negotiation_may_continue(
     return final_quotes >= 3 or (final_quotes == 2 and converted_from_failed_tender_with_two and finance_approval)
 
 
-def consultation_may_continue(
-    final_quotes: int, *, ground: str | None = None, started_with: int | None = None
-) -> bool:
+def consultation_may_continue(final_quotes: int, *, ground: str | None = None, started_with: int | None = None) -> bool:
     """Three final quotes; two for research or technology transfer, and for services bought for the public that began
     with three.
 

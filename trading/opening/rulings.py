@@ -21,7 +21,10 @@ class Ruling(Base):
     """``cause`` of the failed bid ``header_hash``, decided by the host with ``reasons``."""
 
     __tablename__ = "ruling"
-    __table_args__ = (UniqueConstraint("opening_id", "header_hash"), CheckConstraint(one_of("cause", CAUSES), name="cause"))
+    __table_args__ = (
+        UniqueConstraint("opening_id", "header_hash"),
+        CheckConstraint(one_of("cause", CAUSES), name="cause"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     opening_id: Mapped[int] = mapped_column(ForeignKey("opening.id"))

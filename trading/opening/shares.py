@@ -54,19 +54,34 @@ def accept_share(work: UnitOfWork, opening: Opening, envelope: Any) -> Share:
         document = open_shares(envelope, unb64u(seat.sign_public, 32))
         if document["j"] != seat.j or parse_time(document["at"]) < opening.shares_from:
             raise CryptoError("CONTEXT_MISMATCH", "shares of another officer, or dated before claims end")
-        answer = check_posted_shares(document, headers(work.session, opening), opening.set_hash, generations(work.session, opening),
-                                     opening.left_sealed)
+        answer = check_posted_shares(
+            document,
+            headers(work.session, opening),
+            opening.set_hash,
+            generations(work.session, opening),
+            opening.left_sealed,
+        )
     except CryptoError as error:
         raise Invalid("share.bad", reason=error.code, detail=error.detail) from error
     given = {item["header_hash"] for item in document["items"] if item["part"]}
-    wrong = {name: code for name, (part, code) in answer.items() if name in given and not part}  # a complaint is no wrong part
+    wrong = {
+        name: code for name, (part, code) in answer.items() if name in given and not part
+    }  # a complaint is no wrong part
     if wrong:
         raise Invalid("share.wrong_parts", codes=wrong)
     statement = keep_document(work, "shares", envelope, signed=True)
-    entry = work.log("shares", statement=statement, tender=opening.lot.tender.ref, lot=opening.lot.no_text, envelope=opening.part)
-    share = Share(opening_id=opening.id, j=seat.j, document=envelope_text(envelope), c=entry.c, at=work.now,
-                  parts={name: b64u(part) for name, (part, _) in answer.items() if part},
-                  errors={name: code for name, (_, code) in answer.items() if code})
+    entry = work.log(
+        "shares", statement=statement, tender=opening.lot.tender.ref, lot=opening.lot.no_text, envelope=opening.part
+    )
+    share = Share(
+        opening_id=opening.id,
+        j=seat.j,
+        document=envelope_text(envelope),
+        c=entry.c,
+        at=work.now,
+        parts={name: b64u(part) for name, (part, _) in answer.items() if part},
+        errors={name: code for name, (_, code) in answer.items() if code},
+    )
     work.session.add(share)
     work.session.flush()
     fault("share.stored")
@@ -90,7 +105,9 @@ def extend_window(work: UnitOfWork, opening: Opening, *, reason: str) -> None:
 
 def restart_window(work: UnitOfWork, opening: Opening) -> None:
     """After a claim that stopped the opening was settled: the window for shares runs anew from now, as long as the policy's."""
-    window = timedelta(minutes=officers.policy_document(officers.current_policy(work.session, opening.lot, opening.part))["window"])
+    window = timedelta(
+        minutes=officers.policy_document(officers.current_policy(work.session, opening.lot, opening.part))["window"]
+    )
     opening.shares_from = max(opening.shares_from, floor_second(work.now))
     opening.shares_until = opening.shares_from + window
     opening.version += 1

@@ -65,12 +65,22 @@ def fix(work: UnitOfWork, lot: Lot, *, passed: Sequence[str], rejected: Sequence
     if lot.state != "EVALUATION":
         raise WrongStep("technical.lot_state", state=lot.state)
     refuse_fixed(work.session, lot)
-    row = TechnicalResult(lot_id=lot.id, account_id=work.actor.account_id, at=work.now, passed=sorted(passed),
-                          rejected=sorted((dict(one) for one in rejected), key=lambda one: str(one["bidder"])))
+    row = TechnicalResult(
+        lot_id=lot.id,
+        account_id=work.actor.account_id,
+        at=work.now,
+        passed=sorted(passed),
+        rejected=sorted((dict(one) for one in rejected), key=lambda one: str(one["bidder"])),
+    )
     work.session.add(row)
     work.session.flush()
-    work.record("technical.fix", lot.log_of, passed=row.passed, rejected=[one["bidder"] for one in row.rejected],
-                clauses=[f"{one['stage']}: {one['clause']}" for one in row.rejected])
+    work.record(
+        "technical.fix",
+        lot.log_of,
+        passed=row.passed,
+        rejected=[one["bidder"] for one in row.rejected],
+        clauses=[f"{one['stage']}: {one['clause']}" for one in row.rejected],
+    )
     return row
 
 

@@ -50,8 +50,14 @@ class EnrolledKey(Base):
     __tablename__ = "enrolled_key"
     __table_args__ = (
         CheckConstraint(one_of("role", KEY_ROLES), name="role"),
-        Index("ix_enrolled_key_standing", "holder", "role", unique=True, sqlite_where=text("ended_at IS NULL"),
-              postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "ix_enrolled_key_standing",
+            "holder",
+            "role",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -77,8 +83,14 @@ class KeyRequest(Base):
     __tablename__ = "key_request"
     __table_args__ = (
         CheckConstraint(one_of("state", REQUEST_STATES), name="state"),
-        Index("ix_key_request_open", "holder", "role", unique=True, sqlite_where=text("state = 'ASKED'"),
-              postgresql_where=text("state = 'ASKED'")),
+        Index(
+            "ix_key_request_open",
+            "holder",
+            "role",
+            unique=True,
+            sqlite_where=text("state = 'ASKED'"),
+            postgresql_where=text("state = 'ASKED'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -146,15 +158,22 @@ _STANDING = select(EnrolledKey).where(is_standing(bindparam("holder"), bindparam
 def last_key(session: Session, holder: str, role: str) -> EnrolledKey | None:
     """The newest key of a holder in a role, ended or not: the one the next enrolment must name."""
     return session.scalar(
-        select(EnrolledKey).where(EnrolledKey.holder == holder, EnrolledKey.role == role).order_by(EnrolledKey.id.desc()).limit(1)
+        select(EnrolledKey)
+        .where(EnrolledKey.holder == holder, EnrolledKey.role == role)
+        .order_by(EnrolledKey.id.desc())
+        .limit(1)
     )
 
 
 def keys_of(session: Session, holder: str, role: str) -> list[EnrolledKey]:
     """All keys of a holder in a role, newest first."""
-    return list(session.scalars(
-        select(EnrolledKey).where(EnrolledKey.holder == holder, EnrolledKey.role == role).order_by(EnrolledKey.id.desc())
-    ))
+    return list(
+        session.scalars(
+            select(EnrolledKey)
+            .where(EnrolledKey.holder == holder, EnrolledKey.role == role)
+            .order_by(EnrolledKey.id.desc())
+        )
+    )
 
 
 def standing_key(session: Session, holder: str, role: str) -> EnrolledKey:
@@ -182,8 +201,16 @@ def enrolment_document(
     *, platform: str, holder: str, role: str, sign_public: bytes, seal_public: bytes | None, replaces: str, at: str
 ) -> dict[str, Any]:
     """The document a client signs; ``replaces``: kid of the key it ends, or ""; ``at``: protocol time."""
-    return {"v": 1, "platform": platform, "party": holder, "role": role, "sign_pk": b64u(sign_public),
-            "seal_pk": b64u(seal_public) if seal_public else "", "replaces": replaces, "at": at}
+    return {
+        "v": 1,
+        "platform": platform,
+        "party": holder,
+        "role": role,
+        "sign_pk": b64u(sign_public),
+        "seal_pk": b64u(seal_public) if seal_public else "",
+        "replaces": replaces,
+        "at": at,
+    }
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------
@@ -202,8 +229,14 @@ def challenge(work: UnitOfWork, seal_public: str) -> dict[str, str]:
         raise Invalid("key.bad", reason=error.code) from error
     answer = secrets.token_bytes(32)
     enc, ct = hpke.seal(public, CHALLENGE_INFO, answer, ikm=secrets.token_bytes(32))
-    work.session.add(KeyChallenge(account_id=work.actor.account_id, seal_public=seal_public, answer_hash=sha256(answer).hexdigest(),
-                                  made_at=work.now))
+    work.session.add(
+        KeyChallenge(
+            account_id=work.actor.account_id,
+            seal_public=seal_public,
+            answer_hash=sha256(answer).hexdigest(),
+            made_at=work.now,
+        )
+    )
     work.session.flush()
     return {"enc": b64u(enc), "ct": b64u(ct)}
 
@@ -211,7 +244,11 @@ def challenge(work: UnitOfWork, seal_public: str) -> dict[str, str]:
 def _check_answer(work: UnitOfWork, seal_public: str, answer: str) -> None:
     row = work.session.scalar(
         select(KeyChallenge)
-        .where(KeyChallenge.account_id == work.actor.account_id, KeyChallenge.seal_public == seal_public, KeyChallenge.used_at.is_(None))
+        .where(
+            KeyChallenge.account_id == work.actor.account_id,
+            KeyChallenge.seal_public == seal_public,
+            KeyChallenge.used_at.is_(None),
+        )
         .order_by(KeyChallenge.id.desc())
     )
     if row is None:
@@ -271,7 +308,13 @@ def _check_names(work: UnitOfWork, document: Mapping[str, Any], holder: str, rol
 
 
 def _put(
-    work: UnitOfWork, account: Account, role: str, envelope: Any, document: Mapping[str, Any], how: str, current: EnrolledKey | None
+    work: UnitOfWork,
+    account: Account,
+    role: str,
+    envelope: Any,
+    document: Mapping[str, Any],
+    how: str,
+    current: EnrolledKey | None,
 ) -> EnrolledKey:
     """The new key stands, the one before it has ended, the log says so; an application that waited is settled."""
     holder, sign_kid = holder_of(account, role), keys.kid("ed25519", unb64u(document["sign_pk"], 32))
@@ -279,12 +322,22 @@ def _put(
         current.ended_at, current.end_reason = work.now, "replaced" if how == "rotated" else "lost"
         work.session.flush()
     new = EnrolledKey(
-        holder=holder, party_id=account.party_id, account_id=account.id, role=role, sign_kid=sign_kid, sign_public=document["sign_pk"],
-        seal_public=document["seal_pk"], document=audit.envelope_text(envelope), enrolled_at=work.now,
+        holder=holder,
+        party_id=account.party_id,
+        account_id=account.id,
+        role=role,
+        sign_kid=sign_kid,
+        sign_public=document["sign_pk"],
+        seal_public=document["seal_pk"],
+        document=audit.envelope_text(envelope),
+        enrolled_at=work.now,
     )
     work.session.add(new)
     if (waiting := open_request(work.session, holder, role)) is not None:
-        waiting.state, waiting.ended_at = "CONFIRMED" if waiting.sign_public == document["sign_pk"] else "WITHDRAWN", work.now
+        waiting.state, waiting.ended_at = (
+            "CONFIRMED" if waiting.sign_public == document["sign_pk"] else "WITHDRAWN",
+            work.now,
+        )
     work.session.flush()
     statement = audit.keep_document(work, "enrolment", envelope, signed=True)
     work.log("key-enrolled", statement=statement, tender="", lot="")
@@ -316,12 +369,17 @@ def revoke(work: UnitOfWork, account: Account, role: str, *, reason: str) -> Enr
 
 def open_request(session: Session, holder: str, role: str) -> KeyRequest | None:
     """The application of a holder that waits for the supervisor."""
-    return session.scalar(select(KeyRequest).where(KeyRequest.holder == holder, KeyRequest.role == role, KeyRequest.state == "ASKED"))
+    return session.scalar(
+        select(KeyRequest).where(KeyRequest.holder == holder, KeyRequest.role == role, KeyRequest.state == "ASKED")
+    )
 
 
 def last_request(session: Session, holder: str, role: str) -> KeyRequest | None:
     return session.scalar(
-        select(KeyRequest).where(KeyRequest.holder == holder, KeyRequest.role == role).order_by(KeyRequest.id.desc()).limit(1)
+        select(KeyRequest)
+        .where(KeyRequest.holder == holder, KeyRequest.role == role)
+        .order_by(KeyRequest.id.desc())
+        .limit(1)
     )
 
 
@@ -348,15 +406,27 @@ def ask(work: UnitOfWork, account: Account, role: str, envelope: Any, *, answer:
         if document["replaces"] != current.sign_kid:
             raise CryptoError("CONTEXT_MISMATCH", "replaces another key than the last one")
     except (CryptoError, KeyError) as error:
-        raise Invalid("key.refused", reason=getattr(error, "code", "JSON_PROFILE"), detail=getattr(error, "detail", "")) from error
+        raise Invalid(
+            "key.refused", reason=getattr(error, "code", "JSON_PROFILE"), detail=getattr(error, "detail", "")
+        ) from error
     _check_names(work, document, holder, role)
     if document["seal_pk"]:
         _check_answer(work, document["seal_pk"], answer)
     if (waiting := open_request(work.session, holder, role)) is not None:
         waiting.state, waiting.ended_at = "WITHDRAWN", work.now
         work.session.flush()
-    new = KeyRequest(holder=holder, role=role, account_id=account.id, sign_public=document["sign_pk"], reason=reason.strip(), answer="",
-                     document=audit.envelope_text(envelope), state="ASKED", asked_at=work.now, ended_at=None)
+    new = KeyRequest(
+        holder=holder,
+        role=role,
+        account_id=account.id,
+        sign_public=document["sign_pk"],
+        reason=reason.strip(),
+        answer="",
+        document=audit.envelope_text(envelope),
+        state="ASKED",
+        asked_at=work.now,
+        ended_at=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
@@ -418,7 +488,8 @@ def refuse(work: UnitOfWork, row: KeyRequest, *, reason: str) -> None:
 def _supervisors(work: UnitOfWork, account: Account) -> list[bytes]:
     """The standing keys of supervisors, never the account's own: nobody vouches for their own lost key."""
     rows = work.session.scalars(
-        select(EnrolledKey).where(EnrolledKey.role == "supervisor", EnrolledKey.ended_at.is_(None), EnrolledKey.account_id != account.id)
+        select(EnrolledKey)
+        .where(EnrolledKey.role == "supervisor", EnrolledKey.ended_at.is_(None), EnrolledKey.account_id != account.id)
         .order_by(EnrolledKey.id)
     )
     return [sign_bytes(row) for row in rows]

@@ -83,7 +83,9 @@ def letters(
         return query if templates is None else query.where(Message.template.in_(templates))
 
     total = int(look.session.scalar(chosen(_mine(look.actor, look.now, func.count(Message.id)))) or 0)
-    rows = chosen(_mine(look.actor, look.now, Message, _read(look.actor))).order_by(Message.made_at.desc(), Message.id.desc())
+    rows = chosen(_mine(look.actor, look.now, Message, _read(look.actor))).order_by(
+        Message.made_at.desc(), Message.id.desc()
+    )
     found = look.session.execute(rows.limit(limit).offset(offset))
     return [_letter(message, read) for message, read in found], total
 
@@ -91,7 +93,9 @@ def letters(
 def letter(look: Look, ident: int) -> Letter:
     """One message to this person. Refuses: NotFound, also for a message to somebody else."""
     look.require(Act.ACCOUNT_OWN)
-    found = look.session.execute(_mine(look.actor, look.now, Message, _read(look.actor)).where(Message.id == ident)).one_or_none()
+    found = look.session.execute(
+        _mine(look.actor, look.now, Message, _read(look.actor)).where(Message.id == ident)
+    ).one_or_none()
     if found is None:
         raise NotFound("inbox.unknown")
     return _letter(*found)

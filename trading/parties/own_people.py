@@ -44,13 +44,23 @@ def own_mail(look: Look) -> str:
 def people(look: Look) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:
     """The people of one's own firm with roles and last sign-in. Refuses: NotAllowed."""
     look.require(Act.PEOPLE_OWN)
-    found = list(look.session.scalars(select(Account).where(Account.party_id == look.actor.party_id).order_by(Account.name, Account.id)))
+    found = list(
+        look.session.scalars(
+            select(Account).where(Account.party_id == look.actor.party_id).order_by(Account.name, Account.id)
+        )
+    )
     granted: dict[int, set[str]] = {}
-    for ident, role in look.session.execute(select(RoleGrant.account_id, RoleGrant.role).where(
-            RoleGrant.account_id.in_([one.id for one in found]))):
+    for ident, role in look.session.execute(
+        select(RoleGrant.account_id, RoleGrant.role).where(RoleGrant.account_id.in_([one.id for one in found]))
+    ):
         granted.setdefault(ident, set()).add(role)
-    seen = dict(look.session.execute(select(Login.account_id, func.max(Login.made_at)).where(
-        Login.account_id.in_([one.id for one in found])).group_by(Login.account_id)).all())
+    seen = dict(
+        look.session.execute(
+            select(Login.account_id, func.max(Login.made_at))
+            .where(Login.account_id.in_([one.id for one in found]))
+            .group_by(Login.account_id)
+        ).all()
+    )
     return [(one, tuple(role for role in ROLES if role in granted.get(one.id, ())), seen.get(one.id)) for one in found]
 
 
@@ -74,8 +84,14 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
     faults.refuse_if_any()
     if parties.find_account(work.session, username):
         raise Conflict("account.exists", username=username)
-    new = Account(username=username, name=name.strip(), party_id=parties.own_party(work).id, password=passwords.hash_password(password),
-                  mail=mail.strip().lower() or None, made_at=work.now)
+    new = Account(
+        username=username,
+        name=name.strip(),
+        party_id=parties.own_party(work).id,
+        password=passwords.hash_password(password),
+        mail=mail.strip().lower() or None,
+        made_at=work.now,
+    )
     work.session.add(new)
     work.session.flush()
     for role in wanted:

@@ -42,7 +42,9 @@ class Party(Base):
     kind: Mapped[str] = mapped_column(String(20))
     region: Mapped[str] = mapped_column(String(40), default="")
     small: Mapped[bool] = mapped_column(default=False)  # small or micro firm, rule E-06
-    bank_account: Mapped[str] = mapped_column(String(64), default="")  # the basic account deposits must come from, D-rules
+    bank_account: Mapped[str] = mapped_column(
+        String(64), default=""
+    )  # the basic account deposits must come from, D-rules
     bank_name: Mapped[str] = mapped_column(String(120), default="")
 
 
@@ -60,7 +62,9 @@ class Account(Base):
     totp_last_step: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     made_at: Mapped[datetime] = mapped_column(Moment)
-    mail: Mapped[str | None] = mapped_column(String(254), index=True)  # where a link goes when the password is forgotten
+    mail: Mapped[str | None] = mapped_column(
+        String(254), index=True
+    )  # where a link goes when the password is forgotten
     party: Mapped[Party] = relationship(lazy="joined")
 
 
@@ -102,8 +106,12 @@ def roles_of(session: Session, account: Account) -> frozenset[Role]:
 
 def administrators(session: Session) -> list[Account]:
     """The security administrators in office."""
-    rows = session.scalars(select(Account).join(RoleGrant, RoleGrant.account_id == Account.id).where(
-        RoleGrant.role == Role.SECURITY_ADMIN, Account.disabled_at.is_(None)).order_by(Account.id))
+    rows = session.scalars(
+        select(Account)
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .where(RoleGrant.role == Role.SECURITY_ADMIN, Account.disabled_at.is_(None))
+        .order_by(Account.id)
+    )
     return [one for one in rows if fitting({Role.SECURITY_ADMIN}, one.party.kind)]
 
 
@@ -177,8 +185,15 @@ def name_of_the_centre(session: Session) -> str:
 
 
 def register(
-    work: UnitOfWork, *, code: str, name: str, kind: str, region: str = "", small: bool = False,
-    bank_account: str = "", bank_name: str = "",
+    work: UnitOfWork,
+    *,
+    code: str,
+    name: str,
+    kind: str,
+    region: str = "",
+    small: bool = False,
+    bank_account: str = "",
+    bank_name: str = "",
 ) -> Party:
     """Enter an organisation. Refuses: NotAllowed, Invalid (every field), Conflict ``party.exists``."""
     work.require(Act.USER_ADMIN)
@@ -197,8 +212,15 @@ def register(
     faults.refuse_if_any()
     if work.session.scalar(select(Party.id).where(Party.code == code)) is not None:
         raise Conflict("party.exists", code=code)
-    new = Party(code=code, name=name.strip(), kind=kind, region=region, small=small, bank_account=bank_account,
-                bank_name=bank_name)
+    new = Party(
+        code=code,
+        name=name.strip(),
+        kind=kind,
+        region=region,
+        small=small,
+        bank_account=bank_account,
+        bank_name=bank_name,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("party.register", f"party/{new.id}", kind=kind)
@@ -232,8 +254,13 @@ def invite(
         raise NotAllowed("account.second_needed", roles=sorted(OF_WEIGHT & set(roles)))
     if find_account(work.session, username):
         raise Conflict("account.exists", username=username)
-    new = Account(username=username, name=name.strip(), party_id=party.id, password=hashed or passwords.hash_password(password),
-                  made_at=work.now)
+    new = Account(
+        username=username,
+        name=name.strip(),
+        party_id=party.id,
+        password=hashed or passwords.hash_password(password),
+        made_at=work.now,
+    )
     work.session.add(new)
     work.session.flush()
     for role in roles:
@@ -283,7 +310,9 @@ def take_away(work: UnitOfWork, who: Account, role: Role) -> None:
     if found is None:
         raise NotFound("account.role_not_held", role=role.value)
     work.session.delete(found)
-    for login in work.session.scalars(select(Login).where(Login.account_id == who.id, Login.role == role, Login.ended_at.is_(None))):
+    for login in work.session.scalars(
+        select(Login).where(Login.account_id == who.id, Login.role == role, Login.ended_at.is_(None))
+    ):
         login.ended_at = work.now
     work.record("role.revoke", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
 
@@ -327,8 +356,17 @@ def _hash(token: str) -> str:
 def open_login(work: UnitOfWork, who: Account, role: Role, device: str = "") -> str:
     """A new sign-in; returns the token for the cookie (256 bits, never stored)."""
     token = secrets.token_urlsafe(32)
-    work.session.add(Login(token_hash=_hash(token), account_id=who.id, role=role, made_at=work.now, seen_at=work.now,
-                           fresh_until=work.now + FRESH, device=device[:200]))
+    work.session.add(
+        Login(
+            token_hash=_hash(token),
+            account_id=who.id,
+            role=role,
+            made_at=work.now,
+            seen_at=work.now,
+            fresh_until=work.now + FRESH,
+            device=device[:200],
+        )
+    )
     work.session.flush()
     return token
 
@@ -386,7 +424,9 @@ def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedI
     rows = connection.execute(_SIGNED_IN, {"hash": _hash(token)}).all()
     if not rows:
         return None
-    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, kind, _ = rows[0]
+    login_id, acts_as, made_at, seen_at, fresh_until, account_id, username, name, party_id, disabled_at, kind, _ = rows[
+        0
+    ]
     role, roles = Role(acts_as), fitting((Role(row[11]) for row in rows if row[11] is not None), kind)
     if seen_at + IDLE < now or made_at + ABSOLUTE < now or disabled_at is not None or role not in roles:
         return None
@@ -395,12 +435,27 @@ def find_signed_in(connection: Connection, token: str, now: datetime) -> SignedI
 
 _login, _account, _grant, _firm = (table.__table__.c for table in (Login, Account, RoleGrant, Party))
 _SIGNED_IN = (
-    select(_login.id, _login.role, _login.made_at, _login.seen_at, _login.fresh_until, _account.id, _account.username, _account.name,
-           _account.party_id, _account.disabled_at, _firm.kind, _grant.role)
-    .select_from(Login.__table__.join(Account.__table__, _account.id == _login.account_id)
-                 .join(Party.__table__, _firm.id == _account.party_id)
-                 .outerjoin(RoleGrant.__table__, _grant.account_id == _account.id))
-    .where(_login.token_hash == bindparam("hash"), _login.ended_at.is_(None)))
+    select(
+        _login.id,
+        _login.role,
+        _login.made_at,
+        _login.seen_at,
+        _login.fresh_until,
+        _account.id,
+        _account.username,
+        _account.name,
+        _account.party_id,
+        _account.disabled_at,
+        _firm.kind,
+        _grant.role,
+    )
+    .select_from(
+        Login.__table__.join(Account.__table__, _account.id == _login.account_id)
+        .join(Party.__table__, _firm.id == _account.party_id)
+        .outerjoin(RoleGrant.__table__, _grant.account_id == _account.id)
+    )
+    .where(_login.token_hash == bindparam("hash"), _login.ended_at.is_(None))
+)
 
 
 def actor_of(session: Session, login: Login) -> Actor:

@@ -75,17 +75,30 @@ def answer(work: UnitOfWork) -> int:
 
 def _meant(session: Session, typed: str) -> list[Account]:
     named = parties.find_account(session, typed)
-    found = [named] if named else list(session.scalars(select(Account).where(Account.mail == typed).order_by(Account.id).limit(MOST)))
+    found = (
+        [named]
+        if named
+        else list(session.scalars(select(Account).where(Account.mail == typed).order_by(Account.id).limit(MOST)))
+    )
     return [one for one in found if one.mail and one.disabled_at is None]
 
 
 def _send(work: UnitOfWork, who: Account, wish: PasswordWish) -> None:
     token = secrets.token_urlsafe(32)
-    work.session.execute(update(PasswordLink).where(PasswordLink.account_id == who.id, PasswordLink.until > work.now)
-                         .values(until=work.now))
+    work.session.execute(
+        update(PasswordLink)
+        .where(PasswordLink.account_id == who.id, PasswordLink.until > work.now)
+        .values(until=work.now)
+    )
     work.session.add(PasswordLink(account_id=who.id, token_hash=_hash(token), until=work.now + GOOD_FOR))
-    work.send(f"{TEMPLATE}/{_hash(token)[:32]}", channel="mail", to=who.mail or "", template=TEMPLATE, username=who.username,
-              link=f"{wish.base}/account/new-password/{token}")
+    work.send(
+        f"{TEMPLATE}/{_hash(token)[:32]}",
+        channel="mail",
+        to=who.mail or "",
+        template=TEMPLATE,
+        username=who.username,
+        link=f"{wish.base}/account/new-password/{token}",
+    )
     work.record("account.password_link", f"account/{who.id}", person=f"account:{who.id}")
 
 
@@ -101,8 +114,11 @@ def find(session: Session, token: str, now: datetime) -> tuple[PasswordLink, Acc
 def alive(session: Session, tokens: Iterable[str], now: datetime) -> set[str]:
     """Those of the tokens that still open a door."""
     hashes = {_hash(token): token for token in tokens if token}
-    found = session.scalars(select(PasswordLink.token_hash).where(
-        PasswordLink.token_hash.in_(list(hashes)), PasswordLink.used_at.is_(None), PasswordLink.until > now))
+    found = session.scalars(
+        select(PasswordLink.token_hash).where(
+            PasswordLink.token_hash.in_(list(hashes)), PasswordLink.used_at.is_(None), PasswordLink.until > now
+        )
+    )
     return {hashes[one] for one in found}
 
 

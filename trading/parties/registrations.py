@@ -31,7 +31,11 @@ SENT, RETURNED, ACCEPTED = "SENT", "RETURNED", "ACCEPTED"
 MOST_BYTES = 5_000_000
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[0-9+() -]{5,30}", re.ASCII)
-_KINDS = ((b"%PDF-", "application/pdf", "pdf"), (b"\xff\xd8\xff", "image/jpeg", "jpg"), (b"\x89PNG\r\n\x1a\n", "image/png", "png"))
+_KINDS = (
+    (b"%PDF-", "application/pdf", "pdf"),
+    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png", "png"),
+)
 FIELDS = ("code", "name", "region", "bank_name", "bank_account", "person", "phone", "mail")
 
 
@@ -39,8 +43,10 @@ class FirmRegistration(Base):
     """``person``, ``username``, ``password``: who registers it and becomes its administrator. ``reasons``: why it was returned."""
 
     __tablename__ = "firm_registration"
-    __table_args__ = (CheckConstraint(one_of("state", (SENT, RETURNED, ACCEPTED)), name="state"),
-                      CheckConstraint(one_of("scan", STATES), name="scan"))
+    __table_args__ = (
+        CheckConstraint(one_of("state", (SENT, RETURNED, ACCEPTED)), name="state"),
+        CheckConstraint(one_of("scan", STATES), name="scan"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(40), unique=True)
@@ -83,7 +89,9 @@ class Proof:
     head: bytes
 
 
-def check(session: Session, fields: dict[str, Any], *, proof: Proof | None, old: FirmRegistration | None = None) -> dict[str, Any]:
+def check(
+    session: Session, fields: dict[str, Any], *, proof: Proof | None, old: FirmRegistration | None = None
+) -> dict[str, Any]:
     """The fields as they will be kept. Refuses: Invalid with every fault."""
     faults, held = Faults(), {name: str(fields.get(name, "")).strip() for name in FIELDS}
     try:
@@ -95,9 +103,16 @@ def check(session: Session, fields: dict[str, Any], *, proof: Proof | None, old:
     else:
         if session.scalar(select(Party.id).where(Party.code == held["code"])) is not None:
             faults.add("code", "registration.firm_known", credit_code=held["code"])
-        elif session.scalar(select(FirmRegistration.id).where(
-                FirmRegistration.code == held["code"], FirmRegistration.state != ACCEPTED,
-                FirmRegistration.id != (old.id if old else 0))) is not None:
+        elif (
+            session.scalar(
+                select(FirmRegistration.id).where(
+                    FirmRegistration.code == held["code"],
+                    FirmRegistration.state != ACCEPTED,
+                    FirmRegistration.id != (old.id if old else 0),
+                )
+            )
+            is not None
+        ):
             faults.add("code", "registration.code_waits", credit_code=held["code"])
     held["bank_account"] = "".join(held["bank_account"].split())
     for name in FIELDS:
@@ -125,7 +140,9 @@ def _check_proof(proof: Proof, faults: Faults) -> None:
         faults.add("proof", "registration.proof_size", most=MOST_BYTES // 1_000_000)
 
 
-def send(work: UnitOfWork, fields: dict[str, Any], *, username: str, password: str, proof: Proof | None) -> FirmRegistration:
+def send(
+    work: UnitOfWork, fields: dict[str, Any], *, username: str, password: str, proof: Proof | None
+) -> FirmRegistration:
     """A firm asks to be registered; ``password``: its hash. Open to everybody. Refuses: Invalid with every fault."""
     faults, username = Faults(), username.strip().lower()
     if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{3,79}", username):
@@ -139,16 +156,31 @@ def send(work: UnitOfWork, fields: dict[str, Any], *, username: str, password: s
         faults.found.extend(refusal.faults)
     faults.refuse_if_any()
     assert proof is not None
-    new = FirmRegistration(ref=ids.new_reference(), username=username, password=password, proof=proof.blob.name,
-                           proof_name=proof.name[-200:], proof_size=proof.blob.size, scan=WAITING, finding="", state=SENT,
-                           sent_at=work.now, returns=0, reasons="", version=1, **held)
+    new = FirmRegistration(
+        ref=ids.new_reference(),
+        username=username,
+        password=password,
+        proof=proof.blob.name,
+        proof_name=proof.name[-200:],
+        proof_size=proof.blob.size,
+        scan=WAITING,
+        finding="",
+        state=SENT,
+        sent_at=work.now,
+        returns=0,
+        reasons="",
+        version=1,
+        **held,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("registration.send", new.log_of)
     return new
 
 
-def send_again(work: UnitOfWork, row: FirmRegistration, fields: dict[str, Any], *, version: int | None, proof: Proof | None) -> None:
+def send_again(
+    work: UnitOfWork, row: FirmRegistration, fields: dict[str, Any], *, version: int | None, proof: Proof | None
+) -> None:
     """Corrected after it was returned. Whoever calls has checked that it is theirs. Refuses: WrongStep, Conflict, Invalid."""
     work.lock(row)
     if row.state != RETURNED:
@@ -170,19 +202,42 @@ def accept(work: UnitOfWork, row: FirmRegistration, *, version: int | None) -> P
         raise Conflict("registration.firm_known", credit_code=row.code)
     if parties.find_account(work.session, row.username):
         raise Conflict("account.exists", username=row.username)
-    firm = Party(code=row.code, name=row.name, kind="bidder", region=row.region, small=row.small, bank_account=row.bank_account,
-                 bank_name=row.bank_name)
+    firm = Party(
+        code=row.code,
+        name=row.name,
+        kind="bidder",
+        region=row.region,
+        small=row.small,
+        bank_account=row.bank_account,
+        bank_name=row.bank_name,
+    )
     work.session.add(firm)
     work.session.flush()
-    who = Account(username=row.username, name=row.person, party_id=firm.id, password=row.password, mail=row.mail, made_at=work.now)
+    who = Account(
+        username=row.username, name=row.person, party_id=firm.id, password=row.password, mail=row.mail, made_at=work.now
+    )
     work.session.add(who)
     work.session.flush()
     parties.give(work, who, Role.BIDDER_ADMIN, by=work.actor.account_id)
-    row.state, row.decided_at, row.decided_by, row.party_id, row.password = ACCEPTED, work.now, work.actor.account_id, firm.id, ""
+    row.state, row.decided_at, row.decided_by, row.party_id, row.password = (
+        ACCEPTED,
+        work.now,
+        work.actor.account_id,
+        firm.id,
+        "",
+    )
     row.version += 1
     work.record("registration.accept", row.log_of, party=f"party/{firm.id}")
-    work.send(f"registration.accepted/{row.id}", to=f"account:{who.id}", template="registration.accepted", name=row.name)
-    work.send(f"registration.accepted/{row.id}/mail", channel="mail", to=row.mail, template="registration.accepted", name=row.name)
+    work.send(
+        f"registration.accepted/{row.id}", to=f"account:{who.id}", template="registration.accepted", name=row.name
+    )
+    work.send(
+        f"registration.accepted/{row.id}/mail",
+        channel="mail",
+        to=row.mail,
+        template="registration.accepted",
+        name=row.name,
+    )
     return firm
 
 
@@ -193,10 +248,21 @@ def give_back(work: UnitOfWork, row: FirmRegistration, reasons: str, *, version:
         faults = Faults()
         faults.add("reasons", "form.required")
         faults.refuse_if_any()
-    row.state, row.reasons, row.decided_at, row.decided_by = RETURNED, reasons.strip()[:2000], work.now, work.actor.account_id
+    row.state, row.reasons, row.decided_at, row.decided_by = (
+        RETURNED,
+        reasons.strip()[:2000],
+        work.now,
+        work.actor.account_id,
+    )
     row.returns, row.version = row.returns + 1, row.version + 1
     work.record("registration.return", row.log_of)
-    work.send(f"registration.returned/{row.id}/{row.returns}", channel="mail", to=row.mail, template="registration.returned", name=row.name)
+    work.send(
+        f"registration.returned/{row.id}/{row.returns}",
+        channel="mail",
+        to=row.mail,
+        template="registration.returned",
+        name=row.name,
+    )
 
 
 def _decided(work: UnitOfWork, row: FirmRegistration, version: int | None) -> None:
@@ -220,16 +286,26 @@ def find(session: Session, ref: str) -> FirmRegistration:
 
 def waiting_named(session: Session, username: str) -> FirmRegistration | None:
     """The registration not yet accepted that this username stands on."""
-    return session.scalar(select(FirmRegistration).where(
-        FirmRegistration.username == username.strip().lower(), FirmRegistration.state != ACCEPTED).order_by(FirmRegistration.id).limit(1))
+    return session.scalar(
+        select(FirmRegistration)
+        .where(FirmRegistration.username == username.strip().lower(), FirmRegistration.state != ACCEPTED)
+        .order_by(FirmRegistration.id)
+        .limit(1)
+    )
 
 
 def listed(look: Look, state: str) -> list[FirmRegistration]:
     """Those that wait, oldest first; others newest first. Refuses: NotAllowed."""
     look.require(Act.FIRM_ACCEPT)
     order = FirmRegistration.sent_at if state == SENT else FirmRegistration.decided_at.desc()
-    return list(look.session.scalars(select(FirmRegistration).where(FirmRegistration.state == state).order_by(order, FirmRegistration.id)
-                                     .limit(200)))
+    return list(
+        look.session.scalars(
+            select(FirmRegistration)
+            .where(FirmRegistration.state == state)
+            .order_by(order, FirmRegistration.id)
+            .limit(200)
+        )
+    )
 
 
 def release(look: Look, row: FirmRegistration, *, scanned: bool) -> str:

@@ -25,7 +25,10 @@ class RoleProposal(Base):
     """``reason``: why it is wanted; ``answer``: why it was refused."""
 
     __tablename__ = "role_proposal"
-    __table_args__ = (CheckConstraint(one_of("role", list(Role)), name="role"), CheckConstraint(one_of("state", STATES), name="state"))
+    __table_args__ = (
+        CheckConstraint(one_of("role", list(Role)), name="role"),
+        CheckConstraint(one_of("state", STATES), name="state"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
@@ -57,15 +60,29 @@ def propose(work: UnitOfWork, who: Account, role: Role, reason: str) -> RoleProp
         raise Conflict("proposal.held", role=role.value)
     if role in {one.role for one in waiting}:
         raise Conflict("proposal.open", role=role.value)
-    new = RoleProposal(account_id=who.id, role=role, reason=reason.strip(), proposed_by=work.actor.account_id or 0,
-                       proposed_at=work.now, state="open", answer="")
+    new = RoleProposal(
+        account_id=who.id,
+        role=role,
+        reason=reason.strip(),
+        proposed_by=work.actor.account_id or 0,
+        proposed_at=work.now,
+        state="open",
+        answer="",
+    )
     work.session.add(new)
     work.session.flush()
     work.record("role.propose", f"account/{who.id}", role=role.value, person=f"account:{who.id}")
     for other in parties.administrators(work.session):
         if other.id not in (work.actor.account_id, who.id):
-            work.send(f"role.proposed/{new.id}/{other.id}", to=f"account:{other.id}", template="role.proposed", name=who.name,
-                      role=role.value, by=work.actor.name, proposal=new.id)
+            work.send(
+                f"role.proposed/{new.id}/{other.id}",
+                to=f"account:{other.id}",
+                template="role.proposed",
+                name=who.name,
+                role=role.value,
+                by=work.actor.name,
+                proposal=new.id,
+            )
     return new
 
 
@@ -108,14 +125,21 @@ def find(session: Session, ident: int) -> RoleProposal:
 
 
 def open_for(session: Session, who: Account) -> list[RoleProposal]:
-    return list(session.scalars(select(RoleProposal).where(RoleProposal.account_id == who.id, RoleProposal.state == "open")
-                                .order_by(RoleProposal.id)))
+    return list(
+        session.scalars(
+            select(RoleProposal)
+            .where(RoleProposal.account_id == who.id, RoleProposal.state == "open")
+            .order_by(RoleProposal.id)
+        )
+    )
 
 
 def listed(session: Session, *, waiting: bool, limit: int = 20) -> list[RoleProposal]:
     """Those that wait, oldest first, or those decided, newest first."""
     query = select(RoleProposal).where((RoleProposal.state == "open") == waiting)
-    return list(session.scalars(query.order_by(RoleProposal.id if waiting else RoleProposal.decided_at.desc()).limit(limit)))
+    return list(
+        session.scalars(query.order_by(RoleProposal.id if waiting else RoleProposal.decided_at.desc()).limit(limit))
+    )
 
 
 def _still_open(proposal: RoleProposal) -> None:
@@ -142,5 +166,12 @@ def _close(work: UnitOfWork, proposal: RoleProposal, state: str) -> None:
     if state != "granted":  # a grant has its own entry
         work.record(f"role.{state}", f"account/{who.id}", role=proposal.role, person=f"account:{who.id}")
     if state != "withdrawn":
-        work.send(f"role.{state}/{proposal.id}", to=f"account:{proposal.proposed_by}", template=f"role.{state}", name=who.name,
-                  role=proposal.role, proposal=proposal.id, reason=proposal.answer)
+        work.send(
+            f"role.{state}/{proposal.id}",
+            to=f"account:{proposal.proposed_by}",
+            template=f"role.{state}",
+            name=who.name,
+            role=proposal.role,
+            proposal=proposal.id,
+            reason=proposal.answer,
+        )

@@ -15,7 +15,7 @@ NOTHING = frozenset({"", "-", "--", "—", "——", "–", "/", "\\", "无", "n
 MOST = Decimal(10) ** 18
 MOST_PLACES = 20
 MOST_DIGITS = 60
-EXACT = Context(prec=200, Emax=10**6, Emin=-10**6)
+EXACT = Context(prec=200, Emax=10**6, Emin=-(10**6))
 """Digits enough that no sum or shift of amounts is ever rounded."""
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", re.ASCII)

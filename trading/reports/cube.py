@@ -75,7 +75,11 @@ def refresh(connection: Connection, cube: Table, source: FromClause, months: Seq
         lengths: Any = func.length(cells[0])
         for cell in cells[1:]:
             lengths = lengths * 1000 + func.length(cell)
-        told: list[Any] = [*reversed(cells), literal(":"), cast(lengths, String)]  # with the lengths: no two cells share a key
+        told: list[Any] = [
+            *reversed(cells),
+            literal(":"),
+            cast(lengths, String),
+        ]  # with the lengths: no two cells share a key
         keys = [reduce(lambda left, right: left.concat(right), told)]
     lots = select(*words, func.count(), func.sum(results.in_rate), *sums, *below).group_by(*keys)
     if months is not None:

@@ -115,21 +115,51 @@ def _in_fen(table: Table) -> list[Row]:
 
 
 def _fields(row: Row) -> dict[str, Any]:
-    return {"ref": row.id[:200], "project": row.project, "status": row.status, "price_form": row.price_form, "result_on": row.date,
-            "currency": row.currency, "budget_minor": row.budget, "award_minor": row.award, "regime": row.regime, "category": row.category,
-            "method": row.method, "purchaser": row.purchaser, "agency": row.agency, "region": row.region}
+    return {
+        "ref": row.id[:200],
+        "project": row.project,
+        "status": row.status,
+        "price_form": row.price_form,
+        "result_on": row.date,
+        "currency": row.currency,
+        "budget_minor": row.budget,
+        "award_minor": row.award,
+        "regime": row.regime,
+        "category": row.category,
+        "method": row.method,
+        "purchaser": row.purchaser,
+        "agency": row.agency,
+        "region": row.region,
+    }
 
 
 def sources(session: Session) -> list[Source]:
     """The files taken in, the newest first."""
-    query = (select(HistoryFile, func.count(HistoryResult.id)).outerjoin(HistoryResult, HistoryResult.file_id == HistoryFile.id)
-             .group_by(HistoryFile.id).order_by(HistoryFile.id.desc()))
+    query = (
+        select(HistoryFile, func.count(HistoryResult.id))
+        .outerjoin(HistoryResult, HistoryResult.file_id == HistoryFile.id)
+        .group_by(HistoryFile.id)
+        .order_by(HistoryFile.id.desc())
+    )
     return [Source(file.name, file.source, file.sha256, file.taken_at, rows) for file, rows in session.execute(query)]
 
 
 def records(session: Session) -> Iterator[dict[str, Any]]:
     """Mappings with the fields of ``savings.Row``, amounts in fen, by day."""
     for one in session.scalars(select(HistoryResult).order_by(HistoryResult.result_on, HistoryResult.id)):
-        yield {"id": one.ref, "budget": one.budget_minor, "award": one.award_minor, "status": one.status, "price_form": one.price_form,
-               "date": one.result_on, "currency": one.currency, "project": one.project, "regime": one.regime, "category": one.category,
-               "method": one.method, "purchaser": one.purchaser, "agency": one.agency, "region": one.region}
+        yield {
+            "id": one.ref,
+            "budget": one.budget_minor,
+            "award": one.award_minor,
+            "status": one.status,
+            "price_form": one.price_form,
+            "date": one.result_on,
+            "currency": one.currency,
+            "project": one.project,
+            "regime": one.regime,
+            "category": one.category,
+            "method": one.method,
+            "purchaser": one.purchaser,
+            "agency": one.agency,
+            "region": one.region,
+        }

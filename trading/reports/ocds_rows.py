@@ -51,8 +51,11 @@ def read(text: str, faults: Faults) -> Table | None:
     if not drafts:
         faults.add("", "ocds.nothing")
         return None
-    return Table([draft._replace(budget=scale.whole(draft.budget), award=scale.whole(draft.award)) for draft in drafts],
-                 scale.places, "ocds")
+    return Table(
+        [draft._replace(budget=scale.whole(draft.budget), award=scale.whole(draft.award)) for draft in drafts],
+        scale.places,
+        "ocds",
+    )
 
 
 def _documents(text: str, faults: Faults) -> Iterator[tuple[str, Any]]:
@@ -153,6 +156,7 @@ def _objects(value: Any, where: str, faults: Faults) -> Iterator[tuple[int, dict
 
 def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: Scale) -> Any:
     """The row of one process, its amounts still Decimal."""
+
     def part(*path: str) -> Any:
         value: Any = whole
         for name in path:
@@ -184,8 +188,11 @@ def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: 
     budget, paid_in = money(part("planning", "budget", "amount"), f"{place}.planning.budget.amount")
     if budget is None:
         budget, paid_in = money(part("tender", "value"), f"{place}.tender.value")
-    active = [(number, one) for number, one in _objects(part("awards"), f"{place}.awards", faults)
-              if one.get("status") == "active"]
+    active = [
+        (number, one)
+        for number, one in _objects(part("awards"), f"{place}.awards", faults)
+        if one.get("status") == "active"
+    ]
     sums = [money(one.get("value"), f"{place}.awards[{number}].value") for number, one in active]
     award = None
     if sums and all(amount is not None for amount, _ in sums):
@@ -195,8 +202,11 @@ def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: 
     currencies = {name for name in (paid_in, *(name for _, name in sums)) if name}
     status = savings.AWARDED if active else STATUSES.get(str(part("tender", "status")), savings.PENDING)
     days = [found for _, one in active if (found := _day(one.get("date"))) is not None]
-    parties = {one.get("id"): one for _, one in _objects(part("parties"), f"{place}.parties", faults)
-               if isinstance(one.get("id"), str)}
+    parties = {
+        one.get("id"): one
+        for _, one in _objects(part("parties"), f"{place}.parties", faults)
+        if isinstance(one.get("id"), str)
+    }
 
     def organisation(*path: str) -> tuple[str | None, str | None]:
         known = part(*path, "id")
@@ -210,14 +220,22 @@ def _draft(ocid: str, place: str, whole: dict[str, Any], faults: Faults, scale: 
     entity, entity_region = organisation("tender", "procuringEntity")
     discount, form = part("x_discountPct"), words("x_priceForm") or "total"
     return savings.Row(
-        id=ocid, budget=budget, award=award, status=status,  # type: ignore[arg-type]
+        id=ocid,
+        budget=budget,  # type: ignore[arg-type]
+        award=award,  # type: ignore[arg-type]
+        status=status,
         price_form=form if form in savings.PRICE_FORMS else "total",
         date=max(days) if days else _day(part("date")),
         currency=None if len(currencies) > 1 else next(iter(currencies), _NO_CURRENCY),
-        project=words("planning", "budget", "projectID"), regime=words("x_regime"),
-        category=words("tender", "mainProcurementCategory"), method=words("x_method") or words("tender", "procurementMethod"),
-        purchaser=buyer or entity, agency=entity if buyer and entity != buyer else None, region=region or entity_region,
-        discount_pct=discount if isinstance(discount, Decimal) and 0 <= discount <= 100 else None)
+        project=words("planning", "budget", "projectID"),
+        regime=words("x_regime"),
+        category=words("tender", "mainProcurementCategory"),
+        method=words("x_method") or words("tender", "procurementMethod"),
+        purchaser=buyer or entity,
+        agency=entity if buyer and entity != buyer else None,
+        region=region or entity_region,
+        discount_pct=discount if isinstance(discount, Decimal) and 0 <= discount <= 100 else None,
+    )
 
 
 def _day(value: Any) -> date | None:

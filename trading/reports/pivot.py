@@ -50,9 +50,7 @@ def by_year(rows: Sequence[Row], verdicts: Sequence[str | None], by: Sequence[st
         if name not in DIMENSIONS or name in ("month", "year"):
             raise ValueError(f"no dimension of a line: {name}")
     counted = [
-        (row, why)
-        for row, why in zip(rows, verdicts, strict=True)
-        if why not in _ASIDE and row.status == AWARDED
+        (row, why) for row, why in zip(rows, verdicts, strict=True) if why not in _ASIDE and row.status == AWARDED
     ]
     if not counted:
         return ByYear(tuple(by), (), ())

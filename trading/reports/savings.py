@@ -141,7 +141,9 @@ def main_currency(rows: Iterable[Row]) -> str:
     return max(votes, key=lambda name: (votes[name], name == "CNY")) if votes else "CNY"
 
 
-def treatments(rows: Sequence[Row], *, currency: str, since: date | None = None, until: date | None = None) -> list[str | None]:
+def treatments(
+    rows: Sequence[Row], *, currency: str, since: date | None = None, until: date | None = None
+) -> list[str | None]:
     """For each row None (in the rate), a reason of `REASONS`, or `OUTSIDE` the days asked for (both included)."""
     replaced = _replaced(rows)
     verdicts: list[str | None] = []
@@ -177,8 +179,15 @@ def _replaced(rows: Sequence[Row]) -> set[int]:
     return replaced
 
 
-def reckon(rows: Sequence[Row], *, places: int = 2, by: Sequence[str] = (), since: date | None = None, until: date | None = None,
-           currency: str | None = None) -> Savings:
+def reckon(
+    rows: Sequence[Row],
+    *,
+    places: int = 2,
+    by: Sequence[str] = (),
+    since: date | None = None,
+    until: date | None = None,
+    currency: str | None = None,
+) -> Savings:
     """The savings report over ``rows``, whose amounts are in ``10**-places`` of the main unit.
 
     ``by``: dimensions of the breakdown, crossed. ``since`` and ``until``: days of the result, both included. ``currency``: the one
@@ -240,12 +249,27 @@ def reckon(rows: Sequence[Row], *, places: int = 2, by: Sequence[str] = (), sinc
         if award > FAR_TIMES * budget or award * FAR_TIMES < budget:
             far.append(FarAward(row.id, budget, award))
     return Savings(
-        currency=currency, places=places, by=tuple(by), since=since, until=until, transactions=transactions,
-        projects=len(projects), in_rate=in_rate, budget=budgets, award=awards, failed=failed, terminated=terminated,
-        negative_rows=tuple(negative), without_negative=(kept_budget, kept_award),
-        only_positive=(positive_budget, positive_award), excluded=tuple(excluded), exceptions=tuple(far),
-        groups=tuple(Group(key, *groups[key]) for key in sorted(groups, key=_order)), discounts=len(discounts),
-        mean_discount_pct=written(sum(discounts, Fraction(0)) / len(discounts)) if discounts else None)
+        currency=currency,
+        places=places,
+        by=tuple(by),
+        since=since,
+        until=until,
+        transactions=transactions,
+        projects=len(projects),
+        in_rate=in_rate,
+        budget=budgets,
+        award=awards,
+        failed=failed,
+        terminated=terminated,
+        negative_rows=tuple(negative),
+        without_negative=(kept_budget, kept_award),
+        only_positive=(positive_budget, positive_award),
+        excluded=tuple(excluded),
+        exceptions=tuple(far),
+        groups=tuple(Group(key, *groups[key]) for key in sorted(groups, key=_order)),
+        discounts=len(discounts),
+        mean_discount_pct=written(sum(discounts, Fraction(0)) / len(discounts)) if discounts else None,
+    )
 
 
 def _key(by: Sequence[str]) -> Any:
@@ -259,9 +283,10 @@ def _key(by: Sequence[str]) -> Any:
 
     def one(row: Row, name: str) -> str | None:
         if name == "month" or name == "year":
-            return row.date.isoformat()[:7 if name == "month" else 4] if row.date else None
+            return row.date.isoformat()[: 7 if name == "month" else 4] if row.date else None
         value: str | None = getattr(row, name)
         return value
+
     return lambda row: tuple(one(row, name) for name in by)
 
 
@@ -294,13 +319,18 @@ def distribution(pairs: Iterable[tuple[int, int]], edges: Sequence[int] = EDGES)
     ordered = sorted(cuts)
     middle = sorted({(len(held) - 1) // 2, len(held) // 2})
     low, high = ordered[middle[0]], ordered[middle[-1]]
-    near = sorted(Fraction((held[n][0] - held[n][1]) * 100, held[n][0]) for n, cut in enumerate(cuts) if low <= cut <= high)
+    near = sorted(
+        Fraction((held[n][0] - held[n][1]) * 100, held[n][0]) for n, cut in enumerate(cuts) if low <= cut <= high
+    )
     before = bisect_left(ordered, low)
     median = sum((near[place - before] for place in middle), Fraction(0)) / len(middle)
     marks = [0, *(bisect_left(ordered, edge * fine) for edge in edges), len(ordered)]
     limits = [None, *edges, None]
-    return Distribution(written(median), written(Fraction(sum(cuts), fine * len(cuts))),
-                        tuple((limits[n], limits[n + 1], marks[n + 1] - marks[n]) for n in range(len(edges) + 1)))
+    return Distribution(
+        written(median),
+        written(Fraction(sum(cuts), fine * len(cuts))),
+        tuple((limits[n], limits[n + 1], marks[n + 1] - marks[n]) for n in range(len(edges) + 1)),
+    )
 
 
 def own_rows(records: Iterable[Mapping[str, Any]]) -> list[Row]:

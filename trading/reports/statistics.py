@@ -56,6 +56,7 @@ def _pct(value: Fraction | None) -> str | None:
 
 # --- rates ------------------------------------------------------------------------------------------------------------
 
+
 def saving_rate(params: Params, inputs: Params) -> dict[str, Any]:
     """stats.saving_rate: a rate, the band that rounded inputs allow, and whether a printed rate lies in it."""
     budget, award = take(inputs, "budget", price), take(inputs, "award", amount)
@@ -107,6 +108,7 @@ def saving_rate_published(params: Params, inputs: Params) -> dict[str, Any]:
 
 # --- what is counted --------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class _Row:
     id: str
@@ -121,8 +123,12 @@ def _scope_row(value: object, where: str) -> _Row:
     status = take(row, "status", word("awarded", "failed", "terminated"), where)
     needed = {} if status == "awarded" else {"default": ""}
     return _Row(
-        take(row, "id", text, where, **needed), status, take(row, "price_form", word(*PRICE_FORMS), where),
-        take(row, "budget", amount, where, default=Fraction(0)), take(row, "award", amount, where, default=Fraction(0)))
+        take(row, "id", text, where, **needed),
+        status,
+        take(row, "price_form", word(*PRICE_FORMS), where),
+        take(row, "budget", amount, where, default=Fraction(0)),
+        take(row, "award", amount, where, default=Fraction(0)),
+    )
 
 
 def saving_scope(params: Params, inputs: Params) -> dict[str, Any]:

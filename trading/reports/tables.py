@@ -42,29 +42,64 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 REQUIRED = ("id", "budget", "award")
 MONEY = ("budget", "award")
 
-STATUSES = {word: status for status, words in {
-    savings.AWARDED: "awarded 已成交 成交 中标 已中标 已定标 已完成 complete result contract filing closing archived 结果公告 合同签订 "
-                     "归档 收尾 合同公告与备案",
-    savings.FAILED: "failed 流标 废标 失败 采购失败 招标失败 unsuccessful",
-    savings.TERMINATED: "terminated 终止 已终止 取消 cancelled withdrawn",
-    savings.SUPERSEDED: "superseded 已更正 被更正 已替换",
-    savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review "
-                     "pq_result notice doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award "
-                     "suspended 公告 开标 评标 评审 定标 受理 暂停 中标候选人公示",
-}.items() for word in words.split()}
-PRICE_FORMS = {word: form for form, words in {
-    "total": "total total_price lump_sum 总价 固定总价",
-    "unit_price": "unit_price 单价 固定单价 综合单价",
-    "discount_rate": "discount_rate discount 下浮率 折扣率 优惠率 折扣",
-    "fee_rate": "fee_rate 费率",
-    "framework_ceiling": "framework_ceiling framework 框架 框架协议 框架上限 框架只有上限",
-}.items() for word in words.split()}
-REGIMES = {"gp": "GP", "政府采购": "GP", "works": "WORKS", "工程": "WORKS", "工程建设": "WORKS", "建设工程": "WORKS",
-           "工程建设项目": "WORKS", "工程建设项目招标投标": "WORKS"}
-CATEGORIES = {"goods": "GOODS", "货物": "GOODS", "货物类": "GOODS", "services": "SERVICES", "服务": "SERVICES", "服务类": "SERVICES",
-              "works": "WORKS", "工程": "WORKS", "工程类": "WORKS"}
-CURRENCIES = {"人民币": "CNY", "人民币元": "CNY", "rmb": "CNY", "元": "CNY", "美元": "USD", "欧元": "EUR", "日元": "JPY",
-              "港元": "HKD", "港币": "HKD", "英镑": "GBP"}
+STATUSES = {
+    word: status
+    for status, words in {
+        savings.AWARDED: "awarded 已成交 成交 中标 已中标 已定标 已完成 complete result contract filing closing archived 结果公告 合同签订 "
+        "归档 收尾 合同公告与备案",
+        savings.FAILED: "failed 流标 废标 失败 采购失败 招标失败 unsuccessful",
+        savings.TERMINATED: "terminated 终止 已终止 取消 cancelled withdrawn",
+        savings.SUPERSEDED: "superseded 已更正 被更正 已替换",
+        savings.PENDING: "pending 进行中 planning planned active draft filed returned accepted intent pq_notice pq_review "
+        "pq_result notice doc_issue clarify bidding opening qual_review evaluation negotiation report candidates award "
+        "suspended 公告 开标 评标 评审 定标 受理 暂停 中标候选人公示",
+    }.items()
+    for word in words.split()
+}
+PRICE_FORMS = {
+    word: form
+    for form, words in {
+        "total": "total total_price lump_sum 总价 固定总价",
+        "unit_price": "unit_price 单价 固定单价 综合单价",
+        "discount_rate": "discount_rate discount 下浮率 折扣率 优惠率 折扣",
+        "fee_rate": "fee_rate 费率",
+        "framework_ceiling": "framework_ceiling framework 框架 框架协议 框架上限 框架只有上限",
+    }.items()
+    for word in words.split()
+}
+REGIMES = {
+    "gp": "GP",
+    "政府采购": "GP",
+    "works": "WORKS",
+    "工程": "WORKS",
+    "工程建设": "WORKS",
+    "建设工程": "WORKS",
+    "工程建设项目": "WORKS",
+    "工程建设项目招标投标": "WORKS",
+}
+CATEGORIES = {
+    "goods": "GOODS",
+    "货物": "GOODS",
+    "货物类": "GOODS",
+    "services": "SERVICES",
+    "服务": "SERVICES",
+    "服务类": "SERVICES",
+    "works": "WORKS",
+    "工程": "WORKS",
+    "工程类": "WORKS",
+}
+CURRENCIES = {
+    "人民币": "CNY",
+    "人民币元": "CNY",
+    "rmb": "CNY",
+    "元": "CNY",
+    "美元": "USD",
+    "欧元": "EUR",
+    "日元": "JPY",
+    "港元": "HKD",
+    "港币": "HKD",
+    "英镑": "GBP",
+}
 TOTALS = frozenset({"合计", "总计", "小计", "共计", "total", "sum", "totals", "subtotal"})
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[T ].*)?", re.ASCII)
 _UNIT_OF = re.compile(r"^(.*?)\s*\(\s*(?:单位[:：]?\s*)?([^()]*?)\s*\)$")
@@ -75,8 +110,12 @@ NAMES = {plain(word).lower(): field for field, words in HEADINGS.items() for wor
 def from_text(text: str, faults: Faults) -> Table | None:
     """Rows of a CSV text; the delimiter is the one of comma, tab and semicolon under which most headings are known."""
     head = text.split("\n", 20)[:20]
-    known = {mark: max((len(_fields(next(csv.reader([line], delimiter=mark), []))) for line in head if line.strip()), default=0)
-             for mark in ",\t;"}
+    known = {
+        mark: max(
+            (len(_fields(next(csv.reader([line], delimiter=mark), []))) for line in head if line.strip()), default=0
+        )
+        for mark in ",\t;"
+    }
     mark = max(known, key=lambda one: known[one])
 
     def rows() -> Iterator[tuple[int, Sequence[Any]]]:
@@ -88,6 +127,7 @@ def from_text(text: str, faults: Faults) -> Table | None:
                 start = reader.line_num + 1
         except csv.Error as error:
             faults.add(f"line {reader.line_num}", "csv.broken", detail=str(error))
+
     return _rows(rows(), faults, "csv", lambda line, column, name: f"line {line}, {name}")
 
 
@@ -116,8 +156,12 @@ def from_sheets(data: bytes, faults: Faults) -> Table | None:
             faults.add("", "table.no_headings", wanted=_wanted(REQUIRED))
             return None
         title = sheet.title
-        return _rows(enumerate(sheet.iter_rows(values_only=True), start=1), faults, "xlsx",
-                     lambda line, column, name: f"{title}!{openpyxl.utils.get_column_letter(column + 1)}{line}")
+        return _rows(
+            enumerate(sheet.iter_rows(values_only=True), start=1),
+            faults,
+            "xlsx",
+            lambda line, column, name: f"{title}!{openpyxl.utils.get_column_letter(column + 1)}{line}",
+        )
     except Exception as error:
         faults.add("", "xlsx.broken", detail=type(error).__name__)
         return None
@@ -188,14 +232,20 @@ def _rows(lines: Iterator[tuple[int, Sequence[Any]]], faults: Faults, source: st
         faults.add("", "table.no_rows")
     if faults.found:
         return None
-    return Table([draft._replace(budget=scale.whole(draft.budget), award=scale.whole(draft.award)) for draft in drafts],
-                 scale.places, source, tuple(notes))
+    return Table(
+        [draft._replace(budget=scale.whole(draft.budget), award=scale.whole(draft.award)) for draft in drafts],
+        scale.places,
+        source,
+        tuple(notes),
+    )
 
 
 class _RowReader:
     """Reads the cells of one table's rows; the first spelling of a category stands for the others of the table."""
 
-    def __init__(self, columns: dict[str, int], powers: dict[str, int], faults: Faults, place: Any, scale: Scale) -> None:
+    def __init__(
+        self, columns: dict[str, int], powers: dict[str, int], faults: Faults, place: Any, scale: Scale
+    ) -> None:
         self.columns, self.powers, self.faults, self.place, self.scale = columns, powers, faults, place, scale
         self.spelled: dict[str, str] = {}
 
@@ -238,8 +288,15 @@ class _RowReader:
         ident = self.words(row, "id")
         if ident is None:
             wrong("id", "cell.no_id")
-        price_form = one_of("price_form", PRICE_FORMS, "total",
-                            "总价 total, 单价 unit_price, 下浮率 discount_rate, 费率 fee_rate, 框架 framework_ceiling") or "total"
+        price_form = (
+            one_of(
+                "price_form",
+                PRICE_FORMS,
+                "total",
+                "总价 total, 单价 unit_price, 下浮率 discount_rate, 费率 fee_rate, 框架 framework_ceiling",
+            )
+            or "total"
+        )
         power = self._row_power(row, wrong)
         amounts: dict[str, Decimal | None] = {}
         discount = None
@@ -262,18 +319,31 @@ class _RowReader:
             discount = cell_percent(stated if stated.endswith(("%", "％")) else f"{stated}%")
             if discount is None:
                 wrong("discount", "cell.not_a_number", value=stated[:60])
-        status = one_of("status", STATUSES, None, "成交 awarded, 流标 failed, 终止 terminated, 已更正 superseded, 进行中 pending")
+        status = one_of(
+            "status", STATUSES, None, "成交 awarded, 流标 failed, 终止 terminated, 已更正 superseded, 进行中 pending"
+        )
         if status is None:
             status = savings.AWARDED if amounts["award"] is not None or price_form != "total" else savings.PENDING
         category = self.words(row, "category")
         if category is not None:
             category = self.spelled.setdefault(CATEGORIES.get(plain(category).lower(), category), category)
         return savings.Row(
-            id=ident or "", budget=amounts["budget"], award=amounts["award"],  # type: ignore[arg-type]
-            status=status, price_form=price_form, date=self._day(row, wrong), currency=self._currency(row, wrong),
-            project=self.words(row, "project"), regime=one_of("regime", REGIMES, None, "政府采购 GP, 工程 WORKS"), category=category,
-            method=self.words(row, "method"), purchaser=self.words(row, "purchaser"), agency=self.words(row, "agency"),
-            region=self.words(row, "region"), discount_pct=discount)
+            id=ident or "",
+            budget=amounts["budget"],  # type: ignore[arg-type]
+            award=amounts["award"],  # type: ignore[arg-type]
+            status=status,
+            price_form=price_form,
+            date=self._day(row, wrong),
+            currency=self._currency(row, wrong),
+            project=self.words(row, "project"),
+            regime=one_of("regime", REGIMES, None, "政府采购 GP, 工程 WORKS"),
+            category=category,
+            method=self.words(row, "method"),
+            purchaser=self.words(row, "purchaser"),
+            agency=self.words(row, "agency"),
+            region=self.words(row, "region"),
+            discount_pct=discount,
+        )
 
     def _row_power(self, row: Sequence[Any], wrong: Any) -> int | None:
         text = self.words(row, "unit")

@@ -38,27 +38,46 @@ REPORT: dict[str, tuple[str, str]] = {
     "mean": ("各宗节约率平均 %（不是合计节约率）", "Mean of the lots' rates % (not the rate of the sums)"),
     "in": ("计入率", "in the rate"),
     "none": ("（无）", "(none)"),
-    "rate_rule": ("合计节约率＝（预算合计－成交合计）÷预算合计，由精确合计算出，只在显示时四舍五入到两位；不是各宗率的平均。",
-                  "The rate is (sum of budgets - sum of awards) / sum of budgets, from exact sums, rounded half up to two places for "
-                  "display only; it is not the mean of the rates."),
-    "price_rule": ("节约额是与预算的差，不等于价格合理：预算偏高，同样显示为节约。",
-                   "A saving is the difference from a budget, not proof of a fair price: a budget set too high shows as a saving too."),
-    "rounded": ("只用上面取整到 0.01 {unit}的合计 {budget} 与 {award} 去算，得 {rate}%；取整后的数允许真率在 {low}% 至 {high}% 之间，"
-                "{exact}% 由精确合计算出，两者并不矛盾。",
-                "From the totals rounded to 0.01 {unit} alone, {budget} and {award}, the rate reads {rate} %. Rounded amounts allow a "
-                "true rate from {low} % to {high} %; {exact} % comes from the exact sums, so both are right."),
-    "regime": ("制度", "Regime"), "category": ("类别", "Category"), "method": ("采购方式", "Method"), "month": ("月份", "Month"),
-    "year": ("年份", "Year"), "purchaser": ("采购人", "Purchaser"), "agency": ("代理机构", "Agency"), "region": ("地区", "Region"),
+    "rate_rule": (
+        "合计节约率＝（预算合计－成交合计）÷预算合计，由精确合计算出，只在显示时四舍五入到两位；不是各宗率的平均。",
+        "The rate is (sum of budgets - sum of awards) / sum of budgets, from exact sums, rounded half up to two places for "
+        "display only; it is not the mean of the rates.",
+    ),
+    "price_rule": (
+        "节约额是与预算的差，不等于价格合理：预算偏高，同样显示为节约。",
+        "A saving is the difference from a budget, not proof of a fair price: a budget set too high shows as a saving too.",
+    ),
+    "rounded": (
+        "只用上面取整到 0.01 {unit}的合计 {budget} 与 {award} 去算，得 {rate}%；取整后的数允许真率在 {low}% 至 {high}% 之间，"
+        "{exact}% 由精确合计算出，两者并不矛盾。",
+        "From the totals rounded to 0.01 {unit} alone, {budget} and {award}, the rate reads {rate} %. Rounded amounts allow a "
+        "true rate from {low} % to {high} %; {exact} % comes from the exact sums, so both are right.",
+    ),
+    "regime": ("制度", "Regime"),
+    "category": ("类别", "Category"),
+    "method": ("采购方式", "Method"),
+    "month": ("月份", "Month"),
+    "year": ("年份", "Year"),
+    "purchaser": ("采购人", "Purchaser"),
+    "agency": ("代理机构", "Agency"),
+    "region": ("地区", "Region"),
     "price_form": ("计价形式", "Price form"),
-    "award_far_from_budget": ("成交与预算相差十倍以上", "award more than ten times, or less than a tenth of, its budget"),
-    "no_award": ("没有成交金额", "no award"), "no_budget": ("没有预算金额", "no budget"),
-    "other_currency": ("币种不同", "another currency"), "superseded": ("已被更正的结果替换", "replaced by a later result"),
+    "award_far_from_budget": (
+        "成交与预算相差十倍以上",
+        "award more than ten times, or less than a tenth of, its budget",
+    ),
+    "no_award": ("没有成交金额", "no award"),
+    "no_budget": ("没有预算金额", "no budget"),
+    "other_currency": ("币种不同", "another currency"),
+    "superseded": ("已被更正的结果替换", "replaced by a later result"),
     "no_date": ("没有结果公告日期，不属于任何期间", "no day of the result, so in no period"),
     "reason.price_form": ("不是总价，只计宗数", "not a total price: counted only"),
-    "reason.failed": ("流标、废标", "failed"), "reason.terminated": ("终止", "terminated"),
+    "reason.failed": ("流标、废标", "failed"),
+    "reason.terminated": ("终止", "terminated"),
     "note.title_line": ("表头之前的标题行，未读", "title line above the headings, passed over"),
     "note.total_line": ("合计行，未计入", "line of totals, not counted"),
-    "GP": ("政府采购", "GP"), "WORKS": ("工程", "WORKS"),
+    "GP": ("政府采购", "GP"),
+    "WORKS": ("工程", "WORKS"),
 }
 
 
@@ -71,4 +90,3 @@ def word(key: str, lang: str) -> str:
 def reason(code: str, lang: str) -> str:
     """A reason of exclusion in words."""
     return word(f"reason.{code}" if f"reason.{code}" in REPORT else code, lang)
-

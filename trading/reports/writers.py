@@ -40,11 +40,18 @@ def rounded_totals(report: Savings) -> dict[str, str] | None:
     unit = 10 ** (report.places + power)
     shown_budget, shown_award = (written(Fraction(amount, unit)) for amount in (report.budget, report.award))
     budget, award, half = int(shown_budget.replace(".", "")) * 10, int(shown_award.replace(".", "")) * 10, 5
-    if budget <= half or (Fraction(report.budget, unit) * 1000 == budget and Fraction(report.award, unit) * 1000 == award):
+    if budget <= half or (
+        Fraction(report.budget, unit) * 1000 == budget and Fraction(report.award, unit) * 1000 == award
+    ):
         return None
-    return {"unit": {8: "yi", 4: "wan", 0: "one"}[power], "budget": shown_budget, "award": shown_award,
-            "rate_pct": rate_pct(budget, award) or "", "min_pct": rate_pct(budget - half, award + half, 4) or "",
-            "max_pct": rate_pct(budget + half, award - half, 4) or ""}
+    return {
+        "unit": {8: "yi", 4: "wan", 0: "one"}[power],
+        "budget": shown_budget,
+        "award": shown_award,
+        "rate_pct": rate_pct(budget, award) or "",
+        "min_pct": rate_pct(budget - half, award + half, 4) or "",
+        "max_pct": rate_pct(budget + half, award - half, 4) or "",
+    }
 
 
 def _power(report: Savings) -> int:
@@ -59,33 +66,60 @@ def document(report: Savings, spread: Distribution | None = None) -> dict[str, A
     places = report.places
 
     def sums(budget: int, award: int) -> dict[str, Any]:
-        return {"budget": money(budget, places), "award": money(award, places), "saving": money(budget - award, places),
-                "saving_rate_pct": rate_pct(budget, award)}
+        return {
+            "budget": money(budget, places),
+            "award": money(award, places),
+            "saving": money(budget - award, places),
+            "saving_rate_pct": rate_pct(budget, award),
+        }
 
     answer: dict[str, Any] = {
-        "currency": report.currency, "transactions": report.transactions, "projects": report.projects,
-        **sums(report.budget, report.award), "negative_rows": list(report.negative_rows),
+        "currency": report.currency,
+        "transactions": report.transactions,
+        "projects": report.projects,
+        **sums(report.budget, report.award),
+        "negative_rows": list(report.negative_rows),
         "excluded": [{"id": ident, "reason": why} for ident, why in report.excluded],
-        "exceptions": [{"id": one.id, "reason": "award_far_from_budget", "budget": money(one.budget, places),
-                        "award": money(one.award, places), "times": written(Fraction(one.award, one.budget), 4)}
-                       for one in report.exceptions],
-        "failed": report.failed, "terminated": report.terminated,
-        "groups": [{"by": dict(zip(report.by, group.by, strict=True)), "transactions": group.transactions,
-                    **sums(group.budget, group.award), "in_rate": group.in_rate} for group in report.groups],
+        "exceptions": [
+            {
+                "id": one.id,
+                "reason": "award_far_from_budget",
+                "budget": money(one.budget, places),
+                "award": money(one.award, places),
+                "times": written(Fraction(one.award, one.budget), 4),
+            }
+            for one in report.exceptions
+        ],
+        "failed": report.failed,
+        "terminated": report.terminated,
+        "groups": [
+            {
+                "by": dict(zip(report.by, group.by, strict=True)),
+                "transactions": group.transactions,
+                **sums(group.budget, group.award),
+                "in_rate": group.in_rate,
+            }
+            for group in report.groups
+        ],
         "rate_if_negative_rows_are_dropped_pct": rate_pct(*report.without_negative),
         "rate_if_zero_and_negative_rows_are_dropped_pct": rate_pct(*report.only_positive),
-        "in_rate": report.in_rate, "mean_discount_pct": report.mean_discount_pct,
-        "from": report.since.isoformat() if report.since else None, "to": report.until.isoformat() if report.until else None,
+        "in_rate": report.in_rate,
+        "mean_discount_pct": report.mean_discount_pct,
+        "from": report.since.isoformat() if report.since else None,
+        "to": report.until.isoformat() if report.until else None,
         "rate_from_rounded_totals": rounded_totals(report),
     }
     if spread is not None:
         answer["distribution"] = {
-            "median_pct": spread.median_pct, "mean_of_rates_pct": spread.mean_of_rates_pct,
-            "bins": [{"from": low, "below": high, "lots": lots} for low, high, lots in spread.bins]}
+            "median_pct": spread.median_pct,
+            "mean_of_rates_pct": spread.mean_of_rates_pct,
+            "bins": [{"from": low, "below": high, "lots": lots} for low, high, lots in spread.bins],
+        }
     return answer
 
 
 # --- the parts every human form shares --------------------------------------------------------------------------------
+
 
 def grouped(amount: str) -> str:
     """Thousands commas: ``1234567.80`` becomes ``1,234,567.80``."""
@@ -110,10 +144,17 @@ def figures(report: Savings, lang: str, spread: Distribution | None = None) -> l
         name = next(zh if lang == "zh" else f"{en} yuan" for zh, en, power in _UNITS if power == large)
         return f"{text} ({grouped(written(Fraction(amount, 10 ** (report.places + large))))} {name})"
 
-    lines = [("transactions", str(report.transactions)), ("projects", str(report.projects)), ("in_rate", str(report.in_rate)),
-             ("budget", total(report.budget)), ("award", total(report.award)), ("saving", total(report.budget - report.award)),
-             ("saving_rate_pct", rate_pct(report.budget, report.award) or "–"), ("failed", str(report.failed)),
-             ("terminated", str(report.terminated))]
+    lines = [
+        ("transactions", str(report.transactions)),
+        ("projects", str(report.projects)),
+        ("in_rate", str(report.in_rate)),
+        ("budget", total(report.budget)),
+        ("award", total(report.award)),
+        ("saving", total(report.budget - report.award)),
+        ("saving_rate_pct", rate_pct(report.budget, report.award) or "–"),
+        ("failed", str(report.failed)),
+        ("terminated", str(report.terminated)),
+    ]
     if report.since or report.until:
         lines.insert(0, ("period", f"{report.since or '…'} – {report.until or '…'}"))
     if spread is not None:
@@ -129,26 +170,55 @@ def caveats(report: Savings, lang: str) -> list[str]:
     rounded = rounded_totals(report)
     if rounded and rounded["unit"] != "one" and rounded["rate_pct"] != rate_pct(report.budget, report.award):
         zh, en = {"yi": ("亿元", "hundred million yuan"), "wan": ("万元", "ten thousand yuan")}[rounded["unit"]]
-        said.append(word("rounded", lang).format(
-            unit=zh if lang == "zh" else en, budget=rounded["budget"], award=rounded["award"], rate=rounded["rate_pct"],
-            low=rounded["min_pct"], high=rounded["max_pct"], exact=rate_pct(report.budget, report.award)))
-    said += [f"{word(key, lang)}: {rate_pct(*sums) or '–'}"
-             for key, sums in (("dropped", report.without_negative), ("dropped_zero", report.only_positive))]
+        said.append(
+            word("rounded", lang).format(
+                unit=zh if lang == "zh" else en,
+                budget=rounded["budget"],
+                award=rounded["award"],
+                rate=rounded["rate_pct"],
+                low=rounded["min_pct"],
+                high=rounded["max_pct"],
+                exact=rate_pct(report.budget, report.award),
+            )
+        )
+    said += [
+        f"{word(key, lang)}: {rate_pct(*sums) or '–'}"
+        for key, sums in (("dropped", report.without_negative), ("dropped_zero", report.only_positive))
+    ]
     return [*said, word("price_rule", lang)]
 
 
 def group_table(report: Savings, lang: str, *, exact: bool = False) -> tuple[list[str], list[list[str]]]:
     """Headings and lines of the breakdown, the total last; ``exact``: amounts unrounded and without commas."""
+
     def amounts(budget: int, award: int) -> list[str]:
         write = money if exact else shown
-        return [*(write(amount, report.places) for amount in (budget, award, budget - award)), rate_pct(budget, award) or ""]
+        return [
+            *(write(amount, report.places) for amount in (budget, award, budget - award)),
+            rate_pct(budget, award) or "",
+        ]
 
-    head = [word(key, lang) for key in (*report.by, "transactions", "in_rate", "budget", "award", "saving", "saving_rate_pct")]
-    lines = [[*(word(value, lang) if name == "regime" and value else value or word("none", lang)
-                for name, value in zip(report.by, group.by, strict=True)),
-              str(group.transactions), str(group.in_rate), *amounts(group.budget, group.award)] for group in report.groups]
+    head = [
+        word(key, lang)
+        for key in (*report.by, "transactions", "in_rate", "budget", "award", "saving", "saving_rate_pct")
+    ]
+    lines = [
+        [
+            *(
+                word(value, lang) if name == "regime" and value else value or word("none", lang)
+                for name, value in zip(report.by, group.by, strict=True)
+            ),
+            str(group.transactions),
+            str(group.in_rate),
+            *amounts(group.budget, group.award),
+        ]
+        for group in report.groups
+    ]
     labels = [word("total", lang), *[""] * (len(report.by) - 1)] if report.by else []
-    return head, [*lines, [*labels, str(report.transactions), str(report.in_rate), *amounts(report.budget, report.award)]]
+    return head, [
+        *lines,
+        [*labels, str(report.transactions), str(report.in_rate), *amounts(report.budget, report.award)],
+    ]
 
 
 def year_blocks(across: ByYear, report: Savings, lang: str) -> list[tuple[list[str], str]]:
@@ -160,8 +230,10 @@ def year_blocks(across: ByYear, report: Savings, lang: str) -> list[tuple[list[s
     def name(words: tuple[str, ...], last: bool) -> list[str]:
         if last:
             return [word("total", lang), *[""] * (side - 1)]
-        return [word(text, lang) if dimension == "regime" and text else text or word("none", lang)
-                for dimension, text in zip(across.by, words, strict=True)]
+        return [
+            word(text, lang) if dimension == "regime" and text else text or word("none", lang)
+            for dimension, text in zip(across.by, words, strict=True)
+        ]
 
     def figure(cell: Cell | None, measure: str) -> str:
         if cell is None:
@@ -187,9 +259,12 @@ def year_blocks(across: ByYear, report: Savings, lang: str) -> list[tuple[list[s
 
 # --- terminal ---------------------------------------------------------------------------------------------------------
 
+
 def width(text: str) -> int:
     """Columns a terminal needs for the text: two for a wide character, none for a combining one."""
-    return sum(0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in text)
+    return sum(
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in text
+    )
 
 
 def tame(text: str) -> str:
@@ -203,8 +278,11 @@ def aligned(head: Sequence[str], lines: Sequence[Sequence[str]], *, right: int) 
     widths = [max(width(line[column]) for line in cells) for column in range(len(head))]
 
     def laid(line: Sequence[str]) -> str:
-        return "  ".join(" " * (size - width(cell)) + cell if column >= len(head) - right else cell + " " * (size - width(cell))
-                         for column, (cell, size) in enumerate(zip(line, widths, strict=True))).rstrip()
+        return "  ".join(
+            " " * (size - width(cell)) + cell if column >= len(head) - right else cell + " " * (size - width(cell))
+            for column, (cell, size) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+
     return "\n".join([laid(cells[0]), "  ".join("-" * size for size in widths), *(laid(line) for line in cells[1:])])
 
 
@@ -215,20 +293,44 @@ def table_text(report: Savings, lang: str, spread: Distribution | None = None) -
         head, lines = group_table(report, lang)
         parts.append(aligned(head, lines, right=6))
     if report.exceptions:
-        parts.append(word("exceptions", lang) + "\n" + aligned(
-            [word(key, lang) for key in ("id", "budget", "award", "times", "reason")],
-            [[one.id, shown(one.budget, report.places), shown(one.award, report.places),
-              written(Fraction(one.award, one.budget), 4), word("award_far_from_budget", lang)] for one in report.exceptions], right=0))
+        parts.append(
+            word("exceptions", lang)
+            + "\n"
+            + aligned(
+                [word(key, lang) for key in ("id", "budget", "award", "times", "reason")],
+                [
+                    [
+                        one.id,
+                        shown(one.budget, report.places),
+                        shown(one.award, report.places),
+                        written(Fraction(one.award, one.budget), 4),
+                        word("award_far_from_budget", lang),
+                    ]
+                    for one in report.exceptions
+                ],
+                right=0,
+            )
+        )
     if report.negative_rows:
-        parts.append(word("negative_rows", lang) + "\n" + "\n".join("  " + tame(ident) for ident in report.negative_rows))
+        parts.append(
+            word("negative_rows", lang) + "\n" + "\n".join("  " + tame(ident) for ident in report.negative_rows)
+        )
     if report.excluded:
-        parts.append(word("excluded", lang) + "\n" + aligned(
-            [word("id", lang), word("reason", lang)], [[ident, reason(why, lang)] for ident, why in report.excluded], right=0))
+        parts.append(
+            word("excluded", lang)
+            + "\n"
+            + aligned(
+                [word("id", lang), word("reason", lang)],
+                [[ident, reason(why, lang)] for ident, why in report.excluded],
+                right=0,
+            )
+        )
     parts.append(word("notes", lang) + "\n" + "\n".join("  " + line for line in caveats(report, lang)))
     return "\n\n".join(parts) + "\n"
 
 
 # --- CSV and XLSX -----------------------------------------------------------------------------------------------------
+
 
 def inert(text: str) -> str:
     """A CSV cell no spreadsheet runs: text that begins like a formula gets an apostrophe, plain numbers stay numbers."""
@@ -240,7 +342,11 @@ def csv_text(report: Savings, lang: str) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     head, lines = group_table(report, lang, exact=True)
-    writer.writerow(head if lang == "zh" else [*report.by, "transactions", "in_rate", "budget", "award", "saving", "saving_rate_pct"])
+    writer.writerow(
+        head
+        if lang == "zh"
+        else [*report.by, "transactions", "in_rate", "budget", "award", "saving", "saving_rate_pct"]
+    )
     names = len(report.by)
     for line in lines:
         writer.writerow([inert(cell) if column < names else cell for column, cell in enumerate(line)])
@@ -253,8 +359,9 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
 
     out = io.BytesIO()
     # The days of creation are fixed so that the same figures give the same bytes.
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-                                     "strings_to_numbers": False})
+    book = xlsxwriter.Workbook(
+        out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    )
     book.set_properties({"title": word("title", lang), "created": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)})
     bold = book.add_format({"bold": True, "bottom": 1})
     plain = book.add_format({"num_format": "#,##0.00"})
@@ -280,8 +387,12 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, max(len(head) - 1, 0), 22)
 
-    fill("summary", [word("title", lang), report.currency],
-         [*figures(report, lang, spread), *(("", line) for line in caveats(report, lang))], ())
+    fill(
+        "summary",
+        [word("title", lang), report.currency],
+        [*figures(report, lang, spread), *(("", line) for line in caveats(report, lang))],
+        (),
+    )
     head, lines = group_table(report, lang, exact=True)
     fill("groups", head, lines, range(len(report.by), len(head)))
     verdicts = treatments(rows, currency=report.currency, since=report.since, until=report.until)
@@ -292,18 +403,65 @@ def xlsx_bytes(report: Savings, rows: Sequence[Row], lang: str, spread: Distribu
             for column, text in enumerate(cells):
                 if not text:
                     continue
-                put(sheet, line, column, text, number=kind == "line" and column >= len(across.by), head=bold if kind == "head" else None)
+                put(
+                    sheet,
+                    line,
+                    column,
+                    text,
+                    number=kind == "line" and column >= len(across.by),
+                    head=bold if kind == "head" else None,
+                )
         sheet.freeze_panes(0, max(len(across.by), 1))
         sheet.set_column(0, max(len(across.by), 1) + len(across.years), 22)
-    fill("exceptions", [word(key, lang) for key in ("id", "budget", "award", "times", "reason")],
-         [[one.id, money(one.budget, report.places), money(one.award, report.places),
-           written(Fraction(one.award, one.budget), 4), word("award_far_from_budget", lang)] for one in report.exceptions], (1, 2, 3))
-    fill("excluded", [word("id", lang), word("reason", lang)], [[ident, reason(why, lang)] for ident, why in report.excluded], ())
-    names = ("id", "project", "date", "regime", "category", "method", "purchaser", "agency", "region", "status", "price_form", "currency")
-    fill("rows", [word(key, lang) for key in (*names, "budget", "award", "treatment")],
-         [[*(str(getattr(row, name) or "") for name in names),
-           "" if row.budget is None else money(row.budget, report.places),
-           "" if row.award is None else money(row.award, report.places), word("in", lang) if why is None else reason(why, lang)]
-          for row, why in zip(rows, verdicts, strict=True) if why != "outside"], (len(names), len(names) + 1))
+    fill(
+        "exceptions",
+        [word(key, lang) for key in ("id", "budget", "award", "times", "reason")],
+        [
+            [
+                one.id,
+                money(one.budget, report.places),
+                money(one.award, report.places),
+                written(Fraction(one.award, one.budget), 4),
+                word("award_far_from_budget", lang),
+            ]
+            for one in report.exceptions
+        ],
+        (1, 2, 3),
+    )
+    fill(
+        "excluded",
+        [word("id", lang), word("reason", lang)],
+        [[ident, reason(why, lang)] for ident, why in report.excluded],
+        (),
+    )
+    names = (
+        "id",
+        "project",
+        "date",
+        "regime",
+        "category",
+        "method",
+        "purchaser",
+        "agency",
+        "region",
+        "status",
+        "price_form",
+        "currency",
+    )
+    fill(
+        "rows",
+        [word(key, lang) for key in (*names, "budget", "award", "treatment")],
+        [
+            [
+                *(str(getattr(row, name) or "") for name in names),
+                "" if row.budget is None else money(row.budget, report.places),
+                "" if row.award is None else money(row.award, report.places),
+                word("in", lang) if why is None else reason(why, lang),
+            ]
+            for row, why in zip(rows, verdicts, strict=True)
+            if why != "outside"
+        ],
+        (len(names), len(names) + 1),
+    )
     book.close()
     return out.getvalue()

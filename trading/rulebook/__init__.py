@@ -30,6 +30,22 @@ from trading.rulebook.timetable import (
 )
 
 __all__ = [
-    "GP", "REGIMES", "WORKS", "Bound", "Finding", "Rule", "Rulebook", "Window", "all_rules", "breaches", "change_days",
-    "check_timetable", "differences", "known_moments", "read_rules", "refuse_breaches", "select", "window",
+    "GP",
+    "REGIMES",
+    "WORKS",
+    "Bound",
+    "Finding",
+    "Rule",
+    "Rulebook",
+    "Window",
+    "all_rules",
+    "breaches",
+    "change_days",
+    "check_timetable",
+    "differences",
+    "known_moments",
+    "read_rules",
+    "refuse_breaches",
+    "select",
+    "window",
 ]

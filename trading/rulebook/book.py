@@ -86,8 +86,9 @@ class Rule:
 
     def applies(self, method: str | None = None, category: str | None = None) -> bool:
         """Whether the row speaks of this method and category; None asks about none in particular."""
-        return ((method is None or not self.methods or method in self.methods)
-                and (category is None or not self.categories or category in self.categories))
+        return (method is None or not self.methods or method in self.methods) and (
+            category is None or not self.categories or category in self.categories
+        )
 
     def term(self, anchor: dt.date, calendar: WorkingDayCalendar) -> Term | None:
         """The day this rule leads to from the Beijing day `anchor`; None where the law says promptly.
@@ -107,8 +108,13 @@ class Rule:
         for field in fields(self):
             value = getattr(self, field.name)
             if value != field.default:
-                held[field.name] = value.isoformat() if isinstance(value, dt.date) else list(value) if isinstance(
-                    value, tuple) else value
+                held[field.name] = (
+                    value.isoformat()
+                    if isinstance(value, dt.date)
+                    else list(value)
+                    if isinstance(value, tuple)
+                    else value
+                )
         return held
 
 
@@ -124,7 +130,9 @@ class Rulebook:
     @cached_property
     def version(self) -> str:
         """Regime, day and a digest of all rows: equal versions judge alike."""
-        rows = json.dumps([rule.as_dict() for rule in self.rules], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        rows = json.dumps(
+            [rule.as_dict() for rule in self.rules], ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
         digest = hashlib.sha256(rows.encode()).hexdigest()
         return f"{self.regime}@{self.on.isoformat()}.{digest[:12]}"
 
@@ -138,11 +146,24 @@ class Rulebook:
     def find(self, id: str) -> Rule | None:
         return self._by_id.get(id)
 
-    def about(self, act: str, *, method: str | None = None, category: str | None = None, kind: str | None = None,
-              anchor: str | None = None) -> list[Rule]:
+    def about(
+        self,
+        act: str,
+        *,
+        method: str | None = None,
+        category: str | None = None,
+        kind: str | None = None,
+        anchor: str | None = None,
+    ) -> list[Rule]:
         """All rows that limit `act` for a method and category, in the order of the file."""
-        return [rule for rule in self.rules if rule.act == act and rule.applies(method, category)
-                and kind in (None, rule.kind) and anchor in (None, rule.anchor)]
+        return [
+            rule
+            for rule in self.rules
+            if rule.act == act
+            and rule.applies(method, category)
+            and kind in (None, rule.kind)
+            and anchor in (None, rule.anchor)
+        ]
 
     def term(self, id: str, anchor: dt.date, calendar: WorkingDayCalendar) -> Term | None:
         """The day rule `id` leads to from the Beijing day `anchor`; None where the law says promptly.
@@ -153,8 +174,13 @@ class Rulebook:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything, JSON-able, to be stored with a lot."""
-        return {"format": SNAPSHOT_FORMAT, "regime": self.regime, "on": self.on.isoformat(), "version": self.version,
-                "rules": [rule.as_dict() for rule in self.rules]}
+        return {
+            "format": SNAPSHOT_FORMAT,
+            "regime": self.regime,
+            "on": self.on.isoformat(),
+            "version": self.version,
+            "rules": [rule.as_dict() for rule in self.rules],
+        }
 
     @classmethod
     def from_snapshot(cls, snapshot: Mapping[str, Any]) -> Rulebook:
@@ -162,14 +188,18 @@ class Rulebook:
         differs)."""
         if snapshot.get("format") != SNAPSHOT_FORMAT:
             raise Invalid("rulebook.snapshot_format", found=snapshot.get("format"))
-        book = cls(snapshot["regime"], dt.date.fromisoformat(snapshot["on"]),
-                   (_rule(row, f"rules[{place}]") for place, row in enumerate(snapshot["rules"])))
+        book = cls(
+            snapshot["regime"],
+            dt.date.fromisoformat(snapshot["on"]),
+            (_rule(row, f"rules[{place}]") for place, row in enumerate(snapshot["rules"])),
+        )
         if book.version != snapshot.get("version"):
             raise Invalid("rulebook.snapshot_altered", version=snapshot.get("version"), found=book.version)
         return book
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------------
+
 
 def select(regime: str, on: dt.date, *, local: Iterable[Rule] = ()) -> Rulebook:
     """The rules of a regime (GP | WORKS) in force on the day the first notice is published.
@@ -210,13 +240,17 @@ def differences(old: Rulebook, new: Rulebook) -> list[tuple[Rule | None, Rule | 
     pairs: list[tuple[Rule | None, Rule | None]] = []
     for id in sorted({rule.id for rule in (*old.rules, *new.rules)}):
         before, after = old.find(id), new.find(id)
-        if before is None or after is None or replace(before, valid_from=timeless, valid_to=None) != replace(
-                after, valid_from=timeless, valid_to=None):
+        if (
+            before is None
+            or after is None
+            or replace(before, valid_from=timeless, valid_to=None) != replace(after, valid_from=timeless, valid_to=None)
+        ):
             pairs.append((before, after))
     return pairs
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
+
 
 def read_rules(toml: str) -> tuple[Rule, ...]:
     """Rows from TOML (`[[rule]]` tables). Refuses: Invalid rulebook.file with every faulty row: rulebook.row_malformed,
@@ -235,7 +269,8 @@ def read_rules(toml: str) -> tuple[Rule, ...]:
     for rule in rules:
         for other in seen.setdefault(rule.id, []):
             if (other.valid_to is None or rule.valid_from < other.valid_to) and (
-                    rule.valid_to is None or other.valid_from < rule.valid_to):
+                rule.valid_to is None or other.valid_from < rule.valid_to
+            ):
                 faults.add(rule.id, "rulebook.row_overlap", valid_from=rule.valid_from.isoformat())
         seen[rule.id].append(rule)
     faults.refuse_if_any("rulebook.file")
@@ -255,12 +290,23 @@ def _rule(row: Mapping[str, Any], where: str) -> Rule:
         if isinstance(held.get("value"), int) and not isinstance(held["value"], bool):
             held["value"] = str(held["value"])
         rule = Rule(**held)
-        right = (names >= held.keys() and rule.unit in UNITS and rule.kind in KINDS and rule.mark in MARKS
-                 and rule.date_mark in MARKS and rule.counting in ("literal", "strict") and rule.id and rule.act
-                 and rule.en and rule.zh and rule.source and type(rule.valid_from) is dt.date
-                 and (rule.valid_to is None or rule.valid_from < rule.valid_to)
-                 and (rule.value is None) == (rule.kind in _WITHOUT_VALUE or rule.unit == "prompt")
-                 and (rule.value is None or rule.number >= 0))
+        right = (
+            names >= held.keys()
+            and rule.unit in UNITS
+            and rule.kind in KINDS
+            and rule.mark in MARKS
+            and rule.date_mark in MARKS
+            and rule.counting in ("literal", "strict")
+            and rule.id
+            and rule.act
+            and rule.en
+            and rule.zh
+            and rule.source
+            and type(rule.valid_from) is dt.date
+            and (rule.valid_to is None or rule.valid_from < rule.valid_to)
+            and (rule.value is None) == (rule.kind in _WITHOUT_VALUE or rule.unit == "prompt")
+            and (rule.value is None or rule.number >= 0)
+        )
         if right and rule.unit in ("D", "WD", "h", "Y", "count"):
             right = rule.value is None or rule.whole >= 0
     except (TypeError, ValueError, ZeroDivisionError) as error:

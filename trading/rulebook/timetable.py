@@ -62,8 +62,14 @@ class Window:
         return self.earliest is None or self.latest is None or self.earliest.at < self.latest.at
 
 
-def check_timetable(book: Rulebook, calendar: WorkingDayCalendar, timetable: Mapping[str, Moment | None], *,
-                    method: str, category: str | None = None) -> list[Finding]:
+def check_timetable(
+    book: Rulebook,
+    calendar: WorkingDayCalendar,
+    timetable: Mapping[str, Moment | None],
+    *,
+    method: str,
+    category: str | None = None,
+) -> list[Finding]:
     """All breaches and warnings of a plan, in the order of the rules; an empty list for a plan without either.
 
     Codes: timetable.too_early, timetable.too_late, timetable.not_together, timetable.hour_missing (a rule in hours, a
@@ -75,7 +81,11 @@ def check_timetable(book: Rulebook, calendar: WorkingDayCalendar, timetable: Map
         raise ValueError(f"no rule knows these moments: {', '.join(unknown)}")
     findings: list[Finding] = []
     for rule in book.rules:
-        if rule.act in planned and rule.applies(method, category) and (rule.anchor in planned or rule.kind == "WORKDAY"):
+        if (
+            rule.act in planned
+            and rule.applies(method, category)
+            and (rule.anchor in planned or rule.kind == "WORKDAY")
+        ):
             try:
                 findings += _judge(rule, calendar, planned)
             except Invalid as refusal:
@@ -96,8 +106,15 @@ def refuse_breaches(findings: Iterable[Finding]) -> None:
         raise Invalid("timetable.breaches", faults=faults, count=len(faults))
 
 
-def window(book: Rulebook, calendar: WorkingDayCalendar, act: str, timetable: Mapping[str, Moment | None], *,
-           method: str, category: str | None = None) -> Window:
+def window(
+    book: Rulebook,
+    calendar: WorkingDayCalendar,
+    act: str,
+    timetable: Mapping[str, Moment | None],
+    *,
+    method: str,
+    category: str | None = None,
+) -> Window:
     """Where the moment `act` may lie, given the others: what a form offers before anyone picks a date.
 
     A clarification already planned pushes the earliest deadline (T-05 read backwards). Refuses: Invalid
@@ -128,6 +145,7 @@ def known_moments() -> frozenset[str]:
 
 # --- one rule ---------------------------------------------------------------------------------------------------------
 
+
 def _day(moment: Moment) -> dt.date:
     return local_day(moment) if isinstance(moment, dt.datetime) else moment
 
@@ -138,8 +156,15 @@ def _shown(moment: Moment) -> str:
 
 def _words(rule: Rule) -> dict[str, Any]:
     """What every finding says of its rule."""
-    return {"rule": rule.id, "what_en": rule.en, "what_zh": rule.zh, "length": rule.value, "unit": rule.unit,
-            "source": rule.source, "anchor": rule.anchor}
+    return {
+        "rule": rule.id,
+        "what_en": rule.en,
+        "what_zh": rule.zh,
+        "length": rule.value,
+        "unit": rule.unit,
+        "source": rule.source,
+        "anchor": rule.anchor,
+    }
 
 
 def _bound(rule: Rule, anchor: Moment, calendar: WorkingDayCalendar) -> Bound | None:
@@ -148,7 +173,9 @@ def _bound(rule: Rule, anchor: Moment, calendar: WorkingDayCalendar) -> Bound | 
     if rule.unit == "h":
         if not isinstance(anchor, dt.datetime):
             raise Invalid("timetable.hour_missing", moment=rule.anchor)
-        at = anchor.astimezone(dt.UTC) + dt.timedelta(hours=rule.whole) * (-1 if rule.kind in ("BEFORE", "NOT_EARLIER") else 1)
+        at = anchor.astimezone(dt.UTC) + dt.timedelta(hours=rule.whole) * (
+            -1 if rule.kind in ("BEFORE", "NOT_EARLIER") else 1
+        )
         return Bound(rule, side, local_day(at), at, None)
     term = rule.term(_day(anchor), calendar)
     if term is None:
@@ -189,11 +216,16 @@ def _judge(rule: Rule, calendar: WorkingDayCalendar, planned: Mapping[str, Momen
     return _compared(rule, act, bound, words, calendar)
 
 
-def _compared(rule: Rule, act: Moment, bound: Bound, words: dict[str, Any], calendar: WorkingDayCalendar) -> list[Finding]:
+def _compared(
+    rule: Rule, act: Moment, bound: Bound, words: dict[str, Any], calendar: WorkingDayCalendar
+) -> list[Finding]:
     words |= {bound.side: bound.day.isoformat(), f"{bound.side}_at": bound.at.isoformat()}
     if bound.term is not None:
-        words |= {"calendar": bound.term.calendar, "rolled_from": bound.term.rolled_from and bound.term.rolled_from.isoformat(),
-                  "rolled_why": bound.term.rolled_why}
+        words |= {
+            "calendar": bound.term.calendar,
+            "rolled_from": bound.term.rolled_from and bound.term.rolled_from.isoformat(),
+            "rolled_why": bound.term.rolled_why,
+        }
     if rule.unit == "h":
         if not isinstance(act, dt.datetime):
             raise Invalid("timetable.hour_missing", moment=rule.act)

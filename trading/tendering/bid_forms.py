@@ -28,21 +28,69 @@ Field = dict[str, Any]
 
 FORMS: dict[str, tuple[Field, ...]] = {
     "GOODS": (
-        {"key": "price", "label": "投标总价（元）", "label_en": "Total price (yuan)", "type": "money", "required": True},
-        {"key": "delivery_days", "label": "交货期（日）", "label_en": "Delivery (days)", "type": "days", "required": True},
-        {"key": "warranty_months", "label": "质保期（月）", "label_en": "Warranty (months)", "type": "count", "required": True},
-        {"key": "small_firm", "label": "小微企业声明", "label_en": "Small or micro firm", "type": "choice", "required": True,
-         "choices": ["no", "yes"]},
+        {
+            "key": "price",
+            "label": "投标总价（元）",
+            "label_en": "Total price (yuan)",
+            "type": "money",
+            "required": True,
+        },
+        {
+            "key": "delivery_days",
+            "label": "交货期（日）",
+            "label_en": "Delivery (days)",
+            "type": "days",
+            "required": True,
+        },
+        {
+            "key": "warranty_months",
+            "label": "质保期（月）",
+            "label_en": "Warranty (months)",
+            "type": "count",
+            "required": True,
+        },
+        {
+            "key": "small_firm",
+            "label": "小微企业声明",
+            "label_en": "Small or micro firm",
+            "type": "choice",
+            "required": True,
+            "choices": ["no", "yes"],
+        },
     ),
     "SERVICES": (
-        {"key": "price", "label": "投标总价（元）", "label_en": "Total price (yuan)", "type": "money", "required": True},
+        {
+            "key": "price",
+            "label": "投标总价（元）",
+            "label_en": "Total price (yuan)",
+            "type": "money",
+            "required": True,
+        },
         {"key": "duration_days", "label": "服务期（日）", "label_en": "Term (days)", "type": "days", "required": True},
-        {"key": "small_firm", "label": "小微企业声明", "label_en": "Small or micro firm", "type": "choice", "required": True,
-         "choices": ["no", "yes"]},
+        {
+            "key": "small_firm",
+            "label": "小微企业声明",
+            "label_en": "Small or micro firm",
+            "type": "choice",
+            "required": True,
+            "choices": ["no", "yes"],
+        },
     ),
     "WORKS": (
-        {"key": "price", "label": "投标总价（元）", "label_en": "Total price (yuan)", "type": "money", "required": True},
-        {"key": "duration_days", "label": "工期（日历天）", "label_en": "Duration (calendar days)", "type": "days", "required": True},
+        {
+            "key": "price",
+            "label": "投标总价（元）",
+            "label_en": "Total price (yuan)",
+            "type": "money",
+            "required": True,
+        },
+        {
+            "key": "duration_days",
+            "label": "工期（日历天）",
+            "label_en": "Duration (calendar days)",
+            "type": "days",
+            "required": True,
+        },
         {"key": "quality", "label": "质量承诺", "label_en": "Quality", "type": "text", "required": True},
         {"key": "manager", "label": "项目经理", "label_en": "Project manager", "type": "text", "required": True},
     ),
@@ -69,7 +117,11 @@ def of_envelope(form: Sequence[Mapping[str, Any]], envelope: str, *, two_envelop
 
 
 def _lies_in(field: Mapping[str, Any]) -> str:
-    return PRICE_ENVELOPE if field.get("type") == "money" or field.get("envelope") == PRICE_ENVELOPE else TECHNICAL_ENVELOPE
+    return (
+        PRICE_ENVELOPE
+        if field.get("type") == "money" or field.get("envelope") == PRICE_ENVELOPE
+        else TECHNICAL_ENVELOPE
+    )
 
 
 def check_form(form: Sequence[Mapping[str, Any]], *, two_envelopes: bool = False) -> None:
@@ -123,7 +175,10 @@ def parse(form: Sequence[Mapping[str, Any]], announce: Mapping[str, Any]) -> Bid
         else:
             _check(faults, key, field, value)
     faults.refuse_if_any("bid_form.faults")
-    return BidFormValues(price_minor(announce[PRICE]) if PRICE in known else None, {k: str(announce[k]) for k in known if announce.get(k)})
+    return BidFormValues(
+        price_minor(announce[PRICE]) if PRICE in known else None,
+        {k: str(announce[k]) for k in known if announce.get(k)},
+    )
 
 
 def _check(faults: Faults, key: str, field: Mapping[str, Any], value: str) -> None:
@@ -145,20 +200,34 @@ ENTRY = "entry_"
 
 
 def with_lists(
-    form: Sequence[Mapping[str, Any]], *, items: Sequence[str], files: Sequence[str], entries: Sequence[str] = (),
+    form: Sequence[Mapping[str, Any]],
+    *,
+    items: Sequence[str],
+    files: Sequence[str],
+    entries: Sequence[str] = (),
 ) -> list[Field]:
     """The form with these items of the price, these files asked for and these further entries, in place of those it had. Each by its label.
 
     An item is money that is ``part_of`` the price; a file is looked for before sealing, and announced by nobody; an entry is a text that
     every bidder gives and that is read out.
     """
-    kept = [dict(field) for field in form
-            if field.get("type") != "file" and not field.get("part_of") and not str(field["key"]).startswith(ENTRY)]
-    kept += [{"key": f"{ENTRY}{n}", "label": label, "label_en": label, "type": "text", "required": True}
-             for n, label in enumerate(entries, 1)]
-    priced = [{"key": f"item_{n}", "label": label, "label_en": label, "type": "money", "required": True, "part_of": PRICE}
-              for n, label in enumerate(items, 1)]
-    asked = [{"key": f"file_{n}", "label": label, "label_en": label, "type": "file", "required": True} for n, label in enumerate(files, 1)]
+    kept = [
+        dict(field)
+        for field in form
+        if field.get("type") != "file" and not field.get("part_of") and not str(field["key"]).startswith(ENTRY)
+    ]
+    kept += [
+        {"key": f"{ENTRY}{n}", "label": label, "label_en": label, "type": "text", "required": True}
+        for n, label in enumerate(entries, 1)
+    ]
+    priced = [
+        {"key": f"item_{n}", "label": label, "label_en": label, "type": "money", "required": True, "part_of": PRICE}
+        for n, label in enumerate(items, 1)
+    ]
+    asked = [
+        {"key": f"file_{n}", "label": label, "label_en": label, "type": "file", "required": True}
+        for n, label in enumerate(files, 1)
+    ]
     at = next((n for n, field in enumerate(kept) if field["key"] == PRICE), -1) + 1
     return [*kept[:at], *priced, *kept[at:], *asked]
 

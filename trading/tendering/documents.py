@@ -27,7 +27,10 @@ class TenderDocument(Base):
     """One version of one file. ``blob`` is its content name (hex SHA-256), ``size`` in bytes."""
 
     __tablename__ = "tender_document"
-    __table_args__ = (UniqueConstraint("lot_id", "name", "version"), CheckConstraint(one_of("kind", KINDS), name="kind"))
+    __table_args__ = (
+        UniqueConstraint("lot_id", "name", "version"),
+        CheckConstraint(one_of("kind", KINDS), name="kind"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
@@ -90,9 +93,20 @@ def put(work: UnitOfWork, lot: Lot, *, name: str, blob: Blob, kind: str) -> Tend
         raise Invalid("document.kind", kinds=list(KINDS))
     media = media_of(work, name, blob)
     last = select(func.max(TenderDocument.version)).where(TenderDocument.lot_id == lot.id, TenderDocument.name == name)
-    new = TenderDocument(lot_id=lot.id, kind=kind, name=name, blob=blob.name, sha256=blob.name, size=blob.size, media=media,
-                         version=(work.session.scalar(last) or 0) + 1, added_at=work.now, withdrawn_at=None, published=False,
-                         published_at=None)
+    new = TenderDocument(
+        lot_id=lot.id,
+        kind=kind,
+        name=name,
+        blob=blob.name,
+        sha256=blob.name,
+        size=blob.size,
+        media=media,
+        version=(work.session.scalar(last) or 0) + 1,
+        added_at=work.now,
+        withdrawn_at=None,
+        published=False,
+        published_at=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("document.add", lot.log_of, file=new.name, version=new.version, sha256=new.sha256)

@@ -93,9 +93,18 @@ def ask(work: UnitOfWork, lot: Lot, *, question: str, form_id: str | None = None
         raise Invalid("form.too_long", field="question", most=MAX_LENGTH, length=len(question))
     rule = book_of(lot, work.now).find("T-20")
     term = rule.term(local_day(work.now), calendars.current(work.session)) if rule else None
-    new = Enquiry(lot_id=lot.id, ref=ids.new_reference(), asker_party_id=parties.own_party(work).id, question=question,
-                  asked_at=floor_second(work.now), due_at=term.ends_at if term else None, answer="", answered_at=None, published=False,
-                  notice_id=None)
+    new = Enquiry(
+        lot_id=lot.id,
+        ref=ids.new_reference(),
+        asker_party_id=parties.own_party(work).id,
+        question=question,
+        asked_at=floor_second(work.now),
+        due_at=term.ends_at if term else None,
+        answer="",
+        answered_at=None,
+        published=False,
+        notice_id=None,
+    )
     work.session.add(new)
     work.session.flush()
     work.session.refresh(new)
@@ -103,7 +112,9 @@ def ask(work: UnitOfWork, lot: Lot, *, question: str, form_id: str | None = None
     return new
 
 
-def answer(work: UnitOfWork, enquiry: Enquiry, *, text: str, question: str = "", affects_bids: bool = False) -> notices.Notice:
+def answer(
+    work: UnitOfWork, enquiry: Enquiry, *, text: str, question: str = "", affects_bids: bool = False
+) -> notices.Notice:
     """Answer a question, to everybody: question and answer are published as a clarification, without who asked. ``question``: the question
     as it is published, where its own words would give the asker away.
 
@@ -126,9 +137,19 @@ def answer(work: UnitOfWork, enquiry: Enquiry, *, text: str, question: str = "",
     if affects_bids:
         check_early_enough(work.session, lot, work.now)
     asked = question.strip() or enquiry.question
-    body = {"question": asked, "answer": text.strip(), "asked_at": write_moment(enquiry.asked_at), "affects_bids": affects_bids}
+    body = {
+        "question": asked,
+        "answer": text.strip(),
+        "asked_at": write_moment(enquiry.asked_at),
+        "affects_bids": affects_bids,
+    }
     notice = notices.post(work, lot, "clarification", title=lot.title, body=body, text=text.strip())
-    enquiry.answer, enquiry.answered_at, enquiry.published, enquiry.notice_id = text.strip(), floor_second(work.now), True, notice.id
+    enquiry.answer, enquiry.answered_at, enquiry.published, enquiry.notice_id = (
+        text.strip(),
+        floor_second(work.now),
+        True,
+        notice.id,
+    )
     work.session.flush()
     work.record("enquiry.answer", lot.log_of, enquiry=enquiry.ref, affects_bids=affects_bids)
     return notice

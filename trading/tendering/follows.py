@@ -49,8 +49,13 @@ def unfollow(work: UnitOfWork, lot: Lot) -> None:
 
 def follows(look: Look, lot: Lot) -> bool:
     """Whether the person who looks follows the lot."""
-    return look.actor.account_id is not None and look.session.scalar(
-        select(Follow.id).where(Follow.account_id == look.actor.account_id, Follow.lot_id == lot.id)) is not None
+    return (
+        look.actor.account_id is not None
+        and look.session.scalar(
+            select(Follow.id).where(Follow.account_id == look.actor.account_id, Follow.lot_id == lot.id)
+        )
+        is not None
+    )
 
 
 def own(look: Look) -> list[Lot]:
@@ -65,5 +70,10 @@ def tell(work: UnitOfWork, lot: Lot, kind: str, version: int) -> None:
     if kind not in TOLD:
         return
     for account in work.session.scalars(select(Follow.account_id).where(Follow.lot_id == lot.id).order_by(Follow.id)):
-        work.send(f"follow/{lot.ref}/{kind}/{version}/{account}", to=f"account:{account}", template=f"follow.{kind}", lot=lot.ref,
-                  title=lot.title)
+        work.send(
+            f"follow/{lot.ref}/{kind}/{version}/{account}",
+            to=f"account:{account}",
+            template=f"follow.{kind}",
+            lot=lot.ref,
+            title=lot.title,
+        )

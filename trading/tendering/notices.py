@@ -24,7 +24,18 @@ from trading.tendering import follows
 from trading.tendering.projects import require_tie
 from trading.tendering.tenders import Lot
 
-KINDS = ("tender", "correction", "clarification", "failure", "termination", "opening_record", "candidates", "result", "award", "contract")
+KINDS = (
+    "tender",
+    "correction",
+    "clarification",
+    "failure",
+    "termination",
+    "opening_record",
+    "candidates",
+    "result",
+    "award",
+    "contract",
+)
 
 
 class Notice(Base):
@@ -32,7 +43,10 @@ class Notice(Base):
     ``version``: the how-manieth notice of its kind on this lot; ``document_hash``: name of the kept document."""
 
     __tablename__ = "notice"
-    __table_args__ = (UniqueConstraint("lot_id", "kind", "version"), CheckConstraint(one_of("kind", KINDS), name="kind"))
+    __table_args__ = (
+        UniqueConstraint("lot_id", "kind", "version"),
+        CheckConstraint(one_of("kind", KINDS), name="kind"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
@@ -57,20 +71,51 @@ BY_HAND = ("correction", "clarification")
 
 def document_of(notice: Notice, *, platform: str, lot: Lot) -> dict[str, Any]:
     """The document whose hash the log holds: the notice word for word."""
-    return _document(platform, lot, notice.kind, notice.version, notice.title, notice.body, notice.text, notice.published_at, notice.until)
+    return _document(
+        platform,
+        lot,
+        notice.kind,
+        notice.version,
+        notice.title,
+        notice.body,
+        notice.text,
+        notice.published_at,
+        notice.until,
+    )
 
 
 def _document(
-    platform: str, lot: Lot, kind: str, version: int, title: str, body: Mapping[str, Any], text: str, at: datetime, until: datetime | None
+    platform: str,
+    lot: Lot,
+    kind: str,
+    version: int,
+    title: str,
+    body: Mapping[str, Any],
+    text: str,
+    at: datetime,
+    until: datetime | None,
 ) -> dict[str, Any]:
-    return {"v": 1, "platform": platform, "tender": lot.tender.ref, "lot": lot.no_text, "kind": kind, "version": version, "title": title,
-            "body": dict(body), "text": text, "at": write_moment(at), "until": write_moment(until) if until else ""}
+    return {
+        "v": 1,
+        "platform": platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "kind": kind,
+        "version": version,
+        "title": title,
+        "body": dict(body),
+        "text": text,
+        "at": write_moment(at),
+        "until": write_moment(until) if until else "",
+    }
 
 
 def of_lot(session: Session, lot: Lot, kind: str | None = None) -> list[Notice]:
     """All notices of a lot, oldest first; of one kind if named."""
     rows = select(Notice).where(Notice.lot_id == lot.id)
-    return list(session.scalars((rows.where(Notice.kind == kind) if kind else rows).order_by(Notice.published_at, Notice.id)))
+    return list(
+        session.scalars((rows.where(Notice.kind == kind) if kind else rows).order_by(Notice.published_at, Notice.id))
+    )
 
 
 def latest(session: Session, lot: Lot, kind: str) -> Notice:
@@ -85,7 +130,14 @@ def latest(session: Session, lot: Lot, kind: str) -> Notice:
 
 
 def post(
-    work: UnitOfWork, lot: Lot, kind: str, *, title: str, body: Mapping[str, Any], text: str = "", until: datetime | None = None
+    work: UnitOfWork,
+    lot: Lot,
+    kind: str,
+    *,
+    title: str,
+    body: Mapping[str, Any],
+    text: str = "",
+    until: datetime | None = None,
 ) -> Notice:
     """Publish a notice that follows from another act (which has taken its own locks). ``body``: canonical JSON values only.
 
@@ -101,8 +153,17 @@ def post(
         name = audit.keep_document(work, "notice", document, signed=False)
     except CryptoError as error:
         raise Invalid("notice.body", reason=error.code, detail=error.detail) from error
-    new = Notice(lot_id=lot.id, kind=kind, title=title, body=dict(body), text=text, published_at=at, until=until, version=version,
-                 document_hash=name)
+    new = Notice(
+        lot_id=lot.id,
+        kind=kind,
+        title=title,
+        body=dict(body),
+        text=text,
+        published_at=at,
+        until=until,
+        version=version,
+        document_hash=name,
+    )
     work.session.add(new)
     work.session.flush()
     work.record("notice.publish", lot.log_of, kind=kind, version=version, document=name)
@@ -110,7 +171,9 @@ def post(
     return new
 
 
-def publish(work: UnitOfWork, lot: Lot, kind: str, *, title: str, text: str, body: Mapping[str, Any] | None = None) -> Notice:
+def publish(
+    work: UnitOfWork, lot: Lot, kind: str, *, title: str, text: str, body: Mapping[str, Any] | None = None
+) -> Notice:
     """An agency's own notice, ``correction`` or ``clarification``, at once and to everybody.
 
     It moves no date and changes no document: ``publication.extend`` and ``publication.amend`` do. Refuses: NotAllowed, WrongStep, Invalid.

@@ -47,15 +47,21 @@ def timetable(lot: Lot, now: datetime, until: datetime | None = None) -> dict[st
     issue = lot.issue_at if lot.issue_at is not None and (lot.published_at is not None or lot.issue_at > now) else now
     return {
         "intention_published": lot.project.intent_at if procedure_of(lot).intention is not None else None,
-        "notice_published": lot.published_at or now, "notice_period_ends": until, "issue_starts": issue, "issue_ends": lot.deadline,
-        "bid_deadline": lot.deadline, "opening": lot.opens_at,
+        "notice_published": lot.published_at or now,
+        "notice_period_ends": until,
+        "issue_starts": issue,
+        "issue_ends": lot.deadline,
+        "bid_deadline": lot.deadline,
+        "opening": lot.opens_at,
     }
 
 
 def plan_findings(session: Session, lot: Lot, now: datetime) -> list[Finding]:
     """Breaches and warnings of the planned dates, were the lot published now: for the page that plans them and for publication."""
     book, calendar = book_of(lot, now), calendars.current(session)
-    return rulebook.check_timetable(book, calendar, timetable(lot, now), method=lot.project.method, category=rule_category(lot.project))
+    return rulebook.check_timetable(
+        book, calendar, timetable(lot, now), method=lot.project.method, category=rule_category(lot.project)
+    )
 
 
 def deposit_cap(project: Project, budget: Money, book: Rulebook) -> tuple[Money, str]:
@@ -78,7 +84,9 @@ def check_deposit(faults: Faults, where: str, project: Project, budget: Money, d
 
 def notice_until(lot: Lot, now: datetime, book: Rulebook, calendar: WorkingDayCalendar) -> datetime | None:
     """End of the notice period (rule T-01), None where the regime has none."""
-    rules = book.about("notice_period_ends", method=lot.project.method, category=rule_category(lot.project), anchor="notice_published")
+    rules = book.about(
+        "notice_period_ends", method=lot.project.method, category=rule_category(lot.project), anchor="notice_published"
+    )
     terms = [term for rule in rules if (term := rule.term(local_day(now), calendar))]
     return max((term.ends_at for term in terms), default=None)
 
@@ -89,14 +97,25 @@ def check_early_enough(session: Session, lot: Lot, now: datetime) -> None:
     method, category = lot.project.method, rule_category(lot.project)
     book, calendar = book_of(lot, now), calendars.current(session)
     plan = {"bid_deadline": lot.deadline, "clarification_issued": now}
-    found = [one for one in rulebook.breaches(rulebook.check_timetable(book, calendar, plan, method=method, category=category))
-             if one.field == "clarification_issued"]
+    found = [
+        one
+        for one in rulebook.breaches(rulebook.check_timetable(book, calendar, plan, method=method, category=category))
+        if one.field == "clarification_issued"
+    ]
     if found:
-        offered = rulebook.window(book, calendar, "bid_deadline", {"clarification_issued": now}, method=method, category=category).earliest
+        offered = rulebook.window(
+            book, calendar, "bid_deadline", {"clarification_issued": now}, method=method, category=category
+        ).earliest
         assert lot.deadline is not None and offered is not None
         same_hour = offered.at + (lot.deadline - day_start(local_day(lot.deadline)))
-        raise TooLate("lot.clarification_late", rule=found[0].rule, latest=found[0].facts.get("latest"), deadline=lot.deadline,
-                      now=now, extend_to=same_hour)
+        raise TooLate(
+            "lot.clarification_late",
+            rule=found[0].rule,
+            latest=found[0].facts.get("latest"),
+            deadline=lot.deadline,
+            now=now,
+            extend_to=same_hour,
+        )
 
 
 def require_open(work: UnitOfWork, lot: Lot, act: Act) -> None:
@@ -130,6 +149,11 @@ def check_new_dates(work: UnitOfWork, lot: Lot, *, deadline: datetime, opens_at:
         faults.add("opens_at", "lot.opens_before_deadline", opens_at=opens_at, deadline=deadline)
     faults.refuse_if_any()
     plan = timetable(lot, work.now) | {"bid_deadline": deadline, "issue_ends": deadline, "opening": opens_at}
-    found = rulebook.check_timetable(book_of(lot, work.now), calendars.current(work.session), plan, method=lot.project.method,
-                                     category=rule_category(lot.project))
+    found = rulebook.check_timetable(
+        book_of(lot, work.now),
+        calendars.current(work.session),
+        plan,
+        method=lot.project.method,
+        category=rule_category(lot.project),
+    )
     rulebook.refuse_breaches(found)

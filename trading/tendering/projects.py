@@ -100,6 +100,7 @@ class Project(Base):
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Gap:
     """One thing missing from a filing: the field, a stable code, the rule it rests on, and a clerk's words, if any."""
@@ -125,11 +126,19 @@ def needed_to_file(law: Procedure, *, by_agency: bool) -> list[Gap]:
 def gaps(project: Project) -> list[Gap]:
     """Everything missing, at once (rules A-01, A-05, A-06). Judges completeness only: never who files, nor whether the purchase is wise."""
     there = {
-        "region": bool(project.region.strip()), "agency_agreement": bool(project.agency_agreement.strip()),
-        "contact": bool(project.contact.strip()), "budget": project.budget_minor > 0, "funds": bool(project.funds.strip()),
-        "approval_no": bool(project.approval_no.strip()), "intent_at": project.intent_at is not None,
+        "region": bool(project.region.strip()),
+        "agency_agreement": bool(project.agency_agreement.strip()),
+        "contact": bool(project.contact.strip()),
+        "budget": project.budget_minor > 0,
+        "funds": bool(project.funds.strip()),
+        "approval_no": bool(project.approval_no.strip()),
+        "intent_at": project.intent_at is not None,
     }
-    return [gap for gap in needed_to_file(procedure_of(project), by_agency=project.agency_id is not None) if not there[gap.field]]
+    return [
+        gap
+        for gap in needed_to_file(procedure_of(project), by_agency=project.agency_id is not None)
+        if not there[gap.field]
+    ]
 
 
 def is_of(project: Project, party_id: int | None) -> bool:
@@ -160,7 +169,15 @@ def project(session: Session, ref: str) -> Project:
 
 
 def _check(
-    faults: Faults, *, name: str, regime: str, category: str, kind: str, method: str, budget: Money, purchaser: Party | None,
+    faults: Faults,
+    *,
+    name: str,
+    regime: str,
+    category: str,
+    kind: str,
+    method: str,
+    budget: Money,
+    purchaser: Party | None,
     agency: Party | None,
 ) -> None:
     if not name.strip():
@@ -190,9 +207,22 @@ def _check(
 
 
 def draft(
-    work: UnitOfWork, *, name: str, regime: str, category: str, kind: str = "", method: str = "", purchaser: Party | None = None,
-    agency: Party | None = None, budget: Money | None = None, region: str = "", funds: str = "", approval_no: str = "",
-    intent_at: date | None = None, agency_agreement: str = "", contact: str = "",
+    work: UnitOfWork,
+    *,
+    name: str,
+    regime: str,
+    category: str,
+    kind: str = "",
+    method: str = "",
+    purchaser: Party | None = None,
+    agency: Party | None = None,
+    budget: Money | None = None,
+    region: str = "",
+    funds: str = "",
+    approval_no: str = "",
+    intent_at: date | None = None,
+    agency_agreement: str = "",
+    contact: str = "",
 ) -> Project:
     """Begin a project. A purchaser drafts its own; an agency names the purchaser and becomes the agency.
 
@@ -208,15 +238,41 @@ def draft(
         purchaser = own
     budget, method = budget or Money.zero(), method or next((one.id for one in of_regime(regime)), "")
     faults = Faults()
-    _check(faults, name=name, regime=regime, category=category, kind=kind, method=method, budget=budget, purchaser=purchaser, agency=agency)
+    _check(
+        faults,
+        name=name,
+        regime=regime,
+        category=category,
+        kind=kind,
+        method=method,
+        budget=budget,
+        purchaser=purchaser,
+        agency=agency,
+    )
     faults.refuse_if_any()
     assert purchaser is not None
     new = Project(
-        ref=public_ref(work.session, Project.ref, "P", local_day(work.now).year), name=name.strip(), regime=regime, category=category,
-        kind=kind, method=method, purchaser_id=purchaser.id, agency_id=agency.id if agency else None, region=region.strip(),
-        budget_minor=budget.minor, currency=budget.currency, funds=funds.strip(), approval_no=approval_no.strip(), intent_at=intent_at,
-        agency_agreement=agency_agreement.strip(), contact=contact.strip(), state=PROJECT_FLOW.start, version=0, returns=0,
-        made_at=work.now, gaps=[],
+        ref=public_ref(work.session, Project.ref, "P", local_day(work.now).year),
+        name=name.strip(),
+        regime=regime,
+        category=category,
+        kind=kind,
+        method=method,
+        purchaser_id=purchaser.id,
+        agency_id=agency.id if agency else None,
+        region=region.strip(),
+        budget_minor=budget.minor,
+        currency=budget.currency,
+        funds=funds.strip(),
+        approval_no=approval_no.strip(),
+        intent_at=intent_at,
+        agency_agreement=agency_agreement.strip(),
+        contact=contact.strip(),
+        state=PROJECT_FLOW.start,
+        version=0,
+        returns=0,
+        made_at=work.now,
+        gaps=[],
     )
     work.session.add(new)
     work.session.flush()
@@ -225,7 +281,9 @@ def draft(
     return new
 
 
-_EDITABLE = frozenset("name category kind region funds approval_no intent_at agency_agreement contact budget agency".split())
+_EDITABLE = frozenset(
+    "name category kind region funds approval_no intent_at agency_agreement contact budget agency".split()
+)
 
 
 def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **changes: Any) -> None:
@@ -239,7 +297,11 @@ def edit(work: UnitOfWork, project: Project, *, seen: int | None = None, **chang
     if strange := sorted(set(changes) - _EDITABLE):
         raise Invalid("form.unknown_fields", fields=strange)
     value: dict[str, Any] = {
-        "name": project.name, "category": project.category, "kind": project.kind, "budget": project.budget, "agency": project.agency,
+        "name": project.name,
+        "category": project.category,
+        "kind": project.kind,
+        "budget": project.budget,
+        "agency": project.agency,
     }
     value.update({key: changes[key] for key in value if key in changes})
     faults = Faults()
@@ -290,7 +352,9 @@ def file(work: UnitOfWork, project: Project) -> None:
     work.require(Act.PROJECT_FILE)
     require_tie(work, project)
     work.lock(project)
-    PROJECT_FLOW.take(work, project, "file", files=[row.blob for row in attachments.of_project(work.session, project.id)])
+    PROJECT_FLOW.take(
+        work, project, "file", files=[row.blob for row in attachments.of_project(work.session, project.id)]
+    )
     project.filed_at = work.now
     project.first_filed_at = project.first_filed_at or work.now
 
@@ -330,13 +394,19 @@ def accept(work: UnitOfWork, project: Project, *, category_code: str = "") -> st
     work.lock(project)
     PROJECT_FLOW.check(project, "accept")
     if found := gaps(project):
-        raise Invalid("project.incomplete", faults=[Fault(gap.field, gap.code, {"rule": gap.rule}) for gap in found], count=len(found))
+        raise Invalid(
+            "project.incomplete",
+            faults=[Fault(gap.field, gap.code, {"rule": gap.rule}) for gap in found],
+            count=len(found),
+        )
     own, day = parties.own_party(work), local_day(work.now)
     work.lock(own)  # the running number of the day is taken by one acceptance at a time
     today = work.session.scalar(
         select(func.count()).where(Project.accepted_at >= day_start(day), Project.accepted_at < day_end(day))
     )
-    code = ids.transaction_code(category_code or procedure_of(project).intake.transaction_category, own.code, day, (today or 0) + 1)
+    code = ids.transaction_code(
+        category_code or procedure_of(project).intake.transaction_category, own.code, day, (today or 0) + 1
+    )
     project.code, project.accepted_at, project.gaps = str(code), work.now, []
     PROJECT_FLOW.take(work, project, "accept", code=str(code), returns=project.returns)
     work.session.flush()

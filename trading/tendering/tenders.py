@@ -51,8 +51,12 @@ LOT_FLOW = Flow(
     Step("file", "CONTRACT", "FILING", Act.CONTRACT_RECORD),
     Step("settle", "FILING", "CLOSING", Act.CLOCK),
     Step("archive", ("CLOSING", "FAILED", "TERMINATED"), "ARCHIVED", Act.ARCHIVE_SEAL),
-    Step("terminate", ("ACCEPTED", "NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION", "REPORT", "CANDIDATES", "AWARD"),
-         "TERMINATED", Act.TENDER_TERMINATE),
+    Step(
+        "terminate",
+        ("ACCEPTED", "NOTICE", "BIDDING", "OPENING", "QUAL_REVIEW", "EVALUATION", "REPORT", "CANDIDATES", "AWARD"),
+        "TERMINATED",
+        Act.TENDER_TERMINATE,
+    ),
     allows=lambda lot, state, step: procedure_of(lot).path.allows(state, step),
 )
 """Every step of every procedure; the procedure of a lot says which of them are its way."""
@@ -98,7 +102,8 @@ class Lot(Base):
         CheckConstraint(state_check(LOT_FLOW), name="state"),
         CheckConstraint("ceiling_minor <= budget_minor", name="ceiling_within_budget"),
         CheckConstraint(
-            "state IN ('ACCEPTED', 'TERMINATED', 'ARCHIVED') OR (published_at IS NOT NULL AND rules IS NOT NULL)", name="published"
+            "state IN ('ACCEPTED', 'TERMINATED', 'ARCHIVED') OR (published_at IS NOT NULL AND rules IS NOT NULL)",
+            name="published",
         ),
         CheckConstraint("opens_at IS NULL OR deadline IS NULL OR opens_at >= deadline", name="opens_after_deadline"),
     )
@@ -338,8 +343,21 @@ def draft_tender(work: UnitOfWork, project: Project, *, title: str, lots: Iterab
 
 
 def _add_lot(work: UnitOfWork, tender: Tender, no: int, value: Mapping[str, Any]) -> Lot:
-    new = Lot(tender_id=tender.id, no=no, ref=f"{tender.ref}-{no}", state=LOT_FLOW.start, version=0, round=1, threshold=0,
-              currency=value["budget"].currency, scheme=None, rules=None, failure=None, failure_reason="", **_columns(value))
+    new = Lot(
+        tender_id=tender.id,
+        no=no,
+        ref=f"{tender.ref}-{no}",
+        state=LOT_FLOW.start,
+        version=0,
+        round=1,
+        threshold=0,
+        currency=value["budget"].currency,
+        scheme=None,
+        rules=None,
+        failure=None,
+        failure_reason="",
+        **_columns(value),
+    )
     work.session.add(new)
     work.session.flush()
     return new
@@ -402,7 +420,12 @@ def set_scheme(work: UnitOfWork, lot: Lot, scheme: dict[str, Any]) -> None:
 
 
 def plan(
-    work: UnitOfWork, lot: Lot, *, deadline: datetime, issue_at: datetime | None = None, clarify_until: datetime | None = None,
+    work: UnitOfWork,
+    lot: Lot,
+    *,
+    deadline: datetime,
+    issue_at: datetime | None = None,
+    clarify_until: datetime | None = None,
     opens_at: datetime | None = None,
 ) -> None:
     """Set the timetable: documents from ``issue_at`` (else from publication), questions until ``clarify_until`` (else the deadline),

@@ -164,8 +164,11 @@ def candidates(look: Look, lot: Lot) -> list[Candidate]:
         .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None))
         .order_by(parties.Account.id)
     )
-    found = [Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party)) for row in rows
-             if fitting({Role.OFFICER}, row.party.kind)]
+    found = [
+        Candidate(row.username, row.name, row.party.name, officers.side_of(lot, row.party))
+        for row in rows
+        if fitting({Role.OFFICER}, row.party.kind)
+    ]
     return sorted(
         (one for one in found if one.sides), key=lambda one: (one.sides, one.organisation, one.name, one.username)
     )
@@ -368,7 +371,12 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
         if cutoff is not None and timedelta() < cutoff.at - look.now <= CUTOFF_NEAR:
             yield Waiting("clarify_cutoff", lot.ref, lot.name, lot.ref, cutoff.at, cutoff.rule.id)
     change = officers.open_change(look.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
-    if change is not None and change.kind == "officers" and not change.plan["confirmed_by"] and may(look.actor, Act.OFFICERS_CONFIRM):
+    if (
+        change is not None
+        and change.kind == "officers"
+        and not change.plan["confirmed_by"]
+        and may(look.actor, Act.OFFICERS_CONFIRM)
+    ):
         if change.plan["by"] != look.actor.account_id:
             yield Waiting("officers_confirm", lot.ref, lot.name, lot.ref, change.deadline - successions.SETTLE)
     if may(look.actor, Act.OBJECTION_ANSWER):

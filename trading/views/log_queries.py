@@ -88,7 +88,10 @@ def tick_lines(look: Look, *, before: int | None = None, limit: int = 50) -> lis
 
 def days_heads(look: Look, days: Sequence[tuple[datetime, datetime]]) -> list[LogTick]:
     """The last tick of each span that has one, newest first: the checkpoints of days."""
-    lasts = [select(func.max(LogTick.tick)).where(LogTick.at >= since, LogTick.at < until).scalar_subquery() for since, until in days]
+    lasts = [
+        select(func.max(LogTick.tick)).where(LogTick.at >= since, LogTick.at < until).scalar_subquery()
+        for since, until in days
+    ]
     numbers = [number for number in look.session.execute(select(*lasts)).one() if number is not None]
     return list(look.session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick.desc())))
 
@@ -103,8 +106,10 @@ def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
     """A tile of hashes (C2SP tlog-tiles): ``width`` node hashes of tree level 8·``level``. Refuses: NotFound while it is not complete."""
     start = index * WIDTH
     rows = look.session.scalars(
-        select(LogNode.hash).where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width)
-        .order_by(LogNode.index))
+        select(LogNode.hash)
+        .where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width)
+        .order_by(LogNode.index)
+    )
     found = [unb64u(text) for text in rows]
     if len(found) != width:
         raise NotFound("log.tile_unknown", level=level, index=index, width=width)
@@ -114,8 +119,11 @@ def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
 def entry_bundle(look: Look, index: int, width: int = WIDTH) -> bytes:
     """A bundle of leaves (C2SP tlog-tiles). Refuses: NotFound while it is not complete."""
     start = index * WIDTH
-    rows = list(look.session.scalars(
-        select(LogTick.leaf).where(LogTick.tick >= start, LogTick.tick < start + width).order_by(LogTick.tick)))
+    rows = list(
+        look.session.scalars(
+            select(LogTick.leaf).where(LogTick.tick >= start, LogTick.tick < start + width).order_by(LogTick.tick)
+        )
+    )
     if len(rows) != width:
         raise NotFound("log.tile_unknown", level=-1, index=index, width=width)
     return checkpoints.entry_bundle(row.encode() for row in rows)
@@ -145,16 +153,35 @@ def consistency(view: Look, old: int, size: int | None = None) -> Consistency:
 def _public_rows(*what: Any) -> Any:
     """Public entries of published lots; an entry of a whole tender counts for its first published lot."""
     lot_no = cast(Lot.no, String)
-    return (select(*what).select_from(LogEntry).join(Tender, Tender.ref == LogEntry.tender)
-            .join(Lot, and_(Lot.tender_id == Tender.id, or_(lot_no == LogEntry.lot, and_(LogEntry.lot == "", Lot.no == 1))))
-            .outerjoin(LogSeat, LogSeat.entry_id == LogEntry.id).outerjoin(LogTick, LogTick.tick == LogSeat.tick)
-            .where(LogEntry.event.in_(PUBLIC), Lot.published_at.is_not(None)))
+    return (
+        select(*what)
+        .select_from(LogEntry)
+        .join(Tender, Tender.ref == LogEntry.tender)
+        .join(Lot, and_(Lot.tender_id == Tender.id, or_(lot_no == LogEntry.lot, and_(LogEntry.lot == "", Lot.no == 1))))
+        .outerjoin(LogSeat, LogSeat.entry_id == LogEntry.id)
+        .outerjoin(LogTick, LogTick.tick == LogSeat.tick)
+        .where(LogEntry.event.in_(PUBLIC), Lot.published_at.is_not(None))
+    )
 
 
-def entry_lines(look: Look, *, lot: str = "", events: tuple[str, ...] = (), limit: int = 50, skip: int = 0) -> list[EntryLine]:
+def entry_lines(
+    look: Look, *, lot: str = "", events: tuple[str, ...] = (), limit: int = 50, skip: int = 0
+) -> list[EntryLine]:
     """Public entries, newest first; of one lot or of a whole tender if its reference is given, of some events if they are named."""
-    rows = _public_rows(LogEntry.c, LogEntry.event, LogEntry.at, LogEntry.tick_by, Lot.ref, Lot.title, LogEntry.part, LogEntry.statement,
-                        LogTick.tick, LogTick.at, Lot.id, LogDocument.id)
+    rows = _public_rows(
+        LogEntry.c,
+        LogEntry.event,
+        LogEntry.at,
+        LogEntry.tick_by,
+        Lot.ref,
+        Lot.title,
+        LogEntry.part,
+        LogEntry.statement,
+        LogTick.tick,
+        LogTick.at,
+        Lot.id,
+        LogDocument.id,
+    )
     rows = rows.outerjoin(LogDocument, LogDocument.hash == LogEntry.statement)
     if lot:
         rows = rows.where(or_(Lot.ref == lot, Tender.ref == lot))
@@ -163,8 +190,19 @@ def entry_lines(look: Look, *, lot: str = "", events: tuple[str, ...] = (), limi
     found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
     told = _told(look, {row[10] for row in found})
     return [
-        EntryLine(c, event, at, by, ref, title, part, statement, tick, sealed,
-                  document is not None and (event not in AFTER_RESULT or lot_id in told))
+        EntryLine(
+            c,
+            event,
+            at,
+            by,
+            ref,
+            title,
+            part,
+            statement,
+            tick,
+            sealed,
+            document is not None and (event not in AFTER_RESULT or lot_id in told),
+        )
         for c, event, at, by, ref, title, part, statement, tick, sealed, lot_id, document in found
     ]
 
@@ -245,7 +283,9 @@ def standing_of(look: Look, c: str) -> Standing:
     tick = log.tick_of(look.session, c)
     proof = log.proof(look.session, c) if tick is not None else None
     if tick is None and entry.event == "bid-refused" and (listed := floods.receipt(look.session, c)) is not None:
-        leaf = listed["proof"]["leaf"]  # one of many refusals: a list stands in the log for it, and its bidder has the proof
+        leaf = listed["proof"][
+            "leaf"
+        ]  # one of many refusals: a list stands in the log for it, and its bidder has the proof
         return Standing(leaf["tick"], parse_moment(leaf["at"]), entry.tick_by, None, "no_bid")
     return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, *_stands(look, c))
 
@@ -274,7 +314,9 @@ def _stands(look: Look, c: str) -> tuple[str, str]:
     is_own = look.actor.party_id == receipt.party_id
     if not open_list and not is_own:
         return "sealed", ""
-    rows = look.session.scalars(select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part))
+    rows = look.session.scalars(
+        select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part)
+    )
     now = next((row.bid for row in rows if row.bid.party_id == receipt.party_id), None)
     if now is None:
         return "withdrawn", ""

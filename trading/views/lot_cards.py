@@ -178,12 +178,31 @@ def _gaps(rows: list[dict[str, Any]]) -> tuple[Gap, ...]:
 def _project_card(look: Look, project: Project) -> ProjectCard:
     tender = look.session.scalar(select(Tender.ref).where(Tender.project_id == project.id))
     return ProjectCard(
-        ref=project.ref, code=project.code or "", name=project.name, regime=project.regime, category=project.category, kind=project.kind,
-        method=project.method, purchaser=project.purchaser.name, agency=project.agency.name if project.agency else "",
-        region=project.region, budget=project.budget, funds=project.funds, approval_no=project.approval_no, intent_at=project.intent_at,
-        agency_agreement=project.agency_agreement, contact=project.contact, state=project.state, version=project.version,
-        returns=project.returns, first_filed_at=project.first_filed_at, filed_at=project.filed_at, accepted_at=project.accepted_at,
-        gaps=tuple(projects.gaps(project)), returned=_gaps(project.gaps), steps=PROJECT_FLOW.open_to(look.actor, project),
+        ref=project.ref,
+        code=project.code or "",
+        name=project.name,
+        regime=project.regime,
+        category=project.category,
+        kind=project.kind,
+        method=project.method,
+        purchaser=project.purchaser.name,
+        agency=project.agency.name if project.agency else "",
+        region=project.region,
+        budget=project.budget,
+        funds=project.funds,
+        approval_no=project.approval_no,
+        intent_at=project.intent_at,
+        agency_agreement=project.agency_agreement,
+        contact=project.contact,
+        state=project.state,
+        version=project.version,
+        returns=project.returns,
+        first_filed_at=project.first_filed_at,
+        filed_at=project.filed_at,
+        accepted_at=project.accepted_at,
+        gaps=tuple(projects.gaps(project)),
+        returned=_gaps(project.gaps),
+        steps=PROJECT_FLOW.open_to(look.actor, project),
         tender=tender or "",
     )
 
@@ -199,14 +218,21 @@ def project_card(look: Look, ref: str) -> ProjectCard:
 
 def own_projects(look: Look) -> list[ProjectCard]:
     """The projects of the purchaser or agency that looks, newest first."""
-    rows = select(Project).where(or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id))
-    return [_project_card(look, row) for row in look.session.scalars(rows.order_by(Project.made_at.desc(), Project.id.desc()))]
+    rows = select(Project).where(
+        or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    )
+    return [
+        _project_card(look, row)
+        for row in look.session.scalars(rows.order_by(Project.made_at.desc(), Project.id.desc()))
+    ]
 
 
 def filings(look: Look, state: str = "FILED") -> list[ProjectCard]:
     """The centre's filings in a state, longest waiting first. Refuses: NotAllowed."""
     look.require(Act.PROJECT_ACCEPT)
-    rows = select(Project).where(Project.state == state, Project.state != "DRAFT").order_by(Project.filed_at, Project.id)
+    rows = (
+        select(Project).where(Project.state == state, Project.state != "DRAFT").order_by(Project.filed_at, Project.id)
+    )
     return [_project_card(look, row) for row in look.session.scalars(rows)]
 
 
@@ -230,16 +256,31 @@ def held_lot(work: UnitOfWork, ref: str) -> Lot:
 
 _WHOLE = select(Lot).where(Lot.ref == bindparam("ref"))
 _HELD = _WHOLE.options(  # what a bid depends on; the rest is read when asked for
-    load_only(Lot.ref, Lot.tender_id, Lot.no, Lot.title, Lot.state, Lot.two_envelopes, Lot.co_opening, Lot.issue_at, Lot.deadline,
-              Lot.opens_at, Lot.published_at),
-    joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project))).with_for_update(read=True, of=Lot)
+    load_only(
+        Lot.ref,
+        Lot.tender_id,
+        Lot.no,
+        Lot.title,
+        Lot.state,
+        Lot.two_envelopes,
+        Lot.co_opening,
+        Lot.issue_at,
+        Lot.deadline,
+        Lot.opens_at,
+        Lot.published_at,
+    ),
+    joinedload(Lot.tender).options(load_only(Tender.ref, Tender.project_id), lazyload(Tender.project)),
+).with_for_update(read=True, of=Lot)
 
 
 def _inside(look: Look, lot: Lot) -> bool:
     if look.actor.role in (Role.CENTRE, Role.SUPERVISOR) or projects.is_of(lot.project, look.actor.party_id):
         return True
-    return any(seat.account_id == look.actor.account_id for stage in (officers.STANDING, officers.NEXT, officers.PAST)
-               for seat in officers.seats(look.session, lot, stage))
+    return any(
+        seat.account_id == look.actor.account_id
+        for stage in (officers.STANDING, officers.NEXT, officers.PAST)
+        for seat in officers.seats(look.session, lot, stage)
+    )
 
 
 def card_of(look: Look, lot: Lot) -> LotCard:
@@ -248,15 +289,45 @@ def card_of(look: Look, lot: Lot) -> LotCard:
     before = look.session.get(Lot, lot.predecessor_id) if lot.predecessor_id else None
     steps = LOT_FLOW.open_to(look.actor, lot) if projects.is_of(project, look.actor.party_id) else ()
     return LotCard(
-        ref=lot.ref, tender=lot.tender.ref, no=lot.no, title=lot.title, tender_title=lot.tender.title, project=project.name,
-        code=project.code or "", regime=project.regime, category=project.category, method=project.method, purchaser=project.purchaser.name,
-        agency=project.agency.name if project.agency else "", region=project.region, state=lot.state, version=lot.version, round=lot.round,
-        predecessor=before.ref if before else "", budget=lot.budget, ceiling=lot.ceiling, deposit=lot.deposit, need=lot.need,
-        qualification=lot.qualification, contact=lot.contact, place=lot.place, issue_at=lot.issue_at, clarify_until=lot.clarify_until,
-        deadline=lot.deadline, opens_at=lot.opens_at, window_minutes=lot.window_minutes, published_at=lot.published_at,
-        failure=lot.failure or "", failure_reason=lot.failure_reason, rules_version=lot.rules["version"] if lot.rules else "",
-        form=tuple(lot.form), scheme=lot.scheme, coefficients=tuple(lot.coefficients), steps=steps,
-        two_envelopes=lot.two_envelopes, co_opening=lot.co_opening,
+        ref=lot.ref,
+        tender=lot.tender.ref,
+        no=lot.no,
+        title=lot.title,
+        tender_title=lot.tender.title,
+        project=project.name,
+        code=project.code or "",
+        regime=project.regime,
+        category=project.category,
+        method=project.method,
+        purchaser=project.purchaser.name,
+        agency=project.agency.name if project.agency else "",
+        region=project.region,
+        state=lot.state,
+        version=lot.version,
+        round=lot.round,
+        predecessor=before.ref if before else "",
+        budget=lot.budget,
+        ceiling=lot.ceiling,
+        deposit=lot.deposit,
+        need=lot.need,
+        qualification=lot.qualification,
+        contact=lot.contact,
+        place=lot.place,
+        issue_at=lot.issue_at,
+        clarify_until=lot.clarify_until,
+        deadline=lot.deadline,
+        opens_at=lot.opens_at,
+        window_minutes=lot.window_minutes,
+        published_at=lot.published_at,
+        failure=lot.failure or "",
+        failure_reason=lot.failure_reason,
+        rules_version=lot.rules["version"] if lot.rules else "",
+        form=tuple(lot.form),
+        scheme=lot.scheme,
+        coefficients=tuple(lot.coefficients),
+        steps=steps,
+        two_envelopes=lot.two_envelopes,
+        co_opening=lot.co_opening,
     )
 
 
@@ -265,13 +336,20 @@ def lot_card(look: Look, ref: str) -> LotCard:
     return card_of(look, visible_lot(look, ref))
 
 
-def published_lots(look: Look, *, states: tuple[str, ...] = (), words: str = "", limit: int = 50, skip: int = 0) -> list[LotCard]:
+def published_lots(
+    look: Look, *, states: tuple[str, ...] = (), words: str = "", limit: int = 50, skip: int = 0
+) -> list[LotCard]:
     """Published lots for everybody, newest first; ``words`` are looked for in titles."""
     rows = select(Lot).join(Tender).where(Lot.published_at.is_not(None))
     if states:
         rows = rows.where(Lot.state.in_(states))
     if words.strip():
-        rows = rows.where(or_(Lot.title.contains(words.strip(), autoescape=True), Tender.title.contains(words.strip(), autoescape=True)))
+        rows = rows.where(
+            or_(
+                Lot.title.contains(words.strip(), autoescape=True),
+                Tender.title.contains(words.strip(), autoescape=True),
+            )
+        )
     rows = rows.order_by(Lot.published_at.desc(), Lot.id.desc()).limit(limit).offset(skip)
     return [card_of(look, lot) for lot in look.session.scalars(rows)]
 
@@ -284,17 +362,23 @@ def lots_in(view: Look, states: tuple[str, ...]) -> list[LotCard]:
 
 def own_lots(look: Look) -> list[LotCard]:
     """All lots of the purchaser or agency that looks, newest first."""
-    rows = select(Lot).join(Tender).join(Project).where(
-        or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    rows = (
+        select(Lot)
+        .join(Tender)
+        .join(Project)
+        .where(or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id))
     )
     return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
 
 
 def officer_lots(look: Look) -> list[LotCard]:
     """The lots on which the person who looks is an opening officer, newest first."""
-    rows = select(Lot).join(officers.OfficerSeat, officers.OfficerSeat.lot_id == Lot.id).where(
-        officers.OfficerSeat.account_id == look.actor.account_id, officers.OfficerSeat.stage != officers.PAST
-    ).distinct()
+    rows = (
+        select(Lot)
+        .join(officers.OfficerSeat, officers.OfficerSeat.lot_id == Lot.id)
+        .where(officers.OfficerSeat.account_id == look.actor.account_id, officers.OfficerSeat.stage != officers.PAST)
+        .distinct()
+    )
     return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
 
 
@@ -304,8 +388,11 @@ def document_cards(look: Look, lot: Lot) -> list[DocumentCard]:
         return []
     own = projects.is_of(lot.project, look.actor.party_id)
     return [
-        DocumentCard(row.id, row.kind, row.name, row.version, row.size, row.media, row.sha256, row.added_at, row.published_at)
-        for row in documents.standing(look.session, lot) if row.published or own
+        DocumentCard(
+            row.id, row.kind, row.name, row.version, row.size, row.media, row.sha256, row.added_at, row.published_at
+        )
+        for row in documents.standing(look.session, lot)
+        if row.published or own
     ]
 
 
@@ -324,7 +411,18 @@ def newest_notices(look: Look, *, kinds: tuple[str, ...] = (), limit: int = 50, 
 
 
 def _notice_card(row: notices.Notice, ref: str) -> NoticeCard:
-    return NoticeCard(row.id, ref, row.kind, row.version, row.title, row.body, row.text, row.published_at, row.until, row.document_hash)
+    return NoticeCard(
+        row.id,
+        ref,
+        row.kind,
+        row.version,
+        row.title,
+        row.body,
+        row.text,
+        row.published_at,
+        row.until,
+        row.document_hash,
+    )
 
 
 def enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
@@ -336,7 +434,9 @@ def enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
     if not projects.is_of(lot.project, look.actor.party_id):
         raise NotFound("lot.unknown", ref=lot.ref)
     rows = look.session.scalars(select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id))
-    return [_enquiry_card(row) for row in sorted(rows, key=lambda row: (row.answered_at is not None, row.asked_at, row.ref))]
+    return [
+        _enquiry_card(row) for row in sorted(rows, key=lambda row: (row.answered_at is not None, row.asked_at, row.ref))
+    ]
 
 
 def own_enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
@@ -351,25 +451,49 @@ def _enquiry_card(row: enquiries.Enquiry) -> EnquiryCard:
 def policy_cards(look: Look, lot: Lot) -> list[PolicyCard]:
     """The policies of a lot in the order they were drafted; complete ones are public, drafts are for the lot's own people."""
     inside = _inside(look, lot)
-    rows = look.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id))
+    rows = look.session.scalars(
+        select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)
+    )
     return [
-        PolicyCard(row.envelope, row.policy_id, row.t, officers.policy_document(row)["n"], row.deadline, row.opens_at, row.dsse is not None,
-                   row.standing, row.supersedes)
-        for row in rows if inside or row.dsse is not None
+        PolicyCard(
+            row.envelope,
+            row.policy_id,
+            row.t,
+            officers.policy_document(row)["n"],
+            row.deadline,
+            row.opens_at,
+            row.dsse is not None,
+            row.standing,
+            row.supersedes,
+        )
+        for row in rows
+        if inside or row.dsse is not None
     ]
 
 
 def officer_cards(look: Look, lot: Lot, stage: str = officers.STANDING) -> list[OfficerCard]:
     """The opening officers of a lot, in force or to take over next, and how far each is. Names of officers stand in the public policies."""
-    policies = list(look.session.scalars(select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)))
+    policies = list(
+        look.session.scalars(
+            select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)
+        )
+    )
     done = {policy.id: officers.drilled(look.session, policy) for policy in policies if policy.standing}
     return [
         OfficerCard(
-            j=seat.j, name=seat.account.name, organisation=seat.account.party.name, side=seat.side, keyed=bool(seat.publics),
+            j=seat.j,
+            name=seat.account.name,
+            organisation=seat.account.party.name,
+            side=seat.side,
+            keyed=bool(seat.publics),
             fingerprint=officers.fingerprint_of(seat),
-            signed=tuple(p.envelope for p in policies if (p.standing or p.dsse is None)
-                         and officers.policy_document(p)["serial"] == seat.serial
-                         and any(row["keyid"] == seat.sign_kid for row in p.signatures)),
+            signed=tuple(
+                p.envelope
+                for p in policies
+                if (p.standing or p.dsse is None)
+                and officers.policy_document(p)["serial"] == seat.serial
+                and any(row["keyid"] == seat.sign_kid for row in p.signatures)
+            ),
             drilled=tuple(p.envelope for p in policies if seat.j in done.get(p.id, ())),
         )
         for seat in officers.seats(look.session, lot, stage)

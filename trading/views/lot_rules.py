@@ -45,7 +45,10 @@ class Sum:
 def sums(look: Look, lot: Lot, told: Outcome, first: Notice | None) -> dict[str, Sum]:
     """Rule id → what it comes to, for every rule of the lot's book."""
     book, method, category = book_of(lot, look.now), lot.project.method, rule_category(lot.project)
-    moments, amounts = moments_of(look, lot, told, first), {"budget": lot.budget, "price_ceiling": lot.ceiling, "bid_deposit": lot.deposit}
+    moments, amounts = (
+        moments_of(look, lot, told, first),
+        {"budget": lot.budget, "price_ceiling": lot.ceiling, "bid_deposit": lot.deposit},
+    )
     found = {}
     for rule in book.rules:
         if not rule.applies(method, category):
@@ -61,11 +64,13 @@ def moments_of(look: Look, lot: Lot, told: Outcome, first: Notice | None) -> dic
     """The public moments of a lot by the names of the rulebook."""
     every: dict[str, Moment | None] = dict(timetable(lot, look.now))
     every |= {
-        "notice_published": lot.published_at, "notice_period_ends": _day_of(first.until if first else None),
+        "notice_published": lot.published_at,
+        "notice_period_ends": _day_of(first.until if first else None),
         "candidates_published": told.candidates.published_at if told.candidates else None,
         "publicity_ends": _day_of(told.candidates.until if told.candidates else None),
         "result_published": told.result.published_at if told.result else None,
-        "result_period_ends": _day_of(told.result.until if told.result else None), "contract_signed": told.signed_at,
+        "result_period_ends": _day_of(told.result.until if told.result else None),
+        "contract_signed": told.signed_at,
         "award_notice_sent": told.result.published_at if told.result else None,
         "contract_published": told.contract.published_at if told.contract else None,
     }
@@ -100,8 +105,13 @@ def _day(look: Look, lot: Lot, rule: Rule, moments: Mapping[str, Moment]) -> Sum
     bound = next((one for one in bounds if one.rule.id == rule.id), None)
     verdict = AHEAD
     if act is not None:
-        findings = [one for one in check_timetable(book, calendar, {rule.anchor: anchor, rule.act: act}, method=method, category=category)
-                    if one.rule == rule.id]
+        findings = [
+            one
+            for one in check_timetable(
+                book, calendar, {rule.anchor: anchor, rule.act: act}, method=method, category=category
+            )
+            if one.rule == rule.id
+        ]
         worst = {one.severity for one in findings}
         verdict = BROKEN if "breach" in worst else WARNED if worst else KEPT
     elif bound is not None and bound.side == "latest":

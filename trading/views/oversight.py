@@ -60,14 +60,27 @@ def limits(look: Look) -> list[Limit]:
 def _of_lot(look: Look, lot: Lot) -> Iterator[Limit]:
     agency = lot.project.agency.name if lot.project.agency else lot.project.purchaser.name
     stopped = lot.failure is not None
-    asked = look.session.scalars(select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.due_at.is_not(None)))
+    asked = look.session.scalars(
+        select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.due_at.is_not(None))
+    )
     for question in asked:
         if question.due_at is not None and not (stopped and question.answered_at is None):
-            yield Limit("enquiry", question.ref, lot.ref, lot.title, agency, "T-20", question.due_at, question.answered_at)
+            yield Limit(
+                "enquiry", question.ref, lot.ref, lot.title, agency, "T-20", question.due_at, question.answered_at
+            )
     for one in look.session.scalars(select(disputes.Objection).where(disputes.Objection.lot_id == lot.id)):
         if one.state != "WITHDRAWN":
-            yield Limit(one.kind, one.ref, lot.ref, lot.title, agency, str(one.reason.get("rule", "")), one.due_at, one.answered_at,
-                        dict(one.reason))
+            yield Limit(
+                one.kind,
+                one.ref,
+                lot.ref,
+                lot.title,
+                agency,
+                str(one.reason.get("rule", "")),
+                one.due_at,
+                one.answered_at,
+                dict(one.reason),
+            )
     for limit in _after_report(look, lot, agency):
         if not (stopped and limit.met_at is None):
             yield limit
@@ -91,12 +104,30 @@ def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
         period = terms.period(look.session, lot, publicity.starts, row.proposed_at)
         yield from one("publicise", agency, publicity.starts, period.ends_at, row.publicity_from, period.reason)
     yield from one("decide", buyer, law.award.decide, row.decide_by, row.decided_at, reasons.get("decide_by", {}))
-    yield from one("announce", agency, law.award.announce, row.announce_by, row.announced_at, reasons.get("announce_by", {}))
-    yield from one("contract", buyer, law.contract.sign, row.contract_by, made.signed_at if made else None, reasons.get("contract_by", {}))
+    yield from one(
+        "announce", agency, law.award.announce, row.announce_by, row.announced_at, reasons.get("announce_by", {})
+    )
+    yield from one(
+        "contract",
+        buyer,
+        law.contract.sign,
+        row.contract_by,
+        made.signed_at if made else None,
+        reasons.get("contract_by", {}),
+    )
     if made is not None:
         reasons = dict(made.reasons)
-        yield from one("publish_contract", agency, law.contract.publish, made.publish_by, made.published_at, reasons.get("publish_by", {}))
-        yield from one("file_contract", agency, law.contract.file, made.file_by, made.filed_at, reasons.get("file_by", {}))
+        yield from one(
+            "publish_contract",
+            agency,
+            law.contract.publish,
+            made.publish_by,
+            made.published_at,
+            reasons.get("publish_by", {}),
+        )
+        yield from one(
+            "file_contract", agency, law.contract.file, made.file_by, made.filed_at, reasons.get("file_by", {})
+        )
 
 
 def published_questions(view: Look, lot: Lot) -> int:
@@ -109,12 +140,30 @@ def objections(look: Look) -> list[ObjectionCard]:
     """Objections and challenges to all lots, the open ones first by their last moment. Refuses: NotAllowed."""
     look.require(Act.SUPERVISE)
     rows = look.session.scalars(select(disputes.Objection))
-    return [objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))]
+    return [
+        objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+    ]
 
 
 def objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
     """One of them; who objected is "" until the opening list names the bidders. Refuses: NotAllowed."""
     look.require(Act.SUPERVISE)
     party = row.party.name if ceremony.is_public(look.session, row.lot) else ""
-    return ObjectionCard(row.ref, row.lot.ref, row.lot.title, row.lot.regime, row.kind, row.stage, row.state, row.version, row.text, party,
-                         row.filed_at, row.due_at, dict(row.reason), row.answer, row.upheld, row.answered_at)
+    return ObjectionCard(
+        row.ref,
+        row.lot.ref,
+        row.lot.title,
+        row.lot.regime,
+        row.kind,
+        row.stage,
+        row.state,
+        row.version,
+        row.text,
+        party,
+        row.filed_at,
+        row.due_at,
+        dict(row.reason),
+        row.answer,
+        row.upheld,
+        row.answered_at,
+    )

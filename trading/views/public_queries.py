@@ -100,20 +100,76 @@ class Filters:
 
 # --- lots -------------------------------------------------------------------------------------------------------------------------
 
-_LOT = (Lot.ref, Lot.title, Tender.title, Project.code, Project.regime, Project.method, Project.category, Party.name, Project.region,
-        Lot.state, Lot.budget_minor, Lot.currency, Lot.place, Lot.round, Lot.published_at, Lot.deadline, Lot.opens_at)
+_LOT = (
+    Lot.ref,
+    Lot.title,
+    Tender.title,
+    Project.code,
+    Project.regime,
+    Project.method,
+    Project.category,
+    Party.name,
+    Project.region,
+    Lot.state,
+    Lot.budget_minor,
+    Lot.currency,
+    Lot.place,
+    Lot.round,
+    Lot.published_at,
+    Lot.deadline,
+    Lot.opens_at,
+)
 
 
 def _joined(*what: Any) -> Select[Any]:
-    return (select(*what).select_from(Lot).join(Tender, Tender.id == Lot.tender_id).join(Project, Project.id == Tender.project_id)
-            .join(Party, Party.id == Project.purchaser_id).where(Lot.published_at.is_not(None)))
+    return (
+        select(*what)
+        .select_from(Lot)
+        .join(Tender, Tender.id == Lot.tender_id)
+        .join(Project, Project.id == Tender.project_id)
+        .join(Party, Party.id == Project.purchaser_id)
+        .where(Lot.published_at.is_not(None))
+    )
 
 
 def _line(row: Any) -> LotLine:
-    (ref, title, tender_title, code, regime, method, category, purchaser, region, state, budget, currency, place, rounds, published,
-     deadline, opens) = row
-    return LotLine(ref, title, tender_title, code or "", regime, method, category, purchaser, region, state, Money(budget, currency), place,
-                   rounds, published, deadline, opens)
+    (
+        ref,
+        title,
+        tender_title,
+        code,
+        regime,
+        method,
+        category,
+        purchaser,
+        region,
+        state,
+        budget,
+        currency,
+        place,
+        rounds,
+        published,
+        deadline,
+        opens,
+    ) = row
+    return LotLine(
+        ref,
+        title,
+        tender_title,
+        code or "",
+        regime,
+        method,
+        category,
+        purchaser,
+        region,
+        state,
+        Money(budget, currency),
+        place,
+        rounds,
+        published,
+        deadline,
+        opens,
+    )
 
 
 def _has_words(text: str) -> ColumnElement[bool]:
@@ -137,8 +193,15 @@ def _wanted(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
     asked: list[ColumnElement[bool]] = []
     if filters.words.strip():
         asked.append(_has_words(filters.words))
-    asked += [column == value for column, value in ((Project.regime, filters.regime), (Project.method, filters.method),
-                                                    (Project.region, filters.region)) if value]
+    asked += [
+        column == value
+        for column, value in (
+            (Project.regime, filters.regime),
+            (Project.method, filters.method),
+            (Project.region, filters.region),
+        )
+        if value
+    ]
     if filters.phase in PHASES:
         asked.append(_in_phase(filters.phase, now))
     if filters.least is not None:
@@ -173,7 +236,9 @@ def count_openings(look: Look, *, since: datetime | None = None, before: datetim
     return int(look.session.scalar(_joined(func.count()).where(*_opened(since, before))) or 0)
 
 
-def openings(look: Look, *, since: datetime | None = None, before: datetime | None = None, limit: int = 50, skip: int = 0) -> list[LotLine]:
+def openings(
+    look: Look, *, since: datetime | None = None, before: datetime | None = None, limit: int = 50, skip: int = 0
+) -> list[LotLine]:
     """Openings from ``since`` on, the next first; those ``before`` a moment, the last first."""
     by = (Lot.opens_at.desc(), Lot.id.desc()) if since is None else (Lot.opens_at, Lot.id)
     rows = _joined(*_LOT).where(*_opened(since, before)).order_by(*by).limit(limit).offset(skip)
@@ -181,17 +246,34 @@ def openings(look: Look, *, since: datetime | None = None, before: datetime | No
 
 
 def _opened(since: datetime | None, before: datetime | None) -> list[ColumnElement[bool]]:
-    return [Lot.opens_at.is_not(None), *([Lot.opens_at >= since] if since else []), *([Lot.opens_at < before] if before else [])]
+    return [
+        Lot.opens_at.is_not(None),
+        *([Lot.opens_at >= since] if since else []),
+        *([Lot.opens_at < before] if before else []),
+    ]
 
 
 def moments_between(look: Look, since: datetime, until: datetime, limit: int = 40) -> list[tuple[datetime, str]]:
     """(moment, kind) of what falls into [since, until): openings, bid deadlines, ends of enquiry and of publicity; by the hour."""
     found: list[tuple[datetime, str]] = []
     for kind, column in (("opening", Lot.opens_at), ("deadline", Lot.deadline), ("clarify", Lot.clarify_until)):
-        rows = select(column).where(Lot.published_at.is_not(None), column >= since, column < until,
-                                    Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED"))).order_by(column).limit(limit)
+        rows = (
+            select(column)
+            .where(
+                Lot.published_at.is_not(None),
+                column >= since,
+                column < until,
+                Lot.state.not_in(("FAILED", "TERMINATED", "ARCHIVED")),
+            )
+            .order_by(column)
+            .limit(limit)
+        )
         found += [(moment, kind) for moment in look.session.scalars(rows) if moment is not None]
-    ends = select(Notice.until).where(Notice.kind == "candidates", Notice.until >= since, Notice.until < until).limit(limit)
+    ends = (
+        select(Notice.until)
+        .where(Notice.kind == "candidates", Notice.until >= since, Notice.until < until)
+        .limit(limit)
+    )
     found += [(moment, "publicity") for moment in look.session.scalars(ends) if moment is not None]
     return sorted(found)
 
@@ -211,19 +293,42 @@ def published_lot(look: Look, ref: str) -> Lot:
 
 def successor(look: Look, lot: Lot) -> str:
     """The reference of the published lot that goes on where this one failed, "" if there is none."""
-    return look.session.scalar(select(Lot.ref).where(Lot.predecessor_id == lot.id, Lot.published_at.is_not(None)).order_by(Lot.id)) or ""
+    return (
+        look.session.scalar(
+            select(Lot.ref).where(Lot.predecessor_id == lot.id, Lot.published_at.is_not(None)).order_by(Lot.id)
+        )
+        or ""
+    )
 
 
 # --- notices ----------------------------------------------------------------------------------------------------------------------
 
 
 def _noticed(*what: Any) -> Select[Any]:
-    return (select(*what).select_from(Notice).join(Lot, Lot.id == Notice.lot_id).join(Tender, Tender.id == Lot.tender_id)
-            .join(Project, Project.id == Tender.project_id).join(Party, Party.id == Project.purchaser_id))
+    return (
+        select(*what)
+        .select_from(Notice)
+        .join(Lot, Lot.id == Notice.lot_id)
+        .join(Tender, Tender.id == Lot.tender_id)
+        .join(Project, Project.id == Tender.project_id)
+        .join(Party, Party.id == Project.purchaser_id)
+    )
 
 
-_NOTICE = (Notice.id, Lot.ref, Notice.kind, Notice.version, Notice.title, Tender.title, Project.regime, Party.name, Notice.published_at,
-           Notice.until, Notice.body, Notice.document_hash)
+_NOTICE = (
+    Notice.id,
+    Lot.ref,
+    Notice.kind,
+    Notice.version,
+    Notice.title,
+    Tender.title,
+    Project.regime,
+    Party.name,
+    Notice.published_at,
+    Notice.until,
+    Notice.body,
+    Notice.document_hash,
+)
 
 
 def _about(kinds: Iterable[str], words: str, regime: str) -> list[ColumnElement[bool]]:
@@ -245,14 +350,20 @@ def notice_lines(
     look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0
 ) -> list[NoticeLine]:
     """Notices of all lots, newest first."""
-    rows = _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
+    rows = (
+        _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
+    )
     return [NoticeLine(*row) for row in look.session.execute(rows.limit(limit).offset(skip))]
 
 
 def notice_numbers(look: Look, refs: Iterable[str], kinds: Iterable[str]) -> dict[str, dict[str, int]]:
     """Lot → kind → number of its newest notice of that kind, in one question."""
-    rows = (select(Lot.ref, Notice.kind, func.max(Notice.id)).join(Lot, Lot.id == Notice.lot_id)
-            .where(Lot.ref.in_(list(refs)), Notice.kind.in_(list(kinds))).group_by(Lot.ref, Notice.kind))
+    rows = (
+        select(Lot.ref, Notice.kind, func.max(Notice.id))
+        .join(Lot, Lot.id == Notice.lot_id)
+        .where(Lot.ref.in_(list(refs)), Notice.kind.in_(list(kinds)))
+        .group_by(Lot.ref, Notice.kind)
+    )
     found: dict[str, dict[str, int]] = {}
     for ref, kind, number in look.session.execute(rows):
         found.setdefault(ref, {})[kind] = number
@@ -285,16 +396,31 @@ def file_lines(look: Look, lot: Lot) -> list[FileLine]:
 def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
     """(lot, file) of published files with this digest: for whoever holds a file and asks whether it is the published one."""
     model = documents.TenderDocument
-    newest = (select(model.lot_id, model.name, func.max(model.version).label("version"))
-              .where(model.published, model.withdrawn_at.is_(None)).group_by(model.lot_id, model.name).subquery())
-    rows = (select(model, Lot, newest.c.version).join(Lot, Lot.id == model.lot_id)
-            .join(newest, and_(newest.c.lot_id == model.lot_id, newest.c.name == model.name))
-            .where(model.sha256 == sha256, model.published, model.withdrawn_at.is_(None)).order_by(Lot.id, model.version).limit(20))
-    return [(lot.ref, _file(row, row.version == last)) for row, lot, last in look.session.execute(rows) if documents.may_take(look, lot)]
+    newest = (
+        select(model.lot_id, model.name, func.max(model.version).label("version"))
+        .where(model.published, model.withdrawn_at.is_(None))
+        .group_by(model.lot_id, model.name)
+        .subquery()
+    )
+    rows = (
+        select(model, Lot, newest.c.version)
+        .join(Lot, Lot.id == model.lot_id)
+        .join(newest, and_(newest.c.lot_id == model.lot_id, newest.c.name == model.name))
+        .where(model.sha256 == sha256, model.published, model.withdrawn_at.is_(None))
+        .order_by(Lot.id, model.version)
+        .limit(20)
+    )
+    return [
+        (lot.ref, _file(row, row.version == last))
+        for row, lot, last in look.session.execute(rows)
+        if documents.may_take(look, lot)
+    ]
 
 
 def _file(row: documents.TenderDocument, newest: bool) -> FileLine:
-    return FileLine(row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at, newest)
+    return FileLine(
+        row.id, row.kind, row.name, row.version, row.size, row.sha256, row.published_at or row.added_at, newest
+    )
 
 
 # --- outcome ----------------------------------------------------------------------------------------------------------------------
@@ -327,9 +453,15 @@ def outcome(look: Look, lot: Lot) -> Outcome:
     until = awards.object_until(award) if award is not None else None
     announced = award is not None and "result" in last
     return Outcome(
-        last.get("candidates"), last.get("result"), last.get("contract"), last.get("failure") or last.get("termination"), until,
-        award.contract_by if announced and award else None, _reasons(award, announced) if award else {},
-        contract.signed_at if contract else None, ceremony.is_public(look.session, lot),
+        last.get("candidates"),
+        last.get("result"),
+        last.get("contract"),
+        last.get("failure") or last.get("termination"),
+        until,
+        award.contract_by if announced and award else None,
+        _reasons(award, announced) if award else {},
+        contract.signed_at if contract else None,
+        ceremony.is_public(look.session, lot),
     )
 
 

@@ -52,7 +52,11 @@ class Stage:
 def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[Stage]:
     """The road of a published lot. ``told``: what has been published of its end; ``notice``: its first tender notice."""
     book = book_of(lot, look.now)
-    road = [one.code for one in procedure_of(lot).public_stages if one.code != "intention" or lot.project.intent_at is not None]
+    road = [
+        one.code
+        for one in procedure_of(lot).public_stages
+        if one.code != "intention" or lot.project.intent_at is not None
+    ]
     times: dict[str, tuple[datetime | None, datetime | None]] = {
         "intention": (None, None),
         "notice": (lot.published_at, notice.until if notice else None),
@@ -68,7 +72,11 @@ def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[S
     for place, code in enumerate(road):
         at, until = times.get(code, (None, None))
         state = DONE if place < here else HERE if place == here else AHEAD
-        found.append(Stage(code, state, at, until, lot.project.intent_at if code == "intention" else None, _rules(book, lot, code)))
+        found.append(
+            Stage(
+                code, state, at, until, lot.project.intent_at if code == "intention" else None, _rules(book, lot, code)
+            )
+        )
     return found
 
 
@@ -107,7 +115,9 @@ def clarify_cutoff(look: Look, lot: Lot) -> tuple[Rule, datetime] | None:
     if lot.deadline is None:
         return None
     book, calendar = book_of(lot, look.now), calendars.current(look.session)
-    for rule in book.about("clarification_issued", method=lot.project.method, category=rule_category(lot.project), kind="BEFORE"):
+    for rule in book.about(
+        "clarification_issued", method=lot.project.method, category=rule_category(lot.project), kind="BEFORE"
+    ):
         term = rule.term(local_day(lot.deadline), calendar)
         if term is not None:
             return rule, term.ends_at

@@ -15,7 +15,13 @@ from web.cli.common import NOT_READY, REFUSED, answer, guarded, json_option, lan
 @json_option
 @click.option("--data", metavar="DIR", help="Keep the data folder there (a new or empty one).")
 @click.option("--bundle-dir", metavar="DIR", help="Keep the bundles there (audit profile).")
-@click.option("--bidders", type=click.IntRange(4, 30), default=4, show_default=True, help="Bidders for the first tender and for the works.")
+@click.option(
+    "--bidders",
+    type=click.IntRange(4, 30),
+    default=4,
+    show_default=True,
+    help="Bidders for the first tender and for the works.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of prices and file contents.")
 @lang_option
 @guarded
@@ -41,5 +47,3 @@ def demo(as_json: bool, data: str | None, bundle_dir: str | None, bidders: int, 
     broken = [one["name"] for one in result["checks"] if not one["ok"]]
     if broken:
         stop("not ok: " + "; ".join(broken), REFUSED)
-
-

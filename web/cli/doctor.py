@@ -74,8 +74,14 @@ def _tried(check: Callable[[Any], list[Found]], office: Any) -> list[Found]:
     try:
         return check(office)
     except Exception as error:  # a doctor examines what is broken
-        return [Found("check_failed", "error", f"{getattr(check, '__name__', 'check').strip('_')}: {type(error).__name__}: {error}"[:300],
-                      "restore from a backup, or report this")]
+        return [
+            Found(
+                "check_failed",
+                "error",
+                f"{getattr(check, '__name__', 'check').strip('_')}: {type(error).__name__}: {error}"[:300],
+                "restore from a backup, or report this",
+            )
+        ]
 
 
 # --- the installation ---------------------------------------------------------------------------------------------------
@@ -99,13 +105,25 @@ def _scanner(settings: Any) -> list[Found]:
 
     scanner = open_scanner(settings)
     if scanner is None:
-        return [Found("scanner", "warning", "no virus scanner: files of opened bids are handed out unscanned, and say so",
-                      "run clamd and set BIDHALL_CLAMD")]
+        return [
+            Found(
+                "scanner",
+                "warning",
+                "no virus scanner: files of opened bids are handed out unscanned, and say so",
+                "run clamd and set BIDHALL_CLAMD",
+            )
+        ]
     try:
         return [Found("scanner", "ok", scanner.version())]
     except ScannerDown as error:
-        return [Found("scanner_down", "error", f"{settings.clamd} does not answer ({error}): files of opened bids wait in quarantine",
-                      "start clamd, or correct BIDHALL_CLAMD")]
+        return [
+            Found(
+                "scanner_down",
+                "error",
+                f"{settings.clamd} does not answer ({error}): files of opened bids wait in quarantine",
+                "start clamd, or correct BIDHALL_CLAMD",
+            )
+        ]
 
 
 def _names() -> list[Found]:
@@ -115,25 +133,43 @@ def _names() -> list[Found]:
     for name in OURS:
         others = sorted({owner for owner in owners.get(name, []) if owner.lower() != "bidhall"})
         if others:
-            found.append(Found("name_taken", "error", f"the package {name} belongs to {', '.join(others)} too",
-                               f"install bidhall in an environment of its own, without {', '.join(others)}"))
+            found.append(
+                Found(
+                    "name_taken",
+                    "error",
+                    f"the package {name} belongs to {', '.join(others)} too",
+                    f"install bidhall in an environment of its own, without {', '.join(others)}",
+                )
+            )
     return found or [Found("names", "ok", ", ".join(OURS) + " are ours alone")]
 
 
 def _settings(settings: Settings) -> list[Found]:
     from trading.kernel.db import shown_url
 
-    shown = {"data": settings.data, "database": shown_url(settings.database), "blobs": settings.blobs,
-             "base_url": settings.base_url or "-", "zone": settings.zone, "platform": settings.platform}
+    shown = {
+        "data": settings.data,
+        "database": shown_url(settings.database),
+        "blobs": settings.blobs,
+        "base_url": settings.base_url or "-",
+        "zone": settings.zone,
+        "platform": settings.platform,
+    }
     found = [Found("settings", "ok", ", ".join(f"{name}={value}" for name, value in shown.items()))]
     if settings.test_clock:
         found.append(Found("rehearsal", "warning", f"a moved clock: {settings.test_clock}", "never in production"))
     if settings.base_url and not settings.secure:
-        found.append(Found("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform"))
+        found.append(
+            Found("tls", "warning", "the base address is not https", "put a proxy with TLS before the platform")
+        )
     if settings.data.exists():
         free = shutil.disk_usage(settings.data).free
         if free < LEAST_FREE:
-            found.append(Found("disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"))
+            found.append(
+                Found(
+                    "disk", "error", f"{free >> 20} MiB free below {settings.data}", "make room: bids could be refused"
+                )
+            )
     return found
 
 
@@ -152,8 +188,14 @@ def _database(settings: Settings, found: list[Found]) -> Any:
         schema.check_ready(engine)
     except NotReady as refusal:
         pending = refusal.code == "database.pending"
-        found.append(Found("migrations" if pending else "database", "error", str(refusal),
-                           "bidhall migrate" if pending else "start the database, or correct BIDHALL_DATABASE"))
+        found.append(
+            Found(
+                "migrations" if pending else "database",
+                "error",
+                str(refusal),
+                "bidhall migrate" if pending else "start the database, or correct BIDHALL_DATABASE",
+            )
+        )
         return None
     found.append(Found("database", "ok", "reachable, no pending migrations"))
     return engine
@@ -177,8 +219,14 @@ def _clock(office: Any) -> list[Found]:
     with office.look(CLOCK) as look:
         last = log.last_tick(look.session)
         if last is not None and last.at > look.now + SKEW:
-            found.append(Found("clock_back", "error", f"the log's last tick is of {last.at.isoformat()}, later than now",
-                               "the clock went back: set it right before anything is accepted"))
+            found.append(
+                Found(
+                    "clock_back",
+                    "error",
+                    f"the log's last tick is of {last.at.isoformat()}, later than now",
+                    "the clock went back: set it right before anything is accepted",
+                )
+            )
         if last is not None and look.now - last.at > LATE:
             found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
     return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
@@ -192,8 +240,15 @@ def _log(office: Any) -> list[Found]:
         seen = audit.verify(look)
     if seen.ok:
         return [Found("log", "ok", f"{seen.ticks} ticks, {seen.entries} entries verify")]
-    return [Found("log_broken", "error", f"{one['where']}: {one['what']}", "bidhall audit verify; restore from a backup of before")
-            for one in seen.faults[:20]]
+    return [
+        Found(
+            "log_broken",
+            "error",
+            f"{one['where']}: {one['what']}",
+            "bidhall audit verify; restore from a backup of before",
+        )
+        for one in seen.faults[:20]
+    ]
 
 
 def _blobs(office: Any) -> list[Found]:
@@ -203,11 +258,26 @@ def _blobs(office: Any) -> list[Found]:
     with office.look(CLOCK) as look:
         named = named_blobs(look.session)
     held = set(office.blobs.names())
-    found = [Found("blob_missing", "error", f"{where} names blob {name}, which is not there", "restore it from a backup or the mirror")
-             for name, where in sorted(named.items()) if name not in held][:20]
+    found = [
+        Found(
+            "blob_missing",
+            "error",
+            f"{where} names blob {name}, which is not there",
+            "restore it from a backup or the mirror",
+        )
+        for name, where in sorted(named.items())
+        if name not in held
+    ][:20]
     spare = len(held - set(named))
     if spare:
-        found.append(Found("blob_spare", "warning", f"{spare} blobs belong to no row", "the sweeper takes those of given-up uploads"))
+        found.append(
+            Found(
+                "blob_spare",
+                "warning",
+                f"{spare} blobs belong to no row",
+                "the sweeper takes those of given-up uploads",
+            )
+        )
     return found or [Found("blobs", "ok", f"{len(held)} blobs, every row has its bytes")]
 
 
@@ -218,11 +288,24 @@ def _second(office: Any) -> list[Found]:
         return []
     found = []
     if second.folder.stat().st_dev == office.blobs.folder.stat().st_dev:
-        found.append(Found("mirror_dir", "warning", f"{second.folder} lies on the same disk as the store", "name a folder on another disk"))
+        found.append(
+            Found(
+                "mirror_dir",
+                "warning",
+                f"{second.folder} lies on the same disk as the store",
+                "name a folder on another disk",
+            )
+        )
     held = set(second.names())
     if any(name not in held for name in office.blobs.names()):
-        found.append(Found("mirror_dir", "error", f"{second.folder} lacks files of the store",
-                           "it was named late or lost some: copy what is missing (rsync --ignore-existing), its names are the same"))
+        found.append(
+            Found(
+                "mirror_dir",
+                "error",
+                f"{second.folder} lacks files of the store",
+                "it was named late or lost some: copy what is missing (rsync --ignore-existing), its names are the same",
+            )
+        )
     return found or [Found("mirror_dir", "ok", "the second disk has every file")]
 
 
@@ -265,6 +348,13 @@ def _overdue(office: Any) -> list[Found]:
 
     with office.look(CLOCK) as look:
         late = [(one, look.session.get(Lot, one.lot_id)) for one in timeline.due(look.session, look.now - LATE)]
-    found = [Found("step_overdue", "error", f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
-                   TURN) for one, lot in late]
+    found = [
+        Found(
+            "step_overdue",
+            "error",
+            f"{one.what} of {lot.ref if lot else one.lot_id}, due since {one.since.isoformat()}",
+            TURN,
+        )
+        for one, lot in late
+    ]
     return found or [Found("steps", "ok", "no step is overdue")]

@@ -41,9 +41,15 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
         words = f"{ref}: deadline {policy.deadline.isoformat()}, opening {policy.opens_at.isoformat()}, in {policy.deadline - look.now}"
         found = [Found("deadline", "ok", words)]
         checks: tuple[Callable[[Any], list[Found]], ...] = (
-            lambda one: _officers(one, lot, policy), _clock_and_probes, lambda _: _processes(settings), lambda _: _disk(office, settings),
-            lambda _: _certificate(settings, policy.opens_at), lambda one: _load(one, policy), lambda one: _fault(one, lot),
-            lambda one: _calendar(one, policy.deadline), lambda _: doctor_mirror.of_policy(office, policy),
+            lambda one: _officers(one, lot, policy),
+            _clock_and_probes,
+            lambda _: _processes(settings),
+            lambda _: _disk(office, settings),
+            lambda _: _certificate(settings, policy.opens_at),
+            lambda one: _load(one, policy),
+            lambda one: _fault(one, lot),
+            lambda one: _calendar(one, policy.deadline),
+            lambda _: doctor_mirror.of_policy(office, policy),
         )
         for check in checks:
             found += tried(check, look)
@@ -66,7 +72,14 @@ def _officers(look: Any, lot: Any, policy: Any) -> list[Found]:
             ready.append(seat.j)
     words = f"{len(ready)} of {len(seats)} officers can open, {policy.t} are needed"
     if len(ready) < policy.t:
-        return [Found("deadline_officers", "error", words, "replace who cannot, or let them open the drill bid, before the deadline")]
+        return [
+            Found(
+                "deadline_officers",
+                "error",
+                words,
+                "replace who cannot, or let them open the drill bid, before the deadline",
+            )
+        ]
     if len(ready) < len(seats):
         missing = ", ".join(seat.account.username for seat in seats if seat.j not in ready)
         return [Found("deadline_officers", "warning", f"{words}; not: {missing}", "ask them: drill bid, key, account")]
@@ -78,7 +91,11 @@ def _chain(session: Any, lot: Any) -> list[Any]:
 
     from trading.custody.officers import BID, Policy
 
-    query = select(Policy).where(Policy.lot_id == lot.id, Policy.envelope == BID, Policy.dsse.is_not(None)).order_by(Policy.id)
+    query = (
+        select(Policy)
+        .where(Policy.lot_id == lot.id, Policy.envelope == BID, Policy.dsse.is_not(None))
+        .order_by(Policy.id)
+    )
     return list(session.scalars(query))
 
 
@@ -87,31 +104,68 @@ def _clock_and_probes(look: Any) -> list[Found]:
 
     points, newest = probes.on_duty(look.session), probes.newest(look.session)
     if not points:
-        return [Found("deadline_probes", "error", "no probe is on duty: a fault before the deadline would not be found",
-                      "start bidhall serve with its watch, or bidhall watch")]
+        return [
+            Found(
+                "deadline_probes",
+                "error",
+                "no probe is on duty: a fault before the deadline would not be found",
+                "start bidhall serve with its watch, or bidhall watch",
+            )
+        ]
     found = []
     for point in points:
         last = newest.get(point.name)
         if last is None or look.now - last.at > STALE:
-            found.append(Found("deadline_probes", "error", f"nothing from the point {point.name} of late: its minutes count as bad",
-                               "start its bidhall probe, or take it off duty"))
+            found.append(
+                Found(
+                    "deadline_probes",
+                    "error",
+                    f"nothing from the point {point.name} of late: its minutes count as bad",
+                    "start its bidhall probe, or take it off duty",
+                )
+            )
         elif not last.ok:
-            found.append(Found("deadline_probes", "error", f"the last test bid of {point.name} failed: {last.code or f'{last.ms} ms'}",
-                               "bidders meet the same: see docs/operate/deadline.md"))
+            found.append(
+                Found(
+                    "deadline_probes",
+                    "error",
+                    f"the last test bid of {point.name} failed: {last.code or f'{last.ms} ms'}",
+                    "bidders meet the same: see docs/operate/deadline.md",
+                )
+            )
     outside = [point.name for point in points if point.name != probes.INSIDE]
     if len(outside) < 2:
-        found.append(Found("deadline_outside", "warning", f"{len(outside)} probe points outside the platform, two are wanted",
-                           "set up bidhall probe --key on two machines elsewhere, and BIDHALL_PROBES here"))
-    offsets = {name: newest[name].offset_ms for name in outside if name in newest and newest[name].offset_ms is not None}
+        found.append(
+            Found(
+                "deadline_outside",
+                "warning",
+                f"{len(outside)} probe points outside the platform, two are wanted",
+                "set up bidhall probe --key on two machines elsewhere, and BIDHALL_PROBES here",
+            )
+        )
+    offsets = {
+        name: newest[name].offset_ms for name in outside if name in newest and newest[name].offset_ms is not None
+    }
     far = [f"{name} {ms} ms" for name, ms in sorted(offsets.items()) if ms is not None and abs(ms) > SKEW_MS]
     if far:
-        found.append(Found("deadline_clock", "error", "our clock is off, as seen from " + ", ".join(far), "set it right by NTP"))
+        found.append(
+            Found("deadline_clock", "error", "our clock is off, as seen from " + ", ".join(far), "set it right by NTP")
+        )
     elif offsets:
-        found.append(Found("deadline_clock", "ok", f"within {max(abs(ms or 0) for ms in offsets.values())} ms of the outside points"))
+        found.append(
+            Found(
+                "deadline_clock",
+                "ok",
+                f"within {max(abs(ms or 0) for ms in offsets.values())} ms of the outside points",
+            )
+        )
     else:
         found.append(Found("deadline_clock", "warning", "nobody outside has measured our clock", "check NTP by hand"))
-    return found if any(one.code == "deadline_probes" for one in found) else [
-        Found("deadline_probes", "ok", f"on duty: {', '.join(point.name for point in points)}"), *found]
+    return (
+        found
+        if any(one.code == "deadline_probes" for one in found)
+        else [Found("deadline_probes", "ok", f"on duty: {', '.join(point.name for point in points)}"), *found]
+    )
 
 
 def _processes(settings: Settings) -> list[Found]:
@@ -140,14 +194,34 @@ def _certificate(settings: Settings, opens_at: datetime) -> list[Found]:
     host, port = parts.hostname or "", parts.port or 443
     try:
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # expiry is asked here, also of one that is trusted by nobody
-        with socket.create_connection((host, port), 5) as line, context.wrap_socket(line, server_hostname=host) as secured:
+        context.check_hostname, context.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # expiry is asked here, also of one that is trusted by nobody
+        with (
+            socket.create_connection((host, port), 5) as line,
+            context.wrap_socket(line, server_hostname=host) as secured,
+        ):
             certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
     except (OSError, ValueError) as error:
-        return [Found("deadline_certificate", "warning", f"{host}:{port}: {type(error).__name__}", "look at the certificate by hand")]
+        return [
+            Found(
+                "deadline_certificate",
+                "warning",
+                f"{host}:{port}: {type(error).__name__}",
+                "look at the certificate by hand",
+            )
+        ]
     until = certificate.not_valid_after_utc
     if until <= opens_at + timedelta(days=1):
-        return [Found("deadline_certificate", "error", f"ends {until.isoformat()}", "renew it now, not within two hours of the deadline")]
+        return [
+            Found(
+                "deadline_certificate",
+                "error",
+                f"ends {until.isoformat()}",
+                "renew it now, not within two hours of the deadline",
+            )
+        ]
     return [Found("deadline_certificate", "ok", f"until {until.isoformat()}")]
 
 
@@ -159,11 +233,21 @@ def _load(look: Any, policy: Any) -> list[Found]:
     from trading.tendering.tenders import Lot
 
     half = timedelta(minutes=30)
-    query = select(func.count()).select_from(Lot).where(
-        Lot.state.in_(WATCHED), Lot.deadline > policy.deadline - half, Lot.deadline < policy.deadline + half)
+    query = (
+        select(func.count())
+        .select_from(Lot)
+        .where(Lot.state.in_(WATCHED), Lot.deadline > policy.deadline - half, Lot.deadline < policy.deadline + half)
+    )
     count = int(look.session.scalar(query) or 0)
     if count > TOGETHER:
-        return [Found("deadline_load", "warning", f"{count} deadlines within half an hour", "spread them, or add workers and measure")]
+        return [
+            Found(
+                "deadline_load",
+                "warning",
+                f"{count} deadlines within half an hour",
+                "spread them, or add workers and measure",
+            )
+        ]
     return [Found("deadline_load", "ok", f"{count} deadlines within half an hour")]
 
 
@@ -171,12 +255,24 @@ def _fault(look: Any, lot: Any) -> list[Found]:
     from trading.availability import deadline_faults
 
     if (fault := deadline_faults.standing(look.session, lot)) is not None:
-        return [Found("deadline_fault", "error", f"suspended for a fault since {fault.confirmed_at.isoformat()}",
-                      "/centre/faults: signatures of the officers, or the supervisory body's decision")]
+        return [
+            Found(
+                "deadline_fault",
+                "error",
+                f"suspended for a fault since {fault.confirmed_at.isoformat()}",
+                "/centre/faults: signatures of the officers, or the supervisory body's decision",
+            )
+        ]
     found = deadline_faults.assess(look.session, lot, look.now).verdict
     if found.kind != deadline_faults.NONE:
-        return [Found("deadline_fault", "error", f"{found.bad_minutes} bad minutes call for a decision: {found.kind}",
-                      "confirm it at /centre/faults")]
+        return [
+            Found(
+                "deadline_fault",
+                "error",
+                f"{found.bad_minutes} bad minutes call for a decision: {found.kind}",
+                "confirm it at /centre/faults",
+            )
+        ]
     return [Found("deadline_fault", "ok", f"{found.bad_minutes} bad minutes so far, no fault")]
 
 

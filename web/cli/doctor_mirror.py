@@ -20,16 +20,33 @@ def examine(office: Any) -> list[Found]:
     if office.mirror is None:
         if not asked:
             return []
-        return [Found("mirror", "error", "policies ask for a mirror and none is configured",
-                      "set BIDHALL_MIRROR_URL and BIDHALL_MIRROR_KEY")]
+        return [
+            Found(
+                "mirror",
+                "error",
+                "policies ask for a mirror and none is configured",
+                "set BIDHALL_MIRROR_URL and BIDHALL_MIRROR_KEY",
+            )
+        ]
     found = []
     if office.mirror.key not in keys:
-        found.append(Found("mirror_key", "error", "the mirror's key is not enrolled as the supervisory body's: nothing it signs counts",
-                           "bidhall mirror enrol on its host, then /account/keys"))
+        found.append(
+            Found(
+                "mirror_key",
+                "error",
+                "the mirror's key is not enrolled as the supervisory body's: nothing it signs counts",
+                "bidhall mirror enrol on its host, then /account/keys",
+            )
+        )
     try:
         office.mirror.ping()
     except LineDown as error:
-        return [*found, Found("mirror", "error", f"{DOWN} ({error})", "ask the supervisory body; what is due is sent once it answers")]
+        return [
+            *found,
+            Found(
+                "mirror", "error", f"{DOWN} ({error})", "ask the supervisory body; what is due is sent once it answers"
+            ),
+        ]
     return [*found, Found("mirror", "ok", "the mirror answers")]
 
 
@@ -49,5 +66,9 @@ def _asked(session: Any) -> bool:
     from trading.custody.officers import Policy, policy_document
     from trading.tendering.tenders import Lot
 
-    running = select(Policy).join(Lot, Lot.id == Policy.lot_id).where(Policy.standing, Lot.state.in_(("NOTICE", "BIDDING", "OPENING")))
+    running = (
+        select(Policy)
+        .join(Lot, Lot.id == Policy.lot_id)
+        .where(Policy.standing, Lot.state.in_(("NOTICE", "BIDDING", "OPENING")))
+    )
     return any(policy_document(policy)["mirror"] != "none" for policy in session.scalars(running))

@@ -12,7 +12,9 @@ from web.workers.watch.process import key_of
 
 def wanted(settings: Settings, *, inside: bool) -> dict[str, str]:
     """Name → public key of every point that has to probe."""
-    return dict(settings.probes) | ({probes.INSIDE: b64u(ed25519_public(key_of(settings.data, "probe")))} if inside else {})
+    return dict(settings.probes) | (
+        {probes.INSIDE: b64u(ed25519_public(key_of(settings.data, "probe")))} if inside else {}
+    )
 
 
 def sync(settings: Settings, *, inside: bool) -> bytes:

@@ -28,7 +28,13 @@ from web.cli.common import (
 from web.cli.opening_set import export_opening
 from web.cli.platform import open_ready_office
 
-EXPERT_HEADINGS = {"username": "登录名", "code": "专家编号", "unit": "工作单位", "specialties": "专业", "region": "地区"}
+EXPERT_HEADINGS = {
+    "username": "登录名",
+    "code": "专家编号",
+    "unit": "工作单位",
+    "specialties": "专业",
+    "region": "地区",
+}
 
 
 @click.group("export")
@@ -38,7 +44,13 @@ def export() -> None:
 
 @export.command("bundle", epilog="Example: bidhall export bundle KP-2026-7F3A2C-1 --profile public -o out.zip")
 @click.argument("ref")
-@click.option("--profile", type=click.Choice(["public", "audit"]), default="public", show_default=True, help="For all, or the archive.")
+@click.option(
+    "--profile",
+    type=click.Choice(["public", "audit"]),
+    default="public",
+    show_default=True,
+    help="For all, or the archive.",
+)
 @click.option("-o", "out", required=True, metavar="OUT", help="The file to write; - is stdout.")
 @force_option
 @json_option
@@ -77,7 +89,11 @@ def export_notices(ref: str | None, out: str, force: bool, lang: str | None) -> 
     with office.look(PUBLIC) as look, writing(out, force=force) as target:
         query = select(Notice, Lot).join(Lot, Lot.id == Notice.lot_id).order_by(Notice.published_at, Notice.id)
         for notice, lot in look.session.execute(query.where(Lot.ref == ref) if ref else query):
-            line = {"ref": lot.ref, "hash": notice.document_hash, "notice": document_of(notice, platform=office.platform, lot=lot)}
+            line = {
+                "ref": lot.ref,
+                "hash": notice.document_hash,
+                "notice": document_of(notice, platform=office.platform, lot=lot),
+            }
             target.write(json.dumps(line, ensure_ascii=False, sort_keys=True).encode() + b"\n")
             count += 1
     say(f"{out}: {count} notices")
@@ -102,7 +118,9 @@ def export_ocds(ref: str | None, records: bool, out: str, force: bool, lang: str
 
 
 @export.command("audit", epilog="Example: bidhall export audit -o log/")
-@click.option("-o", "out", required=True, metavar="DIR", help="The folder to write; new tiles are added to one of before.")
+@click.option(
+    "-o", "out", required=True, metavar="DIR", help="The folder to write; new tiles are added to one of before."
+)
 @lang_option
 @guarded
 def export_audit(out: str, lang: str | None) -> None:
@@ -152,8 +170,11 @@ def import_statement(file: str | None, form: str, template: bool, as_json: bool,
         report, settled = settlement.take_statement(work, data, name=name)
     rows = [{"row": row, "bank_id": bank_id, "result": "taken"} for row, bank_id in report.taken]
     rows += [{"row": row, "bank_id": bank_id, "result": "skipped"} for row, bank_id in report.skipped]
-    _report(as_json, sorted(rows, key=lambda row: row["row"]),
-            {"confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused})
+    _report(
+        as_json,
+        sorted(rows, key=lambda row: row["row"]),
+        {"confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused},
+    )
 
 
 @import_.command("history", epilog="Example: bidhall import history yearbook-2018.csv --source 'Yearbook 2018'")
@@ -213,8 +234,14 @@ def _expert(office: Any, number: int, row: dict[str, str], lang: str | None) -> 
             account = parties.find_account(work.session, row["username"].strip())
             if account is None:
                 raise NotFound("account.unknown", username=row["username"])
-            experts.register(work, account, code=row["code"], unit=row["unit"], specialties=row["specialties"].split(),
-                             region=row.get("region", ""))
+            experts.register(
+                work,
+                account,
+                code=row["code"],
+                unit=row["unit"],
+                specialties=row["specialties"].split(),
+                region=row.get("region", ""),
+            )
     except Conflict:
         return {**found, "result": "skipped"}
     except Refusal as refusal:
@@ -231,12 +258,17 @@ def _rows(data: bytes) -> Iterable[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(text))
     by_word = {word: key for key, zh in EXPERT_HEADINGS.items() for word in (key, zh)}
     heads = [by_word.get(cell.strip(), "") for cell in next(reader, [])]
-    missing = [f"{key} {EXPERT_HEADINGS[key]}" for key in ("username", "code", "unit", "specialties") if key not in heads]
+    missing = [
+        f"{key} {EXPERT_HEADINGS[key]}" for key in ("username", "code", "unit", "specialties") if key not in heads
+    ]
     if missing:
         stop("headings missing: " + ", ".join(missing) + "; --template writes them", BAD_INPUT)
     for number, cells in enumerate(reader, 2):
         if any(cell.strip() for cell in cells):
-            yield number, {key: cell.strip() for key, cell in zip(heads, [*cells, *[""] * len(heads)], strict=False) if key}
+            yield (
+                number,
+                {key: cell.strip() for key, cell in zip(heads, [*cells, *[""] * len(heads)], strict=False) if key},
+            )
 
 
 def _file(path: str | None) -> tuple[str, bytes]:
@@ -251,7 +283,10 @@ def _report(as_json: bool, rows: list[dict[str, Any]], more: dict[str, Any]) -> 
         answer({**counts, **more, "lines": rows})
     else:
         for row in rows:
-            click.echo("  ".join(str(row[key]) for key in row if key != "words") + (f"  {row['words']}" if "words" in row else ""))
+            click.echo(
+                "  ".join(str(row[key]) for key in row if key != "words")
+                + (f"  {row['words']}" if "words" in row else "")
+            )
         say(", ".join(f"{count} {result}" for result, count in {**counts, **more}.items()))
     if counts["refused"]:
         raise SystemExit(REFUSED)
@@ -285,6 +320,10 @@ def audit_verify(as_json: bool, lang: str | None) -> None:
             click.echo(f"  gap after tick {gap['after']}: {gap['count']} missed, {gap['first']} to {gap['last']}")
         for fault in found.faults:
             click.echo(f"  {fault['code']}  {fault['where']}: {fault['what']}")
-        say("the log verifies" if found.ok else f"{len(found.faults)} faults; the first bad entry: {found.first_bad or '-'}")
+        say(
+            "the log verifies"
+            if found.ok
+            else f"{len(found.faults)} faults; the first bad entry: {found.first_bad or '-'}"
+        )
     if not found.ok:
         raise SystemExit(REFUSED)

@@ -42,15 +42,26 @@ def keys() -> None:
 @click.option("--bidder", is_flag=True, help="A bidder's: signs submissions, opens its own part.")
 @click.option("--officer", is_flag=True, help="An opening officer's: signs, and yields one key a tender.")
 @click.option("--role", "role", type=click.Choice(OTHER_ROLES), help="Anybody else's: signs.")
-@click.option("--party", required=True, metavar="ID", help="The firm's code (bidder, tenderee, agency) or the person's user name.")
+@click.option(
+    "--party", required=True, metavar="ID", help="The firm's code (bidder, tenderee, agency) or the person's user name."
+)
 @click.option("-o", "--out", required=True, metavar="KEYFILE", help="Where to write it (- is stdout).")
 @passphrase_option
 @force_option
 @json_option
 @lang_option
 @guarded
-def new(bidder: bool, officer: bool, role: str | None, party: str, out: str, passphrase_file: str | None, force: bool, as_json: bool,
-        lang: str | None) -> None:
+def new(
+    bidder: bool,
+    officer: bool,
+    role: str | None,
+    party: str,
+    out: str,
+    passphrase_file: str | None,
+    force: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Make a key file with fresh secrets, wrapped under one passphrase."""
     named = [*(["bidder"] if bidder else []), *(["officer"] if officer else []), *([role] if role else [])]
     if len(named) != 1:
@@ -101,7 +112,13 @@ def _shown(ring: dict[str, Any]) -> dict[str, Any]:
     for file in ring["keys"]:
         public = unb64u(file["pub"], 32)
         curve = file["alg"] in ("ed25519", "x25519")
-        rows.append({"alg": file["alg"], "kid": file["kid"], "pub": file["pub"],
-                     "fingerprint": kernel.fingerprint(file["alg"], public) if curve else "",
-                     "words": {speech: key_words(file["alg"], public, speech) if curve else [] for speech in ("zh", "en")}})
+        rows.append(
+            {
+                "alg": file["alg"],
+                "kid": file["kid"],
+                "pub": file["pub"],
+                "fingerprint": kernel.fingerprint(file["alg"], public) if curve else "",
+                "words": {speech: key_words(file["alg"], public, speech) if curve else [] for speech in ("zh", "en")},
+            }
+        )
     return {"party": ring["party"], "role": ring["role"], "keys": rows}

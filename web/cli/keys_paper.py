@@ -73,7 +73,13 @@ def _write(out: str, force: bool, value: Any) -> None:
 
 @keys.command("sheet", epilog="Example: bidhall keys sheet keys.json -o sheet.html")
 @click.argument("keyfile")
-@click.option("-o", "--out", required=True, metavar="FILE", help="Where to write it: .html to print, else the bare lines (- is stdout).")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="Where to write it: .html to print, else the bare lines (- is stdout).",
+)
 @force_option
 @lang_option
 @guarded
@@ -90,9 +96,16 @@ def sheet(keyfile: str, out: str, force: bool, lang: str | None) -> None:
     public = unb64u(next(one["pub"] for one in ring["keys"] if one["alg"] == "ed25519"), 32)
     code = segno.make(recovery.code_text(ring), error="m", micro=False).svg_inline(border=4, omitsize=True)
     text = _PAGE.format(
-        title=escape(f"{ring['role']} {ring['party']}"), party=escape(ring["party"]), role=escape(ring["role"]), at=write_moment(now()),
-        groups=kernel.fingerprint("ed25519", public), zh=" · ".join(recovery.key_words("ed25519", public, "zh")),
-        en=" · ".join(recovery.key_words("ed25519", public, "en")), code=code, lines=lines)
+        title=escape(f"{ring['role']} {ring['party']}"),
+        party=escape(ring["party"]),
+        role=escape(ring["role"]),
+        at=write_moment(now()),
+        groups=kernel.fingerprint("ed25519", public),
+        zh=" · ".join(recovery.key_words("ed25519", public, "zh")),
+        en=" · ".join(recovery.key_words("ed25519", public, "en")),
+        code=code,
+        lines=lines,
+    )
     with writing(out, force=force, mode=0o600) as file:
         file.write(text.encode())
     say(f"{out}: print it and keep it away from the passphrase; then delete the file.")
@@ -121,33 +134,59 @@ def restore(text: str, out: str, passphrase_file: str | None, force: bool, lang:
 
 @keys.command("passphrase", epilog="Example: bidhall keys passphrase keys.json -o keys-new.json")
 @click.argument("keyfile")
-@click.option("-o", "--out", required=True, metavar="KEYFILE", help="Where to write the same keys under the new passphrase.")
+@click.option(
+    "-o", "--out", required=True, metavar="KEYFILE", help="Where to write the same keys under the new passphrase."
+)
 @passphrase_option
 @click.option("--new-passphrase-file", metavar="FILE", help="The new passphrase: first line of FILE (asked for).")
 @force_option
 @lang_option
 @guarded
-def rewrap(keyfile: str, out: str, passphrase_file: str | None, new_passphrase_file: str | None, force: bool, lang: str | None) -> None:
+def rewrap(
+    keyfile: str, out: str, passphrase_file: str | None, new_passphrase_file: str | None, force: bool, lang: str | None
+) -> None:
     """Wrap the same keys under another passphrase. Old copies still open with the old one: destroy them, print a new sheet."""
     ring = _opened(keyfile, passphrase_file)
     secret = passphrase(new_passphrase_file, confirm=True)
-    _write(out, force, keyfiles.make_keyring(ring.party, ring.role, {alg: one.secret for alg, one in ring.secrets.items()}, secret))
+    _write(
+        out,
+        force,
+        keyfiles.make_keyring(ring.party, ring.role, {alg: one.secret for alg, one in ring.secrets.items()}, secret),
+    )
     say(f"{out}: the same keys; copies of {keyfile} still open with the old passphrase")
 
 
-@keys.command("enrol", epilog="Example: bidhall keys enrol new.json --old keys.json --platform bidhall.example -o enrolment.json")
+@keys.command(
+    "enrol", epilog="Example: bidhall keys enrol new.json --old keys.json --platform bidhall.example -o enrolment.json"
+)
 @click.argument("keyfile")
-@click.option("--platform", required=True, metavar="NAME", help="The platform's name in signed documents (shown at /account/keys/data).")
+@click.option(
+    "--platform",
+    required=True,
+    metavar="NAME",
+    help="The platform's name in signed documents (shown at /account/keys/data).",
+)
 @click.option("--old", "old_file", metavar="KEYFILE", help="Rotation: the key file that stands; it signs too.")
-@click.option("--lost", metavar="KID", help="Loss: the id of the key that is lost; the supervisor signs instead (keys vouch).")
+@click.option(
+    "--lost", metavar="KID", help="Loss: the id of the key that is lost; the supervisor signs instead (keys vouch)."
+)
 @passphrase_option
 @click.option("--old-passphrase-file", metavar="FILE", help="The passphrase of --old (asked for).")
 @click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed enrolment (- is stdout).")
 @force_option
 @lang_option
 @guarded
-def enrol(keyfile: str, platform: str, old_file: str | None, lost: str | None, passphrase_file: str | None, old_passphrase_file: str | None,
-          out: str, force: bool, lang: str | None) -> None:
+def enrol(
+    keyfile: str,
+    platform: str,
+    old_file: str | None,
+    lost: str | None,
+    passphrase_file: str | None,
+    old_passphrase_file: str | None,
+    out: str,
+    force: bool,
+    lang: str | None,
+) -> None:
     """Sign the enrolment of a key: a first key alone, or one that replaces another. Hand it in at /account/keys within ten minutes."""
     if old_file and lost is not None:
         stop("either --old or --lost: one who has the old key file lets it sign", BAD_INPUT)
@@ -159,16 +198,29 @@ def enrol(keyfile: str, platform: str, old_file: str | None, lost: str | None, p
             stop(f"{old_file}: the key of {old.role} {old.party}, not of {ring.role} {ring.party}", BAD_INPUT)
         signing.append(old.secret("ed25519"))
         replaces = kernel.kid("ed25519", kernel.ed25519_public(old.secret("ed25519")))
-    document = {"v": 1, "platform": platform, "party": ring.party, "role": ring.role, "sign_pk": ring.secrets["ed25519"].pub,
-                "seal_pk": ring.secrets["x25519"].pub if "x25519" in ring.secrets else "", "replaces": replaces, "at": write_moment(now())}
+    document = {
+        "v": 1,
+        "platform": platform,
+        "party": ring.party,
+        "role": ring.role,
+        "sign_pk": ring.secrets["ed25519"].pub,
+        "seal_pk": ring.secrets["x25519"].pub if "x25519" in ring.secrets else "",
+        "replaces": replaces,
+        "at": write_moment(now()),
+    }
     check_document("enrolment", document)
     _write(out, force, signatures.sign("enrolment", document, *signing))
-    say(f"{out}: enrolment of {ring.role} {ring.party}" + ("; the supervisor has yet to sign it" if lost is not None else ""))
+    say(
+        f"{out}: enrolment of {ring.role} {ring.party}"
+        + ("; the supervisor has yet to sign it" if lost is not None else "")
+    )
 
 
 @keys.command("answer", epilog="Example: bidhall keys answer keys.json --box box.json")
 @click.argument("keyfile")
-@click.option("--box", "box_file", required=True, metavar="FILE", help="The challenge of the platform: {enc, ct} (- is stdin).")
+@click.option(
+    "--box", "box_file", required=True, metavar="FILE", help="The challenge of the platform: {enc, ct} (- is stdin)."
+)
 @passphrase_option
 @json_option
 @lang_option
@@ -178,7 +230,9 @@ def answer_box(keyfile: str, box_file: str, passphrase_file: str | None, as_json
     box, ring = read_json(box_file), _opened(keyfile, passphrase_file)
     if not isinstance(box, dict) or not {"enc", "ct"} <= box.keys():
         stop(f"{box_file}: not a challenge", BAD_INPUT)
-    found = b64u(hpke.open_box(ring.secret("x25519"), unb64u(box["enc"], 32), unb64u(box["ct"], 48), b"bidhall/sb1/enrol"))
+    found = b64u(
+        hpke.open_box(ring.secret("x25519"), unb64u(box["enc"], 32), unb64u(box["ct"], 48), b"bidhall/sb1/enrol")
+    )
     if as_json:
         answer({"answer": found})
     else:
@@ -189,7 +243,9 @@ def answer_box(keyfile: str, box_file: str, passphrase_file: str | None, as_json
 @click.argument("request")
 @click.option("--key", "key_file", required=True, metavar="KEYFILE", help="The supervisor's key file.")
 @passphrase_option
-@click.option("-o", "--out", required=True, metavar="FILE", help="Where to write it with both signatures (- is stdout).")
+@click.option(
+    "-o", "--out", required=True, metavar="FILE", help="Where to write it with both signatures (- is stdout)."
+)
 @force_option
 @lang_option
 @guarded
@@ -204,7 +260,10 @@ def vouch(request: str, key_file: str, passphrase_file: str | None, out: str, fo
     signatures.verify(envelope, "enrolment", public)
     if not document["replaces"]:
         stop(f"{request}: a first key needs no supervisor", BAD_INPUT)
-    say(f"{document['role']} {document['party']}: " + " · ".join(recovery.key_words("ed25519", public, "zh" if lang == "zh" else "en")))
+    say(
+        f"{document['role']} {document['party']}: "
+        + " · ".join(recovery.key_words("ed25519", public, "zh" if lang == "zh" else "en"))
+    )
     ring = _opened(key_file, passphrase_file)
     if ring.role != "supervisor":
         stop(f"{key_file}: the key file of a {ring.role}, not of a supervisor", BAD_INPUT)

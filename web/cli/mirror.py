@@ -29,9 +29,17 @@ from web.cli.common import (
     writing,
 )
 
-data_option = click.option("--data", "data", type=click.Path(), default="mirror-data", show_default=True, help="The mirror's own folder.")
-keys_option = click.option("--platform-key", "platform_keys", multiple=True, required=True, metavar="KEY",
-                           help="The platform's public key (platform_keys of a ticket's trust); again for each earlier one.")
+data_option = click.option(
+    "--data", "data", type=click.Path(), default="mirror-data", show_default=True, help="The mirror's own folder."
+)
+keys_option = click.option(
+    "--platform-key",
+    "platform_keys",
+    multiple=True,
+    required=True,
+    metavar="KEY",
+    help="The platform's public key (platform_keys of a ticket's trust); again for each earlier one.",
+)
 
 
 @click.group("mirror")
@@ -39,11 +47,15 @@ def mirror() -> None:
     """Keep copies of sealed bids, for the supervisory body. Example: bidhall mirror serve --platform bidhall.example --platform-key KEY"""
 
 
-@mirror.command("serve", epilog="Example: bidhall mirror serve --data /srv/mirror --platform bidhall.example --platform-key KEY")
+@mirror.command(
+    "serve", epilog="Example: bidhall mirror serve --data /srv/mirror --platform bidhall.example --platform-key KEY"
+)
 @data_option
 @click.option("--platform", required=True, metavar="NAME", help="The platform's name in signed documents.")
 @keys_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; a proxy with TLS stands before it.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; a proxy with TLS stands before it."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port to listen on.")
 @lang_option
 @guarded
@@ -89,10 +101,17 @@ def key(data: str, as_json: bool, lang: str | None) -> None:
     answer({"key": public}) if as_json else click.echo(public)
 
 
-@mirror.command("enrol", epilog="Example: bidhall mirror enrol --platform bidhall.example --name mirror -o enrolment.json")
+@mirror.command(
+    "enrol", epilog="Example: bidhall mirror enrol --platform bidhall.example --name mirror -o enrolment.json"
+)
 @data_option
 @click.option("--platform", required=True, metavar="NAME", help="The platform's name in signed documents.")
-@click.option("--name", required=True, metavar="USERNAME", help="The sign-in name of the supervisory body's account for the mirror.")
+@click.option(
+    "--name",
+    required=True,
+    metavar="USERNAME",
+    help="The sign-in name of the supervisory body's account for the mirror.",
+)
 @click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed enrolment (- is stdout).")
 @force_option
 @lang_option
@@ -103,24 +122,42 @@ def enrol(data: str, platform: str, name: str, out: str, force: bool, lang: str 
     from web.workers.mirror.store import Store
 
     store = Store(Path(data).absolute())
-    document = {"v": 1, "platform": platform, "party": name, "role": "supervisor", "sign_pk": b64u(store.public), "seal_pk": "",
-                "replaces": "", "at": write_moment(now())}
+    document = {
+        "v": 1,
+        "platform": platform,
+        "party": name,
+        "role": "supervisor",
+        "sign_pk": b64u(store.public),
+        "seal_pk": "",
+        "replaces": "",
+        "at": write_moment(now()),
+    }
     check_document("enrolment", document)
     with writing(out, force=force) as file:
         file.write(json.dumps(signatures.sign("enrolment", document, store.secret), indent=1).encode() + b"\n")
     say(f"{out}: enrolment of supervisor {name}")
 
 
-@mirror.command("export", epilog="Example: bidhall mirror export --set opening/opening/set.json --platform-key KEY -o opening/")
+@mirror.command(
+    "export", epilog="Example: bidhall mirror export --set opening/opening/set.json --platform-key KEY -o opening/"
+)
 @data_option
-@click.option("--set", "set_file", required=True, type=click.Path(), help="The signed opening set: nothing leaves before it is published.")
+@click.option(
+    "--set",
+    "set_file",
+    required=True,
+    type=click.Path(),
+    help="The signed opening set: nothing leaves before it is published.",
+)
 @keys_option
 @click.option("-o", "--out", required=True, metavar="DIR", help="The folder of `bidhall export opening`, or a new one.")
 @force_option
 @json_option
 @lang_option
 @guarded
-def export(data: str, set_file: str, platform_keys: tuple[str, ...], out: str, force: bool, as_json: bool, lang: str | None) -> None:
+def export(
+    data: str, set_file: str, platform_keys: tuple[str, ...], out: str, force: bool, as_json: bool, lang: str | None
+) -> None:
     """Lay the mirror's sealed files of a published set where `bidhall open FOLDER` looks for them: DIR/bids/HASH/sealed."""
     from web.cli.opening_set import sealed_of
     from web.workers.mirror.store import Store
@@ -144,6 +181,9 @@ def export(data: str, set_file: str, platform_keys: tuple[str, ...], out: str, f
     if as_json:
         answer(told)
         return
-    say(f"{out}: {len(written)} sealed files" + (f"; {len(kept)} were there already, --force writes over them" if kept else ""))
+    say(
+        f"{out}: {len(written)} sealed files"
+        + (f"; {len(kept)} were there already, --force writes over them" if kept else "")
+    )
     for name in missing:
         say(f"the mirror has no sealed file of {name}")

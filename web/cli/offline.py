@@ -27,10 +27,18 @@ from crypto.trust import Trust, trust_of
 from trading.kernel.clock import SystemClock, floor_second, rehearsal_clock
 from web.cli.common import BAD_INPUT, passphrase, read_json, say, stop
 
-key_option = click.option("--key", "key_file", required=True, metavar="KEYFILE", help="Your key file (bidhall keys new).")
-passphrase_option = click.option("--passphrase-file", metavar="FILE", help="The passphrase: first line of FILE (asked for).")
-trust_option = click.option("--trust", "trust_file", metavar="FILE",
-                            help="A ticket, or its trusted keys, kept from an earlier day (else those enclosed).")
+key_option = click.option(
+    "--key", "key_file", required=True, metavar="KEYFILE", help="Your key file (bidhall keys new)."
+)
+passphrase_option = click.option(
+    "--passphrase-file", metavar="FILE", help="The passphrase: first line of FILE (asked for)."
+)
+trust_option = click.option(
+    "--trust",
+    "trust_file",
+    metavar="FILE",
+    help="A ticket, or its trusted keys, kept from an earlier day (else those enclosed).",
+)
 
 
 def now() -> datetime:
@@ -81,7 +89,9 @@ def open_ticket(envelope: Any, trust: Trust | None = None) -> dict[str, Any]:
         raise CryptoError("SIG_TYPE", "not a ticket")
     if trust is None:
         claimed = loads(payload_of(envelope))
-        trust = trust_of(claimed["trust"] if isinstance(claimed, dict) and isinstance(claimed.get("trust"), dict) else {})
+        trust = trust_of(
+            claimed["trust"] if isinstance(claimed, dict) and isinstance(claimed.get("trust"), dict) else {}
+        )
     ticket, _ = verify_any(envelope, "ticket", trust.platform_keys)
     check_document("ticket", ticket)
     found: dict[str, Any] = ticket

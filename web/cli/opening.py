@@ -58,20 +58,40 @@ MAX_PART = 64 * 2**20
 """The most one file of a package may hold: a ZIP that claims more is not read."""
 
 
-@click.command("share", epilog="Example: bidhall share opening.json --key officer.json --trust ticket.json -o shares.json")
+@click.command(
+    "share", epilog="Example: bidhall share opening.json --key officer.json --trust ticket.json -o shares.json"
+)
 @click.argument("opening")
 @key_option
-@click.option("-o", "--out", required=True, metavar="SHARES.json", help="Where to write the signed shares (- is stdout).")
+@click.option(
+    "-o", "--out", required=True, metavar="SHARES.json", help="Where to write the signed shares (- is stdout)."
+)
 @trust_option
 @signed_option
-@click.option("--never-in-force", "never", multiple=True, metavar="POLICY", help="A policy this key signed that never came into force.")
+@click.option(
+    "--never-in-force",
+    "never",
+    multiple=True,
+    metavar="POLICY",
+    help="A policy this key signed that never came into force.",
+)
 @passphrase_option
 @force_option
 @json_option
 @lang_option
 @guarded
-def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_file: str | None, never: tuple[str, ...],
-          passphrase_file: str | None, force: bool, as_json: bool, lang: str | None) -> None:
+def share(
+    opening: str,
+    key_file: str,
+    out: str,
+    trust_file: str | None,
+    signed_file: str | None,
+    never: tuple[str, ...],
+    passphrase_file: str | None,
+    force: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Replay the log to the opening set and, if all is well, sign an officer's shares of its bids. OPENING: JSON, ZIP or folder."""
     if as_json and out == "-":
         stop("stdout holds the shares or the JSON, not both", BAD_INPUT)
@@ -91,30 +111,56 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_
         line = [name for one in checked.set.generations for name in one.ids]
         check_memory(memory_of(key_file, signed_file), checked.set.policy, line, never)
         ring, j, _ = _officer(checked.set.policy, key_file, passphrase_file)
-        document = release_shares(checked.set, checked.headers, j=j, secrets=partial(_secret, ring), now=at, left=checked.left)
+        document = release_shares(
+            checked.set, checked.headers, j=j, secrets=partial(_secret, ring), now=at, left=checked.left
+        )
         until, left = checked.set.claims_end, checked.left
     envelope = sign_document("shares", document, ring.secret("ed25519"))
     with writing(out, force=force) as file:
         file.write(json.dumps(envelope, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-    errors = [{"header_hash": item["header_hash"], "code": item["error"]} for item in document["items"]
-              if item["error"] and item["header_hash"] not in left]
-    result = {"ok": True, "shares": out, "j": j, "set": document["set"], "bids": len(document["items"]), "errors": errors, "from": until,
-              "left_sealed": sorted(left), "trust": whose, "unwitnessed": trust.unwitnessed}
+    errors = [
+        {"header_hash": item["header_hash"], "code": item["error"]}
+        for item in document["items"]
+        if item["error"] and item["header_hash"] not in left
+    ]
+    result = {
+        "ok": True,
+        "shares": out,
+        "j": j,
+        "set": document["set"],
+        "bids": len(document["items"]),
+        "errors": errors,
+        "from": until,
+        "left_sealed": sorted(left),
+        "trust": whose,
+        "unwitnessed": trust.unwitnessed,
+    }
     if as_json:
         answer(result)
         return
-    say(f"officer {j}: shares of {len(document['items'])} bids of set {document['set']}; trusted keys {whose}"
-        + ("; unwitnessed log" if trust.unwitnessed else ""))
+    say(
+        f"officer {j}: shares of {len(document['items'])} bids of set {document['set']}; trusted keys {whose}"
+        + ("; unwitnessed log" if trust.unwitnessed else "")
+    )
     for name in sorted(left):
         say(f"{name} stays sealed: no share of it is given")
     for row in errors:
         say(f"box of {row['header_hash']} does not open: {row['code']} (reported in the shares)")
 
 
-@click.command("open", epilog="Example: bidhall open bid.sealed --shares s1.json --shares s3.json --shares s5.json -o bid")
+@click.command(
+    "open", epilog="Example: bidhall open bid.sealed --shares s1.json --shares s3.json --shares s5.json -o bid"
+)
 @click.argument("bid")
 @click.argument("more", nargs=-1, metavar="[SHARES.json …]")
-@click.option("--shares", "given", multiple=True, required=True, metavar="SHARES.json", help="An officer's shares; more may follow BID.")
+@click.option(
+    "--shares",
+    "given",
+    multiple=True,
+    required=True,
+    metavar="SHARES.json",
+    help="An officer's shares; more may follow BID.",
+)
 @trust_option
 @click.option("--bidder-key", metavar="KEYFILE", help="The bidder's key file, where its own part is asked for.")
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder for form.json and files/.")
@@ -123,14 +169,26 @@ def share(opening: str, key_file: str, out: str, trust_file: str | None, signed_
 @json_option
 @lang_option
 @guarded
-def open_bid(bid: str, more: tuple[str, ...], given: tuple[str, ...], trust_file: str | None, bidder_key: str | None, out: str,
-             passphrase_file: str | None, force: bool, as_json: bool, lang: str | None) -> None:
+def open_bid(
+    bid: str,
+    more: tuple[str, ...],
+    given: tuple[str, ...],
+    trust_file: str | None,
+    bidder_key: str | None,
+    out: str,
+    passphrase_file: str | None,
+    force: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Open a sealed bid from officers' shares: DIR gets form.json and files/, all of it or nothing. BID may be the folder of a whole
     opening (bidhall export opening): DIR gets a folder a bid and opened.json."""
     if Path(bid).is_dir():
         if bidder_key:
             stop("--bidder-key goes with one BID; for a whole opening bidders give their own parts", BAD_INPUT)
-        open_set(Path(bid), read_opening(bid), (*given, *more), out, trust_file=trust_file, force=force, as_json=as_json)
+        open_set(
+            Path(bid), read_opening(bid), (*given, *more), out, trust_file=trust_file, force=force, as_json=as_json
+        )
         return
     there(bid)
     target = Path(out)
@@ -153,8 +211,16 @@ def open_bid(bid: str, more: tuple[str, ...], given: tuple[str, ...], trust_file
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rows = [{**item, "digest": digest} for item, digest in zip(opened.manifest["files"], opened.digests, strict=True)]
-    document = {"ok": True, "dir": out, "header_hash": b64u(header.header_hash), "sealed_root": b64u(opened.sealed_root),
-                "bidder": header.ctx["bidder"], "officers": sorted(j for j in parts if j), "announce": opened.announce, "files": rows}
+    document = {
+        "ok": True,
+        "dir": out,
+        "header_hash": b64u(header.header_hash),
+        "sealed_root": b64u(opened.sealed_root),
+        "bidder": header.ctx["bidder"],
+        "officers": sorted(j for j in parts if j),
+        "announce": opened.announce,
+        "files": rows,
+    }
     if as_json:
         answer(document)
         return
@@ -174,8 +240,11 @@ def read_opening(path: str, *more: str) -> dict[str, Any]:
     try:
         if path != "-" and Path(path).is_dir():
             root = Path(path)
-            found = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob("*"))
-                     if file.is_file() and file.name != SEALED}
+            found = {
+                file.relative_to(root).as_posix(): file.read_bytes()
+                for file in sorted(root.rglob("*"))
+                if file.is_file() and file.name != SEALED
+            }
             return files.from_files(found)
         if path != "-" and zipfile.is_zipfile(path):
             return files.from_files(_unzipped(path))
@@ -197,8 +266,17 @@ def _unzipped(path: str) -> dict[str, bytes]:
         return {info.filename: archive.read(info) for info in infos}
 
 
-def _bidder_part(value: dict[str, Any], trust: Trust, key_file: str, passphrase_file: str | None, out: str, at: str, *, force: bool,
-                 as_json: bool) -> None:
+def _bidder_part(
+    value: dict[str, Any],
+    trust: Trust,
+    key_file: str,
+    passphrase_file: str | None,
+    out: str,
+    at: str,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
     """A bidder's own part, where the tender has co-opening: its box of its own bid, which must stand in the signed set."""
     opening_set, _ = verify_any(value.get("opening_set"), "opening-set", trust.platform_keys)
     check_document("opening-set", opening_set)
@@ -300,7 +378,9 @@ def _write(bid: Path, seed: bytes, folder: Path) -> sealed_bid.Opened:
         for file in out[-1:]:
             file.close()
     progress.end()
-    (folder / "form.json").write_text(json.dumps(opened.announce, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (folder / "form.json").write_text(
+        json.dumps(opened.announce, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
     return opened
 
 

@@ -106,9 +106,14 @@ def export_opening(ref: str, envelope: str, out: str, force: bool, as_json: bool
     if as_json:
         answer(result)
         return
-    say(f"{out}: {result['bids']} bids" + ("" if own_keys else "; without trusted keys: officers name their ticket with --trust"))
+    say(
+        f"{out}: {result['bids']} bids"
+        + ("" if own_keys else "; without trusted keys: officers name their ticket with --trust")
+    )
     for name in missing:
-        say(f"the sealed file of {name} is not in the backup; a copy of the mirror or of the bidder goes to {sealed_of(target, name)}")
+        say(
+            f"the sealed file of {name} is not in the backup; a copy of the mirror or of the bidder goes to {sealed_of(target, name)}"
+        )
 
 
 @contextmanager
@@ -126,7 +131,10 @@ def _reading() -> Iterator[tuple[Any, bool]]:
     own = all((settings.data / name).exists() for name in (wiring.SIGNING_KEY, wiring.LOG_KEY))
     keys = wiring.platform_keys(settings.data) if own else PlatformKeys(new_secret(), new_secret())
     if not Path(settings.blobs).is_dir():
-        stop(f"{settings.blobs}: no store of sealed files there; BIDHALL_DATA names the data folder or its copy", NOT_READY)
+        stop(
+            f"{settings.blobs}: no store of sealed files there; BIDHALL_DATA names the data folder or its copy",
+            NOT_READY,
+        )
     with tempfile.TemporaryDirectory(prefix="bidhall-opening-") as folder:
         url = settings.database
         if url.startswith("sqlite:///"):
@@ -136,7 +144,17 @@ def _reading() -> Iterator[tuple[Any, bool]]:
             if url != settings.database:
                 schema.migrate(engine)
             schema.check_ready(engine)
-            yield Office(engine, wiring.open_clock(settings), LocalBlobs(Path(settings.blobs)), settings.platform, keys, settings.zone), own
+            yield (
+                Office(
+                    engine,
+                    wiring.open_clock(settings),
+                    LocalBlobs(Path(settings.blobs)),
+                    settings.platform,
+                    keys,
+                    settings.zone,
+                ),
+                own,
+            )
         finally:
             engine.dispose()
 
@@ -169,8 +187,16 @@ class _Posted:
     complaints: dict[int, str] = field(default_factory=dict)
 
 
-def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: str, *, trust_file: str | None, force: bool,
-             as_json: bool) -> None:
+def open_set(
+    root: Path,
+    package: dict[str, Any],
+    given: tuple[str, ...],
+    out: str,
+    *,
+    trust_file: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Open every bid of a set: OUT gets a folder a bid and ``opened.json``, the outcome bid by bid, with its cause (protocol §5.1).
     Exit 1 if any bid does not open; the others are there all the same."""
     trust, whose = trust_for(trust_file, package.get("trust"), str(root))
@@ -181,19 +207,34 @@ def open_set(root: Path, package: dict[str, Any], given: tuple[str, ...], out: s
     dead = dead_bids(checked.set.generations, checked.headers)
     posted, came = _posted(checked, given)
     target.mkdir(parents=True, exist_ok=True)
-    rows = [_dead(checked, bid["header_hash"], dead[bid["header_hash"]]) if bid["header_hash"] in dead
-            else _open_one(root, target, checked, bid, posted[bid["header_hash"]]) for bid in checked.set.bids
-            if bid["header_hash"] not in checked.left]
+    rows = [
+        _dead(checked, bid["header_hash"], dead[bid["header_hash"]])
+        if bid["header_hash"] in dead
+        else _open_one(root, target, checked, bid, posted[bid["header_hash"]])
+        for bid in checked.set.bids
+        if bid["header_hash"] not in checked.left
+    ]
     named: dict[str, Any] = {name: checked.set.policy[name] for name in ("tender", "lot", "envelope")}
     named["left_sealed"] = sorted(checked.left)
-    document = {"set": checked.set.set, **named, "officers": came, "trust": whose, "unwitnessed": trust.unwitnessed, "bids": rows}
+    document = {
+        "set": checked.set.set,
+        **named,
+        "officers": came,
+        "trust": whose,
+        "unwitnessed": trust.unwitnessed,
+        "bids": rows,
+    }
     _write(target / "opened.json", json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n")
     failed = [row for row in rows if row["verdict"] != verdicts.OPENED]
     if as_json:
         answer({"ok": not failed, "dir": out, **document})
     else:
         for row in rows:
-            click.echo(f"{row['bidder']}  {row['verdict']}" + (f" ({row['cause']})" if row["cause"] else "") + f"  {row['header_hash']}")
+            click.echo(
+                f"{row['bidder']}  {row['verdict']}"
+                + (f" ({row['cause']})" if row["cause"] else "")
+                + f"  {row['header_hash']}"
+            )
         for name in sorted(checked.left):
             say(f"{name} stays sealed")
         who = ", ".join(map(str, came)) or "none"
@@ -232,7 +273,9 @@ def _take_shares(checked: Checked, envelope: Any, posted: Mapping[str, _Posted])
             raise CryptoError("CONTEXT_MISMATCH", f"signed by officer {j}, but shares of officer {document['j']}")
         line = checked.set.generations
         boxes = boxes_of(line, checked.headers, j, checked.left)
-        for name, (part, code) in check_posted_shares(document, checked.headers, checked.set.set, line, checked.left).items():
+        for name, (part, code) in check_posted_shares(
+            document, checked.headers, checked.set.set, line, checked.left
+        ).items():
             if name in checked.left:
                 continue
             if part:
@@ -258,8 +301,15 @@ def _take_bidder_part(checked: Checked, envelope: Any, posted: Mapping[str, _Pos
 def _dead(checked: Checked, name: str, generation: Generation) -> dict[str, Any]:
     """A bid whose officers were replaced to the point that nobody opens it (protocol §5.3)."""
     verdict = policy_dead(name, generation)
-    return {"header_hash": name, "bidder": checked.headers[name].ctx["bidder"], "verdict": verdict.code, "cause": verdict.cause,
-            "announce": {}, "files": [], "dir": ""}
+    return {
+        "header_hash": name,
+        "bidder": checked.headers[name].ctx["bidder"],
+        "verdict": verdict.code,
+        "cause": verdict.cause,
+        "announce": {},
+        "files": [],
+        "dir": "",
+    }
 
 
 def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str], posted: _Posted) -> dict[str, Any]:
@@ -276,14 +326,23 @@ def _open_one(root: Path, target: Path, checked: Checked, bid: Mapping[str, str]
         if verdict.opened is not None:
             rows = zip(verdict.opened.manifest["files"], verdict.opened.digests, strict=True)
             files = [{**item, "digest": digest} for item, digest in rows]
-            _write(folder / "form.json", json.dumps(verdict.opened.announce, ensure_ascii=False, indent=2).encode() + b"\n")
+            _write(
+                folder / "form.json", json.dumps(verdict.opened.announce, ensure_ascii=False, indent=2).encode() + b"\n"
+            )
             folder.chmod(0o755)
             shutil.rmtree(target / name, ignore_errors=True)
             os.replace(folder, target / name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return {"header_hash": name, "bidder": header.ctx["bidder"], "verdict": verdict.code, "cause": verdict.cause,
-            "announce": dict(verdict.opened.announce) if verdict.opened else {}, "files": files, "dir": name if verdict.opened else ""}
+    return {
+        "header_hash": name,
+        "bidder": header.ctx["bidder"],
+        "verdict": verdict.code,
+        "cause": verdict.cause,
+        "announce": dict(verdict.opened.announce) if verdict.opened else {},
+        "files": files,
+        "dir": name if verdict.opened else "",
+    }
 
 
 def _verdict(stored: Path, header: Any, root: bytes, posted: _Posted, sides: list[str], folder: Path) -> Verdict:
@@ -302,9 +361,16 @@ def _verdict(stored: Path, header: Any, root: bytes, posted: _Posted, sides: lis
 
     progress = Progress(f"opening {header.ctx['bidder']}", stored.stat().st_size if stored.is_file() else 1)
     try:
-        with (stored.open("rb") if stored.is_file() else open(os.devnull, "rb")) as source:
-            found = verdicts.open_bid(Counted(source, progress), header, sealed_root=root, parts=posted.parts, sides=sides,
-                                      complaints=posted.complaints, sink=sink)
+        with stored.open("rb") if stored.is_file() else open(os.devnull, "rb") as source:
+            found = verdicts.open_bid(
+                Counted(source, progress),
+                header,
+                sealed_root=root,
+                parts=posted.parts,
+                sides=sides,
+                complaints=posted.complaints,
+                sink=sink,
+            )
     finally:
         for file in out:
             file.close()
@@ -316,4 +382,3 @@ def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name("." + path.name)
     temporary.write_bytes(data)
     os.replace(temporary, path)
-

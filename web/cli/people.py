@@ -49,8 +49,12 @@ def _for_administrators(office: Any, actor: Actor, roles: tuple[str, ...]) -> Ac
     return COMMAND_LINE if few and set(roles) <= {role.value for role in ADMINISTRATORS} else actor
 
 
-as_option = click.option("--as", "as_user", metavar="USER", help="The security administrator who acts (not needed on an empty platform).")
-password_option = click.option("--passphrase-file", metavar="FILE", help="The administrator's password, first line of FILE.")
+as_option = click.option(
+    "--as", "as_user", metavar="USER", help="The security administrator who acts (not needed on an empty platform)."
+)
+password_option = click.option(
+    "--passphrase-file", metavar="FILE", help="The administrator's password, first line of FILE."
+)
 
 
 @click.group("user")
@@ -58,21 +62,36 @@ def user() -> None:
     """Accounts. Example: bidhall user add chen --name 陈书仪 --party 12130205000000000E --role security-admin"""
 
 
-@user.command("add", epilog="Example: bidhall user add chen --name 陈书仪 --party centre --kind centre --role security-admin")
+@user.command(
+    "add", epilog="Example: bidhall user add chen --name 陈书仪 --party centre --kind centre --role security-admin"
+)
 @click.argument("username")
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--party", "party_code", required=True, help="Code of the organisation (entered if new).")
 @click.option("--party-name", default="", help="Name of a new organisation.")
 @click.option("--kind", type=click.Choice(list(parties.KINDS)), default="centre", help="Kind of a new organisation.")
-@click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True, help="First roles.")
+@click.option(
+    "--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True, help="First roles."
+)
 @click.option("--password-file", metavar="FILE", help="The new account's first password (asked for).")
 @click.option("--reason", default="", help="Why, for roles that a second administrator confirms.")
 @as_option
 @password_option
 @lang_option
 @guarded
-def user_add(username: str, name: str, party_code: str, party_name: str, kind: str, roles: tuple[str, ...], password_file: str | None,
-             reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def user_add(
+    username: str,
+    name: str,
+    party_code: str,
+    party_name: str,
+    kind: str,
+    roles: tuple[str, ...],
+    password_file: str | None,
+    reason: str,
+    as_user: str | None,
+    passphrase_file: str | None,
+    lang: str | None,
+) -> None:
     """Add an account with its first roles."""
     office = open_ready_office()
     actor = _signed_in(office, as_user, passphrase_file)
@@ -87,7 +106,9 @@ def user_add(username: str, name: str, party_code: str, party_name: str, kind: s
             party = parties.party_by_code(work.session, party_code)
         except NotFound:
             party = parties.register(work, code=party_code, name=party_name or party_code, kind=kind)
-        who = parties.invite(work, party, username=username, name=name, password=first, roles=[r for r in wanted if r not in heavy])
+        who = parties.invite(
+            work, party, username=username, name=name, password=first, roles=[r for r in wanted if r not in heavy]
+        )
         for one in heavy:
             role_proposals.propose(work, who, one, reason or "bidhall user add")
     say(f"{username}: {', '.join(roles)}")
@@ -106,8 +127,16 @@ def user_list(as_json: bool, lang: str | None) -> None:
         for account_id, role in look.session.execute(select(parties.RoleGrant.account_id, parties.RoleGrant.role)):
             grants.setdefault(account_id, []).append(role)
         accounts = look.session.scalars(select(parties.Account).order_by(parties.Account.username))
-        rows = [{"username": a.username, "name": a.name, "party": a.party.name, "roles": sorted(grants.get(a.id, [])),
-                 "disabled": a.disabled_at is not None} for a in accounts]
+        rows = [
+            {
+                "username": a.username,
+                "name": a.name,
+                "party": a.party.name,
+                "roles": sorted(grants.get(a.id, [])),
+                "disabled": a.disabled_at is not None,
+            }
+            for a in accounts
+        ]
     if as_json:
         answer({"users": rows})
         return
@@ -143,7 +172,9 @@ def user_disable(username: str, as_user: str | None, passphrase_file: str | None
 @password_option
 @lang_option
 @guarded
-def user_reset(username: str, password_file: str | None, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def user_reset(
+    username: str, password_file: str | None, as_user: str | None, passphrase_file: str | None, lang: str | None
+) -> None:
     """Set a new password; the second factor stays."""
     office = open_ready_office()
     actor = _signed_in(office, as_user, passphrase_file)
@@ -159,7 +190,9 @@ def role() -> None:
 
 def _tell_waiting(username: str, heavy: list[Role]) -> None:
     for one in heavy:
-        say(f"{one.value}: proposed; another security administrator confirms it: bidhall role confirm {username} {one.value} --as USER")
+        say(
+            f"{one.value}: proposed; another security administrator confirms it: bidhall role confirm {username} {one.value} --as USER"
+        )
 
 
 @role.command("grant", epilog="Example: bidhall role grant chen cashier --reason 'takes over from Qian' --as admin")
@@ -170,7 +203,9 @@ def _tell_waiting(username: str, heavy: list[Role]) -> None:
 @password_option
 @lang_option
 @guarded
-def role_grant(username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def role_grant(
+    username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None
+) -> None:
     """Grant a role, never to oneself; a role of weight is proposed."""
     office = open_ready_office()
     asked = Role(role_name)
@@ -199,7 +234,9 @@ def _proposal(session: Any, username: str, role_name: str) -> role_proposals.Rol
 @password_option
 @lang_option
 @guarded
-def role_confirm(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def role_confirm(
+    username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None
+) -> None:
     """Confirm a role that another security administrator proposed."""
     office = open_ready_office()
     with office.work(_signed_in(office, as_user, passphrase_file)) as work:
@@ -214,7 +251,9 @@ def role_confirm(username: str, role_name: str, as_user: str | None, passphrase_
 @password_option
 @lang_option
 @guarded
-def role_refuse(username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def role_refuse(
+    username: str, role_name: str, reason: str, as_user: str | None, passphrase_file: str | None, lang: str | None
+) -> None:
     """Refuse a role that another security administrator proposed."""
     office = open_ready_office()
     with office.work(_signed_in(office, as_user, passphrase_file)) as work:
@@ -228,7 +267,9 @@ def role_refuse(username: str, role_name: str, reason: str, as_user: str | None,
 @password_option
 @lang_option
 @guarded
-def role_revoke(username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None) -> None:
+def role_revoke(
+    username: str, role_name: str, as_user: str | None, passphrase_file: str | None, lang: str | None
+) -> None:
     """Take a role away; sign-ins in that role end at once."""
     office = open_ready_office()
     with office.work(_signed_in(office, as_user, passphrase_file)) as work:

@@ -34,9 +34,19 @@ def migrate(plan: bool, as_json: bool, lang: str | None) -> None:
             say("a copy of the database file is kept beside it first")
     done = todo if plan else schema.migrate(engine)
     if as_json:
-        answer({"plan": plan, "from": done.applied, "to": done.head, "revisions": done.revisions, "copy": str(done.copy or "")})
+        answer(
+            {
+                "plan": plan,
+                "from": done.applied,
+                "to": done.head,
+                "revisions": done.revisions,
+                "copy": str(done.copy or ""),
+            }
+        )
     elif not plan:
-        say(f"{len(done.revisions)} applied" + (f"; the database as it was is kept at {done.copy}" if done.copy else ""))
+        say(
+            f"{len(done.revisions)} applied" + (f"; the database as it was is kept at {done.copy}" if done.copy else "")
+        )
 
 
 @click.command("tick", epilog="Example: bidhall tick --json")
@@ -116,6 +126,6 @@ def rulebook_show(on: datetime | None, regime: tuple[str, ...], as_json: bool, l
         click.echo(f"{book.version}")
         for rule in book.rules:
             value = " ".join(part for part in (rule.value or "", rule.unit) if part)
-            click.echo(f"  {rule.id:<24} {rule.kind:<10} {value:<12} {rule.zh if speech == 'zh' else rule.en}  ({rule.source})")
-
-
+            click.echo(
+                f"  {rule.id:<24} {rule.kind:<10} {value:<12} {rule.zh if speech == 'zh' else rule.en}  ({rule.source})"
+            )

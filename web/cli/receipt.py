@@ -22,21 +22,39 @@ from web.cli.offline import Counted, Progress, now, read_payload, there, trust_f
 GRACE = 5
 """Seconds after a tick's moment until its checkpoint is out (protocol §4)."""
 PIECE = 2**20
-KINDS = {"bid-received": ("submission",), "bid-replaced": ("submission",), "bid-withdrawn": ("withdrawal",),
-         "bid-refused": ("submission", "withdrawal", "attempt")}
+KINDS = {
+    "bid-received": ("submission",),
+    "bid-replaced": ("submission",),
+    "bid-withdrawn": ("withdrawal",),
+    "bid-refused": ("submission", "withdrawal", "attempt"),
+}
 
 
 @click.command("receipt", epilog="Example: bidhall receipt receipt.json --bid bid.sealed --trust ticket.json")
 @click.argument("receipt")
-@click.option("--bid", "bid_file", metavar="BID", help="The sealed file the receipt should speak of; BID.submission.json lies beside it.")
+@click.option(
+    "--bid",
+    "bid_file",
+    metavar="BID",
+    help="The sealed file the receipt should speak of; BID.submission.json lies beside it.",
+)
 @click.option("--submission", "statement_file", metavar="FILE", help="The submission, if it lies elsewhere.")
-@click.option("--log", "log_file", metavar="FILE", help="Ticks the log is known to have: [{leaf, tlog}], or a later receipt.")
+@click.option(
+    "--log", "log_file", metavar="FILE", help="Ticks the log is known to have: [{leaf, tlog}], or a later receipt."
+)
 @trust_option
 @json_option
 @lang_option
 @guarded
-def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_file: str | None, trust_file: str | None, as_json: bool,
-            lang: str | None) -> None:
+def receipt(
+    receipt: str,
+    bid_file: str | None,
+    statement_file: str | None,
+    log_file: str | None,
+    trust_file: str | None,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Check a receipt or a proof of attempt: signature, place in the log, and whether it speaks of this bid."""
     value = read_json(receipt)
     try:
@@ -45,12 +63,22 @@ def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_
         stop(f"{receipt}: not a receipt: {error.detail}", BAD_INPUT)
     bare = kept.receipt
     trust, whose = trust_for(trust_file, kept.trust, receipt)
-    told: dict[str, Any] = {"ok": False, "state": "", "code": "", "detail": "", "trust": whose, "unwitnessed": trust.unwitnessed}
+    told: dict[str, Any] = {
+        "ok": False,
+        "state": "",
+        "code": "",
+        "detail": "",
+        "trust": whose,
+        "unwitnessed": trust.unwitnessed,
+    }
     try:
         found = verify_receipt(bare, trust.platform_keys, trust.log_key, trust.witnesses)
         told |= _entry(found)
         if "list" in bare:
-            told["list"] = {"c": b64u(commitment(payload_of(bare["list"]["entry"]))), "refusals": len(bare["list"]["refusals"]["entries"])}
+            told["list"] = {
+                "c": b64u(commitment(payload_of(bare["list"]["entry"]))),
+                "refusals": len(bare["list"]["refusals"]["entries"]),
+            }
         told["speaks_of_bid"] = None
         told["state"] = _state(found, trust, kept, log_file)
         if bid_file:
@@ -72,11 +100,18 @@ def receipt(receipt: str, bid_file: str | None, statement_file: str | None, log_
 
 def _entry(found: Receipt) -> dict[str, Any]:
     entry = found.entry
-    shown = {name: entry[name] for name in ("event", "at", "tick_by", "tender", "lot", "envelope", "statement", "reason")}
+    shown = {
+        name: entry[name] for name in ("event", "at", "tick_by", "tender", "lot", "envelope", "statement", "reason")
+    }
     proven = found.proven
     tick = None if proven is None else {"tick": proven.tick, "at": proven.at, "size": proven.checkpoint.size}
-    return {**shown, "c": b64u(found.c), "number": number_of(found.c), "tick": tick,
-            "check_words": {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")}}
+    return {
+        **shown,
+        "c": b64u(found.c),
+        "number": number_of(found.c),
+        "tick": tick,
+        "check_words": {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")},
+    }
 
 
 def _state(found: Receipt, trust: Trust, kept: Kept, log_file: str | None) -> str:
@@ -169,6 +204,8 @@ def _tell(told: dict[str, Any]) -> None:
     if told["speaks_of_bid"] if "speaks_of_bid" in told else False:
         click.echo(f"{'bid':12} is the one this receipt speaks of")
     if told.get("overdue"):
-        say("the log should hold this entry by now: fetch the receipt again; without a proof then, the platform is at fault (LOG_OMISSION)")
+        say(
+            "the log should hold this entry by now: fetch the receipt again; without a proof then, the platform is at fault (LOG_OMISSION)"
+        )
     if told["code"]:
         say(f"{told['detail']} [{told['code']}]")

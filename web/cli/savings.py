@@ -53,7 +53,13 @@ def language(chosen: str | None) -> str:
     """``zh`` or ``en``: as chosen, else ``BIDHALL_LANG``, else the locale."""
     told = chosen or os.environ.get("BIDHALL_LANG") or ""
     if not told:
-        told = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or locale.getlocale()[0] or ""
+        told = (
+            os.environ.get("LC_ALL")
+            or os.environ.get("LC_MESSAGES")
+            or os.environ.get("LANG")
+            or locale.getlocale()[0]
+            or ""
+        )
     return "zh" if told.lower().startswith("zh") else "en"
 
 
@@ -62,8 +68,11 @@ def _stop(message: str, exit_code: int) -> NoReturn:
     raise SystemExit(exit_code)
 
 
-@click.command("savings", context_settings={"help_option_names": ["-h", "--help"]},
-               epilog="Example: bidhall savings docs/examples/yearbook-2018.csv --by regime,method")
+@click.command(
+    "savings",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: bidhall savings docs/examples/yearbook-2018.csv --by regime,method",
+)
 @click.argument("file", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None, help="How to answer (table).")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -74,8 +83,18 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 @click.option("-o", "out", metavar="OUT", default="-", help="File to write; - is stdout.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of the answer.")
-def command(file: str | None, form: str | None, as_json: bool, by: tuple[str, ...], since: datetime | None, until: datetime | None,
-            currency: str | None, out: str, force: bool, lang: str | None) -> None:
+def command(
+    file: str | None,
+    form: str | None,
+    as_json: bool,
+    by: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    currency: str | None,
+    out: str,
+    force: bool,
+    lang: str | None,
+) -> None:
     """Reckon budget against award from an OCDS package, a CSV or XLSX table, or the platform's own data."""
     speech = language(lang)
     if as_json:
@@ -93,8 +112,13 @@ def command(file: str | None, form: str | None, as_json: bool, by: tuple[str, ..
     rows, places = _rows(file, speech)
     try:
         report = savings.reckon(
-            rows, places=places, by=_dimensions(",".join(by)), since=since.date() if since else None, until=until.date() if until else None,
-            currency=currency.upper() if currency else None)
+            rows,
+            places=places,
+            by=_dimensions(",".join(by)),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            currency=currency.upper() if currency else None,
+        )
     except Invalid as wrong:
         raise click.UsageError(say(wrong.code, wrong.facts, speech)) from wrong
     _write(target, _answer(form, report, rows, speech, to_file=target is not None))
@@ -109,8 +133,13 @@ def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
     if file is None:
         give = own_records
         if give is None:
-            _stop({"zh": "平台数据尚不可用；请给出一个文件，或先运行 bidhall migrate。",
-                   "en": "The platform's own data is not ready; give a FILE, or run bidhall migrate first."}[speech], 3)
+            _stop(
+                {
+                    "zh": "平台数据尚不可用；请给出一个文件，或先运行 bidhall migrate。",
+                    "en": "The platform's own data is not ready; give a FILE, or run bidhall migrate first.",
+                }[speech],
+                3,
+            )
         try:
             return savings.own_rows(give()), 2
         except NotReady as refusal:
@@ -123,7 +152,9 @@ def _rows(file: str | None, speech: str) -> tuple[list[savings.Row], int]:
         table = readers.read(data)
     except Invalid as wrong:
         lines = [f"{file}: {say(wrong.code, wrong.facts, speech)}"]
-        lines += [f"  {fault.where or file}: [{fault.code}] {say(fault.code, fault.facts, speech)}" for fault in wrong.faults]
+        lines += [
+            f"  {fault.where or file}: [{fault.code}] {say(fault.code, fault.facts, speech)}" for fault in wrong.faults
+        ]
         _stop("\n".join(writers.tame(line) for line in "\n".join(lines).split("\n")), 2)
     for where, code in table.notes:
         click.echo(f"{file}: {where}: {words.word('note.' + code, speech)}", err=True)
@@ -136,9 +167,14 @@ def _answer(form: str, report: savings.Savings, rows: list[savings.Row], speech:
     if form == "csv":
         return writers.csv_text(report, speech).encode("utf-8-sig" if to_file else "utf-8")
     spread = savings.distribution(
-        (row.budget, row.award) for row, why in zip(rows, savings.treatments(
-            rows, currency=report.currency, since=report.since, until=report.until), strict=True)
-        if why is None and row.budget is not None and row.award is not None)
+        (row.budget, row.award)
+        for row, why in zip(
+            rows,
+            savings.treatments(rows, currency=report.currency, since=report.since, until=report.until),
+            strict=True,
+        )
+        if why is None and row.budget is not None and row.award is not None
+    )
     if form == "json":
         return (json.dumps(writers.document(report, spread), ensure_ascii=False, indent=1) + "\n").encode()
     if form == "xlsx":
@@ -153,14 +189,28 @@ def _pdf(report: savings.Savings, speech: str, spread: savings.Distribution | No
         _stop("PDF needs the extra: pip install 'bidhall[reports]'", 3)
     head, lines = writers.group_table(report, speech)
     data = {
-        "lang": speech, "title": words.word("title", speech), "figures": writers.figures(report, speech, spread), "by": len(report.by),
-        "head": head, "lines": lines, "notes_title": words.word("notes", speech), "notes": writers.caveats(report, speech),
+        "lang": speech,
+        "title": words.word("title", speech),
+        "figures": writers.figures(report, speech, spread),
+        "by": len(report.by),
+        "head": head,
+        "lines": lines,
+        "notes_title": words.word("notes", speech),
+        "notes": writers.caveats(report, speech),
         "lists": [
-            {"title": words.word("exceptions", speech),
-             "rows": [[one.id, writers.shown(one.budget, report.places), writers.shown(one.award, report.places)]
-                      for one in report.exceptions]},
-            {"title": words.word("excluded", speech), "rows": [[ident, words.reason(why, speech)] for ident, why in report.excluded]},
-        ]}
+            {
+                "title": words.word("exceptions", speech),
+                "rows": [
+                    [one.id, writers.shown(one.budget, report.places), writers.shown(one.award, report.places)]
+                    for one in report.exceptions
+                ],
+            },
+            {
+                "title": words.word("excluded", speech),
+                "rows": [[ident, words.reason(why, speech)] for ident, why in report.excluded],
+            },
+        ],
+    }
     try:
         return SETTER.compile("savings.typ", data, at=None)
     except NotReady as refusal:

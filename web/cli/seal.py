@@ -64,22 +64,48 @@ OPEN_AT_ONCE = 200
 """Files of a bid that are held open while it is sealed: well below what systems allow a process."""
 
 
-@click.command("seal", epilog="Example: bidhall seal --ticket ticket.json --key keys.json --form form.json offer.pdf -o bid.sealed")
+@click.command(
+    "seal", epilog="Example: bidhall seal --ticket ticket.json --key keys.json --form form.json offer.pdf -o bid.sealed"
+)
 @click.argument("files", nargs=-1, metavar="[FILE|KEY=FILE …]")
 @click.option("--ticket", "ticket_file", required=True, metavar="TICKET.json", help="The ticket from the lot's page.")
 @key_option
-@click.option("--form", "form_file", required=True, metavar="FORM.json", help="What is read out: one flat object of texts.")
-@click.option("-o", "--out", required=True, metavar="BID", help="Where to write the sealed bid; BID.submission.json goes beside it.")
+@click.option(
+    "--form", "form_file", required=True, metavar="FORM.json", help="What is read out: one flat object of texts."
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="BID",
+    help="Where to write the sealed bid; BID.submission.json goes beside it.",
+)
 @click.option("--replaces", metavar="SUBMISSION", help="The submission this bid supersedes: its file, or its hash.")
-@click.option("--keeper", metavar="FILE", help="Also write the keeper file: it alone opens this bid, for a rescue. Keep it to yourself.")
+@click.option(
+    "--keeper",
+    metavar="FILE",
+    help="Also write the keeper file: it alone opens this bid, for a rescue. Keep it to yourself.",
+)
 @trust_option
 @passphrase_option
 @force_option
 @json_option
 @lang_option
 @guarded
-def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str, out: str, replaces: str | None, keeper: str | None,
-         trust_file: str | None, passphrase_file: str | None, force: bool, as_json: bool, lang: str | None) -> None:
+def seal(
+    files: tuple[str, ...],
+    ticket_file: str,
+    key_file: str,
+    form_file: str,
+    out: str,
+    replaces: str | None,
+    keeper: str | None,
+    trust_file: str | None,
+    passphrase_file: str | None,
+    force: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Seal a bid on this machine: writes BID and its signed BID.submission.json, both to be handed in on the lot's page."""
     if out == "-" or keeper == "-":
         stop("a sealed bid is read again after it is written: name a file, not -", BAD_INPUT)
@@ -109,34 +135,68 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
         submission = stack.enter_context(writing(beside, force=force))
         kept = stack.enter_context(writing(keeper, force=force, mode=0o600)) if keeper else None
         progress = Progress("sealing", size)
-        made = sealed_bid.seal(policy, bidder=ring.party, announce=announce, files=inside, out=Counted(bid, progress),
-                               bidder_key=bidder_key)
+        made = sealed_bid.seal(
+            policy,
+            bidder=ring.party,
+            announce=announce,
+            files=inside,
+            out=Counted(bid, progress),
+            bidder_key=bidder_key,
+        )
         progress.end()
         _check_again(bid, made, announce)
         statement = submissions.make_submission(made, sealed_at=format_time(moment), tool=tool(), replaces=superseded)
         envelope = sign_document("submission", statement, sign)
         submissions.check_submission(
-            envelope, Inspection(made.header, made.size, made.sealed_root, made.pieces), [policy], bidder=ring.party,
-            signing_keys=[ed25519_public(sign)], bidder_key=bidder_key, current=superseded)
+            envelope,
+            Inspection(made.header, made.size, made.sealed_root, made.pieces),
+            [policy],
+            bidder=ring.party,
+            signing_keys=[ed25519_public(sign)],
+            bidder_key=bidder_key,
+            current=superseded,
+        )
         submission.write(_text(envelope))
         if kept is not None:
             kept.write(_text(keyfiles.wrap_seed(made.seed, secret)))
     document = {
-        "ok": True, "bid": out, "submission": beside, "keeper": keeper or "", "statement": document_hash(statement),
-        "header_hash": statement["header_hash"], "sealed_root": statement["sealed_root"], "size": made.size,
-        "sealed_at": statement["sealed_at"], "bidder": ring.party, "policy": statement["policy"], "replaces": superseded,
-        "deadline": policy["deadline"], "trust": "given" if trust_file else "enclosed",
+        "ok": True,
+        "bid": out,
+        "submission": beside,
+        "keeper": keeper or "",
+        "statement": document_hash(statement),
+        "header_hash": statement["header_hash"],
+        "sealed_root": statement["sealed_root"],
+        "size": made.size,
+        "sealed_at": statement["sealed_at"],
+        "bidder": ring.party,
+        "policy": statement["policy"],
+        "replaces": superseded,
+        "deadline": policy["deadline"],
+        "trust": "given" if trust_file else "enclosed",
     }
     if as_json:
         answer(document)
         return
-    for name in ("bid", "submission", "keeper", "size", "header_hash", "sealed_root", "statement", "policy", "deadline"):
+    for name in (
+        "bid",
+        "submission",
+        "keeper",
+        "size",
+        "header_hash",
+        "sealed_root",
+        "statement",
+        "policy",
+        "deadline",
+    ):
         if document[name]:
             click.echo(f"{name:12} {document[name]}")
     say("Sealed, not yet handed in: upload both files on the lot's page before the deadline, and keep the receipt.")
 
 
-@click.command("withdraw", epilog="Example: bidhall withdraw bid.sealed.submission.json --key keys.json -o withdrawal.json")
+@click.command(
+    "withdraw", epilog="Example: bidhall withdraw bid.sealed.submission.json --key keys.json -o withdrawal.json"
+)
 @click.argument("submission")
 @key_option
 @click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed withdrawal (- is stdout).")
@@ -144,7 +204,9 @@ def seal(files: tuple[str, ...], ticket_file: str, key_file: str, form_file: str
 @force_option
 @lang_option
 @guarded
-def withdraw(submission: str, key_file: str, out: str, passphrase_file: str | None, force: bool, lang: str | None) -> None:
+def withdraw(
+    submission: str, key_file: str, out: str, passphrase_file: str | None, force: bool, lang: str | None
+) -> None:
     """Sign the withdrawal of a bid, to hand in on the lot's page before the deadline."""
     document = read_payload(read_signed(submission, "submission"), "submission")
     ring, _ = open_keys(key_file, passphrase_file, "bidder")
@@ -172,12 +234,25 @@ def inspect_bid(bid: str, as_json: bool, lang: str | None) -> None:
         else:
             with there(bid).open("rb") as source:
                 found = _inspect(source, seen)
-        document = {"ok": True, "code": "", "header_hash": b64u(found.header.header_hash), "sealed_root": b64u(found.sealed_root),
-                    "size": found.size, "ctx": found.header.ctx}
+        document = {
+            "ok": True,
+            "code": "",
+            "header_hash": b64u(found.header.header_hash),
+            "sealed_root": b64u(found.sealed_root),
+            "size": found.size,
+            "ctx": found.header.ctx,
+        }
     except CryptoError as error:
         size = 0 if bid == "-" else Path(bid).stat().st_size
-        document = {"ok": False, "code": error.code, "detail": error.detail, "header_hash": b64u(seen[0].header_hash) if seen else "",
-                    "sealed_root": "", "size": size, "ctx": seen[0].ctx if seen else {}}
+        document = {
+            "ok": False,
+            "code": error.code,
+            "detail": error.detail,
+            "header_hash": b64u(seen[0].header_hash) if seen else "",
+            "sealed_root": "",
+            "size": size,
+            "ctx": seen[0].ctx if seen else {},
+        }
     if as_json:
         answer(document)
     elif document["ok"]:
@@ -208,8 +283,11 @@ def _inspect(source: BinaryIO, seen: list[Header]) -> Inspection:
 def _form(fields: Sequence[Mapping[str, Any]], form: Any) -> dict[str, str]:
     """What is announced, if the form fits. A choice whose choices the ticket does not tell is taken as it stands."""
     if not isinstance(form, dict) or any(not isinstance(value, str) for value in form.values()):
-        stop("FORM: one flat object of texts, such as {\"price\": \"8180000.00\"}", BAD_INPUT)
-    known = [{**field, "type": "text"} if field["type"] == "choice" and not field.get("choices") else field for field in fields]
+        stop('FORM: one flat object of texts, such as {"price": "8180000.00"}', BAD_INPUT)
+    known = [
+        {**field, "type": "text"} if field["type"] == "choice" and not field.get("choices") else field
+        for field in fields
+    ]
     if bid_forms.PRICE in form or any(field["key"] == bid_forms.PRICE for field in known):
         return dict(bid_forms.parse(known, form).values)
     # an envelope without a price (the technical one of two): the reader always wants one, so it is lent and taken away again
@@ -228,7 +306,9 @@ def _marked(given: str, fields: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     return next((key for key, label in asked.items() if label in name), ""), given
 
 
-def look_over(fields: Sequence[Mapping[str, Any]], announce: Mapping[str, str], files: Sequence[tuple[str, str]], lang: str | None) -> None:
+def look_over(
+    fields: Sequence[Mapping[str, Any]], announce: Mapping[str, str], files: Sequence[tuple[str, str]], lang: str | None
+) -> None:
     """The self-check before sealing, by the rules of the page: what is to be looked at is said, what stops is refused, all at once.
 
     ``files``: (key of the asked file or "", path). Refuses: Invalid ``seal.self_check``.
@@ -238,14 +318,21 @@ def look_over(fields: Sequence[Mapping[str, Any]], announce: Mapping[str, str], 
     faults = Faults()
     price = bid_forms.price_minor(announce[bid_forms.PRICE]) if bid_forms.PRICE in announce else None
     for field in fields:
-        if field["key"] == bid_forms.PRICE and price is not None and field.get("most") and price > bid_forms.price_minor(field["most"]):
+        if (
+            field["key"] == bid_forms.PRICE
+            and price is not None
+            and field.get("most")
+            and price > bid_forms.price_minor(field["most"])
+        ):
             faults.add(bid_forms.PRICE, "seal.above_ceiling", price=announce[bid_forms.PRICE], ceiling=field["most"])
         if field["type"] == "file" and field["required"] and all(key != field["key"] for key, _ in files):
             faults.add(str(field["key"]), "seal.file_missing", key=field["key"], label=field["label"])
     if price is not None:
         say(f"{announce[bid_forms.PRICE]}  {capitals.write(price)}")
         if (items := bid_forms.sum_of_items(fields, announce)) is not None and items != price:
-            faults.add(bid_forms.PRICE, "seal.sum", sum=f"{items // 100}.{items % 100:02}", price=announce[bid_forms.PRICE])
+            faults.add(
+                bid_forms.PRICE, "seal.sum", sum=f"{items // 100}.{items % 100:02}", price=announce[bid_forms.PRICE]
+            )
     names = [unicodedata.normalize("NFC", Path(path).name) for _, path in files]
     for name in sorted({name for name in names if names.count(name) > 1}):
         faults.add(name, "seal.file_twice", name=name)

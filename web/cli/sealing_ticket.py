@@ -42,26 +42,34 @@ def sealing_ticket(path: str, trust_file: str | None) -> tuple[dict[str, Any], d
         open_policy(envelope, platform, keys)
     except CryptoError as error:
         raise CryptoError("SIG", f"the policy in the ticket is not signed by every officer: {error.detail}") from error
-    say(f"{ticket['title']} — {ticket['tender']} / {ticket['lot']}; policy {policy_id(policy)}: compare it with the published notice")
+    say(
+        f"{ticket['title']} — {ticket['tender']} / {ticket['lot']}; policy {policy_id(policy)}: compare it with the published notice"
+    )
     for officer in policy["officers"]:
         say(f"  {officer['name']} ({officer['side']}) {fingerprint('ed25519', keys[officer['sign_kid']])}")
     return ticket, policy
 
 
-def _officer_keys(ticket: dict[str, Any], policy: dict[str, Any], trust: Trust, kept: dict[str, list[bytes]]) -> dict[str, bytes]:
+def _officer_keys(
+    ticket: dict[str, Any], policy: dict[str, Any], trust: Trust, kept: dict[str, list[bytes]]
+) -> dict[str, bytes]:
     """kid → key of every officer of the policy. ``kept``: holder → chain of keys in a ticket of an earlier day.
 
     Refuses: SIG for an officer without a proved or trusted key, or with another than the one kept.
     """
     if trust.officer_keys:
-        known = {(officer["name"], kid("ed25519", key)): key for key in trust.officer_keys for officer in policy["officers"]}
+        known = {
+            (officer["name"], kid("ed25519", key)): key for key in trust.officer_keys for officer in policy["officers"]
+        }
         where = "is none of the officers' keys you trust"
     else:
         chains = enrolled_keys(ticket, trust).chains("officer")
         for holder, chain in chains.items():
             before = kept.get(holder, [])
-            if chain[:len(before)] != before:
-                raise CryptoError("SIG", f"{holder} has another key than in the ticket you kept, and none that follows from it")
+            if chain[: len(before)] != before:
+                raise CryptoError(
+                    "SIG", f"{holder} has another key than in the ticket you kept, and none that follows from it"
+                )
         known = {(holder, kid("ed25519", key)): key for holder, chain in chains.items() for key in chain}
         where = "is not shown to be enrolled in the log: fetch the ticket anew, or name the officers' keys with --trust"
     found = {}

@@ -25,8 +25,12 @@ GATHER = 10_000
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
-@click.option("--watch/--no-watch", default=None, help="Also start the watch (probe, time beacon, status page, digest drop) on the "
-              "next three ports, in processes of their own; the default, except in a rehearsal.")
+@click.option(
+    "--watch/--no-watch",
+    default=None,
+    help="Also start the watch (probe, time beacon, status page, digest drop) on the "
+    "next three ports, in processes of their own; the default, except in a rehearsal.",
+)
 @click.option("--demo", is_flag=True, help="Fill an empty data folder with a small town for rehearsal.")
 @lang_option
 @guarded
@@ -41,11 +45,24 @@ def serve(host: str, port: int, workers: int, watch: bool | None, demo: bool, la
             settings = _demo_town(settings, at, host, port)
         _prepare(settings, demo)
         if host not in ("127.0.0.1", "localhost", "::1") and not settings.secure:
-            say("warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy")
+            say(
+                "warning: no TLS beyond this machine: browsers will keep no sign-in; set BIDHALL_BASE_URL=https://… behind a proxy"
+            )
         logs.start(settings.log)
-        keeper = _watch(settings, host, port) if (watch if watch is not None else not wiring.is_rehearsal(settings.data)) else None
+        keeper = (
+            _watch(settings, host, port)
+            if (watch if watch is not None else not wiring.is_rehearsal(settings.data))
+            else None
+        )
         try:
-            run(settings, host=host, port=port, workers=workers, at=at, on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"))
+            run(
+                settings,
+                host=host,
+                port=port,
+                workers=workers,
+                at=at,
+                on_ready=lambda: say(f"Bidhall serves on http://{host}:{port}"),
+            )
         finally:
             if keeper is not None and keeper.poll() is None:
                 keeper.terminate()
@@ -93,9 +110,13 @@ def _raise_file_limit() -> None:
 def _listening(host: str, port: int) -> socket.socket:
     """The platform's address, ours from now on. Refuses: NotReady ``serve.address``."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=LINES)
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=LINES
+        )
     except OSError as error:
-        raise NotReady("serve.address", at=f"{host}:{port}", reason=os.strerror(error.errno) if error.errno else str(error)) from error
+        raise NotReady(
+            "serve.address", at=f"{host}:{port}", reason=os.strerror(error.errno) if error.errno else str(error)
+        ) from error
 
 
 def _demo_town(settings: Settings, at: socket.socket, host: str, port: int) -> Settings:
@@ -140,8 +161,16 @@ def settle() -> None:
     gc.set_threshold(GATHER)
 
 
-def run(settings: Settings, *, host: str, port: int, workers: int, threads: int = 64, at: socket.socket | None = None,
-        on_ready: Any = None) -> None:
+def run(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int = 64,
+    at: socket.socket | None = None,
+    on_ready: Any = None,
+) -> None:
     """gunicorn, embedded: factory after the fork, so no engine crosses it; every worker turns the clock (twice is harmless). ``at``: what
     listens at the address already."""
     from gunicorn.app.base import BaseApplication
@@ -157,11 +186,20 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
         def load_config(self) -> None:
             options = {
                 "bind": [f"fd://{at.detach()}" if at else f"{host}:{port}", *_files_door(settings, host)],
-                "worker_class": EdgeWorker, "workers": workers, "threads": threads, "timeout": 120,
-                "worker_connections": LINES, "backlog": LINES,
-                "graceful_timeout": 10, "keepalive": 15, "loglevel": "warning", "proc_name": "bidhall",
-                "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1", "worker_tmp_dir": None,
-                "when_ready": lambda _server: on_ready() if on_ready else None, "post_worker_init": _start_clock,
+                "worker_class": EdgeWorker,
+                "workers": workers,
+                "threads": threads,
+                "timeout": 120,
+                "worker_connections": LINES,
+                "backlog": LINES,
+                "graceful_timeout": 10,
+                "keepalive": 15,
+                "loglevel": "warning",
+                "proc_name": "bidhall",
+                "forwarded_allow_ips": "*" if settings.proxies else "127.0.0.1",
+                "worker_tmp_dir": None,
+                "when_ready": lambda _server: on_ready() if on_ready else None,
+                "post_worker_init": _start_clock,
                 "worker_exit": _stop_clock,
             }
             for key, value in options.items():
@@ -190,4 +228,3 @@ def run(settings: Settings, *, host: str, port: int, workers: int, threads: int 
             clock.shutdown(wait=False)
 
     Server().run()
-

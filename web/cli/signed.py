@@ -35,8 +35,9 @@ from web.cli.offline import key_option, now, open_keys, passphrase_option
 TYPE = "bidhall-signed-policies"
 SCOPE = ("platform", "tender", "lot", "envelope")
 
-signed_option = click.option("--signed", "signed_file", metavar="FILE",
-                             help="What this key has signed (beside the key file: KEYFILE.signed).")
+signed_option = click.option(
+    "--signed", "signed_file", metavar="FILE", help="What this key has signed (beside the key file: KEYFILE.signed)."
+)
 
 
 def memory_of(key_file: str, signed_file: str | None = None) -> Path:
@@ -48,8 +49,12 @@ def read_memory(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     value = read_json(str(path))
-    rows = value.get("signed") if isinstance(value, dict) and value.get("type") == TYPE and value.get("v") == 1 else None
-    if not isinstance(rows, list) or any(not isinstance(row, dict) or not {*SCOPE, "policy", "at"} <= row.keys() for row in rows):
+    rows = (
+        value.get("signed") if isinstance(value, dict) and value.get("type") == TYPE and value.get("v") == 1 else None
+    )
+    if not isinstance(rows, list) or any(
+        not isinstance(row, dict) or not {*SCOPE, "policy", "at"} <= row.keys() for row in rows
+    ):
         stop(f"{path}: not what a key has signed", BAD_INPUT)
     found: list[dict[str, Any]] = rows
     return found
@@ -57,7 +62,9 @@ def read_memory(path: Path) -> list[dict[str, Any]]:
 
 def write_memory(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with writing(str(path), force=True, mode=0o600) as file:
-        file.write(json.dumps({"type": TYPE, "v": 1, "signed": list(rows)}, ensure_ascii=False, indent=1).encode() + b"\n")
+        file.write(
+            json.dumps({"type": TYPE, "v": 1, "signed": list(rows)}, ensure_ascii=False, indent=1).encode() + b"\n"
+        )
 
 
 def check_memory(path: Path, policy: Mapping[str, Any], ids: Sequence[str], never: Sequence[str] = ()) -> str:
@@ -71,9 +78,12 @@ def check_memory(path: Path, policy: Mapping[str, Any], ids: Sequence[str], neve
     if newest is None:
         return ""
     if newest["policy"] not in ids:
-        raise CryptoError("CONTEXT_MISMATCH", f"at {newest['at']} this key signed policy {newest['policy']}, which is not shown here: "
-                          "a later policy may be hidden. Ask, and look it up in the public log; if it never came into force, "
-                          f"say so with --never-in-force {newest['policy']}")
+        raise CryptoError(
+            "CONTEXT_MISMATCH",
+            f"at {newest['at']} this key signed policy {newest['policy']}, which is not shown here: "
+            "a later policy may be hidden. Ask, and look it up in the public log; if it never came into force, "
+            f"say so with --never-in-force {newest['policy']}",
+        )
     return str(newest["policy"])
 
 
@@ -87,8 +97,16 @@ def check_memory(path: Path, policy: Mapping[str, Any], ids: Sequence[str], neve
 @json_option
 @lang_option
 @guarded
-def sign_policies(policies: str, key_file: str, out: str, signed_file: str | None, passphrase_file: str | None, force: bool,
-                  as_json: bool, lang: str | None) -> None:
+def sign_policies(
+    policies: str,
+    key_file: str,
+    out: str,
+    signed_file: str | None,
+    passphrase_file: str | None,
+    force: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Sign the opening policies that wait for an officer, and keep that it did. POLICIES: what /hall/LOT/officer/policies gives."""
     if as_json and out == "-":
         stop("stdout holds the signatures or the JSON, not both", BAD_INPUT)
@@ -107,21 +125,35 @@ def sign_policies(policies: str, key_file: str, out: str, signed_file: str | Non
         scope = officer_scope(**{name: policy[name] for name in (*SCOPE, "serial")})
         public = b64u(x25519_public(officer_tender_key(ring.secret("root"), scope)[0]))
         if not any(one["pk"] == public and one["sign_kid"] == own for one in policy["officers"]):
-            raise CryptoError("CONTEXT_MISMATCH", f"policy of {policy['envelope']}: it does not name the key of this file")
+            raise CryptoError(
+                "CONTEXT_MISMATCH", f"policy of {policy['envelope']}: it does not name the key of this file"
+            )
         found.append(policy)
     envelopes = [sign_document("policy", policy, ring.secret("ed25519")) for policy in found]
     path, at = memory_of(key_file, signed_file), format_time(now())
     kept = [{**{name: policy[name] for name in SCOPE}, "policy": policy_id(policy), "at": at} for policy in found]
     names = {row["policy"] for row in kept}
-    write_memory(path, [*(row for row in read_memory(path) if row["policy"] not in names), *kept])  # before the signatures leave
+    write_memory(
+        path, [*(row for row in read_memory(path) if row["policy"] not in names), *kept]
+    )  # before the signatures leave
     with writing(out, force=force) as file:
         file.write(json.dumps(envelopes, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-    told = [{"envelope": policy["envelope"], "policy": policy_id(policy), "t": policy["t"], "n": policy["n"],
-             "supersedes": policy["supersedes"]} for policy in found]
+    told = [
+        {
+            "envelope": policy["envelope"],
+            "policy": policy_id(policy),
+            "t": policy["t"],
+            "n": policy["n"],
+            "supersedes": policy["supersedes"],
+        }
+        for policy in found
+    ]
     if as_json:
         answer({"ok": True, "signed": out, "kept": str(path), "policies": told})
         return
     for one in told:
-        say(f"{one['envelope']}: policy {one['policy']}, {one['t']} of {one['n']} open" +
-            (f", supersedes {one['supersedes']}" if one["supersedes"] else ""))
+        say(
+            f"{one['envelope']}: policy {one['policy']}, {one['t']} of {one['n']} open"
+            + (f", supersedes {one['supersedes']}" if one["supersedes"] else "")
+        )
     say(f"kept in {path}: take it along with the key file")

@@ -33,7 +33,9 @@ def _facts(path: str, *names: str) -> dict[str, Any]:
     return value
 
 
-@click.command("rescue", epilog="Example: bidhall rescue rescue-facts.json --keeper keeper.json --key keys.json -o rescue.json")
+@click.command(
+    "rescue", epilog="Example: bidhall rescue rescue-facts.json --keeper keeper.json --key keys.json -o rescue.json"
+)
 @click.argument("facts")
 @click.option("--keeper", required=True, metavar="FILE", help="The keeper file saved when this very bid was sealed.")
 @click.option("--keeper-passphrase-file", metavar="FILE", help="Its passphrase, where it differs from the key file's.")
@@ -43,8 +45,16 @@ def _facts(path: str, *names: str) -> dict[str, Any]:
 @force_option
 @lang_option
 @guarded
-def rescue(facts: str, keeper: str, keeper_passphrase_file: str | None, key_file: str, out: str, passphrase_file: str | None, force: bool,
-           lang: str | None) -> None:
+def rescue(
+    facts: str,
+    keeper: str,
+    keeper_passphrase_file: str | None,
+    key_file: str,
+    out: str,
+    passphrase_file: str | None,
+    force: bool,
+    lang: str | None,
+) -> None:
     """Open a keeper file, check that its seed gives the submitted header, and sign it for a rescue. FACTS: saved from the rescue page."""
     told = _facts(facts, "set", "header_hash", "header", "code")
     ring, secret = open_keys(key_file, passphrase_file, "bidder")
@@ -55,7 +65,13 @@ def rescue(facts: str, keeper: str, keeper_passphrase_file: str | None, key_file
     if b64u(header.header_hash) != told["header_hash"] or header.ctx["bidder"] != ring.party:
         raise CryptoError("CONTEXT_MISMATCH", "the header of another bid, or another bidder's")
     check_rescue(told["code"], header, seed)
-    document = {"v": 1, "at": format_time(now()), "set": told["set"], "header_hash": told["header_hash"], "seed": b64u(seed)}
+    document = {
+        "v": 1,
+        "at": format_time(now()),
+        "set": told["set"],
+        "header_hash": told["header_hash"],
+        "seed": b64u(seed),
+    }
     _write(out, sign_document("rescue", document, ring.secret("ed25519")), force)
     say(SIGNED)
 
@@ -73,22 +89,41 @@ def claim(receipt: str, key_file: str, out: str, passphrase_file: str | None, fo
     told = _facts(receipt, "entry", "statement")
     ring, _ = open_keys(key_file, passphrase_file, "bidder")
     entry, statement = loads(payload_of(told["entry"])), loads(payload_of(told["statement"]))
-    document = {"v": 1, "platform": statement["platform"], "tender": entry["tender"], "lot": entry["lot"], "envelope": entry["envelope"],
-                "bidder": ring.party, "entry": b64u(H("log", payload_of(told["entry"]))), "at": format_time(now())}
+    document = {
+        "v": 1,
+        "platform": statement["platform"],
+        "tender": entry["tender"],
+        "lot": entry["lot"],
+        "envelope": entry["envelope"],
+        "bidder": ring.party,
+        "entry": b64u(H("log", payload_of(told["entry"]))),
+        "at": format_time(now()),
+    }
     _write(out, sign_document("omission-claim", document, ring.secret("ed25519")), force)
     say(SIGNED)
 
 
-@click.command("late-close", epilog="Example: bidhall late-close facts.json --finding 'Power cut.' --key keys.json -o late.json")
+@click.command(
+    "late-close", epilog="Example: bidhall late-close facts.json --finding 'Power cut.' --key keys.json -o late.json"
+)
 @click.argument("facts")
-@click.option("--finding", required=True, metavar="TEXT", help="What happened and why the opening may go on; published word for word.")
+@click.option(
+    "--finding",
+    required=True,
+    metavar="TEXT",
+    help="What happened and why the opening may go on; published word for word.",
+)
 @key_option
-@click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed confirmation (- is stdout).")
+@click.option(
+    "-o", "--out", required=True, metavar="FILE", help="Where to write the signed confirmation (- is stdout)."
+)
 @passphrase_option
 @force_option
 @lang_option
 @guarded
-def late_close(facts: str, finding: str, key_file: str, out: str, passphrase_file: str | None, force: bool, lang: str | None) -> None:
+def late_close(
+    facts: str, finding: str, key_file: str, out: str, passphrase_file: str | None, force: bool, lang: str | None
+) -> None:
     """Sign, for the supervisory body, that an opening may go on after a late closing. FACTS: saved from the supervisor's page."""
     told = _facts(facts, "document")
     ring, _ = open_keys(key_file, passphrase_file, "supervisor")
@@ -97,17 +132,28 @@ def late_close(facts: str, finding: str, key_file: str, out: str, passphrase_fil
     say(SIGNED)
 
 
-@click.command("scope", epilog="Example: bidhall scope scope-facts.json --key officer.json --new-passphrase-file P -o scope.json")
+@click.command(
+    "scope", epilog="Example: bidhall scope scope-facts.json --key officer.json --new-passphrase-file P -o scope.json"
+)
 @click.argument("facts")
 @key_option
-@click.option("--new-passphrase-file", metavar="FILE", help="The passphrase of the file that is handed over; asked for otherwise.")
+@click.option(
+    "--new-passphrase-file", metavar="FILE", help="The passphrase of the file that is handed over; asked for otherwise."
+)
 @click.option("-o", "--out", required=True, metavar="SCOPE.json", help="Where to write the wrapped key (- is stdout).")
 @passphrase_option
 @force_option
 @lang_option
 @guarded
-def scope(facts: str, key_file: str, new_passphrase_file: str | None, out: str, passphrase_file: str | None, force: bool,
-          lang: str | None) -> None:
+def scope(
+    facts: str,
+    key_file: str,
+    new_passphrase_file: str | None,
+    out: str,
+    passphrase_file: str | None,
+    force: bool,
+    lang: str | None,
+) -> None:
     """Take an officer's key of one opening out of its root, wrapped, for the supervisory body alone. FACTS: saved from the hall."""
     told = _facts(facts, "pk", "scope")
     ring, _ = open_keys(key_file, passphrase_file, "officer")
@@ -123,16 +169,27 @@ def _find_lost(path: str, key_file: str, passphrase_file: str | None, out: str, 
     ring, _ = open_keys(key_file, passphrase_file, "supervisor")
     made = []
     for one in told["lost"]:
-        document = {"v": 1, "at": format_time(now()), "set": one["set"], "header_hash": one["header_hash"], "j": 0, "code": "SEALED_ROOT"}
+        document = {
+            "v": 1,
+            "at": format_time(now()),
+            "set": one["set"],
+            "header_hash": one["header_hash"],
+            "j": 0,
+            "code": "SEALED_ROOT",
+        }
         made.append({"document": sign_document("finding", document, ring.secret("ed25519"))})
         say(f"{one['header_hash']}: lost by the platform")
     _write(out, made, force)
     say(SIGNED)
 
 
-@click.command("finding", epilog="Example: bidhall finding boxes.json --scope scope.json --key keys.json -o findings.json")
+@click.command(
+    "finding", epilog="Example: bidhall finding boxes.json --scope scope.json --key keys.json -o findings.json"
+)
 @click.argument("boxes")
-@click.option("--scope", "scope_file", metavar="SCOPE.json", help="The key an officer handed over; not for bids that were lost.")
+@click.option(
+    "--scope", "scope_file", metavar="SCOPE.json", help="The key an officer handed over; not for bids that were lost."
+)
 @click.option("--scope-passphrase-file", metavar="FILE", help="Its passphrase; asked for otherwise.")
 @key_option
 @click.option("-o", "--out", required=True, metavar="FILE", help="Where to write the signed findings (- is stdout).")
@@ -140,8 +197,16 @@ def _find_lost(path: str, key_file: str, passphrase_file: str | None, out: str, 
 @force_option
 @lang_option
 @guarded
-def finding(boxes: str, scope_file: str | None, scope_passphrase_file: str | None, key_file: str, out: str, passphrase_file: str | None,
-            force: bool, lang: str | None) -> None:
+def finding(
+    boxes: str,
+    scope_file: str | None,
+    scope_passphrase_file: str | None,
+    key_file: str,
+    out: str,
+    passphrase_file: str | None,
+    force: bool,
+    lang: str | None,
+) -> None:
     """Open the boxes an officer reported, with the key it handed over, and sign what is found; or sign that the platform lost the bids
     named. BOXES: saved from the supervisor's page."""
     value = read_json(boxes)
@@ -161,8 +226,17 @@ def finding(boxes: str, scope_file: str | None, scope_passphrase_file: str | Non
         if b64u(header.header_hash) != box["header_hash"]:
             raise CryptoError("CONTEXT_MISMATCH", "another header than the one named")
         code, part = judge_box(header, box["j"], held.secret)
-        document = {"v": 1, "at": format_time(now()), "set": told["set"], "header_hash": box["header_hash"], "j": box["j"], "code": code}
-        made.append({"document": sign_document("finding", document, ring.secret("ed25519")), "part": b64u(part) if part else ""})
+        document = {
+            "v": 1,
+            "at": format_time(now()),
+            "set": told["set"],
+            "header_hash": box["header_hash"],
+            "j": box["j"],
+            "code": code,
+        }
+        made.append(
+            {"document": sign_document("finding", document, ring.secret("ed25519")), "part": b64u(part) if part else ""}
+        )
         say(f"box {box['j']} of {box['header_hash']}: {code}")
     if not made:
         raise CryptoError("CONTEXT_MISMATCH", "this key is of no officer who reported a box here")

@@ -11,14 +11,25 @@ from web.cli.offline import read_trust, trust_option
 from web.cli.savings import language
 
 NAMES = {
-    "manifest": ("清单与签名", "manifest and signatures"), "log": ("公开日志", "public log"), "deadline": ("截止时间", "deadline"),
-    "sealed_bids": ("密封投标", "sealed bids"), "opening": ("开标", "opening"), "opening_list": ("开标一览表", "opening list"),
-    "expert_draw": ("专家抽取", "draw of experts"), "coefficient_draw": ("系数抽取", "draw of the coefficient"),
-    "score_sheets": ("评分表", "score sheets"), "arithmetic": ("分值计算", "arithmetic"), "ranking": ("排序", "ranking"),
-    "award": ("定标", "award"), "deposits": ("保证金", "deposits"),
+    "manifest": ("清单与签名", "manifest and signatures"),
+    "log": ("公开日志", "public log"),
+    "deadline": ("截止时间", "deadline"),
+    "sealed_bids": ("密封投标", "sealed bids"),
+    "opening": ("开标", "opening"),
+    "opening_list": ("开标一览表", "opening list"),
+    "expert_draw": ("专家抽取", "draw of experts"),
+    "coefficient_draw": ("系数抽取", "draw of the coefficient"),
+    "score_sheets": ("评分表", "score sheets"),
+    "arithmetic": ("分值计算", "arithmetic"),
+    "ranking": ("排序", "ranking"),
+    "award": ("定标", "award"),
+    "deposits": ("保证金", "deposits"),
 }
 STATES = {True: ("成立", "holds"), False: ("不成立", "BROKEN"), None: ("无可核对", "nothing to check")}
-ENCLOSED = ("所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）", "the keys came with the file; --trust names those of before")
+ENCLOSED = (
+    "所用公钥来自本文件；请用先前保存的投标凭条核对（--trust）",
+    "the keys came with the file; --trust names those of before",
+)
 MOST = 1 << 20
 
 

@@ -21,14 +21,24 @@ host_option = click.option("--host", default="127.0.0.1", show_default=True, hel
 
 
 def _port(default: int | None) -> Any:
-    return click.option("--port", type=click.IntRange(0, 65535), default=default, show_default=default is not None,
-                        help="Port to listen on.")
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=default,
+        show_default=default is not None,
+        help="Port to listen on.",
+    )
 
 
 @click.command("watch", epilog="Example: bidhall watch --port 8080")
 @host_option
-@click.option("--port", type=click.IntRange(1, 65532), default=8080, show_default=True,
-              help="The platform's port; the watch takes the next three.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65532),
+    default=8080,
+    show_default=True,
+    help="The platform's port; the watch takes the next three.",
+)
 @lang_option
 @guarded
 def watch(host: str, port: int, lang: str | None) -> None:
@@ -37,25 +47,46 @@ def watch(host: str, port: int, lang: str | None) -> None:
 
     data = read_settings().data
     with process.alone(data, "watch"):
-        keeper.Keeper([
-            ("probe", "--base-url", f"http://127.0.0.1:{port}"), ("beacon", "--host", host, "--port", str(port + 1)),
-            ("status", "--host", host, "--port", str(port + 2)), ("drop", "--host", host, "--port", str(port + 3)),
-        ]).run(process.stopped())
+        keeper.Keeper(
+            [
+                ("probe", "--base-url", f"http://127.0.0.1:{port}"),
+                ("beacon", "--host", host, "--port", str(port + 1)),
+                ("status", "--host", host, "--port", str(port + 2)),
+                ("drop", "--host", host, "--port", str(port + 3)),
+            ]
+        ).run(process.stopped())
 
 
-@click.command("probe", epilog="Example: bidhall probe --point north --base-url https://bidhall.example --key north.key")
+@click.command(
+    "probe", epilog="Example: bidhall probe --point north --base-url https://bidhall.example --key north.key"
+)
 @click.option("--base-url", default="http://127.0.0.1:8080", show_default=True, help="The platform's address.")
 @click.option("--point", default="inside", show_default=True, help="Name of this point.")
-@click.option("--key", "key_file", type=click.Path(), help="Outside the platform: this point's key file, made if it is not there.")
-@click.option("--platform", "platform", help="Outside the platform: its name in signed documents (the host of its address by default).")
+@click.option(
+    "--key", "key_file", type=click.Path(), help="Outside the platform: this point's key file, made if it is not there."
+)
+@click.option(
+    "--platform",
+    "platform",
+    help="Outside the platform: its name in signed documents (the host of its address by default).",
+)
 @click.option("--once", is_flag=True, help="Probe once, say how it went, tell nobody.")
 @click.option("--show-key", is_flag=True, help="Say the line for BIDHALL_PROBES that enrols this point.")
 @click.option("--retire", is_flag=True, help="On the platform: take the inside point off duty.")
 @json_option
 @lang_option
 @guarded
-def probe(base_url: str, point: str, key_file: str | None, platform: str | None, once: bool, show_key: bool, retire: bool, as_json: bool,
-          lang: str | None) -> None:
+def probe(
+    base_url: str,
+    point: str,
+    key_file: str | None,
+    platform: str | None,
+    once: bool,
+    show_key: bool,
+    retire: bool,
+    as_json: bool,
+    lang: str | None,
+) -> None:
     """Hand in a test bid every ten seconds, as a bidder would, and tell the platform how it went."""
     from web.workers.watch import process
 
@@ -88,14 +119,20 @@ def _outside(key_file: Path, base_url: str, platform: str | None, point: str) ->
 
     from web.settings import secret_of
 
-    return bytes.fromhex(secret_of(key_file.parent, key_file.name)), key_file.parent, platform or urlsplit(base_url).hostname or "", \
-        f"probe-{point}"
+    return (
+        bytes.fromhex(secret_of(key_file.parent, key_file.name)),
+        key_file.parent,
+        platform or urlsplit(base_url).hostname or "",
+        f"probe-{point}",
+    )
 
 
 def _probe(base_url: str, point: str, secret: bytes, name: str, folder: Path, server_key: bytes | None) -> Any:
     from web.workers.watch import probing, process
 
-    return probing.Probe(base_url, point, secret, name, SystemClock(), process.folder_of(folder) / f"probe-{point}.jsonl", server_key)
+    return probing.Probe(
+        base_url, point, secret, name, SystemClock(), process.folder_of(folder) / f"probe-{point}.jsonl", server_key
+    )
 
 
 def duty_of(settings: Settings, *, inside: bool) -> bytes | None:
@@ -111,16 +148,24 @@ def duty_of(settings: Settings, *, inside: bool) -> bytes | None:
         return None
 
 
-@click.command("beacon", epilog="Example: bidhall beacon --keep https://beacon.example/ --trust TICKET.json -o BEACON.json")
+@click.command(
+    "beacon", epilog="Example: bidhall beacon --keep https://beacon.example/ --trust TICKET.json -o BEACON.json"
+)
 @host_option
 @_port(8081)
-@click.option("--keep", "keep_url", help="Fetch and check a platform's beacon instead, and keep it: dated evidence beside your bid.")
+@click.option(
+    "--keep",
+    "keep_url",
+    help="Fetch and check a platform's beacon instead, and keep it: dated evidence beside your bid.",
+)
 @click.option("--trust", "trust_file", type=click.Path(), help="With --keep: the lot's ticket, or its trust.")
 @click.option("-o", "out", default="-", show_default=True, help="With --keep: the file to write.")
 @force_option
 @lang_option
 @guarded
-def beacon(host: str, port: int, keep_url: str | None, trust_file: str | None, out: str, force: bool, lang: str | None) -> None:
+def beacon(
+    host: str, port: int, keep_url: str | None, trust_file: str | None, out: str, force: bool, lang: str | None
+) -> None:
     """Publish the log's newest signed checkpoint, dated; the last one stands when the platform is dead."""
     from web.workers.watch import beacon as beacons
 
@@ -133,7 +178,8 @@ def beacon(host: str, port: int, keep_url: str | None, trust_file: str | None, o
     settings = read_settings()
     with process.alone(settings.data, beacons.KIND):
         beacons.Beacon(wiring.open_office(settings), settings.data).run(
-            host, port, process.stopped(), lambda real: say(f"time beacon on http://{host}:{real}"))
+            host, port, process.stopped(), lambda real: say(f"time beacon on http://{host}:{real}")
+        )
 
 
 def _keep(address: str, trust_file: str | None, out: str, force: bool) -> None:
@@ -168,7 +214,9 @@ def _trust_of(value: Any) -> dict[str, Any]:
 @click.command("status", epilog="Example: bidhall status --to /var/www/status")
 @host_option
 @_port(None)
-@click.option("--to", "folder", type=click.Path(), help="Folder to write to (watch/status in the data folder by default).")
+@click.option(
+    "--to", "folder", type=click.Path(), help="Folder to write to (watch/status in the data folder by default)."
+)
 @click.option("--once", is_flag=True, help="Write once and end.")
 @lang_option
 @guarded
@@ -185,10 +233,19 @@ def status(host: str, port: int | None, folder: str | None, once: bool, lang: st
         say(f"written to {page.folder}")
         return
     with process.alone(settings.data, pages.KIND):
-        page.run(host, port, process.stopped(), lambda real: say(f"status page on http://{host}:{real}" if real else f"in {page.folder}"))
+        page.run(
+            host,
+            port,
+            process.stopped(),
+            lambda real: say(f"status page on http://{host}:{real}" if real else f"in {page.folder}"),
+        )
 
 
-@click.group("drop", invoke_without_command=True, epilog="Example: bidhall drop sign BID.submission.json --key KEYFILE -o DIGEST.json")
+@click.group(
+    "drop",
+    invoke_without_command=True,
+    epilog="Example: bidhall drop sign BID.submission.json --key KEYFILE -o DIGEST.json",
+)
 @host_option
 @_port(8083)
 @click.pass_context
@@ -203,7 +260,8 @@ def drop(ctx: click.Context, host: str, port: int) -> None:
     settings = read_settings()
     with process.alone(settings.data, drops.KIND):
         drops.Drop(settings.platform, settings.data, SystemClock()).run(
-            host, port, process.stopped(), lambda real: say(f"digest drop on http://{host}:{real}"))
+            host, port, process.stopped(), lambda real: say(f"digest drop on http://{host}:{real}")
+        )
 
 
 @drop.command("sign")
@@ -214,7 +272,9 @@ def drop(ctx: click.Context, host: str, port: int) -> None:
 @force_option
 @lang_option
 @guarded
-def sign_digest(submission: str, key_file: str, passphrase_file: str | None, out: str, force: bool, lang: str | None) -> None:
+def sign_digest(
+    submission: str, key_file: str, passphrase_file: str | None, out: str, force: bool, lang: str | None
+) -> None:
     """Sign the digest of a signed submission, to be left at the drop."""
     from crypto.drops import make_digest
     from crypto.signatures import document_hash, payload_of
@@ -230,13 +290,17 @@ def sign_digest(submission: str, key_file: str, passphrase_file: str | None, out
 
 @drop.command("check")
 @click.argument("ticket", type=click.Path())
-@click.option("--key", "drop_key", required=True, help="The drop's public key (from its /key, kept from an earlier day).")
+@click.option(
+    "--key", "drop_key", required=True, help="The drop's public key (from its /key, kept from an earlier day)."
+)
 @click.option("--platform", required=True, help="The platform's name.")
 @click.option("--submission", type=click.Path(), help="The signed submission the ticket should speak of.")
 @json_option
 @lang_option
 @guarded
-def check_ticket(ticket: str, drop_key: str, platform: str, submission: str | None, as_json: bool, lang: str | None) -> None:
+def check_ticket(
+    ticket: str, drop_key: str, platform: str, submission: str | None, as_json: bool, lang: str | None
+) -> None:
     """Check a ticket offline: who signed it, when, and that it speaks of this submission."""
     from crypto.drops import open_ticket
     from crypto.signatures import document_hash, payload_of
@@ -260,9 +324,9 @@ def import_tickets(file: str | None, drop_key: str | None, lang: str | None) -> 
 
     settings = read_settings()
     office = wiring.open_office(settings)
-    wrong = taking.take_over(office, settings.data, Path(file) if file else None, unb64u(drop_key, 32) if drop_key else None)
+    wrong = taking.take_over(
+        office, settings.data, Path(file) if file else None, unb64u(drop_key, 32) if drop_key else None
+    )
     if wrong:
         raise NotReady("drop.foreign", path=file or "drop.jsonl", lines=wrong)
     say("taken over")
-
-

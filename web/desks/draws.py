@@ -50,9 +50,14 @@ def rail() -> list[Group]:
     who, here = actor(), request.path
     with look() as now:
         lot = lot_cards.visible_lot(now, ref)
-        labels = [label for label in draws.NEEDS if draws.find(now.session, lot, label) or (label == "k" and lot.coefficients)]
+        labels = [
+            label for label in draws.NEEDS if draws.find(now.session, lot, label) or (label == "k" and lot.coefficients)
+        ]
         party = lot.project.purchaser_id
-    links = [Link(_("This opening"), f"/hall/{ref}"), Link(_("Public draws"), f"/lots/{ref}/draw", here == f"/lots/{ref}/draw")]
+    links = [
+        Link(_("This opening"), f"/hall/{ref}"),
+        Link(_("Public draws"), f"/lots/{ref}/draw", here == f"/lots/{ref}/draw"),
+    ]
     for label in labels:
         name = _("Draw of experts") if label == "experts" else _("Draw of the coefficient")
         if may(who, draws.NEEDS[label]):
@@ -69,7 +74,9 @@ def rail() -> list[Group]:
 def record(ref: str) -> str:
     with look() as now:
         lot = _at_market(now, ref)
-        cards = [draw_card(now, row) for label in draws.NEEDS if (row := draws.find(now.session, lot, label)) is not None]
+        cards = [
+            draw_card(now, row) for label in draws.NEEDS if (row := draws.find(now.session, lot, label)) is not None
+        ]
         card = lot_cards.card_of(now, lot)
         due = [label for label in draws.NEEDS if label == "experts" or lot.coefficients]
     return render("draws/record.html", card=card, cards=cards, due=due, crumbs=_crumbs(ref, (_("Public draws"), "")))
@@ -94,14 +101,30 @@ def public_record(now: Look, row: Draw) -> dict[str, Any]:
     """Notice, commitments with their escrow headers, list, reveals, result, each with its receipt; ``pool`` and ``salt`` of label k."""
     at_root = commit_receipts(now, row)
     found: dict[str, Any] = {
-        "draw": row.draw, "label": row.label, "state": row.state, "trust": tickets.trust(now), "notice": row.notice,
-        "notice_receipt": _receipt(now, row.notice_c), "root": row.root or "", "beacon": "",
-        "parties": [{"party": turn.party, "commit": turn.commit, "header": turn.header if row.state == "DRAWN" else "",
-                     "commit_receipt": at_root.get(turn.party) or _receipt(now, turn.commit_c), "r": turn.r,
-                     "reveal_receipt": _receipt(now, turn.reveal_c) if turn.reveal_c else None,
-                     "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
-        "listing": row.listing, "listing_receipt": _receipt(now, row.list_c) if row.list_c else None,
-        "result": row.result, "result_receipt": _receipt(now, row.result_c) if row.result_c else None,
+        "draw": row.draw,
+        "label": row.label,
+        "state": row.state,
+        "trust": tickets.trust(now),
+        "notice": row.notice,
+        "notice_receipt": _receipt(now, row.notice_c),
+        "root": row.root or "",
+        "beacon": "",
+        "parties": [
+            {
+                "party": turn.party,
+                "commit": turn.commit,
+                "header": turn.header if row.state == "DRAWN" else "",
+                "commit_receipt": at_root.get(turn.party) or _receipt(now, turn.commit_c),
+                "r": turn.r,
+                "reveal_receipt": _receipt(now, turn.reveal_c) if turn.reveal_c else None,
+                "escrow": sorted(int(j) for j in turn.escrow),
+            }
+            for turn in _ordered(row)
+        ],
+        "listing": row.listing,
+        "listing_receipt": _receipt(now, row.list_c) if row.list_c else None,
+        "result": row.result,
+        "result_receipt": _receipt(now, row.result_c) if row.result_c else None,
     }
     if row.label == "k":
         document = draws.pool_document(row)
@@ -121,8 +144,10 @@ def commit_receipts(now: Look, row: Draw) -> dict[str, dict[str, Any]]:
     session = now.session
     size = 1 + max(tick.tick for turn in row.turns if (tick := log.tick_of(session, turn.commit_c)) is not None)
     proofs = log.proofs(session, [turn.commit_c for turn in row.turns], size=size)
-    return {turn.party: {"entry": json.loads(audit.entry(session, turn.commit_c).envelope), "proof": proofs[turn.commit_c]}
-            for turn in row.turns}
+    return {
+        turn.party: {"entry": json.loads(audit.entry(session, turn.commit_c).envelope), "proof": proofs[turn.commit_c]}
+        for turn in row.turns
+    }
 
 
 def _receipt(now: Look, c: str) -> dict[str, Any]:
@@ -140,7 +165,10 @@ def draw_card(now: Look, row: Draw) -> dict[str, Any]:
         tick = log.tick_of(session, c) if c else None
         return tick.at if tick else None
 
-    done = audit.entries(session, [c for turn in row.turns for c in (turn.commit_c, turn.reveal_c) if c] + [c for c in (row.list_c,) if c])
+    done = audit.entries(
+        session,
+        [c for turn in row.turns for c in (turn.commit_c, turn.reveal_c) if c] + [c for c in (row.list_c,) if c],
+    )
 
     def made(c: str | None) -> Any:
         return done[c].at if c else None
@@ -150,15 +178,41 @@ def draw_card(now: Look, row: Draw) -> dict[str, Any]:
     signers = len(row.listing["signatures"]) if row.listing else 0
     pool = row.pool if row.label == "k" else []
     return {
-        "label": row.label, "draw": row.draw, "state": row.state, "size": row.notice["size"], "take": row.notice["take"],
-        "pool_hash": row.notice["pool"], "pool": pool, "policy": row.notice["policy"], "noticed_at": row.noticed_at,
-        "notice_sealed": sealed(row.notice_c), "root": row.root, "listed": row.listing is not None, "list_signed": row.list_c is not None,
-        "list_signatures": signers, "list_sealed": sealed(row.list_c), "list_made": made(row.list_c), "escrow_at": policy.opens_at,
-        "turns": [{"party": turn.party, "commit": turn.commit, "made": made(turn.commit_c), "sealed": sealed(turn.commit_c),
-                   "revealed": bool(turn.r), "r": turn.r, "revealed_at": made(turn.reveal_c),
-                   "escrow": sorted(int(j) for j in turn.escrow)} for turn in _ordered(row)],
-        "parties": list(row.notice["parties"]), "drawn_at": row.drawn_at, "seed": result["seed"] if result else "",
-        "faults": result["faults"] if result else [], "picks": [pick + 1 for pick in result["picks"]] if result else [],
+        "label": row.label,
+        "draw": row.draw,
+        "state": row.state,
+        "size": row.notice["size"],
+        "take": row.notice["take"],
+        "pool_hash": row.notice["pool"],
+        "pool": pool,
+        "policy": row.notice["policy"],
+        "noticed_at": row.noticed_at,
+        "notice_sealed": sealed(row.notice_c),
+        "root": row.root,
+        "listed": row.listing is not None,
+        "list_signed": row.list_c is not None,
+        "list_signatures": signers,
+        "list_sealed": sealed(row.list_c),
+        "list_made": made(row.list_c),
+        "escrow_at": policy.opens_at,
+        "turns": [
+            {
+                "party": turn.party,
+                "commit": turn.commit,
+                "made": made(turn.commit_c),
+                "sealed": sealed(turn.commit_c),
+                "revealed": bool(turn.r),
+                "r": turn.r,
+                "revealed_at": made(turn.reveal_c),
+                "escrow": sorted(int(j) for j in turn.escrow),
+            }
+            for turn in _ordered(row)
+        ],
+        "parties": list(row.notice["parties"]),
+        "drawn_at": row.drawn_at,
+        "seed": result["seed"] if result else "",
+        "faults": result["faults"] if result else [],
+        "picks": [pick + 1 for pick in result["picks"]] if result else [],
         "order": [place + 1 for place in draws.order(row)] if result and row.label == "experts" else [],
         "value": pool[result["picks"][0]] if result and pool else "",
     }
@@ -181,8 +235,16 @@ def steer(ref: str, label: str, act: str = "", form: Form | None = None) -> str:
         card = draw_card(now, row) if row else None
         lot_card = lot_cards.card_of(now, lot)
         public = ceremony.is_public(now.session, lot)
-    return render("draws/steer.html", form=form or Form.blank(), ref=ref, label=label, card=card, lot=lot_card, public=public,
-                  crumbs=_crumbs(ref, (_("Draw of experts") if label == "experts" else _("Draw of the coefficient"), "")))
+    return render(
+        "draws/steer.html",
+        form=form or Form.blank(),
+        ref=ref,
+        label=label,
+        card=card,
+        lot=lot_card,
+        public=public,
+        crumbs=_crumbs(ref, (_("Draw of experts") if label == "experts" else _("Draw of the coefficient"), "")),
+    )
 
 
 def _known(lot: Lot, label: str) -> None:
@@ -204,8 +266,12 @@ def do_steer(ref: str, label: str, act: str) -> Any:
                 raise WrongStep("opening.lot_state", state=lot.state)
             draws.announce(unit, lot, label="k", pool=lot.coefficients)
         else:
-            steps: dict[str, Any] = {"commit": draws.commit_platform, "list": draws.list_commits, "reveal": draws.reveal_platform,
-                                     "conclude": draws.conclude}
+            steps: dict[str, Any] = {
+                "commit": draws.commit_platform,
+                "list": draws.list_commits,
+                "reveal": draws.reveal_platform,
+                "conclude": draws.conclude,
+            }
             if act not in steps:
                 raise NotFound("page.not_found")
             steps[act](unit, draws.draw(unit.session, lot, label))
@@ -222,8 +288,15 @@ def turn(ref: str, label: str, form: Form | None = None) -> str:
         row = draws.find(now.session, lot, label)
         card = draw_card(now, row) if row else None
         lot_card = lot_cards.card_of(now, lot)
-    return render("draws/turn.html", form=form or Form.blank(), ref=ref, label=label, card=card, lot=lot_card,
-                  crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our part in the draw"), "")])
+    return render(
+        "draws/turn.html",
+        form=form or Form.blank(),
+        ref=ref,
+        label=label,
+        card=card,
+        lot=lot_card,
+        crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our part in the draw"), "")],
+    )
 
 
 def _own(now: Look, ref: str, label: str) -> Lot:

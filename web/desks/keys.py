@@ -46,17 +46,35 @@ def _held(now: Look) -> dict[str, Any]:
     role = enrolments.key_role(now.actor.role)
     holder = enrolments.holder_of(account, role)
     keys = enrolments.keys_of(now.session, holder, role)
-    return {"account": account, "role": role, "holder": holder, "key": next((one for one in keys if one.ended_at is None), None),
-            "last": keys[0] if keys else None, "former": [one for one in keys if one.ended_at is not None],
-            "request": enrolments.last_request(now.session, holder, role)}
+    return {
+        "account": account,
+        "role": role,
+        "holder": holder,
+        "key": next((one for one in keys if one.ended_at is None), None),
+        "last": keys[0] if keys else None,
+        "former": [one for one in keys if one.ended_at is not None],
+        "request": enrolments.last_request(now.session, holder, role),
+    }
 
 
 def _data(now: Look) -> dict[str, Any]:
     held = _held(now)
     key: EnrolledKey | None = held["last"]
-    return {"platform": now.office.platform, "party": held["holder"], "role": held["role"], "needs_seal": held["role"] in SEALING,
-            "current": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public,
-                        "enrolled_at": key.enrolled_at.isoformat(), "ended": key.ended_at is not None} if key else None}
+    return {
+        "platform": now.office.platform,
+        "party": held["holder"],
+        "role": held["role"],
+        "needs_seal": held["role"] in SEALING,
+        "current": {
+            "kid": key.sign_kid,
+            "sign_pk": key.sign_public,
+            "seal_pk": key.seal_public,
+            "enrolled_at": key.enrolled_at.isoformat(),
+            "ended": key.ended_at is not None,
+        }
+        if key
+        else None,
+    }
 
 
 @dataclass(frozen=True)
@@ -85,14 +103,29 @@ def index(form: Form | None = None) -> str:
     with look() as now:
         held, data = _held(now), _data(now)
     key = held["key"]
-    return render("keys/index.html", held=held, data=data, form=form or Form.blank(), fingerprints=_fingerprints(key) if key else [],
-                  role=state("key_role", held["role"], language()).text, former=[_former(one) for one in held["former"]])
+    return render(
+        "keys/index.html",
+        held=held,
+        data=data,
+        form=form or Form.blank(),
+        fingerprints=_fingerprints(key) if key else [],
+        role=state("key_role", held["role"], language()).text,
+        former=[_former(one) for one in held["former"]],
+    )
 
 
 def _former(key: EnrolledKey) -> dict[str, Any]:
-    why = {"replaced": _("replaced by the holder"), "lost": _("lost, replaced with the supervisor's signature"),
-           "revoked": _("revoked by the holder")}
-    return {"kid": key.sign_kid, "from": key.enrolled_at, "until": key.ended_at, "why": why.get(key.end_reason, why["replaced"])}
+    why = {
+        "replaced": _("replaced by the holder"),
+        "lost": _("lost, replaced with the supervisor's signature"),
+        "revoked": _("revoked by the holder"),
+    }
+    return {
+        "kid": key.sign_kid,
+        "from": key.enrolled_at,
+        "until": key.ended_at,
+        "why": why.get(key.end_reason, why["replaced"]),
+    }
 
 
 @desk.page("/lost", needs=Act.KEY_ENROL)
@@ -100,7 +133,9 @@ def lost(form: Form | None = None) -> str:
     """What a lost or stolen key means for this holder, in words, and what to do; revoking works without a script."""
     with look() as now:
         held = _held(now)
-    return render("keys/lost.html", held=held, form=form or Form.blank(), role=state("key_role", held["role"], language()).text)
+    return render(
+        "keys/lost.html", held=held, form=form or Form.blank(), role=state("key_role", held["role"], language()).text
+    )
 
 
 @desk.page("/acts/revoke", needs=Act.KEY_ENROL, post=True, back=lost)
@@ -140,9 +175,16 @@ def requests(form: Form | None = None, ident: int | None = None) -> str:
     one an act was about; all are shown again."""
     with look() as now:
         compare = _("The new key, to compare by telephone")
-        rows = [{"row": one, "print": print_of(compare, "ed25519", one.sign_public), "until": one.asked_at + enrolments.REQUEST_LIVES,
-                 "role": state("key_role", one.role, language()).text, "document": json.loads(one.document)}
-                for one in enrolments.requests(now)]
+        rows = [
+            {
+                "row": one,
+                "print": print_of(compare, "ed25519", one.sign_public),
+                "until": one.asked_at + enrolments.REQUEST_LIVES,
+                "role": state("key_role", one.role, language()).text,
+                "document": json.loads(one.document),
+            }
+            for one in enrolments.requests(now)
+        ]
         account = parties.account(now.session, actor().account_id or 0)
         own = enrolments.find_key(now.session, account.username, "supervisor")
     return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank())
@@ -216,8 +258,15 @@ def sheet() -> str:
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
-    return render("keys/sheet.html", held=held, data=data, fingerprints=_fingerprints(key), at=at, base=base_address(),
-                  role=state("key_role", held["role"], language()).text)
+    return render(
+        "keys/sheet.html",
+        held=held,
+        data=data,
+        fingerprints=_fingerprints(key),
+        at=at,
+        base=base_address(),
+        role=state("key_role", held["role"], language()).text,
+    )
 
 
 @desk.page("/restore", needs=Act.KEY_ENROL)
@@ -230,8 +279,12 @@ def restore() -> str:
 
 @desk.rail
 def rail() -> list[Group]:
-    links = [(_("My account"), "/account"), (_("Keys"), "/account/keys"), (_("Second factor"), "/account/second-factor"),
-             (_("Password"), "/account/password")]
+    links = [
+        (_("My account"), "/account"),
+        (_("Keys"), "/account/keys"),
+        (_("Second factor"), "/account/second-factor"),
+        (_("Password"), "/account/password"),
+    ]
     if may(actor(), Act.SUPERVISE):
         links.insert(2, (_("Lost keys of others"), "/account/keys/requests"))
     return [Group(_("Account"), tuple(Link(label, href, here=request.path == href) for label, href in links))]

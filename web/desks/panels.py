@@ -65,7 +65,9 @@ def index() -> str:
     with look() as now:
         held, wanted = panel_queries.panel_cards(now), panel_queries.without_panel(now)
         running = [one for one in held if one.state != "CONCLUDED"]
-        return render("panels/index.html", running=running, past=[one for one in held if one.state == "CONCLUDED"], wanted=wanted)
+        return render(
+            "panels/index.html", running=running, past=[one for one in held if one.state == "CONCLUDED"], wanted=wanted
+        )
 
 
 # --- one panel --------------------------------------------------------------------------------------------------------------------
@@ -84,12 +86,22 @@ def panel(ref: str, form: Form | None = None) -> str:
         lot = _lot(now, ref)
         card = queries.panel_card(now, lot) if panels.of_lot(now.session, lot) else None
         lot_card = lot_cards.card_of(now, lot)
-        known = [(code, code, ngettext("%(num)s expert in the library", "%(num)s experts in the library", count))
-                 for code, count in experts.specialties(now.session)]
+        known = [
+            (code, code, ngettext("%(num)s expert in the library", "%(num)s experts in the library", count))
+            for code, count in experts.specialties(now.session)
+        ]
         first = Form.blank({"members": 5, "specialties": [known[0][0]] if len(known) == 1 else []})
-        return render("panels/panel.html", form=form or first, card=card, lot=lot_card, known=known, may_ask=lot.state in FORMS_IN,
-                      public=ceremony.is_public(now.session, lot), seated=bool(card and card.state in OVER),
-                      crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")])
+        return render(
+            "panels/panel.html",
+            form=form or first,
+            card=card,
+            lot=lot_card,
+            known=known,
+            may_ask=lot.state in FORMS_IN,
+            public=ceremony.is_public(now.session, lot),
+            seated=bool(card and card.state in OVER),
+            crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")],
+        )
 
 
 @desk.page("/centre/panels/<ref>/data", needs=Act.PANEL_DRAW)
@@ -98,14 +110,35 @@ def data(ref: str) -> Response:
     with look() as now:
         card = queries.panel_card(now, _lot(now, ref))
         return jsonify(
-            v=1, lot=card.lot, state=card.state, members=card.members, experts=card.experts, specialties=card.specialties,
-            avoid=card.avoid, starts_at=write_moment(card.starts_at), place=card.place, round=card.round, missing=card.missing,
-            must_avoid=card.must_avoid, lawful=card.lawful,
-            draw={"draw": card.draw.name, "state": card.draw.state, "size": card.draw.size, "take": card.draw.take,
-                  "pool": card.draw.pool_hash, "picks": card.draw.picks},
-            seats=[{"no": one.no, "kind": one.kind, "state": one.state, "chair": one.is_chair, "progress": one.progress}
-                   for one in card.seats],
-            calls=[{"no": one.no, "position": one.position, "kind": one.kind, "state": one.state} for one in card.calls])
+            v=1,
+            lot=card.lot,
+            state=card.state,
+            members=card.members,
+            experts=card.experts,
+            specialties=card.specialties,
+            avoid=card.avoid,
+            starts_at=write_moment(card.starts_at),
+            place=card.place,
+            round=card.round,
+            missing=card.missing,
+            must_avoid=card.must_avoid,
+            lawful=card.lawful,
+            draw={
+                "draw": card.draw.name,
+                "state": card.draw.state,
+                "size": card.draw.size,
+                "take": card.draw.take,
+                "pool": card.draw.pool_hash,
+                "picks": card.draw.picks,
+            },
+            seats=[
+                {"no": one.no, "kind": one.kind, "state": one.state, "chair": one.is_chair, "progress": one.progress}
+                for one in card.seats
+            ],
+            calls=[
+                {"no": one.no, "position": one.position, "kind": one.kind, "state": one.state} for one in card.calls
+            ],
+        )
 
 
 @desk.page("/centre/panels/<ref>/acts/request", needs=Act.PANEL_DRAW, post=True, back=panel)
@@ -123,14 +156,29 @@ def do_request(ref: str) -> Any:
         raise AssertionError("refused above")
     with work() as unit:
         unit.once(form.form_id, where := f"/centre/panels/{ref}")
-        panels.request(unit, _lot(unit, ref), members=members, specialties=codes, starts_at=starts_at, experts_wanted=drawn, region=region,
-                       place=place, avoid=avoid, technically_complex=hard, large_social_impact=large)
+        panels.request(
+            unit,
+            _lot(unit, ref),
+            members=members,
+            specialties=codes,
+            starts_at=starts_at,
+            experts_wanted=drawn,
+            region=region,
+            place=place,
+            avoid=avoid,
+            technically_complex=hard,
+            large_social_impact=large,
+        )
     return go(where)
 
 
 def _units(form: Form) -> list[dict[str, str]]:
     """Units to keep away from, a line each: the code, then the name."""
-    lines = [line.split(maxsplit=1) for line in form.text("avoid", needed=False, limit=4000, lines=True).splitlines() if line.strip()]
+    lines = [
+        line.split(maxsplit=1)
+        for line in form.text("avoid", needed=False, limit=4000, lines=True).splitlines()
+        if line.strip()
+    ]
     return [{"code": parts[0].rstrip(",，"), "name": parts[1] if len(parts) > 1 else ""} for parts in lines]
 
 
@@ -187,9 +235,22 @@ def representatives(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = _own(now, ref)
         own = panel_queries.own_places(now, lot)
-        return render("panels/representatives.html", form=form or Form.blank(), lot=lot_cards.card_of(now, lot), asked=own.asked,
-                      places=own.places, held=own.held, people=own.people, free=own.free, running=own.running,
-                      crumbs=[(_("Purchasing desk"), "/agency"), (ref, f"/agency/lots/{ref}"), (_("Our representatives on the panel"), "")])
+        return render(
+            "panels/representatives.html",
+            form=form or Form.blank(),
+            lot=lot_cards.card_of(now, lot),
+            asked=own.asked,
+            places=own.places,
+            held=own.held,
+            people=own.people,
+            free=own.free,
+            running=own.running,
+            crumbs=[
+                (_("Purchasing desk"), "/agency"),
+                (ref, f"/agency/lots/{ref}"),
+                (_("Our representatives on the panel"), ""),
+            ],
+        )
 
 
 @desk.page("/agency/lots/<ref>/acts/representatives", needs=Act.DRAW_TAKE_PART, post=True, back=representatives)
@@ -204,8 +265,10 @@ def do_representatives(ref: str) -> Any:
         found = panels.panel(unit.session, _own(unit, ref))
         accounts = [parties.find_account(unit.session, name) for name in names]
         if missing := [name for name, one in zip(names, accounts, strict=True) if one is None]:
-            raise Invalid("form.faults", faults=[Fault("accounts", "panel.not_a_representative", {"username": one}) for one in missing],
-                          count=len(missing))
+            raise Invalid(
+                "form.faults",
+                faults=[Fault("accounts", "panel.not_a_representative", {"username": one}) for one in missing],
+                count=len(missing),
+            )
         panels.name_representatives(unit, found, [one for one in accounts if one is not None])
     return go(where)
-

@@ -95,8 +95,18 @@ def submit(token: str) -> Response:
     with office().work(CLOCK) as work:
         probes.beat(work, document["point"])
         ms = (work.now - datetime.fromtimestamp(0, work.now.tzinfo)) // timedelta(milliseconds=1)
-        receipt = sign(RECEIPT, {"v": 1, "platform": office().platform, "point": document["point"], "token": token,
-                                 "root": document["root"], "ms": ms}, office().keys.signing)
+        receipt = sign(
+            RECEIPT,
+            {
+                "v": 1,
+                "platform": office().platform,
+                "point": document["point"],
+                "token": token,
+                "root": document["root"],
+                "ms": ms,
+            },
+            office().keys.signing,
+        )
     spool.remove(token)
     kept.unlink(missing_ok=True)
     return jsonify(receipt)
@@ -107,8 +117,16 @@ def samples() -> Response:
     """What a point saw, signed: taken once per slot."""
     document = _signed(SAMPLES, _SAMPLES_KEYS)
     try:
-        told = [Told(parse_moment(one["at"]), int(one["ms"]), one["code"] == "", str(one["code"]),
-                     int(one["offset_ms"]) if one["offset_ms"] else None) for one in document["samples"]]
+        told = [
+            Told(
+                parse_moment(one["at"]),
+                int(one["ms"]),
+                one["code"] == "",
+                str(one["code"]),
+                int(one["offset_ms"]) if one["offset_ms"] else None,
+            )
+            for one in document["samples"]
+        ]
     except (KeyError, TypeError, ValueError, NotReady) as error:
         raise Invalid("probe.samples", most=probes.MOST_SAMPLES) from error
     with office().work(CLOCK) as work:
@@ -132,7 +150,9 @@ def _signed(kind: str, names: set[str]) -> dict[str, Any]:
         envelope = json.loads(request.get_data(cache=False)[:1_000_000])
         claimed = json.loads(payload_of(envelope))
         with office().look(CLOCK) as look:
-            document: dict[str, Any] = verify(envelope, kind, unb64u(probes.point(look.session, str(claimed["point"])).public, 32))
+            document: dict[str, Any] = verify(
+                envelope, kind, unb64u(probes.point(look.session, str(claimed["point"])).public, 32)
+            )
             _check(document, names, look)
     except (ValueError, KeyError, TypeError, CryptoError, NotReady) as error:
         raise NotAllowed("probe.refused") from error
@@ -140,7 +160,11 @@ def _signed(kind: str, names: set[str]) -> dict[str, Any]:
 
 
 def _check(document: dict[str, Any], names: set[str], look: Look) -> None:
-    if document.keys() != names or document["platform"] != look.office.platform or abs(parse_moment(document["at"]) - look.now) > SKEW:
+    if (
+        document.keys() != names
+        or document["platform"] != look.office.platform
+        or abs(parse_moment(document["at"]) - look.now) > SKEW
+    ):
         raise NotAllowed("probe.refused")
 
 

@@ -92,7 +92,12 @@ def state(form: Form | None = None) -> Any:
     with look() as now:
         row = registrations.find(now.session, ref)
         first = {name: getattr(row, name) for name in registrations.FIELDS} | {"small": "yes" if row.small else ""}
-        return render("register/state.html", row=row, form=form or Form.blank(first, version=row.version), action="/register/acts/again")
+        return render(
+            "register/state.html",
+            row=row,
+            form=form or Form.blank(first, version=row.version),
+            action="/register/acts/again",
+        )
 
 
 @desk.page("/acts/again", needs=ANYONE, post=True, back=state)
@@ -106,7 +111,9 @@ def do_again() -> Any:
     stored = _store(proof) if proof is not None else None
     with work() as unit:
         unit.once(form.form_id, STATE)
-        registrations.send_again(unit, registrations.find(unit.session, ref), fields, version=form.version, proof=stored)
+        registrations.send_again(
+            unit, registrations.find(unit.session, ref), fields, version=form.version, proof=stored
+        )
     return go(STATE)
 
 
@@ -120,8 +127,19 @@ def leave() -> Any:
 
 
 def _fields(form: Form) -> dict[str, Any]:
-    limits = {"code": 40, "name": 200, "region": 6, "bank_name": 120, "bank_account": 64, "person": 80, "phone": 40, "mail": 254}
-    return {name: form.text(name, needed=False, limit=limits[name]) for name in registrations.FIELDS} | {"small": form.ticked("small")}
+    limits = {
+        "code": 40,
+        "name": 200,
+        "region": 6,
+        "bank_name": 120,
+        "bank_account": 64,
+        "person": 80,
+        "phone": 40,
+        "mail": 254,
+    }
+    return {name: form.text(name, needed=False, limit=limits[name]) for name in registrations.FIELDS} | {
+        "small": form.ticked("small")
+    }
 
 
 def _measured(found: Any) -> Proof | None:
@@ -160,10 +178,18 @@ def _note_faults(form: Form, check: Any) -> None:
 
 def shown_facts(row: FirmRegistration) -> list[tuple[str, Any]]:
     """What was registered, for its own page and the clerk's."""
-    return [(_("Firm"), row.name), (_("Credit code"), row.code), (_("District"), region_name(row.region)),
-            (_("Size of the firm"), _("small or micro firm") if row.small else _("not small or micro")),
-            (_("Basic account"), row.bank_account), (_("Bank"), row.bank_name), (_("Contact"), row.person), (_("Telephone"), row.phone),
-            (_("Mail address"), row.mail), (_("Account"), row.username)]
+    return [
+        (_("Firm"), row.name),
+        (_("Credit code"), row.code),
+        (_("District"), region_name(row.region)),
+        (_("Size of the firm"), _("small or micro firm") if row.small else _("not small or micro")),
+        (_("Basic account"), row.bank_account),
+        (_("Bank"), row.bank_name),
+        (_("Contact"), row.person),
+        (_("Telephone"), row.phone),
+        (_("Mail address"), row.mail),
+        (_("Account"), row.username),
+    ]
 
 
 @desk.blueprint.context_processor

@@ -33,11 +33,20 @@ def card() -> str:
     """For each role one line: who to sign in as, what to try first, where, with which files."""
     found, speech = _facts(), lang()
     people = found["people"]
-    rows = [{"people": [(name, people[name]["name"], people[name]["org"]) for name in one.who],
-             "role": words.state("role", people[one.who[0]]["roles"][0], speech).text if one.who else "",
-             "text": one.zh if speech == "zh" else one.en, "path": one.path, "files": one.files} for one in town_card.tries(found)]
-    others = [(name, one["name"], one["org"], [words.state("role", role, speech).text for role in one["roles"]], one["key"])
-              for name, one in people.items()]
+    rows = [
+        {
+            "people": [(name, people[name]["name"], people[name]["org"]) for name in one.who],
+            "role": words.state("role", people[one.who[0]]["roles"][0], speech).text if one.who else "",
+            "text": one.zh if speech == "zh" else one.en,
+            "path": one.path,
+            "files": one.files,
+        }
+        for one in town_card.tries(found)
+    ]
+    others = [
+        (name, one["name"], one["org"], [words.state("role", role, speech).text for role in one["roles"]], one["key"])
+        for name, one in people.items()
+    ]
     return render("public/town.html", rows=rows, others=others, password=found["password"])
 
 

@@ -45,9 +45,12 @@ _BODY = "application/offset+octet-stream"
 @desk.page("/acts", needs=ANYONE, methods=("OPTIONS",))
 def options() -> Response:
     """What this server speaks. Nothing here allows another origin, so a browser's preflight from elsewhere ends here."""
-    headers = {"Tus-Version": TUS, "Tus-Extension": "creation,creation-with-upload,checksum",
-               "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
-               "Tus-Max-Size": str(officers.SIZES[-1] + 70_000 + 16 * (officers.SIZES[-1] >> 19) + 16)}
+    headers = {
+        "Tus-Version": TUS,
+        "Tus-Extension": "creation,creation-with-upload,checksum",
+        "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+        "Tus-Max-Size": str(officers.SIZES[-1] + 70_000 + 16 * (officers.SIZES[-1] >> 19) + 16),
+    }
     return _answer(204, headers)
 
 
@@ -69,14 +72,19 @@ def create() -> Response:
     try:
         if length > office().spool.room():
             return _no_room(metadata, length)
-        copy = metadata.get("copy") == "yes"  # one's own copy of a bid whose bytes are broken here: wanted after the deadline
+        copy = (
+            metadata.get("copy") == "yes"
+        )  # one's own copy of a bid whose bytes are broken here: wanted after the deadline
         if 0 < sent <= AT_ONCE and not request.headers.get("Upload-Checksum") and not copy:
             return _created_whole(metadata, length, sent)
         with work() as unit:
             lot, part = lot_cards.visible_lot(unit, metadata.get("lot", "")), metadata.get("envelope") or officers.BID
             uploads.not_too_many(unit)
-            row = (stored.start_copy(unit, lot, length=length, part=part) if copy
-                   else uploads.start(unit, lot, length=length, envelope=part))
+            row = (
+                stored.start_copy(unit, lot, length=length, part=part)
+                if copy
+                else uploads.start(unit, lot, length=length, envelope=part)
+            )
             token = row.token
     except Refusal as refusal:
         status = 413 if refusal.code == "upload.bad_length" and length > 0 else status_of(refusal)
@@ -100,8 +108,12 @@ def _no_room(metadata: dict[str, str], length: int) -> Response:
         outcome = bids.no_room(unit, lot, length=length, part=metadata.get("envelope") or officers.BID)
         document = bids.answer_document(unit.session, outcome)
     told = _told("upload.no_room", 507, NotReady("upload.no_room"))
-    told.set_data(json.dumps({**json.loads(told.get_data()), "receipt": document, "location": f"/bidder/receipts/{outcome.receipt.c}"},
-                             ensure_ascii=False))
+    told.set_data(
+        json.dumps(
+            {**json.loads(told.get_data()), "receipt": document, "location": f"/bidder/receipts/{outcome.receipt.c}"},
+            ensure_ascii=False,
+        )
+    )
     return told
 
 
@@ -109,8 +121,14 @@ def _created_whole(metadata: dict[str, str], length: int, sent: int) -> Response
     request.max_content_length = sent
     body = Body(request.stream, sent)
     token, arrival = uploads.start_with(
-        office(), actor(), metadata.get("lot", ""), lot_cards.visible_lot, length=length,
-        envelope=metadata.get("envelope") or officers.BID, pieces=body)
+        office(),
+        actor(),
+        metadata.get("lot", ""),
+        lot_cards.visible_lot,
+        length=length,
+        envelope=metadata.get("envelope") or officers.BID,
+        pieces=body,
+    )
     where = {"Location": f"/uploads/acts/{token}", **_where(arrival)}
     if arrival.refused:
         return _told("upload.not_sealed", 422, Invalid("upload.not_sealed", reason=arrival.refused), headers=where)
@@ -156,7 +174,9 @@ def _sent_on(token: str, at: int, length: int) -> Response:
             raise Invalid("upload.too_long", most=before.length)
         return _received(token, at, length)
     except Refusal as refusal:
-        status = {"upload.busy": 423, "upload.offset": 409, "upload.too_long": 413}.get(refusal.code, status_of(refusal))
+        status = {"upload.busy": 423, "upload.offset": 409, "upload.too_long": 413}.get(
+            refusal.code, status_of(refusal)
+        )
         return _told(refusal.code, status, refusal)
     except OSError as error:
         return _disk_full(error)
@@ -227,6 +247,7 @@ class Body:
 
 # --- the protocol's own forms -----------------------------------------------------------------------------------------
 
+
 def _not_tus() -> Response | None:
     """412 unless the request speaks our version: this header is what forces a preflight on other origins."""
     if request.headers.get("Tus-Resumable") == TUS:
@@ -254,7 +275,11 @@ def _metadata() -> dict[str, str] | None:
 
 
 def _where(arrival: Arrival) -> dict[str, str]:
-    return {"Upload-Offset": str(arrival.size), "Upload-Length": str(arrival.length), "Upload-Whole": "yes" if arrival.whole else "no"}
+    return {
+        "Upload-Offset": str(arrival.size),
+        "Upload-Length": str(arrival.length),
+        "Upload-Whole": "yes" if arrival.whole else "no",
+    }
 
 
 def _answer(status: int, headers: dict[str, str] | None = None) -> Response:
@@ -264,8 +289,13 @@ def _answer(status: int, headers: dict[str, str] | None = None) -> Response:
 def _told(code: str, status: int, refusal: Refusal | None = None, *, headers: dict[str, str] | None = None) -> Response:
     """A refusal as JSON: ``{code, words, facts}``; ``facts.reason`` is the code of the protocol when the bytes are no sealed bid."""
     facts = refusal.facts if refusal else {}
-    response = jsonify({"code": code, "words": words.words(code, facts, language(), current_app.extensions["bidhall"].zone),
-                        "facts": {k: v for k, v in facts.items() if isinstance(v, (str, int))}})
+    response = jsonify(
+        {
+            "code": code,
+            "words": words.words(code, facts, language(), current_app.extensions["bidhall"].zone),
+            "facts": {k: v for k, v in facts.items() if isinstance(v, (str, int))},
+        }
+    )
     response.status_code = status
     response.headers.update({"Tus-Resumable": TUS, "Cache-Control": "no-store", **(headers or {})})
     return response

@@ -92,5 +92,7 @@ def _pieces(stream: Any) -> Iterator[bytes]:
 
 def at_files(refusal: Invalid, name: str = "files") -> Invalid:
     """The same refusal with the faults of the files at their field."""
-    faults = [Fault(name if one.where in ("name", "file") else one.where, one.code, one.facts) for one in refusal.faults]
+    faults = [
+        Fault(name if one.where in ("name", "file") else one.where, one.code, one.facts) for one in refusal.faults
+    ]
     return Invalid(refusal.code, faults=faults, **refusal.facts)

@@ -105,7 +105,9 @@ class RankedPool:
         self._news, self._urgent_news = threading.Condition(self._lock), threading.Condition(self._lock)
         self._open = True
         for number in range(threads):
-            threading.Thread(target=self._serve, args=(1 if number < kept else STREAMS + 1,), name=f"edge-{number}", daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(1 if number < kept else STREAMS + 1,), name=f"edge-{number}", daemon=True
+            ).start()
 
     def submit(self, do: Callable[[Any], Any], conn: Any) -> futures.Future[Any]:
         task: _Task = (futures.Future(), do, conn, time.monotonic_ns())

@@ -29,9 +29,14 @@ from web.settings import Settings
 GOOD_FOR = timedelta(minutes=2)
 PATH = "/opened/"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin", "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store", "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
 }
 
 
@@ -86,7 +91,12 @@ def _sent(office: Office, file: dict[str, Any], name: str) -> FileResponse:
 def _signed_in(look: Look, login_id: int) -> bool:
     """The sign-in that asked still lives: not ended, not too long idle or too old, its account not disabled."""
     row = parties.login_of(look.session, login_id)
-    if row is None or row.ended_at is not None or row.seen_at + parties.IDLE < look.now or row.made_at + parties.ABSOLUTE < look.now:
+    if (
+        row is None
+        or row.ended_at is not None
+        or row.seen_at + parties.IDLE < look.now
+        or row.made_at + parties.ABSOLUTE < look.now
+    ):
         return False
     return parties.account(look.session, row.account_id).disabled_at is None
 

@@ -69,10 +69,18 @@ class Form:
         """The form that was posted. Refuses: Invalid ``form.no_id`` when its marks are missing or malformed."""
         held: MultiDict[str, Any] = request.form if typed is None else MultiDict(typed)
         form_id, version = held.get("form_id", ""), held.get("version", "")
-        if not _FORM_ID.fullmatch(form_id) or (version and not (version.isascii() and version.isdigit() and len(version) < 10)):
+        if not _FORM_ID.fullmatch(form_id) or (
+            version and not (version.isascii() and version.isdigit() and len(version) < 10)
+        ):
             raise Invalid("form.no_id")
-        form = cls(typed=held, files=request.files if typed is None else MultiDict(), form_id=form_id,
-                   version=int(version) if version else None, sent=True, zone=_zone())
+        form = cls(
+            typed=held,
+            files=request.files if typed is None else MultiDict(),
+            form_id=form_id,
+            version=int(version) if version else None,
+            sent=True,
+            zone=_zone(),
+        )
         if has_request_context():
             g.form = form  # the gate shows it again when the act refuses
         return form
@@ -115,8 +123,9 @@ class Form:
             self.faults.add(name, "form.required")
         return value
 
-    def money(self, name: str, *, needed: bool = True, unit: str = "元", least: Money | None = None,
-              most: Money | None = None) -> Money | None:
+    def money(
+        self, name: str, *, needed: bool = True, unit: str = "元", least: Money | None = None, most: Money | None = None
+    ) -> Money | None:
         value = self.text(name, needed=needed, limit=40)
         if not value:
             return None
@@ -127,8 +136,9 @@ class Form:
             return None
         return self._within(name, amount, least, most)
 
-    def number(self, name: str, *, needed: bool = True, least: Fraction | int | None = None,
-               most: Fraction | int | None = None) -> Fraction | None:
+    def number(
+        self, name: str, *, needed: bool = True, least: Fraction | int | None = None, most: Fraction | int | None = None
+    ) -> Fraction | None:
         """An exact number: points, a percentage, a rate."""
         value = self.text(name, needed=needed, limit=40).replace("，", "").replace(",", "")
         if not value:
@@ -228,8 +238,12 @@ class Form:
                 self.faults.found.append(Fault(one.where, one.code, dict(one.facts)))
         if not faults:
             where = refusal.facts.get("where", "")
-            facts = {k: v for k, v in refusal.facts.items() if k != "where"}  # a fact may be called "code", so they go as they are
-            self.faults.found.append(Fault(where if isinstance(where, str) and where in self.typed else "", refusal.code, facts))
+            facts = {
+                k: v for k, v in refusal.facts.items() if k != "where"
+            }  # a fact may be called "code", so they go as they are
+            self.faults.found.append(
+                Fault(where if isinstance(where, str) and where in self.typed else "", refusal.code, facts)
+            )
 
     def fault_of(self, name: str) -> Any:
         """The first fault of a field, or None."""
@@ -266,7 +280,11 @@ class Form:
         if self.sent:
             return value in map(str, self.typed.getlist(name))
         held = self.first.get(name)
-        return value in map(str, held) if isinstance(held, (list, tuple, set, frozenset)) else held is not None and str(held) == value
+        return (
+            value in map(str, held)
+            if isinstance(held, (list, tuple, set, frozenset))
+            else held is not None and str(held) == value
+        )
 
     def _within(self, name: str, value: Any, least: Any, most: Any) -> Any:
         if least is not None and value < least:

@@ -57,15 +57,18 @@ class Duty:
 
 def sorted_duties(duties: Iterable[Duty], now: datetime, soon: timedelta = timedelta(days=1)) -> list[Duty]:
     """Nearest deadline first, those without one last; marks what is late and what is soon."""
+
     def marked(duty: Duty) -> Duty:
         if duty.until is None:
             return duty
         urgency = "late" if duty.until <= now else "soon" if duty.until - now <= soon else ""
         return Duty(**{**duty.__dict__, "urgency": urgency})
+
     return [marked(d) for d in sorted(duties, key=lambda d: (d.until is None, d.until or now, d.text))]
 
 
 # --- the sun line -----------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -128,14 +131,26 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
         tick, at = today[n], share(today[n].at)
         words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
         lane, anchor = _room(at, _HALF * sum(2 if ord(c) > 0x2E80 else 1 for c in words) + 2 * _HALF, marks, taken)
-        places[n] = _Place(_percent(at), words if anchor else "", anchor or "start", tick.due, tick is following, lane, words)
-    hours = tuple(_Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2))
+        places[n] = _Place(
+            _percent(at), words if anchor else "", anchor or "start", tick.due, tick is following, lane, words
+        )
+    hours = tuple(
+        _Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2)
+    )
     listed = "；".join(f"{show.hour(t.at, zone)[:5]} {t.text}" for t in today)
     lead = f"现在 {show.hour(now, zone)}" if lang == "zh" else f"Now {show.hour(now, zone)}"
     zone_words = show.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0]
-    return SunLine(local.date(), working, zone_words, _percent(here), 0 <= share(now) <= 10_000,
-                   hours, tuple(places[n] for n in sorted(places)), lead + ("；" + listed if listed else ""),
-                   lanes=max((one.lane + 1 for one in places.values() if one.text), default=1))
+    return SunLine(
+        local.date(),
+        working,
+        zone_words,
+        _percent(here),
+        0 <= share(now) <= 10_000,
+        hours,
+        tuple(places[n] for n in sorted(places)),
+        lead + ("；" + listed if listed else ""),
+        lanes=max((one.lane + 1 for one in places.values() if one.text), default=1),
+    )
 
 
 _HALF = 85
@@ -146,16 +161,21 @@ def _room(at: int, width: int, marks: list[int], taken: list[tuple[int, int, int
     """(lane, anchor) where a label beside its mark runs into no other; anchor "" where there is no such place. Takes it. Of its two sides
     the one over fewer ``marks`` comes first, which leaves their labels room."""
     spans = {"start": (at, at + width), "end": (at - width, at)}
-    sides = sorted(("end", "start") if at > 7500 else ("start", "end"),
-                   key=lambda side: sum(spans[side][0] < mark < spans[side][1] for mark in marks))
+    sides = sorted(
+        ("end", "start") if at > 7500 else ("start", "end"),
+        key=lambda side: sum(spans[side][0] < mark < spans[side][1] for mark in marks),
+    )
     for lane in (0, 1):
         for anchor in sides:
             low, high = spans[anchor]
             within = 0 <= low and high <= 10_000
             poles = [(0, at, at)] if lane else []  # a mark of the upper lane stands through the lower one
             wanted = [(lane, low, high), *poles]
-            if within and not any(one == other and (a < y and x < b if x < y else a < x < b)
-                                  for one, a, b in taken for other, x, y in wanted):
+            if within and not any(
+                one == other and (a < y and x < b if x < y else a < x < b)
+                for one, a, b in taken
+                for other, x, y in wanted
+            ):
                 taken += wanted
                 return lane, anchor
     return 0, ""
@@ -202,9 +222,18 @@ def page_of(total: int, arguments: Mapping[str, Any], path: str, *, csv: bool = 
 
     def to(**change: Any) -> str:
         return address(path, arguments, **change)
-    return Page(total, number, size, min((number - 1) * size + 1, total), min(number * size, total),
-                to(page=number - 1) if number > 1 else "", to(page=number + 1) if number < pages else "",
-                tuple((s, to(rows=s, page=None)) for s in SIZES), to(format="csv", page=None) if csv else "")
+
+    return Page(
+        total,
+        number,
+        size,
+        min((number - 1) * size + 1, total),
+        min(number * size, total),
+        to(page=number - 1) if number > 1 else "",
+        to(page=number + 1) if number < pages else "",
+        tuple((s, to(rows=s, page=None)) for s in SIZES),
+        to(format="csv", page=None) if csv else "",
+    )
 
 
 def address(path: str, arguments: Mapping[str, Any], **change: Any) -> str:
@@ -221,6 +250,7 @@ def column(label: str, key: str, arguments: Mapping[str, Any], path: str, *, num
 
 
 # --- the frame itself ---------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class RoleChoice:

@@ -46,11 +46,25 @@ from web.http.refusals import status_of, wants_json
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 # Where each role's work begins.
 HOMES: dict[Role, str] = {
-    Role.PUBLIC: "/", Role.BIDDER_OPERATOR: "/bidder", Role.BIDDER_SIGNER: "/bidder", Role.BIDDER_ADMIN: "/bidder",
-    Role.PURCHASER: "/agency", Role.AGENCY: "/agency", Role.HOST: "/hall/desk", Role.CENTRE: "/centre", Role.OFFICER: "/hall/desk",
-    Role.EXPERT: "/expert", Role.CHAIR: "/expert", Role.WITNESS: "/expert", Role.SUPERVISOR: "/supervisor",
-    Role.CASHIER: "/cashier", Role.CONTROLLER: "/cashier",
-    Role.SYSTEM_ADMIN: "/admin", Role.SECURITY_ADMIN: "/admin", Role.AUDIT_ADMIN: "/admin", Role.CLOCK: "/",
+    Role.PUBLIC: "/",
+    Role.BIDDER_OPERATOR: "/bidder",
+    Role.BIDDER_SIGNER: "/bidder",
+    Role.BIDDER_ADMIN: "/bidder",
+    Role.PURCHASER: "/agency",
+    Role.AGENCY: "/agency",
+    Role.HOST: "/hall/desk",
+    Role.CENTRE: "/centre",
+    Role.OFFICER: "/hall/desk",
+    Role.EXPERT: "/expert",
+    Role.CHAIR: "/expert",
+    Role.WITNESS: "/expert",
+    Role.SUPERVISOR: "/supervisor",
+    Role.CASHIER: "/cashier",
+    Role.CONTROLLER: "/cashier",
+    Role.SYSTEM_ADMIN: "/admin",
+    Role.SECURITY_ADMIN: "/admin",
+    Role.AUDIT_ADMIN: "/admin",
+    Role.CLOCK: "/",
 }
 
 
@@ -63,9 +77,17 @@ class Desk:
         self.blueprint = Blueprint(name, "web.desks." + name, url_prefix=prefix or None)
         self._rail: Rail | None = None
 
-    def page(self, path: str, *, needs: Needs | Iterable[Act], post: bool = False, fresh: bool = False,
-             back: Callable[..., Any] | None = None, endpoint: str = "", methods: tuple[str, ...] = (),
-             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def page(
+        self,
+        path: str,
+        *,
+        needs: Needs | Iterable[Act],
+        post: bool = False,
+        fresh: bool = False,
+        back: Callable[..., Any] | None = None,
+        endpoint: str = "",
+        methods: tuple[str, ...] = (),
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Adds a page. ``needs``: an act, several (one of them suffices), or ANYONE. ``fresh``: also a page that only shows wants a
         fresh sign-in (the read-back of a weighty act, so that nothing typed is lost to it); posting a weighty act always does.
         ``methods``: for a door that speaks another protocol than forms (resumable uploads), the first one stands in the matrix."""
@@ -75,7 +97,9 @@ class Desk:
         def add(view: Callable[..., Any]) -> Callable[..., Any]:
             name = endpoint or view.__name__
             spoken = methods or ("POST" if post else "GET",)
-            rule = PageRule(f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", ""))
+            rule = PageRule(
+                f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", "")
+            )
             if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
                 raise ValueError(f"the page {rule.endpoint} stands twice")
             if back is not None and (lacks := _lacks(back, rule.path)):
@@ -99,9 +123,13 @@ class Desk:
                     if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
                         raise
                     return _again(back, arguments, refusal)
-            self.blueprint.add_url_rule(path, name, guarded, methods=spoken, provide_automatic_options=False if methods else None)
+
+            self.blueprint.add_url_rule(
+                path, name, guarded, methods=spoken, provide_automatic_options=False if methods else None
+            )
             guarded.view, guarded.endpoint = view, rule.endpoint  # type: ignore[attr-defined]
             return guarded
+
         return add
 
     def rail(self, make: Rail) -> Rail:
@@ -180,6 +208,7 @@ def before() -> str:
 
 # --- what a page function uses -------------------------------------------------------------------------------------------------------
 
+
 def office() -> Office:
     return current_app.extensions["bidhall"].office
 
@@ -241,6 +270,11 @@ def saved_as(answer: Response, name: str) -> Response:
 
 def safe_next(address: str | None, otherwise: str = "/") -> str:
     """An address of ours to go on to, or ``otherwise``: never another host's."""
-    if not address or not address.startswith("/") or address.startswith(("//", "/\\")) or any(ord(c) < 33 for c in address):
+    if (
+        not address
+        or not address.startswith("/")
+        or address.startswith(("//", "/\\"))
+        or any(ord(c) < 33 for c in address)
+    ):
         return otherwise
     return address

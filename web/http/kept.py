@@ -55,7 +55,9 @@ def keep(back: str, arguments: dict[str, Any]) -> Kept:
     files = any(one.filename for one in request.files.values())
     if not back or not typed or not _from_here() or back.startswith("account."):
         return Kept(page, False, files)
-    body = json.dumps({"back": back, "arguments": arguments, "fields": fields, "files": files}, ensure_ascii=False).encode()
+    body = json.dumps(
+        {"back": back, "arguments": arguments, "fields": fields, "files": files}, ensure_ascii=False
+    ).encode()
     if len(body) > MOST_BYTES:
         return Kept(page, False, files)
     house = current_app.extensions["bidhall"]
@@ -128,8 +130,15 @@ def _whose(database: Any) -> int | None:
 def _set_cookie(value: str) -> None:
     def put(response: Response) -> Response:
         if value:
-            response.set_cookie(COOKIE, value, max_age=int(kept.KEPT_FOR.total_seconds()), secure=True, httponly=True, samesite="Lax",
-                                path="/")
+            response.set_cookie(
+                COOKIE,
+                value,
+                max_age=int(kept.KEPT_FOR.total_seconds()),
+                secure=True,
+                httponly=True,
+                samesite="Lax",
+                path="/",
+            )
         else:
             response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
         return response

@@ -72,6 +72,7 @@ def install(app: Flask, office: Office) -> None:
 def _seen(office: Office, person: Person, response: Response) -> Response:
     """That somebody was here is written down once the page is out: else whoever looks at any page would wait in line with those who hand
     in just then, and could tell by a watch that somebody does."""
+
     def touch() -> None:
         try:
             with office.work(person.actor, together=True) as work:
@@ -87,13 +88,33 @@ def _seen(office: Office, person: Person, response: Response) -> Response:
 
 def _person(database: Session, token: str, login: parties.Login) -> Person:
     who = parties.account(database, login.account_id)
-    return _person_of(token, parties.SignedIn(login.id, Role(login.role), login.made_at, login.seen_at, login.fresh_until, who.id,
-                                              who.username, who.name, who.party_id, parties.roles_of(database, who)))
+    return _person_of(
+        token,
+        parties.SignedIn(
+            login.id,
+            Role(login.role),
+            login.made_at,
+            login.seen_at,
+            login.fresh_until,
+            who.id,
+            who.username,
+            who.name,
+            who.party_id,
+            parties.roles_of(database, who),
+        ),
+    )
 
 
 def _person_of(token: str, found: parties.SignedIn) -> Person:
-    return Person(token, found.login_id, found.actor, found.made_at, found.seen_at, tuple(r for r in Role if r in found.roles),
-                  found.username)
+    return Person(
+        token,
+        found.login_id,
+        found.actor,
+        found.made_at,
+        found.seen_at,
+        tuple(r for r in Role if r in found.roles),
+        found.username,
+    )
 
 
 def present() -> Person | None:
@@ -116,6 +137,7 @@ def actor() -> Actor:
 
 
 # --- signing in ---------------------------------------------------------------------------------------------------------------------
+
 
 def sign_in(office: Office, shield: Shield, *, username: str, password: str, code: str) -> Person:
     """Checks password and second factor and opens a sign-in; one that was open in this browser ends. One refusal for every reason, after
@@ -216,6 +238,7 @@ def act_as(office: Office, person: Person, role: Role) -> None:
 
 
 # --- second factor ------------------------------------------------------------------------------------------------------------------
+
 
 def take_code(who: parties.Account, code: str, now: datetime) -> bool:
     """Takes a code once (RFC 6238, 30 s, one step of drift each way): its step must lie after the last one used."""

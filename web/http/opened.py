@@ -51,7 +51,9 @@ def hand_out(now: Look, bid: OpenedBid, place: int, name: str) -> AnyResponse:
         answer = redirect(where, 303)
         answer.headers["Referrer-Policy"] = "no-referrer"
         return answer
-    return attachment(Response(office().blobs.read(file["blob"]), mimetype="application/octet-stream"), name, int(file["size"]))
+    return attachment(
+        Response(office().blobs.read(file["blob"]), mimetype="application/octet-stream"), name, int(file["size"])
+    )
 
 
 def attachment(answer: Response, name: str, size: int) -> Response:

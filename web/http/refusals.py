@@ -38,7 +38,13 @@ STATUS: dict[type[errors.Refusal], int] = {
     errors.Refusal: 409,
 }
 _TOO_OFTEN = ("signin.wait", "rate.wait")
-_HTTP_CODES = {400: "page.bad_request", 404: "page.not_found", 405: "page.method", 413: "page.too_large", 415: "page.media_type"}
+_HTTP_CODES = {
+    400: "page.bad_request",
+    404: "page.not_found",
+    405: "page.method",
+    413: "page.too_large",
+    415: "page.media_type",
+}
 RETRY_SECONDS = "3"
 
 log = logging.getLogger("bidhall.web")
@@ -122,21 +128,37 @@ def on_defect(error: Exception) -> AnyResponse:
     return answer("platform.defect", 500, {"request": g.get("request_id", "")})
 
 
-def answer(code: str, status: int, facts: dict[str, Any] | None = None, faults: tuple[errors.Fault, ...] = ()) -> Response:
+def answer(
+    code: str, status: int, facts: dict[str, Any] | None = None, faults: tuple[errors.Fault, ...] = ()
+) -> Response:
     """The refusal as a page, or as JSON for a program."""
     lang, zone = language(), _zone()
     sentence = words.words(code, facts, lang, zone)
     told = [words.words(f.code, f.facts, lang, zone) for f in faults]
     if wants_json():
-        body = {"code": code, "words": sentence, "request": g.get("request_id", ""),
-                "faults": [{"where": f.where, "code": f.code, "words": line} for f, line in zip(faults, told, strict=True)]}
+        body = {
+            "code": code,
+            "words": sentence,
+            "request": g.get("request_id", ""),
+            "faults": [{"where": f.where, "code": f.code, "words": line} for f, line in zip(faults, told, strict=True)],
+        }
         response = jsonify(body)
         response.status_code = status
         return response
     try:
-        page = render_template("error.html", title=title_of(status, code), sentence=sentence, faults=told, code=code, status=status,
-                               request_id=g.get("request_id", ""), back=_back(status), back_label=_back_label(status),
-                               kept=_typed(code), other_roles=_other_roles(code))
+        page = render_template(
+            "error.html",
+            title=title_of(status, code),
+            sentence=sentence,
+            faults=told,
+            code=code,
+            status=status,
+            request_id=g.get("request_id", ""),
+            back=_back(status),
+            back_label=_back_label(status),
+            kept=_typed(code),
+            other_roles=_other_roles(code),
+        )
     except Exception:
         # Even the page of an error may fail, when the database behind its frame is gone: then the plain words.
         log.exception("the error page itself failed %s", g.get("request_id", ""))
@@ -151,10 +173,17 @@ _MOST_KEPT = 20_000
 def _typed(code: str) -> list[str]:
     """What was typed into a form that could not be taken because the sign-in or the form had run out: given back, to be copied. Only to
     a form of ours: nobody else's words are shown here."""
-    if code not in ("access.sign_in", "form.csrf") or request.method != "POST" or not (request.referrer or "").startswith(request.host_url):
+    if (
+        code not in ("access.sign_in", "form.csrf")
+        or request.method != "POST"
+        or not (request.referrer or "").startswith(request.host_url)
+    ):
         return []
-    typed = [value.strip() for name, value in request.form.items(multi=True)
-             if name not in _MARKS and not name.startswith(("password", "old", "new", "code"))]
+    typed = [
+        value.strip()
+        for name, value in request.form.items(multi=True)
+        if name not in _MARKS and not name.startswith(("password", "old", "new", "code"))
+    ]
     return [value for value in typed if len(value) > 20 and len(value) <= _MOST_KEPT]
 
 
@@ -174,9 +203,14 @@ def title_of(status: int, code: str) -> str:
         return _("The form has expired")
     if status in (409, 422, 400, 405, 413, 415):
         return _("This was not done")
-    return {403: _("You may not do this here"), 404: _("Not found"), 429: _("Please wait a little"),
-            503: _("The platform is busy"), 507: _("The platform is busy"),
-            500: _("Something failed on our side")}.get(status, _("This was not done"))
+    return {
+        403: _("You may not do this here"),
+        404: _("Not found"),
+        429: _("Please wait a little"),
+        503: _("The platform is busy"),
+        507: _("The platform is busy"),
+        500: _("Something failed on our side"),
+    }.get(status, _("This was not done"))
 
 
 def wants_json() -> bool:
@@ -201,7 +235,11 @@ def _ours(address: str) -> bool:
 def _back(status: int) -> str:
     before = request.referrer or ""
     if status == 403 and g.get("nobody_signed_in"):
-        page = before.removeprefix(request.host_url.rstrip("/")).partition("#")[0] if before.startswith(request.host_url) else ""
+        page = (
+            before.removeprefix(request.host_url.rstrip("/")).partition("#")[0]
+            if before.startswith(request.host_url)
+            else ""
+        )
         return "/account/sign-in" + (f"?{urlencode({'next': page})}" if page else "")
     return before if before.startswith(request.host_url) and status != 404 else ""
 

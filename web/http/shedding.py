@@ -40,12 +40,30 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 STAGES = (
-    Stage("reports", 500, 120, _any("/savings(?:/.*)?", "/audit", "/supervisor/dossier(?:/.*)?", "/centre/archive(?:/.*)?",
-                                    "/cashier/ledger", r"/cashier/batches/[^/]+/payments\.csv", r"/expert/[^/]+/report(?:\.json|\.pdf)?"),
-          _any("/centre/archive/[^/]+/acts/seal")),
+    Stage(
+        "reports",
+        500,
+        120,
+        _any(
+            "/savings(?:/.*)?",
+            "/audit",
+            "/supervisor/dossier(?:/.*)?",
+            "/centre/archive(?:/.*)?",
+            "/cashier/ledger",
+            r"/cashier/batches/[^/]+/payments\.csv",
+            r"/expert/[^/]+/report(?:\.json|\.pdf)?",
+        ),
+        _any("/centre/archive/[^/]+/acts/seal"),
+    ),
     Stage("search", 1000, 60, _any("/notices", "/lots", "/admin/log", "/admin/parties")),
     Stage("feed", 1500, 300, _any(r"/feed\.(?:json|xml)", r"/notices/\d+/document\.json")),
-    Stage("questions", 2000, 60, _any("/admin/people/new"), _any("/bidder/lots/[^/]+/acts/ask", "/admin/acts/(?:register|invite)")),
+    Stage(
+        "questions",
+        2000,
+        60,
+        _any("/admin/people/new"),
+        _any("/bidder/lots/[^/]+/acts/ask", "/admin/acts/(?:register|invite)"),
+    ),
     Stage("documents", 3000, 30, _any(r"/lots/[^/]+/documents/\d+", r"/agency/lots/[^/]+/documents/\d+")),
     Stage("sign-in", 4000, 20, _any("/account/sign-in"), _any("/account/acts/sign-in")),
 )
@@ -104,14 +122,23 @@ class Shedding:
     def _put_off(self, stage: Stage, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         told = {lang: words.words("platform.shed", {"seconds": stage.retry_s}, lang) for lang in words.LANGS}
         if "text/html" not in environ.get("HTTP_ACCEPT", "") and "json" in environ.get("HTTP_ACCEPT", ""):
-            kind, text = "application/json", json.dumps({"code": "platform.shed", "words": told["zh"], "words_en": told["en"]},
-                                                        ensure_ascii=False)
+            kind, text = (
+                "application/json",
+                json.dumps({"code": "platform.shed", "words": told["zh"], "words_en": told["en"]}, ensure_ascii=False),
+            )
         else:
             looked_at = environ.get("REQUEST_METHOD") in ("GET", "HEAD")
             again = f'<meta http-equiv="refresh" content="{stage.retry_s}">' if looked_at else ""
             kind, text = "text/html; charset=utf-8", PAGE.read_text(encoding="utf-8").format(again=again, **told)
         body = text.encode()
-        start_response("503 Service Unavailable", [
-            *self._headers.items(), ("Content-Type", kind), ("Content-Length", str(len(body))), ("Retry-After", str(stage.retry_s)),
-            ("Cache-Control", "no-store")])
+        start_response(
+            "503 Service Unavailable",
+            [
+                *self._headers.items(),
+                ("Content-Type", kind),
+                ("Content-Length", str(len(body))),
+                ("Retry-After", str(stage.retry_s)),
+                ("Cache-Control", "no-store"),
+            ],
+        )
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

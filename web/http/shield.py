@@ -49,18 +49,25 @@ class SqlStorage(Storage):
         now = _milliseconds(self.clock)
         insert = (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(RateCount)
         over = RateCount.expires < now
-        statement = insert.values(key=key[:300], n=amount, expires=now + expiry * 1000).on_conflict_do_update(
-            index_elements=[RateCount.key],
-            set_={"n": case((over, amount), else_=RateCount.n + amount),
-                  "expires": case((over, now + expiry * 1000), else_=RateCount.expires)},
-        ).returning(RateCount.n)
+        statement = (
+            insert.values(key=key[:300], n=amount, expires=now + expiry * 1000)
+            .on_conflict_do_update(
+                index_elements=[RateCount.key],
+                set_={
+                    "n": case((over, amount), else_=RateCount.n + amount),
+                    "expires": case((over, now + expiry * 1000), else_=RateCount.expires),
+                },
+            )
+            .returning(RateCount.n)
+        )
         with self.engine.begin() as connection:
             return int(connection.execute(statement).scalar_one())
 
     def get(self, key: str) -> int:
         with self._read() as connection:
-            found = connection.scalar(select(RateCount.n).where(
-                RateCount.key == key[:300], RateCount.expires >= _milliseconds(self.clock)))
+            found = connection.scalar(
+                select(RateCount.n).where(RateCount.key == key[:300], RateCount.expires >= _milliseconds(self.clock))
+            )
         return int(found or 0)
 
     def get_expiry(self, key: str) -> float:
@@ -75,7 +82,9 @@ class SqlStorage(Storage):
     def sweep(self) -> int:
         """Drop counts whose window is over; the clock calls it."""
         with self.engine.begin() as connection:
-            return int(connection.execute(delete(RateCount).where(RateCount.expires < _milliseconds(self.clock))).rowcount)
+            return int(
+                connection.execute(delete(RateCount).where(RateCount.expires < _milliseconds(self.clock))).rowcount
+            )
 
     def check(self) -> bool:
         return True

@@ -25,8 +25,11 @@ LATEST = 8
 SHEETS = ("tokens", "base", "parts", "town")
 AGAIN = 2
 """Seconds after which the page looks again."""
-HEADERS = (("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'"),
-           ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
 
 
 @dataclass
@@ -58,7 +61,9 @@ class _Quiet(WSGIRequestHandler):
 def answering(at: socket.socket) -> Iterator[Callable[[str], None]]:
     """Answer at a listening socket until the block ends, and leave it open; yields what takes the lines of the filling."""
     progress = Progress()
-    server = make_server("127.0.0.1", at.getsockname()[1], _app(progress), threaded=True, request_handler=_Quiet, fd=at.fileno())
+    server = make_server(
+        "127.0.0.1", at.getsockname()[1], _app(progress), threaded=True, request_handler=_Quiet, fd=at.fileno()
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="waiting", daemon=True)
     thread.start()
     try:
@@ -70,7 +75,9 @@ def answering(at: socket.socket) -> Iterator[Callable[[str], None]]:
 
 
 def _app(progress: Progress) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
-    sheets = {f"/static/css/{name}.css": files("web").joinpath("static", "css", f"{name}.css").read_bytes() for name in SHEETS}
+    sheets = {
+        f"/static/css/{name}.css": files("web").joinpath("static", "css", f"{name}.css").read_bytes() for name in SHEETS
+    }
     page = Environment(loader=PackageLoader("web"), autoescape=True).get_template("waiting.html")
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -78,8 +85,13 @@ def _app(progress: Progress) -> Callable[[dict[str, Any], Callable[..., Any]], I
         if path in sheets:
             start("200 OK", [("Content-Type", "text/css; charset=utf-8"), *HEADERS])
             return [sheets[path]]
-        body = page.render(progress=progress, sheets=sheets, again=AGAIN, latest=progress.lines[-LATEST:][::-1]).encode()
-        start("503 Service Unavailable", [("Content-Type", "text/html; charset=utf-8"), ("Retry-After", str(AGAIN)), *HEADERS])
+        body = page.render(
+            progress=progress, sheets=sheets, again=AGAIN, latest=progress.lines[-LATEST:][::-1]
+        ).encode()
+        start(
+            "503 Service Unavailable",
+            [("Content-Type", "text/html; charset=utf-8"), ("Retry-After", str(AGAIN)), *HEADERS],
+        )
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
 
     return answer

@@ -39,4 +39,6 @@ def export(office: Office, actor: Actor, ref: str, profile: str, out: bundle.Wri
 
 def files_of(look: Look, lot: Lot, profile: str) -> list[File]:
     """All files of a lot's bundle, from all three rooms."""
-    return dossier.gather(look, lot, profile, [evaluation_dossier.extra(look, lot, profile), deposit_dossier.extra(look, lot, profile)])
+    return dossier.gather(
+        look, lot, profile, [evaluation_dossier.extra(look, lot, profile), deposit_dossier.extra(look, lot, profile)]
+    )

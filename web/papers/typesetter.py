@@ -45,8 +45,16 @@ class Child:
     """One setter at the other end of two pipes."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
-                                         start_new_session=True, bufsize=0)
+        self._process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
 
     def ask(self, job: bytes, until: float) -> bytes:
         """Raises: _Gone; NotReady ``paper.slow``, ``paper.failed``."""
@@ -70,7 +78,7 @@ class Child:
                             raise NotReady("paper.failed")
                     else:
                         try:
-                            rest = rest[os.write(to, rest):]
+                            rest = rest[os.write(to, rest) :]
                         except BrokenPipeError as error:
                             raise _Gone from error
                         if not rest:
@@ -107,8 +115,10 @@ class Typesetter:
 
     def compile(self, template: str, data: Any, *, at: datetime | None, standard: str = "") -> bytes:
         """Refuses: NotReady ``paper.busy``, ``paper.slow``, ``paper.failed``."""
-        job = json.dumps({"template": template, "data": data, "standard": standard, "at": at.isoformat() if at else None},
-                         ensure_ascii=False).encode()
+        job = json.dumps(
+            {"template": template, "data": data, "standard": standard, "at": at.isoformat() if at else None},
+            ensure_ascii=False,
+        ).encode()
         if not self._places.acquire(timeout=TURN_SECONDS):
             raise NotReady("paper.busy")
         try:

@@ -27,8 +27,12 @@ def compile_job(job: dict[str, Any]) -> bytes:
     """The PDF of a job. Equal jobs give equal bytes, in whatever process and order, where ``at`` is given."""
     import typst
 
-    options: dict[str, Any] = {"font_paths": [FONTS], "ignore_system_fonts": True, "format": "pdf",
-                               "sys_inputs": {"data": json.dumps(job["data"], ensure_ascii=False)}}
+    options: dict[str, Any] = {
+        "font_paths": [FONTS],
+        "ignore_system_fonts": True,
+        "format": "pdf",
+        "sys_inputs": {"data": json.dumps(job["data"], ensure_ascii=False)},
+    }
     if job["at"] is not None:
         options["timestamp"] = datetime.fromisoformat(job["at"])
     if job["standard"]:

@@ -48,11 +48,16 @@ def announce(cast: Cast, plan: Plan) -> None:
     cast["agent"].at().send(f"{where}/award", f"{where}/acts/announce")
 
 
-def contract(cast: Cast, plan: Plan, signed_at: datetime, *, publish: bool = True, text: str = "合同文本（示例）") -> None:
+def contract(
+    cast: Cast, plan: Plan, signed_at: datetime, *, publish: bool = True, text: str = "合同文本（示例）"
+) -> None:
     """Recorded as tendered, published and filed."""
     where, agent = f"/agency/lots/{plan.ref}", cast["agent"].at()
-    agent.send(f"{where}/contract", f"{where}/acts/contract",
-               {"number": f"HT-{plan.ref}", "signed_at": local(signed_at), "text": text})
+    agent.send(
+        f"{where}/contract",
+        f"{where}/acts/contract",
+        {"number": f"HT-{plan.ref}", "signed_at": local(signed_at), "text": text},
+    )
     if publish:
         agent.send(f"{where}/contract", f"{where}/acts/publish-contract")
 

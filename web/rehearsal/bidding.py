@@ -50,7 +50,9 @@ def ticket_of(bidder: Person, ref: str) -> tuple[dict[str, Any], Trust]:
     return ticket, trust
 
 
-def seal(scene: Stage, bidder: Person, ref: str, form: Mapping[str, str], files: Mapping[str, bytes], *, replaces: str = "") -> Bid:
+def seal(
+    scene: Stage, bidder: Person, ref: str, form: Mapping[str, str], files: Mapping[str, bytes], *, replaces: str = ""
+) -> Bid:
     """Seal form and files under the policy of the ticket, and sign the submission: all on the bidder's own machine."""
     ticket, _trust = ticket_of(bidder, ref)
     policy = loads(payload_of(signatures.from_text(ticket["policy"])))
@@ -68,19 +70,35 @@ def upload(bidder: Person, ref: str, data: bytes, *, stop_after: int | None = No
     at = bidder.at()
     meta = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in (("lot", ref), ("envelope", "bid")))
     whole = stop_after is None and len(data) <= PART
-    made = at.raw("POST", "/uploads/acts", data if whole else b"", {
-        "Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": meta,
-        **({"Content-Type": "application/offset+octet-stream"} if whole else {})})
+    made = at.raw(
+        "POST",
+        "/uploads/acts",
+        data if whole else b"",
+        {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(len(data)),
+            "Upload-Metadata": meta,
+            **({"Content-Type": "application/offset+octet-stream"} if whole else {}),
+        },
+    )
     if made.status != 201:
         raise ValueError(f"upload refused: {made.status} {made.code}")
     where = made.headers["location"]
     at_byte, cut = int(made.headers["upload-offset"]), stop_after
     while at_byte < len(data):
-        part = data[at_byte:at_byte + PART]
+        part = data[at_byte : at_byte + PART]
         if cut is not None:
             part, cut = part[:cut], None
-        sent = at.raw("PATCH", where, part, {"Tus-Resumable": "1.0.0", "Upload-Offset": str(at_byte),
-                                             "Content-Type": "application/offset+octet-stream"})
+        sent = at.raw(
+            "PATCH",
+            where,
+            part,
+            {
+                "Tus-Resumable": "1.0.0",
+                "Upload-Offset": str(at_byte),
+                "Content-Type": "application/offset+octet-stream",
+            },
+        )
         if sent.status != 204:
             raise ValueError(f"upload refused: {sent.status} {sent.text_of(300)}")
         there = at.raw("HEAD", where, None, {"Tus-Resumable": "1.0.0"})
@@ -90,15 +108,27 @@ def upload(bidder: Person, ref: str, data: bytes, *, stop_after: int | None = No
 
 def submit(bidder: Person, ref: str, bid: Bid) -> dict[str, Any]:
     """Hand the upload in; the page's answer with the signed receipt, accepted or not."""
-    answer = bidder.at().post(f"/bidder/lots/{ref}", f"/bidder/lots/{ref}/acts/submit",
-                              {"upload": bid.token, "submission": json.dumps(bid.submission)}, accept="application/json")
+    answer = bidder.at().post(
+        f"/bidder/lots/{ref}",
+        f"/bidder/lots/{ref}/acts/submit",
+        {"upload": bid.token, "submission": json.dumps(bid.submission)},
+        accept="application/json",
+    )
     found: dict[str, Any] = answer.json
     bid.receipt, bid.c = found["receipt"], found["c"]
     return found
 
 
-def hand_in(scene: Stage, bidder: Person, ref: str, form: Mapping[str, str], files: Mapping[str, bytes], *, replaces: str = "",
-            stop_after: int | None = None) -> Bid:
+def hand_in(
+    scene: Stage,
+    bidder: Person,
+    ref: str,
+    form: Mapping[str, str],
+    files: Mapping[str, bytes],
+    *,
+    replaces: str = "",
+    stop_after: int | None = None,
+) -> Bid:
     """Seal, upload, submit; the receipt is proved on the bidder's side before anything is believed."""
     bid = seal(scene, bidder, ref, form, files, replaces=replaces)
     bid.token = upload(bidder, ref, bid.data, stop_after=stop_after)
@@ -124,13 +154,15 @@ def withdraw(scene: Stage, bidder: Person, ref: str, bid: Bid) -> dict[str, Any]
     """A signed withdrawal (撤回) of the standing bid."""
     document = make_withdrawal(loads(payload_of(bid.submission)), at=write_moment(floor_second(scene.now)))
     signed = sign_document("withdrawal", document, bidder.keys.sign)
-    answer = bidder.at().post(f"/bidder/lots/{ref}", f"/bidder/lots/{ref}/acts/withdraw", {"withdrawal": json.dumps(signed)},
-                              accept="application/json")
+    answer = bidder.at().post(
+        f"/bidder/lots/{ref}",
+        f"/bidder/lots/{ref}/acts/withdraw",
+        {"withdrawal": json.dumps(signed)},
+        accept="application/json",
+    )
     found: dict[str, Any] = answer.json
     return found
 
 
 def ask(bidder: Person, ref: str, question: str) -> Answer:
     return bidder.at().post(f"/bidder/lots/{ref}", f"/bidder/lots/{ref}/acts/ask", {"question": question})
-
-

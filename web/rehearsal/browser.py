@@ -124,7 +124,10 @@ class Answer:
     def forms(self) -> list[PageForm]:
         parser = _Forms()
         parser.feed(self.text)
-        return [PageForm(urljoin(self.path, action) or self.path, method, tuple(fields)) for action, method, fields in parser.forms]
+        return [
+            PageForm(urljoin(self.path, action) or self.path, method, tuple(fields))
+            for action, method, fields in parser.forms
+        ]
 
     def form(self, action: str) -> PageForm:
         """The form whose address ends with ``action``."""
@@ -171,8 +174,15 @@ class Browser:
     def json(self, path: str) -> Any:
         return self.get(path, accept="application/json").json
 
-    def send(self, page: str | Answer, action: str, changes: Mapping[str, Any] | None = None, *, files: Files | None = None,
-             ok: Iterable[int] = (200,)) -> Answer:
+    def send(
+        self,
+        page: str | Answer,
+        action: str,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        files: Files | None = None,
+        ok: Iterable[int] = (200,),
+    ) -> Answer:
         """Fill the form of a page that goes to ``action`` and send it. Raises Unexpected, LookupError (no such form).
 
         The answer's ``path`` says where it leads; that page is not fetched.
@@ -180,7 +190,9 @@ class Browser:
         shown = self.get(page) if isinstance(page, str) else page
         form = shown.form(action)
         fields = form.filled(changes or {})
-        body, kind = _multipart(fields, files) if files else (urlencode(fields).encode(), "application/x-www-form-urlencoded")
+        body, kind = (
+            _multipart(fields, files) if files else (urlencode(fields).encode(), "application/x-www-form-urlencoded")
+        )
         headers = {"Content-Type": kind, "Accept": "text/html", "Referer": self.base + shown.path, "Origin": self.base}
         return self._sent(form.action, body, headers, ok)
 
@@ -194,8 +206,15 @@ class Browser:
                 raise Unexpected("POST", action, Answer(403, led.path, answer.headers, answer.body))
         return self._expected("POST", action, answer, ok)
 
-    def post(self, page: str | Answer, action: str, fields: Mapping[str, Any], *, ok: Iterable[int] = (200,),
-             accept: str = "text/html") -> Answer:
+    def post(
+        self,
+        page: str | Answer,
+        action: str,
+        fields: Mapping[str, Any],
+        *,
+        ok: Iterable[int] = (200,),
+        accept: str = "text/html",
+    ) -> Answer:
         """Send fields as a page's script would: with the sign-in's token and a fresh form id, form on the page or not.
         Raises Unexpected.
         """
@@ -203,10 +222,17 @@ class Browser:
         if not self._token:
             self.get(where)
         sent = {"csrf_token": self._token, "form_id": secrets.token_urlsafe(16), **fields}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept, "Referer": self.base + where, "Origin": self.base}
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": accept,
+            "Referer": self.base + where,
+            "Origin": self.base,
+        }
         return self._sent(action, urlencode(sent, doseq=True).encode(), headers, ok)
 
-    def raw(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def raw(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """One request as it is, no redirects followed (uploads)."""
         return self._once(method, path, body, {"Referer": self.base + "/", "Origin": self.base, **(headers or {})})
 
@@ -243,7 +269,11 @@ class Browser:
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             method, body = "GET", None
-            path = urlsplit(urljoin(answer.path, answer.headers.get("location", "/")))._replace(scheme="", netloc="").geturl()
+            path = (
+                urlsplit(urljoin(answer.path, answer.headers.get("location", "/")))
+                ._replace(scheme="", netloc="")
+                .geturl()
+            )
             headers = {"Accept": headers["Accept"]}
         return answer
 

@@ -24,8 +24,13 @@ PASSWORD = "sunny-hall-2026"
 SETUP = Actor(Role.SECURITY_ADMIN, name="setup")
 SPECIALTY = "A0201"
 IDLE, DAY, FRESH = timedelta(minutes=25), timedelta(hours=11), timedelta(minutes=9)
-OFFICERS = (("officer1", "platform"), ("officer2", "platform"), ("officer3", "tenderee"), ("officer4", "tenderee"),
-            ("officer5", "supervisor"))
+OFFICERS = (
+    ("officer1", "platform"),
+    ("officer2", "platform"),
+    ("officer3", "tenderee"),
+    ("officer4", "tenderee"),
+    ("officer5", "supervisor"),
+)
 EXPERTS = len(names.EXPERTS)
 
 
@@ -81,28 +86,67 @@ Cast = dict[str, Person]
 def settle(scene: Stage, *, bidders: int, lang: str = "zh", hashed: str | None = None) -> Cast:
     """Enter everybody. Returns username → person; bidders are ``bidder1`` … and experts ``expert01`` …; ``hashed``: everybody's password,
     hashed already."""
-    orgs = [*names.ORGS, *(Org(f"bidder{n}", names.credit_code(n), names.firm_of(n), "bidder", small=n % 3 == 2, account=f"6222{n:012d}")
-                           for n in range(1, bidders + 1))]
-    people = [*names.PEOPLE,
-              *(Member(f"bidder{n}", names.signer_of(n), f"bidder{n}", (Role.BIDDER_SIGNER,)) for n in range(1, bidders + 1)),
-              *(one for one in names.COLLEAGUES if int(one.org.removeprefix("bidder")) <= bidders)]
+    orgs = [
+        *names.ORGS,
+        *(
+            Org(
+                f"bidder{n}",
+                names.credit_code(n),
+                names.firm_of(n),
+                "bidder",
+                small=n % 3 == 2,
+                account=f"6222{n:012d}",
+            )
+            for n in range(1, bidders + 1)
+        ),
+    ]
+    people = [
+        *names.PEOPLE,
+        *(Member(f"bidder{n}", names.signer_of(n), f"bidder{n}", (Role.BIDDER_SIGNER,)) for n in range(1, bidders + 1)),
+        *(one for one in names.COLLEAGUES if int(one.org.removeprefix("bidder")) <= bidders),
+    ]
     cast: Cast = {}
     with scene.office.work(SETUP) as work:
         found = {
-            o.key: parties.register(work, code=o.code, name=o.name, kind=o.kind, region="130205", small=o.small,
-                                    bank_account=o.account, bank_name=names.BANK if o.account else "")
-            for o in orgs}
+            o.key: parties.register(
+                work,
+                code=o.code,
+                name=o.name,
+                kind=o.kind,
+                region="130205",
+                small=o.small,
+                bank_account=o.account,
+                bank_name=names.BANK if o.account else "",
+            )
+            for o in orgs
+        }
         held = {"password": hashed} if hashed else {}
         for p in people:
             _invite(work, found[p.org], p, held)
-            cast[p.username] = Person(p.username, p.name, p.org, found[p.org].code, p.roles, Browser(_base(scene, p.username), lang=lang),
-                                      scene.clock, found[p.org].name)
+            cast[p.username] = Person(
+                p.username,
+                p.name,
+                p.org,
+                found[p.org].code,
+                p.roles,
+                Browser(_base(scene, p.username), lang=lang),
+                scene.clock,
+                found[p.org].name,
+            )
         for n, (name, place) in enumerate(names.EXPERTS, 1):
             unit = parties.register(work, code=f"EXPERT-{n:03d}", name=name, kind="expert", region="130205")
             one = Member(f"expert{n:02d}", name, f"expert{n:02d}", (Role.EXPERT,))
             _invite(work, unit, one, held)
-            cast[one.username] = Person(one.username, one.name, one.org, one.username, one.roles,
-                                        Browser(_base(scene, one.username), lang=lang), scene.clock, place)
+            cast[one.username] = Person(
+                one.username,
+                one.name,
+                one.org,
+                one.username,
+                one.roles,
+                Browser(_base(scene, one.username), lang=lang),
+                scene.clock,
+                place,
+            )
     with scene.office.work(Actor(Role.CENTRE, name="setup")) as work:
         for n, (_name, place) in enumerate(names.EXPERTS, 1):
             who = parties.find_account(work.session, f"expert{n:02d}")
@@ -120,14 +164,28 @@ def _base(scene: Stage, username: str) -> str:
 def _invite(work: Any, party: parties.Party, person: Member, hashed: dict[str, Any]) -> None:
     """Everybody of the town has the same password; it is hashed once, since the hash is slow on purpose."""
     if not hashed:
-        first = parties.invite(work, party, username=person.username, name=person.name, password=PASSWORD, roles=list(person.roles))
+        first = parties.invite(
+            work, party, username=person.username, name=person.name, password=PASSWORD, roles=list(person.roles)
+        )
         hashed["password"] = first.password
         return
-    parties.invite(work, party, username=person.username, name=person.name, password=PASSWORD, roles=list(person.roles),
-                   hashed=hashed["password"])
+    parties.invite(
+        work,
+        party,
+        username=person.username,
+        name=person.name,
+        password=PASSWORD,
+        roles=list(person.roles),
+        hashed=hashed["password"],
+    )
 
 
 def signers(people: Cast) -> list[Person]:
     """Everybody who signs: officers, purchasers, those who sign for bidders, experts."""
-    return [p for name, p in people.items() if name.startswith(("officer", "buyer", "expert"))
-            or name == "builder" or (name.startswith("bidder") and "-" not in name)]
+    return [
+        p
+        for name, p in people.items()
+        if name.startswith(("officer", "buyer", "expert"))
+        or name == "builder"
+        or (name.startswith("bidder") and "-" not in name)
+    ]

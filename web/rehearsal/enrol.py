@@ -25,7 +25,15 @@ def enrol(scene: Stage, person: Person) -> None:
         seal = b64u(x25519_public(person.keys.seal))
         box = at.post(PAGE, f"{PAGE}/acts/challenge", {"seal_pk": seal}, accept="application/json").json
         answer = b64u(hpke.open_box(person.keys.seal, unb64u(box["enc"]), unb64u(box["ct"]), CHALLENGE))
-    document = {"v": 1, "at": write_moment(floor_second(scene.now)), "platform": data["platform"], "party": data["party"],
-                "role": data["role"], "sign_pk": b64u(ed25519_public(person.keys.sign)), "seal_pk": seal, "replaces": ""}
+    document = {
+        "v": 1,
+        "at": write_moment(floor_second(scene.now)),
+        "platform": data["platform"],
+        "party": data["party"],
+        "role": data["role"],
+        "sign_pk": b64u(ed25519_public(person.keys.sign)),
+        "seal_pk": seal,
+        "replaces": "",
+    }
     signed = sign_document("enrolment", document, person.keys.sign)
     at.post(PAGE, f"{PAGE}/acts/enrol", {"enrolment": json.dumps(signed), "answer": answer})

@@ -44,9 +44,17 @@ def seat_panel(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> lis
 def seat_panel_steps(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) -> Steps:
     """The same, with its pauses. Whoever is called to several panels at once says yes to each."""
     clerk, where = cast["clerk"].at(), f"/centre/panels/{plan.ref}"
-    clerk.post(where, f"{where}/acts/request", {
-        "members": members, "experts": members, "specialties": SPECIALTY, "place": "第二评标室",
-        "starts_at": local(scene.now + timedelta(minutes=30))})
+    clerk.post(
+        where,
+        f"{where}/acts/request",
+        {
+            "members": members,
+            "experts": members,
+            "specialties": SPECIALTY,
+            "place": "第二评标室",
+            "starts_at": local(scene.now + timedelta(minutes=30)),
+        },
+    )
     found = yield from opening.draw_steps(scene, cast, plan, "experts", steered_by="clerk")
     cast["clerk"].at().post(where, f"{where}/acts/call", {})
     experts = [cast[f"expert{n:02d}"] for n in range(1, EXPERTS + 1)]
@@ -62,7 +70,12 @@ def seat_panel_steps(scene: Stage, cast: Cast, plan: Plan, *, members: int = 5) 
     scene.each(lambda person: seated.extend(_seat(plan, person)), called)
     seated.sort(key=lambda m: m.no)
     first = seated[0]
-    scene.each(lambda member: member.person.at().post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/vote", {"no": first.no}), seated)
+    scene.each(
+        lambda member: member.person.at().post(
+            f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/vote", {"no": first.no}
+        ),
+        seated,
+    )
     first.chair = True
     return seated
 
@@ -86,8 +99,11 @@ def conform(plan: Plan, panel: list[Member]) -> None:
     """The chair records that every bid conforms, all members in favour."""
     chair = panel[0].person.at()
     for bid in data(panel[0], plan)["reviewed"]:
-        chair.post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/conformity",
-                   {"bid": bid["id"], "votes_for": len(panel), "clause": "", "reason": ""})
+        chair.post(
+            f"/expert/{plan.ref}",
+            f"/expert/{plan.ref}/acts/conformity",
+            {"bid": bid["id"], "votes_for": len(panel), "clause": "", "reason": ""},
+        )
 
 
 def data(member: Member, plan: Plan) -> dict[str, Any]:
@@ -103,16 +119,41 @@ def commit(scene: Stage, plan: Plan, panel: list[Member], points: Points) -> Non
 def _commit(scene: Stage, plan: Plan, place: int, member: Member, points: Points) -> None:
     room = data(member, plan)
     criteria = {one["id"]: one for one in room["scheme"]["criteria"]}
-    member.sheet = {"v": 1, "tender": room["tender"], "lot": room["lot"], "expert": room["expert"], "bids": [
-        {"bidder": name, "items": [
-            {"id": item["id"], "score": points(place, at, criteria[item["id"]]),
-             "reason": "" if item["kind"] == "objective" else "响应完整，措施可行"} for item in room["items"]]}
-        for at, name in enumerate(room["bids"])]}
+    member.sheet = {
+        "v": 1,
+        "tender": room["tender"],
+        "lot": room["lot"],
+        "expert": room["expert"],
+        "bids": [
+            {
+                "bidder": name,
+                "items": [
+                    {
+                        "id": item["id"],
+                        "score": points(place, at, criteria[item["id"]]),
+                        "reason": "" if item["kind"] == "objective" else "响应完整，措施可行",
+                    }
+                    for item in room["items"]
+                ],
+            }
+            for at, name in enumerate(room["bids"])
+        ],
+    }
     member.salt, member.round = secrets.token_bytes(32), room["round"]
-    document = {"v": 1, "at": write_moment(floor_second(scene.now)), "commit": b64u(score_commit(member.salt, member.sheet)),
-                "expert": room["expert"], "lot": room["lot"], "reason": "", "tender": room["tender"]}
-    member.person.at().post(f"/expert/{plan.ref}", f"/expert/{plan.ref}/acts/commit",
-                            {"commit": json.dumps(sign_document("sheet-commit", document, member.person.keys.sign))})
+    document = {
+        "v": 1,
+        "at": write_moment(floor_second(scene.now)),
+        "commit": b64u(score_commit(member.salt, member.sheet)),
+        "expert": room["expert"],
+        "lot": room["lot"],
+        "reason": "",
+        "tender": room["tender"],
+    }
+    member.person.at().post(
+        f"/expert/{plan.ref}",
+        f"/expert/{plan.ref}/acts/commit",
+        {"commit": json.dumps(sign_document("sheet-commit", document, member.person.keys.sign))},
+    )
 
 
 def reveal(scene: Stage, plan: Plan, panel: list[Member]) -> None:
@@ -132,7 +173,9 @@ def reveal_steps(scene: Stage, plan: Plan, panel: list[Member]) -> Steps:
 
 def _sign_list(plan: Plan, member: Member) -> None:
     room, listing = f"/expert/{plan.ref}", data(member, plan)["listing"]
-    member.person.at().post(room, f"{room}/acts/sign-list", {"listing": json.dumps(countersign(listing, member.person.keys.sign))})
+    member.person.at().post(
+        room, f"{room}/acts/sign-list", {"listing": json.dumps(countersign(listing, member.person.keys.sign))}
+    )
 
 
 def _reveal(plan: Plan, member: Member) -> None:
@@ -150,5 +193,8 @@ def report(scene: Stage, plan: Plan, panel: list[Member]) -> None:
 
 def _sign_report(plan: Plan, member: Member) -> None:
     room, document = f"/expert/{plan.ref}", data(member, plan)["report"]["document"]
-    member.person.confirmed().post(room, f"{room}/acts/sign-report",
-                                   {"signature": json.dumps(sign("report-signature", document, member.person.keys.sign))})
+    member.person.confirmed().post(
+        room,
+        f"{room}/acts/sign-report",
+        {"signature": json.dumps(sign("report-signature", document, member.person.keys.sign))},
+    )

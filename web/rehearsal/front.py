@@ -55,11 +55,24 @@ def file_project(scene: Stage, cast: Cast, plan: Plan) -> None:
     """The purchaser drafts and files with two gaps, the centre returns the full list once, the purchaser completes, the centre accepts."""
     buyer, clerk = cast[plan.buyer].at(), cast["clerk"].at()
     funds = plan.funds or f"财政预算资金 {plan.budget} 元，已落实"
-    page = buyer.send("/agency/projects/new", "/agency/acts/draft-project", {
-        "regime": plan.regime, "name": plan.name, "category": plan.category, "kind": plan.kind, "agency": cast["agent"].code,
-        "budget": plan.budget, "region": "130205", "funds": "" if plan.returned else funds,
-        "approval_no": f"春财采〔2026〕{plan.key}号", "intent_at": plan.intent,
-        "agency_agreement": f"委托代理协议 {plan.key}", "contact": f"{cast[plan.buyer].name} 0315-0000101"})
+    page = buyer.send(
+        "/agency/projects/new",
+        "/agency/acts/draft-project",
+        {
+            "regime": plan.regime,
+            "name": plan.name,
+            "category": plan.category,
+            "kind": plan.kind,
+            "agency": cast["agent"].code,
+            "budget": plan.budget,
+            "region": "130205",
+            "funds": "" if plan.returned else funds,
+            "approval_no": f"春财采〔2026〕{plan.key}号",
+            "intent_at": plan.intent,
+            "agency_agreement": f"委托代理协议 {plan.key}",
+            "contact": f"{cast[plan.buyer].name} 0315-0000101",
+        },
+    )
     plan.project = page.path.rsplit("/", 1)[1]
     where = f"/agency/projects/{plan.project}"
     filing = f"/centre/filings/{plan.project}"
@@ -75,21 +88,44 @@ def draft_tender(scene: Stage, cast: Cast, plan: Plan) -> None:
     """The agency drafts tender and lot, timetable, document and criteria."""
     agent = cast["agent"].at()
     where = f"/agency/projects/{plan.project}"
-    page = agent.send(f"{where}/tender", f"{where}/acts/draft-tender", {
-        "title": plan.name, "lots.0.title": plan.name, "lots.0.budget": plan.budget, "lots.0.ceiling": plan.budget,
-        "lots.0.deposit": plan.deposit, "lots.0.need": plan.need,
-        "lots.0.qualification": "具有独立承担民事责任的能力；近三年无重大违法记录",
-        "lots.0.place": "春晓区公共资源交易中心第一开标室", **({"lots.0.coefficients": plan.coefficients} if plan.coefficients else {})})
+    page = agent.send(
+        f"{where}/tender",
+        f"{where}/acts/draft-tender",
+        {
+            "title": plan.name,
+            "lots.0.title": plan.name,
+            "lots.0.budget": plan.budget,
+            "lots.0.ceiling": plan.budget,
+            "lots.0.deposit": plan.deposit,
+            "lots.0.need": plan.need,
+            "lots.0.qualification": "具有独立承担民事责任的能力；近三年无重大违法记录",
+            "lots.0.place": "春晓区公共资源交易中心第一开标室",
+            **({"lots.0.coefficients": plan.coefficients} if plan.coefficients else {}),
+        },
+    )
     if not page.path.startswith("/agency/lots/"):
-        page = agent.get(next(one.split('"')[0] for one in page.text.split('href="') if one.startswith("/agency/lots/KP-")))
+        page = agent.get(
+            next(one.split('"')[0] for one in page.text.split('href="') if one.startswith("/agency/lots/KP-"))
+        )
     plan.ref = page.path.split("/")[3]
     lot = f"/agency/lots/{plan.ref}"
-    agent.send(f"{lot}/timetable", f"{lot}/acts/plan", {
-        "deadline": local(plan.deadline), "opens_at": local(plan.opens_at),
-        **({"issue_at": local(plan.issue_at)} if plan.issue_at else {})})
+    agent.send(
+        f"{lot}/timetable",
+        f"{lot}/acts/plan",
+        {
+            "deadline": local(plan.deadline),
+            "opens_at": local(plan.opens_at),
+            **({"issue_at": local(plan.issue_at)} if plan.issue_at else {}),
+        },
+    )
     documents = plan.documents or {"tender_document": (f"招标文件-{plan.key}.pdf", PDF + plan.key.encode())}
     for kind, (name, data) in documents.items():
-        agent.send(f"{lot}/documents", f"{lot}/acts/add-document", {"kind": kind}, files={"file": (name, data, "application/pdf")})
+        agent.send(
+            f"{lot}/documents",
+            f"{lot}/acts/add-document",
+            {"kind": kind},
+            files={"file": (name, data, "application/pdf")},
+        )
     page = agent.get(f"{lot}/scheme")
     offered = {name: None for name, _value in page.form(f"{lot}/acts/scheme").fields if name.startswith("criteria.")}
     agent.send(page, f"{lot}/acts/scheme", {**offered, **plan.scheme})
@@ -98,7 +134,9 @@ def draft_tender(scene: Stage, cast: Cast, plan: Plan) -> None:
 def name_officers(scene: Stage, cast: Cast, plan: Plan) -> None:
     """Five officers, three to open; each gives its keys for this lot; the platform drafts and signs the policies, then every officer."""
     agent, lot = cast["agent"].at(), f"/agency/lots/{plan.ref}"
-    agent.send(f"{lot}/keys", f"{lot}/acts/name-officers", {"t": "3", **{f"side.{name}": side for name, side in OFFICERS}})
+    agent.send(
+        f"{lot}/keys", f"{lot}/acts/name-officers", {"t": "3", **{f"side.{name}": side for name, side in OFFICERS}}
+    )
     officers = [cast[name] for name, _side in OFFICERS]
     scene.each(lambda officer: give_keys(officer, plan.ref), officers)
     agent.send(f"{lot}/keys", f"{lot}/acts/draft-policies")
@@ -107,8 +145,16 @@ def name_officers(scene: Stage, cast: Cast, plan: Plan) -> None:
 
 def scope_secret(officer: Person, scope: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """The officer's key pair of one scope, from its root."""
-    return keys.officer_tender_key(officer.keys.root, keys.officer_scope(
-        platform=scope["platform"], tender=scope["tender"], lot=scope["lot"], envelope=scope["envelope"], serial=scope["serial"]))
+    return keys.officer_tender_key(
+        officer.keys.root,
+        keys.officer_scope(
+            platform=scope["platform"],
+            tender=scope["tender"],
+            lot=scope["lot"],
+            envelope=scope["envelope"],
+            serial=scope["serial"],
+        ),
+    )
 
 
 def give_keys(officer: Person, ref: str) -> None:

@@ -24,7 +24,9 @@ def sub_account(bidder: Person, plan: Plan) -> str:
 
 def pay_in(scene: Stage, bidder: Person, plan: Plan, *, account: str, name: str, amount: str = "") -> None:
     """The bidder's bank sends the deposit. ``account`` and ``name``: who pays, which need not be the bidder."""
-    scene.bank.receive(Money.parse(amount or plan.deposit), name=name, account=account, sub_account=sub_account(bidder, plan))
+    scene.bank.receive(
+        Money.parse(amount or plan.deposit), name=name, account=account, sub_account=sub_account(bidder, plan)
+    )
 
 
 def fetch_statement(cast: Cast) -> Answer:
@@ -50,8 +52,11 @@ def refund_everything(scene: Stage, cast: Cast, *, leave: int = 0) -> int:
     cashier, controller = cast["cashier"], cast["controller"]
     cashier.at().post("/cashier/refunds", "/cashier/acts/due", {})
     page = cashier.at().get("/cashier/refunds")
-    refs = sorted(set(re.findall(r'name="refs" value="([^"]+)"', page.text)) | set(re.findall(r'value="([^"]+)" name="refs"', page.text)))
-    refs = refs[:len(refs) - leave]
+    refs = sorted(
+        set(re.findall(r'name="refs" value="([^"]+)"', page.text))
+        | set(re.findall(r'value="([^"]+)" name="refs"', page.text))
+    )
+    refs = refs[: len(refs) - leave]
     if not refs:
         return 0
     made = cashier.at().post(page, "/cashier/acts/prepare", {"refs": refs})

@@ -36,8 +36,13 @@ def release(scene: Stage, officer: Person, plan: Plan) -> None:
     now = write_moment(floor_second(scene.now))
     checked = check_package(given, trust_of(given.trust), now=now)
     assert given.officer is not None
-    document = release_shares(checked.set, checked.headers, j=given.officer["j"], now=now,
-                              secrets=lambda policy: scope_secret(officer, policy)[0])
+    document = release_shares(
+        checked.set,
+        checked.headers,
+        j=given.officer["j"],
+        now=now,
+        secrets=lambda policy: scope_secret(officer, policy)[0],
+    )
     shares = sign_document("shares", document, officer.keys.sign)
     at.post(f"/hall/{plan.ref}/release", f"/hall/{plan.ref}/acts/release", {"shares": json.dumps(shares)})
 
@@ -62,8 +67,11 @@ def countersign_list(officer: Person, plan: Plan) -> None:
     for item in loads(payload_of(data["opened"]))["bids"]:
         if item["header_hash"] in data["seeds"]:
             verdicts.check_opened_item(item, known[item["header_hash"]], unb64u(data["seeds"][item["header_hash"]]))
-    at.post(f"/hall/{plan.ref}/sign", f"/hall/{plan.ref}/acts/countersign",
-            {"opened": json.dumps(countersign(data["opened"], officer.keys.sign))})
+    at.post(
+        f"/hall/{plan.ref}/sign",
+        f"/hall/{plan.ref}/acts/countersign",
+        {"opened": json.dumps(countersign(data["opened"], officer.keys.sign))},
+    )
 
 
 def confirm(bidder: Person, plan: Plan) -> None:
@@ -114,18 +122,37 @@ def draw_steps(scene: Stage, cast: Cast, plan: Plan, label: str, *, steered_by: 
     policy = loads(payload_of(kit["policies"][-1]))
     header = draw_rules.make_escrow(policy, draw=kit["draw"], party="tenderee", r=r)
     now = write_moment(floor_second(scene.now))
-    document = {"v": 1, "at": now, "commit": b64u(draw_rules.draw_commit(kit["draw"], "tenderee", r)), "draw": kit["draw"],
-                "header_hash": b64u(headers.parse_header(header).header_hash), "party": "tenderee"}
-    buyer.at().post(own, f"{own}/acts/commit", {"commit": json.dumps(sign_document("draw-commit", document, buyer.keys.sign)),
-                                                "header": b64u(header)})
+    document = {
+        "v": 1,
+        "at": now,
+        "commit": b64u(draw_rules.draw_commit(kit["draw"], "tenderee", r)),
+        "draw": kit["draw"],
+        "header_hash": b64u(headers.parse_header(header).header_hash),
+        "party": "tenderee",
+    }
+    buyer.at().post(
+        own,
+        f"{own}/acts/commit",
+        {"commit": json.dumps(sign_document("draw-commit", document, buyer.keys.sign)), "header": b64u(header)},
+    )
     yield
     steer.post(where, f"{where}/acts/list", {})
     listing = buyer.at().json(f"/lots/{plan.ref}/draw/{label}/data")["listing"]
-    buyer.at().post(own, f"{own}/acts/sign-list", {"listing": json.dumps(signatures.countersign(listing, buyer.keys.sign))})
+    buyer.at().post(
+        own, f"{own}/acts/sign-list", {"listing": json.dumps(signatures.countersign(listing, buyer.keys.sign))}
+    )
     yield
     steer.post(where, f"{where}/acts/reveal", {})
-    reveal = {"v": 1, "at": write_moment(floor_second(scene.now)), "draw": kit["draw"], "party": "tenderee", "r": b64u(r)}
-    buyer.at().post(own, f"{own}/acts/reveal", {"reveal": json.dumps(sign_document("draw-reveal", reveal, buyer.keys.sign))})
+    reveal = {
+        "v": 1,
+        "at": write_moment(floor_second(scene.now)),
+        "draw": kit["draw"],
+        "party": "tenderee",
+        "r": b64u(r),
+    }
+    buyer.at().post(
+        own, f"{own}/acts/reveal", {"reveal": json.dumps(sign_document("draw-reveal", reveal, buyer.keys.sign))}
+    )
     steer.post(where, f"{where}/acts/conclude", {})
     found: dict[str, Any] = buyer.at().json(f"/lots/{plan.ref}/draw/{label}/data")
     return found

@@ -44,8 +44,14 @@ def rehearse(folder: Path, *, bidders: int, seed: int, bundles: Path, tell: Call
         p.check("deposits balanced", bool(money["balanced"]))
         p.check("every deposit returned", money["received"] == money["refunded"])
         p.check("log verified", bool(book["verified"]))
-    return {"tenders": told, "deposits": money, "log": book, "bundles": [str(path) for path in paths],
-            "checks": [{"name": name, "ok": ok} for name, ok in p.checks.items()], "seconds": round(time.monotonic() - began)}
+    return {
+        "tenders": told,
+        "deposits": money,
+        "log": book,
+        "bundles": [str(path) for path in paths],
+        "checks": [{"name": name, "ok": ok} for name, ok in p.checks.items()],
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def _bundle(p: Play, story: Story, folder: Path) -> Path:
@@ -74,12 +80,24 @@ def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
     price = award.price_minor if award else None
     winner = parties.party(look.session, award.winner_party_id).name if award and award.winner_party_id else ""
     return {
-        "ref": story.plan.ref, "regime": lot.regime, "method": lot.project.method, "state": lot.state,
-        "budget": Money(lot.budget_minor).text(), "award": Money(price).text() if price is not None else None,
-        "saving_rate_pct": rate_pct(lot.budget_minor, price) if won and price is not None else None, "winner": winner,
-        "bids": {"received": story.received, "replaced": story.replaced, "withdrawn": story.withdrawn, "refused": story.refused,
-                 "opened": sum(b.verdict == "opened" for b in ceremony.opened_bids(look.session, row)) if row else 0},
-        "ranking": [{"bidder": r["name"], "total": r["total"], "rank": r["rank"]} for r in award.ranking] if award else [],
+        "ref": story.plan.ref,
+        "regime": lot.regime,
+        "method": lot.project.method,
+        "state": lot.state,
+        "budget": Money(lot.budget_minor).text(),
+        "award": Money(price).text() if price is not None else None,
+        "saving_rate_pct": rate_pct(lot.budget_minor, price) if won and price is not None else None,
+        "winner": winner,
+        "bids": {
+            "received": story.received,
+            "replaced": story.replaced,
+            "withdrawn": story.withdrawn,
+            "refused": story.refused,
+            "opened": sum(b.verdict == "opened" for b in ceremony.opened_bids(look.session, row)) if row else 0,
+        },
+        "ranking": [{"bidder": r["name"], "total": r["total"], "rank": r["rank"]} for r in award.ranking]
+        if award
+        else [],
     }
 
 
@@ -93,15 +111,22 @@ def told(result: dict[str, Any]) -> str:
     lines = []
     for one in result["tenders"]:
         held = one["bids"]
-        lines.append(f"{one['ref']}  {one['regime']:<5} {one['state']:<8} budget {one['budget']:>14}  award {one['award'] or '-':>14}"
-                     f"  {one['saving_rate_pct'] or '-':>6} %  {one['winner']}")
-        lines.append(f"    bids: {held['received']} received, {held['replaced']} replaced, {held['withdrawn']} withdrawn, "
-                     f"{len(held['refused'])} refused, {held['opened']} opened")
+        lines.append(
+            f"{one['ref']}  {one['regime']:<5} {one['state']:<8} budget {one['budget']:>14}  award {one['award'] or '-':>14}"
+            f"  {one['saving_rate_pct'] or '-':>6} %  {one['winner']}"
+        )
+        lines.append(
+            f"    bids: {held['received']} received, {held['replaced']} replaced, {held['withdrawn']} withdrawn, "
+            f"{len(held['refused'])} refused, {held['opened']} opened"
+        )
     money, book = result["deposits"], result["log"]
-    lines.append("deposits: " + ", ".join(f"{name} {money[name]}" for name in ("received", "refunded", "forfeited", "held", "interest"))
-                 + (", balanced" if money["balanced"] else ", NOT BALANCED"))
-    lines.append(f"log: {book['ticks']} ticks, {book['entries']} entries, {'verified' if book['verified'] else 'NOT VERIFIED'}")
+    lines.append(
+        "deposits: "
+        + ", ".join(f"{name} {money[name]}" for name in ("received", "refunded", "forfeited", "held", "interest"))
+        + (", balanced" if money["balanced"] else ", NOT BALANCED")
+    )
+    lines.append(
+        f"log: {book['ticks']} ticks, {book['entries']} entries, {'verified' if book['verified'] else 'NOT VERIFIED'}"
+    )
     lines += [f"{'ok ' if one['ok'] else 'NOT OK'} {one['name']}" for one in result["checks"]]
     return "\n".join([*lines, f"{result['seconds']} s"])
-
-

@@ -15,7 +15,10 @@ def _scheme(*criteria: Row, **more: str) -> dict[str, str]:
     """The fields of the criteria form. A row: id, 中文, English, kind, maximum."""
     fields = {"outlier": "30", "tie": "panel", **{name.replace("__", "."): value for name, value in more.items()}}
     for at, row in enumerate(criteria):
-        fields |= {f"criteria.{at}.{name}": value for name, value in zip(("id", "title", "title_en", "kind", "max"), row, strict=True)}
+        fields |= {
+            f"criteria.{at}.{name}": value
+            for name, value in zip(("id", "title", "title_en", "kind", "max"), row, strict=True)
+        }
     return fields
 
 
@@ -25,21 +28,26 @@ GP_SCHEME = _scheme(
     ("warranty", "质保与售后", "Warranty and service", "objective", "20"),
     small_firm="10",
     criteria__1__bands="30-40 优：完整可行，安装、培训、售后各有安排\n20-29.5 良：完整可行，个别环节未细化\n10-19.5 一般：只有原则性描述\n"
-                       "0-9.5 缺：有缺项或与需求不符",
+    "0-9.5 缺：有缺项或与需求不符",
 )
 WORKS_SCHEME = _scheme(
     ("price", "投标报价", "Price", "price", "60"),
     ("design", "施工组织设计", "Method statement", "subjective", "30"),
     ("team", "项目班子", "Project team", "objective", "10"),
     criteria__1__bands="23.5-30 优：进度、质量、安全各有措施，切合本工程\n15-23 良：措施齐全，个别环节未细化\n8-14.5 一般：只有原则性描述\n"
-                       "0-7.5 缺：有缺项或与本工程不符",
-    drawn="yes", benchmark__above="1", benchmark__below="0.5", benchmark__drop_rule="high_low_from_5",
+    "0-7.5 缺：有缺项或与本工程不符",
+    drawn="yes",
+    benchmark__above="1",
+    benchmark__below="0.5",
+    benchmark__drop_rule="high_low_from_5",
 )
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
 
 
 def _goods(key: str, name: str, budget: str, deposit: str, at: datetime, intent: str) -> Plan:
-    return Plan(key, name, "GP", "GOODS", "", "buyer", "education", budget, deposit, at, at, intent=intent, scheme=GP_SCHEME)
+    return Plan(
+        key, name, "GP", "GOODS", "", "buyer", "education", budget, deposit, at, at, intent=intent, scheme=GP_SCHEME
+    )
 
 
 def plans(start: datetime) -> dict[str, Plan]:
@@ -47,8 +55,21 @@ def plans(start: datetime) -> dict[str, Plan]:
     at = start + OFFER
     return {
         "A": _goods("A", "春晓区中小学智慧教室设备采购", "3200000.00", "60000.00", at, "2026-01-10"),
-        "B": Plan("B", "春晓区滨河路道路改造工程施工", "WORKS", "WORKS", "CONSTRUCTION", "builder", "works", "26800000.00", "500000.00",
-                  at, at, coefficients=COEFFICIENTS, scheme=WORKS_SCHEME),
+        "B": Plan(
+            "B",
+            "春晓区滨河路道路改造工程施工",
+            "WORKS",
+            "WORKS",
+            "CONSTRUCTION",
+            "builder",
+            "works",
+            "26800000.00",
+            "500000.00",
+            at,
+            at,
+            coefficients=COEFFICIENTS,
+            scheme=WORKS_SCHEME,
+        ),
         "C": _goods("C", "春晓区机关食堂设备更新采购", "1500000.00", "30000.00", at, "2026-01-12"),
         "D": _goods("D", "春晓区图书馆座椅采购", "600000.00", "12000.00", at, "2026-01-15"),
     }

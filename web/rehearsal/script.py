@@ -65,8 +65,10 @@ def prepare(scene: Stage, cast: Cast, *, bidders: int, seed: int, start: datetim
     found = plans(start)
     names = [f"bidder{n}" for n in range(1, 2 * bidders + 1)]
     stories = {
-        "A": Story(found["A"], names[:bidders]), "B": Story(found["B"], names[bidders:]),
-        "C": Story(found["C"], names[:3]), "D": Story(found["D"], names[:2]),
+        "A": Story(found["A"], names[:bidders]),
+        "B": Story(found["B"], names[bidders:]),
+        "C": Story(found["C"], names[:3]),
+        "D": Story(found["D"], names[:2]),
     }
     return Play(scene, cast, stories, random.Random(seed), tell)
 
@@ -92,8 +94,15 @@ def publish(p: Play) -> None:
         front.file_project(p.scene, p.cast, story.plan)
         front.draft_tender(p.scene, p.cast, story.plan)
     lot = f"/agency/lots/{p.stories['A'].plan.ref}"
-    p.refused("illegal deadline refused", lambda: p.cast["agent"].at().send(
-        f"{lot}/timetable", f"{lot}/acts/plan", {"deadline": front.local(p.scene.now + timedelta(days=10))}), 422)
+    p.refused(
+        "illegal deadline refused",
+        lambda: (
+            p.cast["agent"]
+            .at()
+            .send(f"{lot}/timetable", f"{lot}/acts/plan", {"deadline": front.local(p.scene.now + timedelta(days=10))})
+        ),
+        422,
+    )
     p.tell("officers' keys, policies and drills")
     for story in p.stories.values():
         front.name_officers(p.scene, p.cast, story.plan)
@@ -114,15 +123,28 @@ def take_part(p: Play) -> None:
             bidding.take_part(bidder, story.plan.ref)
             own = f"6222{int(name.removeprefix('bidder')):012d}"
             stranger = key == "A" and name == story.bidders[2]
-            money.pay_in(p.scene, bidder, story.plan, account="6228999900001111" if stranger else own,
-                         name="路过商贸有限公司" if stranger else p.cast[name].name_of_org)
+            money.pay_in(
+                p.scene,
+                bidder,
+                story.plan,
+                account="6228999900001111" if stranger else own,
+                name="路过商贸有限公司" if stranger else p.cast[name].name_of_org,
+            )
     ref = p.stories["A"].plan.ref
     bidding.ask(p.cast["bidder1"], ref, "交货期能否按学校分批计算？")
     agent = p.cast["agent"].at()
     page = agent.get(f"/agency/lots/{ref}/clarify")
     form = next(one for one in page.forms() if "enquiry" in dict(one.fields))
-    agent.post(page, form.action, {"enquiry": dict(form.fields)["enquiry"], "text": "可以，按学校分批计算，最后一批不晚于约定日期。",
-                                   "question": "交货期能否按学校分批计算？", "affects": "no"})
+    agent.post(
+        page,
+        form.action,
+        {
+            "enquiry": dict(form.fields)["enquiry"],
+            "text": "可以，按学校分批计算，最后一批不晚于约定日期。",
+            "question": "交货期能否按学校分批计算？",
+            "affects": "no",
+        },
+    )
     p.check("question answered to everybody", "分批计算" in p.cast["bidder2"].at().get(f"/lots/{ref}").text)
     money.fetch_statement(p.cast)
 
@@ -141,7 +163,9 @@ def bid(p: Play) -> None:
     a.received, a.replaced = a.received - 1, a.replaced + 1
     taken = bidding.withdraw(p.scene, p.cast[last], a.plan.ref, a.bids.pop(last))
     a.withdrawn += taken["accepted"]
-    foreign = bidding.seal(p.scene, p.cast[a.bidders[0]], p.stories["C"].plan.ref, {"price": "1.00", **GOODS}, {"a.pdf": PDF})
+    foreign = bidding.seal(
+        p.scene, p.cast[a.bidders[0]], p.stories["C"].plan.ref, {"price": "1.00", **GOODS}, {"a.pdf": PDF}
+    )
     try:
         bidding.upload(p.cast[a.bidders[0]], a.plan.ref, foreign.data)
         p.check("another lot's envelope refused at its header", False)
@@ -150,7 +174,9 @@ def bid(p: Play) -> None:
     p.scene.settle()
     for story in p.stories.values():
         for name, one in story.bids.items():
-            p.check("every receipt proved in the log", bidding.prove(p.cast[name], story.plan.ref, one).state == "in_log")
+            p.check(
+                "every receipt proved in the log", bidding.prove(p.cast[name], story.plan.ref, one).state == "in_log"
+            )
 
 
 def price(p: Play, story: Story, at: int, *, cheaper: bool = False) -> str:
@@ -160,10 +186,14 @@ def price(p: Play, story: Story, at: int, *, cheaper: bool = False) -> str:
     return f"{budget * percent // 100 - p.rng.randrange(0, budget // 500)}.00"
 
 
-def hand_in(p: Play, key: str, story: Story, name: str, amount: str, *, replaces: str = "", stop_after: int | None = None) -> None:
+def hand_in(
+    p: Play, key: str, story: Story, name: str, amount: str, *, replaces: str = "", stop_after: int | None = None
+) -> None:
     form = {"price": amount, **(WORKS if story.plan.regime == "WORKS" else GOODS)}
     files = {"技术文件.pdf": PDF + p.rng.randbytes(20_000), "商务文件.pdf": PDF + p.rng.randbytes(3_000)}
-    story.bids[name] = bidding.hand_in(p.scene, p.cast[name], story.plan.ref, form, files, replaces=replaces, stop_after=stop_after)
+    story.bids[name] = bidding.hand_in(
+        p.scene, p.cast[name], story.plan.ref, form, files, replaces=replaces, stop_after=stop_after
+    )
     story.received += 1
 
 
@@ -186,15 +216,27 @@ def close(p: Play) -> None:
     d = p.stories["D"].plan
     page = p.cast["agent"].at().get(f"/lots/{d.ref}")
     p.check("two bidders: failed, not opened", "流标" in page.text or "废标" in page.text)
-    p.refused("a failed tender is not opened", lambda: p.cast["host"].at().post(f"/hall/{d.ref}/host", f"/hall/{d.ref}/acts/list", {}), 409)
+    p.refused(
+        "a failed tender is not opened",
+        lambda: p.cast["host"].at().post(f"/hall/{d.ref}/host", f"/hall/{d.ref}/acts/list", {}),
+        409,
+    )
 
 
 def look_for_names(p: Play) -> None:
     """Nobody but the bidder itself finds a bidder's name on any page of a sealed lot."""
     ref = p.stories["A"].plan.ref
-    pages = {"agent": [f"/agency/lots/{ref}", "/agency"], "host": [f"/hall/{ref}/host", f"/hall/{ref}"], "clerk": ["/centre"],
-             "cashier": ["/cashier", "/cashier/refunds", "/cashier/ledger"], "supervisor": ["/supervisor"], "buyer": [f"/lots/{ref}", "/"]}
-    names = [p.cast[name].name_of_org for name in p.stories["A"].bidders] + [p.cast[name].code for name in p.stories["A"].bidders]
+    pages = {
+        "agent": [f"/agency/lots/{ref}", "/agency"],
+        "host": [f"/hall/{ref}/host", f"/hall/{ref}"],
+        "clerk": ["/centre"],
+        "cashier": ["/cashier", "/cashier/refunds", "/cashier/ledger"],
+        "supervisor": ["/supervisor"],
+        "buyer": [f"/lots/{ref}", "/"],
+    }
+    names = [p.cast[name].name_of_org for name in p.stories["A"].bidders] + [
+        p.cast[name].code for name in p.stories["A"].bidders
+    ]
     for who, paths in pages.items():
         for path in paths:
             text = p.cast[who].at().get(path, ok=(200, 403, 404)).text
@@ -217,8 +259,11 @@ def open_all(p: Play) -> None:
     b = p.stories["B"]
     b.drawn = opening.draw(p.scene, p.cast, b.plan, "k", steered_by="host")
     a = p.stories["A"]
-    p.refused("no decryption while an officer may still come", lambda: p.cast["host"].at().post(
-        f"/hall/{a.plan.ref}/host", f"/hall/{a.plan.ref}/acts/open", {}), 409)
+    p.refused(
+        "no decryption while an officer may still come",
+        lambda: p.cast["host"].at().post(f"/hall/{a.plan.ref}/host", f"/hall/{a.plan.ref}/acts/open", {}),
+        409,
+    )
     p.scene.walk(a.plan.deadline + timedelta(minutes=36))
     finish_opening(p, a, [name for name in OFFICER_NAMES if name != "officer4"])
 
@@ -246,8 +291,14 @@ def evaluate(p: Play) -> None:
         evaluation.conform(story.plan, panel)
         evaluation.commit(p.scene, story.plan, panel, _points(key))
         first = panel[0]
-        p.refused("no sheet revealed before all are listed", lambda f=first, s=story: f.person.confirmed().post(  # type: ignore[misc]
-            f"/expert/{s.plan.ref}", f"/expert/{s.plan.ref}/acts/reveal", {"sheet": "{}", "salt": ""}), 409, 422)
+        p.refused(
+            "no sheet revealed before all are listed",
+            lambda f=first, s=story: f.person.confirmed().post(  # type: ignore[misc]
+                f"/expert/{s.plan.ref}", f"/expert/{s.plan.ref}/acts/reveal", {"sheet": "{}", "salt": ""}
+            ),
+            409,
+            422,
+        )
         evaluation.reveal(p.scene, story.plan, panel)
         evaluation.report(p.scene, story.plan, panel)
 
@@ -260,6 +311,7 @@ def _points(key: str) -> evaluation.Points:
         if key == "A" and member == 2 and bid_at == 0:
             return f"{most * 3 // 10}.00"  # the outlier
         return f"{most * 7 // 10 + (member + bid_at) % 4}.50"
+
     return points
 
 
@@ -274,9 +326,19 @@ def award(p: Play) -> None:
     p.scene.jump(p.scene.now + timedelta(days=1))
     loser = list(b.bids)[-1]
     awarding.object_to(p.cast[loser], b.plan, "请求复核第一中标候选人的项目经理业绩。")
-    p.refused("an open objection stops the decision", lambda: p.cast["builder"].confirmed().post(
-        f"/agency/lots/{b.plan.ref}/award/decide", f"/agency/lots/{b.plan.ref}/acts/decide", {"rank": "1"}), 409, 422)
-    p.check("objection answered", awarding.answer_objections(p.cast, b.plan, "经复核，业绩材料齐全，评审结论成立。") == 1)
+    p.refused(
+        "an open objection stops the decision",
+        lambda: (
+            p.cast["builder"]
+            .confirmed()
+            .post(f"/agency/lots/{b.plan.ref}/award/decide", f"/agency/lots/{b.plan.ref}/acts/decide", {"rank": "1"})
+        ),
+        409,
+        422,
+    )
+    p.check(
+        "objection answered", awarding.answer_objections(p.cast, b.plan, "经复核，业绩材料齐全，评审结论成立。") == 1
+    )
     p.scene.jump(p.scene.now + timedelta(days=6))
     awarding.decide(p.cast, b.plan)
     awarding.announce(p.cast, b.plan)
@@ -290,8 +352,13 @@ def award(p: Play) -> None:
 def settle(p: Play) -> None:
     """Refunds prepared by one, approved by another, paid, confirmed by the statement; the books compared."""
     p.tell("refunds and reconciliation")
-    p.refused("the cashier approves nothing", lambda: p.cast["cashier"].confirmed().post(
-        "/cashier/refunds", "/cashier/batches/none/acts/approve", {"digest": ""}), 403)
+    p.refused(
+        "the cashier approves nothing",
+        lambda: (
+            p.cast["cashier"].confirmed().post("/cashier/refunds", "/cashier/batches/none/acts/approve", {"digest": ""})
+        ),
+        403,
+    )
     money.bank_interest(p.scene, p.cast, "800.00")
     for _ in range(4):
         if not money.refund_everything(p.scene, p.cast):

@@ -146,7 +146,9 @@ def stage(settings: Settings, start: datetime, *, pace: timedelta = TICK, second
         stack.callback(thread.join)
         stack.callback(server.shutdown)
         bases = [address_of(server)]
-        scene = Stage(office, clock, bases[0], settings, SimulatedBank(settings.data / wiring.BANK_FILE, clock), pace, bases)
+        scene = Stage(
+            office, clock, bases[0], settings, SimulatedBank(settings.data / wiring.BANK_FILE, clock), pace, bases
+        )
         if second:
             stack.callback(told.unlink)
             bases.append(stack.enter_context(_second(settings, told)))
@@ -157,7 +159,11 @@ def stage(settings: Settings, start: datetime, *, pace: timedelta = TICK, second
 
 def office_of(settings: Settings, clock: Clock) -> Office:
     """The office of a rehearsal: commits do not wait for the disk."""
-    return replace(wiring.open_office(replace(settings, test_clock="")), clock=clock, engine=open_engine(settings.database, durable=False))
+    return replace(
+        wiring.open_office(replace(settings, test_clock="")),
+        clock=clock,
+        engine=open_engine(settings.database, durable=False),
+    )
 
 
 def serving(settings: Settings, office: Office, start: datetime) -> BaseWSGIServer:
@@ -180,8 +186,13 @@ def address_of(server: BaseWSGIServer) -> str:
 def _second(settings: Settings, told: Path) -> Iterator[str]:
     """A second process of the platform, which ends with its standard input."""
     asked = {**asdict(settings), "data": str(settings.data), "test_clock": str(told)}
-    with subprocess.Popen([sys.executable, "-m", "web.rehearsal.helper"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          encoding="utf-8") as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "web.rehearsal.helper"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as child:
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(json.dumps(asked) + "\n")
         child.stdin.flush()
@@ -194,7 +205,9 @@ def _second(settings: Settings, told: Path) -> Iterator[str]:
 
 def settings_of(folder: Path, *, platform: str = "bidhall.rehearsal") -> Settings:
     """Settings of a rehearsal in a folder: SQLite and files, nothing from the environment."""
-    return Settings(data=folder, database=f"sqlite:///{folder / 'bidhall.db'}", blobs=str(folder / "blobs"), platform=platform)
+    return Settings(
+        data=folder, database=f"sqlite:///{folder / 'bidhall.db'}", blobs=str(folder / "blobs"), platform=platform
+    )
 
 
 def settings_from(told: str) -> Settings:

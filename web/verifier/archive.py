@@ -104,7 +104,7 @@ class _Section(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._source.seek(self._start + self._at)
         data = self._source.read(max(0, min(len(buffer), self._size - self._at)))
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
 
@@ -179,7 +179,9 @@ def _walk(archive: Archive, findings: Findings) -> int:
         source.seek(at)
         head = source.read(30)
         if head[:4] != zip_layout.LOCAL:
-            skipped = _next_header(archive, at + 1) if head[:4] != zip_layout.CENTRAL and head[:4] != zip_layout.END else None
+            skipped = (
+                _next_header(archive, at + 1) if head[:4] != zip_layout.CENTRAL and head[:4] != zip_layout.END else None
+            )
             if skipped is None:
                 return at
             findings.fault("manifest", "B_INDEX", f"bytes that belong to no file at offset {at}")

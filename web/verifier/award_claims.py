@@ -67,7 +67,11 @@ def _check_decision(material: Material, decisions: list[Document]) -> None:
 
 def _check_notices(material: Material, decision: Document, announced: list[Document]) -> None:
     """Winner and dates of the notices; the candidates' publicity where the regime asks for one (rules T-12, T-13, T-17)."""
-    findings, winner, law = material.findings, decision.value["facts"]["winner"], procedures.find(material.lot.get("method", ""))
+    findings, winner, law = (
+        material.findings,
+        decision.value["facts"]["winner"],
+        procedures.find(material.lot.get("method", "")),
+    )
     if law is None:
         findings.fault("award", "B_AWARD", f"a procedure that is not known here: {material.lot.get('method')}")
         return
@@ -77,9 +81,20 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
             findings.fault("award", "B_AWARD", "no notice of the candidates")
         else:
             period = law.award.publicity.lasts
-            _check_term(material, period, shown[-1]["at"], shown[-1]["until"], least=True, what="the publicity of the candidates")
+            _check_term(
+                material,
+                period,
+                shown[-1]["at"],
+                shown[-1]["until"],
+                least=True,
+                what="the publicity of the candidates",
+            )
             if decision.value["at"] < shown[-1]["until"]:
-                findings.fault("award", "B_AWARD", f"decided at {decision.value['at']}, while the publicity ran until {shown[-1]['until']}")
+                findings.fault(
+                    "award",
+                    "B_AWARD",
+                    f"decided at {decision.value['at']}, while the publicity ran until {shown[-1]['until']}",
+                )
     if not announced:
         return
     for kind in ("result", "award"):
@@ -90,9 +105,23 @@ def _check_notices(material: Material, decision: Document, announced: list[Docum
         if found[-1]["body"]["winner"]["bidder"] != winner:
             findings.fault("award", "B_AWARD", f"the {kind} notice names another winner")
         if kind == "result" and law.award.announce is not None:
-            _check_term(material, law.award.announce, decision.value["at"], found[0]["at"], least=False, what="the result notice")
+            _check_term(
+                material,
+                law.award.announce,
+                decision.value["at"],
+                found[0]["at"],
+                least=False,
+                what="the result notice",
+            )
         if kind == "result" and law.award.shown is not None:
-            _check_term(material, law.award.shown, found[-1]["at"], found[-1]["until"], least=True, what="the time the result is shown")
+            _check_term(
+                material,
+                law.award.shown,
+                found[-1]["at"],
+                found[-1]["until"],
+                least=True,
+                what="the time the result is shown",
+            )
         _check_price(material, winner, found[-1]["body"]["winner"].get("price_minor"))
     findings.checked("award", "notices of the result stand in the log, within their terms")
 
@@ -122,7 +151,9 @@ def _check_price(material: Material, winner: str, price_minor: Any) -> None:
         for row in document.value["bids"]:
             if bidders.get(row["header_hash"]) == winner and price_minor is not None:
                 if number(row["announce"]["price"], "price") * 100 != price_minor:
-                    material.findings.fault("award", "B_AWARD", "the price of the award is not the one that was read out")
+                    material.findings.fault(
+                        "award", "B_AWARD", "the price of the award is not the one that was read out"
+                    )
 
 
 def _check_contract(material: Material, decision: Document) -> None:

@@ -29,7 +29,9 @@ def check(material: Material, log: Log) -> None:
     parts = [BID]
     with findings.guard("sealed_bids", "B_POLICY", "policy/"):
         parts = material.parts()
-    for part in dict.fromkeys([*parts, *(str(e.value["envelope"]) for e in material.of_event("policy"))]):  # those of draws too
+    for part in dict.fromkeys(
+        [*parts, *(str(e.value["envelope"]) for e in material.of_event("policy"))]
+    ):  # those of draws too
         with findings.guard("sealed_bids", "B_POLICY", "policy/"):
             _check_policies(material, part)
     for part in parts:
@@ -57,7 +59,11 @@ def _check_policies(material: Material, part: str) -> None:
     if not chain:
         raise CryptoError("CONTEXT_MISMATCH", "no policy of the bids")
     published = material.of_event("published")
-    entries = {policy_id(material.spoken_of(e).value): e for e in material.of_event("policy") if e.value["statement"] in material.documents}
+    entries = {
+        policy_id(material.spoken_of(e).value): e
+        for e in material.of_event("policy")
+        if e.value["statement"] in material.documents
+    }
     first = entries[policy_id(chain[0])]
     if published and first.tick > published[0].tick:
         raise CryptoError("CONTEXT_MISMATCH", "the policy was logged after the publication")
@@ -70,13 +76,19 @@ def _check_policies(material: Material, part: str) -> None:
             raise CryptoError("CONTEXT_MISMATCH", "a policy superseded before the publication that names it")
     in_line = {policy_id(policy) for policy in chain}
     for name, entry in entries.items():
-        if entry.value["envelope"] == part and name not in in_line and (not published or entry.tick > published[0].tick):
+        if (
+            entry.value["envelope"] == part
+            and name not in in_line
+            and (not published or entry.tick > published[0].tick)
+        ):
             raise CryptoError("CONTEXT_MISMATCH", f"policy {name} stands beside the line of the published one")
     if published:
         named = material.spoken_of(published[0]).value["policies"]
         for one in named:
             if one not in entries or entries[one].tick > published[0].tick:
-                raise CryptoError("CONTEXT_MISMATCH", f"published policy {one} is not in the log before the publication")
+                raise CryptoError(
+                    "CONTEXT_MISMATCH", f"published policy {one} is not in the log before the publication"
+                )
         if policy_id(chain[0]) not in named:
             raise CryptoError("CONTEXT_MISMATCH", "another policy than the one published")
         _check_drills(material, named, published[0].tick)
@@ -101,7 +113,9 @@ def _check_drills(material: Material, policies: list[str], published: int) -> No
         name = policy_id(document.value)
         missing = set(range(1, document.value["n"] + 1)) - done.get(name, set())
         if name in policies and missing:
-            raise CryptoError("CONTEXT_MISMATCH", f"officers who did not open the drill bid of {name}: {sorted(missing)}")
+            raise CryptoError(
+                "CONTEXT_MISMATCH", f"officers who did not open the drill bid of {name}: {sorted(missing)}"
+            )
 
 
 # --- K2 -------------------------------------------------------------------------------------------------------------------------------
@@ -129,9 +143,13 @@ def _check_deadline(material: Material, log: Log, part: str) -> None:
         _check_late_close(material, entry, closing.tick, part)
     for one in material.of_event(*LISTED_EVENTS, envelope=part):
         if one.event in ACCEPTED and not one.at < policy["deadline"]:
-            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} was accepted at {one.at}, deadline {policy['deadline']}")
+            material.findings.fault(
+                "deadline", "B_LATE", f"{one.event} {one.c} was accepted at {one.at}, deadline {policy['deadline']}"
+            )
         if one.event in ACCEPTED and one.tick > closing.tick:
-            material.findings.fault("deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing tick")
+            material.findings.fault(
+                "deadline", "B_LATE", f"{one.event} {one.c} is in tick {one.tick}, after the closing tick"
+            )
     for one in material.of_event("opening-set", "shares", envelope=part):
         after = claims_end(closing.at, policy["opens_at"]) if one.event == "shares" else policy["opens_at"]
         if one.at < after or (one.event == "opening-set" and one.tick <= closing.tick):
@@ -147,8 +165,12 @@ def _check_late_close(material: Material, deadline: Entry, closing: int, part: s
         if found["closing"] == closing and found["deadline"] == deadline.c:
             early = [one for one in material.of_event("opening-set", envelope=part) if one.at < entry.at]
             if early:
-                raise CryptoError("UNAVAILABLE", f"the set was published at {early[0].at}, before the late closing was confirmed")
-            material.findings.checked("deadline", f"a closing that came late, confirmed by the supervisory body at {entry.at}")
+                raise CryptoError(
+                    "UNAVAILABLE", f"the set was published at {early[0].at}, before the late closing was confirmed"
+                )
+            material.findings.checked(
+                "deadline", f"a closing that came late, confirmed by the supervisory body at {entry.at}"
+            )
             return
     raise CryptoError("UNAVAILABLE", "the closing tick came more than 10 minutes late and no late-close confirms it")
 
@@ -166,9 +188,13 @@ def _check_set(material: Material, part: str) -> None:
     closing = material.of_event("deadline", envelope=part)[0]
     for entry in material.of_event(*LISTED_EVENTS, envelope=part):
         if entry.c not in listed and entry.tick <= closing.tick:
-            material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is missing from the list of all that came")
+            material.findings.fault(
+                "sealed_bids", "B_SET", f"{entry.event} {entry.c} is missing from the list of all that came"
+            )
         if entry.c in listed and entry.tick > closing.tick:
-            material.findings.fault("sealed_bids", "B_SET", f"{entry.event} {entry.c} is on the list, but in a later tick")
+            material.findings.fault(
+                "sealed_bids", "B_SET", f"{entry.event} {entry.c} is on the list, but in a later tick"
+            )
     sets = material.of_event("opening-set", envelope=part)
     if not sets and not material.of_kind("submission"):
         return  # a lot that failed unopened: who bid is shown to nobody but the archive
@@ -189,8 +215,12 @@ def _check_claim(material: Material, entry: Entry, part: str) -> None:
     """A claim that counts convicts: the platform signed an entry that is not where it belongs (K3). The archive also shows that nothing was
     opened before the supervisory body had settled it."""
     claim = material.spoken_of(entry).value
-    receipt = verify_receipt(json.loads(material.archive.read(f"claims/{claim['entry']}.json")), material.trust.platform_keys,
-                             material.trust.log_key, material.trust.witnesses)
+    receipt = verify_receipt(
+        json.loads(material.archive.read(f"claims/{claim['entry']}.json")),
+        material.trust.platform_keys,
+        material.trust.log_key,
+        material.trust.witnesses,
+    )
     if b64u(receipt.c) != claim["entry"]:
         raise CryptoError("CONTEXT_MISMATCH", "the receipt shown is of another entry than the one claimed")
     closing = material.of_event("deadline", envelope=part)[0]
@@ -200,24 +230,34 @@ def _check_claim(material: Material, entry: Entry, part: str) -> None:
         raise CryptoError("CONTEXT_MISMATCH", "a claim taken although it came too late to count")
     held = material.entries.get(claim["entry"])
     if claim["entry"] not in listed or held is None or held.tick > closing.tick:
-        material.findings.fault("sealed_bids", "B_SET", f"LOG_OMISSION: {claim['entry']} was signed for and is not in ticks and list")
+        material.findings.fault(
+            "sealed_bids", "B_SET", f"LOG_OMISSION: {claim['entry']} was signed for and is not in ticks and list"
+        )
     else:
         shown = {row["entry"] for d in [material.set_of(part)] if d for row in d.value["bids"]}
         current = {row["entry"] for row in _replayed(material, listed, part)}
         if claim["entry"] not in current or claim["entry"] in shown:
             raise CryptoError("CONTEXT_MISMATCH", "a claim about an entry that stands where it belongs")
-        material.findings.fault("sealed_bids", "B_SET", f"SET_OMISSION: {claim['entry']} is current by the list and not in the set")
+        material.findings.fault(
+            "sealed_bids", "B_SET", f"SET_OMISSION: {claim['entry']} is current by the list and not in the set"
+        )
     _check_settled(material, entry, claim["entry"], part)
 
 
 def _check_settled(material: Material, entry: Entry, c: str, part: str) -> None:
     if not material.audit:
         return
-    acts = [d.value for d in material.of_kind("act") if d.value["act"] == "claim.settle" and d.value["facts"].get("entry") == c]
+    acts = [
+        d.value
+        for d in material.of_kind("act")
+        if d.value["act"] == "claim.settle" and d.value["facts"].get("entry") == c
+    ]
     settled = min((act["at"] for act in acts), default="")
     for one in material.of_event("opening-set", "shares", "opened", envelope=part):
         if one.at > entry.at and (not settled or one.at < settled):
-            material.findings.fault("deadline", "B_LATE", f"{one.event} at {one.at}, while claim {entry.c} was not settled")
+            material.findings.fault(
+                "deadline", "B_LATE", f"{one.event} at {one.at}, while claim {entry.c} was not settled"
+            )
 
 
 def _replayed(material: Material, listed: set[str], part: str) -> list[dict[str, str]]:
@@ -357,8 +397,11 @@ def _is_lost(material: Material, header_hash: str, part: str) -> bool:
     """Whether the opening list itself says that the bytes of a bid are lost, and nothing of them is here."""
     if any(f"bids/{header_hash}/{name}" in material.archive.files for name in ("pieces.txt", "sealed")):
         return False
-    return any(row["header_hash"] == header_hash and row["verdict"] == "SEALED_ROOT"
-               for document in material.lists_of(part) for row in document.value["bids"])
+    return any(
+        row["header_hash"] == header_hash and row["verdict"] == "SEALED_ROOT"
+        for document in material.lists_of(part)
+        for row in document.value["bids"]
+    )
 
 
 def _check_bid(material: Material, document: Document, part: str) -> None:
@@ -371,9 +414,15 @@ def _check_bid(material: Material, document: Document, part: str) -> None:
     keys = unb64u(header.ctx["bidder_key"]) if header.ctx["co_opening"] else b""
     check_context(header, generation.policies, bidder=statement["bidder"], bidder_key=keys)
     _check_generation(material, document, generation, part)
-    wrong = [name for name in ("platform", "tender", "lot", "envelope", "bidder", "policy") if statement[name] != header.ctx[name]]
+    wrong = [
+        name
+        for name in ("platform", "tender", "lot", "envelope", "bidder", "policy")
+        if statement[name] != header.ctx[name]
+    ]
     if wrong or statement["sealed_size"] != header.size:
-        raise CryptoError("CONTEXT_MISMATCH", "the statement differs from the header: " + ", ".join(wrong or ["sealed_size"]))
+        raise CryptoError(
+            "CONTEXT_MISMATCH", "the statement differs from the header: " + ", ".join(wrong or ["sealed_size"])
+        )
     if _is_lost(material, statement["header_hash"], part):
         material.findings.checked("sealed_bids", "a bid whose bytes the platform lost is listed as such")
         return

@@ -61,7 +61,10 @@ def _faults(record: dict[str, Any], acts: dict[str, dict[str, list[Document]]], 
     """Everything that is wrong with the account of one payment."""
     found = []
     refunds = record["refunds"]
-    if record["received"] != record["refunded"] + record["forfeited"] + record["converted"] + record["held"] or record["held"] < 0:
+    if (
+        record["received"] != record["refunded"] + record["forfeited"] + record["converted"] + record["held"]
+        or record["held"] < 0
+    ):
         found.append("received is not refunded + forfeited + converted + held")
     logged = acts.get("receipt.record", {}).get(record["receipt"], [])
     if len(logged) != 1 or logged[0].value["facts"].get("amount") != record["received"]:
@@ -97,8 +100,17 @@ def _refund_faults(row: dict[str, Any], acts: dict[str, dict[str, list[Document]
 
 def _redirected(records: list[dict[str, Any]], material: Material) -> list[str]:
     """Refunds to another account than the paying one. Only a refund the bank had returned may get one, after two approvals in the log."""
-    found = [row["refund"] for record in records for row in record["refunds"] if row["state"] in PAID and row["payee"] != record["payer"]]
-    approved = [d for d in material.of_kind("act") if d.value["act"] == "payee.approve" and d.value["facts"].get("second") is True]
+    found = [
+        row["refund"]
+        for record in records
+        for row in record["refunds"]
+        if row["state"] in PAID and row["payee"] != record["payer"]
+    ]
+    approved = [
+        d
+        for d in material.of_kind("act")
+        if d.value["act"] == "payee.approve" and d.value["facts"].get("second") is True
+    ]
     return found if len(found) > len(approved) else []
 
 

@@ -23,7 +23,9 @@ def check(material: Material, log: Log) -> None:
     known = {n.value["draw"] for n in material.of_kind("draw-notice")}
     for document in material.of_kind("draw"):
         if document.value["draw"] not in known:
-            material.findings.fault(CLAIM[document.value["label"]], "B_DRAW", f"a draw without a notice: {document.value['draw']}")
+            material.findings.fault(
+                CLAIM[document.value["label"]], "B_DRAW", f"a draw without a notice: {document.value['draw']}"
+            )
     for entry in material.of_event("draw", "draw-notice"):
         if entry.value["statement"] not in material.documents:
             label = "k" if entry.value["envelope"].startswith("draw:k") else "experts"
@@ -62,7 +64,9 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
     made = []
     for party in notice.value["parties"]:
         document = turns[party].value
-        header = draws.check_escrow(_escrow(material, document["header_hash"]), draw=name, party=party, policy=notice.value["policy"])
+        header = draws.check_escrow(
+            _escrow(material, document["header_hash"]), draw=name, party=party, policy=notice.value["policy"]
+        )
         if header.ctx != draws.escrow_ctx(_policy(material, notice, announced), draw=name, party=party):
             raise CryptoError("CONTEXT_MISMATCH", f"the escrow of {party} is for other officers")
         r = _revealed(material, name, party, listed)
@@ -71,7 +75,10 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
         made.append(draws.Turn(party, unb64u(document["commit"], 32), header, r))
     found = results[0].value
     if not all(turn.r for turn in made):
-        raise CryptoError("DRAW_ESCROW", "what a silent party left in escrow is not in this profile" if not material.audit else "no value")
+        raise CryptoError(
+            "DRAW_ESCROW",
+            "what a silent party left in escrow is not in this profile" if not material.audit else "no value",
+        )
     mine = draws.result(notice.value, made, root=root, at=found["at"], beacon=found["beacon"])
     if mine != found:
         wrong = sorted(key for key in mine if mine[key] != found[key])
@@ -81,8 +88,9 @@ def _check_draw(material: Material, log: Log, claim: str, notice: Document) -> N
     material.findings.checked(claim, f"{name}: {drawn}, from commitments of {', '.join(notice.value['parties'])}")
 
 
-def _check_list(material: Material, log: Log, notice: Document, announced: Entry,
-                turns: dict[str, Document]) -> tuple[Entry, bytes]:
+def _check_list(
+    material: Material, log: Log, notice: Document, announced: Entry, turns: dict[str, Document]
+) -> tuple[Entry, bytes]:
     """Notice before commitments, commitments before the list, platform first; returns the list's entry and the root it fixed."""
     commits = [_only(material.logged(turns[party]), f"the commitment of {party}") for party in notice.value["parties"]]
     if any(entry.tick <= announced.tick for entry in commits):

@@ -29,7 +29,17 @@ CLAIMS: dict[str, tuple[str, ...]] = {
 MAX_SHOWN, MOST_KEPT = 20, 10_000
 
 DAMAGE = (
-    CryptoError, BadValue, Refusal, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError,
+    CryptoError,
+    BadValue,
+    Refusal,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
 )
 """What a damaged or hostile file can raise in code that reads it: all of it is a fault of the bundle, none of the verifier."""
 
@@ -53,10 +63,20 @@ class Claim:
 
     def to_json(self) -> dict[str, Any]:
         if not self.faults:
-            return {"name": self.name, "ok": self.ok, "codes": [], "detail": "; ".join(self.checked) or "nothing in this bundle to check"}
+            return {
+                "name": self.name,
+                "ok": self.ok,
+                "codes": [],
+                "detail": "; ".join(self.checked) or "nothing in this bundle to check",
+            }
         shown = [f"{code}: {what}" for code, what in list(self.faults)[:MAX_SHOWN]]
         more = len(self.faults) - len(shown)
-        return {"name": self.name, "ok": False, "codes": self.codes, "detail": "; ".join(shown) + (f"; and {more} more" if more else "")}
+        return {
+            "name": self.name,
+            "ok": False,
+            "codes": self.codes,
+            "detail": "; ".join(shown) + (f"; and {more} more" if more else ""),
+        }
 
 
 class Findings:
@@ -91,9 +111,13 @@ class Guard:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         if not isinstance(error, DAMAGE):
             return False
-        reason = f"{error.code}: {error.detail}" if isinstance(error, CryptoError) else str(error) or type(error).__name__
+        reason = (
+            f"{error.code}: {error.detail}" if isinstance(error, CryptoError) else str(error) or type(error).__name__
+        )
         self._findings.fault(self._claim, self._code, f"{self._what}: {reason}"[:400])
         return True

@@ -76,7 +76,11 @@ def _read(material: Material, log: Log, known: str | None) -> None:
     log.start, log.first = start["start"], start["first"]
     edge = [unb64u(one, 32) for one in start["edge"]]
     before = archive.read("log/before")
-    if not 0 <= log.start <= log.first or len(before) != 32 * (log.first - log.start) or len(edge) != log.start.bit_count():
+    if (
+        not 0 <= log.start <= log.first
+        or len(before) != 32 * (log.first - log.start)
+        or len(edge) != log.start.bit_count()
+    ):
         raise CryptoError("TICK_PROOF", "the start of the log does not fit its leaves")
     raw = archive.read("log/leaves.txt")
     lines = raw.split(b"\n")
@@ -86,7 +90,7 @@ def _read(material: Material, log: Log, known: str | None) -> None:
     wanted |= {log.start, log.first + len(lines)}
     log.roots[log.start] = tree.root()
     for i in range(0, len(before), 32):
-        tree.append(before[i:i + 32])
+        tree.append(before[i : i + 32])
         if tree.size in wanted:
             log.roots[tree.size] = tree.root()
     for line in lines:
@@ -102,7 +106,10 @@ def _wanted(material: Material, known: str | None) -> set[int]:
     """The sizes whose roots something here speaks of."""
     proven = [e.proven for e in material.entries.values() if e.proven is not None]
     found = {p.tick + 1 for p in proven} | {p.checkpoint.size for p in proven}
-    texts = [path.removeprefix("log/checkpoints/").removesuffix(".txt") for path in material.archive.below("log/checkpoints/")]
+    texts = [
+        path.removeprefix("log/checkpoints/").removesuffix(".txt")
+        for path in material.archive.below("log/checkpoints/")
+    ]
     texts += (known or "").split("\n")[1:2]
     return found | {int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16}
 
@@ -223,7 +230,9 @@ def _check_ticks(material: Material) -> None:
                 raise CryptoError("TICK_PROOF", "a slot twice")
             root = ticks.rebuild_root(unb64u(released["secret"], 32), held)
             proven = [material.entries[b64u(c)].proven for c in held.values()]
-            if not proven or any(p is None or p.tick != released["tick"] or unb64u(p.leaf["root"]) != root for p in proven):
+            if not proven or any(
+                p is None or p.tick != released["tick"] or unb64u(p.leaf["root"]) != root for p in proven
+            ):
                 raise CryptoError("TICK_PROOF", "secret, slots and entries do not give the tick's root")
             if path != f"ticks/{released['tick']}.json":
                 raise CryptoError("TICK_PROOF", "another tick than its name")
@@ -232,7 +241,9 @@ def _check_ticks(material: Material) -> None:
 def _check_known(material: Material, log: Log, note: str) -> None:
     known = checkpoints.verify_checkpoint(note, material.trust.log_key, material.trust.witnesses)
     if known.size > log.size:
-        raise CryptoError("TICK_PROOF", f"the log shown has {log.size} ticks, the known one {known.size}: it has shrunk, or is older")
+        raise CryptoError(
+            "TICK_PROOF", f"the log shown has {log.size} ticks, the known one {known.size}: it has shrunk, or is older"
+        )
     if known.size < log.start:
         raise CryptoError("TICK_PROOF", f"older than the log shown, which begins with tick {log.start}")
     if log.roots.get(known.size) != known.root:

@@ -96,7 +96,12 @@ class Material:
 
     def of_event(self, *events: str, envelope: str | None = None) -> list[Entry]:
         """Entries by event (of one envelope), in the order of their ticks."""
-        rows = [e for event in events for e in self._events.get(event, ()) if envelope is None or e.value["envelope"] == envelope]
+        rows = [
+            e
+            for event in events
+            for e in self._events.get(event, ())
+            if envelope is None or e.value["envelope"] == envelope
+        ]
         return sorted(rows, key=lambda e: (e.proven.tick if e.proven else -1, e.at, e.c))
 
     def of_kind(self, kind: str) -> list[Document]:
@@ -141,9 +146,17 @@ class Material:
         return self._chain(envelope)
 
     def _chain(self, envelope: str) -> list[dict[str, Any]]:
-        found = [self.spoken_of(e).value for e in self.of_event("policy", envelope=envelope) if e.value["statement"] in self.documents]
-        named = {one for e in self.of_event("published")[:1] if e.value["statement"] in self.documents
-                 for one in self.spoken_of(e).value["policies"]}
+        found = [
+            self.spoken_of(e).value
+            for e in self.of_event("policy", envelope=envelope)
+            if e.value["statement"] in self.documents
+        ]
+        named = {
+            one
+            for e in self.of_event("published")[:1]
+            if e.value["statement"] in self.documents
+            for one in self.spoken_of(e).value["policies"]
+        }
         roots = [p for p in found if policy_id(p) in named] or [p for p in found if p["supersedes"] == ""][-1:]
         line: list[dict[str, Any]] = roots[:1]
         while line and (after := [p for p in found if p["supersedes"] == policy_id(line[-1])]):
@@ -158,14 +171,21 @@ class Material:
 
     def opened_under(self, envelope: str) -> str:
         """The id of the policy whose officers open an envelope: the newest; of a draw the one its notice names."""
-        notices = [self.spoken_of(e).value["policy"] for e in self.of_event("draw-notice", envelope=envelope)
-                   if e.value["statement"] in self.documents]
+        notices = [
+            self.spoken_of(e).value["policy"]
+            for e in self.of_event("draw-notice", envelope=envelope)
+            if e.value["statement"] in self.documents
+        ]
         return str(notices[-1]) if notices else policy_id(self.chain(envelope)[-1])
 
     def parts(self) -> list[str]:
         """The envelopes a bid of this lot consists of: those whose policies the publication names; before one, just the first."""
-        named = {one for entry in self.of_event("published") if entry.value["statement"] in self.documents
-                 for one in self.spoken_of(entry).value["policies"]}
+        named = {
+            one
+            for entry in self.of_event("published")
+            if entry.value["statement"] in self.documents
+            for one in self.spoken_of(entry).value["policies"]
+        }
         return [BID, *([PRICE] if any(policy_id(policy) in named for policy in self.chain(PRICE)) else [])]
 
     def set_of(self, part: str) -> Document | None:
@@ -178,19 +198,29 @@ class Material:
 
     def left_sealed(self, opening_set: str) -> dict[str, str]:
         """header_hash → cause of what the platform said stays sealed of a set."""
-        return {d.value["header_hash"]: d.value["cause"] for d in self.of_kind("bid-failed")
-                if d.value["set"] == opening_set and d.value["code"] == LEFT_SEALED}
+        return {
+            d.value["header_hash"]: d.value["cause"]
+            for d in self.of_kind("bid-failed")
+            if d.value["set"] == opening_set and d.value["code"] == LEFT_SEALED
+        }
 
     def public_keys(self, party: str, roles: Sequence[str], entry: Entry | None = None) -> list[bytes]:
         """A party's enrolled keys, newest first; with an entry those that stood when it was made: enrolled by its tick, and not replaced
         before it. A key that was lost or stolen signs nothing any more once its successor is in the log."""
-        return [key.public for role in roles for key, after in _with_successors(self.keys.get((party, role), []))
-                if entry is None or _stood(key, after, entry)]
+        return [
+            key.public
+            for role in roles
+            for key, after in _with_successors(self.keys.get((party, role), []))
+            if entry is None or _stood(key, after, entry)
+        ]
 
     def enrolled_by(self, party: str, role: str, entry: Entry) -> list[bytes]:
         """A party's keys enrolled by the tick of an entry, replaced ones too: an officer is bound to the key it gave for a policy."""
-        return [key.public for key in self.keys.get((party, role), [])
-                if entry.proven is None or key.entry.tick <= entry.tick]
+        return [
+            key.public
+            for key in self.keys.get((party, role), [])
+            if entry.proven is None or key.entry.tick <= entry.tick
+        ]
 
 
 def _with_successors(chain: list[Key]) -> list[tuple[Key, Key | None]]:

@@ -45,7 +45,10 @@ def _check_acks(material: Material, part: str) -> dict[str, str]:
     for entry in entries:
         ack = material.spoken_of(entry).value
         name = ack["header_hash"]
-        if any(ack[field] != entry.value[field] for field in ("tender", "lot", "envelope")) or ack["platform"] != material.lot["platform"]:
+        if (
+            any(ack[field] != entry.value[field] for field in ("tender", "lot", "envelope"))
+            or ack["platform"] != material.lot["platform"]
+        ):
             raise CryptoError("CONTEXT_MISMATCH", f"mirror-ack {entry.c} is of another lot or envelope")
         if ack["kind"] != mode:
             raise CryptoError("CONTEXT_MISMATCH", f"mirror-ack {entry.c} of {ack['kind']}, the policy says {mode}")
@@ -79,8 +82,14 @@ def _check_lost(material: Material, part: str, in_time: dict[str, str]) -> None:
     found = {name for document in material.lists_of(part) for name in _found_lost(material, document.value["set"])}
     for document in material.lists_of(part):
         for row in document.value["bids"]:
-            if row["verdict"] == LOST and in_time.get(row["header_hash"]) == "files" and row["header_hash"] not in found:
-                raise CryptoError("SEALED_ROOT", f"{row['header_hash']} is listed as lost, although the mirror held the whole file")
+            if (
+                row["verdict"] == LOST
+                and in_time.get(row["header_hash"]) == "files"
+                and row["header_hash"] not in found
+            ):
+                raise CryptoError(
+                    "SEALED_ROOT", f"{row['header_hash']} is listed as lost, although the mirror held the whole file"
+                )
     verdicts = {row["header_hash"]: row["verdict"] for d in material.lists_of(part) for row in d.value["bids"]}
     for name in sorted(found & verdicts.keys()):
         if verdicts[name] != LOST:
@@ -93,7 +102,11 @@ def _check_erased(material: Material, part: str) -> None:
         return
     known, opening_set = _submissions(material), material.set_of(part)
     standing = {row["header_hash"] for row in opening_set.value["bids"]} if opening_set else set()
-    acts = [d.value for d in material.of_kind("act") if d.value["act"] == "bid.erase" and d.value["facts"].get("envelope") == part]
+    acts = [
+        d.value
+        for d in material.of_kind("act")
+        if d.value["act"] == "bid.erase" and d.value["facts"].get("envelope") == part
+    ]
     for act in acts:
         name = act["facts"]["header_hash"]
         if name in standing or name not in known:
@@ -107,20 +120,30 @@ def _check_erased(material: Material, part: str) -> None:
         if b64u(sealed_bid.root_of_pieces(pieces_of(material, name))) != statement["sealed_root"]:
             raise CryptoError("SEALED_ROOT", f"the digests kept of {name} do not give the signed root")
     if acts:
-        material.findings.checked("sealed_bids", f"{len(acts)} bids outside the set were erased, their headers and digests agree")
+        material.findings.checked(
+            "sealed_bids", f"{len(acts)} bids outside the set were erased, their headers and digests agree"
+        )
 
 
 def _check_decided(material: Material) -> None:
     """No award, neither decided nor announced, before the supervisory body has found on every lost bid (protocol §5.1): by moment and by
     tick, for the platform writes the moments."""
-    awarded = [e for d in material.of_kind("act") if d.value["act"] in ("lot.decide", "lot.announce") for e in material.logged(d)]
+    awarded = [
+        e
+        for d in material.of_kind("act")
+        if d.value["act"] in ("lot.decide", "lot.announce")
+        for e in material.logged(d)
+    ]
     if not awarded:
         return
     for part in material.parts():
         for document in material.lists_of(part):
             found = _found_lost(material, document.value["set"])
             for row in document.value["bids"]:
-                before = (all(e.at <= one.at and e.tick <= one.tick for one in awarded) for e in found.get(row["header_hash"], ()))
+                before = (
+                    all(e.at <= one.at and e.tick <= one.tick for one in awarded)
+                    for e in found.get(row["header_hash"], ())
+                )
                 if row["verdict"] == LOST and not any(before):
                     words = f"awarded before the supervisory body had found on {row['header_hash']}, which was lost"
                     raise CryptoError("CONTEXT_MISMATCH", words)

@@ -65,8 +65,9 @@ def _check_part(material: Material, log: Log, part: str) -> None:
         _check_rulings(material, lists[0])
 
 
-def _shares(material: Material, part: str, opening_set: Document,
-            opened: Document) -> tuple[dict[str, dict[int, bytes]], dict[str, dict[int, str]]]:
+def _shares(
+    material: Material, part: str, opening_set: Document, opened: Document
+) -> tuple[dict[str, dict[int, bytes]], dict[str, dict[int, str]]]:
     """header_hash → officer → part, and → code of a complaint; every part checked against its commitment."""
     findings, name = material.findings, set_id(opening_set.value)
     headers: dict[str, Header] = {}
@@ -97,15 +98,24 @@ def _shares(material: Material, part: str, opening_set: Document,
                 if given:
                     parts[header_hash][boxes[header_hash]] = given
                 elif code == "SHARE_COMMIT" and _posted(document, header_hash):
-                    findings.fault("opening", "B_SHARE", f"officer {j}'s share of {header_hash} is not the one committed to")
+                    findings.fault(
+                        "opening", "B_SHARE", f"officer {j}'s share of {header_hash} is not the one committed to"
+                    )
                 elif header_hash not in left:
                     complaints[header_hash][boxes[header_hash]] = code
     policy = material.chain(part)[-1]
-    signed = [j for j in range(1, policy["n"] + 1) if signers(opened.envelope, [officer_key(material, part, j, policy_id(policy))])]
+    signed = [
+        j
+        for j in range(1, policy["n"] + 1)
+        if signers(opened.envelope, [officer_key(material, part, j, policy_id(policy))])
+    ]
     if len(signed) < min(policy["t"], max(len(came), 1)):
         findings.fault("opening", "B_SHARE", f"the opening list is countersigned by {len(signed)} officers")
     names = [f"{j} {policy['officers'][j - 1]['side']}" for j in sorted(came)]
-    findings.checked("opening", f"{len(came)} of {policy['n']} officers gave shares ({', '.join(names)}), {len(signed)} countersigned")
+    findings.checked(
+        "opening",
+        f"{len(came)} of {policy['n']} officers gave shares ({', '.join(names)}), {len(signed)} countersigned",
+    )
     return parts, complaints
 
 
@@ -113,8 +123,15 @@ def _posted(document: Document, header_hash: str) -> bool:
     return any(item["header_hash"] == header_hash and item["part"] for item in document.value["items"])
 
 
-def _check_all(material: Material, part: str, opening_set: Document, opened: Document, parts: dict[str, dict[int, bytes]],
-               complaints: dict[str, dict[int, str]], outage: bool) -> None:
+def _check_all(
+    material: Material,
+    part: str,
+    opening_set: Document,
+    opened: Document,
+    parts: dict[str, dict[int, bytes]],
+    complaints: dict[str, dict[int, str]],
+    outage: bool,
+) -> None:
     line, left = material.generations(part), material.left_sealed(set_id(opening_set.value))
     said = {row["header_hash"]: row for row in opened.value["bids"]}
     for row in opening_set.value["bids"]:
@@ -131,8 +148,17 @@ def _check_all(material: Material, part: str, opening_set: Document, opened: Doc
                 _compare(material, said[name], policy_dead(name, generation), file_names=False)
                 _check_closed(material, name)
                 continue
-            _check_one(material, name, said[name], unb64u(statement["sealed_root"], 32), parts[name], complaints[name], line[-1].policy,
-                       generation.policy, outage)
+            _check_one(
+                material,
+                name,
+                said[name],
+                unb64u(statement["sealed_root"], 32),
+                parts[name],
+                complaints[name],
+                line[-1].policy,
+                generation.policy,
+                outage,
+            )
 
 
 def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Document) -> bool:
@@ -144,15 +170,23 @@ def _check_bidder_parts(material: Material, log: Log, part: str, opening_set: Do
         return False
     listed = material.of_event("opening-set", envelope=part)[0]
     (deadline,) = material.of_event("deadline", envelope=part)
-    begins = max(claims_end(deadline.shown.at, policy["opens_at"]), later(listed.value["tick_by"], 60 * policy["window"]))
+    begins = max(
+        claims_end(deadline.shown.at, policy["opens_at"]), later(listed.value["tick_by"], 60 * policy["window"])
+    )
     for entry in entries:
-        if not listed.at <= entry.at < begins or any(entry.tick > share.tick for share in material.of_event("shares", envelope=part)):
-            material.findings.fault("opening", "B_SHARE", f"bidder-part {entry.c} at {entry.at}, not between {listed.at} and {begins}")
+        if not listed.at <= entry.at < begins or any(
+            entry.tick > share.tick for share in material.of_event("shares", envelope=part)
+        ):
+            material.findings.fault(
+                "opening", "B_SHARE", f"bidder-part {entry.c} at {entry.at}, not between {listed.at} and {begins}"
+            )
         if material.spoken_of(entry).value["set"] != set_id(opening_set.value):
             material.findings.fault("opening", "B_SHARE", f"bidder-part {entry.c} is of another set")
     for entry in material.of_event("shares", envelope=part):
         if entry.at < begins:
-            material.findings.fault("opening", "B_SHARE", f"shares {entry.c} at {entry.at}, inside the bidders' window until {begins}")
+            material.findings.fault(
+                "opening", "B_SHARE", f"shares {entry.c} at {entry.at}, inside the bidders' window until {begins}"
+            )
     material.findings.checked("opening", f"{len(entries)} bidders gave their own part before the shares")
     return stood_still([parse_time(leaf["at"]) for leaf in log.leaves], parse_time(listed.at), parse_time(begins))
 
@@ -170,8 +204,17 @@ def _check_closed(material: Material, name: str) -> None:
         raise CryptoError("CONTEXT_MISMATCH", "a bid that nobody opens, with what would open it")
 
 
-def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes, parts: dict[int, bytes], complaints: dict[int, str],
-               policy: Mapping[str, Any], sealed_to: Mapping[str, Any], outage: bool) -> None:
+def _check_one(
+    material: Material,
+    name: str,
+    said: dict[str, Any],
+    root: bytes,
+    parts: dict[int, bytes],
+    complaints: dict[int, str],
+    policy: Mapping[str, Any],
+    sealed_to: Mapping[str, Any],
+    outage: bool,
+) -> None:
     """``policy``: the newest, by which the opening was held; ``sealed_to``: that of the officers this bid was sealed to."""
     findings, header = material.findings, header_of(material, name)
     judged, seed = _judged(material, header, name, complaints), _rescued(material, name)
@@ -190,22 +233,43 @@ def _check_one(material: Material, name: str, said: dict[str, Any], root: bytes,
     def sink(_: dict[str, Any]) -> _Nowhere:
         return _Nowhere()
 
-    found = first = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints,
-                             sink=sink)
+    found = first = open_bid(
+        material.archive.stream(path),
+        header,
+        sealed_root=root,
+        parts=given,
+        sides=sides,
+        complaints=complaints,
+        sink=sink,
+    )
     _check_failure(material, name, first, policy)
     if judged and first.code in RESCUABLE:
-        found = open_bid(material.archive.stream(path), header, sealed_root=root, parts=given, sides=sides, complaints=complaints,
-                         findings=judged, outage=outage, sink=sink)
+        found = open_bid(
+            material.archive.stream(path),
+            header,
+            sealed_root=root,
+            parts=given,
+            sides=sides,
+            complaints=complaints,
+            findings=judged,
+            outage=outage,
+            sink=sink,
+        )
     if seed and found.code in RESCUABLE | BAD_BOX:
-        found = open_with_seed(material.archive.stream(path), header, seed, sealed_root=root, complaints=complaints, sink=sink)
+        found = open_with_seed(
+            material.archive.stream(path), header, seed, sealed_root=root, complaints=complaints, sink=sink
+        )
     _compare(material, said, found, bool(policy["file_names"]))
 
 
 def _judged(material: Material, header: Header, name: str, complaints: dict[int, str]) -> dict[int, Finding]:
     """officer → what the supervisory body found of its complaint about this bid; parts it names are held against their commitment."""
     found: dict[int, Finding] = {}
-    listed = {d.value["set"]: d.value["at"] for d in material.of_kind("opened")
-              if any(row["header_hash"] == name for row in d.value["bids"])}
+    listed = {
+        d.value["set"]: d.value["at"]
+        for d in material.of_kind("opened")
+        if any(row["header_hash"] == name for row in d.value["bids"])
+    }
     for document in material.of_kind("finding"):
         j = document.value["j"]
         if document.value["header_hash"] != name or j == 0:
@@ -215,13 +279,17 @@ def _judged(material: Material, header: Header, name: str, complaints: dict[int,
             material.findings.fault("opening", "B_SHARE", words)
             continue
         if j not in complaints or j in found:
-            material.findings.fault("opening", "B_SHARE", f"{document.path}: a finding without a complaint of officer {j}, or a second one")
+            material.findings.fault(
+                "opening", "B_SHARE", f"{document.path}: a finding without a complaint of officer {j}, or a second one"
+            )
             continue
         path = f"opening/found/{name}.{j}"
         part = material.archive.read(path) if path in material.archive.files else b""
         check_finding(header, j, (document.value["code"], part))
         found[j] = (document.value["code"], part)
-        material.findings.checked("opening", "findings signed by the supervisory body, the parts they count are the committed ones")
+        material.findings.checked(
+            "opening", "findings signed by the supervisory body, the parts they count are the committed ones"
+        )
     return found
 
 
@@ -231,7 +299,9 @@ def _check_failure(material: Material, name: str, first: Verdict, policy: Mappin
     due = first.code == "UNRESOLVED" or (first.code in RESCUABLE and policy["rescue"])
     if not told:
         if due:
-            material.findings.fault("opening", "B_SHARE", f"{name} failed with {first.code}, and its bidder was never told in the log")
+            material.findings.fault(
+                "opening", "B_SHARE", f"{name} failed with {first.code}, and its bidder was never told in the log"
+            )
         if _rescued(material, name):
             material.findings.fault("opening", "B_SHARE", f"{name} was rescued without having failed")
         return
@@ -246,7 +316,9 @@ def _check_pause(material: Material, part: str, opening_set: Document, opened: D
     end (protocol §5.2)."""
     findings, policy, name = material.findings, material.chain(part)[-1], set_id(opening_set.value)
     rescues = material.of_event("rescue", envelope=part)
-    failed = [e for e in material.of_event("bid-failed", envelope=part) if material.spoken_of(e).value["code"] in RESCUABLE]
+    failed = [
+        e for e in material.of_event("bid-failed", envelope=part) if material.spoken_of(e).value["code"] in RESCUABLE
+    ]
     if not failed:
         return
     sealed = [entry.proven.at for entry in failed if entry.proven is not None]
@@ -254,9 +326,13 @@ def _check_pause(material: Material, part: str, opening_set: Document, opened: D
     until = later(since, 60 * policy["window"])
     for entry in rescues:
         if not policy["rescue"] or not since <= entry.at <= until or material.spoken_of(entry).value["set"] != name:
-            findings.fault("opening", "B_SHARE", f"rescue {entry.c} at {entry.at}: not within {since} to {until}, or not allowed")
+            findings.fault(
+                "opening", "B_SHARE", f"rescue {entry.c} at {entry.at}: not within {since} to {until}, or not allowed"
+            )
     if opened.value["at"] < until or any(document["set"] != name for document in _of_entries(material, failed)):
-        findings.fault("opening", "B_SHARE", f"shown at {opened.value['at']}, before the window for repair ended at {until}")
+        findings.fault(
+            "opening", "B_SHARE", f"shown at {opened.value['at']}, before the window for repair ended at {until}"
+        )
     findings.checked("opening", f"window for repair from {since} to {until}, {len(rescues)} rescued")
 
 
@@ -268,12 +344,19 @@ def _check_rulings(material: Material, opened: Document) -> None:
         name, cause = act["facts"]["header_hash"], act["facts"]["cause"]
         if name not in causes:
             continue  # of another envelope
-        if causes[name] != "unknown" or cause not in set(CAUSES) - {"unknown"} or act["at"] < opened.value["at"] or name in ruled:
+        if (
+            causes[name] != "unknown"
+            or cause not in set(CAUSES) - {"unknown"}
+            or act["at"] < opened.value["at"]
+            or name in ruled
+        ):
             words = f"ruled at {act['at']} that {name} failed by {cause or 'nobody'}, listed at {opened.value['at']} with {causes[name]}"
             material.findings.fault("opening", "B_SHARE", words)
         ruled.add(name)
     if ruled:
-        material.findings.checked("opening", f"{len(ruled)} failed bids of unknown cause ruled on by the host, with reasons")
+        material.findings.checked(
+            "opening", f"{len(ruled)} failed bids of unknown cause ruled on by the host, with reasons"
+        )
 
 
 def _of_entries(material: Material, entries: list[Entry]) -> list[dict[str, Any]]:
@@ -286,7 +369,9 @@ def _compare(material: Material, said: dict[str, Any], found: Verdict, file_name
         words = f"{name}: {said['verdict']} {said['cause']} in the list, {found.code} {found.cause} here"
         findings.fault("opening", "B_REDERIVE", words)
         return
-    findings.checked("opening", "every bid of the set joined, re-derived and decrypted again with the verdict of the list")
+    findings.checked(
+        "opening", "every bid of the set joined, re-derived and decrypted again with the verdict of the list"
+    )
     if found.code != OPENED:
         return
     mine = found.to_json(file_names)
@@ -302,4 +387,6 @@ def _bidder_part(material: Material, name: str) -> dict[int, bytes]:
 
 
 def _rescued(material: Material, name: str) -> bytes:
-    return next((unb64u(d.value["seed"], 32) for d in material.of_kind("rescue") if d.value["header_hash"] == name), b"")
+    return next(
+        (unb64u(d.value["seed"], 32) for d in material.of_kind("rescue") if d.value["header_hash"] == name), b""
+    )

@@ -27,11 +27,16 @@ from web.verifier.signers import check_many, check_signers
 LOT_FACTS = ("platform", "tender", "lot", "regime", "ceiling", "state", "failure", "purchaser")
 PLAIN = ("deadline", "attempt", "refusal-list", "act", "notice")
 _LOGGED = re.compile(
-    r"(policy/|bids/[a-z]|opening/|draw/[a-z-]+\.[A-Za-z0-9_-]{43}\.json|sheets/(sheet|commit)|ranking/ranking|acts/[A-Za-z0-9_-]{43}\.json)")
+    r"(policy/|bids/[a-z]|opening/|draw/[a-z-]+\.[A-Za-z0-9_-]{43}\.json|sheets/(sheet|commit)|ranking/ranking|acts/[A-Za-z0-9_-]{43}\.json)"
+)
 """Files that stand in a bundle only because an entry of the log names them."""
 _EVENT_KIND = {
-    "bid-received": "submission", "bid-replaced": "submission", "bid-withdrawn": "withdrawal", "key-enrolled": "enrolment",
-    "bid-refusals": "refusal-list", "act": "act",
+    "bid-received": "submission",
+    "bid-replaced": "submission",
+    "bid-withdrawn": "withdrawal",
+    "key-enrolled": "enrolment",
+    "bid-refusals": "refusal-list",
+    "act": "act",
 }
 """Which kind of document an event speaks of, where the two differ in name."""
 
@@ -57,7 +62,9 @@ def read(archive: Archive, findings: Findings, trust: Trust | None) -> Material:
     _read_keys(material)
     _read_documents(material)
     material.settle()
-    findings.checked("manifest", f"{len(material.entries)} entries and {len(material.documents)} documents signed as they must be")
+    findings.checked(
+        "manifest", f"{len(material.entries)} entries and {len(material.documents)} documents signed as they must be"
+    )
     return material
 
 
@@ -169,7 +176,11 @@ def _check_missing(material: Material, found: set[str]) -> None:
     """Among the documents found (good or bad) is the record of every act that is here as an entry; in an archive whatever any speaks of."""
     there = found | material.documents.keys()
     for entry in material.entries.values():
-        if entry.value["statement"] and entry.value["statement"] not in there and (entry.event == "act" or material.audit):
+        if (
+            entry.value["statement"]
+            and entry.value["statement"] not in there
+            and (entry.event == "act" or material.audit)
+        ):
             material.findings.fault("manifest", "B_INDEX", f"what {entry.event} {entry.c} speaks of is missing")
 
 
@@ -197,7 +208,9 @@ def _document(material: Material, path: str, name: str, value: Any, entry: Entry
         plain = loads(material.archive.read(path))
         check_document(kind, plain)
         return Document(name, kind, plain, None, path)
-    if kind == "bid-refused":  # a refused submission or withdrawal may be signed by anybody, or badly: that is why it was refused
+    if (
+        kind == "bid-refused"
+    ):  # a refused submission or withdrawal may be signed by anybody, or badly: that is why it was refused
         return Document(name, "refused", loads(payload_of(value)), value, path)
     if kind_of(value) != kind:
         raise CryptoError("SIG_TYPE", f"{kind_of(value)} where the log speaks of a {kind}")

@@ -26,11 +26,25 @@ from web.verifier.draw_claims import coefficient
 from web.verifier.material import BID, PRICE, Material
 from web.verifier.sheet_claims import Round
 
-REPORT, INPUTS, FINDINGS, BLIND = "ranking/report.json", "ranking/inputs.json", "sheets/findings.json", "sheets/blind.json"
+REPORT, INPUTS, FINDINGS, BLIND = (
+    "ranking/report.json",
+    "ranking/inputs.json",
+    "sheets/findings.json",
+    "sheets/blind.json",
+)
 COMMON = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
 """What every scheme may say, whatever its method."""
 _FORMULA = {
-    "above": "E1_above", "below": "E2_below", "k": "K", "n": "N", "m": "M", "q1": "Q1", "q2": "Q2", "k1": "K1", "k2": "K2", "c": "C",
+    "above": "E1_above",
+    "below": "E2_below",
+    "k": "K",
+    "n": "N",
+    "m": "M",
+    "q1": "Q1",
+    "q2": "Q2",
+    "k1": "K1",
+    "k2": "K2",
+    "c": "C",
 }
 """Names of a scheme's benchmark and of the formula where they differ."""
 
@@ -114,7 +128,9 @@ def _announced_in(material: Material, part: str) -> dict[str, dict[str, str]]:
     opened = material.lists_of(part)
     if len(opened) != 1:
         raise CryptoError("CONTEXT_MISMATCH", f"{len(opened)} opening lists")
-    return {bidders[row["header_hash"]]: row["announce"] for row in opened[0].value["bids"] if row["verdict"] == "opened"}
+    return {
+        bidders[row["header_hash"]]: row["announce"] for row in opened[0].value["bids"] if row["verdict"] == "opened"
+    }
 
 
 def _prices_said(material: Material) -> dict[str, str]:
@@ -144,7 +160,9 @@ def _check_technical(material: Material) -> None:
     material.findings.checked("ranking", f"{len(passed)} bids passed technically before any price was opened")
 
 
-def _scores(material: Material, last: Round, scheme: Mapping[str, Any], valid: list[str]) -> dict[str, dict[str, dict[str, Fraction]]]:
+def _scores(
+    material: Material, last: Round, scheme: Mapping[str, Any], valid: list[str]
+) -> dict[str, dict[str, dict[str, Fraction]]]:
     """expert → bidder → criterion → points, every item of every valid bid once, within its limits."""
     names = {bidder: bidder for bidder in valid}
     if scheme.get("blind"):
@@ -152,14 +170,22 @@ def _scores(material: Material, last: Round, scheme: Mapping[str, Any], valid: l
     scored = {one["id"]: one for one in scheme["criteria"] if one["kind"] != "price"}
     found: dict[str, dict[str, dict[str, Fraction]]] = {}
     for expert, sheet in sorted(last.sheets.items()):
-        rows = {names[bid["bidder"]]: {item["id"]: number(item["score"], f"{expert}.{item['id']}") for item in bid["items"]}
-                for bid in sheet.value["bids"]}
-        if set(rows) != set(valid) or any(set(row) != set(scored) for row in rows.values()) or len(rows) != len(sheet.value["bids"]):
+        rows = {
+            names[bid["bidder"]]: {item["id"]: number(item["score"], f"{expert}.{item['id']}") for item in bid["items"]}
+            for bid in sheet.value["bids"]
+        }
+        if (
+            set(rows) != set(valid)
+            or any(set(row) != set(scored) for row in rows.values())
+            or len(rows) != len(sheet.value["bids"])
+        ):
             raise BadValue("missing", f"sheet of {expert}", "every item of every valid bid, once")
         for bidder, row in rows.items():
             for name, points in row.items():
                 if not _allowed(scored[name], points):
-                    raise BadValue("out_of_range", f"{expert}.{bidder}.{name}", "points within the criterion and its bands")
+                    raise BadValue(
+                        "out_of_range", f"{expert}.{bidder}.{name}", "points within the criterion and its bands"
+                    )
         found[expert] = rows
     return found
 
@@ -185,7 +211,9 @@ def _points(scheme: Mapping[str, Any], criterion: Mapping[str, Any], given: list
     return rounded(mean(left), rounding.get("mean", 2), mode)
 
 
-def _prices(material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, Fraction], small: set[str]) -> dict[str, Fraction]:
+def _prices(
+    material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, Fraction], small: set[str]
+) -> dict[str, Fraction]:
     rounding = scheme["rounding"]
     places, mode = rounding.get("points", 2), Rounding(rounding.get("mode", "HALF_UP"))
     (full,) = (one["max"] for one in scheme["criteria"] if one["kind"] == "price")
@@ -194,7 +222,9 @@ def _prices(material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, 
         raise BadValue("unknown_keys", ", ".join(sorted(strange)), "parameters of the method")
     if method is gp_score.METHOD:
         share = number(scheme.get("small_firm", "0"), "small_firm")
-        return low_price_first(quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode).points
+        return low_price_first(
+            quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode
+        ).points
     given = dict(scheme["benchmark"])
     drawn = given.pop("coefficient", "")
     params: dict[str, Any] = {_FORMULA.get(str(key), str(key)): value for key, value in given.items()}
@@ -240,10 +270,14 @@ def _compare_scores(material: Material, found: Reckoned, said: Mapping[str, Any]
         for one in rows[bidder]["criteria"]:
             if number(one["points"], one["id"]) != found.points[bidder][one["id"]]:
                 mine = written_exactly(found.points[bidder][one["id"]])
-                findings.fault("arithmetic", "B_SCORE", f"{bidder}, {one['id']}: {one['points']} reported, {mine} reckoned")
+                findings.fault(
+                    "arithmetic", "B_SCORE", f"{bidder}, {one['id']}: {one['points']} reported, {mine} reckoned"
+                )
         for what, value in (("report", rows[bidder]["total"]), ("ranking", scores[bidder])):
             if number(value, "total") != total:
-                findings.fault("arithmetic", "B_SCORE", f"{bidder}: {value} in the {what}, {written_exactly(total)} reckoned")
+                findings.fault(
+                    "arithmetic", "B_SCORE", f"{bidder}: {value} in the {what}, {written_exactly(total)} reckoned"
+                )
     findings.checked("arithmetic", f"points and totals of {len(found.totals)} bids reckoned anew from the sheets")
 
 
@@ -251,7 +285,9 @@ def _compare_ranks(material: Material, found: Reckoned, said: Mapping[str, Any])
     ranks = {row["bidder"]: row["rank"] for row in said["ranking"]}
     for bidder in sorted(set(ranks) | set(found.ranks)):
         if ranks.get(bidder) != found.ranks.get(bidder):
-            material.findings.fault("ranking", "B_RANK", f"{bidder} is ranked {ranks.get(bidder)}, reckoned {found.ranks.get(bidder)}")
+            material.findings.fault(
+                "ranking", "B_RANK", f"{bidder} is ranked {ranks.get(bidder)}, reckoned {found.ranks.get(bidder)}"
+            )
     order = [row["rank"] for row in said["ranking"]]
     if order != sorted(order) or len(ranks) != len(order):
         material.findings.fault("ranking", "B_RANK", "the ranking is out of order, or names a bidder twice")

@@ -47,7 +47,10 @@ def check(material: Material, log: Log) -> list[Round]:
     if material.of_event("ranking") and (not rounds or set(rounds[-1].sheets) != set(rounds[-1].commits)):
         findings.fault("score_sheets", "B_SHEET", "a ranking, but not every listed sheet of the last round is revealed")
     if rounds:
-        findings.checked("score_sheets", f"{len(rounds[-1].sheets)} sheets of {len(rounds)} round(s) open the commitments listed before")
+        findings.checked(
+            "score_sheets",
+            f"{len(rounds[-1].sheets)} sheets of {len(rounds)} round(s) open the commitments listed before",
+        )
     return rounds
 
 
@@ -69,7 +72,9 @@ def _round(material: Material, log: Log, document: Document, salts: dict[str, An
     last = max(entry.tick for entry in held)
     with material.findings.guard("score_sheets", "B_SHEET", document.path):
         if document.value["root"] != b64u(log.root_after(last)):
-            raise CryptoError("TICK_PROOF", "the list names another root than the checkpoint's over the last commitment")
+            raise CryptoError(
+                "TICK_PROOF", "the list names another root than the checkpoint's over the last commitment"
+            )
         if when <= last:
             raise CryptoError("TICK_PROOF", "the list is not later than the commitments")
     _check_newest(material, held, last)
@@ -86,8 +91,9 @@ def _check_newest(material: Material, held: list[Entry], last: int) -> None:
                 raise CryptoError("CONTEXT_MISMATCH", f"{expert} had committed anew before the list was made")
 
 
-def _revealed(material: Material, document: Document, listed: Entry, commits: dict[str, Document],
-              salts: dict[str, Any]) -> dict[str, Document]:
+def _revealed(
+    material: Material, document: Document, listed: Entry, commits: dict[str, Document], salts: dict[str, Any]
+) -> dict[str, Document]:
     by_hash = {commit.hash: expert for expert, commit in commits.items()}
     found: dict[str, Document] = {}
     for sheet in material.of_kind("sheet"):

@@ -29,7 +29,9 @@ def check_signers(material: Material, kind: str, claimed: dict[str, Any], envelo
         signatures.verify_any(envelope, kind, trust.supervisor_keys)
     elif kind in ("drill", "shares"):
         part = entry.value["envelope"]
-        officer = officer_key(material, part, claimed["j"], claimed["policy"] if kind == "drill" else material.opened_under(part))
+        officer = officer_key(
+            material, part, claimed["j"], claimed["policy"] if kind == "drill" else material.opened_under(part)
+        )
         open_document(envelope, kind, officer)
     elif kind in ("draw-commit", "draw-reveal"):
         signatures.verify_any(envelope, kind, _party_keys(material, claimed["party"], entry))
@@ -42,7 +44,9 @@ def check_signers(material: Material, kind: str, claimed: dict[str, Any], envelo
 
 
 def _bidder_of(material: Material, header_hash: str) -> str:
-    return next((str(d.value["bidder"]) for d in material.of_kind("submission") if d.value["header_hash"] == header_hash), "")
+    return next(
+        (str(d.value["bidder"]) for d in material.of_kind("submission") if d.value["header_hash"] == header_hash), ""
+    )
 
 
 def officer_key(material: Material, envelope: str, j: int, policy: str) -> bytes:

@@ -28,7 +28,9 @@ __all__ = ["NotABundle", "verify_bundle"]
 WHERE_THERE_IS_ONE = ("expert_draw", "coefficient_draw")
 
 
-def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = None, known_checkpoint: str | None = None) -> dict[str, Any]:
+def verify_bundle(
+    path: str | Path, trust: Mapping[str, Any] | Trust | None = None, known_checkpoint: str | None = None
+) -> dict[str, Any]:
     """Re-prove a bundle. ``trust``: keys kept from an earlier day (a ticket's ``trust``), else those in the bundle serve and the answer
     says so; ``known_checkpoint``: the text of a checkpoint of the same log seen before.
 
@@ -42,12 +44,20 @@ def verify_bundle(path: str | Path, trust: Mapping[str, Any] | Trust | None = No
         archive.check_index(opened, findings)
         held = reading.read(opened, findings, given)
         _check_claims(held, known_checkpoint)
-    claims = [findings.claims[name] for name in CLAIMS if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None]
+    claims = [
+        findings.claims[name]
+        for name in CLAIMS
+        if name not in WHERE_THERE_IS_ONE or findings.claims[name].ok is not None
+    ]
     broken = [claim.name for claim in claims if claim.ok is False]
     return {
-        "ok": not broken, "tender": str(opened.index.get("tender", "")), "profile": str(opened.index.get("profile", "")),
-        "trust": "enclosed" if held.enclosed else "given", "unwitnessed": held.trust.unwitnessed,
-        "claims": [claim.to_json() for claim in claims], "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
+        "ok": not broken,
+        "tender": str(opened.index.get("tender", "")),
+        "profile": str(opened.index.get("profile", "")),
+        "trust": "enclosed" if held.enclosed else "given",
+        "unwitnessed": held.trust.unwitnessed,
+        "claims": [claim.to_json() for claim in claims],
+        "summary": _summary(held, broken, [c.name for c in claims if c.ok is None]),
     }
 
 

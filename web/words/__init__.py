@@ -73,7 +73,9 @@ def _load() -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], dict[str, 
             continue
         entries: list[tuple[Any, Any, str, dict[Any, Any]]] = []
         for noun, held in tables.pop("state", {}).items():
-            entries += [((noun, code), entry, f"{file.name}: state {noun}.{code}", named) for code, entry in held.items()]
+            entries += [
+                ((noun, code), entry, f"{file.name}: state {noun}.{code}", named) for code, entry in held.items()
+            ]
         entries += [(code, entry, f"{file.name}: {code}", codes) for code, entry in tables.items()]
         for key, entry, where, kept in entries:
             fault = "has words already" if key in kept else _fault(entry)
@@ -85,7 +87,9 @@ def _load() -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], dict[str, 
 
 
 def _fault(entry: Any) -> str:
-    if not isinstance(entry, dict) or any(not isinstance(entry.get(lang), str) or not entry[lang].strip() for lang in LANGS):
+    if not isinstance(entry, dict) or any(
+        not isinstance(entry.get(lang), str) or not entry[lang].strip() for lang in LANGS
+    ):
         return 'needs zh and en; a code with a point is quoted, ["noun.reason"]'
     if entry.get("tone", "") not in TONES:
         return f"tone is one of {', '.join(TONES[1:])}"

@@ -27,7 +27,9 @@ _NAMES = {
     "Order 2 of 2003": ("八部委令2003年第2号", "Order 2 of 2003"),
 }
 _PHRASES = {
-    "platform rule": "平台规则", "bank usage": "银行惯例", "set by the province": "由省级规定",
+    "platform rule": "平台规则",
+    "bank usage": "银行惯例",
+    "set by the province": "由省级规定",
     "treated as termination": "比照终止办理",
     "length as after withdrawal": "期限比照撤回",
 }
@@ -51,10 +53,10 @@ def _one(part: str, lang: str) -> str:
     if part in _PHRASES:
         return _PHRASES[part] if lang == "zh" else part
     articles = _ARTICLES.search(part)
-    head = part[:articles.start()] if articles else part
+    head = part[: articles.start()] if articles else part
     paper = _PAPER.match(head)
     if lang == "zh" and paper:
-        head = f"{_ISSUERS[paper[1]]}〔{paper[2]}〕{paper[3]}号" + head[paper.end():]
+        head = f"{_ISSUERS[paper[1]]}〔{paper[2]}〕{paper[3]}号" + head[paper.end() :]
     else:
         head = _SHORT.sub(lambda found: _NAMES[found[1]][lang != "zh"], head)
     if not articles:

@@ -87,7 +87,14 @@ def role_help(desk: str) -> RoleHelp:
                 one.get("href", ""), tuple(re.compile(page) for page in one["pages"]))
         for one in found["act"])  # fmt: skip
     nots = tuple((_text(one["what"]), _text(one["why"])) for one in found["never"])
-    return RoleHelp(desk, _text(found["title"]), _text(found["lead"]), acts, nots, tuple((one["at"], _text(one)) for one in found["day"]))
+    return RoleHelp(
+        desk,
+        _text(found["title"]),
+        _text(found["lead"]),
+        acts,
+        nots,
+        tuple((one["at"], _text(one)) for one in found["day"]),
+    )
 
 
 @cache
@@ -123,7 +130,7 @@ def marked(text: Text, lang: str) -> Markup:
     parts: list[Markup] = []
     for found in _TERM.finditer(said):
         term = terms()[found[1]]
-        parts.append(escape(said[at:found.start()]))
+        parts.append(escape(said[at : found.start()]))
         parts.append(LINK.format(term.key, found[2] or term.name.said(lang), term.meaning.said(lang)))
         at = found.end()
     return Markup("").join([*parts, escape(said[at:])])

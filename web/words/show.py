@@ -23,12 +23,16 @@ from trading.kernel.exact import written
 from trading.kernel.money import Money
 
 ZONE = ZoneInfo("Asia/Shanghai")
-_WEEKDAYS = {"zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+_WEEKDAYS = {
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOTHING = "–"
 
 
 # --- money ------------------------------------------------------------------------------------------------------------
+
 
 def figure(value: Money | None) -> str:
     """The exact amount without a unit, for a table column whose heading names it: ``8,180,000.00``."""
@@ -82,6 +86,7 @@ def size(octets: int, lang: str = "zh") -> str:
 
 # --- time -------------------------------------------------------------------------------------------------------------
 
+
 def zone_name(moment: datetime, lang: str = "zh", zone: ZoneInfo = ZONE) -> str:
     """The zone's name with its offset at that moment: ``北京时间（UTC+8）``."""
     offset = moment.astimezone(zone).utcoffset() or timedelta()
@@ -101,7 +106,9 @@ def moment(value: datetime | None, lang: str = "zh", zone: ZoneInfo = ZONE) -> s
     return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone_name(value, lang, zone)}"
 
 
-def moment_short(value: datetime | None, lang: str = "zh", zone: ZoneInfo = ZONE, *, now: datetime | None = None) -> str:
+def moment_short(
+    value: datetime | None, lang: str = "zh", zone: ZoneInfo = ZONE, *, now: datetime | None = None
+) -> str:
     """A moment for a desk: no year if it is this year's, no seconds if they are zero, ``今日`` if it is today. Never for papers."""
     if value is None:
         return NOTHING
@@ -112,7 +119,11 @@ def moment_short(value: datetime | None, lang: str = "zh", zone: ZoneInfo = ZONE
         if local.date() == today.date():
             return f"今日 {hour}" if lang == "zh" else f"today {hour}"
         if local.year == today.year:
-            return f"{local.month} 月 {local.day} 日 {hour}" if lang == "zh" else f"{local.day} {_MONTHS[local.month - 1]} {hour}"
+            return (
+                f"{local.month} 月 {local.day} 日 {hour}"
+                if lang == "zh"
+                else f"{local.day} {_MONTHS[local.month - 1]} {hour}"
+            )
     return f"{local:%Y-%m-%d} {hour}"
 
 
@@ -132,7 +143,9 @@ def day(value: date | None, lang: str = "zh", *, weekday: bool = False) -> str:
 def day_words(value: date, lang: str = "zh") -> str:
     """A date in words for a heading: ``3 月 18 日 周三`` / ``Wed 18 Mar``."""
     week = _WEEKDAYS[lang][value.weekday()]
-    return f"{value.month} 月 {value.day} 日 {week}" if lang == "zh" else f"{week} {value.day} {_MONTHS[value.month - 1]}"
+    return (
+        f"{value.month} 月 {value.day} 日 {week}" if lang == "zh" else f"{week} {value.day} {_MONTHS[value.month - 1]}"
+    )
 
 
 def length(value: timedelta, lang: str = "zh") -> str:
@@ -157,6 +170,7 @@ def left(until: datetime, now: datetime, lang: str = "zh") -> str:
 
 # --- proofs -----------------------------------------------------------------------------------------------------------
 
+
 def digest(value: str | bytes | None, groups: int = 0) -> str:
     """A digest in groups of four; ``groups`` keeps that many in front and one behind: ``a81f 30c2 9e47 d6b5 … 51c0``."""
     if not value:
@@ -174,6 +188,7 @@ def check_words(words: Iterable[str]) -> str:
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Label:
@@ -227,14 +242,21 @@ def _minus(text: str) -> str:
     return "−" + text[1:] if text.startswith("-") else text
 
 
-def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Callable[[], datetime],
-          state: Callable[[str, str, str], Label]) -> None:
+def teach(
+    environment: Any,
+    *,
+    lang: Callable[[], str],
+    zone: ZoneInfo,
+    now: Callable[[], datetime],
+    state: Callable[[str, str, str], Label],
+) -> None:
     """Gives the filters and globals to a Jinja environment.
 
     Filters: money figure capitals percent points whole size moment moment_short hour day day_words duration left digest
     check_words filled fact.
     Globals: big(value), state(noun, code) → tag, state_text(noun, code), zone_name(moment).
     """
+
     def spoken(function: Callable[..., str]) -> Callable[..., str]:
         return lambda value, *args, **more: function(value, lang(), *args, **more)
 
@@ -245,10 +267,24 @@ def teach(environment: Any, *, lang: Callable[[], str], zone: ZoneInfo, now: Cal
         return time_element(value, moment_short(value, lang(), zone, now=now()))
 
     environment.filters.update(
-        money=spoken(money), figure=figure, capitals=lambda v: v.capitals(), percent=percent, points=points,
-        whole=count, size=spoken(size), moment=show_moment, moment_short=show_short, hour=lambda v: hour(v, zone), day=spoken(day),
-        day_words=spoken(day_words), duration=spoken(length), left=lambda v: left(v, now(), lang()), digest=digest,
-        check_words=check_words, filled=filled, fact=lambda v: fact(v, lang(), zone),
+        money=spoken(money),
+        figure=figure,
+        capitals=lambda v: v.capitals(),
+        percent=percent,
+        points=points,
+        whole=count,
+        size=spoken(size),
+        moment=show_moment,
+        moment_short=show_short,
+        hour=lambda v: hour(v, zone),
+        day=spoken(day),
+        day_words=spoken(day_words),
+        duration=spoken(length),
+        left=lambda v: left(v, now(), lang()),
+        digest=digest,
+        check_words=check_words,
+        filled=filled,
+        fact=lambda v: fact(v, lang(), zone),
     )
     environment.globals.update(
         big=lambda v: big(v, lang()),

@@ -30,7 +30,10 @@ def deliver(office: Office, mail: str) -> int:
                 if mail and message.channel == "mail":
                     _send(message, mail)
                     if message.template == password_links.TEMPLATE:
-                        message.facts = {**message.facts, "link": ""}  # whoever reads the database later finds no key to a door
+                        message.facts = {
+                            **message.facts,
+                            "link": "",
+                        }  # whoever reads the database later finds no key to a door
                 outbox.mark_sent(message, work.now)
             except OSError:
                 outbox.mark_failed(message, work.now)

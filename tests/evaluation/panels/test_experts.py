@@ -37,31 +37,53 @@ def test_the_pool_leaves_out_whoever_must_avoid(world: World) -> None:
     with world.work("clerk") as work:
         for number, until in ((1, None), (2, date(2024, 1, 1)), (3, date(2020, 1, 1))):
             one = experts.by_code(work.session, f"E{number:03d}")
-            experts.add_tie(work, one, {"code": code, "name": "某公司", "kind": "employed", "since": date(2015, 1, 1), "until": until})
+            experts.add_tie(
+                work,
+                one,
+                {"code": code, "name": "某公司", "kind": "employed", "since": date(2015, 1, 1), "until": until},
+            )
         experts.edit(work, experts.by_code(work.session, "E004"), active=False)
         experts.edit(work, experts.by_code(work.session, "E005"), specialties=["B99"])
 
     def pool(*codes: str, **how: str) -> list[str]:
         with world.look("clerk") as look:
-            return [one.code for one in experts.pool(look.session, specialties=[SPECIALTY], codes=set(codes), on=DAY, **how)]
+            return [
+                one.code for one in experts.pool(look.session, specialties=[SPECIALTY], codes=set(codes), on=DAY, **how)
+            ]
 
     assert pool(code) == ["E003", *(f"E{number:03d}" for number in range(6, 13))]
     assert pool() == ["E001", "E002", "E003", *(f"E{number:03d}" for number in range(6, 13))]
     assert pool("PERSON007") == [one for one in pool() if one != "E007"]  # the unit an expert's account belongs to
     assert pool(region="1302") == pool() and pool(region="4401") == []
     with world.look("clerk") as look:
-        assert experts.avoidances(experts.by_code(look.session, "E001"), {code}, DAY) == [experts.Avoidance(code, "employed")]
+        assert experts.avoidances(experts.by_code(look.session, "E001"), {code}, DAY) == [
+            experts.Avoidance(code, "employed")
+        ]
 
 
 def test_registration_names_every_fault(world: World) -> None:
     with world.work("clerk") as work, pytest.raises(Invalid) as refusal:
-        experts.register(work, parties.account(work.session, world.people["buyer"]), code=" ", unit="", specialties=[" "], ties=[
-            {"code": "", "kind": "friend", "since": None},
-            {"code": "X", "kind": "owner", "since": date(2020, 1, 2), "until": date(2020, 1, 1)}])
+        experts.register(
+            work,
+            parties.account(work.session, world.people["buyer"]),
+            code=" ",
+            unit="",
+            specialties=[" "],
+            ties=[
+                {"code": "", "kind": "friend", "since": None},
+                {"code": "X", "kind": "owner", "since": date(2020, 1, 2), "until": date(2020, 1, 1)},
+            ],
+        )
     assert {(fault.where, fault.code) for fault in refusal.value.faults} == {
-        ("code", "form.required"), ("unit", "form.required"), ("specialties", "form.required"), ("account", "expert.role_needed"),
-        ("ties.0.code", "form.required"), ("ties.0.kind", "expert.tie_kind"), ("ties.0.since", "form.required"),
-        ("ties.1.until", "expert.tie_ends_first")}
+        ("code", "form.required"),
+        ("unit", "form.required"),
+        ("specialties", "form.required"),
+        ("account", "expert.role_needed"),
+        ("ties.0.code", "form.required"),
+        ("ties.0.kind", "expert.tie_kind"),
+        ("ties.0.since", "form.required"),
+        ("ties.1.until", "expert.tie_ends_first"),
+    }
 
 
 def test_only_the_centre_registers_and_nobody_twice(world: World) -> None:

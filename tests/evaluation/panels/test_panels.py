@@ -29,8 +29,10 @@ def drawn_order(world: World, ref: str) -> list[str]:
         return [row.pool[at] for at in draws.order(row)]
 
 
-@pytest.mark.parametrize(("members", "drawn", "lawful"), [
-    (5, None, True), (5, 4, True), (5, 3, False), (4, None, False), (3, None, False), (7, 5, True), (7, 8, False)])
+@pytest.mark.parametrize(
+    ("members", "drawn", "lawful"),
+    [(5, None, True), (5, 4, True), (5, 3, False), (4, None, False), (3, None, False), (7, 5, True), (7, 8, False)],
+)
 def test_composition(world: World, members: int, drawn: int | None, lawful: bool) -> None:
     ref = world.lot("BIDDING")
     if lawful:
@@ -53,7 +55,9 @@ def test_only_the_centre_asks_and_only_once(world: World) -> None:
     with world.work("agent") as work, pytest.raises(NotAllowed):
         panels.request(work, world.lot_in(work, ref), members=5, specialties=[SPECIALTY], starts_at=world.now)
     with world.work("clerk") as work, pytest.raises(Invalid) as refusal:
-        panels.request(work, world.lot_in(work, ref), members=5, specialties=[], starts_at=world.now - timedelta(hours=1))
+        panels.request(
+            work, world.lot_in(work, ref), members=5, specialties=[], starts_at=world.now - timedelta(hours=1)
+        )
     assert {fault.code for fault in refusal.value.faults} == {"form.required", "panel.starts_past"}
     with world.work("clerk") as work, pytest.raises(Invalid, match="panel.pool_small"):
         panels.request(work, world.lot_in(work, ref), members=5, specialties=["B99"], starts_at=world.now)
@@ -124,8 +128,11 @@ def test_who_must_avoid_a_bidder_is_matched_and_replaced(world: World) -> None:
     bidder = parties_code(world, "bidder2")
     with world.work("clerk") as work:
         for code in (order[1], order[5]):  # a member, and the first substitute too
-            experts.add_tie(work, experts.by_code(work.session, code),
-                            {"code": bidder, "kind": "employed", "since": date(2018, 1, 1), "until": date(2025, 1, 1)})
+            experts.add_tie(
+                work,
+                experts.by_code(work.session, code),
+                {"code": bidder, "kind": "employed", "since": date(2018, 1, 1), "until": date(2025, 1, 1)},
+            )
     from tests.kit import opening_steps
 
     opening_steps.open_lot(world, ref=ref)
@@ -150,7 +157,9 @@ def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> 
     ref = steps.opened(world)
     bidder = parties_code(world, "bidder1")
     with world.work("clerk") as work:
-        experts.add_tie(work, experts.by_code(work.session, "E003"), {"code": bidder, "kind": "owner", "since": date(2018, 1, 1)})
+        experts.add_tie(
+            work, experts.by_code(work.session, "E003"), {"code": bidder, "kind": "owner", "since": date(2018, 1, 1)}
+        )
     steps.ask(world, ref)
     with world.look("clock") as look:
         assert "E003" not in panel_in(look, world, ref).draw.pool and len(panel_in(look, world, ref).draw.pool) == 11
@@ -167,8 +176,11 @@ def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) ->
             people = [parties.account(work.session, world.people[one]) for one in usernames]
             return panels.name_representatives(work, panel_in(work, world, ref), people)
 
-    for usernames, code in [(("delegate", "delegate2"), "panel.too_many_representatives"), (("expert01",), "panel.not_a_representative"),
-                            (("buyer",), "panel.not_a_representative")]:
+    for usernames, code in [
+        (("delegate", "delegate2"), "panel.too_many_representatives"),
+        (("expert01",), "panel.not_a_representative"),
+        (("buyer",), "panel.not_a_representative"),
+    ]:
         with pytest.raises(Invalid) as refusal:
             name(*usernames)
         assert [fault.code for fault in refusal.value.faults] == [code]
@@ -177,7 +189,9 @@ def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) ->
     assert list(steps.usernames(world, ref)) == [1, 2, 3, 4, 5]
     steps.accept_all(world, ref)
     steps.convene(world, ref)
-    with world.work("expert01" if "expert01" in steps.usernames(world, ref).values() else steps.usernames(world, ref)[2]) as work:
+    with world.work(
+        "expert01" if "expert01" in steps.usernames(world, ref).values() else steps.usernames(world, ref)[2]
+    ) as work:
         with pytest.raises(Invalid, match="panel.chair_kind"):  # P-40
             panels.vote_chair(work, panel_in(work, world, ref), 1)
     assert steps.elect(world, ref, 3) == steps.usernames(world, ref)[3]
@@ -218,7 +232,13 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
     with world.look("clock") as look:
         panel = panel_in(look, world, ref)
         assert panel.state == "CALLED" and panel.round == 1
-        assert [seat.state for seat in panels.in_play(panel)] == ["called", "accepted", "accepted", "accepted", "accepted"]
+        assert [seat.state for seat in panels.in_play(panel)] == [
+            "called",
+            "accepted",
+            "accepted",
+            "accepted",
+            "accepted",
+        ]
         assert len(sheets.commits_of(look.session, panel)) == 5  # his is there and counts for nobody who sits
     steps.accept_all(world, ref)
     steps.convene(world, ref)
@@ -233,12 +253,16 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
 def test_a_member_without_a_key_cannot_sit(world: World) -> None:
     with world.office.work(SETUP) as work:
         party = parties.register(work, code="PERSON900", name="无证书专家", kind="expert")
-        who = parties.invite(work, party, username="keyless", name="无证书专家", password="correct horse battery", roles=[Role.EXPERT])
+        who = parties.invite(
+            work, party, username="keyless", name="无证书专家", password="correct horse battery", roles=[Role.EXPERT]
+        )
         world.people["keyless"] = who.id
     with world.work("clerk") as work:
         for number in range(5, 13):
             experts.edit(work, experts.by_code(work.session, f"E{number:03d}"), active=False)
-        experts.register(work, parties.account(work.session, world.people["keyless"]), code="E900", unit="x", specialties=[SPECIALTY])
+        experts.register(
+            work, parties.account(work.session, world.people["keyless"]), code="E900", unit="x", specialties=[SPECIALTY]
+        )
     ref = steps.opened(world)
     steps.ask(world, ref)
     steps.draw_panel(world, ref)
@@ -254,7 +278,10 @@ def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> Non
     with world.look("clerk") as look:
         card = queries.panel_card(look, world.lot_in(look, ref))
     told = repr(card)
-    assert not any(f"专家{number}" in told or f"E{number:03d}" in told or steps.expert_name(number) in told for number in range(1, 13))
+    assert not any(
+        f"专家{number}" in told or f"E{number:03d}" in told or steps.expert_name(number) in told
+        for number in range(1, 13)
+    )
     assert card.avoid == ("某公司",) and card.draw.take == 5 and len(card.draw.picks) == 5
     username = steps.usernames(world, ref)[1]
     with world.look(username) as look:
@@ -262,6 +289,8 @@ def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> Non
     assert len(calls) == 1 and ref.rsplit("-", 1)[0] not in repr(calls)
     with world.look("agent") as look, pytest.raises(NotAllowed):
         queries.panel_card(look, world.lot_in(look, ref))
-    outsider = next(name for name in map(steps.expert_name, range(1, 13)) if name not in steps.usernames(world, ref).values())
+    outsider = next(
+        name for name in map(steps.expert_name, range(1, 13)) if name not in steps.usernames(world, ref).values()
+    )
     with world.look(outsider) as look, pytest.raises(NotFound):
         queries.room(look, world.lot_in(look, ref))

@@ -77,29 +77,49 @@ def test_recomputing_finds_a_report_that_was_tampered_with(world: World) -> None
     with pytest.raises(Conflict, match="report.differs"):
         steps.conclude(world, ref)
     with world.look("clock") as look:
-        assert world.lot_in(look, ref).state == "EVALUATION" and awards.find(look.session, world.lot_in(look, ref)) is None
+        assert (
+            world.lot_in(look, ref).state == "EVALUATION" and awards.find(look.session, world.lot_in(look, ref)) is None
+        )
 
 
 def test_outside_code_gets_the_same_ranking_from_the_bundle_alone(world: World) -> None:
     """From the signed sheets, salts, announced prices and scheme, with no table of ours."""
-    ref = steps.evaluated(world, forms={"bidder1": form(price="2700000.00"), "bidder2": form(price="2650000.00"),
-                                        "bidder3": form(price="2800000.00")})
+    ref = steps.evaluated(
+        world,
+        forms={
+            "bidder1": form(price="2700000.00"),
+            "bidder2": form(price="2650000.00"),
+            "bidder3": form(price="2800000.00"),
+        },
+    )
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         found = dossier.records(look.session, lot)
         scheme, award = lot.scheme or {}, awards.award(look.session, lot)
-        signed = {one["sheet"]: loads(bytes_of(document(look.session, one["sheet"]))) for one in found["sheets/salts.json"]["sheets"]}
+        signed = {
+            one["sheet"]: loads(bytes_of(document(look.session, one["sheet"])))
+            for one in found["sheets/salts.json"]["sheets"]
+        }
         prices = {one["bidder"]: one["quote"] for one in found["ranking/report.json"]["bids"]}
     lowest = min(Fraction(price) for price in prices.values())
     totals = {}
     for bidder, price in prices.items():
-        given = [{item["id"]: Fraction(item["score"]) for bid in sheet["bids"] if bid["bidder"] == bidder for item in bid["items"]}
-                 for sheet in signed.values()]
+        given = [
+            {
+                item["id"]: Fraction(item["score"])
+                for bid in sheet["bids"]
+                if bid["bidder"] == bidder
+                for item in bid["items"]
+            }
+            for sheet in signed.values()
+        ]
         plan = sum((one["plan"] for one in given), Fraction(0)) / len(given)
         points = lowest / Fraction(price) * 40
         totals[bidder] = half_up(plan) + given[0]["warranty"] + half_up(points)
     assert scheme["criteria"][0]["max"] == "40"
-    assert [(one["bidder"], Fraction(one["total"])) for one in award.ranking] == sorted(totals.items(), key=lambda pair: -pair[1])
+    assert [(one["bidder"], Fraction(one["total"])) for one in award.ranking] == sorted(
+        totals.items(), key=lambda pair: -pair[1]
+    )
 
 
 def half_up(value: Fraction) -> Fraction:
@@ -142,9 +162,17 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
     steps.score(world, ref, {one: {(bidder, "warranty"): "10"}, two: {(bidder, "plan"): "5.00"}})
     with world.look(one) as look:
         told = prompts.of_panel(look, panel_in(look, world, ref))
-        assert [(item.kind, item.bidder, item.criterion, item.seat) for item in told.found] == [("far", bidder, "plan", 4)]
-        assert told.found[0].flag is not None and told.found[0].flag.effect is None  # objective points differ: no ranking yet
-        assert (told.here.flagged, told.here.cells) == (1, 15) and told.elsewhere.percent is None and told.threshold == Fraction("0.3")
+        assert [(item.kind, item.bidder, item.criterion, item.seat) for item in told.found] == [
+            ("far", bidder, "plan", 4)
+        ]
+        assert (
+            told.found[0].flag is not None and told.found[0].flag.effect is None
+        )  # objective points differ: no ranking yet
+        assert (
+            (told.here.flagged, told.here.cells) == (1, 15)
+            and told.elsewhere.percent is None
+            and told.threshold == Fraction("0.3")
+        )
     with pytest.raises(Invalid, match="report.objective_differs"):
         steps.draw_up(world, ref)
     with world.look(one) as look:
@@ -268,7 +296,10 @@ def test_a_tie_is_shown_or_broken_as_the_scheme_says(world: World) -> None:
     steps.qualify(world, ref)
     steps.seated(world, ref)
     steps.conform(world, ref)
-    given = {name: {(bidder, "plan"): "30.00" for bidder in names(world, ref)} for name in steps.usernames(world, ref).values()}
+    given = {
+        name: {(bidder, "plan"): "30.00" for bidder in names(world, ref)}
+        for name in steps.usernames(world, ref).values()
+    }
     steps.score(world, ref, given)
     codes = names(world, ref)
     assert steps.draw_up(world, ref)["ties"] == [codes]
@@ -300,7 +331,11 @@ def test_works_wait_for_the_drawn_coefficient(world: World) -> None:
 
 def test_a_rejected_bid_is_in_the_report_with_vote_and_clause(world: World) -> None:
     world_forms = {name: form(price=f"27{at}0000.00") for at, name in enumerate(world.bidders)}
-    ref = steps.opened(world, "WORKS", forms={name: opening_steps.form("WORKS", price=one["price"]) for name, one in world_forms.items()})
+    ref = steps.opened(
+        world,
+        "WORKS",
+        forms={name: opening_steps.form("WORKS", price=one["price"]) for name, one in world_forms.items()},
+    )
     opening_steps.draw_coefficient(world, ref)
     steps.seated(world, ref)
     steps.conform(world, ref, reject=("bidder2",))
@@ -308,7 +343,11 @@ def test_a_rejected_bid_is_in_the_report_with_vote_and_clause(world: World) -> N
     facts = steps.draw_up(world, ref)
     assert len(facts["bids"]) == 2
     assert {key: facts["rejected"][0][key] for key in ("stage", "clause", "votes_for", "votes_against")} == {
-        "stage": "conformity", "clause": "三、2", "votes_for": 1, "votes_against": 4}
+        "stage": "conformity",
+        "clause": "三、2",
+        "votes_for": 1,
+        "votes_against": 4,
+    }
 
 
 def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
@@ -332,7 +371,9 @@ def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
         card = queries.outcome_card(look, world.lot_in(look, ref))
     assert card.own is not None and card.own["name"] == "投标单位2有限公司"
     assert len(card.members) == 5 and all(name.startswith("专家") for _, name, _ in card.members)
-    assert all("given" not in part for one in card.bids for part in one["criteria"])  # single members' points are not for the public
+    assert all(
+        "given" not in part for one in card.bids for part in one["criteria"]
+    )  # single members' points are not for the public
     with world.work(steps.chair_of(world, ref)) as work, pytest.raises(WrongStep):
         conclusion.conclude(work, world.lot_in(work, ref))
 
@@ -342,6 +383,12 @@ def test_the_order_in_which_rows_are_read_changes_nothing(world: World) -> None:
     with world.look("clock") as look:
         panel = panel_in(look, world, ref)
         inputs = report.gather(look.session, panel)
-    turned = outcome.Inputs(inputs.scheme, list(reversed(inputs.bids)), dict(reversed(list(inputs.scores.items()))), inputs.coefficient,
-                            inputs.ceiling, inputs.tie_break)
+    turned = outcome.Inputs(
+        inputs.scheme,
+        list(reversed(inputs.bids)),
+        dict(reversed(list(inputs.scores.items()))),
+        inputs.coefficient,
+        inputs.ceiling,
+        inputs.tie_break,
+    )
     assert dumps(outcome.outcome(turned)) == dumps(outcome.outcome(inputs))

@@ -40,7 +40,9 @@ def test_one_far_off_does_not_flag_those_who_agree() -> None:
 
 
 @given(members, points, shares)
-def test_only_the_one_far_off_is_flagged_among_three_or_more(scores: dict[str, Fraction], far: Fraction, share: Fraction) -> None:
+def test_only_the_one_far_off_is_flagged_among_three_or_more(
+    scores: dict[str, Fraction], far: Fraction, share: Fraction
+) -> None:
     within = {member: 30 + score / 10 for member, score in scores.items()}
     assert set(seats(within | {"far": far}, share)) <= {"far"} or len(within) < 2
 
@@ -58,7 +60,9 @@ def test_nobody_is_flagged_where_all_lie_within_a_step(scores: dict[str, Fractio
 
 
 @given(members, shares)
-def test_a_flag_is_an_outlier_more_than_a_step_away_and_order_does_not_matter(scores: dict[str, Fraction], share: Fraction) -> None:
+def test_a_flag_is_an_outlier_more_than_a_step_away_and_order_does_not_matter(
+    scores: dict[str, Fraction], share: Fraction
+) -> None:
     found = seats(scores, share)
     assert set(found) <= set(outliers(scores, share).flagged)
     assert found == seats(dict(reversed(scores.items())), share)
@@ -77,11 +81,19 @@ def test_a_flag_tells_how_far_and_whether_the_rank_changes() -> None:
     inputs.scores[4]["A"]["plan"] = Fraction(12)  # type: ignore[index]
     (found,) = flags.flags(inputs)
     assert found.key == ("A", "plan", 4)
-    assert [str(one) for one in (found.others, found.far, found.of_most, found.deviation)] == ["25", "-13", "65/2", "52"]
+    assert [str(one) for one in (found.others, found.far, found.of_most, found.deviation)] == [
+        "25",
+        "-13",
+        "65/2",
+        "52",
+    ]
     effect = found.effect
     assert effect is not None
     # A: 40 + (25 + 26 + 24 + 12 + 25) / 5 + 20 = 82.40 behind B's 84.80; with the others' mean 85.00 and first.
-    assert (effect.total, effect.total_then) == (Fraction("82.4"), Fraction(85)) and (effect.rank, effect.rank_then) == (2, 1)
+    assert (effect.total, effect.total_then) == (Fraction("82.4"), Fraction(85)) and (
+        effect.rank,
+        effect.rank_then,
+    ) == (2, 1)
     assert effect.moved == ("A", "B")
 
 
@@ -102,7 +114,8 @@ def test_without_prices_the_effect_is_left_open() -> None:
 def test_standing_is_the_outcome_without_its_lines() -> None:
     found, told = outcome.outcome(example()), outcome.standing(example())
     assert {one["bidder"]: (Fraction(one["total"]), one["rank"]) for one in found["bids"]} == {
-        code: (told.totals[code], told.ranks[code]) for code in told.totals}
+        code: (told.totals[code], told.ranks[code]) for code in told.totals
+    }
 
 
 def test_how_often_is_counted_from_a_reports_own_facts() -> None:

@@ -23,14 +23,24 @@ from trading.kernel.exact import BadValue, written_exactly
 QUOTES = {"A": 980_000, "B": 1_000_000, "C": 1_060_000}
 SUBJECTIVE = {"A": [25, 26, 24, 27, 25], "B": [28, 27, 29, 26, 28], "C": [22, 23, 21, 24, 22]}
 OBJECTIVE = {"A": 20, "B": 18, "C": 20}
-GP = schemes.read({**copy.deepcopy(SCHEMES["GP"]), "criteria": [
-    {"id": "price", "title": "报价", "kind": "price", "max": "40"}, {"id": "plan", "title": "方案", "kind": "subjective", "max": "40"},
-    {"id": "record", "title": "业绩", "kind": "objective", "max": "20"}]})
+GP = schemes.read(
+    {
+        **copy.deepcopy(SCHEMES["GP"]),
+        "criteria": [
+            {"id": "price", "title": "报价", "kind": "price", "max": "40"},
+            {"id": "plan", "title": "方案", "kind": "subjective", "max": "40"},
+            {"id": "record", "title": "业绩", "kind": "objective", "max": "20"},
+        ],
+    }
+)
 WORKS = schemes.read(SCHEMES["WORKS"])
 
 
 def example(**changes: Any) -> Inputs:
-    scores = {no + 1: {b: {"plan": Fraction(SUBJECTIVE[b][no]), "record": Fraction(OBJECTIVE[b])} for b in QUOTES} for no in range(5)}
+    scores = {
+        no + 1: {b: {"plan": Fraction(SUBJECTIVE[b][no]), "record": Fraction(OBJECTIVE[b])} for b in QUOTES}
+        for no in range(5)
+    }
     bids = [BidIn(code, f"firm {code}", Fraction(quote)) for code, quote in QUOTES.items()]
     held: dict[str, Any] = {"scheme": GP, "bids": bids, "scores": scores}
     return Inputs(**(held | changes))
@@ -47,10 +57,14 @@ def test_the_worked_example() -> None:
 
 def test_it_agrees_with_the_method_of_the_vectors() -> None:
     told = comprehensive_score(
-        {code: Fraction(quote) for code, quote in QUOTES.items()}, Fraction(40),
-        {code: [Fraction(one) for one in given] for code, given in SUBJECTIVE.items()}, {c: Fraction(v) for c, v in OBJECTIVE.items()})
+        {code: Fraction(quote) for code, quote in QUOTES.items()},
+        Fraction(40),
+        {code: [Fraction(one) for one in given] for code, given in SUBJECTIVE.items()},
+        {c: Fraction(v) for c, v in OBJECTIVE.items()},
+    )
     assert {one["bidder"]: one["total"] for one in outcome.outcome(example())["bids"]} == {
-        code: written_exactly(total) for code, total in told.totals.items()}
+        code: written_exactly(total) for code, total in told.totals.items()
+    }
 
 
 def test_a_rejected_bid_sets_no_benchmark_and_is_told_with_its_ground() -> None:
@@ -62,10 +76,16 @@ def test_a_rejected_bid_sets_no_benchmark_and_is_told_with_its_ground() -> None:
 
 
 def test_the_deduction_for_small_firms_moves_the_benchmark() -> None:
-    bids = [BidIn("A", "a", Fraction(980_000)), BidIn("B", "b", Fraction(1_000_000), small=True), BidIn("C", "c", Fraction(1_060_000))]
+    bids = [
+        BidIn("A", "a", Fraction(980_000)),
+        BidIn("B", "b", Fraction(1_000_000), small=True),
+        BidIn("C", "c", Fraction(1_060_000)),
+    ]
     found = {one["bidder"]: one for one in outcome.outcome(example(bids=bids))["bids"]}
     assert found["B"]["criteria"][0]["line"] == "1000000.00 × (1 − 0.1) = 900000.00; 900000.00 ÷ 900000.00 × 40 = 40.00"
-    assert found["A"]["criteria"][0]["points"] == "36.73" and found["B"]["quote"] == "1000000.00"  # the contract is at the raw quote
+    assert (
+        found["A"]["criteria"][0]["points"] == "36.73" and found["B"]["quote"] == "1000000.00"
+    )  # the contract is at the raw quote
 
 
 def test_objective_points_must_be_equal() -> None:
@@ -92,9 +112,15 @@ def test_equal_scores_go_by_the_lower_quote_and_then_stay_tied() -> None:
     assert [one["rank"] for one in found["bids"]] == [1, 1] and found["ties"] == [["A", "B"]]
     broken = outcome.outcome(example(bids=tied.bids, scores=same, tie_break=("B", "A")))
     assert [(one["bidder"], one["rank"]) for one in broken["bids"]] == [("B", 1), ("A", 2)] and broken["ties"] == []
-    assert outcome.ranked({"A": Fraction(80), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}).order == [["B"], ["A"]]
+    assert outcome.ranked({"A": Fraction(80), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}).order == [
+        ["B"],
+        ["A"],
+    ]
     # A tie break moves nobody past a better total.
-    assert outcome.ranked({"A": Fraction(81), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}, ("B", "A")).winner == "A"
+    assert (
+        outcome.ranked({"A": Fraction(81), "B": Fraction(80)}, {"A": Fraction(2), "B": Fraction(1)}, ("B", "A")).winner
+        == "A"
+    )
 
 
 def test_works_points_follow_the_drawn_coefficient() -> None:
@@ -103,7 +129,10 @@ def test_works_points_follow_the_drawn_coefficient() -> None:
     scores = {1: {code: {"design": Fraction(20), "team": Fraction(10)} for code in quotes}}
     found = outcome.outcome(Inputs(WORKS, bids, scores, coefficient="1"))
     points = {one["bidder"]: one["criteria"][0]["points"] for one in found["bids"]}
-    assert points == {"A": "58.71", "B": "59.61", "C": "58.58", "D": "57.67"} and found["price"]["benchmark"] == "9675000.00"
+    assert (
+        points == {"A": "58.71", "B": "59.61", "C": "58.58", "D": "57.67"}
+        and found["price"]["benchmark"] == "9675000.00"
+    )
     lower = outcome.outcome(Inputs(WORKS, bids, scores, coefficient="0.95"))
     assert lower["price"]["line"].endswith("9675000.00 × 0.95 = 9191250.00")
     with pytest.raises(BadValue):
@@ -113,7 +142,9 @@ def test_works_points_follow_the_drawn_coefficient() -> None:
 def test_works_may_drop_the_highest_and_lowest_member() -> None:
     scheme = schemes.read({**SCHEMES["WORKS"], "trim_from": 7})
     given_points = ["18", "19", "17.5", "20", "15", "18.5", "19"]  # EX-TRIM-01
-    scores = {no: {"A": {"design": Fraction(points), "team": Fraction(10)}} for no, points in enumerate(given_points, start=1)}
+    scores = {
+        no: {"A": {"design": Fraction(points), "team": Fraction(10)}} for no, points in enumerate(given_points, start=1)
+    }
     found = outcome.outcome(Inputs(scheme, [BidIn("A", "a", Fraction(100))], scores, coefficient="1"))
     row = found["bids"][0]["criteria"][1]
     assert row["points"] == "18.40" and row["dropped"] == ["15.00", "20.00"]

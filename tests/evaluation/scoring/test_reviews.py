@@ -40,8 +40,11 @@ def test_prompts_name_what_the_platform_noticed(world: World) -> None:
     ids = bids(world, ref)
     codes = {name: [(one.code, one.rule) for one in found[ids[name]]] for name in FORMS}
     deposit = ("review.deposit_missing", "D-13")
-    assert codes == {"bidder1": [deposit], "bidder2": [("review.above_ceiling", "C-04"), deposit],
-                     "bidder3": [deposit, ("review.low_price", "Caiku [2026] 2")]}
+    assert codes == {
+        "bidder1": [deposit],
+        "bidder2": [("review.above_ceiling", "C-04"), deposit],
+        "bidder3": [deposit, ("review.low_price", "Caiku [2026] 2")],
+    }
 
 
 def test_a_rejection_needs_clause_and_reason_and_the_review_all_bids(world: World) -> None:
@@ -68,7 +71,9 @@ def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
     with world.work("buyer") as work, pytest.raises(Invalid, match="review.no_price"):
         reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder3"], ok=True)
     with world.look("clock") as look:
-        assert "review.form_faults" in [one.code for one in reviews.prompts(look.session, world.lot_in(look, ref))[ids["bidder3"]]]
+        assert "review.form_faults" in [
+            one.code for one in reviews.prompts(look.session, world.lot_in(look, ref))[ids["bidder3"]]
+        ]
 
 
 def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
@@ -77,7 +82,10 @@ def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
     assert state(world, ref) == "FAILED"
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
-        assert lot.failure == "few_qualified" and notices.latest(look.session, lot, "failure").body["ground"] == "few_qualified"
+        assert (
+            lot.failure == "few_qualified"
+            and notices.latest(look.session, lot, "failure").body["ground"] == "few_qualified"
+        )
 
 
 def test_conformity_is_the_panels_majority_recorded_by_its_chair(world: World) -> None:

@@ -31,8 +31,12 @@ def works(**changes: Any) -> dict[str, Any]:
 def faults(scheme: dict[str, Any], regime: str = "GP", **how: Any) -> set[tuple[str, str]]:
     """(where, code) of every fault."""
     law = procedures.of_regime(regime)[0]
-    given = {"category": "GOODS" if regime == "GP" else "works_construction", "book": GP if regime == "GP" else WORKS,
-             "coefficients": ["0.95", "0.97"], "ceiling": Fraction(2_900_000)} | how
+    given = {
+        "category": "GOODS" if regime == "GP" else "works_construction",
+        "book": GP if regime == "GP" else WORKS,
+        "coefficients": ["0.95", "0.97"],
+        "ceiling": Fraction(2_900_000),
+    } | how
     with pytest.raises(Invalid) as refusal:
         schemes.validate(scheme, law=law, **given)
     return {(fault.where, fault.code) for fault in refusal.value.faults}
@@ -40,7 +44,12 @@ def faults(scheme: dict[str, Any], regime: str = "GP", **how: Any) -> set[tuple[
 
 def test_both_samples_are_valid_without_warnings() -> None:
     assert schemes.validate(gp(), law=procedures.procedure("M1"), category="GOODS", book=GP) == []
-    assert schemes.validate(works(), law=procedures.procedure("M7"), category="works_construction", book=WORKS, coefficients=["0.95"]) == []
+    assert (
+        schemes.validate(
+            works(), law=procedures.procedure("M7"), category="works_construction", book=WORKS, coefficients=["0.95"]
+        )
+        == []
+    )
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -48,22 +57,47 @@ def test_all_faults_are_told_at_once() -> None:
     scheme["criteria"] = [
         {"id": "price", "title": "报价", "kind": "price", "max": "29.99"},
         {"id": "price", "title": " ", "kind": "magic", "max": 40},
-        {"id": "9x", "title": "x", "kind": "subjective", "max": "20", "bands": [{"low": "15", "high": "30"}, {"low": "a", "high": "1"}]},
+        {
+            "id": "9x",
+            "title": "x",
+            "kind": "subjective",
+            "max": "20",
+            "bands": [{"low": "15", "high": "30"}, {"low": "a", "high": "1"}],
+        },
     ]
     assert faults(scheme) == {
-        ("tie", "scheme.tie"), ("small_firm", "scheme.small_firm_rate"), ("scheme", "scheme.unknown_keys"),
-        ("criteria.1.id", "scheme.id_twice"), ("criteria.1.title", "form.required"), ("criteria.1.kind", "scheme.kind"),
-        ("criteria.1.max", "scheme.bad_max"), ("criteria.2.id", "scheme.bad_id"), ("criteria.2.bands.0", "scheme.band_limits"),
-        ("criteria.2.bands.1.low", "scheme.bad_band"), ("criteria", "scheme.price_weight"),
+        ("tie", "scheme.tie"),
+        ("small_firm", "scheme.small_firm_rate"),
+        ("scheme", "scheme.unknown_keys"),
+        ("criteria.1.id", "scheme.id_twice"),
+        ("criteria.1.title", "form.required"),
+        ("criteria.1.kind", "scheme.kind"),
+        ("criteria.1.max", "scheme.bad_max"),
+        ("criteria.2.id", "scheme.bad_id"),
+        ("criteria.2.bands.0", "scheme.band_limits"),
+        ("criteria.2.bands.1.low", "scheme.bad_band"),
+        ("criteria", "scheme.price_weight"),
     }
 
 
-@pytest.mark.parametrize(("category", "price", "lawful"), [
-    ("GOODS", "30", True), ("GOODS", "29.99", False), ("SERVICES", "10", True), ("SERVICES", "9.999", False), ("GOODS", "95", True)])
+@pytest.mark.parametrize(
+    ("category", "price", "lawful"),
+    [
+        ("GOODS", "30", True),
+        ("GOODS", "29.99", False),
+        ("SERVICES", "10", True),
+        ("SERVICES", "9.999", False),
+        ("GOODS", "95", True),
+    ],
+)
 def test_the_price_weighs_at_least_what_the_rulebook_says(category: str, price: str, lawful: bool) -> None:
     rest = 100 - Fraction(price)
-    scheme = gp(criteria=[{"id": "price", "title": "报价", "kind": "price", "max": price},
-                          {"id": "plan", "title": "方案", "kind": "subjective", "max": schemes.written_exactly(rest, 0)}])
+    scheme = gp(
+        criteria=[
+            {"id": "price", "title": "报价", "kind": "price", "max": price},
+            {"id": "plan", "title": "方案", "kind": "subjective", "max": schemes.written_exactly(rest, 0)},
+        ]
+    )
     if lawful:
         assert schemes.validate(scheme, law=procedures.procedure("M1"), category=category, book=GP) == []
     else:
@@ -85,13 +119,17 @@ def test_government_procurement_knows_no_benchmark_and_works_no_deduction() -> N
     assert ("method", "scheme.method") in faults(gp(method="WK_SCORE"))
 
 
-@pytest.mark.parametrize(("benchmark", "where", "code"), [
-    ({"coefficient": "guess"}, "benchmark.coefficient", "scheme.coefficient_word"),
-    ({"k": "0.9"}, "benchmark.k", "scheme.coefficient_twice"),
-    ({"drop_rule": "highest"}, "benchmark.drop_rule", "scheme.drop_rule"),
-    ({"above": None}, "benchmark.E1_above", "scheme.benchmark"),
-    ({"mix": "warning_line"}, "benchmark.params", "scheme.benchmark"),
-    ({"secret": "1"}, "benchmark", "scheme.unknown_keys")])
+@pytest.mark.parametrize(
+    ("benchmark", "where", "code"),
+    [
+        ({"coefficient": "guess"}, "benchmark.coefficient", "scheme.coefficient_word"),
+        ({"k": "0.9"}, "benchmark.k", "scheme.coefficient_twice"),
+        ({"drop_rule": "highest"}, "benchmark.drop_rule", "scheme.drop_rule"),
+        ({"above": None}, "benchmark.E1_above", "scheme.benchmark"),
+        ({"mix": "warning_line"}, "benchmark.params", "scheme.benchmark"),
+        ({"secret": "1"}, "benchmark", "scheme.unknown_keys"),
+    ],
+)
 def test_a_works_formula_is_tried_before_it_is_published(benchmark: dict[str, Any], where: str, code: str) -> None:
     scheme = works()
     scheme["benchmark"] |= benchmark
@@ -124,7 +162,9 @@ def test_hints_are_warnings() -> None:
     scheme["criteria"][2]["bands"][0]["label"] = "注册资本 500 万元以下"
     found = schemes.validate(scheme, law=procedures.procedure("M1"), category="GOODS", book=GP)
     assert [(one.where, one.code, one.facts["rule"]) for one in found] == [
-        ("criteria.1.title", "scheme.hint_region", "E-01d"), ("criteria.2.title", "scheme.hint_scale", "E-01b")]
+        ("criteria.1.title", "scheme.hint_region", "E-01d"),
+        ("criteria.2.title", "scheme.hint_scale", "E-01b"),
+    ]
 
 
 def test_a_sheet_is_checked_item_by_item() -> None:
@@ -139,7 +179,10 @@ def test_a_sheet_is_checked_item_by_item() -> None:
         ([plan | {"score": "40.01"}, warranty], ["sheet.out_of_range"]),
         ([plan | {"score": "-1"}, warranty], ["sheet.bad_score"]),
         ([plan | {"score": "1e1"}, warranty], ["sheet.bad_score"]),
-        ([plan | {"reason": " "}, warranty | {"score": "15"}], ["sheet.no_reason", "sheet.out_of_range"]),  # 15 lies in no band
+        (
+            [plan | {"reason": " "}, warranty | {"score": "15"}],
+            ["sheet.no_reason", "sheet.out_of_range"],
+        ),  # 15 lies in no band
         ([warranty, plan], ["sheet.other_items"]),
         ([plan], ["sheet.other_items"]),
     ]:

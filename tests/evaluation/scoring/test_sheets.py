@@ -80,7 +80,9 @@ def test_scoring_waits_for_qualification_chair_and_findings(world: World) -> Non
         commit()
     with world.look(username) as look:
         card = queries.room(look, world.lot_in(look, ref))
-        assert card.next_step == "wait_qualification" and card.bids == ()  # no bid is shown before qualification is over
+        assert (
+            card.next_step == "wait_qualification" and card.bids == ()
+        )  # no bid is shown before qualification is over
     steps.qualify(world, ref)
     with pytest.raises(Conflict, match="review.open"):
         commit()
@@ -95,7 +97,9 @@ def test_a_commitment_is_the_members_own(world: World, ref: str) -> None:
     def attempt(changes: dict[str, Any], key: bytes) -> str:
         with pytest.raises(Invalid, match="sheet.bad_commit") as refusal, world.work(one) as work:
             panel = panel_in(work, world, ref)
-            told = sheets.commit_document(panel, panels.own_seat(work, panel), commit=kept.commit, at=format_time(work.now))
+            told = sheets.commit_document(
+                panel, panels.own_seat(work, panel), commit=kept.commit, at=format_time(work.now)
+            )
             sheets.commit(work, panel, sign("sheet-commit", told | changes, key))
         return str(refusal.value.facts["reason"])
 
@@ -241,7 +245,9 @@ def test_a_sheet_out_of_range_is_refused_and_the_panel_scores_again(world: World
     with pytest.raises(Invalid, match="sheet.faults") as refusal:
         steps.reveal_sheet(world, ref, bad, kept[bad])
     assert [(fault.where, fault.code) for fault in refusal.value.faults] == [
-        (f"bids.{bidder}.plan", "sheet.out_of_range"), (f"bids.{bidder}.warranty", "sheet.out_of_range")]
+        (f"bids.{bidder}.plan", "sheet.out_of_range"),
+        (f"bids.{bidder}.warranty", "sheet.out_of_range"),
+    ]
     chair = steps.chair_of(world, ref)
     other = next(name for name in kept if name != chair)
     with world.work(other) as work, pytest.raises(NotAllowed, match="panel.not_chair"):
@@ -265,13 +271,16 @@ def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -
     steps.conform(world, ref)
     with world.look(chair) as look:
         card = queries.room(look, world.lot_in(look, ref))
-    assert sorted(bid.name for bid in card.bids) == sorted("松竹梅") and all(bid.price is None and not bid.announce for bid in card.bids)
+    assert sorted(bid.name for bid in card.bids) == sorted("松竹梅") and all(
+        bid.price is None and not bid.announce for bid in card.bids
+    )
     assert "投标单位" not in repr(card) and "91130205MA0000" not in repr(card)
     steps.score(world, ref)
     with world.look(chair) as look:
         panel = panel_in(look, world, ref)
         assert {code for by_bid in sheets.scores_of(look.session, panel).values() for code in by_bid} == {
-            bid.party.code for bid in sheets.names_of(look.session, panel).values()}
+            bid.party.code for bid in sheets.names_of(look.session, panel).values()
+        }
 
 
 def test_a_chair_who_will_not_reveal_is_replaced_and_all_score_anew(world: World, ref: str) -> None:

@@ -40,11 +40,13 @@ def technically_open(world: World) -> str:
     def build(world: World) -> str:
         steps.library(world)
         return steps.opened(world, forms=FORMS, two_envelopes=True)
+
     return str(reach(world, "two/open", build))
 
 
 def fixed(world: World) -> str:
     """bidder4, the cheapest, is rejected technically; the result is fixed."""
+
     def build(world: World) -> str:
         ref = technically_open(world)
         steps.qualify(world, ref)
@@ -53,6 +55,7 @@ def fixed(world: World) -> str:
         steps.score(world, ref)
         steps.fix_technical(world, ref)
         return ref
+
     return str(reach(world, "two/fixed", build))
 
 
@@ -61,6 +64,7 @@ def priced(world: World) -> str:
         ref = fixed(world)
         steps.open_prices(world, ref)
         return ref
+
     return str(reach(world, "two/priced", build))
 
 
@@ -111,10 +115,14 @@ def test_the_price_of_a_bid_rejected_technically_stays_sealed_and_is_listed_as_u
         lot = world.lot_in(look, ref)
         row = ceremony.opening(look.session, lot, officers.PRICE)
         assert len(row.bids) == 4 and len(row.left_sealed) == 1 and row.state == "CLOSED" and lot.state == "EVALUATION"
-        (name, left), = row.left_sealed.items()
+        ((name, left),) = row.left_sealed.items()
         assert left["ground"] == "rejected"
         stayed = next(bid for bid in ceremony.opened_bids(look.session, row) if bid.header_hash == name)
-        assert stayed.party_id == world.party_ids["bidder4"] and stayed.verdict == LEFT_SEALED and stayed.price_minor is None
+        assert (
+            stayed.party_id == world.party_ids["bidder4"]
+            and stayed.verdict == LEFT_SEALED
+            and stayed.price_minor is None
+        )
         assert not stayed.seed and not stayed.files and not stayed.announce
         assert name not in ceremony.headers(look.session, row)
         for share in ceremony.shares(look.session, row):
@@ -147,9 +155,11 @@ def test_ranking_follows_from_technical_points_and_the_opened_prices(world: Worl
     steps.conform_prices(world, ref)
     facts = steps.draw_up(world, ref)
     assert {one["bidder"]: one["quote"] for one in facts["bids"]} == {
-        sealing.code_of(world, name): PRICES[name] for name in ("bidder1", "bidder2", "bidder3")}
+        sealing.code_of(world, name): PRICES[name] for name in ("bidder1", "bidder2", "bidder3")
+    }
     assert [(one["bidder"], one["stage"], one["quote"]) for one in facts["rejected"]] == [
-        (sealing.code_of(world, "bidder4"), "conformity", "")]
+        (sealing.code_of(world, "bidder4"), "conformity", "")
+    ]
     for username in steps.usernames(world, ref, "seated").values():
         steps.sign_report(world, ref, username)
     award = steps.conclude(world, ref)
@@ -191,8 +201,9 @@ def test_too_few_prices_fail_the_lot(world: World) -> None:
 
 def test_a_lone_envelope_is_no_bid_and_stays_sealed(world: World) -> None:
     steps.library(world)
-    ref = opening_steps.open_lot(world, ref=steps.published(world, two_envelopes=True), forms=FORMS,
-                                 only={"bidder4": (officers.BID,)})
+    ref = opening_steps.open_lot(
+        world, ref=steps.published(world, two_envelopes=True), forms=FORMS, only={"bidder4": (officers.BID,)}
+    )
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
         row = ceremony.opening(look.session, lot)
@@ -239,8 +250,11 @@ def test_an_envelope_handed_in_as_the_other_is_refused(world: World) -> None:
 def test_a_price_that_will_not_open_is_out_of_the_ranking_with_its_verdict(world: World) -> None:
     ref = fixed(world)
     with world.look("host") as look:
-        bad = next(bid for bid in bids.standing_bids(look.session, world.lot_in(look, ref), officers.PRICE)
-                   if bid.party_id == world.party_ids["bidder2"])
+        bad = next(
+            bid
+            for bid in bids.standing_bids(look.session, world.lot_in(look, ref), officers.PRICE)
+            if bid.party_id == world.party_ids["bidder2"]
+        )
     path = world.office.blobs.path(bad.blob)
     path.chmod(0o600)
     data = bytearray(path.read_bytes())
@@ -270,6 +284,6 @@ def test_an_extension_moves_both_envelopes_at_once(world: World) -> None:
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
         assert lot.deadline == later
-        assert {officers.current_policy(look.session, lot, part).deadline for part in officers.bid_envelopes(lot)} == {later}
-
-
+        assert {officers.current_policy(look.session, lot, part).deadline for part in officers.bid_envelopes(lot)} == {
+            later
+        }

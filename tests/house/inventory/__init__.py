@@ -37,7 +37,9 @@ def options() -> Iterator[str]:
 
 def _options(command: click.Command, path: str, context: click.Context) -> Iterator[str]:
     for parameter in command.params:
-        yield f"{path} {' / '.join(parameter.opts + parameter.secondary_opts)}" + (" required" if parameter.required else "")
+        yield f"{path} {' / '.join(parameter.opts + parameter.secondary_opts)}" + (
+            " required" if parameter.required else ""
+        )
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             subcommand = command.get_command(context, name)

@@ -35,7 +35,9 @@ def on_duty(world: World) -> None:
         probes.keep_duties(work, KEYS)
 
 
-def probed(world: World, since: datetime, until: datetime, is_bad: Callable[[datetime], bool] = lambda minute: False) -> None:
+def probed(
+    world: World, since: datetime, until: datetime, is_bad: Callable[[datetime], bool] = lambda minute: False
+) -> None:
     """What the three points sent for every slot of [since, until): failures in bad minutes."""
     for name in KEYS:
         slots = []
@@ -46,7 +48,7 @@ def probed(world: World, since: datetime, until: datetime, is_bad: Callable[[dat
             at += timedelta(seconds=10)
         for first in range(0, len(slots), 900):
             with world.work("clock") as work:
-                probes.take(work, name, slots[first:first + 900])
+                probes.take(work, name, slots[first : first + 900])
 
 
 def deadline(world: World, ref: str) -> datetime:
@@ -108,12 +110,19 @@ def test_a_confirmed_fault_suspends_tells_everybody_and_moves_the_deadline_when_
         assert fault.until == at + timedelta(minutes=90), "now + 2 h is 11:00 in Beijing; T + 60 min is 10:30"
         kept = audit.document(look.session, fault.evidence)
         assert len(kept["bad"]) == 20 and kept["windows"] == [
-            {"minutes": 10, "bad": 0, "least": 1}, {"minutes": 60, "bad": 20, "least": 5}, {"minutes": 240, "bad": 20, "least": 15}]
+            {"minutes": 10, "bad": 0, "least": 1},
+            {"minutes": 60, "bad": 20, "least": 5},
+            {"minutes": 240, "bad": 20, "least": 15},
+        ]
         notice = notices.of_lot(look.session, lot, "correction")[-1]
-        assert fault.evidence in notice.text and "2026-03-24 11:00" in notice.text and "Because of a fault" in notice.text
+        assert (
+            fault.evidence in notice.text and "2026-03-24 11:00" in notice.text and "Because of a fault" in notice.text
+        )
         record = look.session.scalar(select(ActRecord).where(ActRecord.act == "fault.confirm"))
         assert record is not None and record.actor == "centre"
-    concerned = {f"party:{world.party_ids[name]}" for name in ("purchaser", "agency", "centre", "supervisor", *world.bidders)}
+    concerned = {
+        f"party:{world.party_ids[name]}" for name in ("purchaser", "agency", "centre", "supervisor", *world.bidders)
+    }
     assert messages(world, "fault.held") == concerned
     world.sign_policies(ref)
     timeline.turn(world.office)
@@ -212,7 +221,11 @@ def test_a_fault_that_grows_is_confirmed_anew_and_one_that_does_not_is_not(world
     confirm(world, ref)
     with world.look("clock") as look:
         rows = deadline_faults.of_lot(look.session, world.lot_in(look, ref))
-        assert [row.state for row in rows] == ["REPLACED", "SUSPENDED"] and rows[1].until >= rows[0].until and rows[1].bad_minutes == 30
+        assert (
+            [row.state for row in rows] == ["REPLACED", "SUSPENDED"]
+            and rows[1].until >= rows[0].until
+            and rows[1].bad_minutes == 30
+        )
 
 
 @pytest.mark.parametrize("username", ["agent", "buyer", "watch", "officer1", "bidder1"])
@@ -246,9 +259,13 @@ def test_the_verdict_and_all_that_is_told_are_the_same_whoever_bids(world: World
             query = select(ActRecord.payload).where(ActRecord.act == "fault.confirm").order_by(ActRecord.id)
             record = look.session.scalars(query).all()[-1]
             facts = {k: v for k, v in json.loads(record)["facts"].items() if k not in ("evidence", "person")}
-            one = look.session.scalars(select(Message).where(Message.template == "fault.held").order_by(Message.id.desc())).first()
+            one = look.session.scalars(
+                select(Message).where(Message.template == "fault.held").order_by(Message.id.desc())
+            ).first()
             assert one is not None
-            document = {k: v for k, v in audit.document(look.session, fault.evidence).items() if k not in ("tender", "lot")}
+            document = {
+                k: v for k, v in audit.document(look.session, fault.evidence).items() if k not in ("tender", "lot")
+            }
             text = notices.of_lot(look.session, lot, "correction")[-1].text.replace(fault.evidence, "#")
             told.append((facts, {k: v for k, v in one.facts.items() if k != "lot"}, document, text))
     assert told[0] == told[1]
@@ -261,7 +278,9 @@ def test_what_a_point_sends_is_kept_once_and_not_from_strangers(world: World) ->
         told = [Told(at, 100, True, "", 1), Told(at, 9, False, "x", 1), Told(at - MINUTE, 80, True, "", None)]
         assert probes.take(work, "north", told) == 2
         assert probes.take(work, "north", [Told(at, 9, False, "x", 1)]) == 0
-        assert [(s.point, s.ok) for s in probes.samples(work.session, at - MINUTE, at + MINUTE)] == [("north", True)] * 2
+        assert [(s.point, s.ok) for s in probes.samples(work.session, at - MINUTE, at + MINUTE)] == [
+            ("north", True)
+        ] * 2
     for wrong in (at - timedelta(days=2), at + timedelta(minutes=2)):
         with world.work("clock") as work, pytest.raises(Invalid, match=r"probe\.samples"):
             probes.take(work, "north", [Told(wrong, 1, True, "", None)])
@@ -281,5 +300,10 @@ def test_points_begin_and_end_in_the_log(world: World) -> None:
     with world.look("clock") as look:
         acts = list(look.session.scalars(select(ActRecord.act).where(ActRecord.act.like("probe.%"))))
         assert acts.count("probe.begin") == 5 and acts.count("probe.end") == 5
-        assert {one.point for one in probes.duties(look.session, world.now - MINUTE)} == {"inside", "north", "south", "west"}
+        assert {one.point for one in probes.duties(look.session, world.now - MINUTE)} == {
+            "inside",
+            "north",
+            "south",
+            "west",
+        }
         assert probes.duties(look.session, world.now) == [] and probes.on_duty(look.session) == []

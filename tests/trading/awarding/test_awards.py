@@ -52,12 +52,15 @@ def answer(world: World, objection_ref: str, *, upheld: bool) -> None:
         disputes.answer(work, disputes.objection(work.session, objection_ref), text="经复核", upheld=upheld)
 
 
-@pytest.mark.parametrize(("from_", "until"), [
-    (beijing(3, 26, 10), beijing(3, 31)),     # Thursday: three days end on Sunday the 29th, so on Monday's 24:00
-    (beijing(3, 30, 10), beijing(4, 3)),      # Monday: Thursday's 24:00
-    (beijing(4, 2, 10), beijing(4, 8)),       # before Qingming (4 to 6 April): not before Tuesday the 7th is over
-    (beijing(4, 29, 23), beijing(5, 7)),      # before May day (1 to 5 May): Wednesday the 6th
-])
+@pytest.mark.parametrize(
+    ("from_", "until"),
+    [
+        (beijing(3, 26, 10), beijing(3, 31)),  # Thursday: three days end on Sunday the 29th, so on Monday's 24:00
+        (beijing(3, 30, 10), beijing(4, 3)),  # Monday: Thursday's 24:00
+        (beijing(4, 2, 10), beijing(4, 8)),  # before Qingming (4 to 6 April): not before Tuesday the 7th is over
+        (beijing(4, 29, 23), beijing(5, 7)),  # before May day (1 to 5 May): Wednesday the 6th
+    ],
+)
 def test_publicity_lasts_three_days_and_ends_with_a_working_day(world: World, from_: datetime, until: datetime) -> None:
     ref = stages.proposed(world, "WORKS")
     world.clock.set(from_)
@@ -116,8 +119,12 @@ def test_goods_are_decided_within_five_working_days_in_the_order_of_the_ranking(
     with unchanged(world), pytest.raises(Invalid) as refusal:
         act(world, ref, "agent", awards.publicise)
     assert refusal.value.code == "award.no_publicity"
-    for rank, how, code in ((2, {}, "award.ground_missing"), (2, {"ground": "  "}, "award.ground_missing"), (9, {}, "award.no_such_rank"),
-                            (0, {}, "award.no_such_rank")):
+    for rank, how, code in (
+        (2, {}, "award.ground_missing"),
+        (2, {"ground": "  "}, "award.ground_missing"),
+        (9, {}, "award.no_such_rank"),
+        (0, {}, "award.no_such_rank"),
+    ):
         with unchanged(world), pytest.raises(Invalid) as wrong:
             act(world, ref, "buyer", awards.decide, rank=rank, **how)
         assert wrong.value.code == code
@@ -152,9 +159,10 @@ def test_a_tie_left_to_the_purchaser_is_decided_by_naming_one_of_the_equals_with
         with unchanged(world), pytest.raises(Invalid) as refusal:
             act(world, ref, "buyer", awards.decide, bidder=bidder)
         assert refusal.value.code == code
-    row = act(world, ref, "buyer", awards.decide, bidder=chosen, ground="得分报价均相同，按招标文件规定选节能产品多者。")
+    row = act(
+        world, ref, "buyer", awards.decide, bidder=chosen, ground="得分报价均相同，按招标文件规定选节能产品多者。"
+    )
     assert row.winner_party_id == ranking[1]["party_id"] and row.ground
-
 
 
 def test_who_decides_and_who_announces(world: World) -> None:
@@ -182,9 +190,13 @@ def test_everybody_is_told_at_the_same_time(world: World) -> None:
         assert not [m for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")]
     row = act(world, ref, "agent", awards.announce)
     with world.look("clock") as look:
-        told = {m.to: m.template for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")}
+        told = {
+            m.to: m.template for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")
+        }
         assert told == {f"party:{r['party_id']}": "award.won" if r["rank"] == 1 else "award.lost" for r in row.ranking}
-        kinds = list(look.session.scalars(select(Notice.kind).where(Notice.kind.in_(("result", "award"))).order_by(Notice.id)))
+        kinds = list(
+            look.session.scalars(select(Notice.kind).where(Notice.kind.in_(("result", "award"))).order_by(Notice.id))
+        )
         assert kinds == ["result", "award"]
     assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
 

@@ -28,6 +28,7 @@ def announced(world: World) -> str:
             awards.announce(work, world.lot_in(work, ref))
         world.clock.advance(days=3)
         return ref
+
     return str(stages.reach(world, "announced", build))
 
 
@@ -48,8 +49,13 @@ def test_another_price_or_day_is_refused_with_all_faults(world: World) -> None:
     for how, codes in (
         ({"amount_minor": row.price_minor - 1}, {"contract.other_price"}),
         ({"amount_minor": row.price_minor + 1}, {"contract.other_price"}),
-        ({"signed_at": early}, {"contract.bad_day"}), ({"signed_at": late}, {"contract.bad_day"}), ({"number": " "}, {"form.required"}),
-        ({"amount_minor": 0, "signed_at": early, "number": ""}, {"contract.other_price", "contract.bad_day", "form.required"}),
+        ({"signed_at": early}, {"contract.bad_day"}),
+        ({"signed_at": late}, {"contract.bad_day"}),
+        ({"number": " "}, {"form.required"}),
+        (
+            {"amount_minor": 0, "signed_at": early, "number": ""},
+            {"contract.other_price", "contract.bad_day", "form.required"},
+        ),
     ):
         with unchanged(world), pytest.raises(Invalid) as refusal:
             record(world, ref, **how)
@@ -116,7 +122,11 @@ def test_published_filed_and_settled(world: World) -> None:
         lot = world.lot_in(look, ref)
         row = contracts.contract(look.session, lot)
         notice = look.session.scalars(select(Notice).where(Notice.kind == "contract")).one()
-        assert lot.state == "CLOSING" and notice.body["amount_minor"] == row.amount_minor and notice.body["number"] == "HT-2026-01"
+        assert (
+            lot.state == "CLOSING"
+            and notice.body["amount_minor"] == row.amount_minor
+            and notice.body["number"] == "HT-2026-01"
+        )
 
 
 def test_no_contract_before_the_award_is_announced(world: World) -> None:

@@ -36,10 +36,13 @@ def state(world: World, ref: str) -> str:
         return disputes.objection(look.session, ref).state
 
 
-@pytest.mark.parametrize(("regime", "kind", "rule", "due"), [
-    ("GP", "challenge", "T-22", datetime(2026, 3, 11, 16, tzinfo=UTC)),    # seven working days after Monday 2 March
-    ("WORKS", "objection", "T-26", datetime(2026, 3, 5, 16, tzinfo=UTC)),  # three days
-])
+@pytest.mark.parametrize(
+    ("regime", "kind", "rule", "due"),
+    [
+        ("GP", "challenge", "T-22", datetime(2026, 3, 11, 16, tzinfo=UTC)),  # seven working days after Monday 2 March
+        ("WORKS", "objection", "T-26", datetime(2026, 3, 5, 16, tzinfo=UTC)),  # three days
+    ],
+)
 def test_the_answer_is_due_by_the_rulebook(world: World, regime: str, kind: str, rule: str, due: datetime) -> None:
     ref = stages.bidding(world, regime)
     world.clock.set(datetime(2026, 3, 2, 3, tzinfo=UTC))
@@ -59,7 +62,10 @@ def test_every_fault_of_the_form_at_once(world: World) -> None:
     ref = stages.bidding(world)
     with unchanged(world), pytest.raises(Invalid) as refusal:
         file(world, ref, stage="weather", text=" \n")
-    assert {(f.where, f.code) for f in refusal.value.faults} == {("stage", "objection.stage"), ("text", "form.required")}
+    assert {(f.where, f.code) for f in refusal.value.faults} == {
+        ("stage", "objection.stage"),
+        ("text", "form.required"),
+    }
 
 
 def test_only_a_signer_of_one_who_takes_part_files(world: World) -> None:

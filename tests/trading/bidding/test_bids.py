@@ -54,7 +54,9 @@ def upload(world: World, ref: str, username: str, sealed: bytes) -> str:
     return token
 
 
-def submit(world: World, ref: str, username: str, token: str, submission: Any, *, arrived_at: datetime | None = None) -> bids.Outcome:
+def submit(
+    world: World, ref: str, username: str, token: str, submission: Any, *, arrived_at: datetime | None = None
+) -> bids.Outcome:
     with world.work(username, SIGNER, arrived_at=arrived_at) as work:
         return bids.submit(work, world.lot_in(work, ref), token=token, submission=submission)
 
@@ -91,7 +93,11 @@ def test_the_last_microsecond_counts_and_the_deadlines_own_does_not(world: World
     made = {name: sealing.seal(world, ref, name) for name in world.bidders}
     world.clock.set(deadline - timedelta(minutes=5))
     tokens = {name: upload(world, ref, name, made[name][0]) for name in world.bidders}
-    moments = {"bidder1": (deadline - MOMENT, True), "bidder2": (deadline, False), "bidder3": (deadline + MOMENT, False)}
+    moments = {
+        "bidder1": (deadline - MOMENT, True),
+        "bidder2": (deadline, False),
+        "bidder3": (deadline + MOMENT, False),
+    }
     for name, (moment, accepted) in moments.items():
         world.clock.set(moment)
         outcome = submit(world, ref, name, tokens[name], made[name][1])
@@ -132,7 +138,8 @@ def test_what_our_queue_kept_beyond_the_closing_tick_is_not_signed(world: World,
 @pytest.mark.promise("R2")
 @pytest.mark.parametrize(("came", "reason"), [(-MOMENT, "UNAVAILABLE"), (timedelta(0), "LATE")])
 def test_who_came_in_time_and_waited_too_long_holds_the_platforms_own_word_for_it(
-        world: World, ref: str, came: timedelta, reason: str) -> None:
+    world: World, ref: str, came: timedelta, reason: str
+) -> None:
     deadline = deadline_of(world, ref)
     sealed, submission = sealing.seal(world, ref, "bidder1")
     world.clock.set(deadline - timedelta(minutes=2))
@@ -161,7 +168,10 @@ def test_a_clock_that_jumps_back_does_not_reopen_the_intake(world: World, ref: s
     token = upload(world, ref, "bidder2", other[0])
     sealing.close(world, ref)
     world.clock.set(deadline - back)
-    for act in (lambda: submit(world, ref, "bidder2", token, other[1]), lambda: withdraw(world, ref, "bidder1", submission)):
+    for act in (
+        lambda: submit(world, ref, "bidder2", token, other[1]),
+        lambda: withdraw(world, ref, "bidder1", submission),
+    ):
         try:
             outcome = act()
         except NotReady as refusal:  # its tick is sealed already: nothing can be signed for that moment
@@ -174,7 +184,9 @@ def test_a_clock_that_jumps_back_does_not_reopen_the_intake(world: World, ref: s
 def withdraw(world: World, ref: str, username: str, submission: Any, **changes: Any) -> bids.Outcome:
     document = submissions.make_withdrawal(bids.submission_payload(submission), at=format_time(world.now)) | changes
     with world.work(username, SIGNER) as work:
-        return bids.withdraw(work, world.lot_in(work, ref), withdrawal=sign_document("withdrawal", document, world.keys[username].sign))
+        return bids.withdraw(
+            work, world.lot_in(work, ref), withdrawal=sign_document("withdrawal", document, world.keys[username].sign)
+        )
 
 
 def test_an_accepted_bid_leaves_a_receipt_that_a_stranger_can_check(world: World, ref: str) -> None:
@@ -205,25 +217,48 @@ def broken_signature(world: World, submission: Any) -> Any:
 
 
 SPOILED: dict[str, tuple[Callable[[World, Any], Any], str]] = {
-    "another root": (lambda w, s: resigned(w, s, sealed_root=other_hash(bids.submission_payload(s)["sealed_root"])), "SEALED_ROOT"),
-    "another header": (lambda w, s: resigned(w, s, header_hash=other_hash(bids.submission_payload(s)["header_hash"])), "CONTEXT_MISMATCH"),
-    "another size": (lambda w, s: resigned(w, s, sealed_size=bids.submission_payload(s)["sealed_size"] + 1), "CONTEXT_MISMATCH"),
+    "another root": (
+        lambda w, s: resigned(w, s, sealed_root=other_hash(bids.submission_payload(s)["sealed_root"])),
+        "SEALED_ROOT",
+    ),
+    "another header": (
+        lambda w, s: resigned(w, s, header_hash=other_hash(bids.submission_payload(s)["header_hash"])),
+        "CONTEXT_MISMATCH",
+    ),
+    "another size": (
+        lambda w, s: resigned(w, s, sealed_size=bids.submission_payload(s)["sealed_size"] + 1),
+        "CONTEXT_MISMATCH",
+    ),
     "another lot": (lambda w, s: resigned(w, s, lot="2"), "CONTEXT_MISMATCH"),
     "another tender": (lambda w, s: resigned(w, s, tender="KP-2026-000000"), "CONTEXT_MISMATCH"),
     "another platform": (lambda w, s: resigned(w, s, platform="elsewhere.example"), "CONTEXT_MISMATCH"),
     "another bidder": (lambda w, s: resigned(w, s, bidder=sealing.code_of(w, "bidder2")), "CONTEXT_MISMATCH"),
-    "another policy": (lambda w, s: resigned(w, s, policy=other_hash(bids.submission_payload(s)["policy"])), "CONTEXT_MISMATCH"),
-    "replaces no bid": (lambda w, s: resigned(w, s, replaces=other_hash(bids.submission_payload(s)["policy"])), "CONTEXT_MISMATCH"),
+    "another policy": (
+        lambda w, s: resigned(w, s, policy=other_hash(bids.submission_payload(s)["policy"])),
+        "CONTEXT_MISMATCH",
+    ),
+    "replaces no bid": (
+        lambda w, s: resigned(w, s, replaces=other_hash(bids.submission_payload(s)["policy"])),
+        "CONTEXT_MISMATCH",
+    ),
     "a stranger's key": (lambda w, s: resigned(w, s, key=Keys().sign), "SIG"),
     "another bidder's key": (lambda w, s: resigned(w, s, key=w.keys["bidder2"].sign), "SIG"),
     "a broken signature": (broken_signature, "SIG"),
-    "another kind of document": (lambda w, s: sign_document("withdrawal", submissions.make_withdrawal(
-        bids.submission_payload(s), at=format_time(w.now)), w.keys["bidder1"].sign), "SIG_TYPE"),
+    "another kind of document": (
+        lambda w, s: sign_document(
+            "withdrawal",
+            submissions.make_withdrawal(bids.submission_payload(s), at=format_time(w.now)),
+            w.keys["bidder1"].sign,
+        ),
+        "SIG_TYPE",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SPOILED)
-def test_a_spoiled_statement_is_refused_with_its_code_and_nothing_else_changes(world: World, ref: str, name: str) -> None:
+def test_a_spoiled_statement_is_refused_with_its_code_and_nothing_else_changes(
+    world: World, ref: str, name: str
+) -> None:
     spoil, code = SPOILED[name]
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
@@ -249,7 +284,9 @@ def attempt_of(world: World, outcome: bids.Outcome) -> str:
     return document_hash(document)
 
 
-@pytest.mark.parametrize("junk", [None, {}, [], "x", {"payload": "?", "payloadType": "x", "signatures": []}, {"payload": 1}, 7])
+@pytest.mark.parametrize(
+    "junk", [None, {}, [], "x", {"payload": "?", "payloadType": "x", "signatures": []}, {"payload": 1}, 7]
+)
 def test_a_statement_that_is_none_is_refused_as_an_attempt(world: World, ref: str, junk: Any) -> None:
     sealed, _ = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
@@ -264,7 +301,7 @@ def test_bits_flipped_on_the_way_are_found(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     head = 12 + int.from_bytes(sealed[8:12], "big")
     for count, at in enumerate((head, len(sealed) // 2, len(sealed) - 1)):
-        bad = sealed[:at] + bytes((sealed[at] ^ 1,)) + sealed[at + 1:]
+        bad = sealed[:at] + bytes((sealed[at] ^ 1,)) + sealed[at + 1 :]
         statement = resigned(world, submission, tool=f"try/{count}")  # the same statement would get its first answer
         assert submit(world, ref, "bidder1", upload(world, ref, "bidder1", bad), statement).reason == "SEALED_ROOT", at
     assert standing(world, ref) == []
@@ -303,15 +340,22 @@ def test_a_copied_envelope_is_nobody_elses_bid(world: World, ref: str) -> None:
     assert sealing.hand_in(world, ref, "bidder1", sealed, submission).accepted
     own = sealing.seal(world, ref, "bidder2")
     token = upload(world, ref, "bidder2", own[0])
-    assert submit(world, ref, "bidder2", token, submission).reason == "SIG"  # and it is not kept under the first one's hash
+    assert (
+        submit(world, ref, "bidder2", token, submission).reason == "SIG"
+    )  # and it is not kept under the first one's hash
     assert submit(world, ref, "bidder2", token, resigned(world, submission, "bidder2")).reason == "SEALED_ROOT"
     theirs = sealing.code_of(world, "bidder1").encode()
     renamed = sealed.replace(theirs, sealing.code_of(world, "bidder2").encode())
     inspected = sealed_bid.inspect(io.BytesIO(renamed))
-    copied = sign_document("submission", submissions.make_submission(
-        inspected, sealed_at=format_time(world.now), tool="copy/1"), world.keys["bidder2"].sign)
+    copied = sign_document(
+        "submission",
+        submissions.make_submission(inspected, sealed_at=format_time(world.now), tool="copy/1"),
+        world.keys["bidder2"].sign,
+    )
     token = upload(world, ref, "bidder2", renamed)
-    assert submit(world, ref, "bidder2", token, copied).accepted  # no key tells it apart here; it can never be opened (test_opening)
+    assert submit(
+        world, ref, "bidder2", token, copied
+    ).accepted  # no key tells it apart here; it can never be opened (test_opening)
 
 
 def test_an_upload_for_another_lot_cannot_be_handed_in_here(world: World, ref: str) -> None:
@@ -349,11 +393,15 @@ def test_the_same_submission_gets_the_first_answer(world: World, ref: str) -> No
     first = submit(world, ref, "bidder1", token, submission)
     world.clock.set(deadline_of(world, ref) + timedelta(days=1))
     with unchanged(world):
-        again = submit(world, ref, "bidder1", token, submission)  # long after: the answer was lost, the client asks again
+        again = submit(
+            world, ref, "bidder1", token, submission
+        )  # long after: the answer was lost, the client asks again
     assert again.accepted and again.receipt.c == first.receipt.c and again.receipt.entry == first.receipt.entry
 
 
-def test_an_answer_lost_before_it_was_committed_is_given_anew(world: World, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_lost_before_it_was_committed_is_given_anew(
+    world: World, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Gone(Exception):
         pass
 
@@ -371,7 +419,10 @@ def test_two_lines_at_once_have_one_effect(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
     found: list[bids.Outcome] = []
-    threads = [threading.Thread(target=lambda: found.append(submit(world, ref, "bidder1", token, submission))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: found.append(submit(world, ref, "bidder1", token, submission)))
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -403,7 +454,9 @@ def test_withdrawing_and_bidding_anew(world: World, ref: str) -> None:
     assert taken_back.receipt.kind == "withdrawn" and standing(world, ref) == []
     world.clock.advance(seconds=3)
     assert withdraw(world, ref, "bidder1", one).reason == "CONTEXT_MISMATCH"  # nothing stands that could be withdrawn
-    assert sealing.hand_in(world, ref, "bidder1", *(two := sealing.seal(world, ref, "bidder1"))).receipt.kind == "received"
+    assert (
+        sealing.hand_in(world, ref, "bidder1", *(two := sealing.seal(world, ref, "bidder1"))).receipt.kind == "received"
+    )
     assert standing(world, ref) == [statement_of(two[1])]
     proved(world, "bidder1", taken_back, "bid-withdrawn")
 
@@ -412,7 +465,9 @@ def test_nobody_withdraws_anothers_bid(world: World, ref: str) -> None:
     made = sealing.seal(world, ref, "bidder1")
     assert sealing.hand_in(world, ref, "bidder1", *made).accepted
     assert withdraw(world, ref, "bidder2", made[1]).reason == "CONTEXT_MISMATCH"
-    assert withdraw(world, ref, "bidder2", made[1], bidder=sealing.code_of(world, "bidder2")).reason == "CONTEXT_MISMATCH"
+    assert (
+        withdraw(world, ref, "bidder2", made[1], bidder=sealing.code_of(world, "bidder2")).reason == "CONTEXT_MISMATCH"
+    )
     assert standing(world, ref) == [statement_of(made[1])]
 
 
@@ -462,7 +517,13 @@ def test_nobody_leaves_while_a_bid_stands(world: World, ref: str) -> None:
 def test_only_a_signer_hands_in(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
-    for username, role in (("bidder1", Role.BIDDER_OPERATOR), ("agent", None), ("clerk", None), ("host", None), ("officer1", None)):
+    for username, role in (
+        ("bidder1", Role.BIDDER_OPERATOR),
+        ("agent", None),
+        ("clerk", None),
+        ("host", None),
+        ("officer1", None),
+    ):
         with unchanged(world), pytest.raises(NotAllowed), world.work(username, role) as work:
             bids.submit(work, world.lot_in(work, ref), token=token, submission=submission)
 
@@ -483,13 +544,19 @@ def test_one_standing_bid_and_rows_that_stay(world: World, ref: str) -> None:
 
     assert sealing.hand_in(world, ref, "bidder1", *sealing.seal(world, ref, "bidder1")).accepted
     for table in (SealedBid, BidReceipt):
-        for change in (lambda s, t: s.execute(t.__table__.update().values(part="x")), lambda s, t: s.execute(t.__table__.delete())):
+        for change in (
+            lambda s, t: s.execute(t.__table__.update().values(part="x")),
+            lambda s, t: s.execute(t.__table__.delete()),
+        ):
             with pytest.raises(DBAPIError), world.work("clock") as work:
                 change(work.session, table)
     with pytest.raises(DBAPIError), world.work("clock") as work:
         row = work.session.scalars(select(StandingBid)).one()
-        work.session.execute(insert(StandingBid).values(
-            participant_id=row.participant_id, lot_id=row.lot_id, part=row.part, bid_id=row.bid_id))
+        work.session.execute(
+            insert(StandingBid).values(
+                participant_id=row.participant_id, lot_id=row.lot_id, part=row.part, bid_id=row.bid_id
+            )
+        )
 
 
 @pytest.mark.promise("R2")
@@ -505,7 +572,9 @@ def test_bidders_do_not_wait_for_each_other_and_the_closing_waits_for_all(world:
 
     def slow() -> None:
         with world.work("bidder1", SIGNER) as work:
-            assert bids.submit(work, world.lot_in(work, ref), token=tokens["bidder1"], submission=ready["bidder1"][1]).accepted
+            assert bids.submit(
+                work, world.lot_in(work, ref), token=tokens["bidder1"], submission=ready["bidder1"][1]
+            ).accepted
             inside.set()
             assert go.wait(20)
             order.append("first")

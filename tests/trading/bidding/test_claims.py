@@ -26,12 +26,14 @@ from trading.opening import findings, opening_set
 
 def lost(world: World) -> tuple[str, dict[str, Any]]:
     """Four take part, three bids stand, that of bidder4 was received, answered and lost; the closing tick is sealed."""
+
     def build(world: World) -> tuple[str, dict[str, Any]]:
         ref = stages.bidding(world)
         verdict_steps.bid(world, ref, "bidder1", "bidder2", "bidder3")
         receipt = verdict_steps.lost_receipt(world, ref, "bidder4")
         sealing.close(world, ref)
         return ref, receipt
+
     found = stages.reach(world, "a bid lost", build)
     return str(found[0]), dict(found[1])
 
@@ -60,8 +62,14 @@ def test_a_lost_bid_stops_the_opening_until_it_is_settled(four: World) -> None:
         lot = world.lot_in(look, ref)
         found = effects.of_party(look.session, lot, world.party_ids["bidder4"])
         assert found is not None and (found.code, found.cause) == ("LOG_OMISSION", "platform")
-        assert (found.outcome.result, found.outcome.deposit, found.outcome.claim_for_loss) == ("treated_as_withdrawn", "refund", True)
-        assert [one.outcome.result for one in effects.of_lot(look.session, lot)] == ["opened"] * 3 + ["treated_as_withdrawn"]
+        assert (found.outcome.result, found.outcome.deposit, found.outcome.claim_for_loss) == (
+            "treated_as_withdrawn",
+            "refund",
+            True,
+        )
+        assert [one.outcome.result for one in effects.of_lot(look.session, lot)] == ["opened"] * 3 + [
+            "treated_as_withdrawn"
+        ]
 
 
 def test_a_claim_after_the_set_stops_shares_and_decryption_and_the_window_runs_anew(four: World) -> None:
@@ -120,23 +128,45 @@ def test_what_is_no_claim(four: World) -> None:
         verdict_steps.file_claim(world, ref, "bidder1", stands)
     assert refusal.value.code == "claim.unfounded"
     entry = loads(payload_of(receipt["entry"]))
-    forged = sign_entry(make_entry(at=entry["at"], event="bid-received", tender=entry["tender"], lot=entry["lot"], envelope="bid",
-                                   statement=entry["statement"]), Keys().sign)
-    late = sign_entry(make_entry(at="2027-01-01T00:00:00Z", event="bid-received", tender=entry["tender"], lot=entry["lot"],
-                                 envelope="bid", statement=entry["statement"]), world.office.keys.signing)
+    forged = sign_entry(
+        make_entry(
+            at=entry["at"],
+            event="bid-received",
+            tender=entry["tender"],
+            lot=entry["lot"],
+            envelope="bid",
+            statement=entry["statement"],
+        ),
+        Keys().sign,
+    )
+    late = sign_entry(
+        make_entry(
+            at="2027-01-01T00:00:00Z",
+            event="bid-received",
+            tender=entry["tender"],
+            lot=entry["lot"],
+            envelope="bid",
+            statement=entry["statement"],
+        ),
+        world.office.keys.signing,
+    )
     for what, who, given, code in (
-            ("signed by a stranger", "bidder4", receipt | {"entry": forged}, "claim.receipt_bad"),
-            ("of after the deadline", "bidder4", receipt | {"entry": late}, "claim.receipt_bad"),
-            ("another bidder's", "bidder1", receipt, "claim.receipt_bad"),
-            ("without its statement", "bidder4", {"entry": receipt["entry"]}, "claim.receipt_bad"),
-            ("another statement", "bidder4", receipt | {"statement": stands["statement"]}, "claim.receipt_bad"),
-            ("a false proof", "bidder4", receipt | {"proof": stands["proof"]}, "claim.receipt_bad")):
+        ("signed by a stranger", "bidder4", receipt | {"entry": forged}, "claim.receipt_bad"),
+        ("of after the deadline", "bidder4", receipt | {"entry": late}, "claim.receipt_bad"),
+        ("another bidder's", "bidder1", receipt, "claim.receipt_bad"),
+        ("without its statement", "bidder4", {"entry": receipt["entry"]}, "claim.receipt_bad"),
+        ("another statement", "bidder4", receipt | {"statement": stands["statement"]}, "claim.receipt_bad"),
+        ("a false proof", "bidder4", receipt | {"proof": stands["proof"]}, "claim.receipt_bad"),
+    ):
         with unchanged(world), pytest.raises(Invalid) as wrong:
             verdict_steps.file_claim(world, ref, who, given)
         assert wrong.value.code == code, what
     changes: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("a stranger's key", {"key": Keys().sign}), ("another entry", {"entry": b64u(bytes(32))}), ("another lot", {"lot": "9"}),
-        ("another moment", {"at": "2026-01-01T00:00:00Z"}))
+        ("a stranger's key", {"key": Keys().sign}),
+        ("another entry", {"entry": b64u(bytes(32))}),
+        ("another lot", {"lot": "9"}),
+        ("another moment", {"at": "2026-01-01T00:00:00Z"}),
+    )
     for what, how in changes:
         with unchanged(world), pytest.raises(Invalid) as wrong:
             verdict_steps.file_claim(world, ref, "bidder4", receipt, **how)
@@ -151,7 +181,10 @@ def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
     ref = stages.closed(world)
     with world.look("bidder1", SIGNER) as look:
         mine = bids.own_receipts(look, world.lot_in(look, ref))[0]
-        receipt = {**bids.receipt_document(look.session, mine), "statement": audit.document(look.session, mine.statement)}
+        receipt = {
+            **bids.receipt_document(look.session, mine),
+            "statement": audit.document(look.session, mine.statement),
+        }
     with world.office.engine.begin() as connection:
         found = connection.execute(sa.select(bids.SealedBid.id).where(bids.SealedBid.c == mine.c)).scalar_one()
         connection.execute(sa.delete(StandingBid).where(StandingBid.bid_id == found))

@@ -80,11 +80,18 @@ def test_its_list_holds_all_that_came_up_to_it_and_nothing_later(world: World) -
         assert document["entries"] == hash_of_list(row.entries) and document["at"] > document["deadline"]
         assert all((tick := log.tick_of(look.session, e.c)) is not None and tick.tick <= row.tick for e in entries)
         payloads = [json.loads(payload_of(json.loads(e.envelope))) for e in entries]
-        statements = {e.statement: json.loads(payload_of(audit.document(look.session, e.statement))) for e in entries
-                      if e.event == "bid-received"}
-        assert [b["header_hash"] for b in replay(payloads, statements, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")] == [
-            b.header_hash for b in sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))]
-        mine = next(b.statement for b in bids.standing_bids(look.session, lot) if b.party_id == world.party_ids["bidder1"])
+        statements = {
+            e.statement: json.loads(payload_of(audit.document(look.session, e.statement)))
+            for e in entries
+            if e.event == "bid-received"
+        }
+        assert [
+            b["header_hash"]
+            for b in replay(payloads, statements, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
+        ] == [b.header_hash for b in sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))]
+        mine = next(
+            b.statement for b in bids.standing_bids(look.session, lot) if b.party_id == world.party_ids["bidder1"]
+        )
         submission = audit.document(look.session, mine)
     assert withdraw(world, ref, "bidder1", submission).reason == "LATE"
     again = closing_of(world, ref)

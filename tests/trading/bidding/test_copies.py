@@ -141,9 +141,20 @@ def test_an_acknowledgement_of_something_else_is_none(world: World, tmp_path: Pa
         cases: list[tuple[str, Any, bytes]] = [
             ("mirror.bad_ack", ack_of(world, beside, other), beside.line.key),
             ("mirror.bad_ack", sign("mirror-ack", loads(payload_of(ack)), world.keys["bidder1"].sign), beside.line.key),
-            ("mirror.bad_ack", sign("mirror-ack", loads(payload_of(ack)) | {"sealed_root": loads(payload_of(ack))["header_hash"]},
-                                    beside.store.secret), beside.line.key),
-            ("mirror.bad_ack", sign("mirror-ack", loads(payload_of(ack)) | {"kind": "digests"}, beside.store.secret), beside.line.key),
+            (
+                "mirror.bad_ack",
+                sign(
+                    "mirror-ack",
+                    loads(payload_of(ack)) | {"sealed_root": loads(payload_of(ack))["header_hash"]},
+                    beside.store.secret,
+                ),
+                beside.line.key,
+            ),
+            (
+                "mirror.bad_ack",
+                sign("mirror-ack", loads(payload_of(ack)) | {"kind": "digests"}, beside.store.secret),
+                beside.line.key,
+            ),
             ("mirror.bad_ack", {}, beside.line.key),
             ("mirror.not_enrolled", ack, world.office.keys.public),
         ]

@@ -115,7 +115,9 @@ def test_the_closing_list_holds_the_list_and_not_what_stands_in_it(world: World,
     assert events == ["bid-refusals"] + ["bid-refused"] * EIGHT
 
 
-def test_a_full_list_stamps_nothing_until_the_next_tick(world: World, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_list_stamps_nothing_until_the_next_tick(
+    world: World, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert MAX_LISTED == 1000
     monkeypatch.setattr(floods, "MAX_LISTED", 4)  # a parameter of ours; the protocol's own is asserted above
     flooder = Flooder(world, ref, "bidder1")

@@ -46,7 +46,9 @@ def withdraw(world: World, ref: str, name: str) -> None:
         assert current is not None
         submission = audit.document(work.session, current.bid.statement)
         statement = make_withdrawal(loads(signatures.payload_of(submission)), at=format_time(world.now))
-        assert bids.withdraw(work, lot, withdrawal=signatures.sign("withdrawal", statement, world.keys[name].sign)).accepted
+        assert bids.withdraw(
+            work, lot, withdrawal=signatures.sign("withdrawal", statement, world.keys[name].sign)
+        ).accepted
 
 
 def propose(world: World, ref: str, *shares: tuple[str, int], lead: str = "bidder1") -> str:
@@ -83,12 +85,15 @@ def test_all_sign_then_the_lead_bids_for_all_and_no_member_alone(world: World) -
         row = world.lot_in(look, ref)
         held = consortia.opened(look.session, row)
         assert {lead: [one.party.code for one in members] for lead, members in held.items()} == {
-            code(world, "bidder1"): [code(world, "bidder1"), code(world, "bidder2")]}
+            code(world, "bidder1"): [code(world, "bidder1"), code(world, "bidder2")]
+        }
         led = consortia.led_by(look.session, row, world.party_ids["bidder1"])
         assert led is not None
         whole = signatures.from_text(led.signed)
-        keys = [enrolments.sign_bytes(enrolments.standing_key(look.session, code(world, name), "bidder"))
-                for name in ("bidder1", "bidder2")]
+        keys = [
+            enrolments.sign_bytes(enrolments.standing_key(look.session, code(world, name), "bidder"))
+            for name in ("bidder1", "bidder2")
+        ]
         assert signatures.verify_all(whole, KIND, keys)["lead"] == code(world, "bidder1")
 
 
@@ -155,7 +160,11 @@ def test_only_the_agreement_itself_is_signed_and_only_with_the_firms_key(world: 
 def test_what_is_named_wrongly_is_told_all_at_once(world: World) -> None:
     ref = lot_with(world, most=2)
     assert refused(propose, world, ref, ("bidder2", 60), ("bidder3", 30), ("bidder2", 5))[1] == {
-        "consortium.count", "consortium.lead_first", "consortium.twice", "consortium.shares"}
+        "consortium.count",
+        "consortium.lead_first",
+        "consortium.twice",
+        "consortium.shares",
+    }
     assert refused(propose, world, ref, ("bidder1", 60), ("agency", 40))[1] == {"consortium.no_bidder"}
     closed = lot_with(world, most=0)
     assert refused(propose, world, closed, ("bidder1", 60), ("bidder2", 40))[0] == "consortium.not_accepted"

@@ -25,6 +25,7 @@ def late(world: World) -> str:
         ref = stages.bid(world)
         verdict_steps.late_closing(world, ref)
         return ref
+
     return str(stages.reach(world, "closed late", build))
 
 
@@ -74,7 +75,9 @@ def test_nothing_opens_before_it_and_all_verifies_after_it(world: World) -> None
     assert check_package(read_package(value), trust, now=format_time(world.now)).set.bids
     for name in ("late_close", "late_close_receipt"):
         with pytest.raises(CryptoError) as refused:
-            check_package(read_package({k: v for k, v in value.items() if k != name}), trust, now=format_time(world.now))
+            check_package(
+                read_package({k: v for k, v in value.items() if k != name}), trust, now=format_time(world.now)
+            )
         assert refused.value.code == "UNAVAILABLE"
     opening_steps.open_set(world, ref)
     with world.look("clock") as look:
@@ -90,9 +93,12 @@ def test_a_confirmation_that_does_not_hold(world: World) -> None:
     with world.look("clock") as look:
         row = closing.closing(look.session, world.lot_in(look, ref))
     cases: list[tuple[str, dict[str, object]]] = [
-        ("a stranger's key", {"key": Keys().sign}), ("the platform's key", {"key": world.office.keys.signing}),
-        ("another closing", {"closing": row.tick - 1}), ("another deadline", {"deadline": row.document}),
-        ("another lot", {"lot": "2"}), ("dated before the closing", {"at": format_time(row.tick_at - timedelta(seconds=1))}),
+        ("a stranger's key", {"key": Keys().sign}),
+        ("the platform's key", {"key": world.office.keys.signing}),
+        ("another closing", {"closing": row.tick - 1}),
+        ("another deadline", {"deadline": row.document}),
+        ("another lot", {"lot": "2"}),
+        ("dated before the closing", {"at": format_time(row.tick_at - timedelta(seconds=1))}),
         ("dated ahead", {"at": format_time(world.now + timedelta(hours=1))}),
     ]
     for name, how in cases:

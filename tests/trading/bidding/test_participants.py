@@ -50,9 +50,13 @@ def test_no_card_or_record_names_or_counts_them(world: World) -> None:
     with world.look("agent") as look:
         assert lot_cards.lot_card(look, ref) == before
         for payload in look.session.scalars(select(ActRecord.payload).where(ActRecord.act == "lot.take_part")):
-            assert credit_code(101) not in payload and "bidder" not in payload.replace("bidder-signer", "").replace("bidder-operator", "")
+            assert credit_code(101) not in payload and "bidder" not in payload.replace("bidder-signer", "").replace(
+                "bidder-operator", ""
+            )
     for card in (lot_cards.LotCard, lot_cards.ProjectCard, lot_cards.DocumentCard, lot_cards.PolicyCard):
-        assert not {"participants", "bidders", "bids", "count", "takers", "downloads"} & {field.name for field in dataclasses.fields(card)}
+        assert not {"participants", "bidders", "bids", "count", "takers", "downloads"} & {
+            field.name for field in dataclasses.fields(card)
+        }
 
 
 def test_who_may_take_part_and_when(world: World) -> None:

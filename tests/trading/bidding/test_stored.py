@@ -63,7 +63,11 @@ def a_lot(world: World, *, data: bytes = b"offer") -> str:
 
 def bid_of(world: World, ref: str, username: str) -> SealedBid:
     with world.look("clock") as look:
-        return next(b for b in bids.standing_bids(look.session, world.lot_in(look, ref)) if b.party_id == world.party_ids[username])
+        return next(
+            b
+            for b in bids.standing_bids(look.session, world.lot_in(look, ref))
+            if b.party_id == world.party_ids[username]
+        )
 
 
 def bytes_of(world: World, bid: SealedBid) -> bytes:
@@ -91,12 +95,19 @@ def state_of(world: World, bid: SealedBid) -> tuple[str, str]:
 def verdict_of(world: World, ref: str, username: str) -> tuple[str, str]:
     with world.look("clock") as look:
         row = stages.opening_of(world, look, ref)
-        return next((b.verdict, b.cause) for b in ceremony.opened_bids(look.session, row) if b.party_id == world.party_ids[username])
+        return next(
+            (b.verdict, b.cause)
+            for b in ceremony.opened_bids(look.session, row)
+            if b.party_id == world.party_ids[username]
+        )
 
 
 def acts(world: World, name: str) -> list[dict[str, Any]]:
     with world.look("clock") as look:
-        return [loads(row.payload.encode())["facts"] for row in look.session.scalars(select(ActRecord).where(ActRecord.act == name))]
+        return [
+            loads(row.payload.encode())["facts"]
+            for row in look.session.scalars(select(ActRecord).where(ActRecord.act == name))
+        ]
 
 
 def decrypt(world: World, ref: str) -> None:
@@ -117,8 +128,12 @@ def test_broken_bytes_come_back_from_the_mirror_before_anybody_asks(world: World
         rechecks.recheck(world.office)
         assert state_of(world, bid) == ("RESTORED", "mirror") and bytes_of(world, bid) == good
         assert state_of(world, bid_of(world, ref, "bidder2")) == ("GOOD", "")
-        assert acts(world, "opening.bytes") == [], "before the set is public a word in the log would tell that there is a bid"
-        assert bool(list((world.office.blobs.folder / "broken").glob("*"))) is (how != "gone"), "the broken bytes are kept aside"
+        assert acts(world, "opening.bytes") == [], (
+            "before the set is public a word in the log would tell that there is a bid"
+        )
+        assert bool(list((world.office.blobs.folder / "broken").glob("*"))) is (how != "gone"), (
+            "the broken bytes are kept aside"
+        )
         sealing.list_set(world, ref)
         rechecks.recheck(world.office)
         assert [(one["state"], one["source"]) for one in acts(world, "opening.bytes")] == [("RESTORED", "mirror")]
@@ -255,7 +270,9 @@ def test_a_bidder_hands_in_its_copy_and_it_is_opened(world: World) -> None:
     assert state_of(world, bid) == ("HANDED_IN", "bidder") and bytes_of(world, bid) == good
     decrypt(world, ref)
     assert verdict_of(world, ref, "bidder1") == ("opened", "")
-    assert [one["state"] for one in acts(world, "opening.bytes")] == ["BROKEN"] and len(acts(world, "opening.copy")) == 1
+    assert [one["state"] for one in acts(world, "opening.bytes")] == ["BROKEN"] and len(
+        acts(world, "opening.copy")
+    ) == 1
 
 
 def test_other_bytes_are_no_copy(world: World) -> None:
@@ -339,7 +356,9 @@ def test_a_miss_stops_the_opening_with_evidence_until_a_copy_is_there(world: Wor
         (told,) = acts(world, "opening.bytes")
         with world.look("clock") as look:
             facts = copies.facts_of(world.office.platform, world.lot_in(look, ref), bid, "digests")
-        assert mirror.open_answer(mirror.CHECK, json.loads(told["mirror_check"]), facts, [beside.store.public])["missed"]
+        assert mirror.open_answer(mirror.CHECK, json.loads(told["mirror_check"]), facts, [beside.store.public])[
+            "missed"
+        ]
         world.clock.advance(minutes=30)  # the time for a copy is over, and still nothing may be opened
         with world.work("host") as work:
             shares.extend_window(work, stages.opening_of(world, work, ref), reason="镜像抽查不符")
@@ -383,8 +402,14 @@ def finding_of(world: World, ref: str, username: str, **changes: Any) -> dict[st
     bid = bid_of(world, ref, username)
     with world.look("clock") as look:
         row = stages.opening_of(world, look, ref)
-        document = {"v": 1, "at": format_time(world.now), "set": row.set_hash, "header_hash": bid.header_hash, "code": "SEALED_ROOT",
-                    "j": 0}
+        document = {
+            "v": 1,
+            "at": format_time(world.now),
+            "set": row.set_hash,
+            "header_hash": bid.header_hash,
+            "code": "SEALED_ROOT",
+            "j": 0,
+        }
     return dict(sign_document("finding", document | changes, world.keys["watch"].sign))
 
 
@@ -431,9 +456,19 @@ def replaced_and_withdrawn(world: World) -> tuple[str, list[SealedBid]]:
     assert sealing.hand_in(world, ref, "bidder1", *made).accepted
     with world.work("bidder4", SIGNER) as work:
         lot = world.lot_in(work, ref)
-        document = {"v": 1, "platform": world.office.platform, "tender": lot.tender.ref, "lot": lot.no_text, "envelope": "bid",
-                    "at": format_time(world.now), "bidder": sealing.code_of(world, "bidder4"), "statement": outside[1].statement}
-        assert bids.withdraw(work, lot, withdrawal=sign_document("withdrawal", document, world.keys["bidder4"].sign)).accepted
+        document = {
+            "v": 1,
+            "platform": world.office.platform,
+            "tender": lot.tender.ref,
+            "lot": lot.no_text,
+            "envelope": "bid",
+            "at": format_time(world.now),
+            "bidder": sealing.code_of(world, "bidder4"),
+            "statement": outside[1].statement,
+        }
+        assert bids.withdraw(
+            work, lot, withdrawal=sign_document("withdrawal", document, world.keys["bidder4"].sign)
+        ).accepted
     copies.send_due(world.office)
     world.tick()
     sealing.close(world, ref)
@@ -451,7 +486,9 @@ def four(engine: Any, tmp_path: Path) -> World:
     return World(engine, tmp_path, bidders=4)
 
 
-def test_chunks_of_replaced_and_withdrawn_bids_go_after_the_opening_header_and_digests_stay(four: World, tmp_path: Path) -> None:
+def test_chunks_of_replaced_and_withdrawn_bids_go_after_the_opening_header_and_digests_stay(
+    four: World, tmp_path: Path
+) -> None:
     with mirror_beside(four, tmp_path) as beside:
         ref, outside = replaced_and_withdrawn(four)
         digests = [sealed_bid.inspect(io.BytesIO(bytes_of(four, bid))).pieces for bid in outside]

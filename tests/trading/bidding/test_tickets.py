@@ -37,10 +37,16 @@ def test_a_ticket_is_signed_and_holds_all_a_sealer_needs(world: World) -> None:
         keys = tickets.officer_keys(look.session, world.lot_in(look, ref))
     policy = open_policy(json.loads(document["policy"]), world.office.keys.public, keys)
     out = io.BytesIO()
-    made_bid = sealed_bid.seal(policy, bidder=sealing.code_of(world, "bidder1"), announce=opening_steps.form(), files=[], out=out)
+    made_bid = sealed_bid.seal(
+        policy, bidder=sealing.code_of(world, "bidder1"), announce=opening_steps.form(), files=[], out=out
+    )
     assert made_bid.header.ctx["policy"] and {f["key"] for f in document["form"]} >= {"price"}
     for field in document["form"]:
-        assert {"key", "label", "type", "required"} <= set(field) <= {"key", "label", "type", "required", "choices", "most", "part_of"}
+        assert (
+            {"key", "label", "type", "required"}
+            <= set(field)
+            <= {"key", "label", "type", "required", "choices", "most", "part_of"}
+        )
     with pytest.raises(CryptoError):
         open_document(made, "ticket", ed25519_public(bytes(32)))
 
@@ -71,7 +77,13 @@ def test_a_receipt_file_is_checked_with_nothing_but_itself(world: World) -> None
     with world.look("bidder1", SIGNER) as look:
         found = json.loads(json.dumps(tickets.receipt_file(look, bids.own_receipt(look, outcome.receipt.c))))
     trust = trust_of(found["trust"])
-    told = verify_receipt({"entry": found["entry"], "proof": found["proof"]}, trust.platform_keys, trust.log_key, trust.witnesses)
-    assert told.entry["statement"] == document_hash(payload_of(found["statement"])) == document_hash(payload_of(submission))
+    told = verify_receipt(
+        {"entry": found["entry"], "proof": found["proof"]}, trust.platform_keys, trust.log_key, trust.witnesses
+    )
+    assert (
+        told.entry["statement"]
+        == document_hash(payload_of(found["statement"]))
+        == document_hash(payload_of(submission))
+    )
     assert [unb64u(key) for key in found["trust"]["platform_keys"]] == [world.office.keys.public]
     assert len(found["trust"]["supervisor_keys"]) == 1 and found["trust"]["quorum"] == 0

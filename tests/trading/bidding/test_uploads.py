@@ -57,9 +57,21 @@ def ref(world: World) -> str:
 
 def places(sealed: bytes) -> dict[str, int]:
     head = 12 + int.from_bytes(sealed[8:12], "big")
-    return {"nothing": 0, "one byte": 1, "magic": 8, "in the length": 10, "length": 12, "in the header": head - 1, "header": head,
-            "first byte of a chunk": head + 1, "before the border": head + CHUNK + TAG - 1, "border": head + CHUNK + TAG,
-            "after the border": head + CHUNK + TAG + 1, "last byte but one": len(sealed) - 1, "all": len(sealed)}
+    return {
+        "nothing": 0,
+        "one byte": 1,
+        "magic": 8,
+        "in the length": 10,
+        "length": 12,
+        "in the header": head - 1,
+        "header": head,
+        "first byte of a chunk": head + 1,
+        "before the border": head + CHUNK + TAG - 1,
+        "border": head + CHUNK + TAG,
+        "after the border": head + CHUNK + TAG + 1,
+        "last byte but one": len(sealed) - 1,
+        "all": len(sealed),
+    }
 
 
 def test_resumes_after_a_cut_at_every_kind_of_byte(world: World, ref: str) -> None:
@@ -69,14 +81,20 @@ def test_resumes_after_a_cut_at_every_kind_of_byte(world: World, ref: str) -> No
         token = start(world, ref, "bidder1", len(sealed))
         actor = world.actor("bidder1", SIGNER)
         with pytest.raises(Cut):
-            uploads.receive(world.office, actor, token, offset=0, pieces=cut_after([sealed[:at // 2], sealed[at // 2:at]]))
+            uploads.receive(
+                world.office, actor, token, offset=0, pieces=cut_after([sealed[: at // 2], sealed[at // 2 : at]])
+            )
         there = asked(world, "bidder1", token)
         assert (there.size, there.whole, there.refused) == (at, at == len(sealed), ""), name
         done = send(world, "bidder1", token, at, sealed[at:])
         assert done == Arrival(len(sealed), len(sealed), True), name
         with world.look("bidder1", SIGNER) as look:
             row = uploads.own(look, token)
-            assert row.blob and row.header and hashlib.sha256(b"".join(world.office.blobs.read(row.blob))).hexdigest() == root, name
+            assert (
+                row.blob
+                and row.header
+                and hashlib.sha256(b"".join(world.office.blobs.read(row.blob))).hexdigest() == root
+            ), name
     assert submit(world, ref, "bidder1", token, submission).accepted
 
 
@@ -103,7 +121,9 @@ def test_digests_torn_by_a_crash_are_not_the_bidders_fault(world: World, ref: st
     assert submit(world, ref, "bidder1", token, submission).accepted
 
 
-def test_a_crash_after_the_last_byte_is_made_good_when_asked(world: World, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_after_the_last_byte_is_made_good_when_asked(
+    world: World, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All bytes are synced, the process dies before the blob is named: the client only asks how much is there and sends no more."""
     sealed, submission = sealing.seal(world, ref, "bidder1")
     for dies_at in ("before the blob", "before the row"):
@@ -128,7 +148,9 @@ def test_a_wrong_offset_changes_nothing_and_says_what_is_there(world: World, ref
     assert send(world, "bidder1", token, 1000, sealed[1000:]).whole
 
 
-def test_bytes_of_another_line_between_looking_and_writing_are_a_conflict(world: World, ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_of_another_line_between_looking_and_writing_are_a_conflict(
+    world: World, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two lines of one client: what the second looked at is no longer the end when it writes. It must not be taken for forged bytes."""
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = start(world, ref, "bidder1", len(sealed))
@@ -190,7 +212,7 @@ def test_who_may_begin(world: World, ref: str) -> None:
     for username in ("agent", "buyer", "clerk", "host", "officer1", "watch"):
         with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
             uploads.start(work, world.lot_in(work, ref), length=1000)
-    for length in (0, -1, 10 ** 12):
+    for length in (0, -1, 10**12):
         with unchanged(world), pytest.raises(Invalid) as refusal:
             start(world, ref, "bidder1", length)
         assert refusal.value.code == "upload.bad_length"
@@ -223,13 +245,22 @@ def test_only_between_issue_and_deadline(world: World, ref: str) -> None:
         start(world, ref, "bidder1", 1000)
 
 
-@pytest.mark.parametrize(("name", "spoil", "code"), [
-    ("no magic", lambda s: b"PK\x03\x04" + s[4:], "FORMAT"),
-    ("a giant header", lambda s: s[:8] + b"\xff\xff\xff\xff" + s[12:], "FORMAT"),
-    ("header not canonical", lambda s: s.replace(b'{"boxes"', b'{ "boxes"', 1)[:len(s)], "HEADER_CANONICAL"),
-    ("another suite", lambda s: s.replace(b"sb1-x25519-sha256-aes256gcm", b"sb1-x25519-sha256-aes128gcm", 1), "SUITE_UNKNOWN"),
-])
-def test_what_is_no_sealed_bid_is_refused_at_its_header(world: World, ref: str, name: str, spoil: object, code: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "spoil", "code"),
+    [
+        ("no magic", lambda s: b"PK\x03\x04" + s[4:], "FORMAT"),
+        ("a giant header", lambda s: s[:8] + b"\xff\xff\xff\xff" + s[12:], "FORMAT"),
+        ("header not canonical", lambda s: s.replace(b'{"boxes"', b'{ "boxes"', 1)[: len(s)], "HEADER_CANONICAL"),
+        (
+            "another suite",
+            lambda s: s.replace(b"sb1-x25519-sha256-aes256gcm", b"sb1-x25519-sha256-aes128gcm", 1),
+            "SUITE_UNKNOWN",
+        ),
+    ],
+)
+def test_what_is_no_sealed_bid_is_refused_at_its_header(
+    world: World, ref: str, name: str, spoil: object, code: str
+) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1", data=b"x" * BIG)
     bad = spoil(sealed)  # type: ignore[operator]
     token = start(world, ref, "bidder1", len(bad))
@@ -296,8 +327,8 @@ def test_two_uploads_of_one_bidder_do_not_disturb_each_other(world: World, ref: 
     a, b = start(world, ref, "bidder1", len(first)), start(world, ref, "bidder1", len(second))
     for at in range(0, max(len(first), len(second)), 30_000):
         for token, data in ((a, first), (b, second)):
-            if data[at:at + 30_000]:
-                send(world, "bidder1", token, at, data[at:at + 30_000])
+            if data[at : at + 30_000]:
+                send(world, "bidder1", token, at, data[at : at + 30_000])
     assert submit(world, ref, "bidder1", b, two).accepted
     late = submit(world, ref, "bidder1", a, one)  # it replaces nothing, but by now there is a bid
     assert late.reason == "CONTEXT_MISMATCH"
@@ -345,6 +376,7 @@ def test_bytes_of_an_announcement_that_was_never_written_down_are_swept(world: W
 
 def test_nobody_begins_more_than_sixty_uploads_an_hour(world: World, ref: str) -> None:
     """Beginnings fill a disk; a colleague's and another firm's are not counted, and an hour later it goes on."""
+
     def begin(username: str) -> None:
         with world.work(username, SIGNER) as work:
             uploads.not_too_many(work)
@@ -354,7 +386,9 @@ def test_nobody_begins_more_than_sixty_uploads_an_hour(world: World, ref: str) -
         begin("bidder1")
     with unchanged(world), pytest.raises(TooEarly) as refused:
         begin("bidder1")
-    assert refused.value.code == "rate.wait" and refused.value.facts["until"] == world.now.replace(microsecond=0) + timedelta(hours=1)
+    assert refused.value.code == "rate.wait" and refused.value.facts["until"] == world.now.replace(
+        microsecond=0
+    ) + timedelta(hours=1)
     with pytest.raises(TooEarly):
         uploads.start_with(world.office, world.actor("bidder1", SIGNER), ref, world.lot_in, length=1000, pieces=[b"x"])
     begin("bidder2")

@@ -37,7 +37,9 @@ def drill_of(world: World, ref: str) -> tuple[bytes, headers.Header, dict[int, b
     """The sealed drill bid of a lot's bids, its header, and what each officer finds in its box."""
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
-        drill = look.session.scalar(select(Drill).where(Drill.policy_id == officers.current_policy(look.session, lot).id))
+        drill = look.session.scalar(
+            select(Drill).where(Drill.policy_id == officers.current_policy(look.session, lot).id)
+        )
         assert drill is not None
         data = b"".join(world.office.blobs.read(drill.blob))
     header = parse_header(unb64u(drill.header))
@@ -55,12 +57,23 @@ def handed_in(world: World, ref: str, username: str, data: bytes, envelope: Any)
     return outcome.reason
 
 
-def statement_of(world: World, ref: str, data: bytes, header: headers.Header, username: str, bidder: str) -> dict[str, Any]:
+def statement_of(
+    world: World, ref: str, data: bytes, header: headers.Header, username: str, bidder: str
+) -> dict[str, Any]:
     seen = sealed_bid.inspect(io.BytesIO(data))
     policy = sealing.policy_of(world, ref)
-    value = {"v": 1, **{name: policy[name] for name in ("platform", "tender", "lot", "envelope")}, "policy": header.ctx["policy"],
-             "bidder": bidder, "header_hash": b64u(header.header_hash), "sealed_root": b64u(seen.sealed_root), "sealed_size": len(data),
-             "sealed_at": format_time(world.now), "tool": "test/1", "replaces": ""}
+    value = {
+        "v": 1,
+        **{name: policy[name] for name in ("platform", "tender", "lot", "envelope")},
+        "policy": header.ctx["policy"],
+        "bidder": bidder,
+        "header_hash": b64u(header.header_hash),
+        "sealed_root": b64u(seen.sealed_root),
+        "sealed_size": len(data),
+        "sealed_at": format_time(world.now),
+        "tool": "test/1",
+        "replaces": "",
+    }
     return dict(sign_document("submission", value, world.keys[username].sign))
 
 
@@ -73,9 +86,12 @@ def test_it_is_nobodys_bid(world: World) -> None:
     data, header, _ = drill_of(world, ref)
     code = sealing.code_of(world, "bidder1")
     for bidder in (code, DRILL):
-        assert handed_in(world, ref, "bidder1", data, statement_of(world, ref, data, header, "bidder1", bidder)) == "CONTEXT_MISMATCH"
+        assert (
+            handed_in(world, ref, "bidder1", data, statement_of(world, ref, data, header, "bidder1", bidder))
+            == "CONTEXT_MISMATCH"
+        )
     renamed = parse_header(header.raw.replace(b'"bidder":"drill"', b'"bidder":"%s"' % code.encode()))
-    moved = data[:8] + len(renamed.raw).to_bytes(4, "big") + renamed.raw + data[12 + len(header.raw):]
+    moved = data[:8] + len(renamed.raw).to_bytes(4, "big") + renamed.raw + data[12 + len(header.raw) :]
     outcome = sealing.hand_in(world, ref, "bidder1", moved, statement_of(world, ref, moved, renamed, "bidder1", code))
     assert outcome.accepted, "nobody can see without keys that its boxes were made for another name"
     made = sealing.seal(world, ref, "bidder2")
@@ -90,8 +106,14 @@ def test_it_is_nobodys_bid(world: World) -> None:
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
     with world.look("clock") as look:
-        found = {bid.party_id: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, stages.opening_of(world, look, ref))}
-    assert found[world.party_ids["bidder1"]] == ("SHARE_OPEN", "bidder") and found[world.party_ids["bidder2"]] == ("opened", "")
+        found = {
+            bid.party_id: (bid.verdict, bid.cause)
+            for bid in ceremony.opened_bids(look.session, stages.opening_of(world, look, ref))
+        }
+    assert found[world.party_ids["bidder1"]] == ("SHARE_OPEN", "bidder") and found[world.party_ids["bidder2"]] == (
+        "opened",
+        "",
+    )
 
 
 def test_no_party_has_the_name_and_no_client_seals_or_checks_under_it(world: World) -> None:
@@ -120,11 +142,15 @@ def test_it_stands_on_no_list_in_no_set_and_in_no_package(world: World) -> None:
     sealing.list_set(world, ref)
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
-        drills = {entry.c for entry in look.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill"))}
+        drills = {
+            entry.c for entry in look.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill"))
+        }
         row = closing.find(look.session, lot)
         assert row is not None and len(drills) >= 5 and not drills & set(row.entries["entries"])
         held = stages.opening_of(world, look, ref)
-        assert name not in {one["header_hash"] for one in held.bids} and name not in ceremony.headers(look.session, held)
+        assert name not in {one["header_hash"] for one in held.bids} and name not in ceremony.headers(
+            look.session, held
+        )
         assert name not in {bid.header_hash for bid in bids.standing_bids(look.session, lot)}
 
 
@@ -160,7 +186,9 @@ def test_it_is_opened_once_by_each_and_never_after_the_publication(world: World)
     def again(username: str) -> str:
         with world.work(username) as work:
             lot = world.lot_in(work, ref)
-            drill = work.session.scalar(select(Drill).where(Drill.policy_id == officers.current_policy(work.session, lot).id))
+            drill = work.session.scalar(
+                select(Drill).where(Drill.policy_id == officers.current_policy(work.session, lot).id)
+            )
             envelope, part = world.drill_answer(work, username, drill)  # type: ignore[arg-type]
             with pytest.raises((Conflict, WrongStep)) as refusal:
                 policies.return_drill(work, drill, envelope, part=part)  # type: ignore[arg-type]

@@ -50,11 +50,33 @@ def test_side_rules_agree_with_the_protocols(sides: list[str], t: int) -> None:
     faults = Faults()
     officers.check_sides(faults, sides, t)
     document: dict[str, Any] = {
-        "v": 1, "suite": SUITE, "platform": "p", "tender": "t", "lot": "1", "envelope": "bid", "serial": 1, "supersedes": "", "t": t,
-        "n": len(sides), "co_opening": False, "deadline": "2026-03-24T01:30:00Z", "opens_at": "2026-03-24T01:30:00Z", "window": 30,
-        "max_plen": 65536, "file_names": False, "mirror": "none", "rescue": True,
-        "officers": [{"name": f"o{j}", "pk": b64u(keys.x25519_public(bytes([j + 1]) * 32)), "side": side, "sign_kid": b64u(bytes([j]) * 16)}
-                     for j, side in enumerate(sides)],
+        "v": 1,
+        "suite": SUITE,
+        "platform": "p",
+        "tender": "t",
+        "lot": "1",
+        "envelope": "bid",
+        "serial": 1,
+        "supersedes": "",
+        "t": t,
+        "n": len(sides),
+        "co_opening": False,
+        "deadline": "2026-03-24T01:30:00Z",
+        "opens_at": "2026-03-24T01:30:00Z",
+        "window": 30,
+        "max_plen": 65536,
+        "file_names": False,
+        "mirror": "none",
+        "rescue": True,
+        "officers": [
+            {
+                "name": f"o{j}",
+                "pk": b64u(keys.x25519_public(bytes([j + 1]) * 32)),
+                "side": side,
+                "sign_kid": b64u(bytes([j]) * 16),
+            }
+            for j, side in enumerate(sides)
+        ],
     }
     try:
         check_policy(document)
@@ -81,7 +103,10 @@ def test_a_policy_is_complete_with_the_last_signature(world: World) -> None:
     world.sign_policies(ref, only=("officer5",))
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
-        known = {seat.sign_kid: keys.ed25519_public(world.keys[seat.account.username].sign) for seat in officers.seats(look.session, lot)}
+        known = {
+            seat.sign_kid: keys.ed25519_public(world.keys[seat.account.username].sign)
+            for seat in officers.seats(look.session, lot)
+        }
         for envelope in officers.envelopes(lot):
             row = officers.current_policy(look.session, lot, envelope)
             assert row.dsse is not None
@@ -106,7 +131,9 @@ def test_one_act_signs_every_envelope(world: World) -> None:
 def test_keys_differ_by_envelope_and_person(world: World) -> None:
     ref = drafted(world, "WORKS")
     with world.look("clerk") as look:
-        publics = [public for seat in officers.seats(look.session, world.lot_in(look, ref)) for public in seat.publics.values()]
+        publics = [
+            public for seat in officers.seats(look.session, world.lot_in(look, ref)) for public in seat.publics.values()
+        ]
     assert len(publics) == len(set(publics)) == 15
 
 
@@ -166,7 +193,9 @@ def test_naming_anew_takes_a_complete_policy_out_of_force_but_keeps_it(world: Wo
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
         assert officers.find_policy(look.session, lot) is None
-        assert look.session.scalars(select(officers.Policy).where(officers.Policy.policy_id == old)).one().dsse is not None
+        assert (
+            look.session.scalars(select(officers.Policy).where(officers.Policy.policy_id == old)).one().dsse is not None
+        )
 
 
 def test_bad_and_borrowed_keys_are_refused(world: World) -> None:
@@ -177,9 +206,13 @@ def test_bad_and_borrowed_keys_are_refused(world: World) -> None:
         officers.offer_keys(work, world.lot_in(work, ref), {"bid": b64u(bytes(32)), "price": good})
     assert {fault.where for fault in refusal.value.faults} == {"bid", "draw:experts/1", "envelopes"}
     with world.work("officer1") as work:
-        officers.offer_keys(work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))})
+        officers.offer_keys(
+            work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))}
+        )
     with pytest.raises(Invalid) as refusal, world.work("officer2") as work:
-        officers.offer_keys(work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))})
+        officers.offer_keys(
+            work, world.lot_in(work, ref), {"bid": good, "draw:experts/1": b64u(keys.x25519_public(Keys().seal))}
+        )
     assert [fault.code for fault in refusal.value.faults] == ["officer.key_twice"]
 
 
@@ -201,7 +234,12 @@ def test_a_drill_needs_the_part_and_the_signature(world: World) -> None:
         back("officer1", envelope, b64u(bytes(32)))
     with pytest.raises(Invalid, match="drill.part"):
         back("officer2", envelope, part)
-    for wrong in ({"j": 2}, {"policy": b64u(bytes(32))}, {"header_hash": b64u(bytes(32))}, {"at": "2026-01-01T00:00:00Z"}):
+    for wrong in (
+        {"j": 2},
+        {"policy": b64u(bytes(32))},
+        {"header_hash": b64u(bytes(32))},
+        {"at": "2026-01-01T00:00:00Z"},
+    ):
         with pytest.raises(Invalid, match="drill.context"):
             back("officer1", signatures.sign("drill", document | wrong, world.keys["officer1"].sign), part)
     with pytest.raises(Invalid, match="drill.signature"):
@@ -218,7 +256,9 @@ def test_a_draw_escrow_opens_later_and_has_the_smallest_size(world: World) -> No
     world.sign_policies(ref)
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
-        bid, draw = (officers.policy_document(officers.current_policy(look.session, lot, name)) for name in ("bid", "draw:k/1"))
+        bid, draw = (
+            officers.policy_document(officers.current_policy(look.session, lot, name)) for name in ("bid", "draw:k/1")
+        )
     assert (bid["deadline"], bid["opens_at"], bid["rescue"]) == ("2026-03-24T01:30:00Z", "2026-03-24T01:30:00Z", True)
     assert (draw["opens_at"], draw["max_plen"], draw["rescue"]) == ("2026-03-24T03:30:00Z", 65536, False)
 
@@ -228,13 +268,22 @@ def test_a_draw_escrow_opens_later_and_has_the_smallest_size(world: World) -> No
 
 def replace_seat(world: World, ref: str, j: int, username: str, side: str) -> None:
     with world.work("agent") as work:
-        officers.replace_officer(work, world.lot_in(work, ref), j, parties.account(work.session, world.people[username]), side)
+        officers.replace_officer(
+            work, world.lot_in(work, ref), j, parties.account(work.session, world.people[username]), side
+        )
 
 
 def newcomer(world: World, username: str = "officer6", party: str = "centre") -> None:
     with world.office.work(SETUP) as work:
-        who = parties.invite(work, parties.party(work.session, world.party_ids[party]), username=username, name=username,
-                             password=PASSWORD, hashed=password_hash(), roles=[Role.OFFICER])
+        who = parties.invite(
+            work,
+            parties.party(work.session, world.party_ids[party]),
+            username=username,
+            name=username,
+            password=PASSWORD,
+            hashed=password_hash(),
+            roles=[Role.OFFICER],
+        )
         world.people[username] = who.id
     world.enrol(username, "officer", seal=False)
 
@@ -266,16 +315,27 @@ def test_one_holder_is_replaced_before_publication_and_all_sign_and_drill_again(
     with world.look("clerk") as look:
         policy = officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref)))
         assert [one["name"] for one in policy["officers"]] == list(people)
-        assert policy["supersedes"] == "" and officers.current_policy(look.session, world.lot_in(look, ref)).policy_id != before
+        assert (
+            policy["supersedes"] == ""
+            and officers.current_policy(look.session, world.lot_in(look, ref)).policy_id != before
+        )
     with pytest.raises(WrongStep), world.work("agent") as work:
-        officers.replace_officer(work, world.lot_in(work, ref), 2, parties.account(work.session, world.people["officer2"]), "platform")
+        officers.replace_officer(
+            work, world.lot_in(work, ref), 2, parties.account(work.session, world.people["officer2"]), "platform"
+        )
 
 
 def give_keys(world: World, ref: str, username: str) -> None:
     with world.work(username) as work:
         lot = world.lot_in(work, ref)
-        officers.offer_keys(work, lot, {scope["envelope"]: b64u(keys.x25519_public(world.scope_secret(username, scope)))
-                                        for scope in officers.scopes_to_key(work, lot)})
+        officers.offer_keys(
+            work,
+            lot,
+            {
+                scope["envelope"]: b64u(keys.x25519_public(world.scope_secret(username, scope)))
+                for scope in officers.scopes_to_key(work, lot)
+            },
+        )
 
 
 def test_replaced_and_replaced_back_the_first_policies_stand_again(world: World) -> None:
@@ -296,8 +356,12 @@ def test_replaced_and_replaced_back_the_first_policies_stand_again(world: World)
 
 def test_a_replacement_keeps_the_rules_of_sides_and_persons(world: World) -> None:
     ref = world.lot("READY")
-    for j, username, side, code in ((2, "officer1", "platform", "officer.twice"), (5, "officer2", "platform", "officer.twice"),
-                                    (2, "clerk", "platform", "officer.role_needed"), (2, "officer2", "supervisor", "officer.side")):
+    for j, username, side, code in (
+        (2, "officer1", "platform", "officer.twice"),
+        (5, "officer2", "platform", "officer.twice"),
+        (2, "clerk", "platform", "officer.role_needed"),
+        (2, "officer2", "supervisor", "officer.side"),
+    ):
         with pytest.raises(Invalid) as refusal:
             replace_seat(world, ref, j, username, side)
         assert code in {fault.code for fault in refusal.value.faults}

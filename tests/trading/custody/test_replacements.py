@@ -57,7 +57,9 @@ def own_states(world: World, ref: str) -> dict[str, list[str]]:
     found = {}
     for username in world.bidders:
         with world.look(username, SIGNER) as look:
-            found[username] = [one.state for one in officer_news.own_bids(look, participants.own(look, world.lot_in(look, ref)))]
+            found[username] = [
+                one.state for one in officer_news.own_bids(look, participants.own(look, world.lot_in(look, ref)))
+            ]
     return found
 
 
@@ -65,8 +67,14 @@ def verdicts(world: World, ref: str) -> dict[str, tuple[str, str, str]]:
     """bidder → verdict, cause, price, of a lot that was opened."""
     with world.look("clock") as look:
         rows = ceremony.opened_bids(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
-        return {next(name for name, number in world.party_ids.items() if number == row.party_id):
-                (row.verdict, row.cause, row.announce.get("price", "")) for row in rows}
+        return {
+            next(name for name, number in world.party_ids.items() if number == row.party_id): (
+                row.verdict,
+                row.cause,
+                row.announce.get("price", ""),
+            )
+            for row in rows
+        }
 
 
 def line_of(world: World, ref: str, envelope: str = officers.BID) -> list[dict[str, Any]]:
@@ -93,8 +101,11 @@ def test_bids_of_before_and_after_are_opened_each_by_those_they_were_sealed_to(w
     sealing.close(world, alive)
     sealing.list_set(world, alive)
     opening_steps.open_set(world, alive, came=NEW)
-    assert verdicts(world, alive) == {"bidder1": ("opened", "", "2700000.00"), "bidder2": ("opened", "", "2600000.00"),
-                                      "bidder3": ("opened", "", "2720000.00")}
+    assert verdicts(world, alive) == {
+        "bidder1": ("opened", "", "2700000.00"),
+        "bidder2": ("opened", "", "2600000.00"),
+        "bidder3": ("opened", "", "2720000.00"),
+    }
     with world.look("clock") as look:
         row = ceremony.opening(look.session, world.lot_in(look, alive))
         shares = [loads(payload_of(document)) for document in documents_of(look, row)]
@@ -102,14 +113,22 @@ def test_bids_of_before_and_after_are_opened_each_by_those_they_were_sealed_to(w
         assert [(one["j"], len(one["items"])) for one in shares] == [(1, 3), (2, 1), (3, 3), (4, 3), (5, 3)]
         given = ceremony.posted(look.session, row)
         by_hash = {bid.header_hash: bid.party_id for bid in bids.standing_bids(look.session, row.lot)}
-        boxes = {name: sorted(given[h].parts) for name, number in world.party_ids.items() for h in given if by_hash[h] == number}
+        boxes = {
+            name: sorted(given[h].parts)
+            for name, number in world.party_ids.items()
+            for h in given
+            if by_hash[h] == number
+        }
     assert boxes == {"bidder1": [1, 2, 3, 4], "bidder2": [1, 2, 3, 4, 5], "bidder3": [1, 2, 3, 4]}
 
 
-@pytest.mark.parametrize(("came", "opened"), [
-    (("officer6", "officer1", "officer2", "officer3"), True),      # three of the earlier ones
-    (("officer6", "officer1", "officer2"), False),                 # three of now, but of those bids just two
-])
+@pytest.mark.parametrize(
+    ("came", "opened"),
+    [
+        (("officer6", "officer1", "officer2", "officer3"), True),  # three of the earlier ones
+        (("officer6", "officer1", "officer2"), False),  # three of now, but of those bids just two
+    ],
+)
 def test_old_bids_want_t_of_their_own_officers(world: World, alive: str, came: tuple[str, ...], opened: bool) -> None:
     sealing.close(world, alive)
     sealing.list_set(world, alive)
@@ -125,8 +144,11 @@ def test_old_bids_want_t_of_their_own_officers(world: World, alive: str, came: t
         opening_steps.turn(world, minutes=31)
         decryption.open_bids(world.office, world.actor("host"), alive)
     codes = {name: code for name, (code, _, _) in verdicts(world, alive).items()}
-    assert codes == {"bidder1": "opened" if opened else "TOO_FEW_SHARES", "bidder2": "opened",
-                     "bidder3": "opened" if opened else "TOO_FEW_SHARES"}
+    assert codes == {
+        "bidder1": "opened" if opened else "TOO_FEW_SHARES",
+        "bidder2": "opened",
+        "bidder3": "opened" if opened else "TOO_FEW_SHARES",
+    }
 
 
 def test_who_left_gives_nothing(world: World, alive: str) -> None:
@@ -143,22 +165,31 @@ def test_bids_of_a_dead_policy_are_told_listed_and_paid_back(world: World) -> No
     opening_steps.bid(world, ref, works)
     replacing.replace_officers(world, ref, DEADLY, dies=True, ground="stolen")
     assert own_states(world, ref) == {name: ["dead"] for name in world.bidders}
-    made = sealing.seal(world, ref, "bidder3", replaces=statement_of(world, ref, "bidder3"), form=form("WORKS", price="2500000.00"))
+    made = sealing.seal(
+        world, ref, "bidder3", replaces=statement_of(world, ref, "bidder3"), form=form("WORKS", price="2500000.00")
+    )
     assert sealing.hand_in(world, ref, "bidder3", *made).accepted
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     came = tuple(username for username, _ in DEADLY)
     opening_steps.open_set(world, ref, came=came)
-    assert verdicts(world, ref) == {"bidder1": ("POLICY_DEAD", "unknown", ""), "bidder2": ("POLICY_DEAD", "unknown", ""),
-                                    "bidder3": ("opened", "", "2500000.00")}
+    assert verdicts(world, ref) == {
+        "bidder1": ("POLICY_DEAD", "unknown", ""),
+        "bidder2": ("POLICY_DEAD", "unknown", ""),
+        "bidder3": ("opened", "", "2500000.00"),
+    }
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
-        assert [(one.code, one.outcome.result) for one in effects.of_lot(look.session, lot) if one.code != "opened"] == [
-            ("POLICY_DEAD", "ruling_required")] * 2
+        assert [
+            (one.code, one.outcome.result) for one in effects.of_lot(look.session, lot) if one.code != "opened"
+        ] == [("POLICY_DEAD", "ruling_required")] * 2
         row = ceremony.opening(look.session, lot)
-        assert all(item["header_hash"] not in {i["header_hash"] for i in loads(payload_of(doc))["items"]}
-                   for doc in documents_of(look, row) for item in row.bids
-                   if item["header_hash"] in ceremony.dead(look.session, row)), "no officer gave a part of a dead bid"
+        assert all(
+            item["header_hash"] not in {i["header_hash"] for i in loads(payload_of(doc))["items"]}
+            for doc in documents_of(look, row)
+            for item in row.bids
+            if item["header_hash"] in ceremony.dead(look.session, row)
+        ), "no officer gave a part of a dead bid"
 
 
 def documents_of(look: Any, row: ceremony.Opening) -> list[Any]:
@@ -174,7 +205,11 @@ def statement_of(world: World, ref: str, username: str) -> str:
 
 def test_officers_of_one_side_gone_are_that_sides_fault(world: World) -> None:
     """Two of two: t = 2 of 4, both of the platform's people gone: dead, cause platform, so the deposit goes back (rulebook 5.2)."""
-    policy = {"t": 2, "n": 4, "officers": [{"side": side} for side in ("platform", "platform", "tenderee", "supervisor")]}
+    policy = {
+        "t": 2,
+        "n": 4,
+        "officers": [{"side": side} for side in ("platform", "platform", "tenderee", "supervisor")],
+    }
     verdict = policy_dead("x", Generation((policy,), (1, 2)))
     assert (verdict.cause, decrypt_outcome(verdict.cause).deposit) == ("platform", "refund")
 
@@ -213,12 +248,17 @@ def test_two_persons_and_what_the_page_said(world: World) -> None:
     assert [policy["serial"] for policy in line_of(world, ref)] == [1, 2]
 
 
-@pytest.mark.parametrize(("changes", "fields"), [
-    ({"ground": "tired"}, {"ground"}), ({"reason": " "}, {"reason"}), ({"t": 4}, {"t"}),
-    ({"named": (*SPARE[:4], ("officer1", "platform"))}, {"officers", "t"}),
-    ({"named": (*SPARE[:4], ("buyer", "tenderee"))}, {"officers.4", "t"}),
-    ({"named": (*SPARE[:4], ("officer6", "notary"))}, {"officers.4"}),
-])
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"ground": "tired"}, {"ground"}),
+        ({"reason": " "}, {"reason"}),
+        ({"t": 4}, {"t"}),
+        ({"named": (*SPARE[:4], ("officer1", "platform"))}, {"officers", "t"}),
+        ({"named": (*SPARE[:4], ("buyer", "tenderee"))}, {"officers.4", "t"}),
+        ({"named": (*SPARE[:4], ("officer6", "notary"))}, {"officers.4"}),
+    ],
+)
 def test_what_a_proposal_must_be(world: World, changes: dict[str, Any], fields: set[str]) -> None:
     ref = world.lot("BIDDING")
     replacing.hire(world)
@@ -356,7 +396,11 @@ def test_everybody_who_takes_part_is_told_whether_they_have_bid_or_not(world: Wo
     timeline.turn(world.office)
     timeline.turn(world.office)
     with world.look("clock") as look:
-        sent = [(row.to, row.template) for row in look.session.scalars(select(Message)) if row.template.startswith("officers.")]
+        sent = [
+            (row.to, row.template)
+            for row in look.session.scalars(select(Message))
+            if row.template.startswith("officers.")
+        ]
         lot = world.lot_in(look, ref)
         notice = notices.latest(look.session, lot, "correction")
         change = officer_news.last_change(look.session, lot)
@@ -393,8 +437,14 @@ def test_a_policy_dropped_before_publication_is_in_no_line(world: World) -> None
             officers.replace_officer(work, world.lot_in(work, ref), 2, account, "platform")
         with world.work(username) as work:
             lot = world.lot_in(work, ref)
-            officers.offer_keys(work, lot, {scope["envelope"]: b64u(x25519_public(world.scope_secret(username, scope)))
-                                            for scope in officers.scopes_to_key(work, lot)})
+            officers.offer_keys(
+                work,
+                lot,
+                {
+                    scope["envelope"]: b64u(x25519_public(world.scope_secret(username, scope)))
+                    for scope in officers.scopes_to_key(work, lot)
+                },
+            )
         with world.work("agent") as work:
             policies.draft_policies(work, world.lot_in(work, ref))
         if username == "officer7":
@@ -421,14 +471,20 @@ def test_officers_may_be_replaced_twice(world: World) -> None:
         lot = world.lot_in(look, ref)
         found = officers.generations(look.session, lot)
         stages = [(seat.serial, seat.stage) for seat in look.session.scalars(select(officers.OfficerSeat))]
-    assert [(one.policy["serial"], one.missing, one.alive) for one in found] == [(1, (5,), True), (2, (5,), True), (3, (), True)]
+    assert [(one.policy["serial"], one.missing, one.alive) for one in found] == [
+        (1, (5,), True),
+        (2, (5,), True),
+        (3, (), True),
+    ]
     assert sorted(set(stages)) == [(1, "past"), (2, "past"), (3, "standing")]
 
 
 def test_the_log_shows_each_policy_in_its_place(world: World, alive: str) -> None:
     with world.look("clock") as look:
         lot = world.lot_in(look, alive)
-        wanted = select(LogEntry).where(LogEntry.lot == lot.no_text, LogEntry.event.in_(("policy", "drill", "published")))
+        wanted = select(LogEntry).where(
+            LogEntry.lot == lot.no_text, LogEntry.event.in_(("policy", "drill", "published"))
+        )
         events = [(e.event, e.part) for e in look.session.scalars(wanted.order_by(LogEntry.id))]
     bid = [event for event, part in events if part in (officers.BID, "")]
     assert bid == ["policy", *["drill"] * 5, "published", "policy", *["drill"] * 5]

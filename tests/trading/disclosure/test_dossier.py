@@ -28,7 +28,9 @@ def test_every_minute_is_due_and_what_is_missing_is_named() -> None:
 def test_a_policy_quickens_the_log_from_the_tick_after_its_own() -> None:
     leaves = [(0, at(60)), (1, at(61)), (2, at(62))]
     assert gaps(leaves, []) == []
-    assert gaps(leaves, [(1, BUSY)]) == [{"after": 1, "count": 5, "first": "2026-03-01T01:01:10Z", "last": "2026-03-01T01:01:50Z"}]
+    assert gaps(leaves, [(1, BUSY)]) == [
+        {"after": 1, "count": 5, "first": "2026-03-01T01:01:10Z", "last": "2026-03-01T01:01:50Z"}
+    ]
     assert [gap["after"] for gap in gaps(leaves, [(0, BUSY)])] == [0, 1]
     assert gaps([(0, at(300)), (1, at(301))], [(0, BUSY)]) == [], "two hours after the opening it is over"
 

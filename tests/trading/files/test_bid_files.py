@@ -59,7 +59,9 @@ CASES: list[tuple[str, bytes, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data", "codes"), CASES, ids=[f"{n}-{name[:12]}" for n, (name, _, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("name", "data", "codes"), CASES, ids=[f"{n}-{name[:12]}" for n, (name, _, _) in enumerate(CASES)]
+)
 def test_what_is_seen_of_a_file(name: str, data: bytes, codes: list[str]) -> None:
     assert [found.code for found in bid_files.judge(name, *ends(data))] == codes
 
@@ -69,7 +71,14 @@ def test_a_form_with_items_and_files() -> None:
     bid_forms.check_form(form)
     assert [field["key"] for field in form][:3] == ["price", "item_1", "item_2"]
     assert bid_forms.lists_of(form) == (["设备", "安装"], ["技术文件"])
-    announce = {"price": "100.00", "item_1": "60.50", "item_2": "39.50", "delivery_days": "3", "warranty_months": "24", "small_firm": "no"}
+    announce = {
+        "price": "100.00",
+        "item_1": "60.50",
+        "item_2": "39.50",
+        "delivery_days": "3",
+        "warranty_months": "24",
+        "small_firm": "no",
+    }
     assert bid_forms.sum_of_items(form, bid_forms.parse(form, announce).values) == 100_00
     with pytest.raises(Invalid):  # a file is looked for, never announced
         bid_forms.parse(form, {**announce, "file_1": "技术文件.pdf"})

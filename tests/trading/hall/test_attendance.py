@@ -31,7 +31,9 @@ def come(world: World, ref: str, *usernames: str) -> None:
 def seen(world: World, ref: str, username: str = "host") -> tuple[list[str], list[str]]:
     with world.look(username) as look:
         lot = world.lot_in(look, ref)
-        return [one.name for one in attendance.bidders(look.session, lot)], [one.name for one in attendance.officials(look.session, lot)]
+        return [one.name for one in attendance.bidders(look.session, lot)], [
+            one.name for one in attendance.officials(look.session, lot)
+        ]
 
 
 def test_the_window_opens_an_hour_before_the_deadline(world: World) -> None:

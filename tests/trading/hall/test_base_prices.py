@@ -64,8 +64,17 @@ def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None
         with pytest.raises(Invalid, match="base_price.differs"):
             publish(world, ref, wrong)
     odds: tuple[Any, ...] = (
-        {}, [], "2800000.00", good | {"lot": "9"}, good | {"price": "2800000"}, good | {"price": "2,800,000.00"},
-        good | {"salt": "x"}, good | {"more": ""}, {**good, "price": 2800000}, good | {"v": True})
+        {},
+        [],
+        "2800000.00",
+        good | {"lot": "9"},
+        good | {"price": "2800000"},
+        good | {"price": "2,800,000.00"},
+        good | {"salt": "x"},
+        good | {"more": ""},
+        {**good, "price": 2800000},
+        good | {"v": True},
+    )
     for odd in odds:
         with pytest.raises(Invalid, match="base_price.document"):
             publish(world, ref, odd)
@@ -76,7 +85,11 @@ def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         row = base_prices.find(look.session, lot)
-        assert row is not None and base_prices.price_of(row, lot) == Money.parse("2800000.00") and row.published_at is not None
+        assert (
+            row is not None
+            and base_prices.price_of(row, lot) == Money.parse("2800000.00")
+            and row.published_at is not None
+        )
     with pytest.raises(Conflict, match="base_price.published"):
         publish(world, ref, good)
 

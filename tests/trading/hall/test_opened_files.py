@@ -35,12 +35,19 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 
 def opened(world: World, **data: bytes) -> str:
     """A lot with every bid decrypted; the named bidders' files hold these bytes."""
+
     def build(world: World) -> str:
         ref = world.lot("BIDDING")
         world.take_part(ref)
         sealing.open_for_bids(world, ref)
         for username in world.bidders:
-            made = sealing.seal(world, ref, username, form=opening_steps.form(), data=data.get(username, b"offer of " + username.encode()))
+            made = sealing.seal(
+                world,
+                ref,
+                username,
+                form=opening_steps.form(),
+                data=data.get(username, b"offer of " + username.encode()),
+            )
             assert sealing.hand_in(world, ref, username, *made).accepted
         sealing.close(world, ref)
         sealing.list_set(world, ref)
@@ -48,6 +55,7 @@ def opened(world: World, **data: bytes) -> str:
             opening_steps.share(world, ref, username)
         decryption.open_bids(world.office, world.actor("host"), ref)
         return ref
+
     return str(stages.reach(world, "quarantine/" + ",".join(sorted(data)), build))
 
 
@@ -55,13 +63,17 @@ def rows(world: World) -> dict[str, OpenedFile]:
     """username → the row of its one file."""
     names = {world.party_ids[name]: name for name in world.bidders}
     with world.look("clock") as look:
-        found = look.session.execute(select(OpenedFile, OpenedBid.party_id).join(OpenedBid, OpenedBid.id == OpenedFile.opened_bid_id))
+        found = look.session.execute(
+            select(OpenedFile, OpenedBid.party_id).join(OpenedBid, OpenedBid.id == OpenedFile.opened_bid_id)
+        )
         return {names[party]: row for row, party in found}
 
 
 def states(world: World, ref: str, *, scanned: bool) -> list[str]:
     with world.look("clock") as look:
-        return sorted(one.state for one in opened_files.states(look.session, world.lot_in(look, ref), scanned=scanned).values())
+        return sorted(
+            one.state for one in opened_files.states(look.session, world.lot_in(look, ref), scanned=scanned).values()
+        )
 
 
 def release(world: World, username: str, *, scanned: bool = True) -> Quarantine:
@@ -129,14 +141,21 @@ def test_a_real_clamd_finds_its_signature_and_the_file_stays(world: World, clamd
 
 
 @pytest.mark.promise("U2")
-@pytest.mark.parametrize("answer, state, what", [
-    (b"stream: Win.Test.EICAR_HDB-1 FOUND\0", "infected", "Win.Test.EICAR_HDB-1"),
-    (b"stream: Heuristics.Encrypted.Zip FOUND\0", "refused", "Heuristics.Encrypted.Zip"),
-    (b"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND\0", "refused", "Heuristics.Limits.Exceeded.MaxScanSize"),
-    (b"stream: Can't allocate memory ERROR\0", "refused", "Can't allocate memory"),
-    (b"stream: OK, but later\0", "refused", "stream: OK, but later"),
-    (b"OK\0", "clean", ""),
-])
+@pytest.mark.parametrize(
+    "answer, state, what",
+    [
+        (b"stream: Win.Test.EICAR_HDB-1 FOUND\0", "infected", "Win.Test.EICAR_HDB-1"),
+        (b"stream: Heuristics.Encrypted.Zip FOUND\0", "refused", "Heuristics.Encrypted.Zip"),
+        (
+            b"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND\0",
+            "refused",
+            "Heuristics.Limits.Exceeded.MaxScanSize",
+        ),
+        (b"stream: Can't allocate memory ERROR\0", "refused", "Can't allocate memory"),
+        (b"stream: OK, but later\0", "refused", "stream: OK, but later"),
+        (b"OK\0", "clean", ""),
+    ],
+)
 def test_answers(tmp_path: Path, answer: bytes, state: str, what: str) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"y" * 200_000)
@@ -148,7 +167,10 @@ def test_answers(tmp_path: Path, answer: bytes, state: str, what: str) -> None:
 def test_over_its_limit_it_answers_and_hangs_up(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"y" * 8_000_000)
-    with speaking(b"INSTREAM size limit exceeded. ERROR\0", hang_up_after=100_000) as scanner, path.open("rb") as source:
+    with (
+        speaking(b"INSTREAM size limit exceeded. ERROR\0", hang_up_after=100_000) as scanner,
+        path.open("rb") as source,
+    ):
         try:
             assert scanner.scan(source) == Finding("refused", "INSTREAM size limit exceeded")
         except ScannerDown:  # the system may throw the answer away with what was still under way
@@ -205,10 +227,15 @@ def test_lost_bytes_are_refused_and_only_the_clock_scans(world: World) -> None:
         opened_files.take_in(work)
 
 
-@pytest.mark.parametrize("text, where", [
-    ("unix:/run/clamav/clamd.ctl", Clamd(path="/run/clamav/clamd.ctl")), ("/run/c.sock", Clamd(path="/run/c.sock")),
-    ("tcp://127.0.0.1:3311", Clamd(host="127.0.0.1", port=3311)), ("scanner.example", Clamd(host="scanner.example", port=3310)),
-])
+@pytest.mark.parametrize(
+    "text, where",
+    [
+        ("unix:/run/clamav/clamd.ctl", Clamd(path="/run/clamav/clamd.ctl")),
+        ("/run/c.sock", Clamd(path="/run/c.sock")),
+        ("tcp://127.0.0.1:3311", Clamd(host="127.0.0.1", port=3311)),
+        ("scanner.example", Clamd(host="scanner.example", port=3310)),
+    ],
+)
 def test_addresses(text: str, where: Clamd) -> None:
     assert parse_address(text) == where
 

@@ -39,7 +39,9 @@ def played(world: World) -> str:
     for username in world.bidders:
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
     first = standing(world, ref, world.bidders[0])
-    assert sealing.hand_in(world, ref, world.bidders[0], *sealing.seal(world, ref, world.bidders[0], replaces=first)).accepted
+    assert sealing.hand_in(
+        world, ref, world.bidders[0], *sealing.seal(world, ref, world.bidders[0], replaces=first)
+    ).accepted
     stranger = sealing.seal(world, ref, world.bidders[1], replaces=first)
     assert sealing.hand_in(world, ref, world.bidders[1], *stranger).reason == "CONTEXT_MISMATCH"
     world.tick()
@@ -83,11 +85,19 @@ def test_an_officer_replays_the_hall_to_the_same_set_and_the_shares_open_it(hall
     assert len(checked.set.bids) == len(checked.headers) == 3
     assert package["officer"] == {"name": "officer1", "j": 1, "side": "platform"}
     for j, (username, _, _) in enumerate(OFFICERS, start=1):
-        document = release_shares(checked.set, checked.headers, j=j,
-                                  secrets=partial(world.policy_secret, username), now=format_time(world.now))
+        document = release_shares(
+            checked.set,
+            checked.headers,
+            j=j,
+            secrets=partial(world.policy_secret, username),
+            now=format_time(world.now),
+        )
         with world.work(username) as work:
-            shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)),
-                                 sign_document("shares", document, world.keys[username].sign))
+            shares.accept_share(
+                work,
+                ceremony.opening(work.session, world.lot_in(work, ref)),
+                sign_document("shares", document, world.keys[username].sign),
+            )
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:
         opened = ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
@@ -150,8 +160,18 @@ def test_a_hall_that_cheats_gets_no_share(hall: tuple[World, str, Package]) -> N
     assert refused(world, changed(enrolments=package["enrolments"][:-1])) == "SET_CONFLICT"
     assert refused(world, changed(enrolments=package["enrolments"][1:])) == "SIG"
     assert refused(world, changed(consistency=[])) == "TICK_PROOF"
-    assert refused(world, changed(enrolments=[{**package["enrolments"][0], "receipt": package["deadline_receipt"]},
-                                              *package["enrolments"][1:]])) == "CONTEXT_MISMATCH"
+    assert (
+        refused(
+            world,
+            changed(
+                enrolments=[
+                    {**package["enrolments"][0], "receipt": package["deadline_receipt"]},
+                    *package["enrolments"][1:],
+                ]
+            ),
+        )
+        == "CONTEXT_MISMATCH"
+    )
     without = changed()
     del without["before_closing"]
     assert refused(world, without) == "TICK_PROOF"
@@ -170,14 +190,23 @@ def stranger() -> bytes:
 def test_too_early_on_the_officers_own_clock(hall: tuple[World, str, Package]) -> None:
     world, _, package = hall
     with pytest.raises(CryptoError) as refusal:
-        check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now - timedelta(hours=1)))
+        check_package(
+            read_package(package), trust_of(package["trust"]), now=format_time(world.now - timedelta(hours=1))
+        )
     assert refusal.value.code == "UNAVAILABLE"
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda p: p.pop("policies"), lambda p: p.update(type="bidhall-bundle"), lambda p: p.update(headers="x"),
-    lambda p: p.update(consistency=[{"from": 1}]), lambda p: p.update(enrolments=[{}]), lambda p: p.update(trust=[]),
-])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda p: p.pop("policies"),
+        lambda p: p.update(type="bidhall-bundle"),
+        lambda p: p.update(headers="x"),
+        lambda p: p.update(consistency=[{"from": 1}]),
+        lambda p: p.update(enrolments=[{}]),
+        lambda p: p.update(trust=[]),
+    ],
+)
 def test_a_package_of_another_form_is_named_as_such(hall: tuple[World, str, Package], spoil: Any) -> None:
     world, _, package = hall
     spoiled = copy.deepcopy(package)
@@ -196,7 +225,14 @@ def test_whatever_is_spoiled_is_refused_with_a_code_and_never_an_error(hall: tup
     """Every part of the package that carries weight: another value there is a refusal, whatever its type."""
     world, _, package = hall
     trust, now = trust_of(package["trust"]), format_time(world.now)
-    idle = {"officer", "trust", "platform", "tender", "lot", "envelope"}  # told for people; the proofs speak for themselves
+    idle = {
+        "officer",
+        "trust",
+        "platform",
+        "tender",
+        "lot",
+        "envelope",
+    }  # told for people; the proofs speak for themselves
     found = [place for place in places(package) if place and place[0] not in idle and place[-1] != "keyid"]
     chance = random.Random(20260324)
     for place in chance.sample(found, 120):

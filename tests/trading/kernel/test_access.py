@@ -40,7 +40,9 @@ def test_the_table_is_whole() -> None:
     assert set(ROLES) == set(Role)
     held = set().union(*ROLES.values())
     assert held == set(Act), f"nobody holds {sorted(set(Act) - held)}"
-    assert ROLES[Role.CLOCK] == {Act.CLOCK} and Act.CLOCK not in set().union(*(ROLES[r] for r in Role if r is not Role.CLOCK))
+    assert ROLES[Role.CLOCK] == {Act.CLOCK} and Act.CLOCK not in set().union(
+        *(ROLES[r] for r in Role if r is not Role.CLOCK)
+    )
     assert all(Act.ACCOUNT_OWN in ROLES[role] for role in Role if role not in (Role.PUBLIC, Role.CLOCK))
 
 

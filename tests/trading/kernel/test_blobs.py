@@ -16,7 +16,18 @@ from trading.kernel.errors import Conflict, Invalid, NotFound
 from trading.kernel.spool import Spool
 
 TOKEN = "ab" * 20
-BAD_NAMES = ["", "x", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\n", "/" + "0" * 63, "0" * 62 + "/.", "\x00" * 64]
+BAD_NAMES = [
+    "",
+    "x",
+    "../../etc/passwd",
+    "A" * 64,
+    "0" * 63,
+    "0" * 65,
+    "0" * 64 + "\n",
+    "/" + "0" * 63,
+    "0" * 62 + "/.",
+    "\x00" * 64,
+]
 
 
 def test_bytes_are_found_by_their_own_name(tmp_path: Path) -> None:

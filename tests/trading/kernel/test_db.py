@@ -14,11 +14,18 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from tests.kit.world import World
 from trading.kernel.db import APPEND_ONLY, Json, Moment, open_engine
 
-TABLE = sa.Table("kept_values", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("at", Moment),
-                 sa.Column("value", Json))
+TABLE = sa.Table(
+    "kept_values",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment),
+    sa.Column("value", Json),
+)
 TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
-VALUES = st.recursive(st.none() | st.booleans() | st.integers(-2**62, 2**62) | TEXTS,
-                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+)
 
 
 def there_and_back(engine: sa.Engine, at: Any, value: Any) -> Any:
@@ -66,7 +73,9 @@ def test_every_append_only_table_refuses_update_and_delete(engine: sa.Engine, tm
     assert tried >= 16
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            found = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+            found = {
+                row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            }
             assert {f"{t.name}_no_{verb}" for t in APPEND_ONLY for verb in ("update", "delete")} <= found
         connection.rollback()
 

@@ -34,9 +34,7 @@ def test_rounds_as_the_decimals_of_the_standard_library(text: str, places: int, 
 
 
 @given(fractions, places, modes)
-def test_rounding_again_changes_nothing_and_stays_within_one_unit(
-    value: Fraction, places: int, mode: Rounding
-) -> None:
+def test_rounding_again_changes_nothing_and_stays_within_one_unit(value: Fraction, places: int, mode: Rounding) -> None:
     once = exact.rounded(value, places, mode)
     assert exact.rounded(once, places, mode) == once
     assert abs(once - value) < Fraction(1, 10**places)

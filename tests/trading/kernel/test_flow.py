@@ -73,7 +73,12 @@ def test_a_step_needs_its_act_checks_changes_and_records(world: World) -> None:
     with world.work("clerk") as work:
         flow.take(work, thing, "go", why="x")
         noted = work.pending[-1]
-        assert (thing.state, thing.version, noted.act, noted.facts) == ("B", 1, "thing.go", {"before": "A", "after": "B", "why": "x"})
+        assert (thing.state, thing.version, noted.act, noted.facts) == (
+            "B",
+            1,
+            "thing.go",
+            {"before": "A", "after": "B", "why": "x"},
+        )
 
 
 def test_a_table_names_a_step_once_and_versions_tell_who_was_first() -> None:

@@ -153,10 +153,16 @@ def test_a_form_sent_twice_at_the_same_moment_has_one_effect(world: World) -> No
 
 def test_persons_stand_in_records_as_salted_hashes_alone(world: World) -> None:
     with world.work("clerk") as work:
-        work.record("thing.done", "KP-2026-000001/2", account="91130205", note="公开", amount=7, at=work.now, list=["a", 1])
+        work.record(
+            "thing.done", "KP-2026-000001/2", account="91130205", note="公开", amount=7, at=work.now, list=["a", 1]
+        )
     with world.look("clock") as look:
         record = look.session.scalars(select(ActRecord).where(ActRecord.act == "thing.done")).one()
-        assert "91130205" not in record.payload and f"account:{world.people['clerk']}" not in record.payload and "公开" in record.payload
+        assert (
+            "91130205" not in record.payload
+            and f"account:{world.people['clerk']}" not in record.payload
+            and "公开" in record.payload
+        )
         assert audit.check_fact_of(record.payload, "account", "91130205")
         assert audit.check_fact_of(record.payload, "person", f"account:{world.people['clerk']}")
         assert not audit.check_fact_of(record.payload, "account", "91130206")

@@ -36,17 +36,30 @@ from trading.opening.ceremony import OpenedBid, Opening
 opened_at = stages.opening_of
 
 
-def shares_document(world: World, ref: str, username: str, *, j: int = 0, at: str = "", **changes: Any) -> dict[str, Any]:
+def shares_document(
+    world: World, ref: str, username: str, *, j: int = 0, at: str = "", **changes: Any
+) -> dict[str, Any]:
     """What an officer's client makes of the set that was handed out."""
     with world.look("clock") as look:
         row = opened_at(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, ceremony.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
-                             "2020-01-01T00:00:00Z")
+        checked = CheckedSet(
+            policy,
+            ceremony.generations(look.session, row),
+            row.set_hash,
+            tuple(row.bids),
+            {},
+            None,  # type: ignore[arg-type]
+            "2020-01-01T00:00:00Z",
+        )
         own = ALL.index(username) + 1
-        document = release_shares(checked, ceremony.headers(look.session, row), j=own,
-                                  secrets=lambda policy: world.policy_secret(username, policy),
-                                  now=at or format_time(max(world.now, row.shares_from)))
+        document = release_shares(
+            checked,
+            ceremony.headers(look.session, row),
+            j=own,
+            secrets=lambda policy: world.policy_secret(username, policy),
+            now=at or format_time(max(world.now, row.shares_from)),
+        )
     return document | ({"j": j} if j else {}) | changes
 
 
@@ -68,12 +81,18 @@ def decrypt(world: World, ref: str) -> Opening:
 
 def verdicts(world: World, ref: str) -> list[tuple[str, str, str]]:
     with world.look("clock") as look:
-        return [(b.party.name, b.verdict, b.cause) for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))]
+        return [
+            (b.party.name, b.verdict, b.cause) for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))
+        ]
 
 
 def of_bidder(world: World, ref: str, username: str) -> OpenedBid:
     with world.look("clock") as look:
-        return next(b for b in ceremony.opened_bids(look.session, opened_at(world, look, ref)) if b.party_id == world.party_ids[username])
+        return next(
+            b
+            for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))
+            if b.party_id == world.party_ids[username]
+        )
 
 
 # --- shares -----------------------------------------------------------------------------------------------------------
@@ -159,7 +178,9 @@ def test_who_may_release(world: World) -> None:
     stale = world.actor("officer1")
     world.clock.advance(minutes=11)
     with unchanged(world), pytest.raises(SignInNeeded), world.office.work(stale) as work:
-        shares.accept_share(work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign))
+        shares.accept_share(
+            work, opened_at(world, work, ref), sign_document("shares", document, world.keys["officer1"].sign)
+        )
 
 
 def test_the_window_is_extended_once_by_as_much_with_a_reason(world: World) -> None:
@@ -196,12 +217,15 @@ def test_nothing_is_decrypted_while_officers_may_still_post(world: World) -> Non
     assert {v for _, v, _ in verdicts(world, ref)} == {"opened"}
 
 
-@pytest.mark.parametrize(("came", "cause"), [
-    (("officer1", "officer2"), "unknown"),      # tenderee and supervisor stayed away
-    (("officer1", "officer5"), "unknown"),
-    (("officer1", "officer3"), "unknown"),
-    ((), "unknown"),
-])
+@pytest.mark.parametrize(
+    ("came", "cause"),
+    [
+        (("officer1", "officer2"), "unknown"),  # tenderee and supervisor stayed away
+        (("officer1", "officer5"), "unknown"),
+        (("officer1", "officer3"), "unknown"),
+        ((), "unknown"),
+    ],
+)
 @pytest.mark.promise("S3")
 def test_one_share_too_few_opens_nothing_and_names_the_absent(world: World, came: tuple[str, ...], cause: str) -> None:
     ref = stages.listed(world)
@@ -215,11 +239,15 @@ def test_one_share_too_few_opens_nothing_and_names_the_absent(world: World, came
     assert {(v, c) for _, v, c in verdicts(world, ref)} == {("TOO_FEW_SHARES", cause)}
     with world.look("clock") as look:
         rows = ceremony.opened_bids(look.session, opened_at(world, look, ref))
-        assert all(row.announce == {} and row.files == [] and row.seed == b"" and row.price_minor is None for row in rows)
+        assert all(
+            row.announce == {} and row.files == [] and row.seed == b"" and row.price_minor is None for row in rows
+        )
         assert ceremony.opened_of_lot(look.session, world.lot_in(look, ref)) == []
 
 
-@pytest.mark.parametrize(("absent", "cause"), [((3, 4), "tenderee"), ((1, 2), "platform"), ((5,), "unknown"), ((1, 3), "unknown")])
+@pytest.mark.parametrize(
+    ("absent", "cause"), [((3, 4), "tenderee"), ((1, 2), "platform"), ((5,), "unknown"), ((1, 3), "unknown")]
+)
 def test_the_sides_of_the_absent_are_charged(absent: tuple[int, ...], cause: str) -> None:
     """With t = 4 of these five: the sides of whoever stayed away, if they are one and answerable."""
     from crypto.verdicts import cause_of_sides
@@ -265,7 +293,8 @@ def test_a_crash_between_blobs_and_rows_loses_and_shows_nothing(world: World, mo
 
 @pytest.mark.parametrize("hint_fails", [False, True])
 def test_large_bids_are_sent_to_the_disk_early_and_come_out_as_they_went_in(
-    world: World, hint_fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    world: World, hint_fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref, data, told = world.lot("BIDDING"), os.urandom(5 * CHUNK + 12345), []
     opening_steps.bid(world, ref, {name: opening_steps.form() for name in world.bidders}, data=data)
     sealing.close(world, ref)
@@ -358,7 +387,11 @@ def test_tampered_stored_bytes_are_the_platforms_fault_and_stop_nobody_else(worl
 def test_lost_stored_bytes_stop_nobody_else(world: World) -> None:
     ref = stages.shared(world)
     with world.look("clock") as look:
-        row = next(b for b in bids.standing_bids(look.session, world.lot_in(look, ref)) if b.party_id == world.party_ids["bidder1"])
+        row = next(
+            b
+            for b in bids.standing_bids(look.session, world.lot_in(look, ref))
+            if b.party_id == world.party_ids["bidder1"]
+        )
     world.office.blobs.path(row.blob).unlink()
     decrypt(world, ref)
     bad = of_bidder(world, ref, "bidder1")
@@ -369,15 +402,26 @@ def test_lost_stored_bytes_stop_nobody_else(world: World) -> None:
 # --- bidders that cheat -----------------------------------------------------------------------------------------------
 
 
-def forged(world: World, ref: str, username: str, *, header_of: Any = None, content_seed: bytes = b"", content: bytes = b"",
-           manifest: Any = None) -> tuple[bytes, dict[str, Any]]:
+def forged(
+    world: World,
+    ref: str,
+    username: str,
+    *,
+    header_of: Any = None,
+    content_seed: bytes = b"",
+    content: bytes = b"",
+    manifest: Any = None,
+) -> tuple[bytes, dict[str, Any]]:
     """A sealed file made by a client that does not keep to the protocol. ``header_of``: changes the header's value; the content is sealed
     with the key of ``content_seed`` (the header's own by default)."""
     seed = bytes(range(32))
     policy = sealing.policy_of(world, ref)
     announce, data = dict(opening_steps.form()), b"offer"
-    head = sealed_bid.content_head(announce, [FileIn("a.txt", len(data), io.BytesIO(data))]) if manifest is None else (
-        len(dumps(manifest)).to_bytes(4, "big") + dumps(manifest))
+    head = (
+        sealed_bid.content_head(announce, [FileIn("a.txt", len(data), io.BytesIO(data))])
+        if manifest is None
+        else (len(dumps(manifest)).to_bytes(4, "big") + dumps(manifest))
+    )
     plain = content or (head + data)
     plen = padded(len(plain))
     plain = plain.ljust(plen, b"\0") if not content else plain + bytes(plen - len(plain))
@@ -388,11 +432,15 @@ def forged(world: World, ref: str, username: str, *, header_of: Any = None, cont
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     key = AESGCM(sealed_headers.content_key(content_seed or seed, header))
-    chunks = [plain[at:at + CHUNK] for at in range(0, plen, CHUNK)]
-    body = b"".join(key.encrypt(sealed_bid.nonce(i, i == len(chunks) - 1), chunk, None) for i, chunk in enumerate(chunks))
+    chunks = [plain[at : at + CHUNK] for at in range(0, plen, CHUNK)]
+    body = b"".join(
+        key.encrypt(sealed_bid.nonce(i, i == len(chunks) - 1), chunk, None) for i, chunk in enumerate(chunks)
+    )
     assert len(body) == plen + TAG * len(chunks)
     sealed = sealed_bid.MAGIC + len(raw).to_bytes(4, "big") + raw + body
-    statement = submissions.make_submission(sealed_bid.inspect(io.BytesIO(sealed)), sealed_at=format_time(world.now), tool="forger/1")
+    statement = submissions.make_submission(
+        sealed_bid.inspect(io.BytesIO(sealed)), sealed_at=format_time(world.now), tool="forger/1"
+    )
     return sealed, dict(sign_document("submission", statement, world.keys[username].sign))
 
 
@@ -401,6 +449,7 @@ def swap_box(at: int, other: int) -> Any:
         boxes = value["boxes"]
         boxes[at] |= {"enc": boxes[other]["enc"], "ct": boxes[other]["ct"]}
         return value
+
     return change
 
 
@@ -423,9 +472,16 @@ FORGED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no box is the one committed to": ({"header_of": wrong_commitments}, "UNRESOLVED", "unknown"),
     "content under another key": ({"content_seed": bytes(32)}, "CHUNK_AUTH", "bidder"),
     "no manifest": ({"content": b"\xff" * 65536}, "MANIFEST", "bidder"),
-    "a name that climbs": ({"manifest": {"v": 1, "announce": {}, "files": [{"name": "../x", "size": 5, "type": ""}]}},
-                            "MANIFEST", "bidder"),
-    "padding that is none": ({"content": (len(EMPTY).to_bytes(4, "big") + EMPTY).ljust(65536, b"\x01")}, "PADDING", "bidder"),
+    "a name that climbs": (
+        {"manifest": {"v": 1, "announce": {}, "files": [{"name": "../x", "size": 5, "type": ""}]}},
+        "MANIFEST",
+        "bidder",
+    ),
+    "padding that is none": (
+        {"content": (len(EMPTY).to_bytes(4, "big") + EMPTY).ljust(65536, b"\x01")},
+        "PADDING",
+        "bidder",
+    ),
 }
 
 
@@ -435,7 +491,9 @@ def test_a_bidder_that_cheats_is_found_and_the_others_go_on(world: World, name: 
     ref = stages.bidding(world)
     for username in ("bidder2", "bidder3"):
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
-    assert sealing.hand_in(world, ref, "bidder1", *forged(world, ref, "bidder1", **how)).accepted  # without keys nobody can tell
+    assert sealing.hand_in(
+        world, ref, "bidder1", *forged(world, ref, "bidder1", **how)
+    ).accepted  # without keys nobody can tell
     sealing.close(world, ref)
     sealing.list_set(world, ref)
     for username in ALL:  # honest clients: a bad box is a complaint, and a complaint stops nobody
@@ -457,7 +515,11 @@ def test_a_bidder_that_cheats_is_found_and_the_others_go_on(world: World, name: 
 
 def test_faults_of_the_form_are_kept_beside_what_was_announced(world: World) -> None:
     ref = stages.bidding(world)
-    forms = {"bidder1": {"price": "abc", "warranty_months": "-1"}, "bidder2": opening_steps.form(), "bidder3": opening_steps.form()}
+    forms = {
+        "bidder1": {"price": "abc", "warranty_months": "-1"},
+        "bidder2": opening_steps.form(),
+        "bidder3": opening_steps.form(),
+    }
     for username, form in forms.items():
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=form)).accepted
     sealing.close(world, ref)
@@ -477,7 +539,9 @@ def test_faults_of_the_form_are_kept_beside_what_was_announced(world: World) -> 
 def sign_list(world: World, ref: str, username: str, *, key: bytes = b"", opened: Any = None) -> None:
     with world.work(username) as work:
         row = opened_at(world, work, ref)
-        opening_list.countersign(work, row, countersign(dict(opened or row.opened or {}), key or world.keys[username].sign))
+        opening_list.countersign(
+            work, row, countersign(dict(opened or row.opened or {}), key or world.keys[username].sign)
+        )
 
 
 def minutes(world: World, ref: str, username: str = "host") -> None:
@@ -496,6 +560,7 @@ def opened(world: World) -> str:
         ref = stages.shared(world)
         decrypt(world, ref)
         return ref
+
     return str(stages.reach(world, "opened", build))
 
 
@@ -569,8 +634,11 @@ def test_who_countersigns_what(world: World) -> None:
     document = loads(payload_of(real))
     document["bids"][0]["announce"] = {"price": "1.00"}
     other = sign_document("opened", document, world.office.keys.signing)
-    for name, how in (("another list", {"opened": other}), ("a stranger's key", {"key": Keys().sign}),
-                      ("another officer's key", {"key": world.keys["officer2"].sign})):
+    for name, how in (
+        ("another list", {"opened": other}),
+        ("a stranger's key", {"key": Keys().sign}),
+        ("another officer's key", {"key": world.keys["officer2"].sign}),
+    ):
         with unchanged(world), pytest.raises(Invalid) as refusal:
             sign_list(world, ref, "officer1", **how)
         assert refusal.value.code == "opening.bad_signature", name

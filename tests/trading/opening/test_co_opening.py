@@ -22,14 +22,18 @@ from trading.opening import ceremony, co_opening, opening_set, rules, shares
 
 def listed(world: World, co: bool = True) -> str:
     """Three bids under a policy with co-opening; the set is published, bidders may post their parts."""
+
     def build(world: World) -> str:
         ref = world.lot("BIDDING", co_opening=co)
-        forms = {name: opening_steps.form(price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)}
+        forms = {
+            name: opening_steps.form(price=f"{2_700_000 + 10_000 * at}.00") for at, name in enumerate(world.bidders)
+        }
         opening_steps.bid(world, ref, forms)
         sealing.close(world, ref)
         with world.work("host") as work:
             opening_set.list_bids(work, world.lot_in(work, ref))
         return ref
+
     return str(reach(world, f"co/{co}", build))
 
 
@@ -41,8 +45,12 @@ def part_of(world: World, ref: str, username: str, **changes: Any) -> Any:
     """What a bidder's client makes of the package."""
     with world.look(username, sealing.SIGNER) as look:
         package = co_opening.package(look, row_of(world, look, ref))
-        document = make_bidder_part(parse_header(unb64u(package["header"])), secret=world.keys[username].seal, set_=package["set"],
-                                    at=format_time(look.now))
+        document = make_bidder_part(
+            parse_header(unb64u(package["header"])),
+            secret=world.keys[username].seal,
+            set_=package["set"],
+            at=format_time(look.now),
+        )
     return sign_document("bidder-part", document | changes, world.keys[username].sign)
 
 
@@ -65,7 +73,10 @@ def on(world: World, ref: str, *, ticking: bool) -> None:
 def verdicts(world: World, ref: str) -> dict[str, tuple[str, str]]:
     with world.look("host") as look:
         names = {world.party_ids[name]: name for name in world.bidders}
-        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row_of(world, look, ref))}
+        return {
+            names[bid.party_id]: (bid.verdict, bid.cause)
+            for bid in ceremony.opened_bids(look.session, row_of(world, look, ref))
+        }
 
 
 def test_every_part_given_and_all_bids_open(world: World) -> None:
@@ -108,8 +119,15 @@ def test_no_share_is_taken_before_the_bidders_window_is_over(world: World) -> No
 def opening_steps_share(world: World, ref: str) -> None:
     with world.work("officer1") as work:
         row = row_of(world, work, ref)
-        shares.accept_share(work, row, sign_document("shares", {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1,
-                                                                 "items": []}, world.keys["officer1"].sign))
+        shares.accept_share(
+            work,
+            row,
+            sign_document(
+                "shares",
+                {"v": 1, "at": format_time(work.now), "set": row.set_hash, "j": 1, "items": []},
+                world.keys["officer1"].sign,
+            ),
+        )
 
 
 def test_a_part_after_the_window_is_too_late(world: World) -> None:
@@ -146,10 +164,10 @@ def test_who_has_no_bid_in_the_set_has_no_part(world: World) -> None:
         co_opening._bid(look, row_of(world, look, ref))
 
 
-@pytest.mark.parametrize(("moments", "still"), [((0, 60, 120, 180), False), ((0, 121, 180), True), ((50, 100, 150), False), ((), True)])
+@pytest.mark.parametrize(
+    ("moments", "still"), [((0, 60, 120, 180), False), ((0, 121, 180), True), ((50, 100, 150), False), ((), True)]
+)
 def test_an_outage_is_a_stretch_without_a_tick(moments: tuple[int, ...], still: bool) -> None:
     begins = datetime(2026, 3, 24, 2, 0, tzinfo=UTC)
     ticks = [begins + timedelta(seconds=at) for at in moments]
     assert rules.stood_still(ticks, begins, begins + timedelta(seconds=200)) is still
-
-

@@ -62,7 +62,9 @@ def listed(world: World) -> tuple[str, bytes]:
         listing = draws.list_commits(work, in_draw(work, world, ref))
     assert kit_of(world, ref)["listing"] == listing
     with world.work("buyer") as work:
-        draws.sign_list(work, in_draw(work, world, ref), countersign(from_text(json.dumps(listing)), world.keys["buyer"].sign))
+        draws.sign_list(
+            work, in_draw(work, world, ref), countersign(from_text(json.dumps(listing)), world.keys["buyer"].sign)
+        )
     world.tick()
     return ref, r
 
@@ -88,18 +90,27 @@ def test_a_silent_tenderee_gains_nothing(world: World) -> None:
         package = package_of(world, ref, username)
         checked = check_draw(package, trust_of(package["trust"]), now=format_time(world.now))
         assert len(checked.headers) == 2
-        document = release_escrows(checked, j=j, secret=world.policy_secret(username, checked.policy), now=format_time(world.now))
+        document = release_escrows(
+            checked, j=j, secret=world.policy_secret(username, checked.policy), now=format_time(world.now)
+        )
         with world.work(username) as work:
-            draws.release_escrow(work, in_draw(work, world, ref), sign_document("shares", document, world.keys[username].sign))
+            draws.release_escrow(
+                work, in_draw(work, world, ref), sign_document("shares", document, world.keys[username].sign)
+            )
     with world.work("clerk") as work:
         row = in_draw(work, world, ref)
         picked = draws.conclude(work, row)
         result = json.loads(payload_of(row.result))
         assert result["faults"] == [] and len(picked) == 5
         turns = {turn.party: turn for turn in row.turns}
-        seed = rules.draw_seed(beacon="", commits=[sealing.unb64(turns[p].commit) for p in draws.PARTIES], draw=row.draw,
-                               pool=sealing.unb64(row.notice["pool"]), reveals=[sealing.unb64(turns["platform"].r), r],
-                               root=sealing.unb64(row.root or ""))
+        seed = rules.draw_seed(
+            beacon="",
+            commits=[sealing.unb64(turns[p].commit) for p in draws.PARTIES],
+            draw=row.draw,
+            pool=sealing.unb64(row.notice["pool"]),
+            reveals=[sealing.unb64(turns["platform"].r), r],
+            root=sealing.unb64(row.root or ""),
+        )
         assert result["seed"] == b64u(seed)
 
 
@@ -145,7 +156,10 @@ def test_a_hall_that_cheats_gets_no_part(world: World) -> None:
     alone = {**package["listing"], "signatures": package["listing"]["signatures"][:1]}
     assert refused(listing=alone) == "SIG"
     assert refused(listing_receipt={"entry": package["listing_receipt"]["entry"]}) == "TICK_PROOF"
-    assert refused(enrolments=[one for one in package["enrolments"] if b"tenderee" not in payload_of(one["document"])]) == "SIG"
+    assert (
+        refused(enrolments=[one for one in package["enrolments"] if b"tenderee" not in payload_of(one["document"])])
+        == "SIG"
+    )
     assert refused(policies=[]) == "JSON_PROFILE"
     assert refused(commits=None) == refused(enrolments=[1]) == "JSON_PROFILE" and refused(notice=7) == "SIG"
     assert refused(type="bidhall-opening") == "JSON_PROFILE"

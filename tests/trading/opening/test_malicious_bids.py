@@ -40,7 +40,7 @@ def split(sealed: bytes) -> tuple[bytes, list[bytes]]:
     """(everything up to the header's end, chunks with their tags)."""
     head = 12 + int.from_bytes(sealed[8:12], "big")
     body = sealed[head:]
-    return sealed[:head], [body[at:at + CHUNK + TAG] for at in range(0, len(body), CHUNK + TAG)]
+    return sealed[:head], [body[at : at + CHUNK + TAG] for at in range(0, len(body), CHUNK + TAG)]
 
 
 def with_header(sealed: bytes, change: Callable[[Any], None]) -> bytes:
@@ -85,7 +85,9 @@ def offer(world: World, ref: str, username: str, sealed: bytes, submission: Any)
 
 def resigned(world: World, username: str, sealed: bytes) -> Any:
     """The cheat signs its own spoiled bytes, so that statement and bytes agree."""
-    statement = submissions.make_submission(sealed_bid.inspect(io.BytesIO(sealed)), sealed_at=format_time(world.now), tool="cheat/1")
+    statement = submissions.make_submission(
+        sealed_bid.inspect(io.BytesIO(sealed)), sealed_at=format_time(world.now), tool="cheat/1"
+    )
     return sign_document("submission", statement, world.keys[username].sign)
 
 
@@ -104,7 +106,9 @@ DOOR: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "chunks in another order": (reordered, "SEALED_ROOT"),
     "a chunk twice": (repeated, "SEALED_ROOT"),
     "a header that is not canonical": (
-        lambda sealed: sealed[:8] + (len(split(sealed)[0]) - 11).to_bytes(4, "big") + b" " + sealed[12:], "HEADER_CANONICAL"),
+        lambda sealed: sealed[:8] + (len(split(sealed)[0]) - 11).to_bytes(4, "big") + b" " + sealed[12:],
+        "HEADER_CANONICAL",
+    ),
     "a size lie in the header": (of_ctx(plen=65536), "SIZE"),
     "a size no padding gives": (of_ctx(plen=600_001), "HEADER_SCHEMA"),
     "a threshold of one": (of_ctx(t=1), "HEADER_SCHEMA"),
@@ -142,12 +146,18 @@ def test_somebody_elses_ciphertext_and_ones_own_of_before(world: World) -> None:
     theirs, signed = seal(world, ref, "bidder2")
     assert offer(world, ref, "bidder2", theirs, signed).accepted
     assert offer(world, ref, "bidder1", theirs, signed).reason == "CONTEXT_MISMATCH", "copied with its submission"
-    assert offer(world, ref, "bidder1", theirs, resigned(world, "bidder1", theirs)).reason == "CONTEXT_MISMATCH", "copied and signed anew"
+    assert offer(world, ref, "bidder1", theirs, resigned(world, "bidder1", theirs)).reason == "CONTEXT_MISMATCH", (
+        "copied and signed anew"
+    )
     mine, first = seal(world, ref, "bidder1")
     accepted = offer(world, ref, "bidder1", mine, first)
     assert accepted.accepted
-    replay = submissions.make_submission(sealed_bid.inspect(io.BytesIO(mine)), sealed_at=format_time(world.now), tool="cheat/1",
-                                         replaces=accepted.receipt.statement)
+    replay = submissions.make_submission(
+        sealed_bid.inspect(io.BytesIO(mine)),
+        sealed_at=format_time(world.now),
+        tool="cheat/1",
+        replaces=accepted.receipt.statement,
+    )
     again = offer(world, ref, "bidder1", mine, sign_document("submission", replay, world.keys["bidder1"].sign))
     assert again.reason == "CONTEXT_MISMATCH", "the same bytes as a replacement of themselves"
 
@@ -173,6 +183,7 @@ def spoiled(change: Callable[[bytes], bytes], size: int = 600_000) -> Callable[[
     def make(world: World, ref: str) -> tuple[bytes, Any]:
         sealed = change(seal(world, ref, "bidder1", b"\x5a" * size)[0])
         return sealed, resigned(world, "bidder1", sealed)
+
     return make
 
 
@@ -189,7 +200,11 @@ OPENING: dict[str, tuple[Callable[[World, str], tuple[bytes, Any]], str, str]] =
     "inconsistent shares": (cheat("one bad box, REDERIVE fails for whoever came"), "REDERIVE", "bidder"),
     "another commitment": (cheat("another commit"), "REDERIVE", "bidder"),
     "content under another key": (cheat("content under another key"), "CHUNK_AUTH", "bidder"),
-    "a size lie in the manifest": (lambda world, ref: forged(world, ref, "bidder1", manifest=HUGE), "MANIFEST", "bidder"),
+    "a size lie in the manifest": (
+        lambda world, ref: forged(world, ref, "bidder1", manifest=HUGE),
+        "MANIFEST",
+        "bidder",
+    ),
     "a file name that climbs": (cheat("a name that climbs"), "MANIFEST", "bidder"),
     "padding that hides something": (cheat("padding that is none"), "PADDING", "bidder"),
 }
@@ -227,8 +242,11 @@ def test_what_only_keys_can_show_is_found_at_the_opening_and_the_others_go_on(wo
         effect = effects.of_party(look.session, lot, world.party_ids["bidder1"])
         assert effect is not None and (effect.outcome.result, effect.outcome.deposit) == FOLLOWS[cause]
         entry = audit.entry(look.session, row.opened_c or "")
-        item = next(one for one in loads(payload_of(audit.document(look.session, entry.statement)))["bids"]
-                    if one["header_hash"] == bad.header_hash)
+        item = next(
+            one
+            for one in loads(payload_of(audit.document(look.session, entry.statement)))["bids"]
+            if one["header_hash"] == bad.header_hash
+        )
         assert (item["verdict"], item["cause"]) == (code, cause) and log.tick_of(look.session, entry.c) is not None
 
 
@@ -249,7 +267,9 @@ def test_a_decompression_bomb_stays_the_small_file_it_is(world: World) -> None:
     verdict_steps.decrypt(world, ref)
     with world.look("clock") as look:
         row = row_of(world, look, ref)
-        mine = next(bid for bid in ceremony.opened_bids(look.session, row) if bid.party_id == world.party_ids["bidder1"])
+        mine = next(
+            bid for bid in ceremony.opened_bids(look.session, row) if bid.party_id == world.party_ids["bidder1"]
+        )
     assert (mine.verdict, mine.files[0]["size"]) == ("opened", len(bomb))
     assert b"".join(world.office.blobs.read(mine.files[0]["blob"])) == bomb
     kept = [path.stat().st_size for path in world.office.blobs.folder.rglob("*") if path.is_file()]
@@ -263,10 +283,22 @@ def shares_of(world: World, ref: str, username: str, secret: bytes | None = None
     with world.look("clock") as look:
         row = row_of(world, look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        checked = CheckedSet(policy, ceremony.generations(look.session, row), row.set_hash, tuple(row.bids), {}, None,  # type: ignore[arg-type]
-                             "2020-01-01T00:00:00Z")
-        return release_shares(checked, ceremony.headers(look.session, row), j=ALL.index(username) + 1,
-                              secrets=lambda policy: secret or world.policy_secret(username, policy), now=format_time(world.now))
+        checked = CheckedSet(
+            policy,
+            ceremony.generations(look.session, row),
+            row.set_hash,
+            tuple(row.bids),
+            {},
+            None,  # type: ignore[arg-type]
+            "2020-01-01T00:00:00Z",
+        )
+        return release_shares(
+            checked,
+            ceremony.headers(look.session, row),
+            j=ALL.index(username) + 1,
+            secrets=lambda policy: secret or world.policy_secret(username, policy),
+            now=format_time(world.now),
+        )
 
 
 def post(world: World, ref: str, username: str, document: dict[str, Any], key: bytes = b"") -> ceremony.Share:
@@ -278,7 +310,10 @@ def post(world: World, ref: str, username: str, document: dict[str, Any], key: b
 def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) -> None:
     ref = stages.listed(world)
     right = shares_of(world, ref, "officer1")
-    wrong = {**right, "items": [{**item, "part": right["items"][at - 1]["part"]} for at, item in enumerate(right["items"])]}
+    wrong = {
+        **right,
+        "items": [{**item, "part": right["items"][at - 1]["part"]} for at, item in enumerate(right["items"])],
+    }
     with unchanged(world), pytest.raises(Invalid) as refusal:
         post(world, ref, "officer1", wrong)
     assert refusal.value.code == "share.wrong_parts" and set(refusal.value.facts["codes"].values()) == {"SHARE_COMMIT"}
@@ -293,8 +328,13 @@ def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) 
     with unchanged(world):
         assert post(world, ref, "officer1", right).c == first.c, "twice the same is once"
     with unchanged(world), pytest.raises(Conflict):
-        post(world, ref, "officer1", {**right, "at": format_time(world.now.replace(microsecond=0))} | {
-            "items": [{**item, "part": "", "error": "SHARE_OPEN"} for item in right["items"]]})
+        post(
+            world,
+            ref,
+            "officer1",
+            {**right, "at": format_time(world.now.replace(microsecond=0))}
+            | {"items": [{**item, "part": "", "error": "SHARE_OPEN"} for item in right["items"]]},
+        )
     for username in ("officer2", "officer3"):
         post(world, ref, username, shares_of(world, ref, username))
     with world.look("clock") as look:
@@ -307,7 +347,9 @@ def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) 
         assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
         assert [share.j for share in ceremony.shares(look.session, row)] == [1, 2, 3]
         for share in ceremony.shares(look.session, row):
-            assert audit.entry(look.session, share.c).event == "shares" and log.tick_of(look.session, share.c) is not None
+            assert (
+                audit.entry(look.session, share.c).event == "shares" and log.tick_of(look.session, share.c) is not None
+            )
 
 
 def test_an_officer_that_cries_wolf_changes_nothing_while_three_are_good(world: World) -> None:
@@ -321,4 +363,6 @@ def test_an_officer_that_cries_wolf_changes_nothing_while_three_are_good(world: 
         row = row_of(world, look, ref)
         assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
         assert rescue.failures(look.session, row) == []
-        assert all(set(share.errors.values()) == {"SHARE_OPEN"} for share in ceremony.shares(look.session, row) if share.j > 3)
+        assert all(
+            set(share.errors.values()) == {"SHARE_OPEN"} for share in ceremony.shares(look.session, row) if share.j > 3
+        )

@@ -27,6 +27,7 @@ from trading.opening import ceremony, decryption, findings, rescue
 
 def listed(world: World, regime: str = "GP") -> tuple[str, dict[str, bytes]]:
     """The set is published; every bidder kept its seed."""
+
     def build(world: World) -> tuple[str, dict[str, bytes]]:
         ref = stages.bidding(world, regime)
         if regime == "GP":
@@ -34,26 +35,32 @@ def listed(world: World, regime: str = "GP") -> tuple[str, dict[str, bytes]]:
         else:
             seeds = {}
             for username in world.bidders:
-                assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=opening_steps.form(regime))).accepted
+                assert sealing.hand_in(
+                    world, ref, username, *sealing.seal(world, ref, username, form=opening_steps.form(regime))
+                ).accepted
         sealing.close(world, ref)
         sealing.list_set(world, ref)
         return ref, seeds
+
     found = stages.reach(world, f"listed with seeds/{regime}", build)
     return str(found[0]), dict(found[1])
 
 
 def failed(world: World) -> tuple[str, dict[str, bytes]]:
     """Two officers came of three needed; the failures are in a tick."""
+
     def build(world: World) -> tuple[str, dict[str, bytes]]:
         ref, seeds = listed(world)
         verdict_steps.fail(world, ref, came=("officer1", "officer3"))
         return ref, seeds
+
     found = stages.reach(world, "failed for want of shares", build)
     return str(found[0]), dict(found[1])
 
 
 def bad_box(world: World, name: str = "no box is the one committed to") -> str:
     """bidder1 cheats with its boxes; all officers came and two honest bids are there."""
+
     def build(world: World) -> str:
         ref = stages.bidding(world)
         verdict_steps.bid(world, ref, "bidder2", "bidder3")
@@ -62,6 +69,7 @@ def bad_box(world: World, name: str = "no box is the one committed to") -> str:
         sealing.list_set(world, ref)
         verdict_steps.fail(world, ref, came=ALL)
         return ref
+
     return str(stages.reach(world, f"unresolved/{name}", build))
 
 
@@ -98,7 +106,12 @@ def test_failures_are_told_and_nothing_is_shown(world: World) -> None:
         assert row.state == "LISTED" and row.opened is None and ceremony.opened_bids(look.session, row) == []
         window = rescue.pause(look.session, row)
         tick = log.tick_of(look.session, found[0].c)
-        assert window is not None and tick is not None and window.since == tick.at and window.until == tick.at + timedelta(minutes=30)
+        assert (
+            window is not None
+            and tick is not None
+            and window.since == tick.at
+            and window.until == tick.at + timedelta(minutes=30)
+        )
         assert effects.of_lot(look.session, row.lot) == []
         for one in found:
             entry = audit.entry(look.session, one.c)
@@ -127,7 +140,11 @@ def test_a_rescued_bid_is_opened_with_the_others_at_the_end(world: World) -> Non
         assert {row.event for row in look.session.query(LogEntry).filter(LogEntry.c == before.c)} == {"rescue"}
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
-    assert codes(world, ref) == {"bidder1": ("opened", ""), "bidder2": ("TOO_FEW_SHARES", "unknown"), "bidder3": ("opened", "")}
+    assert codes(world, ref) == {
+        "bidder1": ("opened", ""),
+        "bidder2": ("TOO_FEW_SHARES", "unknown"),
+        "bidder3": ("opened", ""),
+    }
     assert of_bidder(world, ref, "bidder1").price_minor == 275_000_000
     assert effect(world, ref, "bidder1").outcome.result == "opened"
     assert effect(world, ref, "bidder2").outcome == effects.decrypt_outcome("unknown")
@@ -138,7 +155,8 @@ def test_a_rescued_bid_is_opened_with_the_others_at_the_end(world: World) -> Non
 def test_what_rescues_nothing(world: World) -> None:
     ref, seeds = failed(world)
     cases: list[tuple[str, bytes, dict[str, Any], str]] = [
-        ("another bid's seed", seeds["bidder2"], {}, "rescue.wrong_seed"), ("a guess", bytes(32), {}, "rescue.wrong_seed"),
+        ("another bid's seed", seeds["bidder2"], {}, "rescue.wrong_seed"),
+        ("a guess", bytes(32), {}, "rescue.wrong_seed"),
         ("another set", seeds["bidder1"], {"set": hash_of(world, ref, "bidder1")}, "rescue.bad"),
         ("another's bid", seeds["bidder2"], {"header_hash": hash_of(world, ref, "bidder2")}, "rescue.bad"),
         ("a stranger's signature", seeds["bidder1"], {"key": Keys().sign}, "rescue.bad"),
@@ -164,7 +182,10 @@ def test_a_rescue_waits_for_the_tick_of_the_failure(world: World) -> None:
         until = row_of(world, look, ref).shares_until
     world.clock.set(until + timedelta(seconds=1))
     verdict_steps.decrypt(world, ref)
-    for act in (lambda: verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"]), lambda: verdict_steps.decrypt(world, ref)):
+    for act in (
+        lambda: verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"]),
+        lambda: verdict_steps.decrypt(world, ref),
+    ):
         with unchanged(world), pytest.raises(TooEarly):
             act()
 
@@ -222,9 +243,17 @@ def test_a_bad_box_is_its_bidders_fault(world: World) -> None:
         assert verdict_steps.sign_finding(world, ref, name, 2, found).id == row_id
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
-    assert codes(world, ref) == {"bidder1": ("SHARE_COMMIT", "bidder"), "bidder2": ("opened", ""), "bidder3": ("opened", "")}
+    assert codes(world, ref) == {
+        "bidder1": ("SHARE_COMMIT", "bidder"),
+        "bidder2": ("opened", ""),
+        "bidder3": ("opened", ""),
+    }
     one = effect(world, ref, "bidder1")
-    assert (one.outcome.result, one.outcome.deposit, one.outcome.claim_for_loss) == ("treated_as_revoked", "may_be_withheld", False)
+    assert (one.outcome.result, one.outcome.deposit, one.outcome.claim_for_loss) == (
+        "treated_as_revoked",
+        "may_be_withheld",
+        False,
+    )
     with unchanged(world), pytest.raises(Conflict) as refusal:
         verdict_steps.rule(world, ref, name, "platform")
     assert refusal.value.code == "ruling.not_needed"
@@ -278,10 +307,17 @@ def test_findings_that_do_not_hold(world: World) -> None:
 # --- rulings and what follows -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cause", "result", "deposit"), [
-    ("bidder", "treated_as_revoked", "may_be_withheld"), ("platform", "treated_as_withdrawn", "refund"),
-    ("tenderee", "treated_as_withdrawn", "refund")])
-def test_the_host_rules_once_with_reasons_where_nothing_was_proved(world: World, cause: str, result: str, deposit: str) -> None:
+@pytest.mark.parametrize(
+    ("cause", "result", "deposit"),
+    [
+        ("bidder", "treated_as_revoked", "may_be_withheld"),
+        ("platform", "treated_as_withdrawn", "refund"),
+        ("tenderee", "treated_as_withdrawn", "refund"),
+    ],
+)
+def test_the_host_rules_once_with_reasons_where_nothing_was_proved(
+    world: World, cause: str, result: str, deposit: str
+) -> None:
     ref = bad_box(world)
     name = hash_of(world, ref, "bidder1")
     with unchanged(world), pytest.raises(WrongStep):
@@ -308,8 +344,12 @@ def test_the_host_rules_once_with_reasons_where_nothing_was_proved(world: World,
     assert effect(world, ref, "bidder2").outcome.result == "opened", "the others go on"
 
 
-@pytest.mark.parametrize(("regime", "ground", "rule"), [("GP", "none_opened", "X-09"), ("WORKS", "none_opened", "X-09")])
-def test_a_tender_none_of_whose_bids_could_be_opened_has_failed(world: World, regime: str, ground: str, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("regime", "ground", "rule"), [("GP", "none_opened", "X-09"), ("WORKS", "none_opened", "X-09")]
+)
+def test_a_tender_none_of_whose_bids_could_be_opened_has_failed(
+    world: World, regime: str, ground: str, rule: str
+) -> None:
     ref, _ = listed(world, regime)
     verdict_steps.fail(world, ref, came=("officer1",))
     verdict_steps.pause_over(world, ref)
@@ -323,8 +363,11 @@ def test_a_tender_none_of_whose_bids_could_be_opened_has_failed(world: World, re
 def works_of_cheats(world: World, cheats: int) -> str:
     ref = stages.bidding(world, "WORKS")
     for at, username in enumerate(world.bidders):
-        made = (forged(world, ref, username, content_seed=bytes(32)) if at < cheats
-                else sealing.seal(world, ref, username, form=opening_steps.form("WORKS")))
+        made = (
+            forged(world, ref, username, content_seed=bytes(32))
+            if at < cheats
+            else sealing.seal(world, ref, username, form=opening_steps.form("WORKS"))
+        )
         assert sealing.hand_in(world, ref, username, *made).accepted
     sealing.close(world, ref)
     sealing.list_set(world, ref)

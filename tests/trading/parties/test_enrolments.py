@@ -19,12 +19,18 @@ from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Account
 
 
-def document(world: World, username: str, role: str, held: Keys, *, replaces: bytes | None = None, **changes: Any) -> dict[str, Any]:
+def document(
+    world: World, username: str, role: str, held: Keys, *, replaces: bytes | None = None, **changes: Any
+) -> dict[str, Any]:
     with world.look(username) as look:
         account = parties.account(look.session, world.people[username])
         made = enrolments.enrolment_document(
-            platform=world.office.platform, holder=enrolments.holder_of(account, role), role=role,
-            sign_public=keys.ed25519_public(held.sign), seal_public=None, at=format_time(look.now),
+            platform=world.office.platform,
+            holder=enrolments.holder_of(account, role),
+            role=role,
+            sign_public=keys.ed25519_public(held.sign),
+            seal_public=None,
+            at=format_time(look.now),
             replaces=keys.kid("ed25519", keys.ed25519_public(replaces)) if replaces else "",
         )
     return made | changes
@@ -32,16 +38,22 @@ def document(world: World, username: str, role: str, held: Keys, *, replaces: by
 
 def enrol(world: World, username: str, role: str, envelope: Any, answer: str = "") -> EnrolledKey:
     with world.work(username) as work:
-        return enrolments.enrol(work, parties.account(work.session, world.people[username]), role, envelope, answer=answer)
+        return enrolments.enrol(
+            work, parties.account(work.session, world.people[username]), role, envelope, answer=answer
+        )
 
 
 def test_enrolled_keys_stand_and_are_logged(world: World) -> None:
     with world.look("clerk") as look:
-        key = enrolments.standing_key(look.session, look.session.get_one(Account, world.people["bidder1"]).party.code, "bidder")
+        key = enrolments.standing_key(
+            look.session, look.session.get_one(Account, world.people["bidder1"]).party.code, "bidder"
+        )
         assert enrolments.sign_bytes(key) == keys.ed25519_public(world.keys["bidder1"].sign)
         logged = list(look.session.scalars(select(LogEntry).where(LogEntry.event == "key-enrolled")))
         assert len(logged) == len(list(look.session.scalars(select(EnrolledKey))))
-        assert signatures.document_hash(signatures.payload_of(signatures.from_text(key.document))) in {entry.statement for entry in logged}
+        assert signatures.document_hash(signatures.payload_of(signatures.from_text(key.document))) in {
+            entry.statement for entry in logged
+        }
 
 
 def test_rotation_needs_the_old_key_too(world: World) -> None:
@@ -52,7 +64,9 @@ def test_rotation_needs_the_old_key_too(world: World) -> None:
     assert refusal.value.facts["reason"] == "SIG"
     world.enrol("officer1", "officer", seal=False, replaces=old.sign, new=new)
     with world.look("clerk") as look:
-        assert enrolments.sign_bytes(enrolments.standing_key(look.session, "officer1", "officer")) == keys.ed25519_public(new.sign)
+        assert enrolments.sign_bytes(
+            enrolments.standing_key(look.session, "officer1", "officer")
+        ) == keys.ed25519_public(new.sign)
         ended = enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign)))
         assert ended.ended_at is not None
 
@@ -60,7 +74,12 @@ def test_rotation_needs_the_old_key_too(world: World) -> None:
 def test_a_second_first_key_is_refused(world: World) -> None:
     new = Keys()
     with pytest.raises(Invalid) as refusal:
-        enrol(world, "officer1", "officer", signatures.sign("enrolment", document(world, "officer1", "officer", new), new.sign))
+        enrol(
+            world,
+            "officer1",
+            "officer",
+            signatures.sign("enrolment", document(world, "officer1", "officer", new), new.sign),
+        )
     assert refusal.value.facts["reason"] == "CONTEXT_MISMATCH"
 
 
@@ -75,7 +94,9 @@ def test_a_supervisor_vouches_for_a_lost_key_but_not_for_their_own(world: World)
         enrol(world, "watch", "supervisor", signatures.sign("enrolment", own, third.sign, stranger.sign))
 
 
-@pytest.mark.parametrize(("field", "value"), [("party", "officer2"), ("platform", "elsewhere.example"), ("role", "expert")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("party", "officer2"), ("platform", "elsewhere.example"), ("role", "expert")]
+)
 def test_an_enrolment_says_who_where_and_as_what(world: World, field: str, value: str) -> None:
     new, old = Keys(), world.keys["officer1"]
     made = document(world, "officer1", "officer", new, replaces=old.sign) | {field: value}
@@ -140,7 +161,9 @@ def test_nobody_enrols_for_another_or_in_another_role(world: World) -> None:
 def test_the_name_of_the_drill_bid_is_nobodys(world: World) -> None:
     with world.office.work(SETUP) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
-        who = parties.invite(work, centre, username="drill", name="x", password="correct horse battery", roles=[Role.OFFICER])
+        who = parties.invite(
+            work, centre, username="drill", name="x", password="correct horse battery", roles=[Role.OFFICER]
+        )
         world.people["drill"] = who.id
     with pytest.raises(Invalid, match="key.name_reserved"):
         world.enrol("drill", "officer", seal=False)
@@ -161,7 +184,9 @@ def revoke(world: World, username: str, role: str, reason: str = "电脑失窃")
 
 
 def ask(world: World, username: str, role: str, new: Keys, reason: str = "硬盘损坏") -> int:
-    lone = signatures.sign("enrolment", document(world, username, role, new, replaces=world.keys[username].sign), new.sign)
+    lone = signatures.sign(
+        "enrolment", document(world, username, role, new, replaces=world.keys[username].sign), new.sign
+    )
     with world.work(username) as work:
         return enrolments.ask(work, account_of(work, world, username), role, lone, reason=reason).id
 
@@ -180,10 +205,15 @@ def test_a_revoked_key_signs_nothing_more_not_even_its_successor(world: World) -
     old, new = world.keys["officer1"], Keys()
     with world.look("clerk") as look:
         assert enrolments.find_key(look.session, "officer1", "officer") is None
-        assert enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign))).end_reason == "revoked"
+        assert (
+            enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign))).end_reason
+            == "revoked"
+        )
     with pytest.raises(NotFound, match="key.not_enrolled"):
         revoke(world, "officer1", "officer")
-    thief = signatures.sign("enrolment", document(world, "officer1", "officer", new, replaces=old.sign), new.sign, old.sign)
+    thief = signatures.sign(
+        "enrolment", document(world, "officer1", "officer", new, replaces=old.sign), new.sign, old.sign
+    )
     with pytest.raises(Invalid, match="key.revoked"):
         enrol(world, "officer1", "officer", thief)
     first = signatures.sign("enrolment", document(world, "officer1", "officer", new), new.sign)

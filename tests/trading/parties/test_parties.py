@@ -81,7 +81,9 @@ def test_no_person_ever_holds_two_duties_that_clash(world: World, pair: frozense
 def test_nobody_grants_to_themself_and_only_the_security_administrator_grants(world: World) -> None:
     with world.office.work(ROOT) as work:
         firm = parties.party(work.session, world.party_ids["centre"])
-        boss = parties.invite(work, firm, username="boss", name="安全管理员", password=WORD, roles=[Role.SECURITY_ADMIN], hashed="x")
+        boss = parties.invite(
+            work, firm, username="boss", name="安全管理员", password=WORD, roles=[Role.SECURITY_ADMIN], hashed="x"
+        )
         world.people["boss"] = boss.id
     with unchanged(world), pytest.raises(NotAllowed) as refusal, world.work("boss") as work:
         parties.grant(work, parties.account(work.session, boss.id), Role.CENTRE)
@@ -96,7 +98,9 @@ def test_nobody_grants_to_themself_and_only_the_security_administrator_grants(wo
 
 
 @pytest.mark.parametrize("kind", parties.KINDS)
-def test_a_role_fits_the_kind_of_organisation_and_an_old_grant_that_does_not_gives_no_rights(world: World, kind: str) -> None:
+def test_a_role_fits_the_kind_of_organisation_and_an_old_grant_that_does_not_gives_no_rights(
+    world: World, kind: str
+) -> None:
     """A bidder's employee was made cashier of the centre by one administrator."""
     with world.office.work(ROOT) as work:
         firm = parties.register(work, code=credit_code(77), name="某单位", kind=kind)
@@ -104,14 +108,20 @@ def test_a_role_fits_the_kind_of_organisation_and_an_old_grant_that_does_not_giv
         fits = kind in FITS[role]
         if fits:
             with world.office.work(ROOT) as work:
-                who = parties.invite(work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[role])
+                who = parties.invite(
+                    work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[role]
+                )
                 assert parties.roles_of(work.session, who) == {role}
         else:
             with unchanged(world), pytest.raises(Invalid) as refusal, world.office.work(ROOT) as work:
-                parties.invite(work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[role])
+                parties.invite(
+                    work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[role]
+                )
             assert [(f.where, f.code) for f in refusal.value.faults] == [("roles", "account.role_misfit")]
             with world.office.work(ROOT) as work:
-                who = parties.invite(work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[])
+                who = parties.invite(
+                    work, firm, username=f"x-{role.value}", name="甲", password=WORD, hashed="x", roles=[]
+                )
             with unchanged(world), pytest.raises(Invalid) as refusal, world.office.work(ROOT) as work:
                 parties.grant(work, parties.account(work.session, who.id), role)
             assert refusal.value.code == "account.role_misfit"
@@ -127,9 +137,13 @@ def administrators(world: World) -> None:
     with world.office.work(ROOT) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
         for name in ("boss", "second"):
-            who = parties.invite(work, centre, username=name, name=name, password=WORD, roles=[Role.SECURITY_ADMIN], hashed="x")
+            who = parties.invite(
+                work, centre, username=name, name=name, password=WORD, roles=[Role.SECURITY_ADMIN], hashed="x"
+            )
             world.people[name] = who.id
-        world.people["newcomer"] = parties.invite(work, centre, username="newcomer", name="新人", password=WORD, roles=[], hashed="x").id
+        world.people["newcomer"] = parties.invite(
+            work, centre, username="newcomer", name="新人", password=WORD, roles=[], hashed="x"
+        ).id
 
 
 @pytest.mark.parametrize("role", sorted(OF_WEIGHT))
@@ -143,7 +157,9 @@ def test_a_role_of_weight_is_given_by_two(world: World, role: Role) -> None:
         parties.grant(work, parties.account(work.session, who), role)
     assert alone.value.code == "account.second_needed"
     with unchanged(world), pytest.raises(NotAllowed) as first, world.work("boss") as work:
-        parties.invite(work, parties.party(work.session, firm.id), username="x", name="x", password=WORD, roles=[role], hashed="x")
+        parties.invite(
+            work, parties.party(work.session, firm.id), username="x", name="x", password=WORD, roles=[role], hashed="x"
+        )
     assert first.value.code == "account.second_needed"
     with world.work("boss") as work:
         proposal = role_proposals.propose(work, parties.account(work.session, who), role, "接任").id
@@ -156,7 +172,11 @@ def test_a_role_of_weight_is_given_by_two(world: World, role: Role) -> None:
     assert own.value.code == "proposal.own"
     with unchanged(world), pytest.raises(Conflict), world.work("second") as work:
         role_proposals.propose(work, parties.account(work.session, who), role, "再提")
-    with unchanged(world), pytest.raises(NotAllowed), world.office.work(ROOT) as work:  # the command line is nobody's second person
+    with (
+        unchanged(world),
+        pytest.raises(NotAllowed),
+        world.office.work(ROOT) as work,
+    ):  # the command line is nobody's second person
         role_proposals.confirm(work, role_proposals.find(work.session, proposal))
     with world.work("second") as work:
         role_proposals.confirm(work, role_proposals.find(work.session, proposal))
@@ -178,9 +198,13 @@ def test_a_proposal_is_refused_with_a_reason_or_taken_back_and_nobody_decides_ab
     with unchanged(world), pytest.raises(Invalid), world.work("boss") as work:
         role_proposals.propose(work, parties.account(work.session, world.people["clerk"]), Role.WITNESS, "不必")
     with world.work("boss") as work:
-        one = role_proposals.propose(work, parties.account(work.session, world.people["newcomer"]), Role.CASHIER, "接任").id
+        one = role_proposals.propose(
+            work, parties.account(work.session, world.people["newcomer"]), Role.CASHIER, "接任"
+        ).id
         two = role_proposals.propose(work, parties.account(work.session, world.people["clerk"]), Role.HOST, "轮岗").id
-        three = role_proposals.propose(work, parties.account(work.session, world.people["second"]), Role.HOST, "轮岗").id
+        three = role_proposals.propose(
+            work, parties.account(work.session, world.people["second"]), Role.HOST, "轮岗"
+        ).id
     with unchanged(world), pytest.raises(Invalid) as pair, world.work("second") as work:
         role_proposals.propose(work, parties.account(work.session, world.people["newcomer"]), Role.CONTROLLER, "兼任")
     assert {f.code for f in pair.value.faults} == {"account.role_clash"}, "what is proposed counts as held"

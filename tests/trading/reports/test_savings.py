@@ -217,8 +217,12 @@ def test_law_groups_add_up_and_no_row_is_lost(rows: list[Row], by: tuple[str, ..
     assert sum(group.transactions for group in report.groups) == report.transactions
     assert report.in_rate + len(report.excluded) == len(rows)
     assert len(report.negative_rows) == sum(
-        1 for one in rows
-        if one.id in set(report.negative_rows) and one.award is not None and one.budget is not None and one.award > one.budget
+        1
+        for one in rows
+        if one.id in set(report.negative_rows)
+        and one.award is not None
+        and one.budget is not None
+        and one.award > one.budget
     )
     kept, whole = rate_pct(*report.without_negative), rate(report)
     if kept is not None and whole is not None:
@@ -231,7 +235,9 @@ def test_law_distribution_agrees_with_fractions(pairs: list[tuple[int, int]]) ->
     rates = [Fraction((budget - award) * 100, budget) for budget, award in pairs]
     assert spread is not None
     assert abs(Fraction(spread.median_pct) - Fraction(median(rates))) <= Fraction(1, 200)
-    assert abs(Fraction(spread.mean_of_rates_pct) - sum(rates, Fraction()) / len(rates)) <= Fraction(1, 200) + Fraction(1, 10**9)
+    assert abs(Fraction(spread.mean_of_rates_pct) - sum(rates, Fraction()) / len(rates)) <= Fraction(1, 200) + Fraction(
+        1, 10**9
+    )
     for low, high, lots in spread.bins:
         assert lots == sum((low is None or one >= low) and (high is None or one < high) for one in rates)
     assert distribution([]) is None

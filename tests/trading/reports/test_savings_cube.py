@@ -66,7 +66,9 @@ def test_law_cube_and_reckoning_agree(found: list[Row]) -> None:
         march = [row for row in found if row.date and row.date.year == 2018]
         assert cubes.groups(connection, CUBE, ["method"], year="2018") == list(reckon(march, by=["method"]).groups)
         spread = distribution((row.budget or 0, row.award or 0) for row in found if why_not_in_rate(row) is None)
-        assert cubes.bands(connection, CUBE) == ([lots for *_, lots in spread.bins] if spread else [0] * (len(EDGES) + 1))
+        assert cubes.bands(connection, CUBE) == (
+            [lots for *_, lots in spread.bins] if spread else [0] * (len(EDGES) + 1)
+        )
 
 
 def test_a_refresh_of_one_month_touches_that_month_only(database_url: str) -> None:
@@ -93,7 +95,16 @@ def test_bands_have_their_lower_edge_inside(cents: int) -> None:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
     rate = Fraction(cents, 100)
-    lot = {"regime": "", "category": "", "method": "", "region": "", "month": "", "budget": 10_000, "award": 10_000 - cents, "in_rate": 1}
+    lot = {
+        "regime": "",
+        "category": "",
+        "method": "",
+        "region": "",
+        "month": "",
+        "budget": 10_000,
+        "award": 10_000 - cents,
+        "in_rate": 1,
+    }
     with engine.begin() as connection:
         connection.execute(insert(RESULTS), [lot])
         cubes.refresh(connection, CUBE, RESULTS)
@@ -103,11 +114,24 @@ def test_bands_have_their_lower_edge_inside(cents: int) -> None:
 def test_words_that_run_into_each_other_are_two_cells() -> None:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
-    words = [("G", "P", "", "", "2018-12"), ("GP", "", "", "", "2018-12"), ("", "GP", "", "", "2018-12"), ("P", "G", "", "", "2018-12"),
-             ("", "G", "P", "", "2018-12"), (":1", "", "1", "", "2018-12"), (":", "1", "1", "", "2018-12")]
+    words = [
+        ("G", "P", "", "", "2018-12"),
+        ("GP", "", "", "", "2018-12"),
+        ("", "GP", "", "", "2018-12"),
+        ("P", "G", "", "", "2018-12"),
+        ("", "G", "P", "", "2018-12"),
+        (":1", "", "1", "", "2018-12"),
+        (":", "1", "1", "", "2018-12"),
+    ]
     with engine.begin() as connection:
-        connection.execute(insert(RESULTS), [
-            {**dict(zip(cubes.CELL, cell, strict=True)), "budget": 2, "award": 1, "in_rate": 1} for cell in words for _ in range(2)])
+        connection.execute(
+            insert(RESULTS),
+            [
+                {**dict(zip(cubes.CELL, cell, strict=True)), "budget": 2, "award": 1, "in_rate": 1}
+                for cell in words
+                for _ in range(2)
+            ],
+        )
         cubes.refresh(connection, CUBE, RESULTS)
         found = {tuple(row[:5]): row.transactions for row in connection.execute(CUBE.select())}
     assert found == dict.fromkeys(words, 2)

@@ -45,11 +45,19 @@ def test_each_cell_is_the_report_of_its_rows(rows: list[Row], by: list[str]) -> 
         key = tuple(word or "" for word in group.by)
         old = wanted.get(key, Cell())
         wanted[key] = Cell(
-            old.transactions + group.transactions, old.in_rate + group.in_rate, old.budget + group.budget, old.award + group.award
+            old.transactions + group.transactions,
+            old.in_rate + group.in_rate,
+            old.budget + group.budget,
+            old.award + group.award,
         )
     lines = made.lines if by else [((), *line[1:]) for line in made.lines]
     body = lines[: len(made.lines) - 1] if by else lines
-    found = {(*words, year): cell for words, cells, _total in body for year, cell in zip(made.years, cells, strict=True) if cell}
+    found = {
+        (*words, year): cell
+        for words, cells, _total in body
+        for year, cell in zip(made.years, cells, strict=True)
+        if cell
+    }
     assert found == wanted
     if made.lines:
         assert made.lines[-1][2] == Cell(report.transactions, report.in_rate, report.budget, report.award)
@@ -63,7 +71,11 @@ def test_sums_of_more_than_63_bits_are_whole() -> None:
     assert made.lines == (
         (("GP",), (Cell(5, 5, 5 * 2**62 + 5, 5 * 2**62 - 10), None), Cell(5, 5, 5 * 2**62 + 5, 5 * 2**62 - 10)),
         (("WORKS",), (None, Cell(1, 1, 7, 5)), Cell(1, 1, 7, 5)),
-        (("",), (Cell(5, 5, 5 * 2**62 + 5, 5 * 2**62 - 10), Cell(1, 1, 7, 5)), Cell(6, 6, 5 * 2**62 + 12, 5 * 2**62 - 5)),
+        (
+            ("",),
+            (Cell(5, 5, 5 * 2**62 + 5, 5 * 2**62 - 10), Cell(1, 1, 7, 5)),
+            Cell(6, 6, 5 * 2**62 + 12, 5 * 2**62 - 5),
+        ),
     )
 
 

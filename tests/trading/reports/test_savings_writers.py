@@ -169,7 +169,11 @@ def test_xlsx_lays_the_breakdown_out_by_year() -> None:
     book = openpyxl.load_workbook(io.BytesIO(writers.xlsx_bytes(made, rows, "zh")))
     lines = [[cell for cell in line if cell is not None] for line in book["分年"].iter_rows(values_only=True)]
     assert lines[:5] == [
-        ["节约率 %"], ["地区", "2025", "2026", "合计"], ["北区", 10, 5, 6.67], ["南区", 0, 0], ["合计", 10, 0, 0]
+        ["节约率 %"],
+        ["地区", "2025", "2026", "合计"],
+        ["北区", 10, 5, 6.67],
+        ["南区", 0, 0],
+        ["合计", 10, 0, 0],
     ]
     at = lines.index(["预算"])
     assert lines[at + 3] == ["南区", "1000000000000050.01", "1000000000000050.01"]  # a hole beside it, and still whole

@@ -32,13 +32,27 @@ WORD, SHEET = archive("[Content_Types].xml", "word/document.xml"), archive("[Con
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
-@pytest.mark.parametrize(("content", "media"), [
-    (PDF, PDF_MEDIA), (WORD, DOCX), (SHEET, XLSX), (archive("a.txt"), ZIP), (archive(), ZIP), (PICTURE, PNG),
-    (b"\xff\xd8\xff\xe0JFIF", JPEG),
-    (b"II*\x00abc", TIFF), ("投标须知\r\n".encode(), TEXT), ("投标须知".encode("gb18030"), TEXT), (b"\xef\xbb\xbfbom", TEXT),
-    (b"MZ\x90\x00\x03\x00\x00\x00", ""), (b"\x7fELF\x02\x01\x01\x00", ""), (b"PK\x03\x04 no archive at all", ""), (b"a\x00b", ""),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(64), ""),
-])
+@pytest.mark.parametrize(
+    ("content", "media"),
+    [
+        (PDF, PDF_MEDIA),
+        (WORD, DOCX),
+        (SHEET, XLSX),
+        (archive("a.txt"), ZIP),
+        (archive(), ZIP),
+        (PICTURE, PNG),
+        (b"\xff\xd8\xff\xe0JFIF", JPEG),
+        (b"II*\x00abc", TIFF),
+        ("投标须知\r\n".encode(), TEXT),
+        ("投标须知".encode("gb18030"), TEXT),
+        (b"\xef\xbb\xbfbom", TEXT),
+        (b"MZ\x90\x00\x03\x00\x00\x00", ""),
+        (b"\x7fELF\x02\x01\x01\x00", ""),
+        (b"PK\x03\x04 no archive at all", ""),
+        (b"a\x00b", ""),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(64), ""),
+    ],
+)
 def test_sniffing(content: bytes, media: str) -> None:
     assert sniff(io.BytesIO(content)) == media
 
@@ -54,14 +68,22 @@ def add(world: World, ref: str, name: str, content: bytes, **more: Any) -> None:
         documents.add(work, world.lot_in(work, ref), name=name, blob=blob, **more)
 
 
-@pytest.mark.parametrize(("name", "content", "code"), [
-    ("招标文件.pdf", WORD, "document.not_what_it_says"), ("清单.xlsx", WORD, "document.not_what_it_says"),
-    ("图.png", b"\xff\xd8\xff\xe0", "document.not_what_it_says"), ("招标文件.pdf.exe", PDF, "document.type_unknown"),
-    ("setup.pdf", b"MZ\x90\x00", "document.not_what_it_says"),
-    ("说明.docm", WORD, "document.type_unknown"), ("空.pdf", b"", "document.empty"),
-    ("../a.pdf", PDF, "document.name"), ("a\nb.pdf", PDF, "document.name"), ("x" * 252 + ".pdf", PDF, "document.name"),
-    ("pdf", PDF, "document.type_unknown"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("招标文件.pdf", WORD, "document.not_what_it_says"),
+        ("清单.xlsx", WORD, "document.not_what_it_says"),
+        ("图.png", b"\xff\xd8\xff\xe0", "document.not_what_it_says"),
+        ("招标文件.pdf.exe", PDF, "document.type_unknown"),
+        ("setup.pdf", b"MZ\x90\x00", "document.not_what_it_says"),
+        ("说明.docm", WORD, "document.type_unknown"),
+        ("空.pdf", b"", "document.empty"),
+        ("../a.pdf", PDF, "document.name"),
+        ("a\nb.pdf", PDF, "document.name"),
+        ("x" * 252 + ".pdf", PDF, "document.name"),
+        ("pdf", PDF, "document.type_unknown"),
+    ],
+)
 def test_a_file_that_is_not_what_it_says(world: World, name: str, content: bytes, code: str) -> None:
     ref = world.lot("DRAFTED")
     with pytest.raises(Invalid, match="document.faults") as refusal:
@@ -76,7 +98,10 @@ def test_versions_stand_side_by_side(world: World) -> None:
     add(world, ref, "b.txt", b"x", kind="other")
     with world.look("agent") as look:
         lot = world.lot_in(look, ref)
-        assert [(row.name, row.version) for row in documents.standing(look.session, lot)] == [("a.pdf", 2), ("b.txt", 1)]
+        assert [(row.name, row.version) for row in documents.standing(look.session, lot)] == [
+            ("a.pdf", 2),
+            ("b.txt", 1),
+        ]
         first = documents.document(look, lot, 1)
         assert first.version == 1 and b"".join(world.office.blobs.read(first.blob)) == PDF
     with world.work("agent") as work:
@@ -130,7 +155,9 @@ def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world
     assert offered == DEADLINE + timedelta(days=1)
     with world.work("agent") as work:  # what does not affect bids may still come
         phone = world.office.blobs.put([b"0315"])
-        publication.amend(work, world.lot_in(work, ref), name="联系电话.txt", blob=phone, text="电话", affects_bids=False)
+        publication.amend(
+            work, world.lot_in(work, ref), name="联系电话.txt", blob=phone, text="电话", affects_bids=False
+        )
     with world.work("agent") as work:
         publication.extend(work, world.lot_in(work, ref), deadline=offered, reason="补充澄清")
     world.sign_policies(ref)

@@ -20,7 +20,13 @@ from trading.views import lot_cards
 CLOSES = DEADLINE - timedelta(days=5)
 
 
-def ask(world: World, ref: str, question: str = "第3条的质保期从何时起算？", username: str = "bidder1", form_id: str | None = None) -> str:
+def ask(
+    world: World,
+    ref: str,
+    question: str = "第3条的质保期从何时起算？",
+    username: str = "bidder1",
+    form_id: str | None = None,
+) -> str:
     with world.work(username) as work:
         return enquiries.ask(work, world.lot_in(work, ref), question=question, form_id=form_id).ref
 
@@ -40,7 +46,9 @@ def test_question_and_answer_reach_everybody(world: World) -> None:
         assert (body["question"], body["answer"]) == ("第3条的质保期从何时起算？", "自验收合格之日起算")
         assert lot_cards.own_enquiry_cards(look, lot) == []
     with world.look("bidder1") as look:
-        assert [card.answer for card in lot_cards.own_enquiry_cards(look, world.lot_in(look, ref))] == ["自验收合格之日起算"]
+        assert [card.answer for card in lot_cards.own_enquiry_cards(look, world.lot_in(look, ref))] == [
+            "自验收合格之日起算"
+        ]
 
 
 def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
@@ -55,14 +63,19 @@ def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
     assert len(records) == 2
     for text in (json.dumps(shown, default=str, ensure_ascii=False), *records, *kept):
         assert code not in text and name not in text and "bidder1" not in text
-    assert not {"asker", "asker_party_id", "party"} & {field.name for field in dataclasses.fields(lot_cards.EnquiryCard)}
+    assert not {"asker", "asker_party_id", "party"} & {
+        field.name for field in dataclasses.fields(lot_cards.EnquiryCard)
+    }
 
 
 def test_the_answer_may_restate_a_question_that_gives_its_asker_away(world: World) -> None:
     ref = world.lot("BIDDING")
     answer(world, ask(world, ref, "我公司（投标单位1）能否用自有设备？"), question="能否用自有设备？")
     with world.look("clerk") as look:
-        assert notices.latest(look.session, world.lot_in(look, ref), "clarification").body["question"] == "能否用自有设备？"
+        assert (
+            notices.latest(look.session, world.lot_in(look, ref), "clarification").body["question"]
+            == "能否用自有设备？"
+        )
 
 
 def test_the_term_of_the_answer_is_three_working_days(world: World) -> None:

@@ -20,7 +20,9 @@ from trading.views import lot_cards
 def correct(world: World, ref: str, text: str = "开标地点改为第二开标室") -> int:
     with world.work("agent") as work:
         body = {"place": "第二开标室"}
-        return notices.publish(work, world.lot_in(work, ref), "correction", title="更正公告", text=text, body=body).version
+        return notices.publish(
+            work, world.lot_in(work, ref), "correction", title="更正公告", text=text, body=body
+        ).version
 
 
 def test_each_correction_is_a_further_version(world: World) -> None:
@@ -39,8 +41,10 @@ def test_the_log_holds_the_hash_of_every_notice(world: World) -> None:
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
         rows = notices.of_lot(look.session, lot)
-        named = {json.loads(row.payload)["facts"]["document"]: row for row in
-                 look.session.scalars(select(ActRecord).where(ActRecord.act == "notice.publish"))}
+        named = {
+            json.loads(row.payload)["facts"]["document"]: row
+            for row in look.session.scalars(select(ActRecord).where(ActRecord.act == "notice.publish"))
+        }
         assert {row.document_hash for row in rows} == set(named)
         for row in rows:
             assert document_hash(notices.document_of(row, platform=world.office.platform, lot=lot)) == row.document_hash

@@ -17,7 +17,14 @@ from trading.tendering import projects
 from trading.tendering.projects import PROJECT_FLOW, Gap, Project
 
 BARE: dict[str, Any] = {
-    "approval_no": "", "budget": Money.zero(), "funds": " ", "agency_agreement": "", "contact": "", "region": "", "intent_at": None}
+    "approval_no": "",
+    "budget": Money.zero(),
+    "funds": " ",
+    "agency_agreement": "",
+    "contact": "",
+    "region": "",
+    "intent_at": None,
+}
 
 
 def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
@@ -63,7 +70,9 @@ def test_a_clerk_may_note_completeness_and_nothing_else(world: World) -> None:
         row = projects.project(work.session, ref)
         projects.return_with_gaps(work, row, notes=[Gap("purchaser", "project.gap_unreadable", note="不喜欢")])
     with pytest.raises(Invalid, match="project.note_words"), world.work("clerk") as work:
-        projects.return_with_gaps(work, projects.project(work.session, ref), notes=[Gap("funds", "project.gap_unreadable")])
+        projects.return_with_gaps(
+            work, projects.project(work.session, ref), notes=[Gap("funds", "project.gap_unreadable")]
+        )
     with world.work("clerk") as work:
         row = projects.project(work.session, ref)
         projects.return_with_gaps(work, row, notes=[Gap("funds", "project.gap_unreadable", note="第2页看不清")])
@@ -99,14 +108,26 @@ def test_the_unified_code_counts_the_day_in_beijing(world: World) -> None:
     codes.append(coded("WORKS"))
     read = [ids.read_transaction_code(code) for code in codes]
     assert [(one.sequence, one.date.isoformat(), one.category) for one in read] == [
-        (1, "2026-03-02", "D99"), (2, "2026-03-02", "D99"), (1, "2026-03-03", "A99")]
+        (1, "2026-03-02", "D99"),
+        (2, "2026-03-02", "D99"),
+        (1, "2026-03-03", "A99"),
+    ]
     assert {one.platform_code for one in read} == {CENTRE_CODE}
 
 
 def test_all_faults_of_a_draft_at_once(world: World) -> None:
     with pytest.raises(Invalid) as refusal, world.work("agent") as work:
-        projects.draft(work, name=" ", regime="GP", category="WORKS", kind="CONSTRUCTION", method="M9", budget=Money(-1))
-    assert {fault.where for fault in refusal.value.faults} == {"name", "regime", "kind", "method", "budget", "purchaser"}
+        projects.draft(
+            work, name=" ", regime="GP", category="WORKS", kind="CONSTRUCTION", method="M9", budget=Money(-1)
+        )
+    assert {fault.where for fault in refusal.value.faults} == {
+        "name",
+        "regime",
+        "kind",
+        "method",
+        "budget",
+        "purchaser",
+    }
 
 
 def test_strangers_may_not_touch_it(world: World) -> None:

@@ -46,7 +46,9 @@ def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
         book = rulebook.Rulebook.from_snapshot(lot.rules)
         assert book.on.isoformat() == "2026-03-02" and book.rule("T-03").whole == 20
         assert done.notice.body["policy"] == officers.current_policy(look.session, lot).policy_id
-        assert done.notice.until is not None and done.notice.until.isoformat() == "2026-03-09T16:00:00+00:00"  # 5 working days
+        assert (
+            done.notice.until is not None and done.notice.until.isoformat() == "2026-03-09T16:00:00+00:00"
+        )  # 5 working days
         assert all(row.published for row in documents.standing(look.session, lot))
     with pytest.raises(WrongStep), world.work("agent") as work:
         publication.publish(work, world.lot_in(work, ref))
@@ -62,7 +64,9 @@ def test_the_log_says_what_was_published(world: World) -> None:
         assert (entry.tender, entry.lot) == (lot.tender.ref, "1")
         document = open_document(audit.document(look.session, entry.statement), "published", world.office.keys.public)
         assert document["files"][0]["name"] == "招标文件.pdf"
-        wanted = [officers.current_policy(look.session, lot, name).policy_id for name in ("bid", "draw:experts/1", "draw:k/1")]
+        wanted = [
+            officers.current_policy(look.session, lot, name).policy_id for name in ("bid", "draw:experts/1", "draw:k/1")
+        ]
         assert document["policies"] == wanted
         acts = set(look.session.scalars(select(ActRecord.act).where(ActRecord.of == lot.log_of)))
         assert {"lot.publish", "notice.publish", "lot.plan", "lot.set_scheme", "policy.sign", "drill.return"} <= acts
@@ -74,8 +78,11 @@ def test_policies_and_drills_lie_in_the_log_before_publication(world: World) -> 
     world.tick()
     with world.look("clerk") as look:
         lot = world.lot_in(look, ref)
-        rows = look.session.execute(select(LogEntry.event, log.LogSeat.tick).join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
-                                    .where(LogEntry.tender == lot.tender.ref)).all()
+        rows = look.session.execute(
+            select(LogEntry.event, log.LogSeat.tick)
+            .join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
+            .where(LogEntry.tender == lot.tender.ref)
+        ).all()
         published = [tick for event, tick in rows if event == "published"]
         assert max(tick for event, tick in rows if event in ("policy", "drill")) < min(published)
 
@@ -97,7 +104,10 @@ def test_exactly_twenty_days_warns(world: World) -> None:
     ref = world.lot("DRAFTED")
     world.prepare(ref, deadline=DEADLINE - timedelta(days=2))  # Sunday 22 March
     done = world.publish(ref)
-    assert {(one.rule, one.code) for one in done.warnings} >= {("T-03", "timetable.exactly_minimum"), ("N-08.rest", "timetable.rest_day")}
+    assert {(one.rule, one.code) for one in done.warnings} >= {
+        ("T-03", "timetable.exactly_minimum"),
+        ("N-08.rest", "timetable.rest_day"),
+    }
 
 
 def test_many_breaches_come_together(world: World) -> None:
@@ -108,16 +118,23 @@ def test_many_breaches_come_together(world: World) -> None:
         tenders.plan(work, lot, deadline=DEADLINE - timedelta(days=10), opens_at=DEADLINE)
         lot.project.intent_at = (world.now - timedelta(days=29)).date()
     found = refused(world, ref)
-    assert {found[name]["rule"] for name in ("bid_deadline", "opening", "notice_published", "deposit")} >= {"T-03", "A-06", "D-01"}
+    assert {found[name]["rule"] for name in ("bid_deadline", "opening", "notice_published", "deposit")} >= {
+        "T-03",
+        "A-06",
+        "D-01",
+    }
     assert found["deposit"]["cap"] == "60000.00"
 
 
-@pytest.mark.parametrize(("budget", "kind", "regime", "cap", "rule"), [
-    ("333333.33", "", "GP", "6666.66", "D-01"),
-    ("30000000", "CONSTRUCTION", "WORKS", "600000.00", "D-01"),
-    ("50000000", "CONSTRUCTION", "WORKS", "800000.00", "D-02.works_construction"),
-    ("8000000", "WORK_SERVICES", "WORKS", "100000.00", "D-02.survey_design"),
-])
+@pytest.mark.parametrize(
+    ("budget", "kind", "regime", "cap", "rule"),
+    [
+        ("333333.33", "", "GP", "6666.66", "D-01"),
+        ("30000000", "CONSTRUCTION", "WORKS", "600000.00", "D-01"),
+        ("50000000", "CONSTRUCTION", "WORKS", "800000.00", "D-02.works_construction"),
+        ("8000000", "WORK_SERVICES", "WORKS", "100000.00", "D-02.survey_design"),
+    ],
+)
 def test_deposit_caps_of_the_rulebook(world: World, budget: str, kind: str, regime: str, cap: str, rule: str) -> None:
     """The four cap examples of rulebook §4.1."""
     ref = world.project(regime=regime, kind=kind, budget=yuan("60000000"))
@@ -130,7 +147,9 @@ def test_deposit_caps_of_the_rulebook(world: World, budget: str, kind: str, regi
 @pytest.mark.parametrize("missing", ["officer3", "officer5"])
 def test_a_missing_drill_or_signature_is_named(world: World, missing: str) -> None:
     ref = world.lot("DRAFTED")
-    others = tuple(username for username in ("officer1", "officer2", "officer3", "officer4", "officer5") if username != missing)
+    others = tuple(
+        username for username in ("officer1", "officer2", "officer3", "officer4", "officer5") if username != missing
+    )
     blob = world.office.blobs.put([b"%PDF-1.7\n"])
     with world.work("agent") as work:
         lot = world.lot_in(work, ref)
@@ -169,7 +188,9 @@ def test_dates_moved_after_signing_must_be_signed_again(world: World) -> None:
 def test_money_of_lots(world: World) -> None:
     with pytest.raises(Invalid) as refusal:
         world.lot("DRAFTED", ceiling=yuan("3000000.01"))
-    assert [(fault.where, fault.code) for fault in refusal.value.faults] == [("lots.0.ceiling", "lot.ceiling_over_budget")]
+    assert [(fault.where, fault.code) for fault in refusal.value.faults] == [
+        ("lots.0.ceiling", "lot.ceiling_over_budget")
+    ]
     with pytest.raises(Invalid) as refusal:
         world.lot("DRAFTED", budget=yuan("3000000.01"))
     assert [fault.code for fault in refusal.value.faults] == ["tender.over_budget"]
@@ -179,10 +200,17 @@ def test_two_lots_share_the_budget(world: World) -> None:
     project = world.project()
     half = {"budget": yuan("1500000"), "ceiling": yuan("1500000"), "deposit": yuan("0")}
     with world.work("agent") as work:
-        made = tenders.draft_tender(work, projects.project(work.session, project), title="两包",
-                                    lots=[world.lot_fields() | half, world.lot_fields() | half])
+        made = tenders.draft_tender(
+            work,
+            projects.project(work.session, project),
+            title="两包",
+            lots=[world.lot_fields() | half, world.lot_fields() | half],
+        )
         refs = [lot.ref for lot in made.lots]
-        assert refs == [f"{made.ref}-1", f"{made.ref}-2"] and [lot.log_of for lot in made.lots] == [f"{made.ref}/1", f"{made.ref}/2"]
+        assert refs == [f"{made.ref}-1", f"{made.ref}-2"] and [lot.log_of for lot in made.lots] == [
+            f"{made.ref}/1",
+            f"{made.ref}/2",
+        ]
     with pytest.raises(Invalid, match="form.faults") as refusal:
         edit(world, refs[0], budget=yuan("1500000.01"))
     assert refusal.value.faults[0].code == "tender.over_budget"
@@ -192,27 +220,53 @@ def test_two_lots_share_the_budget(world: World) -> None:
 
 def test_every_fault_of_a_draft_at_once(world: World) -> None:
     project = world.project()
-    bad = {"title": " ", "budget": yuan("0"), "ceiling": yuan("1"), "deposit": Money(-1), "window_minutes": 0,
-           "coefficients": ["0.95", "0.95", "x"], "form": [{"key": "Price", "type": "money"}]}
+    bad = {
+        "title": " ",
+        "budget": yuan("0"),
+        "ceiling": yuan("1"),
+        "deposit": Money(-1),
+        "window_minutes": 0,
+        "coefficients": ["0.95", "0.95", "x"],
+        "form": [{"key": "Price", "type": "money"}],
+    }
     with pytest.raises(Invalid) as refusal, world.work("agent") as work:
         tenders.draft_tender(work, projects.project(work.session, project), title="", lots=[bad])
     where = {fault.where for fault in refusal.value.faults}
-    assert {"title", "lots.0.title", "lots.0.budget", "lots.0.ceiling", "lots.0.deposit", "lots.0.window_minutes", "lots.0.coefficients",
-            "lots.0.coefficients.2", "lots.0.form.0"} <= where
+    assert {
+        "title",
+        "lots.0.title",
+        "lots.0.budget",
+        "lots.0.ceiling",
+        "lots.0.deposit",
+        "lots.0.window_minutes",
+        "lots.0.coefficients",
+        "lots.0.coefficients.2",
+        "lots.0.form.0",
+    } <= where
 
 
 def test_a_plan_is_whole_minutes_in_order(world: World) -> None:
     ref = world.lot("DRAFTED")
     with pytest.raises(Invalid) as refusal, world.work("agent") as work:
-        tenders.plan(work, world.lot_in(work, ref), deadline=DEADLINE.replace(second=1), opens_at=DEADLINE,
-                     issue_at=DEADLINE + timedelta(1), clarify_until=DEADLINE + timedelta(1))
+        tenders.plan(
+            work,
+            world.lot_in(work, ref),
+            deadline=DEADLINE.replace(second=1),
+            opens_at=DEADLINE,
+            issue_at=DEADLINE + timedelta(1),
+            clarify_until=DEADLINE + timedelta(1),
+        )
     assert {fault.where for fault in refusal.value.faults} == {"deadline", "opens_at", "issue_at", "clarify_until"}
 
 
 def test_only_its_own_people_prepare_a_lot(world: World) -> None:
     ref = world.lot("READY")
-    for act in (lambda w, lot: tenders.edit_lot(w, lot, title="x"), lambda w, lot: tenders.set_scheme(w, lot, {}),
-                lambda w, lot: tenders.plan(w, lot, deadline=DEADLINE), lambda w, lot: publication.publish(w, lot)):
+    for act in (
+        lambda w, lot: tenders.edit_lot(w, lot, title="x"),
+        lambda w, lot: tenders.set_scheme(w, lot, {}),
+        lambda w, lot: tenders.plan(w, lot, deadline=DEADLINE),
+        lambda w, lot: publication.publish(w, lot),
+    ):
         with pytest.raises(NotAllowed, match="project.not_yours"), world.work("agent2") as work:
             act(work, world.lot_in(work, ref))
         with pytest.raises(NotAllowed, match="access.role"), world.work("clerk") as work:
@@ -334,7 +388,9 @@ def test_failing_has_a_ground_a_notice_and_a_next_round(world: World) -> None:
     with pytest.raises(Invalid, match="lot.ground"), world.work("clock") as work:
         publication.fail(work, world.lot_in(work, ref), ground="bad_weather")
     with world.work("clock") as work:
-        notice = publication.fail(work, world.lot_in(work, ref), ground="few_bidders", reason="递交投标文件的投标人不足三家")
+        notice = publication.fail(
+            work, world.lot_in(work, ref), ground="few_bidders", reason="递交投标文件的投标人不足三家"
+        )
         assert (notice.kind, notice.body["ground"]) == ("failure", "few_bidders")
     with world.work("agent") as work:
         again = tenders.retender(work, world.lot_in(work, ref))

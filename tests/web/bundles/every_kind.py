@@ -57,7 +57,12 @@ class Played:
 def rekeyed(world: World, extra: dict[str, str]) -> tuple[dict[str, bytes], dict[str, bytes], bytes]:
     """Everybody's key replaced, signed for by the one before: (then, later, last). ``extra``: username → role, beside those each world
     has."""
-    roles = dict.fromkeys(world.bidders, "bidder") | dict.fromkeys(opening_steps.ALL, "officer") | {"buyer": "tenderee"} | extra
+    roles = (
+        dict.fromkeys(world.bidders, "bidder")
+        | dict.fromkeys(opening_steps.ALL, "officer")
+        | {"buyer": "tenderee"}
+        | extra
+    )
     then = {name: world.keys[name].sign for name in roles}
     for name, role in roles.items():
         replace(world, name, role)
@@ -85,7 +90,9 @@ def whole(databases: Databases, folder: Path) -> Iterator[Played]:
         seated = list(steps.usernames(world, ref, "seated").values())
         steps.report_and_conclude(world, ref)
         play.turn(world)
-        then, later, last = rekeyed(world, dict.fromkeys([name for name in seated if name in world.people and name != "buyer"], "expert"))
+        then, later, last = rekeyed(
+            world, dict.fromkeys([name for name in seated if name in world.people and name != "buyer"], "expert")
+        )
         yield Played(terminated(world, ref, folder, early), then, later, last)
 
 

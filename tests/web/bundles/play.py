@@ -67,15 +67,22 @@ def turn(world: World, **by: int) -> None:
     opening_steps.turn(world, **by)
 
 
-def hand_in(world: World, ref: str, username: str, price: str, *, regime: str = "GP", replaces: str = "") -> bids.Outcome:
+def hand_in(
+    world: World, ref: str, username: str, price: str, *, regime: str = "GP", replaces: str = ""
+) -> bids.Outcome:
     form = opening_steps.form(regime, price=price)
-    return sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username, form=form, replaces=replaces, data=b"x" * 70_000))
+    return sealing.hand_in(
+        world, ref, username, *sealing.seal(world, ref, username, form=form, replaces=replaces, data=b"x" * 70_000)
+    )
 
 
 def bid(world: World, ref: str, regime: str) -> None:
     """Everybody bids; the first replaces its bid, the last withdraws it where there are enough, and one comes too late."""
     sealing.open_for_bids(world, ref)
-    first = {name: hand_in(world, ref, name, f"{2_700_000 + 10_000 * at}.00", regime=regime) for at, name in enumerate(world.bidders)}
+    first = {
+        name: hand_in(world, ref, name, f"{2_700_000 + 10_000 * at}.00", regime=regime)
+        for at, name in enumerate(world.bidders)
+    }
     assert all(outcome.accepted for outcome in first.values())
     turn(world)
     one = world.bidders[0]
@@ -177,7 +184,11 @@ def export(world: World, ref: str, folder: Path, profile: str) -> Path:
 def contents(path: Path) -> dict[str, bytes]:
     """Every file of a bundle, the index apart."""
     with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if name not in (bundle.INDEX, bundle.INDEX_SIGNATURE)}
+        return {
+            name: archive.read(name)
+            for name in archive.namelist()
+            if name not in (bundle.INDEX, bundle.INDEX_SIGNATURE)
+        }
 
 
 class Forger:
@@ -221,8 +232,13 @@ class Forger:
     def write(self, tender: str | None = None) -> Path:
         out = io.BytesIO()
         named = tender or self.lot
-        bundle.write(out, [bytes_file(name, data) for name, data in self.files.items()], profile=self.profile, tender=named,
-                     signing=self.world.office.keys.signing)
+        bundle.write(
+            out,
+            [bytes_file(name, data) for name, data in self.files.items()],
+            profile=self.profile,
+            tender=named,
+            signing=self.world.office.keys.signing,
+        )
         path = self.path.with_suffix(".forged.zip")
         path.write_bytes(out.getvalue())
         return path

@@ -47,8 +47,11 @@ class Rewriter(Forger):
 
     def entry_of(self, event: str, wanted: Callable[[Any], bool] = lambda value: True) -> str:
         """The path of an entry."""
-        return next(name for name in self.below("entries/")
-                    if not name.startswith("entries/lists/") and self.entry(name)["event"] == event and wanted(self.entry(name)))
+        return next(
+            name
+            for name in self.below("entries/")
+            if not name.startswith("entries/lists/") and self.entry(name)["event"] == event and wanted(self.entry(name))
+        )
 
     def change_entry(self, path: str, how: Callable[[Any], object]) -> str:
         """Change an entry; returns its new path."""
@@ -68,7 +71,10 @@ class Rewriter(Forger):
         with self.world.look("clock") as look:
             rows = list(look.session.scalars(select(LogTick).order_by(LogTick.tick)))
             seats = look.session.execute(
-                select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(LogEntry, LogEntry.id == log.LogSeat.entry_id))
+                select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(
+                    LogEntry, LogEntry.id == log.LogSeat.entry_id
+                )
+            )
             held: dict[int, dict[int, bytes]] = {}
             for tick, slot, c in seats:
                 held.setdefault(tick, {})[slot] = unb64u(self._now(c))
@@ -81,7 +87,9 @@ class Rewriter(Forger):
             leaf = ticks.make_leaf(row.tick, json.loads(row.leaf)["at"], trees[row.tick].root)
             leaves.append(leaf)
             tree.append(dumps(leaf))
-            notes[row.tick + 1] = checkpoints.sign_checkpoint(log.origin(office.platform), row.tick + 1, tree.root(), office.keys.log)
+            notes[row.tick + 1] = checkpoints.sign_checkpoint(
+                log.origin(office.platform), row.tick + 1, tree.root(), office.keys.log
+            )
         self._write(start, leaves, notes)
         where = {b64u(c): (tick, slot) for tick, slots in held.items() for slot, c in slots.items()}
         for name in self.below("entries/"):
@@ -100,11 +108,13 @@ class Rewriter(Forger):
     def _write(self, start: dict[str, Any], leaves: Sequence[dict[str, Any]], notes: dict[int, str]) -> None:
         first = start["first"]
         self.files["log/leaves.txt"] = b"".join(dumps(leaf) + b"\n" for leaf in leaves[first:])
-        self.files["log/before"] = b"".join(merkle.leaf_hash(dumps(leaf)) for leaf in leaves[start["start"]:first])
+        self.files["log/before"] = b"".join(merkle.leaf_hash(dumps(leaf)) for leaf in leaves[start["start"] : first])
         for name in self.below("log/checkpoints/"):
             self.files[name] = notes[int(name.removeprefix("log/checkpoints/").removesuffix(".txt"))].encode()
         for name in self.below("ticks/"):
-            self.edit(name, lambda value: value.update(entries=[row | {"c": self._now(row["c"])} for row in value["entries"]]))
+            self.edit(
+                name, lambda value: value.update(entries=[row | {"c": self._now(row["c"])} for row in value["entries"]])
+            )
 
     def rewritten(self) -> dict[str, list[str]]:
         """claim → codes once the history is rewritten."""

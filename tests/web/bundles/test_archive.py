@@ -15,7 +15,14 @@ from crypto import positional
 from web.verifier.archive import open_archive
 from web.verifier.findings import Findings
 
-SIZES = {"a/small": 10, "b/empty": 0, "c/large": (1 << 18) + 7, "d/larger": (3 << 20) + 1, "e/edge": 1 << 18, "f/last": 99}
+SIZES = {
+    "a/small": 10,
+    "b/empty": 0,
+    "c/large": (1 << 18) + 7,
+    "d/larger": (3 << 20) + 1,
+    "e/edge": 1 << 18,
+    "f/last": 99,
+}
 
 
 @pytest.fixture
@@ -58,6 +65,6 @@ def test_a_file_of_it_is_a_stream_and_a_place(bundle: tuple[Path, dict[str, byte
         place = positional.place_of(stream)
         assert place is not None and place.size == len(held["c/large"]) - 5
         view = memoryview(bytearray(place.size + 9))
-        assert place.read_into(view, 0) == place.size and bytes(view[:place.size]) == held["c/large"][5:]
+        assert place.read_into(view, 0) == place.size and bytes(view[: place.size]) == held["c/large"][5:]
         assert stream.read() == held["c/large"][5:] and positional.place_of(stream, writing=True) is None
         assert positional.place_of(open_archive(io.BytesIO(path.read_bytes()), Findings()).stream("c/large")) is None

@@ -31,7 +31,12 @@ def proved(answer: dict[str, Any]) -> dict[str, bool | None]:
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
 def test_every_claim_of_a_whole_tender_holds(finished: dict[str, play.Finished], regime: str) -> None:
     answer = verify_bundle(finished[regime].audit)
-    assert answer["ok"] and answer["profile"] == "audit" and answer["trust"] == "enclosed" and "unwitnessed" in answer["summary"]
+    assert (
+        answer["ok"]
+        and answer["profile"] == "audit"
+        and answer["trust"] == "enclosed"
+        and "unwitnessed" in answer["summary"]
+    )
     claims = proved(answer)
     assert all(claims.values()) and len(claims) == (13 if regime == "WORKS" else 12)
     assert ("coefficient_draw" in claims) is (regime == "WORKS")
@@ -39,7 +44,9 @@ def test_every_claim_of_a_whole_tender_holds(finished: dict[str, play.Finished],
 
 
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
-def test_the_public_bundle_proves_all_but_what_only_the_archive_holds(finished: dict[str, play.Finished], regime: str) -> None:
+def test_the_public_bundle_proves_all_but_what_only_the_archive_holds(
+    finished: dict[str, play.Finished], regime: str
+) -> None:
     answer = verify_bundle(finished[regime].public)
     assert answer["ok"]
     assert [name for name, ok in proved(answer).items() if ok is None] == ["opening", "opening_list", "deposits"]
@@ -83,7 +90,9 @@ def test_public_bundles_hold_no_secret(finished: dict[str, play.Finished]) -> No
         assert not [name for name in public if name.startswith("ticks/")]
         for name in public:
             if name.startswith("acts/") and "/notices/" not in name:
-                assert not loads(public[name])["act"].startswith(("receipt.", "refund.", "batch.", "deposit.", "user.", "login."))
+                assert not loads(public[name])["act"].startswith(
+                    ("receipt.", "refund.", "batch.", "deposit.", "user.", "login.")
+                )
 
 
 def test_the_zip_is_stored_sorted_and_always_the_same(finished: dict[str, play.Finished], tmp_path: Path) -> None:
@@ -95,7 +104,9 @@ def test_the_zip_is_stored_sorted_and_always_the_same(finished: dict[str, play.F
     names = [info.filename for info in infos]
     assert names == sorted(names) and len(set(names)) == len(names)
     index = loads(zipfile.ZipFile(one.audit).read(bundle.INDEX))
-    assert [row["path"] for row in index["files"]] == [name for name in names if name not in (bundle.INDEX, bundle.INDEX_SIGNATURE)]
+    assert [row["path"] for row in index["files"]] == [
+        name for name in names if name not in (bundle.INDEX, bundle.INDEX_SIGNATURE)
+    ]
     forger = play.Forger(one.world, one.audit)
     assert forger.write().read_bytes() == one.audit.read_bytes()
     again = tmp_path / "copied.zip"
@@ -107,7 +118,9 @@ def test_the_zip_is_stored_sorted_and_always_the_same(finished: dict[str, play.F
 
 def test_large_members_get_zip64_records() -> None:
     members = [zip_layout.Member("a", 1 << 33, 1), zip_layout.Member("b", 3, 2)]
-    assert zip_layout.local(members[0])[18:26] == b"\xff" * 8 and (1 << 33).to_bytes(8, "little") in zip_layout.local(members[0])
+    assert zip_layout.local(members[0])[18:26] == b"\xff" * 8 and (1 << 33).to_bytes(8, "little") in zip_layout.local(
+        members[0]
+    )
     tail = zip_layout.tail(members)
     assert b"PK\x06\x06" in tail and b"PK\x06\x07" in tail and tail.endswith(b"\xff\xff\xff\xff\x00\x00")
     assert b"PK\x06\x06" not in zip_layout.tail([zip_layout.Member("b", 3, 2)])
@@ -152,5 +165,9 @@ def test_what_waits_for_its_tick_is_waited_for(failed_now: tuple[World, str], tm
 
 
 def test_the_verifier_needs_neither_flask_nor_a_database() -> None:
-    code = "import sys, web.verifier; print([m for m in ('flask', 'sqlalchemy', 'pandas', 'alembic') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, web.verifier; print([m for m in ('flask', 'sqlalchemy', 'pandas', 'alembic') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -30,8 +30,11 @@ def finished(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
             post(world, ref, username, part_of(world, ref, username))
         on(world, ref, ticking=True)
         opening_steps.open_set(world, ref)
-        assert verdicts(world, ref) == {"bidder1": ("opened", ""), "bidder2": ("opened", ""),
-                                        "bidder3": ("BIDDER_PART_MISSING", "bidder")}
+        assert verdicts(world, ref) == {
+            "bidder1": ("opened", ""),
+            "bidder2": ("opened", ""),
+            "bidder3": ("BIDDER_PART_MISSING", "bidder"),
+        }
         with world.work("buyer") as work:
             publication.terminate(work, world.lot_in(work, ref), reason="采购任务取消")
         play.turn(world)
@@ -94,5 +97,3 @@ def test_a_share_inside_the_bidders_window_is_found(finished: play.Finished) -> 
     part = forger.entry(forger.entry_of("bidder-part"))["at"]
     forger.change_entry(forger.entry_of("shares"), lambda entry: entry.update(at=part, tick_by=tick_by(part)))
     assert "B_SHARE" in forger.rewritten()["opening"]
-
-

@@ -43,9 +43,14 @@ def command_line(world: World, folder: Path) -> Run:
     data = data_folder(world, folder)
 
     def run(*arguments: str, at: str = "") -> Ran:
-        env = {"BIDHALL_LANG": "en", "BIDHALL_DATA": str(data), "BIDHALL_DATABASE": world.office.engine.url.render_as_string(False),
-               "BIDHALL_BLOBS": str(world.office.blobs.folder), "BIDHALL_PLATFORM": world.office.platform,
-               "BIDHALL_TEST_CLOCK": at or write_moment(world.now)}
+        env = {
+            "BIDHALL_LANG": "en",
+            "BIDHALL_DATA": str(data),
+            "BIDHALL_DATABASE": world.office.engine.url.render_as_string(False),
+            "BIDHALL_BLOBS": str(world.office.blobs.folder),
+            "BIDHALL_PLATFORM": world.office.platform,
+            "BIDHALL_TEST_CLOCK": at or write_moment(world.now),
+        }
         found = CliRunner().invoke(main, list(arguments), env=env)
         if found.exception is not None and not isinstance(found.exception, SystemExit):
             raise found.exception
@@ -70,12 +75,16 @@ def test_verify_says_what_holds(finished: dict[str, play.Finished], tmp_path: Pa
     trust.write_bytes(play.contents(one.public)["keys/trust.json"])
     known = tmp_path / "checkpoint"
     known.write_text(one.early)
-    found = CliRunner().invoke(main, ["verify", str(one.audit), "--json", "--trust", str(trust), "--known-checkpoint", str(known)])
+    found = CliRunner().invoke(
+        main, ["verify", str(one.audit), "--json", "--trust", str(trust), "--known-checkpoint", str(known)]
+    )
     answer = json.loads(found.stdout)
     assert found.exit_code == 0 and answer["ok"] and answer["trust"] == "given"
     assert set(answer) >= {"ok", "tender", "profile", "trust", "claims", "summary"}
     shown = CliRunner().invoke(main, ["verify", str(one.public), "--lang", "zh"])
-    assert shown.exit_code == 0 and "密封投标" in shown.stdout and "无可核对" in shown.stdout and "--trust" in shown.stderr
+    assert (
+        shown.exit_code == 0 and "密封投标" in shown.stdout and "无可核对" in shown.stdout and "--trust" in shown.stderr
+    )
 
 
 def test_verify_exits_1_for_a_broken_bundle_and_2_for_none(finished: dict[str, play.Finished], tmp_path: Path) -> None:
@@ -114,8 +123,13 @@ def test_export_notices_and_ocds(finished: dict[str, play.Finished], tmp_path: P
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     with one.world.look("clock") as look:
         hashes = {row.document_hash for row in look.session.query(Notice)}
-    assert {line["hash"] for line in lines} == hashes and {"tender", "opening_record", "result", "award", "contract"} <= {
-        line["notice"]["kind"] for line in lines}
+    assert {line["hash"] for line in lines} == hashes and {
+        "tender",
+        "opening_record",
+        "result",
+        "award",
+        "contract",
+    } <= {line["notice"]["kind"] for line in lines}
     from crypto.signatures import document_hash
 
     assert all(document_hash(line["notice"]) == line["hash"] for line in lines)
@@ -133,13 +147,19 @@ def test_export_audit_writes_tiles_that_give_the_checkpoint(over: tuple[World, s
     note = (folder / "checkpoint").read_text()
     size = int(note.split("\n")[1])
     assert all((folder / path).is_file() for path in checkpoints.tile_paths(size))
-    leaves = [leaf for path in checkpoints.tile_paths(size) if path.startswith("tile/entries")
-              for leaf in checkpoints.parse_entry_bundle((folder / path).read_bytes())]
+    leaves = [
+        leaf
+        for path in checkpoints.tile_paths(size)
+        if path.startswith("tile/entries")
+        for leaf in checkpoints.parse_entry_bundle((folder / path).read_bytes())
+    ]
     from trading.kernel import log
 
     found = checkpoints.verify_checkpoint(note, log.log_key(world.office.platform, world.office.keys))
     assert merkle.root(leaves) == found.root and len(leaves) == size == found.size
-    hashes = b"".join((folder / path).read_bytes() for path in checkpoints.tile_paths(size) if path.startswith("tile/0/"))
+    hashes = b"".join(
+        (folder / path).read_bytes() for path in checkpoints.tile_paths(size) if path.startswith("tile/0/")
+    )
     assert hashes == b"".join(merkle.leaf_hash(leaf) for leaf in leaves)
 
 
@@ -164,28 +184,54 @@ def test_an_untouched_log_verifies(over: tuple[World, str, Run]) -> None:
     assert found.code == 0 and found.json["ok"] and found.json["ticks"] and found.json["gaps"]
 
 
-@pytest.mark.parametrize(("statement", "code", "where"), [
-    ("UPDATE log_entry SET event = 'bid-withdrawn' WHERE event = 'bid-refused'", "ENTRY_ALTERED", "log_entry"),
-    ("UPDATE log_entry SET envelope = replace(envelope, 'keyid', 'keyed') WHERE event = 'deadline'", "ENTRY_ALTERED", "log_entry"),
-    ("UPDATE log_document SET text = replace(text, '2026-03-24', '2026-03-25') WHERE kind = 'deadline'",
-     "DOCUMENT_ALTERED", "log_document"),
-    ("UPDATE act_record SET payload = replace(payload, 'few_bidders', 'platform') WHERE act = 'lot.fail_few'", "RECORD_ALTERED",
-     "act_record"),
-    ("UPDATE log_tick SET leaf = replace(leaf, '\"v\"', '\"w\"') WHERE tick = 3", "LEAF_ALTERED", "log_tick 3"),
-    ("UPDATE log_seat SET slot = slot + 1 WHERE tick = 3", "TICK_TREE", "log_tick 3"),
-    ("UPDATE log_tick SET checkpoint = replace(checkpoint, 'bidhall', 'bidholl') WHERE tick = 2", "CHECKPOINT", "log_tick 2"),
-    ("UPDATE log_node SET hash = (SELECT hash FROM log_node WHERE level = 0 AND \"index\" = 1) WHERE level = 0 AND \"index\" = 2",
-     "NODE_ALTERED", "log_node 0/2"),
-    ("UPDATE sealed_bid SET size = size + 1", "ROW_ALTERED", "sealed_bid"),
-    ("UPDATE bid_receipt SET entry = replace(entry, 'sig', 'gis') WHERE kind = 'refused'", "ROW_ALTERED", "bid_receipt"),
-])
+@pytest.mark.parametrize(
+    ("statement", "code", "where"),
+    [
+        ("UPDATE log_entry SET event = 'bid-withdrawn' WHERE event = 'bid-refused'", "ENTRY_ALTERED", "log_entry"),
+        (
+            "UPDATE log_entry SET envelope = replace(envelope, 'keyid', 'keyed') WHERE event = 'deadline'",
+            "ENTRY_ALTERED",
+            "log_entry",
+        ),
+        (
+            "UPDATE log_document SET text = replace(text, '2026-03-24', '2026-03-25') WHERE kind = 'deadline'",
+            "DOCUMENT_ALTERED",
+            "log_document",
+        ),
+        (
+            "UPDATE act_record SET payload = replace(payload, 'few_bidders', 'platform') WHERE act = 'lot.fail_few'",
+            "RECORD_ALTERED",
+            "act_record",
+        ),
+        ("UPDATE log_tick SET leaf = replace(leaf, '\"v\"', '\"w\"') WHERE tick = 3", "LEAF_ALTERED", "log_tick 3"),
+        ("UPDATE log_seat SET slot = slot + 1 WHERE tick = 3", "TICK_TREE", "log_tick 3"),
+        (
+            "UPDATE log_tick SET checkpoint = replace(checkpoint, 'bidhall', 'bidholl') WHERE tick = 2",
+            "CHECKPOINT",
+            "log_tick 2",
+        ),
+        (
+            'UPDATE log_node SET hash = (SELECT hash FROM log_node WHERE level = 0 AND "index" = 1) WHERE level = 0 AND "index" = 2',
+            "NODE_ALTERED",
+            "log_node 0/2",
+        ),
+        ("UPDATE sealed_bid SET size = size + 1", "ROW_ALTERED", "sealed_bid"),
+        (
+            "UPDATE bid_receipt SET entry = replace(entry, 'sig', 'gis') WHERE kind = 'refused'",
+            "ROW_ALTERED",
+            "bid_receipt",
+        ),
+    ],
+)
 @pytest.mark.promise("I1")
 def test_every_altered_row_is_named(over: tuple[World, str, Run], statement: str, code: str, where: str) -> None:
     world, _, run = over
     damage(world, statement)
     found = run("audit", "verify", "--json")
     assert found.code == 1 and not found.json["ok"]
-    assert any(fault["code"] == code and fault["where"].startswith(where) for fault in found.json["faults"]), found.json["faults"]
+    assert any(fault["code"] == code and fault["where"].startswith(where) for fault in found.json["faults"]), (
+        found.json["faults"]
+    )
     if code == "ENTRY_ALTERED":
         assert found.json["first_bad"]
 
@@ -210,7 +256,10 @@ def test_templates(over: tuple[World, str, Run]) -> None:
 def test_a_statement_counts_once(over: tuple[World, str, Run], tmp_path: Path) -> None:
     _, _, run = over
     file = tmp_path / "bank.csv"
-    file.write_text("date,amount,name,account,text,bank_id,balance\n2026-03-20,100.00,甲公司,622200,无,B1,100.00\n", encoding="utf-8")
+    file.write_text(
+        "date,amount,name,account,text,bank_id,balance\n2026-03-20,100.00,甲公司,622200,无,B1,100.00\n",
+        encoding="utf-8",
+    )
     first, second = run("import", "statement", str(file), "--json"), run("import", "statement", str(file), "--json")
     assert first.code == 0 and (first.json["taken"], first.json["skipped"]) == (1, 0)
     assert second.code == 0 and (second.json["taken"], second.json["skipped"]) == (0, 1)
@@ -229,7 +278,10 @@ def test_experts_line_by_line(over: tuple[World, str, Run], tmp_path: Path) -> N
         firm = parties.register(work, code="PERSON001", name="专家一", kind="expert")
         parties.invite(work, firm, username="zhang", name="张", password="correct horse battery", roles=[Role.EXPERT])
     file = tmp_path / "experts.csv"
-    file.write_text("登录名,专家编号,工作单位,专业,地区\nzhang,E900,设计院,A0201 B01,130200\nnobody,E901,设计院,A0201,\n", encoding="utf-8")
+    file.write_text(
+        "登录名,专家编号,工作单位,专业,地区\nzhang,E900,设计院,A0201 B01,130200\nnobody,E901,设计院,A0201,\n",
+        encoding="utf-8",
+    )
     first = run("import", "experts", str(file), "--json")
     assert first.code == 1 and [row["result"] for row in first.json["lines"]] == ["taken", "refused"]
     again = run("import", "experts", str(file), "--json")
@@ -250,7 +302,9 @@ def test_a_sound_platform(over: tuple[World, str, Run]) -> None:
     found = run("doctor", "--json")
     assert found.code == 0 and found.json["ok"] and not codes(found)
     secret = world.office.keys.signing.hex()
-    assert secret not in found.out and all(set(one) == {"code", "level", "what", "remedy"} for one in found.json["findings"])
+    assert secret not in found.out and all(
+        set(one) == {"code", "level", "what", "remedy"} for one in found.json["findings"]
+    )
 
 
 def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) -> None:
@@ -264,7 +318,9 @@ def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) ->
     shutil.copy(blob.with_suffix(".away"), blob.parent / ("0" * 64))
     damage(world, "UPDATE log_document SET text = text || ' ' WHERE kind = 'deadline'")
     found = run("doctor", "--json")
-    assert found.code == 3 and {"blob_missing", "log_broken"} <= codes(found) and "blob_spare" in codes(found, "warning")
+    assert (
+        found.code == 3 and {"blob_missing", "log_broken"} <= codes(found) and "blob_spare" in codes(found, "warning")
+    )
     assert all(one["remedy"] for one in found.json["findings"] if one["level"] == "error")
 
 
@@ -276,8 +332,17 @@ def test_a_step_nobody_took(running: tuple[World, str], tmp_path: Path) -> None:
     assert deadline is not None
     found = run("doctor", "--json", at=write_moment(deadline.replace(hour=9)))
     assert "step_overdue" in codes(found) and found.code == 3
-    of_deadline = [one["code"] for one in run("doctor", "--json", "--deadline", ref).json["findings"] if one["code"].startswith("deadline")]
-    assert of_deadline[0] == "deadline" and {"deadline_officers", "deadline_probes", "deadline_disk", "deadline_fault"} <= set(of_deadline)
+    of_deadline = [
+        one["code"]
+        for one in run("doctor", "--json", "--deadline", ref).json["findings"]
+        if one["code"].startswith("deadline")
+    ]
+    assert of_deadline[0] == "deadline" and {
+        "deadline_officers",
+        "deadline_probes",
+        "deadline_disk",
+        "deadline_fault",
+    } <= set(of_deadline)
 
 
 def test_no_platform_at_all(tmp_path: Path) -> None:

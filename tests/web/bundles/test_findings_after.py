@@ -69,8 +69,11 @@ def refusals(world: World, ref: str) -> list[str]:
 def pages(world: World, folder: Path, ref: str) -> tuple[str, ...]:
     """Who is told that the finding is awaited: the bidder, the hall's record, the supervisory body with what it is to sign."""
     rooms = open_rooms(world, folder)
-    looked = {"bidder1": (f"/bidder/lots/{ref}/opening", AWAITED), "host": (f"/hall/{ref}", AWAITED),
-              "watch": (f"/supervisor/hall/{ref}/lost.json", "header_hash")}
+    looked = {
+        "bidder1": (f"/bidder/lots/{ref}/opening", AWAITED),
+        "host": (f"/hall/{ref}", AWAITED),
+        "watch": (f"/supervisor/hall/{ref}/lost.json", "header_hash"),
+    }
     told = []
     for username, (path, words) in looked.items():
         answer = rooms.person(username, "bidder-signer" if username == "bidder1" else "").get(path)
@@ -121,7 +124,9 @@ def _evaluate(world: World, ref: str, regime: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["GP", "WORKS"])
-def lost(request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
+def lost(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lost]:
     yield from lose(databases, tmp_path_factory.mktemp(f"lost-{request.param}"), request.param)
 
 
@@ -138,7 +143,11 @@ def test_the_finding_changes_nothing_of_what_was_read_out(lost: Lost) -> None:
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         effect = effects.of_party(look.session, lot, world.party_ids["bidder1"])
-        assert effect is not None and (effect.code, effect.cause, effect.awaits_finding) == ("SEALED_ROOT", "platform", False)
+        assert effect is not None and (effect.code, effect.cause, effect.awaits_finding) == (
+            "SEALED_ROOT",
+            "platform",
+            False,
+        )
         assert effect.outcome.result == "treated_as_withdrawn"
         assert awards.award(look.session, lot).winner_party_id != world.party_ids["bidder1"]
 
@@ -166,8 +175,11 @@ def test_an_award_before_the_finding_is_named(lost: Lost, public: bool, act: str
     at = later(forger.entry(forger.entry_of("finding"))["at"], -1)
     path = act_of(forger, act)
     forger.change(path, lambda record: record.update(at=at))
-    entry = next(name for name in forger.below("entries/") if "lists" not in name
-                 and forger.entry(name)["statement"] == forger_hash(forger, act))
+    entry = next(
+        name
+        for name in forger.below("entries/")
+        if "lists" not in name and forger.entry(name)["statement"] == forger_hash(forger, act)
+    )
     forger.change_entry(entry, lambda one: one.update(at=at, tick_by=tick_by(at)))
     forger.relog()
     answer = verify_bundle(forger.write())
@@ -179,11 +191,16 @@ def forger_hash(forger: Rewriter, act: str) -> str:
     return document_hash(forger.files[act_of(forger, act)])
 
 
-@pytest.mark.parametrize("change", [{"j": 1}, {"code": "SHARE_OPEN"}, {"set": b64u(bytes(32))}, {"header_hash": b64u(bytes(32))}],
-                         ids=["of a box", "of another kind", "of another set", "of another bid"])
+@pytest.mark.parametrize(
+    "change",
+    [{"j": 1}, {"code": "SHARE_OPEN"}, {"set": b64u(bytes(32))}, {"header_hash": b64u(bytes(32))}],
+    ids=["of a box", "of another kind", "of another set", "of another bid"],
+)
 def test_a_finding_of_something_else_allows_no_award(lost: Lost, change: dict[str, Any]) -> None:
     forger = forged(lost)
-    forger.change(forger.one("opening/finding."), lambda value: value.update(change), lost.over.world.keys["watch"].sign)
+    forger.change(
+        forger.one("opening/finding."), lambda value: value.update(change), lost.over.world.keys["watch"].sign
+    )
     assert "B_AWARD" in forger.rewritten()["award"]
 
 
@@ -249,7 +266,9 @@ def test_a_finding_on_a_box_after_the_reading_out_is_refused(ruled: Ruled) -> No
         verdicts = {bid.header_hash: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row)}
         assert verdicts.pop(ruled.name) == ("UNRESOLVED", "unknown") and set(verdicts.values()) == {("opened", "")}
         effect = next(one for one in effects.of_lot(look.session, lot) if one.header_hash == ruled.name)
-        assert effect.cause == "platform" and effect.ruling is not None and effect.outcome.result == "treated_as_withdrawn"
+        assert (
+            effect.cause == "platform" and effect.ruling is not None and effect.outcome.result == "treated_as_withdrawn"
+        )
 
 
 def test_the_list_keeps_what_was_read_out_and_the_archive_holds_the_ruling(ruled: Ruled) -> None:
@@ -264,18 +283,39 @@ def test_a_finding_slipped_in_after_the_list_counts_for_nothing(ruled: Ruled) ->
     for told in (False, True):
         forger = Rewriter(ruled.over.world, ruled.over.audit)
         opened = forger.value(forger.one("opening/opened."))
-        document = {"v": 1, "at": opened["at"], "set": opened["set"], "header_hash": ruled.name, "code": "SHARE_OPEN", "j": 3}
-        act = forger.one("acts/", lambda value, opened=opened: value.get("act") == "opening.rule" and value["at"] > opened["at"])  # type: ignore[misc]
+        document = {
+            "v": 1,
+            "at": opened["at"],
+            "set": opened["set"],
+            "header_hash": ruled.name,
+            "code": "SHARE_OPEN",
+            "j": 3,
+        }
+        act = forger.one(
+            "acts/",
+            lambda value, opened=opened: value.get("act") == "opening.rule" and value["at"] > opened["at"],  # type: ignore[misc]
+        )
         entry = act.replace("acts/", "entries/")
         del forger.files[act]
         published = forger.entry(forger.entry_of("opening-set"))
-        forger.change_entry(entry, lambda one, document=document, published=published: one.update(  # type: ignore[misc]
-            event="finding", envelope="bid", tender=published["tender"], lot=published["lot"], statement=document_hash(document)))
+        forger.change_entry(
+            entry,
+            lambda one, document=document, published=published: one.update(  # type: ignore[misc]
+                event="finding",
+                envelope="bid",
+                tender=published["tender"],
+                lot=published["lot"],
+                statement=document_hash(document),
+            ),
+        )
         signed = sign_document("finding", document, ruled.over.world.keys["watch"].sign)
         forger.put(f"opening/finding.{document_hash(document)}.json", signed)
         if told:
+
             def blame(value: Any) -> None:
-                next(row for row in value["bids"] if row["header_hash"] == ruled.name).update(verdict="SHARE_OPEN", cause="bidder")
+                next(row for row in value["bids"] if row["header_hash"] == ruled.name).update(
+                    verdict="SHARE_OPEN", cause="bidder"
+                )
 
             keys = [ruled.over.world.keys[name].sign for name in opening_steps.ALL]
             forger.change(forger.one("opening/opened."), blame, ruled.over.world.office.keys.signing, *keys)

@@ -88,13 +88,21 @@ def test_acknowledgements_and_erasures_are_proved(mirrored: Mirrored) -> None:
     inside, outside = play.contents(mirrored.over.audit), play.contents(mirrored.over.public)
     headers = {name.split("/")[1] for name in inside if name.endswith("/pieces.txt")}
     assert len(headers) == 6 and len([name for name in inside if name.endswith("/sealed")]) == 4
-    assert len([name for name in outside if name.endswith("/header")]) == 4, "boxes of bids outside the set are handed out to nobody"
+    assert len([name for name in outside if name.endswith("/header")]) == 4, (
+        "boxes of bids outside the set are handed out to nobody"
+    )
 
 
 @pytest.mark.parametrize("public", [False, True])
 def test_an_acknowledgement_changed(mirrored: Mirrored, public: bool) -> None:
     other = b64u(bytes(32))
-    for change in ({"sealed_root": other}, {"header_hash": other}, {"kind": "digests"}, {"lot": "2"}, {"platform": "elsewhere"}):
+    for change in (
+        {"sealed_root": other},
+        {"header_hash": other},
+        {"kind": "digests"},
+        {"lot": "2"},
+        {"platform": "elsewhere"},
+    ):
         made = forger(mirrored, public)
         made.change(an_ack(made), lambda value, change=change: value.update(change), mirrored.secret)  # type: ignore[misc]
         found = made.rewritten()
@@ -119,7 +127,9 @@ def test_an_acknowledgement_twice(mirrored: Mirrored) -> None:
 def test_the_digests_kept_of_an_erased_bid_changed_or_gone(mirrored: Mirrored) -> None:
     def erased(made: Rewriter) -> str:
         held = {name.split("/")[1] for name in made.below("bids/") if name.endswith("/sealed")}
-        return next(name for name in made.below("bids/") if name.endswith("/pieces.txt") and name.split("/")[1] not in held)
+        return next(
+            name for name in made.below("bids/") if name.endswith("/pieces.txt") and name.split("/")[1] not in held
+        )
 
     made = forger(mirrored)
     name = erased(made)
@@ -141,4 +151,6 @@ def test_a_bid_of_the_set_erased(mirrored: Mirrored) -> None:
 def test_a_bid_lost_although_the_mirror_held_it_is_named(lost: Mirrored) -> None:
     for path in (lost.over.audit, lost.over.public):
         found = claims(path)["sealed_bids"]
-        assert not found["ok"] and "B_BID" in found["codes"] and "the mirror held the whole file" in str(found["detail"])
+        assert (
+            not found["ok"] and "B_BID" in found["codes"] and "the mirror held the whole file" in str(found["detail"])
+        )

@@ -29,7 +29,9 @@ def played(world: World, folder: Any, named: Named, *, dies: bool) -> Finished:
     opening_steps.bid(world, ref, {name: form(price=f"{2_700_000 + at}.00") for at, name in enumerate(world.bidders)})
     play.turn(world)
     replacing.replace_officers(world, ref, named, dies=dies)
-    made = sealing.seal(world, ref, "bidder2", replaces=statement_of(world, ref, "bidder2"), form=form(price="2600000.00"))
+    made = sealing.seal(
+        world, ref, "bidder2", replaces=statement_of(world, ref, "bidder2"), form=form(price="2600000.00")
+    )
     assert sealing.hand_in(world, ref, "bidder2", *made).accepted
     play.turn(world)
     sealing.close(world, ref)
@@ -58,7 +60,9 @@ def test_what_the_bundles_hold(alive: Finished, dead: Finished) -> None:
     assert sorted(verdicts_of(Forger(dead.world, dead.audit)).values()) == [DEAD, DEAD, "opened"]
     forger = Forger(dead.world, dead.audit)
     gone = {name for name, verdict in verdicts_of(forger).items() if verdict == DEAD}
-    assert not any(item["header_hash"] in gone for name in forger.below("opening/shares.") for item in forger.value(name)["items"])
+    assert not any(
+        item["header_hash"] in gone for name in forger.below("opening/shares.") for item in forger.value(name)["items"]
+    )
 
 
 # --- the list says something else ---------------------------------------------------------------------------------------
@@ -113,13 +117,20 @@ def bent(finished: Finished, **change: Any) -> dict[str, list[str]]:
     rewriter = Rewriter(finished.world, finished.audit)
     second = newest(rewriter)
     name = rewriter.one("policy/policy.", lambda value: value == second)
-    rewriter.change(name, lambda value: value.update(change), finished.world.office.keys.signing,
-                    *(finished.world.keys[one["name"]].sign for one in second["officers"]))
+    rewriter.change(
+        name,
+        lambda value: value.update(change),
+        finished.world.office.keys.signing,
+        *(finished.world.keys[one["name"]].sign for one in second["officers"]),
+    )
     return rewriter.rewritten()
 
 
-@pytest.mark.parametrize("change", [{"serial": 1}, {"file_names": True}, {"co_opening": True}, {"deadline": "2026-03-23T01:30:00Z"}],
-                         ids=["serial not rising", "names shown", "co-opening", "deadline moved down"])
+@pytest.mark.parametrize(
+    "change",
+    [{"serial": 1}, {"file_names": True}, {"co_opening": True}, {"deadline": "2026-03-23T01:30:00Z"}],
+    ids=["serial not rising", "names shown", "co-opening", "deadline moved down"],
+)
 def test_a_successor_that_is_none(alive: Finished, change: dict[str, Any]) -> None:
     assert "B_POLICY" in bent(alive, **change)["sealed_bids"]
 
@@ -139,12 +150,21 @@ def test_new_officers_logged_after_the_deadline_then_in_force(alive: Finished) -
         before = policy_id(value)
         value |= change | ({"supersedes": policy_id(first)} if value is second else {})
         name = rewriter.one("policy/policy.", lambda one, before=before: policy_id(one) == before)  # type: ignore[misc]
-        rewriter.change(name, lambda one, value=value: one.update(value), world.office.keys.signing,  # type: ignore[misc]
-                        *(world.keys[one["name"]].sign for one in value["officers"]))
+        rewriter.change(
+            name,
+            lambda one, value=value: one.update(value),  # type: ignore[misc]
+            world.office.keys.signing,
+            *(world.keys[one["name"]].sign for one in value["officers"]),
+        )
         if value is first:
             (published,) = rewriter.below("policy/published.")
-            rewriter.change(published, lambda one, before=before: one.update(  # type: ignore[misc]
-                policies=[policy_id(first) if name == before else name for name in one["policies"]]), world.office.keys.signing)
+            rewriter.change(
+                published,
+                lambda one, before=before: one.update(  # type: ignore[misc]
+                    policies=[policy_id(first) if name == before else name for name in one["policies"]]
+                ),
+                world.office.keys.signing,
+            )
     rewriter.relog()
     assert "a policy that came at or after the deadline then in force" in detail(rewriter.write(), "sealed_bids")
 

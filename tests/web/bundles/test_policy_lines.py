@@ -80,7 +80,16 @@ def forged(of: Finished) -> Rewriter:
 def test_what_was_dropped_before_the_publication_binds_nobody(redrafted: Finished) -> None:
     for path in (redrafted.audit, redrafted.public):
         assert play.broken(verify_bundle(path)) == {}
-    assert len([name for name in forged(redrafted).below("policy/policy.") if forged(redrafted).value(name)["envelope"] == "bid"]) == 2
+    assert (
+        len(
+            [
+                name
+                for name in forged(redrafted).below("policy/policy.")
+                if forged(redrafted).value(name)["envelope"] == "bid"
+            ]
+        )
+        == 2
+    )
 
 
 def test_a_publication_that_names_the_dropped_policy(redrafted: Finished) -> None:
@@ -88,18 +97,26 @@ def test_a_publication_that_names_the_dropped_policy(redrafted: Finished) -> Non
     forger = forged(redrafted)
     small, large = bid_policies(forger)
     names = {policy_id(large): policy_id(small)}
-    forger.change(forger.one("policy/published."), lambda value: value.update(policies=[names.get(one, one) for one in value["policies"]]),
-                  forger.world.office.keys.signing)
+    forger.change(
+        forger.one("policy/published."),
+        lambda value: value.update(policies=[names.get(one, one) for one in value["policies"]]),
+        forger.world.office.keys.signing,
+    )
     assert "B_BID" in forger.rewritten()["sealed_bids"]
 
 
 def test_a_publication_that_leaves_an_envelope_out(redrafted: Finished) -> None:
     """The policy of the draw stands in the log, signed by all, but the publication says nothing of it."""
     forger = forged(redrafted)
-    drawn = {policy_id(value) for value in map(forger.value, forger.below("policy/policy.")) if value["envelope"] != "bid"}
+    drawn = {
+        policy_id(value) for value in map(forger.value, forger.below("policy/policy.")) if value["envelope"] != "bid"
+    }
     assert drawn
-    forger.change(forger.one("policy/published."), lambda value: value.update(
-        policies=[one for one in value["policies"] if one not in drawn]), forger.world.office.keys.signing)
+    forger.change(
+        forger.one("policy/published."),
+        lambda value: value.update(policies=[one for one in value["policies"] if one not in drawn]),
+        forger.world.office.keys.signing,
+    )
     assert told(forger, "another policy than the one published")
 
 
@@ -107,7 +124,9 @@ def test_a_policy_superseded_before_the_publication_that_names_it(redrafted: Fin
     """The dropped policy made to supersede the published one, in the log before it: bidders would read one id while another is in force."""
     forger = forged(redrafted)
     small, large = bid_policies(forger)
-    sign_policy(forger, small, lambda value: value.update(supersedes=policy_id(large), max_plen=large["max_plen"], serial=9))
+    sign_policy(
+        forger, small, lambda value: value.update(supersedes=policy_id(large), max_plen=large["max_plen"], serial=9)
+    )
     assert told(forger, "superseded before the publication")
 
 
@@ -122,11 +141,19 @@ def test_a_line_that_branches(alive: Finished) -> None:
     act = forger.one("acts/", lambda value: value.get("act", "").startswith("lot.") and value["at"] > published)
     branch = second | {"max_plen": second["max_plen"] + 1}
     del forger.files[act]
-    forger.change_entry(act.replace("acts/", "entries/"), lambda entry: entry.update(
-        event="policy", envelope="bid", lot=second["lot"], tender=second["tender"], statement=document_hash(branch)))
+    forger.change_entry(
+        act.replace("acts/", "entries/"),
+        lambda entry: entry.update(
+            event="policy", envelope="bid", lot=second["lot"], tender=second["tender"], statement=document_hash(branch)
+        ),
+    )
     keys = forger.world.keys
-    forger.put(f"policy/policy.{document_hash(branch)}.json", sign(
-        "policy", branch, forger.world.office.keys.signing, *(keys[one["name"]].sign for one in branch["officers"])))
+    forger.put(
+        f"policy/policy.{document_hash(branch)}.json",
+        sign(
+            "policy", branch, forger.world.office.keys.signing, *(keys[one["name"]].sign for one in branch["officers"])
+        ),
+    )
     assert told(forger, "stands beside the line")
 
 
@@ -143,8 +170,13 @@ def test_the_deadline_then_in_force_to_the_minute(alive: Finished) -> None:
         new = sign_policy(forger, first, lambda value, deadline=deadline: value.update(deadline=deadline))  # type: ignore[misc]
         sign_policy(forger, second, lambda value, new=new: value.update(supersedes=policy_id(new)))  # type: ignore[misc]
         names = {policy_id(first): policy_id(new)}
-        forger.change(forger.one("policy/published."), lambda value, names=names: value.update(  # type: ignore[misc]
-            policies=[names.get(one, one) for one in value["policies"]]), forger.world.office.keys.signing)
+        forger.change(
+            forger.one("policy/published."),
+            lambda value, names=names: value.update(  # type: ignore[misc]
+                policies=[names.get(one, one) for one in value["policies"]]
+            ),
+            forger.world.office.keys.signing,
+        )
         forger.relog()
         found = detail(forger.write(), "sealed_bids")
         assert ("at or after the deadline then in force" in found) is late, (minutes, found)
@@ -164,13 +196,27 @@ def test_a_quorum_lowered_among_the_same_keys(alive: Finished) -> None:
     second = newest(forger)
 
     def lower(value: dict[str, Any]) -> None:
-        value.update(serial=1, t=2, n=4, officers=[one | {"side": side} for one, side in zip(
-            value["officers"][:4], ("platform", "tenderee", "supervisor", "notary"), strict=True)])
+        value.update(
+            serial=1,
+            t=2,
+            n=4,
+            officers=[
+                one | {"side": side}
+                for one, side in zip(
+                    value["officers"][:4], ("platform", "tenderee", "supervisor", "notary"), strict=True
+                )
+            ],
+        )
 
     changed = json.loads(json.dumps(second))
     lower(changed)
     path = forger.one("policy/policy.", lambda value: bool(value == second))
-    forger.change(path, lower, forger.world.office.keys.signing, *(forger.world.keys[one["name"]].sign for one in changed["officers"]))
+    forger.change(
+        path,
+        lower,
+        forger.world.office.keys.signing,
+        *(forger.world.keys[one["name"]].sign for one in changed["officers"]),
+    )
     assert told(forger, "the serial must rise")
 
 
@@ -182,15 +228,23 @@ def drill_of(forger: Rewriter, policy: str, j: int) -> str:
 
 
 def first_of(forger: Rewriter) -> dict[str, Any]:
-    return dict(forger.value(forger.one("policy/policy.", lambda value: value["envelope"] == "bid" and value["serial"] == 1)))
+    return dict(
+        forger.value(forger.one("policy/policy.", lambda value: value["envelope"] == "bid" and value["serial"] == 1))
+    )
 
 
 def test_an_officer_missing_from_the_drills(alive: Finished) -> None:
     """Of the published policy, and of a draw's."""
     for envelope in ("bid", "draw:"):
         forger = forged(alive)
-        policy = forger.value(forger.one("policy/policy.", lambda value, envelope=envelope: (  # type: ignore[misc]
-            value["envelope"].startswith(envelope) and value["serial"] == 1)))
+        policy = forger.value(
+            forger.one(
+                "policy/policy.",
+                lambda value, envelope=envelope: (  # type: ignore[misc]
+                    value["envelope"].startswith(envelope) and value["serial"] == 1
+                ),
+            )
+        )
         del forger.files[drill_of(forger, policy_id(policy), 4)]
         found = verify_bundle(forger.write())
         claim = next(one for one in found["claims"] if one["name"] == "sealed_bids")
@@ -213,7 +267,9 @@ def test_a_drill_for_the_policy_of_before(alive: Finished) -> None:
     forger = forged(alive)
     first, second = first_of(forger), newest(forger)
     path = drill_of(forger, policy_id(second), 5)
-    forger.change(path, lambda value: value.update(policy=policy_id(first)), forger.world.keys[first["officers"][4]["name"]].sign)
+    forger.change(
+        path, lambda value: value.update(policy=policy_id(first)), forger.world.keys[first["officers"][4]["name"]].sign
+    )
     found = forger.rewritten()
     assert "B_BID" in found["sealed_bids"]
 

@@ -57,7 +57,9 @@ def signer_of(played: Played, forger: Rewriter, value: dict[str, Any]) -> str:
 def as_it_stands(played: Played, value: dict[str, Any], forger: Rewriter) -> list[str]:
     """The platform first, then whoever else signed."""
     name = document_hash(value)
-    path = next(path for path in forger.files if name in path and path.endswith(".json") and not path.startswith("entries/"))
+    path = next(
+        path for path in forger.files if name in path and path.endswith(".json") and not path.startswith("entries/")
+    )
     hints = [one["keyid"] for one in json.loads(forger.files[path])["signatures"]]
     platform = kid("ed25519", ed25519_public(played.over.world.office.keys.signing))
     return [PLATFORM, *(played.owner(hint) for hint in hints if hint != platform)]
@@ -88,7 +90,13 @@ SIGNED: dict[str, Case] = {
     "policy": Case("whole", "policy/policy.", as_it_stands, "buyer"),
     "drill": Case("whole", "policy/drill.", officer_j, "officer5", wanted=lambda value: value["j"] == 2),
     "published": platforms("whole", "policy/published."),
-    "submission": Case("eventful", "bids/submission.", its_bidder, "bidder4", wanted=lambda value: not value["tool"].startswith("flood")),
+    "submission": Case(
+        "eventful",
+        "bids/submission.",
+        its_bidder,
+        "bidder4",
+        wanted=lambda value: not value["tool"].startswith("flood"),
+    ),
     "withdrawal": Case("whole", "bids/withdrawal.", its_bidder, "bidder1"),
     "mirror-ack": Case("eventful", "bids/mirror-ack.", by(MIRROR), PLATFORM, trusted=True),
     "late-close": Case("eventful", "policy/late-close.", by("watch"), PLATFORM, trusted=True),
@@ -101,9 +109,13 @@ SIGNED: dict[str, Case] = {
     "finding": Case("eventful", "opening/finding.", by("watch"), PLATFORM, trusted=True),
     "opened": Case("whole", "opening/opened.", as_it_stands, "bidder1"),
     "draw-notice": platforms("whole", "draw/draw-notice."),
-    "draw-commit": Case("whole", "draw/draw-commit.", by("buyer"), "bidder1", wanted=lambda value: value["party"] == "tenderee"),
+    "draw-commit": Case(
+        "whole", "draw/draw-commit.", by("buyer"), "bidder1", wanted=lambda value: value["party"] == "tenderee"
+    ),
     "commit-list": Case("whole", "sheets/commit-list.", as_it_stands, "buyer"),
-    "draw-reveal": Case("whole", "draw/draw-reveal.", by("buyer"), "bidder1", wanted=lambda value: value["party"] == "tenderee"),
+    "draw-reveal": Case(
+        "whole", "draw/draw-reveal.", by("buyer"), "bidder1", wanted=lambda value: value["party"] == "tenderee"
+    ),
     "draw": platforms("whole", "draw/draw."),
     "sheet-commit": Case("whole", "sheets/sheet-commit.", the_expert, "another expert"),
     "sheet": Case("whole", "sheets/sheet.", the_expert, "another expert"),
@@ -111,8 +123,10 @@ SIGNED: dict[str, Case] = {
 }
 """Kinds signed for an entry that names them."""
 PLAIN: dict[str, tuple[str, str]] = {
-    "refusal-list": ("eventful", "bids/refusal-list."), "deadline": ("whole", "policy/deadline."),
-    "act": ("whole", "acts/"), "attempt": ("eventful", "bids/attempt."),
+    "refusal-list": ("eventful", "bids/refusal-list."),
+    "deadline": ("whole", "policy/deadline."),
+    "act": ("whole", "acts/"),
+    "attempt": ("eventful", "bids/attempt."),
 }
 """Kinds nobody signs: the entry names their hash."""
 APART = {"enrolment", "entry", "entry-list", "index", "ticket", "draw-void"}
@@ -263,7 +277,9 @@ def test_a_plain_document_is_the_one_of_its_hash(kind: str, request: pytest.Fixt
     forger, path, value = fresh()
     forger.change(path, lambda one: one.pop("v"))
     forger.relog()
-    changed_path = next(name for name in forger.below(start) if name not in Rewriter(played.over.world, played.over.audit).files)
+    changed_path = next(
+        name for name in forger.below(start) if name not in Rewriter(played.over.world, played.over.audit).files
+    )
     assert told(faults(forger.write()), changed_path, "JSON_PROFILE"), "logged anew, but no document of its kind"
 
 

@@ -1,5 +1,4 @@
-"""As test_signers.py, for the kinds that stand elsewhere in a bundle, or in none; and for keys that are right, but not then or not theirs.
-"""
+"""As test_signers.py, for kinds that stand elsewhere in a bundle or in none, and for keys that are right, but not then or not theirs."""
 
 from __future__ import annotations
 
@@ -40,9 +39,15 @@ def test_an_enrolment_is_signed_by_the_new_key_and_the_one_it_replaces(whole: Pl
         return faults(forger.write())
 
     assert found("enrolment", new, old) == []
-    wrong = {"the new key alone": (new,), "the old key alone": (old,), "another bidder's": (new, whole.then["bidder2"]),
-             "nobody's": (new, new_secret()), "the platform's": (new, secret(whole, PLATFORM)), "one enrolled later": (new, whole.last),
-             "one too many": (new, old, new_secret())}
+    wrong = {
+        "the new key alone": (new,),
+        "the old key alone": (old,),
+        "another bidder's": (new, whole.then["bidder2"]),
+        "nobody's": (new, new_secret()),
+        "the platform's": (new, secret(whole, PLATFORM)),
+        "one enrolled later": (new, whole.last),
+        "one too many": (new, old, new_secret()),
+    }
     for what, secrets in wrong.items():
         assert told(found("enrolment", *secrets), path), what
     assert told(found("policy", new, old), path, "SIG_TYPE")
@@ -82,8 +87,12 @@ def test_an_entry_is_the_platforms_own(whole: Played) -> None:
         return faults(forger.write())
 
     assert found(sign("entry", value, keys.signing)) == []
-    wrong = {"the log's key": (keys.log,), "a supervisor's": (whole.then["buyer"],), "nobody's": (new_secret(),),
-             "one too many": (keys.signing, new_secret())}
+    wrong = {
+        "the log's key": (keys.log,),
+        "a supervisor's": (whole.then["buyer"],),
+        "nobody's": (new_secret(),),
+        "one too many": (keys.signing, new_secret()),
+    }
     for what, secrets in wrong.items():
         assert told(found(sign("entry", value, *secrets)), path), what
     assert told(found(receipt["entry"] | {"signatures": []}), path)
@@ -129,7 +138,9 @@ def void(played: Played, *secrets: bytes, kind: str = "draw-void") -> tuple[list
     document = {"v": 1, "at": forger.entry(entry)["at"], "draw": "T/x", "missing": ["tenderee"], "next": "T/y"}
     check_document("draw-void", document)
     del forger.files[act]
-    forger.change_entry(entry, lambda one: one.update(event="draw-void", envelope="draw:experts", statement=document_hash(document)))
+    forger.change_entry(
+        entry, lambda one: one.update(event="draw-void", envelope="draw:experts", statement=document_hash(document))
+    )
     path = f"draw/draw-void.{document_hash(document)}.json"
     forger.put(path, sign(kind, document, *secrets) if secrets else document)
     forger.relog()
@@ -139,8 +150,14 @@ def void(played: Played, *secrets: bytes, kind: str = "draw-void") -> tuple[list
 def test_a_draw_is_void_by_platform_and_supervisor_together(eventful: Played) -> None:
     platform, watch = secret(eventful, PLATFORM), secret(eventful, "watch")
     assert void(eventful, platform, watch)[0] == []
-    wrong = {"the platform alone": (platform,), "the supervisor alone": (watch,), "an officer": (platform, secret(eventful, "officer1")),
-             "nobody": (platform, new_secret()), "one too many": (platform, watch, new_secret()), "unsigned": ()}
+    wrong = {
+        "the platform alone": (platform,),
+        "the supervisor alone": (watch,),
+        "an officer": (platform, secret(eventful, "officer1")),
+        "nobody": (platform, new_secret()),
+        "one too many": (platform, watch, new_secret()),
+        "unsigned": (),
+    }
     for what, secrets in wrong.items():
         found, path = void(eventful, *secrets)
         assert told(found, path), what
@@ -239,5 +256,10 @@ def test_the_public_profile_asks_for_as_many_countersignatures(whole: Played) ->
     value = forger.value(path)
     assert not forger.below("opening/shares.")
     for number, holds in ((1, False), (2, False), (3, True)):
-        forger.put(path, sign("opened", value, secret(whole, PLATFORM), *(secret(whole, f"officer{j}") for j in range(1, number + 1))))
+        forger.put(
+            path,
+            sign(
+                "opened", value, secret(whole, PLATFORM), *(secret(whole, f"officer{j}") for j in range(1, number + 1))
+            ),
+        )
         assert (faults(forger.write()) == []) is holds, number

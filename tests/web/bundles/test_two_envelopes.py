@@ -27,8 +27,9 @@ def finished(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
         world.tick()
         early = play.checkpoint(world)
         forms = {name: form(price=f"{2_700_000 - 10_000 * at}.00") for at, name in enumerate(world.bidders)}
-        ref = opening_steps.open_lot(world, ref=steps.published(world, two_envelopes=True), forms=forms,
-                                     only={"bidder5": (officers.BID,)})
+        ref = opening_steps.open_lot(
+            world, ref=steps.published(world, two_envelopes=True), forms=forms, only={"bidder5": (officers.BID,)}
+        )
         steps.qualify(world, ref)
         steps.seated(world, ref)
         steps.conform(world, ref, reject=("bidder4",))
@@ -58,7 +59,12 @@ def test_nothing_that_would_open_a_sealed_price_is_in_the_archive(finished: play
     assert len(left) == 2
     for name in left:
         assert f"bids/{name}/header" in forger.files and f"bids/{name}/sealed" not in forger.files
-    given = [item for name in forger.below("opening/shares.") for item in forger.value(name)["items"] if item["header_hash"] in left]
+    given = [
+        item
+        for name in forger.below("opening/shares.")
+        for item in forger.value(name)["items"]
+        if item["header_hash"] in left
+    ]
     assert given and all(item["error"] == LEFT_SEALED and not item["part"] for item in given)
 
 

@@ -20,25 +20,70 @@ from trading.disclosure import bundle
 from web.verifier import NotABundle, verify_bundle
 
 KINDS = (
-    "index.json", "index.dsse.json", "keys/", "keys/trust", "entries/", "entries/lists/", "log/start", "log/leaves",
-    "log/checkpoints/", "log/gaps",
-    "ticks/", "policy/policy.", "policy/drill.", "policy/published.", "policy/deadline.", "bids/submission.", "bids/withdrawal.",
-    "opening/opening-set.", "opening/shares.", "opening/opened.", "draw/draw-notice.", "draw/draw-commit.", "draw/commit-list.",
-    "draw/draw-reveal.", "draw/draw.", "draw/experts.", "sheets/sheet-commit.", "sheets/sheet.", "sheets/commit-list.", "sheets/salts",
-    "sheets/findings", "ranking/ranking.", "ranking/report", "ranking/inputs", "ranking/signature.",
-    "rules/lot", "rules/form", "rules/scheme",
-    "rules/rulebook", "acts/", "acts/notices/", "acts/deposits/",
+    "index.json",
+    "index.dsse.json",
+    "keys/",
+    "keys/trust",
+    "entries/",
+    "entries/lists/",
+    "log/start",
+    "log/leaves",
+    "log/checkpoints/",
+    "log/gaps",
+    "ticks/",
+    "policy/policy.",
+    "policy/drill.",
+    "policy/published.",
+    "policy/deadline.",
+    "bids/submission.",
+    "bids/withdrawal.",
+    "opening/opening-set.",
+    "opening/shares.",
+    "opening/opened.",
+    "draw/draw-notice.",
+    "draw/draw-commit.",
+    "draw/commit-list.",
+    "draw/draw-reveal.",
+    "draw/draw.",
+    "draw/experts.",
+    "sheets/sheet-commit.",
+    "sheets/sheet.",
+    "sheets/commit-list.",
+    "sheets/salts",
+    "sheets/findings",
+    "ranking/ranking.",
+    "ranking/report",
+    "ranking/inputs",
+    "ranking/signature.",
+    "rules/lot",
+    "rules/form",
+    "rules/scheme",
+    "rules/rulebook",
+    "acts/",
+    "acts/notices/",
+    "acts/deposits/",
 )
 """Every kind of file there is, by how its name begins."""
 OWN_CODE = {
-    "entries/lists/": ("sealed_bids", "B_SET"), "log/start": ("log", "B_PROOF"), "log/leaves": ("log", "B_PROOF"),
+    "entries/lists/": ("sealed_bids", "B_SET"),
+    "log/start": ("log", "B_PROOF"),
+    "log/leaves": ("log", "B_PROOF"),
     "ticks/": ("log", "B_TICK"),
-    "log/checkpoints/": ("log", "B_CHECKPOINT"), "log/gaps": ("log", "B_GAP"), "policy/policy.": ("sealed_bids", "B_POLICY"),
-    "opening/opening-set.": ("sealed_bids", "B_SET"), "opening/shares.": ("opening", "B_SHARE"),
+    "log/checkpoints/": ("log", "B_CHECKPOINT"),
+    "log/gaps": ("log", "B_GAP"),
+    "policy/policy.": ("sealed_bids", "B_POLICY"),
+    "opening/opening-set.": ("sealed_bids", "B_SET"),
+    "opening/shares.": ("opening", "B_SHARE"),
     "sheets/salts": ("score_sheets", "B_SHEET"),
-    "draw/experts.": ("expert_draw", "B_DRAW"), "draw/draw.": ("expert_draw", "B_DRAW"), "draw/commit-list.": ("expert_draw", "B_DRAW"),
-    "ranking/report": ("arithmetic", "B_SCORE"), "rules/scheme": ("ranking", "B_RANK"), "ranking/ranking.": ("ranking", "B_RANK"),
-    "acts/deposits/": ("deposits", "B_DEPOSIT"), "opening/opened.": ("opening", "B_SHARE"), "sheets/sheet.": ("score_sheets", "B_SHEET"),
+    "draw/experts.": ("expert_draw", "B_DRAW"),
+    "draw/draw.": ("expert_draw", "B_DRAW"),
+    "draw/commit-list.": ("expert_draw", "B_DRAW"),
+    "ranking/report": ("arithmetic", "B_SCORE"),
+    "rules/scheme": ("ranking", "B_RANK"),
+    "ranking/ranking.": ("ranking", "B_RANK"),
+    "acts/deposits/": ("deposits", "B_DEPOSIT"),
+    "opening/opened.": ("opening", "B_SHARE"),
+    "sheets/sheet.": ("score_sheets", "B_SHEET"),
 }
 """What breaks beside the manifest when a file of this kind can no longer be read."""
 MAY_GO = ("log/checkpoints/", "ticks/", "ranking/signature", "rules/form.json", "sheets/panel.json")
@@ -47,7 +92,11 @@ MAY_GO = ("log/checkpoints/", "ticks/", "ranking/signature", "rules/form.json", 
 
 def kinds_of(path: Path, start: str) -> str:
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.startswith(start) and (start != "entries/" or "lists" not in name)]
+        names = [
+            name
+            for name in archive.namelist()
+            if name.startswith(start) and (start != "entries/" or "lists" not in name)
+        ]
     assert names, start
     return names[0]
 
@@ -94,8 +143,11 @@ def test_bits_of_the_sealed_file_header_and_pieces(finished: dict[str, play.Fini
     path = finished["GP"].audit
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    for last, expected in (("/header", {"sealed_bids": ["B_BID"]}), ("/pieces.txt", {"sealed_bids": ["B_BID"]}),
-                           ("/sealed", {"sealed_bids": ["B_BID"], "opening": ["B_REDERIVE"]})):
+    for last, expected in (
+        ("/header", {"sealed_bids": ["B_BID"]}),
+        ("/pieces.txt", {"sealed_bids": ["B_BID"]}),
+        ("/sealed", {"sealed_bids": ["B_BID"], "opening": ["B_REDERIVE"]}),
+    ):
         name = next(name for name in names if name.endswith(last))
         found = play.broken(verify_bundle(flipped(path, name, tmp_path)))
         assert found["manifest"] == ["B_INDEX"]
@@ -103,13 +155,19 @@ def test_bits_of_the_sealed_file_header_and_pieces(finished: dict[str, play.Fini
             assert set(codes) <= set(found[claim]), (last, found)
 
 
-def test_a_flipped_bit_anywhere_is_told(finished: dict[str, play.Finished], failed: play.Finished, tmp_path: Path) -> None:
+def test_a_flipped_bit_anywhere_is_told(
+    finished: dict[str, play.Finished], failed: play.Finished, tmp_path: Path
+) -> None:
     """Also in what the ZIP says about itself: headers, directory, end."""
     chance = random.Random(20260324)
     out = tmp_path / "x.zip"
     size = failed.public.stat().st_size
     edges = [0, 4, 10, 12, 26, size - 1, size - 22, size - 30]
-    for path, often, places in ((failed.public, 12, edges), (finished["GP"].audit, 4, []), (finished["WORKS"].audit, 4, [])):
+    for path, often, places in (
+        (failed.public, 12, edges),
+        (finished["GP"].audit, 4, []),
+        (finished["WORKS"].audit, 4, []),
+    ):
         data = path.read_bytes()
         for place in [*(chance.randrange(len(data)) for _ in range(often)), *places]:
             worse = bytearray(data)
@@ -121,7 +179,9 @@ def test_a_flipped_bit_anywhere_is_told(finished: dict[str, play.Finished], fail
 
 
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
-def test_an_entry_whose_proof_is_broken_is_told_whatever_it_speaks_of(finished: dict[str, play.Finished], regime: str) -> None:
+def test_an_entry_whose_proof_is_broken_is_told_whatever_it_speaks_of(
+    finished: dict[str, play.Finished], regime: str
+) -> None:
     """Each event once: the entry stands there, signed as it was, but nothing shows any more that it is in the log."""
     one = finished[regime]
     forger = play.Forger(one.world, one.audit)
@@ -141,7 +201,11 @@ def test_any_one_file_taken_away_is_told(finished: dict[str, play.Finished], reg
     one = finished[regime]
     forger = play.Forger(one.world, one.audit)
     lot, untold = forger.lot, []
-    alike = {re.sub(r"[A-Za-z0-9_-]{43}|\d+", "*", name): name for name in sorted(forger.files) if not name.startswith("index.")}
+    alike = {
+        re.sub(r"[A-Za-z0-9_-]{43}|\d+", "*", name): name
+        for name in sorted(forger.files)
+        if not name.startswith("index.")
+    }
     for name in alike.values():
         kept = forger.files.pop(name)
         if verify_bundle(forger.write(lot))["ok"]:
@@ -154,7 +218,7 @@ def test_cut_off_anywhere(failed: play.Finished, tmp_path: Path) -> None:
     data = failed.public.read_bytes()
     out = tmp_path / "x.zip"
     for share in (0.001, 0.1, 0.5, 0.9, 0.999):
-        out.write_bytes(data[:max(30, int(len(data) * share))])
+        out.write_bytes(data[: max(30, int(len(data) * share))])
         answer = verify_bundle(out)
         assert not answer["ok"] and "B_INDEX" in play.broken(answer)["manifest"]
     out.write_bytes(data + b"more")
@@ -206,8 +270,17 @@ def test_what_is_no_zip(tmp_path: Path) -> None:
 
 
 def test_json_that_means_harm(failed: play.Finished) -> None:
-    values = [b"[" * 100_000, b'{"a":' * 5000, b"null", b"[]", b"1e999", b'"\\ud800"', b"\xff\xfe",
-              b'{"payload":"","payloadType":"","signatures":[]}', b"9" * 5000]
+    values = [
+        b"[" * 100_000,
+        b'{"a":' * 5000,
+        b"null",
+        b"[]",
+        b"1e999",
+        b'"\\ud800"',
+        b"\xff\xfe",
+        b'{"payload":"","payloadType":"","signatures":[]}',
+        b"9" * 5000,
+    ]
     for name in ("keys/trust.json", "log/start.json", "log/gaps.json", "rules/lot.json", "index"):
         for value in values:
             forger = play.Forger(failed.world, failed.audit)

@@ -80,7 +80,9 @@ def test_a_bid_said_to_have_failed(forger: Rewriter) -> None:
 
 
 def test_an_opening_list_that_leaves_a_bid_out(forger: Rewriter) -> None:
-    forger.change(forger.one("opening/opened."), lambda opened: opened["bids"].pop(), platform(forger), *officers(forger))
+    forger.change(
+        forger.one("opening/opened."), lambda opened: opened["bids"].pop(), platform(forger), *officers(forger)
+    )
     assert forger.rewritten()["sealed_bids"] == ["B_SET"]
 
 
@@ -103,12 +105,16 @@ def test_a_share_of_another_bid(forger: Rewriter) -> None:
 
 def test_too_few_shares_for_what_was_opened(forger: Rewriter) -> None:
     for j in (1, 2):
+
         def posted(value: Any, j: int = j) -> bool:
             return bool(value["j"] == j)
 
         path = forger.one("opening/shares.", posted)
-        forger.change(path, lambda shares: [item.update(part="", error="SHARE_OPEN") for item in shares["items"]],
-                      forger.world.keys[f"officer{j}"].sign)
+        forger.change(
+            path,
+            lambda shares: [item.update(part="", error="SHARE_OPEN") for item in shares["items"]],
+            forger.world.keys[f"officer{j}"].sign,
+        )
     found = forger.rewritten()
     assert found["opening"] == ["B_REDERIVE", "B_SHARE"]
 
@@ -145,16 +151,25 @@ def test_a_late_bid_slipped_in(failed: play.Finished) -> None:
 def test_a_bid_backdated_into_a_tick_after_the_closing(failed: play.Finished) -> None:
     """A receipt signed for a moment before the deadline, but in the log only afterwards."""
     forger = Rewriter(failed.world, failed.audit)
-    act = next(name for name in reversed(forger.below("entries/")) if "lists" not in name and forger.entry(name)["event"] == "act"
-               and forger.value(f"acts/{name[8:]}")["act"] == "lot.fail_few")
+    act = next(
+        name
+        for name in reversed(forger.below("entries/"))
+        if "lists" not in name
+        and forger.entry(name)["event"] == "act"
+        and forger.value(f"acts/{name[8:]}")["act"] == "lot.fail_few"
+    )
     deadline = forger.value(forger.one("policy/deadline."))["deadline"]
     from crypto.ticks import tick_by
 
     refused = forger.entry(forger.entry_of("bid-refused"))
     at = later(deadline, -10)
     del forger.files[f"acts/{act[8:]}"]
-    forger.change_entry(act, lambda entry: entry.update(event="bid-received", at=at, tick_by=tick_by(at), envelope="bid",
-                                                        statement=refused["statement"]))
+    forger.change_entry(
+        act,
+        lambda entry: entry.update(
+            event="bid-received", at=at, tick_by=tick_by(at), envelope="bid", statement=refused["statement"]
+        ),
+    )
     found = forger.rewritten()
     assert found["deadline"] == ["B_LATE"]
     assert "B_PROOF" in found["log"], "and it missed the tick its receipt had promised"
@@ -171,8 +186,13 @@ def test_an_entry_kept_off_the_list(failed: play.Finished) -> None:
 
 def test_a_policy_not_tried_by_all(forger: Rewriter) -> None:
     path = forger.one("policy/drill.", lambda value: value["envelope"] == "bid" and value["j"] == 2)
-    entry = next(name for name in forger.below("entries/") if "lists" not in name and forger.entry(name)["event"] == "drill"
-                 and path.split(".")[1] == forger.entry(name)["statement"])
+    entry = next(
+        name
+        for name in forger.below("entries/")
+        if "lists" not in name
+        and forger.entry(name)["event"] == "drill"
+        and path.split(".")[1] == forger.entry(name)["statement"]
+    )
     del forger.files[path], forger.files[entry]
     for name in forger.below("ticks/"):  # a released secret would tell as well
         del forger.files[name]
@@ -196,7 +216,11 @@ def test_another_expert_drawn(forger: Rewriter) -> None:
 
 
 def test_another_pool_than_the_one_frozen(works: Rewriter) -> None:
-    path = works.one("draw/k.", lambda value: True) if not works.below("draw/k.")[0].endswith("pool.json") else works.below("draw/k.")[0]
+    path = (
+        works.one("draw/k.", lambda value: True)
+        if not works.below("draw/k.")[0].endswith("pool.json")
+        else works.below("draw/k.")[0]
+    )
     pool = next(name for name in works.below("draw/k.") if name.endswith("/pool.json"))
     assert path
     works.edit(pool, lambda value: value["pool"].reverse())
@@ -303,7 +327,9 @@ def test_money_that_vanished(forger: Rewriter) -> None:
 
 
 def test_less_received_than_the_log_says(forger: Rewriter) -> None:
-    forger.edit(refunded(forger), lambda record: record.update(received=record["received"] - 100, held=record["held"] - 100))
+    forger.edit(
+        refunded(forger), lambda record: record.update(received=record["received"] - 100, held=record["held"] - 100)
+    )
     assert forger.verdict() == {"deposits": ["B_DEPOSIT"]}
 
 

@@ -108,7 +108,9 @@ def detail(path: Path, claim: str) -> str:
 def test_a_rescued_opening_verifies_and_says_what_happened(rescued: Finished) -> None:
     for path in (rescued.audit, rescued.public):
         assert play.broken(verify_bundle(path)) == {}, path.name
-    assert "1 rescued" in detail(rescued.audit, "opening") and "confirmed by the supervisory body" in detail(rescued.public, "deadline")
+    assert "1 rescued" in detail(rescued.audit, "opening") and "confirmed by the supervisory body" in detail(
+        rescued.public, "deadline"
+    )
     names = play.contents(rescued.public)
     assert any(name.startswith("opening/bid-failed.") for name in names)
     assert not any("rescue" in name or "shares" in name for name in names), "a seed opens a whole bid"
@@ -149,7 +151,11 @@ def test_a_late_closing_nobody_confirmed(rescued: Finished) -> None:
 
 def test_a_confirmation_of_another_closing_or_by_another_key(rescued: Finished) -> None:
     one = forger(rescued)
-    one.change(one.one("policy/late-close."), lambda value: value.update(closing=value["closing"] - 1), one.world.keys["watch"].sign)
+    one.change(
+        one.one("policy/late-close."),
+        lambda value: value.update(closing=value["closing"] - 1),
+        one.world.keys["watch"].sign,
+    )
     assert one.rewritten() == {"deadline": ["B_LATE"]}
     one = forger(rescued)
     one.change(one.one("policy/late-close."), lambda value: None, one.world.office.keys.signing)
@@ -173,13 +179,17 @@ def test_a_failure_never_told(rescued: Finished) -> None:
 
 def test_another_cause_told(rescued: Finished) -> None:
     one = forger(rescued)
-    one.change(one.one("opening/bid-failed."), lambda value: value.update(cause="tenderee"), one.world.office.keys.signing)
+    one.change(
+        one.one("opening/bid-failed."), lambda value: value.update(cause="tenderee"), one.world.office.keys.signing
+    )
     assert one.rewritten() == {"opening": ["B_REDERIVE"]}
 
 
 def test_a_rescue_with_another_seed_or_a_strangers_signature(rescued: Finished) -> None:
     one = forger(rescued)
-    one.change(one.one("opening/rescue."), lambda value: value.update(seed=b64u(bytes(32))), one.world.keys["bidder1"].sign)
+    one.change(
+        one.one("opening/rescue."), lambda value: value.update(seed=b64u(bytes(32))), one.world.keys["bidder1"].sign
+    )
     assert one.rewritten()["opening"] == ["B_REDERIVE"]
     one = forger(rescued)
     one.change(one.one("opening/rescue."), lambda value: None, one.world.keys["bidder2"].sign)
@@ -198,7 +208,12 @@ def test_an_opening_list_read_out_while_repair_was_still_possible(rescued: Finis
     one = forger(rescued)
     failed = one.entry(one.entry_of("bid-failed"))["at"]
     keys = [one.world.keys[name].sign for name in ("officer1", "officer3")]
-    one.change(one.one("opening/opened."), lambda value: value.update(at=later(failed, 120)), one.world.office.keys.signing, *keys)
+    one.change(
+        one.one("opening/opened."),
+        lambda value: value.update(at=later(failed, 120)),
+        one.world.office.keys.signing,
+        *keys,
+    )
     assert one.rewritten() == {"opening": ["B_SHARE"]}
 
 
@@ -245,7 +260,9 @@ def test_claims_tampered_with(claimed: Finished) -> None:
     one.edit(receipt, lambda value: value.update(entry=json.loads(one.files[other])["entry"]))
     assert "another entry than the one claimed" in detail(one.write(), "sealed_bids")
     one = forger(claimed)
-    act = next(name for name in one.below("acts/") if "notices" not in name and one.value(name)["act"] == "claim.settle")
+    act = next(
+        name for name in one.below("acts/") if "notices" not in name and one.value(name)["act"] == "claim.settle"
+    )
     del one.files[act], one.files[act.replace("acts/", "entries/")]
     for name in one.below("ticks/"):
         del one.files[name]

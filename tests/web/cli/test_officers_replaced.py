@@ -40,8 +40,18 @@ def played(desk: Desk, world: World, lot: str, named: Named, *, dies: bool = Fal
 
 
 def share(desk: Desk, username: str) -> Ran:
-    return desk.run("share", desk.path("opening.json"), "--key", desk.path(f"{username}.json"), "-o", desk.path(f"{username}.shares"),
-                    "--passphrase-file", desk.passphrase, "--json", "--force")
+    return desk.run(
+        "share",
+        desk.path("opening.json"),
+        "--key",
+        desk.path(f"{username}.json"),
+        "-o",
+        desk.path(f"{username}.shares"),
+        "--passphrase-file",
+        desk.passphrase,
+        "--json",
+        "--force",
+    )
 
 
 def exported(desk: Desk, world: World, lot: str) -> Path:
@@ -58,22 +68,41 @@ def test_two_generations_are_opened_by_the_same_commands(desk: Desk, world: Worl
     played(desk, world, lot, SHUFFLED)
     told = {username: share(desk, username) for username, _ in SHUFFLED}
     assert {username: (ran.code, ran.json["j"], ran.json["bids"]) for username, ran in told.items()} == {
-        "officer4": (0, 1, 3), "officer6": (0, 2, 1), "officer1": (0, 3, 3), "officer3": (0, 4, 3), "officer2": (0, 5, 3)}
+        "officer4": (0, 1, 3),
+        "officer6": (0, 2, 1),
+        "officer1": (0, 3, 3),
+        "officer3": (0, 4, 3),
+        "officer2": (0, 5, 3),
+    }
     folder = exported(desk, world, lot)
-    came = [part for username in ("officer1", "officer4", "officer3") for part in ("--shares", desk.path(f"{username}.shares"))]
-    done = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json")
+    came = [
+        part
+        for username in ("officer1", "officer4", "officer3")
+        for part in ("--shares", desk.path(f"{username}.shares"))
+    ]
+    done = desk.run(
+        "open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json"
+    )
     assert done.code == 0, done.err
     assert {row["announce"]["price"] for row in done.json["bids"]} == {"2700000.00", "2700100.00", "2700002.00"}
     old = next(row for row in done.json["bids"] if row["announce"]["price"] == "2700000.00")
-    one = desk.run("open", str(folder / "bids" / old["header_hash"] / "sealed"), *came, "-o", desk.path("one"), "--json")
+    one = desk.run(
+        "open", str(folder / "bids" / old["header_hash"] / "sealed"), *came, "-o", desk.path("one"), "--json"
+    )
     assert one.code == 0 and one.json["officers"] == [1, 3, 4], "by the numbers of the boxes, not by those of now"
-    new = [part for username in ("officer6", "officer1", "officer4") for part in ("--shares", desk.path(f"{username}.shares"))]
+    new = [
+        part
+        for username in ("officer6", "officer1", "officer4")
+        for part in ("--shares", desk.path(f"{username}.shares"))
+    ]
     few = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *new, "-o", desk.path("few"), "--json")
     assert few.code == 1
     assert sorted(row["verdict"] for row in few.json["bids"]) == ["TOO_FEW_SHARES", "TOO_FEW_SHARES", "opened"]
     for username, _ in SHUFFLED:
         with world.work(username) as work:
-            shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares"))
+            shares.accept_share(
+                work, ceremony.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares")
+            )
     decryption.open_bids(world.office, world.actor("host"), lot)
     with world.look("host") as look:
         assert len(ceremony.opened_of_lot(look.session, world.lot_in(look, lot))) == 3
@@ -93,10 +122,15 @@ def test_dead_bids_are_named_and_opened_by_nobody(desk: Desk, world: World, lot:
         assert (ran.code, ran.json["bids"]) == (0, 1), "of the one bid that is alive"
     folder = exported(desk, world, lot)
     came = [part for username, _ in DEADLY for part in ("--shares", desk.path(f"{username}.shares"))]
-    done = desk.run("open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json")
+    done = desk.run(
+        "open", str(folder), "--trust", desk.path("ticket.json"), *came, "-o", desk.path("opened"), "--json"
+    )
     assert done.code == 1
     assert sorted((row["verdict"], row["cause"]) for row in done.json["bids"]) == [
-        ("POLICY_DEAD", "unknown"), ("POLICY_DEAD", "unknown"), ("opened", "")]
+        ("POLICY_DEAD", "unknown"),
+        ("POLICY_DEAD", "unknown"),
+        ("opened", ""),
+    ]
 
 
 # --- what an officer's machine keeps --------------------------------------------------------------------------------------------------
@@ -106,13 +140,30 @@ def waiting(desk: Desk, world: World, lot: str, username: str) -> str:
     """What /hall/LOT/officer/policies hands to an officer."""
     with world.look(username) as look:
         rows = [row for row in policies.policies_to_sign(look) if row.lot.ref == lot]
-        return desk.write("policies.json", {"policies": [
-            {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows]})
+        return desk.write(
+            "policies.json",
+            {
+                "policies": [
+                    {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows
+                ]
+            },
+        )
 
 
 def sign(desk: Desk, username: str, source: str, *more: str) -> Ran:
-    return desk.run("sign-policies", source, "--key", desk.path(f"{username}.json"), "-o", desk.path(f"{username}.policies"),
-                    "--passphrase-file", desk.passphrase, "--json", "--force", *more)
+    return desk.run(
+        "sign-policies",
+        source,
+        "--key",
+        desk.path(f"{username}.json"),
+        "-o",
+        desk.path(f"{username}.policies"),
+        "--passphrase-file",
+        desk.passphrase,
+        "--json",
+        "--force",
+        *more,
+    )
 
 
 def extend(world: World, lot: str, days: int) -> None:
@@ -134,7 +185,10 @@ def test_signed_by_hand_kept_beside_the_key_and_taken_by_the_hall(desk: Desk, wo
     extend(world, lot, 3)
     ran = sign(desk, "officer1", waiting(desk, world, lot, "officer1"))
     assert ran.code == 0, ran.err
-    assert ran.json["kept"] == keys + ".signed" and oct((desk.folder / "officer1.json.signed").stat().st_mode)[-3:] == "600"
+    assert (
+        ran.json["kept"] == keys + ".signed"
+        and oct((desk.folder / "officer1.json.signed").stat().st_mode)[-3:] == "600"
+    )
     kept = desk.read("officer1.json.signed")
     assert {row["policy"] for row in kept["signed"]} == {one["policy"] for one in ran.json["policies"]}
     with world.work("officer1") as work:
@@ -157,10 +211,26 @@ def test_a_package_that_hides_a_policy_this_key_signed_is_refused(desk: Desk, wo
     (never,) = [one["policy"] for one in ran.json["policies"] if one["envelope"] == "bid"]
     bid_and_list(desk, world, lot)
     refused = share(desk, "officer1")
-    assert refused.code == 1 and "CONTEXT_MISMATCH" in refused.err and never in refused.err and "--never-in-force" in refused.err
+    assert (
+        refused.code == 1
+        and "CONTEXT_MISMATCH" in refused.err
+        and never in refused.err
+        and "--never-in-force" in refused.err
+    )
     assert not (desk.folder / "officer1.shares").exists()
-    told = desk.run("share", desk.path("opening.json"), "--key", desk.path("officer1.json"), "-o", desk.path("officer1.shares"),
-                    "--passphrase-file", desk.passphrase, "--json", "--never-in-force", never)
+    told = desk.run(
+        "share",
+        desk.path("opening.json"),
+        "--key",
+        desk.path("officer1.json"),
+        "-o",
+        desk.path("officer1.shares"),
+        "--passphrase-file",
+        desk.passphrase,
+        "--json",
+        "--never-in-force",
+        never,
+    )
     assert told.code == 0, told.err
     assert share(desk, "officer1").code == 0, "forgotten from then on"
     bad = desk.write("officer1.json.signed", {"type": "other"})

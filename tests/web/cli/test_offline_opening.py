@@ -66,20 +66,32 @@ def copy_database(world: World, backup: Path) -> None:
     with closing(world.office.engine.raw_connection()) as raw, closing(sqlite3.connect(backup / "bidhall.db")) as copy:
         raw.driver_connection.backup(copy)  # type: ignore[union-attr]
         copy.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-        copy.execute("INSERT INTO alembic_version VALUES (?)", (ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head(),))
+        copy.execute(
+            "INSERT INTO alembic_version VALUES (?)",
+            (ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head(),),
+        )
         copy.commit()
 
 
 def run(desk: Desk, world: World, line: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "BIDHALL_LANG": "en", "HOME": str(desk.folder),
-           "BIDHALL_PLATFORM": world.office.platform, "BIDHALL_TEST_CLOCK": write_moment(world.now)}
-    return subprocess.run([*apart(), "bash", "-ec", line], cwd=desk.folder, env=env, capture_output=True, text=True, timeout=120)
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BIDHALL_LANG": "en",
+        "HOME": str(desk.folder),
+        "BIDHALL_PLATFORM": world.office.platform,
+        "BIDHALL_TEST_CLOCK": write_moment(world.now),
+    }
+    return subprocess.run(
+        [*apart(), "bash", "-ec", line], cwd=desk.folder, env=env, capture_output=True, text=True, timeout=120
+    )
 
 
 def lines_of_the_page(world: World, lot: str) -> list[str]:
     with world.look("host") as look:
         bid = ceremony.opening(look.session, world.lot_in(look, lot)).bids[0]
-    lines = [line for _, line in code_lines(PAGE) if "bidhall " in line and " -o " in line]  # not those only named in a sentence
+    lines = [
+        line for _, line in code_lines(PAGE) if "bidhall " in line and " -o " in line
+    ]  # not those only named in a sentence
     assert len(lines) == 6
     return [line.replace("KP-2026-7F3A2C-1", lot).replace("HEADER-HASH", bid["header_hash"]) for line in lines]
 
@@ -93,24 +105,43 @@ def test_the_page_runs_as_it_stands(desk: Desk, world: World, left: str) -> None
         done = run(desk, world, line)
         assert done.returncode == 0, (line, done.stderr)
     found = desk.read("opened/opened.json")
-    assert [row["verdict"] for row in found["bids"]] == ["opened"] * 3 and found["officers"] == [1, 3, 5] and found["trust"] == "given"
+    assert (
+        [row["verdict"] for row in found["bids"]] == ["opened"] * 3
+        and found["officers"] == [1, 3, 5]
+        and found["trust"] == "given"
+    )
     told = {row["bidder"]: row for row in found["bids"]}
     for at, username in enumerate(world.bidders):
         row = told[sealing.code_of(world, username)]
         assert row["announce"]["price"] == f"{2_700_000 + at}.00"
-        assert (desk.folder / "opened" / row["dir"] / "files" / "投标文件.txt").read_bytes() == b"plan of " + username.encode()
+        assert (
+            desk.folder / "opened" / row["dir"] / "files" / "投标文件.txt"
+        ).read_bytes() == b"plan of " + username.encode()
         assert desk.read(f"opened/{row['dir']}/form.json") == row["announce"]
     assert desk.read("one/form.json") == found["bids"][0]["announce"]
-    assert {path.relative_to(desk.folder): path.stat().st_mtime_ns for path in (desk.folder / "backup").rglob("*")} == before
-    assert not (desk.folder / "backup" / "platform.key").exists() and not (desk.folder / "opening/keys/trust.json").exists()
+    assert {
+        path.relative_to(desk.folder): path.stat().st_mtime_ns for path in (desk.folder / "backup").rglob("*")
+    } == before
+    assert (
+        not (desk.folder / "backup" / "platform.key").exists()
+        and not (desk.folder / "opening/keys/trust.json").exists()
+    )
 
 
 @pytest.fixture
 def shared(desk: Desk, world: World, left: str) -> str:
     desk.write("opening.json", commands.package(world, left))
     for username in OFFICERS:
-        done = desk.run("share", desk.path("opening.json"), "--key", desk.path(f"{username}.json"), "-o", desk.path(f"{username}.shares"),
-                        "--passphrase-file", desk.passphrase)
+        done = desk.run(
+            "share",
+            desk.path("opening.json"),
+            "--key",
+            desk.path(f"{username}.json"),
+            "-o",
+            desk.path(f"{username}.shares"),
+            "--passphrase-file",
+            desk.passphrase,
+        )
         assert done.code == 0, done.err
     return left
 
@@ -123,7 +154,9 @@ def export(desk: Desk, world: World, lot: str, out: str = "opening") -> Path:
 
 def open_set(desk: Desk, *shares: str, out: str = "opened") -> commands.Ran:
     given = [part for name in shares for part in ("--shares", desk.path(name))]
-    return desk.run("open", desk.path("opening"), "--trust", desk.path("ticket.json"), *given, "-o", desk.path(out), "--json")
+    return desk.run(
+        "open", desk.path("opening"), "--trust", desk.path("ticket.json"), *given, "-o", desk.path(out), "--json"
+    )
 
 
 def test_each_damage_has_its_code_and_stops_no_other_bid(desk: Desk, world: World, shared: str) -> None:
@@ -136,7 +169,11 @@ def test_each_damage_has_its_code_and_stops_no_other_bid(desk: Desk, world: Worl
     done = open_set(desk, *(f"{name}.shares" for name in OFFICERS))
     assert done.code == 1
     told = {row["header_hash"]: (row["verdict"], row["cause"]) for row in done.json["bids"]}
-    assert told == {one.name: ("SEALED_ROOT", "platform"), two.name: ("SEALED_ROOT", "platform"), three.name: ("opened", "")}
+    assert told == {
+        one.name: ("SEALED_ROOT", "platform"),
+        two.name: ("SEALED_ROOT", "platform"),
+        three.name: ("opened", ""),
+    }
     assert sorted(path.name for path in (desk.folder / "opened").iterdir()) == sorted([three.name, "opened.json"])
 
 
@@ -164,11 +201,15 @@ def test_without_the_platforms_keys_somebody_must_say_whom_to_trust(desk: Desk, 
     done = desk.run("open", desk.path("opening"), "--shares", desk.path("officer1.shares"), "-o", desk.path("x"))
     assert done.code == 2 and "--trust" in done.err
     other = desk.write("other.json", commands.other_trust(json.loads(payload_of(desk.read("ticket.json")))["trust"]))
-    done = desk.run("open", desk.path("opening"), "--shares", desk.path("officer1.shares"), "--trust", other, "-o", desk.path("x"))
+    done = desk.run(
+        "open", desk.path("opening"), "--shares", desk.path("officer1.shares"), "--trust", other, "-o", desk.path("x")
+    )
     assert done.code == 1 and "[SIG]" in done.err
 
 
-def test_nothing_before_the_set_is_published_and_nothing_from_what_is_no_backup(desk: Desk, world: World, left: str) -> None:
+def test_nothing_before_the_set_is_published_and_nothing_from_what_is_no_backup(
+    desk: Desk, world: World, left: str
+) -> None:
     other = world.lot("DRAFTED")
     backup = desk.folder / "backup"
     (backup / "bidhall.db").unlink()

@@ -40,11 +40,24 @@ def hall(desk: Desk, world: World, lot: str) -> str:
     offers = [desk.write(name, data) for name, data in OFFER.items()]
     for username in world.bidders:
         keys = commands.key_file(desk, world, username, "bidder", f"{username}.json")
-        ran = desk.run("seal", "--ticket", ticket, "--key", keys, "--form", form, *offers, "-o", desk.path(username), "--passphrase-file",
-                       desk.passphrase)
+        ran = desk.run(
+            "seal",
+            "--ticket",
+            ticket,
+            "--key",
+            keys,
+            "--form",
+            form,
+            *offers,
+            "-o",
+            desk.path(username),
+            "--passphrase-file",
+            desk.passphrase,
+        )
         assert ran.code == 0, ran.err
-        assert sealing.hand_in(world, lot, username, Path(desk.path(username)).read_bytes(),
-                               desk.read(f"{username}.submission.json")).accepted
+        assert sealing.hand_in(
+            world, lot, username, Path(desk.path(username)).read_bytes(), desk.read(f"{username}.submission.json")
+        ).accepted
     world.tick()
     sealing.close(world, lot)
     sealing.list_set(world, lot)
@@ -54,8 +67,19 @@ def hall(desk: Desk, world: World, lot: str) -> str:
 
 def share(desk: Desk, world: World, username: str, source: str = "opening.json", *more: str) -> commands.Ran:
     keys = commands.key_file(desk, world, username, "officer", f"{username}.json")
-    return desk.run("share", desk.path(source), "--key", keys, "-o", desk.path(f"{username}.shares"), "--passphrase-file", desk.passphrase,
-                    "--json", "--force", *more)
+    return desk.run(
+        "share",
+        desk.path(source),
+        "--key",
+        keys,
+        "-o",
+        desk.path(f"{username}.shares"),
+        "--passphrase-file",
+        desk.passphrase,
+        "--json",
+        "--force",
+        *more,
+    )
 
 
 def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: World, hall: str) -> None:
@@ -65,7 +89,9 @@ def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: Wor
         told = [ran.json[name] for name in ("j", "bids", "errors", "trust", "unwitnessed")]
         assert told == [j, 3, [], "enclosed", True]
         with world.work(username) as work:
-            opening_shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(
+                work, ceremony.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares")
+            )
     decryption.open_bids(world.office, world.actor("host"), hall)
     with world.look("host") as look:
         opened = ceremony.opened_of_lot(look.session, world.lot_in(look, hall))
@@ -88,7 +114,11 @@ def test_a_bid_opens_from_any_threshold_of_shares_and_from_no_fewer(desk: Desk, 
 def test_open_writes_all_or_nothing_and_over_nothing(desk: Desk, world: World, hall: str) -> None:
     for username in ("officer1", "officer3", "officer5"):
         share(desk, world, username)
-    arguments = [part for username in ("officer1", "officer3", "officer5") for part in ("--shares", desk.path(f"{username}.shares"))]
+    arguments = [
+        part
+        for username in ("officer1", "officer3", "officer5")
+        for part in ("--shares", desk.path(f"{username}.shares"))
+    ]
     spoiled = bytearray(Path(desk.path("bidder1")).read_bytes())
     spoiled[-5] ^= 1
     ran = desk.run("open", desk.write("spoiled", bytes(spoiled)), *arguments, "-o", desk.path("bad"))
@@ -109,13 +139,19 @@ def test_shares_of_another_bid_or_a_wrong_part_are_named(desk: Desk, world: Worl
     for item in document["items"]:
         item["part"] = b64u(bytes(32))
     desk.write("officer5.shares", sign_document("shares", document, world.keys["officer5"].sign))
-    arguments = [part for username in ("officer1", "officer3", "officer5") for part in ("--shares", desk.path(f"{username}.shares"))]
+    arguments = [
+        part
+        for username in ("officer1", "officer3", "officer5")
+        for part in ("--shares", desk.path(f"{username}.shares"))
+    ]
     ran = desk.run("open", desk.path("bidder1"), *arguments, "-o", desk.path("out"))
     assert ran.code == 1 and "[SHARE_COMMIT]" in ran.err
     stranger, _ = sealing.seal(world, hall, "bidder1")
     ran = desk.run("open", desk.write("stranger", stranger), *arguments, "-o", desk.path("out"))
     assert ran.code == 2 and "no share of this bid" in ran.err
-    ran = desk.run("open", desk.path("bidder1"), "--shares", desk.path("bidder1.submission.json"), "-o", desk.path("out"))
+    ran = desk.run(
+        "open", desk.path("bidder1"), "--shares", desk.path("bidder1.submission.json"), "-o", desk.path("out")
+    )
     assert ran.code == 2 and "SIG_TYPE" in ran.err
     assert not Path(desk.path("out")).exists()
 
@@ -151,11 +187,27 @@ def test_no_share_before_claims_end_on_the_officers_own_clock(desk: Desk, world:
 
 def test_a_stranger_and_a_bidder_give_no_shares(desk: Desk, world: World, hall: str) -> None:
     world.keys["officer9"] = Keys()
-    ran = desk.run("share", desk.path("opening.json"), "--key", _stranger(desk, world), "-o", desk.path("s"), "--passphrase-file",
-                   desk.passphrase)
+    ran = desk.run(
+        "share",
+        desk.path("opening.json"),
+        "--key",
+        _stranger(desk, world),
+        "-o",
+        desk.path("s"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert ran.code == 1 and "[CONTEXT_MISMATCH]" in ran.err
-    ran = desk.run("share", desk.path("opening.json"), "--key", desk.path("bidder1.json"), "-o", desk.path("s"), "--passphrase-file",
-                   desk.passphrase)
+    ran = desk.run(
+        "share",
+        desk.path("opening.json"),
+        "--key",
+        desk.path("bidder1.json"),
+        "-o",
+        desk.path("s"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert ran.code == 2 and not Path(desk.path("s")).exists()
 
 
@@ -182,10 +234,26 @@ def test_sharing_and_opening_need_no_server(desk: Desk, world: World, hall: str)
     clock = world.now.isoformat()
     for username in ("officer1", "officer2", "officer3"):
         keys = commands.key_file(desk, world, username, "officer", f"{username}.json")
-        ran = bare("share", desk.path("opening.json"), "--key", keys, "-o", desk.path(f"{username}.shares"), "--passphrase-file",
-                   desk.passphrase, BIDHALL_TEST_CLOCK=clock)
+        ran = bare(
+            "share",
+            desk.path("opening.json"),
+            "--key",
+            keys,
+            "-o",
+            desk.path(f"{username}.shares"),
+            "--passphrase-file",
+            desk.passphrase,
+            BIDHALL_TEST_CLOCK=clock,
+        )
         assert ran.returncode == 0, ran.stderr.decode()
-    ran = bare("open", desk.path("bidder2"), "--shares", *(desk.path(f"officer{j}.shares") for j in (1, 2, 3)), "-o", desk.path("out"))
+    ran = bare(
+        "open",
+        desk.path("bidder2"),
+        "--shares",
+        *(desk.path(f"officer{j}.shares") for j in (1, 2, 3)),
+        "-o",
+        desk.path("out"),
+    )
     assert ran.returncode == 0, ran.stderr.decode()
     assert json.loads(Path(desk.path("out/form.json")).read_bytes()) == sealing.FORM
 
@@ -215,8 +283,18 @@ def co_package(world: World, ref: str, username: str) -> dict[str, Any]:
 
 def own_part(desk: Desk, world: World, username: str, *more: str) -> commands.Ran:
     keys = commands.key_file(desk, world, username, "bidder", f"{username}.json")
-    return desk.run("share", desk.path(f"{username}.package"), "--key", keys, "-o", desk.path(f"{username}.part"), "--passphrase-file",
-                    desk.passphrase, "--force", *more)
+    return desk.run(
+        "share",
+        desk.path(f"{username}.package"),
+        "--key",
+        keys,
+        "-o",
+        desk.path(f"{username}.part"),
+        "--passphrase-file",
+        desk.passphrase,
+        "--force",
+        *more,
+    )
 
 
 def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, world: World) -> None:
@@ -232,7 +310,9 @@ def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, w
     for username, _, _ in OFFICERS:
         assert share(desk, world, username).code == 0
         with world.work(username) as work:
-            opening_shares.accept_share(work, ceremony.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares"))
+            opening_shares.accept_share(
+                work, ceremony.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares")
+            )
     decryption.open_bids(world.office, world.actor("host"), ref)
     with world.look("host") as look:
         lot = world.lot_in(look, ref)
@@ -243,7 +323,9 @@ def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, w
     shares = [desk.path(f"{username}.shares") for username in ("officer1", "officer3", "officer5")]
     short = desk.run("open", desk.path("sealed"), "--shares", *shares, "-o", desk.path("out"))
     assert short.code == 1 and "[BIDDER_PART_MISSING]" in short.err  # officers alone open nothing
-    both = desk.run("open", desk.path("sealed"), "--shares", *shares, desk.path("bidder1.part"), "-o", desk.path("out"), "--json")
+    both = desk.run(
+        "open", desk.path("sealed"), "--shares", *shares, desk.path("bidder1.part"), "-o", desk.path("out"), "--json"
+    )
     assert both.code == 0, both.err
 
 

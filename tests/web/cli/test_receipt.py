@@ -63,10 +63,19 @@ def test_at_once_submitted_from_its_tick_on_in_the_log(desk: Desk, world: World,
     ran = desk.run("receipt", path, "--trust", desk.path("ticket.json"), "--bid", desk.path("bid"), "--json")
     assert ran.code == 0, ran.out
     told = ran.json
-    assert (told["ok"], told["state"], told["speaks_of_bid"], told["trust"], told["tick"]) == (True, "submitted", True, "given", None)
+    assert (told["ok"], told["state"], told["speaks_of_bid"], told["trust"], told["tick"]) == (
+        True,
+        "submitted",
+        True,
+        "given",
+        None,
+    )
     assert told["unwitnessed"] is True and told["overdue"] is False and told["event"] == "bid-received"
     entry = json.loads(payload_of(bare_receipt["entry"]))
-    assert told["check_words"] == {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")} and len(told["check_words"]["zh"]) == 4
+    assert (
+        told["check_words"] == {"zh": check_words(entry, "zh"), "en": check_words(entry, "en")}
+        and len(told["check_words"]["zh"]) == 4
+    )
     world.tick()
     desk.write("r.json", sealing.receipt_of(world, "bidder1", handed_in))
     told = desk.run("receipt", path, "--trust", desk.path("ticket.json"), "--bid", desk.path("bid"), "--json").json
@@ -97,7 +106,9 @@ def test_a_receipt_speaks_of_one_bid_only(desk: Desk, world: World, lot: str, ha
     desk.write("other.submission.json", submission)
     ran = desk.run("receipt", path, "--bid", desk.path("other"), "--json")
     assert (ran.code, ran.json["ok"], ran.json["code"], ran.json["speaks_of_bid"]) == (1, False, "SEALED_ROOT", False)
-    ran = desk.run("receipt", path, "--bid", desk.path("other"), "--submission", desk.path("other.submission.json"), "--json")
+    ran = desk.run(
+        "receipt", path, "--bid", desk.path("other"), "--submission", desk.path("other.submission.json"), "--json"
+    )
     assert (ran.code, ran.json["code"]) == (1, "CONTEXT_MISMATCH")
 
 
@@ -123,26 +134,47 @@ def ticks_of(world: World) -> list[dict[str, Any]]:
         last = log.last_tick(look.session)
         assert last is not None
         leaves = [look.session.get(LogTick, tick) for tick in range(last.tick + 1)]
-        return [{"leaf": json.loads(leaf.leaf), "tlog": log.tlog_proof(look.session, leaf.tick)} for leaf in leaves if leaf is not None]
+        return [
+            {"leaf": json.loads(leaf.leaf), "tlog": log.tlog_proof(look.session, leaf.tick)}
+            for leaf in leaves
+            if leaf is not None
+        ]
 
 
-def test_a_log_that_ticked_without_the_entry_convicts_the_platform(desk: Desk, world: World, lot: str, handed_in: bids.Outcome) -> None:
+def test_a_log_that_ticked_without_the_entry_convicts_the_platform(
+    desk: Desk, world: World, lot: str, handed_in: bids.Outcome
+) -> None:
     good = file_of(world, handed_in)
-    signed = ticks.make_entry(at=json.loads(payload_of(good["entry"]))["at"], event="bid-received", statement=handed_in.receipt.statement,
-                              tender=lot.rpartition("-")[0], lot="1", envelope="bid")
-    swallowed = {"entry": ticks.sign_entry(signed, world.office.keys.signing), "trust": good["trust"], "statement": good["statement"]}
+    signed = ticks.make_entry(
+        at=json.loads(payload_of(good["entry"]))["at"],
+        event="bid-received",
+        statement=handed_in.receipt.statement,
+        tender=lot.rpartition("-")[0],
+        lot="1",
+        envelope="bid",
+    )
+    swallowed = {
+        "entry": ticks.sign_entry(signed, world.office.keys.signing),
+        "trust": good["trust"],
+        "statement": good["statement"],
+    }
     path = desk.write("r.json", swallowed)
     assert desk.run("receipt", path, "--json").json["state"] == "submitted"
     world.tick()
     early = desk.write("log.json", ticks_of(world))
-    assert desk.run("receipt", path, "--log", early, "--json").code == (0 if ticks_of(world)[-1]["leaf"]["at"] < signed["tick_by"] else 1)
+    assert desk.run("receipt", path, "--log", early, "--json").code == (
+        0 if ticks_of(world)[-1]["leaf"]["at"] < signed["tick_by"] else 1
+    )
     for _ in range(3):
         world.tick()
     assert desk.run("receipt", path, "--json").json["overdue"] is True
     known = desk.write("log.json", ticks_of(world))
     ran = desk.run("receipt", path, "--log", known, "--bid", desk.path("bid"), "--json")
     assert (ran.code, ran.json["state"], ran.json["code"], ran.json["ok"]) == (1, "LOG_OMISSION", "LOG_OMISSION", False)
-    assert desk.run("receipt", desk.write("whole.json", file_of(world, handed_in)), "--log", known, "--json").json["state"] == "in_log"
+    assert (
+        desk.run("receipt", desk.write("whole.json", file_of(world, handed_in)), "--log", known, "--json").json["state"]
+        == "in_log"
+    )
 
 
 def test_false_ticks_convict_nobody(desk: Desk, world: World, handed_in: bids.Outcome) -> None:
@@ -150,7 +182,9 @@ def test_false_ticks_convict_nobody(desk: Desk, world: World, handed_in: bids.Ou
         world.tick()
     known = ticks_of(world)
     known[-1]["leaf"]["at"] = "2026-12-01T00:00:00Z"
-    ran = desk.run("receipt", desk.write("r.json", file_of(world, handed_in)), "--log", desk.write("log.json", known), "--json")
+    ran = desk.run(
+        "receipt", desk.write("r.json", file_of(world, handed_in)), "--log", desk.write("log.json", known), "--json"
+    )
     assert (ran.code, ran.json["code"]) == (1, "TICK_PROOF")
     ran = desk.run("receipt", desk.path("r.json"), "--log", desk.write("log.json", [{"x": 1}]), "--json")
     assert (ran.code, ran.json["code"]) == (1, "TICK_PROOF")
@@ -164,7 +198,12 @@ def test_a_late_bid_has_its_proof(desk: Desk, world: World, lot: str) -> None:
     ran = desk.run("receipt", desk.write("r.json", file_of(world, outcome)), "--bid", desk.path("late"), "--json")
     assert ran.code == 0, ran.out
     told = ran.json
-    assert (told["event"], told["reason"], told["state"], told["speaks_of_bid"]) == ("bid-refused", "LATE", "in_log", True)
+    assert (told["event"], told["reason"], told["state"], told["speaks_of_bid"]) == (
+        "bid-refused",
+        "LATE",
+        "in_log",
+        True,
+    )
 
 
 def test_a_refusal_of_a_flood_is_proved_by_the_list_it_stands_in(desk: Desk, world: World, lot: str) -> None:
@@ -172,7 +211,11 @@ def test_a_refusal_of_a_flood_is_proved_by_the_list_it_stands_in(desk: Desk, wor
     outcomes = []
     for turn in range(11):
         payload = bids.submission_payload(submission) | {"lot": "9", "tool": f"flood/{turn}"}
-        outcomes.append(sealing.hand_in(world, lot, "bidder1", sealed, sign_document("submission", payload, world.keys["bidder1"].sign)))
+        outcomes.append(
+            sealing.hand_in(
+                world, lot, "bidder1", sealed, sign_document("submission", payload, world.keys["bidder1"].sign)
+            )
+        )
     early = desk.run("receipt", desk.write("early.json", file_of(world, outcomes[-1])), "--json").json
     assert (early["ok"], early["state"], early["event"]) == (True, "submitted", "bid-refused") and "list" not in early
     world.tick()
@@ -183,7 +226,10 @@ def test_a_refusal_of_a_flood_is_proved_by_the_list_it_stands_in(desk: Desk, wor
     assert "one of 3 refusals" in desk.run("receipt", desk.path("r.json")).out
     alone = desk.run("receipt", desk.write("alone.json", file_of(world, outcomes[0])), "--json").json
     assert alone["state"] == "in_log" and "list" not in alone
-    fewer = {**saved["list"]["refusals"], "entries": [c for c in saved["list"]["refusals"]["entries"] if c != outcomes[-1].receipt.c]}
+    fewer = {
+        **saved["list"]["refusals"],
+        "entries": [c for c in saved["list"]["refusals"]["entries"] if c != outcomes[-1].receipt.c],
+    }
     lied = {**saved, "list": {**saved["list"], "refusals": fewer}}
     assert desk.run("receipt", desk.write("lied.json", lied), "--json").json["code"] == "JSON_PROFILE"
 
@@ -203,7 +249,12 @@ def test_a_broken_off_upload_has_its_proof_of_attempt(desk: Desk, world: World, 
     assert saved["statement"]["bytes"] == 50_000
     told = desk.run("receipt", desk.write("r.json", saved), "--bid", desk.path("bid"), "--json").json
     assert (told["ok"], told["reason"], told["speaks_of_bid"]) == (True, "LATE", True)
-    ran = desk.run("receipt", desk.path("r.json"), "--bid", desk.write("other", sealed[:40_000] + bytes(20_000)), "--json")
+    ran = desk.run(
+        "receipt", desk.path("r.json"), "--bid", desk.write("other", sealed[:40_000] + bytes(20_000)), "--json"
+    )
     assert (ran.code, ran.json["code"]) == (1, "CONTEXT_MISMATCH")
     lied = {**saved, "statement": {**saved["statement"], "sha256": b64u(bytes(32))}}
-    assert desk.run("receipt", desk.write("r.json", lied), "--bid", desk.path("bid"), "--json").json["code"] == "CONTEXT_MISMATCH"
+    assert (
+        desk.run("receipt", desk.write("r.json", lied), "--bid", desk.path("bid"), "--json").json["code"]
+        == "CONTEXT_MISMATCH"
+    )

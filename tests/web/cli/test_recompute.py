@@ -55,12 +55,7 @@ def agrees(expected: object, found: object) -> bool:
         )
     if isinstance(expected, list):
         return isinstance(found, list) and len(expected) == len(found) and all(map(agrees, expected, found))
-    if (
-        isinstance(expected, str)
-        and isinstance(found, str)
-        and NUMBER.fullmatch(expected)
-        and NUMBER.fullmatch(found)
-    ):
+    if isinstance(expected, str) and isinstance(found, str) and NUMBER.fullmatch(expected) and NUMBER.fullmatch(found):
         return Decimal(expected) == Decimal(found)
     return type(expected) is type(found) and expected == found
 

@@ -31,15 +31,27 @@ PK = b"PK\x03\x04" + bytes(40) + b"PK\x05\x06"
 BLOCKED = ("flask", "sqlalchemy", "alembic", "pandas", "openpyxl", "typst", "obstore")
 
 
-def prepare(desk: Desk, world: World, ref: str, username: str = "bidder1", form: dict[str, Any] | None = None) -> tuple[str, ...]:
+def prepare(
+    desk: Desk, world: World, ref: str, username: str = "bidder1", form: dict[str, Any] | None = None
+) -> tuple[str, ...]:
     """The arguments all sealing shares."""
-    return ("seal", "--ticket", desk.write("ticket.json", commands.ticket(world, ref)), "--key",
-            commands.key_file(desk, world, username, "bidder"), "--form", desk.write("form.json", form or FORM),
-            "--passphrase-file", desk.passphrase)
+    return (
+        "seal",
+        "--ticket",
+        desk.write("ticket.json", commands.ticket(world, ref)),
+        "--key",
+        commands.key_file(desk, world, username, "bidder"),
+        "--form",
+        desk.write("form.json", form or FORM),
+        "--passphrase-file",
+        desk.passphrase,
+    )
 
 
 def hand_in(desk: Desk, world: World, ref: str, name: str = "bid", username: str = "bidder1") -> bids.Outcome:
-    return sealing.hand_in(world, ref, username, Path(desk.path(name)).read_bytes(), desk.read(f"{name}.submission.json"))
+    return sealing.hand_in(
+        world, ref, username, Path(desk.path(name)).read_bytes(), desk.read(f"{name}.submission.json")
+    )
 
 
 def test_what_is_sealed_here_the_hall_takes(desk: Desk, world: World, lot: str) -> None:
@@ -63,8 +75,16 @@ def test_replacing_and_withdrawing(desk: Desk, world: World, lot: str) -> None:
     assert hand_in(desk, world, lot, "bid2").receipt.kind == "replaced"
     third = desk.run(*arguments, "-o", desk.path("bid3"), "--replaces", second.json["statement"])
     assert third.code == 0 and hand_in(desk, world, lot, "bid3").receipt.kind == "replaced"
-    ran = desk.run("withdraw", desk.path("bid3.submission.json"), "--key", desk.path("keys.json"), "-o", desk.path("w"),
-                   "--passphrase-file", desk.passphrase)
+    ran = desk.run(
+        "withdraw",
+        desk.path("bid3.submission.json"),
+        "--key",
+        desk.path("keys.json"),
+        "-o",
+        desk.path("w"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert ran.code == 0, ran.err
     with world.work("bidder1", sealing.SIGNER) as work:
         assert bids.withdraw(work, world.lot_in(work, lot), withdrawal=desk.read("w")).receipt.kind == "withdrawn"
@@ -73,30 +93,54 @@ def test_replacing_and_withdrawing(desk: Desk, world: World, lot: str) -> None:
 def test_somebody_elses_bid_is_not_withdrawn(desk: Desk, world: World, lot: str) -> None:
     assert desk.run(*prepare(desk, world, lot), "-o", desk.path("bid")).code == 0
     other = commands.key_file(desk, world, "bidder2", "bidder", "other.json")
-    ran = desk.run("withdraw", desk.path("bid.submission.json"), "--key", other, "-o", desk.path("w"), "--passphrase-file", desk.passphrase)
+    ran = desk.run(
+        "withdraw",
+        desk.path("bid.submission.json"),
+        "--key",
+        other,
+        "-o",
+        desk.path("w"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert ran.code == 2 and "withdraw.not_yours" in ran.err and not Path(desk.path("w")).exists()
 
 
 def test_the_keeper_file_alone_opens_the_bid(desk: Desk, world: World, lot: str) -> None:
-    ran = desk.run(*prepare(desk, world, lot), desk.write("a.bin", b"x" * 700_000), "-o", desk.path("bid"), "--keeper", desk.path("keeper"))
+    ran = desk.run(
+        *prepare(desk, world, lot),
+        desk.write("a.bin", b"x" * 700_000),
+        "-o",
+        desk.path("bid"),
+        "--keeper",
+        desk.path("keeper"),
+    )
     assert ran.code == 0
     assert desk.read("keeper")["type"] == "bidhall-seed" and os.stat(desk.path("keeper")).st_mode & 0o777 == 0o600
-    opened = sealed_bid.open(io.BytesIO(Path(desk.path("bid")).read_bytes()), keyfiles.unwrap_seed(desk.read("keeper"), PASSPHRASE))
+    opened = sealed_bid.open(
+        io.BytesIO(Path(desk.path("bid")).read_bytes()), keyfiles.unwrap_seed(desk.read("keeper"), PASSPHRASE)
+    )
     assert opened.announce == FORM and [file["name"] for file in opened.manifest["files"]] == ["a.bin"]
 
 
 @pytest.mark.parametrize("at_once", [200, 1])
-def test_large_files_are_sealed_held_open_or_read_in_turn(desk: Desk, world: World, lot: str, monkeypatch: Any, at_once: int) -> None:
+def test_large_files_are_sealed_held_open_or_read_in_turn(
+    desk: Desk, world: World, lot: str, monkeypatch: Any, at_once: int
+) -> None:
     from web.cli import seal as module
 
     monkeypatch.setattr(module, "OPEN_AT_ONCE", at_once)
     held = {"a.bin": os.urandom(2_500_000), "b.bin": os.urandom(700_001)}
     files = [desk.write(name, data) for name, data in held.items()]
-    ran = desk.run(*prepare(desk, world, lot), *files, "-o", desk.path("bid"), "--keeper", desk.path("keeper"), "--json")
+    ran = desk.run(
+        *prepare(desk, world, lot), *files, "-o", desk.path("bid"), "--keeper", desk.path("keeper"), "--json"
+    )
     assert ran.code == 0, ran.err
     found: dict[str, io.BytesIO] = {}
     seed = keyfiles.unwrap_seed(desk.read("keeper"), PASSPHRASE)
-    sealed_bid.open(io.BytesIO(Path(desk.path("bid")).read_bytes()), seed, lambda item: found.setdefault(item["name"], io.BytesIO()))
+    sealed_bid.open(
+        io.BytesIO(Path(desk.path("bid")).read_bytes()), seed, lambda item: found.setdefault(item["name"], io.BytesIO())
+    )
     assert {name: out.getvalue() for name, out in found.items()} == held
 
 
@@ -121,8 +165,13 @@ def test_the_tickets_signature_is_asked_for(desk: Desk, world: World, lot: str) 
 
 
 def desk_other_kind(world: World) -> dict[str, Any]:
-    return dict(sign_document("refusal-list", {
-        "v": 1, "platform": "p", "tender": "t", "lot": "1", "envelope": "bid", "bidder": "b", "entries": []}, world.office.keys.signing))
+    return dict(
+        sign_document(
+            "refusal-list",
+            {"v": 1, "platform": "p", "tender": "t", "lot": "1", "envelope": "bid", "bidder": "b", "entries": []},
+            world.office.keys.signing,
+        )
+    )
 
 
 def test_trust_of_an_earlier_day_unmasks_another_platform(desk: Desk, world: World, lot: str) -> None:
@@ -140,7 +189,9 @@ def test_a_policy_not_every_officer_signed_is_refused(desk: Desk, world: World, 
     bare = json.loads(payload_of(commands.ticket(world, lot)))
     policy = json.loads(bare["policy"])
     policy["signatures"].pop()
-    desk.write("ticket.json", sign_document("ticket", {**bare, "policy": json.dumps(policy)}, world.office.keys.signing))
+    desk.write(
+        "ticket.json", sign_document("ticket", {**bare, "policy": json.dumps(policy)}, world.office.keys.signing)
+    )
     ran = desk.run(*arguments, "-o", desk.path("bid"))
     assert ran.code == 1 and "every officer" in ran.err
     desk.write("ticket.json", sign_document("ticket", {**bare, "lot": "9"}, world.office.keys.signing))
@@ -148,8 +199,14 @@ def test_a_policy_not_every_officer_signed_is_refused(desk: Desk, world: World, 
     assert ran.code == 1 and "[CONTEXT_MISMATCH]" in ran.err
 
 
-def forged(ticket: dict[str, Any], policy: dict[str, Any], signers: list[bytes], platform: bytes, claim: list[str] | None = None,
-           **changes: Any) -> dict[str, Any]:
+def forged(
+    ticket: dict[str, Any],
+    policy: dict[str, Any],
+    signers: list[bytes],
+    platform: bytes,
+    claim: list[str] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     """A ticket by whoever has the platform's key: the policy signed by ``signers``, whose key ids may be ``claim``ed to be others'."""
     envelope = sign_document("policy", policy, platform, *signers)
     for row, name in zip(envelope["signatures"][1:], claim or [], strict=False):
@@ -157,22 +214,45 @@ def forged(ticket: dict[str, Any], policy: dict[str, Any], signers: list[bytes],
     return dict(sign_document("ticket", {**ticket, "policy": json.dumps(envelope), **changes}, platform))
 
 
-def test_who_has_the_platforms_key_cannot_have_bids_sealed_to_keys_of_its_own(desk: Desk, world: World, lot: str) -> None:
+def test_who_has_the_platforms_key_cannot_have_bids_sealed_to_keys_of_its_own(
+    desk: Desk, world: World, lot: str
+) -> None:
     arguments = prepare(desk, world, lot)
     ticket, platform = json.loads(payload_of(commands.ticket(world, lot))), world.office.keys.signing
     policy = json.loads(payload_of(json.loads(ticket["policy"])))
     own = [bytes([number]) * 32 for number in range(1, policy["n"] + 1)]
     sealed_to = [b64u(x25519_public(secret)) for secret in own]
     named = [{**officer, "pk": pk} for officer, pk in zip(policy["officers"], sealed_to, strict=True)]
-    renamed = [{**officer, "sign_kid": kid("ed25519", ed25519_public(secret))} for officer, secret in zip(named, own, strict=True)]
+    renamed = [
+        {**officer, "sign_kid": kid("ed25519", ed25519_public(secret))}
+        for officer, secret in zip(named, own, strict=True)
+    ]
     kids = [officer["sign_kid"] for officer in named]
-    thief = {"document": sign_document("enrolment", {
-        "v": 1, "platform": ticket["platform"], "party": named[0]["name"], "role": "officer", "sign_pk": b64u(ed25519_public(own[0])),
-        "seal_pk": "", "replaces": "", "at": "2026-01-05T01:00:00Z"}, own[0]), "receipt": json.loads(ticket["enrolments"][0])["receipt"]}
+    thief = {
+        "document": sign_document(
+            "enrolment",
+            {
+                "v": 1,
+                "platform": ticket["platform"],
+                "party": named[0]["name"],
+                "role": "officer",
+                "sign_pk": b64u(ed25519_public(own[0])),
+                "seal_pk": "",
+                "replaces": "",
+                "at": "2026-01-05T01:00:00Z",
+            },
+            own[0],
+        ),
+        "receipt": json.loads(ticket["enrolments"][0])["receipt"],
+    }
     tries = {
-        "officers named, signatures under their key ids": forged(ticket, policy | {"officers": named}, own, platform, kids),
+        "officers named, signatures under their key ids": forged(
+            ticket, policy | {"officers": named}, own, platform, kids
+        ),
         "officers' names with other keys": forged(ticket, policy | {"officers": renamed}, own, platform),
-        "and an enrolment nobody logged": forged(ticket, policy | {"officers": renamed}, own, platform, enrolments=[json.dumps(thief)]),
+        "and an enrolment nobody logged": forged(
+            ticket, policy | {"officers": renamed}, own, platform, enrolments=[json.dumps(thief)]
+        ),
         "a ticket without enrolments": forged(ticket, policy, own, platform, enrolments=[]),
     }
     for what, value in tries.items():
@@ -189,7 +269,9 @@ def test_officers_keys_can_be_kept_from_an_earlier_day(desk: Desk, world: World,
     known = desk.write("known.json", {**ticket["trust"], "officer_keys": keys})
     told = desk.run(*arguments, "-o", desk.path("bid"), "--trust", known)
     assert told.code == 0 and "officer1" in told.err
-    old = {name: part for name, part in ticket.items() if name != "enrolments"}  # a ticket of before, which names no enrolments
+    old = {
+        name: part for name, part in ticket.items() if name != "enrolments"
+    }  # a ticket of before, which names no enrolments
     desk.write("ticket.json", sign_document("ticket", old, world.office.keys.signing))
     assert desk.run(*arguments, "-o", desk.path("bid2"), "--trust", known).code == 0
     assert desk.run(*arguments, "-o", desk.path("bid3")).code == 1
@@ -210,13 +292,22 @@ def test_nothing_is_sealed_at_or_after_the_deadline(desk: Desk, world: World, lo
     assert ran.code == 1 and "seal.late" in ran.err and not Path(desk.path("late")).exists()
 
 
-@pytest.mark.parametrize(("changes", "named"), [
-    ({"price": "2,750,000"}, "price"), ({"price": ""}, "price"), ({"small_firm": "perhaps"}, "small_firm"), ({"bribe": "1"}, "bribe"),
-    ({"delivery_days": "soon"}, "delivery_days"),
-])
-def test_a_form_that_does_not_fit_is_refused_with_every_fault(desk: Desk, world: World, lot: str, changes: dict[str, str],
-                                                              named: str) -> None:
-    ran = desk.run(*prepare(desk, world, lot, form={**FORM, "warranty_months": "-1", **changes}), "-o", desk.path("bid"))
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"price": "2,750,000"}, "price"),
+        ({"price": ""}, "price"),
+        ({"small_firm": "perhaps"}, "small_firm"),
+        ({"bribe": "1"}, "bribe"),
+        ({"delivery_days": "soon"}, "delivery_days"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_refused_with_every_fault(
+    desk: Desk, world: World, lot: str, changes: dict[str, str], named: str
+) -> None:
+    ran = desk.run(
+        *prepare(desk, world, lot, form={**FORM, "warranty_months": "-1", **changes}), "-o", desk.path("bid")
+    )
     assert ran.code == 2 and named in ran.err and "warranty_months" in ran.err and not Path(desk.path("bid")).exists()
 
 
@@ -242,7 +333,9 @@ def test_wrong_passphrase_wrong_role_and_missing_files_are_exit_2(desk: Desk, wo
 
 def test_two_files_of_one_name_are_refused(desk: Desk, world: World, lot: str) -> None:
     (desk.folder / "sub").mkdir()
-    ran = desk.run(*prepare(desk, world, lot), desk.write("a.txt", b"1"), desk.write("sub/a.txt", b"2"), "-o", desk.path("bid"))
+    ran = desk.run(
+        *prepare(desk, world, lot), desk.write("a.txt", b"1"), desk.write("sub/a.txt", b"2"), "-o", desk.path("bid")
+    )
     assert ran.code == 2 and "[seal.file_twice]" in ran.err
 
 
@@ -254,7 +347,9 @@ def test_nothing_is_written_over_without_force(desk: Desk, world: World, lot: st
     assert desk.run(*arguments, "-o", desk.path("bid"), "--force").code == 0
 
 
-def test_a_file_that_shrinks_while_sealed_leaves_nothing_behind(desk: Desk, world: World, lot: str, monkeypatch: Any) -> None:
+def test_a_file_that_shrinks_while_sealed_leaves_nothing_behind(
+    desk: Desk, world: World, lot: str, monkeypatch: Any
+) -> None:
     from web.cli import seal as module
 
     offer = desk.write("offer.bin", b"x" * 100)
@@ -265,7 +360,9 @@ def test_a_file_that_shrinks_while_sealed_leaves_nothing_behind(desk: Desk, worl
     assert not [p.name for p in desk.folder.iterdir() if "bid" in p.name]
 
 
-def test_a_disk_that_lies_is_noticed_before_anything_is_signed(desk: Desk, world: World, lot: str, monkeypatch: Any) -> None:
+def test_a_disk_that_lies_is_noticed_before_anything_is_signed(
+    desk: Desk, world: World, lot: str, monkeypatch: Any
+) -> None:
     from web.cli import seal as module
 
     class Lying(module.Counted):
@@ -286,15 +383,28 @@ def test_inspect_tells_what_can_be_seen_and_names_what_is_wrong(desk: Desk, worl
     assert desk.run(*prepare(desk, world, lot), "-o", desk.path("bid")).code == 0
     good = Path(desk.path("bid")).read_bytes()
     seen = desk.run("inspect", desk.path("bid"), "--json").json
-    assert seen["ok"] and seen["code"] == "" and seen["size"] == len(good) and seen["ctx"]["bidder"] == sealing.code_of(world, "bidder1")
+    assert (
+        seen["ok"]
+        and seen["code"] == ""
+        and seen["size"] == len(good)
+        and seen["ctx"]["bidder"] == sealing.code_of(world, "bidder1")
+    )
     assert FORM["price"].encode() not in good and "price" not in seen["ctx"]
     assert desk.run("inspect", "-", "--json", stdin=good).json == seen
-    for data, code in ((good[:-1], "SIZE"), (good + b"x", "SIZE"), (b"PK" + good[2:], "FORMAT"), (b"", "FORMAT"), (good[:40], "SIZE"),
-                       (good.replace(b'"v":1', b'"v":2', 1), "HEADER_SCHEMA"),
-                       (good.replace(b'{"boxes"', b'{ "boxe"', 1), "HEADER_CANONICAL")):
+    for data, code in (
+        (good[:-1], "SIZE"),
+        (good + b"x", "SIZE"),
+        (b"PK" + good[2:], "FORMAT"),
+        (b"", "FORMAT"),
+        (good[:40], "SIZE"),
+        (good.replace(b'"v":1', b'"v":2', 1), "HEADER_SCHEMA"),
+        (good.replace(b'{"boxes"', b'{ "boxe"', 1), "HEADER_CANONICAL"),
+    ):
         ran = desk.run("inspect", desk.write("bad", data), "--json")
         assert (ran.code, ran.json["ok"], ran.json["code"]) == (1, False, code)
-        assert set(ran.json) >= {"ok", "code", "header_hash", "sealed_root", "size", "ctx"} and ran.json["size"] == len(data)
+        assert set(ran.json) >= {"ok", "code", "header_hash", "sealed_root", "size", "ctx"} and ran.json["size"] == len(
+            data
+        )
     assert desk.run("inspect", desk.path("absent")).code == 2
 
 
@@ -304,7 +414,9 @@ def test_another_byte_gives_another_root(desk: Desk, world: World, lot: str) -> 
     before = desk.run("inspect", desk.path("bid"), "--json").json
     good[-20] ^= 1
     after = desk.run("inspect", desk.write("bid2", bytes(good)), "--json").json
-    assert after["ok"] and after["header_hash"] == before["header_hash"] and after["sealed_root"] != before["sealed_root"]
+    assert (
+        after["ok"] and after["header_hash"] == before["header_hash"] and after["sealed_root"] != before["sealed_root"]
+    )
     assert len(unb64u(after["sealed_root"])) == 32
 
 
@@ -326,11 +438,15 @@ main(sys.argv[1:])
 def bare(*arguments: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     """`bidhall` where no server's libraries exist."""
     script = BARE.format(blocked=BLOCKED)
-    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, env={**os.environ, **env}, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, env={**os.environ, **env}, timeout=120
+    )
 
 
-@pytest.mark.parametrize("command", [["keys", "new"], ["keys", "show"], ["seal"], ["withdraw"], ["inspect"], ["share"], ["open"],
-                                     ["receipt"]])
+@pytest.mark.parametrize(
+    "command",
+    [["keys", "new"], ["keys", "show"], ["seal"], ["withdraw"], ["inspect"], ["share"], ["open"], ["receipt"]],
+)
 def test_help_says_one_sentence_and_an_example_without_any_servers_library(command: list[str]) -> None:
     ran = bare(*command, "--help", BIDHALL_LANG="en")
     text = ran.stdout.decode()
@@ -357,8 +473,12 @@ finally:
 
 def peak(world: World, *arguments: str) -> int:
     """The peak memory of a command, in KiB."""
-    ran = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, timeout=600,
-                         env={**os.environ, "BIDHALL_TEST_CLOCK": world.now.isoformat()})
+    ran = subprocess.run(
+        [sys.executable, "-c", PEAK, *arguments],
+        capture_output=True,
+        timeout=600,
+        env={**os.environ, "BIDHALL_TEST_CLOCK": world.now.isoformat()},
+    )
     assert ran.returncode == 0, ran.stderr.decode()
     return int(ran.stderr.rpartition(b"PEAK ")[2])
 
@@ -379,20 +499,43 @@ def test_memory_stays_flat_over_a_gibibyte(desk: Desk, world: World, lot: str) -
 
 def test_the_self_check_names_all_that_is_to_be_mended(desk: Desk, world: World) -> None:
     form = bid_forms.with_lists(bid_forms.default_form("GOODS"), items=["设备", "安装"], files=["技术文件", "报价明细"])
-    ticket = json.loads(json.dumps({"form": [*({**one, "most": "2900000.00"} if one["key"] == "price" else one for one in form)]}))
-    announce = {"price": "2950000.00", "item_1": "2000000.00", "item_2": "900000.00", "delivery_days": "3", "warranty_months": "24",
-                "small_firm": "no"}
+    ticket = json.loads(
+        json.dumps({"form": [*({**one, "most": "2900000.00"} if one["key"] == "price" else one for one in form)]})
+    )
+    announce = {
+        "price": "2950000.00",
+        "item_1": "2000000.00",
+        "item_2": "900000.00",
+        "delivery_days": "3",
+        "warranty_months": "24",
+        "small_firm": "no",
+    }
     good, bad = desk.write("技术文件.txt", b"x"), desk.write("offer.pdf", b"no PDF")
     with pytest.raises(Invalid) as refused:
         look_over(ticket["form"], announce, [_marked(one, ticket["form"]) for one in (good, bad, good)], "en")
     assert [fault.code for fault in refused.value.faults] == [
-        "seal.above_ceiling", "seal.file_missing", "seal.sum", "seal.file_twice", "seal.wrong_kind"]
+        "seal.above_ceiling",
+        "seal.file_missing",
+        "seal.sum",
+        "seal.file_twice",
+        "seal.wrong_kind",
+    ]
     announce |= {"price": "2900000.00"}
-    look_over(ticket["form"], announce, [_marked(one, ticket["form"]) for one in (good, f"file_2={desk.write('b.xlsx', PK)}")], "en")
+    look_over(
+        ticket["form"],
+        announce,
+        [_marked(one, ticket["form"]) for one in (good, f"file_2={desk.write('b.xlsx', PK)}")],
+        "en",
+    )
 
 
 def test_a_price_above_the_ceiling_is_not_sealed(desk: Desk, world: World, lot: str) -> None:
-    ran = desk.run(*prepare(desk, world, lot, form={**FORM, "price": "999999999.00"}), desk.write("a.txt", b"x"), "-o", desk.path("bid"))
+    ran = desk.run(
+        *prepare(desk, world, lot, form={**FORM, "price": "999999999.00"}),
+        desk.write("a.txt", b"x"),
+        "-o",
+        desk.path("bid"),
+    )
     assert ran.code == 2 and "seal.above_ceiling" in ran.err and not Path(desk.path("bid")).exists()
     ran = desk.run(*prepare(desk, world, lot), desk.write("a.bin", b"x"), "-o", desk.path("bid"))
     assert ran.code == 0 and "seal.unusual" in ran.err  # looked at, sealed all the same

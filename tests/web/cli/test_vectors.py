@@ -18,8 +18,12 @@ from tests.kit.commands import Desk
 SEALED = [case for case in vec("sealed") if case.get("sealed_base64")]
 RECEIPT = vec("receipt")
 TRUST = {
-    "origin": RECEIPT["origin"], "log_key": RECEIPT["vkey_log"], "platform_keys": [b64u(bytes.fromhex(vec("keys")["platform_sign"]["pk"]))],
-    "supervisor_keys": [], "witnesses": [RECEIPT["vkey_witness"]], "quorum": 0,
+    "origin": RECEIPT["origin"],
+    "log_key": RECEIPT["vkey_log"],
+    "platform_keys": [b64u(bytes.fromhex(vec("keys")["platform_sign"]["pk"]))],
+    "supervisor_keys": [],
+    "witnesses": [RECEIPT["vkey_witness"]],
+    "quorum": 0,
 }
 
 
@@ -31,7 +35,10 @@ def test_there_are_whole_files_among_the_vectors() -> None:
 def test_inspect_finds_what_the_vectors_say(desk: Desk, case: dict[str, Any]) -> None:
     told = desk.run("inspect", desk.write("bid", base64.b64decode(case["sealed_base64"])), "--json").json
     assert told["ok"] and told["size"] == case["sealed_size"] and told["ctx"] == case["ctx"]
-    assert unb64u(told["header_hash"]).hex() == case["header_hash"] and unb64u(told["sealed_root"]).hex() == case["sealed_root"]
+    assert (
+        unb64u(told["header_hash"]).hex() == case["header_hash"]
+        and unb64u(told["sealed_root"]).hex() == case["sealed_root"]
+    )
 
 
 @pytest.mark.parametrize("name", ["before", "after", "after_small_log", "refused_many"])
@@ -50,13 +57,16 @@ def test_bad_receipts_of_the_vectors(desk: Desk, case: dict[str, Any]) -> None:
 
 def shares_of(desk: Desk, parts: dict[str, str], data: bytes) -> list[str]:
     """A document for each part of a vector; nobody's signature is asked for, the commitments are."""
-    name = b64u(H("header", data[12:12 + int.from_bytes(data[8:12], "big")]))
+    name = b64u(H("header", data[12 : 12 + int.from_bytes(data[8:12], "big")]))
     head: dict[str, Any] = {"v": 1, "at": "2026-03-01T01:34:00Z", "set": b64u(bytes(32))}
     files = []
     for j, part in parts.items():
         text = b64u(bytes.fromhex(part))
-        kind, document = ("shares", {**head, "j": int(j), "items": [{"header_hash": name, "part": text, "error": ""}]}) if int(j) else (
-            "bidder-part", {**head, "header_hash": name, "part": text})
+        kind, document = (
+            ("shares", {**head, "j": int(j), "items": [{"header_hash": name, "part": text, "error": ""}]})
+            if int(j)
+            else ("bidder-part", {**head, "header_hash": name, "part": text})
+        )
         files.append(desk.write(f"s{j}.json", sign_document(kind, document, bytes(range(32)))))
     return files
 

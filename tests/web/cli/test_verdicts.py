@@ -22,7 +22,9 @@ def ring(desk: Desk, world: World, username: str, role: str) -> str:
     """A key file of a role that holds an ed25519 key alone."""
     if role in ("bidder", "officer"):
         return commands.key_file(desk, world, username, role, f"{username}.keys")
-    return desk.write(f"{username}.keys", keyfiles.make_keyring(username, role, {"ed25519": world.keys[username].sign}, PASSPHRASE))
+    return desk.write(
+        f"{username}.keys", keyfiles.make_keyring(username, role, {"ed25519": world.keys[username].sign}, PASSPHRASE)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +39,12 @@ def test_a_keeper_file_rescues_its_own_bid_and_no_other(desk: Desk, world: World
         row = row_of(world, look, ref)
         failed = rescue.own_failure(look.session, row, look.actor.party_id)
         assert failed is not None
-        header = next(bid.header for bid in bids.standing_bids(look.session, row.lot) if bid.header_hash == failed.header_hash)
-        facts = desk.write("facts", {"set": row.set_hash, "header_hash": failed.header_hash, "header": header, "code": failed.code})
+        header = next(
+            bid.header for bid in bids.standing_bids(look.session, row.lot) if bid.header_hash == failed.header_hash
+        )
+        facts = desk.write(
+            "facts", {"set": row.set_hash, "header_hash": failed.header_hash, "header": header, "code": failed.code}
+        )
     keeper, other = (desk.write(name, keyfiles.wrap_seed(seeds[name], PASSPHRASE)) for name in ("bidder1", "bidder2"))
     keys = ring(desk, world, "bidder1", "bidder")
     arguments = ["rescue", facts, "--key", keys, "-o", desk.path("out"), "--passphrase-file", desk.passphrase]
@@ -59,15 +65,47 @@ def test_a_key_handed_over_and_the_finding_it_gives(desk: Desk, world: World) ->
         by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(look.session, row.lot)}
         told = findings.scope_of(look.session, row, 2)
         facts = desk.write("facts", {"pk": told.pop("pk"), "scope": told})
-        boxes = desk.write("boxes", {"set": row.set_hash, "boxes": [
-            {"header_hash": one.failure.header_hash, "header": by_hash[one.failure.header_hash], "j": one.j,
-             "pk": findings.scope_of(look.session, row, one.j)["pk"]} for one in findings.complaints(look.session, row)]})
+        boxes = desk.write(
+            "boxes",
+            {
+                "set": row.set_hash,
+                "boxes": [
+                    {
+                        "header_hash": one.failure.header_hash,
+                        "header": by_hash[one.failure.header_hash],
+                        "j": one.j,
+                        "pk": findings.scope_of(look.session, row, one.j)["pk"],
+                    }
+                    for one in findings.complaints(look.session, row)
+                ],
+            },
+        )
     secret = desk.passphrase
-    scope = ["scope", facts, "--new-passphrase-file", secret, "-o", desk.path("scope"), "--passphrase-file", secret, "--key"]
+    scope = [
+        "scope",
+        facts,
+        "--new-passphrase-file",
+        secret,
+        "-o",
+        desk.path("scope"),
+        "--passphrase-file",
+        secret,
+        "--key",
+    ]
     assert desk.run(*scope, ring(desk, world, "officer3", "officer")).code == 1, "another officer's key"
     assert desk.run(*scope, ring(desk, world, "officer2", "officer")).code == 0
-    found = ["finding", boxes, "--scope-passphrase-file", secret, "-o", desk.path("out"), "--passphrase-file", secret, "--key",
-             ring(desk, world, "watch", "supervisor")]
+    found = [
+        "finding",
+        boxes,
+        "--scope-passphrase-file",
+        secret,
+        "-o",
+        desk.path("out"),
+        "--passphrase-file",
+        secret,
+        "--key",
+        ring(desk, world, "watch", "supervisor"),
+    ]
     made = desk.run(*found, "--scope", desk.path("scope"))
     assert made.code == 0 and "SHARE_COMMIT" in made.err, made.err
     (one,) = desk.read("out")
@@ -85,8 +123,18 @@ def test_a_late_closing_signed_without_a_browser(desk: Desk, world: World) -> No
         assert late is not None
         facts = desk.write("facts", {"document": late_close.document(look, late, finding="", at="")})
     keys = ring(desk, world, "watch", "supervisor")
-    made = desk.run("late-close", facts, "--finding", "停电，已核对", "--key", keys, "-o", desk.path("out"),
-                    "--passphrase-file", desk.passphrase)
+    made = desk.run(
+        "late-close",
+        facts,
+        "--finding",
+        "停电，已核对",
+        "--key",
+        keys,
+        "-o",
+        desk.path("out"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert made.code == 0, made.err
     with world.work("watch") as work:
         late_close.confirm(work, world.lot_in(work, ref), desk.read("out"))
@@ -99,8 +147,18 @@ def test_a_claim_from_a_saved_receipt(engine: Engine, tmp_path: Path) -> None:
     verdict_steps.bid(world, ref, "bidder1", "bidder2", "bidder3")
     receipt = verdict_steps.lost_receipt(world, ref, "bidder4")
     sealing.close(world, ref)
-    made = desk.run("claim", desk.write("receipt", receipt), "--key", ring(desk, world, "bidder4", "bidder"), "-o", desk.path("out"),
-                    "--passphrase-file", desk.passphrase)
+    made = desk.run(
+        "claim",
+        desk.write("receipt", receipt),
+        "--key",
+        ring(desk, world, "bidder4", "bidder"),
+        "-o",
+        desk.path("out"),
+        "--passphrase-file",
+        desk.passphrase,
+    )
     assert made.code == 0, made.err
     with world.work("bidder4", SIGNER) as work:
-        assert claims.file(work, world.lot_in(work, ref), claim=desk.read("out"), receipt=receipt).code == "LOG_OMISSION"
+        assert (
+            claims.file(work, world.lot_in(work, ref), claim=desk.read("out"), receipt=receipt).code == "LOG_OMISSION"
+        )

@@ -66,7 +66,9 @@ class Rooms:
 
 
 def open_rooms(world: World, folder: Path) -> Rooms:
-    settings = Settings(data=folder / "data", database="", blobs="", place="云汀市公共资源交易", platform=world.office.platform)
+    settings = Settings(
+        data=folder / "data", database="", blobs="", place="云汀市公共资源交易", platform=world.office.platform
+    )
     app = create_app(settings, world.office)
     return Rooms(world, app)
 
@@ -87,8 +89,16 @@ class Bid:
         return document_hash(payload_of(self.submission))
 
 
-def sealed_bid(world: World, ref: str, bidder: str, *, price: str = "2800000.00", files: dict[str, bytes] | None = None,
-               replaces: str = "", key: bytes | None = None) -> Bid:
+def sealed_bid(
+    world: World,
+    ref: str,
+    bidder: str,
+    *,
+    price: str = "2800000.00",
+    files: dict[str, bytes] | None = None,
+    replaces: str = "",
+    key: bytes | None = None,
+) -> Bid:
     with world.look(bidder) as look:
         lot = world.lot_in(look, ref)
         policy = officers.policy_document(officers.current_policy(look.session, lot))
@@ -115,7 +125,9 @@ BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
 def announce_upload(person: Person, ref: str, length: int, **more: str) -> Any:
     named = {"lot": ref, "envelope": "bid", **more}
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in named.items())
-    return person.client.post("/uploads/acts", headers={**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata})
+    return person.client.post(
+        "/uploads/acts", headers={**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata}
+    )
 
 
 def upload(person: Person, ref: str, data: bytes) -> str:
@@ -131,5 +143,10 @@ def upload(person: Person, ref: str, data: bytes) -> str:
 def hand_in(person: Person, ref: str, bid: Bid, *, token: str = "") -> Any:
     """Upload and submit; the answer as JSON."""
     token = token or upload(person, ref, bid.data)
-    return person.act(f"/bidder/lots/{ref}/acts/submit", page=f"/bidder/lots/{ref}", json=True, upload=token,
-                      submission=json.dumps(bid.submission))
+    return person.act(
+        f"/bidder/lots/{ref}/acts/submit",
+        page=f"/bidder/lots/{ref}",
+        json=True,
+        upload=token,
+        submission=json.dumps(bid.submission),
+    )

@@ -25,8 +25,16 @@ from web.workers.courier import deliver
 
 OVER = "/account/forgotten?over=yes"
 NEW = "seven herons cross a slow river"
-FIRM = {"name": "清溪教学仪器有限公司", "code": credit_code(321), "region": "130205", "bank_account": "6222 0000 1234 5678",
-        "bank_name": "春晓银行", "person": "苏清溪", "phone": "0310-1234567", "mail": "Su@Example.com"}
+FIRM = {
+    "name": "清溪教学仪器有限公司",
+    "code": credit_code(321),
+    "region": "130205",
+    "bank_account": "6222 0000 1234 5678",
+    "bank_name": "春晓银行",
+    "person": "苏清溪",
+    "phone": "0310-1234567",
+    "mail": "Su@Example.com",
+}
 PDF = b"%PDF-1.7 a licence"
 
 
@@ -40,8 +48,17 @@ def stranger(rooms: Rooms) -> Person:
 
 def registered(rooms: Rooms, **changes: Any) -> Person:
     who = stranger(rooms)
-    assert done(send(who, "/register", "send", **{**FIRM, "username": "suqingxi", "password": NEW, "proof": licence(), **changes})) == \
-        "/register/state"
+    assert (
+        done(
+            send(
+                who,
+                "/register",
+                "send",
+                **{**FIRM, "username": "suqingxi", "password": NEW, "proof": licence(), **changes},
+            )
+        )
+        == "/register/state"
+    )
     return who
 
 
@@ -50,25 +67,54 @@ def test_every_fault_of_a_registration_at_once_and_nothing_is_kept(rooms: Rooms)
     before = fingerprint(rooms.world, without=("rate_count",))
     told = errors(send(who, "/register", "send", **dict.fromkeys(FIRM, ""), username="", password="", proof=None))
     assert told.count("请填写") >= 8 and "请选择文件" in told
-    wrong = {"code": credit_code(321)[:-1] + ("0" if credit_code(321)[-1] != "0" else "1"), "mail": "su at example", "phone": "call me",
-             "bank_account": "12"}
-    answer = send(who, "/register", "send", **{**FIRM, **wrong, "username": "su", "password": "short", "proof": licence(b"MZ", "x.pdf")})
+    wrong = {
+        "code": credit_code(321)[:-1] + ("0" if credit_code(321)[-1] != "0" else "1"),
+        "mail": "su at example",
+        "phone": "call me",
+        "bank_account": "12",
+    }
+    answer = send(
+        who,
+        "/register",
+        "send",
+        **{**FIRM, **wrong, "username": "su", "password": "short", "proof": licence(b"MZ", "x.pdf")},
+    )
     told = errors(answer)
     for part in ("校验", "邮箱", "电话", "8 至 32 位", "密码至少", "PDF、JPG 或 PNG"):
         assert part in told, (part, told)
     assert "清溪教学仪器有限公司" in answer.text and "short" not in answer.text
-    known = errors(send(who, "/register", "send", **{**FIRM, "code": credit_code(101), "username": "bidder1", "password": NEW,
-                                                     "proof": licence()}))
+    known = errors(
+        send(
+            who,
+            "/register",
+            "send",
+            **{**FIRM, "code": credit_code(101), "username": "bidder1", "password": NEW, "proof": licence()},
+        )
+    )
     assert "已经登记" in known
     assert fingerprint(rooms.world, without=("rate_count",)) == before
 
 
-@pytest.mark.parametrize(("data", "name", "good"), [
-    (PDF, "a.pdf", True), (b"\xff\xd8\xff\xe0", "a.JPEG", True), (b"\x89PNG\r\n\x1a\n", "a.png", True), (PDF, "a.png", False),
-    (b"<html>", "a.pdf", False), (b"", "a.pdf", False), (PDF, "a.exe", False),
-    (PDF + b"x" * registrations.MOST_BYTES, "a.pdf", False)])
+@pytest.mark.parametrize(
+    ("data", "name", "good"),
+    [
+        (PDF, "a.pdf", True),
+        (b"\xff\xd8\xff\xe0", "a.JPEG", True),
+        (b"\x89PNG\r\n\x1a\n", "a.png", True),
+        (PDF, "a.png", False),
+        (b"<html>", "a.pdf", False),
+        (b"", "a.pdf", False),
+        (PDF, "a.exe", False),
+        (PDF + b"x" * registrations.MOST_BYTES, "a.pdf", False),
+    ],
+)
 def test_a_proof_is_what_its_name_says(rooms: Rooms, data: bytes, name: str, good: bool) -> None:
-    answer = send(stranger(rooms), "/register", "send", **{**FIRM, "username": "suqingxi", "password": NEW, "proof": licence(data, name)})
+    answer = send(
+        stranger(rooms),
+        "/register",
+        "send",
+        **{**FIRM, "username": "suqingxi", "password": NEW, "proof": licence(data, name)},
+    )
     assert (answer.status_code == 303) is good, answer.text[:500]
 
 
@@ -77,16 +123,30 @@ def test_a_firm_is_returned_corrected_accepted_and_takes_part(rooms: Rooms) -> N
     assert "待办理" in who.get("/register/state").text
     for page in ("/bidder", "/account", "/centre/registrations"):
         assert who.get(page).status_code in (302, 303), "the account of a registration sees its state and nothing else"
-    taken = errors(send(stranger(rooms), "/register", "send", **{**FIRM, "code": credit_code(322), "username": "SuQingxi", "password": NEW,
-                                                                 "proof": licence()}))
+    taken = errors(
+        send(
+            stranger(rooms),
+            "/register",
+            "send",
+            **{**FIRM, "code": credit_code(322), "username": "SuQingxi", "password": NEW, "proof": licence()},
+        )
+    )
     assert "已存在" in taken
-    again = errors(send(stranger(rooms), "/register", "send", **{**FIRM, "username": "another", "password": NEW, "proof": licence()}))
+    again = errors(
+        send(
+            stranger(rooms), "/register", "send", **{**FIRM, "username": "another", "password": NEW, "proof": licence()}
+        )
+    )
     assert "已有一份登记" in again
     clerk = rooms.person("clerk")
     assert "核对单位登记：清溪教学仪器有限公司" in clerk.get("/centre").text
     (page,) = set(re.findall(r"/centre/registrations/\w+", clerk.get("/centre/registrations").text))
     proof = clerk.get(page + "/proof")
-    assert proof.data == PDF and proof.mimetype == "application/octet-stream" and "sandbox" in proof.headers["Content-Security-Policy"]
+    assert (
+        proof.data == PDF
+        and proof.mimetype == "application/octet-stream"
+        and "sandbox" in proof.headers["Content-Security-Policy"]
+    )
     assert proof.headers["Content-Disposition"].startswith("attachment")
     for other in ("bidder1", "host", "agent", "watch"):
         assert {rooms.person(other).get(page + part).status_code for part in ("", "/proof")} == {403}
@@ -98,7 +158,12 @@ def test_a_firm_is_returned_corrected_accepted_and_takes_part(rooms: Rooms) -> N
     late.get("/account/sign-in")
     assert late.act("/account/acts/sign-in", username="suqingxi", password=NEW, code="").location == "/register/state"
     wrong = stranger(rooms)
-    assert wrong.act("/account/acts/sign-in", page="/account/sign-in", username="suqingxi", password="x" * 12, code="").status_code == 422
+    assert (
+        wrong.act(
+            "/account/acts/sign-in", page="/account/sign-in", username="suqingxi", password="x" * 12, code=""
+        ).status_code
+        == 422
+    )
     done(send(who, "/register/state", "again", name="清溪教学仪器（春晓）有限公司", proof=licence(b"%PDF-2.0 clear")))
     more: Any = FIRM
     who.marks["form_id"] = "f" * 32  # another form, not the same one twice
@@ -113,7 +178,11 @@ def test_a_firm_is_returned_corrected_accepted_and_takes_part(rooms: Rooms) -> N
     assert "单位登记已受理" in admin.get("/account/inbox").text
     with rooms.world.office.work(SETUP) as work:
         firm = parties.party_by_code(work.session, FIRM["code"])
-        assert (firm.kind, firm.bank_account, firm.name) == ("bidder", "6222000012345678", "清溪教学仪器（春晓）有限公司")
+        assert (firm.kind, firm.bank_account, firm.name) == (
+            "bidder",
+            "6222000012345678",
+            "清溪教学仪器（春晓）有限公司",
+        )
         mails = {m.template: m.to for m in work.session.scalars(select(Message).where(Message.channel == "mail"))}
         assert mails == {"registration.returned": "su@example.com", "registration.accepted": "su@example.com"}
     people(rooms, admin)
@@ -122,11 +191,26 @@ def test_a_firm_is_returned_corrected_accepted_and_takes_part(rooms: Rooms) -> N
 def people(rooms: Rooms, admin: Person) -> None:
     """The administrator of the new firm adds a signer, who takes part in a lot."""
     assert "请" in errors(send(admin, "/bidder/people", "invite", username="xiao", name="", password="short", roles=[]))
-    assert admin.act("/bidder/acts/invite", page="/bidder/people", username="mole1", name="甲", password=NEW,
-                     roles="cashier").status_code == 422
-    done(send(admin, "/bidder/people", "invite", username="xiaohe", name="苏小河", password=NEW,
-              roles=["bidder-signer", "bidder-operator"]))
-    assert "已存在" in errors(send(admin, "/bidder/people", "invite", username="xiaohe", name="乙", password=NEW, roles=["bidder-signer"]))
+    assert (
+        admin.act(
+            "/bidder/acts/invite", page="/bidder/people", username="mole1", name="甲", password=NEW, roles="cashier"
+        ).status_code
+        == 422
+    )
+    done(
+        send(
+            admin,
+            "/bidder/people",
+            "invite",
+            username="xiaohe",
+            name="苏小河",
+            password=NEW,
+            roles=["bidder-signer", "bidder-operator"],
+        )
+    )
+    assert "已存在" in errors(
+        send(admin, "/bidder/people", "invite", username="xiaohe", name="乙", password=NEW, roles=["bidder-signer"])
+    )
     page = re.findall(r"/bidder/people/\d+", admin.get("/bidder/people").text)[0]
     signer = stranger(rooms)
     signer.get("/account/sign-in")
@@ -182,7 +266,10 @@ def test_a_proof_waits_for_the_scanner_where_there_is_one(rooms: Rooms) -> None:
         registrations.release(look, registrations.find(look.session, row.ref), scanned=True)
     with rooms.world.office.work(CLOCK) as work:
         registrations.find(work.session, row.ref).scan = "waiting"
-    assert registrations.scan(rooms.world.office, Looking(CLEAN)) == 1 and registrations.scan(rooms.world.office, Looking(CLEAN)) == 0
+    assert (
+        registrations.scan(rooms.world.office, Looking(CLEAN)) == 1
+        and registrations.scan(rooms.world.office, Looking(CLEAN)) == 0
+    )
     with rooms.world.look("clerk") as look:
         assert registrations.release(look, registrations.find(look.session, row.ref), scanned=True) == "clean"
 
@@ -218,7 +305,8 @@ def test_asking_says_and_does_the_same_for_everybody(forgetful: House) -> None:
         answer = ask(forgetful, typed)
         seen.append((answer.status_code, answer.location, re.sub(r"\s", "", answer.text)))
         assert fingerprint(forgetful, without=("rate_count", "password_wish", "form_use")) == before, (  # type: ignore[arg-type]
-            "whose it is, the clock looks later")
+            "whose it is, the clock looks later"
+        )
     assert len(set(seen)) == 1
     assert len(links(forgetful)) == 1, "the newer voids the older of the two"
 
@@ -242,7 +330,12 @@ def test_the_link_works_once_for_half_an_hour_and_ends_every_sign_in(forgetful: 
     assert inside.get("/account").status_code == 302, "other sign-ins are over"
     assert client.get(newest).location == OVER and house.sign_in(house.client(), "p").status_code == 422
     page = client.get("/account/sign-in")
-    assert client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": NEW, "code": ""}).status_code == 303
+    assert (
+        client.post(
+            "/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": NEW, "code": ""}
+        ).status_code
+        == 303
+    )
     assert "密码已重设" in client.get("/account/inbox").text
     ask(house, "p")
     late = links(house)[0]
@@ -265,10 +358,15 @@ def test_a_second_factor_is_asked_for_all_the_same(forgetful: House) -> None:
     page = client.get(link)
     assert client.post(link + "/acts/set", data={**marks(page.text), "new": NEW}).status_code == 422
     code = pyotp.TOTP(secret).at(house.clock.now())
-    assert client.post(link + "/acts/set", data={**marks(client.get(link).text), "new": NEW, "code": code}).status_code == 303
+    assert (
+        client.post(link + "/acts/set", data={**marks(client.get(link).text), "new": NEW, "code": code}).status_code
+        == 303
+    )
 
 
-def test_outside_a_rehearsal_nobody_reads_the_post_and_a_link_that_left_is_forgotten(house: House, tmp_path: Path) -> None:
+def test_outside_a_rehearsal_nobody_reads_the_post_and_a_link_that_left_is_forgotten(
+    house: House, tmp_path: Path
+) -> None:
     who = house.person("p", Role.CENTRE)
     client = house.client()
     assert client.get("/account/rehearsal-post").status_code == 404
@@ -296,6 +394,11 @@ def test_one_gives_ones_own_address(house: House) -> None:
     assert "还没有登记邮箱" in client.get("/account").text
     answer = client.post("/account/acts/mail", data={**marks(client.get("/account/mail").text), "mail": "not one"})
     assert answer.status_code == 422 and "not one" in answer.text
-    assert client.post("/account/acts/mail", data={**marks(client.get("/account/mail").text), "mail": "P@Example.com"}).status_code == 303
+    assert (
+        client.post(
+            "/account/acts/mail", data={**marks(client.get("/account/mail").text), "mail": "P@Example.com"}
+        ).status_code
+        == 303
+    )
     assert "p@example.com" in client.get("/account").text
     assert PASSWORD not in client.get("/account").text

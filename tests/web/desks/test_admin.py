@@ -20,10 +20,17 @@ from trading.kernel.calendar import packaged_calendar
 from trading.parties import parties
 from trading.rulebook import calendars
 
-SEATS = (("secadmin", Role.SECURITY_ADMIN), ("second", Role.SECURITY_ADMIN),
-         ("sysadmin", Role.SYSTEM_ADMIN), ("auditadmin", Role.AUDIT_ADMIN))
-PAGES = {"secadmin": ("/admin/people", "/admin/people/new", "/admin/grants", "/admin/parties", "/admin/keys"),
-         "sysadmin": ("/admin/calendar", "/admin/health"), "auditadmin": ("/admin/log", "/admin/log?verify=yes")}
+SEATS = (
+    ("secadmin", Role.SECURITY_ADMIN),
+    ("second", Role.SECURITY_ADMIN),
+    ("sysadmin", Role.SYSTEM_ADMIN),
+    ("auditadmin", Role.AUDIT_ADMIN),
+)
+PAGES = {
+    "secadmin": ("/admin/people", "/admin/people/new", "/admin/grants", "/admin/parties", "/admin/keys"),
+    "sysadmin": ("/admin/calendar", "/admin/health"),
+    "auditadmin": ("/admin/log", "/admin/log?verify=yes"),
+}
 
 
 @pytest.fixture
@@ -32,7 +39,14 @@ def rooms(engine: Engine, tmp_path: Path) -> Rooms:
     with world.office.work(SETUP) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
         for username, role in SEATS:
-            who = parties.invite(work, centre, username=username, name=f"管理员{username}", password="correct horse battery", roles=[role])
+            who = parties.invite(
+                work,
+                centre,
+                username=username,
+                name=f"管理员{username}",
+                password="correct horse battery",
+                roles=[role],
+            )
             world.people[username] = who.id
     return open_rooms(world, tmp_path)
 
@@ -52,19 +66,45 @@ def test_invite_propose_confirm_refuse_clashes_revoke_disable(rooms: Rooms) -> N
     admin = rooms.person("secadmin")
     firm = done(send(admin, "/admin/parties", "register", name="云汀市资金结算所", code="MONEY-1", kind="centre"))
     assert firm == "/admin/people/new?party=MONEY-1"
-    clashing = errors(send(admin, firm, "invite", username="", name="钱思源", password="short", roles=["cashier", "controller"]))
+    clashing = errors(
+        send(admin, firm, "invite", username="", name="钱思源", password="short", roles=["cashier", "controller"])
+    )
     assert clashing.count("请填写") == 2  # the name of the account, and why
-    clashing = errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["cashier", "controller"],
-                           reason="接任"))
+    clashing = errors(
+        send(
+            admin,
+            firm,
+            "invite",
+            username="qian",
+            name="钱思源",
+            password="short",
+            roles=["cashier", "controller"],
+            reason="接任",
+        )
+    )
     assert "保证金经办" in clashing and "保证金复核" in clashing
-    assert "10" in errors(send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["witness"]))
-    page = done(send(admin, firm, "invite", username="Qian", name="钱思源", password="lantern over bridges", roles=["cashier", "witness"],
-                     reason="接任保证金经办"))
+    assert "10" in errors(
+        send(admin, firm, "invite", username="qian", name="钱思源", password="short", roles=["witness"])
+    )
+    page = done(
+        send(
+            admin,
+            firm,
+            "invite",
+            username="Qian",
+            name="钱思源",
+            password="lantern over bridges",
+            roles=["cashier", "witness"],
+            reason="接任保证金经办",
+        )
+    )
     body = admin.get(page).text
     assert "钱思源" in body and "已提议、尚未生效" in body and "接任保证金经办" in body and "从未登录" in body
     rooms.world.people["qian"] = int(page.rpartition("/")[2])
     with rooms.world.office.work(SETUP) as work:
-        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {Role.WITNESS}
+        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {
+            Role.WITNESS
+        }
     assert "保证金复核" in errors(send(admin, page, "grant", role="controller", reason="兼任"))
     second = rooms.person("second")
     home = second.get("/admin").text
@@ -80,9 +120,14 @@ def test_invite_propose_confirm_refuse_clashes_revoke_disable(rooms: Rooms) -> N
     assert "钱思源" in admin.get("/admin/grants").text
     done(send(admin, page, "revoke", role="cashier"))
     with rooms.world.office.work(SETUP) as work:
-        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {Role.WITNESS}
+        assert parties.roles_of(work.session, parties.account(work.session, rooms.world.people["qian"])) == {
+            Role.WITNESS
+        }
     person = rooms.person("clerk")
-    assert "从未" in admin.get("/admin/people?q=qian").text and "从未" not in admin.get("/admin/people?q=clerk").text.partition("<main")[2]
+    assert (
+        "从未" in admin.get("/admin/people?q=qian").text
+        and "从未" not in admin.get("/admin/people?q=clerk").text.partition("<main")[2]
+    )
     clerk_page = f"/admin/people/{rooms.world.people['clerk']}"
     assert "请" in errors(send(admin, clerk_page, "disable"))
     done(send(admin, clerk_page, "disable", sure="yes"))
@@ -106,15 +151,30 @@ def test_a_bidders_employee_is_offered_a_bidders_roles_only(rooms: Rooms) -> Non
     assert "不适用于投标人的人员" in errors(send(admin, page, "grant", role="cashier", reason="兼任"))
     firm = f"/admin/people/new?party={credit_code(101)}"
     assert 'value="cashier"' not in admin.get(firm).text
-    assert "不适用于投标人的人员" in errors(send(admin, firm, "invite", username="mole", name="内鬼", password="lantern over bridges",
-                                            roles=["bidder-operator", "cashier"], reason="兼任"))
+    assert "不适用于投标人的人员" in errors(
+        send(
+            admin,
+            firm,
+            "invite",
+            username="mole",
+            name="内鬼",
+            password="lantern over bridges",
+            roles=["bidder-operator", "cashier"],
+            reason="兼任",
+        )
+    )
     with rooms.world.office.work(SETUP) as work:  # a grant from before the table of kinds
-        work.session.add(parties.RoleGrant(account_id=rooms.world.people["bidder1"], role=Role.CASHIER, granted_at=work.now))
+        work.session.add(
+            parties.RoleGrant(account_id=rooms.world.people["bidder1"], role=Role.CASHIER, granted_at=work.now)
+        )
     assert "不生效" in admin.get(page).text
     bidder = rooms.person("bidder1")
     assert bidder.get("/cashier").status_code == 403
     assert bidder.act("/account/acts/role", page="/account", role="cashier").status_code == 403
-    assert "EXPERT" not in admin.get("/admin/people/new").text and "没有这个代码的单位" in admin.get("/admin/people/new?party=nobody").text
+    assert (
+        "EXPERT" not in admin.get("/admin/people/new").text
+        and "没有这个代码的单位" in admin.get("/admin/people/new?party=nobody").text
+    )
 
 
 def test_granting_wants_a_fresh_sign_in(rooms: Rooms) -> None:
@@ -130,7 +190,9 @@ def test_experts_and_secrets_are_on_no_list(rooms: Rooms) -> None:
     world = rooms.world
     with world.office.work(SETUP) as work:
         unit = parties.register(work, code="EXPERT-9", name="李专家", kind="expert")
-        parties.invite(work, unit, username="expert09", name="李专家", password="correct horse battery", roles=[Role.EXPERT])
+        parties.invite(
+            work, unit, username="expert09", name="李专家", password="correct horse battery", roles=[Role.EXPERT]
+        )
     world.people["expert09"] = 0
     admin = rooms.person("secadmin")
     for page in ("/admin/people", "/admin/people?role=expert", "/admin/parties", "/admin/keys", "/admin/people?q=专家"):
@@ -152,7 +214,8 @@ def test_a_calendar_with_faults_tells_them_all_and_a_right_one_is_loaded(rooms: 
         assert line in told
     assert "2028" not in {str(year) for year in packaged_calendar().years}
     text = "year,2028\nstatus,announced\nsource,国办发明电〔2027〕9号\ndate,day,feast\n" + "".join(
-        f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03"))
+        f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")
+    )
     with rooms.world.look("clock") as look:
         before = calendars.current(look.session).years
     assert 2028 not in before
@@ -193,7 +256,9 @@ def test_the_auditor_verifies_and_sees_a_changed_row_but_no_count_of_entries(roo
     assert [action for action, _ in forms_of(main) if "/acts/" in action] == []  # it changes nothing
     if engine.dialect.name == "sqlite":
         with engine.begin() as connection:
-            found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'act_record'").all()
+            found = connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'act_record'"
+            ).all()
             for (name,) in found:
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
             connection.execute(update(ActRecord).where(ActRecord.id == 1).values(payload="{}"))

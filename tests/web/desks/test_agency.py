@@ -164,10 +164,16 @@ def test_what_filing_needs_is_marked_before_anything_is_saved(rooms: Rooms, agen
     assert 'href="#f-approval_no"' in page and 'data-only="regime=GP"' in page
     where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **DRAFT))
     edit = agent.get(where + "/edit").text
-    assert "还缺 3 项才能提交" in edit and edit.count('data-needs="') == 7 and edit.count('class="is-there" data-needs') == 4
+    assert (
+        "还缺 3 项才能提交" in edit
+        and edit.count('data-needs="') == 7
+        and edit.count('class="is-there" data-needs') == 4
+    )
     assert 'value="130205 河北省唐山市开平区"' in edit
     buyer = rooms.person("buyer").get("/agency/projects/new").text
-    assert 'data-needs="agency_agreement" data-only="agency" hidden' in buyer  # without an agency there is no mandate to give
+    assert (
+        'data-needs="agency_agreement" data-only="agency" hidden' in buyer
+    )  # without an agency there is no mandate to give
 
 
 def test_a_division_is_chosen_from_the_list_or_typed_and_nothing_else_is_taken(rooms: Rooms, agent: Person) -> None:
@@ -183,7 +189,9 @@ def test_a_division_is_chosen_from_the_list_or_typed_and_nothing_else_is_taken(r
 
 def test_another_number_of_lots_loses_nothing_that_was_typed(rooms: Rooms, agent: Person) -> None:
     where = f"/agency/projects/{rooms.world.project('ACCEPTED')}"
-    address, fields = next(one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender"))
+    address, fields = next(
+        one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender")
+    )
     lots = where + "/acts/lots"
     fields |= {"lots.0.title": "第一包", "lots.0.need": "课桌"}
     two = forms_of(agent.client.post(lots, data=fields | {"to": "2"}).text.partition("<main")[2])[0][1]
@@ -201,13 +209,22 @@ def test_another_number_of_lots_loses_nothing_that_was_typed(rooms: Rooms, agent
     assert refused.status_code == 422 and 'value="第二包"' in refused.text
 
 
-def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_saving(rooms: Rooms, agent: Person) -> None:
+def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_saving(
+    rooms: Rooms, agent: Person
+) -> None:
     where = f"/agency/projects/{rooms.world.project('ACCEPTED')}"
-    _address, fields = next(one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender"))
+    _address, fields = next(
+        one for one in forms_of(agent.get(where + "/tender").text) if one[0].endswith("draft-tender")
+    )
     asked = fields | {"lots.0.budget": "100万", "lots.0.ceiling": "100.01万", "lots.0.deposit": "20000.01"}
     found = agent.client.post(where + "/acts/check-lots", data=asked).get_json()
-    assert found["fields"]["lots.0.ceiling"]["tone"] == "stop" and "1,000,000.00" in found["fields"]["lots.0.ceiling"]["text"]
-    assert found["fields"]["lots.0.deposit"]["tone"] == "stop" and "20,000.00" in found["fields"]["lots.0.deposit"]["text"]
+    assert (
+        found["fields"]["lots.0.ceiling"]["tone"] == "stop"
+        and "1,000,000.00" in found["fields"]["lots.0.ceiling"]["text"]
+    )
+    assert (
+        found["fields"]["lots.0.deposit"]["tone"] == "stop" and "20,000.00" in found["fields"]["lots.0.deposit"]["text"]
+    )
     right = asked | {"lots.0.ceiling": "100万", "lots.0.deposit": "2万"}
     found = agent.client.post(where + "/acts/check-lots", data=right).get_json()
     assert {line["tone"] for line in found["fields"].values()} == {"ok"} and found["sum"]["tone"] == "ok"
@@ -215,21 +232,31 @@ def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_sav
     assert found["fields"]["lots.0.budget"]["tone"] == "stop" and "lots.0.contact" not in found["fields"]
 
     ref = rooms.world.lot("DRAFTED")
-    _address, fields = next(one for one in forms_of(agent.get(f"/agency/lots/{ref}/edit").text) if one[0].endswith("acts/edit"))
+    _address, fields = next(
+        one for one in forms_of(agent.get(f"/agency/lots/{ref}/edit").text) if one[0].endswith("acts/edit")
+    )
     found = agent.client.post(f"/agency/lots/{ref}/acts/check-amounts", data=fields | {"budget": "900万"}).get_json()
-    assert found["sum"]["tone"] == "stop" and lot_of(rooms, ref).version == 0  # over the project's budget; nothing is saved by asking
+    assert (
+        found["sum"]["tone"] == "stop" and lot_of(rooms, ref).version == 0
+    )  # over the project's budget; nothing is saved by asking
 
-    _address, fields = next(one for one in forms_of(agent.get(f"/agency/lots/{ref}/scheme").text) if one[0].endswith("acts/scheme"))
+    _address, fields = next(
+        one for one in forms_of(agent.get(f"/agency/lots/{ref}/scheme").text) if one[0].endswith("acts/scheme")
+    )
     right = agent.client.post(f"/agency/lots/{ref}/acts/check-scheme", data=fields).get_json()
     assert right["fields"] == {} and right["sum"]["tone"] == "ok"
-    wrong = agent.client.post(f"/agency/lots/{ref}/acts/check-scheme", data=fields | {"criteria.0.max": "20"}).get_json()
+    wrong = agent.client.post(
+        f"/agency/lots/{ref}/acts/check-scheme", data=fields | {"criteria.0.max": "20"}
+    ).get_json()
     assert "90" in wrong["sum"]["text"] and "E-03" in wrong["fields"]["criteria.0.max"]["text"]
 
 
 def test_the_earliest_lawful_deadline_is_one_press_and_the_law_accepts_it(rooms: Rooms, agent: Person) -> None:
     page = f"/agency/lots/{rooms.world.lot('DRAFTED')}/timetable"
     _address, fields = next(one for one in forms_of(agent.get(page).text) if one[0].endswith("acts/plan"))
-    answer = agent.client.post(page.replace("/timetable", "/acts/earliest"), data=fields | {"clarify_until": "2026-03-19 17:00"})
+    answer = agent.client.post(
+        page.replace("/timetable", "/acts/earliest"), data=fields | {"clarify_until": "2026-03-19 17:00"}
+    )
     offered = forms_of(answer.text.partition("<main")[2])[0][1]
     assert "T-03" in answer.text and "2026-03-23" in offered["deadline"]  # 20 days end on a Sunday: the Monday after it
     assert offered["clarify_until"] == "2026-03-19T17:00"
@@ -257,13 +284,17 @@ def article(page: str) -> str:
     return re.sub(r"\d{2}:\d{2}(:\d{2})?", "", found.group(0))
 
 
-def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neither_money_nor_dates(rooms: Rooms, agent: Person) -> None:
+def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neither_money_nor_dates(
+    rooms: Rooms, agent: Person
+) -> None:
     earlier, new = rooms.world.lot("READY"), rooms.world.lot("DRAFTED")
     done(send(agent, f"/agency/lots/{earlier}/scheme?start=offered", "scheme"))
     base = f"/agency/lots/{new}"
     assert f"from={earlier}" in agent.get(base + "/copy").text or earlier in agent.get(base + "/copy").text
     done(send(agent, base + "/edit", "edit", need="另写的需求", budget="100万", ceiling="90万", deposit="1万"))
-    address, fields = next(one for one in forms_of(agent.get(f"{base}/copy?from={earlier}").text) if one[0].endswith("acts/copy"))
+    address, fields = next(
+        one for one in forms_of(agent.get(f"{base}/copy?from={earlier}").text) if one[0].endswith("acts/copy")
+    )
     none = agent.client.post(address, data={**fields, "parts": []})
     assert none.status_code == 422 and lot_of(rooms, new).need == "另写的需求"
     done(agent.client.post(address, data={**fields, "parts": ["terms", "criteria", "documents"]}))
@@ -286,7 +317,9 @@ def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neithe
 def drafted(rooms: Rooms, ref: str) -> set[int]:
     """The largest bid in every drafted policy of bids."""
     with rooms.world.look("clock") as look:
-        rows = look.session.scalars(select(Policy).where(Policy.lot_id == rooms.world.lot_in(look, ref).id, Policy.envelope == "bid"))
+        rows = look.session.scalars(
+            select(Policy).where(Policy.lot_id == rooms.world.lot_in(look, ref).id, Policy.envelope == "bid")
+        )
         return {json.loads(row.payload)["max_plen"] for row in rows}
 
 
@@ -338,7 +371,9 @@ def test_the_deposit_cap_and_the_budget_hold(rooms: Rooms, agent: Person) -> Non
     told = errors(send(agent, f"/agency/lots/{ref}/edit", "edit", ceiling="3000000.01"))
     assert "3,000,000.01" in told and lot_of(rooms, ref).ceiling == Money.parse("2900000")
     done(send(agent, f"/agency/lots/{ref}/edit", "edit", deposit="60000.01"))
-    assert "60,000.01" in agent.get(f"/agency/lots/{ref}").text  # named among what publication still lacks, with the cap
+    assert (
+        "60,000.01" in agent.get(f"/agency/lots/{ref}").text
+    )  # named among what publication still lacks, with the cap
     assert "60,000.00" in agent.get(f"/agency/lots/{ref}").text
 
 
@@ -456,14 +491,24 @@ def test_a_late_clarification_names_the_deadline_to_extend_to_and_keeps_the_answ
     agent = rooms.person("agent")
     answer = send(agent, f"/agency/lots/{ref}/clarify", "answer", text="改为不低于 350 尼特。", affects="yes")
     assert "T-05" in errors(answer) and "2026-03-29" in errors(answer) and "改为不低于 350 尼特。" in answer.text
-    done(send(agent, f"/agency/lots/{ref}/clarify", "extend", deadline="2026-04-01 09:30", opens_at="2026-04-01 09:30",
-              reason="第3号澄清影响报价"))
+    done(
+        send(
+            agent,
+            f"/agency/lots/{ref}/clarify",
+            "extend",
+            deadline="2026-04-01 09:30",
+            opens_at="2026-04-01 09:30",
+            reason="第3号澄清影响报价",
+        )
+    )
     assert lot_of(rooms, ref).deadline == DEADLINE  # it moves with the last signature, not before
     world.sign_policies(ref)
     assert lot_of(rooms, ref).deadline == DEADLINE + timedelta(days=8)
 
 
-def test_a_lost_key_of_a_holder_is_told_with_what_it_means_and_the_seat_is_filled_anew(rooms: Rooms, agent: Person) -> None:
+def test_a_lost_key_of_a_holder_is_told_with_what_it_means_and_the_seat_is_filled_anew(
+    rooms: Rooms, agent: Person
+) -> None:
     world = rooms.world
     ready, bidding = world.lot("READY"), world.lot("BIDDING")
     for username in ("officer1", "officer3"):
@@ -600,8 +645,12 @@ def test_works_candidates_are_published_before_the_decision(rooms: Rooms, is_uph
     if is_upheld:
         done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩不实，异议成立。", upheld="yes"))
         stopped = buyer.get(lot + "/award").text
-        assert "award/decide" not in stopped and f"/agency/objections/{objection}" in stopped  # no button that only refuses
-        assert f'href="{lot}/end"' in buyer.get(f"/agency/objections/{objection}").text  # the true next step, and the way there
+        assert (
+            "award/decide" not in stopped and f"/agency/objections/{objection}" in stopped
+        )  # no button that only refuses
+        assert (
+            f'href="{lot}/end"' in buyer.get(f"/agency/objections/{objection}").text
+        )  # the true next step, and the way there
         assert buyer.get(lot + "/end").status_code == 200
         return
     done(send(agent, f"/agency/objections/{objection}", "answer", text="业绩经核查属实。", upheld="no"))
@@ -646,7 +695,9 @@ def test_pages_open_in_both_languages_at_every_stage(rooms: Rooms, agent: Person
 # --- attachments ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centre_alone(rooms: Rooms, agent: Person) -> None:
+def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centre_alone(
+    rooms: Rooms, agent: Person
+) -> None:
     ref = rooms.world.project("DRAFT")
     page = f"/agency/projects/{ref}"
     wrong = send(agent, page, "attach", files=(io.BytesIO(b"MZ no pdf"), "批文.pdf"))
@@ -661,10 +712,16 @@ def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centr
         first, second = attachments.of_project(look.session, projects.project(look.session, ref).id)
     done(agent.client.post(f"{page}/acts/detach", data=out | {"attachment": str(second.id)}))
     clerk = rooms.person("clerk")
-    assert clerk.get(f"/centre/filings/{ref}/attachments/{first.id}").status_code == 404  # a draft is not the centre's to read
+    assert (
+        clerk.get(f"/centre/filings/{ref}/attachments/{first.id}").status_code == 404
+    )  # a draft is not the centre's to read
     done(send(agent, page + "/file", "file"))
     with rooms.world.look("clock") as look:
-        said = [json.loads(row.payload) for row in look.session.scalars(select(ActRecord)) if '"project.file"' in row.payload]
+        said = [
+            json.loads(row.payload)
+            for row in look.session.scalars(select(ActRecord))
+            if '"project.file"' in row.payload
+        ]
     assert any(first.blob in json.dumps(one) for one in said)  # its digest stands in the record of the filing
     assert "批文.pdf" in clerk.get(f"/centre/filings/{ref}").text
     taken = clerk.get(f"/centre/filings/{ref}/attachments/{first.id}")
@@ -677,7 +734,9 @@ def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centr
     assert late.status_code == 409
 
 
-def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_the_opening(rooms: Rooms, agent: Person) -> None:
+def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_the_opening(
+    rooms: Rooms, agent: Person
+) -> None:
     world, ref = rooms.world, rooms.world.lot("BIDDING")
     world.take_part(ref, "bidder1")
     blob = world.office.blobs.put([PDF])
@@ -689,7 +748,9 @@ def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_
         oref, number = row.ref, attachments.of_objection(work.session, row.id)[0].id
     page = agent.get(f"/agency/objections/{oref}").text
     assert "投标单位1" not in page and "附件1.pdf" in page and f"/attachments/{number}" in page
-    assert "投标单位1" not in unquote(agent.get(f"/agency/objections/{oref}/attachments/{number}").headers["Content-Disposition"])
+    assert "投标单位1" not in unquote(
+        agent.get(f"/agency/objections/{oref}/attachments/{number}").headers["Content-Disposition"]
+    )
     own = rooms.person("bidder1")
     assert "投标单位1异议.pdf" in own.get(f"/bidder/objections/{oref}").text
     assert own.get(f"/bidder/objections/{oref}/attachments/{number}").data == PDF
@@ -697,7 +758,16 @@ def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_
     assert rooms.person("agent2").get(f"/agency/objections/{oref}/attachments/{number}").status_code == 404
     assert rooms.person("watch").get(f"/supervisor/objections/{oref}/attachments/{number}").data == PDF
 
-    done(send(agent, f"/agency/objections/{oref}", "answer", text="已核实，予以更正。", upheld="yes", files=(io.BytesIO(PDF), "答复.pdf")))
+    done(
+        send(
+            agent,
+            f"/agency/objections/{oref}",
+            "answer",
+            text="已核实，予以更正。",
+            upheld="yes",
+            files=(io.BytesIO(PDF), "答复.pdf"),
+        )
+    )
     answered = agent.get(f"/agency/objections/{oref}").text
     assert "答复.pdf" in answered and f"/agency/lots/{ref}/clarify" in answered  # upheld: the page leads on
     assert "答复.pdf" in own.get(f"/bidder/objections/{oref}").text
@@ -722,7 +792,12 @@ def test_a_page_from_before_leads_to_where_the_filing_stands_now(rooms: Rooms, a
     filed, ref = rooms.world.project("FILED"), rooms.world.lot("BIDDING")
     project = lot_of(rooms, ref).project.ref
     own, other = f"/agency/projects/{filed}", f"/agency/projects/{project}"
-    ways = ((f"{own}/edit", own), (f"{own}/file", own), (f"{other}/tender", other), (f"/agency/lots/{ref}/preview", f"/lots/{ref}"))
+    ways = (
+        (f"{own}/edit", own),
+        (f"{own}/file", own),
+        (f"{other}/tender", other),
+        (f"/agency/lots/{ref}/preview", f"/lots/{ref}"),
+    )
     for page, where in ways:
         answer = agent.get(page)
         assert answer.status_code == 303 and answer.headers["Location"] == where, page

@@ -25,7 +25,17 @@ from trading.kernel.money import Money
 from web import wiring
 from web.workers import clockwork
 
-PAGES = ("", "/refunds", "/refunds?show=done", "/batches", "/import", "/exceptions", "/reconcile", "/ledger", "/forfeits")
+PAGES = (
+    "",
+    "/refunds",
+    "/refunds?show=done",
+    "/batches",
+    "/import",
+    "/exceptions",
+    "/reconcile",
+    "/ledger",
+    "/forfeits",
+)
 
 
 @pytest.fixture
@@ -74,7 +84,11 @@ def test_from_the_statement_to_the_confirmed_refund_by_forms_alone(house: tuple[
     digest = re.search(r'name="digest" value="([0-9a-f]{64})"', seen)
     assert digest is not None and "壹拾万元整" in seen
     rows = seen.partition("所复核的每一笔")[2]
-    assert all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3")) and "账号尾号" in rows and "100,000.00" in rows
+    assert (
+        all(room.payer(name)[0] in rows for name in ("bidder2", "bidder3"))
+        and "账号尾号" in rows
+        and "100,000.00" in rows
+    )
     assert re.fullmatch(r"TF-\d{8}-[0-9A-HJKMNP-TV-Z]{4}", name)
     refused = send(controller, batch + "/approve", "approve", digest="0" * 64)
     assert refused.status_code == 409 and "批次内容与您看到的摘要不一致" in refused.text
@@ -142,11 +156,20 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     done(send(cashier, batch, "pay"))
     where = done(send(cashier, "/cashier/import", "fetch"))
     names = [room.payer(name) for name in room.world.bidders]
-    secret = [word for name, account in names for word in (name, account)] + list(subs.values()) + ["50,000.00", "50000.00"]
+    secret = (
+        [word for name, account in names for word in (name, account)] + list(subs.values()) + ["50,000.00", "50000.00"]
+    )
     with room.world.look("clock") as look:
         secret.append(demands.find_by_sub_account(look.session, subs["bidder1"]).lot.title)  # type: ignore[union-attr]
-    pages = [f"/cashier{page}" for page in PAGES] + [batch, where, f"/cashier/refunds/{one}", f"{batch}/payments.csv",
-             "/cashier/refunds?format=csv", f"/cashier/ledger?lot={ref}", f"/cashier/forfeits?lot={ref}"]
+    pages = [f"/cashier{page}" for page in PAGES] + [
+        batch,
+        where,
+        f"/cashier/refunds/{one}",
+        f"{batch}/payments.csv",
+        "/cashier/refunds?format=csv",
+        f"/cashier/ledger?lot={ref}",
+        f"/cashier/forfeits?lot={ref}",
+    ]
     for person in (cashier, controller):
         for page in pages:
             answer = person.get(page)
@@ -155,7 +178,11 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
                 continue
             assert answer.status_code == 200, page
             body = answer.text
-            if page in ("/cashier", "/cashier/ledger", f"/cashier/ledger?lot={ref}") or "/statements/" in page or page.endswith("/import"):
+            if (
+                page in ("/cashier", "/cashier/ledger", f"/cashier/ledger?lot={ref}")
+                or "/statements/" in page
+                or page.endswith("/import")
+            ):
                 told = [word for word in secret if word not in ("50,000.00", "50000.00")]  # totals over all lots
             else:
                 told = secret
@@ -182,13 +209,15 @@ def test_the_pages_are_the_same_however_many_paid(house: tuple[MoneyRoom, Rooms]
             room.pay_in(name, subs[name])
         where = done(send(cashier, "/cashier/import", "fetch"))
         page = cashier.get(where).text
-        body = page[page.index("<main"):page.index("</main>")]
+        body = page[page.index("<main") : page.index("</main>")]
         body = re.sub(r"[\d,]+\.\d\d|\d\d:\d\d(:\d\d)?|statements/[a-z0-9]+|<span class=\"proof\">[^<]+", "#", body)
         seen.append((re.sub(r"statements/[a-z0-9]+", "#", where), re.sub(r'value="[^"]*"', "", body)))
     assert seen[0] == seen[1]
 
 
-def test_a_file_with_faults_is_refused_with_all_of_them_and_a_good_one_told_line_by_line(house: tuple[MoneyRoom, Rooms]) -> None:
+def test_a_file_with_faults_is_refused_with_all_of_them_and_a_good_one_told_line_by_line(
+    house: tuple[MoneyRoom, Rooms],
+) -> None:
     room, rooms = house
     ref = room.world.lot("BIDDING")
     subs = room.take_part(ref)
@@ -211,7 +240,9 @@ def test_a_file_with_faults_is_refused_with_all_of_them_and_a_good_one_told_line
     assert "acts/charge" not in other.get("/cashier/exceptions").text
 
 
-def test_a_difference_opens_a_case_stops_everything_and_is_closed_with_its_explanation(house: tuple[MoneyRoom, Rooms]) -> None:
+def test_a_difference_opens_a_case_stops_everything_and_is_closed_with_its_explanation(
+    house: tuple[MoneyRoom, Rooms],
+) -> None:
     room, rooms = house
     room.awarded("GP")
     room.due()
@@ -253,7 +284,17 @@ def test_a_deposit_is_kept_by_three_persons(house: tuple[MoneyRoom, Rooms]) -> N
     until = (local_day(room.world.now) + timedelta(days=20)).isoformat()
     where = f"/cashier/forfeits?lot={ref}"
     assert "D-42" in cashier.get(where).text and "D-40" not in cashier.get(where).text.partition("<main")[2]
-    made = done(send(cashier, where, "forfeit", account=subs["bidder1"], ground="D-42", evidence="2026-03-30 书面拒签", hold_until=until))
+    made = done(
+        send(
+            cashier,
+            where,
+            "forfeit",
+            account=subs["bidder1"],
+            ground="D-42",
+            evidence="2026-03-30 书面拒签",
+            hold_until=until,
+        )
+    )
     assert "acts/check" not in controller.get(made).text  # not before the bidder was heard
     done(send(cashier, made, "hear", hearing="已送达，投标人未陈述"))
     assert "acts/check" not in cashier.get(made).text
@@ -269,8 +310,17 @@ def test_the_purchaser_decides_on_a_page_of_its_own(house: tuple[MoneyRoom, Room
     ref, subs = room.awarded("GP")
     cashier, controller, buyer = rooms.person("cashier"), rooms.person("controller"), rooms.person("buyer")
     until = (local_day(room.world.now) + timedelta(days=20)).isoformat()
-    made = done(send(cashier, f"/cashier/forfeits?lot={ref}", "forfeit", account=subs["bidder1"], ground="D-42", evidence="书面拒签",
-                     hold_until=until))
+    made = done(
+        send(
+            cashier,
+            f"/cashier/forfeits?lot={ref}",
+            "forfeit",
+            account=subs["bidder1"],
+            ground="D-42",
+            evidence="书面拒签",
+            hold_until=until,
+        )
+    )
     where = "/agency/forfeits/" + made.rpartition("/")[2]
     assert "/agency/forfeits/" not in buyer.get("/agency").text  # not before two persons went through it
     done(send(cashier, made, "hear", hearing="投标人称价格算错"))
@@ -307,7 +357,11 @@ def test_another_account_is_approved_by_two_who_read_the_banks_paper(house: tupl
 
     def ask(account: str) -> None:
         page = f"/bidder/deposits/{ref}"
-        done(bidder.act(f"{page}/acts/payee", page=page, refund=name, account=account, proof=(io.BytesIO(paper), "证明.pdf")))
+        done(
+            bidder.act(
+                f"{page}/acts/payee", page=page, refund=name, account=account, proof=(io.BytesIO(paper), "证明.pdf")
+            )
+        )
 
     ask("6222 0000 1111 2222")
     assert where in first.get("/cashier").text
@@ -315,10 +369,16 @@ def test_another_account_is_approved_by_two_who_read_the_banks_paper(house: tupl
     assert "6222 0000 1111 2222" in page and f'href="{where}/proof"' in page
     for person in (first, second, cashier):
         saved = person.get(where + "/proof")
-        assert saved.status_code == 200 and saved.get_data() == paper and "attachment" in saved.headers["Content-Disposition"]
+        assert (
+            saved.status_code == 200
+            and saved.get_data() == paper
+            and "attachment" in saved.headers["Content-Disposition"]
+        )
     assert "请填写" in errors(send(first, where, "decline-payee"))
     done(send(first, where, "decline-payee", declined_why="证明上没有银行印章"))
-    assert "acts/payee" not in first.get(where).text and "证明上没有银行印章" in bidder.get(f"/bidder/deposits/{ref}").text
+    assert (
+        "acts/payee" not in first.get(where).text and "证明上没有银行印章" in bidder.get(f"/bidder/deposits/{ref}").text
+    )
     ask("6222 0000 1111 3333")
     done(send(first, where, "payee"))
     assert send(first, where, "payee").status_code == 403
@@ -340,9 +400,16 @@ def test_the_banks_paper_waits_for_the_scanner(house: tuple[MoneyRoom, Rooms]) -
     room.bank.give_back(key)
     room.fetch()
     with room.world.work("bidder1") as work:
-        payees.ask(work, refunds.refund(work.session, name), account="6222000011112222", proof=work.office.blobs.put([b"%PDF-1.7 x"]))
+        payees.ask(
+            work,
+            refunds.refund(work.session, name),
+            account="6222000011112222",
+            proof=work.office.blobs.put([b"%PDF-1.7 x"]),
+        )
     assert payees.scan(room.world.office, None) == 0
-    assert payees.scan(room.world.office, Looking(INFECTED)) == 1 and payees.scan(room.world.office, Looking(CLEAN)) == 0
+    assert (
+        payees.scan(room.world.office, Looking(INFECTED)) == 1 and payees.scan(room.world.office, Looking(CLEAN)) == 0
+    )
     held = rooms.person("controller").get(f"/cashier/refunds/{name}/proof")
     assert held.status_code == 409
 

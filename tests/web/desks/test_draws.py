@@ -55,7 +55,9 @@ def committed(world: World, app: Flask, ref: str, r: bytes) -> tuple[Seat, Seat]
     host.act(f"/hall/{ref}/draw/k/acts/announce")
     assert host.post(f"/hall/{ref}/draw/k/acts/commit").status_code == 409  # the notice waits for its tick
     world.tick()
-    assert buyer.post(f"/agency/lots/{ref}/draw/k/acts/commit", **commitment(buyer, ref, r)).status_code == 409  # the platform comes first
+    assert (
+        buyer.post(f"/agency/lots/{ref}/draw/k/acts/commit", **commitment(buyer, ref, r)).status_code == 409
+    )  # the platform comes first
     where = f"/agency/lots/{ref}/draw/k"
     assert where not in buyer.get("/agency").text
     host.act(f"/hall/{ref}/draw/k/acts/commit")
@@ -71,15 +73,27 @@ def commitment(buyer: Seat, ref: str, r: bytes) -> dict[str, Any]:
     kit = buyer.json(f"/agency/lots/{ref}/draw/k/kit")
     policy = loads(signatures.payload_of(kit["policies"][-1]))
     header = rules.make_escrow(policy, draw=kit["draw"], party="tenderee", r=r)
-    document = {"v": 1, "at": format_time(buyer.world.now), "commit": b64u(rules.draw_commit(kit["draw"], "tenderee", r)),
-                "draw": kit["draw"], "header_hash": b64u(parse_header(header).header_hash), "party": "tenderee"}
-    return {"commit": dict(sign_document("draw-commit", document, buyer.world.keys["buyer"].sign)), "header": b64u(header)}
+    document = {
+        "v": 1,
+        "at": format_time(buyer.world.now),
+        "commit": b64u(rules.draw_commit(kit["draw"], "tenderee", r)),
+        "draw": kit["draw"],
+        "header_hash": b64u(parse_header(header).header_hash),
+        "party": "tenderee",
+    }
+    return {
+        "commit": dict(sign_document("draw-commit", document, buyer.world.keys["buyer"].sign)),
+        "header": b64u(header),
+    }
 
 
 def sign_list(buyer: Seat, ref: str) -> None:
     listing = buyer.json(f"/agency/lots/{ref}/draw/k/kit")["listing"]
     mine = sign_document("commit-list", loads(signatures.payload_of(listing)), buyer.world.keys["buyer"].sign)
-    buyer.act(f"/agency/lots/{ref}/draw/k/acts/sign-list", listing={**listing, "signatures": [*listing["signatures"], *mine["signatures"]]})
+    buyer.act(
+        f"/agency/lots/{ref}/draw/k/acts/sign-list",
+        listing={**listing, "signatures": [*listing["signatures"], *mine["signatures"]]},
+    )
 
 
 def reveal(buyer: Seat, ref: str, r: bytes) -> dict[str, Any]:
@@ -95,9 +109,18 @@ def recompute(record: dict[str, Any]) -> dict[str, Any]:
     receipts += [one["commit_receipt"] for one in record["parties"]]
     for receipt in receipts:
         assert verify_receipt(receipt, trust.platform_keys, trust.log_key, trust.witnesses).proven is not None
-    turns = [rules.Turn(one["party"], unb64u(one["commit"]), parse_header(unb64u(one["header"])), unb64u(one["r"]) if one["r"] else b"")
-             for one in record["parties"]]
-    return rules.result(record["notice"], turns, root=unb64u(record["root"]), at=loads(signatures.payload_of(record["result"]))["at"])
+    turns = [
+        rules.Turn(
+            one["party"],
+            unb64u(one["commit"]),
+            parse_header(unb64u(one["header"])),
+            unb64u(one["r"]) if one["r"] else b"",
+        )
+        for one in record["parties"]
+    ]
+    return rules.result(
+        record["notice"], turns, root=unb64u(record["root"]), at=loads(signatures.payload_of(record["result"]))["at"]
+    )
 
 
 def test_a_coefficient_is_drawn_and_anybody_reckons_it_again(world: World, app: Flask, ref: str) -> None:
@@ -140,8 +163,12 @@ def test_a_silent_tenderee_gains_nothing_the_officers_open_its_escrow(world: Wor
         package = seat.json(f"/hall/{ref}/draw/k/package.json")
         now = format_time(world.now)
         checked = check_draw(package, trust_of(package["trust"]), now=now)
-        document = release_escrows(checked, j=package["officer"]["j"], secret=world.policy_secret(username, checked.policy), now=now)
-        seat.act(f"/hall/{ref}/draw/k/acts/escrow", shares=dict(sign_document("shares", document, world.keys[username].sign)))
+        document = release_escrows(
+            checked, j=package["officer"]["j"], secret=world.policy_secret(username, checked.policy), now=now
+        )
+        seat.act(
+            f"/hall/{ref}/draw/k/acts/escrow", shares=dict(sign_document("shares", document, world.keys[username].sign))
+        )
     Seat(world, app, "host").act(f"/hall/{ref}/draw/k/acts/conclude")
     world.tick()
     record = Seat(world, app).json(f"/lots/{ref}/draw/k/data")
@@ -157,7 +184,9 @@ def test_another_list_another_firm_and_another_hand_are_refused(world: World, ap
     _host, buyer = committed(world, app, ref, r)
     listing = buyer.json(f"/agency/lots/{ref}/draw/k/kit")["listing"]
     value = loads(signatures.payload_of(listing))
-    forged = sign_document("commit-list", value | {"entries": list(reversed(value["entries"]))}, world.keys["buyer"].sign)
+    forged = sign_document(
+        "commit-list", value | {"entries": list(reversed(value["entries"]))}, world.keys["buyer"].sign
+    )
     assert buyer.post(f"/agency/lots/{ref}/draw/k/acts/sign-list", listing=dict(forged)).status_code == 422
     assert buyer.post(f"/agency/lots/{ref}/draw/k/acts/reveal", reveal=reveal(buyer, ref, r)).status_code == 409
     assert Seat(world, app, "agent").get(f"/agency/lots/{ref}/draw/k").status_code == 403

@@ -25,21 +25,32 @@ def test_a_message_is_read_by_its_addressees_only_and_each_notes_it_for_themself
     one, other = house.person("one", Role.BIDDER_SIGNER), house.person("other", Role.BIDDER_SIGNER)
     with house.office.work(CLOCK) as work:
         party = parties.account(work.session, one).party_id
-        colleague = parties.Account(username="colleague", name="同事", party_id=party, made_at=work.now,
-                                    password=parties.account(work.session, one).password)
+        colleague = parties.Account(
+            username="colleague",
+            name="同事",
+            party_id=party,
+            made_at=work.now,
+            password=parties.account(work.session, one).password,
+        )
         work.session.add(colleague)
         work.session.flush()
         work.session.add(parties.RoleGrant(account_id=colleague.id, role=Role.BIDDER_OPERATOR, granted_at=work.now))
         work.send("a", to=f"party:{party}", template="award.lost", lot="KP-2026-0B65B2-1", rank=2)
-        work.send("b", to=f"account:{one}", template="panel.called", starts_at="2026-03-19T01:30:00Z", place="第二评标室")
-        work.send("c", to=f"account:{other}", template="panel.called", starts_at="2026-03-20T01:30:00Z", place="第三评标室")
+        work.send(
+            "b", to=f"account:{one}", template="panel.called", starts_at="2026-03-19T01:30:00Z", place="第二评标室"
+        )
+        work.send(
+            "c", to=f"account:{other}", template="panel.called", starts_at="2026-03-20T01:30:00Z", place="第三评标室"
+        )
         work.send("d", channel="mail", to="x@example.com", template="award.lost", lot="KP-2026-0B65B2-1", rank=2)
     house.clock.advance(seconds=5)
     client = house.client()
     house.sign_in(client, "one")
     page = client.get("/account/inbox").text
     assert bell(page) == "收件箱，2 条未读"
-    assert "结果通知：KP-2026-0B65B2-1" in page and "评审邀请：" in page and "09:30" in page and "第三评标室" not in page
+    assert (
+        "结果通知：KP-2026-0B65B2-1" in page and "评审邀请：" in page and "09:30" in page and "第三评标室" not in page
+    )
     assert "2026-03-19T01:30" not in page.partition("<main")[2].replace("datetime=", "")  # a moment is said as one
     idents = re.findall(r'href="/account/inbox/(\d+)"', page.partition("<main")[2])
     assert len(idents) == 2
@@ -82,9 +93,19 @@ def test_every_kind_of_message_has_its_words_in_both_languages() -> None:
         for path in sorted((ROOT / room).rglob("*.py")):
             source = path.read_text(encoding="utf-8")
             if "send(" in source:
-                sent |= set(re.findall(r'template="([a-z_.]+)"', source)) | set(re.findall(r'"(fault\.[a-z]+)" if drafted', source))
-                sent |= {t for line in re.findall(r"_tell\(work, fault, ([^)]*)\)", source) for t in re.findall(r'"([a-z_.]+)"', line)}
-                sent |= {t for line in re.findall(r"template = ([^\n]*)", source) for t in re.findall(r'"([a-z_]+\.[a-z_]+)"', line)}
+                sent |= set(re.findall(r'template="([a-z_.]+)"', source)) | set(
+                    re.findall(r'"(fault\.[a-z]+)" if drafted', source)
+                )
+                sent |= {
+                    t
+                    for line in re.findall(r"_tell\(work, fault, ([^)]*)\)", source)
+                    for t in re.findall(r'"([a-z_.]+)"', line)
+                }
+                sent |= {
+                    t
+                    for line in re.findall(r"template = ([^\n]*)", source)
+                    for t in re.findall(r'"([a-z_]+\.[a-z_]+)"', line)
+                }
     known = {template for templates in letters.ABOUT.values() for template in templates} | set(letters.MAILS)
     assert len(sent) > 12 and sent <= known, sorted(sent - known)
     for template in known:
@@ -102,4 +123,8 @@ def test_the_last_messages_for_a_home(rooms: Rooms) -> None:
         with rooms.app.test_request_context("/?lang=zh"):
             rooms.app.preprocess_request()
             last = letters.excerpt(look)
-    assert [one.href for one in last] == ["/bidder/deposits"] * 5 and "RF-6" in last[0].text and all(one.unread for one in last)
+    assert (
+        [one.href for one in last] == ["/bidder/deposits"] * 5
+        and "RF-6" in last[0].text
+        and all(one.unread for one in last)
+    )

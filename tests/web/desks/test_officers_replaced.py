@@ -52,8 +52,14 @@ def bidding(world: World) -> str:
 
 
 def propose(town: Town, ref: str, named: Named, **more: str) -> Any:
-    return town("agent").post(f"/agency/lots/{ref}/acts/propose-officers", t="3", ground="lost", reason="密钥文件损坏",
-                              **{f"side.{username}": side for username, side in named}, **more)
+    return town("agent").post(
+        f"/agency/lots/{ref}/acts/propose-officers",
+        t="3",
+        ground="lost",
+        reason="密钥文件损坏",
+        **{f"side.{username}": side for username, side in named},
+        **more,
+    )
 
 
 def page(town: Town, who: str, path: str, role: str = "") -> str:
@@ -65,7 +71,9 @@ def page(town: Town, who: str, path: str, role: str = "") -> str:
 def test_an_officer_is_replaced_and_every_bid_is_opened(world: World, town: Town) -> None:
     ref = bidding(world)
     keys = f"/agency/lots/{ref}/keys"
-    assert "Replace key holders" in page(town, "agent", keys) and "acts/propose-officers" not in page(town, "buyer", keys)
+    assert "Replace key holders" in page(town, "agent", keys) and "acts/propose-officers" not in page(
+        town, "buyer", keys
+    )
     bad = propose(town, ref, SHUFFLED[:4])
     assert bad.status_code == 422 and "Replace key holders" in town("agent").get(keys + "?lang=en").text
     assert propose(town, ref, SHUFFLED).status_code == 303
@@ -75,7 +83,9 @@ def test_an_officer_is_replaced_and_every_bid_is_opened(world: World, town: Town
     assert "acts/confirm-officers" in page(town, "buyer", keys)
     assert "Confirm new key holders" in page(town, "buyer", "/agency")
     assert "Confirm new key holders" not in page(town, "agent", "/agency"), "not by who proposed it"
-    assert town("buyer").post(f"/agency/lots/{ref}/acts/confirm-officers", dies="no").status_code == 422, "without the tick"
+    assert town("buyer").post(f"/agency/lots/{ref}/acts/confirm-officers", dies="no").status_code == 422, (
+        "without the tick"
+    )
     town("buyer").act(f"/agency/lots/{ref}/acts/confirm-officers", dies="no", sure="yes")
 
     assert "You take over when all new key holders have signed" in page(town, "officer6", f"/hall/{ref}/officer")
@@ -117,6 +127,7 @@ def test_an_officer_is_replaced_and_every_bid_is_opened(world: World, town: Town
 def standing(world: World, ref: str, username: str) -> str:
     from tests.kit.sealing import SIGNER
     from trading.bidding import bids, participants
+
     with world.look(username, SIGNER) as look:
         current = bids.standing(look.session, participants.own(look, world.lot_in(look, ref)).id)
         assert current is not None

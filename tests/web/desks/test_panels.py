@@ -26,7 +26,9 @@ def test_a_request_is_told_every_fault_at_once(rooms: Rooms) -> None:
     assert told.count("请") + told.count("必") >= 2
     told = errors(send(clerk, CENTRE + ref, "request", members="4", specialties="A0201", starts_at=beijing(rooms)))
     assert "P-02" in told and "单数" in told
-    assert "12" in errors(send(clerk, CENTRE + ref, "request", members="15", specialties="A0201", starts_at=beijing(rooms)))
+    assert "12" in errors(
+        send(clerk, CENTRE + ref, "request", members="15", specialties="A0201", starts_at=beijing(rooms))
+    )
     assert offers(clerk, CENTRE + ref, "request")  # nothing was kept of all that
 
 
@@ -40,10 +42,17 @@ def test_called_replaced_and_seated_without_a_name_on_the_page(rooms: Rooms) -> 
     after = steps.usernames(rooms.world, ref)
     assert after[1] != who[1] and {no: after[no] for no in (2, 3, 4, 5)} == {no: who[no] for no in (2, 3, 4, 5)}
     calls = clerk.get(f"{CENTRE}{ref}/data").json["calls"]
-    assert [(one["no"], one["position"], one["state"]) for one in calls if one["no"] == 1] == [(1, 0, "silent"), (1, 5, "called")]
+    assert [(one["no"], one["position"], one["state"]) for one in calls if one["no"] == 1] == [
+        (1, 0, "silent"),
+        (1, 5, "called"),
+    ]
 
     declining = rooms.person(after[2])
-    call = next(line.split('"')[0] for line in declining.get("/expert").text.split('href="') if line.startswith("/expert/calls/"))
+    call = next(
+        line.split('"')[0]
+        for line in declining.get("/expert").text.split('href="')
+        if line.startswith("/expert/calls/")
+    )
     assert done(send(declining, call, "answer", answer="no", reason="出差")) == "/expert"
     assert "出差" not in clerk.get(CENTRE + ref).text
     accept(rooms, ref)
@@ -68,7 +77,9 @@ def test_an_expert_accepts_only_with_the_declaration(rooms: Rooms) -> None:
     ref = opened(rooms)
     drawn(rooms, ref)
     one = rooms.person(steps.usernames(rooms.world, ref)[4])
-    call = next(line.split('"')[0] for line in one.get("/expert").text.split('href="') if line.startswith("/expert/calls/"))
+    call = next(
+        line.split('"')[0] for line in one.get("/expert").text.split('href="') if line.startswith("/expert/calls/")
+    )
     refused = send(one, call, "answer", answer="yes")
     assert refused.status_code == 422 and 'id="e-no_conflict"' in refused.text
     assert rooms.person("expert01").get("/expert/calls/999").status_code == 404
@@ -83,7 +94,17 @@ def test_the_purchaser_names_its_own_people_and_no_others(rooms: Rooms) -> None:
     steps.representative(rooms.world)
     where = f"/agency/lots/{ref}/panel"
     assert "还没有申请组建" in buyer.get(where).text
-    done(send(clerk, CENTRE + ref, "request", members="5", experts="4", specialties=steps.SPECIALTY, starts_at=beijing(rooms)))
+    done(
+        send(
+            clerk,
+            CENTRE + ref,
+            "request",
+            members="5",
+            experts="4",
+            specialties=steps.SPECIALTY,
+            starts_at=beijing(rooms),
+        )
+    )
     assert "delegate" in buyer.get(where).text
     refused = send(buyer, where, "representatives", accounts="expert01")
     assert refused.status_code == 422 and "expert01" in errors(refused)

@@ -20,8 +20,14 @@ from trading.views import oversight
 from web.desks.supervisor import figures
 from web.http.page_rules import PAGES
 
-LIST = ("/supervisor", "/supervisor/deadlines", "/supervisor/deadlines?show=late", "/supervisor/deadlines?show=kept",
-        "/supervisor/objections", "/supervisor/dossier")
+LIST = (
+    "/supervisor",
+    "/supervisor/deadlines",
+    "/supervisor/deadlines?show=late",
+    "/supervisor/deadlines?show=kept",
+    "/supervisor/objections",
+    "/supervisor/dossier",
+)
 
 
 @pytest.fixture
@@ -89,7 +95,8 @@ def test_the_dossier_of_a_sealed_lot_is_the_same_however_many_take_part(engine: 
 
     def main() -> str:
         page = watch.get(f"/supervisor/dossier/{ref}").text
-        return page[page.index("<main"):page.index("</main>")]
+        return page[page.index("<main") : page.index("</main>")]
+
     before = main()
     subs = room.take_part(ref)
     for name in subs:
@@ -103,7 +110,9 @@ def test_who_objected_is_told_after_the_opening_list(house: tuple[MoneyRoom, Roo
     ref, _subs = room.paid_lot("GP")
     with room.world.work("bidder2", Role.BIDDER_SIGNER) as work:
         lot = room.world.lot_in(work, ref)
-        one = disputes.file(work, lot, stage="documents", text="评分标准偏向特定供应商", until=work.now + timedelta(days=1)).ref
+        one = disputes.file(
+            work, lot, stage="documents", text="评分标准偏向特定供应商", until=work.now + timedelta(days=1)
+        ).ref
     watch = rooms.person("watch")
     name = room.payer("bidder2")[0]
     assert "偏向特定供应商" in watch.get(f"/supervisor/objections/{one}").text
@@ -117,8 +126,16 @@ def test_who_objected_is_told_after_the_opening_list(house: tuple[MoneyRoom, Roo
 
 def test_it_reads_and_changes_nothing(house: tuple[MoneyRoom, Rooms]) -> None:
     room, rooms = house
-    acts = {page.endpoint for page in PAGES.values() if page.endpoint.startswith("supervisor.") and page.method != "GET"}
-    signs = {"supervisor.confirm_late", "supervisor.sign_findings", "supervisor.sign_lost", "supervisor.waive", "supervisor.settle"}
+    acts = {
+        page.endpoint for page in PAGES.values() if page.endpoint.startswith("supervisor.") and page.method != "GET"
+    }
+    signs = {
+        "supervisor.confirm_late",
+        "supervisor.sign_findings",
+        "supervisor.sign_lost",
+        "supervisor.waive",
+        "supervisor.settle",
+    }
     assert acts == signs, "what it signs at an opening, no more"
     ref, _subs = room.awarded("WORKS")
     watch = rooms.person("watch")
@@ -168,11 +185,17 @@ def test_figures_count_each_limit_once() -> None:
         return oversight.Limit(kind, "x", "lot", "title", "owner", "T-11", until, met, {})
 
     midnight = datetime(2026, 3, 15, 16, tzinfo=UTC)  # Monday 00:00 in Beijing: the Sunday's last moment
-    found = [limit("decide", midnight, midnight - timedelta(hours=1)), limit("decide", now - timedelta(hours=1)),
-             limit("contract", now + timedelta(days=1)), limit("refund", now - timedelta(weeks=40))]
+    found = [
+        limit("decide", midnight, midnight - timedelta(hours=1)),
+        limit("decide", now - timedelta(hours=1)),
+        limit("contract", now + timedelta(days=1)),
+        limit("refund", now - timedelta(weeks=40)),
+    ]
     columns = figures.weeks(found, now)
     assert [one.count.total for one in columns] == [0] * 10 + [1, 2] and columns[-1].is_now
     assert columns[-2].count == figures.Count(kept=1) and columns[-1].count == figures.Count(running=1, late=1)
     assert figures.count_of(found, now).rate == "33.3"
     assert [(row.kind, row.count.total) for row in figures.kinds(found, now, ("decide", "contract", "enquiry"))] == [
-        ("decide", 2), ("contract", 1)]
+        ("decide", 2),
+        ("contract", 1),
+    ]

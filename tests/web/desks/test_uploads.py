@@ -37,14 +37,24 @@ def test_a_file_comes_in_pieces_and_goes_on_where_it_stopped(rooms: Rooms, lot: 
     where, at = begun.headers["Location"], 0
     while at < len(bid.data):
         asked = bidder.client.head(where, headers=TUS)
-        assert asked.status_code == 200 and asked.headers["Upload-Offset"] == str(at) and asked.headers["Cache-Control"] == "no-store"
+        assert (
+            asked.status_code == 200
+            and asked.headers["Upload-Offset"] == str(at)
+            and asked.headers["Cache-Control"] == "no-store"
+        )
         piece = bid.data[at : at + 2_700_001]
         sent = bidder.client.patch(where, data=piece, headers={**BYTES, "Upload-Offset": str(at)})
         at += len(piece)
-        assert sent.status_code == 204 and sent.headers["Upload-Offset"] == str(at) and sent.headers["Tus-Resumable"] == "1.0.0"
+        assert (
+            sent.status_code == 204
+            and sent.headers["Upload-Offset"] == str(at)
+            and sent.headers["Tus-Resumable"] == "1.0.0"
+        )
     whole = bidder.client.head(where, headers=TUS)
     assert whole.headers["Upload-Whole"] == "yes" and whole.headers["Upload-Length"] == str(len(bid.data))
-    again = bidder.client.patch(where, headers={**BYTES, "Upload-Offset": str(at)}, environ_overrides={"CONTENT_LENGTH": "0"})
+    again = bidder.client.patch(
+        where, headers={**BYTES, "Upload-Offset": str(at)}, environ_overrides={"CONTENT_LENGTH": "0"}
+    )
     assert again.status_code == 204  # a last answer that was lost may be asked for again
 
 
@@ -52,8 +62,12 @@ def test_a_cut_line_keeps_what_came(rooms: Rooms, lot: str, bidder: Person) -> N
     bid = sealed_bid(rooms.world, lot, "bidder1")
     where = announce_upload(bidder, lot, len(bid.data)).headers["Location"]
     half = len(bid.data) // 2
-    cut = bidder.client.patch(where, input_stream=io.BytesIO(bid.data[:half]),
-                              headers={**BYTES, "Upload-Offset": "0"}, environ_overrides={"CONTENT_LENGTH": str(len(bid.data))})
+    cut = bidder.client.patch(
+        where,
+        input_stream=io.BytesIO(bid.data[:half]),
+        headers={**BYTES, "Upload-Offset": "0"},
+        environ_overrides={"CONTENT_LENGTH": str(len(bid.data))},
+    )
     assert cut.status_code == 400 and json.loads(cut.text)["code"] == "upload.cut"
     assert bidder.client.head(where, headers=TUS).headers["Upload-Offset"] == str(half)
     rest = bidder.client.patch(where, data=bid.data[half:], headers={**BYTES, "Upload-Offset": str(half)})
@@ -81,13 +95,20 @@ def test_wrong_offsets_lengths_and_types(rooms: Rooms, lot: str, bidder: Person)
     assert patch(where, data=b"x", headers=BYTES).status_code == 400
     assert patch(where, data=b"x", headers={**BYTES, "Upload-Offset": "-1"}).status_code == 400
     assert patch(where, data=bid.data + b"x", headers={**BYTES, "Upload-Offset": "0"}).status_code == 413
-    assert patch(where, data=b"x", headers={**TUS, "Content-Type": "text/plain", "Upload-Offset": "0"}).status_code == 415
+    assert (
+        patch(where, data=b"x", headers={**TUS, "Content-Type": "text/plain", "Upload-Offset": "0"}).status_code == 415
+    )
     assert patch("/uploads/acts/" + "0" * 48, data=b"x", headers={**BYTES, "Upload-Offset": "0"}).status_code == 404
     assert bidder.client.head(where, headers=TUS).headers["Upload-Offset"] == "0"
     assert announce_upload(bidder, lot, 0).status_code == 422
     assert announce_upload(bidder, lot, 2**40).status_code == 413
     assert announce_upload(bidder, "no-such-lot", 100).status_code == 404
-    assert bidder.client.post("/uploads/acts", headers={**TUS, "Upload-Length": "9", "Upload-Metadata": "lot !!!"}).status_code == 400
+    assert (
+        bidder.client.post(
+            "/uploads/acts", headers={**TUS, "Upload-Length": "9", "Upload-Metadata": "lot !!!"}
+        ).status_code
+        == 400
+    )
     assert bidder.client.post("/uploads/acts", headers=TUS).status_code == 400
 
 
@@ -120,7 +141,10 @@ def test_nobody_else_sees_an_upload(rooms: Rooms, lot: str, bidder: Person) -> N
     token = upload(bidder, lot, sealed_bid(rooms.world, lot, "bidder1").data)
     other = rooms.person("bidder2")
     assert other.client.head(f"/uploads/acts/{token}", headers=TUS).status_code == 404
-    assert other.client.patch(f"/uploads/acts/{token}", data=b"x", headers={**BYTES, "Upload-Offset": "0"}).status_code == 404
+    assert (
+        other.client.patch(f"/uploads/acts/{token}", data=b"x", headers={**BYTES, "Upload-Offset": "0"}).status_code
+        == 404
+    )
     stranger = rooms.app.test_client()
     assert stranger.head(f"/uploads/acts/{token}", headers=TUS).status_code == 403
     clerk = rooms.person("clerk")
@@ -132,7 +156,11 @@ def test_the_version_header_stands_for_the_token_of_forms(rooms: Rooms, lot: str
     lone = bidder.client.post("/uploads/acts", headers={"Upload-Length": "100"})
     assert lone.status_code == 412 and lone.headers["Tus-Version"] == "1.0.0"
     asked = rooms.app.test_client().options("/uploads/acts")
-    assert asked.status_code == 204 and asked.headers["Tus-Version"] == "1.0.0" and "creation" in asked.headers["Tus-Extension"]
+    assert (
+        asked.status_code == 204
+        and asked.headers["Tus-Version"] == "1.0.0"
+        and "creation" in asked.headers["Tus-Extension"]
+    )
     assert not [name for name in asked.headers.keys() if name.lower().startswith("access-control")]
 
 
@@ -143,7 +171,9 @@ def test_a_checksum_that_does_not_fit_keeps_nothing(rooms: Rooms, lot: str, bidd
     bad = "sha256 " + base64.b64encode(hashlib.sha256(b"other").digest()).decode()
     headers = {**BYTES, "Upload-Offset": "0"}
     assert bidder.client.patch(where, data=bid.data, headers={**headers, "Upload-Checksum": bad}).status_code == 460
-    assert bidder.client.patch(where, data=bid.data, headers={**headers, "Upload-Checksum": "md5 aaaa"}).status_code == 400
+    assert (
+        bidder.client.patch(where, data=bid.data, headers={**headers, "Upload-Checksum": "md5 aaaa"}).status_code == 400
+    )
     assert bidder.client.head(where, headers=TUS).headers["Upload-Offset"] == "0"
     done = bidder.client.patch(where, data=bid.data, headers={**headers, "Upload-Checksum": good})
     assert done.status_code == 204 and done.headers["Upload-Whole"] == "yes"
@@ -161,7 +191,11 @@ def test_a_lot_that_is_over_takes_no_beginning(rooms: Rooms, lot: str, bidder: P
 def test_the_doors_stand_in_the_matrix() -> None:
     mine = {name: page for name, page in PAGES.items() if name.startswith("uploads.")}
     assert {(page.method, page.path) for page in mine.values()} == {
-        ("OPTIONS", "/uploads/acts"), ("POST", "/uploads/acts"), ("HEAD", "/uploads/acts/<token>"), ("PATCH", "/uploads/acts/<token>")}
+        ("OPTIONS", "/uploads/acts"),
+        ("POST", "/uploads/acts"),
+        ("HEAD", "/uploads/acts/<token>"),
+        ("PATCH", "/uploads/acts/<token>"),
+    }
     assert all(page.needs is Act.BID_UPLOAD for name, page in mine.items() if name != "uploads.options")
     assert {role for role in Role if mine["uploads.append"].open_to(role)} == {Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER}
 
@@ -170,15 +204,29 @@ def test_the_doors_stand_in_the_matrix() -> None:
 
 
 def with_bytes(bidder: Person, lot: str, data: bytes, length: int | None = None, /, **headers: str) -> TestResponse:
-    meta = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", lot), ("envelope", "bid")))
-    return bidder.client.post("/uploads/acts", data=data, headers={
-        **BYTES, "Upload-Length": str(len(data) if length is None else length), "Upload-Metadata": meta, **headers})
+    meta = ",".join(
+        f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", lot), ("envelope", "bid"))
+    )
+    return bidder.client.post(
+        "/uploads/acts",
+        data=data,
+        headers={
+            **BYTES,
+            "Upload-Length": str(len(data) if length is None else length),
+            "Upload-Metadata": meta,
+            **headers,
+        },
+    )
 
 
 def test_a_bid_comes_whole_with_its_announcement(rooms: Rooms, lot: str, bidder: Person) -> None:
     bid = sealed_bid(rooms.world, lot, "bidder1")
     done = with_bytes(bidder, lot, bid.data)
-    assert done.status_code == 201 and done.headers["Upload-Whole"] == "yes" and done.headers["Upload-Offset"] == str(len(bid.data))
+    assert (
+        done.status_code == 201
+        and done.headers["Upload-Whole"] == "yes"
+        and done.headers["Upload-Offset"] == str(len(bid.data))
+    )
     where = done.headers["Location"]
     assert bidder.client.head(where, headers=TUS).headers["Upload-Whole"] == "yes"
     token = where.rpartition("/")[2]
@@ -190,8 +238,14 @@ def test_the_first_bytes_with_the_announcement_and_the_rest_later(rooms: Rooms, 
     bid = sealed_bid(rooms.world, lot, "bidder1", files={"a.bin": b"\x07" * 9_000_000})
     for first in (1_000_000, (8 << 20) + 1):
         begun = with_bytes(bidder, lot, bid.data[:first], len(bid.data))
-        assert begun.status_code == 201 and begun.headers["Upload-Offset"] == str(first) and begun.headers["Upload-Whole"] == "no"
-        rest = bidder.client.patch(begun.headers["Location"], data=bid.data[first:], headers={**BYTES, "Upload-Offset": str(first)})
+        assert (
+            begun.status_code == 201
+            and begun.headers["Upload-Offset"] == str(first)
+            and begun.headers["Upload-Whole"] == "no"
+        )
+        rest = bidder.client.patch(
+            begun.headers["Location"], data=bid.data[first:], headers={**BYTES, "Upload-Offset": str(first)}
+        )
         assert rest.status_code == 204 and rest.headers["Upload-Whole"] == "yes"
 
 
@@ -221,8 +275,12 @@ def test_wrong_announcements_with_bytes_leave_nothing(rooms: Rooms, lot: str, bi
 def test_a_line_cut_in_the_announcement_keeps_what_came(rooms: Rooms, lot: str, bidder: Person) -> None:
     bid = sealed_bid(rooms.world, lot, "bidder1")
     meta = f"lot {base64.b64encode(lot.encode()).decode()}"
-    cut = bidder.client.post("/uploads/acts", input_stream=io.BytesIO(bid.data[:50_000]), environ_overrides={
-        "CONTENT_LENGTH": str(len(bid.data))}, headers={**BYTES, "Upload-Length": str(len(bid.data)), "Upload-Metadata": meta})
+    cut = bidder.client.post(
+        "/uploads/acts",
+        input_stream=io.BytesIO(bid.data[:50_000]),
+        environ_overrides={"CONTENT_LENGTH": str(len(bid.data))},
+        headers={**BYTES, "Upload-Length": str(len(bid.data)), "Upload-Metadata": meta},
+    )
     assert cut.status_code == 400 and json.loads(cut.text)["code"] == "upload.cut"
     where = cut.headers["Location"]
     assert bidder.client.head(where, headers=TUS).headers["Upload-Offset"] == "50000"
@@ -232,7 +290,8 @@ def test_a_line_cut_in_the_announcement_keeps_what_came(rooms: Rooms, lot: str, 
 
 @pytest.mark.promise("R6")
 def test_below_the_reserve_new_uploads_get_a_signed_no_and_all_else_goes_on(
-        rooms: Rooms, lot: str, bidder: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms: Rooms, lot: str, bidder: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The machine's answer about its disk is the only thing changed here."""
     real = spool.disk_usage(rooms.world.office.spool.folder)
     first, second = sealed_bid(rooms.world, lot, "bidder1"), sealed_bid(rooms.world, lot, "bidder1")

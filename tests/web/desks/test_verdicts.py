@@ -43,8 +43,14 @@ def test_a_late_closing_is_shown_and_confirmed(world: World, app: Flask) -> None
     page = watch.get(f"/supervisor/hall/{ref}").text
     assert "45 分钟" in page and "签署确认书" in page and "投标单位" not in page.partition("<main")[2]
     assert "监督部门" in seat(world, app, "host").get(f"/hall/{ref}/host").text
-    document = watch.json(f"/supervisor/hall/{ref}/late-close.json")["document"] | {"finding": "停电", "at": format_time(world.now)}
-    watch.act(f"/supervisor/hall/{ref}/acts/confirm-late", late_close=dict(sign_document("late-close", document, world.keys["watch"].sign)))
+    document = watch.json(f"/supervisor/hall/{ref}/late-close.json")["document"] | {
+        "finding": "停电",
+        "at": format_time(world.now),
+    }
+    watch.act(
+        f"/supervisor/hall/{ref}/acts/confirm-late",
+        late_close=dict(sign_document("late-close", document, world.keys["watch"].sign)),
+    )
     assert "开标可以继续" in watch.get(f"/supervisor/hall/{ref}").text
     opening_steps.turn(world)
     seat(world, app, "host").act(f"/hall/{ref}/acts/list")
@@ -56,17 +62,24 @@ def test_a_bidder_rescues_its_bid_and_everybody_sees_the_window(world: World, ap
     ref, seeds = test_rescue.failed(world)
     hall = seat(world, app, "").get(f"/hall/{ref}").text
     assert hall.count("TOO_FEW_SHARES") == 3
-    assert "disabled" in seat(world, app, "host").get(f"/hall/{ref}/host").text.partition("acts/open")[2].partition("</form")[0]
+    assert (
+        "disabled"
+        in seat(world, app, "host").get(f"/hall/{ref}/host").text.partition("acts/open")[2].partition("</form")[0]
+    )
     one = seat(world, app, "bidder1")
     assert f"/bidder/lots/{ref}/rescue" in one.get(f"/bidder/lots/{ref}/opening").text
     assert "种子" in one.get(f"/bidder/lots/{ref}/rescue").text
     facts = one.json(f"/bidder/lots/{ref}/rescue.json")
     document = {"v": 1, "at": format_time(world.now), "set": facts["set"], "header_hash": facts["header_hash"]}
-    wrong = one.post(f"/bidder/lots/{ref}/acts/rescue",
-                     rescue=dict(sign_document("rescue", document | {"seed": b64u(bytes(32))}, world.keys["bidder1"].sign)))
+    wrong = one.post(
+        f"/bidder/lots/{ref}/acts/rescue",
+        rescue=dict(sign_document("rescue", document | {"seed": b64u(bytes(32))}, world.keys["bidder1"].sign)),
+    )
     assert wrong.status_code == 422 and "还原不出" in wrong.text
-    one.act(f"/bidder/lots/{ref}/acts/rescue",
-            rescue=dict(sign_document("rescue", document | {"seed": b64u(seeds["bidder1"])}, world.keys["bidder1"].sign)))
+    one.act(
+        f"/bidder/lots/{ref}/acts/rescue",
+        rescue=dict(sign_document("rescue", document | {"seed": b64u(seeds["bidder1"])}, world.keys["bidder1"].sign)),
+    )
     assert "已于" in one.get(f"/bidder/lots/{ref}/rescue").text
     verdict_steps.pause_over(world, ref)
     seat(world, app, "host").act(f"/hall/{ref}/acts/open")
@@ -91,8 +104,18 @@ def test_boxes_are_judged_and_what_is_left_is_ruled_on(world: World, app: Flask)
     box = told["boxes"][0]
     secret = world.scope_secret("officer2", facts["scope"])
     code, part = judge_box(parse_header(unb64u(box["header"])), 2, secret)
-    document = {"v": 1, "at": format_time(world.now), "set": told["set"], "header_hash": box["header_hash"], "j": 2, "code": code}
-    finding = {"document": dict(sign_document("finding", document, world.keys["watch"].sign)), "part": b64u(part) if part else ""}
+    document = {
+        "v": 1,
+        "at": format_time(world.now),
+        "set": told["set"],
+        "header_hash": box["header_hash"],
+        "j": 2,
+        "code": code,
+    }
+    finding = {
+        "document": dict(sign_document("finding", document, world.keys["watch"].sign)),
+        "part": b64u(part) if part else "",
+    }
     for junk in ([], [1], [{"document": {}, "part": 5}], [finding | {"part": b64u(bytes(32))}]):
         assert watch.post(f"/supervisor/hall/{ref}/acts/findings", findings=junk).status_code == 422
     watch.act(f"/supervisor/hall/{ref}/acts/findings", findings=[finding])
@@ -118,7 +141,10 @@ def test_the_host_rules_with_reasons(world: World, app: Flask) -> None:
     mine = seat(world, app, "bidder1").get(f"/bidder/lots/{ref}/opening").text
     assert verdict_steps.REASONS in mine and "直接损失可以要求赔偿" in mine
     assert "视为撤回" in host.get(f"/hall/{ref}").text
-    assert host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons=verdict_steps.REASONS).status_code == 409
+    assert (
+        host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons=verdict_steps.REASONS).status_code
+        == 409
+    )
 
 
 def test_a_lost_bid_is_claimed_and_settled(engine: Engine, tmp_path: Path) -> None:
@@ -133,8 +159,16 @@ def test_a_lost_bid_is_claimed_and_settled(engine: Engine, tmp_path: Path) -> No
 
     def claim(**changes: Any) -> dict[str, Any]:
         entry = loads(payload_of(receipt["entry"]))
-        document = {"v": 1, "platform": world.office.platform, "tender": entry["tender"], "lot": entry["lot"], "envelope": "bid",
-                    "bidder": sealing.code_of(world, "bidder4"), "entry": b64u(commitment(entry)), "at": format_time(world.now)}
+        document = {
+            "v": 1,
+            "platform": world.office.platform,
+            "tender": entry["tender"],
+            "lot": entry["lot"],
+            "envelope": "bid",
+            "bidder": sealing.code_of(world, "bidder4"),
+            "entry": b64u(commitment(entry)),
+            "at": format_time(world.now),
+        }
         return dict(sign_document("omission-claim", document | changes, world.keys["bidder4"].sign))
 
     bad = four.post(f"/bidder/lots/{ref}/acts/claim", claim=claim(entry=b64u(bytes(32))), receipt=receipt)
@@ -145,7 +179,9 @@ def test_a_lost_bid_is_claimed_and_settled(engine: Engine, tmp_path: Path) -> No
     assert stopped.status_code == 409 and "LOG_OMISSION" in stopped.text
     watch = seat(world, app, "watch")
     page = watch.get(f"/supervisor/hall/{ref}").text
-    assert "一家投标人；名称尚未公开" in page and "投标单位4" not in page, "who claims is sealed as long as the names are"
+    assert "一家投标人；名称尚未公开" in page and "投标单位4" not in page, (
+        "who claims is sealed as long as the names are"
+    )
     number = page.partition('name="claim" value="')[2].partition('"')[0]
     settled = {"outcome": "upheld", "reasons": verdict_steps.REASONS}
     assert watch.post(f"/supervisor/hall/{ref}/acts/settle", claim="9999", **settled).status_code == 404

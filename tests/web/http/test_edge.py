@@ -84,7 +84,11 @@ def test_a_header_counts_only_where_the_settings_name_it_and_never_in_the_future
 def test_a_header_without_a_trusted_proxy_is_no_setting() -> None:
     named = {"BIDHALL_ARRIVAL_HEADER": "X-Arrived-At"}
     assert read_settings({**named, "BIDHALL_PROXIES": "1"}).arrival_header == "X-Arrived-At"
-    for wrong in (named, {**named, "BIDHALL_PROXIES": "0"}, {"BIDHALL_ARRIVAL_HEADER": "not a header", "BIDHALL_PROXIES": "1"}):
+    for wrong in (
+        named,
+        {**named, "BIDHALL_PROXIES": "0"},
+        {"BIDHALL_ARRIVAL_HEADER": "not a header", "BIDHALL_PROXIES": "1"},
+    ):
         with pytest.raises(NotReady, match="settings.value"):
             read_settings(wrong)
 
@@ -141,18 +145,33 @@ class Client:
     """One bidder's submission over one connection, sent when told, its answer read later."""
 
     def __init__(self, port: int, person: Person, ref: str, token: str, submission: Any) -> None:
-        form = {"csrf_token": person.csrf, "form_id": secrets.token_urlsafe(16), "upload": token, "submission": json.dumps(submission)}
+        form = {
+            "csrf_token": person.csrf,
+            "form_id": secrets.token_urlsafe(16),
+            "upload": token,
+            "submission": json.dumps(submission),
+        }
         body = urllib.parse.urlencode(form).encode()
-        self.request = b"\r\n".join([
-            f"POST /bidder/lots/{ref}/acts/submit HTTP/1.1".encode(), b"Host: 127.0.0.1", f"User-Agent: {AGENT}".encode(),
-            b"Accept: application/json", b"Content-Type: application/x-www-form-urlencoded", b"Connection: close",
-            f"Cookie: {person.cookie}".encode(), f"Content-Length: {len(body)}".encode(), b"", body])
+        self.request = b"\r\n".join(
+            [
+                f"POST /bidder/lots/{ref}/acts/submit HTTP/1.1".encode(),
+                b"Host: 127.0.0.1",
+                f"User-Agent: {AGENT}".encode(),
+                b"Accept: application/json",
+                b"Content-Type: application/x-www-form-urlencoded",
+                b"Connection: close",
+                f"Cookie: {person.cookie}".encode(),
+                f"Content-Length: {len(body)}".encode(),
+                b"",
+                body,
+            ]
+        )
         self.port = port
 
     def send(self, but: int = 0) -> None:
         """All of it, but for so many bytes at its end."""
         self.line = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        self.line.sendall(self.request[:len(self.request) - but])
+        self.line.sendall(self.request[: len(self.request) - but])
 
     def answer(self) -> dict[str, Any]:
         said = b""
@@ -180,8 +199,16 @@ def workers(port: int) -> list[int]:
     return [pid for pid, parent in parents.items() if parent in parents]
 
 
-def stalled(folder: Path, world: World, deadline: datetime, window: float, people: list[Person], ref: str, tokens: dict[str, str],
-            submissions: dict[str, Any]) -> list[dict[str, Any]]:
+def stalled(
+    folder: Path,
+    world: World,
+    deadline: datetime,
+    window: float,
+    people: list[Person],
+    ref: str,
+    tokens: dict[str, str],
+    submissions: dict[str, Any],
+) -> list[dict[str, Any]]:
     """The answers to the four, T being ``window`` seconds away as the server starts; none if it took longer to start."""
     shift = deadline - timedelta(seconds=window) - datetime.now(UTC)
     ends = (deadline - shift).timestamp()
@@ -193,7 +220,9 @@ def stalled(folder: Path, world: World, deadline: datetime, window: float, peopl
         if time.time() > ends - 4:
             return []
         locked, stopped, cut, late = (
-            Client(port, person, ref, tokens[name], submissions[name]) for name, person in zip(world.bidders, people, strict=True))
+            Client(port, person, ref, tokens[name], submissions[name])
+            for name, person in zip(world.bidders, people, strict=True)
+        )
         pids = workers(port)
         assert len(pids) == 2
         wait_until(-2.9)
@@ -234,17 +263,34 @@ def test_a_server_that_stalls_over_the_deadline_takes_what_came_before_it_and_no
         for name, (sealed, _submission) in made.items():
             with world.work(name, sealing.SIGNER) as work:
                 tokens[name] = uploads.start(work, world.lot_in(work, ref), length=len(sealed)).token
-            assert uploads.receive(world.office, world.actor(name, sealing.SIGNER), tokens[name], offset=0, pieces=[sealed]).whole
+            assert uploads.receive(
+                world.office, world.actor(name, sealing.SIGNER), tokens[name], offset=0, pieces=[sealed]
+            ).whole
         people = signed_in(world, tmp_path, world.bidders)
         world.office.engine.dispose()
-        answers = next(found for window in (20.0, 60.0, 120.0) if (found := stalled(
-            tmp_path, world, deadline, window, people, ref, tokens, {name: one[1] for name, one in made.items()})))
-        assert [(one["accepted"], one["reason"]) for one in answers] == [(True, ""), (True, ""), (False, "LATE"), (False, "LATE")]
+        answers = next(
+            found
+            for window in (20.0, 60.0, 120.0)
+            if (
+                found := stalled(
+                    tmp_path, world, deadline, window, people, ref, tokens, {name: one[1] for name, one in made.items()}
+                )
+            )
+        )
+        assert [(one["accepted"], one["reason"]) for one in answers] == [
+            (True, ""),
+            (True, ""),
+            (False, "LATE"),
+            (False, "LATE"),
+        ]
         with world.look("clock") as look:
             rows = {row.c: row for row in look.session.query(bids.BidReceipt)}
             standing = {bid.c for bid in bids.standing_bids(look.session, world.lot_in(look, ref))}
         moments = [rows[one["c"]].at for one in answers]
-        assert moments[:2] == [deadline - timedelta(seconds=3), deadline - timedelta(seconds=1)] and min(moments[2:]) >= deadline
+        assert (
+            moments[:2] == [deadline - timedelta(seconds=3), deadline - timedelta(seconds=1)]
+            and min(moments[2:]) >= deadline
+        )
         assert standing == {one["c"] for one in answers[:2]}
         for one in answers:
             entry = json.loads(payload_of(json.loads(rows[one["c"]].entry)))

@@ -47,7 +47,9 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_good_values_come_out_exact() -> None:
-    read = form(price="８，180，000.00 元", until="2026-03-18 09:30", day="2026-03-18", score="12.345", n="-3", media=["b", "a"])
+    read = form(
+        price="８，180，000.00 元", until="2026-03-18 09:30", day="2026-03-18", score="12.345", n="-3", media=["b", "a"]
+    )
     assert read.money("price") == Money(818_000_000)
     assert read.moment("until") == datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
     assert read.day("day") == date(2026, 3, 18)
@@ -67,7 +69,11 @@ def test_limits_are_included() -> None:
 
 def test_what_is_not_needed_may_be_empty() -> None:
     read = form()
-    assert (read.text("a", needed=False), read.money("b", needed=False), read.day("c", needed=False)) == ("", None, None)
+    assert (read.text("a", needed=False), read.money("b", needed=False), read.day("c", needed=False)) == (
+        "",
+        None,
+        None,
+    )
     read.refuse_if_any()
 
 
@@ -119,7 +125,9 @@ def test_no_text_ever_breaks_a_reader(text: str) -> None:
 def test_an_act_that_refuses_leaves_its_faults_in_the_form() -> None:
     read = form(price="1")
     read.fault("price", "form.too_small", least=2)
-    read.learn(Invalid("form.faults", faults=[Fault("price", "form.too_small", {"least": 2}), Fault("name", "form.required")]))
+    read.learn(
+        Invalid("form.faults", faults=[Fault("price", "form.too_small", {"least": 2}), Fault("name", "form.required")])
+    )
     read.learn(Conflict("form.stale", seen=1, now=2))
     assert codes(read) == [("price", "form.too_small"), ("name", "form.required"), ("", "form.stale")]
     assert read.fault_of("name").code == "form.required"
@@ -140,19 +148,34 @@ def test_one_form_for_each_of_several_things() -> None:
     sent.fault("text", "form.required")
     mine, other = sent.of(remark=7), sent.of(remark=8)
     assert mine is sent and mine.suffix == "" and mine.shown("text") == "短"
-    assert other.shown("text") == "" and other.fault_of("text") is None and other.form_id != sent.form_id and other.suffix == "-8"
+    assert (
+        other.shown("text") == ""
+        and other.fault_of("text") is None
+        and other.form_id != sent.form_id
+        and other.suffix == "-8"
+    )
     assert {Form.blank().of(remark=n).suffix for n in (7, 8)} == {"-7", "-8"}
 
 
-@pytest.mark.parametrize(("typed", "picked"), [
-    ("2026-03-18 09:30", "2026-03-18T09:30"), ("2026-03-18T09:30", "2026-03-18T09:30"), ("", ""), ("  ", ""),
-    ("3月18日上午", None), ("2026-13-40 09:30", None), ("2026-03-18", None),
-])
+@pytest.mark.parametrize(
+    ("typed", "picked"),
+    [
+        ("2026-03-18 09:30", "2026-03-18T09:30"),
+        ("2026-03-18T09:30", "2026-03-18T09:30"),
+        ("", ""),
+        ("  ", ""),
+        ("3月18日上午", None),
+        ("2026-13-40 09:30", None),
+        ("2026-03-18", None),
+    ],
+)
 def test_a_picker_shows_a_moment_and_leaves_what_is_none_to_a_field_of_text(typed: str, picked: str | None) -> None:
     assert form(until=typed).picked("until") == picked
     assert Form.blank({"until": datetime(2026, 3, 18, 1, 30, tzinfo=UTC)}).picked("until") == "2026-03-18T09:30"
 
 
-@pytest.mark.parametrize(("typed", "picked"), [("2026-03-18", "2026-03-18"), ("", ""), ("2026-02-30", None), ("昨天", None)])
+@pytest.mark.parametrize(
+    ("typed", "picked"), [("2026-03-18", "2026-03-18"), ("", ""), ("2026-02-30", None), ("昨天", None)]
+)
 def test_a_picker_of_days(typed: str, picked: str | None) -> None:
     assert form(day=typed).picked("day", day=True) == picked

@@ -114,7 +114,9 @@ def test_each_role_passes_just_the_doors_it_holds(house: House, desk: Desk, role
 
 def test_the_matrix_is_the_catalogue_of_acts() -> None:
     rule = PageRule("x", "/x", "GET", Act.REFUND_APPROVE, False)
-    assert {r for r in Role if rule.open_to(r)} == {r for r in Role if Act.REFUND_APPROVE in ROLES[r]} == {Role.CONTROLLER}
+    assert (
+        {r for r in Role if rule.open_to(r)} == {r for r in Role if Act.REFUND_APPROVE in ROLES[r]} == {Role.CONTROLLER}
+    )
 
 
 def test_a_page_cannot_stand_twice(desk: Desk) -> None:
@@ -134,8 +136,11 @@ def test_nobody_signed_in_is_sent_to_the_door_and_back(house: House, desk: Desk)
     assert house.client().post("/t/acts/form").status_code == 403
     # a form sent after the sign-in had ended: back to its very page, and what was typed is given back to be copied
     said = "一段较长的异议，说明唱标金额与投标文件不一致之处。"
-    sent = house.client().post("/t/acts/approve", data={"text": said, "password": "not to be shown at all"},
-                               headers={"Referer": "http://localhost/t/form?envelope=bid#x"})  # an act without a page to show again
+    sent = house.client().post(
+        "/t/acts/approve",
+        data={"text": said, "password": "not to be shown at all"},
+        headers={"Referer": "http://localhost/t/form?envelope=bid#x"},
+    )  # an act without a page to show again
     assert sent.status_code == 403 and "/account/sign-in?next=%2Ft%2Fform%3Fenvelope%3Dbid" in sent.text
     assert said in sent.text and "not to be shown" not in sent.text
     foreign = house.client().post("/t/acts/form", data={"text": said}, headers={"Referer": "http://evil/t/form"})
@@ -149,15 +154,23 @@ def test_one_comes_in_the_role_that_may_see_what_one_came_for(house: House, desk
     back = client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": PASSWORD})
     assert back.location == "/t/approve" and client.get("/t/approve").text == "read back"
     token = marks(client.get("/account").text)["csrf_token"]
-    assert client.post("/account/acts/role", data={"csrf_token": token, "role": "centre", "next": "/t/approve"}).location == "/centre"
+    assert (
+        client.post("/account/acts/role", data={"csrf_token": token, "role": "centre", "next": "/t/approve"}).location
+        == "/centre"
+    )
     refused = client.get("/t/approve")  # the other role is offered on the spot
-    assert refused.status_code == 403 and 'value="controller"' in refused.text and 'name="next" value="/t/approve"' in refused.text
+    assert (
+        refused.status_code == 403
+        and 'value="controller"' in refused.text
+        and 'name="next" value="/t/approve"' in refused.text
+    )
     switched = client.post("/account/acts/role", data={"csrf_token": token, "role": "controller", "next": "/t/approve"})
     assert switched.location == "/t/approve"
 
 
 @pytest.mark.parametrize(
-    "address", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/ x"]
+    "address",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/ x"],
 )
 def test_after_the_door_one_never_leaves_the_house(house: House, address: str) -> None:
     house.person("p", Role.CENTRE)
@@ -180,6 +193,7 @@ def test_a_page_shown_again_takes_what_its_act_hands_to_it() -> None:
         return ""
 
     with pytest.raises(ValueError, match=r"do_it does not take \['form', 'ident'\]"):
+
         @made.page("/<int:ident>/acts/do", needs=ANYONE, post=True, back=lone)
         def do_it(ident: int) -> str:
             return str(ident)
@@ -276,7 +290,9 @@ def test_a_rejected_sign_in_does_not_use_up_the_code(house: House) -> None:
     house.person("p", Role.CENTRE, secret=SECRET)
     client = house.client()
     page = client.get("/account/sign-in")
-    client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong", "code": code_at(house)})
+    client.post(
+        "/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong", "code": code_at(house)}
+    )
     assert house.sign_in(house.client(), "p", code_at(house)).status_code == 303
 
 
@@ -286,7 +302,9 @@ def test_guessing_is_slowed_down_and_a_success_forgets(house: House) -> None:
     for _ in range(9):
         page = (client := house.client()).get("/account/sign-in")
         assert (
-            client.post("/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong"}).status_code
+            client.post(
+                "/account/acts/sign-in", data={**marks(page.text), "username": "p", "password": "wrong"}
+            ).status_code
             == 422
         )
     assert house.sign_in(house.client(), "p").status_code == 303
@@ -359,12 +377,18 @@ def test_who_signs_in_where_somebody_is_signed_in_ends_that_sign_in(house: House
     cookie = client.get_cookie("__Host-bidhall")
     assert cookie is not None
     thief.set_cookie("__Host-bidhall", cookie.value)
-    assert client.get("/account/sign-in?as=p&next=/account").headers["Location"].endswith("/account"), "it is p who is here"
+    assert client.get("/account/sign-in?as=p&next=/account").headers["Location"].endswith("/account"), (
+        "it is p who is here"
+    )
     page = client.get("/account/sign-in?as=q&next=/account")
     assert page.status_code == 200 and 'value="q"' in page.text
-    client.post("/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": "wrong", "next": "/account"})
+    client.post(
+        "/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": "wrong", "next": "/account"}
+    )
     assert thief.get("/account").status_code == 200, "a wrong password ends nothing"
-    answer = client.post("/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": PASSWORD, "next": "/account"})
+    answer = client.post(
+        "/account/acts/sign-in", data=marks(page.text) | {"username": "q", "password": PASSWORD, "next": "/account"}
+    )
     assert answer.headers["Location"].endswith("/account") and client.get("/account").status_code == 200
     assert thief.get("/account").status_code == 302
 
@@ -384,7 +408,9 @@ def test_a_weighty_act_wants_a_fresh_sign_in_and_nothing_less(house: House, desk
     page = client.get(away.location)
     wrong = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": "123456"})
     assert wrong.status_code == 422 and client.post("/t/acts/approve").status_code == 303
-    right = client.post("/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": code_at(house)})
+    right = client.post(
+        "/account/acts/confirm", data={**marks(page.text), "password": PASSWORD, "code": code_at(house)}
+    )
     assert right.location == "/t/approve"
     assert client.get("/t/approve").text == "read back"
     assert client.post("/t/acts/approve").text == "approved"
@@ -411,7 +437,9 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
     secret = re.sub(r"\s", "", re.findall(r"<code>([A-Z2-7 ]+)</code>", page.text)[0])
     assert client.post("/account/acts/second-factor", data={**marks(page.text), "code": "000000"}).status_code == 422
     assert (
-        client.post("/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}).location
+        client.post(
+            "/account/acts/second-factor", data={**marks(page.text), "code": pyotp.TOTP(secret).at(NOON)}
+        ).location
         == "/account"
     )
     with house.office.look(PUBLIC) as look:
@@ -421,7 +449,11 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("new", "code"),
-    [("short", "account.password_short"), ("toubiao2026", "account.password_weak"), ("zhangsan1234", "account.password_weak")],
+    [
+        ("short", "account.password_short"),
+        ("toubiao2026", "account.password_weak"),
+        ("zhangsan1234", "account.password_weak"),
+    ],
 )
 def test_weak_passwords_are_refused(house: House, new: str, code: str) -> None:
     with pytest.raises(Invalid, match=code):
@@ -441,7 +473,8 @@ def test_a_changed_password_ends_the_other_devices(house: House) -> None:
     page = one.get("/account/password")
     assert (
         one.post(
-            "/account/acts/password", data={**marks(page.text), "old": PASSWORD, "new": "seven herons cross a slow river"}
+            "/account/acts/password",
+            data={**marks(page.text), "old": PASSWORD, "new": "seven herons cross a slow river"},
         ).location
         == "/account"
     )
@@ -464,7 +497,11 @@ def test_two_shields_count_together(house: House) -> None:
     from trading.kernel.errors import TooEarly
     from web.http.shield import Shield
 
-    first, second, limit = Shield(house.office.engine, house.clock), Shield(house.office.engine, house.clock), parse("3/minute")
+    first, second, limit = (
+        Shield(house.office.engine, house.clock),
+        Shield(house.office.engine, house.clock),
+        parse("3/minute"),
+    )
     for shield in (first, second, first):
         shield.hit(limit, "x")
     with pytest.raises(TooEarly):
@@ -480,4 +517,6 @@ def test_a_saved_file_keeps_its_chinese_name_in_an_ascii_header() -> None:
     told = answer.headers["Content-Disposition"]
     assert told.isascii() and told.startswith('attachment; filename="')
     assert told.endswith("filename*=UTF-8''%E6%8B%9B%E6%A0%87%22%E6%96%87%E4%BB%B6%5C1.pdf")
-    assert gate.saved_as(Response(b""), "plain.pdf").headers["Content-Disposition"] == 'attachment; filename="plain.pdf"'
+    assert (
+        gate.saved_as(Response(b""), "plain.pdf").headers["Content-Disposition"] == 'attachment; filename="plain.pdf"'
+    )

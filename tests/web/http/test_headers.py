@@ -38,9 +38,9 @@ def test_no_page_has_an_inline_script_or_style(client: FlaskClient, path: str) -
 
 def test_templates_have_no_inline_script_or_style() -> None:
     for path in (STATIC.parent / "templates").rglob("*.html"):
-        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|\|\s*safe\b", path.read_text(encoding="utf-8")), (
-            path.name
-        )
+        assert not re.search(
+            r"<style|\sstyle=|\son[a-z]+=\"|javascript:|\|\s*safe\b", path.read_text(encoding="utf-8")
+        ), path.name
 
 
 def test_scripts_write_no_markup() -> None:
@@ -92,7 +92,9 @@ def test_text_stands_out_from_its_ground_in_both_schemes() -> None:
 
 
 def test_the_session_cookie_is_a_host_cookie(client: FlaskClient) -> None:
-    cookie = next(c for c in client.get("/account/sign-in").headers.getlist("Set-Cookie") if c.startswith("__Host-bidhall="))
+    cookie = next(
+        c for c in client.get("/account/sign-in").headers.getlist("Set-Cookie") if c.startswith("__Host-bidhall=")
+    )
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
 
@@ -112,7 +114,9 @@ def test_the_session_cookie_is_a_host_cookie(client: FlaskClient) -> None:
 def test_language_by_address_then_browser_with_chinese_by_default(
     client: FlaskClient, asked: str, accepted: str, lang: str
 ) -> None:
-    page = client.get("/help" + (f"?lang={asked}" if asked else ""), headers={"Accept-Language": accepted} if accepted else {})
+    page = client.get(
+        "/help" + (f"?lang={asked}" if asked else ""), headers={"Accept-Language": accepted} if accepted else {}
+    )
     assert f'<html lang="{lang}"' in page.text
 
 

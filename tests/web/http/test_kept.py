@@ -28,7 +28,9 @@ def follow_sign_in(house: House, client: FlaskClient, where: str, username: str)
     """Sign in on the page led to; returns where that leads on to."""
     page = client.get(where)
     assert "您填写的内容已保留半小时" in page.text
-    answer = client.post("/account/acts/sign-in", data={**marks(page.text), "username": username, "password": PASSWORD, "code": ""})
+    answer = client.post(
+        "/account/acts/sign-in", data={**marks(page.text), "username": username, "password": PASSWORD, "code": ""}
+    )
     return str(answer.location)
 
 
@@ -66,7 +68,9 @@ def test_what_was_typed_outlives_the_sign_in(typist: tuple[House, FlaskClient, d
         assert TYPED["name"] not in client.get(where).text
 
 
-def test_it_is_given_back_to_the_same_person_only_and_not_for_ever(typist: tuple[House, FlaskClient, dict[str, str]]) -> None:
+def test_it_is_given_back_to_the_same_person_only_and_not_for_ever(
+    typist: tuple[House, FlaskClient, dict[str, str]],
+) -> None:
     house, client, held = typist
     house.person("q", Role.PURCHASER)
     house.clock.advance(minutes=31)
@@ -108,7 +112,9 @@ def test_a_form_from_before_another_sign_in_is_shown_again(typist: tuple[House, 
 def test_an_old_sign_in_page_says_so_and_offers_a_new_one(house: House) -> None:
     house.person("p", Role.CENTRE)
     client = house.client()
-    answer = client.post("/account/acts/sign-in", data={"csrf_token": "old", "form_id": "f" * 32, "username": "p", "password": PASSWORD})
+    answer = client.post(
+        "/account/acts/sign-in", data={"csrf_token": "old", "form_id": "f" * 32, "username": "p", "password": PASSWORD}
+    )
     assert answer.status_code == 302 or answer.status_code == 303
     assert "请在此登录" in client.get(answer.location).text
 

@@ -49,7 +49,8 @@ def test_without_a_host_of_its_own_an_attachment_in_a_sandbox(engine: Engine, tm
     answer = agent.get(address(rooms, ref))
     assert answer.status_code == 200 and answer.data.startswith(b"offerbidder")
     assert answer.headers["Content-Disposition"] == (
-        "attachment; filename=\"____.txt\"; filename*=UTF-8''%E6%8A%95%E6%A0%87%E6%96%87%E4%BB%B6.txt")
+        "attachment; filename=\"____.txt\"; filename*=UTF-8''%E6%8A%95%E6%A0%87%E6%96%87%E4%BB%B6.txt"
+    )
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.mimetype == "application/octet-stream"
     assert agent.get(address(rooms, ref, place=7)).status_code == 404
@@ -87,7 +88,9 @@ def link(agent: Person, rooms: Rooms, ref: str) -> str:
 def fetch(rooms: Rooms, where: str, method: str = "GET", **headers: str) -> Any:
     """As a browser would, that has no cookie for this host."""
     parts = urlsplit(where)
-    return Client(rooms.app.wsgi_app).open(parts.path, method=method, base_url=f"{parts.scheme}://{parts.netloc}", headers=headers)
+    return Client(rooms.app.wsgi_app).open(
+        parts.path, method=method, base_url=f"{parts.scheme}://{parts.netloc}", headers=headers
+    )
 
 
 @pytest.mark.promise("U2")
@@ -97,11 +100,25 @@ def test_the_files_host_hands_out_for_a_signed_link_and_nothing_else(apart: tupl
     where = link(agent, rooms, ref)
     answer = fetch(rooms, where)
     assert answer.status_code == 200 and answer.data.startswith(b"offerbidder")
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox" and "Set-Cookie" not in answer.headers
-    assert answer.headers["Content-Disposition"].startswith("attachment; ") and "filename*=UTF-8''" in answer.headers["Content-Disposition"]
+    assert (
+        answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        and "Set-Cookie" not in answer.headers
+    )
+    assert (
+        answer.headers["Content-Disposition"].startswith("attachment; ")
+        and "filename*=UTF-8''" in answer.headers["Content-Disposition"]
+    )
     head = fetch(rooms, where, "HEAD")
     assert head.status_code == 200 and not head.data
-    for path in ("/", "/agency", "/account/sign-in?lang=en", "/static/css/base.css", "/opened/", "/opened/forged", "/opened/W10.x"):
+    for path in (
+        "/",
+        "/agency",
+        "/account/sign-in?lang=en",
+        "/static/css/base.css",
+        "/opened/",
+        "/opened/forged",
+        "/opened/W10.x",
+    ):
         other = fetch(rooms, FILES + path)
         assert other.status_code == 404 and "Set-Cookie" not in other.headers, path
     assert fetch(rooms, where, "POST").status_code == 405
@@ -148,29 +165,42 @@ def test_quarantine_holds_on_the_files_host_too(engine: Engine, tmp_path: Path) 
 def test_every_download_has_its_name_from_one_place() -> None:
     """RFC 6266 and 8187 are written once, in web.http.gate.saved_as; what is shown in the browser (papers) is no download."""
     web = Path(__file__).parents[3] / "web"
-    found = [path.relative_to(web).as_posix() for path in web.rglob("*.py") if '"Content-Disposition"' in path.read_text()]
+    found = [
+        path.relative_to(web).as_posix() for path in web.rglob("*.py") if '"Content-Disposition"' in path.read_text()
+    ]
     assert sorted(found) == ["http/gate.py", "papers/printing.py"]
 
 
-@pytest.mark.parametrize("name, header", [
-    ("plain.pdf", 'attachment; filename="plain.pdf"'),
-    ('a"b\\c.pdf', "attachment; filename=\"a_b_c.pdf\"; filename*=UTF-8''a%22b%5Cc.pdf"),
-    ("x\r\nSet-Cookie: y", "attachment; filename=\"x__Set-Cookie: y\"; filename*=UTF-8''x%0D%0ASet-Cookie%3A%20y"),
-    ("报价.xlsx", "attachment; filename=\"__.xlsx\"; filename*=UTF-8''%E6%8A%A5%E4%BB%B7.xlsx"),
-])
+@pytest.mark.parametrize(
+    "name, header",
+    [
+        ("plain.pdf", 'attachment; filename="plain.pdf"'),
+        ('a"b\\c.pdf', "attachment; filename=\"a_b_c.pdf\"; filename*=UTF-8''a%22b%5Cc.pdf"),
+        ("x\r\nSet-Cookie: y", "attachment; filename=\"x__Set-Cookie: y\"; filename*=UTF-8''x%0D%0ASet-Cookie%3A%20y"),
+        ("报价.xlsx", "attachment; filename=\"__.xlsx\"; filename*=UTF-8''%E6%8A%A5%E4%BB%B7.xlsx"),
+    ],
+)
 def test_names(name: str, header: str) -> None:
     from flask import Response
 
     assert saved_as(Response(), name).headers["Content-Disposition"] == header
 
 
-@pytest.mark.parametrize("name, value", [
-    ("CLAMD", "http://x"), ("FILES_URL", "files.example"), ("FILES_URL", "https://bidhall.example"), ("FILES_URL", "http://files.example"),
-    ("FILES_URL", "https://files.example/x"),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("CLAMD", "http://x"),
+        ("FILES_URL", "files.example"),
+        ("FILES_URL", "https://bidhall.example"),
+        ("FILES_URL", "http://files.example"),
+        ("FILES_URL", "https://files.example/x"),
+    ],
+)
 def test_settings_that_cannot_be(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(NotReady, match="settings.value"):
-        read_settings({"BIDHALL_DATA": str(tmp_path), "BIDHALL_BASE_URL": "https://bidhall.example", "BIDHALL_" + name: value})
+        read_settings(
+            {"BIDHALL_DATA": str(tmp_path), "BIDHALL_BASE_URL": "https://bidhall.example", "BIDHALL_" + name: value}
+        )
 
 
 def test_the_doctor_says_how_the_scanner_is(tmp_path: Path) -> None:
@@ -178,7 +208,9 @@ def test_the_doctor_says_how_the_scanner_is(tmp_path: Path) -> None:
 
     plain = Settings(data=tmp_path, database="", blobs="")
     assert [(one.code, one.level) for one in _scanner(plain)] == [("scanner", "warning")]
-    assert [(one.code, one.level) for one in _scanner(replace(plain, clamd="127.0.0.1:1"))] == [("scanner_down", "error")]
+    assert [(one.code, one.level) for one in _scanner(replace(plain, clamd="127.0.0.1:1"))] == [
+        ("scanner_down", "error")
+    ]
     with speaking(b"") as there:
         (found,) = _scanner(replace(plain, clamd=f"127.0.0.1:{there.port}"))
     assert (found.code, found.level) == ("scanner", "ok") and found.what.startswith("ClamAV ")

@@ -156,7 +156,9 @@ def test_a_form_without_its_token_is_refused_in_words(house: House) -> None:
     client = house.client()
     told = client.post("/account/acts/sign-in", data={"username": "a"}, headers={"Accept": "application/json"})
     assert told.status_code == 400 and told.get_json()["code"] == "form.csrf"
-    again = client.post("/account/acts/sign-in", data={"username": "a"})  # a page is led back to the form, which says why
+    again = client.post(
+        "/account/acts/sign-in", data={"username": "a"}
+    )  # a page is led back to the form, which says why
     assert again.status_code == 303 and again.location == "/account/sign-in?next=&expired=yes"
     words = client.get(again.location + "&lang=en").text
     assert "This page had been open for too long or in another window." in words

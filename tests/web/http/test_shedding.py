@@ -26,7 +26,13 @@ from web.http.shedding import STAGES, Load, Shedding, stage_of
 
 PAGES = ("/savings", "/lots", "/feed.xml", "/account/sign-in")
 """One of each of four stages, in their order."""
-PLACES = {"<ref>": "KP-2026-000001-1", "<int:number>": "7", "<path:topic>": "hall/x", "<c>": "A" * 43, "<token>": "0" * 48}
+PLACES = {
+    "<ref>": "KP-2026-000001-1",
+    "<int:number>": "7",
+    "<path:topic>": "hall/x",
+    "<c>": "A" * 43,
+    "<token>": "0" * 48,
+}
 NEVER = (
     ("POST", "/bidder/lots/KP-2026-000001-1/acts/submit"), ("POST", "/bidder/lots/KP-2026-000001-1/acts/withdraw"),
     ("POST", "/bidder/lots/KP-2026-000001-1/acts/prove-attempt"), ("POST", "/uploads/acts"), ("PATCH", "/uploads/acts/00"),
@@ -56,7 +62,9 @@ def asked(ms: int, method: str, path: str, **headers: str) -> tuple[int, dict[st
         return [b"served"]
 
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **{f"HTTP_{k.upper()}": v for k, v in headers.items()}}
-    body = b"".join(Shedding(inner, HEADERS, Held(ms))(environ, lambda status, lines: told.extend((int(status[:3]), dict(lines)))))
+    body = b"".join(
+        Shedding(inner, HEADERS, Held(ms))(environ, lambda status, lines: told.extend((int(status[:3]), dict(lines))))
+    )
     return told[0], told[1], body.decode()
 
 
@@ -66,8 +74,14 @@ def asked(ms: int, method: str, path: str, **headers: str) -> tuple[int, dict[st
 def test_the_order_is_that_of_the_promise() -> None:
     assert [stage.name for stage in STAGES] == ["reports", "search", "feed", "questions", "documents", "sign-in"]
     assert [stage.from_ms for stage in STAGES] == sorted({stage.from_ms for stage in STAGES})
-    one_of_each = (("GET", "/savings"), ("GET", "/lots"), ("GET", "/feed.xml"), ("POST", "/bidder/lots/X-1/acts/ask"),
-                   ("GET", "/lots/X-1/documents/7"), ("POST", "/account/acts/sign-in"))
+    one_of_each = (
+        ("GET", "/savings"),
+        ("GET", "/lots"),
+        ("GET", "/feed.xml"),
+        ("POST", "/bidder/lots/X-1/acts/ask"),
+        ("GET", "/lots/X-1/documents/7"),
+        ("POST", "/account/acts/sign-in"),
+    )
     for ms in range(0, 6000, 100):
         shed = [asked(ms, *one)[0] == 503 for one in one_of_each]
         assert shed == [ms >= stage.from_ms for stage in STAGES]
@@ -99,9 +113,15 @@ def test_the_page_is_calm_in_both_languages_and_comes_back_by_itself() -> None:
     status, headers, page = asked(4000, "GET", "/account/sign-in", accept="text/html")
     assert status == 503 and headers["Retry-After"] == "20" and headers["Cache-Control"] == "no-store"
     assert headers.items() >= HEADERS.items()
-    assert "请过 20 秒再打开" in page and "open it again in 20 seconds" in page and '<meta http-equiv="refresh" content="20">' in page
+    assert (
+        "请过 20 秒再打开" in page
+        and "open it again in 20 seconds" in page
+        and '<meta http-equiv="refresh" content="20">' in page
+    )
     assert not re.search(r"<style|<script|\sstyle=|\son[a-z]+=", page)
-    assert asked(4000, "GET", "/account/sign-in", accept="text/html") == asked(10**6, "GET", "/account/sign-in", accept="text/html")
+    assert asked(4000, "GET", "/account/sign-in", accept="text/html") == asked(
+        10**6, "GET", "/account/sign-in", accept="text/html"
+    )
 
 
 def test_a_form_is_not_sent_again_by_itself_and_programs_get_json() -> None:
@@ -164,7 +184,9 @@ def test_ten_times_the_load_is_put_off_in_order_while_all_who_hand_in_get_their_
         world.office.engine.dispose()
         shift = world.now - datetime.now(UTC) + timedelta(seconds=1)
         with bidhall(world, folder, shift) as port:
-            answers, delivered = asyncio.run(_rush(port, ref, people, tmp_path, [json.dumps(submission) for _data, submission in sealed]))
+            answers, delivered = asyncio.run(
+                _rush(port, ref, people, tmp_path, [json.dumps(submission) for _data, submission in sealed])
+            )
         with world.look("clock") as look:
             standing = bids.standing_bids(look.session, world.lot_in(look, ref))
     assert all(one.accepted for one in delivered), [one.reason for one in delivered if not one.accepted]
@@ -181,7 +203,9 @@ def test_ten_times_the_load_is_put_off_in_order_while_all_who_hand_in_get_their_
     assert all(one + 0.1 >= other for one, other in pairwise(shares)), shares
 
 
-async def _rush(port: int, ref: str, people: list[Any], folder: Path, submissions: list[str]) -> tuple[list[tuple[str, int]], list[Any]]:
+async def _rush(
+    port: int, ref: str, people: list[Any], folder: Path, submissions: list[str]
+) -> tuple[list[tuple[str, int]], list[Any]]:
     """Readers far beyond what two workers can serve, each asking again and again, and bidders who come while they do."""
     answers: list[tuple[str, int]] = []
     ends = time.time() + 12
@@ -200,9 +224,12 @@ async def _rush(port: int, ref: str, people: list[Any], folder: Path, submission
 
     async def hand_in() -> list[Any]:
         await asyncio.sleep(3)
-        return await asyncio.gather(*(
-            deliver(port, person, ref, folder / f"bid-{number}", submission, due=time.time() + number / 4)
-            for number, (person, submission) in enumerate(zip(people, submissions, strict=True))))
+        return await asyncio.gather(
+            *(
+                deliver(port, person, ref, folder / f"bid-{number}", submission, due=time.time() + number / 4)
+                for number, (person, submission) in enumerate(zip(people, submissions, strict=True))
+            )
+        )
 
     *_, delivered = await asyncio.gather(*(reader(PAGES[n % 4]) for n in range(240)), hand_in())
     assert delivered is not None

@@ -32,7 +32,12 @@ def test_it_says_how_far_the_filling_is_in_both_languages_and_looks_again() -> N
         tell("people, and the results of older years")
         tell("12/41  春晓区<b>图书馆</b>座椅采购: bids")
         status, page, headers = asked(at, "/town")
-        assert 'max="41" value="12"' in page and "12 / 41" in page and "春晓区&lt;b&gt;图书馆" in page and "older years" in page
+        assert (
+            'max="41" value="12"' in page
+            and "12 / 41" in page
+            and "春晓区&lt;b&gt;图书馆" in page
+            and "older years" in page
+        )
         assert headers["Retry-After"] == "2" and 'http-equiv="refresh" content="2"' in page
         assert "演示标厅正在准备" in page and "The demo town is being filled" in page
         for sheet in ("tokens", "base", "parts", "town"):

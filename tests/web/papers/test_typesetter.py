@@ -19,10 +19,28 @@ from web.papers.typesetter import Child, Typesetter
 
 AT = datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
 PAPER: dict[str, Any] = {
-    "draft": False, "title": "开标记录", "subject": "道路照明", "ref": "abc", "wide": False, "house": "沧州　阳光标厅", "times": "",
-    "signers": [], "head": [["项目名称", "道路照明"], ["标段", "一"]],
-    "blocks": [{"heading": "一、开标", "words": ["句子。"], "head": ["序", "投标人"], "rows": [["1", "甲公司"]], "widths": [0, 1],
-                "right": [], "digests": [], "list": []}]}
+    "draft": False,
+    "title": "开标记录",
+    "subject": "道路照明",
+    "ref": "abc",
+    "wide": False,
+    "house": "沧州　阳光标厅",
+    "times": "",
+    "signers": [],
+    "head": [["项目名称", "道路照明"], ["标段", "一"]],
+    "blocks": [
+        {
+            "heading": "一、开标",
+            "words": ["句子。"],
+            "head": ["序", "投标人"],
+            "rows": [["1", "甲公司"]],
+            "widths": [0, 1],
+            "right": [],
+            "digests": [],
+            "list": [],
+        }
+    ],
+}
 DIRECT = """
 import json, sys, typst
 from datetime import datetime
@@ -54,8 +72,14 @@ def test_the_bytes_are_those_of_the_setter_itself() -> None:
     compile_one(setter, PAPER | {"draft": True})
     again = compile_one(setter)
     setter.close()
-    direct = subprocess.run([sys.executable, "-c", DIRECT], cwd=ROOT, input=json.dumps(PAPER, ensure_ascii=False).encode(),
-                            stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    direct = subprocess.run(
+        [sys.executable, "-c", DIRECT],
+        cwd=ROOT,
+        input=json.dumps(PAPER, ensure_ascii=False).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    ).stdout
     assert first == again == direct and first.startswith(b"%PDF-")
 
 
@@ -63,7 +87,9 @@ def test_a_fork_of_a_process_that_has_set_a_paper_sets_papers_too() -> None:
     assert subprocess.run([sys.executable, "-c", FORKED], cwd=ROOT, timeout=60).returncode == 0
 
 
-def test_a_template_that_cannot_be_set_and_a_child_that_dies_are_told_and_harm_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_that_cannot_be_set_and_a_child_that_dies_are_told_and_harm_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     setter = Typesetter()
     with pytest.raises(NotReady, match=r"paper\.failed"):
         compile_one(setter, {"title": "without the rest"})

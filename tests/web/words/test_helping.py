@@ -34,7 +34,9 @@ def test_every_page_of_a_desk_has_help_of_its_own_desk() -> None:
 
 def test_no_help_explains_a_page_that_does_not_exist() -> None:
     pages = [sample(rule.path) for rule in PAGES.values() if rule.method == "GET"]
-    assert [pattern.pattern for pattern, _ in helping._pages() if not any(pattern.fullmatch(page) for page in pages)] == []
+    assert [
+        pattern.pattern for pattern, _ in helping._pages() if not any(pattern.fullmatch(page) for page in pages)
+    ] == []
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.CLOCK, Role.PUBLIC)])

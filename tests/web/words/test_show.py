@@ -25,7 +25,11 @@ T = datetime(2026, 3, 18, 1, 30, tzinfo=UTC)
         (818000000, "8,180,000.00 元", "8,180,000.00 yuan"),
         (1, "0.01 元", "0.01 yuan"),
         (-50, "−0.50 元", "−0.50 yuan"),
-        (9007199254740993, "90,071,992,547,409.93 元", "90,071,992,547,409.93 yuan"),  # 2**53 + 1: a float would lose it
+        (
+            9007199254740993,
+            "90,071,992,547,409.93 元",
+            "90,071,992,547,409.93 yuan",
+        ),  # 2**53 + 1: a float would lose it
     ],
 )
 def test_money_is_exact_in_both_languages(minor: int, zh: str, en: str) -> None:
@@ -123,7 +127,10 @@ def test_a_tag_escapes_what_it_shows() -> None:
 
 def test_the_sun_line_places_today_only() -> None:
     day = frame.sun_line(
-        T, [frame.Tick(T + timedelta(hours=3), "截止"), frame.Tick(T + timedelta(days=1), "明日")], lang="zh", zone=show.ZONE
+        T,
+        [frame.Tick(T + timedelta(hours=3), "截止"), frame.Tick(T + timedelta(days=1), "明日")],
+        lang="zh",
+        zone=show.ZONE,
     )
     assert [t.text for t in day.ticks] == ["12:30 截止"]
     assert (day.now_at, day.ticks[0].at) == ("15.00", "45.00")
@@ -142,17 +149,29 @@ def test_labels_of_a_crowded_sun_line_stand_beside_their_own_marks(minutes: list
     following = next((n for n, m in enumerate(shown) if m >= now), None)
     assert following is None or (day.ticks[following].first and day.ticks[following].text)
     wide = Fraction(85 * 12, 100)
-    spans = [(one.lane, Fraction(one.at) - (wide if one.anchor == "end" else 0), Fraction(one.at) + (wide if one.anchor == "start" else 0))
-             for one in day.ticks if one.text]
+    spans = [
+        (
+            one.lane,
+            Fraction(one.at) - (wide if one.anchor == "end" else 0),
+            Fraction(one.at) + (wide if one.anchor == "start" else 0),
+        )
+        for one in day.ticks
+        if one.text
+    ]
     for n, (lane, low, high) in enumerate(spans):
         assert low >= 0 and high <= 100
-        assert not any(lane == other and low < b and a < high for other, a, b in spans[n + 1:])
+        assert not any(lane == other and low < b and a < high for other, a, b in spans[n + 1 :])
     assert day.lanes == max((one.lane + 1 for one in day.ticks if one.text), default=1)
 
 
 def test_two_openings_close_to_each_other_are_both_named() -> None:
-    day = frame.sun_line(T, [frame.Tick(T + timedelta(minutes=m), "开标") for m in (112, 147)], lang="zh", zone=show.ZONE)
-    assert [(one.text, one.anchor, one.lane) for one in day.ticks] == [("11:22 开标", "end", 0), ("11:57 开标", "start", 0)]
+    day = frame.sun_line(
+        T, [frame.Tick(T + timedelta(minutes=m), "开标") for m in (112, 147)], lang="zh", zone=show.ZONE
+    )
+    assert [(one.text, one.anchor, one.lane) for one in day.ticks] == [
+        ("11:22 开标", "end", 0),
+        ("11:57 开标", "start", 0),
+    ]
 
 
 @given(st.integers(0, 5000), st.text(max_size=12), st.text(max_size=12))
@@ -169,7 +188,11 @@ def test_pages_keep_the_filters() -> None:
 
 
 def test_duties_stand_by_deadline_and_the_undated_last() -> None:
-    duties = [frame.Duty("c"), frame.Duty("b", until=T + timedelta(days=3)), frame.Duty("a", until=T - timedelta(hours=1))]
+    duties = [
+        frame.Duty("c"),
+        frame.Duty("b", until=T + timedelta(days=3)),
+        frame.Duty("a", until=T - timedelta(hours=1)),
+    ]
     assert [(d.text, d.urgency) for d in frame.sorted_duties(duties, T)] == [("a", "late"), ("b", ""), ("c", "")]
 
 

@@ -16,7 +16,10 @@ def test_no_catalogue_file_has_a_fault() -> None:
 
 def test_facts_are_put_into_words_by_their_type() -> None:
     facts = {"until": datetime(2026, 3, 18, 1, 30, tzinfo=UTC)}
-    assert words.words("rate.wait", facts, "zh") == "请求过于频繁。请于 2026-03-18 09:30:00 北京时间（UTC+8） 后再试，什么都没有丢失。"
+    assert (
+        words.words("rate.wait", facts, "zh")
+        == "请求过于频繁。请于 2026-03-18 09:30:00 北京时间（UTC+8） 后再试，什么都没有丢失。"
+    )
     assert "Beijing time" in words.words("rate.wait", facts, "en")
     assert words.words("form.too_large", {"most": Money(17_200_000)}, "zh") == "不能大于 172,000.00 元。"
 
@@ -78,4 +81,6 @@ def test_an_opening_policy_has_one_name_in_chinese() -> None:
 
 def test_an_envelope_is_told_in_words() -> None:
     assert words.words("policy.not_signed", {"envelope": "draw:experts/1"}) == "开启方案（抽取专家）还没有全部签名。"
-    assert words.words("policy.not_signed", {"envelope": "bid"}, "en") == "The opening policy (bids) is not signed by all."
+    assert (
+        words.words("policy.not_signed", {"envelope": "bid"}, "en") == "The opening policy (bids) is not signed by all."
+    )

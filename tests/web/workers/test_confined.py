@@ -115,7 +115,9 @@ def test_hostile_files_end_in_a_page_or_a_no_within_ten_seconds(tmp_path: Path, 
     assert {name: seconds for name, (_, seconds) in found.items() if seconds > 10} == {}
     told = {name: what for name, (what, _) in found.items()}
     assert set(told.values()) <= {*REASONS, "page", "text"}
-    assert told["good.pdf"] == told["javascript.pdf"] == told["launch.pdf"] == "page"  # what is harmless in them is shown
+    assert (
+        told["good.pdf"] == told["javascript.pdf"] == told["launch.pdf"] == "page"
+    )  # what is harmless in them is shown
     assert told["bomb.png"] == "too-large" and told["xxe.svg"] == told["script.html"] == "text"
     assert {told[name] for name in ("bomb.zip", "macro.docm", "template.docx", "macro.xls", "object.rtf")} == {"office"}
     assert Canary.asked == []
@@ -141,8 +143,19 @@ def test_pages_and_texts_as_they_are(tmp_path: Path) -> None:
     assert shown(tmp_path, "c", samples("http://x")["bidi.txt"]).text.count("\N{REPLACEMENT CHARACTER}") == 4
 
 
-@pytest.mark.parametrize("answer", [b"", b"BHP1", b"BHP1" + bytes(12), b"BHP1" + (1).to_bytes(4, "big") * 3 + b"xx", b"BHT1\0\0\0\x09abc",
-                                    b"BHE1anything", b"\x89PNG\r\n\x1a\n", b"BHP1" + b"\xff" * 12 + b"x" * 30])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"BHP1",
+        b"BHP1" + bytes(12),
+        b"BHP1" + (1).to_bytes(4, "big") * 3 + b"xx",
+        b"BHT1\0\0\0\x09abc",
+        b"BHE1anything",
+        b"\x89PNG\r\n\x1a\n",
+        b"BHP1" + b"\xff" * 12 + b"x" * 30,
+    ],
+)
 def test_a_converter_that_was_taken_over_gets_nothing_through(answer: bytes) -> None:
     with pytest.raises(NoPreview, match="damaged"):
         parent._read(answer, 1)
@@ -152,7 +165,10 @@ def test_one_that_never_ends_or_never_stops_talking_is_ended(tmp_path: Path, mon
     path = tmp_path / "x"
     path.write_bytes(b"text")
     monkeypatch.setattr(parent, "SECONDS", 1)
-    for program, reason in (("while True: pass", "slow"), ("import os\nwhile True: os.write(1, bytes(1 << 20))", "too-large")):
+    for program, reason in (
+        ("while True: pass", "slow"),
+        ("import os\nwhile True: os.write(1, bytes(1 << 20))", "too-large"),
+    ):
         fake = tmp_path / "python"
         fake.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{program}'\n")
         fake.chmod(0o755)

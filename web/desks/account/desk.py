@@ -34,8 +34,14 @@ def sign_in(form: Form | None = None) -> Any:
     if present is not None and form is None and wanted in ("", present.username):
         return go(safe_next(request.args.get("next"), HOMES[login.actor().role]))
     where = safe_next(form.shown("next") if form else request.args.get("next"), "")
-    return render("account/sign_in.html", form=form or Form.blank({"next": where, "username": wanted}), kept=kept.waits(where),
-                  ended=request.args.get("ended"), expired=request.args.get("expired"), present=present is not None)
+    return render(
+        "account/sign_in.html",
+        form=form or Form.blank({"next": where, "username": wanted}),
+        kept=kept.waits(where),
+        ended=request.args.get("ended"),
+        expired=request.args.get("expired"),
+        present=present is not None,
+    )
 
 
 @desk.page("/acts/sign-in", needs=ANYONE, post=True, back=sign_in)
@@ -62,15 +68,24 @@ def sign_out() -> Any:
 
 @desk.page("/signed-out", needs=ANYONE)
 def signed_out() -> str:
-    return render("message.html", title=_("Signed out"), sentence=_("You are signed out on this device."), kind="ok",
-                  links=[(_("Sign in again"), "/account/sign-in"), (_("To the front page"), "/")])
+    return render(
+        "message.html",
+        title=_("Signed out"),
+        sentence=_("You are signed out on this device."),
+        kind="ok",
+        links=[(_("Sign in again"), "/account/sign-in"), (_("To the front page"), "/")],
+    )
 
 
 @desk.page("/confirm", needs=Act.ACCOUNT_OWN)
 def confirm(form: Form | None = None) -> str:
     where = safe_next(form.shown("next") if form else request.args.get("next"), "/account")
-    return render("account/confirm.html", form=form or Form.blank({"next": where}), kept=kept.waits(where),
-                  has_code=_own()["second_factor"])
+    return render(
+        "account/confirm.html",
+        form=form or Form.blank({"next": where}),
+        kept=kept.waits(where),
+        has_code=_own()["second_factor"],
+    )
 
 
 @desk.page("/acts/confirm", needs=Act.ACCOUNT_OWN, post=True, back=confirm)
@@ -116,7 +131,9 @@ def end_others() -> Any:
 def second_factor(form: Form | None = None) -> str:
     secret = session.setdefault(PENDING, login.new_secret())
     address = login.secret_address(secret, person().username, current_app.extensions["bidhall"].settings.platform)
-    picture = Markup(segno.make(address, error="m").svg_inline(scale=5, border=2, dark="#17211f", light="#fffefb", omitsize=False))
+    picture = Markup(
+        segno.make(address, error="m").svg_inline(scale=5, border=2, dark="#17211f", light="#fffefb", omitsize=False)
+    )
     return render("account/second_factor.html", form=form or Form.blank(), picture=picture, secret=secret)
 
 
@@ -147,9 +164,22 @@ def do_password() -> Any:
     return go("/account")
 
 
-_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("MicroMessenger/", "WeChat"), ("Chrome/", "Chrome"),
-             ("Safari/", "Safari"))
-_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("MicroMessenger/", "WeChat"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 def device_words(agent: str) -> str:
@@ -164,9 +194,25 @@ def _own() -> dict[str, Any]:
     with look() as now:
         who = parties.account(now.session, me.actor.account_id or 0)
         firm = parties.party(now.session, who.party_id)
-        devices = [{"device": device_words(row.device), "made_at": row.made_at, "seen_at": row.seen_at,
-                    "here": row.id == me.login_id, "role": row.role}
-                   for row in parties.live_logins(now.session, who.id, now.now)]
-        return {"name": who.name, "username": who.username, "party": firm.name, "code": firm.code, "roles": me.roles,
-                "role": me.actor.role, "second_factor": bool(who.totp_secret), "mail": who.mail or "", "devices": devices,
-                "ends_at": me.ends_at}
+        devices = [
+            {
+                "device": device_words(row.device),
+                "made_at": row.made_at,
+                "seen_at": row.seen_at,
+                "here": row.id == me.login_id,
+                "role": row.role,
+            }
+            for row in parties.live_logins(now.session, who.id, now.now)
+        ]
+        return {
+            "name": who.name,
+            "username": who.username,
+            "party": firm.name,
+            "code": firm.code,
+            "roles": me.roles,
+            "role": me.actor.role,
+            "second_factor": bool(who.totp_secret),
+            "mail": who.mail or "",
+            "devices": devices,
+            "ends_at": me.ends_at,
+        }

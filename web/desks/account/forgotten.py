@@ -43,7 +43,9 @@ def sends_mail() -> bool:
 
 @account.page("/forgotten", needs=ANYONE)
 def forgotten(form: Form | None = None) -> str:
-    return render("account/forgotten.html", form=form or Form.blank(), sends=sends_mail(), over=request.args.get("over"))
+    return render(
+        "account/forgotten.html", form=form or Form.blank(), sends=sends_mail(), over=request.args.get("over")
+    )
 
 
 @account.page("/acts/forgotten", needs=ANYONE, post=True, back=forgotten)
@@ -72,8 +74,13 @@ def new_password(token: str, form: Form | None = None) -> Any:
             _, who = password_links.find(now.session, token, now.now)
         except NotFound:
             return go(OVER)
-        return render("account/new_password.html", form=form or Form.blank(), token=token, username=who.username,
-                      has_code=bool(who.totp_secret))
+        return render(
+            "account/new_password.html",
+            form=form or Form.blank(),
+            token=token,
+            username=who.username,
+            has_code=bool(who.totp_secret),
+        )
 
 
 @account.page("/new-password/<token>/acts/set", needs=ANYONE, post=True, back=new_password)
@@ -95,8 +102,13 @@ def do_new_password(token: str) -> Any:
 
 @account.page("/new-password-set", needs=ANYONE)
 def new_password_set() -> str:
-    return render("message.html", title=_("The new password is set"), kind="ok", links=[(_("Sign in"), "/account/sign-in")],
-                  sentence=_("Sign in with it. Every device that was signed in before has been signed out."))
+    return render(
+        "message.html",
+        title=_("The new password is set"),
+        kind="ok",
+        links=[(_("Sign in"), "/account/sign-in")],
+        sentence=_("Sign in with it. Every device that was signed in before has been signed out."),
+    )
 
 
 # --- the address of mail ------------------------------------------------------------------------------------------------
@@ -133,9 +145,17 @@ def rehearsal_post() -> str:
     with look() as now:
         rows = outbox.latest(now.session, "mail")
         alive = password_links.alive(now.session, [_token(one) for one in rows], now.now)
-    letters = [{"to": one.to, "at": one.made_at, "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
-                "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang), "over": "link" in one.facts,
-                "link": _path(one.facts["link"]) if _token(one) in alive else ""} for one in rows]
+    letters = [
+        {
+            "to": one.to,
+            "at": one.made_at,
+            "subject": words.words(f"{one.template}.subject", facts_of(one.facts), lang),
+            "text": words.words(one.template, facts_of({**one.facts, "link": ""}), lang),
+            "over": "link" in one.facts,
+            "link": _path(one.facts["link"]) if _token(one) in alive else "",
+        }
+        for one in rows
+    ]
     return render("account/rehearsal_post.html", letters=letters)
 
 

@@ -32,12 +32,27 @@ def inbox_page() -> str:
     with look() as now:
         total = inbox.letters(now, only_unread=bool(only), templates=templates, limit=0)[1]
         page = page_of(total, request.args, path)
-        found, _total = inbox.letters(now, only_unread=bool(only), templates=templates, limit=page.size, offset=page.offset)
+        found, _total = inbox.letters(
+            now, only_unread=bool(only), templates=templates, limit=page.size, offset=page.offset
+        )
         waiting = inbox.own_unread(now)
         rows = [letters.shown(one, now.actor.role) for one in found]
-    tabs = [Link(_("All"), address(path, filters), not only), Link(_("Unread"), address(path, filters, only="unread"), bool(only), waiting)]
+    tabs = [
+        Link(_("All"), address(path, filters), not only),
+        Link(_("Unread"), address(path, filters, only="unread"), bool(only), waiting),
+    ]
     kinds = [(one, words.state("letter_about", one, language()).text) for one in letters.ABOUT]
-    return render("account/inbox.html", rows=rows, page=page, form=form, tabs=tabs, kinds=kinds, waiting=waiting, only=only, about=about)
+    return render(
+        "account/inbox.html",
+        rows=rows,
+        page=page,
+        form=form,
+        tabs=tabs,
+        kinds=kinds,
+        waiting=waiting,
+        only=only,
+        about=about,
+    )
 
 
 @account.page("/inbox/<int:ident>", needs=Act.ACCOUNT_OWN)

@@ -27,11 +27,13 @@ def rail() -> list[Group]:
     if login.present() is None:
         return []
     path = request.path
-    links = [Link(_("My account"), "/account", path == "/account"),
-             Link(_("Inbox"), "/account/inbox", path.startswith("/account/inbox"), frame_unread() or None),
-             Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
-             Link(_("Mail address"), "/account/mail", path == "/account/mail"),
-             Link(_("Password"), "/account/password", path == "/account/password")]
+    links = [
+        Link(_("My account"), "/account", path == "/account"),
+        Link(_("Inbox"), "/account/inbox", path.startswith("/account/inbox"), frame_unread() or None),
+        Link(_("Second factor"), "/account/second-factor", path == "/account/second-factor"),
+        Link(_("Mail address"), "/account/mail", path == "/account/mail"),
+        Link(_("Password"), "/account/password", path == "/account/password"),
+    ]
     if may(actor(), Act.KEY_ENROL):
         links.append(Link(_("My keys"), "/account/keys"))
     return [Group(_("Account"), tuple(links))]

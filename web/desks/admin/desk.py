@@ -46,26 +46,64 @@ def home() -> str:
             duties += _of_system(now, figures)
         if may(now.actor, Act.LOG_LOOK):
             duties += _of_audit(now, figures)
-        return render("admin/home.html", duties=duties, figures=figures, may_people=may(now.actor, Act.USER_ADMIN),
-                      may_system=may(now.actor, Act.SYSTEM_ADMIN), may_log=may(now.actor, Act.LOG_LOOK))
+        return render(
+            "admin/home.html",
+            duties=duties,
+            figures=figures,
+            may_people=may(now.actor, Act.USER_ADMIN),
+            may_system=may(now.actor, Act.SYSTEM_ADMIN),
+            may_log=may(now.actor, Act.LOG_LOOK),
+        )
 
 
 def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     counts = people_queries.account_counts(now)
     bare = counts.without_second
-    figures += [{"label": _("Accounts in use"), "value": counts.active, "note": _("one person each")},
-                {"label": _("Weighty roles without second factor"), "value": bare, "kind": "stop" if bare else "",
-                 "note": _("key holders, money room, administrators")}]
-    waiting = [one for one in role_proposals.listed(now.session, waiting=True) if one.proposed_by != now.actor.account_id
-               and one.account_id != now.actor.account_id]
+    figures += [
+        {"label": _("Accounts in use"), "value": counts.active, "note": _("one person each")},
+        {
+            "label": _("Weighty roles without second factor"),
+            "value": bare,
+            "kind": "stop" if bare else "",
+            "note": _("key holders, money room, administrators"),
+        },
+    ]
+    waiting = [
+        one
+        for one in role_proposals.listed(now.session, waiting=True)
+        if one.proposed_by != now.actor.account_id and one.account_id != now.actor.account_id
+    ]
     names = parties.names_of(now.session, [one.account_id for one in waiting])
-    found = [Duty(_("Decide on a role proposed for %(name)s: %(role)s", name=names.get(one.account_id, "–"), role=role_words(one.role)),
-                  f"/admin/grants/{one.id}", None, show.moment_short(one.proposed_at, language(), zone(), now=now.now), one.reason,
-                  _("Proposed role"), "warn") for one in waiting]
+    found = [
+        Duty(
+            _(
+                "Decide on a role proposed for %(name)s: %(role)s",
+                name=names.get(one.account_id, "–"),
+                role=role_words(one.role),
+            ),
+            f"/admin/grants/{one.id}",
+            None,
+            show.moment_short(one.proposed_at, language(), zone(), now=now.now),
+            one.reason,
+            _("Proposed role"),
+            "warn",
+        )
+        for one in waiting
+    ]
     if not bare:
         return found
-    return [*found, Duty(_("Ask %(n)s people with weighty roles to set up a second factor", n=bare), "/admin/people?second=no", None,
-                         _("at once"), _("a password alone must not open bids or pay refunds"), _("Second factor"), "warn")]
+    return [
+        *found,
+        Duty(
+            _("Ask %(n)s people with weighty roles to set up a second factor", n=bare),
+            "/admin/people?second=no",
+            None,
+            _("at once"),
+            _("a password alone must not open bids or pay refunds"),
+            _("Second factor"),
+            "warn",
+        ),
+    ]
 
 
 def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
@@ -76,34 +114,94 @@ def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     steps, letters = system_queries.overdue_steps(now), outbox.backlog(now.session, now.now)
     last = log.last_tick(now.session)
     figures += [
-        {"label": _("Log"), "value": _("ticking") if last and now.now - last.at <= system.STILL else _("stands still"),
-         "kind": "" if last and now.now - last.at <= system.STILL else "stop",
-         "note": show.moment_short(last.at, language(), zone(), now=now.now) if last else _("no tick yet")},
-        {"label": _("Steps of the clock overdue"), "value": len(steps), "kind": "stop" if steps else "", "note": _("taken every second")},
-        {"label": _("Messages that failed"), "value": letters.failed, "kind": "stop" if letters.failed else "",
-         "note": _("%(n)s tries, then given up", n=system.TRIES)},
-        {"label": _("Working days of %(year)s", year=today.year + 1), "value": _("provisional") if provisional else _("announced"),
-         "note": _("the yearly notice comes in November")},
+        {
+            "label": _("Log"),
+            "value": _("ticking") if last and now.now - last.at <= system.STILL else _("stands still"),
+            "kind": "" if last and now.now - last.at <= system.STILL else "stop",
+            "note": show.moment_short(last.at, language(), zone(), now=now.now) if last else _("no tick yet"),
+        },
+        {
+            "label": _("Steps of the clock overdue"),
+            "value": len(steps),
+            "kind": "stop" if steps else "",
+            "note": _("taken every second"),
+        },
+        {
+            "label": _("Messages that failed"),
+            "value": letters.failed,
+            "kind": "stop" if letters.failed else "",
+            "note": _("%(n)s tries, then given up", n=system.TRIES),
+        },
+        {
+            "label": _("Working days of %(year)s", year=today.year + 1),
+            "value": _("provisional") if provisional else _("announced"),
+            "note": _("the yearly notice comes in November"),
+        },
     ]
     found = []
     if provisional and today >= date(today.year, 11, 1):
-        found.append(Duty(_("Load the working days of %(year)s", year=today.year + 1), "/admin/calendar",
-                          day_start(date(today.year + 1, 1, 1)), "", _("limits of next year are counted provisionally until then"),
-                          _("Calendar"), "warn"))
+        found.append(
+            Duty(
+                _("Load the working days of %(year)s", year=today.year + 1),
+                "/admin/calendar",
+                day_start(date(today.year + 1, 1, 1)),
+                "",
+                _("limits of next year are counted provisionally until then"),
+                _("Calendar"),
+                "warn",
+            )
+        )
     if steps:
-        found.append(Duty(_("%(n)s steps of the clock are overdue", n=len(steps)), "/admin/health", None, _("at once"),
-                          _("does the scheduler run?"), _("Jobs"), "stop"))
+        found.append(
+            Duty(
+                _("%(n)s steps of the clock are overdue", n=len(steps)),
+                "/admin/health",
+                None,
+                _("at once"),
+                _("does the scheduler run?"),
+                _("Jobs"),
+                "stop",
+            )
+        )
     if letters.failed:
-        found.append(Duty(_("%(n)s messages could not be sent", n=letters.failed), "/admin/health", None, _("no fixed limit"),
-                          _("is the way of the mail open?"), _("Mail"), "warn"))
+        found.append(
+            Duty(
+                _("%(n)s messages could not be sent", n=letters.failed),
+                "/admin/health",
+                None,
+                _("no fixed limit"),
+                _("is the way of the mail open?"),
+                _("Mail"),
+                "warn",
+            )
+        )
     return found
 
 
 def _of_audit(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     last = log.last_tick(now.session)
-    figures += [{"label": _("Ticks in the log"), "value": show.count(log.size(now)), "note": _("one a minute, whatever happens")},
-                {"label": _("Last tick"), "value": show.hour(last.at, zone()) if last else "–",
-                 "note": show.day(local_day(last.at), language()) if last else _("no tick yet")}]
+    figures += [
+        {
+            "label": _("Ticks in the log"),
+            "value": show.count(log.size(now)),
+            "note": _("one a minute, whatever happens"),
+        },
+        {
+            "label": _("Last tick"),
+            "value": show.hour(last.at, zone()) if last else "–",
+            "note": show.day(local_day(last.at), language()) if last else _("no tick yet"),
+        },
+    ]
     if last is not None and now.now - last.at > system.STILL:
-        return [Duty(_("The log stands still"), "/admin/log", None, _("at once"), _("no tick for more than two minutes"), _("Log"), "stop")]
+        return [
+            Duty(
+                _("The log stands still"),
+                "/admin/log",
+                None,
+                _("at once"),
+                _("no tick for more than two minutes"),
+                _("Log"),
+                "stop",
+            )
+        ]
     return []

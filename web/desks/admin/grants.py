@@ -22,10 +22,17 @@ def grants() -> str:
         waiting = role_proposals.listed(now.session, waiting=True, limit=100)
         decided = role_proposals.listed(now.session, waiting=False)
         names = parties.names_of(
-            now.session, [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)]
+            now.session,
+            [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)],
         )
-        return render("admin/grants.html", waiting=waiting, decided=decided, names=names, me=now.actor.account_id,
-                      alone=len(parties.administrators(now.session)) < 2)
+        return render(
+            "admin/grants.html",
+            waiting=waiting,
+            decided=decided,
+            names=names,
+            me=now.actor.account_id,
+            alone=len(parties.administrators(now.session)) < 2,
+        )
 
 
 @admin.page("/grants/<int:ident>", needs=Act.ROLE_GRANT, fresh=True)
@@ -36,10 +43,18 @@ def proposal(ident: int, form: Form | None = None) -> str:
         who = parties.account(now.session, one.account_id)
         held = parties.roles_of(now.session, who)
         names = parties.names_of(now.session, [one.proposed_by, one.decided_by])
-        return render("admin/grant.html", one=one, who=who, kind=kind_words(who.party.kind), names=names,
-                      held=[role_words(role) for role in Role if role in held],
-                      mine=one.proposed_by == now.actor.account_id, about_me=one.account_id == now.actor.account_id,
-                      form=form or Form.blank(), crumbs=crumbs_of((_("Proposed roles"), GRANTS), (who.name, "")))
+        return render(
+            "admin/grant.html",
+            one=one,
+            who=who,
+            kind=kind_words(who.party.kind),
+            names=names,
+            held=[role_words(role) for role in Role if role in held],
+            mine=one.proposed_by == now.actor.account_id,
+            about_me=one.account_id == now.actor.account_id,
+            form=form or Form.blank(),
+            crumbs=crumbs_of((_("Proposed roles"), GRANTS), (who.name, "")),
+        )
 
 
 @admin.page("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, post=True, back=proposal)

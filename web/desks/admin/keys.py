@@ -21,6 +21,12 @@ def keys() -> str:
         ended = request.args.get("ended") == "yes"
         rows = people_queries.key_cards(now, role=role, ended=ended)
         page = page_of(len(rows), request.args, "/admin/keys")
-        return render("admin/keys.html", rows=rows[page.offset:page.offset + page.size], page=page, form=form, ended=ended,
-                      seats=people_queries.key_holder_cards(now),
-                      roles=[(one, words.state("key_role", one, language()).text) for one in KEY_ROLES if one != "expert"])
+        return render(
+            "admin/keys.html",
+            rows=rows[page.offset : page.offset + page.size],
+            page=page,
+            form=form,
+            ended=ended,
+            seats=people_queries.key_holder_cards(now),
+            roles=[(one, words.state("key_role", one, language()).text) for one in KEY_ROLES if one != "expert"],
+        )

@@ -13,8 +13,18 @@ from web.desks.admin.room import admin
 from web.http.forms import Form
 from web.http.gate import look, render, request
 
-ADMINISTRATION = ("account.invite", "account.disable", "account.reset", "role.propose", "role.grant", "role.refused",
-                  "role.withdrawn", "role.revoke", "party.register", "calendar.load")
+ADMINISTRATION = (
+    "account.invite",
+    "account.disable",
+    "account.reset",
+    "role.propose",
+    "role.grant",
+    "role.refused",
+    "role.withdrawn",
+    "role.revoke",
+    "party.register",
+    "calendar.load",
+)
 ROWS = 20
 
 
@@ -26,14 +36,33 @@ def log_page() -> str:
     with look() as now:
         seen = audit.verify(now) if request.args.get("verify") == "yes" else None
         entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=skip)
-        return render("admin/log.html", ticks=log_queries.tick_lines(now, limit=10), tip=log.last_tick(now.session), entries=entries[:ROWS],
-                      more=skip + ROWS if len(entries) > ROWS else None, form=form, ref=ref, seen=seen,
-                      acts=log_queries.act_lines(now, ADMINISTRATION, limit=15), told=[] if seen is None else _told(seen))
+        return render(
+            "admin/log.html",
+            ticks=log_queries.tick_lines(now, limit=10),
+            tip=log.last_tick(now.session),
+            entries=entries[:ROWS],
+            more=skip + ROWS if len(entries) > ROWS else None,
+            form=form,
+            ref=ref,
+            seen=seen,
+            acts=log_queries.act_lines(now, ADMINISTRATION, limit=15),
+            told=[] if seen is None else _told(seen),
+        )
 
 
 def _told(seen: audit.Audit) -> list[tuple[str, str]]:
     """What was proven, line by line, without how many entries there are."""
-    lines = [("ok" if seen.ok else "bad", _("every leaf, root and checkpoint") if seen.ok else _("%(n)s faults", n=len(seen.faults))),
-             ("ok" if seen.ok else "bad", _("every entry under its signature and in its tick")),
-             ("ok", _("no gap between ticks") if not seen.gaps else _("%(n)s gaps: the clock stood still then", n=len(seen.gaps)))]
+    lines = [
+        (
+            "ok" if seen.ok else "bad",
+            _("every leaf, root and checkpoint") if seen.ok else _("%(n)s faults", n=len(seen.faults)),
+        ),
+        ("ok" if seen.ok else "bad", _("every entry under its signature and in its tick")),
+        (
+            "ok",
+            _("no gap between ticks")
+            if not seen.gaps
+            else _("%(n)s gaps: the clock stood still then", n=len(seen.gaps)),
+        ),
+    ]
     return lines

@@ -41,7 +41,9 @@ def told_in_words() -> Iterator[None]:
     except Invalid as refusal:
         faults = [Fault(one.where, one.code, _spoken(one.facts)) for one in refusal.faults]
         facts = {name: value for name, value in refusal.facts.items() if name != "where"}
-        raise Invalid(refusal.code, where=refusal.facts.get("where", "role"), faults=faults, **_spoken(facts)) from refusal
+        raise Invalid(
+            refusal.code, where=refusal.facts.get("where", "role"), faults=faults, **_spoken(facts)
+        ) from refusal
     except (Conflict, NotAllowed) as refusal:
         raise type(refusal)(refusal.code, **_spoken(refusal.facts)) from refusal
 
@@ -58,14 +60,22 @@ def kind_words(kind: str) -> str:
 @admin.page("/people", needs=Act.USER_ADMIN)
 def people() -> str:
     form = Form.query()
-    asked, role = form.text("q", needed=False, limit=80), form.choice("role", [one.value for one in GRANTABLE], needed=False)
+    asked, role = (
+        form.text("q", needed=False, limit=80),
+        form.choice("role", [one.value for one in GRANTABLE], needed=False),
+    )
     with look() as now:
         no_second = request.args.get("second") == "no"
         found = people_queries.find_people(now, words=asked, role=role, no_second=no_second)
         page = page_of(len(found), request.args, "/admin/people")
-        shown = found[page.offset:page.offset + page.size]
-        return render("admin/people.html", rows=people_queries.person_cards(now, shown), page=page, form=form,
-                      roles=[(one.value, role_words(one.value)) for one in GRANTABLE])
+        shown = found[page.offset : page.offset + page.size]
+        return render(
+            "admin/people.html",
+            rows=people_queries.person_cards(now, shown),
+            page=page,
+            form=form,
+            roles=[(one.value, role_words(one.value)) for one in GRANTABLE],
+        )
 
 
 @admin.page("/people/new", needs=Act.USER_ADMIN)
@@ -74,24 +84,41 @@ def invite_page(form: Form | None = None) -> str:
     code = form.shown("party") if form else request.args.get("party", "")
     with look() as now:
         firm = people_queries.organisation(now, code) if code else None
-        firms = [] if firm else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in people_queries.organisations(now)]
-        return render("admin/invite.html", form=form or Form.blank({"party": code}), firm=firm, firms=firms,
-                      unknown=bool(code and not firm), kind=kind_words(firm.kind) if firm else "",
-                      clashes=_clashes(firm.kind if firm else ""),
-                      roles=_choices(fitting(GRANTABLE, firm.kind)) if firm else [], alone=_alone(now),
-                      crumbs=crumbs_of((_("People"), "/admin/people"), (_("Invite"), "")))
+        firms = (
+            []
+            if firm
+            else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in people_queries.organisations(now)]
+        )
+        return render(
+            "admin/invite.html",
+            form=form or Form.blank({"party": code}),
+            firm=firm,
+            firms=firms,
+            unknown=bool(code and not firm),
+            kind=kind_words(firm.kind) if firm else "",
+            clashes=_clashes(firm.kind if firm else ""),
+            roles=_choices(fitting(GRANTABLE, firm.kind)) if firm else [],
+            alone=_alone(now),
+            crumbs=crumbs_of((_("People"), "/admin/people"), (_("Invite"), "")),
+        )
 
 
 def _choices(roles: Iterable[Role]) -> list[tuple[str, str, str]]:
     """Roles to choose from, in words; beside those of weight, that a second administrator confirms."""
-    return [(role.value, role_words(role.value), _("a second administrator confirms it") if role in OF_WEIGHT else "")
-            for role in GRANTABLE if role in set(roles)]
+    return [
+        (role.value, role_words(role.value), _("a second administrator confirms it") if role in OF_WEIGHT else "")
+        for role in GRANTABLE
+        if role in set(roles)
+    ]
 
 
 def _clashes(kind: str) -> list[tuple[str, ...]]:
     """The pairs of duties that never meet in one person, in words; of those an organisation of this kind may hold, where one is named."""
-    return [tuple(role_words(role.value) for role in sorted(pair, key=list(Role).index)) for pair in CLASHES
-            if not kind or len(fitting(pair, kind)) == len(pair)]
+    return [
+        tuple(role_words(role.value) for role in sorted(pair, key=list(Role).index))
+        for pair in CLASHES
+        if not kind or len(fitting(pair, kind)) == len(pair)
+    ]
 
 
 def _alone(now: Look) -> bool:
@@ -104,7 +131,10 @@ def do_invite() -> Any:
     """A role of weight is proposed with it, the others are granted at once. Fields: see desk.py, ``reason`` for the former."""
     form = Form.read()
     username, name, password = form.text("username", limit=80), form.text("name", limit=80), form.password("password")
-    code, roles = form.text("party", limit=40), [Role(one) for one in form.choices("roles", [one.value for one in GRANTABLE], least=1)]
+    code, roles = (
+        form.text("party", limit=40),
+        [Role(one) for one in form.choices("roles", [one.value for one in GRANTABLE], least=1)],
+    )
     heavy = [role for role in roles if role in OF_WEIGHT]
     reason = form.text("reason", needed=bool(heavy), limit=500)
     form.refuse_if_any()
@@ -113,8 +143,14 @@ def do_invite() -> Any:
         firm = parties.party_by_code(unit.session, code)
         with told_in_words():
             _all_fit(firm, roles)
-            who = parties.invite(unit, firm, username=username, name=name, password=password,
-                                 roles=[role for role in roles if role not in OF_WEIGHT])
+            who = parties.invite(
+                unit,
+                firm,
+                username=username,
+                name=name,
+                password=password,
+                roles=[role for role in roles if role not in OF_WEIGHT],
+            )
             for role in heavy:
                 role_proposals.propose(unit, who, role, reason)
         where = f"/admin/people/{who.id}"
@@ -139,19 +175,35 @@ def person(ident: str, form: Form | None = None) -> str:
         waiting = role_proposals.open_for(now.session, who)
         names = parties.names_of(now.session, [one.granted_by for one in grants] + [one.proposed_by for one in waiting])
         return render(
-            "admin/person.html", row=row, mine=who.id == now.actor.account_id, form=form or Form.blank(), alone=_alone(now),
-            administrator=Role.SECURITY_ADMIN in held and who.id != now.actor.account_id, kind=kind_words(row.kind),
-            grants=[(one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), one.fits) for one in grants],
+            "admin/person.html",
+            row=row,
+            mine=who.id == now.actor.account_id,
+            form=form or Form.blank(),
+            alone=_alone(now),
+            administrator=Role.SECURITY_ADMIN in held and who.id != now.actor.account_id,
+            kind=kind_words(row.kind),
+            grants=[
+                (one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), one.fits)
+                for one in grants
+            ],
             waiting=[(one, names.get(one.proposed_by, "–")) for one in waiting],
-            offered=[(role.value, role_words(role.value) + _beside(held, role)) for role in GRANTABLE
-                     if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}],
-            crumbs=crumbs_of((_("People"), "/admin/people"), (who.username, "")), at=now.now)
+            offered=[
+                (role.value, role_words(role.value) + _beside(held, role))
+                for role in GRANTABLE
+                if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}
+            ],
+            crumbs=crumbs_of((_("People"), "/admin/people"), (who.username, "")),
+            at=now.now,
+        )
 
 
 def _beside(held: frozenset[Role], role: Role) -> str:
     """What stands beside a role in the list: with which duty it would clash, and whether a second administrator is asked."""
-    notes = [_("clashes with %(role)s", role=role_words(other.value)) for other in sorted(held, key=list(Role).index)
-             if frozenset({role, other}) in CLASHES]
+    notes = [
+        _("clashes with %(role)s", role=role_words(other.value))
+        for other in sorted(held, key=list(Role).index)
+        if frozenset({role, other}) in CLASHES
+    ]
     notes += [_("a second administrator confirms it")] if role in OF_WEIGHT else []
     return f"（{'；'.join(notes)}）" if notes and language() == "zh" else f" ({'; '.join(notes)})" if notes else ""
 
@@ -220,8 +272,14 @@ def firms(form: Form | None = None) -> str:
         found = people_queries.organisations(now, words=asked, kind=kind)
         page = page_of(len(found), request.args, "/admin/parties")
         kinds = [(one, words.state("party_kind", one, language()).text) for one in KINDS]
-        return render("admin/parties.html", rows=found[page.offset:page.offset + page.size], page=page, query=query,
-                      form=form or Form.blank(), kinds=kinds)
+        return render(
+            "admin/parties.html",
+            rows=found[page.offset : page.offset + page.size],
+            page=page,
+            query=query,
+            form=form or Form.blank(),
+            kinds=kinds,
+        )
 
 
 @admin.page("/acts/register", needs=Act.USER_ADMIN, post=True, back=firms)
@@ -229,10 +287,21 @@ def do_register() -> Any:
     form = Form.read()
     code, name, kind = form.text("code", limit=40), form.text("name"), form.choice("kind", KINDS)
     region = form.text("region", needed=False, limit=40)
-    bank_name, bank_account = form.text("bank_name", needed=False, limit=120), form.text("bank_account", needed=False, limit=64)
+    bank_name, bank_account = (
+        form.text("bank_name", needed=False, limit=120),
+        form.text("bank_account", needed=False, limit=64),
+    )
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, "/admin/parties")
-        parties.register(unit, code=code, name=name, kind=kind, region=region, small=form.ticked("small"),
-                         bank_account="".join(bank_account.split()), bank_name=bank_name)
+        parties.register(
+            unit,
+            code=code,
+            name=name,
+            kind=kind,
+            region=region,
+            small=form.ticked("small"),
+            bank_account="".join(bank_account.split()),
+            bank_name=bank_name,
+        )
     return go(f"/admin/people/new?party={code.upper()}")

@@ -41,13 +41,17 @@ def rail() -> list[Group]:
     who, path = actor(), request.path
     links = [Link(_("My work"), "/admin", path == "/admin")]
     if may(who, Act.USER_ADMIN):
-        links += [Link(_("People"), "/admin/people", path.startswith("/admin/people")),
-                  Link(_("Proposed roles"), "/admin/grants", path.startswith("/admin/grants")),
-                  Link(_("Organisations"), "/admin/parties", path.startswith("/admin/parties")),
-                  Link(_("Public keys"), "/admin/keys", path.startswith("/admin/keys"))]
+        links += [
+            Link(_("People"), "/admin/people", path.startswith("/admin/people")),
+            Link(_("Proposed roles"), "/admin/grants", path.startswith("/admin/grants")),
+            Link(_("Organisations"), "/admin/parties", path.startswith("/admin/parties")),
+            Link(_("Public keys"), "/admin/keys", path.startswith("/admin/keys")),
+        ]
     if may(who, Act.SYSTEM_ADMIN):
-        links += [Link(_("Working days"), "/admin/calendar", path.startswith("/admin/calendar")),
-                  Link(_("Health and jobs"), "/admin/health", path.startswith("/admin/health"))]
+        links += [
+            Link(_("Working days"), "/admin/calendar", path.startswith("/admin/calendar")),
+            Link(_("Health and jobs"), "/admin/health", path.startswith("/admin/health")),
+        ]
     if may(who, Act.LOG_LOOK):
         links += [Link(_("Log"), "/admin/log", path.startswith("/admin/log"))]
     return [Group(_("Administration"), tuple(links))] if who.role is not Role.PUBLIC else []

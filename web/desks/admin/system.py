@@ -37,8 +37,14 @@ def health() -> str:
     with look() as now:
         last, mail = log.last_tick(now.session), outbox.backlog(now.session, now.now)
         steps = [(one.what, one.lot, one.since) for one in system_queries.overdue_steps(now)]
-        return render("admin/health.html", checks=_checks(now, last, steps, mail), steps=steps, last=last, facts=_facts(),
-                      coming=system_queries.coming_deadlines(now))
+        return render(
+            "admin/health.html",
+            checks=_checks(now, last, steps, mail),
+            steps=steps,
+            last=last,
+            facts=_facts(),
+            coming=system_queries.coming_deadlines(now),
+        )
 
 
 def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple[str, str, str]]:
@@ -48,17 +54,38 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
         schema.check_ready(office().engine)
         found.append(("ok", _("Database reachable, no revision pending"), ""))
     except NotReady as refusal:
-        found.append(("stop", _("Database: %(code)s", code=refusal.code), _("run bidhall migrate, or start the database")))
+        found.append(
+            ("stop", _("Database: %(code)s", code=refusal.code), _("run bidhall migrate, or start the database"))
+        )
     if last is None:
         found.append(("warn", _("The log has no tick yet"), _("start the clock: bidhall serve, or bidhall tick")))
     elif last.at > now.now + STILL:
-        found.append(("stop", _("The last tick lies in the future"), _("the clock went back: set it right before anything is accepted")))
+        found.append(
+            (
+                "stop",
+                _("The last tick lies in the future"),
+                _("the clock went back: set it right before anything is accepted"),
+            )
+        )
     elif now.now - last.at > STILL:
-        found.append(("stop", _("No tick since %(at)s", at=_moment(last.at, now)), _("start the clock: bidhall serve, or bidhall tick")))
+        found.append(
+            (
+                "stop",
+                _("No tick since %(at)s", at=_moment(last.at, now)),
+                _("start the clock: bidhall serve, or bidhall tick"),
+            )
+        )
     else:
         found.append(("ok", _("The log ticks"), ""))
-    found.append(("stop", _("%(n)s steps of the clock are overdue", n=len(steps)), _("start the clock: bidhall serve, or bidhall tick"))
-                 if steps else ("ok", _("No step of the clock is overdue"), ""))
+    found.append(
+        (
+            "stop",
+            _("%(n)s steps of the clock are overdue", n=len(steps)),
+            _("start the clock: bidhall serve, or bidhall tick"),
+        )
+        if steps
+        else ("ok", _("No step of the clock is overdue"), "")
+    )
     if mail.failed:
         found.append(("stop", _("%(n)s messages could not be sent", n=mail.failed), _("see the setting BIDHALL_MAIL")))
     elif mail.retried:
@@ -68,8 +95,13 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
     folder = current_app.extensions["bidhall"].settings.data
     found += _mirror(folder, now)
     free = shutil.disk_usage(folder if folder.exists() else "/").free
-    found.append(("ok" if free > 1_000_000_000 else "stop", _("%(size)s free on the disk", size=show.size(free, language())),
-                  "" if free > 1_000_000_000 else _("make room: bids could be refused")))
+    found.append(
+        (
+            "ok" if free > 1_000_000_000 else "stop",
+            _("%(size)s free on the disk", size=show.size(free, language())),
+            "" if free > 1_000_000_000 else _("make room: bids could be refused"),
+        )
+    )
     if current_app.extensions["bidhall"].settings.test_clock:
         found.append(("warn", _("The clock is moved by hand"), _("never in production")))
     return found
@@ -81,9 +113,20 @@ def _mirror(folder: Path, now: Look) -> list[tuple[str, str, str]]:
         return []
     answers = mirror_state.answers(folder, now.now)
     if answers is None:
-        return [("warn", _("The mirror has not been asked of late"), _("start the clock: bidhall serve, or bidhall tick"))]
-    return [("ok", _("The mirror answers"), "")] if answers else [
-        ("stop", _("The mirror does not answer"), _("ask the supervisory body; what is due is sent once it answers"))]
+        return [
+            ("warn", _("The mirror has not been asked of late"), _("start the clock: bidhall serve, or bidhall tick"))
+        ]
+    return (
+        [("ok", _("The mirror answers"), "")]
+        if answers
+        else [
+            (
+                "stop",
+                _("The mirror does not answer"),
+                _("ask the supervisory body; what is due is sent once it answers"),
+            )
+        ]
+    )
 
 
 def _moment(moment: Any, now: Look) -> str:
@@ -95,9 +138,14 @@ def _facts() -> list[tuple[str, str]]:
     settings = current_app.extensions["bidhall"].settings
     database = shown_url(settings.database) if settings.database else office().engine.dialect.name
     mail = settings.mail.partition("://")[0] if "://" in settings.mail else settings.mail
-    return [(_("Platform name in signed documents"), settings.platform), (_("Database"), database),
-            (_("Base address"), settings.base_url or "–"), (_("Time zone"), settings.zone), (_("Mail"), mail or "–"),
-            (_("Data folder"), str(settings.data))]
+    return [
+        (_("Platform name in signed documents"), settings.platform),
+        (_("Database"), database),
+        (_("Base address"), settings.base_url or "–"),
+        (_("Time zone"), settings.zone),
+        (_("Mail"), mail or "–"),
+        (_("Data folder"), str(settings.data)),
+    ]
 
 
 # --- the calendar -----------------------------------------------------------------------------------------------------
@@ -108,8 +156,14 @@ def calendar(form: Form | None = None) -> str:
     with look() as now:
         current = calendars.current(now.session)
         years = [(year, current.is_provisional(date(year, 6, 1))) for year in current.years]
-        return render("admin/calendar.html", form=form or Form.blank(), years=years, version=current.version,
-                      loaded=calendars.loaded(now.session), this_year=local_day(now.now).year)
+        return render(
+            "admin/calendar.html",
+            form=form or Form.blank(),
+            years=years,
+            version=current.version,
+            loaded=calendars.loaded(now.session),
+            this_year=local_day(now.now).year,
+        )
 
 
 @admin.page("/acts/calendar", needs=Act.CALENDAR_IMPORT, post=True, back=calendar)

@@ -139,8 +139,10 @@ def objections_page() -> str:
 def objection_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = agency_queries.objection_card(now, ref)
-        filed, answered = (attached.rows(found, f"/agency/objections/{ref}/attachments", named=bool(card.party) or role == "answer")
-                           for role, found in _attachments(now, ref))
+        filed, answered = (
+            attached.rows(found, f"/agency/objections/{ref}/attachments", named=bool(card.party) or role == "answer")
+            for role, found in _attachments(now, ref)
+        )
         next_act = _after_upholding(now, card) if card.upheld else None
     return render(
         "agency/objection.html",

@@ -45,7 +45,9 @@ def _money(amount: Money) -> str:
     return str(show.money(amount, language()))
 
 
-def amount_lines(form: Form, project: Project, places: Sequence[str], book: Rulebook, *, beside: Money | None = None) -> dict[str, Any]:
+def amount_lines(
+    form: Form, project: Project, places: Sequence[str], book: Rulebook, *, beside: Money | None = None
+) -> dict[str, Any]:
     """What stands under each amount of the lots at ``places`` (prefixes of their fields), and under their sum. ``beside``: the budgets of
     other lots of the tender."""
     lines, budgets = {}, [beside or Money.zero(project.currency)]

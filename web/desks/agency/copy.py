@@ -46,7 +46,10 @@ def copy_page(ref: str, form: Form | None = None) -> str:
             sources=sources,
             chosen=chosen,
             files=[one for one in files if one.kind != "amendment"],
-            form=form or Form.blank({"source": chosen.ref if chosen else "", "parts": ["terms", "criteria"]}, version=card.version),
+            form=form
+            or Form.blank(
+                {"source": chosen.ref if chosen else "", "parts": ["terms", "criteria"]}, version=card.version
+            ),
         )
 
 

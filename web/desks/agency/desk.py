@@ -64,10 +64,19 @@ def _to_keep(now: Look) -> list[Duty]:
     """Deposits that two persons of the centre propose to keep: the purchaser decides."""
     if not may(now.actor, Act.AWARD_DECIDE):
         return []
-    return [Duty(_("Decide whether the deposit is kept: %(name)s", name=one.demand.participant.party.name), f"/agency/forfeits/{one.ref}",
-                 day_end(one.hold.until), "", " · ".join((one.demand.lot.ref, _("rule %(rule)s: heard and checked", rule=one.ground))),
-                 _("Deposit"), "warn")
-            for one in forfeits.of_purchaser(now) if one.state == "CHECKED"]
+    return [
+        Duty(
+            _("Decide whether the deposit is kept: %(name)s", name=one.demand.participant.party.name),
+            f"/agency/forfeits/{one.ref}",
+            day_end(one.hold.until),
+            "",
+            " · ".join((one.demand.lot.ref, _("rule %(rule)s: heard and checked", rule=one.ground))),
+            _("Deposit"),
+            "warn",
+        )
+        for one in forfeits.of_purchaser(now)
+        if one.state == "CHECKED"
+    ]
 
 
 @agency.page("", needs=SEE)

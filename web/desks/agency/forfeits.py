@@ -21,17 +21,29 @@ from web.http.gate import go, look, render, work
 @agency.page("/forfeits", needs=Act.AWARD_DECIDE)
 def forfeits_page() -> str:
     with look() as now:
-        return render("agency/forfeits.html", found=forfeits.of_purchaser(now), money=Money, ground_words=ground_words,
-                      crumbs=crumbs_of((_("Deposits kept"), "")))
+        return render(
+            "agency/forfeits.html",
+            found=forfeits.of_purchaser(now),
+            money=Money,
+            ground_words=ground_words,
+            crumbs=crumbs_of((_("Deposits kept"), "")),
+        )
 
 
 @agency.page("/forfeits/<ref>", needs=Act.AWARD_DECIDE, fresh=True)
 def forfeit_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row = _own(now, ref)
-        return render("agency/forfeit.html", row=row, amount=forfeits.kept(now.session, row), form=form or Form.blank(version=row.version),
-                      ground_words=ground_words, bidder=row.demand.participant.party.name, lot=row.demand.lot,
-                      crumbs=crumbs_of((_("Deposits kept"), "/agency/forfeits"), (row.demand.participant.party.name, "")))
+        return render(
+            "agency/forfeit.html",
+            row=row,
+            amount=forfeits.kept(now.session, row),
+            form=form or Form.blank(version=row.version),
+            ground_words=ground_words,
+            bidder=row.demand.participant.party.name,
+            lot=row.demand.lot,
+            crumbs=crumbs_of((_("Deposits kept"), "/agency/forfeits"), (row.demand.participant.party.name, "")),
+        )
 
 
 @agency.page("/forfeits/<ref>/acts/keep", needs=Act.AWARD_DECIDE, post=True, back=forfeit_page)

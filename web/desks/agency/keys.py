@@ -43,7 +43,9 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             seats=seats,
             policies=rows,
             envelopes=[(one, _envelope(one)) for one in envelopes],
-            policy_form=Form.blank({"rescue": "yes", "max_plen": str(officers.MAX_PLEN), "mirror": policies.default_mirror(now)}),
+            policy_form=Form.blank(
+                {"rescue": "yes", "max_plen": str(officers.MAX_PLEN), "mirror": policies.default_mirror(now)}
+            ),
             sizes=officers.SIZES,
             mirrors=_mirrors() if now.office.mirror is not None else [],
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
@@ -56,8 +58,11 @@ def keys_page(ref: str, form: Form | None = None) -> str:
 
 
 def _mirrors() -> list[tuple[str, str]]:
-    return [("files", _("takes each sealed file")), ("digests", _("takes digests, and asks for random pieces before the shares")),
-            ("none", _("takes nothing"))]
+    return [
+        ("files", _("takes each sealed file")),
+        ("digests", _("takes digests, and asks for random pieces before the shares")),
+        ("none", _("takes nothing")),
+    ]
 
 
 def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
@@ -67,8 +72,12 @@ def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
         return None
     named = officers.seats(now.session, lot)
     why = {"lost": _("key lost"), "revoked": _("key revoked"), "closed": _("account closed")}
-    return {"who": [(seat.account.name, why[gone[seat.j]]) for seat in named if seat.j in gone], "left": len(named) - len(gone),
-            "stolen": sum(1 for one in gone.values() if one == "revoked"), "t": lot.threshold or 0}
+    return {
+        "who": [(seat.account.name, why[gone[seat.j]]) for seat in named if seat.j in gone],
+        "left": len(named) - len(gone),
+        "stolen": sum(1 for one in gone.values() if one == "revoked"),
+        "t": lot.threshold or 0,
+    }
 
 
 def _replacing(now: Look, lot: Lot) -> dict[str, Any] | None:
@@ -78,20 +87,34 @@ def _replacing(now: Look, lot: Lot) -> dict[str, Any] | None:
     change = officers.open_change(now.session, lot)
     done = [one for one in officers.changes_of(now.session, lot) if one.kind == "officers" and one.state == "DONE"]
     found: dict[str, Any] = {
-        "open": lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline, "done": done[::-1],
-        "extending": change is not None and change.kind == "extension", "change": None,
-        "untried": [seat.account.name for seat in officers.seats(now.session, lot) if seat.j in officers.untried(now.session, lot)],
-        "may_propose": may(now.actor, Act.LOT_PUBLISH), "may_confirm": may(now.actor, Act.OFFICERS_CONFIRM),
+        "open": lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline,
+        "done": done[::-1],
+        "extending": change is not None and change.kind == "extension",
+        "change": None,
+        "untried": [
+            seat.account.name
+            for seat in officers.seats(now.session, lot)
+            if seat.j in officers.untried(now.session, lot)
+        ],
+        "may_propose": may(now.actor, Act.LOT_PUBLISH),
+        "may_confirm": may(now.actor, Act.OFFICERS_CONFIRM),
     }
     if change is not None and change.kind == "officers":
         plan = change.plan
         named = [parties.account(now.session, one["account"]) for one in plan["officers"]]
         fates = successions.fates(now.session, lot, successions.planned(now.session, change))
         found |= {
-            "change": change, "t": plan["t"], "confirmed": bool(plan["confirmed_by"]), "own": now.actor.account_id == plan["by"],
-            "people": [(who.name, who.party.name, one["side"]) for who, one in zip(named, plan["officers"], strict=True)],
-            "fates": [one for one in fates if one.dies or one.alive], "dies": any(one.dies for one in fates),
-            "moves": change.deadline != lot.deadline, "next": lot_cards.officer_cards(now, lot, officers.NEXT),
+            "change": change,
+            "t": plan["t"],
+            "confirmed": bool(plan["confirmed_by"]),
+            "own": now.actor.account_id == plan["by"],
+            "people": [
+                (who.name, who.party.name, one["side"]) for who, one in zip(named, plan["officers"], strict=True)
+            ],
+            "fates": [one for one in fates if one.dies or one.alive],
+            "dies": any(one.dies for one in fates),
+            "moves": change.deadline != lot.deadline,
+            "next": lot_cards.officer_cards(now, lot, officers.NEXT),
         }
     return found
 
@@ -133,7 +156,9 @@ def do_replace_officer(ref: str) -> Any:
     j = form.whole("seat", least=1, most=15)
     with look() as now:
         people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
-    username, _space, side = form.choice("holder", [f"{one.username} {side}" for one in people for side in one.sides]).partition(" ")
+    username, _space, side = form.choice(
+        "holder", [f"{one.username} {side}" for one in people for side in one.sides]
+    ).partition(" ")
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
@@ -142,7 +167,9 @@ def do_replace_officer(ref: str) -> Any:
         try:
             officers.replace_officer(unit, tenders.lot(unit.session, ref), j, who, side)
         except Invalid as refusal:
-            raise Invalid(refusal.code, faults=[Fault("holder", one.code, one.facts) for one in refusal.faults]) from refusal
+            raise Invalid(
+                refusal.code, faults=[Fault("holder", one.code, one.facts) for one in refusal.faults]
+            ) from refusal
     return go(where)
 
 
@@ -163,17 +190,24 @@ def do_propose_officers(ref: str) -> Any:
     deadline = form.moment("deadline", needed=False)
     with look() as now:
         people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
-    named = [(one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))]
+    named = [
+        (one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))
+    ]
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
         found = [(parties.find_account(unit.session, username), side) for username, side in named]
         rows = [(who, side) for who, side in found if who is not None]
         try:
-            replacements.propose(unit, tenders.lot(unit.session, ref), rows, t=t or 0, ground=ground, reason=reason, deadline=deadline)
+            replacements.propose(
+                unit, tenders.lot(unit.session, ref), rows, t=t or 0, ground=ground, reason=reason, deadline=deadline
+            )
         except Invalid as refusal:
-            raise Invalid(refusal.code, faults=[Fault(_field(one.where, named), one.code, one.facts) for one in refusal.faults],
-                          **refusal.facts) from refusal
+            raise Invalid(
+                refusal.code,
+                faults=[Fault(_field(one.where, named), one.code, one.facts) for one in refusal.faults],
+                **refusal.facts,
+            ) from refusal
     return go(where)
 
 
@@ -208,8 +242,14 @@ def do_draft_policies(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where)
-        policies.draft_policies(unit, tenders.lot(unit.session, ref), file_names=file_names, rescue=rescue,
-                                max_plen=int(most or officers.MAX_PLEN), mirror=mirror)
+        policies.draft_policies(
+            unit,
+            tenders.lot(unit.session, ref),
+            file_names=file_names,
+            rescue=rescue,
+            max_plen=int(most or officers.MAX_PLEN),
+            mirror=mirror,
+        )
     return go(where)
 
 
@@ -252,8 +292,16 @@ def preview_page(ref: str) -> Any:
             return go(f"/lots/{ref}" if lot.published_at else f"/agency/lots/{ref}")
         card = lot_cards.card_of(now, lot)
         notice = publication.preview(now, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
-        lacking = {"need": _("Need"), "qualification": _("Qualification"), "contact": _("Contact"), "place": _("Place of the opening"),
-                   "deadline": _("Bid deadline"), "opens_at": _("Opening"), "policy": _("Opening policy"), "files": _("Documents")}
+        lacking = {
+            "need": _("Need"),
+            "qualification": _("Qualification"),
+            "contact": _("Contact"),
+            "place": _("Place of the opening"),
+            "deadline": _("Bid deadline"),
+            "opens_at": _("Opening"),
+            "policy": _("Opening policy"),
+            "files": _("Documents"),
+        }
         return show_lot(
             "agency/lot_preview.html",
             now,

@@ -112,8 +112,13 @@ def checklist(now: Look, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], l
 
 def _named(fault: Fault) -> str:
     """A fault of publication as a sentence; where it only asks to fill something in, what."""
-    names = {"title": _("Name of the lot"), "need": _("What is needed"), "qualification": _("Qualification of bidders"),
-             "contact": _("Contact person and telephone"), "place": _("Place of the opening")}
+    names = {
+        "title": _("Name of the lot"),
+        "need": _("What is needed"),
+        "qualification": _("Qualification of bidders"),
+        "contact": _("Contact person and telephone"),
+        "place": _("Place of the opening"),
+    }
     name = names.get(fault.where, "") if fault.code == "form.required" else ""
     return f"{name}{'：' if _lang() == 'zh' else ': '}{said(fault)}" if name else said(fault)
 
@@ -171,11 +176,18 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
                 "place",
                 "window_minutes",
             )
-        } | {"coefficients": " ".join(card.coefficients), "two_envelopes": "yes" if card.two_envelopes else "",
-             "consortium_most": lot.consortium_most or "", "co_opening": "yes" if card.co_opening else ""}
+        } | {
+            "coefficients": " ".join(card.coefficients),
+            "two_envelopes": "yes" if card.two_envelopes else "",
+            "consortium_most": lot.consortium_most or "",
+            "co_opening": "yes" if card.co_opening else "",
+        }
         items, files = bid_forms.lists_of(lot.form)
-        first |= {"price_items": "\n".join(items), "asked_files": "\n".join(files),
-                  "entries": "\n".join(bid_forms.entries_of(lot.form))}
+        first |= {
+            "price_items": "\n".join(items),
+            "asked_files": "\n".join(files),
+            "entries": "\n".join(bid_forms.entries_of(lot.form)),
+        }
         return show_lot(
             "agency/lot_edit.html",
             now,

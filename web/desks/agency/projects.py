@@ -326,7 +326,13 @@ def _left_out(form: Form, count: int) -> list[tuple[str, str]]:
     found = []
     for name, value in form.typed.items(multi=True):
         parts = name.split(".")
-        if len(parts) == 3 and parts[0] == "lots" and parts[1].isascii() and parts[1].isdigit() and count <= int(parts[1]) < MOST_LOTS:
+        if (
+            len(parts) == 3
+            and parts[0] == "lots"
+            and parts[1].isascii()
+            and parts[1].isdigit()
+            and count <= int(parts[1]) < MOST_LOTS
+        ):
             found.append((name, str(value)))
     return found
 
@@ -357,7 +363,9 @@ def read_lot(form: Form, where: str = "", *, coefficient: bool) -> dict[str, Any
     for name, limit in (("need", 8000), ("qualification", 8000), ("contact", 200), ("place", 200)):
         held[name] = form.text(where + name, needed=False, limit=limit, lines=limit > 1000)
     held |= {name: form.ticked(where + name) for name in ("two_envelopes", "co_opening")}
-    held["consortium_most"] = form.whole(where + "consortium_most", needed=False, least=0, most=tenders.CONSORTIUM_MOST) or 0
+    held["consortium_most"] = (
+        form.whole(where + "consortium_most", needed=False, least=0, most=tenders.CONSORTIUM_MOST) or 0
+    )
     if coefficient:
         typed = form.text(where + "coefficients", needed=False, limit=400)
         held["coefficients"] = [

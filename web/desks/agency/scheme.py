@@ -31,6 +31,7 @@ BLANK_ROWS = 3
 MOST_ROWS = 40
 _BAND = re.compile(r"(?P<low>\d+(?:\.\d+)?)\s*[-–—~至]\s*(?P<high>\d+(?:\.\d+)?)\s+(?P<label>.+)", re.ASCII | re.DOTALL)
 
+
 def start_from(lot: Lot) -> dict[str, Any]:
     """The scheme offered to a lot that has none: one that is lawful as it stands, for the agency to change."""
     method = method_for(lot)
@@ -226,7 +227,8 @@ def do_scheme(ref: str) -> Any:
             schemes.set_scheme(unit, lot, scheme)
         except Invalid as refusal:
             raise Invalid(
-                refusal.code, faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults]
+                refusal.code,
+                faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults],
             ) from refusal
     return go(where)
 
@@ -236,7 +238,12 @@ def criteria_fields(where: str, rows: list[int]) -> str:
     parts = where.split(".")
     if parts[0] == "criteria" and len(parts) > 1:
         return f"criteria.{rows[int(parts[1])]}.{'bands' if 'bands' in parts else parts[-1]}"
-    drawn = {one.key: one.form for method in registry.METHODS_OF_LOTS for one in method.parameters if one.kind == declared.DRAW}
+    drawn = {
+        one.key: one.form
+        for method in registry.METHODS_OF_LOTS
+        for one in method.parameters
+        if one.kind == declared.DRAW
+    }
     if where in drawn:
         return drawn[where]
     return "criteria.0.title" if where == "criteria" and rows else where

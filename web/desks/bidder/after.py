@@ -42,24 +42,63 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         mine = own_lot_card(now, taking)
         found = ceremony.current(now.session, row)
         line = ceremony.own_opened(now, found) if found is not None and found.opened is not None else None
-        said = [r for r in ceremony.remarks(now.session, found) if r.party_id == taking.party_id] if found is not None else []
+        said = (
+            [r for r in ceremony.remarks(now.session, found) if r.party_id == taking.party_id]
+            if found is not None
+            else []
+        )
         label = "label" if lang() == "zh" else "label_en"
         announced = line.announce if line is not None else {}
-        read = [(field.get(label) or field["label"], said_of(field, announced.get(field["key"], "–")), field["type"])
-                for field in row.form if field["type"] != "file"] if line else []
+        read = (
+            [
+                (field.get(label) or field["label"], said_of(field, announced.get(field["key"], "–")), field["type"])
+                for field in row.form
+                if field["type"] != "file"
+            ]
+            if line
+            else []
+        )
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
         trouble = {name: value for name, value in trouble_of(now, ref).items() if name != "opening"}
-        sheet = {"window": attendance.window(now.session, row, now.now), "mine": attendance.own(now, row), "last": mark(now, ref)}
+        sheet = {
+            "window": attendance.window(now.session, row, now.now),
+            "mine": attendance.own(now, row),
+            "last": mark(now, ref),
+        }
         place = line_of(found, line.header_hash) if found is not None and line is not None else 0
         reading = readings.position(now.session, found).place if found is not None else 0
-        asked = co_opening.is_asked(now.session, found) and (
-            co_opening.own_bid(now.session, found, taking.party_id) is not None) if found is not None else False
+        asked = (
+            co_opening.is_asked(now.session, found)
+            and (co_opening.own_bid(now.session, found, taking.party_id) is not None)
+            if found is not None
+            else False
+        )
         given = co_opening.own(now.session, found, taking.party_id) if asked and found is not None else None
         running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
-    return render("bidder/opening.html", **trouble, mine=mine, card=mine.card, opening=found, line=line, read=read, price=price, said=said,
-                  running=running, form=form or Form.blank(), now=now.now, crumbs=lot_crumbs(ref, (_("Opening"), "")), sheet=sheet,
-                  place=place, reading=reading, can_confirm=can(Act.OPENING_CONFIRM), may_attend=can(Act.HALL_ATTEND),
-                  asked=asked, given=given, can_give=can(Act.BID_SUBMIT), law=with_law(mine.card, OBJECTION))
+    return render(
+        "bidder/opening.html",
+        **trouble,
+        mine=mine,
+        card=mine.card,
+        opening=found,
+        line=line,
+        read=read,
+        price=price,
+        said=said,
+        running=running,
+        form=form or Form.blank(),
+        now=now.now,
+        crumbs=lot_crumbs(ref, (_("Opening"), "")),
+        sheet=sheet,
+        place=place,
+        reading=reading,
+        can_confirm=can(Act.OPENING_CONFIRM),
+        may_attend=can(Act.HALL_ATTEND),
+        asked=asked,
+        given=given,
+        can_give=can(Act.BID_SUBMIT),
+        law=with_law(mine.card, OBJECTION),
+    )
 
 
 def line_of(row: ceremony.Opening, header_hash: str) -> int:
@@ -96,8 +135,9 @@ def confirm(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening_list.remark(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
-                            kind="confirm")
+        opening_list.remark(
+            unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), kind="confirm"
+        )
     return go(where)
 
 
@@ -110,8 +150,12 @@ def object_opening(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
         row, _taking = own_lot(unit, ref)
-        opening_list.remark(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
-                            kind="objection", text=text)
+        opening_list.remark(
+            unit,
+            ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
+            kind="objection",
+            text=text,
+        )
     return go(where)
 
 
@@ -133,10 +177,25 @@ def outcome(ref: str, form: Form | None = None) -> str:
         price = Money(award.price_minor) if winner and award.price_minor is not None else None
         quoted = Money(own["price_minor"]) if own and own.get("price_minor") is not None else None
         scores, rejected = _own_scores(now, row, code)
-    return render("bidder/outcome.html", mine=mine, card=mine.card, award=award, own=own, quoted=quoted, scores=scores,
-                  rejected=rejected, won=award.winner_party_id == taking.party_id,
-                  winner=winner, price=price, filed=filed, until=mine.object_until, form=form or Form.blank(), now=now.now,
-                  crumbs=lot_crumbs(ref, (_("Outcome"), "")), can_object=can(Act.OBJECTION_FILE))
+    return render(
+        "bidder/outcome.html",
+        mine=mine,
+        card=mine.card,
+        award=award,
+        own=own,
+        quoted=quoted,
+        scores=scores,
+        rejected=rejected,
+        won=award.winner_party_id == taking.party_id,
+        winner=winner,
+        price=price,
+        filed=filed,
+        until=mine.object_until,
+        form=form or Form.blank(),
+        now=now.now,
+        crumbs=lot_crumbs(ref, (_("Outcome"), "")),
+        can_object=can(Act.OBJECTION_FILE),
+    )
 
 
 def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], str]:
@@ -147,8 +206,15 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
     except (NotFound, NotAllowed):
         return [], ""
     titles = {one[0]: one[2] if lang() == "en" and one[2] else one[1] for one in found.criteria}
-    scores = [{"title": titles.get(part["id"], part["id"]), "points": part["points"], "max": part["max"],
-               "line": part["line"] if part["kind"] == "price" else ""} for part in (found.own or {}).get("criteria", [])]
+    scores = [
+        {
+            "title": titles.get(part["id"], part["id"]),
+            "points": part["points"],
+            "max": part["max"],
+            "line": part["line"] if part["kind"] == "price" else "",
+        }
+        for part in (found.own or {}).get("criteria", [])
+    ]
     rejected = next((one for one in found.rejected if one["bidder"] == code), {})
     return scores, str(rejected.get("reason", ""))
 
@@ -157,9 +223,19 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
 def objections() -> str:
     with look() as now:
         rows = disputes.own(now)
-        found = [(one.card, open_stages(open_lot(now, one.card.ref), now)) for one in own_lots(now) if one.left_at is None]
-        lots = sorted(((card, stages) for card, stages in found if stages), key=lambda row: min(until for _stage, until in row[1]))
-    return render("bidder/objections.html", rows=rows, lots=lots, crumbs=crumbs((_("Objections"), "")), can_object=can(Act.OBJECTION_FILE))
+        found = [
+            (one.card, open_stages(open_lot(now, one.card.ref), now)) for one in own_lots(now) if one.left_at is None
+        ]
+        lots = sorted(
+            ((card, stages) for card, stages in found if stages), key=lambda row: min(until for _stage, until in row[1])
+        )
+    return render(
+        "bidder/objections.html",
+        rows=rows,
+        lots=lots,
+        crumbs=crumbs((_("Objections"), "")),
+        can_object=can(Act.OBJECTION_FILE),
+    )
 
 
 @bidder.page("/objections/<oref>", needs=SEE)
@@ -168,11 +244,19 @@ def objection(oref: str, form: Form | None = None) -> str:
         row = next((one for one in disputes.own(now) if one.ref == oref), None)
         if row is None:
             raise NotFound("objection.unknown")
-        filed, answered = (attached.rows(attachments.of_objection(now.session, row.id, role), f"/bidder/objections/{oref}/attachments")
-                           for role in ("objection", "answer"))
-    return render("bidder/objection.html", row=row, filed=filed, answered=answered, form=form or Form.blank(),
-                  crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
-                  can_object=can(Act.OBJECTION_FILE))
+        filed, answered = (
+            attached.rows(attachments.of_objection(now.session, row.id, role), f"/bidder/objections/{oref}/attachments")
+            for role in ("objection", "answer")
+        )
+    return render(
+        "bidder/objection.html",
+        row=row,
+        filed=filed,
+        answered=answered,
+        form=form or Form.blank(),
+        crumbs=crumbs((_("Objections"), "/bidder/objections"), (oref, "")),
+        can_object=can(Act.OBJECTION_FILE),
+    )
 
 
 @bidder.page("/lots/<ref>/objection", needs=Act.OBJECTION_FILE)
@@ -182,8 +266,16 @@ def object_page(ref: str, form: Form | None = None) -> str:
         stages = open_stages(row, now)
         mine = own_lot_card(now, _taking)
     first = {"stage": stages[-1][0] if stages else ""}
-    return render("bidder/object.html", accept=attached.ACCEPT, mine=mine, card=mine.card, stages=stages, form=form or Form.blank(first),
-                  crumbs=lot_crumbs(ref, (_("Object"), "")), now=now.now)
+    return render(
+        "bidder/object.html",
+        accept=attached.ACCEPT,
+        mine=mine,
+        card=mine.card,
+        stages=stages,
+        form=form or Form.blank(first),
+        crumbs=lot_crumbs(ref, (_("Object"), "")),
+        now=now.now,
+    )
 
 
 @bidder.page("/lots/<ref>/acts/object", needs=Act.OBJECTION_FILE, post=True, back=object_page)

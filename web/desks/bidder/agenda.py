@@ -21,8 +21,21 @@ from web.words import show
 DAYS = 14
 COMING = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "HELD")
 STAGES = 8
-PLACE = {"NOTICE": 0, "BIDDING": 1, "OPENING": 2, "QUAL_REVIEW": 3, "EVALUATION": 3, "REPORT": 4, "CANDIDATES": 4, "AWARD": 5, "RESULT": 5,
-         "CONTRACT": 6, "FILING": 7, "CLOSING": 7, "ARCHIVED": 8}
+PLACE = {
+    "NOTICE": 0,
+    "BIDDING": 1,
+    "OPENING": 2,
+    "QUAL_REVIEW": 3,
+    "EVALUATION": 3,
+    "REPORT": 4,
+    "CANDIDATES": 4,
+    "AWARD": 5,
+    "RESULT": 5,
+    "CONTRACT": 6,
+    "FILING": 7,
+    "CLOSING": 7,
+    "ARCHIVED": 8,
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,9 @@ def _of_lot(one: OwnLot) -> list[Date]:
     if one.confirm_until is not None and one.opening == "OPENED":
         found.append(Date(one.confirm_until, _("confirm until: %(lot)s", lot=title), home + "/opening", "sun", title))
     if one.object_until is not None:
-        found.append(Date(one.object_until, _("last moment to object: %(lot)s", lot=title), home + "/outcome", "stop", title))
+        found.append(
+            Date(one.object_until, _("last moment to object: %(lot)s", lot=title), home + "/outcome", "stop", title)
+        )
     if one.won and one.contract_by is not None and card.state in ("AWARD", "RESULT"):
         found.append(Date(one.contract_by, _("sign the contract: %(lot)s", lot=title), home + "/outcome", "act", title))
     return found
@@ -94,8 +109,11 @@ def fortnight(now: Look, found: list[Date], coming: list[Expected]) -> list[Day]
     for n in range(DAYS):
         day = today + timedelta(days=n)
         items = [(one, _hour(one.at, day)) for one in found if _day(one.at) == day]
-        money = [(Date(now.now, _("back: %(sum)s", sum=show.money(one.total, lang())), one.href, "act"), "") for one in coming
-                 if one.row.due_on == day]
+        money = [
+            (Date(now.now, _("back: %(sum)s", sum=show.money(one.total, lang())), one.href, "act"), "")
+            for one in coming
+            if one.row.due_on == day
+        ]
         try:
             rest = not calendar.is_working_day(day)
         except Invalid:
@@ -123,15 +141,28 @@ def start_of_day(now: datetime) -> datetime:
 
 def expected(lots: list[OwnLot]) -> list[Expected]:
     """Refunds of ours that are due or on their way, by due day."""
-    found = [Expected(one.card.title, f"/bidder/deposits/{one.card.ref}", row, _total(row)) for one in lots if one.deposit is not None
-             for row in one.deposit.refunds if row.state in COMING]
+    found = [
+        Expected(one.card.title, f"/bidder/deposits/{one.card.ref}", row, _total(row))
+        for one in lots
+        if one.deposit is not None
+        for row in one.deposit.refunds
+        if row.state in COMING
+    ]
     return sorted(found, key=lambda one: (one.row.due_on, one.lot))
 
 
 def in_trust(lots: list[OwnLot]) -> Money:
     """What lies with the centre and has no day to go back yet."""
-    return Money(sum(one.deposit.received.minor for one in lots if one.deposit is not None and one.deposit.received.is_positive
-                     and not one.deposit.refunds and one.deposit.state != "forfeited"))
+    return Money(
+        sum(
+            one.deposit.received.minor
+            for one in lots
+            if one.deposit is not None
+            and one.deposit.received.is_positive
+            and not one.deposit.refunds
+            and one.deposit.state != "forfeited"
+        )
+    )
 
 
 def _total(row: RefundCard) -> Money:
@@ -170,7 +201,13 @@ def own_tags(one: OwnLot, now: datetime) -> list[tuple[str, str]]:
         found.append((_("submitted"), "ok"))
     if one.verdict and one.verdict != "opened" and not one.left_sealed:
         found.append((pgettext("bid", "not opened"), "stop"))
-    if one.confirm_until is not None and one.opening == "OPENED" and one.verdict and not one.said and now <= one.confirm_until:
+    if (
+        one.confirm_until is not None
+        and one.opening == "OPENED"
+        and one.verdict
+        and not one.said
+        and now <= one.confirm_until
+    ):
         found.append((_("to confirm"), "now"))
     if d is not None and one.card.state not in ("FAILED", "TERMINATED"):
         if running and not d.secured:

@@ -39,8 +39,16 @@ def name_consortium(ref: str, form: Form | None = None) -> str:
         first: dict[str, Any] = {"code.0": me.code}
         for place, one in enumerate(led.members if led else []):
             first |= {f"code.{place}": one.party.code, f"work.{place}": one.work, f"share.{place}": one.share}
-    return render("bidder/consortium_name.html", card=card, most=most, led=led, form=form or Form.blank(first), me=me,
-                  may=can(Act.BID_SUBMIT), crumbs=lot_crumbs(ref, (_("Consortium"), "")))
+    return render(
+        "bidder/consortium_name.html",
+        card=card,
+        most=most,
+        led=led,
+        form=form or Form.blank(first),
+        me=me,
+        may=can(Act.BID_SUBMIT),
+        crumbs=lot_crumbs(ref, (_("Consortium"), "")),
+    )
 
 
 @bidder.page("/lots/<ref>/acts/name-consortium", needs=Act.BID_SUBMIT, post=True, back=name_consortium)
@@ -51,16 +59,26 @@ def do_name(ref: str) -> Any:
         most = open_lot(now, ref).consortium_most
     for place in range(max(most, 2)):
         if code := form.text(f"code.{place}", needed=place < 2, limit=40):
-            named.append(joint_bids.Named(code, form.text(f"work.{place}", limit=200, lines=True),
-                                          form.whole(f"share.{place}", least=1, most=99) or 0))
+            named.append(
+                joint_bids.Named(
+                    code,
+                    form.text(f"work.{place}", limit=200, lines=True),
+                    form.whole(f"share.{place}", least=1, most=99) or 0,
+                )
+            )
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, f"/bidder/lots/{ref}/consortium")
         try:
             made = joint_bids.propose(unit, open_lot(unit, ref), named)
         except Invalid as refusal:
-            raise Invalid(refusal.code, faults=[Fault("code.0" if one.where == "members" else one.where, one.code, one.facts)
-                                                for one in refusal.faults]) from refusal
+            raise Invalid(
+                refusal.code,
+                faults=[
+                    Fault("code.0" if one.where == "members" else one.where, one.code, one.facts)
+                    for one in refusal.faults
+                ],
+            ) from refusal
         where = f"/bidder/consortia/{made.ref}"
     return go(where)
 
@@ -71,11 +89,25 @@ def consortium(ref: str, form: Form | None = None) -> str:
         row, mine = consortia.of_ref(now, ref)
         card = lot_cards.card_of(now, row.lot)
         party = parties.own_party(now)
-        open_ = bool(card.deadline and now.now < card.deadline and card.state in ("NOTICE", "BIDDING") and row.state != "DISSOLVED")
+        open_ = bool(
+            card.deadline
+            and now.now < card.deadline
+            and card.state in ("NOTICE", "BIDDING")
+            and row.state != "DISSOLVED"
+        )
         lead_takes_part = participants.find(now.session, row.lot, row.lead) is not None
-    return render("bidder/consortium.html", row=row, mine=mine, card=card, form=form or Form.blank(), open=open_, lead=lead_takes_part,
-                  data={"document": consortia.agreement(row), "party": party.code}, may=can(Act.BID_SUBMIT),
-                  crumbs=crumbs((_("Consortia"), "/bidder/consortia"), (card.ref, "")))
+    return render(
+        "bidder/consortium.html",
+        row=row,
+        mine=mine,
+        card=card,
+        form=form or Form.blank(),
+        open=open_,
+        lead=lead_takes_part,
+        data={"document": consortia.agreement(row), "party": party.code},
+        may=can(Act.BID_SUBMIT),
+        crumbs=crumbs((_("Consortia"), "/bidder/consortia"), (card.ref, "")),
+    )
 
 
 @bidder.page("/consortia/<ref>/acts/sign", needs=Act.BID_SUBMIT, post=True, back=consortium)

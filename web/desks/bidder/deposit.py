@@ -1,10 +1,10 @@
 """The bidder's deposits: the slip to pay by, what arrived and when it was too late, the way back, and what to do where it went wrong.
 
-    GET  /bidder/deposits                          one row a lot
-    GET  /bidder/deposits/<ref>                    the slip and its states; prints on one page
-    POST /bidder/deposits/<ref>/acts/claim         ``bank_id``: a payment that named another number is claimed by its owner
-    POST /bidder/deposits/<ref>/acts/payee         ``refund``, ``account``, ``proof``: another account for a refund the bank returned
-    POST /bidder/deposits/<ref>/acts/rehearse      ``how``: the simulated bank of a rehearsal books a payment; refused anywhere else
+GET  /bidder/deposits                          one row a lot
+GET  /bidder/deposits/<ref>                    the slip and its states; prints on one page
+POST /bidder/deposits/<ref>/acts/claim         ``bank_id``: a payment that named another number is claimed by its owner
+POST /bidder/deposits/<ref>/acts/payee         ``refund``, ``account``, ``proof``: another account for a refund the bank returned
+POST /bidder/deposits/<ref>/acts/rehearse      ``how``: the simulated bank of a rehearsal books a payment; refused anywhere else
 """
 
 from __future__ import annotations
@@ -91,20 +91,50 @@ def deposit(ref: str, form: Form | None = None) -> str:
         bank = rehearsal_bank()
         payee = settings.deposit_payee or parties.name_of_the_centre(now.session)
         at = settings.deposit_bank or (_("Simulated bank of this rehearsal") if bank is not None else "")
-        asked = {one.ref: payees.pending(now.session, refunds.refund(now.session, one.ref)) is not None for one in card.returned}
+        asked = {
+            one.ref: payees.pending(now.session, refunds.refund(now.session, one.ref)) is not None
+            for one in card.returned
+        }
         last = {one.ref: payees.latest(now.session, refunds.refund(now.session, one.ref)) for one in card.returned}
-        declined = {ref: change.declined_why for ref, change in last.items() if change is not None and change.declined_at}
-        told = next((one for one in losses.of_lot(now, own_lot_card(now, taking)) if not one.key.startswith("bid-")), None)
+        declined = {
+            ref: change.declined_why for ref, change in last.items() if change is not None and change.declined_at
+        }
+        told = next(
+            (one for one in losses.of_lot(now, own_lot_card(now, taking)) if not one.key.startswith("bid-")), None
+        )
         booked = bank.booked(card.sub_account) if bank is not None else []
         waiting = _waiting(card, booked)
-        facts = {"title": row.title, "state": row.state, "left_at": taking.withdrawn_at, "opens_at": row.opens_at,
-                 "budget": row.budget, "law": procedure_of(row).money}
+        facts = {
+            "title": row.title,
+            "state": row.state,
+            "left_at": taking.withdrawn_at,
+            "opens_at": row.opens_at,
+            "budget": row.budget,
+            "law": procedure_of(row).money,
+        }
     return render(
-        "bidder/deposit.html", ref=ref, d=card, party=party, payee=payee, bank=at, cap=cap, cap_rule=cap_rule, lot=facts,
-        road=_road(card, row.opens_at, now.now), bar=time_bar(now.now, card), asked=asked, declined=declined,
-        rehearsal=bank is not None, waiting=waiting,
-        payable=_unbooked(card, booked), may_pay=can(Act.LOT_TAKE_PART), loss_card=told, now=now.now, form=form or Form.blank(),
-        crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, f"/bidder/lots/{ref}"), (_("Deposit"), "")))
+        "bidder/deposit.html",
+        ref=ref,
+        d=card,
+        party=party,
+        payee=payee,
+        bank=at,
+        cap=cap,
+        cap_rule=cap_rule,
+        lot=facts,
+        road=_road(card, row.opens_at, now.now),
+        bar=time_bar(now.now, card),
+        asked=asked,
+        declined=declined,
+        rehearsal=bank is not None,
+        waiting=waiting,
+        payable=_unbooked(card, booked),
+        may_pay=can(Act.LOT_TAKE_PART),
+        loss_card=told,
+        now=now.now,
+        form=form or Form.blank(),
+        crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, f"/bidder/lots/{ref}"), (_("Deposit"), "")),
+    )
 
 
 def _waiting(card: OwnCard, booked: list[tuple[str, Money]]) -> Money:
@@ -119,8 +149,19 @@ def _unbooked(card: OwnCard, booked: list[tuple[str, Money]]) -> Money:
 
 def _road(card: OwnCard, opens_at: datetime | None, now: datetime) -> list[dict[str, Any]]:
     """The six states as a road: to pay, arrived, sealed, published, on its way back, back."""
-    place = {"unpaid": 0, "short": 0, "none": 0, "late": 0, "secured": 2, "held": 3, "forfeited": 3, "due": 4, "sent": 4, "returned": 4,
-             "back": 6}[card.state]
+    place = {
+        "unpaid": 0,
+        "short": 0,
+        "none": 0,
+        "late": 0,
+        "secured": 2,
+        "held": 3,
+        "forfeited": 3,
+        "due": 4,
+        "sent": 4,
+        "returned": 4,
+        "back": 6,
+    }[card.state]
     left = show.left(card.due_at, now, lang()) if place == 0 and not card.over else ""
     names = [
         (_("Pay"), _("into the sub-account below")),
@@ -130,9 +171,15 @@ def _road(card: OwnCard, opens_at: datetime | None, now: datetime) -> list[dict[
         (_("Going back"), _("two persons at the centre approve")),
         (_("Back"), _("on the account it came from")),
     ]
-    return [{"label": label, "state": "done" if n < place else "here" if n == place else "", "lines": [note] if note else [],
-             "left": left if n == place else ""}
-            for n, (label, note) in enumerate(names)]
+    return [
+        {
+            "label": label,
+            "state": "done" if n < place else "here" if n == place else "",
+            "lines": [note] if note else [],
+            "left": left if n == place else "",
+        }
+        for n, (label, note) in enumerate(names)
+    ]
 
 
 def time_bar(now: datetime, card: OwnCard) -> TimeBar | None:
@@ -144,7 +191,12 @@ def time_bar(now: datetime, card: OwnCard) -> TimeBar | None:
     if card.safe_until is None or card.safe_until <= now:
         return TimeBar((Zone("risky", 0, due), Zone("late", due, BAR - due)), None, due, card.safe_until)
     safe = min(max(due * (card.safe_until - now) // span, BAR // 5), due - BAR // 6)
-    return TimeBar((Zone("safe", 0, safe), Zone("risky", safe, due - safe), Zone("late", due, BAR - due)), safe, due, card.safe_until)
+    return TimeBar(
+        (Zone("safe", 0, safe), Zone("risky", safe, due - safe), Zone("late", due, BAR - due)),
+        safe,
+        due,
+        card.safe_until,
+    )
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------
@@ -206,8 +258,12 @@ def rehearse(ref: str) -> Any:
             raise Conflict("deposit.booked", ref=ref)
         party = parties.own_party(unit)
         name, account = STRANGER if how == "other" else (party.name, party.bank_account)
-        bank.receive(Money(rest.minor // 2) if how == "short" and rest.minor > 1 else rest, name=name, account=account,
-                     sub_account=card.sub_account)
+        bank.receive(
+            Money(rest.minor // 2) if how == "short" and rest.minor > 1 else rest,
+            name=name,
+            account=account,
+            sub_account=card.sub_account,
+        )
     return go(where)
 
 

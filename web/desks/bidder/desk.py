@@ -7,5 +7,13 @@ from web.desks.bidder.room import bidder
 
 desk = bidder
 PARTS = (
-    home, lots, deposit, seal, receipts, after, trouble, consortia, people,
+    home,
+    lots,
+    deposit,
+    seal,
+    receipts,
+    after,
+    trouble,
+    consortia,
+    people,
 )

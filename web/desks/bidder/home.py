@@ -58,36 +58,75 @@ def index() -> str:
         coming, days = agenda.expected(lots), agenda.dates(now, lots)
         held_up = {line.ref for line in clock if line.running}
         under_way, today = _today(now, lots)
-        others_due = [one for one in duties(now, lots) if not any(one.href == f"/bidder/lots/{ref}/opening" for ref in held_up)]
+        others_due = [
+            one for one in duties(now, lots) if not any(one.href == f"/bidder/lots/{ref}/opening" for ref in held_up)
+        ]
         todo = [*under_way, *sorted_duties([*others_due, *today, *objection_duties(now)], now.now)]
         mine = {one.card.ref for one in lots}
-        others = [card for card in lot_cards.published_lots(now, states=("NOTICE", "BIDDING"), limit=MOST)
-                  if card.ref not in mine and card.deadline is not None and card.deadline > now.now]
+        others = [
+            card
+            for card in lot_cards.published_lots(now, states=("NOTICE", "BIDDING"), limit=MOST)
+            if card.ref not in mine and card.deadline is not None and card.deadline > now.now
+        ]
         ticks = [Tick(one.at, one.text, due=True) for one in days]
         day = sun_line(now.now, ticks, lang=lang(), zone=zone())
         fortnight = agenda.fortnight(now, days, coming)
         ahead = next((one for one in days if one.at > now.now), None)
-        rows = [(one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
-                for one in lots if not agenda.is_over(one)][:MOST]
+        rows = [
+            (one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
+            for one in lots
+            if not agenda.is_over(one)
+        ][:MOST]
         mail = letters.excerpt(now, LETTERS)
         at = now.now
     return render(
-        "bidder/index.html", todo=todo, clock=clock[0] if clock else None, more_clocks=more, lost=lost[:1], more_lost=lost[1:],
+        "bidder/index.html",
+        todo=todo,
+        clock=clock[0] if clock else None,
+        more_clocks=more,
+        lost=lost[:1],
+        more_lost=lost[1:],
         coming=coming,
-        in_trust=agenda.in_trust(lots), total=Money(sum(one.total.minor for one in coming)), fortnight=fortnight, rows=rows, lots=lots,
-        others=others, mail=mail, day=day, ahead=ahead, now=at, form=Form.blank(), can_confirm=can(Act.OPENING_CONFIRM))
+        in_trust=agenda.in_trust(lots),
+        total=Money(sum(one.total.minor for one in coming)),
+        fortnight=fortnight,
+        rows=rows,
+        lots=lots,
+        others=others,
+        mail=mail,
+        day=day,
+        ahead=ahead,
+        now=at,
+        form=Form.blank(),
+        can_confirm=can(Act.OPENING_CONFIRM),
+    )
 
 
 def windows(now: Look, lots: list[OwnLot]) -> list[Line]:
     """Openings of ours in which we may say something now, the nearest end first; else the one whose window ran out today."""
-    running = [one for one in lots if one.verdict and one.confirm_until is not None and one.opening == "OPENED"
-               and now.now <= one.confirm_until and not one.said]
+    running = [
+        one
+        for one in lots
+        if one.verdict
+        and one.confirm_until is not None
+        and one.opening == "OPENED"
+        and now.now <= one.confirm_until
+        and not one.said
+    ]
     if running:
         return [_line(now, one, True) for one in sorted(running, key=lambda one: one.confirm_until or now.now)]
     today = agenda.start_of_day(now.now)
-    past = [one for one in lots if one.verdict and one.confirm_until is not None and one.opening in ("OPENED", "SIGNED", "CLOSED")
-            and (today <= one.confirm_until < now.now or (one.said and one.opening == "OPENED"))]
-    return [_line(now, one, False) for one in sorted(past, key=lambda one: one.confirm_until or now.now, reverse=True)[:1]]
+    past = [
+        one
+        for one in lots
+        if one.verdict
+        and one.confirm_until is not None
+        and one.opening in ("OPENED", "SIGNED", "CLOSED")
+        and (today <= one.confirm_until < now.now or (one.said and one.opening == "OPENED"))
+    ]
+    return [
+        _line(now, one, False) for one in sorted(past, key=lambda one: one.confirm_until or now.now, reverse=True)[:1]
+    ]
 
 
 def _line(now: Look, one: OwnLot, running: bool) -> Line:
@@ -97,13 +136,25 @@ def _line(now: Look, one: OwnLot, running: bool) -> Line:
     line = ceremony.own_opened(now, found)
     assert line is not None
     label = "label" if lang() == "zh" else "label_en"
-    read = [(field.get(label) or field["label"], said_of(field, line.announce.get(field["key"], "–"))) for field in row.form
-            if field["type"] not in ("file", "money") and field["key"] in line.announce]
+    read = [
+        (field.get(label) or field["label"], said_of(field, line.announce.get(field["key"], "–")))
+        for field in row.form
+        if field["type"] not in ("file", "money") and field["key"] in line.announce
+    ]
     stands = bids.standing(now.session, taking.id, found.part)
-    return Line(one.card.ref, one.card.title, one.card.place, one.confirm_until, running,
-                Money(line.price_minor) if line.price_minor is not None else None, tuple(read[:LINE_FIELDS]),
-                one.bid.c if one.bid is not None else "", stands is not None and stands.bid.header_hash == line.header_hash, one.said,
-                with_law(one.card, OBJECTION))
+    return Line(
+        one.card.ref,
+        one.card.title,
+        one.card.place,
+        one.confirm_until,
+        running,
+        Money(line.price_minor) if line.price_minor is not None else None,
+        tuple(read[:LINE_FIELDS]),
+        one.bid.c if one.bid is not None else "",
+        stands is not None and stands.bid.header_hash == line.header_hash,
+        one.said,
+        with_law(one.card, OBJECTION),
+    )
 
 
 def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
@@ -111,18 +162,39 @@ def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
     going, coming = [], []
     for one in lots:
         at, ref = one.card.opens_at, one.card.ref
-        if at is None or one.left_at is not None or one.card.state in ("FAILED", "TERMINATED") or one.opening in ("SIGNED", "CLOSED"):
+        if (
+            at is None
+            or one.left_at is not None
+            or one.card.state in ("FAILED", "TERMINATED")
+            or one.opening in ("SIGNED", "CLOSED")
+        ):
             continue
         if at.astimezone(zone()).date() != now.now.astimezone(zone()).date() or one.verdict:
             continue
         if now.now < at:
             basis = _("Sign in to the hall from here; your own line shows on its page once the bids are open.")
-            coming.append(Duty(_("Opening today: %(title)s", title=one.card.title), f"/hall/{ref}", until=at, basis=basis,
-                               act=_("To the hall")))
+            coming.append(
+                Duty(
+                    _("Opening today: %(title)s", title=one.card.title),
+                    f"/hall/{ref}",
+                    until=at,
+                    basis=basis,
+                    act=_("To the hall"),
+                )
+            )
         else:
-            basis = (_("Your own line shows on its page once the bids are open; then you confirm it or object.") if one.bid is not None
-                     else _("You handed nothing in; anybody may watch."))
-            going.append(Duty(_("Opening under way: %(title)s", title=one.card.title), f"/bidder/lots/{ref}/opening",
-                              when=_("since %(at)s", at=show.moment_short(at, lang(), zone(), now=now.now)), basis=basis,
-                              act=_("Watch it")))
+            basis = (
+                _("Your own line shows on its page once the bids are open; then you confirm it or object.")
+                if one.bid is not None
+                else _("You handed nothing in; anybody may watch.")
+            )
+            going.append(
+                Duty(
+                    _("Opening under way: %(title)s", title=one.card.title),
+                    f"/bidder/lots/{ref}/opening",
+                    when=_("since %(at)s", at=show.moment_short(at, lang(), zone(), now=now.now)),
+                    basis=basis,
+                    act=_("Watch it"),
+                )
+            )
     return going, coming

@@ -82,57 +82,143 @@ def _not_there(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
     """The deadline is over and the deposit did not stand: the bid is as good as lost (rules D-13, E-25)."""
     last = d.payments[-1] if d.payments else None
     if d.state == "late" and last is not None:
-        happened = _("%(sum)s arrived at %(at)s, %(n)s s after the deadline.", sum=money(d.received), at=moment(last.at),
-                     n=show.count(_latest(d.payments)))
+        happened = _(
+            "%(sum)s arrived at %(at)s, %(n)s s after the deadline.",
+            sum=money(d.received),
+            at=moment(last.at),
+            n=show.count(_latest(d.payments)),
+        )
     elif d.state == "short":
-        happened = _("By the deadline, %(at)s, %(got)s of %(sum)s had arrived; %(rest)s were missing.", at=moment(d.due_at),
-                     got=money(d.received), sum=money(d.amount), rest=money(d.missing))
+        happened = _(
+            "By the deadline, %(at)s, %(got)s of %(sum)s had arrived; %(rest)s were missing.",
+            at=moment(d.due_at),
+            got=money(d.received),
+            sum=money(d.amount),
+            rest=money(d.missing),
+        )
     else:
-        happened = _("By the deadline, %(at)s, nothing had arrived in your sub-account; %(sum)s was asked for.", at=moment(d.due_at),
-                     sum=money(d.amount))
+        happened = _(
+            "By the deadline, %(at)s, nothing had arrived in your sub-account; %(sum)s was asked for.",
+            at=moment(d.due_at),
+            sum=money(d.amount),
+        )
     follows = {
-        "E-25": _("The opening list names no deposit beside your bid, and the panel decides that it is invalid (rules D-13 and E-25)."),
-        "E-24": _("The opening list names no deposit beside your bid; it departs from the documents and is rejected (rules D-13, E-24)."),
+        "E-25": _(
+            "The opening list names no deposit beside your bid, and the panel decides that it is invalid (rules D-13 and E-25)."
+        ),
+        "E-24": _(
+            "The opening list names no deposit beside your bid; it departs from the documents and is rejected (rules D-13, E-24)."
+        ),
     }[procedure_of(one.card).money.missing]
-    back = (_("What arrived, %(sum)s, goes back to the account it came from; it is not kept.", sum=money(d.received))
-            if d.received.is_positive else _("No money of yours lies with the centre for this lot."))
+    back = (
+        _("What arrived, %(sum)s, goes back to the account it came from; it is not kept.", sum=money(d.received))
+        if d.received.is_positive
+        else _("No money of yours lies with the centre for this lot.")
+    )
     row = open_lot(now, one.card.ref)
-    remedy, until, rule, acts = _remedy(now, row, one, _("If your bank’s advice shows that it had arrived in time, object and attach it."))
+    remedy, until, rule, acts = _remedy(
+        now, row, one, _("If your bank’s advice shows that it had arrived in time, object and attach it.")
+    )
     if remedy is None:
         return None
-    return Loss(f"deposit-{one.card.ref}", one.card.ref, _("bid lost"), _("%(lot)s: the deposit did not count", lot=one.card.title),
-                (happened,), (follows, back), remedy, until, rule, (*acts, (_("See the deposit"), slip(one))), d.amount)
+    return Loss(
+        f"deposit-{one.card.ref}",
+        one.card.ref,
+        _("bid lost"),
+        _("%(lot)s: the deposit did not count", lot=one.card.title),
+        (happened,),
+        (follows, back),
+        remedy,
+        until,
+        rule,
+        (*acts, (_("See the deposit"), slip(one))),
+        d.amount,
+    )
 
 
 def _short(one: OwnLot, d: OwnCard) -> Loss:
     last = d.payments[-1]
     title = _("%(lot)s: %(rest)s of the deposit are missing", lot=one.card.title, rest=money(d.missing))
-    return Loss(f"short-{one.card.ref}", one.card.ref, _("too little"), title,
-                (_("%(got)s of %(sum)s had arrived by %(at)s.", got=money(d.received), sum=money(d.amount), at=moment(last.at)),),
-                (_("Not in full at the deadline counts as none, and the bid is invalid (rule D-13)."),),
-                (_("Send %(rest)s to the same sub-account; it must have arrived before the deadline.", rest=money(d.missing)),),
-                d.due_at, "D-13", ((_("To the slip"), slip(one)),), d.missing, lost=False)
+    return Loss(
+        f"short-{one.card.ref}",
+        one.card.ref,
+        _("too little"),
+        title,
+        (
+            _(
+                "%(got)s of %(sum)s had arrived by %(at)s.",
+                got=money(d.received),
+                sum=money(d.amount),
+                at=moment(last.at),
+            ),
+        ),
+        (_("Not in full at the deadline counts as none, and the bid is invalid (rule D-13)."),),
+        (_("Send %(rest)s to the same sub-account; it must have arrived before the deadline.", rest=money(d.missing)),),
+        d.due_at,
+        "D-13",
+        ((_("To the slip"), slip(one)),),
+        d.missing,
+        lost=False,
+    )
 
 
 def _stranger(one: OwnLot, d: OwnCard) -> Loss:
     wrong = next(p for p in d.payments if "payer_name" in p.exceptions)
-    return Loss(f"payer-{one.card.ref}", one.card.ref, _("another payer"), _("%(lot)s: somebody else paid the deposit", lot=one.card.title),
-                (_("%(sum)s came from %(name)s (account ending in %(tail)s) at %(at)s.", sum=money(wrong.amount), name=wrong.payer or "–",
-                   tail=wrong.account_tail or "–", at=moment(wrong.at)),),
-                (_("It is counted as arrived, but the panel is shown it and may decide against the bid (rules D-05, CL-07)."),),
-                (_("Pay again from your own basic account before the deadline; what is too much goes back to its payer (rule D-29)."),),
-                d.due_at, "D-13", ((_("To the slip"), slip(one)),), wrong.amount, lost=False)
+    return Loss(
+        f"payer-{one.card.ref}",
+        one.card.ref,
+        _("another payer"),
+        _("%(lot)s: somebody else paid the deposit", lot=one.card.title),
+        (
+            _(
+                "%(sum)s came from %(name)s (account ending in %(tail)s) at %(at)s.",
+                sum=money(wrong.amount),
+                name=wrong.payer or "–",
+                tail=wrong.account_tail or "–",
+                at=moment(wrong.at),
+            ),
+        ),
+        (_("It is counted as arrived, but the panel is shown it and may decide against the bid (rules D-05, CL-07)."),),
+        (
+            _(
+                "Pay again from your own basic account before the deadline; what is too much goes back to its payer (rule D-29)."
+            ),
+        ),
+        d.due_at,
+        "D-13",
+        ((_("To the slip"), slip(one)),),
+        wrong.amount,
+        lost=False,
+    )
 
 
 def _returned(one: OwnLot, d: OwnCard) -> Loss:
     row = d.returned[0]
     came = moment(row.returned_at) if row.returned_at is not None else show.day(row.due_on, lang())
-    return Loss(f"returned-{one.card.ref}", one.card.ref, _("returned by your bank"),
-                _("%(lot)s: your refund came back", lot=one.card.title),
-                (_("Your bank sent %(sum)s back at %(at)s: %(why)s", sum=money(row.amount), at=came, why=row.returned_why or "–"),),
-                (_("The money lies with the centre; nothing of it is lost."),),
-                (_("Name another account in your company’s name, with your bank’s proof; two controllers approve it (rule D-30)."),),
-                None, "", ((_("Name an account"), slip(one) + "#payee"),), row.amount)
+    return Loss(
+        f"returned-{one.card.ref}",
+        one.card.ref,
+        _("returned by your bank"),
+        _("%(lot)s: your refund came back", lot=one.card.title),
+        (
+            _(
+                "Your bank sent %(sum)s back at %(at)s: %(why)s",
+                sum=money(row.amount),
+                at=came,
+                why=row.returned_why or "–",
+            ),
+        ),
+        (_("The money lies with the centre; nothing of it is lost."),),
+        (
+            _(
+                "Name another account in your company’s name, with your bank’s proof; two controllers approve it (rule D-30)."
+            ),
+        ),
+        None,
+        "",
+        ((_("Name an account"), slip(one) + "#payee"),),
+        row.amount,
+    )
 
 
 def _forfeited(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
@@ -145,13 +231,32 @@ def _forfeited(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
     if now.now >= until:
         return None
     to = words.state("forfeit_goes_to", kept.goes_to, lang()).text
-    remedy = (_("You may challenge the decision; the purchaser answers within 7 working days (rule T-22).") if challenged else
-              _("You may complain to the supervisory body of the trade (rule T-27)."))
-    acts = ((_("Challenge it"), f"/bidder/lots/{one.card.ref}/objection"),) if challenged and can(Act.OBJECTION_FILE) else ()
-    return Loss(f"kept-{one.card.ref}", one.card.ref, _("not paid back"), _("%(lot)s: the deposit is kept", lot=one.card.title),
-                (_("The purchaser decided at %(at)s, ground %(rule)s.", at=moment(kept.decided_at), rule=kept.ground), kept.evidence),
-                (_("%(sum)s is not paid back; it goes to %(whom)s (rule D-45).", sum=money(kept.amount), whom=to),), (remedy,), until, rule,
-                (*acts, (_("See the deposit"), slip(one))), kept.amount)
+    remedy = (
+        _("You may challenge the decision; the purchaser answers within 7 working days (rule T-22).")
+        if challenged
+        else _("You may complain to the supervisory body of the trade (rule T-27).")
+    )
+    acts = (
+        ((_("Challenge it"), f"/bidder/lots/{one.card.ref}/objection"),)
+        if challenged and can(Act.OBJECTION_FILE)
+        else ()
+    )
+    return Loss(
+        f"kept-{one.card.ref}",
+        one.card.ref,
+        _("not paid back"),
+        _("%(lot)s: the deposit is kept", lot=one.card.title),
+        (
+            _("The purchaser decided at %(at)s, ground %(rule)s.", at=moment(kept.decided_at), rule=kept.ground),
+            kept.evidence,
+        ),
+        (_("%(sum)s is not paid back; it goes to %(whom)s (rule D-45).", sum=money(kept.amount), whom=to),),
+        (remedy,),
+        until,
+        rule,
+        (*acts, (_("See the deposit"), slip(one))),
+        kept.amount,
+    )
 
 
 # --- the bid ----------------------------------------------------------------------------------------------------------
@@ -164,18 +269,27 @@ def _bid(now: Look, one: OwnLot) -> Loss | None:
         return None
     if one.verdict and one.verdict != "opened" and not one.left_sealed:
         happened, page = words.state("sb", one.verdict, lang()).text, (_("What happened to it"), base + "/opening")
-        follows = _("It takes no further part. Who bears that, and the deposit, follows from the cause (rule X-09); it stands on its page.")
+        follows = _(
+            "It takes no further part. Who bears that, and the deposit, follows from the cause (rule X-09); it stands on its page."
+        )
         title, label = _("%(lot)s: your bid was not opened", lot=one.card.title), pgettext("bid", "not opened")
     elif one.outcome and one.ranked is False and one.bid is not None:
-        happened, page = _("The published ranking does not name your bid."), (pgettext("reason", "Why"), base + "/outcome")
+        happened, page = (
+            _("The published ranking does not name your bid."),
+            (pgettext("reason", "Why"), base + "/outcome"),
+        )
         follows = _("It takes no further part in this lot; the reason stands on the page of the outcome.")
         title, label = _("%(lot)s: your bid was rejected", lot=one.card.title), _("rejected")
     else:
         return None
-    remedy, until, rule, acts = _remedy(now, open_lot(now, one.card.ref), one, _("If you hold it for wrong, object with your reasons."))
+    remedy, until, rule, acts = _remedy(
+        now, open_lot(now, one.card.ref), one, _("If you hold it for wrong, object with your reasons.")
+    )
     if remedy is None:
         return None
-    return Loss(f"bid-{one.card.ref}", one.card.ref, label, title, (happened,), (follows,), remedy, until, rule, (*acts, page))
+    return Loss(
+        f"bid-{one.card.ref}", one.card.ref, label, title, (happened,), (follows,), remedy, until, rule, (*acts, page)
+    )
 
 
 Remedy = tuple[tuple[str, ...] | None, datetime | None, str, tuple[tuple[str, str], ...]]
@@ -192,7 +306,12 @@ def _remedy(now: Look, row: Lot, one: OwnLot, how: str) -> Remedy:
         acts = ((act, f"/bidder/lots/{row.ref}/objection"),) if can(Act.OBJECTION_FILE) else ()
         return (how,), until, rule, acts
     if one.object_until is None:
-        return (_("The next remedy opens when the result is published; this page will name its last hour."),), None, "", ()
+        return (
+            (_("The next remedy opens when the result is published; this page will name its last hour."),),
+            None,
+            "",
+            (),
+        )
     return None, None, "", ()
 
 

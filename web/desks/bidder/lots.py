@@ -36,7 +36,10 @@ from web.words import show
 @bidder.page("/lots", needs=SEE)
 def lots() -> str:
     with look() as now:
-        rows = [(one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now)) for one in own_lots(now)]
+        rows = [
+            (one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
+            for one in own_lots(now)
+        ]
     return render("bidder/lots.html", rows=rows)
 
 
@@ -47,18 +50,41 @@ def lot(ref: str, form: Form | None = None) -> str:
         taking = participants.find(now.session, row, parties.own_party(now))
         card = lot_cards.card_of(now, row)
         if taking is None:
-            return render("bidder/join.html", card=card, form=form or Form.blank(), crumbs=lot_crumbs(ref), now=now.now,
-                          may_join=can(Act.LOT_TAKE_PART) and card.state in ("NOTICE", "BIDDING") and bool(
-                              card.deadline and now.now < card.deadline))
+            return render(
+                "bidder/join.html",
+                card=card,
+                form=form or Form.blank(),
+                crumbs=lot_crumbs(ref),
+                now=now.now,
+                may_join=can(Act.LOT_TAKE_PART)
+                and card.state in ("NOTICE", "BIDDING")
+                and bool(card.deadline and now.now < card.deadline),
+            )
         mine = own_lot_card(now, taking)
         asked, until = questions(now, row)
         changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
         files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
         copy_wanted, lost, ahead = bool(copies_wanted(now, row)), losses(now, [mine]), agenda.next_date(mine, now.now)
-    return render("bidder/lot.html", mine=mine, card=mine.card, tasks=tasks(mine), form=form or Form.blank(), asked=asked, ask_until=until,
-                  files=files, notices=told, crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")), now=now.now,
-                  can_submit=can(Act.BID_SUBMIT), copy_wanted=copy_wanted, consortia=row.consortium_most > 1, changed=changed,
-                  suspended=suspended, lost=lost, next=ahead)
+    return render(
+        "bidder/lot.html",
+        mine=mine,
+        card=mine.card,
+        tasks=tasks(mine),
+        form=form or Form.blank(),
+        asked=asked,
+        ask_until=until,
+        files=files,
+        notices=told,
+        crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")),
+        now=now.now,
+        can_submit=can(Act.BID_SUBMIT),
+        copy_wanted=copy_wanted,
+        consortia=row.consortium_most > 1,
+        changed=changed,
+        suspended=suspended,
+        lost=lost,
+        next=ahead,
+    )
 
 
 def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:
@@ -68,9 +94,15 @@ def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> d
         return None
     own = officer_news.own_bids(now, taking)
     states = {one.state for one in own}
-    state = officer_news.DEAD if officer_news.DEAD in states else officer_news.KEPT if officer_news.KEPT in states else ""
-    return {"at": change.ended_at, "state": state, "untried": bool(officers.untried(now.session, row)),
-            "parts": [one.part for one in own if one.state == state]}
+    state = (
+        officer_news.DEAD if officer_news.DEAD in states else officer_news.KEPT if officer_news.KEPT in states else ""
+    )
+    return {
+        "at": change.ended_at,
+        "state": state,
+        "untried": bool(officers.untried(now.session, row)),
+        "parts": [one.part for one in own if one.state == state],
+    }
 
 
 def tasks(mine: OwnLot) -> list[dict[str, Any]]:
@@ -80,38 +112,81 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
     rows = [_task(_("Take part"), "done", when_words(mine))]
     if deposit is not None:
         state = "done" if deposit.secured else "late" if over else "now"
-        rows.append(_task(_("Deposit"), state, _deposit_words(mine), f"/bidder/deposits/{mine.card.ref}",
-                          _("Payment slip") if state == "now" else ""))
+        rows.append(
+            _task(
+                _("Deposit"),
+                state,
+                _deposit_words(mine),
+                f"/bidder/deposits/{mine.card.ref}",
+                _("Payment slip") if state == "now" else "",
+            )
+        )
     keyed = _("A key is enrolled") if mine.keyed else _("Make and enrol it once")
-    rows.append(_task(_("Key"), "done" if mine.keyed else "now", keyed, "/account/keys", "" if mine.keyed else _("Make the key")))
+    rows.append(
+        _task(
+            _("Key"), "done" if mine.keyed else "now", keyed, "/account/keys", "" if mine.keyed else _("Make the key")
+        )
+    )
     if len(mine.envelopes) > 1:
         rows += [task for one in mine.envelopes for task in _envelope_tasks(mine, one, over)]
     else:
         rows += _bid_tasks(mine, over)
-    rows.append(_task(_("Opening"), "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
-                      show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
-                      base + "/opening" if mine.opening else "", _("Read it") if mine.opening == "OPENED" else ""))
-    rows.append(_task(_("Result"), "done" if mine.outcome else "todo", _("Own score, rank and reasons"),
-                      base + "/outcome" if mine.outcome else ""))
+    rows.append(
+        _task(
+            _("Opening"),
+            "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
+            show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
+            base + "/opening" if mine.opening else "",
+            _("Read it") if mine.opening == "OPENED" else "",
+        )
+    )
+    rows.append(
+        _task(
+            _("Result"),
+            "done" if mine.outcome else "todo",
+            _("Own score, rank and reasons"),
+            base + "/outcome" if mine.outcome else "",
+        )
+    )
     if deposit is not None:
         back = [card for card in deposit.refunds if card.state == "CONFIRMED"]
-        rows.append(_task(_("Refund"), "done" if back else "now" if deposit.refunds else "todo",
-                          _("To the account it came from"), f"/bidder/deposits/{mine.card.ref}#refund" if deposit.refunds else ""))
+        rows.append(
+            _task(
+                _("Refund"),
+                "done" if back else "now" if deposit.refunds else "todo",
+                _("To the account it came from"),
+                f"/bidder/deposits/{mine.card.ref}#refund" if deposit.refunds else "",
+            )
+        )
     return rows
 
 
 def _bid_tasks(mine: OwnLot, over: bool) -> list[dict[str, Any]]:
     base, rows = f"/bidder/lots/{mine.card.ref}", []
     sealed = any(upload.whole for upload in mine.uploads) or mine.bid is not None
-    rows.append(_task(_("Form, files, seal"), "done" if sealed else "late" if over else "now" if mine.open else "todo",
-                      _("On this computer; the key never leaves it"), base + "/seal" if mine.open else "",
-                      _("Seal and submit") if mine.open and not sealed else ""))
+    rows.append(
+        _task(
+            _("Form, files, seal"),
+            "done" if sealed else "late" if over else "now" if mine.open else "todo",
+            _("On this computer; the key never leaves it"),
+            base + "/seal" if mine.open else "",
+            _("Seal and submit") if mine.open and not sealed else "",
+        )
+    )
     if mine.bid is not None:
-        rows.append(_task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}"))
+        rows.append(
+            _task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}")
+        )
     else:
-        rows.append(_task(_("Submit"), "late" if over else "now" if mine.open else "todo",
-                          _("Nothing submitted") if over else _("Uploading is not submitting"), base + "/seal" if mine.open else "",
-                          _("Submit it") if mine.open and sealed else ""))
+        rows.append(
+            _task(
+                _("Submit"),
+                "late" if over else "now" if mine.open else "todo",
+                _("Nothing submitted") if over else _("Uploading is not submitting"),
+                base + "/seal" if mine.open else "",
+                _("Submit it") if mine.open and sealed else "",
+            )
+        )
     return rows
 
 
@@ -122,8 +197,11 @@ def _envelope_tasks(mine: OwnLot, one: EnvelopeCard, over: bool) -> list[dict[st
     label = name[:1].upper() + name[1:]
     if one.bid is not None:
         return [_task(label, "done", show.moment(one.bid.at, lang(), zone()), f"/bidder/receipts/{one.bid.c}")]
-    note = _("Not submitted: the other envelope alone is no bid") if mine.missing else (
-        _("Nothing submitted") if over else _("Seal and submit it; both envelopes together are the bid"))
+    note = (
+        _("Not submitted: the other envelope alone is no bid")
+        if mine.missing
+        else (_("Nothing submitted") if over else _("Seal and submit it; both envelopes together are the bid"))
+    )
     return [_task(label, "late" if over else "now" if mine.open else "todo", note, href)]
 
 
@@ -142,7 +220,11 @@ def _deposit_words(mine: OwnLot) -> str:
     assert deposit is not None
     if deposit.secured:
         return _("%(amount)s arrived in time", amount=show.money(deposit.received, lang()))
-    return _("%(got)s of %(amount)s arrived", got=show.money(deposit.received, lang()), amount=show.money(deposit.amount, lang()))
+    return _(
+        "%(got)s of %(amount)s arrived",
+        got=show.money(deposit.received, lang()),
+        amount=show.money(deposit.amount, lang()),
+    )
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------
@@ -217,13 +299,26 @@ def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
     key = enrolments.find_key(now.session, party.code, "bidder")
     document = officers.policy_document(policy)
     return {
-        "ref": row.ref, "platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "envelope": mine.part,
-        "policy": json.loads(policy.dsse or "null"), "policy_id": policy.policy_id, "published_policy_id": _published(now, row, mine.part),
-        "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]], "trust": tickets.trust(now),
-        "form": officers.form_of(row, mine.part), "ceiling": row.ceiling.text() if row.ceiling.minor else "",
-        "policy_t": document["t"], "policy_n": document["n"], "max_plen": document["max_plen"],
-        "bidder": party.code, "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
-        "replaces": mine.statement, "deadline": row.deadline.isoformat() if row.deadline else "", "open": mine.open,
+        "ref": row.ref,
+        "platform": now.office.platform,
+        "tender": row.tender.ref,
+        "lot": row.no_text,
+        "envelope": mine.part,
+        "policy": json.loads(policy.dsse or "null"),
+        "policy_id": policy.policy_id,
+        "published_policy_id": _published(now, row, mine.part),
+        "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]],
+        "trust": tickets.trust(now),
+        "form": officers.form_of(row, mine.part),
+        "ceiling": row.ceiling.text() if row.ceiling.minor else "",
+        "policy_t": document["t"],
+        "policy_n": document["n"],
+        "max_plen": document["max_plen"],
+        "bidder": party.code,
+        "key": {"kid": key.sign_kid, "sign_pk": key.sign_public, "seal_pk": key.seal_public} if key else None,
+        "replaces": mine.statement,
+        "deadline": row.deadline.isoformat() if row.deadline else "",
+        "open": mine.open,
         "standing": mine.bid.c if mine.bid else "",
         "uploads": [vars(upload) | {"made_at": upload.made_at.isoformat()} for upload in mine.uploads],
     }
@@ -253,14 +348,22 @@ def company() -> str:
     with look() as now:
         party = parties.own_party(now)
         key = enrolments.find_key(now.session, party.code, "bidder")
-        facts = [(_("Name"), party.name), (_("Unified social credit code"), party.code), (_("Region"), party.region or "—"),
-                 (_("Basic account"), _tail(party.bank_account))]
+        facts = [
+            (_("Name"), party.name),
+            (_("Unified social credit code"), party.code),
+            (_("Region"), party.region or "—"),
+            (_("Basic account"), _tail(party.bank_account)),
+        ]
         enrolled = when(key.enrolled_at, now) if key else ""
-    return render("bidder/company.html", facts=facts, key=key, enrolled=enrolled, crumbs=crumbs((_("Company"), "")),
-                  can_key=can(Act.KEY_ENROL))
+    return render(
+        "bidder/company.html",
+        facts=facts,
+        key=key,
+        enrolled=enrolled,
+        crumbs=crumbs((_("Company"), "")),
+        can_key=can(Act.KEY_ENROL),
+    )
 
 
 def _tail(account: str | None) -> str:
     return f"…{account[-4:]}" if account else "—"
-
-

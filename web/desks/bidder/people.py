@@ -17,8 +17,11 @@ PLACE = "/bidder/people"
 
 
 def _roles() -> list[tuple[str, str, str]]:
-    told = {Role.BIDDER_OPERATOR: _("prepares and uploads"), Role.BIDDER_SIGNER: _("signs, submits, withdraws, objects"),
-            Role.BIDDER_ADMIN: _("keeps the people of the firm")}
+    told = {
+        Role.BIDDER_OPERATOR: _("prepares and uploads"),
+        Role.BIDDER_SIGNER: _("signs, submits, withdraws, objects"),
+        Role.BIDDER_ADMIN: _("keeps the people of the firm"),
+    }
     return [(role.value, words.state("role", role.value, lang()).text, told[role]) for role in own_people.ROLES]
 
 
@@ -26,8 +29,14 @@ def _roles() -> list[tuple[str, str, str]]:
 def people(form: Form | None = None) -> str:
     with look() as now:
         rows = own_people.people(now)
-        return render("bidder/people.html", rows=rows, me=now.actor.account_id, form=form or Form.blank(), roles=_roles(),
-                      crumbs=crumbs((_("People"), "")))
+        return render(
+            "bidder/people.html",
+            rows=rows,
+            me=now.actor.account_id,
+            form=form or Form.blank(),
+            roles=_roles(),
+            crumbs=crumbs((_("People"), "")),
+        )
 
 
 @bidder.page("/acts/invite", needs=Act.PEOPLE_OWN, post=True, back=people)
@@ -49,8 +58,14 @@ def one(ident: int, form: Form | None = None) -> str:
     with look() as now:
         who = own_people.colleague(now, ident)
         held = next(roles for account, roles, _seen in own_people.people(now) if account.id == who.id)
-        return render("bidder/person.html", who=who, form=form or Form.blank({"roles": [role.value for role in held]}), roles=_roles(),
-                      blank_form=Form.blank, crumbs=crumbs((_("People"), PLACE), (who.name, "")))
+        return render(
+            "bidder/person.html",
+            who=who,
+            form=form or Form.blank({"roles": [role.value for role in held]}),
+            roles=_roles(),
+            blank_form=Form.blank,
+            crumbs=crumbs((_("People"), PLACE), (who.name, "")),
+        )
 
 
 @bidder.page("/people/<int:ident>/acts/roles", needs=Act.PEOPLE_OWN, post=True, back=one)

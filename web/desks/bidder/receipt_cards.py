@@ -30,7 +30,14 @@ from web.desks.bidder.room import lang, own_lot, zone
 from web.http.gate import base_address
 from web.words import show
 
-STANDS, SUPERSEDED, WITHDRAWN, OPENED, ATTEMPT, WITHDRAWAL = "stands", "superseded", "withdrawn", "opened", "attempt", "withdrawal"
+STANDS, SUPERSEDED, WITHDRAWN, OPENED, ATTEMPT, WITHDRAWAL = (
+    "stands",
+    "superseded",
+    "withdrawn",
+    "opened",
+    "attempt",
+    "withdrawal",
+)
 
 
 @dataclass(frozen=True)
@@ -83,18 +90,36 @@ def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
     document = bids.receipt_document(now.session, row)
     is_bid = row.kind in ("received", "replaced")
     copy = copies.copy_of_entry(now.session, row.c) if is_bid else None
-    of_bid = [one for one in bids.own_receipts(now, lot) if one.part == row.part and one.kind != "refused"] if row.kind != "refused" else []
+    of_bid = (
+        [one for one in bids.own_receipts(now, lot) if one.part == row.part and one.kind != "refused"]
+        if row.kind != "refused"
+        else []
+    )
     began = ceremony.find(now.session, lot, row.part)
     opened_at = began.opened_at if began is not None and stands else None
     return ReceiptCard(
-        c=row.c, number=show.number(row.kind, row.c), lot=lot.ref, title=lot.title, kind=row.kind, reason=row.reason, at=row.at,
-        tick_by=datetime.fromisoformat(entry["tick_by"]), statement=row.statement,
-        words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")), in_log="proof" in document, stands=stands,
-        state=_state(row.kind, stands, current is not None, opened_at), bidder=parties.own_party(now).name, deadline=lot.deadline,
-        successor=_successor(of_bid, row) if is_bid and not stands else None, replaces=_replaced(now, of_bid, row), opened_at=opened_at,
+        c=row.c,
+        number=show.number(row.kind, row.c),
+        lot=lot.ref,
+        title=lot.title,
+        kind=row.kind,
+        reason=row.reason,
+        at=row.at,
+        tick_by=datetime.fromisoformat(entry["tick_by"]),
+        statement=row.statement,
+        words=tuple(check_words(payload, "zh" if lang() == "zh" else "en")),
+        in_log="proof" in document,
+        stands=stands,
+        state=_state(row.kind, stands, current is not None, opened_at),
+        bidder=parties.own_party(now).name,
+        deadline=lot.deadline,
+        successor=_successor(of_bid, row) if is_bid and not stands else None,
+        replaces=_replaced(now, of_bid, row),
+        opened_at=opened_at,
         sealed_at=parse_moment(document["proof"]["leaf"]["at"]) if "proof" in document else None,
         mirrored=copy.at if copy is not None else None,
-        mirrors=is_bid and copies.mode_of(now.session, lot, row.part) != copies.NONE)
+        mirrors=is_bid and copies.mode_of(now.session, lot, row.part) != copies.NONE,
+    )
 
 
 def _state(kind: str, stands: bool, any_stands: bool, opened_at: datetime | None) -> str:
@@ -127,8 +152,11 @@ def siblings_of(now: Look, row: BidReceipt) -> list[Other]:
     lot = tenders.lot_of_id(now.session, row.lot_id)
     _lot, participant = own_lot(now, lot.ref)
     current = bids.standing(now.session, participant.id, row.part)
-    return [_other(one, counts=current is not None and current.bid.c == one.c)
-            for one in bids.own_receipts(now, lot) if one.part == row.part]
+    return [
+        _other(one, counts=current is not None and current.bid.c == one.c)
+        for one in bids.own_receipts(now, lot)
+        if one.part == row.part
+    ]
 
 
 def statement_of(now: Look, row: BidReceipt) -> dict[str, Any]:
@@ -144,7 +172,11 @@ def facts_of(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any
     """Name and value, in the order of the paper; digests stand apart."""
     facts = [(_("Bidder"), card.bidder), (_("Server time"), _moment(card.at)), (_("Lot"), card.lot)]
     if card.deadline is not None:
-        gap = _("%(left)s before it", left=show.length(card.deadline - card.at, lang())) if card.at < card.deadline else _("after it")
+        gap = (
+            _("%(left)s before it", left=show.length(card.deadline - card.at, lang()))
+            if card.at < card.deadline
+            else _("after it")
+        )
         facts.append((_("Bid deadline"), _("%(at)s, %(gap)s", at=_moment(card.deadline), gap=gap)))
     if statement.get("sealed_size"):
         facts.append((_("Size of the sealed file"), show.size(statement["sealed_size"], lang())))
@@ -153,9 +185,20 @@ def facts_of(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any
     if card.reason:
         facts.append((_("Reason"), card.reason))
     if listed is not None:
-        facts.append((_("In the log as"), _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"])))))
-    facts.append((_("In the audit book"), _("at the tick of %(at)s at the latest", at=_moment(card.tick_by)) if card.sealed_at is None else
-                  _("since the tick of %(at)s", at=_moment(card.sealed_at))))
+        facts.append(
+            (
+                _("In the log as"),
+                _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"]))),
+            )
+        )
+    facts.append(
+        (
+            _("In the audit book"),
+            _("at the tick of %(at)s at the latest", at=_moment(card.tick_by))
+            if card.sealed_at is None
+            else _("since the tick of %(at)s", at=_moment(card.sealed_at)),
+        )
+    )
     if card.mirrors:
         at = _moment(card.mirrored) if card.mirrored is not None else _("not yet; it does not matter for this receipt")
         facts.append((_("Acknowledged by the supervisory body's mirror"), at))
@@ -181,7 +224,9 @@ def check_address(number: str) -> str:
 
 
 def qr_of(address: str) -> Markup:
-    return Markup(segno.make(address, error="m", micro=False).svg_inline(border=2, dark="#000", light="#fff", omitsize=True))
+    return Markup(
+        segno.make(address, error="m", micro=False).svg_inline(border=2, dark="#000", light="#fff", omitsize=True)
+    )
 
 
 def _moment(value: datetime | None) -> str:
@@ -192,7 +237,9 @@ def _moment(value: datetime | None) -> str:
 
 
 def title_of(card: ReceiptCard) -> str:
-    return {ATTEMPT: _("Proof of attempt"), WITHDRAWAL: _("Receipt of withdrawal")}.get(card.state, _("Receipt of submission"))
+    return {ATTEMPT: _("Proof of attempt"), WITHDRAWAL: _("Receipt of withdrawal")}.get(
+        card.state, _("Receipt of submission")
+    )
 
 
 def stamp_of(card: ReceiptCard) -> str:
@@ -204,20 +251,39 @@ def proofs_of(card: ReceiptCard, statement: dict[str, Any]) -> tuple[list[str], 
     """(what it proves, what it does not), in sentences."""
     at = _moment(card.at)
     if card.state == ATTEMPT:
-        return ([_("that the platform answered at %(at)s, and why nothing was submitted", at=at), _("which bytes had come by then"),
-                 _("that the answer is the platform's: it is signed and stands in the audit book")],
-                [_("that a bid was submitted: none was"), _("that the cause is yours: a complaint may rest on this paper")])
+        return (
+            [
+                _("that the platform answered at %(at)s, and why nothing was submitted", at=at),
+                _("which bytes had come by then"),
+                _("that the answer is the platform's: it is signed and stands in the audit book"),
+            ],
+            [_("that a bid was submitted: none was"), _("that the cause is yours: a complaint may rest on this paper")],
+        )
     if card.state == WITHDRAWAL:
-        return ([_("that the bid was taken back at %(at)s, by your own signature", at=at),
-                 _("that it was taken back before the deadline: the platform signed the time and cannot change it")],
-                [_("that the deposit was sent back: see the deposit of the lot"),
-                 _("that you may not bid again: until the deadline you may")])
-    return ([_("that the platform received the whole sealed file of this digest at %(at)s", at=at),
-             _("that it came before the deadline: the platform signed the time and cannot change it"),
-             _("that it stands in the audit book: taking it out would break every later head of the book"),
-             _("that another file was opened, if another should be: then show this receipt on the spot")],
-            [_("what is in it: nobody can read it before the opening"), _("that bidder or price qualify: the panel reviews that"),
-             _("that the deposit arrived: see the deposit of the lot"), _("that it still counts: ask that anew, by code or number")])
+        return (
+            [
+                _("that the bid was taken back at %(at)s, by your own signature", at=at),
+                _("that it was taken back before the deadline: the platform signed the time and cannot change it"),
+            ],
+            [
+                _("that the deposit was sent back: see the deposit of the lot"),
+                _("that you may not bid again: until the deadline you may"),
+            ],
+        )
+    return (
+        [
+            _("that the platform received the whole sealed file of this digest at %(at)s", at=at),
+            _("that it came before the deadline: the platform signed the time and cannot change it"),
+            _("that it stands in the audit book: taking it out would break every later head of the book"),
+            _("that another file was opened, if another should be: then show this receipt on the spot"),
+        ],
+        [
+            _("what is in it: nobody can read it before the opening"),
+            _("that bidder or price qualify: the panel reviews that"),
+            _("that the deposit arrived: see the deposit of the lot"),
+            _("that it still counts: ask that anew, by code or number"),
+        ],
+    )
 
 
 def paper_of(now: Look, row: BidReceipt, card: ReceiptCard, address: str) -> dict[str, Any]:
@@ -227,23 +293,55 @@ def paper_of(now: Look, row: BidReceipt, card: ReceiptCard, address: str) -> dic
     label, digest = digest_of(statement)
     proves, not_ = proofs_of(card, statement)
     printed = _("Printed at %(at)s.", at=_moment(now.now))
-    ask = _("Whether it still counts must be asked anew: by the code, or with the number at %(where)s.",
-            where=address.partition("?")[0])
-    state = {STANDS: _("It counted when this was printed."), OPENED: _("The bid has been opened.")}.get(card.state, stamp_of(card))
+    ask = _(
+        "Whether it still counts must be asked anew: by the code, or with the number at %(where)s.",
+        where=address.partition("?")[0],
+    )
+    state = {STANDS: _("It counted when this was printed."), OPENED: _("The bid has been opened.")}.get(
+        card.state, stamp_of(card)
+    )
     return {
-        "draft": False, "lang": lang(), "title": title_of(card), "subject": card.title, "ref": card.lot, "signers": [],
+        "draft": False,
+        "lang": lang(),
+        "title": title_of(card),
+        "subject": card.title,
+        "ref": card.lot,
+        "signers": [],
         "stamp": stamp_of(card),
-        "house": f"{current_app.extensions['bidhall'].settings.place}　" + _("Bidhall"), "number": card.number, "number_label": _("Number"),
-        "said": _("No 0, O, 1 or I is in it; the last two signs check the others."), "words_label": _("Check words"),
-        "check_words": show.check_words(card.words), "qr": segno_svg(address), "qr_label": _("Check it"),
+        "house": f"{current_app.extensions['bidhall'].settings.place}　" + _("Bidhall"),
+        "number": card.number,
+        "number_label": _("Number"),
+        "said": _("No 0, O, 1 or I is in it; the last two signs check the others."),
+        "words_label": _("Check words"),
+        "check_words": show.check_words(card.words),
+        "qr": segno_svg(address),
+        "qr_label": _("Check it"),
         "head": [*map(list, facts_of(card, statement, document.get("list")))],
-        "blocks": [_block(_("It proves"), [], proves), _block(_("It does not prove"), [], not_), _block("", [printed, state, ask], [])],
-        "hashes": [[_("Hash of the receipt"), card.c], *([[label, digest]] if digest else []),
-                   [_("Signature of the platform (Ed25519)"), signature], [_("Fingerprint of its key"), key]]}
+        "blocks": [
+            _block(_("It proves"), [], proves),
+            _block(_("It does not prove"), [], not_),
+            _block("", [printed, state, ask], []),
+        ],
+        "hashes": [
+            [_("Hash of the receipt"), card.c],
+            *([[label, digest]] if digest else []),
+            [_("Signature of the platform (Ed25519)"), signature],
+            [_("Fingerprint of its key"), key],
+        ],
+    }
 
 
 def _block(heading: str, words: list[str], items: list[str]) -> dict[str, Any]:
-    return {"heading": heading, "words": words, "head": [], "rows": [], "widths": [], "right": [], "digests": [], "list": items}
+    return {
+        "heading": heading,
+        "words": words,
+        "head": [],
+        "rows": [],
+        "widths": [],
+        "right": [],
+        "digests": [],
+        "list": items,
+    }
 
 
 def segno_svg(address: str) -> str:

@@ -42,8 +42,16 @@ def answer_of(outcome: Outcome, document: dict[str, Any]) -> Any:
     where = f"/bidder/receipts/{outcome.receipt.c}"
     if not wants_json():
         return go(where)
-    return jsonify({"c": outcome.receipt.c, "kind": outcome.receipt.kind, "accepted": outcome.accepted, "reason": outcome.reason,
-                    "location": where, "receipt": document})
+    return jsonify(
+        {
+            "c": outcome.receipt.c,
+            "kind": outcome.receipt.kind,
+            "accepted": outcome.accepted,
+            "reason": outcome.reason,
+            "location": where,
+            "receipt": document,
+        }
+    )
 
 
 @bidder.page("/lots/<ref>/acts/submit", needs=Act.BID_SUBMIT, post=True)
@@ -128,10 +136,20 @@ def receipt(c: str) -> str:
         card = card_of(now, row)
         document, statement = bids.receipt_document(now.session, row), statement_of(now, row)
         return render(
-            "bidder/receipt.html", card=card, trust=tickets.trust(now), facts=facts_of(card, statement, document.get("list")),
-            siblings=siblings_of(now, row), proofs=proofs_of(card, statement), digest=digest_of(statement), title=title_of(card),
-            stamp=stamp_of(card), qr=qr_of(check_address(card.number)), signature=signature_of(document), printed=now.now,
-            overdue=not card.in_log and now.now > card.tick_by)
+            "bidder/receipt.html",
+            card=card,
+            trust=tickets.trust(now),
+            facts=facts_of(card, statement, document.get("list")),
+            siblings=siblings_of(now, row),
+            proofs=proofs_of(card, statement),
+            digest=digest_of(statement),
+            title=title_of(card),
+            stamp=stamp_of(card),
+            qr=qr_of(check_address(card.number)),
+            signature=signature_of(document),
+            printed=now.now,
+            overdue=not card.in_log and now.now > card.tick_by,
+        )
 
 
 def download(document: Any, name: str) -> Response:

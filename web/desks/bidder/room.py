@@ -55,7 +55,11 @@ def own_lot(look: Look, ref: str) -> tuple[Lot, Participant]:
 def signed(form: Form, name: str) -> Any:
     """A signed document in a field, or in a file of that name: parsed, not verified. Notes ``bid.not_json``."""
     upload = form.file(name + "_file", needed=False)
-    text = upload.stream.read(200_000).decode("utf-8", "replace") if upload is not None else str(form.typed.get(name, "")).strip()
+    text = (
+        upload.stream.read(200_000).decode("utf-8", "replace")
+        if upload is not None
+        else str(form.typed.get(name, "")).strip()
+    )
     try:
         value = json.loads(text)
     except ValueError:
@@ -82,14 +86,36 @@ def lot_crumbs(ref: str, *links: tuple[str, str]) -> list[tuple[str, str]]:
 @bidder.rail
 def rail() -> list[Group]:
     groups = [
-        (_("Bidding"), [(_("My desk"), "/bidder"), (_("My lots"), "/bidder/lots"), (_("Consortia"), "/bidder/consortia"),
-                         (_("Receipts"), "/bidder/receipts")]),
-        (_("Answers"), [(_("Questions"), "/bidder/questions"), (_("Objections"), "/bidder/objections"), (_("Opening hall"), "/hall")]),
+        (
+            _("Bidding"),
+            [
+                (_("My desk"), "/bidder"),
+                (_("My lots"), "/bidder/lots"),
+                (_("Consortia"), "/bidder/consortia"),
+                (_("Receipts"), "/bidder/receipts"),
+            ],
+        ),
+        (
+            _("Answers"),
+            [
+                (_("Questions"), "/bidder/questions"),
+                (_("Objections"), "/bidder/objections"),
+                (_("Opening hall"), "/hall"),
+            ],
+        ),
         (_("Funds and deposits"), [(_("Deposits"), "/bidder/deposits")]),
-        (_("Company"), [(_("Company"), "/bidder/company"), *([(_("People"), "/bidder/people")] if can(Act.PEOPLE_OWN) else []),
-                         *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else [])]),
+        (
+            _("Company"),
+            [
+                (_("Company"), "/bidder/company"),
+                *([(_("People"), "/bidder/people")] if can(Act.PEOPLE_OWN) else []),
+                *([(_("Keys"), "/account/keys")] if can(Act.KEY_ENROL) else []),
+            ],
+        ),
     ]
-    return [Group(title, tuple(Link(label, href, here=_here(href)) for label, href in links)) for title, links in groups]
+    return [
+        Group(title, tuple(Link(label, href, here=_here(href)) for label, href in links)) for title, links in groups
+    ]
 
 
 def _here(href: str) -> bool:

@@ -33,9 +33,20 @@ def seal(ref: str) -> str:
         held, changed = seal_data(now, row, mine), changed_officers(now, row, taking)
         before = card_of(now, bids.own_receipt(now, mine.bid.c)) if mine.bid is not None else None
         party = parties.own_party(now).name
-    return render("bidder/seal.html", mine=mine, card=mine.card, held=held, before=before, party=party, form=Form.blank(), now=now.now,
-                  crumbs=lot_crumbs(ref, (_("Seal and submit"), "")), can_submit=can(Act.BID_SUBMIT), changed=changed,
-                  lang_key="label" if lang() == "zh" else "label_en")
+    return render(
+        "bidder/seal.html",
+        mine=mine,
+        card=mine.card,
+        held=held,
+        before=before,
+        party=party,
+        form=Form.blank(),
+        now=now.now,
+        crumbs=lot_crumbs(ref, (_("Seal and submit"), "")),
+        can_submit=can(Act.BID_SUBMIT),
+        changed=changed,
+        lang_key="label" if lang() == "zh" else "label_en",
+    )
 
 
 @bidder.page("/lots/<ref>/withdraw", needs=Act.BID_WITHDRAW)
@@ -47,13 +58,26 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
             if form is not None:
                 raise NotFound("bid.none_stands", ref=row.ref)
             # A page of before the withdrawal led here.
-            return render("message.html", title=_("Nothing to withdraw"), sentence=_("No bid of yours stands on this lot."), kind="info",
-                          links=[(_("To the lot"), f"/bidder/lots/{ref}"), (_("Receipts"), "/bidder/receipts")])
+            return render(
+                "message.html",
+                title=_("Nothing to withdraw"),
+                sentence=_("No bid of yours stands on this lot."),
+                kind="info",
+                links=[(_("To the lot"), f"/bidder/lots/{ref}"), (_("Receipts"), "/bidder/receipts")],
+            )
         submission = bids.submission_payload(audit.document(now.session, mine.statement))
         held = seal_data(now, row, mine) | {"submission": submission}
         before = card_of(now, bids.own_receipt(now, mine.bid.c))
-    return render("bidder/withdraw.html", mine=mine, card=mine.card, held=held, before=before, form=form or Form.blank(), now=now.now,
-                  crumbs=lot_crumbs(ref, (_("Withdraw"), "")))
+    return render(
+        "bidder/withdraw.html",
+        mine=mine,
+        card=mine.card,
+        held=held,
+        before=before,
+        form=form or Form.blank(),
+        now=now.now,
+        crumbs=lot_crumbs(ref, (_("Withdraw"), "")),
+    )
 
 
 @bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True, back=withdraw_page)

@@ -1,9 +1,9 @@
 """When one's own bid goes wrong at the opening: rescue it with the keeper file, or claim that the platform lost it (protocol §4, §5.2).
 
-    GET  /bidder/lots/<ref>/rescue.json     {set, header_hash, header, bidder, until}; for the page and `bidhall rescue`
-    POST /bidder/lots/<ref>/acts/rescue     ``rescue``: DSSE
-    POST /bidder/lots/<ref>/acts/copy       ``upload``: of one's own copy of the sealed file, where the stored bytes are broken
-    POST /bidder/lots/<ref>/acts/claim      ``claim``: DSSE, ``receipt``: the file saved from the receipt's page (or as ``receipt_file``)
+GET  /bidder/lots/<ref>/rescue.json     {set, header_hash, header, bidder, until}; for the page and `bidhall rescue`
+POST /bidder/lots/<ref>/acts/rescue     ``rescue``: DSSE
+POST /bidder/lots/<ref>/acts/copy       ``upload``: of one's own copy of the sealed file, where the stored bytes are broken
+POST /bidder/lots/<ref>/acts/claim      ``claim``: DSSE, ``receipt``: the file saved from the receipt's page (or as ``receipt_file``)
 """
 
 from __future__ import annotations
@@ -38,12 +38,15 @@ def trouble_of(now: Look, ref: str) -> dict[str, Any]:
     policy = officers.find_policy(now.session, row)
     until = closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
     return {
-        "failure": failure, "rescued": rescue.own_rescue(now.session, found, taking.party_id) if found is not None else None,
+        "failure": failure,
+        "rescued": rescue.own_rescue(now.session, found, taking.party_id) if found is not None else None,
         "pause": rescue.pause(now.session, found) if failure is not None and found is not None else None,
         "effect": effects.of_party(now.session, row, taking.party_id),
         "claims": [one for one in claims.of_lot(now.session, row) if one.party_id == taking.party_id],
         "copy_wanted": bool(copies_wanted(now, row)),
-        "claim_until": until, "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"), "opening": found,
+        "claim_until": until,
+        "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"),
+        "opening": found,
     }
 
 
@@ -56,8 +59,16 @@ def rescue_page(ref: str, form: Form | None = None) -> str:
         row, _taking = own_lot(now, ref)
         found = trouble_of(now, ref)
         title, at = row.title, now.now
-    return render("bidder/rescue.html", **found, ref=ref, title=title, now=at, form=form or Form.blank(), may=can(Act.BID_RESCUE),
-                  crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Rescue"), "")))
+    return render(
+        "bidder/rescue.html",
+        **found,
+        ref=ref,
+        title=title,
+        now=at,
+        form=form or Form.blank(),
+        may=can(Act.BID_RESCUE),
+        crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Rescue"), "")),
+    )
 
 
 @bidder.page("/lots/<ref>/rescue.json", needs=SEE)
@@ -68,10 +79,20 @@ def rescue_data(ref: str) -> Response:
         failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
         if found is None or failure is None:
             raise NotFound("rescue.not_yours")
-        header = next(bid.header for bid in bids.standing_bids(now.session, row) if bid.header_hash == failure.header_hash)
+        header = next(
+            bid.header for bid in bids.standing_bids(now.session, row) if bid.header_hash == failure.header_hash
+        )
         window = rescue.pause(now.session, found)
-        return jsonify(type="bidhall-rescue", v=1, set=found.set_hash, header_hash=failure.header_hash, header=header, code=failure.code,
-                       bidder=parties.own_party(now).code, until=write_moment(window.until) if window and window.until else "")
+        return jsonify(
+            type="bidhall-rescue",
+            v=1,
+            set=found.set_hash,
+            header_hash=failure.header_hash,
+            header=header,
+            code=failure.code,
+            bidder=parties.own_party(now).code,
+            until=write_moment(window.until) if window and window.until else "",
+        )
 
 
 @bidder.page("/lots/<ref>/acts/rescue", needs=Act.BID_RESCUE, post=True, back=rescue_page)
@@ -100,8 +121,15 @@ def copy_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, _taking = own_lot(now, ref)
         wanted, title = copies_wanted(now, row), row.title
-    return render("bidder/copy.html", ref=ref, title=title, wanted=wanted, form=form or Form.blank(), may=can(Act.BID_UPLOAD),
-                  crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Our copy"), "")))
+    return render(
+        "bidder/copy.html",
+        ref=ref,
+        title=title,
+        wanted=wanted,
+        form=form or Form.blank(),
+        may=can(Act.BID_UPLOAD),
+        crumbs=lot_crumbs(ref, (_("Opening"), f"/bidder/lots/{ref}/opening"), (_("Our copy"), "")),
+    )
 
 
 @bidder.page("/lots/<ref>/acts/copy", needs=Act.BID_UPLOAD, post=True, back=copy_page)
@@ -125,10 +153,24 @@ def claim_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row, _taking = own_lot(now, ref)
         found = trouble_of(now, ref)
-        facts = {"platform": now.office.platform, "tender": row.tender.ref, "lot": row.no_text, "bidder": parties.own_party(now).code}
+        facts = {
+            "platform": now.office.platform,
+            "tender": row.tender.ref,
+            "lot": row.no_text,
+            "bidder": parties.own_party(now).code,
+        }
         title, at = row.title, now.now
-    return render("bidder/claim.html", **found, ref=ref, title=title, now=at, facts=facts, form=form or Form.blank(),
-                  may=can(Act.CLAIM_FILE), crumbs=lot_crumbs(ref, (_("Claim of omission"), "")))
+    return render(
+        "bidder/claim.html",
+        **found,
+        ref=ref,
+        title=title,
+        now=at,
+        facts=facts,
+        form=form or Form.blank(),
+        may=can(Act.CLAIM_FILE),
+        crumbs=lot_crumbs(ref, (_("Claim of omission"), "")),
+    )
 
 
 @bidder.page("/lots/<ref>/acts/claim", needs=Act.CLAIM_FILE, post=True, back=claim_page)

@@ -27,8 +27,12 @@ from web.words import show
 def batches() -> str:
     with look() as now:
         found = queries.batches(now)
-        return render("cashier/batches.html", batches=found, step_of=step_of,
-                      people={one.ref: name_of(now, one.prepared_by) for one in found})
+        return render(
+            "cashier/batches.html",
+            batches=found,
+            step_of=step_of,
+            people={one.ref: name_of(now, one.prepared_by) for one in found},
+        )
 
 
 def step_of(card: BatchCard) -> tuple[str, str]:
@@ -56,14 +60,25 @@ def batch(ref: str, form: Form | None = None) -> str:
         cashier_here = now.actor.role is Role.CASHIER
         pay_why = "" if today == card.value_on else _("its value day is %(day)s", day=card.value_on.isoformat())
         return render(
-            "cashier/batch.html", card=card, crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, "")), form=form or Form.blank(),
-            step=step_of(card), confirmed=is_confirmed(card),
+            "cashier/batch.html",
+            card=card,
+            crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, "")),
+            form=form or Form.blank(),
+            step=step_of(card),
+            confirmed=is_confirmed(card),
             confirmed_at=max((row.confirmed_at for row in card.rows if row.confirmed_at), default=None),
-            names=names_of(now, card.rows), payees=payees_of(now, card.rows), prepared=name_of(now, card.prepared_by),
-            approved=name_of(now, card.approved_by), today=today, pay_why=pay_why, connected=own_bank() is not None,
+            names=names_of(now, card.rows),
+            payees=payees_of(now, card.rows),
+            prepared=name_of(now, card.prepared_by),
+            approved=name_of(now, card.approved_by),
+            today=today,
+            pay_why=pay_why,
+            connected=own_bank() is not None,
             can_pay=open_ and card.approved_at is not None and cashier_here,
             can_take_back=open_ and card.approved_at is None and cashier_here,
-            can_check=open_ and not cashier_here, answers=books.bank_answers(now, ref) if card.sent_at else {})
+            can_check=open_ and not cashier_here,
+            answers=books.bank_answers(now, ref) if card.sent_at else {},
+        )
 
 
 @cashier.page("/batches/<ref>/approve", needs=Act.REFUND_APPROVE, fresh=True)
@@ -71,10 +86,15 @@ def approve_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = queries.batch_card(now, ref)
         return render(
-            "cashier/approve.html", card=card, payees=payees_of(now, card.rows),
-            form=form or Form.blank({"digest": card.digest}), prepared=name_of(now, card.prepared_by),
+            "cashier/approve.html",
+            card=card,
+            payees=payees_of(now, card.rows),
+            form=form or Form.blank({"digest": card.digest}),
+            prepared=name_of(now, card.prepared_by),
             crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, f"/cashier/batches/{ref}"), (_("Approve"), "")),
-            open_=card.closed_at is None and card.sent_at is None, paid_out=card.total + card.interest + card.fee)
+            open_=card.closed_at is None and card.sent_at is None,
+            paid_out=card.total + card.interest + card.fee,
+        )
 
 
 @cashier.page("/batches/<ref>/acts/approve", needs=Act.REFUND_APPROVE, post=True, back=approve_page)
@@ -133,9 +153,15 @@ def payments(ref: str) -> Response:
         refunds.require_orders(now, orders)
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow([_("Name"), _("Account"), _("Amount"), _("Remark")] if language() == "en" else ["收款户名", "收款账号", "金额", "附言"])
+    table.writerow(
+        [_("Name"), _("Account"), _("Amount"), _("Remark")]
+        if language() == "en"
+        else ["收款户名", "收款账号", "金额", "附言"]
+    )
     for order in sorted(orders, key=lambda one: str(one.key)):
-        table.writerow([inert(order.payee_name), order.payee_account, Money(order.amount_minor).text(), order.order.text])
+        table.writerow(
+            [inert(order.payee_name), order.payee_account, Money(order.amount_minor).text(), order.order.text]
+        )
     return saved_as(Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv"), f"payments-{ref}.csv")
 
 

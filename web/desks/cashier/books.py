@@ -51,12 +51,20 @@ def statements(form: Form | None = None) -> str:
         taken = books.statement_cards(now)
         names = parties.names_of(now.session, [one.taken_by for one in taken])
         return render(
-            "cashier/import.html", form=form or Form.blank(), taken=taken,
+            "cashier/import.html",
+            form=form or Form.blank(),
+            taken=taken,
             names={one.id: names.get(one.taken_by or 0, "") for one in taken},
-            pool=receipts.stated(now.session), headings=HEADINGS, connected=own_bank() is not None,
-            fetched=lambda one: one.fetched, may_import=may(now.actor, Act.STATEMENT_IMPORT), money=Money,
-            rehearsal=isinstance(own_bank(), SimulatedBank), booked=bool(request.args.get("booked")),
-            nothing=request.args.get("known", "") if request.args.get("nothing") else None)
+            pool=receipts.stated(now.session),
+            headings=HEADINGS,
+            connected=own_bank() is not None,
+            fetched=lambda one: one.fetched,
+            may_import=may(now.actor, Act.STATEMENT_IMPORT),
+            money=Money,
+            rehearsal=isinstance(own_bank(), SimulatedBank),
+            booked=bool(request.args.get("booked")),
+            nothing=request.args.get("known", "") if request.args.get("nothing") else None,
+        )
 
 
 @cashier.page("/acts/import", needs=Act.STATEMENT_IMPORT, post=True, back=statements)
@@ -91,7 +99,12 @@ def do_fetch() -> Any:
 
 
 def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
-    counts = {"known": len(report.skipped), "confirmed": settled.confirmed, "returned": settled.returned, "refused": settled.refused}
+    counts = {
+        "known": len(report.skipped),
+        "confirmed": settled.confirmed,
+        "returned": settled.returned,
+        "refused": settled.refused,
+    }
     if report.name.startswith(settlement.FETCHED):
         counts.pop("known")
     if not ref:
@@ -104,11 +117,21 @@ def statement_page(ref: str) -> str:
     """Line by line for who took the file in; for others, and of statements fetched from the bank, only our own payments and charges."""
     with look() as now:
         row = books.statement_card(now, ref)
-        counts = [(key, int(request.args[key])) for key in ("confirmed", "returned", "refused", "known")
-                  if request.args.get(key, "").isdigit() and request.args[key] != "0" and len(request.args[key]) < 7]
-        return render("cashier/statement.html", row=row, lines=books.line_cards(now, row), own=row.own, counts=counts,
-                      by=name_of(now, row.taken_by), money=Money,
-                      crumbs=crumbs_of((_("Statements"), "/cashier/import"), (row.name, "")))
+        counts = [
+            (key, int(request.args[key]))
+            for key in ("confirmed", "returned", "refused", "known")
+            if request.args.get(key, "").isdigit() and request.args[key] != "0" and len(request.args[key]) < 7
+        ]
+        return render(
+            "cashier/statement.html",
+            row=row,
+            lines=books.line_cards(now, row),
+            own=row.own,
+            counts=counts,
+            by=name_of(now, row.taken_by),
+            money=Money,
+            crumbs=crumbs_of((_("Statements"), "/cashier/import"), (row.name, "")),
+        )
 
 
 # --- exceptions -------------------------------------------------------------------------------------------------------
@@ -118,8 +141,14 @@ def statement_page(ref: str) -> str:
 def exceptions(form: Form | None = None) -> str:
     with look() as now:
         found = queries.exceptions(now)
-        return render("cashier/exceptions.html", found=found, form=form or Form.blank(), next_step=_next_step,
-                      may_settle=may(now.actor, Act.DEPOSIT_RECONCILE), tails=_suspense_numbers(now))
+        return render(
+            "cashier/exceptions.html",
+            found=found,
+            form=form or Form.blank(),
+            next_step=_next_step,
+            may_settle=may(now.actor, Act.DEPOSIT_RECONCILE),
+            tails=_suspense_numbers(now),
+        )
 
 
 def _suspense_numbers(now: Look) -> dict[str, str]:
@@ -129,7 +158,9 @@ def _suspense_numbers(now: Look) -> dict[str, str]:
 
 def _next_step(card: ExceptionCard) -> str:
     return {
-        "payer_name": _("Shown to those who review the bids; it goes back to the account that paid (rules D-05, CL-07)"),
+        "payer_name": _(
+            "Shown to those who review the bids; it goes back to the account that paid (rules D-05, CL-07)"
+        ),
         "payer_account": _("Shown to those who review the bids (rule D-05)"),
         "late": _("Does not count as a deposit in time (rule D-13); it goes back like the others"),
         "overpaid": _("What is beyond the demand is a refund of its own (rule D-29)"),
@@ -143,7 +174,11 @@ def _next_step(card: ExceptionCard) -> str:
 def do_explain() -> Any:
     """Say what a payment in suspense was. Fields: ``receipt``, ``account``, ``note``."""
     form = Form.read()
-    ref, account, note = form.text("receipt", limit=40), form.choice("account", EXPLAINED), form.text("note", limit=400, lines=True)
+    ref, account, note = (
+        form.text("receipt", limit=40),
+        form.choice("account", EXPLAINED),
+        form.text("note", limit=400, lines=True),
+    )
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, "/cashier/exceptions")
@@ -184,9 +219,17 @@ def reconcile_page(form: Form | None = None) -> str:
         rows = books.comparison_cards(now, day)
         names = parties.names_of(now.session, [row.by for row in rows])
         return render(
-            "cashier/reconcile.html", figures=figures, rows=rows, names={row.id: names.get(row.by or 0, "") for row in rows}, money=Money,
-            case=postings.open_case(now.session), form=form or Form.blank(), pool=receipts.stated(now.session),
-            big=lambda minor: show.big(Money(minor), language()), may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE))
+            "cashier/reconcile.html",
+            figures=figures,
+            rows=rows,
+            names={row.id: names.get(row.by or 0, "") for row in rows},
+            money=Money,
+            case=postings.open_case(now.session),
+            form=form or Form.blank(),
+            pool=receipts.stated(now.session),
+            big=lambda minor: show.big(Money(minor), language()),
+            may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE),
+        )
 
 
 @cashier.page("/acts/reconcile", needs=Act.DEPOSIT_RECONCILE, post=True, back=reconcile_page)
@@ -216,5 +259,12 @@ def ledger_page() -> str:
             except NotFound as refusal:
                 wrong = refusal.code
         held = queries.balances(now)
-        return render("cashier/ledger.html", chart=[(account, held[account.code]) for account in queries.chart()], lines=lines, asked=asked,
-                      wrong=wrong, totals=queries.home(now).totals, form=Form.query())
+        return render(
+            "cashier/ledger.html",
+            chart=[(account, held[account.code]) for account in queries.chart()],
+            lines=lines,
+            asked=asked,
+            wrong=wrong,
+            totals=queries.home(now).totals,
+            form=Form.query(),
+        )

@@ -58,37 +58,98 @@ def home() -> str:
         ticks = [Tick(last, _("last moment for what is due today"), due=True)] if card.today else []
         day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
         duties = [*_first(card), *sorted_duties(_duties(now, card, waiting, batches), now.now)]
-        return render("cashier/home.html", day=day, card=card, duties=duties, figures=figures(card, waiting), batches=batches, pool=pool,
-                      today=today)
+        return render(
+            "cashier/home.html",
+            day=day,
+            card=card,
+            duties=duties,
+            figures=figures(card, waiting),
+            batches=batches,
+            pool=pool,
+            today=today,
+        )
 
 
 def _first(card: HomeCard) -> list[Duty]:
     """What stops everything else."""
     if not card.case_open:
         return []
-    return [Duty(_("Explain the difference between books and bank"), "/cashier/reconcile", None, _("at once"),
-                 _("while a case is open nothing is prepared, approved or paid"), _("On hold"), "stop", "late")]
+    return [
+        Duty(
+            _("Explain the difference between books and bank"),
+            "/cashier/reconcile",
+            None,
+            _("at once"),
+            _("while a case is open nothing is prepared, approved or paid"),
+            _("On hold"),
+            "stop",
+            "late",
+        )
+    ]
 
 
-def _duties(now: Look, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]) -> list[Duty]:
+def _duties(
+    now: Look, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]
+) -> list[Duty]:
     found: list[Duty] = []
     if may(now.actor, Act.REFUND_PREPARE):
         found += _to_prepare(waiting)
-        found += [Duty(ngettext("Pay the approved batch of %(num)s refund", "Pay the approved batch of %(num)s refunds", len(one.rows)),
-                       f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
-                       _("after its value day it must be reckoned anew"), _("Approved"), "ok")
-                  for one in batches if one.approved_at is not None]
+        found += [
+            Duty(
+                ngettext(
+                    "Pay the approved batch of %(num)s refund",
+                    "Pay the approved batch of %(num)s refunds",
+                    len(one.rows),
+                ),
+                f"/cashier/batches/{one.ref}",
+                day_end(one.value_on),
+                "",
+                _("after its value day it must be reckoned anew"),
+                _("Approved"),
+                "ok",
+            )
+            for one in batches
+            if one.approved_at is not None
+        ]
     else:
-        found += [Duty(ngettext("Check the batch of %(num)s refund", "Check the batch of %(num)s refunds", len(one.rows)),
-                       f"/cashier/batches/{one.ref}", day_end(one.value_on), "",
-                       _("digest %(digest)s", digest=show.digest(one.digest, 2)), _("To check"), "now")
-                  for one in batches if one.approved_at is None]
-        found += [Duty(_("Approve another account for a returned refund"), f"/cashier/refunds/{one.ref}", None, _("no fixed limit"),
-                       _("two controllers, after the bank's proof"), _("Returned"), "warn")
-                  for one in waiting if one.state == "RETURNED_BY_BANK" and queries.payee_change(now, one.ref) is not None]
+        found += [
+            Duty(
+                ngettext("Check the batch of %(num)s refund", "Check the batch of %(num)s refunds", len(one.rows)),
+                f"/cashier/batches/{one.ref}",
+                day_end(one.value_on),
+                "",
+                _("digest %(digest)s", digest=show.digest(one.digest, 2)),
+                _("To check"),
+                "now",
+            )
+            for one in batches
+            if one.approved_at is None
+        ]
+        found += [
+            Duty(
+                _("Approve another account for a returned refund"),
+                f"/cashier/refunds/{one.ref}",
+                None,
+                _("no fixed limit"),
+                _("two controllers, after the bank's proof"),
+                _("Returned"),
+                "warn",
+            )
+            for one in waiting
+            if one.state == "RETURNED_BY_BANK" and queries.payee_change(now, one.ref) is not None
+        ]
     if card.exceptions:
-        found.append(Duty(ngettext("Settle %(num)s exception", "Settle %(num)s exceptions", card.exceptions), "/cashier/exceptions", None,
-                          _("no fixed limit"), _("each has one next step"), _("Exceptions"), "warn"))
+        found.append(
+            Duty(
+                ngettext("Settle %(num)s exception", "Settle %(num)s exceptions", card.exceptions),
+                "/cashier/exceptions",
+                None,
+                _("no fixed limit"),
+                _("each has one next step"),
+                _("Exceptions"),
+                "warn",
+            )
+        )
     return found
 
 
@@ -98,6 +159,15 @@ def _to_prepare(waiting: list[queries.RefundCard]) -> list[Duty]:
     for one in waiting:
         if "prepare" in one.may:
             by_day.setdefault(one.due_on, []).append(one)
-    return [Duty(ngettext("Prepare %(num)s refund", "Prepare %(num)s refunds", len(rows)), "/cashier/refunds?show=prepare",
-                 day_end(rows[0].due_on), "", _("rules D-20 to D-29: counted from the event and the calendar"), _("To prepare"), "now")
-            for rows in by_day.values()]
+    return [
+        Duty(
+            ngettext("Prepare %(num)s refund", "Prepare %(num)s refunds", len(rows)),
+            "/cashier/refunds?show=prepare",
+            day_end(rows[0].due_on),
+            "",
+            _("rules D-20 to D-29: counted from the event and the calendar"),
+            _("To prepare"),
+            "now",
+        )
+        for rows in by_day.values()
+    ]

@@ -14,6 +14,7 @@ from web.words import show
 
 def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
     """The line of figures above home and queue. Sums are of what may be seen; sealed rows count, but have no amount."""
+
     def sums(when: str) -> str:
         rows = [one for one in waiting if one.when == when and one.state not in ("HELD", "SENT")]
         seen, sealed = total(one.amount for one in rows), sum(1 for one in rows if one.sealed)
@@ -22,16 +23,40 @@ def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str,
     last = card.reconciled
     difference = _difference(card)
     return [
-        {"label": _("Overdue"), "value": card.overdue, "kind": "stop" if card.overdue else "", "note": sums("overdue"),
-         "href": _due("overdue", card.overdue)},
+        {
+            "label": _("Overdue"),
+            "value": card.overdue,
+            "kind": "stop" if card.overdue else "",
+            "note": sums("overdue"),
+            "href": _due("overdue", card.overdue),
+        },
         {"label": _("Due today"), "value": card.today, "note": sums("today"), "href": _due("today", card.today)},
-        {"label": _("Within three working days"), "value": card.soon, "note": sums("soon"), "href": _due("soon", card.soon)},
-        {"label": _("Waiting for the check"), "value": card.to_check, "note": _("refunds in batches"),
-         "href": "/cashier/refunds?show=check" if card.to_check else ""},
-        {"label": _("Exceptions"), "value": card.exceptions, "kind": "stop" if card.exceptions else "",
-         "note": _("wrong payers, returned, in suspense"), "href": "/cashier/exceptions" if card.exceptions else ""},
-        {"label": _("Difference of books and bank"), "value": difference, "kind": "stop" if card.case_open else "",
-         "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet"), "href": "/cashier/reconcile"},
+        {
+            "label": _("Within three working days"),
+            "value": card.soon,
+            "note": sums("soon"),
+            "href": _due("soon", card.soon),
+        },
+        {
+            "label": _("Waiting for the check"),
+            "value": card.to_check,
+            "note": _("refunds in batches"),
+            "href": "/cashier/refunds?show=check" if card.to_check else "",
+        },
+        {
+            "label": _("Exceptions"),
+            "value": card.exceptions,
+            "kind": "stop" if card.exceptions else "",
+            "note": _("wrong payers, returned, in suspense"),
+            "href": "/cashier/exceptions" if card.exceptions else "",
+        },
+        {
+            "label": _("Difference of books and bank"),
+            "value": difference,
+            "kind": "stop" if card.case_open else "",
+            "note": _("compared %(day)s", day=last.day.isoformat()) if last else _("not compared yet"),
+            "href": "/cashier/reconcile",
+        },
     ]
 
 

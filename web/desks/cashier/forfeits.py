@@ -34,23 +34,38 @@ def forfeits_page(form: Form | None = None) -> str:
                 grounds = procedure_of(lot).money.grounds
             except NotFound as refusal:
                 wrong = refusal.code
-        return render("cashier/forfeits.html", found=found, asked=asked, choices=choices, wrong=wrong,
-                      form=form or Form.blank({"lot": asked}), grounds=[(one, f"{one} {ground_words(one)}") for one in grounds],
-                      may_draft=may(now.actor, Act.REFUND_PREPARE),
-                      ground_words=ground_words, money=Money)
+        return render(
+            "cashier/forfeits.html",
+            found=found,
+            asked=asked,
+            choices=choices,
+            wrong=wrong,
+            form=form or Form.blank({"lot": asked}),
+            grounds=[(one, f"{one} {ground_words(one)}") for one in grounds],
+            may_draft=may(now.actor, Act.REFUND_PREPARE),
+            ground_words=ground_words,
+            money=Money,
+        )
 
 
 def ground_words(rule: str) -> str:
-    return {"D-40": _("took the bid back after the deadline"), "D-41": _("will not sign the contract, or adds conditions"),
-            "D-42": _("took the bid back while it was valid, or will not sign"), "D-43": _("another ground the tender documents name"),
-            "D-44": _("bid not opened by the bidder's own fault, so revoked")}.get(rule, rule)
+    return {
+        "D-40": _("took the bid back after the deadline"),
+        "D-41": _("will not sign the contract, or adds conditions"),
+        "D-42": _("took the bid back while it was valid, or will not sign"),
+        "D-43": _("another ground the tender documents name"),
+        "D-44": _("bid not opened by the bidder's own fault, so revoked"),
+    }.get(rule, rule)
 
 
 @cashier.page("/acts/forfeit", needs=Act.REFUND_PREPARE, post=True, back=forfeits_page)
 def do_draft() -> Any:
     """Propose to keep a deposit. Fields: ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``."""
     form = Form.read()
-    account, ground = form.text("account", limit=40), form.choice("ground", {one for law in PROCEDURES for one in law.money.grounds})
+    account, ground = (
+        form.text("account", limit=40),
+        form.choice("ground", {one for law in PROCEDURES for one in law.money.grounds}),
+    )
     evidence, until = form.text("evidence", limit=2000, lines=True), form.day("hold_until")
     form.refuse_if_any()
     assert until is not None
@@ -67,15 +82,22 @@ def do_draft() -> Any:
 def forfeit_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         row = forfeits.forfeit(now.session, ref)
-        people = {key: name_of(now, one) for key, one in
-                  (("drafted", row.drafted_by), ("checked", row.checked_by), ("decided", row.decided_by))}
+        people = {
+            key: name_of(now, one)
+            for key, one in (("drafted", row.drafted_by), ("checked", row.checked_by), ("decided", row.decided_by))
+        }
         return render(
-            "cashier/forfeit.html", row=row, people=people, amount=forfeits.kept(now.session, row),
+            "cashier/forfeit.html",
+            row=row,
+            people=people,
+            amount=forfeits.kept(now.session, row),
             form=form or Form.blank(version=row.version),
-            ground_words=ground_words, crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
+            ground_words=ground_words,
+            crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
             can_hear=row.state == "FORFEIT_DRAFT" and may(now.actor, Act.REFUND_PREPARE),
             can_check=row.state == "HEARD" and may(now.actor, Act.REFUND_APPROVE),
-            can_drop=row.state in forfeits.OPEN and may(now.actor, Act.REFUND_APPROVE))
+            can_drop=row.state in forfeits.OPEN and may(now.actor, Act.REFUND_APPROVE),
+        )
 
 
 @cashier.page("/forfeits/<ref>/acts/hear", needs=Act.REFUND_PREPARE, post=True, back=forfeit_page)

@@ -50,8 +50,14 @@ def due_filter(when: str) -> str:
 
 
 def _tab_words(key: str) -> str:
-    return {"": _("By due day"), "prepare": _("To prepare"), "check": _("To check"), "pay": _("Approved"), "sent": _("Sent to the bank"),
-            "done": _("Ended")}[key]
+    return {
+        "": _("By due day"),
+        "prepare": _("To prepare"),
+        "check": _("To check"),
+        "pay": _("Approved"),
+        "sent": _("Sent to the bank"),
+        "done": _("Ended"),
+    }[key]
 
 
 @cashier.page("/refunds", needs=SEE)
@@ -67,31 +73,74 @@ def queue(form: Form | None = None) -> Any:
         if request.args.get("format") == "csv":
             return _csv(now, cards)
         page = page_of(len(cards), request.args, "/cashier/refunds", csv=True)
-        shown = cards[page.offset:page.offset + page.size]
+        shown = cards[page.offset : page.offset + page.size]
         ready = [card for card in shown if "prepare" in card.may]
-        tabs = [Link(_tab_words(key), "/cashier/refunds" + (f"?show={key}" if key else ""), key == chosen and due not in DUE,
-                     sum(1 for card in waiting if card.state in SHOWN[key] or not key) if key != "done" else None,
-                     key in ("prepare", "check") and any(card.when == "overdue" for card in waiting if card.state in SHOWN[key]))
-                for key in SHOWN]
+        tabs = [
+            Link(
+                _tab_words(key),
+                "/cashier/refunds" + (f"?show={key}" if key else ""),
+                key == chosen and due not in DUE,
+                sum(1 for card in waiting if card.state in SHOWN[key] or not key) if key != "done" else None,
+                key in ("prepare", "check")
+                and any(card.when == "overdue" for card in waiting if card.state in SHOWN[key]),
+            )
+            for key in SHOWN
+        ]
         return render(
-            "cashier/refunds.html", chips=[(due_filter(due), "/cashier/refunds")] if due in DUE else [], cards=shown, page=page, tabs=tabs,
-            chosen=chosen, people=names_of(now, shown), payees=payees_of(now, shown), today=local_day(now.now),
-            figures=figures(queries.home(now), waiting), form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
-            ready=ready, ready_sum=total(card.amount for card in ready), next_due=min((c.due_on for c in waiting), default=None),
-            may_prepare=may(now.actor, Act.REFUND_PREPARE))
+            "cashier/refunds.html",
+            chips=[(due_filter(due), "/cashier/refunds")] if due in DUE else [],
+            cards=shown,
+            page=page,
+            tabs=tabs,
+            chosen=chosen,
+            people=names_of(now, shown),
+            payees=payees_of(now, shown),
+            today=local_day(now.now),
+            figures=figures(queries.home(now), waiting),
+            form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
+            ready=ready,
+            ready_sum=total(card.amount for card in ready),
+            next_due=min((c.due_on for c in waiting), default=None),
+            may_prepare=may(now.actor, Act.REFUND_PREPARE),
+        )
 
 
 def _csv(now: Look, cards: list[RefundCard]) -> Response:
     """Exactly the rows shown, words as on the page, amounts as plain decimals."""
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow([_("Due"), _("Bidder"), _("Lot"), _("Event"), _("Rule"), _("Principal"), _("Interest"), _("Late fee"),
-                    _("Account ends with"), _("State"), _("Reference")])
+    table.writerow(
+        [
+            _("Due"),
+            _("Bidder"),
+            _("Lot"),
+            _("Event"),
+            _("Rule"),
+            _("Principal"),
+            _("Interest"),
+            _("Late fee"),
+            _("Account ends with"),
+            _("State"),
+            _("Reference"),
+        ]
+    )
     for card in cards:
-        table.writerow([inert(cell) for cell in (
-            card.due_on.isoformat(), card.bidder, card.lot, words.state("refund_event", card.event, language()).text if card.event else "",
-            card.rule, *(amount.text() if amount is not None else "" for amount in (card.amount, card.interest, card.fee)),
-            card.account_tail, words.state("refund", card.state, language()).text, card.ref)])
+        table.writerow(
+            [
+                inert(cell)
+                for cell in (
+                    card.due_on.isoformat(),
+                    card.bidder,
+                    card.lot,
+                    words.state("refund_event", card.event, language()).text if card.event else "",
+                    card.rule,
+                    *(amount.text() if amount is not None else "" for amount in (card.amount, card.interest, card.fee)),
+                    card.account_tail,
+                    words.state("refund", card.state, language()).text,
+                    card.ref,
+                )
+            ]
+        )
     return saved_as(Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv"), "refunds.csv")
 
 
@@ -127,21 +176,41 @@ def refund(ref: str, form: Form | None = None) -> str:
         card = queries.refund_card(now, ref)
         change = queries.payee_request(now, ref)
         row = refunds.refund(now.session, ref)
-        holds = [] if card.sealed or row.demand is None or row.part != "deposit" else demands.holds(now.session, row.demand.id, now.now)
+        holds = (
+            []
+            if card.sealed or row.demand is None or row.part != "deposit"
+            else demands.holds(now.session, row.demand.id, now.now)
+        )
         return render(
-            "cashier/refund.html", card=card, crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
-            form=form or Form.blank(), sums=[] if card.sealed else _sums(now, row),
+            "cashier/refund.html",
+            card=card,
+            crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
+            form=form or Form.blank(),
+            sums=[] if card.sealed else _sums(now, row),
             reckoned_today=not card.sealed and row.batch is None and row.bank_key is None,
-            change=change, change_by=_change_by(now, change), standing=payees.standing(change, scanned=has_scanner()) if change else "",
-            waits=change is not None and change.second_by is None and change.declined_by is None, holds=holds,
+            change=change,
+            change_by=_change_by(now, change),
+            standing=payees.standing(change, scanned=has_scanner()) if change else "",
+            waits=change is not None and change.second_by is None and change.declined_by is None,
+            holds=holds,
             placed={hold.ref: name_of(now, hold.placed_by) for hold in holds},
-            mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id], history=[] if card.sealed else _history(now, row),
-            convertible=card.state == "DUE" and card.event == "contract_signed_winner" and card.part == "deposit" and not card.sealed,
-            may_prepare=may(now.actor, Act.REFUND_PREPARE), people=names_of(now, [card]), payee="" if card.sealed else row.payee_name,
+            mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id],
+            history=[] if card.sealed else _history(now, row),
+            convertible=card.state == "DUE"
+            and card.event == "contract_signed_winner"
+            and card.part == "deposit"
+            and not card.sealed,
+            may_prepare=may(now.actor, Act.REFUND_PREPARE),
+            people=names_of(now, [card]),
+            payee="" if card.sealed else row.payee_name,
             today=local_day(now.now),
-            can_return=_can_return(now, row), returned=bool(request.args.get("returned")),
-            can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD") and card.part == "deposit" and not card.sealed
-            and row.demand is not None)
+            can_return=_can_return(now, row),
+            returned=bool(request.args.get("returned")),
+            can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD")
+            and card.part == "deposit"
+            and not card.sealed
+            and row.demand is not None,
+        )
 
 
 def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
@@ -155,24 +224,42 @@ def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
     found.append((_("Goes back"), show.money(sums.principal, language())))
     if sums.earns:
         principal = show.figure(sums.principal)
-        line = " + ".join(f"{principal} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in sums.segments)
+        line = " + ".join(
+            f"{principal} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in sums.segments
+        )
         found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(sums.earned)}"))
     if sums.fee.is_positive:
-        found.append((_("Late fee (rule D-52)"), _("%(days)s days late: %(fee)s", days=sums.overdue, fee=show.money(sums.fee, language()))))
+        found.append(
+            (
+                _("Late fee (rule D-52)"),
+                _("%(days)s days late: %(fee)s", days=sums.overdue, fee=show.money(sums.fee, language())),
+            )
+        )
     elif sums.has_fee:
-        found.append((_("Late fee (rule D-52)"), _("none, unless it is paid after %(day)s", day=row.due_on.isoformat())))
+        found.append(
+            (_("Late fee (rule D-52)"), _("none, unless it is paid after %(day)s", day=row.due_on.isoformat()))
+        )
     return found
 
 
 def _can_return(now: Look, row: refunds.Refund) -> bool:
     """In a rehearsal the simulated bank can be told to give back what it carried out."""
-    return isinstance(own_bank(), SimulatedBank) and row.state in ("SENT", "CONFIRMED") and may(now.actor, Act.STATEMENT_IMPORT)
+    return (
+        isinstance(own_bank(), SimulatedBank)
+        and row.state in ("SENT", "CONFIRMED")
+        and may(now.actor, Act.STATEMENT_IMPORT)
+    )
 
 
 def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
     """The records of this refund, oldest first: what was done and in which role."""
-    return [(one.at, f"{words.state('refund_act', one.act, language()).text} · {words.state('role', one.actor, language()).text}")
-            for one in log_queries.acts_on(now, row.log_of)]
+    return [
+        (
+            one.at,
+            f"{words.state('refund_act', one.act, language()).text} · {words.state('role', one.actor, language()).text}",
+        )
+        for one in log_queries.acts_on(now, row.log_of)
+    ]
 
 
 @cashier.page("/refunds/<ref>/acts/convert", needs=Act.REFUND_PREPARE, post=True, back=refund)
@@ -250,7 +337,9 @@ def proof(ref: str) -> Response:
         payees.release(change, scanned=has_scanner())
         blob = change.proof
         size = change.proof_size or office().blobs.path(blob).stat().st_size
-    return attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), f"bank-proof-{ref}.pdf", size)
+    return attachment(
+        Response(office().blobs.read(blob), mimetype="application/octet-stream"), f"bank-proof-{ref}.pdf", size
+    )
 
 
 def _pending(now: Look, ref: str) -> payees.PayeeChange:
@@ -264,7 +353,11 @@ def _change_by(now: Look, change: payees.PayeeChange | None) -> dict[str, str]:
     """Who approved another account first and second, or declined it."""
     if change is None:
         return {}
-    return {"first": name_of(now, change.first_by), "second": name_of(now, change.second_by), "declined": name_of(now, change.declined_by)}
+    return {
+        "first": name_of(now, change.first_by),
+        "second": name_of(now, change.second_by),
+        "declined": name_of(now, change.declined_by),
+    }
 
 
 def _demand_of(row: refunds.Refund) -> demands.DepositDemand:

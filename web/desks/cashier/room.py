@@ -90,7 +90,9 @@ def counted(card: RefundCard) -> str:
     length = {"WD": _("+%(n)s working days"), "D": _("+%(n)s days")}[reason["unit"]] % {"n": reason["length"]}
     text = f"{event} {_short(card.event_on)}, {length}"
     if reason.get("rolled_from"):
-        text += " " + _("(%(day)s is no working day, moved on)", day=_short(dt.date.fromisoformat(reason["rolled_from"])))
+        text += " " + _(
+            "(%(day)s is no working day, moved on)", day=_short(dt.date.fromisoformat(reason["rolled_from"]))
+        )
     if reason.get("provisional"):
         text += " · " + _("provisional calendar")
     return text
@@ -135,8 +137,15 @@ def pick_reason(card: RefundCard) -> str:
 
 @cashier.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"blank_form": Form.blank, "counted": counted, "due_words": due_words, "row_class": row_class, "pick_reason": pick_reason,
-            "controller": is_controller(), "day_words": lambda day: show.day_words(day, language())}
+    return {
+        "blank_form": Form.blank,
+        "counted": counted,
+        "due_words": due_words,
+        "row_class": row_class,
+        "pick_reason": pick_reason,
+        "controller": is_controller(),
+        "day_words": lambda day: show.day_words(day, language()),
+    }
 
 
 @cashier.rail
@@ -148,17 +157,34 @@ def rail() -> list[Group]:
         card = queries.home(now)
     urgent = card.overdue + card.today
     return [
-        Group(_("Deposits"), (
-            Link(_("My work"), "/cashier", path == "/cashier", urgent or None, bool(urgent)),
-            Link(_("Refund queue"), "/cashier/refunds", path.startswith("/cashier/refunds")),
-            Link(_("Batches"), "/cashier/batches", path.startswith("/cashier/batches"), card.to_check or None),
-            Link(_("Deposits kept"), "/cashier/forfeits", path.startswith("/cashier/forfeits")),
-        )),
-        Group(_("Bank"), (
-            Link(_("Statements"), "/cashier/import", path.startswith(("/cashier/import", "/cashier/statements"))),
-            Link(_("Exceptions"), "/cashier/exceptions", path.startswith("/cashier/exceptions"), card.exceptions or None,
-                 card.exceptions > 0),
-            Link(_("Reconciliation"), "/cashier/reconcile", path.startswith("/cashier/reconcile"), None, card.case_open),
-            Link(_("Ledger"), "/cashier/ledger", path.startswith("/cashier/ledger")),
-        )),
+        Group(
+            _("Deposits"),
+            (
+                Link(_("My work"), "/cashier", path == "/cashier", urgent or None, bool(urgent)),
+                Link(_("Refund queue"), "/cashier/refunds", path.startswith("/cashier/refunds")),
+                Link(_("Batches"), "/cashier/batches", path.startswith("/cashier/batches"), card.to_check or None),
+                Link(_("Deposits kept"), "/cashier/forfeits", path.startswith("/cashier/forfeits")),
+            ),
+        ),
+        Group(
+            _("Bank"),
+            (
+                Link(_("Statements"), "/cashier/import", path.startswith(("/cashier/import", "/cashier/statements"))),
+                Link(
+                    _("Exceptions"),
+                    "/cashier/exceptions",
+                    path.startswith("/cashier/exceptions"),
+                    card.exceptions or None,
+                    card.exceptions > 0,
+                ),
+                Link(
+                    _("Reconciliation"),
+                    "/cashier/reconcile",
+                    path.startswith("/cashier/reconcile"),
+                    None,
+                    card.case_open,
+                ),
+                Link(_("Ledger"), "/cashier/ledger", path.startswith("/cashier/ledger")),
+            ),
+        ),
     ]

@@ -64,19 +64,51 @@ def contents_paper(now: Look, lot: Lot) -> bytes:
     zone = current_app.extensions["bidhall"].zone
     card, items = lot_cards.card_of(now, lot), archives.contents(now, lot)
     missing = [one for one in items if one.needed and not one.there]
-    rows = [[str(n), state("archive", one.kind, "zh").text, name_of(one, card, "zh"), show.moment(one.at, "zh", zone) if one.at else "–",
-             one.digest or "–", "有" if one.there else "缺" if one.needed else "无"] for n, one in enumerate(items, 1)]
-    said = [f"共 {len(items)} 件" + (f"，其中缺 {len(missing)} 件，补齐后方可封存。" if missing else "，齐全。"),
-            "归档时本目录的摘要写入审计簿，此后不增不减。" if lot.state != SEALED else "本目录的摘要已写入审计簿，不再增减。"]
+    rows = [
+        [
+            str(n),
+            state("archive", one.kind, "zh").text,
+            name_of(one, card, "zh"),
+            show.moment(one.at, "zh", zone) if one.at else "–",
+            one.digest or "–",
+            "有" if one.there else "缺" if one.needed else "无",
+        ]
+        for n, one in enumerate(items, 1)
+    ]
+    said = [
+        f"共 {len(items)} 件" + (f"，其中缺 {len(missing)} 件，补齐后方可封存。" if missing else "，齐全。"),
+        "归档时本目录的摘要写入审计簿，此后不增不减。"
+        if lot.state != SEALED
+        else "本目录的摘要已写入审计簿，不再增减。",
+    ]
     data = {
-        "draft": False, "title": TITLE, "subject": card.title, "ref": card.ref, "wide": True,
+        "draft": False,
+        "title": TITLE,
+        "subject": card.title,
+        "ref": card.ref,
+        "wide": True,
         "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
         "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone)}",
-        "head": [["标段（采购包）", f"{card.title}（{card.ref}）"], ["统一交易标识码", card.code or "–"],
-                 ["采购人（招标人）", card.purchaser], ["代理机构", card.agency or "–"], ["状态", state("lot", card.state, "zh").text],
-                 ["打印时间", show.moment(now.now, "zh", zone)]],
-        "blocks": [{"heading": "目录", "words": said, "head": ["序", "类别", "名称", "时间", "摘要或编号", "状态"], "rows": rows,
-                    "widths": [0, 0, 3, 2, 3, 0], "right": [], "digests": [4], "list": []}],
+        "head": [
+            ["标段（采购包）", f"{card.title}（{card.ref}）"],
+            ["统一交易标识码", card.code or "–"],
+            ["采购人（招标人）", card.purchaser],
+            ["代理机构", card.agency or "–"],
+            ["状态", state("lot", card.state, "zh").text],
+            ["打印时间", show.moment(now.now, "zh", zone)],
+        ],
+        "blocks": [
+            {
+                "heading": "目录",
+                "words": said,
+                "head": ["序", "类别", "名称", "时间", "摘要或编号", "状态"],
+                "rows": rows,
+                "widths": [0, 0, 3, 2, 3, 0],
+                "right": [],
+                "digests": [4],
+                "list": [],
+            }
+        ],
         "signers": [["经办人", "", "签字、日期"], ["复核人", "", "签字、日期"]],
     }
     return printing.make("hall", data, title=TITLE, at=floor_second(now.now))
@@ -90,8 +122,11 @@ def add_pages(desk: Desk) -> None:
     @desk.page("/archive", needs=Act.ARCHIVE_SEAL)
     def archive_list() -> str:
         with look() as now:
-            return render("centre/archives.html", ready=lot_cards.lots_in(now, archives.READY),
-                          sealed=lot_cards.lots_in(now, (SEALED,))[::-1])
+            return render(
+                "centre/archives.html",
+                ready=lot_cards.lots_in(now, archives.READY),
+                sealed=lot_cards.lots_in(now, (SEALED,))[::-1],
+            )
 
     @desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
     def archive(ref: str, form: Form | None = None) -> str:

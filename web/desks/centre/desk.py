@@ -104,7 +104,8 @@ def home() -> str:
         return render(
             "centre/home.html",
             day=day,
-            duties=sorted_duties([one for one in duties if one.until], now.now) + [one for one in duties if not one.until],
+            duties=sorted_duties([one for one in duties if one.until], now.now)
+            + [one for one in duties if not one.until],
             coming=coming,
             judging=judging,
             figures=figures,
@@ -138,7 +139,9 @@ def _panel_duty(lot: Lot, panel: Panel | None) -> Duty:
     else:
         text = _("Draw the experts and call them: %(title)s", title=lot.name)
     until = panel.starts_at if panel else None
-    return Duty(text, f"/centre/panels/{lot.ref}", until, _("no fixed limit"), lot.ref, pgettext("evaluation", "Panel"), "now")
+    return Duty(
+        text, f"/centre/panels/{lot.ref}", until, _("no fixed limit"), lot.ref, pgettext("evaluation", "Panel"), "now"
+    )
 
 
 # --- filings --------------------------------------------------------------------------------------------------------------------------
@@ -177,12 +180,12 @@ def filing(ref: str, form: Form | None = None) -> str:
         fields = [
             field
             for field in CHECKED
-            if procedure_of(card).intake.asks(field)
-            and not (field == "agency_agreement" and not card.agency)
+            if procedure_of(card).intake.asks(field) and not (field == "agency_agreement" and not card.agency)
         ]
         rows = [(field, field_words(field), _shown(card, field), missing.get(field)) for field in fields]
         files = attached.rows(
-            attachments.of_project(now.session, projects.project(now.session, ref).id), f"/centre/filings/{ref}/attachments"
+            attachments.of_project(now.session, projects.project(now.session, ref).id),
+            f"/centre/filings/{ref}/attachments",
         )
         since = now.now - card.filed_at if card.filed_at and card.state == "FILED" else None
         return render(
@@ -252,7 +255,9 @@ def rail() -> list[Group]:
         if not may(now.actor, Act.PROJECT_ACCEPT):
             return []
         waiting, closing = len(lot_cards.filings(now)), len(lot_cards.lots_in(now, archives.READY))
-        suspended = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
+        suspended = sum(
+            1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot)
+        )
         firms = len(registrations.listed(now, registrations.SENT))
     return [
         Group(
@@ -260,9 +265,20 @@ def rail() -> list[Group]:
             (
                 Link(_("My work"), "/centre", path == "/centre"),
                 Link(_("Filings"), "/centre/filings", path.startswith("/centre/filings"), waiting or None),
-                Link(_("Registrations"), centre_registrations.PLACE, path.startswith(centre_registrations.PLACE), firms or None),
+                Link(
+                    _("Registrations"),
+                    centre_registrations.PLACE,
+                    path.startswith(centre_registrations.PLACE),
+                    firms or None,
+                ),
                 Link(_("Archives"), "/centre/archive", path.startswith("/centre/archive"), closing or None),
-                Link(_("Faults and extensions"), "/centre/faults", path.startswith("/centre/faults"), suspended or None, bool(suspended)),
+                Link(
+                    _("Faults and extensions"),
+                    "/centre/faults",
+                    path.startswith("/centre/faults"),
+                    suspended or None,
+                    bool(suspended),
+                ),
                 Link(_("Experts and panels"), "/centre/panels", path.startswith("/centre/panels")),
             ),
         )

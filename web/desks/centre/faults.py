@@ -60,20 +60,41 @@ def fault(ref: str, form: Form | None = None) -> str:
         lot = _lot(now, ref)
         over = lot.deadline is not None and now.now >= lot.deadline
         found, standing = _found(now, lot), deadline_faults.standing(now.session, lot)
-        may_confirm = may(now.actor, Act.FAULT_CONFIRM) and found is not None and found.verdict.until is not None and (
-            standing is None or found.verdict.bad_minutes > standing.bad_minutes) and lot.closed_at is None
-        return render("centre/fault.html", form=form or Form.blank(version=lot.version), lot=lot, found=found, standing=standing,
-                      earlier=[one for one in deadline_faults.of_lot(now.session, lot) if one.state != "SUSPENDED"],
-                      may_confirm=may_confirm, may_decide=may(now.actor, Act.FAULT_DECIDE) and standing is not None,
-                      draft=_draft(lot, found, now) if may_confirm else "", over=over, spans=_spans(found))
+        may_confirm = (
+            may(now.actor, Act.FAULT_CONFIRM)
+            and found is not None
+            and found.verdict.until is not None
+            and (standing is None or found.verdict.bad_minutes > standing.bad_minutes)
+            and lot.closed_at is None
+        )
+        return render(
+            "centre/fault.html",
+            form=form or Form.blank(version=lot.version),
+            lot=lot,
+            found=found,
+            standing=standing,
+            earlier=[one for one in deadline_faults.of_lot(now.session, lot) if one.state != "SUSPENDED"],
+            may_confirm=may_confirm,
+            may_decide=may(now.actor, Act.FAULT_DECIDE) and standing is not None,
+            draft=_draft(lot, found, now) if may_confirm else "",
+            over=over,
+            spans=_spans(found),
+        )
 
 
 def _draft(lot: Lot, found: Assessment | None, now: Look) -> str:
     """The notice as it would go out; its evidence gets its name when it is confirmed."""
     if found is None or found.verdict.until is None or lot.deadline is None:
         return ""
-    fault = DeadlineFault(kind=found.verdict.kind, before=found.deadline, until=found.verdict.until, bad_minutes=found.verdict.bad_minutes,
-                          evidence="…", confirmed_at=now.now, reason="")
+    fault = DeadlineFault(
+        kind=found.verdict.kind,
+        before=found.deadline,
+        until=found.verdict.until,
+        bad_minutes=found.verdict.bad_minutes,
+        evidence="…",
+        confirmed_at=now.now,
+        reason="",
+    )
     return deadline_faults.notice_text(fault, "held" if now.now < lot.deadline else "stopped")
 
 
@@ -120,19 +141,37 @@ def rail() -> list[Group]:
     if may(who, Act.PROJECT_ACCEPT):
         return centre.desk.groups()  # the clerk stays on the clerk's desk
     with look() as now:
-        held = sum(1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot))
+        held = sum(
+            1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot)
+        )
     home = "/supervisor" if may(who, Act.SUPERVISE) else "/hall/desk"
-    return [Group(_("Deadlines"), (
-        Link(_("My work"), home),
-        Link(_("Faults and extensions"), "/centre/faults", path.startswith("/centre/faults"), held or None, held > 0),
-        Link(_("Platform status"), "/status"),
-    ))]
+    return [
+        Group(
+            _("Deadlines"),
+            (
+                Link(_("My work"), home),
+                Link(
+                    _("Faults and extensions"),
+                    "/centre/faults",
+                    path.startswith("/centre/faults"),
+                    held or None,
+                    held > 0,
+                ),
+                Link(_("Platform status"), "/status"),
+            ),
+        )
+    ]
 
 
 def words_of_windows(found: Assessment) -> list[tuple[str, str]]:
     """The windows as lines of a description list."""
-    return [(_("Last %(n)s minutes before the deadline", n=minutes), _("%(bad)s bad; a fault from %(least)s on", bad=bad, least=least))
-            for minutes, bad, least in found.verdict.windows]
+    return [
+        (
+            _("Last %(n)s minutes before the deadline", n=minutes),
+            _("%(bad)s bad; a fault from %(least)s on", bad=bad, least=least),
+        )
+        for minutes, bad, least in found.verdict.windows
+    ]
 
 
 @desk.blueprint.context_processor

@@ -26,9 +26,18 @@ PLACE = "/centre/registrations"
 
 def duties(now: Look) -> list[Duty]:
     """A duty of the clerk for each firm that waits."""
-    return [Duty(_("Check the registration of %(name)s", name=row.name), f"{PLACE}/{row.ref}", None,
-                 _("waiting %(time)s", time=show.length(now.now - row.sent_at, language())), row.code, _("Registration"), "warn")
-            for row in registrations.listed(now, SENT)]
+    return [
+        Duty(
+            _("Check the registration of %(name)s", name=row.name),
+            f"{PLACE}/{row.ref}",
+            None,
+            _("waiting %(time)s", time=show.length(now.now - row.sent_at, language())),
+            row.code,
+            _("Registration"),
+            "warn",
+        )
+        for row in registrations.listed(now, SENT)
+    ]
 
 
 def add_pages(desk: Desk) -> None:
@@ -42,15 +51,24 @@ def add_pages(desk: Desk) -> None:
         chosen = asked if asked in STATES else SENT
         with look() as now:
             held = {state: registrations.listed(now, state) for state in STATES}
-            return render("centre/registrations.html", rows=held[chosen], counts={state: len(rows) for state, rows in held.items()},
-                          chosen=chosen, at=now.now)
+            return render(
+                "centre/registrations.html",
+                rows=held[chosen],
+                counts={state: len(rows) for state, rows in held.items()},
+                chosen=chosen,
+                at=now.now,
+            )
 
     @desk.page("/registrations/<ref>", needs=Act.FIRM_ACCEPT, endpoint="registration")
     def registration(ref: str, form: Form | None = None) -> str:
         with look() as now:
             row = registrations.find(now.session, ref)
-            return render("centre/registration.html", row=row, form=form or Form.blank(version=row.version),
-                          standing=registrations.standing(row, scanned=opened.has_scanner()))
+            return render(
+                "centre/registration.html",
+                row=row,
+                form=form or Form.blank(version=row.version),
+                standing=registrations.standing(row, scanned=opened.has_scanner()),
+            )
 
     @desk.page("/registrations/<ref>/proof", needs=Act.FIRM_ACCEPT, endpoint="registration_proof")
     def proof(ref: str) -> Response:
@@ -60,7 +78,13 @@ def add_pages(desk: Desk) -> None:
             blob, name, size = row.proof, row.proof_name, row.proof_size
         return opened.attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), name, size)
 
-    @desk.page("/registrations/<ref>/acts/accept", needs=Act.FIRM_ACCEPT, post=True, back=registration, endpoint="accept_registration")
+    @desk.page(
+        "/registrations/<ref>/acts/accept",
+        needs=Act.FIRM_ACCEPT,
+        post=True,
+        back=registration,
+        endpoint="accept_registration",
+    )
     def do_accept(ref: str) -> Any:
         form = Form.read()
         form.ticked("checked", needed=True)
@@ -70,7 +94,13 @@ def add_pages(desk: Desk) -> None:
             registrations.accept(unit, registrations.find(unit.session, ref), version=form.version)
         return go(f"{PLACE}/{ref}")
 
-    @desk.page("/registrations/<ref>/acts/return", needs=Act.FIRM_ACCEPT, post=True, back=registration, endpoint="return_registration")
+    @desk.page(
+        "/registrations/<ref>/acts/return",
+        needs=Act.FIRM_ACCEPT,
+        post=True,
+        back=registration,
+        endpoint="return_registration",
+    )
     def do_return(ref: str) -> Any:
         form = Form.read()
         reasons = form.text("reasons", limit=2000, lines=True)

@@ -59,21 +59,55 @@ def home() -> str:
         account = parties.account(now.session, now.actor.account_id or 0)
         keyless = enrolments.find_key(now.session, enrolments.holder_of(account, "expert"), "expert") is None
         duties = [_call_duty(one) for one in calls if one.state == "called"]
-        duties += [Duty(_("%(step)s: %(lot)s", step=state("room_step", one.next_step, language()).text, lot=one.title), step_href(one),
-                        when=_("now"),
-                        basis=_("seat %(no)s · %(lot)s", no=one.seat.no, lot=one.lot), label=_("my step"), tone="now")
-                   for one in rooms if own_to_do(one)]
+        duties += [
+            Duty(
+                _("%(step)s: %(lot)s", step=state("room_step", one.next_step, language()).text, lot=one.title),
+                step_href(one),
+                when=_("now"),
+                basis=_("seat %(no)s · %(lot)s", no=one.seat.no, lot=one.lot),
+                label=_("my step"),
+                tone="now",
+            )
+            for one in rooms
+            if own_to_do(one)
+        ]
         if keyless:
-            duties.append(Duty(_("Enrol a signing key"), "/account/keys", when=_("before the panel sits"),
-                               basis=_("Sheets, lists and the report are signed with it."), label=_("key"), tone="warn"))
-        day = sun_line(now.now, [Tick(one.starts_at, _("review")) for one in calls], lang=language(), zone=zone(),
-                       working=calendars.current(now.session).day_kind(local_day(now.now)).working)
-        return render("expert/home.html", day=day, duties=sorted_duties(duties, now.now), calls=calls, rooms=rooms, keyless=keyless)
+            duties.append(
+                Duty(
+                    _("Enrol a signing key"),
+                    "/account/keys",
+                    when=_("before the panel sits"),
+                    basis=_("Sheets, lists and the report are signed with it."),
+                    label=_("key"),
+                    tone="warn",
+                )
+            )
+        day = sun_line(
+            now.now,
+            [Tick(one.starts_at, _("review")) for one in calls],
+            lang=language(),
+            zone=zone(),
+            working=calendars.current(now.session).day_kind(local_day(now.now)).working,
+        )
+        return render(
+            "expert/home.html",
+            day=day,
+            duties=sorted_duties(duties, now.now),
+            calls=calls,
+            rooms=rooms,
+            keyless=keyless,
+        )
 
 
 def _call_duty(call: CallCard) -> Duty:
-    return Duty(_("Answer an invitation"), f"/expert/calls/{call.panel_id}", call.starts_at, basis=call.place, label=_("invited"),
-                tone="now")
+    return Duty(
+        _("Answer an invitation"),
+        f"/expert/calls/{call.panel_id}",
+        call.starts_at,
+        basis=call.place,
+        label=_("invited"),
+        tone="now",
+    )
 
 
 # --- invitations ------------------------------------------------------------------------------------------------------------------
@@ -99,11 +133,16 @@ def call(panel_id: int, form: Form | None = None) -> Any:
 def do_answer(panel_id: int) -> Any:
     form = Form.read()
     answer = form.choice("answer", ("yes", "no"))
-    declared, reason = form.ticked("no_conflict", needed=answer == "yes"), form.text("reason", needed=False, limit=1000, lines=True)
+    declared, reason = (
+        form.ticked("no_conflict", needed=answer == "yes"),
+        form.text("reason", needed=False, limit=1000, lines=True),
+    )
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where := f"/expert/calls/{panel_id}" if answer == "yes" else "/expert")
-        panels.answer(unit, queries.own_panel(unit, panel_id), accept=answer == "yes", no_conflict=declared, reason=reason)
+        panels.answer(
+            unit, queries.own_panel(unit, panel_id), accept=answer == "yes", no_conflict=declared, reason=reason
+        )
     return go(where)
 
 

@@ -31,18 +31,44 @@ def prices(ref: str, form: Form | None = None) -> str:
         fixed = technical.find(now.session, panel.lot)
         found = reviews.findings(now.session, panel.lot, price_review.STAGE)
         rows: list[dict[str, Any]] = [
-            {"bid": bid, "offer": bid.offer, "said": [prompt_words(panel.lot, one) for one in bid.offer.prompts],
-             "votes": (found[bid.offer.id].votes_for, found[bid.offer.id].votes_against) if bid.offer.id in found else None}
-            for bid in card.bids if bid.offer is not None]
-        left, passed = sum(row["offer"].finding is None for row in rows), sum(bool(row["offer"].finding) for row in rows)
+            {
+                "bid": bid,
+                "offer": bid.offer,
+                "said": [prompt_words(panel.lot, one) for one in bid.offer.prompts],
+                "votes": (found[bid.offer.id].votes_for, found[bid.offer.id].votes_against)
+                if bid.offer.id in found
+                else None,
+            }
+            for bid in card.bids
+            if bid.offer is not None
+        ]
+        left, passed = (
+            sum(row["offer"].finding is None for row in rows),
+            sum(bool(row["offer"].finding) for row in rows),
+        )
         is_open = price_review.are_open(now.session, panel.lot)
         running = is_open and panel.state == "REVEALED"
         least = reviews.least(panel.lot)
-        shown = {"fixed_at": fixed.at if fixed else None, "passed": len(fixed.passed) if fixed else 0,
-                 "rejected": len(fixed.rejected) if fixed else 0}
-        return render("expert/prices.html", form=form or Form.blank(), card=card, rows=rows, left=left, standing=passed, least=least,
-                      members=panel.members, running=running, is_open=is_open, few=running and not left and passed < least, **shown,
-                      crumbs=room_crumbs(card, (_("Technical result and prices"), "")))
+        shown = {
+            "fixed_at": fixed.at if fixed else None,
+            "passed": len(fixed.passed) if fixed else 0,
+            "rejected": len(fixed.rejected) if fixed else 0,
+        }
+        return render(
+            "expert/prices.html",
+            form=form or Form.blank(),
+            card=card,
+            rows=rows,
+            left=left,
+            standing=passed,
+            least=least,
+            members=panel.members,
+            running=running,
+            is_open=is_open,
+            few=running and not left and passed < least,
+            **shown,
+            crumbs=room_crumbs(card, (_("Technical result and prices"), "")),
+        )
 
 
 @expert.page("/<ref>/acts/fix-technical", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
@@ -82,10 +108,17 @@ def take_price_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened price envelope, for the panel alone."""
     with look() as now:
         own_room(now, ref)
-        card = next((one.offer for one in room_card(now, ref).bids if one.offer is not None and one.offer.id == bid_id), None)
-        bid = next((one for one in price_review.prices(now.session, tenders.lot(now.session, ref)).values() if one.id == bid_id), None)
+        card = next(
+            (one.offer for one in room_card(now, ref).bids if one.offer is not None and one.offer.id == bid_id), None
+        )
+        bid = next(
+            (
+                one
+                for one in price_review.prices(now.session, tenders.lot(now.session, ref)).values()
+                if one.id == bid_id
+            ),
+            None,
+        )
         if card is None or bid is None or place >= len(card.files):
             raise NotFound("document.unknown", id=bid_id)
         return hand_out(now, bid, place, card.files[place].name)
-
-

@@ -31,15 +31,26 @@ def report_page(ref: str, form: Form | None = None) -> str:
         card = room_card(now, ref)
         waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now, panel.lot)
         shown = report_view.view(now, panel, card)
-        return render("expert/report.html", form=form or Form.blank(version=panel.version), card=card, view=shown,
-                      said=report_view.state_words(shown), waits_for_k=waits_for_k, grounds=sheets.GROUNDS,
-                      crumbs=room_crumbs(card, (_("Evaluation report"), "")))
+        return render(
+            "expert/report.html",
+            form=form or Form.blank(version=panel.version),
+            card=card,
+            view=shown,
+            said=report_view.state_words(shown),
+            waits_for_k=waits_for_k,
+            grounds=sheets.GROUNDS,
+            crumbs=room_crumbs(card, (_("Evaluation report"), "")),
+        )
 
 
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"grouped": report_view.grouped, "points_text": written, "evidence_of": evidence.read,
-            "plain_share": lambda value: written_exactly(value * 100, 0)}
+    return {
+        "grouped": report_view.grouped,
+        "points_text": written,
+        "evidence_of": evidence.read,
+        "plain_share": lambda value: written_exactly(value * 100, 0),
+    }
 
 
 def _drawn(now: Look, lot: Lot) -> bool:
@@ -104,8 +115,15 @@ def sign_page(ref: str, form: Form | None = None) -> str:
         card = room_card(now, ref)
         row = report.find(now.session, panel)
         done = next((one for one in row.signatures if one.seat_id == seat.id), None) if row else None
-        return render("expert/sign.html", form=form or Form.blank(), card=card, row=row, done=done, most=report.MOST_DISSENT,
-                      crumbs=room_crumbs(card, (_("Sign the report"), "")))
+        return render(
+            "expert/sign.html",
+            form=form or Form.blank(),
+            card=card,
+            row=row,
+            done=done,
+            most=report.MOST_DISSENT,
+            crumbs=room_crumbs(card, (_("Sign the report"), "")),
+        )
 
 
 @expert.page("/<ref>/acts/sign-report", needs=Act.REPORT_SIGN, post=True, back=sign_page)
@@ -124,8 +142,11 @@ def do_sign(ref: str) -> Any:
 def do_conclude(ref: str) -> Any:
     """``note.<place>``: the panel's note on a member who neither signed nor dissented."""
     form = Form.read()
-    notes = {int(name.removeprefix("note.")): form.text(name, limit=2000, lines=True) for name in sorted(form.typed)
-             if name.startswith("note.") and name.removeprefix("note.").isdigit()}
+    notes = {
+        int(name.removeprefix("note.")): form.text(name, limit=2000, lines=True)
+        for name in sorted(form.typed)
+        if name.startswith("note.") and name.removeprefix("note.").isdigit()
+    }
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where := f"/expert/{ref}/report")

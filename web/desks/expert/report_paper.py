@@ -31,18 +31,40 @@ def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
     assert row is not None and facts is not None
     titles = {one["id"]: one["title"] for one in facts["criteria"]}
     missing = [one.seat for one in shown.signed if one.at is None]
-    blocks = [_ranking(shown), *_sums(facts, titles), _seats(shown, card, titles), _prompts(shown.prompts, shown.codes, titles),
-              _dissents(shown), _rejected(facts), _recomputed(shown)]
+    blocks = [
+        _ranking(shown),
+        *_sums(facts, titles),
+        _seats(shown, card, titles),
+        _prompts(shown.prompts, shown.codes, titles),
+        _dissents(shown),
+        _rejected(facts),
+        _recomputed(shown),
+    ]
     data = {
-        "draft": bool(missing) and card.panel_state != "CONCLUDED", "title": TITLE, "subject": card.title, "ref": card.lot, "wide": False,
+        "draft": bool(missing) and card.panel_state != "CONCLUDED",
+        "title": TITLE,
+        "subject": card.title,
+        "ref": card.lot,
+        "wide": False,
         "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
         "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}",
-        "head": [["标段（采购包）", f"{card.title}（{card.lot}）"], ["评标委员会", f"{len(card.seats)} 人，按席位号列示"],
-                 ["评审轮次", f"第 {facts['round']} 轮" + (f"；复核事由：{facts['recheck']}" if facts["recheck"] else "")],
-                 ["报告生成", _at(row.drawn_up_at)], ["报告摘要", row.hash], ["评审办法摘要", facts["rules"]]],
+        "head": [
+            ["标段（采购包）", f"{card.title}（{card.lot}）"],
+            ["评标委员会", f"{len(card.seats)} 人，按席位号列示"],
+            ["评审轮次", f"第 {facts['round']} 轮" + (f"；复核事由：{facts['recheck']}" if facts["recheck"] else "")],
+            ["报告生成", _at(row.drawn_up_at)],
+            ["报告摘要", row.hash],
+            ["评审办法摘要", facts["rules"]],
+        ],
         "blocks": [block for block in blocks if block],
-        "signers": [[f"{one.seat} 号席位" + ("（组长）" if one.chair else ""), _word("seat_kind", one.kind), _signed(one.at, one.dissent)]
-                    for one in shown.signed],
+        "signers": [
+            [
+                f"{one.seat} 号席位" + ("（组长）" if one.chair else ""),
+                _word("seat_kind", one.kind),
+                _signed(one.at, one.dissent),
+            ]
+            for one in shown.signed
+        ],
     }
     return printing.make("hall", data, title=TITLE, at=floor_second(row.drawn_up_at))
 
@@ -59,18 +81,50 @@ def _signed(at: datetime | None, dissent: str) -> str:
     return "未签名" if at is None else f"{'保留意见并签名' if dissent else '签名'} {_at(at)}"
 
 
-def _block(heading: str, words: list[str], head: list[str] | None = None, rows: list[list[str]] | None = None, *,
-           widths: list[int] | None = None, right: tuple[int, ...] = (), listed: list[str] | None = None) -> dict[str, Any]:
-    return {"heading": heading, "words": words, "head": head or [], "rows": rows or [], "widths": widths or [1] * len(head or []),
-            "right": list(right), "digests": [], "list": listed or []}
+def _block(
+    heading: str,
+    words: list[str],
+    head: list[str] | None = None,
+    rows: list[list[str]] | None = None,
+    *,
+    widths: list[int] | None = None,
+    right: tuple[int, ...] = (),
+    listed: list[str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "heading": heading,
+        "words": words,
+        "head": head or [],
+        "rows": rows or [],
+        "widths": widths or [1] * len(head or []),
+        "right": list(right),
+        "digests": [],
+        "list": listed or [],
+    }
 
 
 def _ranking(shown: ReportView) -> dict[str, Any]:
-    rows = [[str(one.facts["rank"]), one.facts["name"], grouped(one.facts["quote"]), grouped(one.evaluated), one.objective,
-             one.subjective, one.price, one.facts["total"]] for one in shown.ranked]
-    return _block("一、排序", ["各项先按规定位数取舍，再相加；总分高者在前。"],
-                  ["名次", "投标人", "报价（元）", "评审价（元）", "客观", "主观", "价格", "总分"], rows, widths=[0, 3, 2, 2, 0, 0, 0, 0],
-                  right=(2, 3, 4, 5, 6, 7))
+    rows = [
+        [
+            str(one.facts["rank"]),
+            one.facts["name"],
+            grouped(one.facts["quote"]),
+            grouped(one.evaluated),
+            one.objective,
+            one.subjective,
+            one.price,
+            one.facts["total"],
+        ]
+        for one in shown.ranked
+    ]
+    return _block(
+        "一、排序",
+        ["各项先按规定位数取舍，再相加；总分高者在前。"],
+        ["名次", "投标人", "报价（元）", "评审价（元）", "客观", "主观", "价格", "总分"],
+        rows,
+        widths=[0, 3, 2, 2, 0, 0, 0, 0],
+        right=(2, 3, 4, 5, 6, 7),
+    )
 
 
 def _sums(facts: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any]]:
@@ -80,23 +134,36 @@ def _sums(facts: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any]]
         rows = [[titles[part["id"]], part["line"], part["points"]] for part in bid["criteria"]]
         rows.append(["合计", bid["total_line"], bid["total"]])
         heading = f"{'' if at else '二、算式　'}{bid['rank']}　{bid['name']}"
-        found.append(_block(heading, [] if at else base, ["评审因素", "算式", "得分"], rows, widths=[2, 6, 0], right=(2,)))
+        found.append(
+            _block(heading, [] if at else base, ["评审因素", "算式", "得分"], rows, widths=[2, 6, 0], right=(2,))
+        )
     return found
 
 
 def _seats(shown: ReportView, card: RoomCard, titles: dict[str, str]) -> dict[str, Any]:
     places = [no for no, _points in card.cells[0].points]
-    rows = [[shown.names.get(cell.bid, cell.bid), titles[cell.criterion], *(points for _no, points in cell.points)] for cell in card.cells]
-    return _block("三、各席评分", [], ["投标人", "评审因素", *(f"{no} 号" for no in places)], rows, widths=[3, 2, *([0] * len(places))],
-                  right=tuple(range(2, 2 + len(places))))
+    rows = [
+        [shown.names.get(cell.bid, cell.bid), titles[cell.criterion], *(points for _no, points in cell.points)]
+        for cell in card.cells
+    ]
+    return _block(
+        "三、各席评分",
+        [],
+        ["投标人", "评审因素", *(f"{no} 号" for no in places)],
+        rows,
+        widths=[3, 2, *([0] * len(places))],
+        right=tuple(range(2, 2 + len(places))),
+    )
 
 
 def _prompts(found: Prompts | None, names: dict[str, str], titles: dict[str, str]) -> dict[str, Any]:
     if found is None:
         return {}
     share, step = (written_exactly(value * 100, 0) for value in (found.threshold, found.step))
-    words = [f"与其余成员均值相差超过 {share}%（评审办法载明），且相差超过该项满分的 {step}%、过半成员不在其邻近者，请再看一眼；"
-             "不自动改分（规则 E-38）。"]
+    words = [
+        f"与其余成员均值相差超过 {share}%（评审办法载明），且相差超过该项满分的 {step}%、过半成员不在其邻近者，请再看一眼；"
+        "不自动改分（规则 E-38）。"
+    ]
     listed = [_prompt(one, names, titles, found) for one in found.found]
     return _block("四、复核提示", words + ([] if listed else ["没有需要再看的分数。"]), listed=listed)
 
@@ -106,13 +173,19 @@ def _prompt(one: Prompted, names: dict[str, str], titles: dict[str, str], found:
     lines = [where]
     if one.flag is not None and one.kind == "far":
         lines[0] += f"，其余成员均值 {written(one.flag.others)} 分"
-        lines.append(f"相差 {written(one.flag.far)} 分，为满分的 {written(one.flag.of_most, 1)}%。本标段 {found.here.cells} 个主观分中提示 "
-                     f"{found.here.flagged} 个。" + _elsewhere(found))
+        lines.append(
+            f"相差 {written(one.flag.far)} 分，为满分的 {written(one.flag.of_most, 1)}%。本标段 {found.here.cells} 个主观分中提示 "
+            f"{found.here.flagged} 个。" + _elsewhere(found)
+        )
         lines.append(_matters(one))
     elif one.kind == "objective":
         lines[0] += "，客观分应当一致（规则 E-01e）"
-    told = {"": "尚未决定。", "kept": "该席维持原分并签名。", "dissented": f"该席维持原分，保留意见：{one.why}",
-            "changed": f"复核后改为 {_plain(one.now or Fraction(0))} 分。理由：{one.why or '–'}"}[one.decided]
+    told = {
+        "": "尚未决定。",
+        "kept": "该席维持原分并签名。",
+        "dissented": f"该席维持原分，保留意见：{one.why}",
+        "changed": f"复核后改为 {_plain(one.now or Fraction(0))} 分。理由：{one.why or '–'}",
+    }[one.decided]
     return "\n".join([*lines, told])
 
 
@@ -141,11 +214,21 @@ def _dissents(shown: ReportView) -> dict[str, Any]:
 
 
 def _rejected(facts: dict[str, Any]) -> dict[str, Any]:
-    rows = [[one["name"], _word("review_stage", one["stage"]), one["clause"], one["reason"], f"{one['votes_for']} : {one['votes_against']}"]
-            for one in facts["rejected"]]
+    rows = [
+        [
+            one["name"],
+            _word("review_stage", one["stage"]),
+            one["clause"],
+            one["reason"],
+            f"{one['votes_for']} : {one['votes_against']}",
+        ]
+        for one in facts["rejected"]
+    ]
     if not rows:
         return _block("六、否决投标", ["无。"])
-    return _block("六、否决投标", [], ["投标人", "阶段", "条款", "事实与理由", "赞成 : 反对"], rows, widths=[3, 2, 2, 4, 0])
+    return _block(
+        "六、否决投标", [], ["投标人", "阶段", "条款", "事实与理由", "赞成 : 反对"], rows, widths=[3, 2, 2, 4, 0]
+    )
 
 
 def _recomputed(shown: ReportView) -> dict[str, Any]:

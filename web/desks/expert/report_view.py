@@ -69,16 +69,30 @@ def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
     bids = sheets.names_of(now.session, panel) if card.cells else {}
     names = {name: bid.party.name for name, bid in bids.items()}
     signatures = {one.seat.no: one for one in row.signatures} if row else {}
-    signed = tuple(Signed(one.no, one.kind, one.is_chair, signatures[one.no].at if one.no in signatures else None,
-                          signatures[one.no].dissent if one.no in signatures else "") for one in card.seats)
+    signed = tuple(
+        Signed(
+            one.no,
+            one.kind,
+            one.is_chair,
+            signatures[one.no].at if one.no in signatures else None,
+            signatures[one.no].dissent if one.no in signatures else "",
+        )
+        for one in card.seats
+    )
     return ReportView(
-        state=_state(card, row), row=row, again=conclusion.recompute(now.session, panel.lot) if row and facts else None, names=names,
+        state=_state(card, row),
+        row=row,
+        again=conclusion.recompute(now.session, panel.lot) if row and facts else None,
+        names=names,
         codes={bid.party.code: bid.party.name for bid in bids.values()},
         ranked=tuple(_ranked(one) for one in facts["bids"]) if facts else (),
         prompts=prompts.of_panel(now, panel) if card.cells else None,
-        plots=tuple(strip.plots(card.criteria, card.cells, names)), signed=signed,
-        unsigned=tuple(report.unsigned(row)) if row else (), public=panel.lot.state in PUBLIC_FROM,
-        given=sum(len(cell.points) for cell in card.cells))
+        plots=tuple(strip.plots(card.criteria, card.cells, names)),
+        signed=signed,
+        unsigned=tuple(report.unsigned(row)) if row else (),
+        public=panel.lot.state in PUBLIC_FROM,
+        given=sum(len(cell.points) for cell in card.cells),
+    )
 
 
 def _state(card: RoomCard, row: Report | None) -> str:
@@ -103,9 +117,11 @@ def state_words(view: ReportView) -> tuple[str, str]:
     """What to say of the report's state, and its tone."""
     dissents = len(view.dissents)
     told = {
-        "nothing": (_("not begun"), "plain"), "scored": (_("draft: not drawn up yet"), "now"),
+        "nothing": (_("not begun"), "plain"),
+        "scored": (_("draft: not drawn up yet"), "now"),
         "to_sign": (_("to be signed: seats %(list)s are missing", list=", ".join(map(str, view.unsigned))), "now"),
-        "signed": (_("signed by all"), "ok"), "concluded": (_("concluded"), "ok"),
+        "signed": (_("signed by all"), "ok"),
+        "concluded": (_("concluded"), "ok"),
     }[view.state]
     if view.state in ("signed", "concluded") and dissents:
         return _("signed, with %(n)s dissent", n=dissents), "warn"

@@ -33,13 +33,41 @@ expert = Desk("expert", prefix="/expert")
 
 # The page on which a member takes its next step.
 PAGE_OF_STEP = {
-    "elect": "", "conform": "/review", "wait_conform": "/review", "commit": "/score", "wait_commit": "/list", "list": "/list",
-    "sign_list": "/list", "wait_list": "/list", "reveal": "/reveal", "wait_reveal": "/reveal", "fix": "/prices", "wait_fix": "/prices",
-    "wait_prices": "/prices", "conform_prices": "/prices", "wait_conform_prices": "/prices", "draw_up": "/report",
-    "wait_report": "/report", "sign": "/sign", "wait_sign": "/report", "conclude": "/report", "done": "/report",
+    "elect": "",
+    "conform": "/review",
+    "wait_conform": "/review",
+    "commit": "/score",
+    "wait_commit": "/list",
+    "list": "/list",
+    "sign_list": "/list",
+    "wait_list": "/list",
+    "reveal": "/reveal",
+    "wait_reveal": "/reveal",
+    "fix": "/prices",
+    "wait_fix": "/prices",
+    "wait_prices": "/prices",
+    "conform_prices": "/prices",
+    "wait_conform_prices": "/prices",
+    "draw_up": "/report",
+    "wait_report": "/report",
+    "sign": "/sign",
+    "wait_sign": "/report",
+    "conclude": "/report",
+    "done": "/report",
 }
-STEPS_OF_OTHERS = ("wait_qualification", "wait_conform", "wait_commit", "wait_list", "wait_reveal", "wait_fix", "wait_prices",
-                   "wait_conform_prices", "wait_report", "wait_sign", "done")
+STEPS_OF_OTHERS = (
+    "wait_qualification",
+    "wait_conform",
+    "wait_commit",
+    "wait_list",
+    "wait_reveal",
+    "wait_fix",
+    "wait_prices",
+    "wait_conform_prices",
+    "wait_report",
+    "wait_sign",
+    "done",
+)
 """Steps in which this member waits for others, or for nothing."""
 
 
@@ -86,19 +114,43 @@ def room_data(now: Look, lot: Lot) -> dict[str, Any]:
     session, card = now.session, queries.room(now, lot)
     panel = panels.panel(session, lot)
     seat = panels.own_seat(now, panel, "seated")
-    held, row, at = sheets.commits_of(session, panel).get(seat.id), report.find(session, panel), write_moment(floor_second(now.now))
+    held, row, at = (
+        sheets.commits_of(session, panel).get(seat.id),
+        report.find(session, panel),
+        write_moment(floor_second(now.now)),
+    )
     return {
-        "v": 1, "platform": office().platform, "tender": lot.tender.ref, "lot": lot.no_text, "ref": lot.ref, "expert": panels.holder(seat),
-        "seat": seat.no, "chair": seat.is_chair, "members": panel.members, "state": panel.state, "lot_state": lot.state,
-        "round": panel.round, "recheck": panel.recheck, "next_step": card.next_step, "at": at, "trust": tickets.trust(now),
-        "seats": [{"no": one.no, "kind": one.kind, "chair": one.is_chair, "progress": one.progress} for one in card.seats],
-        "scheme": lot.scheme, "rules": schemes.rules_hash(lot.scheme or {}), "blind": card.has_blind_names,
+        "v": 1,
+        "platform": office().platform,
+        "tender": lot.tender.ref,
+        "lot": lot.no_text,
+        "ref": lot.ref,
+        "expert": panels.holder(seat),
+        "seat": seat.no,
+        "chair": seat.is_chair,
+        "members": panel.members,
+        "state": panel.state,
+        "lot_state": lot.state,
+        "round": panel.round,
+        "recheck": panel.recheck,
+        "next_step": card.next_step,
+        "at": at,
+        "trust": tickets.trust(now),
+        "seats": [
+            {"no": one.no, "kind": one.kind, "chair": one.is_chair, "progress": one.progress} for one in card.seats
+        ],
+        "scheme": lot.scheme,
+        "rules": schemes.rules_hash(lot.scheme or {}),
+        "blind": card.has_blind_names,
         "bids": list(sheets.names_of(session, panel)) if card.bids else [],
         "reviewed": [{"id": one.id, "name": one.name, "finding": one.finding} for one in card.bids],
         "items": [{"id": one.id, "kind": one.kind} for one in schemes.of_lot(lot).scored],
         "reason_needed": panel.round > 1 or held is not None,
-        "commit": {"commit": held.commit, "statement": held.statement, "c": held.c, "at": write_moment(held.at)} if held else None,
-        **listing_data(now, panel), "sheet": card.sheet,
+        "commit": {"commit": held.commit, "statement": held.statement, "c": held.c, "at": write_moment(held.at)}
+        if held
+        else None,
+        **listing_data(now, panel),
+        "sheet": card.sheet,
         "report": {"hash": row.hash, "document": report.signature_document(row, seat, at=at)} if row else None,
     }
 
@@ -108,8 +160,12 @@ def listing_data(now: Look, panel: Panel) -> dict[str, Any]:
     row = sheets.find_list(now.session, panel)
     if row is None:
         return {"listing": None, "list_c": "", "list_sealed": False, "commit_receipts": []}
-    return {"listing": row.listing, "list_c": row.c or "", "list_sealed": bool(row.c and log.tick_of(now.session, row.c)),
-            "commit_receipts": _commit_receipts(now, panel, row)}
+    return {
+        "listing": row.listing,
+        "list_c": row.c or "",
+        "list_sealed": bool(row.c and log.tick_of(now.session, row.c)),
+        "commit_receipts": _commit_receipts(now, panel, row),
+    }
 
 
 def _commit_receipts(now: Look, panel: Panel, row: SheetList) -> list[dict[str, Any]]:
@@ -136,18 +192,30 @@ def rail() -> list[Group]:
         rooms = queries.own_rooms(now)
         card = room_card(now, ref) if ref in rooms else None
         waiting = sum(one.state == "called" for one in queries.own_calls(now))
-    groups = [Group(_("Reviews"), (Link(_("My reviews"), "/expert", here == "/expert", waiting or None, bool(waiting)),
-                                   Link(_("My signing key"), "/account/keys")))]
+    groups = [
+        Group(
+            _("Reviews"),
+            (
+                Link(_("My reviews"), "/expert", here == "/expert", waiting or None, bool(waiting)),
+                Link(_("My signing key"), "/account/keys"),
+            ),
+        )
+    ]
     return groups if card is None else [*groups, Group(card.lot, tuple(_of_room(card, here)))]
 
 
 def _of_room(card: RoomCard, here: str) -> list[Link]:
     base = f"/expert/{card.lot}"
     due = step_href(card) if own_to_do(card) else ""
-    links = [(_("The room"), base), (_("Conformity"), base + "/review"), (_("Score sheet"), base + "/score"),
-             (_("List of locked sheets"), base + "/list"), (_("Reveal"), base + "/reveal"),
-             *([(_("Technical result and prices"), base + "/prices")] if card.two_envelopes else []),
-             (_("Evaluation report"), base + "/report")]
+    links = [
+        (_("The room"), base),
+        (_("Conformity"), base + "/review"),
+        (_("Score sheet"), base + "/score"),
+        (_("List of locked sheets"), base + "/list"),
+        (_("Reveal"), base + "/reveal"),
+        *([(_("Technical result and prices"), base + "/prices")] if card.two_envelopes else []),
+        (_("Evaluation report"), base + "/report"),
+    ]
     if here == base + "/sign" or card.report_hash:
         links.append((_("Sign the report"), base + "/sign"))
     return [Link(label, href, here == href, 1 if href == due else None, href == due) for label, href in links]

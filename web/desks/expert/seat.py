@@ -44,9 +44,19 @@ def room(ref: str, form: Form | None = None) -> str:
         card = room_card(now, ref)
         votes = {one.no: panels.votes_of(panel, one.no) for one in panels.seated(panel)}
         may_lead = {one.no: panels.may_lead(panel, one) for one in panels.seated(panel)}
-        return render("expert/room.html", form=form or Form.blank(), card=card, votes=votes, may_lead=may_lead, voted=seat.vote_no,
-                      rows=_rows(now, panel.lot, card.bids), mine=own_to_do(card), step_at=step_href(card), crumbs=room_crumbs(card),
-                      may_leave=panel.state == "SEATED")
+        return render(
+            "expert/room.html",
+            form=form or Form.blank(),
+            card=card,
+            votes=votes,
+            may_lead=may_lead,
+            voted=seat.vote_no,
+            rows=_rows(now, panel.lot, card.bids),
+            mine=own_to_do(card),
+            step_at=step_href(card),
+            crumbs=room_crumbs(card),
+            may_leave=panel.state == "SEATED",
+        )
 
 
 @expert.page("/<ref>/data", needs=Act.SEAT_ANSWER)
@@ -91,18 +101,39 @@ def review(ref: str, form: Form | None = None) -> str:
         left = sum(row["bid"].finding is None for row in rows)
         passed = sum(bool(row["bid"].finding) for row in rows)
         least = reviews.least(panel.lot)
-        running = panel.state == "SEATED" and not panel.scoring and panel.lot.state == "EVALUATION" and panels.find_chair(panel) is not None
-        return render("expert/review.html", form=form or Form.blank(), card=card, rows=rows, left=left, passed=passed, least=least,
-                      members=panel.members, running=running, few=running and not left and passed < least,
-                      crumbs=room_crumbs(card, (_("Conformity"), "")))
+        running = (
+            panel.state == "SEATED"
+            and not panel.scoring
+            and panel.lot.state == "EVALUATION"
+            and panels.find_chair(panel) is not None
+        )
+        return render(
+            "expert/review.html",
+            form=form or Form.blank(),
+            card=card,
+            rows=rows,
+            left=left,
+            passed=passed,
+            least=least,
+            members=panel.members,
+            running=running,
+            few=running and not left and passed < least,
+            crumbs=room_crumbs(card, (_("Conformity"), "")),
+        )
 
 
 def _rows(now: Look, lot: Lot, bids: Any) -> list[dict[str, Any]]:
     """Bids with what the platform points out, in words, and how the panel voted."""
     panel = panels.panel(now.session, lot)
     found = reviews.standing(now.session, panel)
-    return [{"bid": bid, "said": [prompt_words(lot, one) for one in bid.prompts],
-             "votes": (found[bid.id].votes_for, found[bid.id].votes_against) if bid.id in found else None} for bid in bids]
+    return [
+        {
+            "bid": bid,
+            "said": [prompt_words(lot, one) for one in bid.prompts],
+            "votes": (found[bid.id].votes_for, found[bid.id].votes_against) if bid.id in found else None,
+        }
+        for bid in bids
+    ]
 
 
 def prompt_words(lot: Lot, prompt: Prompt) -> str:
@@ -120,7 +151,9 @@ def take_file(ref: str, bid_id: int, place: int) -> AnyResponse:
         card = next((one for one in room_card(now, ref).bids if one.id == bid_id), None)
         if card is None or place >= len(card.files):
             raise NotFound("document.unknown", id=bid_id)
-        return hand_out(now, reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id), place, card.files[place].name)
+        return hand_out(
+            now, reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id), place, card.files[place].name
+        )
 
 
 @expert.page("/<ref>/acts/conformity", needs=Act.REPORT_CONCLUDE, post=True, back=review)

@@ -34,10 +34,21 @@ def score(ref: str, form: Form | None = None) -> str:
         scheme = schemes.of_lot(panel.lot)
         parts = [(kind, [one for one in scheme.criteria if one.kind == kind]) for kind in GROUPS]
         ready = card.next_step in ("commit", "wait_commit", "list") and sheets.find_list(now.session, panel) is None
-        return render("expert/score.html", form=form or Form.blank(), card=card, bids=[by_name[name] for name in named], parts=parts,
-                      scored=scheme.scored, total=sum(one.max for one in scheme.scored), price=scheme.price, held=held, ready=ready,
-                      reason_needed=panel.round > 1 or held is not None, band_texts={one.id: band_text(one) for one in scheme.scored},
-                      crumbs=room_crumbs(card, (_("Score sheet"), "")))
+        return render(
+            "expert/score.html",
+            form=form or Form.blank(),
+            card=card,
+            bids=[by_name[name] for name in named],
+            parts=parts,
+            scored=scheme.scored,
+            total=sum(one.max for one in scheme.scored),
+            price=scheme.price,
+            held=held,
+            ready=ready,
+            reason_needed=panel.round > 1 or held is not None,
+            band_texts={one.id: band_text(one) for one in scheme.scored},
+            crumbs=room_crumbs(card, (_("Score sheet"), "")),
+        )
 
 
 def band_text(criterion: Criterion) -> str:
@@ -84,14 +95,29 @@ def listing(ref: str, form: Form | None = None) -> str:
         for one in panels.seated(panel):
             commit = held.get(one.id)
             tick = log.tick_of(now.session, commit.c) if commit else None
-            rows.append({"no": one.no, "mine": one is seat, "at": commit.at if commit else None, "sealed": tick.at if tick else None,
-                         "commit": commit.commit if commit and one is seat else "",
-                         "progress": next(seen.progress for seen in card.seats if seen.no == one.no)})
+            rows.append(
+                {
+                    "no": one.no,
+                    "mine": one is seat,
+                    "at": commit.at if commit else None,
+                    "sealed": tick.at if tick else None,
+                    "commit": commit.commit if commit and one is seat else "",
+                    "progress": next(seen.progress for seen in card.seats if seen.no == one.no),
+                }
+            )
         made = sheets.find_list(now.session, panel)
         sealed = log.tick_of(now.session, made.c) if made and made.c else None
-        return render("expert/list.html", form=form or Form.blank(), card=card, rows=rows, made=made, sealed=sealed,
-                      all_in=all(row["at"] for row in rows), all_sealed=all(row["sealed"] for row in rows),
-                      crumbs=room_crumbs(card, (_("List of locked sheets"), "")))
+        return render(
+            "expert/list.html",
+            form=form or Form.blank(),
+            card=card,
+            rows=rows,
+            made=made,
+            sealed=sealed,
+            all_in=all(row["at"] for row in rows),
+            all_sealed=all(row["sealed"] for row in rows),
+            crumbs=room_crumbs(card, (_("List of locked sheets"), "")),
+        )
 
 
 @expert.page("/<ref>/acts/list", needs=Act.SHEET_COMMIT, post=True, back=listing)
@@ -125,8 +151,13 @@ def reveal(ref: str, form: Form | None = None) -> str:
         card = room_card(now, ref)
         made = sheets.find_list(now.session, panel)
         sealed = bool(made and made.c and log.tick_of(now.session, made.c))
-        return render("expert/reveal.html", form=form or Form.blank(), card=card, sealed=sealed,
-                      crumbs=room_crumbs(card, (_("Reveal"), "")))
+        return render(
+            "expert/reveal.html",
+            form=form or Form.blank(),
+            card=card,
+            sealed=sealed,
+            crumbs=room_crumbs(card, (_("Reveal"), "")),
+        )
 
 
 @expert.page("/<ref>/acts/reveal", needs=Act.SHEET_REVEAL, post=True, back=reveal)
@@ -139,4 +170,3 @@ def do_reveal(ref: str) -> Any:
         unit.once(form.form_id, where := f"/expert/{ref}/report")
         sheets.reveal(unit, panel_in(unit, ref), document, salt=salt)
     return go(where)
-

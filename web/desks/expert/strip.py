@@ -51,7 +51,11 @@ class Plot:
 def plots(criteria: Iterable[Criterion], cells: Iterable[CellCard], names: Mapping[str, str]) -> list[Plot]:
     """A plot of each subjective criterion, in the order of the scheme."""
     held = list(cells)
-    return [_plot(one, [cell for cell in held if cell.criterion == one.id], names) for one in criteria if one.kind == "subjective"]
+    return [
+        _plot(one, [cell for cell in held if cell.criterion == one.id], names)
+        for one in criteria
+        if one.kind == "subjective"
+    ]
 
 
 def _plot(criterion: Criterion, cells: list[CellCard], names: Mapping[str, str]) -> Plot:
@@ -60,7 +64,10 @@ def _plot(criterion: Criterion, cells: list[CellCard], names: Mapping[str, str])
         if 0 < band.low < criterion.max:
             marks[band.low] = f"{band.short[:8]} {written_exactly(band.low, 0)}".strip()
     ticks = tuple((_x(at, criterion), label) for at, label in sorted(marks.items()))
-    strips = tuple(_strip(criterion, cell, names.get(cell.bid, cell.bid), HEAD + ROW * at + ROW // 2) for at, cell in enumerate(cells))
+    strips = tuple(
+        _strip(criterion, cell, names.get(cell.bid, cell.bid), HEAD + ROW * at + ROW // 2)
+        for at, cell in enumerate(cells)
+    )
     told = "; ".join(f"{one.bid}: {', '.join(dot.points for dot in one.dots)}" for one in strips)
     return Plot(criterion, HEAD + ROW * len(strips) + 8, ticks, strips, told)
 

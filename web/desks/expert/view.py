@@ -73,11 +73,24 @@ def view(ref: str, bid_id: int, place: int, page: int) -> str:
     name = _("File %(n)s", n=file.name) if card.blind else file.name
     base = f"/expert/{ref}/view/{bid_id}"
     places = [(at, _("File %(n)s", n=one.name) if card.blind else one.name) for at, one in enumerate(bid.files)]
-    return render("expert/view.html", card=card, bid=bid, place=place, page=page, shown=shown, reason=reason, others=others, name=name,
-                  size=file.size, places=places, base=base, take=f"/expert/{ref}/files/{bid_id}/{place}",
-                  before=f"{base}/{place}/{page - 1}" if page > 1 else "",
-                  after=f"{base}/{place}/{page + 1}" if shown and page < shown.pages else "",
-                  crumbs=room_crumbs(card, (bid.bidder or bid.name, f"/expert/{ref}/review#bid-{bid_id}"), (name, "")))
+    return render(
+        "expert/view.html",
+        card=card,
+        bid=bid,
+        place=place,
+        page=page,
+        shown=shown,
+        reason=reason,
+        others=others,
+        name=name,
+        size=file.size,
+        places=places,
+        base=base,
+        take=f"/expert/{ref}/files/{bid_id}/{place}",
+        before=f"{base}/{place}/{page - 1}" if page > 1 else "",
+        after=f"{base}/{place}/{page + 1}" if shown and page < shown.pages else "",
+        crumbs=room_crumbs(card, (bid.bidder or bid.name, f"/expert/{ref}/review#bid-{bid_id}"), (name, "")),
+    )
 
 
 @expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.json", needs=Act.SEAT_ANSWER)
@@ -92,9 +105,11 @@ def view_data(ref: str, bid_id: int, place: int, page: int) -> Response:
             return jsonify(pages=0, text="", image="", reason=words.words(held.code, held.facts, language(), zone()))
     shown, reason = _converted(blob, page)
     answer = jsonify(
-        pages=shown.pages if shown else 0, text=shown.text if shown else "",
+        pages=shown.pages if shown else 0,
+        text=shown.text if shown else "",
         image=f"/expert/{ref}/view/{bid_id}/{place}/{page}.png" if shown and shown.png else "",
-        reason=words.state("no_preview", reason, language()).text if reason else "")
+        reason=words.state("no_preview", reason, language()).text if reason else "",
+    )
     answer.headers["Cache-Control"] = "private, max-age=600"
     return answer
 
@@ -108,7 +123,11 @@ def view_image(ref: str, bid_id: int, place: int, page: int) -> Response:
     shown, _reason = _converted(blob, page)
     if shown is None or not shown.png:
         raise NotFound("document.unknown", id=bid_id)
-    return Response(shown.png, mimetype="image/png", headers={"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=600"})
+    return Response(
+        shown.png,
+        mimetype="image/png",
+        headers={"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=600"},
+    )
 
 
 def _released(now: Look, ref: str, bid_id: int, place: int) -> str:

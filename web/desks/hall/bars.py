@@ -53,7 +53,9 @@ def price_bars(card: HallCard) -> Bars | None:
     if not card.all_read or not priced or not ceiling.minor:
         return None
     base = card.base.price if card.base is not None else None
-    most = max([bid.price.minor for bid in priced if bid.price is not None] + [ceiling.minor] + ([base.minor] if base else []))
+    most = max(
+        [bid.price.minor for bid in priced if bid.price is not None] + [ceiling.minor] + ([base.minor] if base else [])
+    )
     lang = language()
 
     def at(money: Money) -> str:
@@ -61,21 +63,44 @@ def price_bars(card: HallCard) -> Bars | None:
 
     def percent(money: Money) -> str:
         return show.percent(Fraction(money.minor * 100, ceiling.minor))
-    bars = tuple(Bar(bid.no, bid.name, bid.price, at(bid.price), percent(bid.price),
-                     Money(ceiling.minor - bid.price.minor, ceiling.currency),
-                     Money(bid.price.minor - base.minor, base.currency) if base else None, bid.over_ceiling)
-                 for bid in priced if bid.price is not None)
+
+    bars = tuple(
+        Bar(
+            bid.no,
+            bid.name,
+            bid.price,
+            at(bid.price),
+            percent(bid.price),
+            Money(ceiling.minor - bid.price.minor, ceiling.currency),
+            Money(bid.price.minor - base.minor, base.currency) if base else None,
+            bid.over_ceiling,
+        )
+        for bid in priced
+        if bid.price is not None
+    )
     named = "；" if lang == "zh" else "; "
     spoken = named.join(
         [_("Ceiling %(amount)s", amount=show.money(ceiling, lang))]
         + ([_("base price %(amount)s", amount=show.money(base, lang))] if base else [])
-        + [f"{one.name} {show.money(one.price, lang)}, {one.of_ceiling}" for one in bars])
+        + [f"{one.name} {show.money(one.price, lang)}, {one.of_ceiling}" for one in bars]
+    )
     return Bars(spoken, bars, ceiling, at(ceiling), base, at(base) if base else "", len(card.bids) - len(bars))
 
 
 def facts(card: HallCard) -> list[dict[str, Any]]:
     """The same for programs: amounts and percent as texts."""
     found = price_bars(card)
-    return [] if found is None else [
-        {"no": one.no, "price": one.price.text(), "of_ceiling": one.of_ceiling, "below_ceiling": one.below.text(),
-         "to_base_price": one.to_base.text() if one.to_base else ""} for one in found.bars]
+    return (
+        []
+        if found is None
+        else [
+            {
+                "no": one.no,
+                "price": one.price.text(),
+                "of_ceiling": one.of_ceiling,
+                "below_ceiling": one.below.text(),
+                "to_base_price": one.to_base.text() if one.to_base else "",
+            }
+            for one in found.bars
+        ]
+    )

@@ -1,7 +1,7 @@
 """The base price (标底) of works in the tenderee's hands: bound by a hash before the deadline, published in the hall (rule C-07).
 
-    purchaser, agency   POST /hall/<ref>/acts/bind-base-price       ``commitment``: base64url of H("base-price", document)
-                        POST /hall/<ref>/acts/publish-base-price    ``document``: the document itself, as text or ``document_file``
+purchaser, agency   POST /hall/<ref>/acts/bind-base-price       ``commitment``: base64url of H("base-price", document)
+                    POST /hall/<ref>/acts/publish-base-price    ``document``: the document itself, as text or ``document_file``
 """
 
 from __future__ import annotations
@@ -26,8 +26,14 @@ def base_price(ref: str, form: Form | None = None) -> str:
         require_tie(now, lot.project)
         card, may_bind = hall_card(now, lot), base_prices.may_bind(now, lot)
         context = {"platform": office().platform, "tender": lot.tender.ref, "lot": lot.no_text}
-    return render("hall/base_price.html", card=card, may_bind=may_bind, context=context, form=form or Form.blank(),
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Base price"), "")))
+    return render(
+        "hall/base_price.html",
+        card=card,
+        may_bind=may_bind,
+        context=context,
+        form=form or Form.blank(),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Base price"), "")),
+    )
 
 
 @hall.page("/<ref>/acts/bind-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)

@@ -46,20 +46,38 @@ def _card(now: Look, lot: Lot, part: str) -> HallCard:
     row = ceremony.find(now.session, lot, part)
     policy = officers.find_policy(now.session, lot, part)
     head: dict[str, Any] = {
-        "lot": card, "now": now.now, "policy_id": policy.policy_id if policy else "", "t": policy.t if policy else 0,
-        "n": officers.policy_document(policy)["n"] if policy else 0, "last": mark(now, lot.ref), "part": part,
-        "form": tuple(officers.form_of(lot, part)), "waits_for_prices": part == officers.BID and lot.two_envelopes,
-        "window": attendance.window(now.session, lot, now.now), "officials": tuple(attendance.officials(now.session, lot)),
-        "came": tuple(attendance.bidders(now.session, lot)), "base": _base(now, lot),
+        "lot": card,
+        "now": now.now,
+        "policy_id": policy.policy_id if policy else "",
+        "t": policy.t if policy else 0,
+        "n": officers.policy_document(policy)["n"] if policy else 0,
+        "last": mark(now, lot.ref),
+        "part": part,
+        "form": tuple(officers.form_of(lot, part)),
+        "waits_for_prices": part == officers.BID and lot.two_envelopes,
+        "window": attendance.window(now.session, lot, now.now),
+        "officials": tuple(attendance.officials(now.session, lot)),
+        "came": tuple(attendance.bidders(now.session, lot)),
+        "base": _base(now, lot),
     }
     if row is None:
         ready = officers.drilled(now.session, policy) if policy else set()
         closed = closing.find(now.session, lot, part)
         over = lot.deadline is not None and now.now >= lot.deadline
         step = FAILED if lot.state == "FAILED" else SHUT if lot.state == ceremony.OPENS_IN[part] and over else BEFORE
-        late = closed is not None and policy is not None and late_close.is_awaited(now.session, lot, closed, policy.deadline)
-        return HallCard(**head, step=step, officers=_officers(now, lot, ready, head), closed_at=closed.tick_at if closed else None,
-                        claims_end=_claims_end(closed, policy), closing_late=late)
+        late = (
+            closed is not None
+            and policy is not None
+            and late_close.is_awaited(now.session, lot, closed, policy.deadline)
+        )
+        return HallCard(
+            **head,
+            step=step,
+            officers=_officers(now, lot, ready, head),
+            closed_at=closed.tick_at if closed else None,
+            claims_end=_claims_end(closed, policy),
+            closing_late=late,
+        )
     return _after(now, lot, row, head)
 
 
@@ -70,9 +88,17 @@ def _claims_end(closed: closing.Closing | None, policy: officers.Policy | None) 
 def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tuple[OfficerLine, ...]:
     present = {line.account_id: line.at for line in head["officials"]}
     return tuple(
-        OfficerLine(seat.j, seat.account.name, seat.account.party.name, seat.side, officers.fingerprint_of(seat), seat.j in ready,
-                    present_at=present.get(seat.account_id))
-        for seat in officers.seats(now.session, lot))
+        OfficerLine(
+            seat.j,
+            seat.account.name,
+            seat.account.party.name,
+            seat.side,
+            officers.fingerprint_of(seat),
+            seat.j in ready,
+            present_at=present.get(seat.account_id),
+        )
+        for seat in officers.seats(now.session, lot)
+    )
 
 
 def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
@@ -81,7 +107,8 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     posted = {share.j: share for share in ceremony.shares(session, row)}
     people = tuple(
         replace(one, released_at=posted[one.j].at, complaints=len(posted[one.j].errors)) if one.j in posted else one
-        for one in _officers(now, lot, {seat.j for seat in officers.seats(session, lot)}, head))
+        for one in _officers(now, lot, {seat.j for seat in officers.seats(session, lot)}, head)
+    )
     kids = {seat.sign_kid: seat.j for seat in officers.seats(session, lot)}
     by_j = {one.j: one for one in people}
     came = [] if row.opened is None else [kids[s["keyid"]] for s in row.opened["signatures"] if s["keyid"] in kids]
@@ -90,25 +117,46 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     pause, filed = rescue.pause(session, row), tuple(claims.of_lot(session, lot, row.part))
     stopped = (pause is not None and not pause.is_over(now.now)) or any(not one.outcome for one in filed)
     return HallCard(
-        **head, place=turned.place, reading_ended=turned.ended_at, read_moments=turned.moments, repair=pause,
-        failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)), step=row.state, officers=people,
+        **head,
+        place=turned.place,
+        reading_ended=turned.ended_at,
+        read_moments=turned.moments,
+        repair=pause,
+        failed=tuple((one.party.name, one.code) for one in rescue.failures(session, row)),
+        step=row.state,
+        officers=people,
         closed_at=closed.tick_at if closed else None,
-        claims_end=_claims_end(closed, officers.find_policy(session, lot, row.part)), listed_at=row.listed_at,
-        shares_from=row.shares_from, shares_until=row.shares_until, extended=row.extended, set_hash=row.set_hash,
-        bids=_bids(now, lot, row, said, head["came"]), opened_at=row.opened_at, confirm_until=row.confirm_until,
+        claims_end=_claims_end(closed, officers.find_policy(session, lot, row.part)),
+        listed_at=row.listed_at,
+        shares_from=row.shares_from,
+        shares_until=row.shares_until,
+        extended=row.extended,
+        set_hash=row.set_hash,
+        bids=_bids(now, lot, row, said, head["came"]),
+        opened_at=row.opened_at,
+        confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
-        draws=_draws(now, lot), proofs=proof_lines(now, lot, row, posted), countersigned=tuple(by_j[j] for j in came),
-        wanted=ceremony.signatures_wanted(session, row), claims=filed,
+        draws=_draws(now, lot),
+        proofs=proof_lines(now, lot, row, posted),
+        countersigned=tuple(by_j[j] for j in came),
+        wanted=ceremony.signatures_wanted(session, row),
+        claims=filed,
         may_decrypt=ceremony.may_decrypt(session, row, now.now) and not stopped,
-        minutes=row.minutes or "", version=row.version, run=progress(now, row),
+        minutes=row.minutes or "",
+        version=row.version,
+        run=progress(now, row),
     )
 
 
-def _bids(now: Look, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark], came: tuple[attendance.Line, ...]) -> tuple[BidLine, ...]:
+def _bids(
+    now: Look, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark], came: tuple[attendance.Line, ...]
+) -> tuple[BidLine, ...]:
     hours = {line.party_id: line.at for line in reversed(came)}
     standing = {bid.header_hash: bid for bid in bids.standing_bids(now.session, lot, row.part)}
     opened = {bid.header_hash: bid for bid in ceremony.opened_bids(now.session, row)}
-    digests = {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
+    digests = (
+        {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
+    )
     latest = {r.party_id: r for r in said}
     decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}
     joint = consortia.opened(now.session, lot) if opened else {}
@@ -119,26 +167,38 @@ def _bids(now: Look, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark],
         bid, verdict = standing[name], opened.get(name)
         taking = taken.get(bid.party_id)
         line: dict[str, Any] = {
-            "no": no, "party_id": bid.party_id, "name": bid.party.name, "header_hash": name, "entry": item["entry"],
-            "secured": taking is not None and participants.is_secured(taking), "handed_in": bid.at, "came_at": hours.get(bid.party_id),
+            "no": no,
+            "party_id": bid.party_id,
+            "name": bid.party.name,
+            "header_hash": name,
+            "entry": item["entry"],
+            "secured": taking is not None and participants.is_secured(taking),
+            "handed_in": bid.at,
+            "came_at": hours.get(bid.party_id),
             "left_sealed": row.left_sealed.get(name, {}).get("ground", ""),
         }
         if verdict is not None:
             effect = decided.get(name)  # none of a bid that was not to be opened
             remark = latest.get(bid.party_id)
             line |= {
-                "name": _joint(bid.party, joint.get(bid.party.code, [])), "verdict": verdict.verdict,
-                "cause": effect.cause if effect else verdict.cause, "values": form_values(lot, verdict.announce),
+                "name": _joint(bid.party, joint.get(bid.party.code, [])),
+                "verdict": verdict.verdict,
+                "cause": effect.cause if effect else verdict.cause,
+                "values": form_values(lot, verdict.announce),
                 "price": None if verdict.price_minor is None else Money(verdict.price_minor, lot.currency),
-                "over_ceiling": verdict.price_minor is not None and lot.ceiling_minor > 0 and verdict.price_minor > lot.ceiling_minor,
+                "over_ceiling": verdict.price_minor is not None
+                and lot.ceiling_minor > 0
+                and verdict.price_minor > lot.ceiling_minor,
                 "form_faults": tuple(str(fault["field"]) for fault in verdict.form_faults),
                 "files": tuple(FileLine(one["name"], one["digest"]) for one in digests.get(name, ())),
-                "outcome": effect.outcome if effect else None, "ruling": effect.ruling.reasons if effect and effect.ruling else "",
+                "outcome": effect.outcome if effect else None,
+                "ruling": effect.ruling.reasons if effect and effect.ruling else "",
                 "awaits_finding": effect is not None and effect.awaits_finding,
                 "found_at": effect.finding.at if effect and effect.finding else None,
                 "found_c": effect.finding.c if effect and effect.finding else "",
                 "ruled_at": effect.ruling.at if effect and effect.ruling else None,
-                "remark": ("answered" if remark.answered_at else remark.kind) if remark else "", "remark_at": remark.at if remark else None,
+                "remark": ("answered" if remark.answered_at else remark.kind) if remark else "",
+                "remark_at": remark.at if remark else None,
             }
         lines.append(BidLine(**line))
     return tuple(lines)
@@ -160,8 +220,11 @@ def _base(now: Look, lot: Lot) -> BaseLine | None:
 def form_values(lot: Lot, announce: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """The other fields of the opening form in their order: (label in the language of the page, value as it was sealed)."""
     key = "label" if language() == "zh" else "label_en"
-    return tuple((field.get(key) or field["label"], said_of(field, announce[field["key"]]))
-                 for field in lot.form if field["key"] != "price" and field["key"] in announce)
+    return tuple(
+        (field.get(key) or field["label"], said_of(field, announce[field["key"]]))
+        for field in lot.form
+        if field["key"] != "price" and field["key"] in announce
+    )
 
 
 def said_of(field: dict[str, Any], value: str) -> str:

@@ -64,12 +64,19 @@ def index() -> str:
         shown = {card.ref for card, _step in rows}
         earlier = [(card, step) for card, step in running_openings(now) if card.ref not in shown]
         local = now.now.astimezone(zone()).date()
-        ticks = [Tick(card.opens_at, card.title[:10]) for card, _step in rows
-                 if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
+        ticks = [
+            Tick(card.opens_at, card.title[:10])
+            for card, _step in rows
+            if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local
+        ]
         day = sun_line(now.now, ticks, lang=language(), zone=zone())
-    first = [(card, step) for card, step in rows if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local]
+    first = [
+        (card, step)
+        for card, step in rows
+        if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local
+    ]
     several = Counter(card.tender for card, _step in [*earlier, *rows])
-    return render("hall/index.html", day=day, today=[*earlier, *first], later=rows[len(first):], several=several)
+    return render("hall/index.html", day=day, today=[*earlier, *first], later=rows[len(first) :], several=several)
 
 
 @hall.page("/desk", needs={Act.POLICY_SIGN, Act.OPENING_HOST})
@@ -81,20 +88,39 @@ def desk_page() -> str:
             mine = lot_cards.officer_lots(now)
         steps = {card.ref: step_of(now, lot_cards.visible_lot(now, card.ref)) for card in mine}
         unique = list({card.ref: card for card in mine}.values())
-    return render("hall/desk.html", duties=duties, mine=unique, steps=steps, is_officer=may(actor(), Act.POLICY_SIGN),
-                  crumbs=crumbs_of((_("What needs me now"), "")))
+    return render(
+        "hall/desk.html",
+        duties=duties,
+        mine=unique,
+        steps=steps,
+        is_officer=may(actor(), Act.POLICY_SIGN),
+        crumbs=crumbs_of((_("What needs me now"), "")),
+    )
 
 
 @hall.page("/<ref>", needs=ANYONE)
 def view(ref: str) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
-        card, mine, chair = hall_card(now, lot, part_asked(now, lot)), attendance.own(now, lot), sheet.has_chair(now, lot)
+        card, mine, chair = (
+            hall_card(now, lot, part_asked(now, lot)),
+            attendance.own(now, lot),
+            sheet.has_chair(now, lot),
+        )
         suspended = deadline_faults.standing(now.session, lot)
         j = next((seat.j for seat, of in own_seats(now) if of.id == lot.id and seat.stage == officers.STANDING), 0)
-    return render("hall/view.html", card=card, mine=mine, chair=chair, j=j, chart=bars.price_bars(card),
-                  asked=actor().role is Role.PUBLIC or (chair and sheet.is_bidder()), suspended=suspended, form=Form.blank(),
-                  crumbs=crumbs_of((card.lot.ref, "")))
+    return render(
+        "hall/view.html",
+        card=card,
+        mine=mine,
+        chair=chair,
+        j=j,
+        chart=bars.price_bars(card),
+        asked=actor().role is Role.PUBLIC or (chair and sheet.is_bidder()),
+        suspended=suspended,
+        form=Form.blank(),
+        crumbs=crumbs_of((card.lot.ref, "")),
+    )
 
 
 @hall.page("/<ref>/data", needs=ANYONE)
@@ -105,31 +131,76 @@ def data(ref: str) -> Response:
         part = part_asked(now, lot)
         card = hall_card(now, lot, part)
         found: dict[str, Any] = {
-            "ref": card.lot.ref, "envelope": part,
-            "state": card.step, "lot_state": card.lot.state, "claims_end": _at(card.claims_end),
-            "waits": [{"turn": one.turn, "who": one.who, "what": one.what, "until": _at(one.until)} for one in card.waits],
-            "policy": card.policy_id, "t": card.t, "n": card.n,
-            "now": write_moment(now.now), "deadline": _at(card.lot.deadline), "opens_at": _at(card.lot.opens_at), "last": card.last,
-            "ceiling": card.lot.ceiling.text(), "base_price": None if card.base is None else {
-                "commitment": card.base.commitment, "bound_at": _at(card.base.committed_at), "salt": card.base.salt,
-                "price": card.base.price.text() if card.base.price else "", "published_at": _at(card.base.published_at)},
+            "ref": card.lot.ref,
+            "envelope": part,
+            "state": card.step,
+            "lot_state": card.lot.state,
+            "claims_end": _at(card.claims_end),
+            "waits": [
+                {"turn": one.turn, "who": one.who, "what": one.what, "until": _at(one.until)} for one in card.waits
+            ],
+            "policy": card.policy_id,
+            "t": card.t,
+            "n": card.n,
+            "now": write_moment(now.now),
+            "deadline": _at(card.lot.deadline),
+            "opens_at": _at(card.lot.opens_at),
+            "last": card.last,
+            "ceiling": card.lot.ceiling.text(),
+            "base_price": None
+            if card.base is None
+            else {
+                "commitment": card.base.commitment,
+                "bound_at": _at(card.base.committed_at),
+                "salt": card.base.salt,
+                "price": card.base.price.text() if card.base.price else "",
+                "published_at": _at(card.base.published_at),
+            },
             "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
         row = ceremony.find(now.session, lot, part)
         if row is not None:
             found |= {
-                "set": row.set_hash, "opening_set": row.opening_set, "listed_at": _at(row.listed_at), "shares_from": _at(row.shares_from),
-                "shares_until": _at(row.shares_until), "may_decrypt": card.may_decrypt, "opened_at": _at(row.opened_at),
-                "confirm_until": _at(row.confirm_until), "signatures_wanted": card.wanted,
+                "set": row.set_hash,
+                "opening_set": row.opening_set,
+                "listed_at": _at(row.listed_at),
+                "shares_from": _at(row.shares_from),
+                "shares_until": _at(row.shares_until),
+                "may_decrypt": card.may_decrypt,
+                "opened_at": _at(row.opened_at),
+                "confirm_until": _at(row.confirm_until),
+                "signatures_wanted": card.wanted,
                 "countersigned": [s.j for s in card.countersigned],
                 "shares": [{"j": s.j, "name": s.name, "at": _at(s.released_at)} for s in card.shares],
-                "bids": [{"no": b.no, "name": b.name, "header_hash": b.header_hash, "verdict": b.verdict, "cause": b.cause,
-                          "price": b.price.text() if b.price else "", "handed_in": _at(b.handed_in), "over_ceiling": b.over_ceiling}
-                         for b in card.bids],
-                "reading": card.place, "read_at": {str(place): _at(at) for place, at in card.read_moments.items()},
-                "remarks": [{"id": r.id, "name": r.name, "kind": r.kind, "at": _at(r.at), "text": r.text, "answer": r.answer,
-                             "answered_at": _at(r.answered_at)} for r in card.remarks],
-                "minutes": card.minutes, "against_ceiling": bars.facts(card),
+                "bids": [
+                    {
+                        "no": b.no,
+                        "name": b.name,
+                        "header_hash": b.header_hash,
+                        "verdict": b.verdict,
+                        "cause": b.cause,
+                        "price": b.price.text() if b.price else "",
+                        "handed_in": _at(b.handed_in),
+                        "over_ceiling": b.over_ceiling,
+                    }
+                    for b in card.bids
+                ],
+                "reading": card.place,
+                "read_at": {str(place): _at(at) for place, at in card.read_moments.items()},
+                "remarks": [
+                    {
+                        "id": r.id,
+                        "name": r.name,
+                        "kind": r.kind,
+                        "at": _at(r.at),
+                        "text": r.text,
+                        "answer": r.answer,
+                        "answered_at": _at(r.answered_at),
+                    }
+                    for r in card.remarks
+                ],
+                "minutes": card.minutes,
+                "against_ceiling": bars.facts(card),
                 "signed_in": [{"party": p.party, "name": p.name, "at": _at(p.at), "late": p.late} for p in card.came],
             }
             if row.opened is not None:
@@ -156,21 +227,45 @@ def _officer_duties(now: Look) -> list[Duty]:
     seats = own_seats(now)
     for seat, lot in seats:
         if not seat.publics and (lot.state == "ACCEPTED" or seat.stage == officers.NEXT):
-            duties.append(Duty(_("Give the keys of %(lot)s", lot=lot.title), f"/hall/{lot.ref}/officer#keys", lot.deadline,
-                               basis=_("one key for each envelope, made on your computer"), label=_("keys"), tone="now"))
+            duties.append(
+                Duty(
+                    _("Give the keys of %(lot)s", lot=lot.title),
+                    f"/hall/{lot.ref}/officer#keys",
+                    lot.deadline,
+                    basis=_("one key for each envelope, made on your computer"),
+                    label=_("keys"),
+                    tone="now",
+                )
+            )
     signing: dict[str, tuple[Lot, int]] = {}
     for policy in policies.policies_to_sign(now):
         signing[policy.lot.ref] = (policy.lot, signing.get(policy.lot.ref, (policy.lot, 0))[1] + 1)
     for ref, (lot, count) in signing.items():
-        duties.append(Duty(_("Read and sign %(n)s policies of %(lot)s", n=count, lot=lot.title), f"/hall/{ref}/officer#policies",
-                           lot.deadline, basis=_("everybody signs the same bytes; publication waits for it"), label=_("sign"), tone="now"))
+        duties.append(
+            Duty(
+                _("Read and sign %(n)s policies of %(lot)s", n=count, lot=lot.title),
+                f"/hall/{ref}/officer#policies",
+                lot.deadline,
+                basis=_("everybody signs the same bytes; publication waits for it"),
+                label=_("sign"),
+                tone="now",
+            )
+        )
     trying: dict[str, tuple[Lot, int]] = {}
     for drill in policies.drills_to_open(now):
         held = drill.policy.lot
         trying[held.ref] = (held, trying.get(held.ref, (held, 0))[1] + 1)
     for ref, (lot, count) in trying.items():
-        duties.append(Duty(_("Open %(n)s drills of %(lot)s", n=count, lot=lot.title), f"/hall/{ref}/officer#drills", lot.deadline,
-                           basis=_("shows that your key opens; publication waits for it"), label=_("drill"), tone="now"))
+        duties.append(
+            Duty(
+                _("Open %(n)s drills of %(lot)s", n=count, lot=lot.title),
+                f"/hall/{ref}/officer#drills",
+                lot.deadline,
+                basis=_("shows that your key opens; publication waits for it"),
+                label=_("drill"),
+                tone="now",
+            )
+        )
     for seat, lot in seats:
         duties += _opening_duties(now, lot, seat)
     return sorted_duties(duties, now.now)
@@ -186,36 +281,82 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
     row = ceremony.current(now.session, lot) if seat.stage == officers.STANDING else None
     duties: list[Duty] = []
     if row is None and seat.stage == officers.STANDING and lot.state in ("NOTICE", "BIDDING", "OPENING"):
-        duties.append(Duty(_("Opening: %(lot)s", lot=lot.title), f"/hall/{lot.ref}", lot.opens_at, basis=_("have your key file at hand"),
-                           label=_("sealed"), tone="sealed"))
+        duties.append(
+            Duty(
+                _("Opening: %(lot)s", lot=lot.title),
+                f"/hall/{lot.ref}",
+                lot.opens_at,
+                basis=_("have your key file at hand"),
+                label=_("sealed"),
+                tone="sealed",
+            )
+        )
     if row is not None:
         posted = {share.j for share in ceremony.shares(now.session, row)}
         signed = {s["keyid"] for s in row.opened["signatures"]} if row.opened else set()
         if row.state == "LISTED" and seat.j not in posted:
-            duties.append(Duty(_("Release your shares: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/release", row.shares_until,
-                               basis=_("only your own, only after claims end"), label=_("shares"), tone="now"))
+            duties.append(
+                Duty(
+                    _("Release your shares: %(lot)s", lot=lot.title),
+                    f"/hall/{lot.ref}/release",
+                    row.shares_until,
+                    basis=_("only your own, only after claims end"),
+                    label=_("shares"),
+                    tone="now",
+                )
+            )
         if row.state == "OPENED" and seat.j in posted and seat.sign_kid not in signed:
-            duties.append(Duty(_("Check and countersign the opening list: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/sign",
-                               row.confirm_until, basis=_("your page repeats the re-derivation first"), label=_("countersign"), tone="now"))
+            duties.append(
+                Duty(
+                    _("Check and countersign the opening list: %(lot)s", lot=lot.title),
+                    f"/hall/{lot.ref}/sign",
+                    row.confirm_until,
+                    basis=_("your page repeats the re-derivation first"),
+                    label=_("countersign"),
+                    tone="now",
+                )
+            )
     for label in draws.NEEDS:
         drawn = draws.find(now.session, lot, label)
         if drawn is None or drawn.state != "LISTED" or any(str(seat.j) in turn.escrow for turn in drawn.turns):
             continue
         policy = _of_draw(now, drawn, seat)
         if policy is not None and now.now >= policy.opens_at:
-            duties.append(Duty(_("Open the escrow of a draw: %(lot)s", lot=lot.title), f"/hall/{lot.ref}/draw/{label}/escrow",
-                               basis=_("a party did not reveal in time"), label=_("escrow"), tone="warn"))
+            duties.append(
+                Duty(
+                    _("Open the escrow of a draw: %(lot)s", lot=lot.title),
+                    f"/hall/{lot.ref}/draw/{label}/escrow",
+                    basis=_("a party did not reveal in time"),
+                    label=_("escrow"),
+                    tone="warn",
+                )
+            )
     return duties
 
 
 def _host_duties(now: Look) -> list[Duty]:
     duties = []
-    for card, step in {card.ref: (card, step) for card, step in [*running_openings(now), *openings_ahead(now, zone())]}.values():
-        words = {"BEFORE": _("Opening: %(lot)s", lot=card.title), "SHUT": _("Publish the set: %(lot)s", lot=card.title),
-                 "LISTED": _("Shares and decryption: %(lot)s", lot=card.title), "OPENED": _("Remarks and minutes: %(lot)s", lot=card.title),
-                 "SIGNED": _("Close the opening: %(lot)s", lot=card.title)}.get(step)
+    for card, step in {
+        card.ref: (card, step) for card, step in [*running_openings(now), *openings_ahead(now, zone())]
+    }.values():
+        words = {
+            "BEFORE": _("Opening: %(lot)s", lot=card.title),
+            "SHUT": _("Publish the set: %(lot)s", lot=card.title),
+            "LISTED": _("Shares and decryption: %(lot)s", lot=card.title),
+            "OPENED": _("Remarks and minutes: %(lot)s", lot=card.title),
+            "SIGNED": _("Close the opening: %(lot)s", lot=card.title),
+        }.get(step)
         if words:
             sealed = step == "BEFORE"
-            duties.append(Duty(words, f"/hall/{card.ref}/host", card.opens_at if sealed else None, when="" if sealed else _("now"),
-                               basis=card.place, label=_("sealed") if sealed else _("running"), tone="sealed" if sealed else "now"))
+            duties.append(
+                Duty(
+                    words,
+                    f"/hall/{card.ref}/host",
+                    card.opens_at if sealed else None,
+                    when="" if sealed else _("now"),
+                    basis=card.place,
+                    label=_("sealed") if sealed else _("running"),
+                    tone="sealed" if sealed else "now",
+                )
+            )
     return sorted_duties(duties, now.now)

@@ -28,9 +28,13 @@ from web.workers import opening_run
 def host(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = hall_card(now, lot_at_market(now, ref))
-    return render("hall/host.html", form=form or Form.blank(), card=card,
-                  cause_words=[(one, words.state("cause", one, language()).text) for one in rulings.CAUSES],
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), "")))
+    return render(
+        "hall/host.html",
+        form=form or Form.blank(),
+        card=card,
+        cause_words=[(one, words.state("cause", one, language()).text) for one in rulings.CAUSES],
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), "")),
+    )
 
 
 @hall.page("/<ref>/acts/list", needs=Act.OPENING_HOST, post=True, back=host)
@@ -79,7 +83,9 @@ def do_answer(ref: str) -> Any:
         unit.once(form.form_id, where := f"/hall/{ref}/host")
         row = ceremony(unit, lot)
         unit.lock(row)
-        said = next((one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None)
+        said = next(
+            (one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None
+        )
         if said is None:
             raise NotFound("opening.no_remark", remark=number)
         opening_list.answer_remark(unit, said, row, text=text)

@@ -21,8 +21,12 @@ def mark(now: Look, ref: str) -> str:
     lot = lot_cards.visible_lot(now, ref)
     ceremony.refuse_reviewer(now, lot)
     row = ceremony.current(now.session, lot)
-    drawn = [f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))]
-    drawn.append(f"p{len(attendance.officials(now.session, lot))}")  # who runs or watches it is no secret; a bidder's coming is in no mark
+    drawn = [
+        f"{one.label}{one.id}v{one.version}" for label in draws.NEEDS if (one := draws.find(now.session, lot, label))
+    ]
+    drawn.append(
+        f"p{len(attendance.officials(now.session, lot))}"
+    )  # who runs or watches it is no secret; a bidder's coming is in no mark
     if (base := base_prices.find(now.session, lot)) is not None:
         drawn.append(f"b{base.commitment[:8]}{'p' if base.published_at else ''}")
     if row is None:
@@ -39,9 +43,18 @@ def mark(now: Look, ref: str) -> str:
     if (run := progress(now, row)) is not None:
         drawn.append(f"d{run.done}{'x' if run.stopped else ''}")
     sealed = sum(log.tick_of(now.session, line.c) is not None for line in posted)
-    return "-".join([lot.state, row.state, str(row.version), str(int(row.shares_until.timestamp())), f"s{len(posted)}.{sealed}",
-                     f"r{len(said)}.{sum(r.answered_at is not None for r in said)}", f"k{readings.position(now.session, row).turns}",
-                     *drawn])
+    return "-".join(
+        [
+            lot.state,
+            row.state,
+            str(row.version),
+            str(int(row.shares_until.timestamp())),
+            f"s{len(posted)}.{sealed}",
+            f"r{len(said)}.{sum(r.answered_at is not None for r in said)}",
+            f"k{readings.position(now.session, row).turns}",
+            *drawn,
+        ]
+    )
 
 
 def progress(now: Look, row: Opening) -> Progress | None:

@@ -1,9 +1,9 @@
 """The papers of an opening: made and signed once, read by anybody, stamped with a trusted time (rules X-10, X-14).
 
-    anybody   GET  /hall/<ref>/papers                       what there is, with digests and stamps
-              GET  /hall/<ref>/papers/<kind>, <kind>.tsr    ``sheet``, ``form``, ``record``; its RFC 3161 stamp; ``?draft=1`` for the host
-              GET  /hall/<ref>/minutes                      the record
-    host      POST /hall/<ref>/acts/stamp                   asks for the stamps that are still missing
+anybody   GET  /hall/<ref>/papers                       what there is, with digests and stamps
+          GET  /hall/<ref>/papers/<kind>, <kind>.tsr    ``sheet``, ``form``, ``record``; its RFC 3161 stamp; ``?draft=1`` for the host
+          GET  /hall/<ref>/minutes                      the record
+host      POST /hall/<ref>/acts/stamp                   asks for the stamps that are still missing
 """
 
 from __future__ import annotations
@@ -40,8 +40,15 @@ def paper_list(ref: str, form: Form | None = None) -> str:
         part = part_asked(now, lot)
         card, row = hall_card(now, lot, part), opening.find(now.session, lot, part)
         found = opening_papers.of_opening(now.session, row) if row is not None else []
-    return render("hall/papers.html", card=card, papers=found, is_host=may(actor(), Act.OPENING_HOST), can_stamp=stamps.ready(_settings()),
-                  form=form or Form.blank(), crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Papers of the opening"), "")))
+    return render(
+        "hall/papers.html",
+        card=card,
+        papers=found,
+        is_host=may(actor(), Act.OPENING_HOST),
+        can_stamp=stamps.ready(_settings()),
+        form=form or Form.blank(),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Papers of the opening"), "")),
+    )
 
 
 @hall.page("/<ref>/papers/<kind>", needs=ANYONE)

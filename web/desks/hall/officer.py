@@ -39,18 +39,41 @@ def officer(ref: str, form: Form | None = None) -> str:
         trying = [drill.policy.envelope for drill in policies.drills_to_open(now) if drill.policy.lot_id == lot.id]
         row = opening.current(now.session, lot)
         posted = {share.j for share in opening.shares(now.session, row)} if row else set()
-        escrows = [one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"]
+        escrows = [
+            one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"
+        ]
         held = seat.publics
         takes_over = seat.stage == officers.NEXT
         kept = takes_over and any(one.account_id == seat.account_id for one in officers.seats(now.session, lot))
-    return render("hall/officer.html", form=form or Form.blank(), card=card, seat=seat, given=held, scopes=officers.envelopes(lot),
-                  waiting=waiting, done=done, trying=trying, opening=row, posted=posted, escrows=escrows, takes_over=takes_over, kept=kept,
-                  fingerprint=officers.fingerprint_of(seat), crumbs=crumbs_of((card.ref, f"/hall/{ref}"), (_("My keys and policies"), "")))
+    return render(
+        "hall/officer.html",
+        form=form or Form.blank(),
+        card=card,
+        seat=seat,
+        given=held,
+        scopes=officers.envelopes(lot),
+        waiting=waiting,
+        done=done,
+        trying=trying,
+        opening=row,
+        posted=posted,
+        escrows=escrows,
+        takes_over=takes_over,
+        kept=kept,
+        fingerprint=officers.fingerprint_of(seat),
+        crumbs=crumbs_of((card.ref, f"/hall/{ref}"), (_("My keys and policies"), "")),
+    )
 
 
 def _policy_facts(row: officers.Policy) -> dict[str, Any]:
-    return {"envelope": row.envelope, "policy_id": row.policy_id, "supersedes": row.supersedes, "document": officers.policy_document(row),
-            "deadline": row.deadline, "opens_at": row.opens_at}
+    return {
+        "envelope": row.envelope,
+        "policy_id": row.policy_id,
+        "supersedes": row.supersedes,
+        "document": officers.policy_document(row),
+        "deadline": row.deadline,
+        "opens_at": row.opens_at,
+    }
 
 
 # --- keys of the lot --------------------------------------------------------------------------------------------------------------
@@ -84,8 +107,12 @@ def policies_data(ref: str) -> Response:
     with look() as now:
         lot, seat = own_hall(now, ref, *AT_WORK)
         rows = [row for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
-        return jsonify(j=seat.j, sign_kid=seat.sign_kid, publics=seat.publics, policies=[
-            {"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows])
+        return jsonify(
+            j=seat.j,
+            sign_kid=seat.sign_kid,
+            publics=seat.publics,
+            policies=[{"envelope": row.envelope, "policy_id": row.policy_id, "payload": row.payload} for row in rows],
+        )
 
 
 @hall.page("/<ref>/acts/sign-policies", needs=Act.POLICY_SIGN, post=True, back=officer)
@@ -109,10 +136,20 @@ def drills_data(ref: str) -> Response:
     with look() as now:
         lot, seat = own_hall(now, ref)
         rows = [row for row in policies.drills_to_open(now) if row.policy.lot_id == lot.id]
-        return jsonify(j=seat.j, drills=[
-            {"envelope": row.policy.envelope, "policy": officers.policy_document(row.policy), "policy_id": row.policy.policy_id,
-             "header": row.header, "header_hash": row.header_hash,
-             "document": policies.drill_document(office().platform, row, seat.j, at="")} for row in rows])
+        return jsonify(
+            j=seat.j,
+            drills=[
+                {
+                    "envelope": row.policy.envelope,
+                    "policy": officers.policy_document(row.policy),
+                    "policy_id": row.policy.policy_id,
+                    "header": row.header,
+                    "header_hash": row.header_hash,
+                    "document": policies.drill_document(office().platform, row, seat.j, at=""),
+                }
+                for row in rows
+            ],
+        )
 
 
 @hall.page("/<ref>/acts/return-drills", needs=Act.POLICY_SIGN, post=True, back=officer)
@@ -150,8 +187,14 @@ def release(ref: str, form: Form | None = None) -> str:
         lot, seat = own_hall(now, ref)
         card = hall_card(now, lot)
     mine = next((one for one in card.shares if one.j == seat.j), None)
-    return render("hall/release.html", form=form or Form.blank(), card=card, seat=seat, mine=mine,
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Release my shares"), "")))
+    return render(
+        "hall/release.html",
+        form=form or Form.blank(),
+        card=card,
+        seat=seat,
+        mine=mine,
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Release my shares"), "")),
+    )
 
 
 def _package(now: Look, ref: str) -> dict[str, Any]:
@@ -192,9 +235,14 @@ def countersign(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot, seat = own_hall(now, ref)
         card = hall_card(now, lot)
-    return render("hall/sign.html", form=form or Form.blank(), card=card, seat=seat,
-                  signed_already=any(one.j == seat.j for one in card.countersigned),
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Countersign"), "")))
+    return render(
+        "hall/sign.html",
+        form=form or Form.blank(),
+        card=card,
+        seat=seat,
+        signed_already=any(one.j == seat.j for one in card.countersigned),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Countersign"), "")),
+    )
 
 
 @hall.page("/<ref>/officer/opened", needs=Act.OPENING_SIGN)
@@ -211,8 +259,16 @@ def opened_data(ref: str) -> Response:
         for name, own in co_opening.parts(now.session, row).items():
             parts.setdefault(name, {})["0"] = b64u(own)
         keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(now.session, lot)}
-        return jsonify(j=seat.j, sign_kid=seat.sign_kid, opened=row.opened, set=row.set_hash, seeds=seeds, parts=parts, officer_keys=keys,
-                       platform_key=b64u(office().keys.public))
+        return jsonify(
+            j=seat.j,
+            sign_kid=seat.sign_kid,
+            opened=row.opened,
+            set=row.set_hash,
+            seeds=seeds,
+            parts=parts,
+            officer_keys=keys,
+            platform_key=b64u(office().keys.public),
+        )
 
 
 @hall.page("/<ref>/acts/countersign", needs=Act.OPENING_SIGN, post=True, back=countersign)
@@ -238,8 +294,17 @@ def escrow(ref: str, label: str, form: Form | None = None) -> str:
         policy = draws.policy_of(now.session, row)
         seat = officers.own_seat(now, lot, serial=int(officers.policy_document(policy)["serial"]))
         given = sorted(int(j) for turn in row.turns for j in turn.escrow)
-    return render("hall/escrow.html", form=form or Form.blank(), ref=ref, label=label, draw=row, seat=seat, policy=policy,
-                  given=seat.j in given, crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Escrow of a draw"), "")))
+    return render(
+        "hall/escrow.html",
+        form=form or Form.blank(),
+        ref=ref,
+        label=label,
+        draw=row,
+        seat=seat,
+        policy=policy,
+        given=seat.j in given,
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Escrow of a draw"), "")),
+    )
 
 
 @hall.page("/<ref>/draw/<label>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
@@ -251,7 +316,9 @@ def escrow_package(ref: str, label: str) -> Response:
 @hall.page("/<ref>/draw/<label>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def escrow_package_file(ref: str, label: str) -> Response:
     with look() as now:
-        data = opening_package.package_zip(opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label)))
+        data = opening_package.package_zip(
+            opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label))
+        )
     return saved_as(Response(data, mimetype="application/zip"), f"draw-{ref}-{label}.zip")
 
 

@@ -22,16 +22,24 @@ def proof_lines(now: Look, lot: Lot, row: Opening, posted: dict[int, ceremony.Sh
     closed = closing.find(now.session, lot, row.part)
     found = findings.of_opening(now.session, row)
     lost = {bid.header_hash: bid.party.name for _, bid, _ in findings.lost(now.session, lot)} if found else {}
-    named = [(policy.log_c if policy else None, ""), (closed.deadline_c if closed else None, ""), (row.set_c, ""),
-             *[(share.c, seats[j]) for j, share in posted.items()], *[(one.c, one.party.name) for one in rescue.failures(now.session, row)],
-             *[(one.c, "") for one in found if one.code != findings.LOST], (row.opened_c, ""),
-             *[(one.c, lost.get(one.header_hash, "")) for one in found if one.code == findings.LOST]]
+    named = [
+        (policy.log_c if policy else None, ""),
+        (closed.deadline_c if closed else None, ""),
+        (row.set_c, ""),
+        *[(share.c, seats[j]) for j, share in posted.items()],
+        *[(one.c, one.party.name) for one in rescue.failures(now.session, row)],
+        *[(one.c, "") for one in found if one.code != findings.LOST],
+        (row.opened_c, ""),
+        *[(one.c, lost.get(one.header_hash, "")) for one in found if one.code == findings.LOST],
+    ]
     if (confirmed := late_close.find(now.session, lot, row.part)) is not None:
         named.insert(2, (confirmed.c, ""))
     logged = [(c, who) for c, who in named if c is not None]
     names = [c for c, _ in logged]
     entries, sealed = audit.entries(now.session, names), log.seats(now.session, names)
-    return tuple(ProofLine(entries[c].event, c, entries[c].at, sealed[c].at if c in sealed else None, who) for c, who in logged)
+    return tuple(
+        ProofLine(entries[c].event, c, entries[c].at, sealed[c].at if c in sealed else None, who) for c, who in logged
+    )
 
 
 def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
@@ -48,5 +56,7 @@ def public_entries(now: Look, lot: Lot) -> list[dict[str, Any]]:
         receipt: dict[str, Any] = {"entry": json.loads(entry.envelope)}
         if line.c in proofs:
             receipt["proof"] = proofs[line.c]
-        found.append({"event": line.event, "c": line.c, "who": line.who, "statement": entry.statement, "receipt": receipt})
+        found.append(
+            {"event": line.event, "c": line.c, "who": line.who, "statement": entry.statement, "receipt": receipt}
+        )
     return found

@@ -1,7 +1,7 @@
 """Reading out (desks §9.2; rulebook §5.2 step 7): the host turns the lines of the opening list, the projector shows the one being read.
 
-    host      POST /hall/<ref>/acts/read       ``place``: the line, from 1; one past the last ends the reading
-    anybody   GET  /hall/<ref>/projector       follows the host; ``?line=3`` stands still on a line already read
+host      POST /hall/<ref>/acts/read       ``place``: the line, from 1; one past the last ends the reading
+anybody   GET  /hall/<ref>/projector       follows the host; ``?line=3`` stands still on a line already read
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ from web.http.page_rules import ANYONE
 def reading_desk(ref: str, form: Form | None = None) -> str:
     with look() as now:
         card = hall_card(now, lot_at_market(now, ref))
-    return render("hall/read.html", card=card, form=form or Form.blank(),
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), f"/hall/{ref}/host"), (_("Reading out"), "")))
+    return render(
+        "hall/read.html",
+        card=card,
+        form=form or Form.blank(),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Host's chair"), f"/hall/{ref}/host"), (_("Reading out"), "")),
+    )
 
 
 @hall.page("/<ref>/acts/read", needs=Act.OPENING_HOST, post=True, back=reading_desk)
@@ -87,7 +91,7 @@ def wall_of(card: HallCard) -> Wall:
         return Wall(rows, place, bool(own), 1, 1)
     page = min(max(_number("page", pages), 1), pages)
     start = (page - 1) * ROWS if not place else min(max(place - ROWS + 1, 0), last - ROWS)
-    return Wall(rows[start:start + ROWS], place, bool(own), start // ROWS + 1, pages)
+    return Wall(rows[start : start + ROWS], place, bool(own), start // ROWS + 1, pages)
 
 
 def _row(card: HallCard, bid: BidLine, place: int) -> WallRow:

@@ -114,8 +114,12 @@ def _words_of_law_and_turn() -> dict[str, Any]:
     its sign-in is fresh, so that key work does not begin that could not be handed in."""
     turns = {Role.HOST: (waits.HOST,), Role.SUPERVISOR: (waits.SUPERVISOR,)}.get(actor().role, ())
     fresh = actor().fresh_until
-    return {"with_law": law.with_law, "law_of": law.law_of, "turns": turns,
-            "fresh_until_ms": int(fresh.timestamp() * 1000) if fresh is not None else 0}
+    return {
+        "with_law": law.with_law,
+        "law_of": law.law_of,
+        "turns": turns,
+        "fresh_until_ms": int(fresh.timestamp() * 1000) if fresh is not None else 0,
+    }
 
 
 @hall.rail
@@ -141,8 +145,10 @@ def _of_lot(ref: str, here: str) -> list[Link]:
         several = sum(one.published_at is not None for one in lot.tender.lots) > 1
         row = opening.current(now.session, lot)
         mine = who.role is Role.OFFICER and any(
-            seat.account_id == who.account_id for stage in (officers.STANDING, officers.NEXT)
-            for seat in officers.seats(now.session, lot, stage))
+            seat.account_id == who.account_id
+            for stage in (officers.STANDING, officers.NEXT)
+            for seat in officers.seats(now.session, lot, stage)
+        )
         signed_minutes = row is not None and row.minutes is not None
         at_market = lot.published_at is not None
     links = [(_("This opening"), base)] if at_market else []
@@ -159,7 +165,11 @@ def _of_lot(ref: str, here: str) -> list[Link]:
     if coefficient and who.role is Role.HOST:
         links.append((_("Draw of the coefficient"), f"{base}/draw/k"))
     if at_market:
-        links += [(_("Sign-in sheet"), base + "/sheet"), (_("Projector"), base + "/projector"), (_("Public draws"), f"/lots/{ref}/draw")]
+        links += [
+            (_("Sign-in sheet"), base + "/sheet"),
+            (_("Projector"), base + "/projector"),
+            (_("Public draws"), f"/lots/{ref}/draw"),
+        ]
     if signed_minutes:
         links += [(_("Minutes"), base + "/minutes"), (_("Papers of the opening"), base + "/papers")]
     return [Link(label, href, here == href) for label, href in links]

@@ -20,9 +20,17 @@ def scope(ref: str) -> str:
         lot, seat = own_hall(now, ref)
         card = hall_card(now, lot)
         row = ceremony.find(now.session, lot)
-        mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j] if row is not None else []
-    return render("hall/scope.html", card=card, seat=seat, mine=mine, form=Form.blank(),
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Key for the arbiter"), "")))
+        mine = (
+            [one for one in findings.complaints(now.session, row) if one.officer == seat.j] if row is not None else []
+        )
+    return render(
+        "hall/scope.html",
+        card=card,
+        seat=seat,
+        mine=mine,
+        form=Form.blank(),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Key for the arbiter"), "")),
+    )
 
 
 @hall.page("/<ref>/scope.json", needs=Act.SHARE_RELEASE)
@@ -33,7 +41,9 @@ def scope_data(ref: str) -> Response:
         lot, seat = own_hall(now, ref)
         row = ceremony.opening(now.session, lot)
         mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j]
-        wanted = next((one for one in mine if one.failure.header_hash == request.args.get("bid")), mine[0] if mine else None)
+        wanted = next(
+            (one for one in mine if one.failure.header_hash == request.args.get("bid")), mine[0] if mine else None
+        )
         j = seat.j if wanted is None else wanted.j
         found = findings.scope_of(now.session, row, j, "" if wanted is None else wanted.failure.header_hash)
         return jsonify(j=j, pk=found.pop("pk"), scope=found)

@@ -48,11 +48,21 @@ def session(tender: str, form: Form | None = None) -> str:
         mine = {lot.ref: attendance.own(now, lot) for lot in rows}
         waiting = [lot.ref for lot in rows if mine[lot.ref] is None and _may_sign_in(now, lot)]
         last = session_mark(now, tender)
-    return render("hall/session.html", is_host=may(actor(), Act.OPENING_HOST), cards=cards,
-                  tender=tender, last=last, form=form or Form.blank(), waiting=waiting,
-                  ready={"list": [c.lot.ref for c in cards if may_list(c)], "open": [c.lot.ref for c in cards if c.may_decrypt
-                         and c.step == "LISTED"]}, mine=mine,
-                  crumbs=crumbs_of((cards[0].lot.tender_title, "")))
+    return render(
+        "hall/session.html",
+        is_host=may(actor(), Act.OPENING_HOST),
+        cards=cards,
+        tender=tender,
+        last=last,
+        form=form or Form.blank(),
+        waiting=waiting,
+        ready={
+            "list": [c.lot.ref for c in cards if may_list(c)],
+            "open": [c.lot.ref for c in cards if c.may_decrypt and c.step == "LISTED"],
+        },
+        mine=mine,
+        crumbs=crumbs_of((cards[0].lot.tender_title, "")),
+    )
 
 
 def _may_sign_in(now: Look, lot: Lot) -> bool:
@@ -62,7 +72,13 @@ def _may_sign_in(now: Look, lot: Lot) -> bool:
 
 def may_list(card: HallCard) -> bool:
     """Whether the set of a lot can be published now, as the host's chair says it too."""
-    return bool(card.step == "SHUT" and card.closed_at and not card.closing_late and card.lot.opens_at and card.now >= card.lot.opens_at)
+    return bool(
+        card.step == "SHUT"
+        and card.closed_at
+        and not card.closing_late
+        and card.lot.opens_at
+        and card.now >= card.lot.opens_at
+    )
 
 
 @hall.page("/sessions/<tender>/projector", needs=ANYONE)
@@ -73,8 +89,15 @@ def session_projector(tender: str) -> str:
         last = session_mark(now, tender)
     reading = [card for card in cards if card.step == "OPENED" and card.place]
     shown = max(reading, key=lambda card: max(card.read_moments.values())) if reading else None
-    return render("hall/projector.html", card=shown or cards[0], cards=cards, tender=tender, last=last, reading=shown is not None,
-                  wall=wall_of(shown or cards[0]))
+    return render(
+        "hall/projector.html",
+        card=shown or cards[0],
+        cards=cards,
+        tender=tender,
+        last=last,
+        reading=shown is not None,
+        wall=wall_of(shown or cards[0]),
+    )
 
 
 @hall.page("/sessions/<tender>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=session)
@@ -83,6 +106,7 @@ def sign_in_all(tender: str) -> Any:
         with work() as unit:
             lot = hall_lot(unit, ref)
             attendance.sign_in(unit, lot)
+
     return _for_all(tender, one, _may_sign_in)
 
 
@@ -91,6 +115,7 @@ def list_all(tender: str) -> Any:
     def one(ref: str) -> None:
         with work() as unit:
             opening_set.list_bids(unit, hall_lot(unit, ref))
+
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "SHUT")
 
 
@@ -98,6 +123,7 @@ def list_all(tender: str) -> Any:
 def open_all(tender: str) -> Any:
     def one(ref: str) -> None:
         opening_run.start(office(), actor(), ref, part=officers.BID)
+
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "LISTED")
 
 

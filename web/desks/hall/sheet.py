@@ -1,7 +1,7 @@
 """The sign-in sheet of an opening: a line for oneself, and who came as far as this hour lets anybody know (rulebook §5.2 step 1).
 
-    whoever has a chair   POST /hall/<ref>/acts/sign-in     nothing more; bidders, host, key holders, purchaser, agency, supervisor
-    anybody               GET  /hall/<ref>/sheet
+whoever has a chair   POST /hall/<ref>/acts/sign-in     nothing more; bidders, host, key holders, purchaser, agency, supervisor
+anybody               GET  /hall/<ref>/sheet
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ def sheet(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = lot_at_market(now, ref)
         card, mine, chair = hall_card(now, lot), attendance.own(now, lot), has_chair(now, lot)
-    return render("hall/sheet.html", card=card, mine=mine, chair=chair, form=form or Form.blank(),
-                  crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Sign-in sheet"), "")))
+    return render(
+        "hall/sheet.html",
+        card=card,
+        mine=mine,
+        chair=chair,
+        form=form or Form.blank(),
+        crumbs=crumbs_of((ref, f"/hall/{ref}"), (_("Sign-in sheet"), "")),
+    )
 
 
 @hall.page("/<ref>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=sheet)

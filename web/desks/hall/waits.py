@@ -18,7 +18,15 @@ HOST, PLATFORM, BIDDERS, OFFICERS, SUPERVISOR, NOBODY = "host", "platform", "bid
 def waits(card: HallCard) -> list[Wait]:
     """Everything the opening waits for now, what must come first on top; nothing once it is over."""
     if card.step == BEFORE:
-        return [Wait(NOBODY, _("the deadline"), _("Nothing can be done before the hour."), card.lot.deadline, _("until the deadline"))]
+        return [
+            Wait(
+                NOBODY,
+                _("the deadline"),
+                _("Nothing can be done before the hour."),
+                card.lot.deadline,
+                _("until the deadline"),
+            )
+        ]
     if card.step == SHUT:
         return _shut(card)
     if card.step == "LISTED":
@@ -33,14 +41,28 @@ def waits(card: HallCard) -> list[Wait]:
 def _shut(card: HallCard) -> list[Wait]:
     if card.closed_at is None:
         at = card.lot.deadline + CLOSING_DELAY if card.lot.deadline else None
-        return [Wait(PLATFORM, _("the platform"), _("Seal off the log, one minute after the deadline, whether anything came or not."), at,
-                     _("until the log is sealed off"))]
+        return [
+            Wait(
+                PLATFORM,
+                _("the platform"),
+                _("Seal off the log, one minute after the deadline, whether anything came or not."),
+                at,
+                _("until the log is sealed off"),
+            )
+        ]
     if card.closing_late:
         return [Wait(SUPERVISOR, _("the supervisory body"), _("Confirm the closing, which came late."))]
     found = []
     if card.lot.opens_at is not None and card.now < card.lot.opens_at:
-        found.append(Wait(NOBODY, _("the hour of the opening"), _("The list is published from then on."), card.lot.opens_at,
-                          _("until the opening")))
+        found.append(
+            Wait(
+                NOBODY,
+                _("the hour of the opening"),
+                _("The list is published from then on."),
+                card.lot.opens_at,
+                _("until the opening"),
+            )
+        )
     else:
         found.append(Wait(HOST, _("the host"), _("Publish the list of bidders.")))
     return found + _claims(card)
@@ -51,26 +73,63 @@ def _claims(card: HallCard) -> list[Wait]:
     end = card.claims_end
     if end is None or card.now >= end:
         return []
-    return [Wait(BIDDERS, _("bidders"), _("Whoever holds a receipt and is missing may claim it."), end, _("until claims end"),
-                 _("Two minutes from the moment the log was sealed off, whenever the list is published. No share is taken before."))]
+    return [
+        Wait(
+            BIDDERS,
+            _("bidders"),
+            _("Whoever holds a receipt and is missing may claim it."),
+            end,
+            _("until claims end"),
+            _(
+                "Two minutes from the moment the log was sealed off, whenever the list is published. No share is taken before."
+            ),
+        )
+    ]
 
 
 def _listed(card: HallCard) -> list[Wait]:
     if any(not one.outcome for one in card.claims):
-        return [Wait(SUPERVISOR, _("the supervisory body"), _("Decide on the claim of omission; the opening stands still until then."))]
+        return [
+            Wait(
+                SUPERVISOR,
+                _("the supervisory body"),
+                _("Decide on the claim of omission; the opening stands still until then."),
+            )
+        ]
     found = []
     if card.shares_from is not None and card.now < card.shares_from:
         if card.claims_end is not None and card.now < card.claims_end:
             found += _claims(card)
         if card.claims_end is None or card.shares_from > card.claims_end:
-            found.append(Wait(BIDDERS, _("bidders"), _("Give their own parts."), card.shares_from, _("until key holders may begin"),
-                              _("This tender has co-opening: each bid needs its bidder's own part too.")))
+            found.append(
+                Wait(
+                    BIDDERS,
+                    _("bidders"),
+                    _("Give their own parts."),
+                    card.shares_from,
+                    _("until key holders may begin"),
+                    _("This tender has co-opening: each bid needs its bidder's own part too."),
+                )
+            )
         return [*found, _holders(card, _("Release their shares from then on."), None)]
     if card.run is not None and not card.run.stopped:
-        return [Wait(PLATFORM, _("the platform"), _("Decrypt: %(done)s of %(total)s bids.", done=card.run.done, total=card.run.total))]
+        return [
+            Wait(
+                PLATFORM,
+                _("the platform"),
+                _("Decrypt: %(done)s of %(total)s bids.", done=card.run.done, total=card.run.total),
+            )
+        ]
     if card.repair is not None and not card.repair.is_over(card.now):
-        return [Wait(BIDDERS, _("bidders"), _("Rescue the bids that found too few good shares."), card.repair.until,
-                     _("left to rescue them"))]
+        return [
+            Wait(
+                BIDDERS,
+                _("bidders"),
+                _("Rescue the bids that found too few good shares."),
+                card.repair.until,
+                _("left to rescue them"),
+            )
+        ]
     if card.may_decrypt:
         return [Wait(HOST, _("the host"), _("Decrypt and read out."))]
     return [_holders(card, _("Release their shares."), card.shares_until)]
@@ -80,10 +139,17 @@ def _holders(card: HallCard, what: str, until: datetime | None) -> Wait:
     away = [one for one in card.officers if one.released_at is None]
     names = ("、" if language() == "zh" else ", ").join(one.name for one in away)
     came, enough = len(card.shares), len(card.shares) >= card.t
-    why = _("%(came)s of %(n)s came, %(t)s are enough to open. The opening still waits for the others: it begins when all have come or "
+    why = (
+        _(
+            "%(came)s of %(n)s came, %(t)s are enough to open. The opening still waits for the others: it begins when all have come or "
             "the time is over, so that nobody picks whose shares count, and each who stays away is on record.",
-            came=came, n=card.n, t=card.t) if enough else _(
-            "%(came)s of %(n)s came, %(t)s are needed.", came=came, n=card.n, t=card.t)
+            came=came,
+            n=card.n,
+            t=card.t,
+        )
+        if enough
+        else _("%(came)s of %(n)s came, %(t)s are needed.", came=came, n=card.n, t=card.t)
+    )
     return Wait(OFFICERS, names, what, until, _("left for key holders"), why, tuple(one.j for one in away))
 
 
@@ -95,10 +161,26 @@ def _opened(card: HallCard) -> list[Wait]:
         signed = {one.j for one in card.countersigned}
         away = [one for one in card.shares if one.j not in signed]
         names = ("、" if language() == "zh" else ", ").join(one.name for one in away)
-        found.append(Wait(OFFICERS, names, _("Countersign the opening list: %(n)s signatures more.", n=missing), None, "",
-                          _("%(t)s signatures are enough; any of those who released shares may give them.", t=card.wanted),
-                          tuple(one.j for one in away)))
+        found.append(
+            Wait(
+                OFFICERS,
+                names,
+                _("Countersign the opening list: %(n)s signatures more.", n=missing),
+                None,
+                "",
+                _("%(t)s signatures are enough; any of those who released shares may give them.", t=card.wanted),
+                tuple(one.j for one in away),
+            )
+        )
     if card.confirm_until is not None and card.now < card.confirm_until and not card.all_said:
-        found.append(Wait(BIDDERS, _("bidders"), _("Confirm their lines or object: %(n)s of %(all)s have.", n=card.said, all=card.to_say),
-                          card.confirm_until, _("left for bidders"), _("Silence counts as confirmation.")))
+        found.append(
+            Wait(
+                BIDDERS,
+                _("bidders"),
+                _("Confirm their lines or object: %(n)s of %(all)s have.", n=card.said, all=card.to_say),
+                card.confirm_until,
+                _("left for bidders"),
+                _("Silence counts as confirmation."),
+            )
+        )
     return found or [Wait(HOST, _("the host"), _("Sign the record."))]

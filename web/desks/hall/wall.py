@@ -84,7 +84,9 @@ def wall() -> str:
 def day_of(now: Look) -> Day:
     here = now.now.astimezone(zone())
     rows = hall_queries.openings_ahead(now, zone())
-    of_day = [(card, step) for card, step in rows if card.opens_at and card.opens_at.astimezone(zone()).date() == here.date()]
+    of_day = [
+        (card, step) for card, step in rows if card.opens_at and card.opens_at.astimezone(zone()).date() == here.date()
+    ]
     coming = next((card for card, step in rows if step == "BEFORE" and card.opens_at and card.opens_at > now.now), None)
     starts = [card.opens_at.astimezone(zone()) for card, _step in of_day if card.opens_at]
     first, last = min([FIRST, *(one.hour for one in starts)]), max([LAST, *(min(one.hour + 2, 24) for one in starts)])
@@ -99,11 +101,22 @@ def day_of(now: Look) -> Day:
     page = min(max(int(asked), 1), len(pages)) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1
     rooms = tuple(pages[page - 1])
     lanes = max([5] + [(slot.y - TOP) // LANE + 1 for room in rooms for slot in room.slots])
-    hours = tuple((x_of(here.replace(hour=hour, minute=0)) if hour < 24 else WIDTH, f"{hour:02}:00") for hour in range(first, last + 1))
-    return Day(rooms, tuple(sorted(drawn, key=lambda one: (one.card.opens_at or now.now, one.card.ref))), hours, TOP + lanes * LANE,
-               x_of(now.now) if first <= here.hour < last else None,
-               tuple((card, step) for card, step in hall_queries.running_openings(now) if step not in KINDS), coming,
-               bool(coming and coming.opens_at and coming.opens_at.astimezone(zone()).date() == here.date()), page, len(pages))
+    hours = tuple(
+        (x_of(here.replace(hour=hour, minute=0)) if hour < 24 else WIDTH, f"{hour:02}:00")
+        for hour in range(first, last + 1)
+    )
+    return Day(
+        rooms,
+        tuple(sorted(drawn, key=lambda one: (one.card.opens_at or now.now, one.card.ref))),
+        hours,
+        TOP + lanes * LANE,
+        x_of(now.now) if first <= here.hour < last else None,
+        tuple((card, step) for card, step in hall_queries.running_openings(now) if step not in KINDS),
+        coming,
+        bool(coming and coming.opens_at and coming.opens_at.astimezone(zone()).date() == here.date()),
+        page,
+        len(pages),
+    )
 
 
 def _laid_out(rows: list[tuple[LotCard, str]], moment: datetime, x_of: Any) -> tuple[list[list[Room]], list[Slot]]:
@@ -120,7 +133,7 @@ def _laid_out(rows: list[tuple[LotCard, str]], moment: datetime, x_of: Any) -> t
         for card, step in by_room[place]:
             x, width = _box(card, step, moment, x_of)
             lane = next((lane for lane, end in enumerate(ends) if end < x), len(ends))
-            ends[lane:lane + 1] = [x + width + 6]
+            ends[lane : lane + 1] = [x + width + 6]
             boxes.append((lane, (card, step), x, width))
         if at and at + len(ends) > LANES:
             pages.append([])
@@ -174,4 +187,4 @@ def _lines(place: str) -> tuple[str, ...]:
     first = place
     while _letters(first) > ROOM:
         first = first[:-1]
-    return first, _cut(place[len(first):].strip(), ROOM)
+    return first, _cut(place[len(first) :].strip(), ROOM)

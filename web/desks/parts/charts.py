@@ -49,8 +49,19 @@ class Series:
     places: int = 2
 
 
-def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, line: Series | None = None, mark: Number | None = None,
-            notes: Sequence[str] = (), head: str = "", figures: bool = False, height: int = 190, hrefs: Sequence[str] = ()) -> Columns:
+def columns(
+    spoken: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    line: Series | None = None,
+    mark: Number | None = None,
+    notes: Sequence[str] = (),
+    head: str = "",
+    figures: bool = False,
+    height: int = 190,
+    hrefs: Sequence[str] = (),
+) -> Columns:
     """A bar chart. ``line`` runs above the bars on its own scale, ``mark`` is a dashed level of that scale; ``notes`` stand under the
     labels; ``figures`` writes each bar's value above it; ``hrefs``: the rows behind each label, ""
     for none. Bars start at zero; a negative value is drawn down from it in its own tone."""
@@ -64,6 +75,7 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
 
     def y(value: Number) -> Fraction:
         return top + (high - Fraction(value)) * (floor - top) / (high - low)
+
     chart = Columns(spoken, int(floor) + (36 if notes or (figures and len(labels) > 8) else 22), _px(y(0)), _pc(left))
     if not figures:
         level = low
@@ -71,7 +83,9 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
             chart.axis.append({"x": _pc(left - Fraction(1, 2)), "y": _number(y(level)), "text": _short(level)})
             level += step
     slot = (100 - left) / max(len(labels), 1)
-    width = min(slot * Fraction(4, 5) / len(series), WIDEST) if len(series) > 1 else min(slot * Fraction(17, 20), WIDEST)
+    width = (
+        min(slot * Fraction(4, 5) / len(series), WIDEST) if len(series) > 1 else min(slot * Fraction(17, 20), WIDEST)
+    )
     for at, label in enumerate(labels):
         start = left + slot * at
         middle = start + slot / 2
@@ -81,11 +95,21 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
                 continue
             x = middle + width * (Fraction(which) - Fraction(len(series), 2))
             upper, lower = sorted((y(value), y(0)))
-            chart.bars.append({"tone": "neg" if value < 0 else one.tone, "x": _pc(x), "width": _pc(width * Fraction(24, 25)),
-                               "y": _number(upper), "height": int(lower) - int(upper), "middle": _pc(x + width / 2),
-                               "text": written(Fraction(value), one.places) if figures else ""})
+            chart.bars.append(
+                {
+                    "tone": "neg" if value < 0 else one.tone,
+                    "x": _pc(x),
+                    "width": _pc(width * Fraction(24, 25)),
+                    "y": _number(upper),
+                    "height": int(lower) - int(upper),
+                    "middle": _pc(x + width / 2),
+                    "text": written(Fraction(value), one.places) if figures else "",
+                }
+            )
         below = 16 if not (figures and len(labels) > 8 and at % 2) else 30
-        chart.labels.append({"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1})
+        chart.labels.append(
+            {"x": _pc(middle), "y": int(floor) + below, "text": label, "spare": len(labels) > 8 and at % 2 == 1}
+        )
         if notes:
             chart.labels.append({"x": _pc(middle), "y": int(floor) + 30, "text": notes[at], "spare": True})
     if line:
@@ -96,7 +120,9 @@ def columns(spoken: str, labels: Sequence[str], series: Sequence[Series], *, lin
     every = [*series, *([line] if line else [])]
     chart.table = [[head, *(s.name for s in every)]]
     for at, label in enumerate(labels):
-        chart.table.append([label, *("–" if s.values[at] is None else written(Fraction(s.values[at] or 0), s.places) for s in every)])
+        chart.table.append(
+            [label, *("–" if s.values[at] is None else written(Fraction(s.values[at] or 0), s.places) for s in every)]
+        )
     return chart
 
 
@@ -109,14 +135,19 @@ def _draw_line(chart: Columns, line: Series, mark: Number | None, left: Fraction
 
     def y(value: Number) -> Fraction:
         return 28 + (most - Fraction(value)) * 44 / span
+
     middle = (least + most) / 2
     previous: dict[str, Any] | None = None
     for at, value in enumerate(line.values):
         if value is None:
             previous = None
             continue
-        here = {"x": _pc(left + slot * at + slot / 2), "y": _px(y(value)), "text": written(Fraction(value), line.places),
-                "text_y": _px(y(value) + (18 if value < middle else -9))}
+        here = {
+            "x": _pc(left + slot * at + slot / 2),
+            "y": _px(y(value)),
+            "text": written(Fraction(value), line.places),
+            "text_y": _px(y(value) + (18 if value < middle else -9)),
+        }
         if previous:
             chart.segments.append((previous, here))
         chart.dots.append(here)
@@ -156,10 +187,21 @@ def spread(spoken: str, rows: Sequence[Row], *, mark: Number | None = None, unit
 
     def x(value: Number) -> Fraction:
         return 27 + (Fraction(value) - low) * 58 / (high - low)
+
     base = 16 + 30 * len(rows)
-    drawn = [{"label": r.label, "y": 20 + 30 * at, "low": _pc(x(r.low)), "high": _pc(x(r.high)), "q1": _pc(x(r.q1)),
-              "wide": _pc(x(r.q3) - x(r.q1)), "at": _pc(x(r.value)), "text": written(Fraction(r.value), places) + unit}
-             for at, r in enumerate(rows)]
+    drawn = [
+        {
+            "label": r.label,
+            "y": 20 + 30 * at,
+            "low": _pc(x(r.low)),
+            "high": _pc(x(r.high)),
+            "q1": _pc(x(r.q1)),
+            "wide": _pc(x(r.q3) - x(r.q1)),
+            "at": _pc(x(r.value)),
+            "text": written(Fraction(r.value), places) + unit,
+        }
+        for at, r in enumerate(rows)
+    ]
     axis, level = [], low
     while level <= high:
         axis.append({"x": _pc(x(level)), "text": _short(level) + unit})

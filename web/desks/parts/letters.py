@@ -24,13 +24,29 @@ from web.http.refusals import language
 
 # Every kind of message there is, by what it is about: the filter of the inbox, and the test that each has its words.
 ABOUT: dict[str, tuple[str, ...]] = {
-    "deadline": ("fault.held", "fault.stopped", "fault.extended", "fault.lifted", "fault.ended", "officers.changed",
-                 "officers.changed_dead", "bid.copy_wanted"),
+    "deadline": (
+        "fault.held",
+        "fault.stopped",
+        "fault.extended",
+        "fault.lifted",
+        "fault.ended",
+        "officers.changed",
+        "officers.changed_dead",
+        "bid.copy_wanted",
+    ),
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called",),
     "result": ("award.won", "award.lost"),
-    "followed": ("follow.correction", "follow.clarification", "follow.failure", "follow.termination", "follow.opening_record",
-                 "follow.candidates", "follow.result", "follow.contract"),
+    "followed": (
+        "follow.correction",
+        "follow.clarification",
+        "follow.failure",
+        "follow.termination",
+        "follow.opening_record",
+        "follow.candidates",
+        "follow.result",
+        "follow.contract",
+    ),
     "account": ("role.proposed", "role.granted", "role.refused", "password.changed", "registration.accepted"),
     "money": ("refund.returned", "payee.declined", "forfeit.hearing", "forfeit.decided"),
 }
@@ -38,10 +54,20 @@ MAILS = ("password.link", "registration.accepted", "registration.returned")
 """What leaves as mail: to people who may not be signed in."""
 OTHER = "other"
 _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
-_UNDER_LOT = {"award.won": "/outcome", "award.lost": "/outcome", "bid.copy_wanted": "/copy", "opening.bid_failed": "/opening",
-              "opening.ruling": "/opening"}
-_OF_FOLLOWED = {"follow.failure": "/result", "follow.termination": "/result", "follow.candidates": "/result", "follow.result": "/result",
-                "follow.contract": "/contract"}
+_UNDER_LOT = {
+    "award.won": "/outcome",
+    "award.lost": "/outcome",
+    "bid.copy_wanted": "/copy",
+    "opening.bid_failed": "/opening",
+    "opening.ruling": "/opening",
+}
+_OF_FOLLOWED = {
+    "follow.failure": "/result",
+    "follow.termination": "/result",
+    "follow.candidates": "/result",
+    "follow.result": "/result",
+    "follow.contract": "/contract",
+}
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
 
@@ -68,8 +94,15 @@ def shown(letter: Letter, role: Role) -> Shown:
     """The message in the language of the page."""
     facts, lang = facts_of(letter.facts), language()
     template = letter.template if letter.template in words.refusals() else "inbox.no_words"
-    return Shown(letter.id, words.words(f"{template}.subject", facts, lang), words.words(template, facts, lang), letter.made_at,
-                 letter.unread, about(letter.template), href(letter.template, letter.facts, role))
+    return Shown(
+        letter.id,
+        words.words(f"{template}.subject", facts, lang),
+        words.words(template, facts, lang),
+        letter.made_at,
+        letter.unread,
+        about(letter.template),
+        href(letter.template, letter.facts, role),
+    )
 
 
 def about(template: str) -> str:
@@ -94,6 +127,8 @@ def href(template: str, facts: dict[str, Any], role: Role) -> str:
 
 def facts_of(facts: dict[str, Any]) -> dict[str, Any]:
     """Facts are kept as text; a moment among them is shown as one, in the centre's zone, and a role in words."""
-    said = {name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
-            for name, value in facts.items()}
+    said = {
+        name: datetime.fromisoformat(value) if isinstance(value, str) and _MOMENT.fullmatch(value) else value
+        for name, value in facts.items()
+    }
     return said | ({"role": words.state("role", str(said["role"]), language()).text} if "role" in said else {})

@@ -56,29 +56,74 @@ class Verdict:
 def sentences() -> dict[str, tuple[str, str]]:
     """Code → (the answer in bold, the rest), in the language of the page; ``{name}`` stands for a fact."""
     return {
-        "signature.ok": (_("Signed by this platform."), _("The signature fits the platform's key, and not a sign was changed since.")),
+        "signature.ok": (
+            _("Signed by this platform."),
+            _("The signature fits the platform's key, and not a sign was changed since."),
+        ),
         "signature.bad": (_("Does not fit."), _("It was changed after signing, or made by somebody else ({code}).")),
-        "signature.none": (_("Not a receipt."), _("What you put in is no receipt of this platform: no signed entry is in it.")),
-        "signature.number": (_("Not asked."), _("A number alone carries no signature. Put in the receipt itself to have it checked.")),
+        "signature.none": (
+            _("Not a receipt."),
+            _("What you put in is no receipt of this platform: no signed entry is in it."),
+        ),
+        "signature.number": (
+            _("Not asked."),
+            _("A number alone carries no signature. Put in the receipt itself to have it checked."),
+        ),
         "digest.ok": (_("Exactly this document."), _("Its digest is the one the receipt names.")),
-        "digest.file": (_("Exactly this sealed file."), _("Its bytes give the digest in the submission that the receipt names.")),
-        "digest.open": (_("Not compared."), _("Put in what it speaks of as well (the submission, or the sealed file) to compare.")),
+        "digest.file": (
+            _("Exactly this sealed file."),
+            _("Its bytes give the digest in the submission that the receipt names."),
+        ),
+        "digest.open": (
+            _("Not compared."),
+            _("Put in what it speaks of as well (the submission, or the sealed file) to compare."),
+        ),
         "digest.bad": (_("Another document."), _("The receipt names {named}; what you put in has {found}.")),
         "digest.unread": (_("Not compared."), _("What you put in besides the receipt could not be read ({code}).")),
-        "book.ok": (_("In the audit book."), _("It was taken in at {at}, and every step from it to the head of the book fits.")),
-        "book.listed": (_("In the audit book, in a list."), _("A list of refusals of {at} stands for it; fetch the receipt anew to have "
-                                                              "the proof.")),
+        "book.ok": (
+            _("In the audit book."),
+            _("It was taken in at {at}, and every step from it to the head of the book fits."),
+        ),
+        "book.listed": (
+            _("In the audit book, in a list."),
+            _("A list of refusals of {at} stands for it; fetch the receipt anew to have the proof."),
+        ),
         "book.open": (_("Not yet in the audit book."), _("It is taken in at {by} at the latest; ask again then.")),
-        "book.late": (_("Missing from the audit book."), _("It should have been there by {by}. This is a fault of the platform: keep the "
-                                                           "receipt and call the hotline.")),
-        "book.bad": (_("The proof does not fit."), _("The receipt brings a proof that does not lead to the audit book ({code}).")),
+        "book.late": (
+            _("Missing from the audit book."),
+            _(
+                "It should have been there by {by}. This is a fault of the platform: keep the "
+                "receipt and call the hotline."
+            ),
+        ),
+        "book.bad": (
+            _("The proof does not fit."),
+            _("The receipt brings a proof that does not lead to the audit book ({code})."),
+        ),
         "book.unknown": (_("The audit book has no such entry."), _("Keep the receipt and call the hotline.")),
-        "book.unreached": (_("Cannot be told now."), _("The platform did not answer. The receipt brings no proof of its own.")),
-        "standing.ok": (_("Yes, the last submission."), _("It was neither replaced nor withdrawn since: this is the bid that is opened.")),
-        "standing.superseded": (_("No, it was replaced."), _("A later submission counts instead. It only proves what was received then.")),
-        "standing.withdrawn": (_("No, it was withdrawn."), _("The bidder took the bid back. It only proves what was received then.")),
-        "standing.sealed": (_("Told after the opening."), _("Before it only the bidder itself is told, after signing in, so that nobody "
-                                                            "can probe who changed a bid.")),
+        "book.unreached": (
+            _("Cannot be told now."),
+            _("The platform did not answer. The receipt brings no proof of its own."),
+        ),
+        "standing.ok": (
+            _("Yes, the last submission."),
+            _("It was neither replaced nor withdrawn since: this is the bid that is opened."),
+        ),
+        "standing.superseded": (
+            _("No, it was replaced."),
+            _("A later submission counts instead. It only proves what was received then."),
+        ),
+        "standing.withdrawn": (
+            _("No, it was withdrawn."),
+            _("The bidder took the bid back. It only proves what was received then."),
+        ),
+        "standing.sealed": (
+            _("Told after the opening."),
+            _(
+                "Before it only the bidder itself is told, after signing in, so that nobody "
+                "can probe who changed a bid."
+            ),
+        ),
         "standing.attempt": (_("Nothing to replace."), _("This proves an attempt: it did not become a bid.")),
         "standing.withdrawal": (_("Nothing to replace."), _("This proves a withdrawal.")),
         "standing.other": (_("Nothing to replace."), _("The entry is not of a bid.")),
@@ -90,11 +135,17 @@ def sentences() -> dict[str, tuple[str, str]]:
 def headlines() -> dict[str, str]:
     """Code → headline."""
     return {
-        "ok": _("Genuine, and it still counts"), "superseded": _("Genuine, but replaced"), "withdrawn": _("Genuine, but withdrawn"),
-        "partly": _("Genuine; one question cannot be answered now"), "waiting": _("Genuine, not yet in the audit book"),
-        "forged": _("Not issued by this platform, or changed"), "nothing": _("This is not a receipt"),
-        "other": _("Genuine, but of another document"), "gap": _("Signed by the platform, but not in its audit book"),
-        "attempt": _("A genuine proof of attempt: nothing was submitted"), "withdrawal": _("A genuine receipt of a withdrawal"),
+        "ok": _("Genuine, and it still counts"),
+        "superseded": _("Genuine, but replaced"),
+        "withdrawn": _("Genuine, but withdrawn"),
+        "partly": _("Genuine; one question cannot be answered now"),
+        "waiting": _("Genuine, not yet in the audit book"),
+        "forged": _("Not issued by this platform, or changed"),
+        "nothing": _("This is not a receipt"),
+        "other": _("Genuine, but of another document"),
+        "gap": _("Signed by the platform, but not in its audit book"),
+        "attempt": _("A genuine proof of attempt: nothing was submitted"),
+        "withdrawal": _("A genuine receipt of a withdrawal"),
         "entry": _("A genuine entry of the audit book"),
         "number": _("This number was issued here"),
     }
@@ -129,8 +180,12 @@ def headline(answers: tuple[Answer, ...], event: str) -> tuple[str, str]:
 
 def nothing() -> Verdict:
     """The verdict on what is no receipt."""
-    answers = (Answer("signature", BAD, "signature.none"), Answer("digest", NONE, "digest.open"),
-               Answer("book", NONE, "standing.moot"), Answer("standing", NONE, "standing.moot"))
+    answers = (
+        Answer("signature", BAD, "signature.none"),
+        Answer("digest", NONE, "digest.open"),
+        Answer("book", NONE, "standing.moot"),
+        Answer("standing", NONE, "standing.moot"),
+    )
     return Verdict(*headline(answers, ""), answers)
 
 
@@ -151,16 +206,32 @@ def check(now: Look, value: Any, other: Any) -> Verdict:
     event = bare.entry["event"]
     book = _book(now, kept, bare, told)
     standing = Answer("standing", NONE, "standing.moot") if book.state == BAD else _standing(told, event)
-    answers = (Answer("signature", OK, "signature.ok"), _digest(bare, other if other is not None else kept.statement), book, standing)
-    return Verdict(*headline(answers, event), answers, words=tuple(check_words(bare.entry, language())), number=show.number(event, bare.c),
-                   about=_about(bare), facts=_facts(bare), successor=told.successor if told else "")
+    answers = (
+        Answer("signature", OK, "signature.ok"),
+        _digest(bare, other if other is not None else kept.statement),
+        book,
+        standing,
+    )
+    return Verdict(
+        *headline(answers, event),
+        answers,
+        words=tuple(check_words(bare.entry, language())),
+        number=show.number(event, bare.c),
+        about=_about(bare),
+        facts=_facts(bare),
+        successor=told.successor if told else "",
+    )
 
 
 def by_number(now: Look, c: str, number: str) -> Verdict:
     """What is known of a hash somebody asked for: nothing here tells the lot or whose it is. Refuses: NotFound."""
     told = standing_of(now, c)
-    answers = (Answer("signature", NONE, "signature.number"), Answer("digest", NONE, "digest.open"), _sealed(now, told),
-               _standing(told, "bid-received" if told.state != "no_bid" else ""))
+    answers = (
+        Answer("signature", NONE, "signature.number"),
+        Answer("digest", NONE, "digest.open"),
+        _sealed(now, told),
+        _standing(told, "bid-received" if told.state != "no_bid" else ""),
+    )
     return Verdict(*headline(answers, ""), answers, number=number, successor=told.successor)
 
 
@@ -180,17 +251,26 @@ def _digest(receipt: Receipt, other: Any) -> Answer:
         return Answer("digest", NONE, "digest.unread", {"code": getattr(error, "code", "JSON_PROFILE")})
     if found == receipt.entry["statement"]:
         return Answer("digest", OK, "digest.ok")
-    return Answer("digest", BAD, "digest.bad", {"named": show.digest(receipt.entry["statement"], 2), "found": show.digest(found, 2)})
+    return Answer(
+        "digest",
+        BAD,
+        "digest.bad",
+        {"named": show.digest(receipt.entry["statement"], 2), "found": show.digest(found, 2)},
+    )
 
 
 def _book(now: Look, kept: Kept, bare: Receipt, told: Standing | None) -> Answer:
-    whole: Any = {name: kept.receipt[name] for name in BARE if name in kept.receipt} if "proof" in kept.receipt else None
+    whole: Any = (
+        {name: kept.receipt[name] for name in BARE if name in kept.receipt} if "proof" in kept.receipt else None
+    )
     if whole is None and told is not None and told.proof:
         whole = {"entry": kept.receipt["entry"], "proof": told.proof}
     if whole is None:
         return Answer("book", BAD, "book.unknown") if told is None else _sealed(now, told)
     try:
-        proven = verify_receipt(whole, [now.office.keys.public], log.log_key(now.office.platform, now.office.keys)).proven
+        proven = verify_receipt(
+            whole, [now.office.keys.public], log.log_key(now.office.platform, now.office.keys)
+        ).proven
     except CryptoError as error:
         return Answer("book", BAD, "book.bad", {"code": error.code})
     assert proven is not None
@@ -206,8 +286,13 @@ def _sealed(now: Look, told: Standing) -> Answer:
 
 
 def _standing(told: Standing | None, event: str) -> Answer:
-    states = {"standing": (OK, "standing.ok"), "superseded": (OLD, "standing.superseded"), "withdrawn": (OLD, "standing.withdrawn"),
-              "sealed": (NONE, "standing.sealed"), "no_bid": (NONE, "standing.other")}
+    states = {
+        "standing": (OK, "standing.ok"),
+        "superseded": (OLD, "standing.superseded"),
+        "withdrawn": (OLD, "standing.withdrawn"),
+        "sealed": (NONE, "standing.sealed"),
+        "no_bid": (NONE, "standing.other"),
+    }
     kinds = {"bid-refused": (NONE, "standing.attempt"), "bid-withdrawn": (NONE, "standing.withdrawal")}
     state, code = kinds.get(event) or states.get(told.state if told else "", (NONE, "standing.unreached"))
     return Answer("standing", state, code)
@@ -220,8 +305,12 @@ def _about(receipt: Receipt) -> str:
 def _facts(receipt: Receipt) -> tuple[tuple[str, str], ...]:
     entry = receipt.entry
     reason = ((_("Reason"), entry["reason"]),) if entry["reason"] else ()
-    return ((_("Event"), entry["event"]), *reason, (_("Hash"), b64u(receipt.c)),
-            (_("Speaks of document"), entry["statement"] or show.NOTHING))
+    return (
+        (_("Event"), entry["event"]),
+        *reason,
+        (_("Hash"), b64u(receipt.c)),
+        (_("Speaks of document"), entry["statement"] or show.NOTHING),
+    )
 
 
 def _moment(moment: Any) -> str:

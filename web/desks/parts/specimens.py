@@ -25,7 +25,14 @@ def specimens(now: datetime, lang: str, zone: ZoneInfo) -> dict[str, Any]:
     form.fault("until", "form.bad_moment")
     months = [f"{m} 月" for m in range(1, 13)]
     duties = [
-        Duty("退付未到账：澄江医疗器械", "#", now - timedelta(days=1), basis="中标通知书后 5 工作日", label="复核中", tone="now"),
+        Duty(
+            "退付未到账：澄江医疗器械",
+            "#",
+            now - timedelta(days=1),
+            basis="中标通知书后 5 工作日",
+            label="复核中",
+            tone="now",
+        ),
         Duty(
             "异议答复：供水三标段",
             "#",
@@ -37,7 +44,10 @@ def specimens(now: datetime, lang: str, zone: ZoneInfo) -> dict[str, Any]:
         Duty("开标：滨江绿道二期", "#", now + timedelta(days=3), basis="与截止同时", label="封存待开", tone="sealed"),
     ]
     rail = [
-        Group("保证金", (Link("我的工作台", "#", n=9, due=True), Link("退付队列", "#", here=True, n=24), Link("台账", "#"))),
+        Group(
+            "保证金",
+            (Link("我的工作台", "#", n=9, due=True), Link("退付队列", "#", here=True, n=24), Link("台账", "#")),
+        ),
         Group("保函", (Link("保函核验", "#", n=2), Link("到期提醒", "#"))),
     ]
     at = now.replace(second=0, microsecond=0)
@@ -59,7 +69,11 @@ def specimens(now: datetime, lang: str, zone: ZoneInfo) -> dict[str, Any]:
         "until": now + timedelta(days=7, hours=17, minutes=48),
         "budget": Money(28_591_169_00 * 100),
         "deposit": Money(160_000_00),
-        "tabs": [Link("按到期日", "#", here=True, n=24, due=True), Link("待经办", "#", n=13), Link("已发银行", "#", n=4)],
+        "tabs": [
+            Link("按到期日", "#", here=True, n=24, due=True),
+            Link("待经办", "#", n=13),
+            Link("已发银行", "#", n=4),
+        ],
         "columns": [
             column("到期", "due", {"sort": "due"}, "/help/components"),
             Column("投标人 / 项目"),

@@ -1,9 +1,9 @@
 """The receipt checker: in the browser where scripts run, here where they do not; four answers, never one bare "invalid".
 
-    GET  /check                       the page; ``?number=`` a receipt's number or hash, or a file's digest, asked of the server
-    POST /check/acts/check            for whoever has no scripts: the receipt is sent, checked and forgotten
-    GET  /check/entries/<c>.json      what the page asks: the proof of an entry's tick, and whether the bid stands
-    GET  /check/files/<digest>.json   whether a file of this digest was published here
+GET  /check                       the page; ``?number=`` a receipt's number or hash, or a file's digest, asked of the server
+POST /check/acts/check            for whoever has no scripts: the receipt is sent, checked and forgotten
+GET  /check/entries/<c>.json      what the page asks: the proof of an entry's tick, and whether the bid stands
+GET  /check/files/<digest>.json   whether a file of this digest was published here
 """
 
 from __future__ import annotations
@@ -63,10 +63,26 @@ def do_check() -> str:
     return _page(form, trust, verdict=verdict, by_server=True)
 
 
-def _page(form: Form, trust: dict[str, Any], *, number: str = "", verdict: Verdict | None = None, told: list[Line] | None = None,
-          by_server: bool = False) -> str:
-    return page("public/check.html", form=form, number=number, trust=trust, verdict=verdict, told=told, by_server=by_server,
-                sentences=receipt_check.sentences(), headlines=receipt_check.headlines())
+def _page(
+    form: Form,
+    trust: dict[str, Any],
+    *,
+    number: str = "",
+    verdict: Verdict | None = None,
+    told: list[Line] | None = None,
+    by_server: bool = False,
+) -> str:
+    return page(
+        "public/check.html",
+        form=form,
+        number=number,
+        trust=trust,
+        verdict=verdict,
+        told=told,
+        by_server=by_server,
+        sentences=receipt_check.sentences(),
+        headlines=receipt_check.headlines(),
+    )
 
 
 @desk.page("/check/entries/<c>.json", needs=ANYONE)
@@ -78,7 +94,9 @@ def entry(c: str) -> Response:
         told = standing_of(now, c)
         overdue = told.tick is None and (head := log.last_tick(now.session)) is not None and head.at >= told.tick_by
     listed = write_moment(told.sealed_at) if told.sealed_at is not None and told.proof is None else ""
-    return jsonify(state=told.state, tick=told.tick, proof=told.proof, overdue=overdue, listed=listed, successor=told.successor)
+    return jsonify(
+        state=told.state, tick=told.tick, proof=told.proof, overdue=overdue, listed=listed, successor=told.successor
+    )
 
 
 @desk.page("/check/files/<digest>.json", needs=ANYONE)
@@ -86,7 +104,9 @@ def files(digest: str) -> Response:
     """Whether a file of this SHA-256 is one that was published here."""
     with look() as now:
         found = public_queries.files_of_digest(now, digest) if _DIGEST.match(digest) else []
-    return jsonify(files=[{"lot": ref, "name": one.name, "version": one.version, "newest": one.newest} for ref, one in found])
+    return jsonify(
+        files=[{"lot": ref, "name": one.name, "version": one.version, "newest": one.newest} for ref, one in found]
+    )
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------------------
@@ -130,23 +150,48 @@ def _number(now: Look, asked: str) -> tuple[Verdict | None, list[Line] | None]:
             return receipt_check.by_number(now, bare, show.digest(bare, 2)), None
         return _short(now, show.number_signs(asked))
     except NotFound:
-        return None, [("bad", _("The audit book knows no receipt of this number. Look at it again, sign by sign; if it is right, keep the "
-                                "receipt and call the hotline."))]
+        return None, [
+            (
+                "bad",
+                _(
+                    "The audit book knows no receipt of this number. Look at it again, sign by sign; if it is right, keep the "
+                    "receipt and call the hotline."
+                ),
+            )
+        ]
 
 
 def _short(now: Look, signs: str) -> tuple[Verdict | None, list[Line] | None]:
     """Refuses: NotFound."""
     groups = " · ".join(filter(None, (signs[:4], signs[4:8], signs[8:])))
     if len(signs) != 10 or not signs.isalnum():
-        return None, [("bad", _("The number of a receipt is R (or A) and ten signs, its hash has 43 signs, a SHA-256 digest 64. These are "
-                                "%(n)s.", n=len(signs)))]
+        return None, [
+            (
+                "bad",
+                _(
+                    "The number of a receipt is R (or A) and ten signs, its hash has 43 signs, a SHA-256 digest 64. These are "
+                    "%(n)s.",
+                    n=len(signs),
+                ),
+            )
+        ]
     if _CONFUSED.search(signs):
-        return None, [("bad", _("No number has 0, O, 1 or I in it. Look at these signs again: %(groups)s.", groups=groups))]
+        return None, [
+            ("bad", _("No number has 0, O, 1 or I in it. Look at these signs again: %(groups)s.", groups=groups))
+        ]
     try:
         c = hash_of_number(now, signs)
     except CryptoError:
-        return None, [("bad", _("The last two signs do not fit the others, so one of them was mistyped or misheard. Look at each group "
-                                "again: %(groups)s.", groups=groups))]
+        return None, [
+            (
+                "bad",
+                _(
+                    "The last two signs do not fit the others, so one of them was mistyped or misheard. Look at each group "
+                    "again: %(groups)s.",
+                    groups=groups,
+                ),
+            )
+        ]
     return receipt_check.by_number(now, c, f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"), None
 
 
@@ -154,7 +199,16 @@ def _files(now: Look, digest: str) -> list[Line]:
     found = public_queries.files_of_digest(now, digest)
     if not found:
         return [("bad", _("No file with this digest has been published here."))]
-    return [("ok" if one.newest else "bad",
-             (_("%(lot)s: %(name)s, version %(n)s, the newest.", lot=ref, name=one.name, n=one.version) if one.newest else
-              _("%(lot)s: %(name)s, version %(n)s, replaced by a newer one.", lot=ref, name=one.name, n=one.version)))
-            for ref, one in found]
+    return [
+        (
+            "ok" if one.newest else "bad",
+            (
+                _("%(lot)s: %(name)s, version %(n)s, the newest.", lot=ref, name=one.name, n=one.version)
+                if one.newest
+                else _(
+                    "%(lot)s: %(name)s, version %(n)s, replaced by a newer one.", lot=ref, name=one.name, n=one.version
+                )
+            ),
+        )
+        for ref, one in found
+    ]

@@ -47,15 +47,30 @@ def index() -> Any:
             return lots_csv(lines)
         since, until = today(now.now)
         values = {
-            "day": sun_line(now.now, ticks_of(public_queries.moments_between(now, since, until)), lang=lang(), zone=zone(),
-                            working=is_working(now)),
+            "day": sun_line(
+                now.now,
+                ticks_of(public_queries.moments_between(now, since, until)),
+                lang=lang(),
+                zone=zone(),
+                working=is_working(now),
+            ),
             "openings": public_queries.openings_between(now, since, until),
             "outcomes": newest_of_each(public_queries.notice_lines(now, kinds=public_queries.OUTCOMES, limit=24))[:8],
-            "regions": region_choices(public_queries.regions(now)), "teaser": teaser(now),
+            "regions": region_choices(public_queries.regions(now)),
+            "teaser": teaser(now),
         }
-    return show_page("public/index.html", form=form, page=page, lines=lines, chosen=chosen, filters=filters, sort=sort,
-                  state_of=lambda line: tag(line_state(line, now.now, lang())),
-                  feed=address("/feed.xml", {"words": filters.words, "regime": filters.regime}), **values)
+    return show_page(
+        "public/index.html",
+        form=form,
+        page=page,
+        lines=lines,
+        chosen=chosen,
+        filters=filters,
+        sort=sort,
+        state_of=lambda line: tag(line_state(line, now.now, lang())),
+        feed=address("/feed.xml", {"words": filters.words, "regime": filters.regime}),
+        **values,
+    )
 
 
 @desk.page("/openings", needs=ANYONE)
@@ -67,11 +82,21 @@ def openings() -> str:
         asked: dict[str, Any] = {"before": start} if past else {"since": start}
         pages = page_of(public_queries.count_openings(now, **asked), request.args, "/openings")
         lines = public_queries.openings(now, **asked, limit=pages.size, skip=pages.offset)
-        told = public_queries.notice_numbers(now, [line.ref for line in lines], ("result", "candidates", "failure", "termination"))
+        told = public_queries.notice_numbers(
+            now, [line.ref for line in lines], ("result", "candidates", "failure", "termination")
+        )
         days = [(day, list(rows)) for day, rows in groupby(lines, key=lambda line: local_day(line.opens_at or now.now))]
     tabs = [Link(_("Today and to come"), "/openings", here=not past), Link(_("Past"), "/openings?past=1", here=past)]
-    return show_page("public/openings.html", days=days, pages=pages, past=past, tabs=tabs, told=told,
-                     today=local_day(now.now), state_of=lambda line: tag(line_state(line, now.now, lang())))
+    return show_page(
+        "public/openings.html",
+        days=days,
+        pages=pages,
+        past=past,
+        tabs=tabs,
+        told=told,
+        today=local_day(now.now),
+        state_of=lambda line: tag(line_state(line, now.now, lang())),
+    )
 
 
 @desk.page("/time", needs=ANYONE)
@@ -87,7 +112,14 @@ def status() -> str:
     settings = current_app.extensions["bidhall"].settings
     with look() as now:
         told, minutes = facts.gather(now, settings.data), facts.last_minutes(now)
-    return render("public/status.html", told=told, minutes=minutes, at=parse_moment, beacon=settings.beacon_url, drop=settings.drop_url)
+    return render(
+        "public/status.html",
+        told=told,
+        minutes=minutes,
+        at=parse_moment,
+        beacon=settings.beacon_url,
+        drop=settings.drop_url,
+    )
 
 
 @desk.page("/help", needs=ANYONE)
@@ -109,8 +141,12 @@ def components() -> str:
 def help_topic(topic: str) -> str:
     if topic in helping.ORDER:
         who, told = actor().role, helping.role_help(topic)
-        opens = {act.href for act in told.acts if who is Role.PUBLIC or open_to(act.href, who)}  # a stranger signs in first
-        return render("public/help_role.html", role=told, opens=opens, desks=[helping.role_help(desk) for desk in helping.ORDER])
+        opens = {
+            act.href for act in told.acts if who is Role.PUBLIC or open_to(act.href, who)
+        }  # a stranger signs in first
+        return render(
+            "public/help_role.html", role=told, opens=opens, desks=[helping.role_help(desk) for desk in helping.ORDER]
+        )
     if topic == helping.GLOSSARY:
         return render("public/glossary.html", terms=helping.terms().values())
     if topic not in HELP:
@@ -120,12 +156,24 @@ def help_topic(topic: str) -> str:
 
 def _topics() -> list[tuple[str, str, str]]:
     return [
-        ("bidding", _("Take part and bid"), _("Deposit, opening form, sealing on your own computer, submitting, receipts.")),
+        (
+            "bidding",
+            _("Take part and bid"),
+            _("Deposit, opening form, sealing on your own computer, submitting, receipts."),
+        ),
         ("opening", _("Follow an opening"), _("Who opens, when, what is read out, how to confirm or object.")),
         ("deposits", _("Deposits and refunds"), _("Sub-accounts, when money goes back and what interest it carries.")),
         ("objections", _("Ask, object, complain"), _("Who answers, by when, and what stops while they do.")),
-        ("verify", _("Verify it yourself"), _("Receipts, the audit book, the bundle of a finished tender: all without trusting us.")),
-        ("accessibility", _("Accessibility"), _("How the pages work with a keyboard, a screen reader, large type and without scripts.")),
+        (
+            "verify",
+            _("Verify it yourself"),
+            _("Receipts, the audit book, the bundle of a finished tender: all without trusting us."),
+        ),
+        (
+            "accessibility",
+            _("Accessibility"),
+            _("How the pages work with a keyboard, a screen reader, large type and without scripts."),
+        ),
         ("keyboard", _("Keyboard"), _("The few keys worth knowing.")),
     ]
 
@@ -150,13 +198,20 @@ def is_working(now: Look) -> bool:
 
 def ticks_of(moments: list[tuple[datetime, str]]) -> list[Tick]:
     """What of today stands on the sun line; several of a kind at one moment are one mark with their number."""
-    names = {"opening": _("opening"), "deadline": _("bid deadline"), "clarify": _("questions close"), "publicity": _("objections close")}
+    names = {
+        "opening": _("opening"),
+        "deadline": _("bid deadline"),
+        "clarify": _("questions close"),
+        "publicity": _("objections close"),
+    }
     found: list[Tick] = []
     for moment, kind in sorted(set(moments)):
         if kind == "deadline" and (moment, "opening") in moments:
             continue
         several = moments.count((moment, kind))
-        found.append(Tick(moment, f"{names[kind]} {several}" if several > 1 else names[kind], kind in ("deadline", "publicity")))
+        found.append(
+            Tick(moment, f"{names[kind]} {several}" if several > 1 else names[kind], kind in ("deadline", "publicity"))
+        )
     return found
 
 

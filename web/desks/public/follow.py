@@ -54,8 +54,14 @@ def feed(ref: str) -> Response:
         row = public_queries.published_lot(now, ref)
         listed = notices.of_lot(now.session, row)[::-1]
         card = lot_cards.card_of(now, row)
-    text = page("public/lot_feed.html", base=request.host_url.rstrip("/"), card=card, notices=listed, moment=write_moment,
-                updated=write_moment(listed[0].published_at if listed else row.published_at or office().clock.now()))
+    text = page(
+        "public/lot_feed.html",
+        base=request.host_url.rstrip("/"),
+        card=card,
+        notices=listed,
+        moment=write_moment,
+        updated=write_moment(listed[0].published_at if listed else row.published_at or office().clock.now()),
+    )
     return Response(text, mimetype="application/atom+xml")
 
 
@@ -66,20 +72,33 @@ def dates(ref: str) -> Response:
         row = public_queries.published_lot(now, ref)
         card, told = lot_cards.card_of(now, row), public_queries.outcome(now, row)
         at = now.now
-    moments = [("questions", _("Questions until"), card.clarify_until), ("deadline", _("Bid deadline"), card.deadline),
-               ("opening", _("Opening"), card.opens_at), ("objections", _("Last moment to object to the result"), told.object_until)]
+    moments = [
+        ("questions", _("Questions until"), card.clarify_until),
+        ("deadline", _("Bid deadline"), card.deadline),
+        ("opening", _("Opening"), card.opens_at),
+        ("objections", _("Last moment to object to the result"), told.object_until),
+    ]
     held = [(code, label, moment) for code, label, moment in moments if moment is not None]
-    return attachment(ical(card, held, at, request.host_url.rstrip("/")).encode(), f"{ref}.ics", "text/calendar; charset=utf-8")
+    return attachment(
+        ical(card, held, at, request.host_url.rstrip("/")).encode(), f"{ref}.ics", "text/calendar; charset=utf-8"
+    )
 
 
 def ical(card: LotCard, held: list[tuple[str, str, datetime]], at: datetime, base: str) -> str:
     """A calendar of moments; lines of at most 75 octets, as the format wants."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Bidhall//Lot dates//EN", "CALSCALE:GREGORIAN"]
     for code, label, moment in held:
-        lines += ["BEGIN:VEVENT", f"UID:{card.ref}-{code}@bidhall", f"DTSTAMP:{_utc(at)}", f"DTSTART:{_utc(moment)}",
-                  f"SUMMARY:{_escaped(f'{label} · {card.title}')}", f"DESCRIPTION:{_escaped(words.state('lot', card.state, lang()).text)}",
-                  *([f"LOCATION:{_escaped(card.place)}"] if code == "opening" and card.place else []), f"URL:{base}/lots/{card.ref}",
-                  "END:VEVENT"]
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{card.ref}-{code}@bidhall",
+            f"DTSTAMP:{_utc(at)}",
+            f"DTSTART:{_utc(moment)}",
+            f"SUMMARY:{_escaped(f'{label} · {card.title}')}",
+            f"DESCRIPTION:{_escaped(words.state('lot', card.state, lang()).text)}",
+            *([f"LOCATION:{_escaped(card.place)}"] if code == "opening" and card.place else []),
+            f"URL:{base}/lots/{card.ref}",
+            "END:VEVENT",
+        ]
     return "".join(f"{part}\r\n" for line in [*lines, "END:VCALENDAR"] for part in _folded(line))
 
 

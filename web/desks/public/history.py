@@ -26,10 +26,19 @@ def by_year(now: Look) -> dict[str, Any] | None:
     if not rows:
         return None
     report = savings.reckon(rows, by=("year",))
-    years = [{"year": group.by[0], "lots": group.in_rate, "all": group.transactions, "budget": Money(group.budget, report.currency),
-              "award": Money(group.award, report.currency), "saved": Money(group.budget - group.award, report.currency),
-              "rate": savings.rate_pct(group.budget, group.award), "href": address("/savings/imported", {"year": group.by[0] or ""})}
-             for group in report.groups]
+    years = [
+        {
+            "year": group.by[0],
+            "lots": group.in_rate,
+            "all": group.transactions,
+            "budget": Money(group.budget, report.currency),
+            "award": Money(group.award, report.currency),
+            "saved": Money(group.budget - group.award, report.currency),
+            "rate": savings.rate_pct(group.budget, group.award),
+            "href": address("/savings/imported", {"year": group.by[0] or ""}),
+        }
+        for group in report.groups
+    ]
     return {"years": years, "sources": history.sources(now.session)}
 
 
@@ -42,14 +51,26 @@ def rows() -> str:
     every = [row for row in held if not year or (row.date is not None and str(row.date.year) == year)]
     treated = savings.treatments(every, currency=savings.main_currency(every))
     pages = page_of(len(every), request.args, "/savings/imported")
-    shown = list(zip(every, treated, strict=True))[pages.offset:pages.offset + pages.size]
-    return page("public/savings_imported.html", pages=pages, year=year, sources=sources,
-                rows=[_shown(row, why, speech) for row, why in shown])
+    shown = list(zip(every, treated, strict=True))[pages.offset : pages.offset + pages.size]
+    return page(
+        "public/savings_imported.html",
+        pages=pages,
+        year=year,
+        sources=sources,
+        rows=[_shown(row, why, speech) for row, why in shown],
+    )
 
 
 def _shown(row: savings.Row, why: str | None, speech: str) -> dict[str, Any]:
-    budget, award = (None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award))
+    budget, award = (
+        None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award)
+    )
     rate = savings.rate_pct(row.budget, row.award) if row.budget and row.award is not None and why is None else None
-    return {"row": row, "budget": budget, "award": award, "rate": f"{rate}%" if rate else show.NOTHING,
-            "regime": words.state("regime", row.regime or "", speech).text if row.regime else show.NOTHING,
-            "why": report_words.reason(why, speech) if why else _("in the rate")}
+    return {
+        "row": row,
+        "budget": budget,
+        "award": award,
+        "rate": f"{rate}%" if rate else show.NOTHING,
+        "regime": words.state("regime", row.regime or "", speech).text if row.regime else show.NOTHING,
+        "why": report_words.reason(why, speech) if why else _("in the rate"),
+    }

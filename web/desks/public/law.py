@@ -53,15 +53,39 @@ def rules() -> str:
         form.fault("on", refusal.code, **refusal.facts)
     changes = rule_cards.changes(regime, book.on if book else on)
     cards = rule_cards.cards(book, reckoned, changes, asked, speech) if book else []
-    found = [one for one in cards if one.hit and not (only == "applies" and one.sum and not one.sum.applies)
-             and not (only == "changed" and not one.deltas)]
+    found = [
+        one
+        for one in cards
+        if one.hit
+        and not (only == "applies" and one.sum and not one.sum.applies)
+        and not (only == "changed" and not one.deltas)
+    ]
     opened = request.args.get("rule", "")
     chapters = rule_cards.chapters(found, opened=opened, all_open=bool(asked or only))
-    values = {"changed": sum(1 for one in cards if one.deltas and one.hit), "applying": sum(1 for one in cards if one.hit and one.applies)}
-    return page("public/rules.html", form=form, regime=regime, on=on, book=book, chapters=chapters, changes=changes, asked=asked, only=only,
-                lot=chosen, offered=offered, opened=opened, found=len(found), tabs=_tabs(regime),
-                to=lambda **change: address("/rules", request.args, **change), marked=lambda text: rule_cards.marked(text, asked),
-                dates=[one for one in cards if one.sum and one.sum.bound and one.sum.side][:12], **values)
+    values = {
+        "changed": sum(1 for one in cards if one.deltas and one.hit),
+        "applying": sum(1 for one in cards if one.hit and one.applies),
+    }
+    return page(
+        "public/rules.html",
+        form=form,
+        regime=regime,
+        on=on,
+        book=book,
+        chapters=chapters,
+        changes=changes,
+        asked=asked,
+        only=only,
+        lot=chosen,
+        offered=offered,
+        opened=opened,
+        found=len(found),
+        tabs=_tabs(regime),
+        to=lambda **change: address("/rules", request.args, **change),
+        marked=lambda text: rule_cards.marked(text, asked),
+        dates=[one for one in cards if one.sum and one.sum.bound and one.sum.side][:12],
+        **values,
+    )
 
 
 @desk.page("/rules.json", needs=ANYONE)
@@ -71,8 +95,11 @@ def rules_json() -> Response:
     regime = form.choice("regime", REGIMES, needed=False) or REGIMES[0]
     on = form.day("on", needed=False) or local_day(office().clock.now())
     form.refuse_if_any()
-    return attachment(json.dumps(select(regime, on).snapshot(), ensure_ascii=False, indent=1).encode() + b"\n",
-                      f"rules-{regime}-{on.isoformat()}.json", "application/json")
+    return attachment(
+        json.dumps(select(regime, on).snapshot(), ensure_ascii=False, indent=1).encode() + b"\n",
+        f"rules-{regime}-{on.isoformat()}.json",
+        "application/json",
+    )
 
 
 def _lot_named(now: Look, ref: str, form: Form) -> Lot | None:
@@ -88,7 +115,10 @@ def _lot_named(now: Look, ref: str, form: Form) -> Lot | None:
 
 def _tabs(regime: str) -> list[Link]:
     kept = {"q": request.args.get("q", "")}
-    return [Link(words.state("regime", one, lang()).text, address("/rules", kept, regime=one), here=one == regime) for one in REGIMES]
+    return [
+        Link(words.state("regime", one, lang()).text, address("/rules", kept, regime=one), here=one == regime)
+        for one in REGIMES
+    ]
 
 
 @desk.page("/calendar", needs=ANYONE)
@@ -109,9 +139,19 @@ def calendar() -> str:
         else:
             listed.append((day, day, kind, feast))
     term = _counted(form, book)
-    return page("public/calendar.html", form=form, book=book, year=year, months=months, table=table, listed=listed, term=term, today=today,
-                closures=[one for one in book.closures.values() if one.day.year == year],
-                tabs=[Link(str(one), address("/calendar", {}, year=one), here=one == year) for one in book.years])
+    return page(
+        "public/calendar.html",
+        form=form,
+        book=book,
+        year=year,
+        months=months,
+        table=table,
+        listed=listed,
+        term=term,
+        today=today,
+        closures=[one for one in book.closures.values() if one.day.year == year],
+        tabs=[Link(str(one), address("/calendar", {}, year=one), here=one == year) for one in book.years],
+    )
 
 
 def _counted(form: Form, book: Any) -> Term | None:
@@ -139,5 +179,8 @@ def _month(book: Any, year: int, month: int, today: date) -> dict[str, Any]:
         kind = book.day_kind(day)
         days.append({"n": number, "working": kind.working, "why": kind.why, "name": kind.name, "today": day == today})
     cells: list[dict[str, Any] | None] = [None] * first.weekday() + days
-    return {"first": first, "weeks": [cells[at:at + 7] for at in range(0, len(cells), 7)],
-            "working": sum(1 for day in days if day["working"])}
+    return {
+        "first": first,
+        "weeks": [cells[at : at + 7] for at in range(0, len(cells), 7)],
+        "working": sum(1 for day in days if day["working"]),
+    }

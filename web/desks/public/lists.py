@@ -34,14 +34,20 @@ def read_filters(form: Form, arguments: Mapping[str, Any], path: str, *, phase: 
     except Invalid as refusal:
         form.fault("budget", refusal.code)
     filters = Filters(
-        words=form.text("words", needed=False, limit=80), regime=form.choice("regime", REGIMES, needed=False),
-        method=form.choice("method", METHODS, needed=False), region=form.text("region", needed=False, limit=40),
-        phase="" if asked == "all" else asked, least=low, most=high)
+        words=form.text("words", needed=False, limit=80),
+        regime=form.choice("regime", REGIMES, needed=False),
+        method=form.choice("method", METHODS, needed=False),
+        region=form.text("region", needed=False, limit=40),
+        phase="" if asked == "all" else asked,
+        least=low,
+        most=high,
+    )
     speech = lang()
     chosen: Chosen = []
 
     def drop(label: str, **change: Any) -> None:
         chosen.append((label, address(path, arguments, page=None, format=None, **change)))
+
     if filters.words:
         drop(f"“{filters.words}”", words=None)
     for noun, value in (("regime", filters.regime), ("method", filters.method)):
@@ -59,10 +65,35 @@ def read_filters(form: Form, arguments: Mapping[str, Any], path: str, *, phase: 
 def lots_csv(lines: list[LotLine]) -> Response:
     """Exactly the rows shown."""
     speech = lang()
-    head = [_("Lot"), _("Title"), _("Tender"), _("Transaction code"), _("Regime"), _("Method"), _("Purchaser"), _("District"), _("State"),
-            _("Budget (yuan)"), _("Published"), _("Bid deadline"), _("Opening")]
-    rows = [[line.ref, line.title, line.tender_title, line.code, words.state("regime", line.regime, speech).text,
-             words.state("method", line.method, speech).text, line.purchaser, line.region, words.state("lot", line.state, speech).text,
-             line.budget.text(), *(show.moment(at, speech, zone()) for at in (line.published_at, line.deadline, line.opens_at))]
-            for line in lines]
+    head = [
+        _("Lot"),
+        _("Title"),
+        _("Tender"),
+        _("Transaction code"),
+        _("Regime"),
+        _("Method"),
+        _("Purchaser"),
+        _("District"),
+        _("State"),
+        _("Budget (yuan)"),
+        _("Published"),
+        _("Bid deadline"),
+        _("Opening"),
+    ]
+    rows = [
+        [
+            line.ref,
+            line.title,
+            line.tender_title,
+            line.code,
+            words.state("regime", line.regime, speech).text,
+            words.state("method", line.method, speech).text,
+            line.purchaser,
+            line.region,
+            words.state("lot", line.state, speech).text,
+            line.budget.text(),
+            *(show.moment(at, speech, zone()) for at in (line.published_at, line.deadline, line.opens_at)),
+        ]
+        for line in lines
+    ]
     return csv_answer("lots.csv", head, rows)

@@ -37,8 +37,19 @@ def audit() -> str:
         ticks, days = log_queries.tick_lines(now, before=before, limit=TICKS), log_queries.days_heads(now, spans)
         entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=entry_page)
         trust = tickets.trust(now)
-    return page("public/audit.html", form=form, ref=ref, before=before, skip=entry_page, tip=last, ticks=ticks, days=days, trust=trust,
-                entries=entries[:ROWS], more=entry_page + ROWS if len(entries) > ROWS else None)
+    return page(
+        "public/audit.html",
+        form=form,
+        ref=ref,
+        before=before,
+        skip=entry_page,
+        tip=last,
+        ticks=ticks,
+        days=days,
+        trust=trust,
+        entries=entries[:ROWS],
+        more=entry_page + ROWS if len(entries) > ROWS else None,
+    )
 
 
 # --- for programs -----------------------------------------------------------------------------------------------------------------
@@ -87,7 +98,9 @@ def consistency() -> Response:
     old = _number("from") or 0
     with look() as now:
         found = log_queries.consistency(now, old, _number("to"))
-    return jsonify(**{"from": old, "to": found.size, "proof": [b64u(node) for node in found.proof], "checkpoint": found.checkpoint})
+    return jsonify(
+        **{"from": old, "to": found.size, "proof": [b64u(node) for node in found.proof], "checkpoint": found.checkpoint}
+    )
 
 
 @desk.page("/log/keys.json", needs=ANYONE)

@@ -60,15 +60,28 @@ def all_notices() -> str:
     text = form.text("words", needed=False, limit=80)
     kinds = (kind,) if kind else ()
     with look() as now:
-        pages = page_of(public_queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices")
-        lines = public_queries.notice_lines(now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset)
+        pages = page_of(
+            public_queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices"
+        )
+        lines = public_queries.notice_lines(
+            now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset
+        )
     speech = lang()
-    asked = [("words", f"“{text}”" if text else ""), ("kind", words.state("notice", kind, speech).text if kind else ""),
-             ("regime", words.state("regime", regime, speech).text if regime else "")]
+    asked = [
+        ("words", f"“{text}”" if text else ""),
+        ("kind", words.state("notice", kind, speech).text if kind else ""),
+        ("regime", words.state("regime", regime, speech).text if regime else ""),
+    ]
     chosen = [(label, address("/notices", request.args, page=None, **{name: None})) for name, label in asked if label]
-    return page("public/notices.html", form=form, pages=pages, lines=lines, chosen=chosen,
-                kinds=[(one, words.state("notice", one, speech).text) for one in notices.KINDS],
-                feed=address("/feed.xml", {"words": text, "kind": kind, "regime": regime}))
+    return page(
+        "public/notices.html",
+        form=form,
+        pages=pages,
+        lines=lines,
+        chosen=chosen,
+        kinds=[(one, words.state("notice", one, speech).text) for one in notices.KINDS],
+        feed=address("/feed.xml", {"words": text, "kind": kind, "regime": regime}),
+    )
 
 
 @desk.page("/notices/<int:number>", needs=ANYONE)
@@ -77,7 +90,14 @@ def notice(number: int) -> str:
         row, lot = public_queries.notice_of(now, number)
         others = [one for one in notices.of_lot(now.session, lot) if one.id != row.id]
         card = lot_cards.card_of(now, lot)
-    return page("public/notice.html", notice=row, card=card, facts=notice_facts(row.kind, row.body), rows=ranking(row.body), others=others)
+    return page(
+        "public/notice.html",
+        notice=row,
+        card=card,
+        facts=notice_facts(row.kind, row.body),
+        rows=ranking(row.body),
+        others=others,
+    )
 
 
 @desk.page("/notices/<int:number>/document.json", needs=ANYONE)
@@ -96,10 +116,26 @@ def notice_json(number: int) -> Response:
 def feed_json() -> Response:
     """JSON Feed 1.1 of the newest notices; the same filters as the page."""
     base = request.host_url.rstrip("/")
-    items = [{"id": f"{base}/notices/{one.id}", "url": f"{base}/notices/{one.id}", "title": _feed_title(one),
-              "content_text": one.tender_title, "date_published": write_moment(one.published_at)} for one in _fed()]
-    answer = jsonify({"version": "https://jsonfeed.org/version/1.1", "title": _("Notices"), "home_page_url": f"{base}/notices",
-                      "feed_url": base + request.full_path.rstrip("?"), "language": "zh-CN" if lang() == "zh" else "en", "items": items})
+    items = [
+        {
+            "id": f"{base}/notices/{one.id}",
+            "url": f"{base}/notices/{one.id}",
+            "title": _feed_title(one),
+            "content_text": one.tender_title,
+            "date_published": write_moment(one.published_at),
+        }
+        for one in _fed()
+    ]
+    answer = jsonify(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": _("Notices"),
+            "home_page_url": f"{base}/notices",
+            "feed_url": base + request.full_path.rstrip("?"),
+            "language": "zh-CN" if lang() == "zh" else "en",
+            "items": items,
+        }
+    )
     answer.content_type = "application/feed+json"
     return answer
 
@@ -108,8 +144,15 @@ def feed_json() -> Response:
 def feed_xml() -> Response:
     """Atom (RFC 4287) of the newest notices."""
     lines = _fed()
-    text = page("public/feed.html", base=request.host_url.rstrip("/"), self=request.full_path.rstrip("?"), lines=lines,
-                title_of=_feed_title, moment=write_moment, updated=write_moment(lines[0].published_at if lines else office().clock.now()))
+    text = page(
+        "public/feed.html",
+        base=request.host_url.rstrip("/"),
+        self=request.full_path.rstrip("?"),
+        lines=lines,
+        title_of=_feed_title,
+        moment=write_moment,
+        updated=write_moment(lines[0].published_at if lines else office().clock.now()),
+    )
     return Response(text, mimetype="application/atom+xml")
 
 
@@ -117,8 +160,13 @@ def _fed() -> list[public_queries.NoticeLine]:
     kind = request.args.get("kind", "")
     regime = request.args.get("regime", "")
     with look() as now:
-        return public_queries.notice_lines(now, kinds=(kind,) if kind in notices.KINDS else (), words=request.args.get("words", "")[:80],
-                                    regime=regime if regime in REGIMES else "", limit=MOST_IN_FEED)
+        return public_queries.notice_lines(
+            now,
+            kinds=(kind,) if kind in notices.KINDS else (),
+            words=request.args.get("words", "")[:80],
+            regime=regime if regime in REGIMES else "",
+            limit=MOST_IN_FEED,
+        )
 
 
 def _feed_title(one: public_queries.NoticeLine) -> str:
@@ -135,12 +183,22 @@ def lots() -> Any:
     filters, chosen = read_filters(form, request.args, "/lots")
     with look() as now:
         pages = page_of(public_queries.count_lots(now, filters), request.args, "/lots", csv=True)
-        lines = public_queries.lots(now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset)
+        lines = public_queries.lots(
+            now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset
+        )
         regions = public_queries.regions(now)
     if request.args.get("format") == "csv":
         return lots_csv(lines)
-    return page("public/lots.html", form=form, pages=pages, lines=lines, chosen=chosen, filters=filters,
-                regions=region_choices(regions), state_of=lambda line: tag(line_state(line, now.now, lang())))
+    return page(
+        "public/lots.html",
+        form=form,
+        pages=pages,
+        lines=lines,
+        chosen=chosen,
+        filters=filters,
+        regions=region_choices(regions),
+        state_of=lambda line: tag(line_state(line, now.now, lang())),
+    )
 
 
 @desk.page("/lots/<ref>", needs=ANYONE)
@@ -156,17 +214,30 @@ def lot(ref: str) -> str:
         cap, cap_rule = deposit_cap(row.project, row.budget, book_of(row, now.now))
         road = public_stages.stages(now, row, told, first)
         values = {
-            "card": card, "stages": road, "told": told, "notices": listed,
+            "card": card,
+            "stages": road,
+            "told": told,
+            "notices": listed,
             "answers": [one for one in listed if one.kind in ("clarification", "correction")][::-1],
-            "files": public_queries.file_lines(now, row), "issued": documents.may_take(now, row), "policy": policy,
-            "policy_facts": officers.policy_document(policy) if policy else {}, "cap": cap, "cap_rule": cap_rule,
-            "cutoff": public_stages.clarify_cutoff(now, row), "questions_until": enquiries.closes_at(row),
-            "rights": _rights(now, row, told), "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
-            "tip": log.last_tick(now.session), "untried": bool(officers.untried(now.session, row)),
-            "changed": officer_news.last_change(now.session, row), "suspended": deadline_faults.standing(now.session, row),
-            "trust": tickets.trust(now), "following": follows.follows(now, row),
+            "files": public_queries.file_lines(now, row),
+            "issued": documents.may_take(now, row),
+            "policy": policy,
+            "policy_facts": officers.policy_document(policy) if policy else {},
+            "cap": cap,
+            "cap_rule": cap_rule,
+            "cutoff": public_stages.clarify_cutoff(now, row),
+            "questions_until": enquiries.closes_at(row),
+            "rights": _rights(now, row, told),
+            "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
+            "tip": log.last_tick(now.session),
+            "untried": bool(officers.untried(now.session, row)),
+            "changed": officer_news.last_change(now.session, row),
+            "suspended": deadline_faults.standing(now.session, row),
+            "trust": tickets.trust(now),
+            "following": follows.follows(now, row),
             "bundled": row.state in dossier.FINISHED,
-            "may_join": may(now.actor, Act.LOT_TAKE_PART), "taking": participants.takes_part(now, row),
+            "may_join": may(now.actor, Act.LOT_TAKE_PART),
+            "taking": participants.takes_part(now, row),
             "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
         }
     return page("public/lot.html", form=Form.blank(), stage_rows=[_stage(one, card) for one in road], **values)
@@ -185,7 +256,9 @@ def ticket(ref: str) -> Response:
 def policy(ref: str) -> Response:
     """The opening policy that stands, with the signatures of every officer."""
     with look() as now:
-        row = officers.current_policy(now.session, public_queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128])
+        row = officers.current_policy(
+            now.session, public_queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128]
+        )
         text = row.dsse or ""
     return attachment(text.encode(), f"{ref}.policy.json", "application/json")
 
@@ -208,8 +281,13 @@ def contract(ref: str) -> str:
         row = public_queries.published_lot(now, ref)
         told = public_queries.outcome(now, row)
         card = lot_cards.card_of(now, row)
-    return page("public/contract.html", card=card, told=told, notice=told.contract,
-                facts=notice_facts("contract", told.contract.body) if told.contract else [])
+    return page(
+        "public/contract.html",
+        card=card,
+        told=told,
+        notice=told.contract,
+        facts=notice_facts("contract", told.contract.body) if told.contract else [],
+    )
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------------------
@@ -234,8 +312,16 @@ def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any
         left = show.left(card.deadline, now, speech) if now < card.deadline else ""
     if stage.state == public_stages.HERE and card.state in ("FAILED", "TERMINATED"):
         left = words.state("lot", card.state, speech).text
-    title = "\n".join(f"{rule.id} {rule.zh if speech == 'zh' else rule.en} ({citation(rule.source, speech)})" for rule in stage.rules)
-    return {"label": words.state("stage", stage.code, speech).text, "state": stage.state, "lines": lines, "left": left, "title": title}
+    title = "\n".join(
+        f"{rule.id} {rule.zh if speech == 'zh' else rule.en} ({citation(rule.source, speech)})" for rule in stage.rules
+    )
+    return {
+        "label": words.state("stage", stage.code, speech).text,
+        "state": stage.state,
+        "lines": lines,
+        "left": left,
+        "title": title,
+    }
 
 
 def _short(moment: datetime) -> str:
@@ -252,18 +338,47 @@ def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str,
     documents, result, answer = law.window("documents"), law.window("result"), book.find(law.answer)
     found: list[dict[str, Any]] = []
     until = enquiries.closes_at(row)
-    found.append({"what": "enquiry", "until": until, "over": until is None or until <= now.now, "answer": book.find("T-20"), "rule": None})
+    found.append(
+        {
+            "what": "enquiry",
+            "until": until,
+            "over": until is None or until <= now.now,
+            "answer": book.find("T-20"),
+            "rule": None,
+        }
+    )
     rule = book.find(documents.basis)
     last = None
     if documents.anchor == DEADLINE and rule is not None and row.deadline is not None:
         last = _term_end(now, rule, row.deadline)
-    found.append({"what": f"{law.kind}_documents", "until": last, "over": last is not None and last <= now.now, "rule": rule,
-                  "answer": answer})
+    found.append(
+        {
+            "what": f"{law.kind}_documents",
+            "until": last,
+            "over": last is not None and last <= now.now,
+            "rule": rule,
+            "answer": answer,
+        }
+    )
     if told.object_until is not None:
-        found.append({"what": f"{law.kind}_result", "until": told.object_until, "over": told.object_until <= now.now,
-                      "rule": book.find(result.basis), "answer": answer})
-    found.append({"what": "complaint", "until": None, "over": False, "rule": book.find(law.complaint),
-                  "answer": book.find(law.complaint_decided)})
+        found.append(
+            {
+                "what": f"{law.kind}_result",
+                "until": told.object_until,
+                "over": told.object_until <= now.now,
+                "rule": book.find(result.basis),
+                "answer": answer,
+            }
+        )
+    found.append(
+        {
+            "what": "complaint",
+            "until": None,
+            "over": False,
+            "rule": book.find(law.complaint),
+            "answer": book.find(law.complaint_decided),
+        }
+    )
     return found
 
 

@@ -57,22 +57,48 @@ def result(ref: str) -> str:
         ranked = ranking(shown.body) if shown else []
         listed = notices.of_lot(now.session, row)
         values = {
-            "card": card, "told": told, "notice": shown, "rows": ranked, "scores": scores, "unopened": unopened(listed),
-            "table": table(scores) if scores else None, "bars": bars(scores, ranked) if scores else [],
+            "card": card,
+            "told": told,
+            "notice": shown,
+            "rows": ranked,
+            "scores": scores,
+            "unopened": unopened(listed),
+            "table": table(scores) if scores else None,
+            "bars": bars(scores, ranked) if scores else [],
             "prices": result_charts.prices(
-                [(one["name"], one["price_minor"], one["won"]) for one in sorted(ranked, key=lambda one: one["price_minor"])],
-                ceiling=row.ceiling_minor, budget=row.budget_minor) if told.result or told.candidates else None,
-            "corrected": [one for one in listed if shown and one.kind == "correction" and one.published_at >= shown.published_at],
+                [
+                    (one["name"], one["price_minor"], one["won"])
+                    for one in sorted(ranked, key=lambda one: one["price_minor"])
+                ],
+                ceiling=row.ceiling_minor,
+                budget=row.budget_minor,
+            )
+            if told.result or told.candidates
+            else None,
+            "corrected": [
+                one for one in listed if shown and one.kind == "correction" and one.published_at >= shown.published_at
+            ],
             "earlier": [one for one in listed if shown and one.kind == shown.kind and one.id != shown.id],
             "suspended": deadline_faults.standing(now.session, row),
-            "remedies": remedies(now, row, told), "sums": sums(now, told.reasons), "next": what_comes(now, row, told),
-            "bundled": row.state in dossier.FINISHED, "successor": public_queries.successor(now, row),
+            "remedies": remedies(now, row, told),
+            "sums": sums(now, told.reasons),
+            "next": what_comes(now, row, told),
+            "bundled": row.state in dossier.FINISHED,
+            "successor": public_queries.successor(now, row),
             "deposits": book_of(row, now.now).find("D-24"),
             "entries": entry_lines(now, lot=ref, events=("ranking",), limit=1),
         }
     top = ranked[0] if ranked else None
-    return page("public/result.html", facts=notice_facts(shown.kind, shown.body) if shown else [], top=top, won=headline(card, ranked),
-                why=why(scores) if scores else "", most_bars=MOST_BARS, can_set=printing.can_set(), **values)
+    return page(
+        "public/result.html",
+        facts=notice_facts(shown.kind, shown.body) if shown else [],
+        top=top,
+        won=headline(card, ranked),
+        why=why(scores) if scores else "",
+        most_bars=MOST_BARS,
+        can_set=printing.can_set(),
+        **values,
+    )
 
 
 @desk.page("/lots/<ref>/result.csv", needs=ANYONE)
@@ -83,10 +109,21 @@ def points_csv(ref: str) -> Response:
     if scores is None:
         raise NotFound("result.no_scores", ref=ref)
     told = table(scores)
-    rows = [[one["title"], words.state("criterion_kind", group["kind"], lang()).text, one["most"],
-             *[cell["points"] for cell in one["cells"]]] for group in told["groups"] for one in group["rows"]]
-    return csv_answer(f"{ref}-points.csv", [_("Criterion"), _("Kind"), _("Maximum points"), *[one["name"] for one in told["bidders"]]],
-                      [*rows, [_("Total"), "", told["most"], *[one["total"] for one in told["bidders"]]]])
+    rows = [
+        [
+            one["title"],
+            words.state("criterion_kind", group["kind"], lang()).text,
+            one["most"],
+            *[cell["points"] for cell in one["cells"]],
+        ]
+        for group in told["groups"]
+        for one in group["rows"]
+    ]
+    return csv_answer(
+        f"{ref}-points.csv",
+        [_("Criterion"), _("Kind"), _("Maximum points"), *[one["name"] for one in told["bidders"]]],
+        [*rows, [_("Total"), "", told["most"], *[one["total"] for one in told["bidders"]]]],
+    )
 
 
 @desk.page("/lots/<ref>/report.pdf", needs=ANYONE)
@@ -101,7 +138,9 @@ def report(ref: str) -> Response:
         shown = told.result or told.candidates
         if shown is None:
             raise NotFound("result.no_scores", ref=ref)
-        paper = result_paper.make(card, scores, table(scores), shown.published_at, unopened(notices.of_lot(now.session, row)))
+        paper = result_paper.make(
+            card, scores, table(scores), shown.published_at, unopened(notices.of_lot(now.session, row))
+        )
     return printing.answer(paper, f"report-{ref}")
 
 
@@ -130,7 +169,11 @@ def scores_of(now: Look, row: Lot) -> OutcomeCard | None:
 
 def ranking(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The bidders a notice names, in its order."""
-    rows = body.get("ranking") or body.get("candidates") or ([body["winner"]] if isinstance(body.get("winner"), dict) else [])
+    rows = (
+        body.get("ranking")
+        or body.get("candidates")
+        or ([body["winner"]] if isinstance(body.get("winner"), dict) else [])
+    )
     winner = body.get("winner", {})
     return [dict(row) | {"won": isinstance(winner, dict) and row.get("bidder") == winner.get("bidder")} for row in rows]
 
@@ -143,10 +186,23 @@ def headline(card: lot_cards.LotCard, ranked: Sequence[Mapping[str, Any]]) -> di
     price = Money(first["price_minor"], card.budget.currency)
     others = [one for one in ranked if one is not first]
     following = others[0] if others else None
-    gap = abs(Fraction(first["total"]) - Fraction(following["total"])) if following and first["total"] and following["total"] else None
-    return {"name": first["name"], "bidder": first["bidder"], "rank": first["rank"], "total": first["total"], "won": first["won"],
-            "price": price, "saved": card.budget - price, "rate": rate_pct(card.budget.minor, price.minor),
-            "next": following, "gap": written(gap) if gap is not None else ""}
+    gap = (
+        abs(Fraction(first["total"]) - Fraction(following["total"]))
+        if following and first["total"] and following["total"]
+        else None
+    )
+    return {
+        "name": first["name"],
+        "bidder": first["bidder"],
+        "rank": first["rank"],
+        "total": first["total"],
+        "won": first["won"],
+        "price": price,
+        "saved": card.budget - price,
+        "rate": rate_pct(card.budget.minor, price.minor),
+        "next": following,
+        "gap": written(gap) if gap is not None else "",
+    }
 
 
 def title_of(criterion: tuple[str, str, str, str]) -> str:
@@ -165,15 +221,38 @@ def table(scores: OutcomeCard) -> dict[str, Any]:
                 continue
             given = {bidder: Fraction(parts[criterion[0]]["points"]) for bidder, parts in held.items()}
             best = max(given.values()) if len(set(given.values())) > 1 else None
-            rows.append({"id": criterion[0], "title": title_of(criterion), "most": written_exactly(most[criterion[0]], 0), "cells": [
-                {"points": written(given[one["bidder"]]), "best": given[one["bidder"]] == best,
-                 "line": held[one["bidder"]][criterion[0]].get("line", "") if kind == "price" else ""} for one in scores.bids]})
+            rows.append(
+                {
+                    "id": criterion[0],
+                    "title": title_of(criterion),
+                    "most": written_exactly(most[criterion[0]], 0),
+                    "cells": [
+                        {
+                            "points": written(given[one["bidder"]]),
+                            "best": given[one["bidder"]] == best,
+                            "line": held[one["bidder"]][criterion[0]].get("line", "") if kind == "price" else "",
+                        }
+                        for one in scores.bids
+                    ],
+                }
+            )
         if rows:
             weight = sum((most[row["id"]] for row in rows), Fraction(0))
             groups.append({"kind": kind, "rows": rows, "most": written_exactly(weight, 0)})
-    return {"groups": groups, "most": written_exactly(sum(most.values(), Fraction(0)), 0),
-            "bidders": [{"name": one["name"], "bidder": one["bidder"], "rank": one["rank"], "total": one["total"], "quote": one["quote"]}
-                        for one in scores.bids]}
+    return {
+        "groups": groups,
+        "most": written_exactly(sum(most.values(), Fraction(0)), 0),
+        "bidders": [
+            {
+                "name": one["name"],
+                "bidder": one["bidder"],
+                "rank": one["rank"],
+                "total": one["total"],
+                "quote": one["quote"],
+            }
+            for one in scores.bids
+        ],
+    }
 
 
 def bars(scores: OutcomeCard, ranked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -186,8 +265,15 @@ def bars(scores: OutcomeCard, ranked: Sequence[Mapping[str, Any]]) -> list[dict[
         for part in one["criteria"]:
             parts[part["kind"]] = parts.get(part["kind"], Fraction(0)) + Fraction(part["points"])
             most += Fraction(part["max"])
-        found.append({"name": one["name"], "rank": one["rank"], "total": one["total"], "won": one["bidder"] in winners,
-                      "segments": result_charts.stacked(parts, most)})
+        found.append(
+            {
+                "name": one["name"],
+                "rank": one["rank"],
+                "total": one["total"],
+                "won": one["bidder"] in winners,
+                "segments": result_charts.stacked(parts, most),
+            }
+        )
     return found
 
 
@@ -200,6 +286,7 @@ def why(scores: OutcomeCard) -> str:
     def price_and_rest(one: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
         price = sum((Fraction(part["points"]) for part in one["criteria"] if part["kind"] == "price"), Fraction(0))
         return price, Fraction(one["total"]) - price
+
     (price, rest), (other_price, other_rest) = price_and_rest(first), price_and_rest(second)
     lowest = Fraction(first["quote"]) == min(Fraction(one["quote"]) for one in scores.bids)
     lead = _("the lowest price") if lowest else _("not the lowest price")
@@ -217,8 +304,13 @@ def why(scores: OutcomeCard) -> str:
 
 def unopened(listed: Sequence[Notice]) -> list[dict[str, str]]:
     """Bids that were not opened, as the published record of the opening tells."""
-    return [{"name": str(bid["bidder"]), "verdict": str(bid["verdict"])} for one in listed if one.kind == "opening_record"
-            for bid in one.body.get("bids", []) if bid.get("verdict") != "opened"]
+    return [
+        {"name": str(bid["bidder"]), "verdict": str(bid["verdict"])}
+        for one in listed
+        if one.kind == "opening_record"
+        for bid in one.body.get("bids", [])
+        if bid.get("verdict") != "opened"
+    ]
 
 
 # --- dates ------------------------------------------------------------------------------------------------------------------------
@@ -232,12 +324,26 @@ def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str
     found: list[dict[str, Any]] = []
 
     def add(what: str, rule: Rule | None, until: Any = None, reason: str = "") -> None:
-        found.append({"what": what, "rule": rule, "until": until, "over": until is not None and until <= now.now,
-                      "open": until is not None and until > now.now, "reason": reason})
+        found.append(
+            {
+                "what": what,
+                "rule": rule,
+                "until": until,
+                "over": until is not None and until <= now.now,
+                "open": until is not None and until > now.now,
+                "reason": reason,
+            }
+        )
+
     if told.failure and not shown:
         add(remedies.kind, result)
     elif publicity is not None:
-        add("publicity", book.find(publicity.lasts), told.candidates.until if told.candidates else None, "publicity_until")
+        add(
+            "publicity",
+            book.find(publicity.lasts),
+            told.candidates.until if told.candidates else None,
+            "publicity_until",
+        )
         add(remedies.kind, result, told.object_until, "publicity_until")
     else:
         add("period", book.find(law.award.shown or ""), told.result.until if told.result else None, "result_until")
@@ -251,18 +357,30 @@ def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str
 def sums(now: Look, reasons: Mapping[str, Any]) -> dict[str, str]:
     """The arithmetic of each stored date in words: ``2026-11-24 + 7 个工作日 = 2026-12-03（11-28、11-29 休息日不计）``."""
     calendar = calendars.current(now.session)
-    return {name: sum_words(calendar, told) for name, told in reasons.items() if isinstance(told, Mapping) and "day" in told}
+    return {
+        name: sum_words(calendar, told) for name, told in reasons.items() if isinstance(told, Mapping) and "day" in told
+    }
 
 
 def sum_words(calendar: WorkingDayCalendar, told: Mapping[str, Any]) -> str:
     anchor, last = date.fromisoformat(told["anchor"]), date.fromisoformat(told["day"])
     unit = {"D": _("days"), "WD": _("working days"), "Y": _("years")}.get(told["unit"], told["unit"])
-    text = _("%(start)s + %(n)s %(unit)s = %(day)s", start=anchor.isoformat(), n=told["length"], unit=unit, day=last.isoformat())
+    text = _(
+        "%(start)s + %(n)s %(unit)s = %(day)s",
+        start=anchor.isoformat(),
+        n=told["length"],
+        unit=unit,
+        day=last.isoformat(),
+    )
     comma = "、" if lang() == "zh" else ", "
     if told.get("rolled_from"):
         return text + _(" (%(day)s is a day of rest: the next working day)", day=str(told["rolled_from"])[5:])
     if told["unit"] == "WD":
-        rest = [day for n in range(1, (last - anchor).days) if not calendar.is_working_day(day := anchor + timedelta(days=n))]
+        rest = [
+            day
+            for n in range(1, (last - anchor).days)
+            if not calendar.is_working_day(day := anchor + timedelta(days=n))
+        ]
         if rest:
             return text + _(" (not counted: %(days)s)", days=comma.join(f"{day:%m-%d}" for day in rest))
     return text
@@ -273,10 +391,24 @@ def what_comes(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[s
     found: list[dict[str, Any]] = []
     book, law = book_of(row, now.now), procedure_of(row).contract
     if told.result is not None:
-        found.append({"what": "contract", "until": told.contract_by, "reason": "contract_by", "rule": book.find(law.sign),
-                      "done": told.signed_at})
-        found.append({"what": "contract_notice", "until": None, "reason": "", "rule": book.find(law.publish or ""),
-                      "done": told.contract.published_at if told.contract else None})
+        found.append(
+            {
+                "what": "contract",
+                "until": told.contract_by,
+                "reason": "contract_by",
+                "rule": book.find(law.sign),
+                "done": told.signed_at,
+            }
+        )
+        found.append(
+            {
+                "what": "contract_notice",
+                "until": None,
+                "reason": "",
+                "rule": book.find(law.publish or ""),
+                "done": told.contract.published_at if told.contract else None,
+            }
+        )
     elif told.candidates is not None:
         found.append({"what": "award", "until": None, "reason": "", "rule": None, "done": None})
     return found

@@ -32,8 +32,16 @@ def stacked(parts: Mapping[str, Fraction], most: Fraction) -> list[Segment]:
         if kind not in parts:
             continue
         wide = parts[kind] * 100 / most if most else Fraction(0)
-        found.append(Segment(kind, written(parts[kind]), written(at), written(max(wide - _QUARTER, Fraction(0))), written(at + wide / 2),
-                             wide >= _NARROW))
+        found.append(
+            Segment(
+                kind,
+                written(parts[kind]),
+                written(at),
+                written(max(wide - _QUARTER, Fraction(0))),
+                written(at + wide / 2),
+                wide >= _NARROW,
+            )
+        )
         at += wide
     return found
 
@@ -60,7 +68,17 @@ def prices(quotes: Sequence[tuple[str, int, bool]], *, ceiling: int, budget: int
 
     def x(fen: int) -> Fraction:
         return (Fraction(fen) - low_at) * 100 / whole
-    rows = tuple({"name": name, "won": won, "amount": Money(fen), "at": written(x(fen)), "over": fen > ceiling,
-                  "saved_from": written(min(x(fen), x(budget))), "saved_to": written(max(x(fen), x(budget)))}
-                 for name, fen, won in quotes)
+
+    rows = tuple(
+        {
+            "name": name,
+            "won": won,
+            "amount": Money(fen),
+            "at": written(x(fen)),
+            "over": fen > ceiling,
+            "saved_from": written(min(x(fen), x(budget))),
+            "saved_to": written(max(x(fen), x(budget))),
+        }
+        for name, fen, won in quotes
+    )
     return Prices(rows, written(x(ceiling)), written(100 - x(ceiling)), written(x(budget)))

@@ -19,12 +19,40 @@ MOST_CHANGES = 8
 CHAPTERS = ("notice", "bidding", "deposit", "opening", "review", "award", "contract", "disputes", "other")
 _ACTS = (
     ("contract", ("post_award", "notice_data")),
-    ("notice", ("notice_p", "compulsory", "issue_", "intention", "prequalification", "application", "single_source", "medium",
-                "open_tender", "invitees")),
+    (
+        "notice",
+        (
+            "notice_p",
+            "compulsory",
+            "issue_",
+            "intention",
+            "prequalification",
+            "application",
+            "single_source",
+            "medium",
+            "open_tender",
+            "invitees",
+        ),
+    ),
     ("deposit", ("bid_deposit", "performance_deposit", "deposit", "late_fee", "interest")),
     ("bidding", ("bid_", "clarification", "quote", "final_quote", "price_ceiling", "price_floor", "budget")),
     ("opening", ("opening", "bidders", "applicants", "decrypt", "other_bids", "base_price")),
-    ("review", ("panel", "expert", "large_panel", "price_weight", "deduction", "bonus", "abnormal", "score", "weight", "member", "draw")),
+    (
+        "review",
+        (
+            "panel",
+            "expert",
+            "large_panel",
+            "price_weight",
+            "deduction",
+            "bonus",
+            "abnormal",
+            "score",
+            "weight",
+            "member",
+            "draw",
+        ),
+    ),
     ("award", ("award", "report", "result", "candidates", "publicity", "written_report")),
     ("contract", ("contract", "files_", "archive")),
     ("disputes", ("enquiry", "challenge", "objection", "complaint", "procurement_resumed")),
@@ -109,13 +137,27 @@ def cards(book: Rulebook, sums: Mapping[str, Sum], changed: Sequence[Change], as
                 deltas.setdefault(new.id, []).append((day, limit_words(old, speech), limit_words(new, speech)))
     found = []
     for rule in book.rules:
-        title, told, source = (rule.zh if speech == "zh" else rule.en), sentence(rule, speech), citation(rule.source, speech)
+        title, told, source = (
+            (rule.zh if speech == "zh" else rule.en),
+            sentence(rule, speech),
+            citation(rule.source, speech),
+        )
         wide = " ".join((rule.id, rule.also, rule.zh, rule.en, told, source, rule.source)).casefold()
         only = [words.state("method", one, speech).text for one in rule.methods]
         only += [words.state("category", one, speech).text for one in rule.categories]
-        found.append(Card(rule, chapter_of(rule), title, told, source, ("、" if speech == "zh" else ", ").join(only),
-                          tuple(one for one in deltas.get(rule.id, ()) if one[1] != one[2]),
-                          all(word in wide for word in asked.casefold().split()), sums.get(rule.id) if sums else None))
+        found.append(
+            Card(
+                rule,
+                chapter_of(rule),
+                title,
+                told,
+                source,
+                ("、" if speech == "zh" else ", ").join(only),
+                tuple(one for one in deltas.get(rule.id, ()) if one[1] != one[2]),
+                all(word in wide for word in asked.casefold().split()),
+                sums.get(rule.id) if sums else None,
+            )
+        )
     return found
 
 
@@ -141,6 +183,6 @@ def marked(text: str, asked: str) -> Markup:
         if not hits:
             break
         place, word = min(hits, key=lambda pair: (pair[0], -len(pair[1])))
-        out += escape(text[at:place]) + Markup("<mark>{}</mark>").format(text[place:place + len(word)])
+        out += escape(text[at:place]) + Markup("<mark>{}</mark>").format(text[place : place + len(word)])
         at = place + len(word)
     return out + escape(text[at:])

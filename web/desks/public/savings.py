@@ -47,12 +47,25 @@ def index() -> Any:
     spread = savings.distribution((row.budget or 0, row.award or 0) for row in counted)
     if (answer := _file(report, rows, spread)) is not None:
         return answer
-    return page("public/savings.html", form=form, report=report, spread=spread, choices=_choices(every), chosen=_chosen(),
-                kpis=_kpis(report, spread, _drill), months=_months(report, rows, since, until), bands=_bands(spread),
-                regions=_regions(report, counted), lines=_groups(report), unsaid=_unsaid(report), said=writers.caveats(report, lang()),
-                any=bool(every), imported=imported,
-                drill=_drill,
-                files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")])
+    return page(
+        "public/savings.html",
+        form=form,
+        report=report,
+        spread=spread,
+        choices=_choices(every),
+        chosen=_chosen(),
+        kpis=_kpis(report, spread, _drill),
+        months=_months(report, rows, since, until),
+        bands=_bands(spread),
+        regions=_regions(report, counted),
+        lines=_groups(report),
+        unsaid=_unsaid(report),
+        said=writers.caveats(report, lang()),
+        any=bool(every),
+        imported=imported,
+        drill=_drill,
+        files=[(name, address("/savings", request.args, format=name)) for name in ("csv", "xlsx", "json")],
+    )
 
 
 @desk.page("/savings/lots", needs=ANYONE)
@@ -71,15 +84,25 @@ def lots() -> Any:
         told = [(row, why) for row, why in told if why is None and _in_band(row, band)]
     told.reverse()
     pages = page_of(len(told), request.args, "/savings/lots", csv=True)
-    shown = told[pages.offset:pages.offset + pages.size]
+    shown = told[pages.offset : pages.offset + pages.size]
     if request.args.get("format") == "csv":
         head = [report_words.word(key, lang()) for key in _COLUMNS]
         return csv_answer("savings-lots.csv", head, [_cells(row, why) for row, why in shown])
     with look() as now:
-        papers = public_queries.notice_numbers(now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract"))
-    return page("public/savings_lots.html", form=form, pages=pages, rows=[_drilled(row, why, papers.get(row.id, {})) for row, why in shown],
-                choices=_choices(every), case=_case_words(case) or (_band_words(band) if band else ""), chosen=_chosen("/savings/lots"),
-                total=len(told), back=address("/savings", request.args, case=None, band=None, page=None, rows=None, format=None))
+        papers = public_queries.notice_numbers(
+            now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract")
+        )
+    return page(
+        "public/savings_lots.html",
+        form=form,
+        pages=pages,
+        rows=[_drilled(row, why, papers.get(row.id, {})) for row, why in shown],
+        choices=_choices(every),
+        case=_case_words(case) or (_band_words(band) if band else ""),
+        chosen=_chosen("/savings/lots"),
+        total=len(told),
+        back=address("/savings", request.args, case=None, band=None, page=None, rows=None, format=None),
+    )
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------------------
@@ -108,7 +131,10 @@ def _choices(every: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
     """What the filters offer: only what occurs."""
     speech = lang()
     found: dict[str, list[tuple[str, str]]] = {
-        "period": [(str(year), str(year)) for year in sorted({row.date.year for row in every if row.date}, reverse=True)]}
+        "period": [
+            (str(year), str(year)) for year in sorted({row.date.year for row in every if row.date}, reverse=True)
+        ]
+    }
     for name in _NARROW:
         values = sorted({value for row in every if (value := getattr(row, name))})
         noun = {"regime": "regime", "method": "method", "category": "category"}.get(name)
@@ -150,7 +176,11 @@ def _chosen(path: str = "/savings") -> list[tuple[str, str]]:
     speech, found = lang(), []
     for name in ("period", *_NARROW):
         if value := request.args.get(name, ""):
-            label = words.state(name, value, speech).text if name in ("regime", "method", "category") else region_name(value[:60])
+            label = (
+                words.state(name, value, speech).text
+                if name in ("regime", "method", "category")
+                else region_name(value[:60])
+            )
             found.append((label, address(path, request.args, **{name: None, "format": None, "page": None})))
     return found
 
@@ -163,21 +193,55 @@ def _kpis(report: Savings, spread: savings.Distribution | None, drill: Callable[
 
     def sum_of(label: str, amount: int) -> dict[str, Any]:
         value, unit = show.big(Money(amount, report.currency), speech)
-        return {"label": label, "value": value, "unit": unit, "note": show.money(Money(amount, report.currency), speech), "href": drill()}
+        return {
+            "label": label,
+            "value": value,
+            "unit": unit,
+            "note": show.money(Money(amount, report.currency), speech),
+            "href": drill(),
+        }
+
     rate = savings.rate_pct(report.budget, report.award)
     note = ""
     if spread:
-        note = _("median of lots %(median)s%%, mean of rates %(mean)s%%", median=spread.median_pct, mean=spread.mean_of_rates_pct)
+        note = _(
+            "median of lots %(median)s%%, mean of rates %(mean)s%%",
+            median=spread.median_pct,
+            mean=spread.mean_of_rates_pct,
+        )
     ended = report.failed + report.terminated
     return [
-        {"label": _("Rate of the sums"), "value": rate or show.NOTHING, "unit": "%" if rate else "", "note": note, "kind": "big",
-         "href": drill()},
-        sum_of(_("Budget"), report.budget), sum_of(_("Award price"), report.award), sum_of(_("Saved"), report.budget - report.award),
-        {"label": _("Lots in the rate"), "value": show.count(report.in_rate), "unit": f"/ {report.transactions:,}", "href": drill(),
-         "note": _("%(n)s counted only, see below", n=report.transactions - report.in_rate)},
-        {"label": _("Failed, terminated"), "value": show.count(ended), "unit": _("rounds"), "href": drill(case="ended") if ended else "",
-         "note": _("%(share)s of %(all)s rounds", share=show.percent(Fraction(ended * 100, ended + report.transactions)),
-                   all=ended + report.transactions) if ended + report.transactions else ""},
+        {
+            "label": _("Rate of the sums"),
+            "value": rate or show.NOTHING,
+            "unit": "%" if rate else "",
+            "note": note,
+            "kind": "big",
+            "href": drill(),
+        },
+        sum_of(_("Budget"), report.budget),
+        sum_of(_("Award price"), report.award),
+        sum_of(_("Saved"), report.budget - report.award),
+        {
+            "label": _("Lots in the rate"),
+            "value": show.count(report.in_rate),
+            "unit": f"/ {report.transactions:,}",
+            "href": drill(),
+            "note": _("%(n)s counted only, see below", n=report.transactions - report.in_rate),
+        },
+        {
+            "label": _("Failed, terminated"),
+            "value": show.count(ended),
+            "unit": _("rounds"),
+            "href": drill(case="ended") if ended else "",
+            "note": _(
+                "%(share)s of %(all)s rounds",
+                share=show.percent(Fraction(ended * 100, ended + report.transactions)),
+                all=ended + report.transactions,
+            )
+            if ended + report.transactions
+            else "",
+        },
     ]
 
 
@@ -200,17 +264,28 @@ def _months(report: Savings, rows: list[Row], since: date | None, until: date | 
     labels = list(months)
     one_year = len({label[:4] for label in labels}) == 1
     if one_year:
-        labels = [f"{int(label[5:])} 月" if speech == "zh" else show.day_words(date(2001, int(label[5:]), 1), "en").split(" ")[2]
-                  for label in labels]
+        labels = [
+            f"{int(label[5:])} 月"
+            if speech == "zh"
+            else show.day_words(date(2001, int(label[5:]), 1), "en").split(" ")[2]
+            for label in labels
+        ]
     chart = charts.columns(
-        _("Budget, award and rate by month"), labels,
-        [charts.Series(_("Budget"), [Fraction(group.budget, size) if group else None for group in held], "budget"),
-         charts.Series(_("Award price"), [Fraction(group.award, size) if group else None for group in held])],
-        line=charts.Series(_("Rate in percent (own scale, dashed: all)"),
-                           [Fraction((g.budget - g.award) * 100, g.budget) if g else None for g in held]),
+        _("Budget, award and rate by month"),
+        labels,
+        [
+            charts.Series(_("Budget"), [Fraction(group.budget, size) if group else None for group in held], "budget"),
+            charts.Series(_("Award price"), [Fraction(group.award, size) if group else None for group in held]),
+        ],
+        line=charts.Series(
+            _("Rate in percent (own scale, dashed: all)"),
+            [Fraction((g.budget - g.award) * 100, g.budget) if g else None for g in held],
+        ),
         mark=Fraction((report.budget - report.award) * 100, report.budget) if report.budget else None,
-        notes=[str(group.in_rate) if group else "" for group in held], head=_("Month"),
-        hrefs=[_drill(period=month) if group else "" for month, group in zip(months, held, strict=True)])
+        notes=[str(group.in_rate) if group else "" for group in held],
+        head=_("Month"),
+        hrefs=[_drill(period=month) if group else "" for month, group in zip(months, held, strict=True)],
+    )
     return {"chart": chart, "unit": unit}
 
 
@@ -225,11 +300,21 @@ def _twelve(last: str, since: date | None) -> list[str]:
 def _bands(spread: savings.Distribution | None) -> Any:
     if spread is None:
         return None
-    labels = [f"<{high}" if low is None else f"≥{low}" if high is None else f"{low}–{high}" for low, high, _n in spread.bins]
-    return charts.columns(_("Lots by saving rate"), labels, [charts.Series(_("Lots"), [n for _low, _high, n in spread.bins], places=0)],
-                          figures=True, head="%", height=150, hrefs=[
-                              _drill(band=f"{'' if low is None else low}-{'' if high is None else high}") if n else ""
-                              for low, high, n in spread.bins])
+    labels = [
+        f"<{high}" if low is None else f"≥{low}" if high is None else f"{low}–{high}" for low, high, _n in spread.bins
+    ]
+    return charts.columns(
+        _("Lots by saving rate"),
+        labels,
+        [charts.Series(_("Lots"), [n for _low, _high, n in spread.bins], places=0)],
+        figures=True,
+        head="%",
+        height=150,
+        hrefs=[
+            _drill(band=f"{'' if low is None else low}-{'' if high is None else high}") if n else ""
+            for low, high, n in spread.bins
+        ],
+    )
 
 
 def _regions(report: Savings, counted: list[Row]) -> Any:
@@ -247,7 +332,9 @@ def _regions(report: Savings, counted: list[Row]) -> Any:
         at = [rates[min(len(rates) - 1, max(0, -(-len(rates) * share // 100) - 1))] for share in (10, 25, 75, 90)]
         rows.append(charts.Row(region_name(name), at[0], at[1], Fraction((budget - award) * 100, budget), at[2], at[3]))
     rows.sort(key=lambda row: (-Fraction(row.value), row.label))
-    return charts.spread(_("Rate by district"), rows[:MOST_REGIONS], mark=Fraction((report.budget - report.award) * 100, report.budget))
+    return charts.spread(
+        _("Rate by district"), rows[:MOST_REGIONS], mark=Fraction((report.budget - report.award) * 100, report.budget)
+    )
 
 
 def _groups(report: Savings) -> list[dict[str, Any]]:
@@ -258,24 +345,50 @@ def _groups(report: Savings) -> list[dict[str, Any]]:
     for group in report.groups:
         regime, method = group.by
         rate = Fraction((group.budget - group.award) * 100, group.budget) if group.budget else None
-        found.append({
-            "regime": regime, "method": method, "regime_words": words.state("regime", regime or "", speech).text,
-            "method_words": words.state("method", method or "", speech).text, "in_rate": group.in_rate, "transactions": group.transactions,
-            "budget": Money(group.budget, report.currency), "award": Money(group.award, report.currency),
-            "saved": Money(group.budget - group.award, report.currency), "rate": rate,
-            "share": charts.share(rate, most) if rate is not None else "0.00"})
+        found.append(
+            {
+                "regime": regime,
+                "method": method,
+                "regime_words": words.state("regime", regime or "", speech).text,
+                "method_words": words.state("method", method or "", speech).text,
+                "in_rate": group.in_rate,
+                "transactions": group.transactions,
+                "budget": Money(group.budget, report.currency),
+                "award": Money(group.award, report.currency),
+                "saved": Money(group.budget - group.award, report.currency),
+                "rate": rate,
+                "share": charts.share(rate, most) if rate is not None else "0.00",
+            }
+        )
     return found
 
 
-_UNSAID = ("negative", "price_form", "no_budget", "no_award", "other_currency", "failed", "terminated", "superseded", "far")
+_UNSAID = (
+    "negative",
+    "price_form",
+    "no_budget",
+    "no_award",
+    "other_currency",
+    "failed",
+    "terminated",
+    "superseded",
+    "far",
+)
 
 
 def _case_words(case: str) -> str:
-    named = {"negative": _("Award above the budget"), "price_form": _("Unit prices, discounts, fee rates, frameworks"),
-             "no_budget": _("No budget known"), "no_award": _("No award amount"), "other_currency": _("Another currency"),
-             "failed": _("Failed rounds"), "terminated": _("Terminated"), "superseded": _("Replaced by a later result"),
-             "ended": _("Failed and terminated rounds"),
-             "far": _("Award more than ten times, or less than a tenth of, the budget")}
+    named = {
+        "negative": _("Award above the budget"),
+        "price_form": _("Unit prices, discounts, fee rates, frameworks"),
+        "no_budget": _("No budget known"),
+        "no_award": _("No award amount"),
+        "other_currency": _("Another currency"),
+        "failed": _("Failed rounds"),
+        "terminated": _("Terminated"),
+        "superseded": _("Replaced by a later result"),
+        "ended": _("Failed and terminated rounds"),
+        "far": _("Award more than ten times, or less than a tenth of, the budget"),
+    }
     return named.get(case, "")
 
 
@@ -294,33 +407,68 @@ def _is_case(row: Row, why: str | None, case: str) -> bool:
 def _unsaid(report: Savings) -> list[dict[str, Any]]:
     """Each exception with its number, how it is treated, and what the rate would be otherwise."""
     out = Counter(why for _id, why in report.excluded)
-    numbers = {**{case: out.get(case, 0) for case in _UNSAID}, "negative": len(report.negative_rows), "far": len(report.exceptions)}
+    numbers = {
+        **{case: out.get(case, 0) for case in _UNSAID},
+        "negative": len(report.negative_rows),
+        "far": len(report.exceptions),
+    }
     kept, aside = _("kept in the rate"), _("not in the rate, named")
-    how = {"negative": kept, "far": kept, "price_form": _("counted only"), "failed": _("counted apart"), "terminated": _("counted apart")}
+    how = {
+        "negative": kept,
+        "far": kept,
+        "price_form": _("counted only"),
+        "failed": _("counted apart"),
+        "terminated": _("counted apart"),
+    }
     dropped = savings.rate_pct(*report.without_negative)
     otherwise = _("dropped, it would be %(rate)s%%", rate=dropped) if dropped else show.NOTHING
     if report.mean_discount_pct:
         how["price_form"] = _("counted only; mean discount %(pct)s%%", pct=report.mean_discount_pct)
-    return [{"case": case, "words": _case_words(case), "n": numbers[case], "how": how.get(case, aside),
-             "else": otherwise if case == "negative" and numbers[case] else show.NOTHING} for case in _UNSAID]
+    return [
+        {
+            "case": case,
+            "words": _case_words(case),
+            "n": numbers[case],
+            "how": how.get(case, aside),
+            "else": otherwise if case == "negative" and numbers[case] else show.NOTHING,
+        }
+        for case in _UNSAID
+    ]
 
 
 def _drilled(row: Row, why: str | None, papers: Mapping[str, int]) -> dict[str, Any]:
     rate = savings.rate_pct(row.budget, row.award) if row.budget and row.award is not None and why is None else None
-    budget, award = (None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award))
-    return {"row": row, "budget": budget, "award": award, "rate": f"{rate}%" if rate else show.NOTHING,
-            "why": report_words.reason(why, lang()) if why else "",
-            "notice": next((papers[kind] for kind in ("result", "failure", "termination") if kind in papers), None),
-            "contract": "contract" in papers, "kind": next((kind for kind in ("result", "failure", "termination") if kind in papers), "")}
+    budget, award = (
+        None if amount is None else Money(amount, row.currency or "CNY") for amount in (row.budget, row.award)
+    )
+    return {
+        "row": row,
+        "budget": budget,
+        "award": award,
+        "rate": f"{rate}%" if rate else show.NOTHING,
+        "why": report_words.reason(why, lang()) if why else "",
+        "notice": next((papers[kind] for kind in ("result", "failure", "termination") if kind in papers), None),
+        "contract": "contract" in papers,
+        "kind": next((kind for kind in ("result", "failure", "termination") if kind in papers), ""),
+    }
 
 
 def _cells(row: Row, why: str | None) -> list[str]:
     speech = lang()
-    amounts = ["" if amount is None else Money(amount, row.currency or "CNY").text() for amount in (row.budget, row.award)]
+    amounts = [
+        "" if amount is None else Money(amount, row.currency or "CNY").text() for amount in (row.budget, row.award)
+    ]
     rate = savings.rate_pct(row.budget, row.award) if row.budget and row.award is not None and why is None else None
-    return [row.id, row.date.isoformat() if row.date else "", words.state("regime", row.regime or "", speech).text,
-            words.state("method", row.method or "", speech).text, row.purchaser or "", *amounts, rate or "",
-            report_words.reason(why, speech) if why else report_words.word("in", speech)]
+    return [
+        row.id,
+        row.date.isoformat() if row.date else "",
+        words.state("regime", row.regime or "", speech).text,
+        words.state("method", row.method or "", speech).text,
+        row.purchaser or "",
+        *amounts,
+        rate or "",
+        report_words.reason(why, speech) if why else report_words.word("in", speech),
+    ]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------------
@@ -329,11 +477,16 @@ def _cells(row: Row, why: str | None) -> list[str]:
 def _file(report: Savings, rows: list[Row], spread: savings.Distribution | None) -> Response | None:
     form, speech = request.args.get("format", ""), lang()
     if form == "csv":
-        return attachment(writers.csv_text(report, speech).encode("utf-8-sig"), "savings.csv", "text/csv; charset=utf-8")
+        return attachment(
+            writers.csv_text(report, speech).encode("utf-8-sig"), "savings.csv", "text/csv; charset=utf-8"
+        )
     if form == "json":
         text = json.dumps(writers.document(report, spread), ensure_ascii=False, indent=1) + "\n"
         return attachment(text.encode(), "savings.json", "application/json")
     if form == "xlsx":
-        return attachment(writers.xlsx_bytes(report, rows, speech, spread), "savings.xlsx",
-                          "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+        return attachment(
+            writers.xlsx_bytes(report, rows, speech, spread),
+            "savings.xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        )
     return None

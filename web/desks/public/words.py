@@ -29,7 +29,13 @@ from web.words import show
 from web.words.regions import full_name
 from web.words.show import Label
 
-_UNITS = {"D": ("日", "days"), "WD": ("个工作日", "working days"), "h": ("小时", "hours"), "Y": ("年", "years"), "yuan": ("元", "yuan")}
+_UNITS = {
+    "D": ("日", "days"),
+    "WD": ("个工作日", "working days"),
+    "h": ("小时", "hours"),
+    "Y": ("年", "years"),
+    "yuan": ("元", "yuan"),
+}
 _SIGNS = {"MIN": "≥", "MAX": "≤", "BEFORE": "≥", "NOT_EARLIER": "≤"}
 
 
@@ -76,7 +82,15 @@ def line_state(line: LotLine, now: datetime, speech: str) -> Label:
 
 def budget_range(text: str) -> tuple[int | None, int | None]:
     """``100-5000`` in ten thousand yuan → fen, either end may be missing. Refuses: Invalid ``filter.bad_budget``."""
-    plain = text.strip().replace("–", "-").replace("—", "-").replace("~", "-").replace("～", "-").replace("至", "-").replace("－", "-")
+    plain = (
+        text.strip()
+        .replace("–", "-")
+        .replace("—", "-")
+        .replace("~", "-")
+        .replace("～", "-")
+        .replace("至", "-")
+        .replace("－", "-")
+    )
     if not plain:
         return None, None
     low, dash, high = plain.partition("-")
@@ -92,7 +106,11 @@ def budget_range(text: str) -> tuple[int | None, int | None]:
 
 def ten_thousands(amount: Money) -> str:
     """An amount in ten thousand yuan with two decimals, for a column that names the unit."""
-    return f"{show.money(amount, 'en').split(' ')[0]}" if amount.currency != "CNY" else _grouped(written(amount.fraction / 10_000))
+    return (
+        f"{show.money(amount, 'en').split(' ')[0]}"
+        if amount.currency != "CNY"
+        else _grouped(written(amount.fraction / 10_000))
+    )
 
 
 def _grouped(text: str) -> str:
@@ -106,23 +124,39 @@ def page(template: str, **values: Any) -> str:
 
     def choices(noun: str, codes: Iterable[str]) -> list[tuple[str, str]]:
         return [(code, words.state(noun, code, speech).text) for code in codes]
+
     helpers: dict[str, Any] = {
-        "regimes": choices("regime", REGIMES), "methods": choices("method", METHODS),
+        "regimes": choices("regime", REGIMES),
+        "methods": choices("method", METHODS),
         "phases": choices("phase", PHASES),
-        "fen": lambda minor: show.money(Money(minor), speech), "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
-        "last_day": last_day, "limit": lambda rule: limit(rule, speech), "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
-        "wan": ten_thousands, "amount": lambda rule: amount_of(rule, speech), "money_of": Money,
+        "fen": lambda minor: show.money(Money(minor), speech),
+        "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
+        "last_day": last_day,
+        "limit": lambda rule: limit(rule, speech),
+        "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
+        "wan": ten_thousands,
+        "amount": lambda rule: amount_of(rule, speech),
+        "money_of": Money,
         "cap": lambda text: text[:1].upper() + text[1:],
-        "figure_of": lambda minor: show.figure(Money(minor)), "money_of_text": Money.parse, "feast_name": feast_name,
+        "figure_of": lambda minor: show.figure(Money(minor)),
+        "money_of_text": Money.parse,
+        "feast_name": feast_name,
     }
     return render(template, **(helpers | values))
 
 
 def feast_name(name: str) -> str:
     """A feast of the calendar in the language of the page; what no law names stands as the notice has it."""
-    return {"元旦": _("New Year's Day"), "春节": _("Spring Festival"), "清明节": _("Qingming Festival"), "劳动节": _("Labour Day"),
-            "端午节": _("Dragon Boat Festival"), "中秋节": _("Mid-Autumn Festival"), "国庆节": _("National Day"),
-            "weekend": words.state("day", "weekend", lang()).text}.get(name, name)
+    return {
+        "元旦": _("New Year's Day"),
+        "春节": _("Spring Festival"),
+        "清明节": _("Qingming Festival"),
+        "劳动节": _("Labour Day"),
+        "端午节": _("Dragon Boat Festival"),
+        "中秋节": _("Mid-Autumn Festival"),
+        "国庆节": _("National Day"),
+        "weekend": words.state("day", "weekend", lang()).text,
+    }.get(name, name)
 
 
 def last_day(until: datetime) -> str:
@@ -156,8 +190,10 @@ _DIGESTS = ("sha256", "policy", "policy_price", "report", "evidence")
 
 def digest(value: str) -> Markup:
     """A digest behind a word: opened on a screen by whoever wants it, whole on paper."""
-    return Markup('<details class="digest noprint"><summary class="small">{}</summary><code>{}</code></details>'
-                  '<code class="onlyprint">{}</code>').format(_("show"), value, value)
+    return Markup(
+        '<details class="digest noprint"><summary class="small">{}</summary><code>{}</code></details>'
+        '<code class="onlyprint">{}</code>'
+    ).format(_("show"), value, value)
 
 
 def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -170,19 +206,50 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         return show.money(Money.parse(str(value), str(body.get("currency", "CNY"))), speech)
 
     labels = {
-        "project": _("Project"), "code": _("Transaction code"), "regime": _("Regime"), "category": _("Category"), "method": _("Method"),
-        "purchaser": _("Purchaser"), "agency": _("Agency"), "region": _("District"), "budget": _("Budget"), "ceiling": _("Price ceiling"),
-        "deposit": _("Bid deposit"), "need": _("What is bought"), "qualification": _("Who may bid"), "contact": _("Contact"),
-        "place": _("Place of opening"), "issue_at": _("Documents from"), "clarify_until": _("Questions until"),
-        "deadline": _("Bid deadline"), "opens_at": _("Opening"), "round": _("Round"), "policy": _("Fingerprint of the opening policy"),
-        "two_envelopes": _("Envelopes"), "policy_price": _("Fingerprint of the policy of the price envelopes"),
+        "project": _("Project"),
+        "code": _("Transaction code"),
+        "regime": _("Regime"),
+        "category": _("Category"),
+        "method": _("Method"),
+        "purchaser": _("Purchaser"),
+        "agency": _("Agency"),
+        "region": _("District"),
+        "budget": _("Budget"),
+        "ceiling": _("Price ceiling"),
+        "deposit": _("Bid deposit"),
+        "need": _("What is bought"),
+        "qualification": _("Who may bid"),
+        "contact": _("Contact"),
+        "place": _("Place of opening"),
+        "issue_at": _("Documents from"),
+        "clarify_until": _("Questions until"),
+        "deadline": _("Bid deadline"),
+        "opens_at": _("Opening"),
+        "round": _("Round"),
+        "policy": _("Fingerprint of the opening policy"),
+        "two_envelopes": _("Envelopes"),
+        "policy_price": _("Fingerprint of the policy of the price envelopes"),
         "co_opening": _("Co-opening"),
-        "question": _("Question"), "answer": _("Answer"), "asked_at": _("Asked"), "ground": _("Ground"), "file": _("File name"),
-        "version": _("Version"), "sha256": "SHA-256", "number": _("Contract number"), "supplier": _("Supplier"),
+        "question": _("Question"),
+        "answer": _("Answer"),
+        "asked_at": _("Asked"),
+        "ground": _("Ground"),
+        "file": _("File name"),
+        "version": _("Version"),
+        "sha256": "SHA-256",
+        "number": _("Contract number"),
+        "supplier": _("Supplier"),
         "amount_minor": _("Amount"),
-        "budget_minor": _("Budget"), "report": _("Digest of the report"), "reason": _("Reason"), "rule": _("Rule"),
-        "before": _("Deadline before"), "fault": _("Fault of the platform"), "bad_minutes": _("Minutes in which bidders could not submit"),
-        "planned": _("Planned new deadline"), "consortium_most": _("Consortium"), "evidence": _("Probe record"),
+        "budget_minor": _("Budget"),
+        "report": _("Digest of the report"),
+        "reason": _("Reason"),
+        "rule": _("Rule"),
+        "before": _("Deadline before"),
+        "fault": _("Fault of the platform"),
+        "bad_minutes": _("Minutes in which bidders could not submit"),
+        "planned": _("Planned new deadline"),
+        "consortium_most": _("Consortium"),
+        "evidence": _("Probe record"),
     }
     found = []
     for key, label in labels.items():
@@ -192,8 +259,11 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         if key in ("regime", "category", "method"):
             text = words.state(key, str(value), speech).text
         elif key == "fault":
-            text = words.state("fault" if value == "lifted" else "fault_kind", str(value).upper() if value == "lifted" else str(value),
-                               speech).text
+            text = words.state(
+                "fault" if value == "lifted" else "fault_kind",
+                str(value).upper() if value == "lifted" else str(value),
+                speech,
+            ).text
         elif key == "region":
             text = full_name(str(value))
         elif key == "consortium_most":

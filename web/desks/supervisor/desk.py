@@ -45,9 +45,26 @@ desk = Desk("supervisor", prefix="/supervisor")
 SEE = Act.SUPERVISE
 STILL = timedelta(minutes=2)
 """Older than this the last tick says that the log stands still."""
-KINDS = ("enquiry", "objection", "challenge", "publicise", "decide", "announce", "contract", "publish_contract", "file_contract", "refund")
-SHOWN = {"": ("late", "soon", "running"), "late": ("late",), "soon": ("soon",), "kept": ("kept", "kept_late"), "kept_late": ("kept_late",),
-         "all": oversight.STATES}
+KINDS = (
+    "enquiry",
+    "objection",
+    "challenge",
+    "publicise",
+    "decide",
+    "announce",
+    "contract",
+    "publish_contract",
+    "file_contract",
+    "refund",
+)
+SHOWN = {
+    "": ("late", "soon", "running"),
+    "late": ("late",),
+    "soon": ("soon",),
+    "kept": ("kept", "kept_late"),
+    "kept_late": ("kept_late",),
+    "all": oversight.STATES,
+}
 
 
 def _zone() -> Any:
@@ -56,23 +73,37 @@ def _zone() -> Any:
 
 def kind_words(kind: str) -> str:
     return {
-        "enquiry": _("answer to a question"), "objection": _("answer to an objection"), "challenge": _("answer to a challenge"),
-        "publicise": _("candidates published"), "decide": _("award decided"), "announce": _("result announced"),
-        "contract": _("contract signed"), "publish_contract": _("contract published"), "file_contract": _("contract filed"),
-        "refund": _("deposit paid back")}[kind]
+        "enquiry": _("answer to a question"),
+        "objection": _("answer to an objection"),
+        "challenge": _("answer to a challenge"),
+        "publicise": _("candidates published"),
+        "decide": _("award decided"),
+        "announce": _("result announced"),
+        "contract": _("contract signed"),
+        "publish_contract": _("contract published"),
+        "file_contract": _("contract filed"),
+        "refund": _("deposit paid back"),
+    }[kind]
 
 
 def count_words(count: figures_of.Count) -> str:
     """A count of limits, only what there is of it."""
-    told = [(count.kept, _("%(n)s kept", n=count.kept)), (count.running, _("%(n)s running", n=count.running)),
-            (count.late, _("%(n)s late", n=count.late))]
+    told = [
+        (count.kept, _("%(n)s kept", n=count.kept)),
+        (count.running, _("%(n)s running", n=count.running)),
+        (count.late, _("%(n)s late", n=count.late)),
+    ]
     return _(", ").join(words for n, words in told if n) or _("none")
 
 
 @desk.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"kind_words": kind_words, "count_words": count_words, "money_of": Money,
-            "limit_state": lambda one, now: words.state("limit_state", one.state(now), language())}
+    return {
+        "kind_words": kind_words,
+        "count_words": count_words,
+        "money_of": Money,
+        "limit_state": lambda one, now: words.state("limit_state", one.state(now), language()),
+    }
 
 
 # --- what is looked at ------------------------------------------------------------------------------------------------
@@ -80,8 +111,20 @@ def _for_templates() -> dict[str, Any]:
 
 def refund_limits(now: Look) -> list[Limit]:
     """Refunds of lots whose payers are public, as limits like any other."""
-    return [Limit("refund", one.ref, one.lot, f"{one.bidder} {show.money(one.principal, language())}", _("deposit cashier of the centre"),
-                  one.rule, one.until, one.met_at, one.reason) for one in limits.refund_limits(now)]
+    return [
+        Limit(
+            "refund",
+            one.ref,
+            one.lot,
+            f"{one.bidder} {show.money(one.principal, language())}",
+            _("deposit cashier of the centre"),
+            one.rule,
+            one.until,
+            one.met_at,
+            one.reason,
+        )
+        for one in limits.refund_limits(now)
+    ]
 
 
 def all_limits(now: Look) -> list[Limit]:
@@ -98,8 +141,18 @@ def _duty(one: Limit, now: Look) -> Duty:
     state = words.state("limit_state", one.state(now.now), language())
     urgency = {"late": "late", "soon": "soon"}.get(one.state(now.now), "")
     basis = " · ".join((one.lot, _("rule %(rule)s", rule=one.rule), _("responsible: %(who)s", who=one.owner)))
-    return Duty(f"{kind_words(one.kind)}：{one.title}" if language() == "zh" else f"{kind_words(one.kind).capitalize()}: {one.title}",
-                limit_href(one), one.until, "", basis, state.text, state.tone, urgency)
+    return Duty(
+        f"{kind_words(one.kind)}：{one.title}"
+        if language() == "zh"
+        else f"{kind_words(one.kind).capitalize()}: {one.title}",
+        limit_href(one),
+        one.until,
+        "",
+        basis,
+        state.text,
+        state.tone,
+        urgency,
+    )
 
 
 @dataclass(frozen=True)
@@ -130,28 +183,71 @@ def home() -> str:
         running = [one for one in found if one.met_at is None]
         late, soon = ([one for one in running if one.state(now.now) == state] for state in ("late", "soon"))
         waiting = [one for one in oversight.objections(now) if one.state in disputes.OPEN]
-        answered_late = [one for one in found if one.kind in ("objection", "challenge", "enquiry") and one.state(now.now) == "kept_late"]
+        answered_late = [
+            one
+            for one in found
+            if one.kind in ("objection", "challenge", "enquiry") and one.state(now.now) == "kept_late"
+        ]
         health = log_health(now)
         halls = hall_queries.opening_hours(now)
         today = local_day(now.now)
         ticks = [Tick(one.until, kind_words(one.kind), due=True) for one in running]
         ticks += [Tick(one.opens_at, _("opening")) for one in halls]
-        day = sun_line(now.now, ticks, lang=language(), zone=_zone(), working=calendars.current(now.session).day_kind(today).working)
+        day = sun_line(
+            now.now,
+            ticks,
+            lang=language(),
+            zone=_zone(),
+            working=calendars.current(now.session).day_kind(today).working,
+        )
         figures = [
-            {"label": _("Limits broken"), "value": len(late), "kind": "stop" if late else "", "note": _by_kind(late),
-             "href": "/supervisor/deadlines?show=late"},
-            {"label": _("Due within 24 hours"), "value": len(soon), "note": _by_kind(soon), "href": "/supervisor/deadlines?show=soon"},
-            {"label": _("Open objections and challenges"), "value": len(waiting),
-             "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now)), "href": "/supervisor/objections"},
-            {"label": _("Answers that came late"), "value": len(answered_late), "note": _("in all"),
-             "href": "/supervisor/deadlines?show=kept_late"},
-            {"label": _("Audit book"), "value": _("ticking") if health and health.ok else _("stands still"),
-             "kind": "" if health and health.ok else "stop",
-             "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet"), "href": "/audit"},
+            {
+                "label": _("Limits broken"),
+                "value": len(late),
+                "kind": "stop" if late else "",
+                "note": _by_kind(late),
+                "href": "/supervisor/deadlines?show=late",
+            },
+            {
+                "label": _("Due within 24 hours"),
+                "value": len(soon),
+                "note": _by_kind(soon),
+                "href": "/supervisor/deadlines?show=soon",
+            },
+            {
+                "label": _("Open objections and challenges"),
+                "value": len(waiting),
+                "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now)),
+                "href": "/supervisor/objections",
+            },
+            {
+                "label": _("Answers that came late"),
+                "value": len(answered_late),
+                "note": _("in all"),
+                "href": "/supervisor/deadlines?show=kept_late",
+            },
+            {
+                "label": _("Audit book"),
+                "value": _("ticking") if health and health.ok else _("stands still"),
+                "kind": "" if health and health.ok else "stop",
+                "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet"),
+                "href": "/audit",
+            },
         ]
-        return render("supervisor/home.html", day=day, figures=figures, duties=[_duty(one, now) for one in running[:12]],
-                      more=max(0, len(running) - 12), waiting=waiting, health=health, **_figures(found, now), today=today,
-                      halls=[one for one in halls if now.now - timedelta(hours=12) <= one.opens_at <= now.now + timedelta(days=3)])
+        return render(
+            "supervisor/home.html",
+            day=day,
+            figures=figures,
+            duties=[_duty(one, now) for one in running[:12]],
+            more=max(0, len(running) - 12),
+            waiting=waiting,
+            health=health,
+            **_figures(found, now),
+            today=today,
+            halls=[
+                one for one in halls if now.now - timedelta(hours=12) <= one.opens_at <= now.now + timedelta(days=3)
+            ],
+        )
 
 
 def _short(moment: Any, now: Look) -> str:
@@ -168,7 +264,11 @@ def _figures(found: list[Limit], now: Look) -> dict[str, Any]:
     columns = figures_of.weeks(found, now.now)
     since = day_start(columns[0].monday)
     of_weeks = [one for one in found if since < one.until <= day_start(columns[-1].monday + timedelta(weeks=1))]
-    return {"weeks": columns, "by_kind": figures_of.kinds(of_weeks, now.now, KINDS), "of_weeks": figures_of.count_of(of_weeks, now.now)}
+    return {
+        "weeks": columns,
+        "by_kind": figures_of.kinds(of_weeks, now.now, KINDS),
+        "of_weeks": figures_of.count_of(of_weeks, now.now),
+    }
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -177,7 +277,11 @@ def _figures(found: list[Limit], now: Look) -> dict[str, Any]:
 @desk.page("/deadlines", needs=SEE)
 def deadlines() -> Any:
     form = Form.query()
-    kind, week, chosen = form.choice("kind", KINDS, needed=False), form.day("week", needed=False), request.args.get("show", "")
+    kind, week, chosen = (
+        form.choice("kind", KINDS, needed=False),
+        form.day("week", needed=False),
+        request.args.get("show", ""),
+    )
     chosen = chosen if chosen in SHOWN else ""
     with look() as now:
         found = all_limits(now)
@@ -189,14 +293,37 @@ def deadlines() -> Any:
         if request.args.get("format") == "csv":
             return papers_home.limits_csv(rows, now.now, kind_words)
         page = page_of(len(rows), request.args, "/supervisor/deadlines", csv=True)
-        names = {"": _("Running"), "late": _("Broken"), "soon": _("Within 24 hours"), "kept": _("Done"), "kept_late": _("Done late"),
-                 "all": _("All")}
+        names = {
+            "": _("Running"),
+            "late": _("Broken"),
+            "soon": _("Within 24 hours"),
+            "kept": _("Done"),
+            "kept_late": _("Done late"),
+            "all": _("All"),
+        }
         kept = {"kind": kind, "week": week.isoformat() if week else ""}
-        tabs = [Link(names[key], address("/supervisor/deadlines", {"show": key, **kept}), key == chosen,
-                     sum(1 for one in found if one.state(now.now) in SHOWN[key]), key == "late") for key in SHOWN]
-        return render("supervisor/deadlines.html", rows=rows[page.offset:page.offset + page.size], page=page, tabs=tabs, form=form,
-                      kinds=[(one, kind_words(one)) for one in KINDS], href=limit_href, at=now.now, chosen=chosen,
-                      week=figures_of.monday_of(week) if week else None)
+        tabs = [
+            Link(
+                names[key],
+                address("/supervisor/deadlines", {"show": key, **kept}),
+                key == chosen,
+                sum(1 for one in found if one.state(now.now) in SHOWN[key]),
+                key == "late",
+            )
+            for key in SHOWN
+        ]
+        return render(
+            "supervisor/deadlines.html",
+            rows=rows[page.offset : page.offset + page.size],
+            page=page,
+            tabs=tabs,
+            form=form,
+            kinds=[(one, kind_words(one)) for one in KINDS],
+            href=limit_href,
+            at=now.now,
+            chosen=chosen,
+            week=figures_of.monday_of(week) if week else None,
+        )
 
 
 # --- objections -------------------------------------------------------------------------------------------------------
@@ -206,8 +333,12 @@ def deadlines() -> Any:
 def objections() -> str:
     with look() as now:
         found = oversight.objections(now)
-        return render("supervisor/objections.html", open_=[one for one in found if one.state in disputes.OPEN],
-                      done=[one for one in found if one.state not in disputes.OPEN], at=now.now)
+        return render(
+            "supervisor/objections.html",
+            open_=[one for one in found if one.state in disputes.OPEN],
+            done=[one for one in found if one.state not in disputes.OPEN],
+            at=now.now,
+        )
 
 
 @desk.page("/objections/<ref>", needs=SEE)
@@ -215,10 +346,22 @@ def objection(ref: str) -> str:
     with look() as now:
         row = disputes.objection(now.session, ref)
         card = oversight.objection_card(now, row)
-        filed, answered = (attached.rows(attachments.of_objection(now.session, row.id, role), f"/supervisor/objections/{ref}/attachments",
-                                         named=bool(card.party) or role == "answer") for role in ("objection", "answer"))
-        return render("supervisor/objection.html", card=card, filed=filed, answered=answered, at=now.now,
-                      is_open=card.state in disputes.OPEN)
+        filed, answered = (
+            attached.rows(
+                attachments.of_objection(now.session, row.id, role),
+                f"/supervisor/objections/{ref}/attachments",
+                named=bool(card.party) or role == "answer",
+            )
+            for role in ("objection", "answer")
+        )
+        return render(
+            "supervisor/objection.html",
+            card=card,
+            filed=filed,
+            answered=answered,
+            at=now.now,
+            is_open=card.state in disputes.OPEN,
+        )
 
 
 @desk.page("/objections/<ref>/attachments/<int:number>", needs=SEE)
@@ -245,7 +388,9 @@ def dossiers() -> Any:
             return go(f"/supervisor/dossier/{tenders.lot(now.session, asked).ref}")
         cards = lot_cards.published_lots(now, limit=200)
         page = page_of(len(cards), request.args, "/supervisor/dossier")
-        return render("supervisor/dossiers.html", cards=cards[page.offset:page.offset + page.size], page=page, form=form)
+        return render(
+            "supervisor/dossiers.html", cards=cards[page.offset : page.offset + page.size], page=page, form=form
+        )
 
 
 @dataclass(frozen=True)
@@ -273,10 +418,20 @@ def dossier(ref: str) -> str:
             raise NotFound("lot.unknown", ref=ref)
         card = lot_cards.card_of(now, lot)
         return render(
-            "supervisor/dossier.html", card=card, stages=lot_stages(card, now.now), notices=lot_cards.notice_cards(now, lot),
-            officers=lot_cards.officer_cards(now, lot), policies=lot_cards.policy_cards(now, lot), files=lot_cards.document_cards(now, lot),
-            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200), found=_dossier(now, lot), at=now.now, href=limit_href,
-            papers=papers_home.papers_of(now, lot), part_words=papers_home.part_words)
+            "supervisor/dossier.html",
+            card=card,
+            stages=lot_stages(card, now.now),
+            notices=lot_cards.notice_cards(now, lot),
+            officers=lot_cards.officer_cards(now, lot),
+            policies=lot_cards.policy_cards(now, lot),
+            files=lot_cards.document_cards(now, lot),
+            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200),
+            found=_dossier(now, lot),
+            at=now.now,
+            href=limit_href,
+            papers=papers_home.papers_of(now, lot),
+            part_words=papers_home.part_words,
+        )
 
 
 def _dossier(now: Look, lot: Lot) -> Dossier:
@@ -284,10 +439,23 @@ def _dossier(now: Look, lot: Lot) -> Dossier:
     said = [one for one in oversight.objections(now) if one.lot == lot.ref]
     if not ceremony.is_public(now.session, lot):
         return Dossier(of_lot, asked, said)
-    row, award, contract = ceremony.find(now.session, lot), awards.find(now.session, lot), contracts.find(now.session, lot)
+    row, award, contract = (
+        ceremony.find(now.session, lot),
+        awards.find(now.session, lot),
+        contracts.find(now.session, lot),
+    )
     return Dossier(
-        of_lot, asked, said, ceremony.opened_bids(now.session, row) if row and row.opened_at else [], len(row.bids) if row else None,
-        row.opened_at if row else None, list(award.ranking) if award else [], award, contract, _deposits(now, lot))
+        of_lot,
+        asked,
+        said,
+        ceremony.opened_bids(now.session, row) if row and row.opened_at else [],
+        len(row.bids) if row else None,
+        row.opened_at if row else None,
+        list(award.ranking) if award else [],
+        award,
+        contract,
+        _deposits(now, lot),
+    )
 
 
 def _deposits(now: Look, lot: Lot) -> list[dict[str, Any]]:
@@ -300,8 +468,16 @@ def _deposits(now: Look, lot: Lot) -> list[dict[str, Any]]:
         back = refunds.of_demand(now.session, demand.id)
         taking = demand.participant
         name = taking.party.name
-        found.append({"name": name, "asked": Money(demand.amount_minor), "secured": taking.secured_at, "wrong": wrong.get(name, []),
-                      "states": sorted({one.state for one in back}), "due_on": max((one.due_on for one in back), default=None)})
+        found.append(
+            {
+                "name": name,
+                "asked": Money(demand.amount_minor),
+                "secured": taking.secured_at,
+                "wrong": wrong.get(name, []),
+                "states": sorted({one.state for one in back}),
+                "due_on": max((one.due_on for one in back), default=None),
+            }
+        )
     return sorted(found, key=lambda one: str(one["name"]))
 
 
@@ -316,16 +492,33 @@ def rail() -> list[Group]:
         soon = sum(1 for one in running if now.now < one.until <= now.now + SOON)
         waiting = sum(1 for one in oversight.objections(now) if one.state in disputes.OPEN)
     return [
-        Group(_("Supervision"), (
-            Link(_("My work"), "/supervisor", path == "/supervisor", late + soon or None, late > 0),
-            Link(_("Limits"), "/supervisor/deadlines", path.startswith("/supervisor/deadlines"), late or None, late > 0),
-            Link(_("Objections and challenges"), "/supervisor/objections", path.startswith("/supervisor/objections"), waiting or None),
-            Link(_("Lots"), "/supervisor/dossier", path.startswith("/supervisor/dossier")),
-            Link(_("Openings"), "/supervisor/hall", path.startswith("/supervisor/hall")),
-        )),
-        Group(_("Evidence"), (
-            Link(_("Opening hall"), "/hall"),
-            Link(_("Audit book"), "/audit"),
-            Link(_("My key"), "/account/keys"),
-        )),
+        Group(
+            _("Supervision"),
+            (
+                Link(_("My work"), "/supervisor", path == "/supervisor", late + soon or None, late > 0),
+                Link(
+                    _("Limits"),
+                    "/supervisor/deadlines",
+                    path.startswith("/supervisor/deadlines"),
+                    late or None,
+                    late > 0,
+                ),
+                Link(
+                    _("Objections and challenges"),
+                    "/supervisor/objections",
+                    path.startswith("/supervisor/objections"),
+                    waiting or None,
+                ),
+                Link(_("Lots"), "/supervisor/dossier", path.startswith("/supervisor/dossier")),
+                Link(_("Openings"), "/supervisor/hall", path.startswith("/supervisor/hall")),
+            ),
+        ),
+        Group(
+            _("Evidence"),
+            (
+                Link(_("Opening hall"), "/hall"),
+                Link(_("Audit book"), "/audit"),
+                Link(_("My key"), "/account/keys"),
+            ),
+        ),
     ]

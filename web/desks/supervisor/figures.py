@@ -64,7 +64,11 @@ class KindRow:
 
 def count_of(found: Iterable[Limit], now: dt.datetime) -> Count:
     states = [one.state(now) for one in found]
-    return Count(states.count("kept"), states.count("running") + states.count("soon"), states.count("late") + states.count("kept_late"))
+    return Count(
+        states.count("kept"),
+        states.count("running") + states.count("soon"),
+        states.count("late") + states.count("kept_late"),
+    )
 
 
 def monday_of(day: dt.date) -> dt.date:

@@ -54,7 +54,9 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         found = opening_trouble.opening_trouble(now, _published(now, ref))
         account = parties.account(now.session, now.actor.account_id or 0)
         keyed = enrolments.find_key(now.session, account.username, "supervisor") is not None
-    return render("supervisor/opening.html", found=found, lot=found.lot, at=now.now, keyed=keyed, form=form or Form.blank())
+    return render(
+        "supervisor/opening.html", found=found, lot=found.lot, at=now.now, keyed=keyed, form=form or Form.blank()
+    )
 
 
 # --- a late closing ---------------------------------------------------------------------------------------------------
@@ -89,9 +91,17 @@ def boxes(ref: str) -> Response:
     with look() as now:
         row = ceremony.opening(now.session, _published(now, ref))
         by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(now.session, row.lot, row.part)}
-        found = [{"header_hash": one.failure.header_hash, "header": by_hash[one.failure.header_hash], "j": one.j, "reported": one.code,
-                  "pk": findings.scope_of(now.session, row, one.j, one.failure.header_hash)["pk"]}
-                 for one in findings.complaints(now.session, row) if one.found is None]
+        found = [
+            {
+                "header_hash": one.failure.header_hash,
+                "header": by_hash[one.failure.header_hash],
+                "j": one.j,
+                "reported": one.code,
+                "pk": findings.scope_of(now.session, row, one.j, one.failure.header_hash)["pk"],
+            }
+            for one in findings.complaints(now.session, row)
+            if one.found is None
+        ]
         return jsonify(set=row.set_hash, boxes=found)
 
 
@@ -118,7 +128,9 @@ def lost_data(ref: str) -> Response:
     """What there is to find on: the bids whose bytes were lost, by set."""
     with look() as now:
         rows = findings.lost(now.session, _published(now, ref))
-        return jsonify(lost=[{"set": row.set_hash, "header_hash": bid.header_hash} for row, bid, one in rows if one is None])
+        return jsonify(
+            lost=[{"set": row.set_hash, "header_hash": bid.header_hash} for row, bid, one in rows if one is None]
+        )
 
 
 @supervision.page("/hall/<ref>/acts/lost", needs=Act.FINDING_SIGN, post=True, back=opening_page)
@@ -146,7 +158,9 @@ def waive(ref: str) -> Any:
     with work() as unit:
         unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
         lot = _published(unit, ref)
-        rechecks.waive(unit, ceremony.opening(unit.session, lot, ceremony.current_part(unit.session, lot)), reasons=reasons)
+        rechecks.waive(
+            unit, ceremony.opening(unit.session, lot, ceremony.current_part(unit.session, lot)), reasons=reasons
+        )
     return go(where)
 
 

@@ -27,7 +27,10 @@ def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
     if row is not None and papers.of_opening(now.session, row):
         found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
     if scores_of(now, lot) is not None:
-        found += [(_("Evaluation report (PDF)"), f"/lots/{lot.ref}/report.pdf"), (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv")]
+        found += [
+            (_("Evaluation report (PDF)"), f"/lots/{lot.ref}/report.pdf"),
+            (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv"),
+        ]
     if lot.state in dossier.FINISHED:
         found.append((_("Evidence bundle (ZIP)"), f"/lots/{lot.ref}/bundle.zip"))
     return found
@@ -44,10 +47,25 @@ def part_words(part: str) -> str:
 
 def limits_csv(rows: Iterable[Limit], at: datetime, kind_words: Callable[[str], str]) -> Response:
     """Exactly the limits chosen, all pages of them."""
+
     def moment(one: datetime | None) -> str:
         return one.isoformat(timespec="seconds") if one else ""
 
     head = [_("Last moment"), _("Limit"), _("Title"), _("Lot"), _("Rule"), _("Responsible"), _("Done"), _("State")]
-    return csv_answer("limits.csv", head, [
-        [moment(one.until), kind_words(one.kind), one.title, one.lot, one.rule, one.owner, moment(one.met_at),
-         words.state("limit_state", one.state(at), language()).text] for one in rows])
+    return csv_answer(
+        "limits.csv",
+        head,
+        [
+            [
+                moment(one.until),
+                kind_words(one.kind),
+                one.title,
+                one.lot,
+                one.rule,
+                one.owner,
+                moment(one.met_at),
+                words.state("limit_state", one.state(at), language()).text,
+            ]
+            for one in rows
+        ],
+    )

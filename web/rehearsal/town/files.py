@@ -64,8 +64,11 @@ def write_sheets(folder: Path, ref: str, tender: str, lot: str, panel: list[Memb
 def sheet_file(member: Member, room: str) -> dict[str, Any]:
     """A kept sheet as ``static/js/expert_vault.js`` writes it: signed sheet and salt under a key that only the member's key file yields."""
     key = member.person.keys.sign
-    kept = {"sheet": sign_document("sheet", member.sheet, key), "salt": b64u(member.salt),
-            "commit": b64u(score_commit(member.salt, member.sheet))}
+    kept = {
+        "sheet": sign_document("sheet", member.sheet, key),
+        "salt": b64u(member.salt),
+        "commit": b64u(score_commit(member.salt, member.sheet)),
+    }
     raw, iv = D(key, H("sheet-keep", room.encode()), "sheet-keep"), os.urandom(12)
     place = f"bidhall-sheet:{member.sheet['expert']}:{room}:{member.round}"
     box = AESGCM(raw).encrypt(iv, json.dumps(kept, ensure_ascii=False).encode(), place.encode())
@@ -80,16 +83,38 @@ def facts(town: Town, sheets: dict[str, str]) -> dict[str, Any]:
     username), bidders (usernames); ``stages`` stage → refs; ``sheets`` username → sheet file of the panel that still scores; ``open_seats``
     the usernames of its seats that have not committed.
     """
-    lots = {key: {"ref": one.plan.ref, "title": one.plan.name, "regime": one.plan.regime, "stage": one.stage, "project": one.plan.project,
-                  "buyer": one.plan.buyer, "bidders": [f"bidder{n}" for n in one.bidders]} for key, one in town.parts.items()}
+    lots = {
+        key: {
+            "ref": one.plan.ref,
+            "title": one.plan.name,
+            "regime": one.plan.regime,
+            "stage": one.stage,
+            "project": one.plan.project,
+            "buyer": one.plan.buyer,
+            "bidders": [f"bidder{n}" for n in one.bidders],
+        }
+        for key, one in town.parts.items()
+    }
     stages: dict[str, list[str]] = {}
     for one in lots.values():
         stages.setdefault(str(one["stage"]), []).append(str(one["ref"]))
     signing = {person.username for person in signers(town.people)}
     return {
-        "v": 2, "made_at": write_moment(town.now), "password": PASSWORD, "keys": "keys",
-        "people": {name: {"name": p.name, "org": p.name_of_org, "roles": [str(role) for role in p.roles],
-                          "key": f"{name}.json" if name in signing else ""} for name, p in town.people.items()},
-        "lots": lots, "stages": stages, "sheets": sheets,
+        "v": 2,
+        "made_at": write_moment(town.now),
+        "password": PASSWORD,
+        "keys": "keys",
+        "people": {
+            name: {
+                "name": p.name,
+                "org": p.name_of_org,
+                "roles": [str(role) for role in p.roles],
+                "key": f"{name}.json" if name in signing else "",
+            }
+            for name, p in town.people.items()
+        },
+        "lots": lots,
+        "stages": stages,
+        "sheets": sheets,
         "open_seats": [member.person.username for member in town.panel if not member.salt],
     }

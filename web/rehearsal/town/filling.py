@@ -57,8 +57,14 @@ def _clear(data: Path) -> None:
 
 def _in_a_child(settings: Settings, tell: Callable[[str], None]) -> None:
     asked = json.dumps({**asdict(settings), "data": str(settings.data)})
-    with subprocess.Popen([sys.executable, "-m", "web.rehearsal.town.filling"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"}) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "web.rehearsal.town.filling"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    ) as child:
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(asked)
         child.stdin.close()
@@ -79,8 +85,10 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
     now = floor_minute(SystemClock().now())
     parts = plans.parts(now)
     passwords.lower_cost()
-    with town_papers.Papers() as papers, server.stage(replace(settings, test_clock=""), now - plans.BACK,
-                                                      pace=plans.PACE, second=True) as scene:
+    with (
+        town_papers.Papers() as papers,
+        server.stage(replace(settings, test_clock=""), now - plans.BACK, pace=plans.PACE, second=True) as scene,
+    ):
         papers.order(list(parts.values()))
         scene.turn()
         tell("人员与历年成果 / people, and the results of older years")

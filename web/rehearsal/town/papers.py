@@ -42,12 +42,16 @@ class Papers:
             for n, thousandths in zip(one.bidders, one.offers, strict=False):
                 self._start(paper_words.technical(one.plan, names.firm_of(n), names.signer_of(n)))
                 if one.plan.regime != "WORKS":
-                    self._start(paper_words.commercial(one.plan, names.firm_of(n), names.signer_of(n), _price(one, thousandths)))
+                    self._start(
+                        paper_words.commercial(one.plan, names.firm_of(n), names.signer_of(n), _price(one, thousandths))
+                    )
 
     def tender(self, one: Part) -> dict[str, tuple[str, bytes]]:
         """The documents of a tender: kind → (name, bytes)."""
-        return {"tender_document": (f"招标文件-{one.plan.name}.pdf", self._paper(paper_words.tender(one.plan))),
-                "contract_form": (f"合同文本-{one.plan.name}.pdf", self._paper(paper_words.agreement(one.plan)))}
+        return {
+            "tender_document": (f"招标文件-{one.plan.name}.pdf", self._paper(paper_words.tender(one.plan))),
+            "contract_form": (f"合同文本-{one.plan.name}.pdf", self._paper(paper_words.agreement(one.plan))),
+        }
 
     def bid(self, one: Part, n: int, price: str) -> dict[str, bytes]:
         """The files of a firm's bid. Works are reviewed blind: there what names the firm stands in the form alone."""

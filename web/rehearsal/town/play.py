@@ -18,9 +18,11 @@ from web.rehearsal.town.papers import Papers
 from web.rehearsal.town.plans import Part
 
 OFFICER_NAMES = tuple(name for name, _side in OFFICERS)
-FORMS = {"GOODS": {"delivery_days": "30", "warranty_months": "36", "small_firm": "no"},
-         "SERVICES": {"duration_days": "365", "small_firm": "no"},
-         "WORKS": {"duration_days": "240", "quality": "合格", "manager": "张建业"}}
+FORMS = {
+    "GOODS": {"delivery_days": "30", "warranty_months": "36", "small_firm": "no"},
+    "SERVICES": {"duration_days": "365", "small_firm": "no"},
+    "WORKS": {"duration_days": "240", "quality": "合格", "manager": "张建业"},
+}
 OPENED = ("archived", "closing", "result", "contract", "report", "candidates", "award", "evaluation", "qualification")
 DECIDED = ("archived", "closing", "result", "contract")
 COMMITTED = 3
@@ -71,8 +73,10 @@ def agenda(town: Town) -> list[tuple[datetime, Callable[[], None]]]:
         if filed < 10:
             found.append((now - timedelta(days=filed), partial(prepare, town, cohort)))
             continue
-        found += [(now - timedelta(days=filed), partial(publish, town, cohort)),
-                  (now - timedelta(days=filed - 4), partial(bids, town, cohort))]
+        found += [
+            (now - timedelta(days=filed), partial(publish, town, cohort)),
+            (now - timedelta(days=filed - 4), partial(bids, town, cohort)),
+        ]
         for deadline in sorted({one.plan.deadline for one in cohort if one.stage in OPENED}):
             together = [one for one in cohort if one.stage in OPENED and one.plan.deadline == deadline]
             found.append((deadline + timedelta(seconds=60), partial(open_all, town, together)))
@@ -97,7 +101,8 @@ def _awards(town: Town, parts: list[Part], deadline: datetime) -> list[tuple[dat
         (deadline + timedelta(days=2), partial(award, town, gp)),
         (deadline + timedelta(days=5), partial(refund, town, 1 if late else 0)),
         (deadline + timedelta(days=9), partial(award, town, works)),
-        (contracts, partial(contract, town, signed, publish=not late))]
+        (contracts, partial(contract, town, signed, publish=not late)),
+    ]
     if not late:
         found += [(deadline + timedelta(days=13), partial(refund, town, 0))]
     return found
@@ -156,7 +161,9 @@ def bid(town: Town, one: Part, n: int, thousandths: int) -> None:
     price = f"{int(one.plan.budget.split('.')[0]) * thousandths // 1000}.00"
     bidding.take_part(bidder, one.plan.ref)
     money.pay_in(town.scene, bidder, one.plan, account=f"6222{n:012d}", name=bidder.name_of_org)
-    bidding.hand_in(town.scene, bidder, one.plan.ref, {"price": price, **FORMS[one.plan.category]}, town.papers.bid(one, n, price))
+    bidding.hand_in(
+        town.scene, bidder, one.plan.ref, {"price": price, **FORMS[one.plan.category]}, town.papers.bid(one, n, price)
+    )
 
 
 def questions(town: Town) -> None:
@@ -168,8 +175,16 @@ def questions(town: Town) -> None:
     agent = town.people["agent"].at()
     page = agent.get(f"/agency/lots/{ref}/clarify")
     form = next(one for one in page.forms() if "enquiry" in dict(one.fields))
-    agent.post(page, form.action, {"enquiry": dict(form.fields)["enquiry"], "text": "包含。各站均有电梯，货物须送至指定房间。",
-                                   "question": "交货地点是否包含各养老服务站的二楼房间？", "affects": "no"})
+    agent.post(
+        page,
+        form.action,
+        {
+            "enquiry": dict(form.fields)["enquiry"],
+            "text": "包含。各站均有电梯，货物须送至指定房间。",
+            "question": "交货地点是否包含各养老服务站的二楼房间？",
+            "affects": "no",
+        },
+    )
     bidding.ask(town.people["bidder9"], ref, "床头柜的尺寸允许偏差是多少？")
 
 
@@ -185,7 +200,13 @@ def open_all(town: Town, parts: list[Part]) -> None:
     scene.settle()
     for one in parts:
         opening.open_lot(scene, people, one.plan, came=OFFICER_NAMES, bidders=[f"bidder{n}" for n in one.bidders])
-    scene.together([opening.draw_steps(scene, people, one.plan, "k", steered_by="host") for one in parts if one.plan.regime == "WORKS"])
+    scene.together(
+        [
+            opening.draw_steps(scene, people, one.plan, "k", steered_by="host")
+            for one in parts
+            if one.plan.regime == "WORKS"
+        ]
+    )
     for one in parts:
         opening.sign_and_close(people, one.plan)
 
@@ -240,8 +261,13 @@ def award(town: Town, parts: list[Part]) -> None:
 def contract(town: Town, parts: list[Part], *, publish: bool) -> None:
     town.tell("、".join(one.plan.name for one in parts) + "：合同 / contract")
     for one in parts:
-        awarding.contract(town.people, one.plan, town.scene.now - timedelta(hours=1), publish=publish,
-                          text=paper_words.agreement_text(one.plan))
+        awarding.contract(
+            town.people,
+            one.plan,
+            town.scene.now - timedelta(hours=1),
+            publish=publish,
+            text=paper_words.agreement_text(one.plan),
+        )
     town.scene.turn()
 
 
@@ -259,7 +285,9 @@ def refund(town: Town, leave: int) -> None:
 def bank_news(town: Town) -> None:
     """The bank credits its interest, and a deposit that names no sub-account: the cashier has to say what they are."""
     firm = town.people["bidder4"]
-    town.scene.bank.receive(Money.parse(town.parts["OPEN"].plan.deposit), name=firm.name_of_org, account=f"6222{4:012d}", text="投标保证金")
+    town.scene.bank.receive(
+        Money.parse(town.parts["OPEN"].plan.deposit), name=firm.name_of_org, account=f"6222{4:012d}", text="投标保证金"
+    )
     town.scene.bank.pay_interest(Money.parse("1286.40"))
     money.fetch_statement(town.people)
 
@@ -277,17 +305,32 @@ def archive(town: Town) -> None:
 def object_now(town: Town) -> None:
     """A bidder who did not come first objects to the candidates; the answer is due."""
     for one in town.of("candidates"):
-        awarding.object_to(town.people[f"bidder{one.bidders[0]}"], one.plan, "请求复核第一中标候选人拟派项目经理的业绩证明材料。")
+        awarding.object_to(
+            town.people[f"bidder{one.bidders[0]}"], one.plan, "请求复核第一中标候选人拟派项目经理的业绩证明材料。"
+        )
 
 
 def filings(town: Town) -> None:
     """One project waits for the clerk, one is a draft."""
     for name, filed in (("春晓区学校食堂食材配送服务", True), ("春晓区教师培训服务采购", False)):
         buyer = town.people["buyer"].at()
-        page = buyer.send("/agency/projects/new", "/agency/acts/draft-project", {
-            "regime": "GP", "name": name, "category": "SERVICES", "kind": "", "agency": town.people["agent"].code, "budget": "860000.00",
-            "region": "130205", "funds": "财政预算资金", "approval_no": "春财采〔2026〕88号",
-            "agency_agreement": "委托代理协议",
-            "intent_at": (town.now - timedelta(days=45)).date().isoformat(), "contact": f"{town.people['buyer'].name} 0315-0000101"})
+        page = buyer.send(
+            "/agency/projects/new",
+            "/agency/acts/draft-project",
+            {
+                "regime": "GP",
+                "name": name,
+                "category": "SERVICES",
+                "kind": "",
+                "agency": town.people["agent"].code,
+                "budget": "860000.00",
+                "region": "130205",
+                "funds": "财政预算资金",
+                "approval_no": "春财采〔2026〕88号",
+                "agency_agreement": "委托代理协议",
+                "intent_at": (town.now - timedelta(days=45)).date().isoformat(),
+                "contact": f"{town.people['buyer'].name} 0315-0000101",
+            },
+        )
         if filed:
             buyer.send(f"{page.path}/file", f"{page.path}/acts/file")

@@ -36,8 +36,40 @@ _ALL_FILE_RIGHTS, _READ_FILE, _READ_DIR = (1 << 13) - 1, 1 << 2, 1 << 3
 # x86-64: read, close, fstat, lseek, munmap, brk, signals' own, pread64, readv, sched_yield, mremap, madvise, getpid, exit, uname, fcntl,
 # gettimeofday, sigaltstack, gettid, time, futex, getdents64, clock_gettime, clock_nanosleep, exit_group, newfstatat, set_robust_list,
 # getrandom, membarrier, rseq. write, mmap, mprotect and openat are looked at by their arguments.
-_ALLOWED = (0, 3, 5, 8, 11, 12, 13, 14, 15, 17, 19, 24, 25, 28, 39, 60, 63, 72, 96, 131, 186, 201, 202, 217, 228, 230, 231, 262, 273, 318,
-            324, 334)
+_ALLOWED = (
+    0,
+    3,
+    5,
+    8,
+    11,
+    12,
+    13,
+    14,
+    15,
+    17,
+    19,
+    24,
+    25,
+    28,
+    39,
+    60,
+    63,
+    72,
+    96,
+    131,
+    186,
+    201,
+    202,
+    217,
+    228,
+    230,
+    231,
+    262,
+    273,
+    318,
+    324,
+    334,
+)
 _WRITE, _MMAP, _MPROTECT, _OPENAT = 1, 9, 10, 257
 _X86_64 = 0xC000003E
 _ERRNO, _ALLOW, _KILL = 0x00050001, 0x7FFF0000, 0x80000000
@@ -52,8 +84,13 @@ class Unfit(Exception):
 def confine() -> str:
     """Give everything up; says what the system granted. Raises: Unfit where it cannot be confined."""
     libc = ctypes.CDLL(None, use_errno=True)
-    for limit, most in ((resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0),
-                        (resource.RLIMIT_NOFILE, 32), (resource.RLIMIT_CORE, 0)):
+    for limit, most in (
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_CORE, 0),
+    ):
         resource.setrlimit(limit, (most, most))
     if platform.machine() != "x86_64" or sys.platform != "linux":
         raise Unfit("unconfined")
@@ -101,6 +138,7 @@ def _seccomp(libc: Any, *, files: bool) -> bool:
 
 def _filter(files: bool) -> list[bytes]:
     """Classic BPF over ``struct seccomp_data``: number at 0, architecture at 4, arguments' low words from 16 on, 8 apart."""
+
     def load(at: int) -> bytes:
         return struct.pack("=HBBI", 0x20, 0, 0, at)
 
@@ -182,13 +220,15 @@ def text_page(source: Any, _number: int, _width: int) -> bytes:
     data = source.read(MOST_TEXT)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            text = data[:len(data) - (3 if len(data) == MOST_TEXT else 0)].decode(encoding)
+            text = data[: len(data) - (3 if len(data) == MOST_TEXT else 0)].decode(encoding)
             break
         except UnicodeDecodeError:
             continue
     else:
         text = data.decode("utf-8", "replace")
-    answer = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text.replace("\r\n", "\n")).encode()
+    answer = "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text.replace("\r\n", "\n")
+    ).encode()
     return b"BHT1" + struct.pack(">I", len(answer)) + answer
 
 
@@ -237,7 +277,7 @@ def main() -> None:
         answer = b"BHE1damaged"
     view = memoryview(answer)
     while view:
-        view = view[os.write(1, view):]
+        view = view[os.write(1, view) :]
     os._exit(0)
 
 

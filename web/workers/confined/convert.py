@@ -75,8 +75,15 @@ def convert(path: Path, number: int = 1, *, width: int = WIDTH) -> Page:
 def _answer(path: Path, kind: str, number: int, width: int) -> bytes:
     command = [sys.executable, "-I", "-B", "-m", "web.workers.confined.child", kind, str(number), str(width)]
     with path.open("rb") as source:
-        child = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
-                                 start_new_session=True)
+        child = subprocess.Popen(
+            command,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
     assert child.stdout is not None
     until, data = time.monotonic() + SECONDS, bytearray()
     try:
@@ -114,9 +121,10 @@ def _read(data: bytes, number: int) -> Page:
 
 def _png(across: int, down: int, rgb: bytes) -> bytes:
     """RGB bytes as PNG (RFC 2083): one IDAT, no filter."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    lines = b"".join(b"\0" + rgb[at:at + 3 * across] for at in range(0, len(rgb), 3 * across))
+    lines = b"".join(b"\0" + rgb[at : at + 3 * across] for at in range(0, len(rgb), 3 * across))
     head = struct.pack(">IIBBBBB", across, down, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines, 6)) + chunk(b"IEND", b"")

@@ -104,18 +104,42 @@ class Line:
             return value
 
     @contextmanager
-    def _asked(self, op: str, facts: Facts, *, nonce: str = "", offset: int = 0, body: bytes = b"", stream: BinaryIO | None = None,
-               length: int = 0) -> Iterator[HTTPResponse]:
+    def _asked(
+        self,
+        op: str,
+        facts: Facts,
+        *,
+        nonce: str = "",
+        offset: int = 0,
+        body: bytes = b"",
+        stream: BinaryIO | None = None,
+        length: int = 0,
+    ) -> Iterator[HTTPResponse]:
         at = write_moment(floor_second(self.clock.now()))
-        request = mirror.make_request(op, facts, self._secret, at=at, nonce=nonce or b64u(secrets.token_bytes(16)), offset=offset,
-                                      body=None if stream is not None else body)
-        headers = {HEADER: base64.urlsafe_b64encode(to_text(request).encode()).decode(), "Content-Type": "application/octet-stream",
-                   "Content-Length": str(length if stream is not None else len(body))}
+        request = mirror.make_request(
+            op,
+            facts,
+            self._secret,
+            at=at,
+            nonce=nonce or b64u(secrets.token_bytes(16)),
+            offset=offset,
+            body=None if stream is not None else body,
+        )
+        headers = {
+            HEADER: base64.urlsafe_b64encode(to_text(request).encode()).decode(),
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(length if stream is not None else len(body)),
+        }
         parts = urlsplit(self.url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         line = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
         try:
-            line.request("POST", f"{parts.path}/v1/{op}", body=_limited(stream, length) if stream is not None else body, headers=headers)
+            line.request(
+                "POST",
+                f"{parts.path}/v1/{op}",
+                body=_limited(stream, length) if stream is not None else body,
+                headers=headers,
+            )
             yield line.getresponse()
         except (OSError, HTTPException) as error:
             raise LineDown(type(error).__name__) from error

@@ -49,7 +49,9 @@ class Mirror:
             raise CryptoError("CONTEXT_MISMATCH", "signed for something else")
         now = self.clock.now()
         with self._lock:
-            self._used = {nonce: at for nonce, at in self._used.items() if now - at < timedelta(seconds=3 * mirror.SKEW)}
+            self._used = {
+                nonce: at for nonce, at in self._used.items() if now - at < timedelta(seconds=3 * mirror.SKEW)
+            }
             if document["nonce"] in self._used:
                 raise CryptoError("CONTEXT_MISMATCH", "used before")
             self._used[document["nonce"]] = now
@@ -77,7 +79,9 @@ class _Answers(Handler):
     def do_POST(self) -> None:
         op = self.path.removeprefix("/v1/")
         length = self.headers.get("Content-Length", "")
-        self.close_connection = True  # a request is a line of its own: what was not read of a body is nobody's next request
+        self.close_connection = (
+            True  # a request is a line of its own: what was not read of a body is nobody's next request
+        )
         try:
             document = self.mirror.admit(self.headers.get(HEADER), op)
         except CryptoError:
@@ -103,7 +107,9 @@ class _Answers(Handler):
         store, facts, now = self.mirror.store, mirror.facts_of(document), self.mirror.now()
         if op == "put" and facts.kind == "files":
             ack = store.take(facts, document["offset"], self._pieces(length), at=now)
-            self._tell(200 if ack else 202, {"have": store.have(facts), "ack": ack} if ack else {"have": store.have(facts)})
+            self._tell(
+                200 if ack else 202, {"have": store.have(facts), "ack": ack} if ack else {"have": store.have(facts)}
+            )
             return
         most = {"answer": MOST_ANSWER, "forget": MOST_SET}.get(op, MOST_BODY)
         if length > most:

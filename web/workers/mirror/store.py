@@ -108,7 +108,9 @@ class Store:
             have = _catch_up(part, inspector)
             if have != offset:
                 raise Behind(have)
-            if shutil.disk_usage(self.data).free - (facts.size - have) < min(RESERVE, shutil.disk_usage(self.data).total // 20):
+            if shutil.disk_usage(self.data).free - (facts.size - have) < min(
+                RESERVE, shutil.disk_usage(self.data).total // 20
+            ):
                 raise NoRoom
             try:
                 _append(part, inspector, pieces, most=facts.size)

@@ -82,7 +82,12 @@ class Beacon:
                 if self.path not in ("/", "/beacon.json", "/checkpoint") or not text:
                     self.answer(404 if text else 503, b"", "text/plain")
                 elif self.path == "/checkpoint":
-                    self.answer(200, note_of(json.loads(text)).encode(), "text/plain; charset=utf-8", Access_Control_Allow_Origin="*")
+                    self.answer(
+                        200,
+                        note_of(json.loads(text)).encode(),
+                        "text/plain; charset=utf-8",
+                        Access_Control_Allow_Origin="*",
+                    )
                 else:
                     self.answer(200, text, "application/json", Access_Control_Allow_Origin="*")
 

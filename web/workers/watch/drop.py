@@ -91,7 +91,9 @@ class Drop:
                 if self.path == "/":
                     self.answer(200, PAGE.encode(), "text/html; charset=utf-8")
                 elif self.path == "/key":
-                    self.answer(200, json.dumps({"platform": drop.platform, "key": drop.public}).encode(), "application/json")
+                    self.answer(
+                        200, json.dumps({"platform": drop.platform, "key": drop.public}).encode(), "application/json"
+                    )
                 else:
                     self.answer(404, b"", "text/plain")
 
@@ -104,7 +106,10 @@ class Drop:
                     self.answer(404 if self.path != "/" else 413, b"", "text/plain")
                     return
                 try:
-                    text = drop.leave(_value(self.headers.get("Content-Type", ""), self.rfile.read(int(length))), self.client_address[0])
+                    text = drop.leave(
+                        _value(self.headers.get("Content-Type", ""), self.rfile.read(int(length))),
+                        self.client_address[0],
+                    )
                 except CryptoError as error:
                     self.answer(422, json.dumps({"code": error.code}).encode(), "application/json")
                 except (ValueError, KeyError):
@@ -114,7 +119,12 @@ class Drop:
                 except OSError:
                     self.answer(503, b'{"code":"drop.no_room"}', "application/json")
                 else:
-                    self.answer(200, text.encode(), "application/json", Content_Disposition='attachment; filename="drop-ticket.json"')
+                    self.answer(
+                        200,
+                        text.encode(),
+                        "application/json",
+                        Content_Disposition='attachment; filename="drop-ticket.json"',
+                    )
 
         with listening(Answers, host, port) as real:
             if on_ready:
@@ -126,7 +136,9 @@ def _value(media: str, body: bytes) -> Any:
     """The signed digest of a request: JSON itself, or the file ``digest`` of a form."""
     if media.startswith("multipart/form-data"):
         message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + media.encode("latin-1") + b"\r\n\r\n" + body)
-        parts = [part for part in message.iter_parts() if part.get_param("name", header="content-disposition") == "digest"]
+        parts = [
+            part for part in message.iter_parts() if part.get_param("name", header="content-disposition") == "digest"
+        ]
         if not parts:
             raise ValueError("no file")
         body = parts[0].get_payload(decode=True) or b""  # type: ignore[assignment]

@@ -39,11 +39,18 @@ def gather(look: Look, data: Path | None = None) -> dict[str, Any]:
             {"name": "database", "ok": True},
             {"name": "clock", "ok": None if offset is None else abs(offset) <= SKEW_MS},
             {"name": "scheduler", "ok": None if age is None else age <= LATE_TICK.total_seconds()},
-            {"name": "bidding", "ok": None if not measured else 2 * sum(bool(one) for one in measured) >= len(measured)},
+            {
+                "name": "bidding",
+                "ok": None if not measured else 2 * sum(bool(one) for one in measured) >= len(measured),
+            },
             *({"name": kind, "ok": _runs(data, kind)} for kind in KINDS if data is not None),
         ],
-        "tick_at": None if tick is None else write_moment(tick.at), "scheduler_age_s": age, "clock_offset_ms": offset,
-        "points": points, "windows": windows, "faults": _faults(look, now),
+        "tick_at": None if tick is None else write_moment(tick.at),
+        "scheduler_age_s": age,
+        "clock_offset_ms": offset,
+        "points": points,
+        "windows": windows,
+        "faults": _faults(look, now),
     }
 
 
@@ -58,11 +65,17 @@ def _points(look: Look, now: datetime) -> list[dict[str, Any]]:
     for point in probes.on_duty(look.session):
         last = newest.get(point.name)
         fresh = last is not None and now - last.at <= STALE_PROBE
-        found.append({
-            "name": point.name, "since": write_moment(point.since), "at": None if last is None else write_moment(last.at),
-            "ok": bool(fresh and last is not None and last.ok), "ms": None if last is None else last.ms,
-            "offset_ms": None if last is None else last.offset_ms, "code": "" if last is None else last.code,
-        })
+        found.append(
+            {
+                "name": point.name,
+                "since": write_moment(point.since),
+                "at": None if last is None else write_moment(last.at),
+                "ok": bool(fresh and last is not None and last.ok),
+                "ms": None if last is None else last.ms,
+                "offset_ms": None if last is None else last.offset_ms,
+                "code": "" if last is None else last.code,
+            }
+        )
     return found
 
 
@@ -74,20 +87,42 @@ def _windows(look: Look, now: datetime) -> list[dict[str, Any]]:
             one = deadline_faults.assess(look.session, lot, now)
         except (Invalid, NotFound):
             continue
-        found.append({
-            "lot": lot.ref, "title": lot.title, "deadline": write_moment(one.deadline), "bad": one.verdict.bad_minutes,
-            "unmeasured": one.unmeasured, "measured": one.measured, "kind": one.verdict.kind,
-            "windows": [{"minutes": minutes, "bad": bad, "least": least} for minutes, bad, least in one.verdict.windows],
-        })
+        found.append(
+            {
+                "lot": lot.ref,
+                "title": lot.title,
+                "deadline": write_moment(one.deadline),
+                "bad": one.verdict.bad_minutes,
+                "unmeasured": one.unmeasured,
+                "measured": one.measured,
+                "kind": one.verdict.kind,
+                "windows": [
+                    {"minutes": minutes, "bad": bad, "least": least} for minutes, bad, least in one.verdict.windows
+                ],
+            }
+        )
     return found
 
 
 def _faults(look: Look, now: datetime) -> list[dict[str, Any]]:
-    rows = look.session.scalars(select(DeadlineFault).where(DeadlineFault.confirmed_at > now - RECENT, DeadlineFault.state != "REPLACED")
-                                .order_by(DeadlineFault.confirmed_at.desc(), DeadlineFault.id.desc()).limit(50))
-    return [{"lot": row.lot.ref, "title": row.lot.title, "state": row.state, "at": write_moment(row.confirmed_at),
-             "before": write_moment(row.before), "until": write_moment(row.until) if row.drafted else None, "bad": row.bad_minutes}
-            for row in rows]
+    rows = look.session.scalars(
+        select(DeadlineFault)
+        .where(DeadlineFault.confirmed_at > now - RECENT, DeadlineFault.state != "REPLACED")
+        .order_by(DeadlineFault.confirmed_at.desc(), DeadlineFault.id.desc())
+        .limit(50)
+    )
+    return [
+        {
+            "lot": row.lot.ref,
+            "title": row.lot.title,
+            "state": row.state,
+            "at": write_moment(row.confirmed_at),
+            "before": write_moment(row.before),
+            "until": write_moment(row.until) if row.drafted else None,
+            "bad": row.bad_minutes,
+        }
+        for row in rows
+    ]
 
 
 def last_minutes(look: Look, minutes: int = 60) -> list[bool | None]:

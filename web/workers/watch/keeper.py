@@ -66,6 +66,8 @@ def start(words: Sequence[str], *, port: int) -> subprocess.Popen[bytes]:
     """A keeper in a session of its own: it outlives whoever started it, unless that one ends it. It begins once the platform on ``port``
     answers, or should have: five processes that start beside it would double its own start."""
     try:
-        return subprocess.Popen([sys.executable, "-c", PATIENT.format(port=port), *words], stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-c", PATIENT.format(port=port), *words], stdin=subprocess.DEVNULL, start_new_session=True
+        )
     except OSError as error:
         raise NotReady("watch.not_started", reason=error.strerror or "") from error

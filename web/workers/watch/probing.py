@@ -47,23 +47,53 @@ class Result:
 
     @property
     def told(self) -> dict[str, Any]:
-        return {"at": write_moment(self.at), "ms": self.ms, "code": self.code,
-                "offset_ms": "" if self.offset_ms is None else str(self.offset_ms)}
+        return {
+            "at": write_moment(self.at),
+            "ms": self.ms,
+            "code": self.code,
+            "offset_ms": "" if self.offset_ms is None else str(self.offset_ms),
+        }
 
 
 def test_bid(platform: str) -> tuple[bytes, str]:
     """A real sealed bid under a policy of nobody's, and its root: keys that are thrown away, so nobody can ever open it."""
+
     def kid() -> str:
         return keys.kid("ed25519", keys.ed25519_public(keys.new_secret()))
 
-    officers = [{"name": side, "side": side, "pk": b64u(keys.x25519_public(keys.new_secret())), "sign_kid": kid()}
-                for side in ("platform", "tenderee", "supervisor")]
-    policy = {"v": 1, "suite": SUITE, "platform": platform, "tender": "probe", "lot": "0", "envelope": "bid", "serial": 1, "t": 2, "n": 3,
-              "officers": officers, "co_opening": False, "deadline": "2020-01-01T00:00:00Z", "opens_at": "2020-01-01T00:00:00Z",
-              "file_names": False, "max_plen": 1 << 20, "mirror": "none", "rescue": False, "supersedes": "", "window": 30}
+    officers = [
+        {"name": side, "side": side, "pk": b64u(keys.x25519_public(keys.new_secret())), "sign_kid": kid()}
+        for side in ("platform", "tenderee", "supervisor")
+    ]
+    policy = {
+        "v": 1,
+        "suite": SUITE,
+        "platform": platform,
+        "tender": "probe",
+        "lot": "0",
+        "envelope": "bid",
+        "serial": 1,
+        "t": 2,
+        "n": 3,
+        "officers": officers,
+        "co_opening": False,
+        "deadline": "2020-01-01T00:00:00Z",
+        "opens_at": "2020-01-01T00:00:00Z",
+        "file_names": False,
+        "max_plen": 1 << 20,
+        "mirror": "none",
+        "rescue": False,
+        "supersedes": "",
+        "window": 30,
+    }
     out = io.BytesIO()
-    made = sealed_bid.seal(policy, bidder="probe", announce={"probe": "probe"}, out=out,
-                           files=[sealed_bid.FileIn("probe.bin", CONTENT, io.BytesIO(secrets.token_bytes(CONTENT)))])
+    made = sealed_bid.seal(
+        policy,
+        bidder="probe",
+        announce={"probe": "probe"},
+        out=out,
+        files=[sealed_bid.FileIn("probe.bin", CONTENT, io.BytesIO(secrets.token_bytes(CONTENT)))],
+    )
     return out.getvalue(), b64u(made.sealed_root)
 
 
@@ -71,8 +101,17 @@ class Probe:
     """One point. ``base``: the platform's address; ``platform``: its name in signed documents; ``key``: the platform's public key, to check
     its receipts with, or None to take them unchecked; ``kept``: the file of samples."""
 
-    def __init__(self, base: str, point: str, secret: bytes, platform: str, clock: Clock, kept: Path, key: bytes | None = None) -> None:
-        self.base, self.point, self.secret, self.platform, self.clock, self.key = base.rstrip("/"), point, secret, platform, clock, key
+    def __init__(
+        self, base: str, point: str, secret: bytes, platform: str, clock: Clock, kept: Path, key: bytes | None = None
+    ) -> None:
+        self.base, self.point, self.secret, self.platform, self.clock, self.key = (
+            base.rstrip("/"),
+            point,
+            secret,
+            platform,
+            clock,
+            key,
+        )
         self.kept = kept
         self.data, self.root = test_bid(platform)
         self._untold: deque[dict[str, Any]] = deque(_recent(kept, clock.now()), maxlen=MOST_UNTOLD)
@@ -99,8 +138,12 @@ class Probe:
 
         started = json.loads(self._post("/probe/acts", self._step("announce", ""), left()))
         token = str(started["token"])
-        request = Request(self.base + f"/probe/acts/{token}", data=self.data, method="PATCH", headers={
-            **TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
+        request = Request(
+            self.base + f"/probe/acts/{token}",
+            data=self.data,
+            method="PATCH",
+            headers={**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
+        )
         with urlopen(request, timeout=left()) as answer:
             if answer.headers.get("Upload-Offset") != str(len(self.data)):
                 raise ValueError("not all bytes were taken")
@@ -115,11 +158,25 @@ class Probe:
         return (theirs - (sent + (heard - sent) / 2)) // timedelta(milliseconds=1)
 
     def _step(self, step: str, token: str) -> dict[str, Any]:
-        return sign(STEP, {"v": 1, "platform": self.platform, "point": self.point, "step": step, "token": token, "length": len(self.data),
-                           "root": self.root, "at": write_moment(self.clock.now())}, self.secret)
+        return sign(
+            STEP,
+            {
+                "v": 1,
+                "platform": self.platform,
+                "point": self.point,
+                "step": step,
+                "token": token,
+                "length": len(self.data),
+                "root": self.root,
+                "at": write_moment(self.clock.now()),
+            },
+            self.secret,
+        )
 
     def _post(self, path: str, document: Any, timeout: float) -> bytes:
-        request = Request(self.base + path, data=json.dumps(document).encode(), headers={"Content-Type": "application/json", **TUS})
+        request = Request(
+            self.base + path, data=json.dumps(document).encode(), headers={"Content-Type": "application/json", **TUS}
+        )
         with urlopen(request, timeout=timeout) as answer:
             return bytes(answer.read(100_000))
 
@@ -141,7 +198,13 @@ class Probe:
             told = 0
             while self._untold:
                 some = list(self._untold)[:AT_ONCE]
-                document = {"v": 1, "platform": self.platform, "point": self.point, "samples": some, "at": write_moment(self.clock.now())}
+                document = {
+                    "v": 1,
+                    "platform": self.platform,
+                    "point": self.point,
+                    "samples": some,
+                    "at": write_moment(self.clock.now()),
+                }
                 self._post("/probe/acts/samples", sign(SAMPLES, document, self.secret), 20)
                 for _ in some:
                     self._untold.popleft()

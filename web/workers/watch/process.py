@@ -86,9 +86,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, data: bytes, media: str, **headers: str) -> None:
         self.send_response(status)
-        kept = {"Content-Type": media, "Content-Length": str(len(data)), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-                "Referrer-Policy": "no-referrer", "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-                "frame-ancestors 'none'; base-uri 'none'"}
+        kept = {
+            "Content-Type": media,
+            "Content-Length": str(len(data)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+            "frame-ancestors 'none'; base-uri 'none'",
+        }
         for name, value in (kept | {key.replace("_", "-"): value for key, value in headers.items()}).items():
             self.send_header(name, value)
         self.end_headers()

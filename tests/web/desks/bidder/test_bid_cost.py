@@ -37,8 +37,12 @@ def asked(world: World) -> Iterator[list[str]]:
 
 
 def whole(person: Person, ref: str, data: bytes) -> str:
-    meta = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", ref), ("envelope", "bid")))
-    done = person.client.post("/uploads/acts", data=data, headers={**BYTES, "Upload-Length": str(len(data)), "Upload-Metadata": meta})
+    meta = ",".join(
+        f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in (("lot", ref), ("envelope", "bid"))
+    )
+    done = person.client.post(
+        "/uploads/acts", data=data, headers={**BYTES, "Upload-Length": str(len(data)), "Upload-Metadata": meta}
+    )
     assert done.status_code == 201 and done.headers["Upload-Whole"] == "yes"
     return str(done.headers["Location"]).rpartition("/")[2]
 
@@ -57,10 +61,14 @@ def test_a_bid_asks_the_database_fourteen_questions(rooms: Rooms) -> None:
             token = whole(person, ref, bid.data)
         assert len(statements) <= UPLOAD, statements
         with asked(world) as statements:
-            answer = person.client.post(f"/bidder/lots/{ref}/acts/submit", headers={"Accept": "application/json"}, data={
-                **person.marks, "upload": token, "submission": json.dumps(bid.submission)})
+            answer = person.client.post(
+                f"/bidder/lots/{ref}/acts/submit",
+                headers={"Accept": "application/json"},
+                data={**person.marks, "upload": token, "submission": json.dumps(bid.submission)},
+            )
         assert answer.get_json()["accepted"] is True
         assert len(statements) <= most, statements
         assert sum("FOR SHARE" in one or "FOR UPDATE" in one for one in statements) == (
-            2 if world.office.engine.dialect.name == "postgresql" else 0)
+            2 if world.office.engine.dialect.name == "postgresql" else 0
+        )
         replaces = bid.statement

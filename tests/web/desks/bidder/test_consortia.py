@@ -23,14 +23,23 @@ def test_named_signed_and_seen_by_its_members_alone(rooms: Rooms) -> None:
     lead, member, other = (rooms.person(name, "bidder-signer") for name in ("bidder1", "bidder2", "bidder3"))
     assert f"/bidder/lots/{ref}/consortium" in lead.get(f"/bidder/lots/{ref}").text
     page = f"/bidder/lots/{ref}/consortium"
-    rows: dict[str, Any] = {"code.0": code(world, "bidder1"), "work.0": "主体设备", "share.0": "70",
-            "code.1": code(world, "bidder2"), "work.1": "安装调试", "share.1": "20"}
+    rows: dict[str, Any] = {
+        "code.0": code(world, "bidder1"),
+        "work.0": "主体设备",
+        "share.0": "70",
+        "code.1": code(world, "bidder2"),
+        "work.1": "安装调试",
+        "share.1": "20",
+    }
     wrong = lead.act(f"/bidder/lots/{ref}/acts/name-consortium", page=page, **rows)
     assert wrong.status_code == 422 and "90%" in wrong.text and "安装调试" in wrong.text
     made = lead.act(f"/bidder/lots/{ref}/acts/name-consortium", page=page, **(rows | {"share.1": "30"}))
     assert made.status_code == 303
     for lang in ("en", "zh"):
-        assert "安装调试" in member.get(f"{made.location}?lang={lang}").text and "投标单位1" in member.get("/bidder/consortia").text
+        assert (
+            "安装调试" in member.get(f"{made.location}?lang={lang}").text
+            and "投标单位1" in member.get("/bidder/consortia").text
+        )
     assert other.get(made.location).status_code == 404 and "投标单位1" not in other.get("/bidder/consortia").text
     for staff in ("agent", "clerk", "host"):
         assert rooms.person(staff).get(made.location).status_code in (403, 404)
@@ -50,8 +59,10 @@ def test_the_opening_list_names_the_members_once_it_is_opened(engine: Engine, tm
     joint = propose(world, ref, ("bidder1", 60), ("bidder2", 40))
     for name in ("bidder1", "bidder2"):
         sign(world, joint, name)
-    forms = {name: opening_steps.form(price=price) for name, price in (
-        ("bidder1", "2700000.00"), ("bidder3", "2710000.00"), ("bidder4", "2720000.00"))}
+    forms = {
+        name: opening_steps.form(price=price)
+        for name, price in (("bidder1", "2700000.00"), ("bidder3", "2710000.00"), ("bidder4", "2720000.00"))
+    }
     opening_steps.bid(world, ref, forms)
     sealing.close(world, ref)
     sealing.list_set(world, ref)

@@ -48,7 +48,15 @@ def test_taking_part_gives_a_sub_account_of_ones_own(rooms: Rooms, lot: str, bid
     assert len(mine) == len(their) == 1 and not mine & their
 
 
-PAGES = ("/bidder", "/bidder/lots", "/bidder/receipts", "/bidder/questions", "/bidder/objections", "/bidder/deposits", "/bidder/company")
+PAGES = (
+    "/bidder",
+    "/bidder/lots",
+    "/bidder/receipts",
+    "/bidder/questions",
+    "/bidder/objections",
+    "/bidder/deposits",
+    "/bidder/company",
+)
 
 
 def test_pages_open_with_nothing_and_with_a_lot(rooms: Rooms, lot: str) -> None:
@@ -56,7 +64,10 @@ def test_pages_open_with_nothing_and_with_a_lot(rooms: Rooms, lot: str) -> None:
     for taking in (False, True):
         if taking:
             rooms.world.take_part(lot, "bidder2")
-        for path in (*PAGES, *(f"/bidder/lots/{lot}{page}" for page in ("", "/seal", "/data", "/ticket", "/objection") if taking)):
+        for path in (
+            *PAGES,
+            *(f"/bidder/lots/{lot}{page}" for page in ("", "/seal", "/data", "/ticket", "/objection") if taking),
+        ):
             for lang in ("zh", "en"):
                 assert person.get(f"{path}?lang={lang}").status_code == 200, path
 
@@ -67,7 +78,12 @@ def test_pages_open_with_nothing_and_with_a_lot(rooms: Rooms, lot: str) -> None:
 def test_submitting_gives_a_receipt_that_anybody_can_check(rooms: Rooms, lot: str, bidder: Person) -> None:
     bid = sealed_bid(rooms.world, lot, "bidder1")
     answer = hand_in(bidder, lot, bid)
-    assert answer.status_code == 200 and answer.json["accepted"] and answer.json["kind"] == "received" and answer.json["reason"] == ""
+    assert (
+        answer.status_code == 200
+        and answer.json["accepted"]
+        and answer.json["kind"] == "received"
+        and answer.json["reason"] == ""
+    )
     keys = [rooms.world.office.keys.public]
     found = verify_receipt(answer.json["receipt"], keys)
     entry = json.loads(payload_of(answer.json["receipt"]["entry"]))
@@ -120,7 +136,8 @@ def test_replacing_and_withdrawing(rooms: Rooms, lot: str, bidder: Person) -> No
 
 
 def test_while_replacing_the_standing_receipt_is_on_top_and_a_superseded_one_never_looks_current(
-        rooms: Rooms, lot: str, bidder: Person) -> None:
+    rooms: Rooms, lot: str, bidder: Person
+) -> None:
     import re
 
     assert 'id="standing"' not in bidder.get(f"/bidder/lots/{lot}/seal?lang=en").text
@@ -128,15 +145,26 @@ def test_while_replacing_the_standing_receipt_is_on_top_and_a_superseded_one_nev
     old = hand_in(bidder, lot, first).json["c"]
     page = bidder.get(f"/bidder/lots/{lot}/seal?lang=en").text
     banner = page.index('id="standing"')
-    assert banner < page.index('id="steps"') and "stands until a new one is accepted" in page and f'/bidder/receipts/{old}"' in page
+    assert (
+        banner < page.index('id="steps"')
+        and "stands until a new one is accepted" in page
+        and f'/bidder/receipts/{old}"' in page
+    )
     second = sealed_bid(rooms.world, lot, "bidder1", price="2700000.00", replaces=first.statement)
     new = hand_in(bidder, lot, second).json["c"]
-    rows = {c: row for row in re.findall(r"<tr.*?</tr>", bidder.get("/bidder/receipts?lang=en").text, re.S) for c in (old, new) if c in row}
+    rows = {
+        c: row
+        for row in re.findall(r"<tr.*?</tr>", bidder.get("/bidder/receipts?lang=en").text, re.S)
+        for c in (old, new)
+        if c in row
+    }
     assert 'class="gone"' in rows[old] and "superseded, does not count" in rows[old]
     assert "tag--ok" not in rows[old].split('data-th="Audit book"')[0]
     assert "counts now" in rows[new] and "gone" not in rows[new]
     back = json.dumps(withdrawal(rooms.world, "bidder1", second))
-    assert bidder.act(f"/bidder/lots/{lot}/acts/withdraw", page=f"/bidder/lots/{lot}", json=True, withdrawal=back).json["accepted"]
+    assert bidder.act(f"/bidder/lots/{lot}/acts/withdraw", page=f"/bidder/lots/{lot}", json=True, withdrawal=back).json[
+        "accepted"
+    ]
     listed = bidder.get("/bidder/receipts?lang=en").text
     assert "withdrawn, does not count" in listed and "counts now" not in listed
 
@@ -176,7 +204,10 @@ def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> 
     page = bidder.get(late["location"] + "?lang=en").text
     assert "Proof of attempt" in page and "at or after the deadline" in page
     other = rooms.person("bidder2", "bidder-signer")
-    assert other.get(late["location"]).status_code == 404 and other.get(late["location"] + ".json", headers=JSON).status_code == 404
+    assert (
+        other.get(late["location"]).status_code == 404
+        and other.get(late["location"] + ".json", headers=JSON).status_code == 404
+    )
 
 
 def test_an_upload_that_was_refused_can_be_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
@@ -184,12 +215,16 @@ def test_an_upload_that_was_refused_can_be_proved(rooms: Rooms, lot: str, bidder
 
     where = announce_upload(bidder, lot, 90_000).headers["Location"]
     bidder.client.patch(where, data=b"a" * 90_000, headers={**BYTES, "Upload-Offset": "0"})
-    proof = bidder.act(f"/bidder/lots/{lot}/acts/prove-attempt", page=f"/bidder/lots/{lot}", json=True, upload=where.rpartition("/")[2])
+    proof = bidder.act(
+        f"/bidder/lots/{lot}/acts/prove-attempt", page=f"/bidder/lots/{lot}", json=True, upload=where.rpartition("/")[2]
+    )
     assert proof.status_code == 200 and proof.json["reason"] == "FORMAT"
 
 
 def test_what_is_no_signed_document_is_named(rooms: Rooms, lot: str, bidder: Person) -> None:
-    answer = bidder.act(f"/bidder/lots/{lot}/acts/submit", page=f"/bidder/lots/{lot}", json=True, upload="0" * 48, submission="no json")
+    answer = bidder.act(
+        f"/bidder/lots/{lot}/acts/submit", page=f"/bidder/lots/{lot}", json=True, upload="0" * 48, submission="no json"
+    )
     assert answer.status_code == 422 and [fault["code"] for fault in answer.json["faults"]] == ["bid.not_json"]
     assert bidder.act(f"/bidder/lots/{lot}/acts/submit", json=True, upload="0" * 48, submission="{}").status_code == 404
 
@@ -210,7 +245,13 @@ def test_a_page_is_the_same_however_many_take_part(rooms: Rooms, lot: str, bidde
 
     def seen() -> dict[str, str]:
         found = {}
-        for path in ("/bidder", "/bidder/lots", f"/bidder/lots/{lot}", f"/bidder/lots/{lot}/seal", f"/bidder/lots/{lot}/data"):
+        for path in (
+            "/bidder",
+            "/bidder/lots",
+            f"/bidder/lots/{lot}",
+            f"/bidder/lots/{lot}/seal",
+            f"/bidder/lots/{lot}/data",
+        ):
             text = bidder.get(path).text
             found[path] = re.sub(r'name="(csrf_token|form_id)" value="[^"]*"', "", text)
         return found
@@ -249,9 +290,14 @@ def test_an_objection_is_filed_and_taken_back(rooms: Rooms, lot: str, bidder: Pe
 
     oref = re.search(r"/bidder/objections/([\w-]+)", listed)
     assert oref is not None
-    assert bidder.act(f"/bidder/objections/{oref[1]}/acts/withdraw", page=f"/bidder/objections/{oref[1]}").status_code == 303
+    assert (
+        bidder.act(f"/bidder/objections/{oref[1]}/acts/withdraw", page=f"/bidder/objections/{oref[1]}").status_code
+        == 303
+    )
     assert rooms.person("bidder2", "bidder-signer").get(f"/bidder/objections/{oref[1]}").status_code == 404
-    early = bidder.act(f"/bidder/lots/{lot}/acts/object", page=f"/bidder/lots/{lot}/objection", stage="result", text="x")
+    early = bidder.act(
+        f"/bidder/lots/{lot}/acts/object", page=f"/bidder/lots/{lot}/objection", stage="result", text="x"
+    )
     assert early.status_code in (409, 422)
 
 
@@ -282,12 +328,16 @@ def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Ro
     with world.work("agent") as work:
         award = awards.announce(work, world.lot_in(work, ref))
         own = next(one for one in award.ranking if one["party_id"] == world.party_ids["bidder1"])
-        others = [one for one in award.ranking if one["party_id"] not in (world.party_ids["bidder1"], award.winner_party_id)]
+        others = [
+            one for one in award.ranking if one["party_id"] not in (world.party_ids["bidder1"], award.winner_party_id)
+        ]
     outcome = person.get(f"/bidder/lots/{ref}/outcome?lang=en")
     assert outcome.status_code == 200 and own["total"] in outcome.text and "Points by criterion" in outcome.text
     assert all(one["name"] not in outcome.text for one in others)
     assert person.get(f"/bidder/lots/{ref}/outcome?lang=zh").status_code == 200
-    filed = person.act(f"/bidder/lots/{ref}/acts/object", page=f"/bidder/lots/{ref}/objection", stage="result", text="价格分计算有误。")
+    filed = person.act(
+        f"/bidder/lots/{ref}/acts/object", page=f"/bidder/lots/{ref}/objection", stage="result", text="价格分计算有误。"
+    )
     assert filed.status_code == 303
     assert "价格分计算有误" in person.get("/bidder/objections?lang=zh").text
 

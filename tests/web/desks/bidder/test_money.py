@@ -95,7 +95,12 @@ def test_the_running_window_is_a_clock_with_the_line_as_read_out(rooms: Rooms, m
     decryption.open_bids(rooms.world.office, rooms.world.actor("host"), ref)
     person = rooms.person("bidder1", "bidder-signer")
     page = person.get("/bidder?lang=en").text
-    assert 'class="now"' in page and "was it read out as you wrote it?" in page and "data-until" in page and "the same file" in page
+    assert (
+        'class="now"' in page
+        and "was it read out as you wrote it?" in page
+        and "data-until" in page
+        and "the same file" in page
+    )
     said = person.act(f"/bidder/lots/{ref}/acts/confirm", page="/bidder")
     assert said.status_code == 303
     after = person.get("/bidder?lang=en").text
@@ -133,7 +138,9 @@ def test_the_slip_is_in_the_order_a_bank_asks(rooms: Rooms, money: MoneyRoom) ->
         other = rooms.world.lot("BIDDING", regime=regime)
         money.take_part(other, "bidder3")
         for lang in ("zh", "en"):
-            assert rooms.person("bidder3", "bidder-signer").get(f"/bidder/deposits/{other}?lang={lang}").status_code == 200
+            assert (
+                rooms.person("bidder3", "bidder-signer").get(f"/bidder/deposits/{other}?lang={lang}").status_code == 200
+            )
 
 
 def test_in_a_rehearsal_a_button_pays_and_the_clock_credits_it(rooms: Rooms, money: MoneyRoom) -> None:
@@ -145,13 +152,20 @@ def test_in_a_rehearsal_a_button_pays_and_the_clock_credits_it(rooms: Rooms, mon
     half = person.act(f"{where}/acts/rehearse", page=where, how="short")
     assert half.status_code == 303
     doubled = person.act(f"{where}/acts/rehearse", how="short")
-    assert doubled.status_code in (303, 409) and [amount for _at, amount in money.bank.booked(_sub(person, where))] == [HALF]
+    assert doubled.status_code in (303, 409) and [amount for _at, amount in money.bank.booked(_sub(person, where))] == [
+        HALF
+    ]
     waiting = plain(person.get(where + "?lang=en").text)
     assert "The bank has booked 25,000.00 yuan" in waiting and "not arrived" in waiting
     seen: dict[str, str] = {}
-    assert clockwork.credit(rooms.world.office, money.bank, seen) == 1 and clockwork.credit(rooms.world.office, money.bank, seen) == 0
+    assert (
+        clockwork.credit(rooms.world.office, money.bank, seen) == 1
+        and clockwork.credit(rooms.world.office, money.bank, seen) == 0
+    )
     short = person.get("/bidder?lang=en").text
-    assert 'class="loss"' in short and "25,000.00 yuan of the deposit are missing" in short and f'href="{where}"' in short
+    assert (
+        'class="loss"' in short and "25,000.00 yuan of the deposit are missing" in short and f'href="{where}"' in short
+    )
     assert person.act(f"{where}/acts/rehearse", page=where, how="full").status_code == 303
     clockwork.credit(rooms.world.office, money.bank, seen)
     done = person.get(where + "?lang=en").text

@@ -85,7 +85,9 @@ def test_a_terminated_lot_is_archived_once_and_whole(rooms: Rooms, clerk: Person
     assert paper.status_code == 200 and paper.data.startswith((b"%PDF-", b"<!doctype"))
     rooms.world.project("FILED")
     home = clerk.get("/centre").text.partition("<main")[2]
-    assert 0 < home.index("/centre/filings/") < home.index(page)  # who waits for the clerk stands before what has no hurry
+    assert (
+        0 < home.index("/centre/filings/") < home.index(page)
+    )  # who waits for the clerk stands before what has no hurry
     done(send(clerk, page, "seal"))
     with world.office.look(CLOCK) as look:
         assert world.lot_in(look, ref).state == "ARCHIVED"

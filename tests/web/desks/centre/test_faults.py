@@ -20,7 +20,12 @@ def test_the_centre_sees_the_fault_and_its_notice_and_confirms_it(rooms: Rooms) 
     clerk = rooms.person("clerk")
     assert f"/centre/faults/{ref}" in clerk.get("/centre/faults").text
     page = clerk.get(f"/centre/faults/{ref}").text
-    assert "08:30–08:50" in page and "2026-03-24 11:00" in page and "Because of a fault" in page and "acts/decide" not in page
+    assert (
+        "08:30–08:50" in page
+        and "2026-03-24 11:00" in page
+        and "Because of a fault" in page
+        and "acts/decide" not in page
+    )
     done(clerk.act(f"/centre/faults/{ref}/acts/confirm", page=f"/centre/faults/{ref}"))
     assert state_of(rooms, ref) == ["SUSPENDED"]
     after = clerk.get(f"/centre/faults/{ref}").text

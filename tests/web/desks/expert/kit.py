@@ -57,35 +57,74 @@ class Member:
         """A sheet: full marks for objective items, most for the others; ``points``: (bid, item) → points."""
         data = self.data()
         most = {one["id"]: one["max"] for one in data["scheme"]["criteria"]}
-        self.sheet = {"v": 1, "tender": data["tender"], "lot": data["lot"], "expert": data["expert"], "bids": [
-            {"bidder": bid, "items": [
-                {"id": item["id"], "score": (points or {}).get((bid, item["id"])) or (
-                    most[item["id"]] if item["kind"] == "objective" else str(int(most[item["id"]]) - 5 - place)),
-                 "reason": "" if item["kind"] == "objective" else reason} for item in data["items"]]}
-            for place, bid in enumerate(data["bids"])]}
+        self.sheet = {
+            "v": 1,
+            "tender": data["tender"],
+            "lot": data["lot"],
+            "expert": data["expert"],
+            "bids": [
+                {
+                    "bidder": bid,
+                    "items": [
+                        {
+                            "id": item["id"],
+                            "score": (points or {}).get((bid, item["id"]))
+                            or (
+                                most[item["id"]]
+                                if item["kind"] == "objective"
+                                else str(int(most[item["id"]]) - 5 - place)
+                            ),
+                            "reason": "" if item["kind"] == "objective" else reason,
+                        }
+                        for item in data["items"]
+                    ],
+                }
+                for place, bid in enumerate(data["bids"])
+            ],
+        }
         self.salt = secrets.token_bytes(32)
 
     def commitment(self, *, why: str = "", **changes: str) -> dict[str, Any]:
         data = self.data()
-        document = {"v": 1, "at": data["at"], "commit": b64u(score_commit(self.salt, self.sheet)), "expert": data["expert"],
-                    "lot": data["lot"], "reason": why, "tender": data["tender"], **changes}
+        document = {
+            "v": 1,
+            "at": data["at"],
+            "commit": b64u(score_commit(self.salt, self.sheet)),
+            "expert": data["expert"],
+            "lot": data["lot"],
+            "reason": why,
+            "tender": data["tender"],
+            **changes,
+        }
         return dict(sign("sheet-commit", document, self.key))
 
     def commit(self, *, why: str = "") -> Any:
         return send(self.person, self.base + "/score", "commit", commit=text(self.commitment(why=why)))
 
     def sign_list(self) -> Any:
-        return send(self.person, self.base + "/list", "sign-list", listing=text(countersign(self.data()["listing"], self.key)))
+        return send(
+            self.person, self.base + "/list", "sign-list", listing=text(countersign(self.data()["listing"], self.key))
+        )
 
     def reveal(self, *, salt: bytes = b"") -> Any:
         self.confirmed()
-        return send(self.person, self.base + "/reveal", "reveal", sheet=text(sign("sheet", self.sheet, self.key)),
-                    salt=b64u(salt or self.salt))
+        return send(
+            self.person,
+            self.base + "/reveal",
+            "reveal",
+            sheet=text(sign("sheet", self.sheet, self.key)),
+            salt=b64u(salt or self.salt),
+        )
 
     def sign_report(self, *, dissent: str = "") -> Any:
         self.confirmed()
         document = self.data()["report"]["document"] | {"dissent": dissent}
-        return send(self.person, self.base + "/sign", "sign-report", signature=text(sign("report-signature", document, self.key)))
+        return send(
+            self.person,
+            self.base + "/sign",
+            "sign-report",
+            signature=text(sign("report-signature", document, self.key)),
+        )
 
 
 def offers(person: Person, page: str, act: str) -> bool:

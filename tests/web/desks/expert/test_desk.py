@@ -36,8 +36,19 @@ def opened(rooms: Rooms, regime: str = "GP", **how: Any) -> str:
 def drawn(rooms: Rooms, ref: str, *, drawn: str = "") -> None:
     """The centre asks by its form, the draw is played, the drawn are called."""
     clerk = rooms.person("clerk")
-    done(send(clerk, CENTRE + ref, "request", members="5", experts=drawn, specialties=steps.SPECIALTY, starts_at=beijing(rooms),
-              place="第二评标室", region=""))
+    done(
+        send(
+            clerk,
+            CENTRE + ref,
+            "request",
+            members="5",
+            experts=drawn,
+            specialties=steps.SPECIALTY,
+            starts_at=beijing(rooms),
+            place="第二评标室",
+            region="",
+        )
+    )
     opening_steps.play_draw(rooms.world, ref, "experts", hosted_by="clerk")
     done(send(clerk, CENTRE + ref, "call"))
 
@@ -56,7 +67,9 @@ def seated(rooms: Rooms, ref: str) -> list[Member]:
     drawn(rooms, ref)
     accept(rooms, ref)
     done(send(rooms.person("clerk"), CENTRE + ref, "convene"))
-    members = [Member(rooms, username, ref) for _no, username in sorted(steps.usernames(rooms.world, ref, "seated").items())]
+    members = [
+        Member(rooms, username, ref) for _no, username in sorted(steps.usernames(rooms.world, ref, "seated").items())
+    ]
     for one in members:
         done(send(one.person, one.base, "vote", no="2"))
         if one.data()["chair"] or any(seat["chair"] for seat in one.data()["seats"]):
@@ -69,8 +82,16 @@ def conformed(rooms: Rooms, members: list[Member], *, reject: tuple[int, ...] = 
     for at, bid in enumerate(chair.data()["reviewed"]):
         bad = at in reject
         page = chair.base + "/review"
-        done(send_bid(chair, page, bid["id"], votes_for="1" if bad else "5", clause="三、2" if bad else "",
-                      reason="未响应实质性要求" if bad else ""))
+        done(
+            send_bid(
+                chair,
+                page,
+                bid["id"],
+                votes_for="1" if bad else "5",
+                clause="三、2" if bad else "",
+                reason="未响应实质性要求" if bad else "",
+            )
+        )
 
 
 def send_bid(chair: Member, page: str, bid: int, **fields: Any) -> Any:
@@ -95,7 +116,8 @@ def test_from_the_request_to_the_proposed_award_by_forms_alone(rooms: Rooms) -> 
         one.fill_in()
         assert done(one.commit()) == one.base + "/list"
     assert "还没有" in members[0].person.get(members[0].base + "/list").text or not offers(
-        members[0].person, members[0].base + "/list", "list")  # the commitments wait for their tick
+        members[0].person, members[0].base + "/list", "list"
+    )  # the commitments wait for their tick
     turn(rooms.world)
     done(send(members[3].person, members[3].base + "/list", "list"))
     for one in members:
@@ -175,7 +197,11 @@ def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Roo
         bids = ceremony.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
         prices = [bid.price_minor for bid in bids if bid.price_minor is not None]
         assert len(prices) == len(bids)
-        told = {bid.party.name for bid in bids} | {bid.party.code for bid in bids} | {f"{price // 100:,}" for price in prices}
+        told = (
+            {bid.party.name for bid in bids}
+            | {bid.party.code for bid in bids}
+            | {f"{price // 100:,}" for price in prices}
+        )
         files = {one["name"] for bid in bids for one in bid.files}
     conformed(rooms, members)
     for path in ("", "/review", "/score", "/data"):
@@ -183,13 +209,19 @@ def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Roo
         assert not [one for one in told | files if one in page], path
     assert set(members[0].data()["bids"]) == {"松", "竹", "梅"}
     taken = members[0].person.get(f"{members[0].base}/files/{members[0].data()['reviewed'][0]['id']}/0")
-    assert taken.status_code == 200 and 'attachment; filename=1' in taken.headers["Content-Disposition"].replace('"', "")
+    assert taken.status_code == 200 and "attachment; filename=1" in taken.headers["Content-Disposition"].replace(
+        '"', ""
+    )
     listed(rooms, members)
     for one in members:
         done(one.reveal())
     shown = members[0].person.get(members[0].base).text
     assert all(bid.party.name in shown for bid in bids) and all(f"{price // 100:,}" in shown for price in prices)
-    assert set(members[0].data()["bids"]) == {"松", "竹", "梅"}  # in the sheets they keep the names they were signed with
+    assert set(members[0].data()["bids"]) == {
+        "松",
+        "竹",
+        "梅",
+    }  # in the sheets they keep the names they were signed with
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------------------
@@ -213,7 +245,9 @@ def test_commitments_that_cannot_stand_are_refused_with_their_reason(rooms: Room
     assert refused.status_code == 422 and "JSON" in errors(refused)
     done(one.commit())
     one.fill_in(reason="另一个理由")
-    refused = one.person.act(one.base + "/acts/commit", page=one.base + "/score", json=True, commit=text(one.commitment()))
+    refused = one.person.act(
+        one.base + "/acts/commit", page=one.base + "/score", json=True, commit=text(one.commitment())
+    )
     assert refused.status_code == 422 and refused.json["code"] == "sheet.reason_missing"
     done(one.commit(why="误录"))
 
@@ -222,6 +256,7 @@ def other_commitment(one: Member, other: Member) -> dict[str, Any]:
     """A commitment in one's name under another's key."""
     from crypto.canonical import loads
     from crypto.signatures import payload_of, sign
+
     return dict(sign("sheet-commit", loads(payload_of(one.commitment())), other.key))
 
 
@@ -249,7 +284,9 @@ def test_only_the_chair_records_and_too_few_conforming_bids_end_the_evaluation(r
     members = seated(rooms, ref)
     plain, chair = members[0], members[1]
     first = chair.data()["reviewed"][0]["id"]
-    refused = plain.person.act(plain.base + "/acts/conformity", page=plain.base, json=True, bid=str(first), votes_for="5")
+    refused = plain.person.act(
+        plain.base + "/acts/conformity", page=plain.base, json=True, bid=str(first), votes_for="5"
+    )
     assert refused.status_code == 403 and refused.json["code"] == "panel.not_chair"
     refused = send_bid(chair, chair.base + "/review", first, votes_for="1")
     assert refused.status_code == 422 and "条款和理由" in errors(refused)
@@ -276,7 +313,8 @@ def test_the_chair_orders_a_recheck_and_all_score_anew(rooms: Rooms, ready: list
     assert "技术分畸低" in ready[0].person.get(ready[0].base).text
     assert ready[0].data()["round"] == 2 and ready[0].data()["reason_needed"]
     ready[0].fill_in()
-    refused = ready[0].person.act(ready[0].base + "/acts/commit", page=ready[0].base + "/score", json=True,
-                                  commit=text(ready[0].commitment()))
+    refused = ready[0].person.act(
+        ready[0].base + "/acts/commit", page=ready[0].base + "/score", json=True, commit=text(ready[0].commitment())
+    )
     assert refused.json["code"] == "sheet.reason_missing"
     done(ready[0].commit(why="按复核要求重新评分"))

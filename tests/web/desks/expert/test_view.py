@@ -48,11 +48,19 @@ def test_a_member_reads_the_same_page_of_every_bid(engine: Engine, tmp_path: Pat
     rooms, ref, member, links = room(engine, tmp_path)
     assert len(links) == len(set(links)) == 3
     seen = member.get(links[0])
-    assert seen.status_code == 200 and "第 1 页，共 1 页" in seen.text and "预览" not in seen.headers.get("Content-Disposition", "")
+    assert (
+        seen.status_code == 200
+        and "第 1 页，共 1 页" in seen.text
+        and "预览" not in seen.headers.get("Content-Disposition", "")
+    )
     assert {link for link in links if f'href="{link}"' in seen.text} == set(links)
     (image,) = re.findall(r'<img src="([^"]+)" alt="[^"]+"', seen.text)
     answer = member.get(image)
-    assert answer.mimetype == "image/png" and answer.data.startswith(b"\x89PNG") and answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        answer.mimetype == "image/png"
+        and answer.data.startswith(b"\x89PNG")
+        and answer.headers["X-Content-Type-Options"] == "nosniff"
+    )
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     beyond = member.get(links[0].removesuffix("/1") + "/2")
     assert beyond.status_code == 200 and "没有这一页" in beyond.text and "<img" not in beyond.text.partition("<main")[2]

@@ -25,7 +25,9 @@ PASSWORD = "correct horse battery"
 
 
 def app_of(world: World, folder: Any) -> Flask:
-    settings = Settings(data=folder, database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345", test_clock="rehearsal")
+    settings = Settings(
+        data=folder, database="", blobs="", place="云汀市公共资源交易", hotline="0000-12345", test_clock="rehearsal"
+    )
     app = create_app(settings, world.office)
     app.config["TESTING"] = False
     return app
@@ -69,13 +71,18 @@ class Seat:
 
 def give_keys(seat: Seat, ref: str) -> None:
     found = seat.json(f"/hall/{ref}/officer/scopes")
-    publics = {scope["envelope"]: b64u(keys.x25519_public(seat.world.scope_secret(seat.username, scope))) for scope in found["scopes"]}
+    publics = {
+        scope["envelope"]: b64u(keys.x25519_public(seat.world.scope_secret(seat.username, scope)))
+        for scope in found["scopes"]
+    }
     seat.act(f"/hall/{ref}/acts/keys", publics=publics)
 
 
 def sign_policies(seat: Seat, ref: str) -> None:
     found = seat.json(f"/hall/{ref}/officer/policies")["policies"]
-    signed = [signatures.sign("policy", loads(one["payload"].encode()), seat.world.keys[seat.username].sign) for one in found]
+    signed = [
+        signatures.sign("policy", loads(one["payload"].encode()), seat.world.keys[seat.username].sign) for one in found
+    ]
     seat.act(f"/hall/{ref}/acts/sign-policies", policies=signed)
 
 
@@ -83,9 +90,13 @@ def return_drills(seat: Seat, ref: str) -> None:
     found = seat.json(f"/hall/{ref}/officer/drills")
     answers = []
     for one in found["drills"]:
-        part = open_share(parse_header(unb64u(one["header"])), found["j"], seat.world.policy_secret(seat.username, one["policy"]))
+        part = open_share(
+            parse_header(unb64u(one["header"])), found["j"], seat.world.policy_secret(seat.username, one["policy"])
+        )
         document = one["document"] | {"at": format_time(seat.world.now)}
-        answers.append({"document": sign_document("drill", document, seat.world.keys[seat.username].sign), "part": b64u(part)})
+        answers.append(
+            {"document": sign_document("drill", document, seat.world.keys[seat.username].sign), "part": b64u(part)}
+        )
     seat.act(f"/hall/{ref}/acts/return-drills", drills=answers)
 
 
@@ -94,8 +105,13 @@ def shares_of(seat: Seat, ref: str) -> dict[str, Any]:
     package = seat.json(f"/hall/{ref}/package.json")
     now = format_time(seat.world.now)
     checked = check_package(read_package(package), trust_of(package["trust"]), now=now)
-    document = release_shares(checked.set, checked.headers, j=package["officer"]["j"], now=now,
-                              secrets=lambda policy: seat.world.policy_secret(seat.username, policy))
+    document = release_shares(
+        checked.set,
+        checked.headers,
+        j=package["officer"]["j"],
+        now=now,
+        secrets=lambda policy: seat.world.policy_secret(seat.username, policy),
+    )
     return dict(sign_document("shares", document, seat.world.keys[seat.username].sign))
 
 

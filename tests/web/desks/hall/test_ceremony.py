@@ -33,7 +33,9 @@ def app(world: World, tmp_path: Path) -> Flask:
 
 def rows_of(page: str) -> list[tuple[str, str]]:
     """The rows on the wall: (how they stand, whose they are)."""
-    return re.findall(r'<li class="([a-z ]+)"[^>]*>\s*<span class="n">\d+</span>\s*<div>\s*<p class="who">([^<]+)</p>', page)
+    return re.findall(
+        r'<li class="([a-z ]+)"[^>]*>\s*<span class="n">\d+</span>\s*<div>\s*<p class="who">([^<]+)</p>', page
+    )
 
 
 def later(world: World, **by: int) -> None:
@@ -49,7 +51,9 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
         bid_for(world, ref, *(world.bidders if ref != few else world.bidders[:2]))
     world.tick()
     public = Seat(world, app)
-    assert public.get(ceremony).text.count("封存待开") == 3 and "投标单位" not in public.get(ceremony + "/projector").text
+    assert (
+        public.get(ceremony).text.count("封存待开") == 3 and "投标单位" not in public.get(ceremony + "/projector").text
+    )
     assert public.get("/hall/sessions/NONE-1").status_code == 404
     with world.look("clock") as look:
         deadline = world.lot_in(look, first).deadline
@@ -79,7 +83,9 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     later(world, seconds=70)
     for username in ALL:
         share(world, first, username)
-    stopped = host.post(ceremony + "/acts/open")  # officers of the second lot may still come: it is said, and the first is opened
+    stopped = host.post(
+        ceremony + "/acts/open"
+    )  # officers of the second lot may still come: it is said, and the first is opened
     assert stopped.status_code == 422 and second in stopped.text and "其他标段不受影响" in stopped.text
     assert [host.json(f"/hall/{ref}/data")["state"] for ref in (first, second)] == ["OPENED", "LISTED"]
 
@@ -89,15 +95,28 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     assert public.post(f"/hall/{first}/acts/read", place="1").status_code == 403
     mark = public.json(f"/hall/{first}/data")["last"]
     wall = public.get(f"/hall/{first}/projector").text
-    assert wall.count('class="wait"') == 3 and ".00</b><small" not in wall  # nothing read yet: names in the order of the list, no amount
+    assert (
+        wall.count('class="wait"') == 3 and ".00</b><small" not in wall
+    )  # nothing read yet: names in the order of the list, no amount
     for place in (1, 2, 2):
         host.act(f"/hall/{first}/acts/read", place=str(place))
     told = public.json(f"/hall/{first}/data")
-    assert told["reading"] == 2 and sorted(told["read_at"]) == ["1", "2"] and told["last"] != mark and told["against_ceiling"] == []
+    assert (
+        told["reading"] == 2
+        and sorted(told["read_at"]) == ["1", "2"]
+        and told["last"] != mark
+        and told["against_ceiling"] == []
+    )
     for page in (f"/hall/{first}/projector", ceremony + "/projector"):
         shown = public.get(page).text
-        assert "第 2 家" in shown and rows_of(shown) == [("read", bids[0]["name"]), ("reading", bids[1]["name"]), ("wait", bids[2]["name"])]
-        assert shown.count("元整") == 3 and shown.count("</b><small") == 2  # ceiling and the two lines read, in figures and in words
+        assert "第 2 家" in shown and rows_of(shown) == [
+            ("read", bids[0]["name"]),
+            ("reading", bids[1]["name"]),
+            ("wait", bids[2]["name"]),
+        ]
+        assert (
+            shown.count("元整") == 3 and shown.count("</b><small") == 2
+        )  # ceiling and the two lines read, in figures and in words
     assert rows_of(public.get(f"/hall/{first}/projector?line=1").text)[0] == ("reading", bids[0]["name"])
     for odd in ("0", "3", "4", "-1", "9999999999", "x", "³"):  # a line still to come stands large on no screen
         assert rows_of(public.get(f"/hall/{first}/projector?line={odd}").text)[1][0] == "reading"
@@ -107,7 +126,9 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
     over = public.get(f"/hall/{first}/projector").text
     assert [kind for kind, _name in rows_of(over)] == ["read"] * 3 and "唱标完毕" in over
     bars = public.get(f"/hall/{first}").text
-    assert "报价与最高限价" in bars and bars.count("低于最高限价（元）") == 4  # the heading, and each row of the table on a narrow screen
+    assert (
+        "报价与最高限价" in bars and bars.count("低于最高限价（元）") == 4
+    )  # the heading, and each row of the table on a narrow screen
     facts = public.json(f"/hall/{first}/data")["against_ceiling"]
     ceiling = Decimal(public.json(f"/hall/{first}/data")["ceiling"])
     assert [one["no"] for one in facts] == [1, 2, 3]

@@ -158,7 +158,9 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
     shut = public.get(f"/hall/{ref}").text
     assert "投标单位" not in shut and "待公布名单" in shut
     wall = public.get("/hall/wall").text
-    assert "投标单位" not in wall and re.search(rf'<a href="/hall/{ref}"[^>]*待公布名单">\s*<rect class="box live"', wall)
+    assert "投标单位" not in wall and re.search(
+        rf'<a href="/hall/{ref}"[^>]*待公布名单">\s*<rect class="box live"', wall
+    )
     listed(world, host, ref)
     assert public.get(f"/hall/{ref}").text.count("投标单位") >= 3
     assert "2,750,000.00" not in public.get(f"/hall/{ref}").text
@@ -178,7 +180,9 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
         seat = Seat(world, app, name)
         seat.act(f"/hall/{ref}/acts/countersign", opened=countersigned(seat, ref))
     with world.work("bidder1", Role.BIDDER_SIGNER) as work:
-        opening_list.remark(work, ceremony.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误")
+        opening_list.remark(
+            work, ceremony.opening(work.session, world.lot_in(work, ref)), kind="objection", text="唱标金额有误"
+        )
     assert "唱标金额有误" in public.get(f"/hall/{ref}").text
     world.clock.set(world.now + timedelta(minutes=16))
     host = Seat(world, app, "host")
@@ -199,7 +203,15 @@ def test_the_hall_from_the_closing_to_the_published_record(world: World, app: Fl
     assert 'class="box done"' in public.get("/hall/wall").text
     proofs = public.json(f"/hall/{ref}/proofs")
     trust = trust_of(proofs["trust"])
-    assert [one["event"] for one in proofs["entries"]] == ["policy", "deadline", "opening-set", "shares", "shares", "shares", "opened"]
+    assert [one["event"] for one in proofs["entries"]] == [
+        "policy",
+        "deadline",
+        "opening-set",
+        "shares",
+        "shares",
+        "shares",
+        "opened",
+    ]
     for one in proofs["entries"]:
         found = verify_receipt(one["receipt"], trust.platform_keys, trust.log_key, trust.witnesses)
         assert found.proven is not None and found.entry["statement"] == one["statement"]
@@ -214,7 +226,11 @@ def test_a_bidder_that_signs_in_changes_nothing_anybody_else_can_see(world: Worl
         told = []
         for seat in seats:
             for path in (f"/hall/{ref}", f"/hall/{ref}/sheet"):
-                page = re.sub(r'name="(csrf_token|form_id)" value="[^"]*"|data-clock="[^"]*"|data-until="[^"]*"', "", seat.get(path).text)
+                page = re.sub(
+                    r'name="(csrf_token|form_id)" value="[^"]*"|data-clock="[^"]*"|data-until="[^"]*"',
+                    "",
+                    seat.get(path).text,
+                )
                 told.append(re.sub(r"nonce[^>]*", "", page).partition("<main")[2])
             told.append(seat.json(f"/hall/{ref}/data"))
         return told
@@ -323,7 +339,9 @@ def test_packages_come_as_json_and_zip_to_officers_and_host_alone(world: World, 
     assert Seat(world, app, "clerk").get(f"/hall/{ref}/package.zip").status_code == 403
 
 
-def test_live_events_tell_of_changes_and_make_up_for_missed_ones(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_events_tell_of_changes_and_make_up_for_missed_ones(
+    world: World, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.01)
     ref = closed(world)
     public = Seat(world, app)
@@ -364,15 +382,24 @@ def test_the_seeds_and_parts_go_to_the_lot_s_officers_only(world: World, app: Fl
     found = Seat(world, app, "officer1").json(f"/hall/{ref}/officer/opened")
     assert len(found["seeds"]) == 3 and all(len(unb64u(seed)) == 32 for seed in found["seeds"].values())
     assert host.get(f"/hall/{ref}/officer/opened").status_code == 403
-    assert Seat(world, app).client.get(f"/hall/{ref}/officer/opened", headers={"Accept": "application/json"}).status_code == 403
+    assert (
+        Seat(world, app).client.get(f"/hall/{ref}/officer/opened", headers={"Accept": "application/json"}).status_code
+        == 403
+    )
 
 
-def test_without_a_setter_the_minutes_are_a_page_that_says_so(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_setter_the_minutes_are_a_page_that_says_so(
+    world: World, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = closed(world)
     host = Seat(world, app, "host")
     opened(world, app, host, ref)
     pdf = host.get(f"/hall/{ref}/minutes?draft=1")
-    assert pdf.data.startswith(b"%PDF-") and b"pdfaid" in pdf.data and host.get(f"/hall/{ref}/minutes?draft=1").data == pdf.data
+    assert (
+        pdf.data.startswith(b"%PDF-")
+        and b"pdfaid" in pdf.data
+        and host.get(f"/hall/{ref}/minutes?draft=1").data == pdf.data
+    )
     monkeypatch.setattr(printing, "can_set", lambda: False)
     page = host.get(f"/hall/{ref}/papers/form?draft=1")
     assert page.mimetype == "text/html" and "bidhall[reports]" in page.text and "贰佰柒拾伍万元整" in page.text

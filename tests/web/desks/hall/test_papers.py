@@ -80,7 +80,10 @@ def test_papers_are_made_stamped_and_checked_without_this_platform(world: World,
         page = public.get(f"/hall/{ref}/papers").text
         assert page.count("已核验") == 3
         for kind in ("sheet", "form", "record"):
-            paper, answer = public.get(f"/hall/{ref}/papers/{kind}").data, public.get(f"/hall/{ref}/papers/{kind}.tsr").data
+            paper, answer = (
+                public.get(f"/hall/{ref}/papers/{kind}").data,
+                public.get(f"/hall/{ref}/papers/{kind}.tsr").data,
+            )
             assert paper.startswith(b"%PDF-") and hashlib.sha256(paper).hexdigest() in page
             assert authority.verify(paper, answer) and not authority.verify(paper + b" ", answer)
             assert "北京时间（UTC+8）" in pages_of(paper)
@@ -94,6 +97,7 @@ def test_papers_are_made_stamped_and_checked_without_this_platform(world: World,
 
 def _request(data: bytes) -> bytes:
     from rfc3161_client import TimestampRequestBuilder
+
     return bytes(TimestampRequestBuilder(data=data).build().as_bytes())
 
 
@@ -119,7 +123,9 @@ def test_a_stamp_of_a_stranger_or_without_trusted_certificates_is_not_taken(app:
         stamps.stamp(settings, b"paper")
 
 
-def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(
+    world: World, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = bad_box(world)
     name = hash_of(world, ref, "bidder1")
     host, public = Seat(world, app, "host"), Seat(world, app)
@@ -129,7 +135,12 @@ def test_the_record_says_whose_fault_it_was_and_by_whose_ruling(world: World, ap
     host.act(f"/hall/{ref}/acts/open")
     assert "待裁定" in public.get(f"/hall/{ref}").text
     assert host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons="短").status_code == 422
-    assert host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="unknown", reasons=verdict_steps.REASONS).status_code == 422
+    assert (
+        host.post(
+            f"/hall/{ref}/acts/rule", header_hash=name, cause="unknown", reasons=verdict_steps.REASONS
+        ).status_code
+        == 422
+    )
     host.act(f"/hall/{ref}/acts/rule", header_hash=name, cause="bidder", reasons=verdict_steps.REASONS)
     page = public.get(f"/hall/{ref}").text
     assert "视为撤销投标" in page and verdict_steps.REASONS in page
@@ -159,8 +170,13 @@ def test_the_papers_of_the_price_envelope_and_of_the_technical_one_say_each_thei
     public, host = Seat(world, app), Seat(world, app, "host")
     sealing.close(world, ref)
     opened_by_pages(world, app, ref, officers.BID)
-    first = {kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=bid").data) for kind in ("sheet", "form", "record")}
-    assert not [kind for kind, text in first.items() if any(price in text for price in ("2,700,000", "2,690,000", "2,680,000"))]
+    first = {
+        kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=bid").data)
+        for kind in ("sheet", "form", "record")
+    }
+    assert not [
+        kind for kind, text in first.items() if any(price in text for price in ("2,700,000", "2,690,000", "2,680,000"))
+    ]
     steps.seated(world, ref)
     steps.conform(world, ref, reject=("bidder3",))
     steps.score(world, ref)
@@ -168,9 +184,14 @@ def test_the_papers_of_the_price_envelope_and_of_the_technical_one_say_each_thei
     turn(world)
     assert public.get(f"/hall/{ref}/papers/record?envelope=price").status_code == 404
     opened_by_pages(world, app, ref, officers.PRICE)
-    second = {kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=price").data) for kind in ("sheet", "form", "record")}
+    second = {
+        kind: pages_of(public.get(f"/hall/{ref}/papers/{kind}?envelope=price").data)
+        for kind in ("sheet", "form", "record")
+    }
     for kind in ("form", "record"):
-        assert "2,700,000.00" in second[kind] and "2,690,000.00" in second[kind] and "2,680,000" not in second[kind], kind
+        assert "2,700,000.00" in second[kind] and "2,690,000.00" in second[kind] and "2,680,000" not in second[kind], (
+            kind
+        )
     for path in ("projector", "sheet"):
         assert public.get(f"/hall/{ref}/{path}?envelope=price").status_code == 200
         assert "2,680,000" not in public.get(f"/hall/{ref}/{path}?envelope=price").text
@@ -199,8 +220,10 @@ def opened_by_pages(world: World, app: Flask, ref: str, part: str) -> None:
 def test_a_worker_forked_from_a_server_that_has_set_a_paper_sets_papers(world: World, tmp_path: Path) -> None:
     """As with `make run`: the town is filled, papers and all, by the process that then forks the workers."""
     ref = read_out(world)
-    before = ("from tests.web.papers.test_typesetter import AT, PAPER\nfrom web.papers import printing\n"
-              "assert printing.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')")
+    before = (
+        "from tests.web.papers.test_typesetter import AT, PAPER\nfrom web.papers import printing\n"
+        "assert printing.make('hall', PAPER, title='', at=AT).startswith(b'%PDF-')"
+    )
     with hatchery() as nest:
         house = house_of(world, tmp_path)
         host = house.person(nest.serve(house, cold=True, before=before), "host")

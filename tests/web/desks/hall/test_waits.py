@@ -72,7 +72,9 @@ def test_claims_run_from_the_sealing_off_and_page_act_and_text_say_the_same(worl
     host.act(f"/hall/{ref}/acts/list")  # published five seconds before claims end: the two minutes are not begun anew
     assert parse_moment(host.json(f"/hall/{ref}/data")["shares_from"]) == end
     officer = Seat(world, app, NAMES[0])
-    early = officer.post(f"/hall/{ref}/acts/release", shares=signatures.sign("shares", {"v": 1}, world.keys[NAMES[0]].sign))
+    early = officer.post(
+        f"/hall/{ref}/acts/release", shares=signatures.sign("shares", {"v": 1}, world.keys[NAMES[0]].sign)
+    )
     assert early.status_code == 409
     page = officer.get(f"/hall/{ref}/release").text
     assert f'data-until="{int(end.timestamp() * 1000)}"' in page and "两分钟" in page
@@ -90,7 +92,11 @@ def test_three_of_five_wait_for_the_others_and_everybody_reads_why(world: World,
         share(world, ref, name)
     until = host.json(f"/hall/{ref}/data")["shares_until"]
     away = NAMES[3:]
-    for seat, path in ((public, f"/hall/{ref}"), (host, f"/hall/{ref}/host"), (Seat(world, app, NAMES[3]), f"/hall/{ref}/release")):
+    for seat, path in (
+        (public, f"/hall/{ref}"),
+        (host, f"/hall/{ref}/host"),
+        (Seat(world, app, NAMES[3]), f"/hall/{ref}/release"),
+    ):
         text = plain(seat, path)
         assert "5 位密钥持有人已到 3 位，3 位就够开启。仍等其余各位" in text, path
         assert "谁都不能挑选用哪几份" in text
@@ -111,10 +117,15 @@ def test_three_of_five_wait_for_the_others_and_everybody_reads_why(world: World,
     stranger = Seat(world, app)
     assert f'href="/bidder/lots/{ref}/opening"' in stranger.get(f"/hall/{ref}").text
     door = stranger.get(f"/bidder/lots/{ref}/opening")
-    assert door.status_code == 302 and unquote(door.headers["Location"]) == f"/account/sign-in?next=/bidder/lots/{ref}/opening"
+    assert (
+        door.status_code == 302
+        and unquote(door.headers["Location"]) == f"/account/sign-in?next=/bidder/lots/{ref}/opening"
+    )
     shown = stranger.get(door.headers["Location"]).text
     assert f'name="next" value="/bidder/lots/{ref}/opening"' in shown
-    back = stranger.post("/account/acts/sign-in", username="bidder1", password=PASSWORD, next=f"/bidder/lots/{ref}/opening")
+    back = stranger.post(
+        "/account/acts/sign-in", username="bidder1", password=PASSWORD, next=f"/bidder/lots/{ref}/opening"
+    )
     assert back.headers["Location"] == f"/bidder/lots/{ref}/opening"
     held = stranger.get(back.headers["Location"]).text
     assert f"{ref}/acts/confirm" not in held and "以投标人 · 签署身份继续" in held
@@ -142,18 +153,26 @@ def test_a_works_lot_cites_the_tendering_law(world: World, app: Flask) -> None:
     assert "招标投标法实施条例第44条" in own and "财政部令第87号" not in own
 
 
-@pytest.mark.parametrize(("regime", "rule", "zh", "en"), [
-    ("GP", "X-08.objection", "财政部令第87号第42条", "Finance Order 87 art. 42"),
-    ("WORKS", "X-08.objection", "招标投标法实施条例第44条", "Tendering Regulation art. 44"),
-    ("GP", "X-09", "平台规则", "platform rule"),
-    ("WORKS", "X-09", "八部委令2013年第20号第31条", "Order 20 of 2013 art. 31"),
-    ("GP", "X-10", "财政部令第87号第42条", "Finance Order 87 art. 42"),
-    ("WORKS", "X-10", "八部委令2013年第20号第32条", "Order 20 of 2013 art. 32"),
-    ("GP", "B-01", "政府采购法第36条第1项", "Government Procurement Law art. 36(1)"),
-    ("WORKS", "B-07", "招标投标法第28条；招标投标法实施条例第44条", "Tendering Law art. 28; Tendering Regulation art. 44"),
-    ("WORKS", "C-07", "招标投标法实施条例第27、50条", "Tendering Regulation arts. 27, 50"),
-    ("GP", "C-07", "", ""),
-])
+@pytest.mark.parametrize(
+    ("regime", "rule", "zh", "en"),
+    [
+        ("GP", "X-08.objection", "财政部令第87号第42条", "Finance Order 87 art. 42"),
+        ("WORKS", "X-08.objection", "招标投标法实施条例第44条", "Tendering Regulation art. 44"),
+        ("GP", "X-09", "平台规则", "platform rule"),
+        ("WORKS", "X-09", "八部委令2013年第20号第31条", "Order 20 of 2013 art. 31"),
+        ("GP", "X-10", "财政部令第87号第42条", "Finance Order 87 art. 42"),
+        ("WORKS", "X-10", "八部委令2013年第20号第32条", "Order 20 of 2013 art. 32"),
+        ("GP", "B-01", "政府采购法第36条第1项", "Government Procurement Law art. 36(1)"),
+        (
+            "WORKS",
+            "B-07",
+            "招标投标法第28条；招标投标法实施条例第44条",
+            "Tendering Law art. 28; Tendering Regulation art. 44",
+        ),
+        ("WORKS", "C-07", "招标投标法实施条例第27、50条", "Tendering Regulation arts. 27, 50"),
+        ("GP", "C-07", "", ""),
+    ],
+)
 def test_the_law_of_the_hall_is_that_of_the_regime(regime: str, rule: str, zh: str, en: str) -> None:
     lot: Any = SimpleNamespace(regime=regime, rules_version=f"{regime}@2026-03-01.0123456789ab")
     assert (law.law_of(lot, rule, "zh"), law.law_of(lot, rule, "en")) == (zh, en)
@@ -162,11 +181,26 @@ def test_the_law_of_the_hall_is_that_of_the_regime(regime: str, rule: str, zh: s
 def test_no_source_stands_in_a_page_or_paper_of_the_hall_itself() -> None:
     """Every citation comes from the rulebook: none is written into a template, a paper or a sentence of the hall."""
     root = Path(__file__).parents[4] / "web"
-    files = [*root.glob("templates/hall/*.html"), *root.glob("desks/hall/*.py"), *root.glob("translations/hall/*/*/messages.po"),
-             root / "templates" / "bidder" / "opening.html", root / "words" / "opening.toml"]
-    source = re.compile(r"(?:TReg|GPReg|GPL|TL|O87|O20) arts?\.|第[一二三四五六七八九十百零0-9]+条|rule [A-Z]-\d|Rule [A-Z]-\d")
+    files = [
+        *root.glob("templates/hall/*.html"),
+        *root.glob("desks/hall/*.py"),
+        *root.glob("translations/hall/*/*/messages.po"),
+        root / "templates" / "bidder" / "opening.html",
+        root / "words" / "opening.toml",
+    ]
+    source = re.compile(
+        r"(?:TReg|GPReg|GPL|TL|O87|O20) arts?\.|第[一二三四五六七八九十百零0-9]+条|rule [A-Z]-\d|Rule [A-Z]-\d"
+    )
     ours = law.__file__
-    found = [(file.name, line.strip()[:120]) for file in files if str(file) != ours
-             for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#") and source.search(line)
-             and "``" not in line and '"""' not in line and "rule X-09;" not in line]
+    found = [
+        (file.name, line.strip()[:120])
+        for file in files
+        if str(file) != ours
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+        and source.search(line)
+        and "``" not in line
+        and '"""' not in line
+        and "rule X-09;" not in line
+    ]
     assert found == []

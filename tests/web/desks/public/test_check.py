@@ -67,7 +67,12 @@ def bid(rooms: Rooms) -> dict[str, Any]:
     sealing.open_for_bids(world, ref)
     sealed, submission = sealing.seal(world, ref, "bidder1")
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
-    return {"ref": ref, "submission": submission, "outcome": outcome, "receipt": sealing.receipt_of(world, "bidder1", outcome)}
+    return {
+        "ref": ref,
+        "submission": submission,
+        "outcome": outcome,
+        "receipt": sealing.receipt_of(world, "bidder1", outcome),
+    }
 
 
 def test_a_fresh_receipt(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
@@ -75,7 +80,9 @@ def test_a_fresh_receipt(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) 
     assert lines(answer) == ["ok", "none", "none", "none"] and heading(answer) == "是真的，尚待入簿"
     assert "核对词" in answer.text and "开标后公布" in answer.text
     rooms.world.tick()
-    answer = check(guest, bid["receipt"], other_file=(io.BytesIO(json.dumps(bid["submission"]).encode()), "submission.json"))
+    answer = check(
+        guest, bid["receipt"], other_file=(io.BytesIO(json.dumps(bid["submission"]).encode()), "submission.json")
+    )
     assert lines(answer) == ["ok", "ok", "ok", "none"] and heading(answer) == "是真的；有一问现在不能回答"
 
 
@@ -87,6 +94,7 @@ def test_its_own_bidder_is_told_whether_it_stands(rooms: Rooms, bid: dict[str, A
 
     def state(who: Person) -> str:
         return str(who.client.get(f"/check/entries/{c}.json", headers=JSON).get_json()["state"])
+
     assert (state(own), state(other)) == ("standing", "sealed")
     sealed, submission = sealing.seal(world, bid["ref"], "bidder1", replaces=bid["outcome"].receipt.statement)
     assert sealing.hand_in(world, bid["ref"], "bidder1", sealed, submission).accepted
@@ -113,7 +121,10 @@ def test_everybody_is_told_once_the_list_is_out(rooms: Rooms, guest: FlaskClient
 
 def test_what_was_changed_is_named(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
     rooms.world.tick()
-    whole = {**bid["receipt"], "proof": guest.get(f"/check/entries/{bid['outcome'].receipt.c}.json", headers=JSON).get_json()["proof"]}
+    whole = {
+        **bid["receipt"],
+        "proof": guest.get(f"/check/entries/{bid['outcome'].receipt.c}.json", headers=JSON).get_json()["proof"],
+    }
     assert lines(check(guest, whole)) == ["ok", "none", "ok", "none"]
     forged = copy.deepcopy(whole)
     forged["entry"]["signatures"][0]["sig"] = "A" * 86 + "=="
@@ -128,14 +139,19 @@ def test_what_was_changed_is_named(rooms: Rooms, guest: FlaskClient, bid: dict[s
     assert lines(answer) == ["ok", "bad", "ok", "none"] and heading(answer) == "回执是真的，但说的不是这份文件"
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[1]", "[" * 5000, "{}", '{"entry": 5}', "\x00", '{"entry": {"payload": "x"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "not json", "[1]", "[" * 5000, "{}", '{"entry": 5}', "\x00", '{"entry": {"payload": "x"}}']
+)
 def test_nonsense_is_answered_in_words(guest: FlaskClient, text: str) -> None:
     answer = check(guest, text)
     assert answer.status_code in (200, 422) and "platform.defect" not in answer.text
     if answer.status_code == 422:
         assert "回执" in answer.text
     else:
-        assert lines(answer) == ["bad", "none", "none", "none"] and heading(answer) in ("这不是回执", "不是本平台出具的，或被改动过")
+        assert lines(answer) == ["bad", "none", "none", "none"] and heading(answer) in (
+            "这不是回执",
+            "不是本平台出具的，或被改动过",
+        )
 
 
 def test_numbers(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
@@ -152,7 +168,9 @@ def test_numbers(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
     assert guest.get("/check/entries/" + "A" * 43 + ".json", headers=JSON).status_code == 404
 
 
-def test_a_number_that_was_misheard_is_noticed_before_anything_is_looked_up(guest: FlaskClient, bid: dict[str, Any]) -> None:
+def test_a_number_that_was_misheard_is_noticed_before_anything_is_looked_up(
+    guest: FlaskClient, bid: dict[str, Any]
+) -> None:
     number = show.number("received", bid["outcome"].receipt.c)
     other = number[:4] + ("3" if number[4] != "3" else "4") + number[5:]
     assert "末两位对不上" in guest.get(f"/check?number={other}").text
@@ -170,16 +188,37 @@ def forms_of(rooms: Rooms, ref: str) -> dict[str, Any]:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
     found: dict[str, Any] = {"just submitted": {"entry": json.loads(outcome.receipt.entry)}}
-    found["answer to the act"] = {"c": outcome.receipt.c, "kind": "received", "accepted": True, "reason": "", "location": "x",
-                                  "receipt": found["just submitted"]}
+    found["answer to the act"] = {
+        "c": outcome.receipt.c,
+        "kind": "received",
+        "accepted": True,
+        "reason": "",
+        "location": "x",
+        "receipt": found["just submitted"],
+    }
     wrong = sign_document("submission", {**json.loads(payload_of(submission)), "lot": "9"}, world.keys["bidder1"].sign)
     refused = sealing.hand_in(world, ref, "bidder1", sealed, wrong)
     assert not refused.accepted
-    flood = [sealing.hand_in(world, ref, "bidder1", sealed, sign_document(
-        "submission", {**json.loads(payload_of(submission)), "lot": "9", "tool": f"flood/{turn}"}, world.keys["bidder1"].sign))
-        for turn in range(10)]
+    flood = [
+        sealing.hand_in(
+            world,
+            ref,
+            "bidder1",
+            sealed,
+            sign_document(
+                "submission",
+                {**json.loads(payload_of(submission)), "lot": "9", "tool": f"flood/{turn}"},
+                world.keys["bidder1"].sign,
+            ),
+        )
+        for turn in range(10)
+    ]
     world.tick()
-    for name, one in (("bid", outcome.receipt), ("proof of attempt", refused.receipt), ("one of many refusals", flood[-1].receipt)):
+    for name, one in (
+        ("bid", outcome.receipt),
+        ("proof of attempt", refused.receipt),
+        ("one of many refusals", flood[-1].receipt),
+    ):
         found[f"{name}, page's JSON"] = person.client.get(f"/bidder/receipts/{one.c}.json", headers=JSON).get_json()
         found[f"{name}, file to keep"] = person.client.get(f"/bidder/receipts/{one.c}/file").get_json()
     taken = withdraw(world, ref, submission)
@@ -187,8 +226,10 @@ def forms_of(rooms: Rooms, ref: str) -> dict[str, Any]:
     found["withdrawal, file to keep"] = person.client.get(f"/bidder/receipts/{taken.receipt.c}/file").get_json()
     found["in a bundle"] = {**found["bid, page's JSON"]}
     assert "list" in found["one of many refusals, file to keep"]
-    found["with ticks of the log beside it"] = {**found["bid, file to keep"], "log": [
-        {name: found["withdrawal, file to keep"]["proof"][name] for name in ("leaf", "tlog")}]}
+    found["with ticks of the log beside it"] = {
+        **found["bid, file to keep"],
+        "log": [{name: found["withdrawal, file to keep"]["proof"][name] for name in ("leaf", "tlog")}],
+    }
     return found
 
 
@@ -200,7 +241,10 @@ def test_every_form_of_a_receipt_checks_everywhere(rooms: Rooms, guest: FlaskCli
     desk = Desk(tmp_path, world)
     known = desk.write("ticket.json", commands.ticket(world, ref))
     for name, value in forms_of(rooms, ref).items():
-        for answer in (check(guest, value), check(guest, "", receipt_file=(io.BytesIO(json.dumps(value).encode()), "receipt.json"))):
+        for answer in (
+            check(guest, value),
+            check(guest, "", receipt_file=(io.BytesIO(json.dumps(value).encode()), "receipt.json")),
+        ):
             assert lines(answer)[0] == "ok" and "bad" not in lines(answer), (name, lines(answer))
         ran = desk.run("receipt", desk.write("r.json", value), "--trust", known, "--json")
         assert ran.code == 0 and ran.json["ok"], (name, ran.out, ran.err)
@@ -211,7 +255,9 @@ def test_every_form_of_a_receipt_checks_everywhere(rooms: Rooms, guest: FlaskCli
 def withdraw(world: World, ref: str, submission: Any) -> Any:
     document = submissions.make_withdrawal(json.loads(payload_of(submission)), at=write_moment(floor_second(world.now)))
     with world.work("bidder1", sealing.SIGNER) as work:
-        return bids.withdraw(work, world.lot_in(work, ref), withdrawal=sign_document("withdrawal", document, world.keys["bidder1"].sign))
+        return bids.withdraw(
+            work, world.lot_in(work, ref), withdrawal=sign_document("withdrawal", document, world.keys["bidder1"].sign)
+        )
 
 
 def bids_of(world: World, ref: str) -> Any:
@@ -222,8 +268,11 @@ def bids_of(world: World, ref: str) -> Any:
 def test_nothing_that_was_sent_is_kept(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
     def rows() -> list[tuple[str, int]]:
         with rooms.world.office.engine.connect() as connection:
-            return [(name, connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar() or 0)
-                    for name in sorted(Base.metadata.tables)]
+            return [
+                (name, connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar() or 0)
+                for name in sorted(Base.metadata.tables)
+            ]
+
     before = rows()
     check(guest, bid["receipt"])
     assert rows() == before
@@ -255,10 +304,12 @@ def test_the_browser_comes_to_the_same_answers_and_never_posts(live: LiveServer,
     torn = copy.deepcopy(bare)
     torn["proof"]["path"] = "A" * len(torn["proof"]["path"])
     cases: dict[str, tuple[Any, list[str]]] = {
-        "bare": (bare, ["ok", "none", "ok", "none"]), "the file to keep": (kept, ["ok", "ok", "ok", "none"]),
+        "bare": (bare, ["ok", "none", "ok", "none"]),
+        "the file to keep": (kept, ["ok", "ok", "ok", "none"]),
         "without proof": ({"entry": bare["entry"]}, ["ok", "none", "ok", "none"]),
         "answer to the act": ({"c": "x", "receipt": {"entry": bare["entry"]}}, ["ok", "none", "ok", "none"]),
-        "forged": (forged, ["bad", "none", "none", "none"]), "torn": (torn, ["ok", "none", "bad", "none"]),
+        "forged": (forged, ["bad", "none", "none", "none"]),
+        "torn": (torn, ["ok", "none", "bad", "none"]),
         "no receipt": ({"hello": 1}, ["bad", "none", "none", "none"]),
     }
     sent: list[str] = []
@@ -274,7 +325,9 @@ def test_the_browser_comes_to_the_same_answers_and_never_posts(live: LiveServer,
         page.wait_for_selector("[data-check-result] li")
         assert page.evaluate(states) == wanted, (name, "pasted")
         if wanted[0] == "ok":
-            assert page.inner_text(".verdict__h code") == show.number("received", outcome.receipt.c)  # as the server reckons it
+            assert page.inner_text(".verdict__h code") == show.number(
+                "received", outcome.receipt.c
+            )  # as the server reckons it
         assert page.evaluate("document.activeElement.hasAttribute('data-check-result')"), name
         if name != "no receipt":
             page.goto(live.url + "/check")
@@ -301,7 +354,11 @@ def test_the_browser_verifies_entries_and_that_the_log_only_grew(live: LiveServe
     page.goto(live.url + f"/lots/{ref}")
     page.click("[data-verify]")
     page.wait_for_selector("[data-entry]:last-child [data-verdict]:not(:empty)")
-    assert page.evaluate("[...document.querySelectorAll('[data-entry]')].map((li) => li.className)") == ["ok", "ok", "ok"]
+    assert page.evaluate("[...document.querySelectorAll('[data-entry]')].map((li) => li.className)") == [
+        "ok",
+        "ok",
+        "ok",
+    ]
     for sentence in ("已留存在本机", "日志延续了本机留存的链头"):
         page.goto(live.url + "/audit")
         page.click("[data-audit-go]")

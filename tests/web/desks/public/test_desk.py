@@ -44,9 +44,20 @@ def text_of(guest: FlaskClient, path: str, status: int = 200) -> str:
 def test_a_lot_shows_its_road_facts_files_and_rights(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING")
     page = text_of(guest, f"/lots/{ref}")
-    for wanted in ("开平区多媒体设备采购", "3,000,000.00 元", "2,900,000.00 元", "50,000.00 元", "5 份中任 3 份可开", "≥20 日",
-                   "≥5 个工作日", "招标文件.pdf", "2026-03-24 09:30:00 北京时间（UTC+8）", "知道之日起 7 个工作日内",
-                   "李工 0315-3111111", 'aria-current="step"'):
+    for wanted in (
+        "开平区多媒体设备采购",
+        "3,000,000.00 元",
+        "2,900,000.00 元",
+        "50,000.00 元",
+        "5 份中任 3 份可开",
+        "≥20 日",
+        "≥5 个工作日",
+        "招标文件.pdf",
+        "2026-03-24 09:30:00 北京时间（UTC+8）",
+        "知道之日起 7 个工作日内",
+        "李工 0315-3111111",
+        'aria-current="step"',
+    ):
         assert wanted in page, wanted
     english = text_of(guest, f"/lots/{ref}?lang=en")
     assert "Stages and legal limits" in english and "≥20 days" in english and "any 3 of 5 holders open" in english
@@ -55,7 +66,9 @@ def test_a_lot_shows_its_road_facts_files_and_rights(rooms: Rooms, guest: FlaskC
 def test_works_count_their_own_terms(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING", "WORKS", deposit=Money.zero())
     page = text_of(guest, f"/lots/{ref}")
-    assert "候选人公示" in page and "对文件的异议" in page and "止 2026-03-14 24:00" in page  # ten days before 24 March (rule T-24)
+    assert (
+        "候选人公示" in page and "对文件的异议" in page and "止 2026-03-14 24:00" in page
+    )  # ten days before 24 March (rule T-24)
 
 
 @pytest.mark.parametrize("at", ["DRAFTED", "READY"])
@@ -72,8 +85,10 @@ def test_nothing_of_an_unpublished_lot(rooms: Rooms, guest: FlaskClient, at: str
 def test_filters_narrow_and_each_can_be_dropped(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     first, second = world.lot("BIDDING"), world.lot("BIDDING", "WORKS", deposit=Money.zero(), title="教学楼加固")
+
     def shown(query: str) -> set[str]:
         return {ref for ref in (first, second) if f"/lots/{ref}" in text_of(guest, "/" + query)}
+
     assert shown("") == {first, second}
     assert shown("?regime=WORKS") == {second}
     assert shown("?words=加固") == {second}
@@ -93,14 +108,17 @@ def test_filters_narrow_and_each_can_be_dropped(rooms: Rooms, guest: FlaskClient
 def test_a_list_costs_the_same_however_long_it_is(rooms: Rooms, guest: FlaskClient) -> None:
     def queries(path: str) -> int:
         seen: list[str] = []
+
         def note(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
             seen.append(statement)
+
         event.listen(rooms.world.office.engine, "before_cursor_execute", note)
         try:
             text_of(guest, path)
         finally:
             event.remove(rooms.world.office.engine, "before_cursor_execute", note)
         return len(seen)
+
     rooms.world.lot("BIDDING")
     before = {path: queries(path) for path in ("/", "/lots", "/notices", "/audit")}
     for _ in range(2):
@@ -136,16 +154,27 @@ def test_pages_of_a_sealed_lot_are_the_same_whoever_bids(rooms: Rooms, guest: Fl
     """Promise S1: with no bid, with one and with three, every public page is the same text."""
     world = rooms.world
     ref = world.lot("BIDDING")
-    paths = [f"/lots/{ref}", f"/lots/{ref}/result", "/", "/lots", "/notices", "/feed.json", f"/audit?lot={ref}", "/savings"]
+    paths = [
+        f"/lots/{ref}",
+        f"/lots/{ref}/result",
+        "/",
+        "/lots",
+        "/notices",
+        "/feed.json",
+        f"/audit?lot={ref}",
+        "/savings",
+    ]
     sealing.open_for_bids(world, ref)
     world.tick()
 
     def all_pages() -> dict[str, str]:
         return {path: bare(text_of(guest, path)) for path in paths}
+
     def bids_of(*names: str) -> None:
         world.take_part(ref, *names)
         for name in names:
             assert sealing.hand_in(world, ref, name, *sealing.seal(world, ref, name)).accepted
+
     empty, hour = all_pages(), world.now
     bids_of("bidder1")
     assert world.now == hour and all_pages() == empty
@@ -154,7 +183,9 @@ def test_pages_of_a_sealed_lot_are_the_same_whoever_bids(rooms: Rooms, guest: Fl
     world.tick()
     later = all_pages()
     assert not any(name in page for page in later.values() for name in SECRET)
-    assert [page.count('<tr data-entry="') for page in later.values()] == [page.count('<tr data-entry="') for page in empty.values()]
+    assert [page.count('<tr data-entry="') for page in later.values()] == [
+        page.count('<tr data-entry="') for page in empty.values()
+    ]
     assert not any(name in page for page in empty.values() for name in SECRET)
 
 
@@ -175,7 +206,9 @@ def test_a_failed_lot_says_why(rooms: Rooms, guest: FlaskClient) -> None:
     timeline.turn(world.office)
     page = text_of(guest, f"/lots/{ref}")
     assert "流标" in page and "不足法定数量" in page
-    assert f'href="/lots/{ref}"' in text_of(guest, "/?phase=failed") and f'href="/lots/{ref}"' not in text_of(guest, "/")
+    assert f'href="/lots/{ref}"' in text_of(guest, "/?phase=failed") and f'href="/lots/{ref}"' not in text_of(
+        guest, "/"
+    )
     assert "流标公告" in text_of(guest, f"/lots/{ref}/result")
 
 
@@ -188,7 +221,9 @@ def test_openings_stand_by_day_and_tell_nothing_before_the_hour(rooms: Rooms, gu
         return hour.sub("*", text_of(guest, "/openings").partition("<main")[2])
 
     before = shown()
-    assert f"/hall/{ref}" in before and "2026-03-24" in before and f"/hall/{ref}" not in text_of(guest, "/openings?past=1")
+    assert (
+        f"/hall/{ref}" in before and "2026-03-24" in before and f"/hall/{ref}" not in text_of(guest, "/openings?past=1")
+    )
     opening_steps.bid(world, ref, {name: opening_steps.form() for name in world.bidders})
     assert shown() == before
     world.clock.set(world.now + timedelta(days=30))
@@ -199,7 +234,9 @@ def test_openings_stand_by_day_and_tell_nothing_before_the_hour(rooms: Rooms, gu
 def test_a_digest_stands_behind_a_word_and_whole_on_paper(rooms: Rooms, guest: FlaskClient) -> None:
     page = text_of(guest, f"/lots/{rooms.world.lot('BIDDING')}").partition("<main")[2]
     shown = re.sub(r'(?s)<details class="digest.*?</details>|<(p|code) class="onlyprint.*?</\1>|<[^>]+>', " ", page)
-    assert not re.search(r"[0-9a-f]{32,}|[A-Za-z0-9_-]{43}", shown), re.search(r"[0-9a-f]{32,}|[A-Za-z0-9_-]{43}", shown)
+    assert not re.search(r"[0-9a-f]{32,}|[A-Za-z0-9_-]{43}", shown), re.search(
+        r"[0-9a-f]{32,}|[A-Za-z0-9_-]{43}", shown
+    )
     assert page.count('class="digest') == page.count('class="onlyprint') >= 3
 
 
@@ -225,13 +262,20 @@ def test_a_file_comes_as_an_attachment_and_leaves_no_trace(rooms: Rooms, guest: 
 
     def rows() -> dict[str, int]:
         with world.office.engine.connect() as connection:
-            return {name: connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar() or 0 for name in Base.metadata.tables}
+            return {
+                name: connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar() or 0
+                for name in Base.metadata.tables
+            }
+
     before = rows()
     with world.look("clock") as look:
         number = documents.standing(look.session, world.lot_in(look, ref))[0].id
     answer = guest.get(f"/lots/{ref}/documents/{number}")
     assert answer.data == PDF and answer.mimetype == "application/pdf"
-    assert answer.headers["Content-Disposition"].startswith("attachment") and answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        answer.headers["Content-Disposition"].startswith("attachment")
+        and answer.headers["X-Content-Type-Options"] == "nosniff"
+    )
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert rows() == before
     digest = hashlib.sha256(PDF).hexdigest()
@@ -246,10 +290,14 @@ def test_a_replaced_file_stays_and_is_named_old(rooms: Rooms, guest: FlaskClient
     ref = world.lot("BIDDING")
     blob = world.office.blobs.put([PDF + b"2"])
     with world.work("agent") as work:
-        publication.amend(work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第 3.2 条更正", kind="tender_document")
+        publication.amend(
+            work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第 3.2 条更正", kind="tender_document"
+        )
     page = text_of(guest, f"/lots/{ref}")
     assert "（第 2 版）" in page and "第 1 版" in page and "影响投标文件" in page
-    assert guest.get("/check/files/" + hashlib.sha256(PDF).hexdigest() + ".json").get_json()["files"][0]["newest"] is False
+    assert (
+        guest.get("/check/files/" + hashlib.sha256(PDF).hexdigest() + ".json").get_json()["files"][0]["newest"] is False
+    )
 
 
 def test_no_file_before_the_documents_are_issued(rooms: Rooms, guest: FlaskClient) -> None:
@@ -305,14 +353,36 @@ def test_feeds_carry_the_filters(rooms: Rooms, guest: FlaskClient) -> None:
 def test_what_strangers_typed_is_only_text(rooms: Rooms, guest: FlaskClient) -> None:
     evil = "<script>alert(1)</script>"
     ref = rooms.world.lot("BIDDING", title=evil, need=evil, place=evil)
-    for path in ("/", "/lots", f"/lots/{ref}", "/notices", f"/lots/{ref}/result", f"/?words={evil}", f"/notices?words={evil}",
-                 f"/audit?lot={evil}", f"/check?number={evil}", f"/savings?agency={evil}"):
+    for path in (
+        "/",
+        "/lots",
+        f"/lots/{ref}",
+        "/notices",
+        f"/lots/{ref}/result",
+        f"/?words={evil}",
+        f"/notices?words={evil}",
+        f"/audit?lot={evil}",
+        f"/check?number={evil}",
+        f"/savings?agency={evil}",
+    ):
         assert evil not in text_of(guest, path), path
 
 
-@pytest.mark.parametrize("path", ["/rules", "/rules?regime=WORKS&on=2015-06-01", "/rules?on=1980-01-01", "/rules?on=x", "/calendar",
-                                  "/calendar?year=1900", "/calendar?start=2026-02-10&length=5&unit=WD", "/calendar?length=x",
-                                  "/status", "/help"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rules",
+        "/rules?regime=WORKS&on=2015-06-01",
+        "/rules?on=1980-01-01",
+        "/rules?on=x",
+        "/calendar",
+        "/calendar?year=1900",
+        "/calendar?start=2026-02-10&length=5&unit=WD",
+        "/calendar?length=x",
+        "/status",
+        "/help",
+    ],
+)
 def test_law_pages_answer(rooms: Rooms, guest: FlaskClient, path: str) -> None:
     text_of(guest, path)
     text_of(guest, path + ("&" if "?" in path else "?") + "lang=en")
@@ -334,5 +404,7 @@ def test_a_deadline_that_nobody_watches_is_not_called_faultless(rooms: Rooms, gu
 
 def test_rules_and_days_are_those_of_the_books(rooms: Rooms, guest: FlaskClient) -> None:
     assert "20 日" in text_of(guest, "/rules") and "政府采购法" not in text_of(guest, "/rules?on=1980-01-01")
-    assert "E-06c" in text_of(guest, "/rules?on=2026-01-01") and 'id="E-06c"' not in text_of(guest, "/rules?on=2025-12-31")
+    assert "E-06c" in text_of(guest, "/rules?on=2026-01-01") and 'id="E-06c"' not in text_of(
+        guest, "/rules?on=2025-12-31"
+    )
     assert "2026-02-24 周二" in text_of(guest, "/calendar?start=2026-02-10&length=5&unit=WD")

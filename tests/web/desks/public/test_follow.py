@@ -61,7 +61,10 @@ def test_who_follows_is_told_to_nobody(rooms: Rooms, guest: FlaskClient) -> None
 
     def pages() -> list[str]:
         found = [guest.get(f"/lots/{ref}").text.partition("<main")[2]]
-        return found + [one.get(f"/lots/{ref}").text.partition("<main")[2].partition('id="follow"')[0] for one in seen.values()]
+        return found + [
+            one.get(f"/lots/{ref}").text.partition("<main")[2].partition('id="follow"')[0] for one in seen.values()
+        ]
+
     before = pages()
     with world.look("clock") as look:
         acts = len(list(look.session.scalars(select(ActRecord.id))))
@@ -84,11 +87,17 @@ def test_a_lot_has_a_feed_and_its_dates(rooms: Rooms, guest: FlaskClient) -> Non
     answer = guest.get(f"/lots/{ref}/feed.xml")
     assert answer.mimetype == "application/atom+xml"
     root = ElementTree.fromstring(answer.data)
-    assert len(root.findall(f"{ATOM}entry")) == 2 and "<b>答疑</b> & 更多" in (root.findtext(f"{ATOM}entry/{ATOM}summary") or "")
+    assert len(root.findall(f"{ATOM}entry")) == 2 and "<b>答疑</b> & 更多" in (
+        root.findtext(f"{ATOM}entry/{ATOM}summary") or ""
+    )
     told_ = guest.get(f"/lots/{ref}/dates.ics")
     assert told_.mimetype == "text/calendar"
     lines = told_.data.decode().split("\r\n")
-    assert lines[0] == "BEGIN:VCALENDAR" and lines[-2] == "END:VCALENDAR" and all(len(line.encode()) <= 75 for line in lines)
+    assert (
+        lines[0] == "BEGIN:VCALENDAR"
+        and lines[-2] == "END:VCALENDAR"
+        and all(len(line.encode()) <= 75 for line in lines)
+    )
     assert "DTSTART:20260324T013000Z" in lines
     for path in ("feed.xml", "dates.ics"):
         assert guest.get(f"/lots/{rooms.world.lot('READY')}/{path}").status_code == 404

@@ -43,7 +43,12 @@ def test_the_tiles_rebuild_the_signed_root(rooms: Rooms, guest: FlaskClient) -> 
         assert answer.status_code == 200 and answer.mimetype == "application/octet-stream", path
         assert "immutable" in answer.headers["Cache-Control"]
         found[path] = answer.data
-    leaves = [leaf for path, data in found.items() if path.startswith("tile/entries/") for leaf in checkpoints.parse_entry_bundle(data)]
+    leaves = [
+        leaf
+        for path, data in found.items()
+        if path.startswith("tile/entries/")
+        for leaf in checkpoints.parse_entry_bundle(data)
+    ]
     assert merkle.root(leaves) == head.root
     ticks.check_leaves([json.loads(leaf) for leaf in leaves])
     hashes = b"".join(data for path, data in found.items() if path.startswith("tile/0/"))
@@ -53,10 +58,28 @@ def test_the_tiles_rebuild_the_signed_root(rooms: Rooms, guest: FlaskClient) -> 
     assert [text.encode() for text in rows["leaves"]] == leaves[200:] and rows["next"] is None
 
 
-@pytest.mark.parametrize("path", ["tile/0/001", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/255", "tile/9/000", "tile/0/0",
-                                  "tile/0/x000/000", "tile/0/00a", "tile/entries/001", "tile/0/000/", "tile/0/../checkpoint",
-                                  "leaves?from=abc", "consistency?from=0",
-                                  "consistency?from=5&to=3", "consistency?from=1&to=999999", "entries/x.json", "documents/x.json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tile/0/001",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/0/000.p/255",
+        "tile/9/000",
+        "tile/0/0",
+        "tile/0/x000/000",
+        "tile/0/00a",
+        "tile/entries/001",
+        "tile/0/000/",
+        "tile/0/../checkpoint",
+        "leaves?from=abc",
+        "consistency?from=0",
+        "consistency?from=5&to=3",
+        "consistency?from=1&to=999999",
+        "entries/x.json",
+        "documents/x.json",
+    ],
+)
 def test_no_other_path_answers(rooms: Rooms, guest: FlaskClient, path: str) -> None:
     rooms.world.tick()
     answer = guest.get("/log/" + path)
@@ -76,7 +99,9 @@ def test_consistency_between_any_two_sizes(rooms: Rooms, guest: FlaskClient) -> 
         heads.append(checkpoint(rooms, guest))
     for old in heads:
         told = guest.get(f"/log/consistency?from={old.size}").get_json()
-        merkle.verify_consistency(old.size, told["to"], [unb64u(node) for node in told["proof"]], old.root, heads[-1].root)
+        merkle.verify_consistency(
+            old.size, told["to"], [unb64u(node) for node in told["proof"]], old.root, heads[-1].root
+        )
 
 
 def test_public_entries_verify_with_the_published_keys(rooms: Rooms, guest: FlaskClient) -> None:
@@ -85,7 +110,11 @@ def test_public_entries_verify_with_the_published_keys(rooms: Rooms, guest: Flas
     world.tick()
     trust = trust_of(json.loads(guest.get("/log/keys.json").data))
     with world.look("clock") as look:
-        events = dict(look.session.execute(select(LogEntry.c, LogEntry.event).where(LogEntry.tender == ref.rpartition("-")[0])).all())
+        events = dict(
+            look.session.execute(
+                select(LogEntry.c, LogEntry.event).where(LogEntry.tender == ref.rpartition("-")[0])
+            ).all()
+        )
     seen = set()
     for c, event in events.items():
         answer = guest.get(f"/log/entries/{c}.json", headers=JSON)

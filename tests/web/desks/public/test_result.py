@@ -30,7 +30,9 @@ def guest(rooms: Rooms) -> FlaskClient:
     return rooms.app.test_client()
 
 
-def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Rooms, guest: FlaskClient, tmp_path: Path) -> None:
+def test_a_result_tells_winner_money_points_prices_panel_and_remedies(
+    rooms: Rooms, guest: FlaskClient, tmp_path: Path
+) -> None:
     world = rooms.world
     ref = stages.proposed(world)
     for path, status in (("report.pdf", 404), ("result.csv", 404), ("bundle.zip", 409)):  # concluded is not published
@@ -44,8 +46,21 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Roo
         ranking, budget = award.ranking, world.lot_in(work, ref).budget
     assert winner is not None and last is not None
     page = guest.get(f"/lots/{ref}/result").text
-    for wanted in (winner.name, Money(price).capitals(), "比预算节约", "技术方案", "质保期", "投标报价", "客观", "主观",
-                   f"{last - timedelta(hours=16):%Y-%m-%d} 24:00", "T-21", "个工作日 = ", "提出质疑", "评标委员会"):
+    for wanted in (
+        winner.name,
+        Money(price).capitals(),
+        "比预算节约",
+        "技术方案",
+        "质保期",
+        "投标报价",
+        "客观",
+        "主观",
+        f"{last - timedelta(hours=16):%Y-%m-%d} 24:00",
+        "T-21",
+        "个工作日 = ",
+        "提出质疑",
+        "评标委员会",
+    ):
         assert wanted in page, wanted
     assert f'class="fig">{show.figure(budget - Money(price))}' in page
     assert all(one["total"] in page and one["name"] in page for one in ranking)
@@ -56,13 +71,19 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(rooms: Roo
     columns = list(zip(*[row[3:] for row in told[1:-1]], strict=True))
     assert [f"{sum(int(cell.replace('.', '')) for cell in column) / 100:.2f}" for column in columns] == told[-1][3:]
     paper = guest.get(f"/lots/{ref}/report.pdf")
-    assert paper.status_code == 200 and paper.data.startswith(b"%PDF-") and paper.data == guest.get(f"/lots/{ref}/report.pdf").data
+    assert (
+        paper.status_code == 200
+        and paper.data.startswith(b"%PDF-")
+        and paper.data == guest.get(f"/lots/{ref}/report.pdf").data
+    )
     world.tick()
     taken = guest.get(f"/lots/{ref}/bundle.zip")
     assert taken.status_code == 200 and taken.mimetype == "application/zip"
     (tmp_path / "lot.zip").write_bytes(taken.data)
     (tmp_path / "trust.json").write_bytes(guest.get("/log/keys.json").data)
-    proved = CliRunner().invoke(main, ["verify", str(tmp_path / "lot.zip"), "--trust", str(tmp_path / "trust.json"), "--json"])
+    proved = CliRunner().invoke(
+        main, ["verify", str(tmp_path / "lot.zip"), "--trust", str(tmp_path / "trust.json"), "--json"]
+    )
     assert proved.exit_code == 0, proved.output
     english = guest.get(f"/lots/{ref}/result?lang=en").text
     assert "Why this bidder" in english and "Technical plan" in english and "Below the budget" in english
@@ -77,7 +98,9 @@ def test_works_show_candidates_and_no_panel_before_the_award(rooms: Rooms, guest
     assert until is not None
     page = guest.get(f"/lots/{ref}/result").text
     assert "第一中标候选人" in page and top["name"] in page and "中标候选人公示" in page and "提出异议" in page
-    assert f"{until - timedelta(hours=16):%Y-%m-%d} 24:00" in page and "P-44" in page and not re.search(r"<b>专家", page)
+    assert (
+        f"{until - timedelta(hours=16):%Y-%m-%d} 24:00" in page and "P-44" in page and not re.search(r"<b>专家", page)
+    )
     assert "为什么是它" not in page and ">中标人<" not in page
     world.clock.set(until)
     over = guest.get(f"/lots/{ref}/result").text
@@ -89,14 +112,19 @@ def test_works_show_candidates_and_no_panel_before_the_award(rooms: Rooms, guest
         lot = world.lot_in(work, ref)
         notices.publish(work, lot, "correction", title=lot.title, text="候选人名称更正为全称。")
     page = guest.get(f"/lots/{ref}/result").text
-    assert "发布过更正" in page and "候选人名称更正为全称" in page and "为什么是它" in page and re.search(r"<b>专家", page)
+    assert (
+        "发布过更正" in page and "候选人名称更正为全称" in page and "为什么是它" in page and re.search(r"<b>专家", page)
+    )
 
 
 def test_a_rejected_bid_stands_with_clause_and_votes(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     evaluation_steps.library(world)
-    ref = evaluation_steps.opened(world, "WORKS", forms={
-        name: opening_steps.form("WORKS", price=f"27{at}0000.00") for at, name in enumerate(world.bidders)})
+    ref = evaluation_steps.opened(
+        world,
+        "WORKS",
+        forms={name: opening_steps.form("WORKS", price=f"27{at}0000.00") for at, name in enumerate(world.bidders)},
+    )
     opening_steps.draw_coefficient(world, ref)
     evaluation_steps.seated(world, ref)
     evaluation_steps.conform(world, ref, reject=("bidder2",))
@@ -111,9 +139,14 @@ def test_a_rejected_bid_stands_with_clause_and_votes(rooms: Rooms, guest: FlaskC
 
 
 def test_segments_of_a_bar_fill_exactly_their_points() -> None:
-    drawn = result_charts.stacked({"price": Fraction(30), "objective": Fraction(25), "subjective": Fraction("36.8")}, Fraction(100))
+    drawn = result_charts.stacked(
+        {"price": Fraction(30), "objective": Fraction(25), "subjective": Fraction("36.8")}, Fraction(100)
+    )
     assert [(one.kind, one.x, one.points) for one in drawn] == [
-        ("objective", "0.00", "25.00"), ("subjective", "25.00", "36.80"), ("price", "61.80", "30.00")]
+        ("objective", "0.00", "25.00"),
+        ("subjective", "25.00", "36.80"),
+        ("price", "61.80", "30.00"),
+    ]
     scale = result_charts.prices([("甲", 80, True), ("乙", 120, False)], ceiling=100, budget=100)
     assert scale is not None and [row["over"] for row in scale.rows] == [False, True]
     assert scale.ceiling == scale.budget == "50.00"

@@ -50,7 +50,9 @@ def test_each_rule_has_an_address_that_opens_its_chapter(guest: FlaskClient) -> 
 def test_a_rule_is_reckoned_for_a_lot_and_one_that_does_not_apply_says_why(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING")
     page = guest.get(f"/rules?lot={ref}").text
-    assert "3,000,000.00 元 × 2% = <b>60,000.00 元</b>；本标段 50,000.00 元" in card_of(page, "D-01") and "合规" in card_of(page, "D-01")
+    assert "3,000,000.00 元 × 2% = <b>60,000.00 元</b>；本标段 50,000.00 元" in card_of(
+        page, "D-01"
+    ) and "合规" in card_of(page, "D-01")
     deadline = card_of(page, "T-03")
     assert re.search(r"\+ 20 日 = <b>最早 2026-03-22</b>；实际 .*3 月 24 日 09:30", deadline), deadline
     away = card_of(page, "T-04a")
@@ -64,7 +66,9 @@ def test_a_rule_is_reckoned_for_a_lot_and_one_that_does_not_apply_says_why(rooms
 
 def test_what_changed_is_struck_beside_what_holds_now(guest: FlaskClient) -> None:
     page = guest.get("/rules?only=changed&on=2026-03-01").text
-    assert re.search(r"<del>不少于 6%</del> <ins>不少于 10%</ins>", card_of(page, "E-06.small.low")), card_of(page, "E-06.small.low")
+    assert re.search(r"<del>不少于 6%</del> <ins>不少于 10%</ins>", card_of(page, "E-06.small.low")), card_of(
+        page, "E-06.small.low"
+    )
     assert 'id="T-03"' not in page
 
 

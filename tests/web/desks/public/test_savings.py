@@ -49,11 +49,18 @@ def test_failed_rounds_are_counted_apart(rooms: Rooms, guest: FlaskClient) -> No
     sealing.close(world, ref)
     timeline.turn(world.office)
     with world.look("clock") as look:
-        record, = own.records(look.session)
-    assert (record["id"], record["status"], record["award"], record["budget"]) == (ref, savings.FAILED, None, 300_000_000)
+        (record,) = own.records(look.session)
+    assert (record["id"], record["status"], record["award"], record["budget"]) == (
+        ref,
+        savings.FAILED,
+        None,
+        300_000_000,
+    )
     told = json.loads(guest.get("/savings?format=json").data)
     assert told["failed"] == 1 and told["transactions"] == 0 and told["saving_rate_pct"] is None
-    assert ref in guest.get("/savings/lots?case=failed").text and ref not in guest.get("/savings/lots?case=negative").text
+    assert (
+        ref in guest.get("/savings/lots?case=failed").text and ref not in guest.get("/savings/lots?case=negative").text
+    )
 
 
 def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
@@ -68,10 +75,13 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
         with world.look("clock") as look:
             ranking = awards.award(look.session, world.lot_in(look, ref)).ranking_hash
         return found | ({"ranking"} if guest.get(f"/log/documents/{ranking}.json").status_code == 200 else set())
+
     assert named() == set()
     with world.work("buyer") as work:
         awards.decide(work, world.lot_in(work, ref))
-    assert named() == set() and "结果尚未公告" in guest.get(f"/lots/{ref}/result").text  # decided, and still told to nobody
+    assert (
+        named() == set() and "结果尚未公告" in guest.get(f"/lots/{ref}/result").text
+    )  # decided, and still told to nobody
     with world.work("agent") as work:
         awards.announce(work, world.lot_in(work, ref))
     assert named() == {*NAMES, "ranking"}
@@ -83,7 +93,14 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
         assert row["name"] in page and row["total"] in page
     assert last is not None and f"{last - timedelta(hours=16):%Y-%m-%d} 24:00" in page and "提出质疑" in page
     with world.work("agent") as work:
-        contracts.record(work, world.lot_in(work, ref), number="HT-1", amount_minor=price, signed_at=work.now, text="标的：多媒体设备")
+        contracts.record(
+            work,
+            world.lot_in(work, ref),
+            number="HT-1",
+            amount_minor=price,
+            signed_at=work.now,
+            text="标的：多媒体设备",
+        )
     assert "合同尚未公告" in guest.get(f"/lots/{ref}/contract").text
     with world.work("agent") as work:
         contracts.publish_and_file(work, world.lot_in(work, ref))
@@ -92,8 +109,13 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
     rows = guest.get(f"/savings/lots?period={local_day(award.announced_at or award.proposed_at):%Y-%m}").text
     for wanted in (f"/lots/{ref}/result", f"/lots/{ref}/contract", "/notices/"):
         assert wanted in rows.partition("<main")[2], wanted
-    assert ref not in guest.get("/savings/lots?period=2001-01").text and ref not in guest.get("/savings/lots?band=90-").text
-    assert f"/savings/lots?period={local_day(award.announced_at or award.proposed_at):%Y-%m}" in guest.get("/savings").text
+    assert (
+        ref not in guest.get("/savings/lots?period=2001-01").text
+        and ref not in guest.get("/savings/lots?band=90-").text
+    )
+    assert (
+        f"/savings/lots?period={local_day(award.announced_at or award.proposed_at):%Y-%m}" in guest.get("/savings").text
+    )
     figures_agree(world, guest, ref, price)
 
 
@@ -105,7 +127,13 @@ def test_months_without_a_result_keep_their_place() -> None:
     assert all(Fraction(bar["width"]) <= charts.WIDEST for bar in drawn.bars)  # they were two blocks of 40 % each
     assert _twelve("2026-02", None)[0] == "2025-03" and _twelve("2026-02", None)[-1] == "2026-02"
     assert _twelve("2026-02", date(2026, 1, 1)) == [f"2026-{month:02}" for month in range(1, 13)]
-    assert (_band("7-8"), _band("-0"), _band("15-"), _band("x"), _band("-")) == ((7, 8), (None, 0), (15, None), None, None)
+    assert (_band("7-8"), _band("-0"), _band("15-"), _band("x"), _band("-")) == (
+        (7, 8),
+        (None, 0),
+        (15, None),
+        None,
+        None,
+    )
 
 
 def figures_agree(world: World, guest: FlaskClient, ref: str, price: int) -> None:
@@ -131,9 +159,11 @@ def figures_agree(world: World, guest: FlaskClient, ref: str, price: int) -> Non
 @pytest.fixture(autouse=True)
 def _own_database(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The command reads the database of this test's world."""
+
     def records() -> list[dict[str, object]]:
         with rooms.world.look("clock") as look:
             return list(own.records(look.session))
+
     monkeypatch.setattr(command, "own_records", records)
     yield
 

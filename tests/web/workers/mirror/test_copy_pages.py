@@ -36,8 +36,11 @@ def tus(person: Person, ref: str, data: bytes, **metadata: str) -> Any:
     made = person.client.post("/uploads/acts", headers=head)
     if made.status_code != 201:
         return made
-    return person.client.patch(made.headers["Location"], data=data, headers={
-        "Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}), made.headers["Location"]
+    return person.client.patch(
+        made.headers["Location"],
+        data=data,
+        headers={"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
+    ), made.headers["Location"]
 
 
 def test_a_bidder_hands_its_copy_in_over_the_page(world: World, tmp_path: Path) -> None:
@@ -57,7 +60,10 @@ def test_a_bidder_hands_its_copy_in_over_the_page(world: World, tmp_path: Path) 
     assert answer.status_code == 204
     assert send(mine, where + "/copy", "copy", upload="ab" * 24).status_code == 404
     done(send(mine, where + "/copy", "copy", upload=location.rsplit("/", 1)[1]))
-    assert state_of(world, bid_of(world, ref, "bidder1")) == ("HANDED_IN", "bidder") and "完好" in mine.get(where + "/copy").text
+    assert (
+        state_of(world, bid_of(world, ref, "bidder1")) == ("HANDED_IN", "bidder")
+        and "完好" in mine.get(where + "/copy").text
+    )
 
 
 @pytest.mark.promise("S1")
@@ -109,8 +115,16 @@ def test_a_lost_bid_is_found_on_by_page_and_command(world: World, tmp_path: Path
     told = watch.get(where + "/lost.json").get_json()
     assert [one["header_hash"] for one in told["lost"]] == [bid_of(world, ref, "bidder1").header_hash]
     desk = Desk(tmp_path, world)
-    ran = desk.run("finding", desk.write("lost.json", told), "--key", key_file(desk, world, "watch", "supervisor"), "--passphrase-file",
-                   desk.passphrase, "-o", desk.path("found.json"))
+    ran = desk.run(
+        "finding",
+        desk.write("lost.json", told),
+        "--key",
+        key_file(desk, world, "watch", "supervisor"),
+        "--passphrase-file",
+        desk.passphrase,
+        "-o",
+        desk.path("found.json"),
+    )
     assert ran.code == 0, ran.err
     found = desk.read("found.json")
     errors(send(watch, where, "lost", lost=json.dumps([{"document": {}}])))

@@ -58,8 +58,12 @@ def world(engine: Any, tmp_path: Path) -> World:
 def a_bid(size: int = 100, bidder: str = "b", kind: str = "files") -> tuple[bytes, Facts]:
     """A sealed file and what a mirror is told of it."""
     out = io.BytesIO()
-    made = sealed_bid.seal(POLICY, bidder=bidder, announce={}, out=out, files=[sealed_bid.FileIn("a", size, io.BytesIO(os.urandom(size)))])
-    return out.getvalue(), Facts("example", "T", "1", "price", b64u(made.header.header_hash), b64u(made.sealed_root), made.size, kind)
+    made = sealed_bid.seal(
+        POLICY, bidder=bidder, announce={}, out=out, files=[sealed_bid.FileIn("a", size, io.BytesIO(os.urandom(size)))]
+    )
+    return out.getvalue(), Facts(
+        "example", "T", "1", "price", b64u(made.header.header_hash), b64u(made.sealed_root), made.size, kind
+    )
 
 
 @contextmanager
@@ -115,7 +119,10 @@ def test_a_sealed_file_comes_whole_and_comes_back(tmp_path: Path, size: int) -> 
         assert line.deliver(facts, io.BytesIO(b"")) == ack, "asked again it gives the first answer and wants no bytes"
         assert b"".join(line.fetch(facts)) == data
         folder = store.folder(facts)
-        assert b"".join(unb for unb in [(folder / "pieces").read_bytes()])[:32] == hashlib.sha256((folder / "head").read_bytes()).digest()
+        assert (
+            b"".join(unb for unb in [(folder / "pieces").read_bytes()])[:32]
+            == hashlib.sha256((folder / "head").read_bytes()).digest()
+        )
         assert facts.header_hash not in str(folder) and folder.stat().st_mode & 0o077 == 0
 
 
@@ -180,7 +187,9 @@ def test_other_bytes_are_never_acknowledged(tmp_path_factory: pytest.TempPathFac
     assert store.take(facts, 0, [good], at=AT) is not None
 
 
-@pytest.mark.parametrize("change", [{"header_hash": "x"}, {"tender": "U"}, {"lot": "2"}, {"envelope": "bid"}, {"size": 1}])
+@pytest.mark.parametrize(
+    "change", [{"header_hash": "x"}, {"tender": "U"}, {"lot": "2"}, {"envelope": "bid"}, {"size": 1}]
+)
 def test_bytes_of_another_bid_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     store, (data, facts) = Store(tmp_path), a_bid()
     if "header_hash" in change:
@@ -199,9 +208,13 @@ def test_everybody_but_the_platform_gets_the_same_no(tmp_path: Path) -> None:
         good = mirror.make_request("state", facts, SECRET, at=AT, nonce=nonce())
         value = loads(payload_of(good))
         asked: list[tuple[str, Any]] = [
-            ("/v1/state", ""), ("/v1/state", "AAAA"), ("/v1/state", "\x7f"),
+            ("/v1/state", ""),
+            ("/v1/state", "AAAA"),
+            ("/v1/state", "\x7f"),
             ("/v1/state", mirror.make_request("state", facts, new_secret(), at=AT, nonce=nonce())),
-            ("/v1/fetch", good), ("/v1/nothing", good), ("/", good),
+            ("/v1/fetch", good),
+            ("/v1/nothing", good),
+            ("/", good),
             ("/v1/state", mirror.make_request("state", facts, SECRET, at="2026-03-10T01:57:59Z", nonce=nonce())),
             ("/v1/state", mirror.make_request("state", facts, SECRET, at="2026-03-10T02:02:01Z", nonce=nonce())),
             ("/v1/state", mirror.make_request("state", replace(facts, platform="other"), SECRET, at=AT, nonce=nonce())),
@@ -228,11 +241,15 @@ def test_an_answer_of_somebody_else_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(LineDown):
         a_line(port, store).ping()
     with pytest.raises(CryptoError):
-        mirror.check_pong(mirror.make_pong("example", nonce(), SECRET, at=AT), "example", nonce(), ed25519_public(SECRET))
+        mirror.check_pong(
+            mirror.make_pong("example", nonce(), SECRET, at=AT), "example", nonce(), ed25519_public(SECRET)
+        )
 
 
 @pytest.mark.promise("S1")
-def test_a_mirror_with_bids_and_one_without_answer_strangers_and_pings_alike(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_mirror_with_bids_and_one_without_answer_strangers_and_pings_alike(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     told = []
     for number in (0, 3):
         store = Store(tmp_path / str(number))
@@ -244,7 +261,14 @@ def test_a_mirror_with_bids_and_one_without_answer_strangers_and_pings_alike(tmp
             asked = mirror.make_request("ping", mirror.nobody("example"), SECRET, at=AT, nonce=b64u(bytes(16)))
             unknown = mirror.make_request("fetch", strange, SECRET, at=AT, nonce=nonce())
             status, body = post(port, "/v1/ping", asked)
-            told.append((status, loads(payload_of(json.loads(body))), post(port, "/v1/fetch", unknown), post(port, "/v1/state", "")))
+            told.append(
+                (
+                    status,
+                    loads(payload_of(json.loads(body))),
+                    post(port, "/v1/fetch", unknown),
+                    post(port, "/v1/state", ""),
+                )
+            )
     assert told[0] == told[1]
     assert capfd.readouterr() == ("", "")
 
@@ -277,7 +301,7 @@ def test_the_mirror_chooses_the_pieces_once_and_names_what_is_missed(tmp_path: P
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 @given(count=st.integers(1, 300), seed=st.integers(0, 2**32))
@@ -285,14 +309,21 @@ def test_pieces_are_distinct_and_thirty_two_or_all(count: int, seed: int) -> Non
     import random
 
     chosen = mirror.choose_pieces(count, random.Random(seed).randrange)
-    assert len(set(chosen)) == len(chosen) == min(32, count) and chosen == sorted(chosen) and set(chosen) <= set(range(count))
+    assert (
+        len(set(chosen)) == len(chosen) == min(32, count)
+        and chosen == sorted(chosen)
+        and set(chosen) <= set(range(count))
+    )
 
 
 # --- after the opening ------------------------------------------------------------------------------------------------
 
 
 def a_set(*facts: Facts, at: str = AT, secret: bytes = SECRET) -> Any:
-    rows = [{"entry": b64u(os.urandom(32)), "header_hash": one.header_hash, "statement": b64u(os.urandom(32))} for one in facts]
+    rows = [
+        {"entry": b64u(os.urandom(32)), "header_hash": one.header_hash, "statement": b64u(os.urandom(32))}
+        for one in facts
+    ]
     rows.sort(key=lambda row: unb64u(row["header_hash"]))
     return sign("opening-set", make_opening_set(POLICY, at=at, deadline_entry=bytes(32), bids=rows), secret)
 
@@ -328,15 +359,44 @@ def test_an_export_gives_the_files_of_a_published_set_alone(tmp_path: Path) -> N
     store.take(outside, 0, [other], at=AT)
     key = b64u(ed25519_public(SECRET))
     path = desk.write("set.json", a_set(first, missing))
-    ran = desk.run("mirror", "export", "--data", desk.path("m"), "--set", path, "--platform-key", key, "-o", desk.path("out"), "--json")
+    ran = desk.run(
+        "mirror",
+        "export",
+        "--data",
+        desk.path("m"),
+        "--set",
+        path,
+        "--platform-key",
+        key,
+        "-o",
+        desk.path("out"),
+        "--json",
+    )
     assert ran.code == 0 and ran.json["written"] == [first.header_hash] and ran.json["missing"] == [missing.header_hash]
     assert (tmp_path / "out" / "bids" / first.header_hash / "sealed").read_bytes() == one
     assert not (tmp_path / "out" / "bids" / outside.header_hash).exists()
     (tmp_path / "out" / "bids" / first.header_hash / "sealed").write_bytes(b"mine")
-    again = desk.run("mirror", "export", "--data", desk.path("m"), "--set", path, "--platform-key", key, "-o", desk.path("out"), "--json")
+    again = desk.run(
+        "mirror",
+        "export",
+        "--data",
+        desk.path("m"),
+        "--set",
+        path,
+        "--platform-key",
+        key,
+        "-o",
+        desk.path("out"),
+        "--json",
+    )
     assert again.json["kept"] == [first.header_hash]
     forged = desk.write("forged.json", a_set(first, secret=new_secret()))
-    assert desk.run("mirror", "export", "--data", desk.path("m"), "--set", forged, "--platform-key", key, "-o", desk.path("o2")).code == 1
+    assert (
+        desk.run(
+            "mirror", "export", "--data", desk.path("m"), "--set", forged, "--platform-key", key, "-o", desk.path("o2")
+        ).code
+        == 1
+    )
 
 
 # --- a process of its own ---------------------------------------------------------------------------------------------
@@ -346,8 +406,18 @@ def start(data: Path, world: World, clock: Path, *, fault: str = "") -> tuple[su
     """A real mirror process on a free port, under the world's clock."""
     data.mkdir(exist_ok=True)
     (data / "rehearsal").touch()
-    words = ["mirror", "serve", "--data", str(data), "--platform", world.office.platform, "--port", "0", "--platform-key",
-             b64u(world.office.keys.public)]
+    words = [
+        "mirror",
+        "serve",
+        "--data",
+        str(data),
+        "--platform",
+        world.office.platform,
+        "--port",
+        "0",
+        "--platform-key",
+        b64u(world.office.keys.public),
+    ]
     env = {**os.environ, "BIDHALL_TEST_CLOCK": str(clock), **({"BIDHALL_TEST_FAULT": fault} if fault else {})}
     child = subprocess.Popen(command(*words), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=env)
     assert child.stderr is not None
@@ -358,8 +428,12 @@ def start(data: Path, world: World, clock: Path, *, fault: str = "") -> tuple[su
 
 @pytest.mark.long
 @pytest.mark.promise("R3")
-@pytest.mark.parametrize("point", ["mirror.piece:kill@3", "mirror.whole:kill@1", "mirror.named:kill@1", "mirror.acknowledged:kill@1"])
-def test_killed_in_the_middle_of_a_transfer_it_resumes_and_acknowledges_once(world: World, tmp_path: Path, point: str) -> None:
+@pytest.mark.parametrize(
+    "point", ["mirror.piece:kill@3", "mirror.whole:kill@1", "mirror.named:kill@1", "mirror.acknowledged:kill@1"]
+)
+def test_killed_in_the_middle_of_a_transfer_it_resumes_and_acknowledges_once(
+    world: World, tmp_path: Path, point: str
+) -> None:
     """The platform's own rows and log on one side, a mirror process on the other; the process dies at every step that could tear."""
     data, clock = tmp_path / "mirror", tmp_path / "clock"
     FileClock(clock).set(world.now)
@@ -368,7 +442,9 @@ def test_killed_in_the_middle_of_a_transfer_it_resumes_and_acknowledges_once(wor
     child, port = start(data, world, clock, fault=point)
 
     def line(port: int) -> Line:
-        return Line(f"http://127.0.0.1:{port}", store.public, world.office.platform, world.office.keys.signing, world.clock)
+        return Line(
+            f"http://127.0.0.1:{port}", store.public, world.office.platform, world.office.keys.signing, world.clock
+        )
 
     world.office, world.mirror_mode = replace(world.office, mirror=line(port)), "files"
     try:
@@ -408,8 +484,18 @@ def row_of(world: World) -> MirrorCopy:
 
 
 def test_a_mirror_with_faults_or_a_moved_clock_starts_only_for_a_rehearsal(tmp_path: Path) -> None:
-    words = ["mirror", "serve", "--data", str(tmp_path / "m"), "--platform", "x", "--port", "0", "--platform-key",
-             b64u(ed25519_public(SECRET))]
+    words = [
+        "mirror",
+        "serve",
+        "--data",
+        str(tmp_path / "m"),
+        "--platform",
+        "x",
+        "--port",
+        "0",
+        "--platform-key",
+        b64u(ed25519_public(SECRET)),
+    ]
     for name, value in (("BIDHALL_TEST_CLOCK", AT), ("BIDHALL_TEST_FAULT", "mirror.piece:kill")):
         done = subprocess.run(command(*words), env={**os.environ, name: value}, capture_output=True, timeout=60)
         assert done.returncode == 3, done.stderr
@@ -419,11 +505,20 @@ def test_its_key_is_made_once_and_enrolled_by_a_signed_document(world: World, tm
     desk = Desk(tmp_path, world)
     key = desk.run("mirror", "key", "--data", desk.path("m"), "--json").json["key"]
     assert key == desk.run("mirror", "key", "--data", desk.path("m"), "--json").json["key"]
-    ran = desk.run("mirror", "enrol", "--data", desk.path("m"), "--platform", world.office.platform, "--name", "mirror", "-o",
-                   desk.path("e.json"))
+    ran = desk.run(
+        "mirror",
+        "enrol",
+        "--data",
+        desk.path("m"),
+        "--platform",
+        world.office.platform,
+        "--name",
+        "mirror",
+        "-o",
+        desk.path("e.json"),
+    )
     document = loads(payload_of(desk.read("e.json")))
     assert ran.code == 0 and (document["sign_pk"], document["role"], document["party"]) == (key, "supervisor", "mirror")
-
 
 
 def test_kit_and_product_speak_alike(world: World, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from tests.web.cli.test_offline_opening import OFFICERS, copy_database
 from trading.kernel.blobs import LocalBlobs
 
 
-def test_a_tender_is_opened_from_a_backup_and_the_mirrors_folder(engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tender_is_opened_from_a_backup_and_the_mirrors_folder(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if engine.dialect.name != "sqlite":
         pytest.skip("the backup of this test is a copy of an SQLite file")
     world = World(engine, tmp_path / "office")
@@ -46,13 +48,48 @@ def test_a_tender_is_opened_from_a_backup_and_the_mirrors_folder(engine: Any, tm
     for username in OFFICERS:
         keys = commands.key_file(desk, world, username, "officer", f"{username}.json")
         shares.append(desk.path(f"{username}.shares"))
-        assert desk.run("share", desk.path("opening"), "--key", keys, "--trust", ticket, "-o", shares[-1], "--passphrase-file",
-                        desk.passphrase).code == 0
-    words = ["open", desk.path("opening"), "--trust", ticket, *(word for one in shares for word in ("--shares", one)), "--json"]
+        assert (
+            desk.run(
+                "share",
+                desk.path("opening"),
+                "--key",
+                keys,
+                "--trust",
+                ticket,
+                "-o",
+                shares[-1],
+                "--passphrase-file",
+                desk.passphrase,
+            ).code
+            == 0
+        )
+    words = [
+        "open",
+        desk.path("opening"),
+        "--trust",
+        ticket,
+        *(word for one in shares for word in ("--shares", one)),
+        "--json",
+    ]
     without = desk.run(*words, "-o", desk.path("without"))
-    assert without.code == 1 and sorted(row["verdict"] for row in without.json["bids"]) == ["SEALED_ROOT", "opened", "opened"]
-    given = desk.run("mirror", "export", "--data", desk.path("mirror"), "--set", desk.path("opening/opening/set.json"),
-                     "--platform-key", key, "-o", desk.path("opening"), "--json")
+    assert without.code == 1 and sorted(row["verdict"] for row in without.json["bids"]) == [
+        "SEALED_ROOT",
+        "opened",
+        "opened",
+    ]
+    given = desk.run(
+        "mirror",
+        "export",
+        "--data",
+        desk.path("mirror"),
+        "--set",
+        desk.path("opening/opening/set.json"),
+        "--platform-key",
+        key,
+        "-o",
+        desk.path("opening"),
+        "--json",
+    )
     assert given.code == 0 and given.json["written"] == [lost.header_hash] and len(given.json["kept"]) == 2
     whole = desk.run(*words, "-o", desk.path("whole"))
     assert whole.code == 0 and [row["verdict"] for row in whole.json["bids"]] == ["opened"] * 3

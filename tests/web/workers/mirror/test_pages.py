@@ -36,7 +36,14 @@ def told(world: World) -> list[tuple[str, str, str]]:
 def test_doctor_and_health_say_the_same_whatever_waits(world: World, tmp_path: Path) -> None:
     with world.office.work(SETUP) as work:
         centre = parties.party(work.session, world.party_ids["centre"])
-        parties.invite(work, centre, username="sysadmin", name="管理员", password="correct horse battery", roles=[Role.SYSTEM_ADMIN])
+        parties.invite(
+            work,
+            centre,
+            username="sysadmin",
+            name="管理员",
+            password="correct horse battery",
+            roles=[Role.SYSTEM_ADMIN],
+        )
     with mirror_beside(world, tmp_path) as beside:
         assert told(world) == [("mirror", "ok", "the mirror answers")]
         ref = world.lot("BIDDING")

@@ -49,9 +49,17 @@ def test_a_sound_platform_is_ready(world: World, tmp_path: Path) -> None:
             probes.take(work, name, [Told(work.now - timedelta(seconds=10), 90, True, "", 4)])
     found = findings(world, tmp_path, ref)
     wrong = {code: level for code, level in found.items() if level != "ok"}
-    assert set(wrong) <= {"deadline_watch", "deadline_disk"} and {"deadline_officers", "deadline_probes", "deadline_clock"} <= set(found)
-    with process.alone(tmp_path, "probe"), process.alone(tmp_path, "beacon"), process.alone(tmp_path, "status"), \
-            process.alone(tmp_path, "drop"):
+    assert set(wrong) <= {"deadline_watch", "deadline_disk"} and {
+        "deadline_officers",
+        "deadline_probes",
+        "deadline_clock",
+    } <= set(found)
+    with (
+        process.alone(tmp_path, "probe"),
+        process.alone(tmp_path, "beacon"),
+        process.alone(tmp_path, "status"),
+        process.alone(tmp_path, "drop"),
+    ):
         assert findings(world, tmp_path, ref)["deadline_watch"] == "ok"
 
 
@@ -62,7 +70,11 @@ def test_probes_that_are_not_there_that_failed_and_clocks_that_are_off(world: Wo
     with world.work("clock") as work:
         probes.keep_duties(work, {"inside": KEYS["inside"], "north": KEYS["north"]})
     found = findings(world, tmp_path, ref)
-    assert found["deadline_probes"] == "error" and found["deadline_outside"] == "warning" and found["deadline_clock"] == "warning"
+    assert (
+        found["deadline_probes"] == "error"
+        and found["deadline_outside"] == "warning"
+        and found["deadline_clock"] == "warning"
+    )
     with world.work("clock") as work:
         probes.take(work, "inside", [Told(work.now, 90, False, "HTTP 503", None)])
         probes.take(work, "north", [Told(work.now, 90, True, "", 2500)])
@@ -95,7 +107,9 @@ def test_a_fault_found_and_a_fault_confirmed(world: World, tmp_path: Path) -> No
     assert found["deadline_fault"] == "ok" and found["deadline_officers"] == "ok", "an extension repeats no drill"
 
 
-def test_disk_load_certificate_and_an_unknown_lot(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_load_certificate_and_an_unknown_lot(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = stages.bid(world)
     monkeypatch.setattr(doctor_deadline, "ROOM", 1 << 60)
     monkeypatch.setattr(doctor_deadline, "TOGETHER", 0)

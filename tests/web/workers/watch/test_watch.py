@@ -49,7 +49,9 @@ def a_probe(server: LiveServer, tmp_path: Path, secret: bytes, point: str = "ins
         with server.world.work("clock") as work:
             probes.keep_duties(work, {point: b64u(ed25519_public(secret))})
     office = server.office
-    return Probe(server.url, point, secret, office.platform, server.world.clock, tmp_path / f"{point}.jsonl", office.keys.public)
+    return Probe(
+        server.url, point, secret, office.platform, server.world.clock, tmp_path / f"{point}.jsonl", office.keys.public
+    )
 
 
 def refused(address: str, body: bytes) -> int:
@@ -85,8 +87,15 @@ def test_a_probe_says_what_failed(live_server: LiveServer, tmp_path: Path) -> No
     good = a_probe(live_server, tmp_path, new_secret(), "north")
     good.data = good.data[:-1] + bytes([good.data[-1] ^ 1])  # a byte lost its bit on the way: the root is another
     assert good.once(live_server.world.now).code == "HTTP 422"
-    forged = Probe(live_server.url, "north", good.secret, live_server.office.platform, live_server.world.clock, tmp_path / "f.jsonl",
-                   ed25519_public(new_secret()))
+    forged = Probe(
+        live_server.url,
+        "north",
+        good.secret,
+        live_server.office.platform,
+        live_server.world.clock,
+        tmp_path / "f.jsonl",
+        ed25519_public(new_secret()),
+    )
     assert forged.once(live_server.world.now).code == "SIG", "a receipt of somebody else is no receipt"
 
 
@@ -98,7 +107,9 @@ def test_what_could_not_be_told_is_told_after_a_restart(live_server: LiveServer,
         one.note(one.once(live_server.world.now - timedelta(seconds=10 * n)))
     with pytest.raises(OSError):
         one.tell()
-    again = Probe(base, "inside", secret, live_server.office.platform, live_server.world.clock, tmp_path / "inside.jsonl")
+    again = Probe(
+        base, "inside", secret, live_server.office.platform, live_server.world.clock, tmp_path / "inside.jsonl"
+    )
     assert again.tell() == 3
     with live_server.world.look("clock") as look:
         assert [s.ok for s in look.session.scalars(select(probes.ProbeSample))] == [False] * 3
@@ -107,10 +118,20 @@ def test_what_could_not_be_told_is_told_after_a_restart(live_server: LiveServer,
 Wrong = Callable[[dict[str, Any]], Any]
 
 
-@pytest.mark.parametrize("change", [
-    lambda d: d | {"platform": "elsewhere"}, lambda d: d | {"at": "2020-01-01T00:00:00Z"}, lambda d: d | {"point": "west"},
-    lambda d: d | {"more": 1}, lambda d: {k: v for k, v in d.items() if k != "root"}, lambda d: d | {"step": "submit"}])
-def test_the_door_takes_only_what_a_point_on_duty_signed(live_server: LiveServer, tmp_path: Path, change: Wrong) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d | {"platform": "elsewhere"},
+        lambda d: d | {"at": "2020-01-01T00:00:00Z"},
+        lambda d: d | {"point": "west"},
+        lambda d: d | {"more": 1},
+        lambda d: {k: v for k, v in d.items() if k != "root"},
+        lambda d: d | {"step": "submit"},
+    ],
+)
+def test_the_door_takes_only_what_a_point_on_duty_signed(
+    live_server: LiveServer, tmp_path: Path, change: Wrong
+) -> None:
     one = a_probe(live_server, tmp_path, new_secret())
     document = json.loads(payload_of(one._step("announce", "")))
     door = one.base + "/probe/acts"
@@ -150,7 +171,10 @@ def test_the_last_beacon_stands_when_the_database_is_gone(world: World, tmp_path
     stop.set()
     thread.join(5)
     with pytest.raises(CryptoError):
-        beacon.check(json.loads(one.text), str(log.log_key(world.office.platform, type(world.office.keys)(new_secret(), new_secret()))))
+        beacon.check(
+            json.loads(one.text),
+            str(log.log_key(world.office.platform, type(world.office.keys)(new_secret(), new_secret()))),
+        )
     forged = json.loads(one.text)
     forged["key"] = b64u(ed25519_public(new_secret()))
     with pytest.raises(CryptoError):
@@ -167,7 +191,9 @@ def test_the_status_page_goes_on_without_a_database_and_escapes_what_it_shows(wo
         world.clock.set(lot.deadline - timedelta(hours=1))
     one = status.Status(world.office, tmp_path)
     told = one.turn()
-    assert told["database_answers"] and told["platform"]["windows"][0]["bad"] == 179, "nothing came from the point on duty: all bad"
+    assert told["database_answers"] and told["platform"]["windows"][0]["bad"] == 179, (
+        "nothing came from the point on duty: all bad"
+    )
     assert (told["platform"]["windows"][0]["measured"], told["platform"]["windows"][0]["unmeasured"]) == (179, 0)
     page = (one.folder / "index.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;多媒体" in page and "<b>多媒体" not in page and "<script" not in page and "style=" not in page
@@ -193,7 +219,9 @@ def test_the_status_is_the_same_whoever_bids(world: World) -> None:
 # --- drop -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_digest_gets_one_ticket_that_outlives_the_process_and_is_taken_over_once(world: World, tmp_path: Path) -> None:
+def test_a_digest_gets_one_ticket_that_outlives_the_process_and_is_taken_over_once(
+    world: World, tmp_path: Path
+) -> None:
     secret = world.keys["bidder1"].sign
     clock = SetClock(world.now)
     one = drop.Drop(world.office.platform, tmp_path, clock)
@@ -224,9 +252,19 @@ def test_the_drop_refuses_what_is_not_signed_for_it_and_slows_down_who_asks_too_
     secret = new_secret()
     good = drops.make_digest("bidhall.test", DIGEST, secret)
     wrongs: tuple[Any, ...] = (
-        {}, [], good | {"key": b64u(ed25519_public(new_secret()))}, drops.make_digest("elsewhere", DIGEST, secret),
-        {"key": good["key"], "signed": sign("submission", {"v": 1, "platform": "bidhall.test", "digest": DIGEST}, secret)},
-        {"key": good["key"], "signed": sign(drops.DIGEST, {"v": 1, "platform": "bidhall.test", "digest": "AA"}, secret)})
+        {},
+        [],
+        good | {"key": b64u(ed25519_public(new_secret()))},
+        drops.make_digest("elsewhere", DIGEST, secret),
+        {
+            "key": good["key"],
+            "signed": sign("submission", {"v": 1, "platform": "bidhall.test", "digest": DIGEST}, secret),
+        },
+        {
+            "key": good["key"],
+            "signed": sign(drops.DIGEST, {"v": 1, "platform": "bidhall.test", "digest": "AA"}, secret),
+        },
+    )
     for wrong in wrongs:
         with pytest.raises(CryptoError):
             one.leave(wrong, "10.0.0.1")
@@ -254,13 +292,17 @@ def test_the_drop_speaks_http_with_a_file_or_with_json(tmp_path: Path) -> None:
     with urlopen(Request(base, data=body, headers={"Content-Type": "application/json"}), timeout=10) as answer:
         first = answer.read()
         assert "attachment" in answer.headers["Content-Disposition"]
-    form = b"--x\r\nContent-Disposition: form-data; name=\"digest\"; filename=\"d.json\"\r\n\r\n" + body + b"\r\n--x--\r\n"
-    with urlopen(Request(base, data=form, headers={"Content-Type": "multipart/form-data; boundary=x"}), timeout=10) as answer:
+    form = b'--x\r\nContent-Disposition: form-data; name="digest"; filename="d.json"\r\n\r\n' + body + b"\r\n--x--\r\n"
+    with urlopen(
+        Request(base, data=form, headers={"Content-Type": "multipart/form-data; boundary=x"}), timeout=10
+    ) as answer:
         assert answer.read() == first
     for wrong, code in ((b"nonsense", 422), (b"x" * 20_000, 413)):
         assert refused(base, wrong) == code
     with urlopen(base, timeout=10) as answer:
-        assert "摘要寄存" in answer.read().decode() and "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert (
+            "摘要寄存" in answer.read().decode() and "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        )
     stop.set()
     thread.join(5)
 
@@ -291,7 +333,13 @@ def test_the_keeper_starts_again_what_ended(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_outside_points_are_named_in_the_settings(tmp_path: Path) -> None:
     key = b64u(ed25519_public(new_secret()))
-    found = read_settings({"BIDHALL_DATA": str(tmp_path), "BIDHALL_PROBES": f"south={key}, north={key}", "BIDHALL_DROP_URL": "https://d.example/"})
+    found = read_settings(
+        {
+            "BIDHALL_DATA": str(tmp_path),
+            "BIDHALL_PROBES": f"south={key}, north={key}",
+            "BIDHALL_DROP_URL": "https://d.example/",
+        }
+    )
     assert found.probes == (("north", key), ("south", key)) and found.drop_url == "https://d.example"
     for wrong in ("inside=" + key, "north", "North=" + key, f"a={key},a={key}", "north=short"):
         with pytest.raises(NotReady, match=r"settings\.value"):
