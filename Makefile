@@ -52,8 +52,9 @@ long: $(V)/.test browser     ## what takes long: kills, full disks, surges, laws
 
 check: lint types contracts  ## what needs no test run: ruff, mypy, import contracts
 
-lint: $(V)/.test             ## ruff
+lint: $(V)/.test             ## ruff, rules and form
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 
 types: $(V)/.test            ## mypy
 	$(BIN)/mypy
@@ -61,8 +62,9 @@ types: $(V)/.test            ## mypy
 contracts: $(V)/.test        ## every import points down
 	$(BIN)/lint-imports --no-cache
 
-fmt: $(V)/.test ## mend what ruff can mend
+fmt: $(V)/.test ## mend what ruff can mend, and give the code its form
 	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
 
 pictures: $(V)/.test browser ## the pictures of the documents in docs/pictures anew, by the walks that pass through what they show
 	BIDHALL_WALK=whole BIDHALL_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n $(WALKERS) --dist loadgroup $$($(BIN)/python -m tests.walk.pictures)
