@@ -17,7 +17,7 @@ from crypto.trust import trust_of
 from deposits import demands, forfeits, receipts, reconcile
 from deposits.bank.simulated import SimulatedBank
 from deposits.demands import DepositDemand
-from deposits.refunds import refunds, settlement
+from deposits.refunds import falling_due, refunds, settlement
 from deposits.refunds.refunds import Refund
 from deposits.refunds.settlement import Settled
 from deposits.views import statement
@@ -254,7 +254,7 @@ class MoneyRoom:
     def due(self) -> list[str]:
         """References of what has fallen due now."""
         with self.world.work("clock") as work:
-            return [row.ref for row in refunds.due(work)]
+            return [row.ref for row in falling_due.due(work)]
 
     def prepare(self, *refs: str, by: str = "cashier", value_on: date | None = None) -> str:
         with self.world.work(by) as work:

@@ -13,7 +13,7 @@ from typing import Any
 from crypto.canonical import b64u, format_time
 from crypto.draws import score_commit
 from crypto.signatures import countersign, sign
-from evaluation.panels import experts, panels
+from evaluation.panels import experts, panels, seating
 from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import conclusion, report
 from evaluation.scoring import price_review, reviews, schemes, sheets
@@ -168,7 +168,7 @@ def accept_all(world: World, ref: str) -> None:
 
 def convene(world: World, ref: str) -> None:
     with world.work("clerk") as work:
-        panels.convene(work, panel_in(work, world, ref))
+        seating.convene(work, panel_in(work, world, ref))
 
 
 def elect(world: World, ref: str, no: int = 0) -> str:
@@ -177,7 +177,7 @@ def elect(world: World, ref: str, no: int = 0) -> str:
     chosen = no or max(members)
     for username in members.values():
         with world.work(username) as work:
-            panels.vote_chair(work, panel_in(work, world, ref), chosen)
+            seating.vote_chair(work, panel_in(work, world, ref), chosen)
     return members[chosen]
 
 

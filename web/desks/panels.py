@@ -23,7 +23,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from evaluation.panels import experts, panels
+from evaluation.panels import experts, panels, seating
 from evaluation.panels.panels import FORMS_IN, Panel
 from evaluation.reporting import panel_queries, queries
 from trading.kernel.access import Act
@@ -217,7 +217,7 @@ def do_remove(ref: str) -> Any:
 
 @desk.page("/centre/panels/<ref>/acts/convene", needs=Act.PANEL_CONVENE, post=True, back=panel)
 def do_convene(ref: str) -> Any:
-    return _act(ref, panels.convene, Form.read())
+    return _act(ref, seating.convene, Form.read())
 
 
 # --- the purchaser's representatives ----------------------------------------------------------------------------------------------

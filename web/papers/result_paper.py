@@ -1,5 +1,5 @@
-"""The public copy of an evaluation report as a paper: what ``evaluation.reporting.queries.outcome_card`` opens to everybody, in Chinese,
-the language of the record. Plain texts only; the setter sets. Not a desk.
+"""The public copy of an evaluation report as a paper: what ``outcome_queries.outcome_card`` opens to everybody, in Chinese, the language of
+the record. Plain texts only; the setter sets. Not a desk.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 
-from evaluation.reporting.queries import OutcomeCard
+from evaluation.reporting.outcome_queries import OutcomeCard
 from trading.kernel.money import Money
 from trading.views.lot_cards import LotCard
 from web import words

@@ -14,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from deposits.bank.protocol import Bank, BankUnreachable
-from deposits.refunds import payees, refunds, settlement
+from deposits.refunds import falling_due, payees, refunds, settlement
 from trading import timeline
 from trading.availability import probes
 from trading.bidding import copies, uploads
@@ -46,10 +46,10 @@ def turn(office: Office, bank: Bank | None) -> list[str]:
 
 def money(office: Office, bank: Bank | None) -> list[str]:
     """The money room's part: orders are handed to the bank and its answers noted, then refunds that have fallen due get their rows.
-    Says what was done as ``deliver`` and ``refund``, never for whom; twice is harmless. Refuses: as ``refunds.due``."""
+    Says what was done as ``deliver`` and ``refund``, never for whom; twice is harmless. Refuses: as ``falling_due.due``."""
     done = ["deliver"] if bank is not None and refunds.deliver(office, bank) else []
     with office.work(CLOCK) as work:
-        done += ["refund"] if refunds.due(work) else []
+        done += ["refund"] if falling_due.due(work) else []
     return done
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from evaluation.panels import experts, panels
+from evaluation.panels import experts, panels, seating
 from evaluation.reporting import queries
 from evaluation.scoring import sheets
 from tests.kit import evaluation_steps as steps
@@ -193,7 +193,7 @@ def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) ->
         "expert01" if "expert01" in steps.usernames(world, ref).values() else steps.usernames(world, ref)[2]
     ) as work:
         with pytest.raises(Invalid, match="panel.chair_kind"):  # P-40
-            panels.vote_chair(work, panel_in(work, world, ref), 1)
+            seating.vote_chair(work, panel_in(work, world, ref), 1)
     assert steps.elect(world, ref, 3) == steps.usernames(world, ref)[3]
 
 
@@ -207,7 +207,7 @@ def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
 
     def vote(voter: int, no: int) -> int:
         with world.work(members[voter]) as work:
-            chair = panels.vote_chair(work, panel_in(work, world, ref), no)
+            chair = seating.vote_chair(work, panel_in(work, world, ref), no)
             return chair.no if chair else 0
 
     assert [vote(1, 4), vote(2, 4), vote(3, 5), vote(4, 5)] == [0, 0, 0, 0]
@@ -215,7 +215,7 @@ def test_the_chair_has_more_than_half_of_the_votes(world: World) -> None:
     assert vote(1, 3) == 4  # a change of mind that leaves nobody with more than half changes nothing
     assert vote(2, 5) == 5
     with world.work("clerk") as work, pytest.raises(NotAllowed):
-        panels.vote_chair(work, panel_in(work, world, ref), 4)
+        seating.vote_chair(work, panel_in(work, world, ref), 4)
 
 
 def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) -> None:
@@ -247,7 +247,7 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
         assert [seat.progress for seat in card.seats] == ["", "committed", "committed", "committed", "committed"]
         assert any(call.state == "recused" for call in card.calls)
     with world.work(leaver) as work, pytest.raises(NotFound):
-        panels.vote_chair(work, panel_in(work, world, ref), 2)
+        seating.vote_chair(work, panel_in(work, world, ref), 2)
 
 
 def test_a_member_without_a_key_cannot_sit(world: World) -> None:

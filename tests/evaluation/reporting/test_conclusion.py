@@ -12,7 +12,7 @@ from crypto.canonical import dumps, loads
 from crypto.keys import new_secret
 from crypto.signatures import document_hash, sign
 from evaluation.panels import panels
-from evaluation.reporting import conclusion, dossier, prompts, queries, report
+from evaluation.reporting import conclusion, dossier, outcome_queries, prompts, queries, report
 from evaluation.scoring import outcome, schemes, sheets
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps
@@ -251,7 +251,7 @@ def test_everybody_signs_or_says_why_not(world: World) -> None:
         steps.conclude(world, ref, refusals={silent[0]: " "})
     steps.conclude(world, ref, refusals={silent[0]: "拒绝签字且不陈述理由"})
     with world.look("buyer") as look:
-        card = queries.outcome_card(look, world.lot_in(look, ref))
+        card = outcome_queries.outcome_card(look, world.lot_in(look, ref))
     assert [words for _, words in card.dissents] == ["对投标单位2的技术评分有异议"] and card.same and card.members == ()
 
 
@@ -354,21 +354,21 @@ def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
     ref = steps.scored(world)
     steps.draw_up(world, ref)
     with world.look("buyer") as look, pytest.raises(NotAllowed, match="outcome.not_yet"):
-        queries.outcome_card(look, world.lot_in(look, ref))
+        outcome_queries.outcome_card(look, world.lot_in(look, ref))
     sign_all(world, ref)
     steps.conclude(world, ref)
     for username in ("buyer", "agent", "clerk", "watch"):
         with world.look(username) as look:
-            assert len(queries.outcome_card(look, world.lot_in(look, ref)).bids) == 3
+            assert len(outcome_queries.outcome_card(look, world.lot_in(look, ref)).bids) == 3
     for username in ("bidder1", "agent2", "clock"):
         with world.look(username) as look, pytest.raises(NotAllowed, match="outcome.not_yet"):
-            queries.outcome_card(look, world.lot_in(look, ref))
+            outcome_queries.outcome_card(look, world.lot_in(look, ref))
     with world.work("buyer") as work:
         awards.decide(work, world.lot_in(work, ref))
     with world.work("agent") as work:
         awards.announce(work, world.lot_in(work, ref))
     with world.look("bidder2") as look:
-        card = queries.outcome_card(look, world.lot_in(look, ref))
+        card = outcome_queries.outcome_card(look, world.lot_in(look, ref))
     assert card.own is not None and card.own["name"] == "投标单位2有限公司"
     assert len(card.members) == 5 and all(name.startswith("专家") for _, name, _ in card.members)
     assert all(

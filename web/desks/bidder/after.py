@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 
 from deposits.views.own_lots import own_lot_card, own_lots
-from evaluation.reporting import queries as scores_of
+from evaluation.reporting import outcome_queries
 from trading.awarding import awards, disputes
 from trading.bidding import tickets
 from trading.files import attachments
@@ -202,7 +202,7 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
     """Our own points by criterion, with the arithmetic of the price alone (single members' points are not for bidders), and why the panel
     rejected our bid, "" if it did not. Nothing before candidates or result are public."""
     try:
-        found = scores_of.outcome_card(now, row)
+        found = outcome_queries.outcome_card(now, row)
     except (NotFound, NotAllowed):
         return [], ""
     titles = {one[0]: one[2] if lang() == "en" and one[2] else one[1] for one in found.criteria}

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from deposits import demands
 from deposits.bank.simulated import SimulatedBank
-from deposits.refunds import payees, refunds
+from deposits.refunds import falling_due, payees, refunds
 from deposits.views import queries, reckoning
 from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, may
@@ -150,7 +150,7 @@ def do_due() -> Any:
     form = Form.read()
     with work() as unit:
         unit.once(form.form_id, "/cashier/refunds")
-        refunds.due(unit)
+        falling_due.due(unit)
     return go("/cashier/refunds")
 
 

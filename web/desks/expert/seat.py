@@ -8,7 +8,7 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from evaluation.panels import panels
+from evaluation.panels import panels, seating
 from evaluation.scoring import reviews
 from evaluation.scoring.reviews import Prompt
 from trading.kernel.access import Act
@@ -42,8 +42,8 @@ def room(ref: str, form: Form | None = None) -> str:
     with look() as now:
         panel, seat = own_room(now, ref)
         card = room_card(now, ref)
-        votes = {one.no: panels.votes_of(panel, one.no) for one in panels.seated(panel)}
-        may_lead = {one.no: panels.may_lead(panel, one) for one in panels.seated(panel)}
+        votes = {one.no: seating.votes_of(panel, one.no) for one in panels.seated(panel)}
+        may_lead = {one.no: seating.may_lead(panel, one) for one in panels.seated(panel)}
         return render(
             "expert/room.html",
             form=form or Form.blank(),
@@ -74,7 +74,7 @@ def do_vote(ref: str) -> Any:
     form.refuse_if_any()
     with work() as unit:
         unit.once(form.form_id, where := f"/expert/{ref}")
-        panels.vote_chair(unit, panel_in(unit, ref), no or 0)
+        seating.vote_chair(unit, panel_in(unit, ref), no or 0)
     return go(where)
 
 

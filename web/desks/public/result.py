@@ -1,7 +1,7 @@
 """How a lot ended: winner and money, then why, as far as the law opens it; the remedies with the day computed; the report as a paper.
 
-What may be shown comes from ``evaluation.reporting.queries.outcome_card``: works from the publicity of their candidates on, government
-procurement from the result notice on; means of the panel and the arithmetic of the price, never a single member's points; names of the
+What may be shown comes from ``outcome_queries.outcome_card``: works from the publicity of their candidates on, government procurement from
+the result notice on; means of the panel and the arithmetic of the price, never a single member's points; names of the
 panel from the result on (rule P-44).
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 from flask import Response
 from flask_babel import gettext as _
 
-from evaluation.reporting import queries as evaluations
-from evaluation.reporting.queries import OutcomeCard
+from evaluation.reporting import outcome_queries
+from evaluation.reporting.outcome_queries import OutcomeCard
 from trading.availability import deadline_faults
 from trading.disclosure import bundle, dossier
 from trading.kernel.calendar import WorkingDayCalendar
@@ -162,7 +162,7 @@ def bundle_file(ref: str) -> Response:
 def scores_of(now: Look, row: Lot) -> OutcomeCard | None:
     """The points as far as the law opens them to whoever looks; None while they are closed or where the platform held no review."""
     try:
-        return evaluations.outcome_card(now, row)
+        return outcome_queries.outcome_card(now, row)
     except (NotFound, NotAllowed):
         return None
 
