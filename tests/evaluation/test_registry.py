@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evaluation import methods
 from evaluation.methods import registry
 from evaluation.methods.declared import CHOICE, DRAW, DRAWN, EvaluationMethod
 from evaluation.methods.works_prices import DropRule
@@ -14,14 +18,25 @@ from evaluation.panels import panels
 from evaluation.reporting import report
 from evaluation.scoring import schemes
 from tests.kit import evaluation_steps
+from tests.kit.schemes import SCHEMES
 from tests.kit.world import World
-from trading import rulebook
+from tests.web.bundles import play
+from trading import publication, rulebook
 from trading.kernel.exact import BadValue, number, written_exactly
 from trading.procedures import PROCEDURES, Procedure
+from web import words
 from web.cli import vectors as recompute
+from web.verifier import verify_bundle
 
 every = pytest.mark.parametrize("method", registry.METHODS_OF_LOTS, ids=lambda one: one.id)
 PAIRS = [(law, registry.method(name)) for law in PROCEDURES for name in law.evaluation]
+
+
+def evaluated(world: World, law: Procedure, method: EvaluationMethod) -> str:
+    """A lot played to its report by the scheme that `tests/kit/schemes.py` holds for the method."""
+    scheme = next((one for one in SCHEMES.values() if one["method"] == method.id), None)
+    assert scheme is not None, f"tests/kit/schemes.py holds no scheme of {method.id}"
+    return evaluation_steps.evaluated(world, law.regime, scheme=scheme)
 
 
 def asked(method: EvaluationMethod, scheme: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +62,7 @@ def asked(method: EvaluationMethod, scheme: dict[str, Any], facts: dict[str, Any
 
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: EvaluationMethod, world: World) -> None:
-    ref = evaluation_steps.evaluated(world, law.regime)
+    ref = evaluated(world, law, method)
     with world.look("clock") as look:
         lot = world.lot_in(look, ref)
         facts = report.report(look.session, panels.panel(look.session, lot)).facts
@@ -79,6 +94,17 @@ def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: Eval
 
 
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
+def test_the_verifier_reckons_the_same(law: Procedure, method: EvaluationMethod, world: World, tmp_path: Path) -> None:
+    """The verifier reads a scheme by itself (`web/verifier/score_claims.py`), so each method stands there once more."""
+    ref = evaluated(world, law, method)
+    with world.work("buyer") as work:
+        publication.terminate(work, world.lot_in(work, ref), reason="the bundle of a lot is made when it is over")
+    play.turn(world)
+    found = {claim["name"]: claim for claim in verify_bundle(play.export(world, ref, tmp_path, "public"))["claims"]}
+    assert [found[name]["detail"] for name in ("arithmetic", "ranking") if not found[name]["ok"]] == []
+
+
+@pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_offered_scheme_is_lawful_as_it_stands(law: Procedure, method: EvaluationMethod) -> None:
     from tests.evaluation.scoring.test_schemes import DAY
 
@@ -86,6 +112,20 @@ def test_the_offered_scheme_is_lawful_as_it_stands(law: Procedure, method: Evalu
     assert (
         schemes.validate(dict(method.offered), law=law, category=category, book=rulebook.select(law.regime, DAY)) == []
     )
+
+
+def test_each_declaration_is_registered() -> None:
+    modules = [
+        importlib.import_module(f"{methods.__name__}.{one.name}") for one in pkgutil.iter_modules(methods.__path__)
+    ]
+    declared = {module.METHOD.id for module in modules if hasattr(module, "METHOD")}
+    assert declared == {one.id for one in registry.METHODS_OF_LOTS}
+
+
+@every
+def test_a_method_belongs_to_a_procedure_and_has_a_name_on_paper(method: EvaluationMethod) -> None:
+    assert [law.id for law in PROCEDURES if method.id in law.evaluation]
+    assert ("scheme_method", method.id) in words.states(), "web/words/evaluation.toml"
 
 
 @every
