@@ -9,11 +9,14 @@ On PostgreSQL every test plays the acts itself. Worlds with other numbers of bid
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from tests.kit import evaluation_steps, kept, opening_steps, sealing
 from tests.kit.world import World
+from trading.awarding import awards, contracts
 from trading.opening import ceremony
+from trading.procedures import procedure_of
 
 
 def reach(world: World, name: str, build: Callable[[World], Any]) -> Any:
@@ -94,6 +97,32 @@ def proposed(world: World, regime: str = "GP") -> str:
         return evaluation_steps.evaluated(world, regime)
 
     return str(reach(world, f"proposed/{regime}", build))
+
+
+def contracted(world: World, regime: str = "GP") -> str:
+    """The contract is signed, published and filed: every notice of the regular course is out."""
+
+    def build(world: World) -> str:
+        ref = proposed(world, regime)
+        with world.work("agent") as work:
+            lot = world.lot_in(work, ref)
+            if procedure_of(lot).award.publicity is not None:
+                awards.publicise(work, lot)
+        world.clock.advance(days=10)
+        with world.work("buyer") as work:
+            awards.decide(work, world.lot_in(work, ref))
+        with world.work("agent") as work:
+            price = awards.announce(work, world.lot_in(work, ref)).price_minor
+        world.clock.advance(days=3)
+        assert price is not None
+        signed = world.now - timedelta(hours=1)
+        with world.work("agent") as work:
+            contracts.record(work, world.lot_in(work, ref), number="HT-2026-01", amount_minor=price, signed_at=signed)
+        with world.work("agent") as work:
+            contracts.publish_and_file(work, world.lot_in(work, ref))
+        return ref
+
+    return str(reach(world, f"contracted/{regime}", build))
 
 
 def opening_of(world: World, unit: Any, ref: str) -> ceremony.Opening:

@@ -178,7 +178,10 @@ class ContractRule:
 
 @dataclass(frozen=True)
 class NoticeRule:
-    """A notice of the regular course: its kind, and the fields its body must hold."""
+    """A notice of the regular course: its kind, and the fields of its body.
+
+    A lot opened in another way than most says so in further ones.
+    """
 
     kind: str
     fields: tuple[str, ...]

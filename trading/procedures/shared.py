@@ -30,6 +30,7 @@ TENDER = NoticeRule(
         "opens_at",
         "round",
         "policy",
+        "consortium_most",
         "files",
     ),
 )

@@ -185,7 +185,7 @@ def attachment(data: bytes | Iterable[bytes], name: str, media: str) -> Response
     return answer
 
 
-_DIGESTS = ("sha256", "policy", "policy_price", "report", "evidence")
+_DIGESTS = ("sha256", "policy", "policy_price", "report", "evidence", "opened")
 
 
 def digest(value: str) -> Markup:
@@ -250,6 +250,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         "planned": _("Planned new deadline"),
         "consortium_most": _("Consortium"),
         "evidence": _("Probe record"),
+        "envelope": _("Envelopes"),
+        "opened": _("Entry of the opening list"),
     }
     found = []
     for key, label in labels.items():
@@ -268,8 +270,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
             text = full_name(str(value))
         elif key == "consortium_most":
             text = _("accepted, at most %(n)s members", n=value) if value else _("not accepted")
-        elif key == "ground":
-            text = words.state("ground", str(value), speech).text
+        elif key in ("ground", "envelope"):
+            text = words.state(key, str(value), speech).text
         elif key in ("budget", "ceiling", "deposit") or key.endswith("_minor"):
             text = money(key, value)
         elif key == "deadline" and kind == "failure":

@@ -18,14 +18,15 @@ from crypto.canonical import b64u, unb64u
 from crypto.documents import open_document
 from crypto.keys import ed25519_public, new_secret
 from crypto.signatures import document_hash
-from tests.kit import opening_steps, sealing
+from tests.kit import opening_steps, sealing, stages
 from tests.kit.world import PDF
 from tests.web.desks.rooms import Rooms
 from trading import publication, timeline
 from trading.availability import probes
 from trading.kernel.db import Base
 from trading.kernel.money import Money
-from trading.tendering import documents, enquiries, tenders
+from trading.tendering import documents, enquiries, notices, tenders
+from web.desks.public.words import notice_facts
 
 SECRET = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司", "91130205MA00001")
 
@@ -408,3 +409,20 @@ def test_rules_and_days_are_those_of_the_books(rooms: Rooms, guest: FlaskClient)
         guest, "/rules?on=2025-12-31"
     )
     assert "2026-02-24 周二" in text_of(guest, "/calendar?start=2026-02-10&length=5&unit=WD")
+
+
+@pytest.mark.parametrize("regime", ["GP", "WORKS"])
+def test_a_notice_shows_every_fact_of_its_body(rooms: Rooms, regime: str) -> None:
+    """Without any one of them its page would say something else; lists have a table of their own on the page."""
+    ref = stages.contracted(rooms.world, regime)
+    with rooms.world.look("clock") as look:
+        posted = notices.of_lot(look.session, rooms.world.lot_in(look, ref))
+        bodies = {row.kind: dict(row.body) for row in posted}
+    assert {"tender", "opening_record", "result", "award", "contract"} <= set(bodies)
+    with rooms.app.test_request_context("/"):
+        for kind, body in bodies.items():
+            body |= {"currency": "USD"} if "currency" in body else {}  # the usual one goes without saying
+            facts = {key for key, value in body.items() if not isinstance(value, (dict, list)) and value != ""}
+            told = notice_facts(kind, body)
+            less = {key: {k: v for k, v in body.items() if k != key} for key in facts}
+            assert [f"{kind}: {key}" for key in sorted(facts) if notice_facts(kind, less[key]) == told] == []
