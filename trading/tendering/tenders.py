@@ -390,7 +390,7 @@ def edit_lot(work: UnitOfWork, lot: Lot, *, seen: int | None = None, **changes: 
     work.record("lot.edit", lot.log_of, fields=sorted(changes))
 
 
-COPIED = ("need", "qualification", "contact", "place", *_OTHERS)
+COPIED = (*(name for name in _TEXTS if name != "title"), *_OTHERS)
 """What a lot takes over from an earlier one: words, terms and the opening form; never money, dates or key holders."""
 
 

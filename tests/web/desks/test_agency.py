@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from tests.kit import evaluation_steps
 from tests.kit.world import DEADLINE, PDF
-from tests.web.desks.purchasing import done, errors, forms_of, send
+from tests.web.desks.purchasing import done, errors, form_on, forms_of, send
 from tests.web.desks.rooms import Person, Rooms
 from trading.awarding import awards, contracts, disputes
 from trading.custody.officers import Policy
@@ -23,7 +23,7 @@ from trading.kernel.audit import ActRecord
 from trading.kernel.errors import WrongStep
 from trading.kernel.money import Money
 from trading.parties import enrolments, parties
-from trading.tendering import documents, enquiries, notices, projects
+from trading.tendering import documents, enquiries, notices, projects, tenders
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries
 
@@ -249,6 +249,19 @@ def test_caps_of_amounts_are_told_on_the_spot_by_the_rules_that_are_asked_on_sav
         f"/agency/lots/{ref}/acts/check-scheme", data=fields | {"criteria.0.max": "20"}
     ).get_json()
     assert "90" in wrong["sum"]["text"] and "E-03" in wrong["fields"]["criteria.0.max"]["text"]
+
+
+def test_what_is_written_of_a_lot_is_kept_shown_again_and_in_the_notice(rooms: Rooms, agent: Person) -> None:
+    ref = rooms.world.lot("DRAFTED")
+    page = f"/agency/lots/{ref}/edit"
+    written = {name: f"今天写的 {name}" for name in tenders._TEXTS}
+    done(send(agent, page, "edit", **written))
+    lot = lot_of(rooms, ref)
+    assert {name: getattr(lot, name) for name in written} == written
+    shown = form_on(agent, page, "edit")[1]
+    assert {name: shown.get(name) for name in written} == written
+    preview = agent.get(f"/agency/lots/{ref}/preview").text
+    assert [name for name, text in written.items() if text not in preview] == []
 
 
 def test_the_earliest_lawful_deadline_is_one_press_and_the_law_accepts_it(rooms: Rooms, agent: Person) -> None:
