@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from tests.house.tree import in_packages, text
 from tests.web.conftest import House
@@ -18,10 +19,10 @@ DECLARED = re.compile(r"""\.page\(\s*["'][^"']*["']""")
 def shown(house: House) -> Iterator[str]:
     """The address of every page that is looked at; a function that says it gives a ``Response`` hands out a file or data."""
     for rule in PAGES.values():
-        function = house.app.view_functions.get(rule.endpoint)
+        function: Any = house.app.view_functions.get(rule.endpoint)
         if function is None or rule.method != "GET":
             continue
-        view = function.view  # type: ignore[attr-defined]
+        view = function.view
         if view.__annotations__.get("return") != "Response":
             yield rule.path
 

@@ -17,16 +17,19 @@ from trading.awarding import awards, disputes
 from trading.kernel.access import Role
 from trading.kernel.calendar import local_day
 from trading.views import oversight
+from web.app import find_desks
 from web.desks.supervisor import figures
 from web.http.page_rules import PAGES
 
+find_desks()  # reads every desk, so that all pages are known
 LIST = (
-    "/supervisor",
-    "/supervisor/deadlines",
+    *(
+        rule.path
+        for rule in PAGES.values()
+        if rule.method == "GET" and rule.path.startswith("/supervisor") and "<" not in rule.path
+    ),
     "/supervisor/deadlines?show=late",
     "/supervisor/deadlines?show=kept",
-    "/supervisor/objections",
-    "/supervisor/dossier",
 )
 
 
