@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.house.tree import dotted, in_packages, tree
+from tests.house.tree import calls, dotted, in_packages, tree
 
 CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
@@ -112,6 +112,23 @@ def endings() -> tuple[str, ...]:
             and re.fullmatch(r"\.[a-z_]+", str(node.values[1].value))
         }
     )
+
+
+def test_a_refusal_gives_the_facts_its_words_name() -> None:
+    """A fact that is not given is shown as a dash. Facts handed on as a whole (``**facts``) are not looked at."""
+    from web import words
+
+    known, classes, lacking = words.refusals(), refusal_classes(), {}
+    for name in in_packages(suffix=".py"):
+        for line, called, call in calls(name):
+            said = called.rpartition(".")[2]
+            arguments = call.args[:1] if said in classes else call.args[1:2] if said == "add" else []
+            given = {one.arg for one in call.keywords}
+            for code in {code for argument in arguments for code in constants(argument)} & known.keys():
+                needed = words.facts_of(known[code]["zh"])
+                if None not in given and not needed <= given:
+                    lacking[f"{name}:{line} {code}"] = needed - given
+    assert lacking == {}
 
 
 def test_no_words_are_left_of_a_refusal_that_is_gone() -> None:

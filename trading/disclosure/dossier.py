@@ -136,7 +136,9 @@ def gather(look: Look, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> 
         dossier.files += extra.files
         dossier.holders |= set(extra.holders)
     _take_keys(dossier)
-    dossier.files += log_files(look, dossier.entries, policies=_sealed_policies(dossier), audit=dossier.audit)
+    dossier.files += log_files(
+        look, dossier.entries, ref=lot.ref, policies=_sealed_policies(dossier), audit=dossier.audit
+    )
     return dossier.files
 
 

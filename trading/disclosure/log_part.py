@@ -28,14 +28,14 @@ HASHES_BEFORE = 1 << 20
 
 
 def log_files(
-    look: Look, entries: Mapping[str, LogEntry], *, policies: Mapping[str, Mapping[str, Any]], audit: bool
+    look: Look, entries: Mapping[str, LogEntry], *, ref: str, policies: Mapping[str, Mapping[str, Any]], audit: bool
 ) -> list[File]:
     """Receipts, leaves, checkpoints, gaps and (``audit``) the secrets of ticks that hold nothing but these entries. ``policies``: c of the
     entry → policy. Refuses: TooEarly ``bundle.log_waiting`` for a log without a tick."""
     session = look.session
     last = log.last_tick(session)
     if last is None:
-        raise TooEarly("bundle.log_waiting")
+        raise TooEarly("bundle.log_waiting", ref=ref)
     where = log.seats(session, sorted(entries))
     files = _receipts(session, entries, last.tick + 1)
     first = min((where[c].tick for c, entry in entries.items() if entry.event != "key-enrolled"), default=last.tick)

@@ -90,7 +90,7 @@ def ask(work: UnitOfWork, lot: Lot, *, question: str, form_id: str | None = None
     if not question:
         raise Invalid("form.required", field="question")
     if len(question) > MAX_LENGTH:
-        raise Invalid("form.too_long", field="question", most=MAX_LENGTH, length=len(question))
+        raise Invalid("form.too_long", field="question", limit=MAX_LENGTH, length=len(question))
     rule = book_of(lot, work.now).find("T-20")
     term = rule.term(local_day(work.now), calendars.current(work.session)) if rule else None
     new = Enquiry(
