@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from trading.kernel.access import Role
 from trading.kernel.money import Money
-from web import catalogues, words
+from web import catalogues, reference, words
 
 
 def test_no_catalogue_file_has_a_fault() -> None:
@@ -45,6 +45,12 @@ def test_every_role_has_its_words() -> None:
 
 def test_an_unknown_state_shows_its_code() -> None:
     assert words.state("lot", "NO_SUCH").text == "NO_SUCH"
+
+
+def test_every_state_of_what_is_shown_has_its_words() -> None:
+    shown = {noun for noun, _state in words.states()}
+    needed = {(flow.noun, state) for flow in reference.flows() if flow.noun in shown for state in flow.states}
+    assert len(needed) > 40 and needed - words.states().keys() == set()
 
 
 def test_the_house_speaks_chinese_everywhere() -> None:
