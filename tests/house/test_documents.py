@@ -125,6 +125,24 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_path_and_module_of_the_recipes_exists() -> None:
+    """Whoever follows a recipe finds the file, and can run the generator, that it names."""
+    spans = re.findall(r"`([^`]+)`", text("docs/recipes.md"))
+    paths = {span for span in spans if re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", span)}
+    modules = {found[1] for span in spans if (found := re.match(r"\.venv/bin/python -m ([\w.]+)", span))} - {"pytest"}
+    assert len(paths) > 40 and len(modules) > 2
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    named = {module: ROOT / module.replace(".", "/") for module in modules}
+    assert (
+        sorted(
+            name
+            for name, at in named.items()
+            if not at.with_suffix(".py").exists() and not (at / "__main__.py").exists()
+        )
+        == []
+    )
+
+
 def functions(name: str) -> set[str]:
     found = set()
     for node in tree(name).body:
