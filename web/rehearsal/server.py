@@ -20,6 +20,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from deposits.bank.simulated import SimulatedBank
 from trading import timeline
+from trading.files import attachment_scans
+from trading.hall import opened_files
 from trading.kernel.clock import Clock, FileClock, SetClock, write_moment
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
@@ -88,6 +90,12 @@ class Stage:
     def money(self) -> None:
         """The money room's part of a turn: refunds that fell due, orders to the bank."""
         clockwork.money(self.office, self.bank)
+
+    def look_at_files(self) -> None:
+        """What the scanner's job would do where no scanner is: files are noted as unscanned, and the log's next tick seals that."""
+        opened_files.scan(self.office, None)
+        attachment_scans.scan(self.office, None)
+        self.turn()
 
     def jump(self, moment: datetime) -> None:
         """Straight to a moment, one turn there: the log shows the gap."""

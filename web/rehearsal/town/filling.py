@@ -95,6 +95,7 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
         history.take_in(scene)
         town = play.Town(scene, cast.settle(scene, bidders=10), parts, papers, tell, now)
         play.play(town)
+        scene.look_at_files()  # else the served town begins with it, and for two minutes no finished lot has a bundle
         tell("密钥文件与角色卡 / key files and the card")
         folder = settings.data / "keys"
         files.write_keys(folder, town.people)
