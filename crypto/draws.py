@@ -12,7 +12,7 @@ from typing import Any
 from crypto.canonical import H, b64u, dumps, same, unb64u
 from crypto.errors import CryptoError
 from crypto.headers import MIN_PLEN, Header, join_shares, make_header, parse_header
-from crypto.policies import policy_id
+from crypto.policies import context_of
 
 ESCROW_PLEN = MIN_PLEN
 NOTHING = bytes(32)
@@ -45,22 +45,7 @@ def escrow_ctx(policy: Mapping[str, Any], *, draw: str, party: str) -> dict[str,
     """The context of a party's escrow. `policy`: the draw's own policy, of envelope `draw:<id>` (draw = tender/id)."""
     if policy["envelope"] != "draw:" + draw.removeprefix(policy["tender"] + "/") or policy["co_opening"]:
         raise CryptoError("CONTEXT_MISMATCH", "not the policy of this draw")
-    return {
-        "v": 1,
-        "suite": policy["suite"],
-        "platform": policy["platform"],
-        "tender": policy["tender"],
-        "lot": policy["lot"],
-        "envelope": policy["envelope"],
-        "bidder": party,
-        "policy": policy_id(policy),
-        "t": policy["t"],
-        "n": policy["n"],
-        "officers": [o["pk"] for o in policy["officers"]],
-        "co_opening": False,
-        "bidder_key": "",
-        "plen": ESCROW_PLEN,
-    }
+    return context_of(policy, holder=party, plen=ESCROW_PLEN)
 
 
 def make_escrow(policy: Mapping[str, Any], *, draw: str, party: str, r: bytes) -> bytes:

@@ -122,6 +122,11 @@ def make_ctx(
         raise CryptoError("CONTEXT_MISMATCH", "the name of the drill bid")
     if bool(bidder_key) is not policy["co_opening"]:
         raise CryptoError("CONTEXT_MISMATCH", "a bidder's sealing key goes with co-opening, and only with it")
+    return context_of(policy, holder=bidder, plen=plen, bidder_key=bidder_key)
+
+
+def context_of(policy: Mapping[str, Any], *, holder: str, plen: int, bidder_key: bytes = b"") -> dict[str, Any]:
+    """The context of whatever a holder seals under a policy, a bid or an escrow; its maker has looked what goes with what."""
     return {
         "v": 1,
         "suite": policy["suite"],
@@ -129,7 +134,7 @@ def make_ctx(
         "tender": policy["tender"],
         "lot": policy["lot"],
         "envelope": policy["envelope"],
-        "bidder": bidder,
+        "bidder": holder,
         "policy": policy_id(policy),
         "t": policy["t"],
         "n": policy["n"],
