@@ -8,7 +8,7 @@ hold needs a basis in writing and an owner, names the bidder, and ends by itself
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, String, Text, select
@@ -191,6 +191,18 @@ def of_lot(session: Session, lot: Lot) -> Sequence[DepositDemand]:
 def is_public(session: Session, lot: Lot) -> bool:
     """Whether the money room may see who paid: from the published opening list on, or once the lot has failed or was terminated."""
     return lot.failure is not None or ceremony.is_public(session, lot)
+
+
+def publicity(session: Session) -> Callable[[DepositDemand], bool]:
+    """``is_public`` for the lots of many demands: each lot is asked about once."""
+    known: dict[int, bool] = {}
+
+    def seen(demand: DepositDemand) -> bool:
+        if demand.lot_id not in known:
+            known[demand.lot_id] = is_public(session, demand.lot)
+        return known[demand.lot_id]
+
+    return seen
 
 
 def require_public(session: Session, demand: DepositDemand) -> None:

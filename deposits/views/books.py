@@ -125,13 +125,10 @@ def _refunds_paid(view: Look, statement: StatementCard) -> dict[str, tuple[str, 
         .join(BankLine, BankLine.id == LineUse.line_id)
         .where(BankLine.statement_id == statement.id, LineUse.kind.in_(("transfer", "returned")))
     )
-    public: dict[int, bool] = {}
+    is_public = demands.publicity(view.session)
     found = {}
     for key, refund in view.session.execute(rows):
-        demand = refund.demand
-        if demand is not None and demand.lot_id not in public:
-            public[demand.lot_id] = demands.is_public(view.session, demand.lot)
-        seen = demand is None or public[demand.lot_id]
+        seen = refund.demand is None or is_public(refund.demand)
         found[key] = (refund.ref if seen else "", seen)
     return found
 

@@ -34,7 +34,7 @@ class RefundLimit:
 def refund_limits(view: Look) -> list[RefundLimit]:
     """Refunds of lots whose payers are public; those of sealed lots are on no list here, nor money that is held. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
-    public: dict[int, bool] = {}
+    is_public = demands.publicity(view.session)
     held = demands.held_demands(view.session, view.now)
     rows = view.session.scalars(select(Refund).where(Refund.demand_id.is_not(None), Refund.state != "FORFEITED"))
     found = []
@@ -42,9 +42,7 @@ def refund_limits(view: Look) -> list[RefundLimit]:
         demand = row.demand
         if demand is None:
             continue
-        if demand.lot_id not in public:
-            public[demand.lot_id] = demands.is_public(view.session, demand.lot)
-        if public[demand.lot_id] and not (row.part == "deposit" and demand.id in held):
+        if is_public(demand) and not (row.part == "deposit" and demand.id in held):
             bidder, principal = demand.participant.party.name, Money(row.principal_minor)
             until, reason = day_end(row.due_on), dict(row.due_reason)
             found.append(RefundLimit(row.ref, demand.lot.ref, bidder, principal, row.rule, until, _met_at(row), reason))

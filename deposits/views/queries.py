@@ -200,14 +200,8 @@ def _batch(look: Look, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
 def _cards(look: Look, rows: Iterable[Refund]) -> list[RefundCard]:
     today = local_day(look.now)
     soon = calendars.current(look.session).add_working_days(today, SOON_WORKING_DAYS)
-    public: dict[int, bool] = {}
-    cards = []
-    for row in rows:
-        demand = row.demand
-        if demand is not None and demand.lot_id not in public:
-            public[demand.lot_id] = demands.is_public(look.session, demand.lot)
-        cards.append(_card(look, row, today, soon, sealed=demand is not None and not public[demand.lot_id]))
-    return cards
+    is_public = demands.publicity(look.session)
+    return [_card(look, row, today, soon, sealed=row.demand is not None and not is_public(row.demand)) for row in rows]
 
 
 def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
