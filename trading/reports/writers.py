@@ -188,6 +188,14 @@ def caveats(report: Savings, lang: str) -> list[str]:
     return [*said, word("price_rule", lang)]
 
 
+def _labels(by: Sequence[str], values: Sequence[str | None], lang: str) -> list[str]:
+    """The values of a line's dimensions as people read them."""
+    return [
+        word(value, lang) if dimension == "regime" and value else value or word("none", lang)
+        for dimension, value in zip(by, values, strict=True)
+    ]
+
+
 def group_table(report: Savings, lang: str, *, exact: bool = False) -> tuple[list[str], list[list[str]]]:
     """Headings and lines of the breakdown, the total last; ``exact``: amounts unrounded and without commas."""
 
@@ -204,10 +212,7 @@ def group_table(report: Savings, lang: str, *, exact: bool = False) -> tuple[lis
     ]
     lines = [
         [
-            *(
-                word(value, lang) if name == "regime" and value else value or word("none", lang)
-                for name, value in zip(report.by, group.by, strict=True)
-            ),
+            *_labels(report.by, group.by, lang),
             str(group.transactions),
             str(group.in_rate),
             *amounts(group.budget, group.award),
@@ -230,10 +235,7 @@ def year_blocks(across: ByYear, report: Savings, lang: str) -> list[tuple[list[s
     def name(words: tuple[str, ...], last: bool) -> list[str]:
         if last:
             return [word("total", lang), *[""] * (side - 1)]
-        return [
-            word(text, lang) if dimension == "regime" and text else text or word("none", lang)
-            for dimension, text in zip(across.by, words, strict=True)
-        ]
+        return _labels(across.by, words, lang)
 
     def figure(cell: Cell | None, measure: str) -> str:
         if cell is None:
