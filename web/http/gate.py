@@ -181,8 +181,7 @@ def _again(back: Callable[..., Any], arguments: dict[str, Any], refusal: Refusal
     stands under the act's address, which nobody can load, so it knows its own."""
     form: Form = g.form
     form.learn(refusal)
-    own = url_for(back.endpoint, **arguments)  # type: ignore[attr-defined]
-    g.page_address = before() if before().partition("?")[0] == own else own
+    g.page_address = kept.page_of(getattr(back, "endpoint", ""), arguments)
     response = make_response(getattr(back, "view", back)(**arguments, form=form))
     response.status_code = status_of(refusal)
     return response

@@ -42,14 +42,20 @@ class Kept:
     files: bool
 
 
-def keep(back: str, arguments: dict[str, Any]) -> Kept:
-    """Keep what was posted just now for the page ``back`` (an endpoint) with these arguments. Returns where to go on to afterwards."""
+def page_of(back: str, arguments: dict[str, Any]) -> str:
+    """The address of the page that shows a form again: that of ``back`` (an endpoint, "" for the page the form was sent from), with what
+    the address had besides where the form was sent from this very page."""
     page = url_for(back, **arguments) if back else ""
     before = urlsplit((request.referrer or "") if (request.referrer or "").startswith(request.host_url) else "")
     if not page or (before.path == page and before.query):
         query = urlencode([(name, value) for name, value in parse_qsl(before.query) if name != ARGUMENT])
         page = before.path + (f"?{query}" if query else "")
-    page = page or "/"
+    return page or "/"
+
+
+def keep(back: str, arguments: dict[str, Any]) -> Kept:
+    """Keep what was posted just now for the page ``back`` (an endpoint) with these arguments. Returns where to go on to afterwards."""
+    page = page_of(back, arguments)
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in _NEVER]
     typed = any(value.strip() for name, value in fields if name not in ("form_id", "version", "next"))
     files = any(one.filename for one in request.files.values())
