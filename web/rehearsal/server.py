@@ -20,8 +20,6 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from deposits.bank.simulated import SimulatedBank
 from trading import timeline
-from trading.files import attachment_scans
-from trading.hall import opened_files
 from trading.kernel.clock import Clock, FileClock, SetClock, write_moment
 from trading.kernel.db import open_engine
 from trading.kernel.work import Office
@@ -93,8 +91,7 @@ class Stage:
 
     def look_at_files(self) -> None:
         """What the scanner's job would do where no scanner is: files are noted as unscanned, and the log's next tick seals that."""
-        opened_files.scan(self.office, None)
-        attachment_scans.scan(self.office, None)
+        clockwork.scan(self.office, None)
         self.turn()
 
     def jump(self, moment: datetime) -> None:

@@ -77,7 +77,7 @@ def start(
     if bank is not None:
         scheduler.add_job(_credit, "interval", seconds=CREDIT_SECONDS, args=[office, bank, {}], id="credit")
     scheduler.add_job(_deliver, "interval", seconds=COURIER_SECONDS, args=[office, mail], id="courier")
-    scheduler.add_job(_scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
+    scheduler.add_job(scan, "interval", seconds=SCAN_SECONDS, args=[office, scanner], id="scanner")
     scheduler.add_job(_sweep, "interval", hours=1, args=[office], id="sweeper")
     scheduler.add_job(_look_after, "interval", seconds=LOOK_SECONDS, args=[office], id="stored")
     scheduler.add_job(_erase, "interval", minutes=1, args=[office], id="eraser")
@@ -91,7 +91,7 @@ def start(
     return scheduler
 
 
-def _scan(office: Office, scanner: Scanner | None) -> None:
+def scan(office: Office, scanner: Scanner | None) -> None:
     """Files of opened bids are looked at in a job of their own: a slow scanner never holds up the clock."""
     try:
         for found in (*opened_files.scan(office, scanner), *attachment_scans.scan(office, scanner)):
