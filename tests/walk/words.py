@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CHINESE = re.compile(r"[㐀-鿿]+")
 ENGLISH = re.compile(r"(?<!\w)[A-Za-z][a-z]{2,}(?:[ ,]+[A-Za-z]?[a-z]{2,})+(?!\w)")
 """Two English words side by side."""
-DIGEST = re.compile(r"[0-9a-f]{4}(?: [0-9a-f]{4}){7,}")
-"""A digest in groups of four, some of which look like words."""
+DIGEST = re.compile(r"[0-9a-f]{4}(?: [0-9a-f]{4}){7,}|(?<![\w-])[\w-]{4}(?: [\w-]{4})+ … [\w-]{3}(?![\w-])")
+"""A digest in groups of four, or shortened to its first groups and last three signs: some of them look like words."""
 
 TEXTS = """(lang) => {
   const found = new Set();

@@ -602,6 +602,11 @@ def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
         assert "分项得分" in told and f'href="{lot}/report.pdf"' in told
         assert who.get(lot + "/report.pdf").data.startswith((b"%PDF-", b"<!doctype"))
     assert rooms.person("clerk").get(f"/lots/{ref}/report.pdf").status_code == 404
+    watch = rooms.person("watch")  # each paper a supervisor is shown is there; the public's pages show nothing early
+    papers = re.findall(r'href="(/[^"#]+\.(?:pdf|csv))"', watch.get(f"/supervisor/dossier/{ref}").text)
+    assert f"/supervisor/dossier/{ref}/report.pdf" in papers
+    assert {watch.get(path).status_code for path in papers} == {200}
+    assert "report.pdf" not in watch.get(f"/lots/{ref}/result").text
     assert "请填写" in errors(send(buyer, lot + "/award/decide?rank=2", "decide")) or "法定理由" in errors(
         send(buyer, lot + "/award/decide?rank=2", "decide")
     )

@@ -10,8 +10,7 @@ from flask_babel import pgettext
 
 from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act, may
-from trading.kernel.clock import floor_second
-from trading.kernel.errors import Fault, Invalid, NotFound
+from trading.kernel.errors import Fault, Invalid
 from trading.kernel.flow import check_version
 from trading.kernel.work import Look
 from trading.procedures import procedure_of
@@ -23,7 +22,7 @@ from web.desks.agency.room import SEE, agency
 from web.desks.public import result
 from web.http.forms import Form
 from web.http.gate import go, look, request, work
-from web.papers import printing, result_paper
+from web.papers import printing
 
 
 @agency.page("/lots/<ref>/award", needs=SEE)
@@ -57,13 +56,7 @@ def award_page(ref: str) -> str:
 def report_paper(ref: str) -> Response:
     """The panel's report as purchaser and agency read it from the moment they have it. Refuses: NotFound ``result.no_scores``."""
     with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        award, scores = awards.find(now.session, lot), result.scores_of(now, lot)
-        if award is None or scores is None:
-            raise NotFound("result.no_scores", ref=ref)
-        left_out = result.unopened(notices.of_lot(now.session, lot))
-        card, at = lot_cards.card_of(now, lot), floor_second(award.proposed_at)
-        paper = result_paper.make(card, scores, result.table(scores), at, left_out, title="评标报告", dated="收到报告")
+        paper = result.early_report(now, agency_queries.own_lot(now, ref))
     return printing.answer(paper, f"report-{ref}")
 
 

@@ -18,8 +18,10 @@ from flask_babel import gettext as _
 from evaluation.reporting import outcome_queries
 from evaluation.reporting.outcome_queries import OutcomeCard
 from trading.availability import deadline_faults
+from trading.awarding import awards
 from trading.disclosure import bundle, dossier
 from trading.kernel.calendar import WorkingDayCalendar
+from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.money import Money
@@ -53,7 +55,7 @@ def result(ref: str) -> str:
         told = public_queries.outcome(now, row)
         shown = told.result or told.candidates or told.failure
         card = lot_cards.card_of(now, row)
-        scores = scores_of(now, row)
+        scores = scores_of(now, row) if told.result or told.candidates else None
         ranked = ranking(shown.body) if shown else []
         listed = notices.of_lot(now.session, row)
         values = {
@@ -135,7 +137,7 @@ def report(ref: str) -> Response:
         if scores is None:
             raise NotFound("result.no_scores", ref=ref)
         told, card = public_queries.outcome(now, row), lot_cards.card_of(now, row)
-        shown = told.result or told.candidates
+        shown = told.result or told.candidates  # some who look see the points earlier; this copy is that of the notice
         if shown is None:
             raise NotFound("result.no_scores", ref=ref)
         paper = result_paper.make(
@@ -154,6 +156,17 @@ def bundle_file(ref: str) -> Response:
         files, name = bundles.files_of(now, row, "public"), row.log_of
     _index, pieces = bundle.prepared(files, profile="public", tender=name, signing=office().keys.signing)
     return attachment(pieces, f"{ref}.bundle.zip", "application/zip")
+
+
+def early_report(now: Look, lot: Lot) -> bytes:
+    """The panel's report as a paper, as purchaser, agency and supervisor read it from the moment it is handed over. Refuses: NotFound
+    ``result.no_scores``."""
+    award, scores = awards.find(now.session, lot), scores_of(now, lot)
+    if award is None or scores is None:
+        raise NotFound("result.no_scores", ref=lot.ref)
+    card, at = lot_cards.card_of(now, lot), floor_second(award.proposed_at)
+    left_out = unopened(notices.of_lot(now.session, lot))
+    return result_paper.make(card, scores, table(scores), at, left_out, title="评标报告", dated="收到报告")
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------------------

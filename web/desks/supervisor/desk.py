@@ -31,6 +31,7 @@ from trading.views.agency_queries import ObjectionCard
 from trading.views.oversight import SOON, Limit
 from web import words
 from web.desks.agency.room import lot_stages
+from web.desks.public.result import early_report
 from web.desks.supervisor import figures as figures_of
 from web.desks.supervisor import papers as papers_home
 from web.http import attached
@@ -38,6 +39,7 @@ from web.http.forms import Form
 from web.http.frame import Duty, Group, Link, Tick, address, page_of, sun_line
 from web.http.gate import Desk, actor, go, look, render, request
 from web.http.refusals import language
+from web.papers import printing
 from web.words import show
 
 desk = Desk("supervisor", prefix="/supervisor")
@@ -432,6 +434,14 @@ def dossier(ref: str) -> str:
             papers=papers_home.papers_of(now, lot),
             part_words=papers_home.part_words,
         )
+
+
+@desk.page("/dossier/<ref>/report.pdf", needs=SEE)
+def report_paper(ref: str) -> Response:
+    """The panel's report as supervisors read it from the moment the purchaser has it. Refuses: NotFound ``result.no_scores``."""
+    with look() as now:
+        paper = early_report(now, tenders.lot(now.session, ref))
+    return printing.answer(paper, f"report-{ref}")
 
 
 def _dossier(now: Look, lot: Lot) -> Dossier:

@@ -28,7 +28,7 @@ def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
         found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
     if scores_of(now, lot) is not None:
         found += [
-            (_("Evaluation report (PDF)"), f"/lots/{lot.ref}/report.pdf"),
+            (_("Evaluation report (PDF)"), f"/supervisor/dossier/{lot.ref}/report.pdf"),
             (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv"),
         ]
     if lot.state in dossier.FINISHED:
