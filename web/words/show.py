@@ -282,6 +282,7 @@ def teach(
         duration=spoken(length),
         left=lambda v: left(v, now(), lang()),
         digest=digest,
+        receipt_number=receipt_number,
         check_words=check_words,
         filled=filled,
         fact=lambda v: fact(v, lang(), zone),
@@ -304,6 +305,11 @@ def number(event: str, c: bytes | str) -> str:
     """The number of a receipt as it is read out: ``R-7Q4M-K29D-XW``; a proof of attempt begins with A."""
     signs = number_of(c if isinstance(c, bytes) else unb64u(c, 32))
     return f"{'A' if event in ('bid-refused', 'refused') else 'R'}-{signs[:4]}-{signs[4:8]}-{signs[8:]}"
+
+
+def receipt_number(c: bytes | str) -> str:
+    """The number of a receipt for a bid or a withdrawal that was accepted."""
+    return number("bid-submitted", c)
 
 
 def number_signs(text: str) -> str:

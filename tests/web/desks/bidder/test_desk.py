@@ -12,6 +12,7 @@ from crypto.signatures import payload_of
 from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
 from trading.kernel import log
 from trading.tendering.tenders import Lot
+from web.words import show
 
 
 @pytest.fixture
@@ -187,7 +188,8 @@ def test_the_page_of_a_lot_has_its_documents_next_hour_and_receipt(rooms: Rooms,
     assert "Documents to read" in page and "/documents/" in page and "data-until" in page
     assert f'href="/bidder/deposits/{lot}"' in page and "Payment slip" in page
     c = hand_in(bidder, lot, sealed_bid(rooms.world, lot, "bidder1")).json["c"]
-    assert f"/bidder/receipts/{c}" in bidder.get(f"/bidder/lots/{lot}").text
+    page = bidder.get(f"/bidder/lots/{lot}").text
+    assert f"/bidder/receipts/{c}" in page and show.number("bid-submitted", c) in page  # the number that is read out
 
 
 def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
