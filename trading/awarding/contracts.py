@@ -55,7 +55,6 @@ def record(
     amount_minor: int,
     signed_at: datetime,
     text: str = "",
-    form_id: str | None = None,
 ) -> Contract:
     """Record the signed contract. ``signed_at`` lies between the award notice and now.
 

@@ -82,7 +82,6 @@ def file(
     text: str,
     until: datetime,
     files: Sequence[tuple[str, Blob]] = (),
-    form_id: str | None = None,
 ) -> Objection:
     """File against a stage of a lot one takes part in. ``until``: the last moment (that instant is late), given by the stage's own noun;
     ``files``: names and stored bytes of what is attached, whose digests stand in the record.

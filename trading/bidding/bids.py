@@ -129,7 +129,7 @@ class Outcome:
 # --- acts -------------------------------------------------------------------------------------------------------------
 
 
-def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: str | None = None) -> Outcome:
+def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any) -> Outcome:
     """The legal moment: hand in an uploaded sealed file with its signed submission.
 
     A no that the protocol can name (late, cut off, wrong lot, bad signature …) is an Outcome with a signed proof of the refusal. What was
@@ -197,7 +197,7 @@ def submit(work: UnitOfWork, lot: Lot, *, token: str, submission: Any, form_id: 
     )
 
 
-def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any, form_id: str | None = None) -> Outcome:
+def withdraw(work: UnitOfWork, lot: Lot, *, withdrawal: Any) -> Outcome:
     """Take a bid back before the deadline (撤回), by a signed withdrawal. The bidder still takes part and may bid anew; who is through
     with the lot leaves it (``leave``), and the deposit goes back from then. Refuses: as ``submit``."""
     work.require(Act.BID_WITHDRAW)
