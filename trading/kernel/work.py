@@ -39,6 +39,15 @@ class FormUse(Base):
     where: Mapped[str] = mapped_column(String(300))
 
 
+class _SentMeanwhile(Exception):
+    """The same form was sent at the same moment by another line, which has committed while this one waited for it. The page it leads to can
+    be read once this unit is rolled back."""
+
+    def __init__(self, form_id: str, error: IntegrityError) -> None:
+        super().__init__(form_id)
+        self.form_id, self.error = form_id, error
+
+
 @dataclass(frozen=True)
 class Office:
     """Everything a unit of work needs, wired once per process (web/wiring.py).
@@ -68,14 +77,21 @@ class Office:
         Refuses: whatever the acts inside refuse; nothing is changed then.
         """
         now = arrived_at or self.clock.now()  # not after waiting for our turn
-        with self._session(together) as session:
-            work = UnitOfWork(self, session, actor, now)
-            yield work
-            session.flush()
-            audit.write_pending(work)
-            audit.still_in_time(work, self.clock.now())
-            fault("work.commit")
-            session.commit()
+        try:
+            with self._session(together) as session:
+                work = UnitOfWork(self, session, actor, now)
+                yield work
+                session.flush()
+                audit.write_pending(work)
+                audit.still_in_time(work, self.clock.now())
+                fault("work.commit")
+                session.commit()
+        except _SentMeanwhile as race:
+            with self.glance() as connection:
+                where = connection.scalar(select(FormUse.where).where(FormUse.form_id == race.form_id))
+            if where is None:
+                raise race.error from None  # another row stood in the way, of something written before
+            raise AlreadyDone(where) from race
         fault("work.committed")
 
     @contextmanager
@@ -161,18 +177,19 @@ class UnitOfWork(Look):
     def send(self, key: str, *, channel: str = "inbox", to: str, template: str, **facts: Any) -> None:
         outbox.send(self.session, self.now, key, channel=channel, to=to, template=template, **facts)
 
-    def once(self, form_id: str | None, where: str) -> None:
-        """Claim a form id for this unit. Refuses: AlreadyDone with the first sending's page."""
-        if not form_id:
-            return
+    def once(self, form_id: str, where: str = "") -> FormUse:
+        """Claim a form id for this unit. ``where``, the page that shows the result, may be written to the row returned until the unit ends,
+        for some acts know it last. Refuses: AlreadyDone with the first sending's page."""
         first = self.session.scalar(select(FormUse).where(FormUse.form_id == form_id))
         if first is not None:
             raise AlreadyDone(first.where)
-        self.session.add(FormUse(form_id=form_id, account_id=self.actor.account_id, at=self.now, where=where))
+        use = FormUse(form_id=form_id, account_id=self.actor.account_id, at=self.now, where=where)
+        self.session.add(use)
         try:
             self.session.flush()
-        except IntegrityError as error:  # sent at the same moment by another line, which has committed meanwhile
-            raise AlreadyDone(where) from error
+        except IntegrityError as error:
+            raise _SentMeanwhile(form_id, error) from error
+        return use
 
     def lock(self, thing: Any, *, shared: bool = False) -> None:
         """Hold a row until the end of the unit and read it anew. Order: lot, then participant, then the rest. ``shared``: others may hold

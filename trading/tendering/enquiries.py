@@ -72,15 +72,14 @@ def own(look: Look, lot: Lot) -> list[Enquiry]:
 # --- acts -------------------------------------------------------------------------------------------------------------------------
 
 
-def ask(work: UnitOfWork, lot: Lot, *, question: str, form_id: str | None = None) -> Enquiry:
+def ask(work: UnitOfWork, lot: Lot, *, question: str) -> Enquiry:
     """Ask about the tender documents; nobody need take part to ask (rule A-03). The term of the answer starts now (rule T-20).
 
-    Refuses: NotAllowed (own tender), WrongStep, TooLate ``enquiry.closed``, Invalid, AlreadyDone.
+    Refuses: NotAllowed (own tender), WrongStep, TooLate ``enquiry.closed``, Invalid.
     """
     work.require(Act.ENQUIRY_ASK)
     if is_of(lot.project, work.actor.party_id):
         raise NotAllowed("enquiry.own_lot", ref=lot.ref)
-    work.once(form_id, f"/bidder/lots/{lot.ref}")
     if lot.state not in ("NOTICE", "BIDDING"):
         raise WrongStep("lot.not_open", ref=lot.ref, state=lot.state)
     until = closes_at(lot)

@@ -28,14 +28,14 @@ from trading.hall import package
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound, WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.hall.room import hall_lot, signed
 from web.http.forms import Form
 from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, go, look, render, request, work
+from web.http.gate import Desk, actor, look, render, request
 from web.http.page_rules import ANYONE
 
 desk = Desk("draws")
@@ -252,30 +252,27 @@ def _known(lot: Lot, label: str) -> None:
         raise NotFound("draw.unknown", label=label)
 
 
-@desk.page("/hall/<ref>/draw/<label>/acts/<act>", needs=STEERS, post=True, back=steer)
-def do_steer(ref: str, label: str, act: str) -> Any:
+@desk.act("/hall/<ref>/draw/<label>/acts/<act>", needs=STEERS, back=steer)
+def do_steer(unit: UnitOfWork, _form: Form, ref: str, label: str, act: str) -> str:
     """``act``: announce (the coefficient alone; the centre freezes the pool of experts elsewhere), commit, list, reveal, conclude."""
-    form = Form.read()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        _known(lot, label)
-        unit.require(draws.NEEDS[label])
-        unit.once(form.form_id, where := f"/hall/{ref}/draw/{label}")
-        if act == "announce" and label == "k":
-            if lot.state in AT_OPENING:
-                raise WrongStep("opening.lot_state", state=lot.state)
-            draws.announce(unit, lot, label="k", pool=lot.coefficients)
-        else:
-            steps: dict[str, Any] = {
-                "commit": draws.commit_platform,
-                "list": draws.list_commits,
-                "reveal": draws.reveal_platform,
-                "conclude": draws.conclude,
-            }
-            if act not in steps:
-                raise NotFound("page.not_found")
-            steps[act](unit, draws.draw(unit.session, lot, label))
-    return go(where)
+    lot = hall_lot(unit, ref)
+    _known(lot, label)
+    unit.require(draws.NEEDS[label])
+    if act == "announce" and label == "k":
+        if lot.state in AT_OPENING:
+            raise WrongStep("opening.lot_state", state=lot.state)
+        draws.announce(unit, lot, label="k", pool=lot.coefficients)
+    else:
+        steps: dict[str, Any] = {
+            "commit": draws.commit_platform,
+            "list": draws.list_commits,
+            "reveal": draws.reveal_platform,
+            "conclude": draws.conclude,
+        }
+        if act not in steps:
+            raise NotFound("page.not_found")
+        steps[act](unit, draws.draw(unit.session, lot, label))
+    return f"/hall/{ref}/draw/{label}"
 
 
 # --- the tenderee's turn ----------------------------------------------------------------------------------------------------------
@@ -317,10 +314,9 @@ def kit(ref: str, label: str) -> Response:
         return jsonify(found | {"commits_at_root": [held[name] for name in row.notice["parties"] if name in held]})
 
 
-@desk.page("/agency/lots/<ref>/draw/<label>/acts/commit", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
-def do_commit(ref: str, label: str) -> Any:
+@desk.act("/agency/lots/<ref>/draw/<label>/acts/commit", needs=Act.DRAW_TAKE_PART, back=turn)
+def do_commit(unit: UnitOfWork, form: Form, ref: str, label: str) -> str:
     """``commit``: the signed ``draw-commit``; ``header``: the escrow header, base64url."""
-    form = Form.read()
     document = signed(form, "commit")
     text = str(form.typed.get("header", "")).strip()
     if not text:
@@ -330,30 +326,27 @@ def do_commit(ref: str, label: str) -> Any:
         header = unb64u(text)
     except CryptoError as error:
         raise Invalid("draw.bad_commit", reason=error.code, detail=error.detail) from error
-    return _turn_act(form, ref, label, lambda unit, row: draws.commit(unit, row, document, header=header))
+    draws.commit(unit, _own_draw(unit, ref, label), document, header=header)
+    return f"/agency/lots/{ref}/draw/{label}"
 
 
-@desk.page("/agency/lots/<ref>/draw/<label>/acts/sign-list", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
-def do_sign_list(ref: str, label: str) -> Any:
+@desk.act("/agency/lots/<ref>/draw/<label>/acts/sign-list", needs=Act.DRAW_TAKE_PART, back=turn)
+def do_sign_list(unit: UnitOfWork, form: Form, ref: str, label: str) -> str:
     """``listing``: the commit list with the platform's and the tenderee's signature."""
-    form = Form.read()
     listing = signed(form, "listing")
     form.refuse_if_any()
-    return _turn_act(form, ref, label, lambda unit, row: draws.sign_list(unit, row, listing))
+    draws.sign_list(unit, _own_draw(unit, ref, label), listing)
+    return f"/agency/lots/{ref}/draw/{label}"
 
 
-@desk.page("/agency/lots/<ref>/draw/<label>/acts/reveal", needs=Act.DRAW_TAKE_PART, post=True, back=turn)
-def do_reveal(ref: str, label: str) -> Any:
+@desk.act("/agency/lots/<ref>/draw/<label>/acts/reveal", needs=Act.DRAW_TAKE_PART, back=turn)
+def do_reveal(unit: UnitOfWork, form: Form, ref: str, label: str) -> str:
     """``reveal``: the signed ``draw-reveal``."""
-    form = Form.read()
     document = signed(form, "reveal")
     form.refuse_if_any()
-    return _turn_act(form, ref, label, lambda unit, row: draws.reveal(unit, row, document))
+    draws.reveal(unit, _own_draw(unit, ref, label), document)
+    return f"/agency/lots/{ref}/draw/{label}"
 
 
-def _turn_act(form: Form, ref: str, label: str, act: Any) -> Any:
-    with work() as unit:
-        lot = _own(unit, ref, label)
-        unit.once(form.form_id, where := f"/agency/lots/{ref}/draw/{label}")
-        act(unit, draws.draw(unit.session, lot, label))
-    return go(where)
+def _own_draw(unit: UnitOfWork, ref: str, label: str) -> draws.Draw:
+    return draws.draw(unit.session, _own(unit, ref, label), label)

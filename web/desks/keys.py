@@ -21,13 +21,14 @@ from crypto.canonical import unb64u
 from crypto.recovery import key_words
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import enrolments, parties
 from trading.parties.enrolments import EnrolledKey
 from web.desks.bidder.room import signed
 from web.http.forms import Form
 from web.http.frame import Group, Link
 from web.http.gate import Desk, actor, base_address, go, look, render, request, work
+from web.http.page_rules import ByHand
 from web.http.refusals import language, wants_json
 from web.words import state
 from web.words.show import check_words
@@ -138,32 +139,26 @@ def lost(form: Form | None = None) -> str:
     )
 
 
-@desk.page("/acts/revoke", needs=Act.KEY_ENROL, post=True, back=lost)
-def revoke() -> Any:
+@desk.act("/acts/revoke", needs=Act.KEY_ENROL, back=lost)
+def revoke(unit: UnitOfWork, form: Form) -> str:
     """End the standing key at once. Fields: ``reason``, ``sure``."""
-    form = Form.read()
     reason = form.text("reason", limit=300, lines=True)
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/account/keys")
-        held = _held(unit)
-        enrolments.revoke(unit, held["account"], held["role"], reason=reason)
-    return go("/account/keys")
+    held = _held(unit)
+    enrolments.revoke(unit, held["account"], held["role"], reason=reason)
+    return "/account/keys"
 
 
-@desk.page("/acts/ask", needs=Act.KEY_ENROL, post=True, back=index)
-def ask() -> Any:
+@desk.act("/acts/ask", needs=Act.KEY_ENROL, back=index)
+def ask(unit: UnitOfWork, form: Form) -> str:
     """Apply for a new key in place of a lost one. Fields: ``enrolment`` (signed by the new key alone, JSON), ``answer``, ``reason``."""
-    form = Form.read()
     envelope, answer = signed(form, "enrolment"), form.text("answer", needed=False, limit=AGAIN)
     reason = form.text("reason", limit=300, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/account/keys")
-        held = _held(unit)
-        enrolments.ask(unit, held["account"], held["role"], envelope, answer=answer, reason=reason)
-    return go("/account/keys")
+    held = _held(unit)
+    enrolments.ask(unit, held["account"], held["role"], envelope, answer=answer, reason=reason)
+    return "/account/keys"
 
 
 # --- the supervisor's side --------------------------------------------------------------------------------------------------------
@@ -190,27 +185,21 @@ def requests(form: Form | None = None, ident: int | None = None) -> str:
     return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank())
 
 
-@desk.page("/requests/<int:ident>/acts/confirm", needs=Act.SUPERVISE, post=True, back=requests)
-def confirm(ident: int) -> Any:
+@desk.act("/requests/<int:ident>/acts/confirm", needs=Act.SUPERVISE, back=requests)
+def confirm(unit: UnitOfWork, form: Form, ident: int) -> str:
     """Sign for a lost key. Field: ``enrolment``: the applicant's document with both signatures (JSON)."""
-    form = Form.read()
     envelope = signed(form, "enrolment")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/account/keys/requests")
-        enrolments.confirm(unit, enrolments.request(unit.session, ident), envelope)
-    return go("/account/keys/requests")
+    enrolments.confirm(unit, enrolments.request(unit.session, ident), envelope)
+    return "/account/keys/requests"
 
 
-@desk.page("/requests/<int:ident>/acts/refuse", needs=Act.SUPERVISE, post=True, back=requests)
-def refuse(ident: int) -> Any:
-    form = Form.read()
+@desk.act("/requests/<int:ident>/acts/refuse", needs=Act.SUPERVISE, back=requests)
+def refuse(unit: UnitOfWork, form: Form, ident: int) -> str:
     reason = form.text("reason", limit=300, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/account/keys/requests")
-        enrolments.refuse(unit, enrolments.request(unit.session, ident), reason=reason)
-    return go("/account/keys/requests")
+    enrolments.refuse(unit, enrolments.request(unit.session, ident), reason=reason)
+    return "/account/keys/requests"
 
 
 # --- for scripts, on paper --------------------------------------------------------------------------------------------------------
@@ -224,7 +213,7 @@ def data() -> Response:
     return jsonify(found)
 
 
-@desk.page("/acts/challenge", needs=Act.KEY_ENROL, post=True)
+@desk.page("/acts/challenge", needs=Act.KEY_ENROL, post=ByHand.DOCUMENT)
 def challenge() -> Any:
     """A box for the holder of an X25519 key. Field: ``seal_pk`` (base64url). Gives ``{enc, ct}``; good for ten minutes."""
     form = Form.read()
@@ -235,7 +224,7 @@ def challenge() -> Any:
     return jsonify(box)
 
 
-@desk.page("/acts/enrol", needs=Act.KEY_ENROL, post=True, back=index)
+@desk.page("/acts/enrol", needs=Act.KEY_ENROL, post=ByHand.DOCUMENT, back=index)
 def enrol() -> Any:
     """Enrol. Fields: ``enrolment`` (signed, JSON), ``answer`` (what the box held, where the enrolment names a sealing key)."""
     form = Form.read()

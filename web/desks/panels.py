@@ -16,7 +16,6 @@ The draw itself is steered at ``/hall/<ref>/draw/experts``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify
@@ -39,7 +38,7 @@ from web.desks.agency import desk as agency
 from web.desks.centre import desk as centre
 from web.http.forms import Form
 from web.http.frame import Group
-from web.http.gate import Desk, go, look, render, request, work
+from web.http.gate import Desk, look, render, request
 
 desk = Desk("panels")
 
@@ -141,9 +140,8 @@ def data(ref: str) -> Response:
         )
 
 
-@desk.page("/centre/panels/<ref>/acts/request", needs=Act.PANEL_DRAW, post=True, back=panel)
-def do_request(ref: str) -> Any:
-    form = Form.read()
+@desk.act("/centre/panels/<ref>/acts/request", needs=Act.PANEL_DRAW, back=panel)
+def do_request(unit: UnitOfWork, form: Form, ref: str) -> str:
     members, drawn = form.whole("members", least=1, most=99), form.whole("experts", needed=False, least=1, most=99)
     codes = " ".join(form.typed.getlist("specialties")).split()
     if not codes:
@@ -154,22 +152,20 @@ def do_request(ref: str) -> Any:
     form.refuse_if_any()
     if members is None or starts_at is None:
         raise AssertionError("refused above")
-    with work() as unit:
-        unit.once(form.form_id, where := f"/centre/panels/{ref}")
-        panels.request(
-            unit,
-            _lot(unit, ref),
-            members=members,
-            specialties=codes,
-            starts_at=starts_at,
-            experts_wanted=drawn,
-            region=region,
-            place=place,
-            avoid=avoid,
-            technically_complex=hard,
-            large_social_impact=large,
-        )
-    return go(where)
+    panels.request(
+        unit,
+        _lot(unit, ref),
+        members=members,
+        specialties=codes,
+        starts_at=starts_at,
+        experts_wanted=drawn,
+        region=region,
+        place=place,
+        avoid=avoid,
+        technically_complex=hard,
+        large_social_impact=large,
+    )
+    return f"/centre/panels/{ref}"
 
 
 def _units(form: Form) -> list[dict[str, str]]:
@@ -182,42 +178,42 @@ def _units(form: Form) -> list[dict[str, str]]:
     return [{"code": parts[0].rstrip(",，"), "name": parts[1] if len(parts) > 1 else ""} for parts in lines]
 
 
-def _act(ref: str, do: Callable[[UnitOfWork, Panel], object], form: Form) -> Any:
-    with work() as unit:
-        unit.once(form.form_id, where := f"/centre/panels/{ref}")
-        do(unit, panels.panel(unit.session, _lot(unit, ref)))
-    return go(where)
+def _panel(unit: UnitOfWork, ref: str) -> Panel:
+    return panels.panel(unit.session, _lot(unit, ref))
 
 
-@desk.page("/centre/panels/<ref>/acts/call", needs=Act.PANEL_DRAW, post=True, back=panel)
-def do_call(ref: str) -> Any:
-    return _act(ref, panels.call, Form.read())
+@desk.act("/centre/panels/<ref>/acts/call", needs=Act.PANEL_DRAW, back=panel)
+def do_call(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    panels.call(unit, _panel(unit, ref))
+    return f"/centre/panels/{ref}"
 
 
-@desk.page("/centre/panels/<ref>/acts/silent", needs=Act.PANEL_DRAW, post=True, back=panel)
-def do_silent(ref: str) -> Any:
-    form = Form.read()
+@desk.act("/centre/panels/<ref>/acts/silent", needs=Act.PANEL_DRAW, back=panel)
+def do_silent(unit: UnitOfWork, form: Form, ref: str) -> str:
     no = form.whole("no", least=1)
     form.refuse_if_any()
-    return _act(ref, lambda unit, found: panels.mark_silent(unit, found, no or 0), form)
+    panels.mark_silent(unit, _panel(unit, ref), no or 0)
+    return f"/centre/panels/{ref}"
 
 
-@desk.page("/centre/panels/<ref>/acts/remove-matched", needs=Act.PANEL_CONVENE, post=True, back=panel)
-def do_remove_matched(ref: str) -> Any:
-    return _act(ref, panels.remove_matched, Form.read())
+@desk.act("/centre/panels/<ref>/acts/remove-matched", needs=Act.PANEL_CONVENE, back=panel)
+def do_remove_matched(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    panels.remove_matched(unit, _panel(unit, ref))
+    return f"/centre/panels/{ref}"
 
 
-@desk.page("/centre/panels/<ref>/acts/remove", needs=Act.PANEL_CONVENE, post=True, back=panel)
-def do_remove(ref: str) -> Any:
-    form = Form.read()
+@desk.act("/centre/panels/<ref>/acts/remove", needs=Act.PANEL_CONVENE, back=panel)
+def do_remove(unit: UnitOfWork, form: Form, ref: str) -> str:
     no, reason = form.whole("no", least=1), form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
-    return _act(ref, lambda unit, found: panels.remove(unit, found, no or 0, reason=reason), form)
+    panels.remove(unit, _panel(unit, ref), no or 0, reason=reason)
+    return f"/centre/panels/{ref}"
 
 
-@desk.page("/centre/panels/<ref>/acts/convene", needs=Act.PANEL_CONVENE, post=True, back=panel)
-def do_convene(ref: str) -> Any:
-    return _act(ref, seating.convene, Form.read())
+@desk.act("/centre/panels/<ref>/acts/convene", needs=Act.PANEL_CONVENE, back=panel)
+def do_convene(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    seating.convene(unit, _panel(unit, ref))
+    return f"/centre/panels/{ref}"
 
 
 # --- the purchaser's representatives ----------------------------------------------------------------------------------------------
@@ -253,22 +249,19 @@ def representatives(ref: str, form: Form | None = None) -> str:
         )
 
 
-@desk.page("/agency/lots/<ref>/acts/representatives", needs=Act.DRAW_TAKE_PART, post=True, back=representatives)
-def do_representatives(ref: str) -> Any:
-    form = Form.read()
+@desk.act("/agency/lots/<ref>/acts/representatives", needs=Act.DRAW_TAKE_PART, back=representatives)
+def do_representatives(unit: UnitOfWork, form: Form, ref: str) -> str:
     names = " ".join(form.typed.getlist("accounts")).split()
     if not names:
         form.fault("accounts", "form.required")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/agency/lots/{ref}/panel")
-        found = panels.panel(unit.session, _own(unit, ref))
-        accounts = [parties.find_account(unit.session, name) for name in names]
-        if missing := [name for name, one in zip(names, accounts, strict=True) if one is None]:
-            raise Invalid(
-                "form.faults",
-                faults=[Fault("accounts", "panel.not_a_representative", {"username": one}) for one in missing],
-                count=len(missing),
-            )
-        panels.name_representatives(unit, found, [one for one in accounts if one is not None])
-    return go(where)
+    found = panels.panel(unit.session, _own(unit, ref))
+    accounts = [parties.find_account(unit.session, name) for name in names]
+    if missing := [name for name, one in zip(names, accounts, strict=True) if one is None]:
+        raise Invalid(
+            "form.faults",
+            faults=[Fault("accounts", "panel.not_a_representative", {"username": one}) for one in missing],
+            count=len(missing),
+        )
+    panels.name_representatives(unit, found, [one for one in accounts if one is not None])
+    return f"/agency/lots/{ref}/panel"

@@ -23,7 +23,7 @@ from trading.parties.registrations import FirmRegistration, Proof
 from web.http import login
 from web.http.forms import Form
 from web.http.gate import Desk, go, look, office, render, request, work
-from web.http.page_rules import ANYONE
+from web.http.page_rules import ANYONE, ByHand
 from web.http.shield import REGISTER_BY_ADDRESS
 from web.words.regions import region_name
 
@@ -46,7 +46,7 @@ def start(form: Form | None = None) -> str:
     return render("register/form.html", form=form or Form.blank(), row=None, action="/register/acts/send")
 
 
-@desk.page("/acts/send", needs=ANYONE, post=True, back=start)
+@desk.page("/acts/send", needs=ANYONE, post=ByHand.BYTES, back=start)
 def do_send() -> Any:
     form = Form.read()
     fields, username, password = _fields(form), form.text("username", limit=80), form.password("password")
@@ -100,7 +100,7 @@ def state(form: Form | None = None) -> Any:
         )
 
 
-@desk.page("/acts/again", needs=ANYONE, post=True, back=state)
+@desk.page("/acts/again", needs=ANYONE, post=ByHand.BYTES, back=state)
 def do_again() -> Any:
     ref, form = _own(), Form.read()
     fields, proof = _fields(form), form.file("proof", needed=False)
@@ -117,7 +117,7 @@ def do_again() -> Any:
     return go(STATE)
 
 
-@desk.page("/acts/leave", needs=ANYONE, post=True)
+@desk.page("/acts/leave", needs=ANYONE, post=ByHand.NO_UNIT)
 def leave() -> Any:
     session.clear()
     return go("/")

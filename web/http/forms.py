@@ -1,12 +1,12 @@
 """Reading a form: every field at once, every fault at once, and what was typed is never lost.
 
-    form = Form.read()                      # what was posted; Form.blank(version=lot.version) for a page that shows one
-    price = form.money("price")
-    until = form.moment("until")
-    form.refuse_if_any()                    # Invalid form.faults with all of them; the gate shows the page again
-    with office.work(actor) as work:
-        work.once(form.form_id, where)      # a second sending leads to the first one's page
-        check_version(lot, form.version)    # somebody else changed it: Conflict, the entries are kept
+    @agency.act("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, back=timetable_page)
+    def do_plan(unit, form, ref):               # what was posted; Form.blank(version=lot.version) for a page that shows one
+        price = form.money("price")
+        until = form.moment("until")
+        form.refuse_if_any()                    # Invalid form.faults with all of them; the gate shows the page again
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)        # somebody else changed it: Conflict, the entries are kept
 
 A reader returns None (or "" for text) where its field is at fault or empty and not needed. The macros of ``parts/forms.html`` take the
 form and show each field with its typed value, its fault and the hidden ``form_id`` and ``version``.

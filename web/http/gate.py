@@ -3,16 +3,29 @@
     bidder = Desk("bidder", prefix="/bidder")
 
     @bidder.page("/lots/<ref>/ask", needs=Act.ENQUIRY_ASK)
-    def ask(ref, form=None):
+    def ask(ref: str, form: Form | None = None) -> str:
         with look() as now: card = …
         return render("bidder/ask.html", card=card, form=form or Form.blank())
 
-    @bidder.page("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, post=True, back=ask)
-    def do_ask(ref):
-        form = Form.read(); text = form.text("text", limit=2000, lines=True); form.refuse_if_any()
+    @bidder.act("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, back=ask)
+    def do_ask(unit: UnitOfWork, form: Form, ref: str) -> str:
+        text = form.text("text", limit=2000, lines=True)
+        form.refuse_if_any()
+        enquiries.ask(unit, tenders.lot(unit.session, ref), text=text)
+        return url("bidder.asked", ref=ref)
+
+What is posted is an ``act``: the gate reads the form, opens the unit of work, claims the form's id and goes on to the address returned; the
+same form sent again leads to that same address. So an act holds the writer's turn from its first line: nothing slow belongs in it, nor
+another unit, nor whatever writes by itself (a shield, the sign-in). A route that needs such a thing, or is no form at all, is a
+``page`` with ``post`` and the reason, and does by hand what of this it needs:
+
+    @agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=ByHand.BYTES, back=documents_page)
+    def do_amend(ref: str) -> Any:
+        form = Form.read()
+        name, blob = stored(form, "file")
         with work() as unit:
-            unit.once(form.form_id, where := url("bidder.asked", ref=ref))
-            enquiries.ask(unit, ref, text=text)
+            unit.once(form.form_id, where := f"/agency/lots/{ref}/documents")
+            …
         return go(where)
 
 ``back``: the page shown again, with what was typed and the faults, when the act refuses the input. This is the first lock (role); tie and
@@ -27,7 +40,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, Concatenate
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
@@ -40,7 +53,7 @@ from trading.parties import inbox
 from web.http import arrivals, kept, login
 from web.http.forms import Form
 from web.http.frame import Group, Rail
-from web.http.page_rules import PAGES, Anyone, Needs, PageRule, acts_of
+from web.http.page_rules import PAGES, Anyone, ByHand, Needs, PageRule, acts_of
 from web.http.refusals import status_of, wants_json
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -82,7 +95,7 @@ class Desk:
         path: str,
         *,
         needs: Needs | Iterable[Act],
-        post: bool = False,
+        post: ByHand | None = None,
         fresh: bool = False,
         back: Callable[..., Any] | None = None,
         endpoint: str = "",
@@ -90,47 +103,94 @@ class Desk:
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Adds a page. ``needs``: an act, several (one of them suffices), or ANYONE. ``fresh``: also a page that only shows wants a
         fresh sign-in (the read-back of a weighty act, so that nothing typed is lost to it); posting a weighty act always does.
-        ``methods``: for a door that speaks another protocol than forms (resumable uploads), the first one stands in the matrix."""
-        held: Needs = needs if isinstance(needs, (Anyone, Act)) else frozenset(needs)
-        weighty = fresh or (post and bool(acts_of(held)) and acts_of(held) <= WEIGHTY)
+        ``post``: it is posted, and why it is no ``act``. ``methods``: for a door that speaks another protocol than forms (resumable
+        uploads), the first one stands in the matrix."""
+        spoken = methods or ("POST" if post else "GET",)
+        by_hand = ByHand.PROTOCOL if methods else post
 
         def add(view: Callable[..., Any]) -> Callable[..., Any]:
-            name = endpoint or view.__name__
-            spoken = methods or ("POST" if post else "GET",)
-            rule = PageRule(
-                f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", "")
+            return self._put(
+                view, view, path, needs, spoken, fresh=fresh, back=back, endpoint=endpoint, by_hand=by_hand
             )
-            if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
-                raise ValueError(f"the page {rule.endpoint} stands twice")
-            if back is not None and (lacks := _lacks(back, rule.path)):
-                raise ValueError(f"the page shown again for {rule.endpoint} does not take {sorted(lacks)}")
-            PAGES[rule.endpoint] = rule
-
-            @wraps(view)
-            def guarded(**arguments: Any) -> Any:
-                stopped = _stopped(rule, arguments)
-                if stopped is not None:
-                    return stopped
-                try:
-                    if rule.method == "GET" and kept.ARGUMENT in request.args:
-                        form = kept.restored(rule.endpoint, arguments)
-                        return view(**arguments) if form is None else view(**arguments, form=form)
-                    answer = view(**arguments)
-                    if rule.back:
-                        kept.forget()
-                    return answer
-                except (Invalid, Conflict, TooEarly, WrongStep) as refusal:
-                    if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
-                        raise
-                    return _again(back, arguments, refusal)
-
-            self.blueprint.add_url_rule(
-                path, name, guarded, methods=spoken, provide_automatic_options=False if methods else None
-            )
-            guarded.view, guarded.endpoint = view, rule.endpoint  # type: ignore[attr-defined]
-            return guarded
 
         return add
+
+    def act(
+        self,
+        path: str,
+        *,
+        needs: Needs | Iterable[Act],
+        fresh: bool = False,
+        back: Callable[..., Any] | None = None,
+        endpoint: str = "",
+    ) -> Callable[[Callable[Concatenate[UnitOfWork, Form, ...], str]], Callable[..., Any]]:
+        """Adds what is done when a form is sent: a function that gets the unit of work, the form and the arguments of the address, and
+        returns the address of the page to look at next. The rest is as for ``page``."""
+
+        def add(do: Callable[Concatenate[UnitOfWork, Form, ...], str]) -> Callable[..., Any]:
+            @wraps(do)
+            def done(**arguments: Any) -> AnyResponse:
+                form = Form.read()  # to its last byte, before the unit asks what time it is
+                with work() as unit:
+                    use = unit.once(form.form_id)
+                    use.where = where = do(unit, form, **arguments)
+                return go(where)
+
+            return self._put(do, done, path, needs, ("POST",), fresh=fresh, back=back, endpoint=endpoint, by_hand=None)
+
+        return add
+
+    def _put(
+        self,
+        view: Callable[..., Any],
+        answered: Callable[..., Any],
+        path: str,
+        needs: Needs | Iterable[Act],
+        spoken: tuple[str, ...],
+        *,
+        fresh: bool,
+        back: Callable[..., Any] | None,
+        endpoint: str,
+        by_hand: ByHand | None,
+    ) -> Callable[..., Any]:
+        """Puts a route up behind the lock. ``view`` is the function as it is written, ``answered`` what is called for a request."""
+        held: Needs = needs if isinstance(needs, (Anyone, Act)) else frozenset(needs)
+        protocol = by_hand is ByHand.PROTOCOL
+        sent = spoken == ("POST",) and not protocol
+        weighty = fresh or (sent and bool(acts_of(held)) and acts_of(held) <= WEIGHTY)
+        name = endpoint or str(view.__name__)
+        rule = PageRule(
+            f"{self.name}.{name}", self.prefix + path, spoken[0], held, weighty, getattr(back, "endpoint", ""), by_hand
+        )
+        if rule.endpoint in PAGES and PAGES[rule.endpoint] != rule:
+            raise ValueError(f"the page {rule.endpoint} stands twice")
+        if back is not None and (lacks := _lacks(back, rule.path)):
+            raise ValueError(f"the page shown again for {rule.endpoint} does not take {sorted(lacks)}")
+        PAGES[rule.endpoint] = rule
+
+        @wraps(view)
+        def guarded(**arguments: Any) -> Any:
+            stopped = _stopped(rule, arguments)
+            if stopped is not None:
+                return stopped
+            try:
+                if rule.method == "GET" and kept.ARGUMENT in request.args:
+                    form = kept.restored(rule.endpoint, arguments)
+                    return answered(**arguments) if form is None else answered(**arguments, form=form)
+                answer = answered(**arguments)
+                if rule.back:
+                    kept.forget()
+                return answer
+            except (Invalid, Conflict, TooEarly, WrongStep) as refusal:
+                if back is None or wants_json() or "form" not in g or not _shown_again(refusal):
+                    raise
+                return _again(back, arguments, refusal)
+
+        self.blueprint.add_url_rule(
+            path, name, guarded, methods=spoken, provide_automatic_options=False if protocol else None
+        )
+        guarded.view, guarded.endpoint = view, rule.endpoint  # type: ignore[attr-defined]
+        return guarded
 
     def rail(self, make: Rail) -> Rail:
         """The function that gives this desk's rail; called once for a page of the desk."""

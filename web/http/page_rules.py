@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from flask import current_app, request
@@ -30,9 +31,24 @@ def acts_of(needs: Needs) -> frozenset[Act]:
     return needs if isinstance(needs, frozenset) else frozenset({needs})
 
 
+class ByHand(StrEnum):
+    """Why what is posted to a page is not one form, one unit of work and one page to look at next, as the gate does it by itself."""
+
+    BYTES = "a file is stored, a paper set or a slow hash made before the unit opens, so that nobody who writes waits for it"
+    LOOKS = "fields are read by what a look has found, and a card or a list of people costs more than the rows an act reads anyway"
+    OUTSIDE = "a part of it is done outside any unit: a bank is asked, an opening runs, attempts are counted that stay counted"
+    UNITS = "a unit for each of several lots, of which one may be refused while the others stand"
+    DOCUMENT = "it answers with a document and not with a page: a receipt, which the same bid gets again, or a key's"
+    SIGN_IN = "the sign-in has units of its own, which keep what was refused too"
+    NO_UNIT = "nothing is written: a preview, a check, a cookie"
+    AGAIN = "it is no form: done again, it is as it was"
+    PROTOCOL = "a door that speaks another protocol than forms"
+
+
 @dataclass(frozen=True)
 class PageRule:
-    """A page and what it needs: the rows of the access matrix."""
+    """A page and what it needs: the rows of the access matrix. ``by_hand``: why the gate's default is left out where something is
+    posted."""
 
     endpoint: str
     path: str
@@ -40,6 +56,7 @@ class PageRule:
     needs: Needs
     fresh: bool
     back: str = ""
+    by_hand: ByHand | None = None
 
     def open_to(self, role: Role) -> bool:
         return isinstance(self.needs, Anyone) or any(may(Actor(role), act) for act in acts_of(self.needs))

@@ -12,9 +12,8 @@ from sqlalchemy import select
 from tests.kit.world import DEADLINE, World, credit_code
 from trading import publication
 from trading.kernel.audit import ActRecord, LogDocument
-from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
+from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
 from trading.tendering import enquiries, notices
-from trading.tendering.enquiries import Enquiry
 from trading.views import lot_cards
 
 CLOSES = DEADLINE - timedelta(days=5)
@@ -25,10 +24,9 @@ def ask(
     ref: str,
     question: str = "第3条的质保期从何时起算？",
     username: str = "bidder1",
-    form_id: str | None = None,
 ) -> str:
     with world.work(username) as work:
-        return enquiries.ask(work, world.lot_in(work, ref), question=question, form_id=form_id).ref
+        return enquiries.ask(work, world.lot_in(work, ref), question=question).ref
 
 
 def answer(world: World, enquiry: str, username: str = "agent", **more: object) -> None:
@@ -139,12 +137,3 @@ def test_who_may_see_and_ask(world: World) -> None:
     for question in ("  ", "长" * 4001):
         with pytest.raises(Invalid):
             ask(world, ref, question)
-
-
-def test_a_form_sent_twice_asks_once(world: World) -> None:
-    ref = world.lot("BIDDING")
-    ask(world, ref, form_id="f1")
-    with pytest.raises(AlreadyDone):
-        ask(world, ref, form_id="f1")
-    with world.look("clerk") as look:
-        assert len(list(look.session.scalars(select(Enquiry)))) == 1

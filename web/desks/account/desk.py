@@ -18,7 +18,7 @@ from web.desks.account.room import account, person, shield
 from web.http import kept, login
 from web.http.forms import Form
 from web.http.gate import HOMES, go, look, office, render, request, safe_next
-from web.http.page_rules import ANYONE, open_to, role_for
+from web.http.page_rules import ANYONE, ByHand, open_to, role_for
 
 __all__ = ["desk", "forgotten", "inbox"]
 
@@ -44,7 +44,7 @@ def sign_in(form: Form | None = None) -> Any:
     )
 
 
-@desk.page("/acts/sign-in", needs=ANYONE, post=True, back=sign_in)
+@desk.page("/acts/sign-in", needs=ANYONE, post=ByHand.SIGN_IN, back=sign_in)
 def do_sign_in() -> Any:
     form = Form.read()
     username, password = form.text("username", limit=80), form.password("password")
@@ -60,7 +60,7 @@ def do_sign_in() -> Any:
     return go(where or HOMES[found.actor.role])
 
 
-@desk.page("/acts/sign-out", needs=ANYONE, post=True)
+@desk.page("/acts/sign-out", needs=ANYONE, post=ByHand.SIGN_IN)
 def sign_out() -> Any:
     login.sign_out(office())
     return go("/account/signed-out")
@@ -88,7 +88,7 @@ def confirm(form: Form | None = None) -> str:
     )
 
 
-@desk.page("/acts/confirm", needs=Act.ACCOUNT_OWN, post=True, back=confirm)
+@desk.page("/acts/confirm", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN, back=confirm)
 def do_confirm() -> Any:
     form = Form.read()
     password, code = form.password("password"), form.text("code", needed=False, limit=10)
@@ -102,7 +102,7 @@ def index() -> str:
     return render("account/index.html", own=_own())
 
 
-@desk.page("/acts/role", needs=Act.ACCOUNT_OWN, post=True)
+@desk.page("/acts/role", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN)
 def role() -> Any:
     asked = request.form.get("role", "")
     if asked not in set(Role):
@@ -112,7 +112,7 @@ def role() -> Any:
     return go(where if open_to(where, Role(asked)) else HOMES[Role(asked)])
 
 
-@desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=True)
+@desk.page("/acts/extend", needs=Act.ACCOUNT_OWN, post=ByHand.AGAIN)
 def extend() -> Any:
     with office().work(login.actor()) as unit:
         row = parties.login_of(unit.session, person().login_id)
@@ -121,7 +121,7 @@ def extend() -> Any:
     return go(safe_next(request.form.get("next"), "/account"))
 
 
-@desk.page("/acts/end-others", needs=Act.ACCOUNT_OWN, post=True)
+@desk.page("/acts/end-others", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN)
 def end_others() -> Any:
     login.end_others(office(), person())
     return go("/account")
@@ -137,7 +137,7 @@ def second_factor(form: Form | None = None) -> str:
     return render("account/second_factor.html", form=form or Form.blank(), picture=picture, secret=secret)
 
 
-@desk.page("/acts/second-factor", needs=Act.ACCOUNT_OWN, post=True, fresh=True, back=second_factor)
+@desk.page("/acts/second-factor", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN, fresh=True, back=second_factor)
 def do_second_factor() -> Any:
     form = Form.read()
     code = form.text("code", limit=10)
@@ -155,7 +155,7 @@ def password(form: Form | None = None) -> str:
     return render("account/password.html", form=form or Form.blank())
 
 
-@desk.page("/acts/password", needs=Act.ACCOUNT_OWN, post=True, back=password)
+@desk.page("/acts/password", needs=Act.ACCOUNT_OWN, post=ByHand.SIGN_IN, back=password)
 def do_password() -> Any:
     form = Form.read()
     old, new = form.password("old"), form.password("new")

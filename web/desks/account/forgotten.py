@@ -12,6 +12,7 @@ from trading.kernel import outbox
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.outbox import Message
+from trading.kernel.work import UnitOfWork
 from trading.parties import own_people, password_links
 from web import wiring, words
 from web.desks.account.room import account, person, shield
@@ -19,7 +20,7 @@ from web.desks.parts.letters import facts_of
 from web.http import login
 from web.http.forms import Form
 from web.http.gate import go, look, render, request, work
-from web.http.page_rules import ANYONE
+from web.http.page_rules import ANYONE, ByHand
 from web.http.refusals import language
 from web.http.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
 
@@ -48,7 +49,7 @@ def forgotten(form: Form | None = None) -> str:
     )
 
 
-@account.page("/acts/forgotten", needs=ANYONE, post=True, back=forgotten)
+@account.page("/acts/forgotten", needs=ANYONE, post=ByHand.OUTSIDE, back=forgotten)
 def do_forgotten() -> Any:
     form = Form.read()
     typed = form.text("typed", limit=254)
@@ -83,7 +84,7 @@ def new_password(token: str, form: Form | None = None) -> Any:
         )
 
 
-@account.page("/new-password/<token>/acts/set", needs=ANYONE, post=True, back=new_password)
+@account.page("/new-password/<token>/acts/set", needs=ANYONE, post=ByHand.BYTES, back=new_password)
 def do_new_password(token: str) -> Any:
     form = Form.read()
     new, code = form.password("new"), form.text("code", needed=False, limit=10)
@@ -94,6 +95,7 @@ def do_new_password(token: str) -> Any:
             _, who = password_links.find(now.session, token, now.now)
         hashed = login.new_hash(new, who.username, who.name)
         with work() as unit:
+            unit.once(form.form_id, "/account/new-password-set")
             password_links.use(unit, token, hashed, lambda one, at: login.take_code(one, code, at))
     except NotFound:
         return go(OVER)
@@ -121,16 +123,14 @@ def mail(form: Form | None = None) -> str:
     return render("account/mail.html", form=form or Form.blank({"mail": held}), held=held)
 
 
-@account.page("/acts/mail", needs=Act.ACCOUNT_OWN, post=True, fresh=True, back=mail)
-def do_mail() -> Any:
+@account.act("/acts/mail", needs=Act.ACCOUNT_OWN, fresh=True, back=mail)
+def do_mail(unit: UnitOfWork, form: Form) -> str:
     """Field: ``mail``, empty to take it away."""
-    form = Form.read()
     typed = form.text("mail", needed=False, limit=254)
     form.refuse_if_any()
     person()
-    with work() as unit:
-        own_people.set_mail(unit, typed)
-    return go("/account")
+    own_people.set_mail(unit, typed)
+    return "/account"
 
 
 # --- the post of a rehearsal --------------------------------------------------------------------------------------------

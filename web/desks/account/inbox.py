@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
 
 from flask import Response, after_this_request, g
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Actor
 from trading.kernel.errors import NotFound
+from trading.kernel.work import UnitOfWork
 from trading.parties import inbox
 from web import words
 from web.desks.account.room import account
 from web.desks.parts import letters
 from web.http.forms import Form
 from web.http.frame import Link, address, page_of
-from web.http.gate import actor, go, look, office, render, request, work
+from web.http.gate import actor, look, office, render, request
 from web.http.refusals import language
 
 LOG = logging.getLogger("bidhall.web")
@@ -83,11 +83,8 @@ def _note_read(who: Actor, ident: int, response: Response) -> Response:
     return response
 
 
-@account.page("/inbox/acts/read", needs=Act.ACCOUNT_OWN, post=True)
-def do_read() -> Any:
+@account.act("/inbox/acts/read", needs=Act.ACCOUNT_OWN)
+def do_read(unit: UnitOfWork, _form: Form) -> str:
     """Note all messages as read."""
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, "/account/inbox")
-        inbox.mark_read(unit)
-    return go("/account/inbox")
+    inbox.mark_read(unit)
+    return "/account/inbox"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Role
+from trading.kernel.work import UnitOfWork
 from trading.parties import parties, role_proposals
 from web.desks.admin.people import kind_words, told_in_words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 GRANTS = "/admin/grants"
 
@@ -57,32 +56,23 @@ def proposal(ident: int, form: Form | None = None) -> str:
         )
 
 
-@admin.page("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, post=True, back=proposal)
-def do_confirm_grant(ident: int) -> Any:
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, GRANTS)
-        with told_in_words():
-            role_proposals.confirm(unit, role_proposals.find(unit.session, ident))
-    return go(GRANTS)
+@admin.act("/grants/<int:ident>/acts/confirm", needs=Act.ROLE_GRANT, back=proposal)
+def do_confirm_grant(unit: UnitOfWork, _form: Form, ident: int) -> str:
+    with told_in_words():
+        role_proposals.confirm(unit, role_proposals.find(unit.session, ident))
+    return GRANTS
 
 
-@admin.page("/grants/<int:ident>/acts/refuse", needs=Act.ROLE_GRANT, post=True, back=proposal)
-def do_refuse_grant(ident: int) -> Any:
+@admin.act("/grants/<int:ident>/acts/refuse", needs=Act.ROLE_GRANT, back=proposal)
+def do_refuse_grant(unit: UnitOfWork, form: Form, ident: int) -> str:
     """Field: ``answer``, why not."""
-    form = Form.read()
     answer = form.text("answer", limit=500, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, GRANTS)
-        role_proposals.refuse(unit, role_proposals.find(unit.session, ident), answer)
-    return go(GRANTS)
+    role_proposals.refuse(unit, role_proposals.find(unit.session, ident), answer)
+    return GRANTS
 
 
-@admin.page("/grants/<int:ident>/acts/withdraw", needs=Act.ROLE_GRANT, post=True, back=proposal)
-def do_withdraw_grant(ident: int) -> Any:
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, GRANTS)
-        role_proposals.withdraw(unit, role_proposals.find(unit.session, ident))
-    return go(GRANTS)
+@admin.act("/grants/<int:ident>/acts/withdraw", needs=Act.ROLE_GRANT, back=proposal)
+def do_withdraw_grant(unit: UnitOfWork, _form: Form, ident: int) -> str:
+    role_proposals.withdraw(unit, role_proposals.find(unit.session, ident))
+    return GRANTS

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import CLASHES, OF_WEIGHT, Act, Role, fitting
 from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotAllowed, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import parties, role_proposals
 from trading.parties.parties import KINDS, Account, Party
 from trading.views import people_queries
@@ -19,7 +19,7 @@ from web import words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
 from web.http.frame import page_of
-from web.http.gate import go, look, render, request, work
+from web.http.gate import look, render, request
 from web.http.refusals import language
 
 GRANTABLE = tuple(role for role in Role if role not in (Role.PUBLIC, Role.CLOCK, Role.CHAIR))
@@ -126,10 +126,9 @@ def _alone(now: Look) -> bool:
     return len(parties.administrators(now.session)) < 2
 
 
-@admin.page("/acts/invite", needs=Act.USER_ADMIN, post=True, fresh=True, back=invite_page)
-def do_invite() -> Any:
+@admin.act("/acts/invite", needs=Act.USER_ADMIN, fresh=True, back=invite_page)
+def do_invite(unit: UnitOfWork, form: Form) -> str:
     """A role of weight is proposed with it, the others are granted at once. Fields: see desk.py, ``reason`` for the former."""
-    form = Form.read()
     username, name, password = form.text("username", limit=80), form.text("name", limit=80), form.password("password")
     code, roles = (
         form.text("party", limit=40),
@@ -138,23 +137,20 @@ def do_invite() -> Any:
     heavy = [role for role in roles if role in OF_WEIGHT]
     reason = form.text("reason", needed=bool(heavy), limit=500)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/admin/people")
-        firm = parties.party_by_code(unit.session, code)
-        with told_in_words():
-            _all_fit(firm, roles)
-            who = parties.invite(
-                unit,
-                firm,
-                username=username,
-                name=name,
-                password=password,
-                roles=[role for role in roles if role not in OF_WEIGHT],
-            )
-            for role in heavy:
-                role_proposals.propose(unit, who, role, reason)
-        where = f"/admin/people/{who.id}"
-    return go(where)
+    firm = parties.party_by_code(unit.session, code)
+    with told_in_words():
+        _all_fit(firm, roles)
+        who = parties.invite(
+            unit,
+            firm,
+            username=username,
+            name=name,
+            password=password,
+            roles=[role for role in roles if role not in OF_WEIGHT],
+        )
+        for role in heavy:
+            role_proposals.propose(unit, who, role, reason)
+    return f"/admin/people/{who.id}"
 
 
 def _all_fit(firm: Party, roles: Sequence[Role]) -> None:
@@ -208,57 +204,45 @@ def _beside(held: frozenset[Role], role: Role) -> str:
     return f"（{'；'.join(notes)}）" if notes and language() == "zh" else f" ({'; '.join(notes)})" if notes else ""
 
 
-@admin.page("/people/<ident>/acts/grant", needs=Act.ROLE_GRANT, post=True, back=person)
-def do_grant(ident: str) -> Any:
+@admin.act("/people/<ident>/acts/grant", needs=Act.ROLE_GRANT, back=person)
+def do_grant(unit: UnitOfWork, form: Form, ident: str) -> str:
     """Grants a role, or proposes one of weight. Fields: ``role``, ``reason`` for the latter."""
-    form, where = Form.read(), f"/admin/people/{ident}"
     role = form.choice("role", [one.value for one in GRANTABLE])
     heavy = bool(role) and Role(role) in OF_WEIGHT
     reason = form.text("reason", needed=heavy, limit=500)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        with told_in_words():
-            if heavy:
-                role_proposals.propose(unit, _account(unit, ident), Role(role), reason)
-            else:
-                parties.grant(unit, _account(unit, ident), Role(role))
-    return go(where)
+    with told_in_words():
+        if heavy:
+            role_proposals.propose(unit, _account(unit, ident), Role(role), reason)
+        else:
+            parties.grant(unit, _account(unit, ident), Role(role))
+    return f"/admin/people/{ident}"
 
 
-@admin.page("/people/<ident>/acts/revoke", needs=Act.ROLE_GRANT, post=True, back=person)
-def do_revoke(ident: str) -> Any:
-    form, where = Form.read(), f"/admin/people/{ident}"
+@admin.act("/people/<ident>/acts/revoke", needs=Act.ROLE_GRANT, back=person)
+def do_revoke(unit: UnitOfWork, form: Form, ident: str) -> str:
     role = form.choice("role", [one.value for one in Role])
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        parties.revoke(unit, _account(unit, ident), Role(role))
-    return go(where)
+    parties.revoke(unit, _account(unit, ident), Role(role))
+    return f"/admin/people/{ident}"
 
 
-@admin.page("/people/<ident>/acts/disable", needs=Act.USER_ADMIN, post=True, back=person)
-def do_disable(ident: str) -> Any:
+@admin.act("/people/<ident>/acts/disable", needs=Act.USER_ADMIN, back=person)
+def do_disable(unit: UnitOfWork, form: Form, ident: str) -> str:
     """Every sign-in of the account is dead at once. Field: ``sure``."""
-    form, where = Form.read(), f"/admin/people/{ident}"
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        parties.disable(unit, _account(unit, ident))
-    return go(where)
+    parties.disable(unit, _account(unit, ident))
+    return f"/admin/people/{ident}"
 
 
-@admin.page("/people/<ident>/acts/reset", needs=Act.USER_ADMIN, post=True, back=person)
-def do_reset(ident: str) -> Any:
+@admin.act("/people/<ident>/acts/reset", needs=Act.USER_ADMIN, back=person)
+def do_reset(unit: UnitOfWork, form: Form, ident: str) -> str:
     """A new password, to be changed by its owner; the second factor stays. Field: ``password``."""
-    form, where = Form.read(), f"/admin/people/{ident}"
     password = form.password("password")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        parties.reset_password(unit, _account(unit, ident), password)
-    return go(where)
+    parties.reset_password(unit, _account(unit, ident), password)
+    return f"/admin/people/{ident}"
 
 
 # --- organisations ----------------------------------------------------------------------------------------------------
@@ -282,9 +266,8 @@ def firms(form: Form | None = None) -> str:
         )
 
 
-@admin.page("/acts/register", needs=Act.USER_ADMIN, post=True, back=firms)
-def do_register() -> Any:
-    form = Form.read()
+@admin.act("/acts/register", needs=Act.USER_ADMIN, back=firms)
+def do_register(unit: UnitOfWork, form: Form) -> str:
     code, name, kind = form.text("code", limit=40), form.text("name"), form.choice("kind", KINDS)
     region = form.text("region", needed=False, limit=40)
     bank_name, bank_account = (
@@ -292,16 +275,14 @@ def do_register() -> Any:
         form.text("bank_account", needed=False, limit=64),
     )
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/admin/parties")
-        parties.register(
-            unit,
-            code=code,
-            name=name,
-            kind=kind,
-            region=region,
-            small=form.ticked("small"),
-            bank_account="".join(bank_account.split()),
-            bank_name=bank_name,
-        )
-    return go(f"/admin/people/new?party={code.upper()}")
+    parties.register(
+        unit,
+        code=code,
+        name=name,
+        kind=kind,
+        region=region,
+        small=form.ticked("small"),
+        bank_account="".join(bank_account.split()),
+        bank_name=bank_name,
+    )
+    return f"/admin/people/new?party={code.upper()}"

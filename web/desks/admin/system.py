@@ -16,13 +16,13 @@ from trading.kernel.calendar import local_day
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Backlog
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.rulebook import calendars
 from trading.views import system_queries
 from web import schema
 from web.desks.admin.room import admin
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, work
+from web.http.gate import look, office, render
 from web.http.refusals import language
 from web.words import show
 from web.workers.watch import mirror_state
@@ -166,10 +166,9 @@ def calendar(form: Form | None = None) -> str:
         )
 
 
-@admin.page("/acts/calendar", needs=Act.CALENDAR_IMPORT, post=True, back=calendar)
-def do_calendar() -> Any:
+@admin.act("/acts/calendar", needs=Act.CALENDAR_IMPORT, back=calendar)
+def do_calendar(unit: UnitOfWork, form: Form) -> str:
     """Load a yearly notice. Field: ``calendar`` (a CSV file); every fault is named, a file with one is not loaded."""
-    form = Form.read()
     file = form.file("calendar")
     form.refuse_if_any()
     assert file is not None
@@ -178,7 +177,5 @@ def do_calendar() -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid("file.encoding", where="calendar") from error
-    with work() as unit:
-        unit.once(form.form_id, "/admin/calendar")
-        calendars.load(unit, text)
-    return go("/admin/calendar")
+    calendars.load(unit, text)
+    return "/admin/calendar"

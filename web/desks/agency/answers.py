@@ -13,7 +13,7 @@ from trading.custody import officers, policies
 from trading.files import attachments
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound, TooLate
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import enquiries, notices, planning, tenders
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.documents import late_words
@@ -22,6 +22,7 @@ from web.desks.agency.room import SEE, agency, bound_words, crumbs_of, readable
 from web.http import attached, login
 from web.http.forms import Form
 from web.http.gate import go, look, render, request, work
+from web.http.page_rules import ByHand
 
 
 @agency.page("/questions", needs=Act.ENQUIRY_ANSWER)
@@ -80,9 +81,8 @@ def _extend_to(now: Any, lot: Any) -> dict[str, Any] | None:
     return None
 
 
-@agency.page("/lots/<ref>/acts/answer", needs=Act.ENQUIRY_ANSWER, post=True, back=clarify_page)
-def do_answer(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+@agency.act("/lots/<ref>/acts/answer", needs=Act.ENQUIRY_ANSWER, back=clarify_page)
+def do_answer(unit: UnitOfWork, form: Form, ref: str) -> str:
     asked = form.text("enquiry", limit=40)
     text, question = (
         form.text("text", limit=4000, lines=True),
@@ -90,40 +90,32 @@ def do_answer(ref: str) -> Any:
     )
     affects = form.choice("affects", ("yes", "no"))
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = enquiries.enquiry(unit.session, asked)
-        if row.lot.ref != ref:
-            raise NotFound("enquiry.unknown", ref=asked)
-        try:
-            enquiries.answer(unit, row, text=text, question=question, affects_bids=affects == "yes")
-        except TooLate as refusal:
-            raise late_words(refusal, "affects") from refusal
-    return go(where)
+    row = enquiries.enquiry(unit.session, asked)
+    if row.lot.ref != ref:
+        raise NotFound("enquiry.unknown", ref=asked)
+    try:
+        enquiries.answer(unit, row, text=text, question=question, affects_bids=affects == "yes")
+    except TooLate as refusal:
+        raise late_words(refusal, "affects") from refusal
+    return f"/agency/lots/{ref}/clarify"
 
 
-@agency.page("/lots/<ref>/acts/notice", needs=Act.NOTICE_PUBLISH, post=True, back=clarify_page)
-def do_notice(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+@agency.act("/lots/<ref>/acts/notice", needs=Act.NOTICE_PUBLISH, back=clarify_page)
+def do_notice(unit: UnitOfWork, form: Form, ref: str) -> str:
     title, text = form.text("title"), form.text("text", limit=4000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        notices.publish(unit, tenders.lot(unit.session, ref), "correction", title=title, text=text)
-    return go(where)
+    notices.publish(unit, tenders.lot(unit.session, ref), "correction", title=title, text=text)
+    return f"/agency/lots/{ref}/clarify"
 
 
-@agency.page("/lots/<ref>/acts/extend", needs=Act.LOT_PUBLISH, post=True, back=clarify_page)
-def do_extend(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/clarify"
+@agency.act("/lots/<ref>/acts/extend", needs=Act.LOT_PUBLISH, back=clarify_page)
+def do_extend(unit: UnitOfWork, form: Form, ref: str) -> str:
     deadline, opens_at = form.moment("deadline"), form.moment("opens_at", needed=False)
     reason = form.text("reason", limit=500, lines=True)
     form.refuse_if_any()
     assert deadline is not None
-    with work() as unit:
-        unit.once(form.form_id, where)
-        publication.extend(unit, tenders.lot(unit.session, ref), deadline=deadline, opens_at=opens_at, reason=reason)
-    return go(where)
+    publication.extend(unit, tenders.lot(unit.session, ref), deadline=deadline, opens_at=opens_at, reason=reason)
+    return f"/agency/lots/{ref}/clarify"
 
 
 # --- objections -----------------------------------------------------------------------------------------------------------------------
@@ -157,7 +149,7 @@ def objection_page(ref: str, form: Form | None = None) -> str:
     )
 
 
-@agency.page("/objections/<ref>/acts/answer", needs=Act.OBJECTION_ANSWER, post=True, back=objection_page)
+@agency.page("/objections/<ref>/acts/answer", needs=Act.OBJECTION_ANSWER, post=ByHand.BYTES, back=objection_page)
 def do_answer_objection(ref: str) -> Any:
     form, where = Form.read(), f"/agency/objections/{ref}"
     text, upheld = form.text("text", limit=8000, lines=True), form.choice("upheld", ("yes", "no"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from flask_babel import gettext as _
 from flask_babel import pgettext
@@ -12,7 +10,7 @@ from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.procedures import procedure_of
 from trading.tendering import notices, tenders
 from trading.tendering.tenders import Lot
@@ -21,7 +19,7 @@ from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency
 from web.desks.public import result
 from web.http.forms import Form
-from web.http.gate import go, look, request, work
+from web.http.gate import look, request
 from web.papers import printing
 
 
@@ -78,15 +76,12 @@ def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     return ""
 
 
-@agency.page("/lots/<ref>/acts/publicise", needs=Act.NOTICE_PUBLISH, post=True)
-def do_publicise(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/award"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        awards.publicise(unit, lot)
-    return go(where)
+@agency.act("/lots/<ref>/acts/publicise", needs=Act.NOTICE_PUBLISH)
+def do_publicise(unit: UnitOfWork, form: Form, ref: str) -> str:
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    awards.publicise(unit, lot)
+    return f"/agency/lots/{ref}/award"
 
 
 @agency.page("/lots/<ref>/award/decide", needs=Act.AWARD_DECIDE, fresh=True)
@@ -113,33 +108,27 @@ def decide_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@agency.page("/lots/<ref>/acts/decide", needs=Act.AWARD_DECIDE, post=True, back=decide_page)
-def do_decide(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/award"
+@agency.act("/lots/<ref>/acts/decide", needs=Act.AWARD_DECIDE, back=decide_page)
+def do_decide(unit: UnitOfWork, form: Form, ref: str) -> str:
     rank, ground = form.whole("rank", least=1), form.text("ground", needed=False, limit=2000, lines=True)
     bidder = form.text("bidder", needed=False, limit=40)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        try:
-            awards.decide(unit, lot, rank=rank or 0, ground=ground, bidder=bidder)
-        except Invalid as refusal:
-            field = "ground" if refusal.code == "award.ground_missing" else "rank"
-            raise Invalid("form.faults", faults=[Fault(field, refusal.code, refusal.facts)], count=1) from refusal
-    return go(where)
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    try:
+        awards.decide(unit, lot, rank=rank or 0, ground=ground, bidder=bidder)
+    except Invalid as refusal:
+        field = "ground" if refusal.code == "award.ground_missing" else "rank"
+        raise Invalid("form.faults", faults=[Fault(field, refusal.code, refusal.facts)], count=1) from refusal
+    return f"/agency/lots/{ref}/award"
 
 
-@agency.page("/lots/<ref>/acts/announce", needs=Act.NOTICE_PUBLISH, post=True)
-def do_announce(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/award"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        awards.announce(unit, lot)
-    return go(where)
+@agency.act("/lots/<ref>/acts/announce", needs=Act.NOTICE_PUBLISH)
+def do_announce(unit: UnitOfWork, form: Form, ref: str) -> str:
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    awards.announce(unit, lot)
+    return f"/agency/lots/{ref}/award"
 
 
 # --- the contract ---------------------------------------------------------------------------------------------------------------------
@@ -165,27 +154,21 @@ def contract_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@agency.page("/lots/<ref>/acts/contract", needs=Act.CONTRACT_RECORD, post=True, back=contract_page)
-def do_contract(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/contract"
+@agency.act("/lots/<ref>/acts/contract", needs=Act.CONTRACT_RECORD, back=contract_page)
+def do_contract(unit: UnitOfWork, form: Form, ref: str) -> str:
     number, amount, signed_at = form.text("number", limit=80), form.money("amount"), form.moment("signed_at")
     text = form.text("text", needed=False, limit=20_000, lines=True)
     form.refuse_if_any()
     assert amount is not None and signed_at is not None
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        contracts.record(unit, lot, number=number, amount_minor=amount.minor, signed_at=signed_at, text=text)
-    return go(where)
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    contracts.record(unit, lot, number=number, amount_minor=amount.minor, signed_at=signed_at, text=text)
+    return f"/agency/lots/{ref}/contract"
 
 
-@agency.page("/lots/<ref>/acts/publish-contract", needs=Act.CONTRACT_RECORD, post=True)
-def do_publish_contract(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/contract"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        contracts.publish_and_file(unit, lot)
-    return go(where)
+@agency.act("/lots/<ref>/acts/publish-contract", needs=Act.CONTRACT_RECORD)
+def do_publish_contract(unit: UnitOfWork, form: Form, ref: str) -> str:
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    contracts.publish_and_file(unit, lot)
+    return f"/agency/lots/{ref}/contract"

@@ -24,6 +24,7 @@ from web.desks.agency.room import SEE, agency, said
 from web.desks.agency.scheme import criteria_fields, read_scheme, total_of
 from web.http.forms import Form
 from web.http.gate import look
+from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.words import show
 from web.words.regions import divisions
@@ -72,7 +73,7 @@ def amount_lines(
     return {"fields": lines, "sum": _line(text, "stop" if total > project.budget else "ok")}
 
 
-@agency.page("/projects/<ref>/acts/check-lots", needs=Act.TENDER_DRAFT, post=True)
+@agency.page("/projects/<ref>/acts/check-lots", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_lots(ref: str) -> Response:
     form = Form.read()
     with look() as now:
@@ -83,7 +84,7 @@ def check_lots(ref: str) -> Response:
         return jsonify(amount_lines(form, project, places, planning.book_in_force(project, now.now)))
 
 
-@agency.page("/lots/<ref>/acts/check-amounts", needs=Act.TENDER_DRAFT, post=True)
+@agency.page("/lots/<ref>/acts/check-amounts", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_amounts(ref: str) -> Response:
     form = Form.read()
     with look() as now:
@@ -92,7 +93,7 @@ def check_amounts(ref: str) -> Response:
         return jsonify(amount_lines(form, lot.project, [""], planning.book_of(lot, now.now), beside=beside))
 
 
-@agency.page("/lots/<ref>/acts/check-scheme", needs=Act.TENDER_DRAFT, post=True)
+@agency.page("/lots/<ref>/acts/check-scheme", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_scheme(ref: str) -> Response:
     """The sum of the points and the fault of every field of the criteria, as they stand in the form."""
     form = Form.read()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.procedures import procedure_of
 from trading.tendering import documents, tenders
 from trading.views import agency_queries, lot_cards
@@ -18,7 +16,7 @@ from trading.views.lot_cards import LotCard
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import agency
 from web.http.forms import Form
-from web.http.gate import go, look, request, work
+from web.http.gate import look, request
 
 PARTS = ("terms", "criteria", "documents")
 
@@ -53,27 +51,22 @@ def copy_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@agency.page("/lots/<ref>/acts/copy", needs=Act.TENDER_DRAFT, post=True, back=copy_page)
-def do_copy(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}"
+@agency.act("/lots/<ref>/acts/copy", needs=Act.TENDER_DRAFT, back=copy_page)
+def do_copy(unit: UnitOfWork, form: Form, ref: str) -> str:
     source_ref, parts = form.text("source", limit=60), form.choices("parts", PARTS, least=1)
     form.refuse_if_any()
-    with look() as now:
-        agency_queries.own_lot(now, source_ref)
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot, source = tenders.lot(unit.session, ref), tenders.lot(unit.session, source_ref)
-        check_version(lot, form.version)
-        if "terms" in parts:
-            tenders.copy_terms(unit, lot, source)
-        if "criteria" in parts:
-            _copy_criteria(unit, lot, source)
-        if "documents" in parts:
-            documents.take_over(unit, lot, source)
-    return go(where)
+    lot, source = tenders.lot(unit.session, ref), agency_queries.own_lot(unit, source_ref)
+    check_version(lot, form.version)
+    if "terms" in parts:
+        tenders.copy_terms(unit, lot, source)
+    if "criteria" in parts:
+        _copy_criteria(unit, lot, source)
+    if "documents" in parts:
+        documents.take_over(unit, lot, source)
+    return f"/agency/lots/{ref}"
 
 
-def _copy_criteria(unit: Any, lot: tenders.Lot, source: tenders.Lot) -> None:
+def _copy_criteria(unit: UnitOfWork, lot: tenders.Lot, source: tenders.Lot) -> None:
     """The criteria of the source by the rules of today. Refuses: Invalid ``scheme.none_to_copy``, ``scheme.copy_unlawful``."""
     if not source.scheme:
         raise Invalid("scheme.none_to_copy", ref=source.ref)

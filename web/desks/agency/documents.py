@@ -14,6 +14,7 @@ from trading.files import file_types
 from trading.kernel.access import Act, may
 from trading.kernel.blobs import PIECE
 from trading.kernel.errors import Fault, Invalid, TooLate
+from trading.kernel.work import UnitOfWork
 from trading.tendering import documents, tenders
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.lots import show_lot
@@ -21,6 +22,7 @@ from web.desks.agency.room import SEE, agency, bound_words, labels, moved, reada
 from web.http import login
 from web.http.forms import Form
 from web.http.gate import go, look, office, request, saved_as, work
+from web.http.page_rules import ByHand
 
 UPLOAD_SLACK = 1_000_000
 """Bytes a form may have beside its file."""
@@ -76,7 +78,7 @@ def _at_file(refusal: Invalid) -> Invalid:
     return moved(refusal, {"name": "file"})
 
 
-@agency.page("/lots/<ref>/acts/add-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
+@agency.page("/lots/<ref>/acts/add-document", needs=Act.TENDER_DRAFT, post=ByHand.BYTES, back=documents_page)
 def do_add_document(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/documents"
     kind = form.choice("kind", documents.KINDS)
@@ -92,19 +94,16 @@ def do_add_document(ref: str) -> Any:
     return go(where)
 
 
-@agency.page("/lots/<ref>/acts/remove-document", needs=Act.TENDER_DRAFT, post=True, back=documents_page)
-def do_remove_document(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/documents"
+@agency.act("/lots/<ref>/acts/remove-document", needs=Act.TENDER_DRAFT, back=documents_page)
+def do_remove_document(unit: UnitOfWork, form: Form, ref: str) -> str:
     number = form.whole("document", least=1)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        documents.remove(unit, lot, documents.document(unit, lot, number or 0))
-    return go(where)
+    lot = tenders.lot(unit.session, ref)
+    documents.remove(unit, lot, documents.document(unit, lot, number or 0))
+    return f"/agency/lots/{ref}/documents"
 
 
-@agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=True, back=documents_page)
+@agency.page("/lots/<ref>/acts/amend", needs=Act.NOTICE_PUBLISH, post=ByHand.BYTES, back=documents_page)
 def do_amend(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/documents"
     text, affects = form.text("text", limit=4000, lines=True), form.choice("affects", ("yes", "no"))

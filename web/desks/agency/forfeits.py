@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from deposits import forfeits
@@ -11,11 +9,11 @@ from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from web.desks.agency.room import agency, crumbs_of
 from web.desks.cashier.forfeits import ground_words
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 
 @agency.page("/forfeits", needs=Act.AWARD_DECIDE)
@@ -46,16 +44,13 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@agency.page("/forfeits/<ref>/acts/keep", needs=Act.AWARD_DECIDE, post=True, back=forfeit_page)
-def do_keep(ref: str) -> Any:
+@agency.act("/forfeits/<ref>/acts/keep", needs=Act.AWARD_DECIDE, back=forfeit_page)
+def do_keep(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The deposit is kept; no field but the version read."""
-    form, where = Form.read(), f"/agency/forfeits/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = _own(unit, ref)
-        check_version(row, form.version)
-        forfeits.decide(unit, row)
-    return go(where)
+    row = _own(unit, ref)
+    check_version(row, form.version)
+    forfeits.decide(unit, row)
+    return f"/agency/forfeits/{ref}"
 
 
 def _own(now: Look, ref: str) -> forfeits.Forfeit:

@@ -10,7 +10,7 @@ from trading import publication
 from trading.custody import officers, policies, replacements, successions
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import parties
 from trading.tendering import planning, tenders
 from trading.tendering.tenders import Lot
@@ -20,6 +20,7 @@ from web.desks.agency.room import SEE, agency, bound_words, finding_tag, labels,
 from web.desks.public.words import last_day, notice_facts
 from web.http.forms import Form
 from web.http.gate import go, look, request, work
+from web.http.page_rules import ByHand
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)
@@ -125,7 +126,7 @@ def _envelope(name: str) -> str:
     return _("draw of experts") if name.startswith("draw:experts") else _("draw of the coefficient")
 
 
-@agency.page("/lots/<ref>/acts/name-officers", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
+@agency.page("/lots/<ref>/acts/name-officers", needs=Act.TENDER_DRAFT, post=ByHand.LOOKS, back=keys_page)
 def do_name_officers(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
     t = form.whole("t", least=2, most=15)
@@ -149,7 +150,7 @@ def do_name_officers(ref: str) -> Any:
     return go(where)
 
 
-@agency.page("/lots/<ref>/acts/replace-officer", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
+@agency.page("/lots/<ref>/acts/replace-officer", needs=Act.TENDER_DRAFT, post=ByHand.LOOKS, back=keys_page)
 def do_replace_officer(ref: str) -> Any:
     """One holder is replaced before publication. Fields: ``seat`` (j), ``holder`` (``username side``)."""
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
@@ -181,7 +182,7 @@ def _field(where: str, named: list[tuple[str, str]]) -> str:
 # --- after publication: another set of key holders ------------------------------------------------------------------------------------
 
 
-@agency.page("/lots/<ref>/acts/propose-officers", needs=Act.LOT_PUBLISH, post=True, back=keys_page)
+@agency.page("/lots/<ref>/acts/propose-officers", needs=Act.LOT_PUBLISH, post=ByHand.LOOKS, back=keys_page)
 def do_propose_officers(ref: str) -> Any:
     """Another set of key holders. Fields: ``t``, ``side.<username>``, ``ground``, ``reason``, ``deadline`` (may be empty)."""
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
@@ -211,46 +212,37 @@ def do_propose_officers(ref: str) -> Any:
     return go(where)
 
 
-@agency.page("/lots/<ref>/acts/confirm-officers", needs=Act.OFFICERS_CONFIRM, post=True, back=keys_page)
-def do_confirm_officers(ref: str) -> Any:
+@agency.act("/lots/<ref>/acts/confirm-officers", needs=Act.OFFICERS_CONFIRM, back=keys_page)
+def do_confirm_officers(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The second person. Field ``dies``: what the page said becomes of bids sealed so far; then ``sure`` is needed."""
-    form, where = Form.read(), f"/agency/lots/{ref}/keys"
     dies = form.choice("dies", ("yes", "no")) == "yes"
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        replacements.confirm(unit, tenders.lot(unit.session, ref), dies=dies)
-    return go(where)
+    replacements.confirm(unit, tenders.lot(unit.session, ref), dies=dies)
+    return f"/agency/lots/{ref}/keys"
 
 
-@agency.page("/lots/<ref>/acts/take-back-officers", needs=Act.OFFICERS_CONFIRM, post=True, back=keys_page)
-def do_take_back_officers(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/keys"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        replacements.take_back(unit, tenders.lot(unit.session, ref))
-    return go(where)
+@agency.act("/lots/<ref>/acts/take-back-officers", needs=Act.OFFICERS_CONFIRM, back=keys_page)
+def do_take_back_officers(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    replacements.take_back(unit, tenders.lot(unit.session, ref))
+    return f"/agency/lots/{ref}/keys"
 
 
-@agency.page("/lots/<ref>/acts/draft-policies", needs=Act.TENDER_DRAFT, post=True, back=keys_page)
-def do_draft_policies(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/keys"
+@agency.act("/lots/<ref>/acts/draft-policies", needs=Act.TENDER_DRAFT, back=keys_page)
+def do_draft_policies(unit: UnitOfWork, form: Form, ref: str) -> str:
     file_names, rescue = form.ticked("file_names"), form.ticked("rescue")
     most = form.choice("max_plen", map(str, officers.SIZES), needed=False)
     mirror = form.choice("mirror", ("files", "digests", "none"), needed=False)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        policies.draft_policies(
-            unit,
-            tenders.lot(unit.session, ref),
-            file_names=file_names,
-            rescue=rescue,
-            max_plen=int(most or officers.MAX_PLEN),
-            mirror=mirror,
-        )
-    return go(where)
+    policies.draft_policies(
+        unit,
+        tenders.lot(unit.session, ref),
+        file_names=file_names,
+        rescue=rescue,
+        max_plen=int(most or officers.MAX_PLEN),
+        mirror=mirror,
+    )
+    return f"/agency/lots/{ref}/keys"
 
 
 # --- publication ----------------------------------------------------------------------------------------------------------------------
@@ -347,13 +339,10 @@ def _limits(now: Any, lot: Lot) -> list[tuple[str, Any, str]]:
     return rows
 
 
-@agency.page("/lots/<ref>/acts/publish", needs=Act.LOT_PUBLISH, post=True, back=publish_page)
-def do_publish(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}"
+@agency.act("/lots/<ref>/acts/publish", needs=Act.LOT_PUBLISH, back=publish_page)
+def do_publish(unit: UnitOfWork, form: Form, ref: str) -> str:
     text = form.text("text", needed=False, limit=4000, lines=True)
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        publication.publish(unit, tenders.lot(unit.session, ref), text=text, seen=form.version)
-    return go(where)
+    publication.publish(unit, tenders.lot(unit.session, ref), text=text, seen=form.version)
+    return f"/agency/lots/{ref}"

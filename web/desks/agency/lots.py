@@ -13,7 +13,7 @@ from trading.custody import officers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.procedures import procedure_of
 from trading.rulebook import calendars
 from trading.tendering import bid_forms, planning, tenders
@@ -35,7 +35,8 @@ from web.desks.agency.room import (
     said,
 )
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import look, render, request
+from web.http.page_rules import ByHand
 
 LISTED = {
     "preparing": ("ACCEPTED",),
@@ -199,25 +200,20 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
         )
 
 
-@agency.page("/lots/<ref>/acts/edit", needs=Act.TENDER_DRAFT, post=True, back=edit_lot)
-def do_edit_lot(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}"
-    with look() as now:
-        coefficient = procedure_of(agency_queries.own_lot(now, ref)).coefficient
-    held = read_lot(form, coefficient=coefficient)
+@agency.act("/lots/<ref>/acts/edit", needs=Act.TENDER_DRAFT, back=edit_lot)
+def do_edit_lot(unit: UnitOfWork, form: Form, ref: str) -> str:
+    lot = agency_queries.own_lot(unit, ref)
+    held = read_lot(form, coefficient=procedure_of(lot).coefficient)
     minutes = form.whole("window_minutes", least=1, most=tenders.MAX_WINDOW)
     items, files, entries = (_lines(form, name) for name in ("price_items", "asked_files", "entries"))
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        try:
-            lot = tenders.lot(unit.session, ref)
-            asked = bid_forms.with_lists(lot.form, items=items, files=files, entries=entries)
-            tenders.edit_lot(unit, lot, seen=form.version, window_minutes=minutes, form=asked, **held)
-        except Invalid as refusal:
-            fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
-            raise moved(refusal, fields) from refusal
-    return go(where)
+    try:
+        asked = bid_forms.with_lists(lot.form, items=items, files=files, entries=entries)
+        tenders.edit_lot(unit, lot, seen=form.version, window_minutes=minutes, form=asked, **held)
+    except Invalid as refusal:
+        fields = {one.where: "coefficients" for one in refusal.faults if one.where.startswith("coefficients.")}
+        raise moved(refusal, fields) from refusal
+    return f"/agency/lots/{ref}"
 
 
 def _lines(form: Form, name: str) -> list[str]:
@@ -318,7 +314,7 @@ def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-@agency.page("/lots/<ref>/acts/earliest", needs=Act.TENDER_DRAFT, post=True, back=timetable_page)
+@agency.page("/lots/<ref>/acts/earliest", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT, back=timetable_page)
 def do_earliest(ref: str) -> str:
     """The form again with the earliest lawful deadline in it: everything else stands as typed, nothing is saved yet."""
     form = Form.read()
@@ -333,9 +329,8 @@ def do_earliest(ref: str) -> str:
     return str(timetable_page.view(ref, form=form))  # type: ignore[attr-defined]
 
 
-@agency.page("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, post=True, back=timetable_page)
-def do_plan(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/timetable"
+@agency.act("/lots/<ref>/acts/plan", needs=Act.TENDER_DRAFT, back=timetable_page)
+def do_plan(unit: UnitOfWork, form: Form, ref: str) -> str:
     held = {
         name: form.moment(name, needed=name == "deadline")
         for name in ("issue_at", "clarify_until", "deadline", "opens_at")
@@ -343,18 +338,16 @@ def do_plan(ref: str) -> Any:
     form.refuse_if_any()
     deadline = held.pop("deadline")
     assert deadline is not None
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        tenders.plan(unit, lot, deadline=deadline, **held)
-        found = planning.plan_findings(unit.session, lot, unit.now)
-        wrong = Faults()
-        for one in rulebook.breaches(found):
-            if one.field in FIELD_OF:
-                wrong.add(FIELD_OF[one.field], one.code, **(readable(one.facts) | {"rule": one.rule}))
-        wrong.refuse_if_any("timetable.breaches")
-    return go(where)
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    tenders.plan(unit, lot, deadline=deadline, **held)
+    found = planning.plan_findings(unit.session, lot, unit.now)
+    wrong = Faults()
+    for one in rulebook.breaches(found):
+        if one.field in FIELD_OF:
+            wrong.add(FIELD_OF[one.field], one.code, **(readable(one.facts) | {"rule": one.rule}))
+    wrong.refuse_if_any("timetable.breaches")
+    return f"/agency/lots/{ref}/timetable"
 
 
 # --- its end --------------------------------------------------------------------------------------------------------------------------
@@ -367,23 +360,16 @@ def end_page(ref: str, form: Form | None = None) -> str:
         return show_lot("agency/lot_end.html", now, card, _("Terminate"), form=form or Form.blank(version=card.version))
 
 
-@agency.page("/lots/<ref>/acts/end", needs=Act.TENDER_TERMINATE, post=True, back=end_page)
-def do_end(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}"
+@agency.act("/lots/<ref>/acts/end", needs=Act.TENDER_TERMINATE, back=end_page)
+def do_end(unit: UnitOfWork, form: Form, ref: str) -> str:
     reason = form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        publication.terminate(unit, lot, reason=reason)
-    return go(where)
+    lot = tenders.lot(unit.session, ref)
+    check_version(lot, form.version)
+    publication.terminate(unit, lot, reason=reason)
+    return f"/agency/lots/{ref}"
 
 
-@agency.page("/lots/<ref>/acts/retender", needs=Act.TENDER_DRAFT, post=True)
-def do_retender(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, f"/agency/lots/{ref}")
-        where = f"/agency/lots/{tenders.retender(unit, tenders.lot(unit.session, ref)).ref}"
-    return go(where)
+@agency.act("/lots/<ref>/acts/retender", needs=Act.TENDER_DRAFT)
+def do_retender(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    return f"/agency/lots/{tenders.retender(unit, tenders.lot(unit.session, ref)).ref}"

@@ -8,6 +8,7 @@ from flask import Response
 
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid
+from trading.kernel.work import UnitOfWork
 from trading.tendering import projects
 from trading.views import lot_cards
 from web.desks.agency.projects import attachments_of, editable, project_page
@@ -15,6 +16,7 @@ from web.desks.agency.room import SEE, agency
 from web.http import attached
 from web.http.forms import Form
 from web.http.gate import actor, go, look, request, work
+from web.http.page_rules import ByHand
 
 
 @agency.blueprint.url_value_preprocessor
@@ -24,7 +26,7 @@ def _room_for_an_attachment(endpoint: str | None, values: dict[str, Any] | None)
         request.max_content_length = attached.ONE
 
 
-@agency.page("/projects/<ref>/acts/attach", needs=Act.PROJECT_DRAFT, post=True, back=project_page)
+@agency.page("/projects/<ref>/acts/attach", needs=Act.PROJECT_DRAFT, post=ByHand.BYTES, back=project_page)
 def do_attach(ref: str) -> Any:
     form, where = Form.read(), f"/agency/projects/{ref}#attachments"
     editable(ref)
@@ -42,15 +44,12 @@ def do_attach(ref: str) -> Any:
     return go(where)
 
 
-@agency.page("/projects/<ref>/acts/detach", needs=Act.PROJECT_DRAFT, post=True, back=project_page)
-def do_detach(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/projects/{ref}#attachments"
+@agency.act("/projects/<ref>/acts/detach", needs=Act.PROJECT_DRAFT, back=project_page)
+def do_detach(unit: UnitOfWork, form: Form, ref: str) -> str:
     number = form.whole("attachment", least=1)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        projects.detach(unit, projects.project(unit.session, ref), number or 0)
-    return go(where)
+    projects.detach(unit, projects.project(unit.session, ref), number or 0)
+    return f"/agency/projects/{ref}#attachments"
 
 
 @agency.page("/projects/<ref>/attachments/<int:number>", needs=SEE)

@@ -12,7 +12,7 @@ from trading.files import attachments
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import parties
 from trading.procedures import PROCEDURES, REGIMES, of_regime, procedure_of
 from trading.tendering import projects, tenders
@@ -23,6 +23,7 @@ from web.desks.agency.room import SEE, agency, crumbs_of, labels
 from web.http import attached
 from web.http.forms import Form
 from web.http.gate import actor, go, look, render, request, work
+from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.words.regions import near, read_region, region_label
 
@@ -149,7 +150,7 @@ def _read_party(form: Form, name: str, *, needed: bool) -> parties.Party | None:
             return None
 
 
-@agency.page("/acts/draft-project", needs=Act.PROJECT_DRAFT, post=True, back=new_project)
+@agency.page("/acts/draft-project", needs=Act.PROJECT_DRAFT, post=ByHand.LOOKS, back=new_project)
 def do_draft_project() -> Any:
     form = Form.read()
     buyer_acts = actor().role is Role.PURCHASER
@@ -161,10 +162,8 @@ def do_draft_project() -> Any:
     _check_kind(form, held, held["regime"])
     form.refuse_if_any()
     with work() as unit:
-        where = f"/agency/projects/{projects.draft(unit, **held).ref}"
-        unit.once(
-            form.form_id, where
-        )  # afterwards, for only now is the reference known; a second sending undoes its own draft
+        use = unit.once(form.form_id)
+        use.where = where = f"/agency/projects/{projects.draft(unit, **held).ref}"
     return go(where)
 
 
@@ -246,7 +245,7 @@ def edit_project(ref: str, form: Form | None = None) -> Any:
     )
 
 
-@agency.page("/projects/<ref>/acts/edit", needs=Act.PROJECT_DRAFT, post=True, back=edit_project)
+@agency.page("/projects/<ref>/acts/edit", needs=Act.PROJECT_DRAFT, post=ByHand.LOOKS, back=edit_project)
 def do_edit_project(ref: str) -> Any:
     form = Form.read()
     regime = editable(ref).regime
@@ -278,14 +277,10 @@ def file_project(ref: str, form: Form | None = None) -> Any:
     )
 
 
-@agency.page("/projects/<ref>/acts/file", needs=Act.PROJECT_FILE, post=True, back=file_project)
-def do_file_project(ref: str) -> Any:
-    form = Form.read()
-    where = f"/agency/projects/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        projects.file(unit, projects.project(unit.session, ref))
-    return go(where)
+@agency.act("/projects/<ref>/acts/file", needs=Act.PROJECT_FILE, back=file_project)
+def do_file_project(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    projects.file(unit, projects.project(unit.session, ref))
+    return f"/agency/projects/{ref}"
 
 
 # --- the tender -----------------------------------------------------------------------------------------------------------------------
@@ -337,7 +332,7 @@ def _left_out(form: Form, count: int) -> list[tuple[str, str]]:
     return found
 
 
-@agency.page("/projects/<ref>/acts/lots", needs=Act.TENDER_DRAFT, post=True, back=new_tender)
+@agency.page("/projects/<ref>/acts/lots", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT, back=new_tender)
 def do_lots(ref: str) -> str:
     """The same form with another number of lots: nothing is saved and nothing typed is lost."""
     form = Form.read()
@@ -374,7 +369,7 @@ def read_lot(form: Form, where: str = "", *, coefficient: bool) -> dict[str, Any
     return held
 
 
-@agency.page("/projects/<ref>/acts/draft-tender", needs=Act.TENDER_DRAFT, post=True, back=new_tender)
+@agency.page("/projects/<ref>/acts/draft-tender", needs=Act.TENDER_DRAFT, post=ByHand.LOOKS, back=new_tender)
 def do_draft_tender(ref: str) -> Any:
     form = Form.read()
     with look() as now:
@@ -384,12 +379,13 @@ def do_draft_tender(ref: str) -> Any:
     lots = [read_lot(form, f"lots.{place}.", coefficient=procedure_of(card).coefficient) for place in range(count or 0)]
     form.refuse_if_any()
     with work() as unit:
-        unit.once(form.form_id, f"/agency/projects/{ref}")
+        use = unit.once(form.form_id)
         try:
             made = tenders.draft_tender(unit, projects.project(unit.session, ref), title=title, lots=lots)
         except Invalid as refusal:
             raise _at_lots(refusal) from refusal
-        where = f"/agency/lots/{made.lots[0].ref}" if len(made.lots) == 1 else f"/agency/projects/{ref}"
+        one = f"/agency/lots/{made.lots[0].ref}"
+        use.where = where = one if len(made.lots) == 1 else f"/agency/projects/{ref}"
     return go(where)
 
 

@@ -12,7 +12,7 @@ from evaluation.scoring import reviews
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
@@ -20,7 +20,7 @@ from trading.views import agency_queries, lot_cards
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import agency, said
 from web.http.forms import Form
-from web.http.gate import go, look, work
+from web.http.gate import look
 from web.http.opened import hand_out, states_of
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
@@ -105,9 +105,8 @@ def take_bid_file(ref: str, bid_id: int, place: int) -> AnyResponse:
         return hand_out(now, bid, place, bid.files[place]["name"])
 
 
-@agency.page("/lots/<ref>/acts/review", needs=Act.QUALIFICATION_REVIEW, post=True, back=qualification_page)
-def do_review(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/qualification"
+@agency.act("/lots/<ref>/acts/review", needs=Act.QUALIFICATION_REVIEW, back=qualification_page)
+def do_review(unit: UnitOfWork, form: Form, ref: str) -> str:
     bid_id, ok = form.whole("bid", least=1), form.choice("ok", ("yes", "no"))
     clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
     if ok == "no":
@@ -115,25 +114,20 @@ def do_review(ref: str) -> Any:
             if not value:
                 form.fault(name, "form.required")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        reviews.review_qualification(
-            unit, tenders.lot(unit.session, ref), bid_id or 0, ok=ok == "yes", clause=clause, reason=reason
-        )
-    return go(f"{where}#bid-{bid_id}")
+    reviews.review_qualification(
+        unit, tenders.lot(unit.session, ref), bid_id or 0, ok=ok == "yes", clause=clause, reason=reason
+    )
+    return f"/agency/lots/{ref}/qualification#bid-{bid_id}"
 
 
-@agency.page("/lots/<ref>/acts/finish-review", needs=Act.QUALIFICATION_REVIEW, post=True, back=qualification_page)
-def do_finish_review(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}"
+@agency.act("/lots/<ref>/acts/finish-review", needs=Act.QUALIFICATION_REVIEW, back=qualification_page)
+def do_finish_review(unit: UnitOfWork, form: Form, ref: str) -> str:
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        try:
-            reviews.finish_qualification(unit, tenders.lot(unit.session, ref))
-        except Conflict as refusal:
-            if refusal.code != "review.open":
-                raise
-            raise Invalid("form.faults", faults=[Fault("sure", refusal.code, refusal.facts)], count=1) from refusal
-    return go(where)
+    try:
+        reviews.finish_qualification(unit, tenders.lot(unit.session, ref))
+    except Conflict as refusal:
+        if refusal.code != "review.open":
+            raise
+        raise Invalid("form.faults", faults=[Fault("sure", refusal.code, refusal.facts)], count=1) from refusal
+    return f"/agency/lots/{ref}"

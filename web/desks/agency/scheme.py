@@ -17,14 +17,15 @@ from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.exact import written_exactly
 from trading.kernel.flow import check_version
+from trading.kernel.work import UnitOfWork
 from trading.procedures import procedure_of
-from trading.tendering import planning, tenders
+from trading.tendering import planning
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, said
 from web.http.forms import Form
-from web.http.gate import go, look, request, work
+from web.http.gate import look, request
 from web.http.refusals import language
 
 BLANK_ROWS = 3
@@ -213,24 +214,20 @@ def _read_parameter(form: Form, one: Parameter) -> Any:
     return written_exactly(points) if points is not None else ""
 
 
-@agency.page("/lots/<ref>/acts/scheme", needs=Act.TENDER_DRAFT, post=True, back=scheme_page)
-def do_scheme(ref: str) -> Any:
-    form, where = Form.read(), f"/agency/lots/{ref}/scheme"
-    with look() as now:
-        scheme, rows = read_scheme(form, agency_queries.own_lot(now, ref))
+@agency.act("/lots/<ref>/acts/scheme", needs=Act.TENDER_DRAFT, back=scheme_page)
+def do_scheme(unit: UnitOfWork, form: Form, ref: str) -> str:
+    lot = agency_queries.own_lot(unit, ref)
+    scheme, rows = read_scheme(form, lot)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        lot = tenders.lot(unit.session, ref)
-        check_version(lot, form.version)
-        try:
-            schemes.set_scheme(unit, lot, scheme)
-        except Invalid as refusal:
-            raise Invalid(
-                refusal.code,
-                faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults],
-            ) from refusal
-    return go(where)
+    check_version(lot, form.version)
+    try:
+        schemes.set_scheme(unit, lot, scheme)
+    except Invalid as refusal:
+        raise Invalid(
+            refusal.code,
+            faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults],
+        ) from refusal
+    return f"/agency/lots/{ref}/scheme"
 
 
 def criteria_fields(where: str, rows: list[int]) -> str:

@@ -17,7 +17,7 @@ from trading.hall import attendance, readings
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony, co_opening, opening_list
 from trading.parties import parties
 from trading.procedures import procedure_of
@@ -33,6 +33,7 @@ from web.desks.hall.room import signed
 from web.http import attached
 from web.http.forms import Form
 from web.http.gate import go, look, render, request, work
+from web.http.page_rules import ByHand
 
 
 @bidder.page("/lots/<ref>/opening", needs=SEE)
@@ -115,48 +116,39 @@ def part_package(ref: str) -> Response:
         return jsonify(co_opening.package(now, found) | {"trust": tickets.trust(now)})
 
 
-@bidder.page("/lots/<ref>/acts/part", needs=Act.BID_SUBMIT, post=True, back=opening_page)
-def give_part(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/part", needs=Act.BID_SUBMIT, back=opening_page)
+def give_part(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Our own part, where the tender has co-opening. Field: ``part`` (signed, JSON)."""
-    form = Form.read()
     envelope = signed(form, "part")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
-        row, _taking = own_lot(unit, ref)
-        co_opening.accept(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), envelope)
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    co_opening.accept(unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), envelope)
+    return f"/bidder/lots/{ref}/opening"
 
 
-@bidder.page("/lots/<ref>/acts/confirm", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)
-def confirm(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/confirm", needs=Act.OPENING_CONFIRM, back=opening_page)
+def confirm(unit: UnitOfWork, _form: Form, ref: str) -> str:
     """Confirm one's own line of the opening list."""
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
-        row, _taking = own_lot(unit, ref)
-        opening_list.remark(
-            unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), kind="confirm"
-        )
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    opening_list.remark(
+        unit, ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)), kind="confirm"
+    )
+    return f"/bidder/lots/{ref}/opening"
 
 
-@bidder.page("/lots/<ref>/acts/object-opening", needs=Act.OPENING_CONFIRM, post=True, back=opening_page)
-def object_opening(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/object-opening", needs=Act.OPENING_CONFIRM, back=opening_page)
+def object_opening(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Object to the opening on the spot; the host answers and it is recorded. Field: ``text``."""
-    form = Form.read()
     text = form.text("text", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/opening")
-        row, _taking = own_lot(unit, ref)
-        opening_list.remark(
-            unit,
-            ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
-            kind="objection",
-            text=text,
-        )
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    opening_list.remark(
+        unit,
+        ceremony.opening(unit.session, row, ceremony.current_part(unit.session, row)),
+        kind="objection",
+        text=text,
+    )
+    return f"/bidder/lots/{ref}/opening"
 
 
 # --- outcome and objections -------------------------------------------------------------------------------------------
@@ -278,7 +270,7 @@ def object_page(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/lots/<ref>/acts/object", needs=Act.OBJECTION_FILE, post=True, back=object_page)
+@bidder.page("/lots/<ref>/acts/object", needs=Act.OBJECTION_FILE, post=ByHand.BYTES, back=object_page)
 def file_objection(ref: str) -> Any:
     """File an objection or challenge. Fields: ``stage`` (documents, opening, result), ``text``."""
     form = Form.read()
@@ -319,13 +311,11 @@ def take_objection_file(oref: str, number: int) -> Response:
         return attached.hand_out(attachments.of_objection(now.session, row.id), number)
 
 
-@bidder.page("/objections/<oref>/acts/withdraw", needs=Act.OBJECTION_FILE, post=True, back=objection)
-def withdraw_objection(oref: str) -> Any:
+@bidder.act("/objections/<oref>/acts/withdraw", needs=Act.OBJECTION_FILE, back=objection)
+def withdraw_objection(unit: UnitOfWork, _form: Form, oref: str) -> str:
     """Take one's own objection back, before it is answered."""
-    Form.read()
-    with work() as unit:
-        disputes.withdraw(unit, disputes.objection(unit.session, oref))
-    return go(f"/bidder/objections/{oref}")
+    disputes.withdraw(unit, disputes.objection(unit.session, oref))
+    return f"/bidder/objections/{oref}"
 
 
 def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:

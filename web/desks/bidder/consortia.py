@@ -12,11 +12,12 @@ from flask_babel import gettext as _
 from trading.bidding import consortia, joint_bids, participants
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
+from trading.kernel.work import UnitOfWork
 from trading.parties import parties
 from trading.views import lot_cards
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import actor, go, look, render, work
+from web.http.gate import actor, look, render
 
 
 @bidder.page("/consortia", needs=SEE)
@@ -51,13 +52,11 @@ def name_consortium(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/lots/<ref>/acts/name-consortium", needs=Act.BID_SUBMIT, post=True, back=name_consortium)
-def do_name(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/name-consortium", needs=Act.BID_SUBMIT, back=name_consortium)
+def do_name(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Fields for each member, from 0: ``code.N``, ``work.N``, ``share.N``; a row without a code is left out."""
-    form, named = Form.read(), []
-    with look() as now:
-        most = open_lot(now, ref).consortium_most
-    for place in range(max(most, 2)):
+    lot, named = open_lot(unit, ref), []
+    for place in range(max(lot.consortium_most, 2)):
         if code := form.text(f"code.{place}", needed=place < 2, limit=40):
             named.append(
                 joint_bids.Named(
@@ -67,20 +66,16 @@ def do_name(ref: str) -> Any:
                 )
             )
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, f"/bidder/lots/{ref}/consortium")
-        try:
-            made = joint_bids.propose(unit, open_lot(unit, ref), named)
-        except Invalid as refusal:
-            raise Invalid(
-                refusal.code,
-                faults=[
-                    Fault("code.0" if one.where == "members" else one.where, one.code, one.facts)
-                    for one in refusal.faults
-                ],
-            ) from refusal
-        where = f"/bidder/consortia/{made.ref}"
-    return go(where)
+    try:
+        made = joint_bids.propose(unit, lot, named)
+    except Invalid as refusal:
+        raise Invalid(
+            refusal.code,
+            faults=[
+                Fault("code.0" if one.where == "members" else one.where, one.code, one.facts) for one in refusal.faults
+            ],
+        ) from refusal
+    return f"/bidder/consortia/{made.ref}"
 
 
 @bidder.page("/consortia/<ref>", needs=SEE)
@@ -110,26 +105,20 @@ def consortium(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/consortia/<ref>/acts/sign", needs=Act.BID_SUBMIT, post=True, back=consortium)
-def do_sign(ref: str) -> Any:
+@bidder.act("/consortia/<ref>/acts/sign", needs=Act.BID_SUBMIT, back=consortium)
+def do_sign(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Field: ``agreement``: the agreement signed with the firm's key (JSON)."""
-    form = Form.read()
     envelope = signed(form, "agreement")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/consortia/{ref}")
-        row, _mine = consortia.of_ref(unit, ref)
-        joint_bids.sign(unit, row, envelope)
-    return go(where)
+    row, _mine = consortia.of_ref(unit, ref)
+    joint_bids.sign(unit, row, envelope)
+    return f"/bidder/consortia/{ref}"
 
 
-@bidder.page("/consortia/<ref>/acts/leave", needs=Act.BID_SUBMIT, post=True, back=consortium)
-def do_leave(ref: str) -> Any:
-    form = Form.read()
+@bidder.act("/consortia/<ref>/acts/leave", needs=Act.BID_SUBMIT, back=consortium)
+def do_leave(unit: UnitOfWork, form: Form, ref: str) -> str:
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := "/bidder/consortia")
-        row, _mine = consortia.of_ref(unit, ref)
-        joint_bids.leave(unit, row)
-    return go(where)
+    row, _mine = consortia.of_ref(unit, ref)
+    joint_bids.leave(unit, row)
+    return "/bidder/consortia"

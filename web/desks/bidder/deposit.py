@@ -25,7 +25,7 @@ from deposits.views.own_lots import own_lot_card, own_lots
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.tendering import planning
@@ -35,6 +35,7 @@ from web.desks.bidder import losses
 from web.desks.bidder.room import bidder, can, crumbs, lang, own_lot, zone
 from web.http.forms import Form
 from web.http.gate import go, look, office, render, work
+from web.http.page_rules import ByHand
 from web.words import show
 
 PAID = ("full", "short", "other")
@@ -202,24 +203,21 @@ def time_bar(now: datetime, card: OwnCard) -> TimeBar | None:
 # --- acts -------------------------------------------------------------------------------------------------------------
 
 
-@bidder.page("/deposits/<ref>/acts/claim", needs=Act.DEPOSIT_LOOK_OWN, post=True, back=deposit)
-def claim(ref: str) -> Any:
+@bidder.act("/deposits/<ref>/acts/claim", needs=Act.DEPOSIT_LOOK_OWN, back=deposit)
+def claim(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Our own payment went to another number or named none: found by the bank's number and our name (rule D-29). Field: ``bank_id``."""
-    form = Form.read()
     bank_id = form.text("bank_id", limit=64)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/deposits/{ref}")
-        demand = _demand(unit, own_lot(unit, ref)[0])
-        try:
-            receipts.claim(unit, demand, bank_id=bank_id)
-        except NotFound as refusal:
-            form.fault("bank_id", refusal.code, **refusal.facts)
-            form.refuse_if_any()
-    return go(where)
+    demand = _demand(unit, own_lot(unit, ref)[0])
+    try:
+        receipts.claim(unit, demand, bank_id=bank_id)
+    except NotFound as refusal:
+        form.fault("bank_id", refusal.code, **refusal.facts)
+        form.refuse_if_any()
+    return f"/bidder/deposits/{ref}"
 
 
-@bidder.page("/deposits/<ref>/acts/payee", needs=Act.DEPOSIT_LOOK_OWN, post=True, back=deposit)
+@bidder.page("/deposits/<ref>/acts/payee", needs=Act.DEPOSIT_LOOK_OWN, post=ByHand.BYTES, back=deposit)
 def payee(ref: str) -> Any:
     """Another account of our own for a refund the bank returned (rule D-30). Fields: ``refund``, ``account``, ``proof`` (a PDF)."""
     form = Form.read()
@@ -228,43 +226,42 @@ def payee(ref: str) -> Any:
     if proof is not None and not (data.startswith(b"%PDF-") and len(data) <= PROOF_BYTES):
         form.fault("proof", "payee.proof_pdf", most=show.size(PROOF_BYTES, lang()))
     form.refuse_if_any()
+    wanted = str(form.typed.get("refund", ""))
+    with look() as now:
+        card = own_deposit.own(now, own_lot(now, ref)[0])  # the tie, before anything is stored
+    if card is None or wanted not in {one.ref for one in card.returned}:
+        raise NotFound("refund.unknown")
+    stored = office().blobs.put([data])
     with work() as unit:
         unit.once(form.form_id, where := f"/bidder/deposits/{ref}")
-        card = own_deposit.own(unit, own_lot(unit, ref)[0])
-        wanted = str(form.typed.get("refund", ""))
-        if card is None or wanted not in {one.ref for one in card.returned}:
-            raise NotFound("refund.unknown")
-        payees.ask(unit, refunds.refund(unit.session, wanted), account=account, proof=unit.office.blobs.put([data]))
+        payees.ask(unit, refunds.refund(unit.session, wanted), account=account, proof=stored)
     return go(where)
 
 
-@bidder.page("/deposits/<ref>/acts/rehearse", needs=Act.LOT_TAKE_PART, post=True, back=deposit)
-def rehearse(ref: str) -> Any:
+@bidder.act("/deposits/<ref>/acts/rehearse", needs=Act.LOT_TAKE_PART, back=deposit)
+def rehearse(unit: UnitOfWork, form: Form, ref: str) -> str:
     """In a rehearsal the simulated bank books a payment for us, as a real one would: it counts once a statement has brought it here.
     Field: ``how``. Refuses: NotFound ``deposit.not_rehearsal`` wherever money is real."""
-    form = Form.read()
     how = form.choice("how", PAID)
     form.refuse_if_any()
     bank = rehearsal_bank()
     if bank is None:
         raise NotFound("deposit.not_rehearsal")
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/deposits/{ref}")
-        card = own_deposit.own(unit, own_lot(unit, ref)[0])
-        if card is None:
-            raise NotFound("deposit.none", ref=ref)
-        rest = _unbooked(card, bank.booked(card.sub_account))
-        if not rest.is_positive or card.refunds:
-            raise Conflict("deposit.booked", ref=ref)
-        party = parties.own_party(unit)
-        name, account = STRANGER if how == "other" else (party.name, party.bank_account)
-        bank.receive(
-            Money(rest.minor // 2) if how == "short" and rest.minor > 1 else rest,
-            name=name,
-            account=account,
-            sub_account=card.sub_account,
-        )
-    return go(where)
+    card = own_deposit.own(unit, own_lot(unit, ref)[0])
+    if card is None:
+        raise NotFound("deposit.none", ref=ref)
+    rest = _unbooked(card, bank.booked(card.sub_account))
+    if not rest.is_positive or card.refunds:
+        raise Conflict("deposit.booked", ref=ref)
+    party = parties.own_party(unit)
+    name, account = STRANGER if how == "other" else (party.name, party.bank_account)
+    bank.receive(
+        Money(rest.minor // 2) if how == "short" and rest.minor > 1 else rest,
+        name=name,
+        account=account,
+        sub_account=card.sub_account,
+    )
+    return f"/bidder/deposits/{ref}"
 
 
 def _demand(now: Look, row: Lot) -> Any:

@@ -15,7 +15,7 @@ from trading.bidding import bids, officer_news, participants, tickets
 from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import enrolments, parties
 from trading.tendering import enquiries, notices
 from trading.tendering.tenders import Lot
@@ -29,7 +29,7 @@ from web.desks.bidder.receipts import download
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
 from web.desks.bidder.trouble import copies_wanted
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import look, render, request
 from web.words import show
 
 
@@ -230,37 +230,31 @@ def _deposit_words(mine: OwnLot) -> str:
 # --- acts -------------------------------------------------------------------------------------------------------------
 
 
-@bidder.page("/lots/<ref>/acts/take-part", needs=Act.LOT_TAKE_PART, post=True, back=lot)
-def take_part(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/take-part", needs=Act.LOT_TAKE_PART, back=lot)
+def take_part(unit: UnitOfWork, _form: Form, ref: str) -> str:
     """Take part, and get a sub-account of one's own for the deposit. Doing it twice is harmless."""
-    Form.read()
-    with work() as unit:
-        taking = participants.take_part(unit, open_lot(unit, ref))
-        demands.demand_for(unit, taking)
-    return go(f"/bidder/lots/{ref}")
+    taking = participants.take_part(unit, open_lot(unit, ref))
+    demands.demand_for(unit, taking)
+    return f"/bidder/lots/{ref}"
 
 
-@bidder.page("/lots/<ref>/acts/leave", needs=Act.BID_WITHDRAW, post=True, back=lot)
-def leave(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/leave", needs=Act.BID_WITHDRAW, back=lot)
+def leave(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The written notice that we no longer take part. Field: ``sure``. Final; a bid that stands is withdrawn first."""
-    form = Form.read()
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        _lot, taking = own_lot(unit, ref)
-        bids.leave(unit, taking)
-    return go(f"/bidder/lots/{ref}")
+    _lot, taking = own_lot(unit, ref)
+    bids.leave(unit, taking)
+    return f"/bidder/lots/{ref}"
 
 
-@bidder.page("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, post=True, back=lot)
-def ask(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, back=lot)
+def ask(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Ask about the tender documents; who asks is shown to nobody. Field: ``question``."""
-    form = Form.read()
     question = form.text("question", limit=enquiries.MAX_LENGTH, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        enquiries.ask(unit, open_lot(unit, ref), question=question, form_id=form.form_id)
-    return go(f"/bidder/lots/{ref}#questions")
+    enquiries.ask(unit, open_lot(unit, ref), question=question)
+    return f"/bidder/lots/{ref}#questions"
 
 
 # --- for the sealer ---------------------------------------------------------------------------------------------------

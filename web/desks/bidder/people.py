@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act, Role
+from trading.kernel.work import UnitOfWork
 from trading.parties import own_people
 from web import words
 from web.desks.bidder.room import bidder, crumbs, lang
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 PLACE = "/bidder/people"
 
@@ -39,18 +38,15 @@ def people(form: Form | None = None) -> str:
         )
 
 
-@bidder.page("/acts/invite", needs=Act.PEOPLE_OWN, post=True, back=people)
-def do_invite() -> Any:
+@bidder.act("/acts/invite", needs=Act.PEOPLE_OWN, back=people)
+def do_invite(unit: UnitOfWork, form: Form) -> str:
     """Fields: ``username``, ``name``, ``password``, ``mail``, ``roles``."""
-    form = Form.read()
     username, name = form.text("username", limit=80), form.text("name", limit=80)
     mail, password = form.text("mail", needed=False, limit=254), form.password("password")
     roles = [Role(one) for one in form.choices("roles", own_people.ROLES, least=1)]
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, PLACE)
-        own_people.invite(unit, username=username, name=name, password=password, mail=mail, roles=roles)
-    return go(PLACE)
+    own_people.invite(unit, username=username, name=name, password=password, mail=mail, roles=roles)
+    return PLACE
 
 
 @bidder.page("/people/<int:ident>", needs=Act.PEOPLE_OWN)
@@ -68,24 +64,18 @@ def one(ident: int, form: Form | None = None) -> str:
         )
 
 
-@bidder.page("/people/<int:ident>/acts/roles", needs=Act.PEOPLE_OWN, post=True, back=one)
-def do_roles(ident: int) -> Any:
-    form = Form.read()
+@bidder.act("/people/<int:ident>/acts/roles", needs=Act.PEOPLE_OWN, back=one)
+def do_roles(unit: UnitOfWork, form: Form, ident: int) -> str:
     roles = [Role(role) for role in form.choices("roles", own_people.ROLES, least=1)]
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, PLACE)
-        own_people.set_roles(unit, own_people.colleague(unit, ident), roles)
-    return go(PLACE)
+    own_people.set_roles(unit, own_people.colleague(unit, ident), roles)
+    return PLACE
 
 
-@bidder.page("/people/<int:ident>/acts/close", needs=Act.PEOPLE_OWN, post=True, back=one)
-def do_close(ident: int) -> Any:
+@bidder.act("/people/<int:ident>/acts/close", needs=Act.PEOPLE_OWN, back=one)
+def do_close(unit: UnitOfWork, form: Form, ident: int) -> str:
     """Field: ``sure``."""
-    form = Form.read()
     form.ticked("sure", needed=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, PLACE)
-        own_people.close(unit, own_people.colleague(unit, ident))
-    return go(PLACE)
+    own_people.close(unit, own_people.colleague(unit, ident))
+    return PLACE

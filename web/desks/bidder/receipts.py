@@ -34,6 +34,7 @@ from web.desks.bidder.receipt_cards import (
 from web.desks.bidder.room import SEE, bidder, open_lot, signed
 from web.http.forms import Form
 from web.http.gate import arrival, go, look, render, saved_as, work
+from web.http.page_rules import ByHand
 from web.http.refusals import wants_json
 from web.papers import printing
 
@@ -54,7 +55,7 @@ def answer_of(outcome: Outcome, document: dict[str, Any]) -> Any:
     )
 
 
-@bidder.page("/lots/<ref>/acts/submit", needs=Act.BID_SUBMIT, post=True)
+@bidder.page("/lots/<ref>/acts/submit", needs=Act.BID_SUBMIT, post=ByHand.DOCUMENT)
 def submit(ref: str) -> Any:
     """The legal moment. Fields: ``upload`` (the last part of the upload's address), ``submission`` (signed, JSON). Sending the same
     submission again gives the same receipt. A no that the protocol can name is a receipt too: the proof of the attempt."""
@@ -81,7 +82,7 @@ def not_settled(refusal: NotReady, ref: str, came: datetime, **what: str) -> tup
     return outcome, document
 
 
-@bidder.page("/lots/<ref>/acts/prove-attempt", needs=Act.BID_UPLOAD, post=True)
+@bidder.page("/lots/<ref>/acts/prove-attempt", needs=Act.BID_UPLOAD, post=ByHand.DOCUMENT)
 def prove_attempt(ref: str) -> Any:
     """A signed proof that an upload did not become a bid. Field: ``upload``."""
     form = Form.read()

@@ -23,6 +23,7 @@ from web.desks.bidder.receipts import answer_of, not_settled
 from web.desks.bidder.room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
 from web.http.gate import arrival, look, render, work
+from web.http.page_rules import ByHand
 
 
 @bidder.page("/lots/<ref>/seal", needs=SEE)
@@ -80,7 +81,7 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=True, back=withdraw_page)
+@bidder.page("/lots/<ref>/acts/withdraw", needs=Act.BID_WITHDRAW, post=ByHand.DOCUMENT, back=withdraw_page)
 def withdraw(ref: str) -> Any:
     """Take the standing bid back before the deadline. Field: ``withdrawal`` (signed, JSON)."""
     form = Form.read()

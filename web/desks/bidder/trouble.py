@@ -20,13 +20,13 @@ from trading.hall import effects
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony, rechecks, rescue
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from web.desks.bidder.room import SEE, bidder, can, lot_crumbs, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 
 def trouble_of(now: Look, ref: str) -> dict[str, Any]:
@@ -95,16 +95,13 @@ def rescue_data(ref: str) -> Response:
         )
 
 
-@bidder.page("/lots/<ref>/acts/rescue", needs=Act.BID_RESCUE, post=True, back=rescue_page)
-def do_rescue(ref: str) -> Any:
-    form = Form.read()
+@bidder.act("/lots/<ref>/acts/rescue", needs=Act.BID_RESCUE, back=rescue_page)
+def do_rescue(unit: UnitOfWork, form: Form, ref: str) -> str:
     envelope = signed(form, "rescue")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/rescue")
-        row, _taking = own_lot(unit, ref)
-        rescue.post(unit, ceremony.opening(unit.session, row), envelope)
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    rescue.post(unit, ceremony.opening(unit.session, row), envelope)
+    return f"/bidder/lots/{ref}/rescue"
 
 
 # --- one's own copy -----------------------------------------------------------------------------------------------------
@@ -132,17 +129,14 @@ def copy_page(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/lots/<ref>/acts/copy", needs=Act.BID_UPLOAD, post=True, back=copy_page)
-def do_copy(ref: str) -> Any:
+@bidder.act("/lots/<ref>/acts/copy", needs=Act.BID_UPLOAD, back=copy_page)
+def do_copy(unit: UnitOfWork, form: Form, ref: str) -> str:
     """One's own copy of a sealed file in place of the broken bytes. Field: ``upload`` (the last part of the upload's address)."""
-    form = Form.read()
     token = form.text("upload", limit=64)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/copy")
-        row, _taking = own_lot(unit, ref)
-        rechecks.take_copy(unit, row, token=token)
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    rechecks.take_copy(unit, row, token=token)
+    return f"/bidder/lots/{ref}/copy"
 
 
 # --- claims of omission -----------------------------------------------------------------------------------------------
@@ -173,13 +167,10 @@ def claim_page(ref: str, form: Form | None = None) -> str:
     )
 
 
-@bidder.page("/lots/<ref>/acts/claim", needs=Act.CLAIM_FILE, post=True, back=claim_page)
-def do_claim(ref: str) -> Any:
-    form = Form.read()
+@bidder.act("/lots/<ref>/acts/claim", needs=Act.CLAIM_FILE, back=claim_page)
+def do_claim(unit: UnitOfWork, form: Form, ref: str) -> str:
     claim, receipt = signed(form, "claim"), signed(form, "receipt")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/bidder/lots/{ref}/claim")
-        row, _taking = own_lot(unit, ref)
-        claims.file(unit, row, claim=claim, receipt=receipt)
-    return go(where)
+    row, _taking = own_lot(unit, ref)
+    claims.file(unit, row, claim=claim, receipt=receipt)
+    return f"/bidder/lots/{ref}/claim"

@@ -15,10 +15,12 @@ from deposits.views.queries import BatchCard
 from trading.kernel.access import Act, Role
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
+from trading.kernel.work import UnitOfWork
 from trading.reports.writers import inert
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
 from web.http.forms import Form
 from web.http.gate import go, look, office, render, saved_as, work
+from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.words import show
 
@@ -97,40 +99,31 @@ def approve_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@cashier.page("/batches/<ref>/acts/approve", needs=Act.REFUND_APPROVE, post=True, back=approve_page)
-def do_approve(ref: str) -> Any:
+@cashier.act("/batches/<ref>/acts/approve", needs=Act.REFUND_APPROVE, back=approve_page)
+def do_approve(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Approve what the digest says. Field: ``digest``."""
-    form, where = Form.read(), f"/cashier/batches/{ref}"
     seen = form.text("digest", limit=64)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        refunds.approve(unit, refunds.batch(unit.session, ref), digest_seen=seen)
-    return go(where)
+    refunds.approve(unit, refunds.batch(unit.session, ref), digest_seen=seen)
+    return f"/cashier/batches/{ref}"
 
 
-@cashier.page("/batches/<ref>/acts/send-back", needs=Act.REFUND_APPROVE, post=True, back=approve_page)
-def do_send_back(ref: str) -> Any:
+@cashier.act("/batches/<ref>/acts/send-back", needs=Act.REFUND_APPROVE, back=approve_page)
+def do_send_back(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Return it to the cashier. Field: ``reason``."""
-    form, where = Form.read(), f"/cashier/batches/{ref}"
     reason = form.text("reason", limit=400, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        refunds.send_back(unit, refunds.batch(unit.session, ref), reason=reason)
-    return go(where)
+    refunds.send_back(unit, refunds.batch(unit.session, ref), reason=reason)
+    return f"/cashier/batches/{ref}"
 
 
-@cashier.page("/batches/<ref>/acts/take-back", needs=Act.REFUND_PREPARE, post=True, back=batch)
-def do_take_back(ref: str) -> Any:
-    form, where = Form.read(), f"/cashier/batches/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        refunds.take_back(unit, refunds.batch(unit.session, ref))
-    return go(where)
+@cashier.act("/batches/<ref>/acts/take-back", needs=Act.REFUND_PREPARE, back=batch)
+def do_take_back(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    refunds.take_back(unit, refunds.batch(unit.session, ref))
+    return f"/cashier/batches/{ref}"
 
 
-@cashier.page("/batches/<ref>/acts/pay", needs=Act.REFUND_PAY, post=True, back=batch)
+@cashier.page("/batches/<ref>/acts/pay", needs=Act.REFUND_PAY, post=ByHand.OUTSIDE, back=batch)
 def do_pay(ref: str) -> Any:
     """Post and order; what the bank has not answered is asked after again every minute, under the same key."""
     form, where = Form.read(), f"/cashier/batches/{ref}"

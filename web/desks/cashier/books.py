@@ -20,13 +20,13 @@ from deposits.views.queries import ExceptionCard
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound, NotReady
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import parties
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, bank, cashier, crumbs_of, name_of, own_bank
 from web.http.forms import Form
 from web.http.frame import address
-from web.http.gate import actor, go, look, render, request, work
+from web.http.gate import actor, look, render, request
 from web.http.refusals import language
 from web.words import show
 
@@ -67,35 +67,28 @@ def statements(form: Form | None = None) -> str:
         )
 
 
-@cashier.page("/acts/import", needs=Act.STATEMENT_IMPORT, post=True, back=statements)
-def do_import() -> Any:
+@cashier.act("/acts/import", needs=Act.STATEMENT_IMPORT, back=statements)
+def do_import(unit: UnitOfWork, form: Form) -> str:
     """Take a statement file in. Field: ``statement`` (a file); the file stands as a whole or not at all."""
-    form = Form.read()
     file = form.file("statement")
     form.refuse_if_any()
     assert file is not None
     data = file.stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise Invalid("statement.too_big", where="statement", most=show.size(MOST_BYTES, language()))
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/import")
-        report, settled = settlement.take_statement(unit, data, name=settlement.name_of_file(file.filename))
-        where = _report_address(receipts.statement_of(unit.session, report), report, settled)
-    return go(where)
+    report, settled = settlement.take_statement(unit, data, name=settlement.name_of_file(file.filename))
+    return _report_address(receipts.statement_of(unit.session, report), report, settled)
 
 
-@cashier.page("/acts/fetch", needs=Act.STATEMENT_IMPORT, post=True, back=statements)
-def do_fetch() -> Any:
+@cashier.act("/acts/fetch", needs=Act.STATEMENT_IMPORT, back=statements)
+def do_fetch(unit: UnitOfWork, _form: Form) -> str:
     """The same straight from the bank. Nobody gets to see who paid."""
-    form, source = Form.read(), bank()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/import")
-        try:
-            report, settled = settlement.fetch(unit, source)
-        except BankUnreachable as error:
-            raise NotReady("bank.unreachable") from error
-        where = _report_address(receipts.statement_of(unit.session, report), report, settled)
-    return go(where)
+    source = bank()
+    try:
+        report, settled = settlement.fetch(unit, source)
+    except BankUnreachable as error:
+        raise NotReady("bank.unreachable") from error
+    return _report_address(receipts.statement_of(unit.session, report), report, settled)
 
 
 def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
@@ -170,35 +163,29 @@ def _next_step(card: ExceptionCard) -> str:
     }[card.kind]
 
 
-@cashier.page("/acts/explain", needs=Act.DEPOSIT_RECONCILE, post=True, back=exceptions)
-def do_explain() -> Any:
+@cashier.act("/acts/explain", needs=Act.DEPOSIT_RECONCILE, back=exceptions)
+def do_explain(unit: UnitOfWork, form: Form) -> str:
     """Say what a payment in suspense was. Fields: ``receipt``, ``account``, ``note``."""
-    form = Form.read()
     ref, account, note = (
         form.text("receipt", limit=40),
         form.choice("account", EXPLAINED),
         form.text("note", limit=400, lines=True),
     )
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/exceptions")
-        receipts.explain(unit, receipts.receipt(unit.session, ref), account=account, note=note)
-    return go("/cashier/exceptions")
+    receipts.explain(unit, receipts.receipt(unit.session, ref), account=account, note=note)
+    return "/cashier/exceptions"
 
 
-@cashier.page("/acts/charge", needs=Act.DEPOSIT_RECONCILE, post=True, back=exceptions)
-def do_charge() -> Any:
+@cashier.act("/acts/charge", needs=Act.DEPOSIT_RECONCILE, back=exceptions)
+def do_charge(unit: UnitOfWork, form: Form) -> str:
     """An unexplained line out is a charge the centre bears. Fields: ``line`` (the bank's number), ``note``."""
-    form = Form.read()
     number, note = form.text("line", limit=64), form.text("note", limit=400, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/exceptions")
-        line = next((one for one in receipts.unexplained(unit.session) if one.bank_id == number), None)
-        if line is None:
-            raise NotFound("deposit.unknown")
-        receipts.book_charge(unit, line, note=note)
-    return go("/cashier/exceptions")
+    line = next((one for one in receipts.unexplained(unit.session) if one.bank_id == number), None)
+    if line is None:
+        raise NotFound("deposit.unknown")
+    receipts.book_charge(unit, line, note=note)
+    return "/cashier/exceptions"
 
 
 # --- reconciliation ---------------------------------------------------------------------------------------------------
@@ -232,16 +219,13 @@ def reconcile_page(form: Form | None = None) -> str:
         )
 
 
-@cashier.page("/acts/reconcile", needs=Act.DEPOSIT_RECONCILE, post=True, back=reconcile_page)
-def do_reconcile() -> Any:
+@cashier.act("/acts/reconcile", needs=Act.DEPOSIT_RECONCILE, back=reconcile_page)
+def do_reconcile(unit: UnitOfWork, form: Form) -> str:
     """Compare the three and keep the result. Field: ``note``, needed to close an open case."""
-    form = Form.read()
     note = form.text("note", needed=False, limit=400, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/reconcile")
-        reconcile.reconcile(unit, note=note)
-    return go("/cashier/reconcile")
+    reconcile.reconcile(unit, note=note)
+    return "/cashier/reconcile"
 
 
 # --- the ledger -------------------------------------------------------------------------------------------------------

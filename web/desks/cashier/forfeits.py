@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from deposits import demands, forfeits
@@ -11,11 +9,12 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
+from trading.kernel.work import UnitOfWork
 from trading.procedures import PROCEDURES, procedure_of
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import look, render, request
 
 
 @cashier.page("/forfeits", needs=SEE)
@@ -58,10 +57,9 @@ def ground_words(rule: str) -> str:
     }.get(rule, rule)
 
 
-@cashier.page("/acts/forfeit", needs=Act.REFUND_PREPARE, post=True, back=forfeits_page)
-def do_draft() -> Any:
+@cashier.act("/acts/forfeit", needs=Act.REFUND_PREPARE, back=forfeits_page)
+def do_draft(unit: UnitOfWork, form: Form) -> str:
     """Propose to keep a deposit. Fields: ``account`` (sub-account), ``ground``, ``evidence``, ``hold_until``."""
-    form = Form.read()
     account, ground = (
         form.text("account", limit=40),
         form.choice("ground", {one for law in PROCEDURES for one in law.money.grounds}),
@@ -69,13 +67,11 @@ def do_draft() -> Any:
     evidence, until = form.text("evidence", limit=2000, lines=True), form.day("hold_until")
     form.refuse_if_any()
     assert until is not None
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/forfeits")
-        demand = demands.find_by_sub_account(unit.session, account)
-        if demand is None:
-            raise NotFound("deposit.unknown")
-        made = forfeits.draft(unit, demand, ground=ground, evidence=evidence, hold_until=until)
-    return go(f"/cashier/forfeits/{made.ref}")
+    demand = demands.find_by_sub_account(unit.session, account)
+    if demand is None:
+        raise NotFound("deposit.unknown")
+    made = forfeits.draft(unit, demand, ground=ground, evidence=evidence, hold_until=until)
+    return f"/cashier/forfeits/{made.ref}"
 
 
 @cashier.page("/forfeits/<ref>", needs=SEE)
@@ -100,40 +96,31 @@ def forfeit_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@cashier.page("/forfeits/<ref>/acts/hear", needs=Act.REFUND_PREPARE, post=True, back=forfeit_page)
-def do_hear(ref: str) -> Any:
+@cashier.act("/forfeits/<ref>/acts/hear", needs=Act.REFUND_PREPARE, back=forfeit_page)
+def do_hear(unit: UnitOfWork, form: Form, ref: str) -> str:
     """What the bidder was told and said. Field: ``hearing``."""
-    form, where = Form.read(), f"/cashier/forfeits/{ref}"
     hearing = form.text("hearing", limit=4000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = forfeits.forfeit(unit.session, ref)
-        check_version(row, form.version)
-        forfeits.hear(unit, row, hearing=hearing)
-    return go(where)
+    row = forfeits.forfeit(unit.session, ref)
+    check_version(row, form.version)
+    forfeits.hear(unit, row, hearing=hearing)
+    return f"/cashier/forfeits/{ref}"
 
 
-@cashier.page("/forfeits/<ref>/acts/check", needs=Act.REFUND_APPROVE, post=True, back=forfeit_page)
-def do_check(ref: str) -> Any:
-    form, where = Form.read(), f"/cashier/forfeits/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = forfeits.forfeit(unit.session, ref)
-        check_version(row, form.version)
-        forfeits.check(unit, row)
-    return go(where)
+@cashier.act("/forfeits/<ref>/acts/check", needs=Act.REFUND_APPROVE, back=forfeit_page)
+def do_check(unit: UnitOfWork, form: Form, ref: str) -> str:
+    row = forfeits.forfeit(unit.session, ref)
+    check_version(row, form.version)
+    forfeits.check(unit, row)
+    return f"/cashier/forfeits/{ref}"
 
 
-@cashier.page("/forfeits/<ref>/acts/drop", needs=Act.REFUND_APPROVE, post=True, back=forfeit_page)
-def do_drop(ref: str) -> Any:
+@cashier.act("/forfeits/<ref>/acts/drop", needs=Act.REFUND_APPROVE, back=forfeit_page)
+def do_drop(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The ground does not stand. Field: ``why``."""
-    form, where = Form.read(), f"/cashier/forfeits/{ref}"
     why = form.text("why", limit=1000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = forfeits.forfeit(unit.session, ref)
-        check_version(row, form.version)
-        forfeits.drop(unit, row, why=why)
-    return go(where)
+    row = forfeits.forfeit(unit.session, ref)
+    check_version(row, form.version)
+    forfeits.drop(unit, row, why=why)
+    return f"/cashier/forfeits/{ref}"

@@ -18,7 +18,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.exact import written, written_exactly
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.reports.writers import inert
 from trading.views import log_queries
 from web import words
@@ -26,7 +26,7 @@ from web.desks.cashier.figures import figures
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
 from web.http.forms import Form
 from web.http.frame import Link, page_of
-from web.http.gate import go, look, office, render, request, saved_as, work
+from web.http.gate import look, office, render, request, saved_as
 from web.http.opened import attachment, has_scanner
 from web.http.refusals import language
 from web.words import show
@@ -144,27 +144,21 @@ def _csv(now: Look, cards: list[RefundCard]) -> Response:
     return saved_as(Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv"), "refunds.csv")
 
 
-@cashier.page("/acts/due", needs=Act.REFUND_PREPARE, post=True, back=queue)
-def do_due() -> Any:
+@cashier.act("/acts/due", needs=Act.REFUND_PREPARE, back=queue)
+def do_due(unit: UnitOfWork, _form: Form) -> str:
     """Look for what has fallen due, as the clock does every minute."""
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/refunds")
-        falling_due.due(unit)
-    return go("/cashier/refunds")
+    falling_due.due(unit)
+    return "/cashier/refunds"
 
 
-@cashier.page("/acts/prepare", needs=Act.REFUND_PREPARE, post=True, back=queue)
-def do_prepare() -> Any:
+@cashier.act("/acts/prepare", needs=Act.REFUND_PREPARE, back=queue)
+def do_prepare(unit: UnitOfWork, form: Form) -> str:
     """Put the ticked refunds into a batch. Fields: ``refs``, ``value_on``."""
-    form = Form.read()
     refs = list(dict.fromkeys(str(ref) for ref in form.typed.getlist("refs")))
     day = form.day("value_on", needed=False)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, "/cashier/batches")
-        batch = refunds.prepare(unit, [refunds.refund(unit.session, ref) for ref in refs], value_on=day)
-    return go(f"/cashier/batches/{batch.ref}")
+    batch = refunds.prepare(unit, [refunds.refund(unit.session, ref) for ref in refs], value_on=day)
+    return f"/cashier/batches/{batch.ref}"
 
 
 # --- one refund -------------------------------------------------------------------------------------------------------
@@ -262,69 +256,54 @@ def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
     ]
 
 
-@cashier.page("/refunds/<ref>/acts/convert", needs=Act.REFUND_PREPARE, post=True, back=refund)
-def do_convert(ref: str) -> Any:
+@cashier.act("/refunds/<ref>/acts/convert", needs=Act.REFUND_PREPARE, back=refund)
+def do_convert(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The winner turns the deposit into the performance deposit. Field: ``rate``, percent of the contract price."""
-    form, where = Form.read(), f"/cashier/refunds/{ref}"
     rate = form.number("rate", least=0, most=100)
     form.refuse_if_any()
     assert rate is not None
-    with work() as unit:
-        unit.once(form.form_id, where)
-        refunds.convert(unit, refunds.refund(unit.session, ref), rate=written_exactly(rate / 100))
-    return go(where)
+    refunds.convert(unit, refunds.refund(unit.session, ref), rate=written_exactly(rate / 100))
+    return f"/cashier/refunds/{ref}"
 
 
-@cashier.page("/refunds/<ref>/acts/hold", needs=Act.REFUND_PREPARE, post=True, back=refund)
-def do_hold(ref: str) -> Any:
+@cashier.act("/refunds/<ref>/acts/hold", needs=Act.REFUND_PREPARE, back=refund)
+def do_hold(unit: UnitOfWork, form: Form, ref: str) -> str:
     """Keep the money for now, on a written basis. Fields: ``basis``, ``owner``, ``until``."""
-    form, where = Form.read(), f"/cashier/refunds/{ref}"
     basis, owner, until = form.text("basis", limit=400, lines=True), form.text("owner", limit=120), form.day("until")
     form.refuse_if_any()
     assert until is not None
-    with work() as unit:
-        unit.once(form.form_id, where)
-        row = refunds.refund(unit.session, ref)
-        demands.place_hold(unit, _demand_of(row), basis=basis, owner=owner, until=until)
-    return go(where)
+    row = refunds.refund(unit.session, ref)
+    demands.place_hold(unit, _demand_of(row), basis=basis, owner=owner, until=until)
+    return f"/cashier/refunds/{ref}"
 
 
-@cashier.page("/refunds/<ref>/acts/lift", needs=Act.REFUND_APPROVE, post=True, back=refund)
-def do_lift(ref: str) -> Any:
+@cashier.act("/refunds/<ref>/acts/lift", needs=Act.REFUND_APPROVE, back=refund)
+def do_lift(unit: UnitOfWork, form: Form, ref: str) -> str:
     """End a hold before its day. Fields: ``hold``, ``why``."""
-    form, where = Form.read(), f"/cashier/refunds/{ref}"
     hold, why = form.text("hold", limit=40), form.text("why", limit=400, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        demand = _demand_of(refunds.refund(unit.session, ref))
-        found = next((one for one in demands.holds(unit.session, demand.id, unit.now) if one.ref == hold), None)
-        if found is None:
-            raise NotFound("deposit.unknown")
-        demands.lift_hold(unit, found, why=why)
-    return go(where)
+    demand = _demand_of(refunds.refund(unit.session, ref))
+    found = next((one for one in demands.holds(unit.session, demand.id, unit.now) if one.ref == hold), None)
+    if found is None:
+        raise NotFound("deposit.unknown")
+    demands.lift_hold(unit, found, why=why)
+    return f"/cashier/refunds/{ref}"
 
 
-@cashier.page("/refunds/<ref>/acts/payee", needs=Act.REFUND_APPROVE, post=True, back=refund)
-def do_payee(ref: str) -> Any:
+@cashier.act("/refunds/<ref>/acts/payee", needs=Act.REFUND_APPROVE, back=refund)
+def do_payee(unit: UnitOfWork, _form: Form, ref: str) -> str:
     """One of the two approvals of another account of the same bidder."""
-    form, where = Form.read(), f"/cashier/refunds/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        payees.approve(unit, _pending(unit, ref))
-    return go(where)
+    payees.approve(unit, _pending(unit, ref))
+    return f"/cashier/refunds/{ref}"
 
 
-@cashier.page("/refunds/<ref>/acts/decline-payee", needs=Act.REFUND_APPROVE, post=True, back=refund)
-def do_decline_payee(ref: str) -> Any:
+@cashier.act("/refunds/<ref>/acts/decline-payee", needs=Act.REFUND_APPROVE, back=refund)
+def do_decline_payee(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The bank's paper is not accepted: the bidder is told why and may hand in another. Field: ``declined_why``."""
-    form, where = Form.read(), f"/cashier/refunds/{ref}"
     why = form.text("declined_why", limit=400, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        payees.decline(unit, _pending(unit, ref), why=why)
-    return go(where)
+    payees.decline(unit, _pending(unit, ref), why=why)
+    return f"/cashier/refunds/{ref}"
 
 
 @cashier.page("/refunds/<ref>/proof", needs=SEE)

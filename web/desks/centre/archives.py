@@ -3,7 +3,6 @@ as a paper, and the seal."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app
@@ -13,13 +12,13 @@ from trading.awarding.archives import Item
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import tenders
 from trading.tendering.tenders import LOT_FLOW, Lot
 from trading.views import lot_cards
 from trading.views.lot_cards import LotCard
 from web.http.forms import Form
-from web.http.gate import Desk, go, look, render, work
+from web.http.gate import Desk, look, render
 from web.papers import printing
 from web.words import show, state
 
@@ -148,12 +147,9 @@ def add_pages(desk: Desk) -> None:
             paper = contents_paper(now, tenders.lot(now.session, ref))
         return printing.answer(paper, f"contents-{ref}")
 
-    @desk.page("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, post=True, back=archive)
-    def do_seal(ref: str) -> Any:
-        form, where = Form.read(), f"{PLACE}/{ref}"
-        with work() as unit:
-            unit.once(form.form_id, where)
-            lot = tenders.lot(unit.session, ref)
-            check_version(lot, form.version)
-            archives.seal(unit, lot)
-        return go(where)
+    @desk.act("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, back=archive)
+    def do_seal(unit: UnitOfWork, form: Form, ref: str) -> str:
+        lot = tenders.lot(unit.session, ref)
+        check_version(lot, form.version)
+        archives.seal(unit, lot)
+        return f"{PLACE}/{ref}"

@@ -19,7 +19,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import registrations
 from trading.procedures import procedure_of
 from trading.rulebook import calendars
@@ -35,7 +35,7 @@ from web.desks.centre import registrations as centre_registrations
 from web.http import attached
 from web.http.forms import Form
 from web.http.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
-from web.http.gate import Desk, go, look, render, request, work
+from web.http.gate import Desk, look, render, request
 from web.http.refusals import language
 from web.words import show
 from web.words.regions import full_name
@@ -206,39 +206,33 @@ def take_attachment(ref: str, number: int) -> Response:
         return attached.hand_out(attachments.of_project(now.session, projects.project(now.session, ref).id), number)
 
 
-@desk.page("/filings/<ref>/acts/accept", needs=Act.PROJECT_ACCEPT, post=True, back=filing)
-def do_accept(ref: str) -> Any:
-    form, where = Form.read(), f"/centre/filings/{ref}"
+@desk.act("/filings/<ref>/acts/accept", needs=Act.PROJECT_ACCEPT, back=filing)
+def do_accept(unit: UnitOfWork, form: Form, ref: str) -> str:
     code = form.text("category_code", needed=False, limit=3).upper()
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        project = projects.project(unit.session, ref)
-        check_version(project, form.version)
-        try:
-            projects.accept(unit, project, category_code=code)
-        except Invalid as refusal:
-            if refusal.code.startswith("utc."):
-                raise Invalid(refusal.code, where="category_code", **refusal.facts) from refusal
-            raise
-    return go(where)
+    project = projects.project(unit.session, ref)
+    check_version(project, form.version)
+    try:
+        projects.accept(unit, project, category_code=code)
+    except Invalid as refusal:
+        if refusal.code.startswith("utc."):
+            raise Invalid(refusal.code, where="category_code", **refusal.facts) from refusal
+        raise
+    return f"/centre/filings/{ref}"
 
 
-@desk.page("/filings/<ref>/acts/return", needs=Act.PROJECT_ACCEPT, post=True, back=filing)
-def do_return(ref: str) -> Any:
-    form, where = Form.read(), f"/centre/filings/{ref}"
+@desk.act("/filings/<ref>/acts/return", needs=Act.PROJECT_ACCEPT, back=filing)
+def do_return(unit: UnitOfWork, form: Form, ref: str) -> str:
     notes = [
         Gap(field, "project.gap_note", "A-05", note)
         for field in CHECKED
         if (note := form.text(f"note.{field}", needed=False, limit=500, lines=True))
     ]
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        project = projects.project(unit.session, ref)
-        check_version(project, form.version)
-        projects.return_with_gaps(unit, project, notes=notes)
-    return go(where)
+    project = projects.project(unit.session, ref)
+    check_version(project, form.version)
+    projects.return_with_gaps(unit, project, notes=notes)
+    return f"/centre/filings/{ref}"
 
 
 @desk.page("/filings/<ref>/slip", needs=Act.PROJECT_ACCEPT)

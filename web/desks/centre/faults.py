@@ -15,13 +15,13 @@ from trading.availability.deadline_faults import Assessment, DeadlineFault
 from trading.availability.verdict import MINUTE
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web.desks.centre import desk as centre
 from web.http.forms import Form
 from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, go, look, render, request, work
+from web.http.gate import Desk, actor, look, render, request
 from web.http.refusals import language
 from web.words import show
 
@@ -112,25 +112,19 @@ def _spans(found: Assessment | None) -> list[str]:
     return [f"{show.hour(a, zone)[:5]}–{show.hour(b, zone)[:5]}" for a, b in spans]
 
 
-@desk.page("/<ref>/acts/confirm", needs=Act.FAULT_CONFIRM, post=True, back=fault)
-def do_confirm(ref: str) -> Any:
-    form, where = Form.read(), f"/centre/faults/{ref}"
-    with work() as unit:
-        unit.once(form.form_id, where)
-        deadline_faults.confirm(unit, _lot(unit, ref))
-    return go(where)
+@desk.act("/<ref>/acts/confirm", needs=Act.FAULT_CONFIRM, back=fault)
+def do_confirm(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    deadline_faults.confirm(unit, _lot(unit, ref))
+    return f"/centre/faults/{ref}"
 
 
-@desk.page("/<ref>/acts/decide", needs=Act.FAULT_DECIDE, post=True, back=fault)
-def do_decide(ref: str) -> Any:
-    form, where = Form.read(), f"/centre/faults/{ref}"
+@desk.act("/<ref>/acts/decide", needs=Act.FAULT_DECIDE, back=fault)
+def do_decide(unit: UnitOfWork, form: Form, ref: str) -> str:
     choice, reason = form.choice("decision", ("lift", "end")), form.text("reason", limit=1000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where)
-        act = deadline_faults.lift if choice == "lift" else deadline_faults.end
-        act(unit, _lot(unit, ref), reason=reason)
-    return go(where)
+    act = deadline_faults.lift if choice == "lift" else deadline_faults.end
+    act(unit, _lot(unit, ref), reason=reason)
+    return f"/centre/faults/{ref}"
 
 
 @desk.rail

@@ -3,20 +3,18 @@ file: it waits for the scanner, and is saved, never shown."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import registrations
 from trading.parties.registrations import ACCEPTED, RETURNED, SENT
 from web.desks.register import shown_facts
 from web.http import opened
 from web.http.forms import Form
 from web.http.frame import Duty
-from web.http.gate import Desk, go, look, office, render, request, work
+from web.http.gate import Desk, look, office, render, request
 from web.http.refusals import language
 from web.words import show
 
@@ -78,34 +76,26 @@ def add_pages(desk: Desk) -> None:
             blob, name, size = row.proof, row.proof_name, row.proof_size
         return opened.attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), name, size)
 
-    @desk.page(
+    @desk.act(
         "/registrations/<ref>/acts/accept",
         needs=Act.FIRM_ACCEPT,
-        post=True,
         back=registration,
         endpoint="accept_registration",
     )
-    def do_accept(ref: str) -> Any:
-        form = Form.read()
+    def do_accept(unit: UnitOfWork, form: Form, ref: str) -> str:
         form.ticked("checked", needed=True)
         form.refuse_if_any()
-        with work() as unit:
-            unit.once(form.form_id, PLACE)
-            registrations.accept(unit, registrations.find(unit.session, ref), version=form.version)
-        return go(f"{PLACE}/{ref}")
+        registrations.accept(unit, registrations.find(unit.session, ref), version=form.version)
+        return f"{PLACE}/{ref}"
 
-    @desk.page(
+    @desk.act(
         "/registrations/<ref>/acts/return",
         needs=Act.FIRM_ACCEPT,
-        post=True,
         back=registration,
         endpoint="return_registration",
     )
-    def do_return(ref: str) -> Any:
-        form = Form.read()
+    def do_return(unit: UnitOfWork, form: Form, ref: str) -> str:
         reasons = form.text("reasons", limit=2000, lines=True)
         form.refuse_if_any()
-        with work() as unit:
-            unit.once(form.form_id, PLACE)
-            registrations.give_back(unit, registrations.find(unit.session, ref), reasons, version=form.version)
-        return go(f"{PLACE}/{ref}")
+        registrations.give_back(unit, registrations.find(unit.session, ref), reasons, version=form.version)
+        return f"{PLACE}/{ref}"

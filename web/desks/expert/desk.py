@@ -36,14 +36,14 @@ from evaluation.reporting import queries
 from evaluation.reporting.queries import CallCard
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.parties import enrolments, parties
 from trading.rulebook import calendars
 from web.desks.expert import prices, report, seat, sheets, view
 from web.desks.expert.room import crumbs_of, expert, own_to_do, room_card, step_href, zone
 from web.http.forms import Form
 from web.http.frame import Duty, Tick, sorted_duties, sun_line
-from web.http.gate import go, look, render, work
+from web.http.gate import go, look, render
 from web.http.refusals import language
 from web.words import state
 
@@ -129,29 +129,21 @@ def call(panel_id: int, form: Form | None = None) -> Any:
     return render("expert/call.html", form=form or Form.blank(), call=card, crumbs=crumbs_of((_("Invitation"), "")))
 
 
-@expert.page("/calls/<int:panel_id>/acts/answer", needs=Act.SEAT_ANSWER, post=True, back=call)
-def do_answer(panel_id: int) -> Any:
-    form = Form.read()
+@expert.act("/calls/<int:panel_id>/acts/answer", needs=Act.SEAT_ANSWER, back=call)
+def do_answer(unit: UnitOfWork, form: Form, panel_id: int) -> str:
     answer = form.choice("answer", ("yes", "no"))
     declared, reason = (
         form.ticked("no_conflict", needed=answer == "yes"),
         form.text("reason", needed=False, limit=1000, lines=True),
     )
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/calls/{panel_id}" if answer == "yes" else "/expert")
-        panels.answer(
-            unit, queries.own_panel(unit, panel_id), accept=answer == "yes", no_conflict=declared, reason=reason
-        )
-    return go(where)
+    panels.answer(unit, queries.own_panel(unit, panel_id), accept=answer == "yes", no_conflict=declared, reason=reason)
+    return f"/expert/calls/{panel_id}" if answer == "yes" else "/expert"
 
 
-@expert.page("/calls/<int:panel_id>/acts/recuse", needs=Act.SEAT_ANSWER, post=True, back=call)
-def do_recuse_call(panel_id: int) -> Any:
-    form = Form.read()
+@expert.act("/calls/<int:panel_id>/acts/recuse", needs=Act.SEAT_ANSWER, back=call)
+def do_recuse_call(unit: UnitOfWork, form: Form, panel_id: int) -> str:
     reason = form.text("reason", limit=1000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := "/expert")
-        panels.recuse(unit, queries.own_panel(unit, panel_id), reason=reason)
-    return go(where)
+    panels.recuse(unit, queries.own_panel(unit, panel_id), reason=reason)
+    return "/expert"

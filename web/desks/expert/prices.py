@@ -12,12 +12,13 @@ from evaluation.reporting import conclusion
 from evaluation.scoring import price_review, reviews
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
+from trading.kernel.work import UnitOfWork
 from trading.opening import technical
 from trading.tendering import tenders
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.expert.seat import prompt_words
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 from web.http.opened import hand_out
 
 
@@ -71,36 +72,27 @@ def prices(ref: str, form: Form | None = None) -> str:
         )
 
 
-@expert.page("/<ref>/acts/fix-technical", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
-def do_fix(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/prices")
-        conclusion.fix_technical(unit, panel_in(unit, ref).lot)
-    return go(where)
+@expert.act("/<ref>/acts/fix-technical", needs=Act.REPORT_CONCLUDE, back=prices)
+def do_fix(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    conclusion.fix_technical(unit, panel_in(unit, ref).lot)
+    return f"/expert/{ref}/prices"
 
 
-@expert.page("/<ref>/acts/price", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
-def do_price(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/price", needs=Act.REPORT_CONCLUDE, back=prices)
+def do_price(unit: UnitOfWork, form: Form, ref: str) -> str:
     bid, votes = form.whole("bid", least=1), form.whole("votes_for", least=0)
     clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/prices")
-        price_review.find_price(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
-    return go(f"{where}#bid-{bid}")
+    price_review.find_price(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
+    return f"/expert/{ref}/prices#bid-{bid}"
 
 
-@expert.page("/<ref>/acts/fail-prices", needs=Act.REPORT_CONCLUDE, post=True, back=prices)
-def do_fail_prices(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/fail-prices", needs=Act.REPORT_CONCLUDE, back=prices)
+def do_fail_prices(unit: UnitOfWork, form: Form, ref: str) -> str:
     reason = form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}")
-        price_review.fail(unit, panel_in(unit, ref), reason=reason)
-    return go(where)
+    price_review.fail(unit, panel_in(unit, ref), reason=reason)
+    return f"/expert/{ref}"
 
 
 @expert.page("/<ref>/prices/<int:bid_id>/<int:place>", needs=Act.SEAT_ANSWER)

@@ -13,14 +13,14 @@ from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web.desks.expert import report_paper, report_view
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, saved_as, work
+from web.http.gate import look, office, render, saved_as
 from web.papers import printing
 
 
@@ -86,26 +86,20 @@ def recompute(ref: str) -> Response:
         return jsonify(conclusion.recompute(now.session, tenders.lot(now.session, ref)))
 
 
-@expert.page("/<ref>/acts/draw-up", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
-def do_draw_up(ref: str) -> Any:
+@expert.act("/<ref>/acts/draw-up", needs=Act.REPORT_CONCLUDE, back=report_page)
+def do_draw_up(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``tie_break``: bidders still equal, in the order the panel voted."""
-    form = Form.read()
     named = " ".join(form.typed.getlist("tie_break")).replace(",", " ").split()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/report")
-        report.draw_up(unit, panel_in(unit, ref), tie_break=named)
-    return go(where)
+    report.draw_up(unit, panel_in(unit, ref), tie_break=named)
+    return f"/expert/{ref}/report"
 
 
-@expert.page("/<ref>/acts/recheck", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
-def do_recheck(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/recheck", needs=Act.REPORT_CONCLUDE, back=report_page)
+def do_recheck(unit: UnitOfWork, form: Form, ref: str) -> str:
     ground, reason = form.choice("ground", sheets.GROUNDS), form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}")
-        sheets.recheck(unit, panel_in(unit, ref), ground=ground, reason=reason, seen=form.version)
-    return go(where)
+    sheets.recheck(unit, panel_in(unit, ref), ground=ground, reason=reason, seen=form.version)
+    return f"/expert/{ref}"
 
 
 @expert.page("/<ref>/sign", needs=Act.REPORT_SIGN, fresh=True)
@@ -126,31 +120,25 @@ def sign_page(ref: str, form: Form | None = None) -> str:
         )
 
 
-@expert.page("/<ref>/acts/sign-report", needs=Act.REPORT_SIGN, post=True, back=sign_page)
-def do_sign(ref: str) -> Any:
+@expert.act("/<ref>/acts/sign-report", needs=Act.REPORT_SIGN, back=sign_page)
+def do_sign(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``signature``: the signed ``report-signature``; its ``dissent`` empty or the reasons."""
-    form = Form.read()
     document = signed(form, "signature")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/report")
-        report.sign(unit, report.report(unit.session, panel_in(unit, ref)), document)
-    return go(where)
+    report.sign(unit, report.report(unit.session, panel_in(unit, ref)), document)
+    return f"/expert/{ref}/report"
 
 
-@expert.page("/<ref>/acts/conclude", needs=Act.REPORT_CONCLUDE, post=True, back=report_page)
-def do_conclude(ref: str) -> Any:
+@expert.act("/<ref>/acts/conclude", needs=Act.REPORT_CONCLUDE, back=report_page)
+def do_conclude(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``note.<place>``: the panel's note on a member who neither signed nor dissented."""
-    form = Form.read()
     notes = {
         int(name.removeprefix("note.")): form.text(name, limit=2000, lines=True)
         for name in sorted(form.typed)
         if name.startswith("note.") and name.removeprefix("note.").isdigit()
     }
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/report")
-        panel = panel_in(unit, ref)
-        check_version(panel, form.version)
-        conclusion.conclude(unit, tenders.lot(unit.session, ref), refusals=notes)
-    return go(where)
+    panel = panel_in(unit, ref)
+    check_version(panel, form.version)
+    conclusion.conclude(unit, tenders.lot(unit.session, ref), refusals=notes)
+    return f"/expert/{ref}/report"

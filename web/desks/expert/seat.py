@@ -14,7 +14,7 @@ from evaluation.scoring.reviews import Prompt
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web import words
@@ -30,7 +30,7 @@ from web.desks.expert.room import (
     zone,
 )
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 from web.http.opened import hand_out
 from web.http.refusals import language
 
@@ -67,26 +67,20 @@ def data(ref: str) -> Response:
         return jsonify(room_data(now, tenders.lot(now.session, ref)))
 
 
-@expert.page("/<ref>/acts/vote", needs=Act.SEAT_ANSWER, post=True, back=room)
-def do_vote(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/vote", needs=Act.SEAT_ANSWER, back=room)
+def do_vote(unit: UnitOfWork, form: Form, ref: str) -> str:
     no = form.whole("no", least=1)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}")
-        seating.vote_chair(unit, panel_in(unit, ref), no or 0)
-    return go(where)
+    seating.vote_chair(unit, panel_in(unit, ref), no or 0)
+    return f"/expert/{ref}"
 
 
-@expert.page("/<ref>/acts/recuse", needs=Act.SEAT_ANSWER, post=True, back=room)
-def do_recuse(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/recuse", needs=Act.SEAT_ANSWER, back=room)
+def do_recuse(unit: UnitOfWork, form: Form, ref: str) -> str:
     reason = form.text("reason", limit=1000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := "/expert")
-        panels.recuse(unit, panel_in(unit, ref), reason=reason)
-    return go(where)
+    panels.recuse(unit, panel_in(unit, ref), reason=reason)
+    return "/expert"
 
 
 # --- conformity -------------------------------------------------------------------------------------------------------------------
@@ -156,24 +150,18 @@ def take_file(ref: str, bid_id: int, place: int) -> AnyResponse:
         )
 
 
-@expert.page("/<ref>/acts/conformity", needs=Act.REPORT_CONCLUDE, post=True, back=review)
-def do_conformity(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/conformity", needs=Act.REPORT_CONCLUDE, back=review)
+def do_conformity(unit: UnitOfWork, form: Form, ref: str) -> str:
     bid, votes = form.whole("bid", least=1), form.whole("votes_for", least=0)
     clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/review")
-        reviews.find_conformity(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
-    return go(f"{where}#bid-{bid}")
+    reviews.find_conformity(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
+    return f"/expert/{ref}/review#bid-{bid}"
 
 
-@expert.page("/<ref>/acts/fail", needs=Act.REPORT_CONCLUDE, post=True, back=review)
-def do_fail(ref: str) -> Any:
-    form = Form.read()
+@expert.act("/<ref>/acts/fail", needs=Act.REPORT_CONCLUDE, back=review)
+def do_fail(unit: UnitOfWork, form: Form, ref: str) -> str:
     reason = form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}")
-        reviews.fail(unit, panel_in(unit, ref), reason=reason)
-    return go(where)
+    reviews.fail(unit, panel_in(unit, ref), reason=reason)
+    return f"/expert/{ref}"

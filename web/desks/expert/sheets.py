@@ -15,10 +15,11 @@ from evaluation.scoring.schemes import Criterion
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.exact import written_exactly
+from trading.kernel.work import UnitOfWork
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 GROUPS = ("objective", "subjective", "price")
 
@@ -70,16 +71,13 @@ def _for_templates() -> dict[str, Any]:
     return {"plain_points": plain, "band_limits": limits}
 
 
-@expert.page("/<ref>/acts/commit", needs=Act.SHEET_COMMIT, post=True, back=score)
-def do_commit(ref: str) -> Any:
+@expert.act("/<ref>/acts/commit", needs=Act.SHEET_COMMIT, back=score)
+def do_commit(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``commit``: the signed ``sheet-commit``."""
-    form = Form.read()
     document = signed(form, "commit")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/list")
-        sheets.commit(unit, panel_in(unit, ref), document)
-    return go(where)
+    sheets.commit(unit, panel_in(unit, ref), document)
+    return f"/expert/{ref}/list"
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------------------
@@ -120,25 +118,19 @@ def listing(ref: str, form: Form | None = None) -> str:
         )
 
 
-@expert.page("/<ref>/acts/list", needs=Act.SHEET_COMMIT, post=True, back=listing)
-def do_list(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/list")
-        sheets.list_commits(unit, panel_in(unit, ref))
-    return go(where)
+@expert.act("/<ref>/acts/list", needs=Act.SHEET_COMMIT, back=listing)
+def do_list(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    sheets.list_commits(unit, panel_in(unit, ref))
+    return f"/expert/{ref}/list"
 
 
-@expert.page("/<ref>/acts/sign-list", needs=Act.SHEET_COMMIT, post=True, back=listing)
-def do_sign_list(ref: str) -> Any:
+@expert.act("/<ref>/acts/sign-list", needs=Act.SHEET_COMMIT, back=listing)
+def do_sign_list(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``listing``: the commit list with the member's signature added."""
-    form = Form.read()
     document = signed(form, "listing")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/list")
-        sheets.sign_list(unit, panel_in(unit, ref), document)
-    return go(where)
+    sheets.sign_list(unit, panel_in(unit, ref), document)
+    return f"/expert/{ref}/list"
 
 
 # --- the reveal -------------------------------------------------------------------------------------------------------------------
@@ -160,13 +152,10 @@ def reveal(ref: str, form: Form | None = None) -> str:
         )
 
 
-@expert.page("/<ref>/acts/reveal", needs=Act.SHEET_REVEAL, post=True, back=reveal)
-def do_reveal(ref: str) -> Any:
+@expert.act("/<ref>/acts/reveal", needs=Act.SHEET_REVEAL, back=reveal)
+def do_reveal(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``sheet``: the signed ``sheet``; ``salt``: base64url."""
-    form = Form.read()
     document, salt = signed(form, "sheet"), form.text("salt", limit=100)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/expert/{ref}/report")
-        sheets.reveal(unit, panel_in(unit, ref), document, salt=salt)
-    return go(where)
+    sheets.reveal(unit, panel_in(unit, ref), document, salt=salt)
+    return f"/expert/{ref}/report"

@@ -6,17 +6,16 @@ purchaser, agency   POST /hall/<ref>/acts/bind-base-price       ``commitment``: 
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from trading.hall import base_prices
 from trading.kernel.access import Act
+from trading.kernel.work import UnitOfWork
 from trading.tendering.projects import require_tie
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import crumbs_of, hall, hall_lot, signed
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, work
+from web.http.gate import look, office, render
 
 
 @hall.page("/<ref>/base-price", needs=Act.BASE_PRICE)
@@ -36,27 +35,21 @@ def base_price(ref: str, form: Form | None = None) -> str:
     )
 
 
-@hall.page("/<ref>/acts/bind-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)
-def bind(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/bind-base-price", needs=Act.BASE_PRICE, back=base_price)
+def bind(unit: UnitOfWork, form: Form, ref: str) -> str:
     commitment = form.text("commitment", limit=60)
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/base-price")
-        base_prices.bind(unit, lot, commitment)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    base_prices.bind(unit, lot, commitment)
+    return f"/hall/{ref}/base-price"
 
 
-@hall.page("/<ref>/acts/publish-base-price", needs=Act.BASE_PRICE, post=True, back=base_price)
-def publish(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/publish-base-price", needs=Act.BASE_PRICE, back=base_price)
+def publish(unit: UnitOfWork, form: Form, ref: str) -> str:
     if not form.shown("document").strip():
         form.file("document_file")
     document = None if form.faults.found else signed(form, "document")
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/base-price")
-        base_prices.publish(unit, lot, document)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    base_prices.publish(unit, lot, document)
+    return f"/hall/{ref}/base-price"

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from trading.hall import papers
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
+from trading.kernel.work import UnitOfWork
 from trading.opening import ceremony as opening
 from trading.opening import findings, opening_list, opening_set, rulings, shares
 from web import words
@@ -20,6 +21,7 @@ from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
 from web.http.gate import actor, go, look, office, render, work
+from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.workers import opening_run
 
@@ -37,31 +39,25 @@ def host(ref: str, form: Form | None = None) -> str:
     )
 
 
-@hall.page("/<ref>/acts/list", needs=Act.OPENING_HOST, post=True, back=host)
-def do_list(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/host")
-        opening_set.list_bids(unit, lot, opening.current_part(unit.session, lot))
-    return go(where)
+@hall.act("/<ref>/acts/list", needs=Act.OPENING_HOST, back=host)
+def do_list(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    lot = hall_lot(unit, ref)
+    opening_set.list_bids(unit, lot, opening.current_part(unit.session, lot))
+    return f"/hall/{ref}/host"
 
 
-@hall.page("/<ref>/acts/extend", needs=Act.OPENING_HOST, post=True, back=host)
-def do_extend(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/extend", needs=Act.OPENING_HOST, back=host)
+def do_extend(unit: UnitOfWork, form: Form, ref: str) -> str:
     reason = form.text("reason", limit=500, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/host")
-        shares.extend_window(unit, ceremony(unit, lot), reason=reason)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    shares.extend_window(unit, ceremony(unit, lot), reason=reason)
+    return f"/hall/{ref}/host"
 
 
-@hall.page("/<ref>/acts/open", needs=Act.OPENING_HOST, post=True, back=host)
+@hall.page("/<ref>/acts/open", needs=Act.OPENING_HOST, post=ByHand.OUTSIDE, back=host)
 def do_open(ref: str) -> Any:
-    """The long act: it opens outside any transaction, so it takes no form number; doing it twice refuses ``opening.opened``, and doing
+    """The long act: it opens outside any transaction and claims its form afterwards; doing it twice refuses ``opening.opened``, and doing
     it while it runs leads back to the page that counts."""
     form = Form.read()
     with look() as now:
@@ -72,27 +68,24 @@ def do_open(ref: str) -> Any:
     return go(where)
 
 
-@hall.page("/<ref>/acts/answer", needs=Act.OPENING_HOST, post=True, back=host)
-def do_answer(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/answer", needs=Act.OPENING_HOST, back=host)
+def do_answer(unit: UnitOfWork, form: Form, ref: str) -> str:
     number = form.whole("remark", least=1)
     text = form.text("text", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/host")
-        row = ceremony(unit, lot)
-        unit.lock(row)
-        said = next(
-            (one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None
-        )
-        if said is None:
-            raise NotFound("opening.no_remark", remark=number)
-        opening_list.answer_remark(unit, said, row, text=text)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    row = ceremony(unit, lot)
+    unit.lock(row)
+    said = next(
+        (one for one in opening.remarks(unit.session, row) if one.id == number and one.kind == "objection"), None
+    )
+    if said is None:
+        raise NotFound("opening.no_remark", remark=number)
+    opening_list.answer_remark(unit, said, row, text=text)
+    return f"/hall/{ref}/host"
 
 
-@hall.page("/<ref>/acts/sign-minutes", needs=Act.OPENING_SIGN, post=True, back=host)
+@hall.page("/<ref>/acts/sign-minutes", needs=Act.OPENING_SIGN, post=ByHand.BYTES, back=host)
 def do_sign_minutes(ref: str) -> Any:
     """Bytes first: the papers are set and stored, then one short unit writes that they are the record; a stamp follows if there is one."""
     form = Form.read()
@@ -105,26 +98,20 @@ def do_sign_minutes(ref: str) -> Any:
     return go(where)
 
 
-@hall.page("/<ref>/acts/rule", needs=Act.OPENING_HOST, post=True, back=host)
-def do_rule(ref: str) -> Any:
+@hall.act("/<ref>/acts/rule", needs=Act.OPENING_HOST, back=host)
+def do_rule(unit: UnitOfWork, form: Form, ref: str) -> str:
     """The ruling on a bid that failed for a cause nobody has proved; its effect follows from then (rulebook §5.2, point 6)."""
-    form = Form.read()
     named = form.text("header_hash", limit=60)
     cause = form.choice("cause", rulings.CAUSES)
     reasons = form.text("reasons", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/host")
-        findings.rule(unit, ceremony(unit, lot), header_hash=named, cause=cause, reasons=reasons)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    findings.rule(unit, ceremony(unit, lot), header_hash=named, cause=cause, reasons=reasons)
+    return f"/hall/{ref}/host"
 
 
-@hall.page("/<ref>/acts/close", needs=Act.OPENING_HOST, post=True, back=host)
-def do_close(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}")
-        opening_list.close(unit, ceremony(unit, lot))
-    return go(where)
+@hall.act("/<ref>/acts/close", needs=Act.OPENING_HOST, back=host)
+def do_close(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    lot = hall_lot(unit, ref)
+    opening_list.close(unit, ceremony(unit, lot))
+    return f"/hall/{ref}"

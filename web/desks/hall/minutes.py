@@ -23,7 +23,7 @@ from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
 from web.http.forms import Form
 from web.http.gate import actor, go, look, office, render, request, saved_as, work
-from web.http.page_rules import ANYONE
+from web.http.page_rules import ANYONE, ByHand
 from web.papers import printing, stamps
 
 
@@ -113,7 +113,7 @@ def stamp_all(ref: str) -> None:
             opening_papers.stamp(unit, ceremony(unit, hall_lot(unit, ref)), kind, stamp=kept, at=found.at)
 
 
-@hall.page("/<ref>/acts/stamp", needs=Act.OPENING_HOST, post=True, back=paper_list)
+@hall.page("/<ref>/acts/stamp", needs=Act.OPENING_HOST, post=ByHand.OUTSIDE, back=paper_list)
 def do_stamp(ref: str) -> Any:
     form = Form.read()
     stamp_all(ref)

@@ -15,7 +15,7 @@ from trading.custody import officers, policies
 from trading.hall import package as opening_package
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony as opening
 from trading.opening import co_opening, opening_list
 from trading.opening import shares as opening_shares
@@ -23,7 +23,7 @@ from trading.views import lot_cards
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, saved_as, work
+from web.http.gate import look, office, render, saved_as
 
 AT_WORK = (officers.NEXT, officers.STANDING)
 """The seat an officer prepares: after publication the one it takes over next."""
@@ -86,16 +86,13 @@ def scopes(ref: str) -> Response:
         return jsonify(j=seat.j, given=seat.publics, scopes=officers.scopes_to_key(now, lot))
 
 
-@hall.page("/<ref>/acts/keys", needs=Act.POLICY_SIGN, post=True, back=officer)
-def give_keys(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/keys", needs=Act.POLICY_SIGN, back=officer)
+def give_keys(unit: UnitOfWork, form: Form, ref: str) -> str:
     publics = signed(form, "publics")
     form.refuse_if_any()
-    with work() as unit:
-        lot, _seat = own_hall(unit, ref, *AT_WORK)
-        unit.once(form.form_id, where := f"/hall/{ref}/officer")
-        policies.give_keys(unit, lot, plain_map(publics, "publics"))
-    return go(where)
+    lot, _seat = own_hall(unit, ref, *AT_WORK)
+    policies.give_keys(unit, lot, plain_map(publics, "publics"))
+    return f"/hall/{ref}/officer"
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------------------
@@ -115,16 +112,13 @@ def policies_data(ref: str) -> Response:
         )
 
 
-@hall.page("/<ref>/acts/sign-policies", needs=Act.POLICY_SIGN, post=True, back=officer)
-def sign_policies(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/sign-policies", needs=Act.POLICY_SIGN, back=officer)
+def sign_policies(unit: UnitOfWork, form: Form, ref: str) -> str:
     envelopes = signed_list(form, "policies")
     form.refuse_if_any()
-    with work() as unit:
-        lot, _seat = own_hall(unit, ref, *AT_WORK)
-        unit.once(form.form_id, where := f"/hall/{ref}/officer")
-        policies.sign_policies(unit, lot, envelopes)
-    return go(where)
+    lot, _seat = own_hall(unit, ref, *AT_WORK)
+    policies.sign_policies(unit, lot, envelopes)
+    return f"/hall/{ref}/officer"
 
 
 # --- drills -----------------------------------------------------------------------------------------------------------------------
@@ -152,22 +146,19 @@ def drills_data(ref: str) -> Response:
         )
 
 
-@hall.page("/<ref>/acts/return-drills", needs=Act.POLICY_SIGN, post=True, back=officer)
-def return_drills(ref: str) -> Any:
+@hall.act("/<ref>/acts/return-drills", needs=Act.POLICY_SIGN, back=officer)
+def return_drills(unit: UnitOfWork, form: Form, ref: str) -> str:
     """``drills``: ``[{document: DSSE, part: base64url}]``, one for each drill bid."""
-    form = Form.read()
     answers = signed_list(form, "drills")
     form.refuse_if_any()
-    with work() as unit:
-        lot, _seat = own_hall(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/officer")
-        waiting = {row.header_hash: row for row in policies.drills_to_open(unit) if row.policy.lot_id == lot.id}
-        for answer in answers:
-            drill = waiting.get(_header_named(answer))
-            if drill is None:
-                raise Invalid("drill.context", fields=["header_hash"])
-            policies.return_drill(unit, drill, answer["document"], part=str(answer.get("part", "")))
-    return go(where)
+    lot, _seat = own_hall(unit, ref)
+    waiting = {row.header_hash: row for row in policies.drills_to_open(unit) if row.policy.lot_id == lot.id}
+    for answer in answers:
+        drill = waiting.get(_header_named(answer))
+        if drill is None:
+            raise Invalid("drill.context", fields=["header_hash"])
+        policies.return_drill(unit, drill, answer["document"], part=str(answer.get("part", "")))
+    return f"/hall/{ref}/officer"
 
 
 def _header_named(answer: Any) -> str:
@@ -215,16 +206,13 @@ def package_file(ref: str) -> Response:
     return saved_as(Response(data, mimetype="application/zip"), f"opening-{ref}.zip")
 
 
-@hall.page("/<ref>/acts/release", needs=Act.SHARE_RELEASE, post=True, back=release)
-def do_release(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/release", needs=Act.SHARE_RELEASE, back=release)
+def do_release(unit: UnitOfWork, form: Form, ref: str) -> str:
     shares = signed(form, "shares")
     form.refuse_if_any()
-    with work() as unit:
-        lot, _seat = own_hall(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/release")
-        opening_shares.accept_share(unit, ceremony(unit, lot), shares)
-    return go(where)
+    lot, _seat = own_hall(unit, ref)
+    opening_shares.accept_share(unit, ceremony(unit, lot), shares)
+    return f"/hall/{ref}/release"
 
 
 # --- countersignature -------------------------------------------------------------------------------------------------------------
@@ -271,16 +259,13 @@ def opened_data(ref: str) -> Response:
         )
 
 
-@hall.page("/<ref>/acts/countersign", needs=Act.OPENING_SIGN, post=True, back=countersign)
-def do_countersign(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/countersign", needs=Act.OPENING_SIGN, back=countersign)
+def do_countersign(unit: UnitOfWork, form: Form, ref: str) -> str:
     envelope = signed(form, "opened")
     form.refuse_if_any()
-    with work() as unit:
-        lot, _seat = own_hall(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/sign")
-        opening_list.countersign(unit, ceremony(unit, lot), envelope)
-    return go(where)
+    lot, _seat = own_hall(unit, ref)
+    opening_list.countersign(unit, ceremony(unit, lot), envelope)
+    return f"/hall/{ref}/sign"
 
 
 # --- escrow of a draw -------------------------------------------------------------------------------------------------------------
@@ -322,13 +307,10 @@ def escrow_package_file(ref: str, label: str) -> Response:
     return saved_as(Response(data, mimetype="application/zip"), f"draw-{ref}-{label}.zip")
 
 
-@hall.page("/<ref>/draw/<label>/acts/escrow", needs=Act.SHARE_RELEASE, post=True, back=escrow)
-def do_escrow(ref: str, label: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/draw/<label>/acts/escrow", needs=Act.SHARE_RELEASE, back=escrow)
+def do_escrow(unit: UnitOfWork, form: Form, ref: str, label: str) -> str:
     shares = signed(form, "shares")
     form.refuse_if_any()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/draw/{label}/escrow")
-        draws.release_escrow(unit, draws.draw(unit.session, lot, label), shares)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    draws.release_escrow(unit, draws.draw(unit.session, lot, label), shares)
+    return f"/hall/{ref}/draw/{label}/escrow"

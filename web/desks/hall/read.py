@@ -7,17 +7,17 @@ anybody   GET  /hall/<ref>/projector       follows the host; ``?line=3`` stands 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask_babel import gettext as _
 
 from trading.hall import readings
 from trading.kernel.access import Act
+from trading.kernel.work import UnitOfWork
 from web.desks.hall.cards import hall_card
 from web.desks.hall.lines import BidLine, HallCard
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import look, render, request
 from web.http.page_rules import ANYONE
 
 
@@ -33,17 +33,14 @@ def reading_desk(ref: str, form: Form | None = None) -> str:
     )
 
 
-@hall.page("/<ref>/acts/read", needs=Act.OPENING_HOST, post=True, back=reading_desk)
-def do_read(ref: str) -> Any:
-    form = Form.read()
+@hall.act("/<ref>/acts/read", needs=Act.OPENING_HOST, back=reading_desk)
+def do_read(unit: UnitOfWork, form: Form, ref: str) -> str:
     place = form.whole("place", least=1)
     form.refuse_if_any()
     assert place is not None
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/read")
-        readings.read_out(unit, ceremony(unit, lot), place)
-    return go(where)
+    lot = hall_lot(unit, ref)
+    readings.read_out(unit, ceremony(unit, lot), place)
+    return f"/hall/{ref}/read"
 
 
 @hall.page("/<ref>/projector", needs=ANYONE)

@@ -30,7 +30,7 @@ from web.desks.hall.read import wall_of
 from web.desks.hall.room import crumbs_of, hall, hall_lot, zone
 from web.http.forms import Form
 from web.http.gate import actor, go, look, office, render, work
-from web.http.page_rules import ANYONE
+from web.http.page_rules import ANYONE, ByHand
 from web.http.refusals import language
 from web.workers import opening_run
 
@@ -100,7 +100,7 @@ def session_projector(tender: str) -> str:
     )
 
 
-@hall.page("/sessions/<tender>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=session)
+@hall.page("/sessions/<tender>/acts/sign-in", needs=Act.HALL_ATTEND, post=ByHand.UNITS, back=session)
 def sign_in_all(tender: str) -> Any:
     def one(ref: str) -> None:
         with work() as unit:
@@ -110,7 +110,7 @@ def sign_in_all(tender: str) -> Any:
     return _for_all(tender, one, _may_sign_in)
 
 
-@hall.page("/sessions/<tender>/acts/list", needs=Act.OPENING_HOST, post=True, back=session)
+@hall.page("/sessions/<tender>/acts/list", needs=Act.OPENING_HOST, post=ByHand.UNITS, back=session)
 def list_all(tender: str) -> Any:
     def one(ref: str) -> None:
         with work() as unit:
@@ -119,7 +119,7 @@ def list_all(tender: str) -> Any:
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "SHUT")
 
 
-@hall.page("/sessions/<tender>/acts/open", needs=Act.OPENING_HOST, post=True, back=session)
+@hall.page("/sessions/<tender>/acts/open", needs=Act.OPENING_HOST, post=ByHand.UNITS, back=session)
 def open_all(tender: str) -> Any:
     def one(ref: str) -> None:
         opening_run.start(office(), actor(), ref, part=officers.BID)

@@ -6,8 +6,6 @@ anybody               GET  /hall/<ref>/sheet
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from trading.bidding import participants
@@ -15,13 +13,13 @@ from trading.custody import officers
 from trading.hall import attendance
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import NotFound, Refusal
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.tendering.projects import is_of
 from trading.tendering.tenders import Lot
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
-from web.http.gate import actor, go, look, render, work
+from web.http.gate import actor, look, render
 from web.http.page_rules import ANYONE
 
 
@@ -40,14 +38,11 @@ def sheet(ref: str, form: Form | None = None) -> str:
     )
 
 
-@hall.page("/<ref>/acts/sign-in", needs=Act.HALL_ATTEND, post=True, back=sheet)
-def sign_in(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        lot = hall_lot(unit, ref)
-        unit.once(form.form_id, where := f"/hall/{ref}/sheet")
-        attendance.sign_in(unit, lot)
-    return go(where)
+@hall.act("/<ref>/acts/sign-in", needs=Act.HALL_ATTEND, back=sheet)
+def sign_in(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    lot = hall_lot(unit, ref)
+    attendance.sign_in(unit, lot)
+    return f"/hall/{ref}/sheet"
 
 
 def has_chair(now: Look, lot: Lot) -> bool:

@@ -28,7 +28,7 @@ from web.desks.parts.receipt_check import Verdict
 from web.desks.public.words import page
 from web.http.forms import Form
 from web.http.gate import Desk, look, request
-from web.http.page_rules import ANYONE
+from web.http.page_rules import ANYONE, ByHand
 from web.words import show
 
 desk = Desk("check")
@@ -49,7 +49,7 @@ def check(form: Form | None = None) -> str:
     return _page(form or Form.blank(), trust, number=asked, verdict=verdict, told=told)
 
 
-@desk.page("/check/acts/check", needs=ANYONE, post=True, back=check)
+@desk.page("/check/acts/check", needs=ANYONE, post=ByHand.NO_UNIT, back=check)
 def do_check() -> str:
     """The same check by the server, for whoever has no scripts. Nothing that was sent is kept."""
     form = Form.read()

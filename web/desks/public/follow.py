@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Response
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
+from trading.kernel.work import UnitOfWork
 from trading.tendering import follows, notices
 from trading.views import lot_cards, public_queries
 from trading.views.lot_cards import LotCard
 from web import words
 from web.desks.public.words import attachment, lang, page
 from web.http.forms import Form
-from web.http.gate import Desk, go, look, office, request, work
+from web.http.gate import Desk, look, office, request
 from web.http.page_rules import ANYONE
 
 desk = Desk("follow")
@@ -31,20 +31,16 @@ def followed() -> str:
     return page("public/followed.html", lots=lots, form=Form.blank())
 
 
-@desk.page("/lots/<ref>/acts/follow", needs=Act.ACCOUNT_OWN, post=True)
-def follow(ref: str) -> Any:
-    Form.read()
-    with work() as unit:
-        follows.follow(unit, public_queries.published_lot(unit, ref))
-    return go(f"/lots/{ref}#follow")
+@desk.act("/lots/<ref>/acts/follow", needs=Act.ACCOUNT_OWN)
+def follow(unit: UnitOfWork, _form: Form, ref: str) -> str:
+    follows.follow(unit, public_queries.published_lot(unit, ref))
+    return f"/lots/{ref}#follow"
 
 
-@desk.page("/lots/<ref>/acts/unfollow", needs=Act.ACCOUNT_OWN, post=True)
-def unfollow(ref: str) -> Any:
-    form = Form.read()
-    with work() as unit:
-        follows.unfollow(unit, public_queries.published_lot(unit, ref))
-    return go("/followed" if form.typed.get("from") == "list" else f"/lots/{ref}#follow")
+@desk.act("/lots/<ref>/acts/unfollow", needs=Act.ACCOUNT_OWN)
+def unfollow(unit: UnitOfWork, form: Form, ref: str) -> str:
+    follows.unfollow(unit, public_queries.published_lot(unit, ref))
+    return "/followed" if form.typed.get("from") == "list" else f"/lots/{ref}#follow"
 
 
 @desk.page("/lots/<ref>/feed.xml", needs=ANYONE)

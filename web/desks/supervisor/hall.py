@@ -15,14 +15,12 @@ learns no more than the public: moments of the log, and that somebody claims, ne
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, jsonify
 
 from trading.bidding import bids, claims, late_close
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import Look, UnitOfWork
 from trading.opening import ceremony, findings, rechecks
 from trading.parties import enrolments, parties
 from trading.tendering import tenders
@@ -31,7 +29,7 @@ from trading.views import opening_trouble
 from web.desks.hall.room import signed, signed_list
 from web.desks.supervisor.desk import desk as supervision
 from web.http.forms import Form
-from web.http.gate import go, look, render, work
+from web.http.gate import look, render
 
 
 def _published(now: Look, ref: str) -> Lot:
@@ -71,15 +69,12 @@ def late_close_data(ref: str) -> Response:
         return jsonify(document=late_close.document(now, late, finding="", at=""))
 
 
-@supervision.page("/hall/<ref>/acts/confirm-late", needs=Act.FINDING_SIGN, post=True, back=opening_page)
-def confirm_late(ref: str) -> Any:
-    form = Form.read()
+@supervision.act("/hall/<ref>/acts/confirm-late", needs=Act.FINDING_SIGN, back=opening_page)
+def confirm_late(unit: UnitOfWork, form: Form, ref: str) -> str:
     envelope = signed(form, "late_close")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        late_close.confirm(unit, _published(unit, ref), envelope)
-    return go(where)
+    late_close.confirm(unit, _published(unit, ref), envelope)
+    return f"/supervisor/hall/{ref}"
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -105,19 +100,16 @@ def boxes(ref: str) -> Response:
         return jsonify(set=row.set_hash, boxes=found)
 
 
-@supervision.page("/hall/<ref>/acts/findings", needs=Act.FINDING_SIGN, post=True, back=opening_page)
-def sign_findings(ref: str) -> Any:
-    form = Form.read()
+@supervision.act("/hall/<ref>/acts/findings", needs=Act.FINDING_SIGN, back=opening_page)
+def sign_findings(unit: UnitOfWork, form: Form, ref: str) -> str:
     given = signed_list(form, "findings")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        row = ceremony.opening(unit.session, _published(unit, ref))
-        for one in given:
-            if not isinstance(one, dict) or not isinstance(one.get("part", ""), str):
-                raise Invalid("finding.bad", reason="JSON_PROFILE")
-            findings.sign(unit, row, one.get("document"), part=one.get("part", ""))
-    return go(where)
+    row = ceremony.opening(unit.session, _published(unit, ref))
+    for one in given:
+        if not isinstance(one, dict) or not isinstance(one.get("part", ""), str):
+            raise Invalid("finding.bad", reason="JSON_PROFILE")
+        findings.sign(unit, row, one.get("document"), part=one.get("part", ""))
+    return f"/supervisor/hall/{ref}"
 
 
 # --- lost bytes, and the mirror ---------------------------------------------------------------------------------------
@@ -133,51 +125,40 @@ def lost_data(ref: str) -> Response:
         )
 
 
-@supervision.page("/hall/<ref>/acts/lost", needs=Act.FINDING_SIGN, post=True, back=opening_page)
-def sign_lost(ref: str) -> Any:
-    form = Form.read()
+@supervision.act("/hall/<ref>/acts/lost", needs=Act.FINDING_SIGN, back=opening_page)
+def sign_lost(unit: UnitOfWork, form: Form, ref: str) -> str:
     given = signed_list(form, "lost")
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        lot = _published(unit, ref)
-        rows = {row.set_hash: row for row, _, _ in findings.lost(unit.session, lot)}
-        for one in given:
-            row = rows.get(findings.set_of(one.get("document"))) if isinstance(one, dict) else None
-            if row is None:
-                raise Invalid("finding.bad", reason="CONTEXT_MISMATCH")
-            findings.sign_lost(unit, row, one["document"])
-    return go(where)
+    lot = _published(unit, ref)
+    rows = {row.set_hash: row for row, _, _ in findings.lost(unit.session, lot)}
+    for one in given:
+        row = rows.get(findings.set_of(one.get("document"))) if isinstance(one, dict) else None
+        if row is None:
+            raise Invalid("finding.bad", reason="CONTEXT_MISMATCH")
+        findings.sign_lost(unit, row, one["document"])
+    return f"/supervisor/hall/{ref}"
 
 
-@supervision.page("/hall/<ref>/acts/waive", needs=Act.FINDING_SIGN, post=True, back=opening_page)
-def waive(ref: str) -> Any:
-    form = Form.read()
+@supervision.act("/hall/<ref>/acts/waive", needs=Act.FINDING_SIGN, back=opening_page)
+def waive(unit: UnitOfWork, form: Form, ref: str) -> str:
     reasons = form.text("reasons", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        lot = _published(unit, ref)
-        rechecks.waive(
-            unit, ceremony.opening(unit.session, lot, ceremony.current_part(unit.session, lot)), reasons=reasons
-        )
-    return go(where)
+    lot = _published(unit, ref)
+    rechecks.waive(unit, ceremony.opening(unit.session, lot, ceremony.current_part(unit.session, lot)), reasons=reasons)
+    return f"/supervisor/hall/{ref}"
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
-@supervision.page("/hall/<ref>/acts/settle", needs=Act.FINDING_SIGN, post=True, back=opening_page)
-def settle(ref: str) -> Any:
-    form = Form.read()
+@supervision.act("/hall/<ref>/acts/settle", needs=Act.FINDING_SIGN, back=opening_page)
+def settle(unit: UnitOfWork, form: Form, ref: str) -> str:
     number, outcome = form.whole("claim", least=1), form.choice("outcome", claims.OUTCOMES[1:])
     reasons = form.text("reasons", limit=2000, lines=True)
     form.refuse_if_any()
-    with work() as unit:
-        unit.once(form.form_id, where := f"/supervisor/hall/{ref}")
-        lot = _published(unit, ref)
-        claim = next((one for one in claims.of_lot(unit.session, lot) if one.id == number), None)
-        if claim is None:
-            raise NotFound("claim.unknown")
-        findings.settle_claim(unit, claim, outcome=outcome, reasons=reasons)
-    return go(where)
+    lot = _published(unit, ref)
+    claim = next((one for one in claims.of_lot(unit.session, lot) if one.id == number), None)
+    if claim is None:
+        raise NotFound("claim.unknown")
+    findings.settle_claim(unit, claim, outcome=outcome, reasons=reasons)
+    return f"/supervisor/hall/{ref}"
