@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
-from evaluation.methods.declared import SHARE, EvaluationMethod, Parameter, PriceInputs, Prices, Setting
+from evaluation.methods import gp_shared, points
+from evaluation.methods.declared import EvaluationMethod, Prices, Setting
+from evaluation.methods.inputs import Inputs
 from evaluation.methods.price_scores import low_price_first
 from trading.kernel.errors import Faults
-from trading.kernel.exact import BadValue, rate, take, written, written_exactly
+from trading.kernel.exact import written, written_exactly
 from trading.procedures.procedure import Words
 
 _OFFERED: dict[str, Any] = {
@@ -58,70 +59,42 @@ _OFFERED: dict[str, Any] = {
 }
 
 
-def share_of(parameters: Mapping[str, Any]) -> Fraction:
-    """The price deduction for small and micro firms as a share of 1, 0 if none. Refuses: BadValue."""
-    return take(parameters, "small_firm", rate, default=Fraction(0))
-
-
-def prices(inputs: PriceInputs) -> Prices:
+def prices(inputs: Inputs) -> Prices:
     """Lowest evaluated price ÷ evaluated price × weight (rules E-02, E-06)."""
-    share, quotes = share_of(inputs.parameters), inputs.quotes
-    rates = {bidder: share for bidder in inputs.small if share}
-    found = low_price_first(quotes, inputs.weight, deduction_rates=rates, places=inputs.places, mode=inputs.mode)
-    weight, lines, evaluated = written_exactly(inputs.weight, 0), {}, {}
+    scheme, quotes = inputs.scheme, inputs.quotes
+    rates = gp_shared.rates(inputs)
+    full = scheme.price.max
+    found = low_price_first(quotes, full, deduction_rates=rates, places=scheme.points_places, mode=scheme.mode)
+    weight, lines, evaluated = written_exactly(full, 0), {}, {}
     best = "" if found.benchmark is None else written_exactly(found.benchmark)
-    for bidder, points in found.points.items():
-        value = written_exactly(found.evaluated[bidder])
-        reduced = (
-            f"{written_exactly(quotes[bidder])} × (1 − {written_exactly(rates[bidder], 0)}) = {value}; "
-            if bidder in rates
-            else ""
-        )
-        evaluated[bidder] = value
-        lines[bidder] = f"{reduced}{best} ÷ {value} × {weight} = {written(points, max(inputs.places, 2))}"
-    facts = {"formula": "low_price_first", "benchmark": best, "weight": weight, "small_firm": written_exactly(share, 0)}
+    for bidder, given in found.points.items():
+        value = evaluated[bidder] = written_exactly(found.evaluated[bidder])
+        reduced = f"{gp_shared.line(quotes[bidder], rates[bidder])}; " if bidder in rates else ""
+        lines[bidder] = f"{reduced}{best} ÷ {value} × {weight} = {written(given, max(scheme.points_places, 2))}"
+    share = written_exactly(gp_shared.share_of(scheme.own), 0)
+    facts = {"formula": "low_price_first", "benchmark": best, "weight": weight, "small_firm": share}
     return Prices(found.points, lines, evaluated, facts)
 
 
 def check(faults: Faults, scheme: Mapping[str, Any], setting: Setting) -> None:
-    """The deduction lies within the rates of the day (rule E-06)."""
-    try:
-        share = share_of(scheme)
-    except BadValue:
-        return  # said when the parameters were read
-    if not share:
-        return
-    rules = setting.book.about("deduction_small", method=setting.method, category=setting.category)
-    for rule in rules:
-        if (rule.kind == "MIN" and share < rule.number) or (rule.kind == "MAX" and share > rule.number):
-            limit = written_exactly(rule.number)
-            faults.add("small_firm", "scheme.small_firm_rate", rate=written_exactly(share), limit=limit, rule=rule.id)
-    if not rules:
-        faults.add("small_firm", "scheme.small_firm_none", category=setting.category, rule="E-06")
+    """The deduction within the rates of the day; what is of one uniform standard is not scored (rules E-06, 2.1)."""
+    gp_shared.check(faults, scheme, setting)
+    if scheme.get("uniform") is True:
+        faults.add("uniform", "scheme.uniform_lowest", rule="2.1")
 
 
 METHOD = EvaluationMethod(
     id="GP_SCORE",
     name=Words("综合评分法（低价优先）", "Comprehensive scoring, lowest price first"),
     rules=("E-02", "E-03", "E-05", "E-06", "E-30"),
-    parameters=(
-        Parameter(
-            "small_firm",
-            SHARE,
-            Words("小微企业价格扣除", "Price deduction for small and micro firms"),
-            hint=Words(
-                "按报价的百分比；货物、服务 10 至 20（规则 E-06）。专门面向中小企业的填 0 或不填。",
-                "Percent of the quote; goods and services 10 to 20 (rule E-06). Empty or 0: a tender reserved for them.",
-            ),
-            rule="E-06",
-            form="small_firm",
-            least=0,
-            most=100,
-            refusal="scheme.small_firm",
-        ),
-    ),
-    prices=prices,
+    parameters=(gp_shared.PARAMETER, gp_shared.UNIFORM),
+    outcome=points.by_points(prices),
+    lines=points.lines,
     check=check,
     offered=_OFFERED,
+    note=Words(
+        "各评审因素与价格分相加，总分高者在前；总分相同的，报价低者在前。",
+        "Criteria and the points of the price are added up, the highest total first; of equal totals the lower quote.",
+    ),
     recompute="gp.low_price_first_sme",
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from evaluation.methods import gp_score, wk_score
+from evaluation.methods import gp_lowest, gp_score, wk_lowest, wk_score
 from evaluation.methods.declared import EvaluationMethod
 from trading.kernel.exact import BadValue
 
-METHODS_OF_LOTS: tuple[EvaluationMethod, ...] = (gp_score.METHOD, wk_score.METHOD)
+METHODS_OF_LOTS: tuple[EvaluationMethod, ...] = (
+    gp_score.METHOD,
+    gp_lowest.METHOD,
+    wk_score.METHOD,
+    wk_lowest.METHOD,
+)
 _BY_ID = {one.id: one for one in METHODS_OF_LOTS}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from evaluation.methods import works_prices
+from evaluation.methods import points, works_prices
 from evaluation.methods.declared import (
     CHOICE,
     DRAW,
@@ -16,10 +16,10 @@ from evaluation.methods.declared import (
     WHOLE,
     EvaluationMethod,
     Parameter,
-    PriceInputs,
     Prices,
     Setting,
 )
+from evaluation.methods.inputs import Inputs
 from evaluation.methods.works_prices import BenchmarkScheme, DropRule, scheme_from
 from trading.kernel.errors import Faults
 from trading.kernel.exact import BadValue, Rounding, written, written_exactly
@@ -97,11 +97,12 @@ def benchmark_scheme(
     return scheme_from(params, {"full_points": written_exactly(weight), **per_percent})
 
 
-def prices(inputs: PriceInputs) -> Prices:
+def prices(inputs: Inputs) -> Prices:
     """Points by deviation from the benchmark of the tender document (rulebook 2.7)."""
-    benchmark, quotes = inputs.parameters.get("benchmark") or {}, inputs.quotes
+    scheme, quotes = inputs.scheme, inputs.quotes
+    benchmark, weight, shown = scheme.own.get("benchmark") or {}, scheme.price.max, scheme.points_places
     formula = benchmark_scheme(
-        benchmark, inputs.weight, inputs.places, inputs.mode, coefficient=inputs.coefficient, ceiling=inputs.ceiling
+        benchmark, weight, shown, scheme.mode, coefficient=inputs.coefficient, ceiling=inputs.ceiling
     )
     found = works_prices.benchmark_deviation(quotes, formula)
     if found.benchmark is None:
@@ -109,14 +110,14 @@ def prices(inputs: PriceInputs) -> Prices:
     base = written(found.benchmark, 2 if formula.benchmark_places is None else max(formula.benchmark_places, 2))
     places = 4 if formula.deviation_places is None else formula.deviation_places
     lines = {}
-    for bidder, points in found.points.items():
+    for bidder, given in found.points.items():
         deviation = found.deviation_pct[bidder]
         per_percent = formula.above if deviation > 0 else formula.below
         percent = written(abs(deviation), places)
         lines[bidder] = (
             f"({written_exactly(quotes[bidder])} − {base}) ÷ {base} = {written(deviation, places)} %; "
             f"{_plain(formula.full_points)} − {percent} × {_plain(per_percent)}"
-            f"{_floor(formula)} = {written(points, max(inputs.places, 2))}"
+            f"{_floor(formula)} = {written(given, max(shown, 2))}"
         )
     members = [written_exactly(quote) for quote in found.mean_members]
     facts = {
@@ -128,7 +129,7 @@ def prices(inputs: PriceInputs) -> Prices:
         "dropped_high": found.dropped_high,
         "dropped_low": found.dropped_low,
         "line": _base_line(inputs, benchmark, members, found.mean, base),
-        "weight": _plain(inputs.weight),
+        "weight": _plain(weight),
     }
     return Prices(found.points, lines, {bidder: written_exactly(quote) for bidder, quote in quotes.items()}, facts)
 
@@ -138,7 +139,7 @@ def _floor(formula: BenchmarkScheme) -> str:
 
 
 def _base_line(
-    inputs: PriceInputs, params: Mapping[str, Any], members: list[str], average: Fraction | None, base: str
+    inputs: Inputs, params: Mapping[str, Any], members: list[str], average: Fraction | None, base: str
 ) -> str:
     """How the benchmark came about, by the mix of the scheme."""
     shown = "" if average is None else written(average)
@@ -305,9 +306,14 @@ METHOD = EvaluationMethod(
         _more("range", "参与均值的报价范围", "Range of the quotes that enter the mean"),
         _more("max_deduction", "最多扣分", "Most points lost"),
     ),
-    prices=prices,
+    outcome=points.by_points(prices),
+    lines=points.lines,
     check=check,
     offered=_OFFERED,
+    note=Words(
+        "各评审因素与报价分相加，总分高者在前；报价按与基准价的偏差计分。",
+        "Criteria and the points of the price are added up, the highest total first; the price by its deviation from the benchmark.",
+    ),
     recompute="works.benchmark_deviation",
     last=True,
 )

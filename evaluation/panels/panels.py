@@ -46,6 +46,7 @@ PANEL_FLOW = Flow(
     Step("remove", ("SEATED", "LISTED", "REVEALED"), "CALLED", Act.PANEL_CONVENE),
     Step("list", "SEATED", "LISTED", Act.SHEET_COMMIT),
     Step("reveal", "LISTED", "REVEALED", Act.SHEET_REVEAL),
+    Step("settle", "SEATED", "REVEALED", Act.REPORT_CONCLUDE),
     Step("recheck", ("SEATED", "LISTED", "REVEALED"), "SEATED", Act.REPORT_CONCLUDE),
     Step("conclude", ("SEATED", "REVEALED"), "CONCLUDED", Act.REPORT_CONCLUDE),
 )
@@ -77,7 +78,9 @@ class Panel(Base):
     seated_at: Mapped[datetime | None] = mapped_column(Moment)
     round: Mapped[int] = mapped_column(default=1)
     scoring: Mapped[bool] = mapped_column(default=False)  # somebody of this composition has committed a sheet
-    listed_round: Mapped[int] = mapped_column(default=0)  # the newest round whose commitments were listed
+    listed_round: Mapped[int] = mapped_column(
+        default=0
+    )  # the newest round whose commitments were listed, or whose review was closed
     recheck: Mapped[str] = mapped_column(Text, default="")
     blind_salt: Mapped[bytes] = mapped_column(LargeBinary)
     lot: Mapped[Lot] = relationship(lazy="joined")

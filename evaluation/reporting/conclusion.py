@@ -16,12 +16,14 @@ from evaluation.panels.panels import PANEL_FLOW
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
 from evaluation.scoring import outcome, price_review, reviews
+from evaluation.scoring.reviews import NOTHING
 from trading.awarding import awards
 from trading.awarding.awards import Award
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Invalid, WrongStep
 from trading.kernel.work import UnitOfWork
 from trading.opening import ceremony, technical
+from trading.opening.ceremony import OpenedBid
 from trading.opening.technical import TechnicalResult
 from trading.tendering.tenders import LOT_FLOW, Lot
 
@@ -37,6 +39,7 @@ def fix_technical(work: UnitOfWork, lot: Lot) -> TechnicalResult:
     panel = panels.panel(work.session, lot)
     work.lock(panel)
     panels.require_chair(work, panel)
+    reviews.settle(work, panel)
     if panel.state != "REVEALED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
     if differing := outcome.objective_mismatches(report.gather_scores(work.session, panel)):
@@ -81,16 +84,26 @@ def conclude(work: UnitOfWork, lot: Lot, *, refusals: Mapping[int, str] | None =
 
 
 def ranking_rows(session: Session, lot: Lot, row: Report) -> list[dict[str, Any]]:
-    """The ranking as the awards take it, best first: ``{bidder, name, party_id, total, price_minor, rank}``."""
+    """The ranking as the awards take it, best first: ``{bidder, name, party_id, total, price_minor, rank}``. ``total`` is the price that
+    ranks where ``ranked_by`` says so; the contract is at the quote, or at the quote as the panel corrected it."""
     by_code = {bid.party.code: bid for bid in price_review.prices(session, lot).values()}
+    changed = price_review.amounts(session, lot)
+    told = {"ranked_by": row.facts["ranked_by"]} if "ranked_by" in row.facts else {}
+
+    def price(bid: OpenedBid) -> int | None:
+        if bid.price_minor is None:
+            return None
+        return bid.price_minor + changed.get(bid.party_id, NOTHING).arithmetic
+
     return [
         {
             "bidder": one["bidder"],
             "name": one["name"],
             "party_id": by_code[one["bidder"]].party_id,
             "total": one["total"],
-            "price_minor": by_code[one["bidder"]].price_minor,
+            "price_minor": price(by_code[one["bidder"]]),
             "rank": one["rank"],
+            **told,
         }
         for one in row.facts["bids"]
     ]

@@ -21,6 +21,7 @@ from evaluation.scoring.sheets import Sheet, SheetCommit
 from trading.disclosure.bundle import canonical_file, envelope_file
 from trading.disclosure.dossier import Extra
 from trading.kernel.audit import document
+from trading.kernel.money import Money
 from trading.kernel.work import Look
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
@@ -129,6 +130,17 @@ def _salts(session: Session, panel: Panel) -> dict[str, Any]:
 
 def _findings(session: Session, lot: Lot) -> dict[str, Any]:
     rows = [row for stage in reviews.STAGES for row in reviews.findings(session, lot, stage).values()]
+    method = schemes.method_of(lot.scheme)
+
+    def amounts(row: reviews.Finding) -> dict[str, str]:
+        """What the panel changed of a price, in yuan, where the method has prices reviewed."""
+        if method is None or not method.reviews_price:
+            return {}
+        return {
+            "arithmetic": Money(row.arithmetic_minor, lot.currency).text(),
+            "adjustment": Money(row.adjustment_minor, lot.currency).text(),
+        }
+
     return {
         "v": 1,
         "findings": [
@@ -141,6 +153,7 @@ def _findings(session: Session, lot: Lot) -> dict[str, Any]:
                 "reason": row.reason,
                 "votes_for": row.votes_for,
                 "votes_against": row.votes_against,
+                **amounts(row),
             }
             for row in sorted(rows, key=lambda one: (one.stage, one.bid.header_hash))
         ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from evaluation.methods import registry
+from evaluation.methods.declared import BY_PRICE, EvaluationMethod
 from evaluation.panels import panels
 from evaluation.panels.panels import Panel
 from evaluation.reporting import conclusion, report
@@ -39,6 +41,16 @@ class OutcomeCard:
     report_blob: str
     same: bool
     own: dict[str, Any] | None
+
+    @property
+    def declared(self) -> EvaluationMethod:
+        """The evaluation method by which the lot was ranked."""
+        return registry.method(self.method)
+
+    @property
+    def by_price(self) -> bool:
+        """Whether a price ranks and nobody has points."""
+        return self.declared.ranks_by == BY_PRICE
 
 
 def outcome_card(look: Look, lot: Lot) -> OutcomeCard:

@@ -10,13 +10,13 @@ from fractions import Fraction
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from evaluation.methods.inputs import Criterion
 from evaluation.panels.panels import Panel
 from evaluation.reporting import report
 from evaluation.reporting.report import Report
 from evaluation.scoring import flags, outcome, sheets
 from evaluation.scoring.flags import Flag
 from evaluation.scoring.outcome import Inputs
-from evaluation.scoring.schemes import Criterion
 from trading.kernel.errors import Refusal
 from trading.kernel.work import Look
 from trading.tendering.projects import Project

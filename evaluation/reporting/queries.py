@@ -13,13 +13,15 @@ from typing import Any
 from sqlalchemy import select
 
 from crypto.keys import kid
+from evaluation.methods import registry
+from evaluation.methods.declared import BY_PRICE, EvaluationMethod
+from evaluation.methods.inputs import Criterion
 from evaluation.methods.panel_rules import panel_allowed
 from evaluation.panels import experts, panels
 from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import report
 from evaluation.scoring import flags, outcome, price_review, reviews, schemes, sheets
 from evaluation.scoring.reviews import Prompt
-from evaluation.scoring.schemes import Criterion
 from trading import draws
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound
@@ -96,6 +98,8 @@ class PanelCard:
     missing: tuple[int, ...]
     must_avoid: tuple[int, ...]
     lawful: bool
+    shown_state: str
+    """As ``state``, but where nothing is scored no sheets were revealed: the review is closed (``SETTLED``)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ class BidCard:
     clause: str
     reason: str
     prompts: tuple[Prompt, ...]
+    amounts: reviews.Amounts = reviews.NOTHING
+    """What the panel changed of the price."""
     offer: PriceCard | None = None
     """The opened price envelope, where a bid has two."""
 
@@ -138,6 +144,7 @@ class PriceCard:
     clause: str
     reason: str
     prompts: tuple[Prompt, ...]
+    amounts: reviews.Amounts = reviews.NOTHING
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,13 @@ class RoomCard:
     two_envelopes: bool = False
     has_blind_names: bool = False
     """Whether bids have blind names in sheets; ``blind`` says whether nothing else is shown of them now."""
+    method: EvaluationMethod | None = None
+    shown_state: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether members give points; if not, the panel's findings and the prices alone rank."""
+        return any(one.kind != "price" for one in self.criteria)
 
 
 @dataclass(frozen=True)
@@ -241,7 +255,14 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
         lawful=panel_allowed(
             1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts
         ),
+        shown_state=_shown_state(panel),
     )
+
+
+def _shown_state(panel: Panel) -> str:
+    method = schemes.method_of(panel.lot.scheme)
+    unscored = method is not None and method.ranks_by == BY_PRICE
+    return "SETTLED" if unscored and panel.state == "REVEALED" else panel.state
 
 
 def unseated(look: Look) -> list[tuple[Lot, Panel | None]]:
@@ -387,7 +408,8 @@ def room(look: Look, lot: Lot) -> RoomCard:
     panel = panels.panel(look.session, lot)
     seat = panels.own_seat(look, panel, "seated")
     scheme, blind = schemes.of_lot(lot), _is_blind(panel)
-    all_revealed = panel.state in ("REVEALED", "CONCLUDED") and bool(sheets.revealed(look.session, panel))
+    over = panel.state in ("REVEALED", "CONCLUDED")
+    all_revealed = over and bool(scheme.scored) and bool(sheets.revealed(look.session, panel))
     held = sheets.commits_of(look.session, panel).get(seat.id)
     own = next((sheet for sheet in sheets.revealed(look.session, panel) if sheet.seat_id == seat.id), None)
     handed = _held(look, panel)
@@ -410,9 +432,11 @@ def room(look: Look, lot: Lot) -> RoomCard:
         listing=listed.listing if listed else None,
         cells=cells(look, panel) if all_revealed else (),
         report_hash=row.hash if row else "",
-        report_facts=row.facts if row and all_revealed else None,
+        report_facts=row.facts if row and (all_revealed or (over and not scheme.scored)) else None,
         two_envelopes=lot.two_envelopes,
         has_blind_names=scheme.blind,
+        method=registry.method(scheme.method),
+        shown_state=_shown_state(panel),
     )
 
 
@@ -437,6 +461,8 @@ def next_step(look: Look, panel: Panel, seat: Seat) -> str:
 def _scoring_step(look: Look, panel: Panel, seat: Seat) -> str:
     if reviews.waiting(look.session, panel):
         return "conform" if seat.is_chair else "wait_conform"
+    if not schemes.of_lot(panel.lot).scored:
+        return _unscored_step(look, panel, seat)
     mine, listed = progress(look, panel, seat), sheets.find_list(look.session, panel)
     if panel.state == "LISTED":
         return "wait_reveal" if mine == "revealed" else "reveal"
@@ -446,6 +472,16 @@ def _scoring_step(look: Look, panel: Panel, seat: Seat) -> str:
         return "commit"
     done = sheets.commits_of(look.session, panel)
     return "list" if all(one.id in done for one in panels.seated(panel)) else "wait_commit"
+
+
+def _unscored_step(look: Look, panel: Panel, seat: Seat) -> str:
+    """Nothing is scored: the findings are followed by the report, of two envelopes by the technical result. Too few conforming bids are the
+    chair's to tell on the page of the review."""
+    if len(reviews.valid_bids(look.session, panel)) < reviews.least(panel.lot):
+        return "conform" if seat.is_chair else "wait_conform"
+    if panel.lot.two_envelopes:
+        return "fix" if seat.is_chair else "wait_fix"
+    return "draw_up" if seat.is_chair else "wait_report"
 
 
 def _report_step(look: Look, panel: Panel, seat: Seat) -> str:
@@ -482,7 +518,12 @@ def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int,
         finding.clause if finding else "",
         finding.reason if finding else "",
         tuple(noticed[price.id]),
+        _amounts(finding),
     )
+
+
+def _amounts(finding: reviews.Finding | None) -> reviews.Amounts:
+    return reviews.Amounts(finding.arithmetic_minor, finding.adjustment_minor) if finding else reviews.NOTHING
 
 
 def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
@@ -513,6 +554,7 @@ def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
                 clause=finding.clause if finding else "",
                 reason=finding.reason if finding else "",
                 prompts=() if blind else tuple(noticed[bid.id]),
+                amounts=_amounts(finding),
                 offer=_offer(look, panel, offered, noticed),
             )
         )

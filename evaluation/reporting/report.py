@@ -21,6 +21,7 @@ from evaluation.panels import panels
 from evaluation.panels.panels import Panel, Seat
 from evaluation.scoring import outcome, price_review, reviews, schemes, sheets
 from evaluation.scoring.outcome import BidIn, Inputs
+from evaluation.scoring.reviews import NOTHING, Amounts
 from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.audit import keep_document
@@ -98,7 +99,8 @@ def gather(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -> 
     lot = panel.lot
     valid = {bid.id for bid in price_review.ranked(session, panel)}
     priced = price_review.prices(session, lot)
-    bids = [_bid_in(session, panel, bid, valid, priced) for bid in ceremony.opened_of_lot(session, lot)]
+    changed = price_review.amounts(session, lot)
+    bids = [_bid_in(session, panel, bid, valid, priced, changed) for bid in ceremony.opened_of_lot(session, lot)]
     return Inputs(
         schemes.of_lot(lot),
         bids,
@@ -113,18 +115,27 @@ def gather_scores(session: Session, panel: Panel) -> Inputs:
     """The valid bids with the members' points alone: for the panel's table, before a coefficient is drawn. Refuses: WrongStep, Invalid."""
     valid = reviews.valid_bids(session, panel)
     ids, priced = {one.id for one in valid}, price_review.prices(session, panel.lot)
-    bids = [_bid_in(session, panel, bid, ids, priced) for bid in valid]
+    bids = [_bid_in(session, panel, bid, ids, priced, {}) for bid in valid]
     return Inputs(schemes.of_lot(panel.lot), bids, sheets.scores_of(session, panel))
 
 
-def _bid_in(session: Session, panel: Panel, bid: OpenedBid, valid: set[int], prices: Mapping[int, OpenedBid]) -> BidIn:
+def _bid_in(
+    session: Session,
+    panel: Panel,
+    bid: OpenedBid,
+    valid: set[int],
+    prices: Mapping[int, OpenedBid],
+    changed: Mapping[int, Amounts],
+) -> BidIn:
     priced = prices.get(bid.party_id)
     quote = None if priced is None or priced.price_minor is None else Fraction(priced.price_minor, 100)
     finding: dict[str, Any] = {}
     if bid.id not in valid:
         finding = price_review.not_standing(session, panel).get(bid.party_id) or rejection(session, panel, bid)
         finding = {key: value for key, value in finding.items() if key != "bidder"}
-    return BidIn(bid.party.code, bid.party.name, quote, small(bid), finding)
+    amounts = changed.get(bid.party_id, NOTHING)
+    arithmetic, adjustment = Fraction(amounts.arithmetic, 100), Fraction(amounts.adjustment, 100)
+    return BidIn(bid.party.code, bid.party.name, quote, small(bid), finding, arithmetic, adjustment)
 
 
 def rejection(session: Session, panel: Panel, bid: OpenedBid) -> dict[str, Any]:
@@ -188,14 +199,16 @@ def facts_of(session: Session, panel: Panel, *, tie_break: Sequence[str] = ()) -
 
 
 def draw_up(work: UnitOfWork, panel: Panel, *, tie_break: Sequence[str] = ()) -> Report:
-    """The chair has the report drawn up from the revealed sheets. ``tie_break``: bidders still equal after the lower quote, in the order
-    the panel has voted, where the scheme leaves ties to it (rules E-07, E-08b). Until somebody has signed it may be drawn up again.
+    """The chair has the report drawn up from the revealed sheets, or where nothing is scored from the findings, which are closed by it.
+    ``tie_break``: bidders still equal after the lower quote, in the order the panel has voted, where the scheme leaves ties to it (rules
+    E-07, E-08b). Until somebody has signed it may be drawn up again.
 
     Refuses: NotAllowed, NotFound, WrongStep, Conflict ``report.signed_already``, Invalid (``report.objective_differs``, ``report.tie``, …).
     """
     work.require(Act.REPORT_CONCLUDE)
     work.lock(panel)
     panels.require_chair(work, panel)
+    reviews.settle(work, panel)
     if panel.state != "REVEALED":
         raise WrongStep("panel.wrong_step", state=panel.state, from_states=["REVEALED"])
     row = find(work.session, panel)

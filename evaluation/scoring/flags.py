@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Any
 
 from evaluation.methods.expert_scores import Outliers, outliers
+from evaluation.methods.inputs import Criterion
 from evaluation.scoring import outcome
 from evaluation.scoring.outcome import Inputs
-from evaluation.scoring.schemes import Criterion
 from trading.kernel.exact import BadValue, exact
 
 STEP = Fraction(1, 10)

@@ -16,7 +16,7 @@ from evaluation.methods.panel_rules import finding_stands
 from evaluation.panels import panels
 from evaluation.panels.panels import PANEL_FLOW, Panel
 from evaluation.scoring import reviews
-from evaluation.scoring.reviews import Finding
+from evaluation.scoring.reviews import NOTHING, Amounts, Finding
 from trading import publication
 from trading.custody import officers
 from trading.kernel.access import Act
@@ -81,6 +81,13 @@ def ranked(session: Session, panel: Panel) -> list[OpenedBid]:
     return [bid for bid in reviews.valid_bids(session, panel) if bid.party_id not in gone]
 
 
+def amounts(session: Session, lot: Lot) -> dict[int, Amounts]:
+    """party id → what the panel's finding changes of its price; only of those it changes."""
+    found = reviews.findings(session, lot, STAGE if lot.two_envelopes else "conformity")
+    told = {row.bid.party_id: Amounts(row.arithmetic_minor, row.adjustment_minor) for row in found.values() if row.ok}
+    return {party: one for party, one in told.items() if one}
+
+
 def require_settled(session: Session, panel: Panel) -> None:
     """The ranking may be drawn up: of two envelopes, the prices are open and each has its finding.
 
@@ -95,10 +102,17 @@ def require_settled(session: Session, panel: Panel) -> None:
 
 
 def find_price(
-    work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, clause: str = "", reason: str = ""
+    work: UnitOfWork,
+    panel: Panel,
+    bid_id: int,
+    *,
+    votes_for: int,
+    clause: str = "",
+    reason: str = "",
+    amounts: Amounts = NOTHING,
 ) -> Finding:
-    """The chair records the panel's vote on an opened price envelope (rule P-43); a rejection needs clause and reason. May be changed until
-    the report is drawn up.
+    """The chair records the panel's vote on an opened price envelope (rule P-43); a rejection needs clause and reason, and so does a price
+    that is not ranked as quoted (``amounts``). May be changed until the report is drawn up.
 
     Refuses: NotAllowed, NotFound, WrongStep, Invalid.
     """
@@ -121,6 +135,7 @@ def find_price(
         reason=reason,
         votes_for=votes_for,
         votes_against=members - votes_for,
+        amounts=amounts,
     )
 
 

@@ -11,13 +11,14 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from evaluation.methods.abnormal_prices import abnormally_low
 from evaluation.methods.panel_rules import finding_stands
 from evaluation.panels import panels
 from evaluation.panels.panels import PANEL_FLOW, Panel
+from evaluation.scoring import schemes
 from trading import publication
 from trading.bidding import participants
 from trading.custody import officers
@@ -37,7 +38,8 @@ STAGES = ("qualification", "conformity", "price")
 
 class Finding(Base):
     """What was found of one bid in one stage; ``price``: of a price envelope. ``votes_for``, ``votes_against``: of the panel; both 0 in
-    qualification."""
+    qualification. ``arithmetic_minor``, ``adjustment_minor``: by how much the panel corrected the quote, and what it priced beside; 0 but
+    where the evaluation method has prices reviewed (rulebook 2.8)."""
 
     __tablename__ = "finding"
     __table_args__ = (UniqueConstraint("bid_id", "stage"), CheckConstraint(one_of("stage", STAGES), name="stage"))
@@ -51,9 +53,25 @@ class Finding(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     votes_for: Mapped[int] = mapped_column(default=0)
     votes_against: Mapped[int] = mapped_column(default=0)
+    arithmetic_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    adjustment_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     at: Mapped[datetime] = mapped_column(Moment)
     bid: Mapped[OpenedBid] = relationship(lazy="joined")
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a panel's finding changes of a price, in fen: the arithmetic correction, and the deviations priced as the documents say."""
+
+    arithmetic: int = 0
+    adjustment: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.arithmetic or self.adjustment)
+
+
+NOTHING = Amounts()
 
 
 # --- small rules ------------------------------------------------------------------------------------------------------------------
@@ -197,10 +215,17 @@ def finish_qualification(work: UnitOfWork, lot: Lot) -> bool:
 
 
 def find_conformity(
-    work: UnitOfWork, panel: Panel, bid_id: int, *, votes_for: int, clause: str = "", reason: str = ""
+    work: UnitOfWork,
+    panel: Panel,
+    bid_id: int,
+    *,
+    votes_for: int,
+    clause: str = "",
+    reason: str = "",
+    amounts: Amounts = NOTHING,
 ) -> Finding:
     """The chair records the panel's vote on a bid: it conforms if more than half of the members are for it (rule P-43). A rejection needs
-    clause and reason. May be changed until somebody has committed a sheet.
+    clause and reason, and so does a price that is not ranked as quoted (``amounts``). May be changed until somebody has committed a sheet.
 
     Refuses: NotAllowed, NotFound, WrongStep, Invalid.
     """
@@ -225,6 +250,7 @@ def find_conformity(
         reason=reason,
         votes_for=votes_for,
         votes_against=members - votes_for,
+        amounts=NOTHING if lot.two_envelopes else amounts,
     )
 
 
@@ -250,18 +276,26 @@ def record(
     reason: str,
     votes_for: int = 0,
     votes_against: int = 0,
+    amounts: Amounts = NOTHING,
 ) -> Finding:
-    """Note or change a finding; ``work`` has been through the caller's locks. Refuses: Invalid (a form that cannot be read, no reason)."""
+    """Note or change a finding; ``work`` has been through the caller's locks. Refuses: Invalid (a form that cannot be read, no reason, what
+    ``check_amounts`` refuses)."""
     clause, reason = clause.strip(), reason.strip()
     if ok and bid.form_faults:
         raise Invalid("review.no_price", rule="E-25")
-    if not ok and not (clause and reason):
+    amounts = amounts if ok else NOTHING
+    if not (ok or (clause and reason)):
         raise Invalid("review.reason_missing", stage=stage)
+    if amounts:
+        if not (clause and reason):
+            raise Invalid("review.amounts_reason", rule="E-21")
+        check_amounts(lot, bid, amounts)
     row = findings(work.session, lot, stage).get(bid.id)
     if row is None:
         row = Finding(lot_id=lot.id, bid_id=bid.id, stage=stage, account_id=work.actor.account_id)
         work.session.add(row)
     row.ok, row.clause, row.reason, row.votes_for, row.votes_against = ok, clause, reason, votes_for, votes_against
+    row.arithmetic_minor, row.adjustment_minor = amounts.arithmetic, amounts.adjustment
     row.account_id, row.at = work.actor.account_id or 0, work.now
     row.bid = bid
     work.session.flush()
@@ -274,8 +308,34 @@ def record(
         reason=reason,
         votes_for=votes_for,
         votes_against=votes_against,
+        **({"arithmetic_minor": amounts.arithmetic, "adjustment_minor": amounts.adjustment} if amounts else {}),
     )
     return row
+
+
+def check_amounts(lot: Lot, bid: OpenedBid, amounts: Amounts) -> None:
+    """What a panel may change of a price: only where the method has prices reviewed, only what the documents price, and something must be
+    left (rulebook 2.8, rule E-00). Refuses: Invalid ``review.price_as_quoted``, ``review.not_priced``, ``review.price_left``."""
+    method = schemes.method_of(lot.scheme)
+    if method is None or not method.reviews_price:
+        raise Invalid("review.price_as_quoted", rule="E-22")
+    if amounts.adjustment and not str((lot.scheme or {}).get("adjustments", "")).strip():
+        raise Invalid("review.not_priced", rule="E-00")
+    corrected = (bid.price_minor or 0) + amounts.arithmetic
+    if corrected <= 0 or corrected + amounts.adjustment <= 0:
+        raise Invalid("review.price_left", rule="2.8")
+
+
+def settle(work: UnitOfWork, panel: Panel) -> None:
+    """Where nothing is scored there are no sheets: the chair's next act closes the conformity review, and its findings stand. The caller
+    has made sure that it is the chair. Refuses: WrongStep, Conflict ``review.open``, ``review.few``."""
+    if panel.state != "SEATED" or schemes.of_lot(panel.lot).scored:
+        return
+    if panels.find_chair(panel) is None:
+        raise WrongStep("panel.no_chair")
+    require_settled(work.session, panel)
+    PANEL_FLOW.take(work, panel, "settle", round=panel.round)
+    panel.listed_round = panel.round
 
 
 def fail(work: UnitOfWork, panel: Panel, *, reason: str = "") -> notices.Notice:

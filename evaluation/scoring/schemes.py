@@ -3,12 +3,12 @@
 Law of the noun: nothing may score that the scheme does not name; its parts sum to 100; the price is computed by the platform alone; what
 is wrong is said all at once. A scheme holds texts for numbers, and no fractions of the machine's kind.
 
-    {"v": 1, "method": "GP_SCORE" | "WK_SCORE",
+    {"v": 1, "method": an id of evaluation.methods.registry,
      "criteria": [{"id", "title", "title_en"?, "kind": "objective" | "subjective" | "price", "max": "40",
-                   "bands"?: [{"low": "0", "high": "10", "label": "…"}]}],
-     "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"}, "outlier": "0.30", "tie": "purchaser" | "panel" | "draw",
-     "blind": false,
-     "small_firm": "0.10"                                   GP: price deduction for small and micro firms (E-06)
+                   "bands"?: [{"low": "0", "high": "10", "label": "…"}]}],         [] where the price alone ranks
+     "tie": "purchaser" | "panel" | "draw",
+     "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"}, "outlier": "0.30", "blind": false      where points are given
+     "small_firm": "0.10", "uniform": true                  GP: price deduction for small and micro firms (E-06)
      "trim_from": 7                                         works: drop one highest and one lowest score from so many members on (E-31)
      "benchmark": {"above": "1", "below": "0.5", "drop_rule", "coefficient": "draw K"?, "k" | "n" | "float"?, "mix", …}    works (2.7)}
 """
@@ -17,17 +17,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from crypto.canonical import dumps
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash
 from evaluation.methods import registry
-from evaluation.methods.declared import DRAWN, SHARE, WHOLE, Parameter, Setting
+from evaluation.methods.declared import BY_POINTS, SHARE, TICK, WHOLE, WORDS, EvaluationMethod, Parameter, Setting
+from evaluation.methods.inputs import Band, Criterion, Scheme
 from trading.kernel.errors import Fault, Faults, Invalid
-from trading.kernel.exact import BadValue, Rounding, between, count, number, rate, take, word, written_exactly
+from trading.kernel.exact import (
+    BadValue,
+    Rounding,
+    between,
+    boolean,
+    count,
+    number,
+    rate,
+    take,
+    text,
+    word,
+    written_exactly,
+)
 from trading.kernel.work import UnitOfWork
 from trading.procedures import Procedure, procedure_of
 from trading.rulebook import Rulebook
@@ -39,13 +51,11 @@ TIES = ("purchaser", "panel", "draw")
 MOST_CRITERIA = 100
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 FULL_POINTS = Fraction(100)
-_NAME = re.compile("[：:]")
-READ: Mapping[str, Any] = {SHARE: rate, WHOLE: count(7)}
+READ: Mapping[str, Any] = {SHARE: rate, WHOLE: count(7), TICK: boolean, WORDS: text}
 """How a top parameter of a kind is read; the whole number is a number of members (rule E-31)."""
 LEAST_OUTLIER = Fraction(5, 100)
 """The least share a prompt may go by (rule E-38): below it nearly every score is far from the mean of the others."""
 _POINTS = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,3})?\Z", re.ASCII)
-_KEYS = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
 HINTS = {
     "scheme.hint_region": ("本市", "本地", "本省", "本区", "本县", "省内", "市内", "当地", "行政区域", "local firm"),
     "scheme.hint_industry": ("特定行业", "行业协会", "本行业业绩", "本系统"),
@@ -65,73 +75,29 @@ HINTS = {
 """Words that often stand for something the law forbids to score: regions and industries (E-01d), the scale of a firm (E-01b)."""
 
 
-@dataclass(frozen=True)
-class Band:
-    """Points from ``low`` to ``high``, limits included, for what ``label`` says (rule E-01)."""
-
-    low: Fraction
-    high: Fraction
-    label: str
-
-    @property
-    def short(self) -> str:
-        """The label's name, without what it asks: ``优`` of ``优：计划到日``."""
-        return _NAME.split(self.label)[0].strip()
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One criterion; ``max`` in points of 100. Without bands every number of points up to ``max`` may be given."""
-
-    id: str
-    title: str
-    title_en: str
-    kind: str
-    max: Fraction
-    bands: tuple[Band, ...]
-
-    def allows(self, points: Fraction) -> bool:
-        """Whether points lie within the criterion and one of its bands (rules E-01, E-32)."""
-        return 0 <= points <= self.max and (
-            not self.bands or any(band.low <= points <= band.high for band in self.bands)
-        )
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """A validated scheme, read for calculating. ``trim_from``: 0 for never; ``own``: the parameters of its method, as they stand there."""
-
-    method: str
-    criteria: tuple[Criterion, ...]
-    points_places: int
-    mean_places: int
-    mode: Rounding
-    outlier: Fraction
-    tie: str
-    blind: bool
-    trim_from: int
-    own: Mapping[str, Any]
-
-    @property
-    def price(self) -> Criterion:
-        return next(one for one in self.criteria if one.kind == "price")
-
-    @property
-    def scored(self) -> tuple[Criterion, ...]:
-        """What members give points for: every criterion but the price."""
-        return tuple(one for one in self.criteria if one.kind != "price")
-
-    @property
-    def draws_coefficient(self) -> bool:
-        return (self.own.get("benchmark") or {}).get("coefficient") == DRAWN
-
-
 # --- small rules ------------------------------------------------------------------------------------------------------------------
 
 
 def rules_hash(scheme: Mapping[str, Any]) -> str:
     """The hash by which a ranking names the scheme its scores follow from."""
     return document_hash(dict(scheme))
+
+
+def method_of(scheme: Mapping[str, Any] | None) -> EvaluationMethod | None:
+    """The declared method of a scheme as a lot holds it, None where there is none yet."""
+    return registry.method(scheme["method"]) if scheme else None
+
+
+class HasScheme(Protocol):
+    """A lot, or a card of one."""
+
+    @property
+    def scheme(self) -> Mapping[str, Any] | None: ...
+
+
+def method_of_lot(lot: HasScheme) -> EvaluationMethod | None:
+    """As ``method_of``, of a lot or a card of it."""
+    return method_of(lot.scheme)
 
 
 def points(value: object, where: str) -> Fraction:
@@ -143,7 +109,8 @@ def points(value: object, where: str) -> Fraction:
 
 def read(scheme: Mapping[str, Any]) -> Scheme:
     """A scheme that has been validated, for calculating. Refuses: BadValue for one that has not."""
-    rounding = scheme["rounding"]
+    method = registry.method(scheme["method"])
+    rounding = scheme["rounding"] if method.ranks_by == BY_POINTS else {}
     return Scheme(
         method=scheme["method"],
         criteria=tuple(_criterion(one, f"criteria.{at}") for at, one in enumerate(scheme["criteria"])),
@@ -154,7 +121,7 @@ def read(scheme: Mapping[str, Any]) -> Scheme:
         tie=scheme["tie"],
         blind=bool(scheme.get("blind", False)),
         trim_from=take(scheme, "trim_from", count(3), default=0),
-        own={key: scheme[key] for key in sorted(registry.method(scheme["method"]).keys) if key in scheme},
+        own={key: scheme[key] for key in sorted(method.own_keys) if key in scheme},
     )
 
 
@@ -223,27 +190,15 @@ def validate(
         faults.add("v", "scheme.version")
     if scheme.get("method") not in law.evaluation:
         faults.add("method", "scheme.method", method=str(scheme.get("method")), allowed=list(law.evaluation))
-    if strange := sorted(set(scheme) - _KEYS - method.keys):
+    if strange := sorted(set(scheme) - method.keys):
         faults.add("scheme", "scheme.unknown_keys", keys=strange)
-    _check_criteria(faults, scheme.get("criteria"), category, law.id, book)
-    _check_rounding(faults, scheme.get("rounding"))
-    share = _check(
-        faults,
-        "outlier",
-        "scheme.outlier",
-        lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)),
-    )
-    if share is not None and not LEAST_OUTLIER <= share <= 1:
-        faults.add(
-            "outlier",
-            "scheme.outlier_range",
-            percent=written_exactly(share * 100, 0),
-            least=written_exactly(LEAST_OUTLIER * 100, 0),
-        )
+    if method.ranks_by == BY_POINTS:
+        _check_criteria(faults, scheme.get("criteria"), category, law.id, book)
+        _check_scoring(faults, scheme)
+    elif scheme.get("criteria") != []:
+        faults.add("criteria", "scheme.no_points", rule=method.rules[0])
     if scheme.get("tie") not in TIES:
         faults.add("tie", "scheme.tie", allowed=list(TIES), rule="E-07")
-    if not isinstance(scheme.get("blind", False), bool):
-        faults.add("blind", "scheme.blind")
     for one in method.parameters:
         _check_parameter(faults, scheme, one)
     if not (method.last and faults.found):
@@ -348,6 +303,26 @@ def _check_weight(faults: Faults, weight: Fraction, category: str, method: str, 
                 direction=rule.kind.lower(),
                 rule=rule.id,
             )
+
+
+def _check_scoring(faults: Faults, scheme: Mapping[str, Any]) -> None:
+    """How members' points are rounded, prompted for and given."""
+    _check_rounding(faults, scheme.get("rounding"))
+    share = _check(
+        faults,
+        "outlier",
+        "scheme.outlier",
+        lambda: take(scheme, "outlier", between(above=0), default=Fraction(30, 100)),
+    )
+    if share is not None and not LEAST_OUTLIER <= share <= 1:
+        faults.add(
+            "outlier",
+            "scheme.outlier_range",
+            percent=written_exactly(share * 100, 0),
+            least=written_exactly(LEAST_OUTLIER * 100, 0),
+        )
+    if not isinstance(scheme.get("blind", False), bool):
+        faults.add("blind", "scheme.blind")
 
 
 def _check_rounding(faults: Faults, rounding: Any) -> None:

@@ -35,11 +35,15 @@ from trading.kernel.flow import check_version
 from trading.kernel.work import UnitOfWork
 from trading.opening import technical
 from trading.opening.ceremony import OpenedBid
+from trading.tendering.tenders import Lot
 
 SKEW = timedelta(minutes=10)
 """How far the moment in a signed document may be from the platform's clock."""
 GROUNDS = ("sum_error", "out_of_range", "objective_differs", "abnormal", "bad_sheet")
 """Why a panel may score again: the grounds of rule E-32, and a sheet that cannot be read."""
+GROUNDS_UNSCORED = ("sum_error", "bad_finding")
+"""Why a panel may review again where nothing is scored: an error of arithmetic (rule E-32), and a finding that is wrong."""
+ALL_GROUNDS = tuple(dict.fromkeys((*GROUNDS, *GROUNDS_UNSCORED)))
 
 
 class SheetCommit(Base):
@@ -164,8 +168,10 @@ def content(session: Session, sheet: Sheet) -> dict[str, Any]:
 def scores_of(session: Session, panel: Panel) -> dict[int, dict[str, dict[str, Fraction]]]:
     """seat number → bidder's code → criterion → points, from the signed sheets of this round, blind names resolved.
 
-    Refuses: WrongStep ``sheet.not_revealed`` while a sheet is missing.
+    Nobody where nothing is scored. Refuses: WrongStep ``sheet.not_revealed`` while a sheet is missing.
     """
+    if not schemes.of_lot(panel.lot).scored:
+        return {}
     seats, shown = panels.seated(panel), revealed(session, panel)
     if {sheet.seat_id for sheet in shown} != {seat.id for seat in seats}:
         raise WrongStep("sheet.not_revealed", revealed=len(shown), members=len(seats))
@@ -200,6 +206,8 @@ def commit(work: UnitOfWork, panel: Panel, envelope: Any) -> SheetCommit:
     _in_state(panel, "SEATED")
     if panels.find_chair(panel) is None:
         raise WrongStep("panel.no_chair")
+    if not schemes.of_lot(panel.lot).scored:
+        raise WrongStep("sheet.nothing_scored")
     reviews.require_settled(work.session, panel)
     if find_list(work.session, panel) is not None:
         raise Conflict("sheet.listed")
@@ -353,7 +361,8 @@ def reveal(work: UnitOfWork, panel: Panel, envelope: Any, *, salt: str) -> Sheet
 
 def recheck(work: UnitOfWork, panel: Panel, *, ground: str, reason: str, seen: int | None = None) -> None:
     """The panel scores again on one of the grounds of rule E-32: a new round, in which every member commits anew, with a reason. The
-    earlier sheets stay on record; a report drawn up before no longer stands. Never after the technical result of two envelopes is fixed.
+    earlier sheets stay on record; a report drawn up before no longer stands. Where nothing is scored, its findings may change again. Never
+    after the technical result of two envelopes is fixed.
 
     Refuses: NotAllowed (not the chair), NotFound, WrongStep, Conflict, Invalid.
     """
@@ -362,16 +371,24 @@ def recheck(work: UnitOfWork, panel: Panel, *, ground: str, reason: str, seen: i
     panels.require_chair(work, panel)
     check_version(panel, seen)
     technical.refuse_fixed(work.session, panel.lot)
-    if find_list(work.session, panel) is None:
+    scored = bool(schemes.of_lot(panel.lot).scored)
+    if scored and find_list(work.session, panel) is None:
         raise WrongStep("sheet.nothing_listed")
-    if ground not in GROUNDS:
-        raise Invalid("sheet.ground", grounds=list(GROUNDS))
+    if not scored and panel.state != "REVEALED":
+        raise WrongStep("sheet.review_open")
+    if ground not in (allowed := grounds(panel.lot)):
+        raise Invalid("sheet.ground", grounds=list(allowed))
     if not reason.strip():
         raise Invalid("form.required", field="reason")
     PANEL_FLOW.take(work, panel, "recheck", ground=ground, reason=reason.strip(), round=panel.round)
     panel.round += 1
     panel.recheck = reason.strip()
     work.session.flush()
+
+
+def grounds(lot: Lot) -> tuple[str, ...]:
+    """On what grounds the panel of a lot may do its work again."""
+    return GROUNDS if schemes.of_lot(lot).scored else GROUNDS_UNSCORED
 
 
 def own_sheet(session: Session, seat: Seat) -> Sheet | None:

@@ -13,6 +13,7 @@ from typing import Any
 from crypto.canonical import b64u, format_time
 from crypto.draws import score_commit
 from crypto.signatures import countersign, sign
+from evaluation.methods.inputs import Criterion, Scheme
 from evaluation.panels import experts, panels, seating
 from evaluation.panels.panels import Panel, Seat
 from evaluation.reporting import conclusion, report
@@ -197,26 +198,35 @@ def chair_of(world: World, ref: str) -> str:
         return found.account.username
 
 
-def conform(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> None:
-    """The chair records the panel's vote on every qualified bid."""
+def conform(
+    world: World,
+    ref: str,
+    *,
+    reject: tuple[str, ...] = (),
+    amounts: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """The chair records the panel's vote on every qualified bid. ``amounts``: username → what the panel changes of its price, in fen."""
+    changed = {world.party_ids[name]: reviews.Amounts(*given) for name, given in (amounts or {}).items()}
     with world.work(chair_of(world, ref)) as work:
         panel = panel_in(work, world, ref)
         for bid in reviews.qualified(work.session, panel.lot):
             bad = any(bid.party_id == world.party_ids[name] for name in reject)
+            mine = changed.get(bid.party_id, reviews.NOTHING)
             reviews.find_conformity(
                 work,
                 panel,
                 bid.id,
                 votes_for=1 if bad else panel.members,
-                clause="三、2" if bad else "",
-                reason="未响应实质性要求" if bad else "",
+                clause="三、2" if bad or mine else "",
+                reason="未响应实质性要求" if bad else "清单合计有误，投标人已书面确认；付款提前" if mine else "",
+                amounts=mine,
             )
 
 
 # --- sheets -----------------------------------------------------------------------------------------------------------------------
 
 
-def default_score(scheme: schemes.Scheme, seat_no: int, place: int, criterion: schemes.Criterion) -> str:
+def default_score(scheme: Scheme, seat_no: int, place: int, criterion: Criterion) -> str:
     """Objective: the best band, or the maximum; subjective: some 70 to 85 percent, less for each later bid, by member and bid."""
     if criterion.kind == "objective":
         return str(int(criterion.max))
@@ -368,11 +378,12 @@ def scored(
     forms: Mapping[str, dict[str, str]] | None = None,
     scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None,
     panel: Mapping[str, Any] | None = None,
+    amounts: Mapping[str, tuple[int, int]] | None = None,
     **changes: Any,
 ) -> str:
-    """A lot whose sheets are revealed. The library must be there."""
+    """A lot whose sheets are revealed, or whose bids are all found on where nothing is scored. The library must be there."""
     ref = opened(world, regime, scheme=scheme, forms=forms, **changes)
-    score_opened(world, ref, regime, scheme=scheme, scores=scores, panel=panel)
+    score_opened(world, ref, regime, scheme=scheme, scores=scores, panel=panel, amounts=amounts)
     return ref
 
 
@@ -384,15 +395,18 @@ def score_opened(
     scheme: dict[str, Any] | None = None,
     scores: Mapping[str, Mapping[tuple[str, str], str]] | None = None,
     panel: Mapping[str, Any] | None = None,
+    amounts: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
     """From the opening to revealed sheets."""
     if regime == "GP":
         qualify(world, ref)
-    if schemes.read(scheme or SCHEMES[regime]).draws_coefficient:
+    told = schemes.read(scheme or SCHEMES[regime])
+    if told.draws_coefficient:
         opening_steps.draw_coefficient(world, ref)
     seated(world, ref, **(panel or {}))
-    conform(world, ref)
-    score(world, ref, scores)
+    conform(world, ref, amounts=amounts)
+    if told.scored:
+        score(world, ref, scores)
 
 
 def report_and_conclude(world: World, ref: str) -> None:

@@ -50,5 +50,14 @@ SCHEMES: dict[str, dict[str, Any]] = {
         "rounding": {"points": 2, "mean": 3, "mode": "HALF_UP"},
         "benchmark": {"above": "1", "below": "0.5", "drop_rule": "high_low_from_5", "coefficient": "draw K"},
     },
+    "GP_LOWEST": {"v": 1, "method": "GP_LOWEST", "tie": "panel", "small_firm": "0.10", "uniform": True, "criteria": []},
+    "WK_LOWEST": {
+        "v": 1,
+        "method": "WK_LOWEST",
+        "tie": "panel",
+        "common": True,
+        "adjustments": "付款每提前 10 日，加报价的 0.5%",
+        "criteria": [],
+    },
 }
-"""One scheme a regime, valid under the rules of the world's day."""
+"""One scheme a regime, valid under the rules of the world's day; then one by price for each."""

@@ -6,6 +6,7 @@ state money for rank one; an objection to the candidates stops the decision unti
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,8 @@ from trading.tendering.tenders import LOT_FLOW, Lot
 
 
 class Award(Base):
-    """``ranking``: ``[{bidder, name, party_id, total, price_minor, rank}]`` best first, totals and scores as exact text. Moments ending in
+    """``ranking``: ``[{bidder, name, party_id, total, price_minor, rank}]`` best first, totals and scores as exact text; ``ranked_by``
+    ``price`` with each where ``total`` is the price that ranks. Moments ending in
     ``_by`` are the last moments of duties, ``reasons`` how they were counted. ``winner_party_id`` once decided."""
 
     __tablename__ = "award"
@@ -83,7 +85,7 @@ def propose(work: UnitOfWork, lot: Lot, ranking: list[dict[str, Any]], *, rules_
         "tender": lot.tender.ref,
         "lot": lot.no_text,
         "rules": rules_hash,
-        "ranking": [{"bidder": r["bidder"], "rank": r["rank"], "score": r["total"]} for r in ranking],
+        "ranking": [{"bidder": r["bidder"], "rank": r["rank"], figure_of(r): r["total"]} for r in ranking],
     }
     statement = keep_document(
         work, "ranking", sign_document("ranking", document, work.office.keys.signing), signed=True
@@ -226,7 +228,8 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     notices.post(work, lot, "result", title=lot.title, body=body, until=until)
     notices.post(work, lot, "award", title=lot.title, body={"winner": _shown(winner)})
     for r in row.ranking:
-        template = "award.won" if r["party_id"] == row.winner_party_id else "award.lost"
+        lost = "award.lost_by_price" if by_price(r) else "award.lost"
+        template = "award.won" if r["party_id"] == row.winner_party_id else lost
         work.send(
             f"award/{lot.ref}/{r['party_id']}",
             to=f"party:{r['party_id']}",
@@ -238,6 +241,16 @@ def announce(work: UnitOfWork, lot: Lot) -> Award:
     return row
 
 
+def by_price(r: Mapping[str, Any]) -> bool:
+    """Whether a row's ``total`` is the price that ranks and no points."""
+    return r.get("ranked_by") == "price"
+
+
+def figure_of(r: Mapping[str, Any]) -> str:
+    """What ranks, as the signed ranking names it."""
+    return "price" if by_price(r) else "score"
+
+
 def _shown(r: dict[str, Any]) -> dict[str, Any]:
     return {
         "bidder": r["bidder"],
@@ -245,6 +258,7 @@ def _shown(r: dict[str, Any]) -> dict[str, Any]:
         "rank": r["rank"],
         "total": r["total"],
         "price_minor": r["price_minor"],
+        **({"ranked_by": r["ranked_by"]} if by_price(r) else {}),
     }
 
 

@@ -118,7 +118,7 @@ PROCEDURE = Procedure(
         large=RuleRef("P-02.large"),
         large_budget=RuleRef("P-02.large_budget"),
     ),
-    evaluation=("GP_SCORE",),
+    evaluation=("GP_SCORE", "GP_LOWEST"),
     award=AwardRule(publicity=None, decide=RuleRef("T-11"), announce=RuleRef("T-12"), shown=RuleRef("T-13")),
     contract=ContractRule(sign=RuleRef("T-14"), publish=RuleRef("T-15"), file=RuleRef("T-16")),
     notices=(

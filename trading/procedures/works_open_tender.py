@@ -105,7 +105,7 @@ PROCEDURE = Procedure(
         experts=RuleRef("P-01.experts"),
         purchaser_may_lead=True,
     ),
-    evaluation=("WK_SCORE",),
+    evaluation=("WK_SCORE", "WK_LOWEST"),
     award=AwardRule(
         publicity=Publicity(starts=RuleRef("T-17"), lasts=RuleRef("T-17.publicity"), most=RuleRef("M7.9")),
         decide=None,

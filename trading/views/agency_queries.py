@@ -57,6 +57,8 @@ class RankRow:
     total: str
     price: Money
     won: bool
+    by_price: bool = False
+    """Whether ``total`` is the price that ranks, and no points."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ def award_card(look: Look, lot: Lot) -> AwardCard | None:
             r["total"],
             Money(r["price_minor"], lot.currency),
             r["party_id"] == row.winner_party_id,
+            awards.by_price(r),
         )
         for r in row.ranking
     )

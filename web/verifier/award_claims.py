@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from fractions import Fraction
 from typing import Any
 
 from crypto.canonical import parse_time
@@ -14,6 +15,7 @@ from trading.kernel.errors import Refusal
 from trading.kernel.exact import number
 from trading.rulebook import Rulebook
 from web.verifier.material import Document, Material
+from web.verifier.score_claims import price_changes
 
 DECIDED = ("AWARD", "RESULT", "CONTRACT", "FILING", "CLOSING")
 
@@ -147,13 +149,13 @@ def _moment(text: str) -> dt.datetime:
 
 def _check_price(material: Material, winner: str, price_minor: Any) -> None:
     bidders = {d.value["header_hash"]: d.value["bidder"] for d in material.of_kind("submission")}
+    corrected = price_changes(material).get(winner, (Fraction(0), Fraction(0)))[0]
     for document in material.lists_of(material.parts()[-1]):
         for row in document.value["bids"]:
             if bidders.get(row["header_hash"]) == winner and price_minor is not None:
-                if number(row["announce"]["price"], "price") * 100 != price_minor:
-                    material.findings.fault(
-                        "award", "B_AWARD", "the price of the award is not the one that was read out"
-                    )
+                if (number(row["announce"]["price"], "price") + corrected) * 100 != price_minor:
+                    told = "the one that was read out" + (", as the panel corrected it" if corrected else "")
+                    material.findings.fault("award", "B_AWARD", f"the price of the award is not {told}")
 
 
 def _check_contract(material: Material, decision: Document) -> None:

@@ -1,7 +1,7 @@
 """Claims `arithmetic` and `ranking`: every number reckoned again from sheets, announced prices, coefficient and scheme (E3).
 
 The formulas are those of ``evaluation.methods``, which are pure and exact; how a scheme is read and its parts put together is written
-here once more, so that a slip of the platform is seen.
+here once more, so that a slip of the platform is seen. The schema of a method is asked only for the names of its parameters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 from crypto.canonical import loads
 from crypto.errors import CryptoError
 from crypto.signatures import document_hash, payload_of, verify_any
-from evaluation.methods import gp_score, registry
+from evaluation.methods import registry
+from evaluation.methods.declared import BY_POINTS, BY_PRICE
 from evaluation.methods.expert_scores import is_consistent, trimmed
 from evaluation.methods.price_scores import low_price_first
 from evaluation.methods.ranking import rank
@@ -26,14 +27,17 @@ from web.verifier.draw_claims import coefficient
 from web.verifier.material import BID, PRICE, Material
 from web.verifier.sheet_claims import Round
 
-REPORT, INPUTS, FINDINGS, BLIND = (
+SCHEME, REPORT, INPUTS, FINDINGS, BLIND = (
+    "rules/scheme.json",
     "ranking/report.json",
     "ranking/inputs.json",
     "sheets/findings.json",
     "sheets/blind.json",
 )
-COMMON = {"v", "method", "criteria", "rounding", "outlier", "tie", "blind"}
+COMMON = {"v", "method", "criteria", "tie"}
 """What every scheme may say, whatever its method."""
+SCORING = {"rounding", "outlier", "blind"}
+"""What it may say beside where members give points."""
 _FORMULA = {
     "above": "E1_above",
     "below": "E2_below",
@@ -51,11 +55,13 @@ _FORMULA = {
 
 @dataclass
 class Reckoned:
-    """What follows from the inputs: points by bidder and criterion, totals, ranks; ``order`` best first."""
+    """What follows from the inputs: points by bidder and criterion, ranks; ``totals``: what ranks, total points or a price; ``corrected``:
+    the prices as the panel corrected them."""
 
     points: dict[str, dict[str, Fraction]] = field(default_factory=dict)
     totals: dict[str, Fraction] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
+    corrected: dict[str, Fraction] = field(default_factory=dict)
 
 
 def check(material: Material, rounds: list[Round]) -> None:
@@ -70,7 +76,7 @@ def check(material: Material, rounds: list[Round]) -> None:
         findings.fault("ranking", "B_RANK", "two rankings")
     said = rankings[0].value
     with findings.guard("ranking", "B_RANK", "the scheme"):
-        if document_hash(loads(material.archive.read("rules/scheme.json"))) != said["rules"]:
+        if document_hash(loads(material.archive.read(SCHEME))) != said["rules"]:
             raise CryptoError("CONTEXT_MISMATCH", "the ranking is of another scheme")
     if len(material.parts()) > 1:
         with findings.guard("ranking", "B_RANK", "the technical result"):
@@ -93,7 +99,7 @@ def check(material: Material, rounds: list[Round]) -> None:
 
 def reckon(material: Material, rounds: list[Round]) -> Reckoned:
     """Points, totals and ranks from the last round. Refuses: BadValue, CryptoError, KeyError."""
-    scheme = json.loads(material.archive.read("rules/scheme.json"))
+    scheme = json.loads(material.archive.read(SCHEME))
     inputs = loads(material.archive.read(INPUTS))
     announced = _announced(material)
     rejected = _rejected(material)
@@ -103,6 +109,13 @@ def reckon(material: Material, rounds: list[Round]) -> Reckoned:
     small = {row["bidder"] for row in inputs["bids"] if row["small"]}
     if any(announced[bidder].get("small_firm") != "yes" for bidder in small):
         raise BadValue("small_firm", "inputs", "the deduction only for who declared it")
+    _check_keys(scheme)
+    place = {bidder: Fraction(at) for at, bidder in enumerate(inputs["tie_break"])}
+    last = Fraction(len(place))
+    if registry.method(scheme["method"]).ranks_by == BY_PRICE:
+        found = _reckon_prices(material, scheme, quotes, small & set(valid))
+        found.ranks = rank({b: (price, place.get(b, last)) for b, price in found.totals.items()}).ranks
+        return found
     scored = sorted(bidder for bidder in announced if bidder not in _rejected(material, "qualification", "conformity"))
     scores = _scores(material, rounds[-1], scheme, scored) if rounds else {}
     prices = _prices(material, scheme, quotes, small & set(valid))
@@ -113,9 +126,56 @@ def reckon(material: Material, rounds: list[Round]) -> Reckoned:
             given = [rows[bidder][one["id"]] for rows in scores.values()] if one["kind"] != "price" else []
             points[one["id"]] = prices[bidder] if one["kind"] == "price" else _points(scheme, one, given)
         found.points[bidder], found.totals[bidder] = points, sum(points.values(), Fraction(0))
-    place = {bidder: Fraction(at) for at, bidder in enumerate(inputs["tie_break"])}
-    found.ranks = rank({b: (-t, quotes[b], place.get(b, Fraction(len(place)))) for b, t in found.totals.items()}).ranks
+    found.ranks = rank({b: (-t, quotes[b], place.get(b, last)) for b, t in found.totals.items()}).ranks
     return found
+
+
+def _check_keys(scheme: Mapping[str, Any]) -> None:
+    """Nothing in the scheme that its method does not know. Refuses: BadValue."""
+    method = registry.method(scheme.get("method"))
+    known = COMMON | method.own_keys | (SCORING if method.ranks_by == BY_POINTS else set())
+    if strange := set(scheme) - known:
+        raise BadValue("unknown_keys", ", ".join(sorted(strange)), "parameters of the method")
+
+
+def _reckon_prices(
+    material: Material, scheme: Mapping[str, Any], quotes: Mapping[str, Fraction], small: set[str]
+) -> Reckoned:
+    """The prices that rank: the quote less the deduction for small firms, or the quote as the panel corrected and adjusted it."""
+    if scheme["criteria"]:
+        raise BadValue("scored", "criteria", "no criteria where the price alone ranks")
+    found = Reckoned(points={bidder: {} for bidder in quotes})
+    if scheme["method"] == "GP_LOWEST":
+        share = number(scheme.get("small_firm", "0"), "small_firm")
+        found.totals = {b: quote * (1 - share) if b in small else quote for b, quote in quotes.items()}
+        return found
+    if scheme["method"] != "WK_LOWEST":
+        raise BadValue("unknown_method", "method", "a method whose prices are known here")
+    if scheme.get("common") is not True:
+        raise BadValue("missing", "common", "works of common technology alone may rank by price")
+    for bidder, (arithmetic, adjustment) in price_changes(material).items():
+        if adjustment and not scheme.get("adjustments", "").strip():
+            raise BadValue("not_priced", bidder, "an adjustment that the documents name")
+        if bidder in quotes:
+            found.corrected[bidder] = quotes[bidder] + arithmetic
+            found.totals[bidder] = quotes[bidder] + arithmetic + adjustment
+    if set(found.totals) != set(quotes):
+        raise BadValue("missing", "findings", "a finding on each price that is ranked")
+    return found
+
+
+def price_changes(material: Material) -> dict[str, tuple[Fraction, Fraction]]:
+    """bidder → (arithmetic correction, adjustment) in yuan, as the finding on its price says; empty where prices rank as quoted."""
+    if FINDINGS not in material.archive.files or SCHEME not in material.archive.files:
+        return {}
+    if json.loads(material.archive.read(SCHEME)).get("method") != "WK_LOWEST":
+        return {}
+    stage = "price" if len(material.parts()) > 1 else "conformity"
+    return {
+        row["bidder"]: (number(row["arithmetic"], "arithmetic"), number(row["adjustment"], "adjustment"))
+        for row in loads(material.archive.read(FINDINGS))["findings"]
+        if row["stage"] == stage
+    }
 
 
 def _announced(material: Material) -> dict[str, dict[str, str]]:
@@ -217,10 +277,8 @@ def _prices(
     rounding = scheme["rounding"]
     places, mode = rounding.get("points", 2), Rounding(rounding.get("mode", "HALF_UP"))
     (full,) = (one["max"] for one in scheme["criteria"] if one["kind"] == "price")
-    weight, method = number(full, "weight"), registry.method(scheme.get("method"))
-    if strange := set(scheme) - COMMON - method.keys:
-        raise BadValue("unknown_keys", ", ".join(sorted(strange)), "parameters of the method")
-    if method is gp_score.METHOD:
+    weight = number(full, "weight")
+    if scheme["method"] == "GP_SCORE":
         share = number(scheme.get("small_firm", "0"), "small_firm")
         return low_price_first(
             quotes, weight, deduction_rates={b: share for b in small if share}, places=places, mode=mode
@@ -263,7 +321,7 @@ def _check_report(material: Material, rounds: list[Round]) -> None:
 def _compare_scores(material: Material, found: Reckoned, said: Mapping[str, Any]) -> None:
     findings, report = material.findings, loads(material.archive.read(REPORT))
     rows = {row["bidder"]: row for row in report["bids"]}
-    scores = {row["bidder"]: row["score"] for row in said["ranking"]}
+    scores = {row["bidder"]: row.get("score", row.get("price", "")) for row in said["ranking"]}
     if set(rows) != set(found.totals) or set(scores) != set(found.totals):
         raise CryptoError("CONTEXT_MISMATCH", "other bidders than those who are to be scored")
     for bidder, total in found.totals.items():
@@ -273,12 +331,19 @@ def _compare_scores(material: Material, found: Reckoned, said: Mapping[str, Any]
                 findings.fault(
                     "arithmetic", "B_SCORE", f"{bidder}, {one['id']}: {one['points']} reported, {mine} reckoned"
                 )
+        if bidder in found.corrected and number(rows[bidder]["corrected"], "corrected") != found.corrected[bidder]:
+            mine = written_exactly(found.corrected[bidder])
+            findings.fault(
+                "arithmetic", "B_SCORE", f"{bidder}: {rows[bidder]['corrected']} as corrected price, {mine} reckoned"
+            )
         for what, value in (("report", rows[bidder]["total"]), ("ranking", scores[bidder])):
             if number(value, "total") != total:
                 findings.fault(
                     "arithmetic", "B_SCORE", f"{bidder}: {value} in the {what}, {written_exactly(total)} reckoned"
                 )
-    findings.checked("arithmetic", f"points and totals of {len(found.totals)} bids reckoned anew from the sheets")
+    what = "points and totals" if any(found.points.values()) else "prices that rank"
+    where = "from the sheets" if any(found.points.values()) else "from the announced prices and the findings"
+    findings.checked("arithmetic", f"{what} of {len(found.totals)} bids reckoned anew {where}")
 
 
 def _compare_ranks(material: Material, found: Reckoned, said: Mapping[str, Any]) -> None:

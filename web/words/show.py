@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from crypto.canonical import unb64u
 from crypto.receipts import number_of
-from trading.kernel.exact import written
+from trading.kernel.exact import exact, written, written_exactly
 from trading.kernel.money import Money
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -39,6 +39,17 @@ def figure(value: Money | None) -> str:
     if value is None:
         return NOTHING
     return _minus(value.full("en").removeprefix(value.currency + " "))
+
+
+def amount(text: str) -> str:
+    """An amount that stands as exact text, in groups of three, every decimal kept: ``-1234567.5`` as ``−1,234,567.5``."""
+    whole, point, rest = text.removeprefix("-").partition(".")
+    return f"{'−' if text.startswith('-') else ''}{int(whole):,}{point}{rest}"
+
+
+def share(text: str) -> str:
+    """A share of 1 that stands as exact text, in percent: ``0.10`` as ``10%``."""
+    return f"{written_exactly(exact(text) * 100, 0)}%"
 
 
 def money(value: Money | None, lang: str = "zh") -> str:
@@ -252,7 +263,7 @@ def teach(
 ) -> None:
     """Gives the filters and globals to a Jinja environment.
 
-    Filters: money figure capitals percent points whole size moment moment_short hour day day_words duration left digest
+    Filters: money figure amount share capitals percent points whole size moment moment_short hour day day_words duration left digest
     check_words filled fact.
     Globals: big(value), state(noun, code) → tag, state_text(noun, code), zone_name(moment).
     """
@@ -269,6 +280,8 @@ def teach(
     environment.filters.update(
         money=spoken(money),
         figure=figure,
+        amount=amount,
+        share=share,
         capitals=lambda v: v.capitals(),
         percent=percent,
         points=points,

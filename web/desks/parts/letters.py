@@ -36,7 +36,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     ),
     "opening": ("opening.bid_failed", "opening.ruling"),
     "panel": ("panel.called",),
-    "result": ("award.won", "award.lost"),
+    "result": ("award.won", "award.lost", "award.lost_by_price"),
     "followed": (
         "follow.correction",
         "follow.clarification",
@@ -57,6 +57,7 @@ _BIDDERS = (Role.BIDDER_OPERATOR, Role.BIDDER_SIGNER, Role.BIDDER_ADMIN)
 _UNDER_LOT = {
     "award.won": "/outcome",
     "award.lost": "/outcome",
+    "award.lost_by_price": "/outcome",
     "bid.copy_wanted": "/copy",
     "opening.bid_failed": "/opening",
     "opening.ruling": "/opening",
