@@ -16,6 +16,7 @@ from flask_babel import Babel, gettext
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from evaluation.scoring import schemes
 from trading.kernel.access import Role
 from trading.kernel.errors import Fault
 from trading.kernel.work import Office
@@ -109,6 +110,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals["procedure_of"] = procedure_of
+    app.jinja_env.globals["method_of"] = schemes.method_of_lot
     app.jinja_env.globals.update(
         drop_url=settings.drop_url,
         asset=_asset,

@@ -78,6 +78,8 @@ def _yuan(text: str) -> str:
 def _blocks(
     card: LotCard, scores: OutcomeCard, table: Mapping[str, Any], unopened: Sequence[Mapping[str, str]]
 ) -> list[dict[str, Any]]:
+    if scores.by_price:
+        return [*_by_price(scores), *_rest(card, scores, unopened)]
     names = [one["name"] for one in table["bidders"]]
     order = [[str(one["rank"]), one["name"], _yuan(one["quote"]), one["total"]] for one in scores.bids]
     items = [
@@ -94,16 +96,6 @@ def _blocks(
         if cell["line"]
     ]
     base = [scores.price["line"]] if scores.price.get("line") else []
-    out = [
-        f"{one['name']}：{words.state('review_stage', one['stage'], 'zh').text}未通过，依据{one['clause'] or '–'}；{one['reason']}"
-        f"（赞成 {one['votes_for']}，反对 {one['votes_against']}）"
-        if "votes_for" in one
-        else f"{one['name']}：{one.get('reason', '')}"
-        for one in scores.rejected
-    ]
-    shut = [f"{one['name']}：未能开启，{words.state('verdict', one['verdict'], 'zh').text}" for one in unopened]
-    seats = [[str(no), name, _MEMBERS.get(kind, kind)] for no, name, kind in scores.members]
-    dissent = [f"第 {no} 席：{text}" for no, text in scores.dissents]
     return [
         _block("排名", [], ["名次", "投标人", "报价（元）", "综合得分"], order, widths=[0, 4, 0, 0], right=[2, 3]),
         _block(
@@ -115,6 +107,42 @@ def _blocks(
             right=[2, *range(3, 3 + len(names))],
         ),
         _block("价格分算式", base, items=sums),
+        *_rest(card, scores, unopened),
+    ]
+
+
+def _by_price(scores: OutcomeCard) -> list[dict[str, Any]]:
+    """The ranking by a price, and the sum behind each."""
+    method = scores.declared
+    called = f"{method.price_name.zh}（元）"
+    keys = ("arithmetic", "adjustment", "total", "corrected") if method.reviews_price else ("total",)
+    head = ["名次", "投标人", "报价（元）"]
+    head += ["算术修正", "商务折算", called, "合同价（元）"] if method.reviews_price else [called]
+    rows = [
+        [str(one["rank"]), one["name"], _yuan(one["quote"]), *(show.amount(one[key]) for key in keys)]
+        for one in scores.bids
+    ]
+    sums = [f"{one['name']}：{one['total_line']}" for one in scores.bids]
+    widths, right = [0, 4, *[0] * (len(head) - 2)], list(range(2, len(head)))
+    return [
+        _block("排名", [method.note.zh], head, rows, widths=widths, right=right),
+        _block("价格算式", [], items=sums),
+    ]
+
+
+def _rest(card: LotCard, scores: OutcomeCard, unopened: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Who was left out, the panel, dissent, how to check it."""
+    out = [
+        f"{one['name']}：{words.state('review_stage', one['stage'], 'zh').text}未通过，依据{one['clause'] or '–'}；{one['reason']}"
+        f"（赞成 {one['votes_for']}，反对 {one['votes_against']}）"
+        if "votes_for" in one
+        else f"{one['name']}：{one.get('reason', '')}"
+        for one in scores.rejected
+    ]
+    shut = [f"{one['name']}：未能开启，{words.state('verdict', one['verdict'], 'zh').text}" for one in unopened]
+    seats = [[str(no), name, _MEMBERS.get(kind, kind)] for no, name, kind in scores.members]
+    dissent = [f"第 {no} 席：{text}" for no, text in scores.dissents]
+    return [
         _block("未进入评审或被否决的投标", [] if out or shut else ["无。"], items=[*shut, *out]),
         _block(
             "评标委员会",

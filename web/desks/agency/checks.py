@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, jsonify
 from flask_babel import gettext as _
 
+from evaluation.methods.declared import BY_PRICE
 from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Faults, Invalid
@@ -21,7 +22,7 @@ from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.projects import MOST_LOTS
 from web.desks.agency.room import SEE, agency, said
-from web.desks.agency.scheme import criteria_fields, read_scheme, total_of
+from web.desks.agency.scheme import criteria_fields, method_typed, read_scheme, total_of
 from web.http.forms import Form
 from web.http.gate import look
 from web.http.page_rules import ByHand
@@ -101,6 +102,10 @@ def check_scheme(ref: str) -> Response:
         lot = agency_queries.own_lot(now, ref)
         scheme, rows = read_scheme(form, lot)
         found = [*form.faults.found, *_faults(lot, scheme, rows, planning.book_of(lot, now.now))]
+    if not scheme["criteria"] and method_typed(form, lot).ranks_by == BY_PRICE:
+        lines = {fault.where: _line(said(fault), "stop") for fault in reversed(found)}
+        told = _("No rule is broken.") if not found else ""
+        return jsonify({"fields": lines, "sum": _line(told, "ok" if not found else "warn")})
     total = total_of(form)
     lines = {fault.where: _line(said(fault), "stop") for fault in reversed(found)}
     right = bool(total) and Fraction(total) == schemes.FULL_POINTS

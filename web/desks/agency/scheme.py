@@ -1,4 +1,5 @@
-"""The criteria of a lot: a table of criteria, and the formula of the price. Offered to start from, checked whole, fixed at publication."""
+"""The criteria of a lot: the evaluation method, a table of criteria where points are given, the parameters of the method. Offered to start
+from, checked whole, fixed at publication. Another method may be chosen while typing: what it can use of what was typed stays."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from evaluation.methods import declared, registry
-from evaluation.methods.declared import EvaluationMethod, Parameter
+from evaluation.methods.declared import BY_POINTS, EvaluationMethod, Parameter
 from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Fault, Invalid
@@ -22,10 +23,12 @@ from trading.procedures import procedure_of
 from trading.tendering import planning
 from trading.tendering.tenders import Lot
 from trading.views import agency_queries, lot_cards
+from web import words
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, said
 from web.http.forms import Form
 from web.http.gate import look, request
+from web.http.page_rules import ByHand
 from web.http.refusals import language
 
 BLANK_ROWS = 3
@@ -33,9 +36,8 @@ MOST_ROWS = 40
 _BAND = re.compile(r"(?P<low>\d+(?:\.\d+)?)\s*[-–—~至]\s*(?P<high>\d+(?:\.\d+)?)\s+(?P<label>.+)", re.ASCII | re.DOTALL)
 
 
-def start_from(lot: Lot) -> dict[str, Any]:
-    """The scheme offered to a lot that has none: one that is lawful as it stands, for the agency to change."""
-    method = method_for(lot)
+def start_from(lot: Lot, method: EvaluationMethod) -> dict[str, Any]:
+    """The scheme offered to a lot that has none by a method: one that is lawful as it stands, for the agency to change."""
     scheme = copy.deepcopy(dict(method.offered))
     for one in method.parameters:
         if one.kind == declared.DRAW and lot.coefficients:
@@ -48,6 +50,12 @@ def method_for(lot: Lot) -> EvaluationMethod:
     allowed = procedure_of(lot).evaluation
     held = (lot.scheme or {}).get("method")
     return registry.method(held if held in allowed else allowed[0])
+
+
+def method_typed(form: Form, lot: Lot) -> EvaluationMethod:
+    """The method chosen in the form, or that of the lot where the form says none its procedure allows."""
+    typed = form.text("method", needed=False, limit=40)
+    return registry.method(typed) if typed in procedure_of(lot).evaluation else method_for(lot)
 
 
 def put(scheme: dict[str, Any], key: str, value: Any) -> None:
@@ -65,7 +73,10 @@ def held_at(scheme: Mapping[str, Any], key: str) -> Any:
 
 
 def _first(scheme: dict[str, Any]) -> dict[str, Any]:
-    first: dict[str, Any] = {"tie": scheme.get("tie", ""), "outlier": _percent(scheme.get("outlier", "0.30"))}
+    method = registry.method(scheme["method"])
+    first: dict[str, Any] = {"method": method.id, "tie": scheme.get("tie", "")}
+    if method.ranks_by == BY_POINTS:
+        first["outlier"] = _percent(scheme.get("outlier", "0.30"))
     if scheme.get("blind"):
         first["blind"] = "yes"
     for at, one in enumerate(scheme["criteria"]):
@@ -74,11 +85,11 @@ def _first(scheme: dict[str, Any]) -> dict[str, Any]:
         first[where + "bands"] = "\n".join(
             f"{band['low']}-{band['high']} {band.get('label', '')}" for band in one.get("bands") or ()
         )
-    for one in registry.method(scheme["method"]).parameters:
+    for one in method.parameters:
         value = held_at(scheme, one.key)
         if one.kind == declared.SHARE:
             first[one.form] = _percent(value or "0")
-        elif one.kind == declared.DRAW:
+        elif one.kind in (declared.DRAW, declared.TICK):
             first |= {one.form: "yes"} if value else {}
         elif one.form:
             first[one.form] = "" if value is None else value
@@ -94,9 +105,10 @@ def scheme_page(ref: str, form: Form | None = None) -> str:
     with look() as now:
         lot = agency_queries.own_lot(now, ref)
         card = lot_cards.card_of(now, lot)
-        held = card.scheme or start_from(lot)
+        method = method_typed(form, lot) if form else method_for(lot)
+        held = card.scheme or start_from(lot, method)
         fresh = card.scheme is None or request.args.get("start") == "offered"
-        shown = form or Form.blank(_first(start_from(lot) if fresh else held), version=card.version)
+        shown = form or Form.blank(_first(start_from(lot, method) if fresh else held), version=card.version)
         book = planning.book_of(lot, now.now)
         weights = book.about("price_weight", method=lot.project.method, category=lot.project.category)
         rows = max(len(held["criteria"]), _rows_typed(form)) + BLANK_ROWS
@@ -114,10 +126,27 @@ def scheme_page(ref: str, form: Form | None = None) -> str:
             hints=hints,
             criterion_kinds=_kinds(),
             ties=_ties(),
-            parameters=[one for one in method_for(lot).parameters if one.form],
+            method=method,
+            methods=[(one, words.state("scheme_method", one, language()).text) for one in procedure_of(lot).evaluation],
+            scored=method.ranks_by == BY_POINTS,
+            kept=_kept(shown, method),
+            parameters=[one for one in method.parameters if one.form],
             choices_of=lambda one: [(value, words.text(language())) for value, words in one.choices],
             total=total_of(shown),
         )
+
+
+def _kept(form: Form, method: EvaluationMethod) -> list[tuple[str, str]]:
+    """Fields of the other methods that the form holds and this one does not show: they go along, so that they are there again when the
+    first method is chosen again."""
+    own = {one.form for one in method.parameters} | {"method", "tie"}
+    held = [name for name in (*form.first, *form.typed) if name not in own and name not in _MARKS]
+    if method.ranks_by == BY_POINTS:
+        held = [name for name in held if not name.startswith("criteria.") and name not in ("outlier", "blind")]
+    return [(name, form.shown(name)) for name in dict.fromkeys(held) if form.shown(name)]
+
+
+_MARKS = ("csrf_token", "form_id", "version")
 
 
 def _rows_typed(form: Form | None) -> int:
@@ -182,18 +211,26 @@ def _read_bands(form: Form, where: str) -> list[dict[str, str]]:
 
 
 def read_scheme(form: Form, lot: Lot) -> tuple[dict[str, Any], list[int]]:
-    criteria, rows = _read_criteria(form)
-    outlier = form.number("outlier", least=0)
+    """The scheme typed, by the method chosen; nothing but what that method knows. Also the row of the table of each criterion."""
+    method, scoring = method_typed(form, lot), {}
+    criteria: list[dict[str, Any]] = []
+    rows: list[int] = []
+    if method.ranks_by == BY_POINTS:
+        criteria, rows = _read_criteria(form)
+        outlier = form.number("outlier", least=0)
+        scoring = {
+            "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"},
+            "outlier": written_exactly((outlier or Fraction(30)) / 100),
+            "blind": form.ticked("blind"),
+        }
     scheme: dict[str, Any] = {
         "v": 1,
-        "method": method_for(lot).id,
+        "method": method.id,
         "criteria": criteria,
-        "rounding": {"points": 2, "mean": 2, "mode": "HALF_UP"},
-        "outlier": written_exactly((outlier or Fraction(30)) / 100),
         "tie": form.choice("tie", schemes.TIES),
-        "blind": form.ticked("blind"),
+        **scoring,
     }
-    for one in method_for(lot).parameters:
+    for one in method.parameters:
         if one.form and (value := _read_parameter(form, one)) is not None:
             put(scheme, one.key, value)
     return scheme, rows
@@ -210,6 +247,10 @@ def _read_parameter(form: Form, one: Parameter) -> Any:
         return form.choice(one.form, [value for value, _words in one.choices])
     if one.kind == declared.DRAW:
         return declared.DRAWN if form.ticked(one.form) else None
+    if one.kind == declared.TICK:
+        return True if form.ticked(one.form) else None
+    if one.kind == declared.WORDS:
+        return form.text(one.form, needed=one.needed, limit=4000, lines=True) or None
     points = form.number(one.form, needed=one.needed, least=one.least)
     return written_exactly(points) if points is not None else ""
 
@@ -228,6 +269,20 @@ def do_scheme(unit: UnitOfWork, form: Form, ref: str) -> str:
             faults=[Fault(criteria_fields(one.where, rows), one.code, one.facts) for one in refusal.faults],
         ) from refusal
     return f"/agency/lots/{ref}/scheme"
+
+
+@agency.page("/lots/<ref>/acts/choose-method", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
+def choose_method(ref: str) -> Any:
+    """The page again as it was typed, for the method now chosen; what is not filled in yet is as offered. Nothing is saved."""
+    form = Form.read()
+    with look() as now:
+        lot = agency_queries.own_lot(now, ref)
+        method = method_typed(form, lot)
+        offered = _first(start_from(lot, method))
+    typed = {name: form.shown(name) for name in form.typed if name not in _MARKS and form.shown(name)}
+    if any(name.startswith("criteria.") for name in typed):
+        offered = {name: value for name, value in offered.items() if not name.startswith("criteria.")}
+    return scheme_page(ref=ref, form=Form.blank(offered | typed | {"method": method.id}, version=form.version))
 
 
 def criteria_fields(where: str, rows: list[int]) -> str:

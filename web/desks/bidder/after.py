@@ -169,6 +169,7 @@ def outcome(ref: str, form: Form | None = None) -> str:
         price = Money(award.price_minor) if winner and award.price_minor is not None else None
         quoted = Money(own["price_minor"]) if own and own.get("price_minor") is not None else None
         scores, rejected = _own_scores(now, row, code)
+        sum_of_price = _own_sum(now, row)
     return render(
         "bidder/outcome.html",
         mine=mine,
@@ -178,6 +179,7 @@ def outcome(ref: str, form: Form | None = None) -> str:
         quoted=quoted,
         scores=scores,
         rejected=rejected,
+        sum_of_price=sum_of_price,
         won=award.winner_party_id == taking.party_id,
         winner=winner,
         price=price,
@@ -209,6 +211,15 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
     ]
     rejected = next((one for one in found.rejected if one["bidder"] == code), {})
     return scores, str(rejected.get("reason", ""))
+
+
+def _own_sum(now: Look, row: Lot) -> str:
+    """Where a price ranks, how our own came about; "" elsewhere, and before candidates or result are public."""
+    try:
+        found = outcome_queries.outcome_card(now, row)
+    except (NotFound, NotAllowed):
+        return ""
+    return str(found.own["total_line"]) if found.by_price and found.own else ""
 
 
 @bidder.page("/objections", needs=SEE)

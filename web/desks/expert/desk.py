@@ -10,7 +10,8 @@ What is signed is signed by the member's own key, in the page or by the command 
     POST /expert/calls/<panel_id>/acts/recuse  reason
     POST /expert/<ref>/acts/vote               no: the place that shall lead
     POST /expert/<ref>/acts/recuse             reason
-    POST /expert/<ref>/acts/conformity         chair: bid (id), votes_for, clause, reason
+    POST /expert/<ref>/acts/conformity         chair: bid (id), votes_for, clause, reason; arithmetic and adjustment in yuan where the
+                                               evaluation method has prices reviewed
     POST /expert/<ref>/acts/fail               chair: reason (too few conforming bids)
     POST /expert/<ref>/acts/commit             commit: DSSE ``sheet-commit``
     POST /expert/<ref>/acts/list               nothing; once all have committed and a tick has sealed it
@@ -18,7 +19,7 @@ What is signed is signed by the member's own key, in the page or by the command 
     POST /expert/<ref>/acts/reveal             sheet: DSSE ``sheet``; salt: base64url (a fresh sign-in)
     POST /expert/<ref>/acts/recheck            chair: ground, reason, version
     POST /expert/<ref>/acts/fix-technical      chair: nothing; of two envelopes, once every sheet is revealed
-    POST /expert/<ref>/acts/price              chair: bid (id of the price envelope), votes_for, clause, reason
+    POST /expert/<ref>/acts/price              chair: bid (id of the price envelope), votes_for, clause, reason, arithmetic, adjustment
     POST /expert/<ref>/acts/fail-prices        chair: reason (too few prices that stand)
     POST /expert/<ref>/acts/draw-up            chair: tie_break (codes of bidders still equal, best first; repeated or apart by blanks)
     POST /expert/<ref>/acts/sign-report        signature: DSSE ``report-signature``, its ``dissent`` empty or the reasons (a fresh sign-in)

@@ -16,7 +16,7 @@ from trading.kernel.work import UnitOfWork
 from trading.opening import technical
 from trading.tendering import tenders
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
-from web.desks.expert.seat import prompt_words
+from web.desks.expert.seat import prompt_words, read_amounts
 from web.http.forms import Form
 from web.http.gate import look, render
 from web.http.opened import hand_out
@@ -82,8 +82,10 @@ def do_fix(unit: UnitOfWork, _form: Form, ref: str) -> str:
 def do_price(unit: UnitOfWork, form: Form, ref: str) -> str:
     bid, votes = form.whole("bid", least=1), form.whole("votes_for", least=0)
     clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
+    amounts = read_amounts(form)
     form.refuse_if_any()
-    price_review.find_price(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
+    panel = panel_in(unit, ref)
+    price_review.find_price(unit, panel, bid or 0, votes_for=votes or 0, clause=clause, reason=reason, amounts=amounts)
     return f"/expert/{ref}/prices#bid-{bid}"
 
 

@@ -38,7 +38,7 @@ def report_page(ref: str, form: Form | None = None) -> str:
             view=shown,
             said=report_view.state_words(shown),
             waits_for_k=waits_for_k,
-            grounds=sheets.GROUNDS,
+            grounds=sheets.grounds(panel.lot),
             crumbs=room_crumbs(card, (_("Evaluation report"), "")),
         )
 
@@ -46,6 +46,7 @@ def report_page(ref: str, form: Form | None = None) -> str:
 @expert.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
     return {
+        "signed_text": lambda text: f"{'−' if text.startswith('-') else '+'}{report_view.grouped(text.lstrip('-'))}",
         "grouped": report_view.grouped,
         "points_text": written,
         "evidence_of": evidence.read,
@@ -96,7 +97,7 @@ def do_draw_up(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @expert.act("/<ref>/acts/recheck", needs=Act.REPORT_CONCLUDE, back=report_page)
 def do_recheck(unit: UnitOfWork, form: Form, ref: str) -> str:
-    ground, reason = form.choice("ground", sheets.GROUNDS), form.text("reason", limit=2000, lines=True)
+    ground, reason = form.choice("ground", sheets.ALL_GROUNDS), form.text("reason", limit=2000, lines=True)
     form.refuse_if_any()
     sheets.recheck(unit, panel_in(unit, ref), ground=ground, reason=reason, seen=form.version)
     return f"/expert/{ref}"

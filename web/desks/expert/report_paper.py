@@ -21,6 +21,7 @@ from web.papers import printing
 from web.words import show, state
 
 TITLE = "评标报告"
+_RECOMPUTED_PRICES = "按公布的报价、审查结论和评审办法重算，"
 _RECOMPUTED = "按已签名的评分表、公布的报价、审查结论和评审办法重算，"
 
 
@@ -31,15 +32,23 @@ def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
     assert row is not None and facts is not None
     titles = {one["id"]: one["title"] for one in facts["criteria"]}
     missing = [one.seat for one in shown.signed if one.at is None]
-    blocks = [
-        _ranking(shown),
-        *_sums(facts, titles),
-        _seats(shown, card, titles),
-        _prompts(shown.prompts, shown.codes, titles),
-        _dissents(shown),
-        _rejected(facts),
-        _recomputed(shown),
-    ]
+    if card.scored:
+        blocks = [
+            _ranking(shown),
+            *_sums(facts, titles),
+            _seats(shown, card, titles),
+            _prompts(shown.prompts, shown.codes, titles),
+            _dissents(shown, "五"),
+            _rejected(facts, "六"),
+            _recomputed(shown, "七", _RECOMPUTED),
+        ]
+    else:
+        blocks = [
+            *_by_price(shown, card),
+            _dissents(shown, "三"),
+            _rejected(facts, "四"),
+            _recomputed(shown, "五", _RECOMPUTED_PRICES),
+        ]
     data = {
         "draft": bool(missing) and card.panel_state != "CONCLUDED",
         "title": TITLE,
@@ -127,6 +136,36 @@ def _ranking(shown: ReportView) -> dict[str, Any]:
     )
 
 
+def _by_price(shown: ReportView, card: RoomCard) -> list[dict[str, Any]]:
+    """The ranking by a price, and its arithmetic."""
+    method = card.method
+    assert method is not None
+    reviewed, called = method.reviews_price, f"{method.price_name.zh}（元）"
+    rows = [
+        [
+            str(one.facts["rank"]),
+            one.facts["name"],
+            grouped(one.facts["quote"]),
+            *([_signed_amount(one.facts[key]) for key in ("arithmetic", "adjustment")] if reviewed else []),
+            grouped(one.facts["total"]),
+            *([grouped(one.facts["corrected"])] if reviewed else []),
+        ]
+        for one in shown.ranked
+    ]
+    head = ["名次", "投标人", "报价（元）"]
+    head += ["算术修正", "商务折算", called, "合同价（元）"] if reviewed else [called]
+    widths = [0, 3, *[2] * (len(head) - 2)]
+    sums = [[one.facts["name"], one.facts["total_line"], grouped(one.facts["total"])] for one in shown.ranked]
+    return [
+        _block("一、排序", [method.note.zh], head, rows, widths=widths, right=tuple(range(2, len(head)))),
+        _block("二、算式", [], ["投标人", "算式", called], sums, widths=[2, 6, 2], right=(2,)),
+    ]
+
+
+def _signed_amount(text: str) -> str:
+    return f"−{grouped(text[1:])}" if text.startswith("-") else grouped(text)
+
+
 def _sums(facts: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any]]:
     base = [f"评标基准价：{facts['price']['line']}"] if facts["price"].get("line") else []
     found = []
@@ -208,12 +247,12 @@ def _plain(points: Fraction) -> str:
     return written_exactly(points, 0)
 
 
-def _dissents(shown: ReportView) -> dict[str, Any]:
+def _dissents(shown: ReportView, no: str) -> dict[str, Any]:
     listed = [f"{one.seat} 号席位（{_at(one.at)}）\n{one.dissent}" for one in shown.dissents if one.at]
-    return _block("五、保留意见", [] if listed else ["无。"], listed=listed)
+    return _block(f"{no}、保留意见", [] if listed else ["无。"], listed=listed)
 
 
-def _rejected(facts: dict[str, Any]) -> dict[str, Any]:
+def _rejected(facts: dict[str, Any], no: str) -> dict[str, Any]:
     rows = [
         [
             one["name"],
@@ -225,15 +264,15 @@ def _rejected(facts: dict[str, Any]) -> dict[str, Any]:
         for one in facts["rejected"]
     ]
     if not rows:
-        return _block("六、否决投标", ["无。"])
+        return _block(f"{no}、否决投标", ["无。"])
     return _block(
-        "六、否决投标", [], ["投标人", "阶段", "条款", "事实与理由", "赞成 : 反对"], rows, widths=[3, 2, 2, 4, 0]
+        f"{no}、否决投标", [], ["投标人", "阶段", "条款", "事实与理由", "赞成 : 反对"], rows, widths=[3, 2, 2, 4, 0]
     )
 
 
-def _recomputed(shown: ReportView) -> dict[str, Any]:
+def _recomputed(shown: ReportView, no: str, words: str) -> dict[str, Any]:
     again = shown.again
     if again is None:
         return {}
     told = "与本报告各处一致。" if again["same"] else f"与本报告有不同：{'、'.join(again['differences'])}。"
-    return _block("七、重算", [_RECOMPUTED + told])
+    return _block(f"{no}、重算", [words + told])

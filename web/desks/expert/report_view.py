@@ -22,7 +22,7 @@ from web.desks.expert.strip import Plot
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row of the ranking; points by kind as text, each the sum of its parts."""
+    """A row of the ranking; points by kind as text, each the sum of its parts, "" where the price alone ranks."""
 
     facts: dict[str, Any]
     objective: str
@@ -66,7 +66,7 @@ class ReportView:
 def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
     row = report.find(now.session, panel)
     facts = card.report_facts
-    bids = sheets.names_of(now.session, panel) if card.cells else {}
+    bids = sheets.names_of(now.session, panel) if card.cells or facts else {}
     names = {name: bid.party.name for name, bid in bids.items()}
     signatures = {one.seat.no: one for one in row.signatures} if row else {}
     signed = tuple(
@@ -96,7 +96,7 @@ def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
 
 
 def _state(card: RoomCard, row: Report | None) -> str:
-    if not card.cells:
+    if not (card.cells or row if card.scored else row or card.next_step in ("draw_up", "wait_report")):
         return "nothing"
     if row is None:
         return "scored"
@@ -109,6 +109,8 @@ def _ranked(bid: dict[str, Any]) -> Ranked:
     def points(kind: str) -> str:
         return written_exactly(sum((exact(row["points"]) for row in bid["criteria"] if row["kind"] == kind), exact(0)))
 
+    if not bid["criteria"]:
+        return Ranked(bid, "", "", "", bid["total"])
     price = next(row for row in bid["criteria"] if row["kind"] == "price")
     return Ranked(bid, points("objective"), points("subjective"), price["points"], price.get("evaluated", bid["quote"]))
 

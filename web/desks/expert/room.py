@@ -210,9 +210,15 @@ def _of_room(card: RoomCard, here: str) -> list[Link]:
     links = [
         (_("The room"), base),
         (_("Conformity"), base + "/review"),
-        (_("Score sheet"), base + "/score"),
-        (_("List of locked sheets"), base + "/list"),
-        (_("Reveal"), base + "/reveal"),
+        *(
+            [
+                (_("Score sheet"), base + "/score"),
+                (_("List of locked sheets"), base + "/list"),
+                (_("Reveal"), base + "/reveal"),
+            ]
+            if card.scored
+            else []
+        ),
         *([(_("Technical result and prices"), base + "/prices")] if card.two_envelopes else []),
         (_("Evaluation report"), base + "/report"),
     ]

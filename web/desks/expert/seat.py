@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from flask import Response, jsonify
@@ -10,9 +11,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from evaluation.panels import panels, seating
 from evaluation.scoring import reviews
-from evaluation.scoring.reviews import Prompt
+from evaluation.scoring.reviews import Amounts, Prompt
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
+from trading.kernel.exact import written_exactly
 from trading.kernel.money import Money
 from trading.kernel.work import Look, UnitOfWork
 from trading.tendering import tenders
@@ -33,6 +35,7 @@ from web.http.forms import Form
 from web.http.gate import look, render
 from web.http.opened import hand_out
 from web.http.refusals import language
+from web.words import show
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
@@ -112,8 +115,42 @@ def review(ref: str, form: Form | None = None) -> str:
             members=panel.members,
             running=running,
             few=running and not left and passed < least,
+            adjustments=(panel.lot.scheme or {}).get("adjustments", ""),
             crumbs=room_crumbs(card, (_("Conformity"), "")),
         )
+
+
+MOST_CHANGED = 10**12
+"""Yuan: no more than this may be added to a price or taken off it."""
+
+
+def read_amounts(form: Form) -> Amounts:
+    """What the panel changes of a price, as typed in yuan with a sign; nothing where the fields are not there."""
+
+    def fen(name: str) -> int:
+        typed = form.number(name, needed=False, least=-MOST_CHANGED, most=MOST_CHANGED) or Fraction(0)
+        if (typed * 100).denominator != 1:
+            form.fault(name, "form.bad_number")
+            return 0
+        return int(typed * 100)
+
+    return Amounts(fen("arithmetic"), fen("adjustment"))
+
+
+def amounts_typed(amounts: Amounts, **others: Any) -> dict[str, Any]:
+    """The first values of those fields, and of the others of their form."""
+    told = {"arithmetic": amounts.arithmetic, "adjustment": amounts.adjustment}
+    return others | {name: written_exactly(Fraction(value, 100)) for name, value in told.items() if value}
+
+
+def signed_money(minor: int) -> str:
+    """An amount with its sign: ``−20,000.00``."""
+    return f"{'−' if minor < 0 else '+' if minor else ''}{show.figure(Money(abs(minor)))}"
+
+
+@expert.blueprint.context_processor
+def _for_templates() -> dict[str, Any]:
+    return {"amounts_typed": amounts_typed, "signed_money": signed_money, "money_of": Money}
 
 
 def _rows(now: Look, lot: Lot, bids: Any) -> list[dict[str, Any]]:
@@ -154,8 +191,10 @@ def take_file(ref: str, bid_id: int, place: int) -> AnyResponse:
 def do_conformity(unit: UnitOfWork, form: Form, ref: str) -> str:
     bid, votes = form.whole("bid", least=1), form.whole("votes_for", least=0)
     clause, reason = form.text("clause", needed=False), form.text("reason", needed=False, limit=2000, lines=True)
+    amounts = read_amounts(form)
     form.refuse_if_any()
-    reviews.find_conformity(unit, panel_in(unit, ref), bid or 0, votes_for=votes or 0, clause=clause, reason=reason)
+    panel = panel_in(unit, ref)
+    reviews.find_conformity(unit, panel, bid or 0, votes_for=votes or 0, clause=clause, reason=reason, amounts=amounts)
     return f"/expert/{ref}/review#bid-{bid}"
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from evaluation.methods.inputs import Band, Criterion
 from evaluation.panels import panels
 from evaluation.scoring import schemes, sheets
-from evaluation.scoring.schemes import Criterion
 from trading.kernel import log
 from trading.kernel.access import Act
 from trading.kernel.exact import written_exactly
@@ -19,16 +19,18 @@ from trading.kernel.work import UnitOfWork
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import go, look, render
 
 GROUPS = ("objective", "subjective", "price")
 
 
 @expert.page("/<ref>/score", needs=Act.SHEET_COMMIT)
-def score(ref: str, form: Form | None = None) -> str:
+def score(ref: str, form: Form | None = None) -> Any:
     with look() as now:
         panel, seat = own_room(now, ref)
         card = room_card(now, ref)
+        if not card.scored:
+            return go(f"/expert/{ref}")
         named = sheets.names_of(now.session, panel) if card.bids else {}
         by_name = {bid.name: bid for bid in card.bids}
         held = sheets.commits_of(now.session, panel).get(seat.id)
@@ -57,7 +59,7 @@ def band_text(criterion: Criterion) -> str:
     return " / ".join(f"{band.short} {limits(band)}".strip() for band in criterion.bands)
 
 
-def limits(band: schemes.Band) -> str:
+def limits(band: Band) -> str:
     low, high = plain(band.low), plain(band.high)
     return low if low == high else f"{low}–{high}"
 
@@ -84,10 +86,12 @@ def do_commit(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 
 @expert.page("/<ref>/list", needs=Act.SHEET_COMMIT)
-def listing(ref: str, form: Form | None = None) -> str:
+def listing(ref: str, form: Form | None = None) -> Any:
     with look() as now:
         panel, seat = own_room(now, ref)
         card = room_card(now, ref)
+        if not card.scored:
+            return go(f"/expert/{ref}")
         held = sheets.commits_of(now.session, panel)
         rows = []
         for one in panels.seated(panel):
@@ -137,10 +141,12 @@ def do_sign_list(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 
 @expert.page("/<ref>/reveal", needs=Act.SHEET_REVEAL, fresh=True)
-def reveal(ref: str, form: Form | None = None) -> str:
+def reveal(ref: str, form: Form | None = None) -> Any:
     with look() as now:
         panel, _seat = own_room(now, ref)
         card = room_card(now, ref)
+        if not card.scored:
+            return go(f"/expert/{ref}")
         made = sheets.find_list(now.session, panel)
         sealed = bool(made and made.c and log.tick_of(now.session, made.c))
         return render(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from evaluation.methods.inputs import Criterion
 from evaluation.reporting.queries import CellCard
-from evaluation.scoring.schemes import Criterion
 from trading.kernel.exact import exact, mean, written, written_exactly
 
 LEFT, RIGHT = 16, 97

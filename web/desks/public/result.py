@@ -17,6 +17,7 @@ from flask_babel import gettext as _
 
 from evaluation.reporting import outcome_queries
 from evaluation.reporting.outcome_queries import OutcomeCard
+from evaluation.scoring import schemes
 from trading.availability import deadline_faults
 from trading.awarding import awards
 from trading.disclosure import bundle, dossier
@@ -41,6 +42,7 @@ from web.desks.public.words import attachment, csv_answer, lang, notice_facts, p
 from web.http.gate import Desk, look, office
 from web.http.page_rules import ANYONE
 from web.papers import bundles, printing, result_paper
+from web.words import show
 
 desk = Desk("results")
 MOST_BARS = 8
@@ -67,6 +69,7 @@ def result(ref: str) -> str:
             "unopened": unopened(listed),
             "table": table(scores) if scores else None,
             "bars": bars(scores, ranked) if scores else [],
+            "by_price": scores is not None and scores.by_price,
             "prices": result_charts.prices(
                 [
                     (one["name"], one["price_minor"], one["won"])
@@ -105,12 +108,14 @@ def result(ref: str) -> str:
 
 @desk.page("/lots/<ref>/result.csv", needs=ANYONE)
 def points_csv(ref: str) -> Response:
-    """The points shown: one row a criterion, one column a bidder."""
+    """The points shown: one row a criterion, one column a bidder; where a price ranks, one row a bidder."""
     with look() as now:
         scores = scores_of(now, public_queries.published_lot(now, ref))
     if scores is None:
         raise NotFound("result.no_scores", ref=ref)
     told = table(scores)
+    if scores.by_price:
+        return csv_answer(f"{ref}-prices.csv", *prices_table(scores))
     rows = [
         [
             one["title"],
@@ -215,7 +220,25 @@ def headline(card: lot_cards.LotCard, ranked: Sequence[Mapping[str, Any]]) -> di
         "rate": rate_pct(card.budget.minor, price.minor),
         "next": following,
         "gap": written(gap) if gap is not None else "",
+        **ranked_by(card, first),
     }
+
+
+def ranked_by(card: lot_cards.LotCard, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What ranks, for whoever shows a row of a ranking: ``by_price``, and what that price is called."""
+    method = schemes.method_of_lot(card)
+    by_price = awards.by_price(row)
+    return {"by_price": by_price, "price_name": method.price_name.text(lang()) if by_price and method else ""}
+
+
+def prices_table(scores: OutcomeCard) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a ranking by price, a bidder a row, amounts as exact text."""
+    reviewed, called = scores.declared.reviews_price, scores.declared.price_name.text(lang())
+    head = [_("Rank"), _("Bidder"), _("Price (yuan)")]
+    head += [_("Arithmetic correction"), _("Deviations priced"), called, _("Contract price")] if reviewed else [called]
+    keys = ("arithmetic", "adjustment", "total", "corrected") if reviewed else ("total",)
+    rows = [[str(one["rank"]), one["name"], one["quote"], *(one[key] for key in keys)] for one in scores.bids]
+    return head, rows
 
 
 def title_of(criterion: tuple[str, str, str, str]) -> str:
@@ -295,6 +318,13 @@ def why(scores: OutcomeCard) -> str:
     if len(scores.bids) < 2:
         return ""
     first, second = scores.bids[0], scores.bids[1]
+    if scores.by_price:
+        called = scores.declared.price_name.text(lang())
+        gap = Fraction(second["total"]) - Fraction(first["total"])
+        if not gap:
+            return _("%(price)s equal to the second", price=called)
+        told = show.amount(written_exactly(gap))
+        return _("%(price)s %(gap)s yuan below the second", price=called, gap=told)
 
     def price_and_rest(one: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
         price = sum((Fraction(part["points"]) for part in one["criteria"] if part["kind"] == "price"), Fraction(0))

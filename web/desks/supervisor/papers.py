@@ -26,10 +26,10 @@ def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
     row = ceremony.find(now.session, lot)
     if row is not None and papers.of_opening(now.session, row):
         found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
-    if scores_of(now, lot) is not None:
+    if (scores := scores_of(now, lot)) is not None:
         found += [
             (_("Evaluation report (PDF)"), f"/supervisor/dossier/{lot.ref}/report.pdf"),
-            (_("Points (CSV)"), f"/lots/{lot.ref}/result.csv"),
+            (_("Prices that rank (CSV)") if scores.by_price else _("Points (CSV)"), f"/lots/{lot.ref}/result.csv"),
         ]
     if lot.state in dossier.FINISHED:
         found.append((_("Evidence bundle (ZIP)"), f"/lots/{lot.ref}/bundle.zip"))
