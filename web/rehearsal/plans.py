@@ -41,6 +41,8 @@ WORKS_SCHEME = _scheme(
     benchmark__below="0.5",
     benchmark__drop_rule="high_low_from_5",
 )
+LOWEST_SCHEME = {"method": "GP_LOWEST", "tie": "purchaser", "small_firm": "10", "uniform": "yes"}
+"""The lowest evaluated price: nothing is scored."""
 COEFFICIENTS = "0.95 0.96 0.97 0.98 0.99"
 
 

@@ -15,7 +15,7 @@ from web.rehearsal.evaluation import Member
 from web.rehearsal.server import Stage
 from web.rehearsal.town import paper_words
 from web.rehearsal.town.papers import Papers
-from web.rehearsal.town.plans import Part
+from web.rehearsal.town.plans import BY_PRICE, Part
 
 OFFICER_NAMES = tuple(name for name, _side in OFFICERS)
 FORMS = {
@@ -224,10 +224,12 @@ def evaluate(town: Town, parts: list[Part]) -> None:
         if one.stage == "evaluation":
             town.panel = panel
             evaluation.commit(scene, one.plan, panel[:COMMITTED], points)
-        else:
+            continue
+        if one.plan.key not in BY_PRICE:
             evaluation.commit(scene, one.plan, panel, points)
-            whole.append((one, panel))
-    scene.together([evaluation.reveal_steps(scene, one.plan, panel) for one, panel in whole])
+        whole.append((one, panel))
+    scored = [(one.plan, panel) for one, panel in whole if one.plan.key not in BY_PRICE]
+    scene.together([evaluation.reveal_steps(scene, plan, panel) for plan, panel in scored])
     for one, panel in whole:
         evaluation.report(scene, one.plan, panel)
 
