@@ -40,12 +40,12 @@ def by_price(priced: Callable[[Inputs], Priced]) -> Callable[[Inputs], Outcome]:
 
 def lines(outcome: Outcome) -> list[dict[str, Any]]:
     """Each ranked bid, lowest first. ``total`` is the price that ranks: no points are given, so ``criteria`` is empty."""
-    by_code = {bid.bidder: bid for bid in outcome.inputs.valid}
+    by_code, quotes = {bid.bidder: bid for bid in outcome.inputs.valid}, outcome.inputs.quotes
     return [
         {
             "bidder": code,
             "name": by_code[code].name,
-            "quote": written_exactly(outcome.inputs.quotes[code]),
+            "quote": written_exactly(quotes[code]),
             "small": by_code[code].small,
             "criteria": [],
             "total": outcome.prices.evaluated[code],

@@ -63,7 +63,8 @@ class Prices:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a lot is ranked. ``figures``: what ranks, total points or a price; ``rows``: what is told of each bidder beside, by bidder."""
+    """How a lot is ranked. ``figures``: what ranks, total points or a price; ``rows``: by bidder, what the
+    lines are made of beside."""
 
     inputs: Inputs
     figures: dict[str, Fraction]

@@ -4,6 +4,7 @@ E-05, E-07, E-08b, E-30, E-31)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -19,15 +20,12 @@ def by_points(prices: Callable[[Inputs], Prices]) -> Callable[[Inputs], Outcome]
 
     def outcome(inputs: Inputs) -> Outcome:
         """Refuses: BadValue ``objective_differs``, ``missing``, and whatever the price formula cannot use."""
-        if differing := objective_mismatches(inputs):
-            where = f"{differing[0]['bidder']}.{differing[0]['criterion']}"
-            raise BadValue("objective_differs", where, "equal points of every member")
-        quotes, found = inputs.quotes, prices(inputs)
-        totals = {
-            bidder: sum((mean_points(inputs, one, bidder)[0] for one in inputs.scheme.scored), found.points[bidder])
-            for bidder in quotes
+        means = {
+            bid.bidder: {one.id: _mean(inputs, one, bid.bidder) for one in inputs.scheme.scored} for bid in inputs.valid
         }
-        return Outcome(inputs, totals, ranked(totals, quotes, inputs.tie_break), found)
+        quotes, found = inputs.quotes, prices(inputs)
+        totals = {b: sum((one.points for one in of.values()), found.points[b]) for b, of in means.items()}
+        return Outcome(inputs, totals, ranked(totals, quotes, inputs.tie_break), found, means)
 
     return outcome
 
@@ -51,13 +49,26 @@ def ranked(totals: Mapping[str, Fraction], quotes: Mapping[str, Fraction], tie_b
     )
 
 
-def mean_points(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Fraction, list[Fraction], list[Fraction]]:
-    """Points of a criterion, the scores their mean is taken of, and those dropped; an objective item is what the first gave."""
-    scheme, scores = inputs.scheme, list(given(inputs, criterion, bidder).values())
+@dataclass(frozen=True)
+class Mean:
+    """Points of a criterion for one bid: ``given`` by seat, the scores ``left`` their mean is taken of, and those ``dropped``."""
+
+    points: Fraction
+    given: dict[str, Fraction]
+    left: list[Fraction]
+    dropped: list[Fraction]
+
+
+def _mean(inputs: Inputs, criterion: Criterion, bidder: str) -> Mean:
+    """Mean of the members (E-30), trimmed where the documents say so (E-31); an objective item is what all gave. Refuses: BadValue."""
+    scheme, by_seat = inputs.scheme, given(inputs, criterion, bidder)
+    scores = list(by_seat.values())
     if criterion.kind == "objective":
-        return rounded(scores[0], scheme.points_places, scheme.mode), scores, []
+        if not is_consistent(by_seat):
+            raise BadValue("objective_differs", f"{bidder}.{criterion.id}", "equal points of every member")
+        return Mean(rounded(scores[0], scheme.points_places, scheme.mode), by_seat, scores, [])
     left, dropped = trimmed(scores, scheme.trim_from) if scheme.trim_from else (scores, [])
-    return rounded(mean(left), scheme.mean_places, scheme.mode), left, dropped
+    return Mean(rounded(mean(left), scheme.mean_places, scheme.mode), by_seat, left, dropped)
 
 
 # --- the lines --------------------------------------------------------------------------------------------------------------------
@@ -65,12 +76,14 @@ def mean_points(inputs: Inputs, criterion: Criterion, bidder: str) -> tuple[Frac
 
 def lines(outcome: Outcome) -> list[dict[str, Any]]:
     """Each ranked bid, best first, with every part and its arithmetic."""
-    inputs, scheme = outcome.inputs, outcome.inputs.scheme
+    inputs, scheme, quotes = outcome.inputs, outcome.inputs.scheme, outcome.inputs.quotes
     by_code = {bid.bidder: bid for bid in inputs.valid}
     found = []
     for code in (bidder for group in outcome.ranking.order for bidder in group):
         rows = [
-            _price_row(one, outcome.prices, code, scheme) if one.kind == "price" else _scored(inputs, one, code)
+            _price_row(one, outcome.prices, code, scheme)
+            if one.kind == "price"
+            else _scored(one, outcome.rows[code][one.id])
             for one in scheme.criteria
         ]
         total = written_exactly(outcome.figures[code])
@@ -78,7 +91,7 @@ def lines(outcome: Outcome) -> list[dict[str, Any]]:
             {
                 "bidder": code,
                 "name": by_code[code].name,
-                "quote": written_exactly(inputs.quotes[code]),
+                "quote": written_exactly(quotes[code]),
                 "small": by_code[code].small,
                 "criteria": rows,
                 "total": total,
@@ -93,22 +106,20 @@ def told(scores: Mapping[str, Fraction]) -> list[dict[str, Any]]:
     return [{"seat": int(no), "points": written_exactly(score)} for no, score in scores.items()]
 
 
-def _scored(inputs: Inputs, criterion: Criterion, bidder: str) -> dict[str, Any]:
-    """Mean of the members (E-30), trimmed where the documents say so (E-31); an objective item is what all gave."""
-    scores = told(given(inputs, criterion, bidder))
+def _scored(criterion: Criterion, found: Mean) -> dict[str, Any]:
+    scores = told(found.given)
     row: dict[str, Any] = {
         "id": criterion.id,
         "kind": criterion.kind,
         "max": written_exactly(criterion.max),
         "given": scores,
     }
-    points, left, dropped = mean_points(inputs, criterion, bidder)
-    text = written_exactly(points)
+    text = written_exactly(found.points)
     if criterion.kind == "objective":
         return row | {"points": text, "line": f"{text} ({len(scores)} × {text})"}
-    shown = [written_exactly(score) for score in left] if dropped else [one["points"] for one in scores]
-    row |= {"points": text, "line": f"({' + '.join(shown)}) ÷ {len(left)} = {text}"}
-    return row | ({"dropped": [written_exactly(score) for score in dropped]} if dropped else {})
+    shown = [written_exactly(score) for score in found.left] if found.dropped else [one["points"] for one in scores]
+    row |= {"points": text, "line": f"({' + '.join(shown)}) ÷ {len(found.left)} = {text}"}
+    return row | ({"dropped": [written_exactly(score) for score in found.dropped]} if found.dropped else {})
 
 
 def _price_row(criterion: Criterion, prices: Prices, bidder: str, scheme: Scheme) -> dict[str, Any]:
