@@ -28,8 +28,10 @@ from crypto.draws import score_commit
 from crypto.signatures import payload_of
 from deposits.refunds.refunds import Refund
 from deposits.views import statement
+from evaluation.panels.panels import Panel
 from evaluation.scoring import sheets
 from tests.walk import town as towns
+from trading.awarding.awards import Award
 from trading.disclosure import audit
 from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.calendar import local_day
@@ -107,6 +109,20 @@ def test_a_lot_stands_at_every_stage(filled: Filled) -> None:
     assert set(filled.facts["stages"]) == set(STATES)
     regimes = Counter(one["regime"] for one in filled.facts["lots"].values())
     assert regimes["GP"] >= 8 and regimes["WORKS"] >= 4
+
+
+def test_one_lot_is_ranked_by_the_lowest_price(filled: Filled) -> None:
+    """Whoever visits meets a result without points; the panel handed in no sheet."""
+    ref = filled.facts["lots"]["BEDS"]["ref"]
+    with Session(filled.engine) as session:
+        lot = session.scalar(select(Lot).where(Lot.ref == ref))
+        assert lot is not None and lot.scheme and lot.scheme["method"] == "GP_LOWEST"
+        award = session.scalar(select(Award).where(Award.lot_id == lot.id))
+        assert award is not None and {row["ranked_by"] for row in award.ranking} == {"price"}
+        made = select(sheets.Sheet).join(Panel, sheets.Sheet.panel_id == Panel.id).where(Panel.lot_id == lot.id)
+        assert session.scalars(made).all() == []
+    page = create_app(filled.settings, filled.office).test_client().get(f"/lots/{ref}/result").text
+    assert "评审价" in page and "综合得分" not in page and "总分" not in page
 
 
 def test_the_nearest_deadline_is_a_quarter_of_an_hour_after_the_town_was_begun(filled: Filled) -> None:
