@@ -15,14 +15,14 @@ import hashlib
 import inspect
 import pickle
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from tests.kit import kept_databases
 from trading.kernel.db import Base
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def keep_in(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
+    kept_databases.forget(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -56,41 +57,35 @@ def _place() -> Path:
 
 def state(world: World) -> str:
     """What a world is: two of the same answer to the same acts alike."""
-    with closing(world.office.engine.raw_connection()) as raw:
-        pages = raw.driver_connection.serialize()  # type: ignore[union-attr]
-    told = hashlib.sha256()
-    # Of SQLite's header not the mode, the counters of changes and of schemas, and the version: a copy counts them anew.
-    for begin, end in ((0, 18), (20, 24), (28, 40), (44, 92), (100, None)):
-        told.update(memoryview(pages)[begin:end])
     who = (world.people, world.party_ids, world.keys, world.bidders, world.called, world.office.keys.signing)
-    told.update(repr((world.now, who, world.mirror_mode)).encode())
-    return told.hexdigest()
+    told = (kept_databases.holds(world.office.engine), world.now, who, world.mirror_mode)
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def played(world: World, name: str, build: Callable[[World], Any]) -> Any:
     """What ``build`` returns, with the world as ``build`` left it. ``name`` must name everything that ``build`` does."""
-    if world.office.engine.dialect.name != "sqlite" or (before := state(world)) != world.state:
+    if (before := state(world)) != world.state:
         return build(world)
     return _kept(world, (name, before), build)
 
 
 def settled(world: World, build: Callable[[World], Any]) -> None:
     """A new world with its people, their keys and the platform's."""
-    if world.office.engine.dialect.name != "sqlite":
-        build(world)
-        return
     _kept(world, ("settled", world.bidders, sorted(world.called.items()), sorted(Base.metadata.tables)), build)
 
 
 def _kept(world: World, key: tuple[Any, ...], build: Callable[[World], Any]) -> Any:
-    place = _place() / hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+    whole = (kept_databases.where(world.office.engine), *key)
+    place = _place() / hashlib.sha256(repr(whole).encode()).hexdigest()[:32]
     if not place.exists():
         with _alone(place):
             if not place.exists():
                 told = build(world)
-                _keep(world, place, told)
-                world.state = state(world)
+                if _keep(world, place, told):
+                    world.state = state(world)
                 return told
+    if not kept_databases.put_back(world.office.engine, place):
+        return build(world)
     told = _copy(world, place)
     world.state = state(world)
     return told
@@ -103,24 +98,24 @@ def _alone(place: Path) -> Iterator[None]:
         yield
 
 
-def _keep(world: World, place: Path, told: Any) -> None:
+def _keep(world: World, place: Path, told: Any) -> bool:
+    """Whether it could be kept."""
     made = place.with_suffix(".made")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    with closing(sqlite3.connect(made / "world.db")) as kept, closing(world.office.engine.raw_connection()) as raw:
-        raw.driver_connection.backup(kept)  # type: ignore[union-attr]
+    if not kept_databases.keep(world.office.engine, made):
+        return False
     folder = world.office.blobs.folder
     if folder.exists():
         shutil.copytree(folder, made / "blobs")
     what = (world.office.keys, world.now, world.people, world.party_ids, world.keys, world.mirror_mode, told)
     (made / "world.pickle").write_bytes(pickle.dumps(what))
     made.rename(place)
+    return True
 
 
 def _copy(world: World, place: Path) -> Any:
-    address = f"file:{place / 'world.db'}?immutable=1"
-    with closing(sqlite3.connect(address, uri=True)) as kept, closing(world.office.engine.raw_connection()) as raw:
-        kept.backup(raw.driver_connection)  # type: ignore[arg-type]
+    """The rest of a kept world, its database put back."""
     if (place / "blobs").exists():
         shutil.copytree(place / "blobs", world.office.blobs.folder, dirs_exist_ok=True)
     keys, now, world.people, world.party_ids, world.keys, world.mirror_mode, told = pickle.loads(

@@ -1,9 +1,9 @@
 """Stages of a world, reached once a run by the front door and copied afterwards (tests/kit/kept.py): a lot closed, opened or evaluated
 costs milliseconds then.
 
-    ref = reach(world, "listed", build)     # build(world) -> str plays the real acts; on SQLite its outcome is kept
+    ref = reach(world, "listed", build)     # build(world) -> str plays the real acts, whose outcome is kept
 
-On PostgreSQL every test plays the acts itself. Worlds with other numbers of bidders have stages of their own.
+Worlds with other numbers of bidders have stages of their own.
 """
 
 from __future__ import annotations
