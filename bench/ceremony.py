@@ -130,8 +130,8 @@ def _ours(world: World, source: Path, target: Path, lots: dict[str, int]) -> tup
             start = time.perf_counter()
             decryption.open_bids(copy.office, copy.actor("host"), ref)
             took[at] += time.perf_counter() - start
-            with copy.look("clock") as look:
-                found = ceremony.opened_of_lot(look.session, copy.lot_in(look, ref))
+            with copy.view("clock") as view:
+                found = ceremony.opened_of_lot(view.session, copy.lot_in(view, ref))
                 if len(found) != count or any(bid.price_minor is None for bid in found):
                     raise AssertionError(f"{len(found)} of {count} bids were opened")
     first, timed = took
@@ -143,12 +143,12 @@ Target = Callable[[], AbstractContextManager[sealed_bid.Writer]]
 
 def _alone(world: World, ref: str, count: int, target: Target) -> float:
     """The seconds of the cryptography alone, bid after bid; what is opened goes to ``target``."""
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        policy = officers.policy_document(officers.current_policy(look.session, lot))
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        policy = officers.policy_document(officers.current_policy(view.session, lot))
         stored = [
             (unb64u(bid.sealed_root), world.office.blobs.path(bid.blob))
-            for bid in bids.standing_bids(look.session, lot)
+            for bid in bids.standing_bids(view.session, lot)
         ]
     if len(stored) != count:
         raise AssertionError(f"{len(stored)} of {count} bids are there")

@@ -99,7 +99,7 @@ from datetime import UTC, datetime
 from flask import Flask, request
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from trading.kernel.db import open_engine
-from trading.kernel.turns import turns_of
+from trading.kernel.commit_queue import turns_of
 
 class Base(DeclarativeBase):
     pass

@@ -93,8 +93,8 @@ def _past_ticks(world: World, ref: str) -> None:
 
 
 def _moment_of(world: World, ref: str) -> datetime:
-    with world.look("clock") as look:
-        found = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        found = world.lot_in(view, ref).deadline
         assert found is not None
         return found
 
@@ -150,8 +150,8 @@ async def _surge(
 def _wait_for_closing(world: World, ref: str) -> None:
     end = time.monotonic() + 120
     while time.monotonic() < end:
-        with world.look("clock") as look:
-            if closing.find(look.session, world.lot_in(look, ref)) is not None:
+        with world.view("clock") as view:
+            if closing.find(view.session, world.lot_in(view, ref)) is not None:
                 return
         time.sleep(0.5)
     raise TimeoutError("the closing tick did not come")
@@ -159,10 +159,10 @@ def _wait_for_closing(world: World, ref: str) -> None:
 
 def _judged(world: World, ref: str, found: list[Delivery], ends: float, span: float) -> list[Row]:
     """What the database and the store say of what the clients heard."""
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        standing = {bid.c: bid for bid in bids.standing_bids(look.session, lot)}
-        row_of_closing = closing.find(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        standing = {bid.c: bid for bid in bids.standing_bids(view.session, lot)}
+        row_of_closing = closing.find(view.session, lot)
         assert row_of_closing is not None
         listed = len(row_of_closing.entries["entries"])
     roots = {}

@@ -34,9 +34,9 @@ def run(quick: bool) -> list[Row]:
                     start, cpu = time.perf_counter(), time.process_time()
                     copy.seal_log()
                     best, spent = min(best, time.perf_counter() - start), min(spent, time.process_time() - cpu)
-                    with copy.look("clock") as look:
-                        left = look.session.query(LogPending).count()
-                        sealed = log.last_tick(look.session)
+                    with copy.view("clock") as view:
+                        left = view.session.query(LogPending).count()
+                        sealed = log.last_tick(view.session)
                     if left or sealed is None or sealed.at != copy.now:
                         raise AssertionError(f"{left} entries of {size} were not sealed")
             rows.append(

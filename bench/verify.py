@@ -114,9 +114,9 @@ def _exported(world: World, ref: str, folder: Path) -> Path:
 
 def _seeds(world: World, ref: str) -> dict[bytes, bytes]:
     """Header hash → seed."""
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return {
-            unb64u(bid.header_hash): bid.seed for bid in ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
+            unb64u(bid.header_hash): bid.seed for bid in ceremony.opened_of_lot(view.session, world.lot_in(view, ref))
         }
 
 

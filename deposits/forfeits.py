@@ -24,7 +24,7 @@ from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
 from trading.tendering.projects import Project
 from trading.tendering.tenders import Lot, Tender
@@ -236,34 +236,34 @@ def keepable(session: Session, lot: Lot) -> list[DepositDemand]:
     return sorted(rows, key=lambda one: one.participant.party.name)
 
 
-def everything(view: Look) -> list[Forfeit]:
+def everything(view: View) -> list[Forfeit]:
     """All proposals and decisions, the newest first. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
     return list(view.session.scalars(select(Forfeit).order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
 
 
-def of_purchaser(look: Look) -> list[Forfeit]:
+def of_purchaser(view: View) -> list[Forfeit]:
     """Proposals on lots of the purchaser who looks, as far as two persons of the centre have gone through them; the newest first.
     Refuses: NotAllowed."""
-    query = select(Forfeit).where(_of_purchaser(look), Forfeit.state.in_(("CHECKED", "FORFEITED")))
-    return list(look.session.scalars(query.order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
+    query = select(Forfeit).where(_of_purchaser(view), Forfeit.state.in_(("CHECKED", "FORFEITED")))
+    return list(view.session.scalars(query.order_by(Forfeit.drafted_at.desc(), Forfeit.ref)))
 
 
-def to_decide(look: Look) -> int:
+def to_decide(view: View) -> int:
     """How many of them wait for the purchaser's decision. Refuses: NotAllowed."""
-    query = select(func.count()).select_from(Forfeit).where(_of_purchaser(look), Forfeit.state == "CHECKED")
-    return look.session.scalar(query) or 0
+    query = select(func.count()).select_from(Forfeit).where(_of_purchaser(view), Forfeit.state == "CHECKED")
+    return view.session.scalar(query) or 0
 
 
-def _of_purchaser(look: Look) -> ColumnElement[bool]:
-    if not may(look.actor, Act.AWARD_DECIDE):  # the role alone: looking asks for no fresh sign-in, deciding does
-        raise NotAllowed("access.role", act=Act.AWARD_DECIDE.value, role=look.actor.role.value)
+def _of_purchaser(view: View) -> ColumnElement[bool]:
+    if not may(view.actor, Act.AWARD_DECIDE):  # the role alone: looking asks for no fresh sign-in, deciding does
+        raise NotAllowed("access.role", act=Act.AWARD_DECIDE.value, role=view.actor.role.value)
     theirs = (
         select(DepositDemand.id)
         .join(Lot, Lot.id == DepositDemand.lot_id)
         .join(Tender, Tender.id == Lot.tender_id)
         .join(Project, Project.id == Tender.project_id)
-        .where(Project.purchaser_id == look.actor.party_id)
+        .where(Project.purchaser_id == view.actor.party_id)
     )
     return Forfeit.demand_id.in_(theirs)
 

@@ -25,7 +25,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, TooEarly, WrongStep
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.rulebook import Finding, calendars
 from trading.tendering import documents, notices
 from trading.tendering.documents import TenderDocument
@@ -209,15 +209,15 @@ class Preview:
     version: int = 1
 
 
-def preview(look: Look, lot: Lot, *, text: str) -> Preview:
+def preview(view: View, lot: Lot, *, text: str) -> Preview:
     """For purchaser and agency before publication: what a draft lacks is left out. Refuses: NotAllowed, WrongStep."""
-    require_tie(look, lot.project)
+    require_tie(view, lot.project)
     LOT_FLOW.check(lot, "publish")
-    now = floor_second(look.now)
-    body = _facts(look.session, lot, documents.standing(look.session, lot))
+    now = floor_second(view.now)
+    body = _facts(view.session, lot, documents.standing(view.session, lot))
     if lot.issue_at is None or lot.issue_at < now:
         body["issue_at"] = write_moment(now)
-    until = notice_until(lot, now, book_of(lot, now), calendars.current(look.session))
+    until = notice_until(lot, now, book_of(lot, now), calendars.current(view.session))
     return Preview("tender", _title(lot), body, text.strip(), now, until)
 
 

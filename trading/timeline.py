@@ -77,8 +77,8 @@ def take_due(office: Office, todo: list[Due] | None = None) -> list[str]:
     taken: list[str] = []
     while True:
         if todo is None:
-            with office.look(CLOCK) as look:
-                todo = due(look.session, look.now)
+            with office.view(CLOCK) as view:
+                todo = due(view.session, view.now)
         progress = False
         for one in todo:
             try:
@@ -98,8 +98,8 @@ def take_due(office: Office, todo: list[Due] | None = None) -> list[str]:
 
 def turn(office: Office) -> list[str]:
     """One turn of the clock: what is due, then the log's tick (with the closing entries that belong into it), then what that made due."""
-    with office.look(CLOCK) as look:
-        todo, tick = due(look.session, look.now), log.due_tick(look.session, look.now)
+    with office.view(CLOCK) as view:
+        todo, tick = due(view.session, view.now), log.due_tick(view.session, view.now)
     taken = take_due(office, todo) if todo else []
     if tick is not None and (closed := seal_tick(office)) is not None:
         taken += ["tick", *(take_due(office) if closed else [])]

@@ -24,12 +24,12 @@ from trading.procedures import procedure_of
 from web import catalogues, words
 from web.http import gate, login, refusals
 from web.http.files_host import FilesHost
-from web.http.frame import Frame, Link, RoleChoice, address
+from web.http.layout import Frame, Link, RoleChoice, address
 from web.http.page_rules import PAGES
+from web.http.rate_limits import Shield
 from web.http.shedding import Shedding
-from web.http.shield import Shield
 from web.settings import Settings, old_secrets, secret_of
-from web.words import helping, show
+from web.words import formatting, helping
 from web.words.citations import citation
 from web.words.regions import region_name
 
@@ -106,7 +106,7 @@ def create_app(settings: Settings, office: Office | None = None) -> Flask:
     Babel(app, locale_selector=lambda: "en" if _language() == "en" else catalogues.LOCALE)
     login.install(app, office)
     refusals.install(app)
-    show.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
+    formatting.teach(app.jinja_env, lang=_language, zone=zone, now=_now, state=words.state)
     app.jinja_env.filters["region"] = region_name
     app.jinja_env.filters["citation"] = lambda source: citation(source, _language())
     app.jinja_env.globals["procedure_of"] = procedure_of

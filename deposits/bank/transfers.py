@@ -86,8 +86,8 @@ def waiting(session: Session) -> list[Transfer]:
 def deliver(office: Office, bank: Bank, keys: Sequence[str]) -> list[str]:
     """Hand these orders, if they still wait, to the bank, oldest first, and note its answers; returns the keys answered. Twice is
     harmless. An order without an answer stays waiting. ``keys``: of those that were held against what was approved (refunds.deliver)."""
-    with office.look(CLOCK) as look:
-        orders = [(row.key, row.order) for row in waiting(look.session) if row.key in keys]
+    with office.view(CLOCK) as view:
+        orders = [(row.key, row.order) for row in waiting(view.session) if row.key in keys]
     answered = []
     for key, order in orders:
         try:

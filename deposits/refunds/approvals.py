@@ -19,22 +19,22 @@ from crypto.signatures import document_hash
 from trading.kernel import audit
 from trading.kernel.audit import ActRecord, LogEntry
 from trading.kernel.errors import Conflict
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 
-def acts(look: Look, act: str, of: Collection[str]) -> list[ActRecord]:
+def acts(view: View, act: str, of: Collection[str]) -> list[ActRecord]:
     """The acts of a kind of these things, oldest first: only what an entry names that this platform signed.
 
     Refuses: Conflict ``refund.book_differs`` for a record that was changed.
     """
-    rows = look.session.execute(
+    rows = view.session.execute(
         select(ActRecord, LogEntry.envelope)
         .outerjoin(LogEntry, LogEntry.c == ActRecord.c)
         .where(ActRecord.act == act, ActRecord.of.in_(sorted(of)))
         .order_by(ActRecord.id)
     ).all()
     for record, envelope in rows:
-        if not _is_signed(record, envelope, look.office.keys.public):
+        if not _is_signed(record, envelope, view.office.keys.public):
             raise Conflict("refund.book_differs", of=record.of)
     return [record for record, _envelope in rows]
 
@@ -53,15 +53,15 @@ def _is_signed(record: ActRecord, envelope: str | None, platform: bytes) -> bool
     )
 
 
-def approved_digest(look: Look, batch: str) -> str:
+def approved_digest(view: View, batch: str) -> str:
     """The digest a second person approved, as the book has it; "" where nobody did."""
-    found = acts(look, "batch.approve", [f"batch/{batch}"])
+    found = acts(view, "batch.approve", [f"batch/{batch}"])
     return str(_facts(found[-1])["digest"]) if found else ""
 
 
-def changed_payees(look: Look, refunds: Collection[str]) -> dict[str, ActRecord]:
+def changed_payees(view: View, refunds: Collection[str]) -> dict[str, ActRecord]:
     """The change of account that two persons approved last, by what the book calls the refund (``refund/<ref>``)."""
-    return {record.of: record for record in acts(look, "payee.approve", refunds) if _facts(record)["second"]}
+    return {record.of: record for record in acts(view, "payee.approve", refunds) if _facts(record)["second"]}
 
 
 def names_payee(record: ActRecord, payee: str) -> bool:

@@ -33,7 +33,7 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
 from trading.kernel.money import Money
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.tendering import terms
 
 REFUND_FLOW = Flow(
@@ -377,36 +377,36 @@ def pay(work: UnitOfWork, batch: RefundBatch) -> list[transfers.Transfer]:
 # --- what was approved is what is paid --------------------------------------------------------------------------------
 
 
-def require_as_approved(look: Look, batch: RefundBatch) -> None:
+def require_as_approved(view: View, batch: RefundBatch) -> None:
     """That the rows of a batch are, to the fen and the account, what a second person approved (``require_lines``), no more and no fewer.
 
     Refuses: Conflict ``refund.not_as_approved``, ``refund.payee_differs``, ``refund.book_differs``.
     """
-    rows = of_batch(look.session, batch)
-    if digest(batch.value_on, rows) != approvals.approved_digest(look, batch.ref):
+    rows = of_batch(view.session, batch)
+    if digest(batch.value_on, rows) != approvals.approved_digest(view, batch.ref):
         raise Conflict("refund.not_as_approved", of=batch.ref)
-    require_lines(look, rows)
+    require_lines(view, rows)
 
 
-def require_lines(look: Look, rows: Sequence[Refund]) -> None:
+def require_lines(view: View, rows: Sequence[Refund]) -> None:
     """That each refund is what a second person approved last, as the signed book has it, and its payee still the right one.
 
     Refuses: as ``require_as_approved``.
     """
-    require_payees(look, rows)
-    approved = {record.of: record for record in approvals.acts(look, "refund.approve", [row.log_of for row in rows])}
+    require_payees(view, rows)
+    approved = {record.of: record for record in approvals.acts(view, "refund.approve", [row.log_of for row in rows])}
     for row in rows:
         record = approved.get(row.log_of)
         if record is None or not approvals.names_payee(record, dumps(line_of(row)).decode()):
             raise Conflict("refund.not_as_approved", of=row.ref)
 
 
-def require_payees(look: Look, rows: Sequence[Refund]) -> None:
+def require_payees(view: View, rows: Sequence[Refund]) -> None:
     """That each payee is whom the bank's own line names, and the account that line's or one that two persons confirmed afterwards.
 
     Refuses: Conflict ``refund.payee_differs``, ``refund.book_differs``.
     """
-    changed = approvals.changed_payees(look, [row.log_of for row in rows])
+    changed = approvals.changed_payees(view, [row.log_of for row in rows])
     for row in rows:
         other, line = changed.get(row.log_of), row.receipt.line
         is_account = (
@@ -418,7 +418,7 @@ def require_payees(look: Look, rows: Sequence[Refund]) -> None:
             raise Conflict("refund.payee_differs", of=row.ref)
 
 
-def require_orders(look: Look, orders: Sequence[transfers.Transfer]) -> None:
+def require_orders(view: View, orders: Sequence[transfers.Transfer]) -> None:
     """That orders say what was approved: before a bank file is made of them, and before they leave by the line. Those that the bank sent
     back are over and not looked at.
 
@@ -427,7 +427,7 @@ def require_orders(look: Look, orders: Sequence[transfers.Transfer]) -> None:
     orders = [one for one in orders if one.state != REFUSED and one.returned_at is None]
     rows = {
         row.bank_key: row
-        for row in look.session.scalars(select(Refund).where(Refund.ref.in_(sorted({one.refund for one in orders}))))
+        for row in view.session.scalars(select(Refund).where(Refund.ref.in_(sorted({one.refund for one in orders}))))
     }
     for order in orders:
         row = rows.get(order.key)
@@ -439,21 +439,21 @@ def require_orders(look: Look, orders: Sequence[transfers.Transfer]) -> None:
             order.payee_account,
         ) != (row.ref, row.principal_minor, row.extra_minor, row.payee_name, row.payee_account):
             raise Conflict("refund.order_differs", of=order.refund)
-    require_lines(look, list(rows.values()))
+    require_lines(view, list(rows.values()))
 
 
 def deliver(office: Office, bank: Bank) -> list[str]:
     """Hand the waiting orders to the bank (``transfers.deliver``): those that still say what was approved. Others stay here, and the log
     says why."""
-    with office.look(CLOCK) as look:
-        waiting, good = transfers.waiting(look.session), []
+    with office.view(CLOCK) as view:
+        waiting, good = transfers.waiting(view.session), []
         try:
-            require_orders(look, waiting)
+            require_orders(view, waiting)
             good = [order.key for order in waiting]
         except Conflict:
             for order in waiting:  # something was changed: find which
                 try:
-                    require_orders(look, [order])
+                    require_orders(view, [order])
                     good.append(order.key)
                 except Conflict as refusal:
                     log.error("order %s is kept back: %s", order.key, refusal.code)

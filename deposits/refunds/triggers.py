@@ -18,7 +18,7 @@ from deposits.refunds import rules
 from trading.awarding import awards, contracts
 from trading.bidding import bids
 from trading.custody import officers
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel.calendar import local_day
 from trading.opening import ceremony
 from trading.procedures import procedure_of
@@ -81,7 +81,7 @@ def facts(session: Session, lot: Lot) -> LotFacts:
         ended = (event, local_day(told[-1].published_at)) if told else None
     row = ceremony.find(session, lot)
     award, contract = awards.find(session, lot), contracts.find(session, lot)
-    following = [one for part in officers.bid_envelopes(lot) for one in effects.of_lot(session, lot, part)]
+    following = [one for part in officers.bid_envelopes(lot) for one in legal_effects.of_lot(session, lot, part)]
     return LotFacts(
         lot,
         ended,

@@ -16,7 +16,7 @@ from deposits.refunds.settlement import FETCHED
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class ComparisonCard:
     note: str
 
 
-def statement_cards(view: Look, limit: int = 20) -> list[StatementCard]:
+def statement_cards(view: View, limit: int = 20) -> list[StatementCard]:
     """The latest statements, newest first. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
     rows = view.session.scalars(select(BankStatement).order_by(BankStatement.id.desc()).limit(limit))
     return [_statement_card(view, row) for row in rows]
 
 
-def statement_card(view: Look, ref: str) -> StatementCard:
+def statement_card(view: View, ref: str) -> StatementCard:
     """Refuses: NotAllowed, NotFound."""
     view.require(Act.DEPOSIT_LOOK)
     row = view.session.scalar(select(BankStatement).where(BankStatement.ref == ref))
@@ -85,7 +85,7 @@ def statement_card(view: Look, ref: str) -> StatementCard:
     return _statement_card(view, row)
 
 
-def _statement_card(view: Look, row: BankStatement) -> StatementCard:
+def _statement_card(view: View, row: BankStatement) -> StatementCard:
     fetched = row.name.startswith(FETCHED)
     own = row.taken_by == view.actor.account_id and not fetched
     return StatementCard(
@@ -93,7 +93,7 @@ def _statement_card(view: Look, row: BankStatement) -> StatementCard:
     )
 
 
-def line_cards(view: Look, statement: StatementCard) -> list[LineCard]:
+def line_cards(view: View, statement: StatementCard) -> list[LineCard]:
     """Line by line for who took the file in; for others, and of a fetched statement, only our own payments and charges.
 
     Payments in, and payments out for a sealed lot, are told without their amount, which would tell the lot.
@@ -116,7 +116,7 @@ def line_cards(view: Look, statement: StatementCard) -> list[LineCard]:
     return found
 
 
-def _refunds_paid(view: Look, statement: StatementCard) -> dict[str, tuple[str, bool]]:
+def _refunds_paid(view: View, statement: StatementCard) -> dict[str, tuple[str, bool]]:
     """By the key of each order on a statement: the refund it paid, "" while its lot is sealed, and whether it may be told."""
     rows = (
         select(Transfer.key, Refund)
@@ -133,12 +133,12 @@ def _refunds_paid(view: Look, statement: StatementCard) -> dict[str, tuple[str, 
     return found
 
 
-def bank_answers(view: Look, batch: str) -> dict[str, BankAnswer]:
+def bank_answers(view: View, batch: str) -> dict[str, BankAnswer]:
     """The bank's answer by refund, for rows of a batch that was sent. Refuses: NotAllowed."""
     return {ref: BankAnswer(order.state, order.reason) for ref, order in bank_orders(view, batch).items()}
 
 
-def bank_orders(view: Look, batch: str) -> dict[str, Transfer]:
+def bank_orders(view: View, batch: str) -> dict[str, Transfer]:
     """The order last sent for each refund of a batch. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
     rows = (
@@ -151,7 +151,7 @@ def bank_orders(view: Look, batch: str) -> dict[str, Transfer]:
     return dict(view.session.execute(rows).all())
 
 
-def comparison_cards(view: Look, day: dt.date | None = None, limit: int = 30) -> list[ComparisonCard]:
+def comparison_cards(view: View, day: dt.date | None = None, limit: int = 30) -> list[ComparisonCard]:
     """The latest comparisons, newest first; of one day if it is named. Refuses: NotAllowed."""
     view.require(Act.DEPOSIT_LOOK)
     rows = select(Reconciliation).order_by(Reconciliation.id.desc()).limit(limit)

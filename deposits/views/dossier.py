@@ -23,7 +23,7 @@ from trading.disclosure.dossier import Extra
 from trading.kernel.audit import ActRecord
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import TooEarly
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.tendering.tenders import Lot
 
 
@@ -61,7 +61,7 @@ def records(session: Session, lot: Lot) -> list[dict[str, Any]]:
     )
 
 
-def extra(view: Look, lot: Lot, profile: str) -> Extra:
+def extra(view: View, lot: Lot, profile: str) -> Extra:
     """What the money room adds to the archive: one account a payment, and the acts of receipts and batches in the log."""
     if profile != "audit" or not demands.is_public(view.session, lot):
         return Extra()
@@ -71,7 +71,7 @@ def extra(view: Look, lot: Lot, profile: str) -> Extra:
     return Extra(files=files, entries=tuple(_acts(view, [f"receipt/{record['receipt']}" for record in found], digests)))
 
 
-def _acts(view: Look, things: list[str], digests: set[str]) -> list[str]:
+def _acts(view: View, things: list[str], digests: set[str]) -> list[str]:
     of_receipts = select(ActRecord.c).where(ActRecord.of.in_(things)).order_by(ActRecord.id)
     of_batches = select(ActRecord.c, ActRecord.payload).where(ActRecord.act.like("batch.%")).order_by(ActRecord.id)
     named = [dumps({"digest": digest})[1:-1].decode() for digest in sorted(digests)]

@@ -13,7 +13,7 @@ from deposits.refunds.refunds import Refund
 from trading.kernel.access import Act
 from trading.kernel.calendar import day_end
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RefundLimit:
     reason: dict[str, Any]
 
 
-def refund_limits(view: Look) -> list[RefundLimit]:
+def refund_limits(view: View) -> list[RefundLimit]:
     """Refunds of lots whose payers are public; those of sealed lots are on no list here, nor money that is held. Refuses: NotAllowed."""
     view.require(Act.SUPERVISE)
     is_public = demands.publicity(view.session)

@@ -20,7 +20,7 @@ from trading.kernel.access import Act
 from trading.kernel.calendar import BEIJING, WorkingDayCalendar, local_day
 from trading.kernel.errors import Invalid, NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import calendars
 from trading.tendering.tenders import Lot
 
@@ -106,13 +106,13 @@ class OwnCard:
         return "late" if not self.missing.is_positive and self.over else "short"
 
 
-def own(look: Look, lot: Lot) -> OwnCard | None:
+def own(view: View, lot: Lot) -> OwnCard | None:
     """One's own deposit in a lot; None where it asks for none. Refuses: NotAllowed, NotFound (does not take part)."""
-    demand = own_demand(look, lot)
+    demand = own_demand(view, lot)
     if demand is None:
         return None
-    paid = receipts.of_demand(look.session, demand.id)
-    held = demands.holds(look.session, demand.id, look.now)
+    paid = receipts.of_demand(view.session, demand.id)
+    held = demands.holds(view.session, demand.id, view.now)
     return OwnCard(
         lot.ref,
         demand.sub_account,
@@ -121,26 +121,26 @@ def own(look: Look, lot: Lot) -> OwnCard | None:
         participants.is_secured(demand.participant),
         demand.due_at,
         tuple(sorted({kind for row in paid for kind in row.exceptions})),
-        queries.own_refunds(look, demand),
+        queries.own_refunds(view, demand),
         held[0].basis if held else "",
-        over=look.now >= demand.due_at,
-        public=demands.is_public(look.session, lot),
+        over=view.now >= demand.due_at,
+        public=demands.is_public(view.session, lot),
         payments=tuple(_payment(row, demand) for row in paid),
-        forfeit=_forfeit(look, demand),
-        safe_until=safe_until(calendars.current(look.session), demand.due_at),
+        forfeit=_forfeit(view, demand),
+        safe_until=safe_until(calendars.current(view.session), demand.due_at),
     )
 
 
-def own_demand(look: Look, lot: Lot) -> DepositDemand | None:
+def own_demand(view: View, lot: Lot) -> DepositDemand | None:
     """The demand behind the card. Refuses: NotAllowed, NotFound (does not take part)."""
-    look.require(Act.DEPOSIT_LOOK_OWN)
+    view.require(Act.DEPOSIT_LOOK_OWN)
     query = select(participants.Participant).where(
-        participants.Participant.lot_id == lot.id, participants.Participant.party_id == look.actor.party_id
+        participants.Participant.lot_id == lot.id, participants.Participant.party_id == view.actor.party_id
     )
-    participant = look.session.scalar(query)
+    participant = view.session.scalar(query)
     if participant is None:
         raise NotFound("participant.none", ref=lot.ref)
-    return demands.of_participant(look.session, participant)
+    return demands.of_participant(view.session, participant)
 
 
 def safe_until(calendar: WorkingDayCalendar, due_at: dt.datetime) -> dt.datetime | None:
@@ -169,8 +169,8 @@ def _payment(row: Receipt, demand: DepositDemand) -> OwnPayment:
     )
 
 
-def _forfeit(look: Look, demand: DepositDemand) -> OwnForfeit | None:
-    row = forfeits.latest(look.session, demand)
+def _forfeit(view: View, demand: DepositDemand) -> OwnForfeit | None:
+    row = forfeits.latest(view.session, demand)
     if row is None or row.state == "DROPPED":
         return None
     return OwnForfeit(

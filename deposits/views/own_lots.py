@@ -12,7 +12,7 @@ from trading.awarding import awards
 from trading.bidding import bids
 from trading.bidding.participants import Participant
 from trading.custody import officers
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.views import lot_cards, own_bids
 from trading.views.lot_cards import LotCard
@@ -49,7 +49,7 @@ class OwnLot:
     contract_by: datetime | None = None
 
 
-def own_lots(view: Look) -> list[OwnLot]:
+def own_lots(view: View) -> list[OwnLot]:
     """Every lot we take part in, the nearest deadline first, then those that are over, newest first."""
     found = [own_lot_card(view, row) for row in own_bids.own_participations(view)]
     return sorted(found, key=lambda one: (not one.open, one.card.deadline is None, _order(one, view.now), one.card.ref))
@@ -60,7 +60,7 @@ def _order(one: OwnLot, now: datetime) -> float:
     return (at - now).total_seconds() if one.open else (now - at).total_seconds()
 
 
-def own_lot_card(view: Look, taking: Participant, part: str = officers.BID) -> OwnLot:
+def own_lot_card(view: View, taking: Participant, part: str = officers.BID) -> OwnLot:
     lot = taking.lot
     parts = {one: own_bids.envelope_card(view, taking, one) for one in officers.bid_envelopes(lot)}
     shown = parts.get(part) or parts[officers.BID]

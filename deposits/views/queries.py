@@ -27,7 +27,7 @@ from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import calendars
 from trading.tendering.tenders import SECRET_STATES, Lot
 
@@ -140,38 +140,38 @@ class PostingCard:
 # --- refunds ----------------------------------------------------------------------------------------------------------
 
 
-def queue(look: Look, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
+def queue(view: View, *, states: Iterable[str] = LISTED) -> list[RefundCard]:
     """Refunds to do something about, by due day. Refuses: NotAllowed."""
-    look.require(Act.DEPOSIT_LOOK)
-    rows = look.session.scalars(
+    view.require(Act.DEPOSIT_LOOK)
+    rows = view.session.scalars(
         select(Refund).where(Refund.state.in_(list(states))).order_by(Refund.due_on, Refund.ref)
     )
-    return _cards(look, rows)
+    return _cards(view, rows)
 
 
-def refund_card(look: Look, ref: str) -> RefundCard:
+def refund_card(view: View, ref: str) -> RefundCard:
     """Refuses: NotAllowed, NotFound."""
-    look.require(Act.DEPOSIT_LOOK)
-    return _cards(look, [refunds.refund(look.session, ref)])[0]
+    view.require(Act.DEPOSIT_LOOK)
+    return _cards(view, [refunds.refund(view.session, ref)])[0]
 
 
-def batch_card(look: Look, ref: str) -> BatchCard:
+def batch_card(view: View, ref: str) -> BatchCard:
     """Refuses: NotAllowed, NotFound."""
-    look.require(Act.DEPOSIT_LOOK)
-    batch = refunds.batch(look.session, ref)
-    return _batch(look, batch, _cards(look, refunds.of_batch(look.session, batch)))
+    view.require(Act.DEPOSIT_LOOK)
+    batch = refunds.batch(view.session, ref)
+    return _batch(view, batch, _cards(view, refunds.of_batch(view.session, batch)))
 
 
-def batches(look: Look, *, limit: int = 50) -> list[BatchCard]:
+def batches(view: View, *, limit: int = 50) -> list[BatchCard]:
     """The latest batches, newest first. Refuses: NotAllowed."""
-    look.require(Act.DEPOSIT_LOOK)
+    view.require(Act.DEPOSIT_LOOK)
     rows = list(
-        look.session.scalars(select(RefundBatch).order_by(RefundBatch.prepared_at.desc(), RefundBatch.ref).limit(limit))
+        view.session.scalars(select(RefundBatch).order_by(RefundBatch.prepared_at.desc(), RefundBatch.ref).limit(limit))
     )
-    return [_batch(look, row, _cards(look, refunds.of_batch(look.session, row))) for row in rows]
+    return [_batch(view, row, _cards(view, refunds.of_batch(view.session, row))) for row in rows]
 
 
-def _batch(look: Look, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
+def _batch(view: View, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
     shown = [row for row in rows if not row.sealed]
 
     def total(values: Iterable[Money | None]) -> Money:
@@ -193,25 +193,25 @@ def _batch(look: Look, batch: RefundBatch, rows: list[RefundCard]) -> BatchCard:
         batch.sent_at,
         batch.closed_at,
         batch.reason,
-        batch.prepared_by == look.actor.account_id,
+        batch.prepared_by == view.actor.account_id,
     )
 
 
-def _cards(look: Look, rows: Iterable[Refund]) -> list[RefundCard]:
-    today = local_day(look.now)
-    soon = calendars.current(look.session).add_working_days(today, SOON_WORKING_DAYS)
-    is_public = demands.publicity(look.session)
-    return [_card(look, row, today, soon, sealed=row.demand is not None and not is_public(row.demand)) for row in rows]
+def _cards(view: View, rows: Iterable[Refund]) -> list[RefundCard]:
+    today = local_day(view.now)
+    soon = calendars.current(view.session).add_working_days(today, SOON_WORKING_DAYS)
+    is_public = demands.publicity(view.session)
+    return [_card(view, row, today, soon, sealed=row.demand is not None and not is_public(row.demand)) for row in rows]
 
 
-def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
+def _card(view: View, row: Refund, today: dt.date, soon: dt.date, *, sealed: bool) -> RefundCard:
     held = (
-        demands.holds(look.session, row.demand_id, look.now)
+        demands.holds(view.session, row.demand_id, view.now)
         if row.demand_id is not None and row.part == "deposit"
         else []
     )
-    mine = row.prepared_by is not None and row.prepared_by == look.actor.account_id
-    steps = {step.name for step in REFUND_FLOW.open_to(look.actor, row)} - ({"approve"} if mine else set())
+    mine = row.prepared_by is not None and row.prepared_by == view.actor.account_id
+    steps = {step.name for step in REFUND_FLOW.open_to(view.actor, row)} - ({"approve"} if mine else set())
     steps -= {"prepare", "approve", "pay", "forfeit"} if held else {"forfeit"}
     when = (
         "overdue"
@@ -275,43 +275,43 @@ def _card(look: Look, row: Refund, today: dt.date, soon: dt.date, *, sealed: boo
 # --- the desk ---------------------------------------------------------------------------------------------------------
 
 
-def home(look: Look) -> HomeCard:
+def home(view: View) -> HomeCard:
     """Refuses: NotAllowed."""
-    look.require(Act.DEPOSIT_LOOK)
+    view.require(Act.DEPOSIT_LOOK)
     waiting = [
-        card for card in queue(look) if card.state in ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "RETURNED_BY_BANK")
+        card for card in queue(view) if card.state in ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "RETURNED_BY_BANK")
     ]
     count = {when: sum(1 for card in waiting if card.when == when) for when in ("overdue", "today", "soon")}
     return HomeCard(
-        statement.totals(look.session),
+        statement.totals(view.session),
         count["overdue"],
         count["today"],
         count["soon"],
         sum(1 for card in waiting if card.state == "REFUND_DRAFT"),
-        len(exceptions(look)),
+        len(exceptions(view)),
         min((card.due_on for card in waiting), default=None),
-        reconcile.latest(look.session),
-        postings.open_case(look.session) is not None,
+        reconcile.latest(view.session),
+        postings.open_case(view.session) is not None,
     )
 
 
-def exceptions(look: Look) -> list[ExceptionCard]:
+def exceptions(view: View) -> list[ExceptionCard]:
     """Wrong payers, late and overpaid money of lots whose payers are public; money in suspense; lines and refunds that came back.
     Refuses: NotAllowed."""
-    look.require(Act.DEPOSIT_LOOK)
+    view.require(Act.DEPOSIT_LOOK)
     found: list[ExceptionCard] = []
-    sealed = _sealed_names(look.session)
-    for row in receipts.in_suspense(look.session):
+    sealed = _sealed_names(view.session)
+    for row in receipts.in_suspense(view.session):
         card = _exception("suspense", row.ref, row.line, text=row.line.text)
         found.append(
             replace(card, payer="", account_tail="", text="") if receipts.plain(row.line.payer_name) in sealed else card
         )
-    for line in receipts.unexplained(look.session):
+    for line in receipts.unexplained(view.session):
         found.append(_exception("unexplained", line.bank_id, line, text=line.text))
-    for refund in look.session.scalars(
+    for refund in view.session.scalars(
         select(Refund).where(Refund.state == "RETURNED_BY_BANK").order_by(Refund.due_on, Refund.ref)
     ):
-        if refund.demand is None or demands.is_public(look.session, refund.demand.lot):
+        if refund.demand is None or demands.is_public(view.session, refund.demand.lot):
             found.append(
                 ExceptionCard(
                     "returned",
@@ -323,10 +323,10 @@ def exceptions(look: Look) -> list[ExceptionCard]:
                     text=refund.returned_why,
                 )
             )
-    for demand, row in _wrong(look.session):
+    for demand, row in _wrong(view.session):
         lot, bidder = demand.lot.ref, demand.participant.party.name
         found += [_exception(kind, row.ref, row.line, lot=lot, bidder=bidder) for kind in row.exceptions]
-    for refund in look.session.scalars(
+    for refund in view.session.scalars(
         select(Refund).where(Refund.part == "excess", Refund.state.in_(LISTED)).order_by(Refund.ref)
     ):
         assert refund.demand is not None
@@ -389,24 +389,24 @@ def _exception(
     )
 
 
-def balances(look: Look) -> dict[str, Money]:
+def balances(view: View) -> dict[str, Money]:
     """The balance of every account of the chart, over all lots. Refuses: NotAllowed."""
-    look.require(Act.DEPOSIT_LOOK)
-    return {code: Money(amount) for code, amount in postings.balances(look.session).items()}
+    view.require(Act.DEPOSIT_LOOK)
+    return {code: Money(amount) for code, amount in postings.balances(view.session).items()}
 
 
-def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:
+def lot_postings(view: View, lot: Lot) -> list[PostingCard]:
     """The ledger of one lot's sub-accounts and refunds. Refuses: NotAllowed, NotFound while its payers are sealed."""
-    look.require(Act.DEPOSIT_LOOK)
-    if not demands.is_public(look.session, lot):
+    view.require(Act.DEPOSIT_LOOK)
+    if not demands.is_public(view.session, lot):
         raise NotFound("deposit.unknown")
-    of = [demand.sub_account for demand in demands.of_lot(look.session, lot)]
+    of = [demand.sub_account for demand in demands.of_lot(view.session, lot)]
     back = (
         select(Refund.ref)
         .join(demands.DepositDemand, demands.DepositDemand.id == Refund.demand_id)
         .where(demands.DepositDemand.lot_id == lot.id)
     )
-    items = [*of, *look.session.scalars(back)]
+    items = [*of, *view.session.scalars(back)]
     query = (
         select(LedgerEntry, Posting).join(Posting, Posting.entry_id == LedgerEntry.id).where(Posting.item.in_(items))
     )
@@ -420,47 +420,47 @@ def lot_postings(look: Look, lot: Lot) -> list[PostingCard]:
             Money(line.amount_minor) if line.amount_minor > 0 else None,
             Money(-line.amount_minor) if line.amount_minor < 0 else None,
         )
-        for entry, line in look.session.execute(query.order_by(LedgerEntry.id, Posting.id))
+        for entry, line in view.session.execute(query.order_by(LedgerEntry.id, Posting.id))
     ]
 
 
-def forfeits_of(look: Look, lot: Lot) -> list[forfeits.Forfeit]:
+def forfeits_of(view: View, lot: Lot) -> list[forfeits.Forfeit]:
     """Refuses: NotAllowed, NotFound while the payers are sealed."""
-    look.require(Act.DEPOSIT_LOOK)
-    if not demands.is_public(look.session, lot):
+    view.require(Act.DEPOSIT_LOOK)
+    if not demands.is_public(view.session, lot):
         raise NotFound("deposit.unknown")
-    return forfeits.of_lot(look.session, lot)
+    return forfeits.of_lot(view.session, lot)
 
 
-def other_payees(view: Look, cards: Iterable[RefundCard]) -> dict[str, str]:
+def other_payees(view: View, cards: Iterable[RefundCard]) -> dict[str, str]:
     """By reference, the name a refund goes to where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
     seen = {card.ref: card.bidder for card in cards if not card.sealed}
     rows = view.session.execute(select(Refund.ref, Refund.payee_name).where(Refund.ref.in_(seen)))
     return {ref: name for ref, name in rows if receipts.plain(name) != receipts.plain(seen[ref])}
 
 
-def payee_change(look: Look, ref: str) -> payees.PayeeChange | None:
+def payee_change(view: View, ref: str) -> payees.PayeeChange | None:
     """The change that waits for approval on a refund. Refuses: NotAllowed, NotFound."""
-    look.require(Act.DEPOSIT_LOOK)
-    return payees.pending(look.session, refunds.refund(look.session, ref))
+    view.require(Act.DEPOSIT_LOOK)
+    return payees.pending(view.session, refunds.refund(view.session, ref))
 
 
-def payee_request(look: Look, ref: str) -> payees.PayeeChange | None:
+def payee_request(view: View, ref: str) -> payees.PayeeChange | None:
     """The request for another account that waits, or how the last one ended; none of a sealed lot. Refuses: NotAllowed, NotFound."""
-    look.require(Act.DEPOSIT_LOOK)
-    row = refunds.refund(look.session, ref)
-    if row.demand is not None and not demands.is_public(look.session, row.demand.lot):
+    view.require(Act.DEPOSIT_LOOK)
+    row = refunds.refund(view.session, ref)
+    if row.demand is not None and not demands.is_public(view.session, row.demand.lot):
         return None
-    return payees.latest(look.session, row)
+    return payees.latest(view.session, row)
 
 
 # --- a bidder's own ---------------------------------------------------------------------------------------------------
 
 
-def own_refunds(look: Look, demand: demands.DepositDemand) -> tuple[RefundCard, ...]:
+def own_refunds(view: View, demand: demands.DepositDemand) -> tuple[RefundCard, ...]:
     """The refunds of one's own demand, for its owner alone (the caller has looked whose it is)."""
-    today = local_day(look.now)
-    return tuple(_card(look, row, today, today, sealed=False) for row in refunds.of_demand(look.session, demand.id))
+    today = local_day(view.now)
+    return tuple(_card(view, row, today, today, sealed=False) for row in refunds.of_demand(view.session, demand.id))
 
 
 def chart() -> tuple[accounts.Account, ...]:

@@ -10,7 +10,7 @@ from deposits.refunds.refunds import Refund
 from deposits.refunds.rules import Segment
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.tendering import terms
 
 
@@ -29,7 +29,7 @@ class Reckoning:
     overdue: int
 
 
-def reckoning(view: Look, row: Refund) -> Reckoning | None:
+def reckoning(view: View, row: Refund) -> Reckoning | None:
     """For the value day of its batch, else for today; None for money of nobody known. What was prepared or sent stands as it was."""
     if row.demand is None:
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from trading.kernel import capitals
+from trading.kernel import amount_words
 from trading.kernel.errors import Invalid
 from trading.kernel.exact import (
     Answer,
@@ -45,9 +45,9 @@ def amount_in_words(value: Fraction) -> str:
         raise BadValue("too_small", "amount", "at least 0")
     if fen.denominator != 1:
         raise BadValue("not_whole_fen", "amount", "at most 2 decimals")
-    if fen >= capitals.LIMIT:
+    if fen >= amount_words.LIMIT:
         raise BadValue("too_large", "amount", "less than 10000000000000000")
-    return _plain(capitals.write(fen.numerator))
+    return _plain(amount_words.write(fen.numerator))
 
 
 def _plain(words: str) -> str:
@@ -64,10 +64,10 @@ def words_value(words: str) -> Fraction:
     if bones == "元" and bare.startswith("零"):
         return Fraction(0)
     try:
-        fen = capitals.read(bones)  # kinder than the rule, so the words are written back and compared
+        fen = amount_words.read(bones)  # kinder than the rule, so the words are written back and compared
     except Invalid:
         fen = 0
-    if fen <= 0 or capitals.write(fen).removesuffix("整").replace("零", "") != bones:
+    if fen <= 0 or amount_words.write(fen).removesuffix("整").replace("零", "") != bones:
         raise BadValue("bad_words", "words", "an amount in capital figures such as 壹佰元整")
     return Fraction(fen, 100)
 

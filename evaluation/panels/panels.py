@@ -28,7 +28,7 @@ from trading.kernel.clock import write_moment
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound, TooEarly, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony, technical
 from trading.opening.ceremony import OpenedBid
 from trading.parties import enrolments, parties
@@ -163,13 +163,13 @@ def seated(panel: Panel) -> list[Seat]:
     return [seat for seat in in_play(panel) if seat.state == "seated"]
 
 
-def find_own(look: Look, panel: Panel) -> Seat | None:
-    return next((seat for seat in in_play(panel) if seat.account_id == look.actor.account_id), None)
+def find_own(view: View, panel: Panel) -> Seat | None:
+    return next((seat for seat in in_play(panel) if seat.account_id == view.actor.account_id), None)
 
 
-def own_seat(look: Look, panel: Panel, *states: str) -> Seat:
+def own_seat(view: View, panel: Panel, *states: str) -> Seat:
     """The tie of a member: a seat one holds now, in one of the states. Refuses: NotFound ``panel.not_yours``, WrongStep."""
-    found = find_own(look, panel)
+    found = find_own(view, panel)
     if found is None:
         raise NotFound("panel.not_yours")
     if states and found.state not in states:
@@ -181,9 +181,9 @@ def find_chair(panel: Panel) -> Seat | None:
     return next((seat for seat in seated(panel) if seat.is_chair), None)
 
 
-def require_chair(look: Look, panel: Panel) -> Seat:
+def require_chair(view: View, panel: Panel) -> Seat:
     """The tie of the chair. Refuses: NotFound (no member), NotAllowed ``panel.not_chair``."""
-    found = own_seat(look, panel, "seated")
+    found = own_seat(view, panel, "seated")
     if not found.is_chair:
         raise NotAllowed("panel.not_chair")
     return found
@@ -216,7 +216,7 @@ def bidder_codes(session: Session, lot: Lot) -> set[str]:
     return {bid.party.code for bid in bids.standing_bids(session, lot)}
 
 
-def matches(work: Look, panel: Panel) -> list[Seat]:
+def matches(work: View, panel: Panel) -> list[Seat]:
     """Seats whose holders must avoid a bidder, or another unit of the request, by what is known now (rules P-20, P-21)."""
     bidders, named = bidder_codes(work.session, panel.lot), {one["code"] for one in panel.avoid} | units_of(panel.lot)
     found = []

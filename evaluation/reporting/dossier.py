@@ -22,7 +22,7 @@ from trading.disclosure.bundle import canonical_file, envelope_file
 from trading.disclosure.dossier import Extra
 from trading.kernel.audit import document
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 
@@ -60,22 +60,22 @@ def records(session: Session, lot: Lot) -> dict[str, Any]:
     return found
 
 
-def extra(look: Look, lot: Lot, profile: str) -> Extra:
+def extra(view: View, lot: Lot, profile: str) -> Extra:
     """The same as files for ``trading.disclosure.dossier.gather``, with the signed report signatures and the keys' holders."""
-    panel = panels.of_lot(look.session, lot)
+    panel = panels.of_lot(view.session, lot)
     if panel is None:
         return Extra()
     shown = {
         path: value
-        for path, value in records(look.session, lot).items()
+        for path, value in records(view.session, lot).items()
         if profile == "audit" or path != "sheets/panel.json"
     }
     if profile != "audit" and panel.state != "CONCLUDED":
         shown = {}
     files = [canonical_file(path, value) for path, value in shown.items()]
-    row = report.find(look.session, panel)
+    row = report.find(view.session, panel)
     for one in row.signatures if row is not None and shown else ():
-        files.append(envelope_file(f"ranking/signature.{one.statement}.json", document(look.session, one.statement)))
+        files.append(envelope_file(f"ranking/signature.{one.statement}.json", document(view.session, one.statement)))
     holders = tuple(sorted({(panels.holder(seat), "expert") for seat in panels.seated(panel)})) if shown else ()
     return Extra(files=tuple(files), holders=holders)
 

@@ -14,7 +14,7 @@ from evaluation.reporting.queries import NAMED_FROM, PUBLIC_FROM
 from trading.awarding import awards
 from trading.kernel.access import Role
 from trading.kernel.errors import NotAllowed
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.tendering.tenders import Lot
@@ -53,17 +53,17 @@ class OutcomeCard:
         return self.declared.ranks_by == BY_PRICE
 
 
-def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
+def outcome_card(view: View, lot: Lot) -> OutcomeCard:
     """The score table: from the report on for the panel, purchaser, agency, centre and supervisor; for everybody once candidates or result
     are published, and for a bidder its own row marked. Refuses: NotAllowed ``outcome.not_yet``, NotFound."""
-    panel = panels.panel(look.session, lot)
-    row = report.report(look.session, panel)
+    panel = panels.panel(view.session, lot)
+    row = report.report(view.session, panel)
     public = lot.state in NAMED_FROM or (lot.state in PUBLIC_FROM and procedure_of(lot).award.publicity is not None)
-    if awards.find(look.session, lot) is None or not (public or _concerned(look, panel)):
+    if awards.find(view.session, lot) is None or not (public or _concerned(view, panel)):
         raise NotAllowed("outcome.not_yet", ref=lot.ref)
     facts = row.facts
-    bids = tuple(_public(one, full=_concerned(look, panel)) for one in facts["bids"])
-    code = _code(look)
+    bids = tuple(_public(one, full=_concerned(view, panel)) for one in facts["bids"])
+    code = _code(view)
     own = next((one for one in facts["bids"] if one["bidder"] == code), None)
     members = (
         tuple((seat.no, seat.account.name, seat.kind) for seat in panels.seated(panel))
@@ -84,23 +84,23 @@ def outcome_card(look: Look, lot: Lot) -> OutcomeCard:
         members=members,
         report_hash=row.hash,
         report_blob=row.blob,
-        same=bool(conclusion.recompute(look.session, lot)["same"]),
+        same=bool(conclusion.recompute(view.session, lot)["same"]),
         own=own,
     )
 
 
-def _concerned(look: Look, panel: Panel) -> bool:
+def _concerned(view: View, panel: Panel) -> bool:
     project = panel.lot.project
-    if look.actor.role in (Role.CENTRE, Role.SUPERVISOR, Role.AUDIT_ADMIN):
+    if view.actor.role in (Role.CENTRE, Role.SUPERVISOR, Role.AUDIT_ADMIN):
         return True
-    if look.actor.role in (Role.PURCHASER, Role.AGENCY) and look.actor.party_id in (
+    if view.actor.role in (Role.PURCHASER, Role.AGENCY) and view.actor.party_id in (
         project.purchaser_id,
         project.agency_id,
     ):
         return True
     return (
-        any(seat.account_id == look.actor.account_id for seat in panels.seated(panel))
-        and look.actor.account_id is not None
+        any(seat.account_id == view.actor.account_id for seat in panels.seated(panel))
+        and view.actor.account_id is not None
     )
 
 
@@ -115,5 +115,5 @@ def _public(one: dict[str, Any], *, full: bool) -> dict[str, Any]:
     return {**one, "criteria": rows}
 
 
-def _code(look: Look) -> str:
-    return parties.party(look.session, look.actor.party_id).code if look.actor.party_id is not None else ""
+def _code(view: View) -> str:
+    return parties.party(view.session, view.actor.party_id).code if view.actor.party_id is not None else ""

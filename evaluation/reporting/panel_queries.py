@@ -11,7 +11,7 @@ from evaluation.panels.panels import FORMS_IN, Panel
 from evaluation.reporting import queries
 from evaluation.reporting.queries import PanelCard
 from trading.kernel.access import Act, Role
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
@@ -34,14 +34,14 @@ class OwnPlaces:
         return len(self.places) - len(self.held)
 
 
-def panel_cards(view: Look) -> list[PanelCard]:
+def panel_cards(view: View) -> list[PanelCard]:
     """All panels, the latest review first. Refuses: NotAllowed."""
     view.require(Act.PANEL_DRAW)
     rows = view.session.scalars(select(Panel).order_by(Panel.starts_at.desc(), Panel.id.desc())).all()
     return [queries.panel_card(view, row.lot) for row in rows]
 
 
-def without_panel(view: Look) -> list[LotCard]:
+def without_panel(view: View) -> list[LotCard]:
     """Lots for which a panel may be asked for and has not been, by the hour of their opening. Refuses: NotAllowed."""
     view.require(Act.PANEL_DRAW)
     rows = select(Lot).where(Lot.state.in_(FORMS_IN), Lot.id.not_in(select(Panel.lot_id)))
@@ -49,7 +49,7 @@ def without_panel(view: Look) -> list[LotCard]:
     return [lot_cards.card_of(view, lot) for lot in lots]
 
 
-def own_places(view: Look, lot: Lot) -> OwnPlaces:
+def own_places(view: View, lot: Lot) -> OwnPlaces:
     """For the purchaser of the lot; the caller has looked whose it is."""
     panel = panels.of_lot(view.session, lot)
     seats = panels.in_play(panel) if panel is not None else []

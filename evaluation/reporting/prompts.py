@@ -18,7 +18,7 @@ from evaluation.scoring import flags, outcome, sheets
 from evaluation.scoring.flags import Flag
 from evaluation.scoring.outcome import Inputs
 from trading.kernel.errors import Refusal
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.tendering.projects import Project
 from trading.tendering.tenders import Lot, Tender
 
@@ -75,9 +75,9 @@ class Prompts:
         return tuple(one for one in self.found if not one.decided)
 
 
-def of_panel(look: Look, panel: Panel) -> Prompts:
+def of_panel(view: View, panel: Panel) -> Prompts:
     """The prompts of the revealed sheets, those of earlier rounds that were mended included. Refuses: WrongStep ``sheet.not_revealed``."""
-    session, row = look.session, report.find(look.session, panel)
+    session, row = view.session, report.find(view.session, panel)
     unpriced = report.gather_scores(session, panel)
     inputs = _priced(session, panel, row) or unpriced
     found = flags.flags(inputs, priced=inputs is not unpriced)
@@ -90,7 +90,7 @@ def of_panel(look: Look, panel: Panel) -> Prompts:
         flags.STEP,
         tuple(told),
         Rate(len(found), cells, 1),
-        elsewhere(session, panel.lot.regime, inputs.scheme.outlier, look.now, but=panel.id),
+        elsewhere(session, panel.lot.regime, inputs.scheme.outlier, view.now, but=panel.id),
     )
 
 

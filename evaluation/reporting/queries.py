@@ -26,7 +26,7 @@ from trading import draws
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony, technical
 from trading.opening.ceremony import OpenedBid
 from trading.tendering.tenders import Lot
@@ -224,12 +224,12 @@ class ExpertCard:
 # --- the centre and the supervisor ------------------------------------------------------------------------------------------------
 
 
-def panel_card(look: Look, lot: Lot) -> PanelCard:
+def panel_card(view: View, lot: Lot) -> PanelCard:
     """For the centre and the supervisor. Refuses: NotAllowed, NotFound ``panel.none``."""
-    if look.actor.role not in (Role.CENTRE, Role.SUPERVISOR):
-        look.require(Act.PANEL_DRAW)
-    panel = panels.panel(look.session, lot)
-    held, handed = panels.in_play(panel), _held(look, panel)
+    if view.actor.role not in (Role.CENTRE, Role.SUPERVISOR):
+        view.require(Act.PANEL_DRAW)
+    panel = panels.panel(view.session, lot)
+    held, handed = panels.in_play(panel), _held(view, panel)
     calls = tuple(
         CalledCard(seat.no, seat.position, seat.kind, seat.state, seat.called_at, seat.answered_at)
         for seat in panel.seats
@@ -248,10 +248,10 @@ def panel_card(look: Look, lot: Lot) -> PanelCard:
         requested_at=panel.requested_at,
         round=panel.round,
         draw=_draw(panel),
-        seats=tuple(_seat(look, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held),
+        seats=tuple(_seat(view, panel, seat, named=lot.state in NAMED_FROM, held=handed) for seat in held),
         calls=calls,
         missing=tuple(sorted(set(range(1, panel.members + 1)) - {seat.no for seat in held})),
-        must_avoid=tuple(seat.no for seat in panels.matches(look, panel)),
+        must_avoid=tuple(seat.no for seat in panels.matches(view, panel)),
         lawful=panel_allowed(
             1, members=panel.members, purchaser_reps=panel.members - panel.experts, experts=panel.experts
         ),
@@ -265,13 +265,13 @@ def _shown_state(panel: Panel) -> str:
     return "SETTLED" if unscored and panel.state == "REVEALED" else panel.state
 
 
-def unseated(look: Look) -> list[tuple[Lot, Panel | None]]:
+def unseated(view: View) -> list[tuple[Lot, Panel | None]]:
     """Lots whose review has no panel sitting yet: not asked for (from the opening on), being drawn, being called; by the hour of opening.
     Refuses: NotAllowed."""
-    look.require(Act.PANEL_DRAW)
-    rows = look.session.scalars(select(Lot).where(Lot.state.in_(panels.FORMS_IN)).order_by(Lot.opens_at, Lot.id)).all()
+    view.require(Act.PANEL_DRAW)
+    rows = view.session.scalars(select(Lot).where(Lot.state.in_(panels.FORMS_IN)).order_by(Lot.opens_at, Lot.id)).all()
     held = {
-        one.lot_id: one for one in look.session.scalars(select(Panel).where(Panel.lot_id.in_([lot.id for lot in rows])))
+        one.lot_id: one for one in view.session.scalars(select(Panel).where(Panel.lot_id.in_([lot.id for lot in rows])))
     }
     found = [(lot, held.get(lot.id)) for lot in rows]
     return [
@@ -296,13 +296,13 @@ def _draw(panel: Panel) -> DrawCard:
     )
 
 
-def _seat(look: Look, panel: Panel, seat: Seat, *, named: bool = False, held: _Held | None = None) -> SeatCard:
+def _seat(view: View, panel: Panel, seat: Seat, *, named: bool = False, held: _Held | None = None) -> SeatCard:
     return SeatCard(
         seat.no,
         seat.kind,
         seat.state,
         seat.is_chair,
-        progress(look, panel, seat, held),
+        progress(view, panel, seat, held),
         seat.account.name if named else "",
     )
 
@@ -317,36 +317,36 @@ class _Held:
     committed: frozenset[int]
 
 
-def _held(look: Look, panel: Panel) -> _Held:
+def _held(view: View, panel: Panel) -> _Held:
     return _Held(
-        report.find(look.session, panel),
-        frozenset(sheet.seat_id for sheet in sheets.revealed(look.session, panel)),
-        sheets.find_list(look.session, panel),
-        frozenset(sheets.commits_of(look.session, panel)),
+        report.find(view.session, panel),
+        frozenset(sheet.seat_id for sheet in sheets.revealed(view.session, panel)),
+        sheets.find_list(view.session, panel),
+        frozenset(sheets.commits_of(view.session, panel)),
     )
 
 
-def progress(look: Look, panel: Panel, seat: Seat, held: _Held | None = None) -> str:
+def progress(view: View, panel: Panel, seat: Seat, held: _Held | None = None) -> str:
     """How far a member is, without any score."""
-    held = held or _held(look, panel)
+    held = held or _held(view, panel)
     signed = next((one for one in held.report.signatures if one.seat_id == seat.id), None) if held.report else None
     if signed is not None:
         return "dissented" if signed.dissent else "signed"
     if seat.id in held.revealed:
         return "revealed"
-    if held.listed is not None and panel.state in ("SEATED", "LISTED") and _has_signed(look, held.listed.listing, seat):
+    if held.listed is not None and panel.state in ("SEATED", "LISTED") and _has_signed(view, held.listed.listing, seat):
         return "listed"
     return "committed" if seat.id in held.committed else ""
 
 
-def _has_signed(look: Look, listing: dict[str, Any], seat: Seat) -> bool:
-    return any(one["keyid"] == kid("ed25519", panels.sign_key(look.session, seat)) for one in listing["signatures"])
+def _has_signed(view: View, listing: dict[str, Any], seat: Seat) -> bool:
+    return any(one["keyid"] == kid("ed25519", panels.sign_key(view.session, seat)) for one in listing["signatures"])
 
 
-def expert_cards(look: Look) -> list[ExpertCard]:
+def expert_cards(view: View) -> list[ExpertCard]:
     """The library, by code. Refuses: NotAllowed."""
-    look.require(Act.EXPERT_REGISTER)
-    rows = look.session.scalars(select(experts.Expert).order_by(experts.Expert.code))
+    view.require(Act.EXPERT_REGISTER)
+    rows = view.session.scalars(select(experts.Expert).order_by(experts.Expert.code))
     return [
         ExpertCard(
             one.code,
@@ -368,51 +368,51 @@ def expert_cards(look: Look) -> list[ExpertCard]:
 # --- the expert -------------------------------------------------------------------------------------------------------------------
 
 
-def own_calls(look: Look) -> list[CallCard]:
+def own_calls(view: View) -> list[CallCard]:
     """Calls that wait for this person's answer, or were accepted and wait for the panel to sit. Refuses: NotAllowed."""
-    look.require(Act.SEAT_ANSWER)
+    view.require(Act.SEAT_ANSWER)
     query = (
         select(Panel, Seat)
         .join(Seat, Seat.panel_id == Panel.id)
-        .where(Seat.account_id == look.actor.account_id, Seat.state.in_(("called", "accepted")))
+        .where(Seat.account_id == view.actor.account_id, Seat.state.in_(("called", "accepted")))
     )
     return [
         CallCard(panel.id, seat.no, seat.state, panel.starts_at, panel.place, seat.called_at)
-        for panel, seat in look.session.execute(query.order_by(Seat.id))
+        for panel, seat in view.session.execute(query.order_by(Seat.id))
     ]
 
 
-def own_panel(look: Look, panel_id: int) -> Panel:
+def own_panel(view: View, panel_id: int) -> Panel:
     """A panel this person is called to or sits on. Refuses: NotFound."""
-    found = look.session.get(Panel, panel_id)
-    if found is None or panels.find_own(look, found) is None:
+    found = view.session.get(Panel, panel_id)
+    if found is None or panels.find_own(view, found) is None:
         raise NotFound("panel.not_yours")
     return found
 
 
-def own_rooms(look: Look) -> list[str]:
+def own_rooms(view: View) -> list[str]:
     """References of lots on whose panel this person sits, newest first. Refuses: NotAllowed."""
-    look.require(Act.SEAT_ANSWER)
+    view.require(Act.SEAT_ANSWER)
     query = (
         select(Lot.ref)
         .join(Panel, Panel.lot_id == Lot.id)
         .join(Seat, Seat.panel_id == Panel.id)
-        .where(Seat.account_id == look.actor.account_id, Seat.state == "seated")
+        .where(Seat.account_id == view.actor.account_id, Seat.state == "seated")
     )
-    return list(look.session.scalars(query.order_by(Panel.id.desc())))
+    return list(view.session.scalars(query.order_by(Panel.id.desc())))
 
 
-def room(look: Look, lot: Lot) -> RoomCard:
+def room(view: View, lot: Lot) -> RoomCard:
     """The evaluation room of a seated member. Refuses: NotAllowed, NotFound (no member), WrongStep (not seated)."""
-    look.require(Act.SEAT_ANSWER)
-    panel = panels.panel(look.session, lot)
-    seat = panels.own_seat(look, panel, "seated")
+    view.require(Act.SEAT_ANSWER)
+    panel = panels.panel(view.session, lot)
+    seat = panels.own_seat(view, panel, "seated")
     scheme, blind = schemes.of_lot(lot), _is_blind(panel)
     over = panel.state in ("REVEALED", "CONCLUDED")
-    all_revealed = over and bool(scheme.scored) and bool(sheets.revealed(look.session, panel))
-    held = sheets.commits_of(look.session, panel).get(seat.id)
-    own = next((sheet for sheet in sheets.revealed(look.session, panel) if sheet.seat_id == seat.id), None)
-    handed = _held(look, panel)
+    all_revealed = over and bool(scheme.scored) and bool(sheets.revealed(view.session, panel))
+    held = sheets.commits_of(view.session, panel).get(seat.id)
+    own = next((sheet for sheet in sheets.revealed(view.session, panel) if sheet.seat_id == seat.id), None)
+    handed = _held(view, panel)
     listed, row = handed.listed, handed.report
     return RoomCard(
         lot=lot.ref,
@@ -421,16 +421,16 @@ def room(look: Look, lot: Lot) -> RoomCard:
         panel_state=panel.state,
         round=panel.round,
         recheck=panel.recheck,
-        seat=_seat(look, panel, seat, held=handed),
-        seats=tuple(_seat(look, panel, one, held=handed) for one in panels.seated(panel)),
-        next_step=next_step(look, panel, seat),
+        seat=_seat(view, panel, seat, held=handed),
+        seats=tuple(_seat(view, panel, one, held=handed) for one in panels.seated(panel)),
+        next_step=next_step(view, panel, seat),
         blind=blind,
         criteria=scheme.criteria,
-        bids=_bids(look, panel, blind=blind),
+        bids=_bids(view, panel, blind=blind),
         committed_at=held.at if held else None,
-        sheet=sheets.content(look.session, own) if own else None,
+        sheet=sheets.content(view.session, own) if own else None,
         listing=listed.listing if listed else None,
-        cells=cells(look, panel) if all_revealed else (),
+        cells=cells(view, panel) if all_revealed else (),
         report_hash=row.hash if row else "",
         report_facts=row.facts if row and (all_revealed or (over and not scheme.scored)) else None,
         two_envelopes=lot.two_envelopes,
@@ -445,7 +445,7 @@ def _is_blind(panel: Panel) -> bool:
     return schemes.of_lot(panel.lot).blind and panel.state not in ("REVEALED", "CONCLUDED")
 
 
-def next_step(look: Look, panel: Panel, seat: Seat) -> str:
+def next_step(view: View, panel: Panel, seat: Seat) -> str:
     """What this member should do now, as one word: wait_qualification, elect, conform, wait_conform, commit, wait_commit, list, sign_list,
     wait_list, reveal, wait_reveal, fix, wait_fix, wait_prices, conform_prices,
     wait_conform_prices, draw_up, wait_report, sign, wait_sign, conclude, done."""
@@ -455,38 +455,38 @@ def next_step(look: Look, panel: Panel, seat: Seat) -> str:
         return "wait_qualification"
     if panels.find_chair(panel) is None:
         return "elect"
-    return _scoring_step(look, panel, seat) if panel.state in ("SEATED", "LISTED") else _report_step(look, panel, seat)
+    return _scoring_step(view, panel, seat) if panel.state in ("SEATED", "LISTED") else _report_step(view, panel, seat)
 
 
-def _scoring_step(look: Look, panel: Panel, seat: Seat) -> str:
-    if reviews.waiting(look.session, panel):
+def _scoring_step(view: View, panel: Panel, seat: Seat) -> str:
+    if reviews.waiting(view.session, panel):
         return "conform" if seat.is_chair else "wait_conform"
     if not schemes.of_lot(panel.lot).scored:
-        return _unscored_step(look, panel, seat)
-    mine, listed = progress(look, panel, seat), sheets.find_list(look.session, panel)
+        return _unscored_step(view, panel, seat)
+    mine, listed = progress(view, panel, seat), sheets.find_list(view.session, panel)
     if panel.state == "LISTED":
         return "wait_reveal" if mine == "revealed" else "reveal"
     if listed is not None:
         return "wait_list" if mine == "listed" else "sign_list"
     if not mine:
         return "commit"
-    done = sheets.commits_of(look.session, panel)
+    done = sheets.commits_of(view.session, panel)
     return "list" if all(one.id in done for one in panels.seated(panel)) else "wait_commit"
 
 
-def _unscored_step(look: Look, panel: Panel, seat: Seat) -> str:
+def _unscored_step(view: View, panel: Panel, seat: Seat) -> str:
     """Nothing is scored: the findings are followed by the report, of two envelopes by the technical result. Too few conforming bids are the
     chair's to tell on the page of the review."""
-    if len(reviews.valid_bids(look.session, panel)) < reviews.least(panel.lot):
+    if len(reviews.valid_bids(view.session, panel)) < reviews.least(panel.lot):
         return "conform" if seat.is_chair else "wait_conform"
     if panel.lot.two_envelopes:
         return "fix" if seat.is_chair else "wait_fix"
     return "draw_up" if seat.is_chair else "wait_report"
 
 
-def _report_step(look: Look, panel: Panel, seat: Seat) -> str:
-    row = report.find(look.session, panel)
-    if row is None and panel.lot.two_envelopes and (step := _prices_step(look, panel, seat)):
+def _report_step(view: View, panel: Panel, seat: Seat) -> str:
+    row = report.find(view.session, panel)
+    if row is None and panel.lot.two_envelopes and (step := _prices_step(view, panel, seat)):
         return step
     if row is None:
         return "draw_up" if seat.is_chair else "wait_report"
@@ -495,21 +495,21 @@ def _report_step(look: Look, panel: Panel, seat: Seat) -> str:
     return "conclude" if seat.is_chair and not report.unsigned(row) else "wait_sign"
 
 
-def _prices_step(look: Look, panel: Panel, seat: Seat) -> str:
+def _prices_step(view: View, panel: Panel, seat: Seat) -> str:
     """Between the scores of two-envelope bids and their ranking: the technical result is fixed, the prices opened and reviewed."""
-    if technical.find(look.session, panel.lot) is None:
+    if technical.find(view.session, panel.lot) is None:
         return "fix" if seat.is_chair else "wait_fix"
-    if not price_review.are_open(look.session, panel.lot):
+    if not price_review.are_open(view.session, panel.lot):
         return "wait_prices"
-    if price_review.waiting(look.session, panel):
+    if price_review.waiting(view.session, panel):
         return "conform_prices" if seat.is_chair else "wait_conform_prices"
     return ""
 
 
-def _offer(look: Look, panel: Panel, price: OpenedBid | None, noticed: dict[int, list[Prompt]]) -> PriceCard | None:
+def _offer(view: View, panel: Panel, price: OpenedBid | None, noticed: dict[int, list[Prompt]]) -> PriceCard | None:
     if price is None or not panel.lot.two_envelopes:
         return None
-    finding = reviews.findings(look.session, panel.lot, price_review.STAGE).get(price.id)
+    finding = reviews.findings(view.session, panel.lot, price_review.STAGE).get(price.id)
     return PriceCard(
         price.id,
         tuple(sorted(price.announce.items())),
@@ -526,14 +526,14 @@ def _amounts(finding: reviews.Finding | None) -> reviews.Amounts:
     return reviews.Amounts(finding.arithmetic_minor, finding.adjustment_minor) if finding else reviews.NOTHING
 
 
-def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
-    if not ceremony.is_public(look.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
+def _bids(view: View, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
+    if not ceremony.is_public(view.session, panel.lot) or panel.lot.state in ("OPENING", "QUAL_REVIEW"):
         return ()
-    found, noticed = reviews.standing(look.session, panel), reviews.prompts(look.session, panel.lot)
-    qualified = reviews.qualified(look.session, panel.lot)
+    found, noticed = reviews.standing(view.session, panel), reviews.prompts(view.session, panel.lot)
+    qualified = reviews.qualified(view.session, panel.lot)
     named_blind = schemes.of_lot(panel.lot).blind
     labels = panels.blind_labels(panel, qualified) if named_blind else {bid.id: bid.party.code for bid in qualified}
-    cards, priced = [], price_review.prices(look.session, panel.lot)
+    cards, priced = [], price_review.prices(view.session, panel.lot)
     for bid in qualified:
         finding, offered = found.get(bid.id), priced.get(bid.party_id)
         price = None
@@ -555,19 +555,19 @@ def _bids(look: Look, panel: Panel, *, blind: bool) -> tuple[BidCard, ...]:
                 reason=finding.reason if finding else "",
                 prompts=() if blind else tuple(noticed[bid.id]),
                 amounts=_amounts(finding),
-                offer=_offer(look, panel, offered, noticed),
+                offer=_offer(view, panel, offered, noticed),
             )
         )
     return tuple(sorted(cards, key=lambda card: card.name))
 
 
-def cells(look: Look, panel: Panel) -> tuple[CellCard, ...]:
+def cells(view: View, panel: Panel) -> tuple[CellCard, ...]:
     """The dispersion table of the revealed sheets, with mismatches of objective items and outliers as prompts (rules E-32, E-38).
 
     Refuses: WrongStep ``sheet.not_revealed``.
     """
-    inputs = report.gather_scores(look.session, panel)
-    named = {bid.party.code: name for name, bid in sheets.names_of(look.session, panel).items()}
+    inputs = report.gather_scores(view.session, panel)
+    named = {bid.party.code: name for name, bid in sheets.names_of(view.session, panel).items()}
     flagged: dict[tuple[str, str], list[int]] = {}
     for one in flags.flags(inputs, priced=False):
         flagged.setdefault((one.bidder, one.criterion), []).append(one.seat)

@@ -29,7 +29,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Json, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.exact import BadValue
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.opening.ceremony import OpenedBid
 from trading.procedures import procedure_of
@@ -317,6 +317,6 @@ def require_signed(report: Report, refusals: Mapping[int, str]) -> None:
         raise Invalid("report.note_missing", places=sorted(refusals))
 
 
-def at(look: Look) -> str:
+def at(view: View) -> str:
     """The moment for a document signed now."""
-    return write_moment(floor_second(look.now))
+    return write_moment(floor_second(view.now))

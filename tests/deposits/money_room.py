@@ -87,8 +87,8 @@ class MoneyRoom:
 
     def payer(self, username: str) -> tuple[str, str]:
         """Name and basic account of a bidder."""
-        with self.world.look("clock") as look:
-            party = parties.account(look.session, self.world.people[username]).party
+        with self.world.view("clock") as view:
+            party = parties.account(view.session, self.world.people[username]).party
             return party.name, party.bank_account
 
     def pay_in(
@@ -116,15 +116,15 @@ class MoneyRoom:
 
     def withdraw_bid(self, ref: str, username: str) -> None:
         """The signed withdrawal of the bid that stands."""
-        with self.world.look("clock") as look:
-            lot = self.world.lot_in(look, ref)
+        with self.world.view("clock") as view:
+            lot = self.world.lot_in(view, ref)
             participant = participants.find(
-                look.session, lot, parties.account(look.session, self.world.people[username]).party
+                view.session, lot, parties.account(view.session, self.world.people[username]).party
             )
             assert participant is not None
-            row = bids.standing(look.session, participant.id)
+            row = bids.standing(view.session, participant.id)
             assert row is not None
-            submission = bids.submission_payload(audit.document(look.session, row.bid.statement))
+            submission = bids.submission_payload(audit.document(view.session, row.bid.statement))
         document = make_withdrawal(submission, at=format_time(self.world.now))
         with self.world.work(username, sealing.SIGNER) as work:
             outcome = bids.withdraw(
@@ -162,8 +162,8 @@ class MoneyRoom:
         """Shares, decryption, signatures: the opening to its end."""
         world = self.world
         for username, _, _ in OFFICERS:
-            with world.look(username) as look:
-                package = opening_package.package(look, world.lot_in(look, ref))
+            with world.view(username) as view:
+                package = opening_package.package(view, world.lot_in(view, ref))
             checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
             document = release_shares(
                 checked.set,
@@ -238,12 +238,12 @@ class MoneyRoom:
             publication.terminate(work, self.world.lot_in(work, ref), reason="采购任务取消")
 
     def regime(self, ref: str) -> str:
-        with self.world.look("clock") as look:
-            return self.world.lot_in(look, ref).regime
+        with self.world.view("clock") as view:
+            return self.world.lot_in(view, ref).regime
 
     def notice_day(self, ref: str, kind: str) -> date:
-        with self.world.look("clock") as look:
-            return local_day(notices.latest(look.session, self.world.lot_in(look, ref), kind).published_at)
+        with self.world.view("clock") as view:
+            return local_day(notices.latest(view.session, self.world.lot_in(view, ref), kind).published_at)
 
     # --- the money room -------------------------------------------------------------------------------------------------------------
 
@@ -284,12 +284,12 @@ class MoneyRoom:
         return refs
 
     def refund(self, ref: str) -> Refund:
-        with self.world.look("clock") as look:
-            return refunds.refund(look.session, ref)
+        with self.world.view("clock") as view:
+            return refunds.refund(view.session, ref)
 
     def refunds_of(self, sub_account: str) -> list[Refund]:
-        with self.world.look("clock") as look:
-            return refunds.of_demand(look.session, demand_of(look.session, sub_account).id)
+        with self.world.view("clock") as view:
+            return refunds.of_demand(view.session, demand_of(view.session, sub_account).id)
 
     def sub_account_of(self, ref: str) -> str:
         """The sub-account of the demand a refund gives back."""
@@ -302,12 +302,12 @@ class MoneyRoom:
             return reconcile.reconcile(work, note=note)
 
     def totals(self) -> statement.Totals:
-        with self.world.look("clock") as look:
-            return statement.totals(look.session)
+        with self.world.view("clock") as view:
+            return statement.totals(view.session)
 
     def receipts_of(self, sub_account: str) -> list[receipts.Receipt]:
-        with self.world.look("clock") as look:
-            return receipts.of_demand(look.session, demand_of(look.session, sub_account).id)
+        with self.world.view("clock") as view:
+            return receipts.of_demand(view.session, demand_of(view.session, sub_account).id)
 
     def keep(self, sub_account: str, *, ground: str, until: date) -> str:
         """A forfeit from draft to decision by its three persons."""
@@ -325,8 +325,8 @@ class MoneyRoom:
         return ref
 
     def all_refunds(self) -> list[Refund]:
-        with self.world.look("clock") as look:
-            return list(look.session.scalars(select(Refund).order_by(Refund.id)))
+        with self.world.view("clock") as view:
+            return list(view.session.scalars(select(Refund).order_by(Refund.id)))
 
     def go_to(self, day: date, hour: int = 10) -> None:
         self.world.clock.set(max(self.world.now, day_start(day) + timedelta(hours=hour)))

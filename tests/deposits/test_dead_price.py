@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from crypto.verdicts import DEAD
 from deposits.refunds import triggers
 from tests.deposits.money_room import DEPOSIT, MoneyRoom
-from tests.deposits.test_effects import event
+from tests.deposits.test_legal_effects import event
 from tests.kit import evaluation_steps as steps
 from tests.kit import opening_steps, replacing, sealing
 from tests.kit.opening_steps import form
@@ -22,7 +22,7 @@ from tests.trading.vectors import vectors
 from tests.web.bundles import play
 from trading.bidding import bids, participants
 from trading.custody import officers
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel.errors import Conflict
 from trading.opening import ceremony, findings
 from web.verifier import verify_bundle
@@ -45,15 +45,15 @@ class Dead:
 
 
 def statement_of(world: World, ref: str, username: str, part: str) -> str:
-    with world.look(username, sealing.SIGNER) as look:
-        held = bids.standing(look.session, participants.own(look, world.lot_in(look, ref)).id, part)
+    with world.view(username, sealing.SIGNER) as view:
+        held = bids.standing(view.session, participants.own(view, world.lot_in(view, ref)).id, part)
         assert held is not None
         return held.bid.statement
 
 
 def told(world: World, ref: str, regime: str, username: str, part: str) -> dict[str, str]:
-    with world.look("clock") as look:
-        asked = {field["key"] for field in officers.form_of(world.lot_in(look, ref), part)}
+    with world.view("clock") as view:
+        asked = {field["key"] for field in officers.form_of(world.lot_in(view, ref), part)}
     price = f"{2_700_000 + 10_000 * world.bidders.index(username)}.00"
     return {key: value for key, value in form(regime, price=price).items() if key in asked}
 
@@ -110,10 +110,10 @@ def dead(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Dead
 
 
 def verdicts(one: Dead, part: str) -> dict[str, tuple[str, str]]:
-    with one.room.world.look("clock") as look:
-        row = ceremony.opening(look.session, one.room.world.lot_in(look, one.ref), part)
+    with one.room.world.view("clock") as view:
+        row = ceremony.opening(view.session, one.room.world.lot_in(view, one.ref), part)
         names = {one.room.world.party_ids[name]: name for name in one.room.world.bidders}
-        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row)}
+        return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(view.session, row)}
 
 
 def rule(one: Dead, cause: str) -> None:
@@ -132,9 +132,9 @@ def test_only_the_price_is_dead_and_the_deposit_waits_for_the_ruling(dead: Dead)
     assert verdicts(dead, officers.BID)["bidder1"] == ("opened", "")
     found = verdicts(dead, officers.PRICE)
     assert found.pop("bidder1") == (DEAD, "unknown") and set(found.values()) == {("opened", "")}
-    with world.look("clock") as look:
-        effect = effects.of_party(
-            look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE
+    with world.view("clock") as view:
+        effect = legal_effects.of_party(
+            view.session, world.lot_in(view, dead.ref), world.party_ids["bidder1"], officers.PRICE
         )
         assert effect is not None and (effect.code, effect.outcome.result) == (DEAD, "ruling_required")
     assert event(dead.room, dead.ref, "bidder1") is None and dead.room.due() == []
@@ -144,9 +144,9 @@ def test_only_the_price_is_dead_and_the_deposit_waits_for_the_ruling(dead: Dead)
 def test_ruled_to_be_no_fault_of_the_bidders_it_is_paid_back_at_once(dead: Dead, cause: str, tmp_path: Path) -> None:
     world, room = dead.room.world, dead.room
     rule(dead, cause)
-    with world.look("clock") as look:
-        effect = effects.of_party(
-            look.session, world.lot_in(look, dead.ref), world.party_ids["bidder1"], officers.PRICE
+    with world.view("clock") as view:
+        effect = legal_effects.of_party(
+            view.session, world.lot_in(view, dead.ref), world.party_ids["bidder1"], officers.PRICE
         )
         assert effect is not None and effect.cause == cause
         assert (effect.outcome.result, effect.outcome.deposit, effect.outcome.claim_for_loss) == BY_CAUSE[cause]
@@ -173,10 +173,10 @@ def test_ruled_to_be_no_fault_of_the_bidders_it_is_paid_back_at_once(dead: Dead,
 def test_ruled_to_be_the_bidders_fault_it_may_be_kept_and_is_not_paid_back(dead: Dead) -> None:
     rule(dead, "bidder")
     assert event(dead.room, dead.ref, "bidder1") is None and dead.room.due() == []
-    with dead.room.world.look("clock") as look:
-        known = triggers.facts(look.session, dead.room.world.lot_in(look, dead.ref))
+    with dead.room.world.view("clock") as view:
+        known = triggers.facts(view.session, dead.room.world.lot_in(view, dead.ref))
         assert known.revoked == {dead.room.world.party_ids["bidder1"]}
-        effect = effects.of_party(look.session, known.lot, dead.room.world.party_ids["bidder1"], officers.PRICE)
+        effect = legal_effects.of_party(view.session, known.lot, dead.room.world.party_ids["bidder1"], officers.PRICE)
         assert effect is not None
         assert (effect.outcome.result, effect.outcome.deposit, effect.outcome.claim_for_loss) == BY_CAUSE["bidder"]
     with unchanged(dead.room.world), pytest.raises(Conflict), dead.room.world.work("host") as work:

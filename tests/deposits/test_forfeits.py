@@ -19,8 +19,8 @@ from trading.kernel.money import Money
 
 
 def records(room: MoneyRoom, ref: str) -> list[dict[str, Any]]:
-    with room.world.look("clock") as look:
-        return dossier.records(look.session, room.world.lot_in(look, ref))
+    with room.world.view("clock") as view:
+        return dossier.records(view.session, room.world.lot_in(view, ref))
 
 
 def winner_of(room: MoneyRoom, subs: dict[str, str]) -> str:
@@ -36,8 +36,8 @@ def test_a_winner_that_does_not_sign(room: MoneyRoom, regime: str, ground: str, 
     room.keep(winner_of(room, subs), ground=ground, until=local_day(room.world.now) + timedelta(days=60))
     totals = room.totals()
     assert totals.forfeited == DEPOSIT and totals.held == DEPOSIT * 2 and totals.balanced
-    with room.world.look("clock") as look:
-        assert postings.balance(look.session, to) == DEPOSIT.minor
+    with room.world.view("clock") as view:
+        assert postings.balance(view.session, to) == DEPOSIT.minor
     assert room.reconcile().balanced
     if regime == "GP":
         room.refund_all()

@@ -71,8 +71,8 @@ def test_a_gap_an_altered_line_and_a_line_between_are_refused_in_whole(room: Mon
 
 def test_money_brought_forward_is_the_centres(room: MoneyRoom) -> None:
     take(room, csv((DAY, "100", "甲", "1", "", "B1", "1100")))
-    with room.world.look("clock") as look:
-        assert postings.balance(look.session, accounts.CENTRE) == -100000
+    with room.world.view("clock") as view:
+        assert postings.balance(view.session, accounts.CENTRE) == -100000
     assert room.reconcile().balanced and held(room) == Money.parse("100")
 
 
@@ -98,9 +98,9 @@ def test_the_sub_account_in_the_remark(room: MoneyRoom) -> None:
     slip = str((int(subs["bidder3"][-3]) + 1) % 10)
     room.bank.receive(DEPOSIT, name="丙", account="3", text=subs["bidder3"][:-3] + slip + subs["bidder3"][-2:])
     room.fetch()
-    with room.world.look("clock") as look:
-        assert set(postings.items(look.session, accounts.DEPOSITS)) == {subs["bidder1"], subs["bidder2"]}
-        assert postings.balance(look.session, accounts.SUSPENSE) == DEPOSIT.minor
+    with room.world.view("clock") as view:
+        assert set(postings.items(view.session, accounts.DEPOSITS)) == {subs["bidder1"], subs["bidder2"]}
+        assert postings.balance(view.session, accounts.SUSPENSE) == DEPOSIT.minor
 
 
 def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> None:
@@ -125,10 +125,10 @@ def test_a_bidder_claims_its_own_stray_payment_and_no_other(room: MoneyRoom) -> 
     claim("bidder1", bank_id)
     with pytest.raises(NotFound):
         claim("bidder1", bank_id)
-    with room.world.look("clock") as look:
-        demand = demands.find_by_sub_account(look.session, subs["bidder1"])
+    with room.world.view("clock") as view:
+        demand = demands.find_by_sub_account(view.session, subs["bidder1"])
         assert demand is not None and demand.participant.secured_at is not None
-        assert postings.balance(look.session, accounts.SUSPENSE) == 0
+        assert postings.balance(view.session, accounts.SUSPENSE) == 0
     room.terminate(ref)
     assert len(room.refund_all()) == 1 and room.totals().balanced and room.bank.balance().is_zero
 
@@ -140,9 +140,9 @@ def test_strangers_interest_and_charges_are_explained(room: MoneyRoom) -> None:
     room.bank.charge(Money.parse("12"))
     room.fetch()
     assert not room.reconcile().balanced
-    with room.world.look("clock") as look:
-        stray, interest = sorted(receipts.in_suspense(look.session), key=lambda row: -row.amount_minor)
-        (charge,) = receipts.unexplained(look.session)
+    with room.world.view("clock") as view:
+        stray, interest = sorted(receipts.in_suspense(view.session), key=lambda row: -row.amount_minor)
+        (charge,) = receipts.unexplained(view.session)
     with room.world.work("cashier") as work:
         with pytest.raises(Invalid):
             receipts.explain(work, receipts.receipt(work.session, stray.ref), account="deposits", note="x")

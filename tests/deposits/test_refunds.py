@@ -27,8 +27,8 @@ from trading.rulebook import calendars
 
 
 def working_days(room: MoneyRoom, day: date, n: int) -> date:
-    with room.world.look("clock") as look:
-        return calendars.current(look.session).add_working_days(day, n)
+    with room.world.view("clock") as view:
+        return calendars.current(view.session).add_working_days(day, n)
 
 
 def test_the_whole_way_of_a_losers_deposit(room: MoneyRoom) -> None:
@@ -77,8 +77,8 @@ def test_works_deposits_wait_for_the_contract_and_carry_interest(room: MoneyRoom
     refs = room.due()
     assert len(refs) == 3
     signed = local_day(room.world.now)
-    with room.world.look("clock") as look:
-        assert {room.refund(name).due_on for name in refs} == {calendars.current(look.session).days_rolled(signed, 5)}
+    with room.world.view("clock") as view:
+        assert {room.refund(name).due_on for name in refs} == {calendars.current(view.session).days_rolled(signed, 5)}
     room.bank.pay_interest(Money.parse("20"))
     paid_in = local_day(room.receipts_of(subs["bidder1"])[0].at)
     batch = room.prepare(*refs)
@@ -243,8 +243,8 @@ def test_late_money_costs_the_centre_in_government_procurement(room: MoneyRoom) 
     room.fetch()
     totals = room.totals()
     assert totals.interest == Money.parse("145") and totals.balanced and totals.refunded == DEPOSIT * 2
-    with room.world.look("clock") as look:
-        assert postings.balance(look.session, accounts.CENTRE) == 14500
+    with room.world.view("clock") as view:
+        assert postings.balance(view.session, accounts.CENTRE) == 14500
     assert room.reconcile().balanced
 
 
@@ -398,8 +398,8 @@ def test_every_pair_of_state_and_step_not_in_the_table_is_refused(room: MoneyRoo
     ref, _ = room.paid_lot("GP")
     room.terminate(ref)
     (name, *_) = room.due()
-    with room.world.look("clock") as look:
-        row = refunds.refund(look.session, name)
+    with room.world.view("clock") as view:
+        row = refunds.refund(view.session, name)
         for state in REFUND_FLOW.states:
             row.state = state
             for step in REFUND_FLOW.steps:
@@ -417,11 +417,11 @@ def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> No
     room.fetch()
 
     def secured() -> list[bool]:
-        with world.look("clock") as look:
-            lot = world.lot_in(look, ref)
+        with world.view("clock") as view:
+            lot = world.lot_in(view, ref)
             found = [
                 participants.find(
-                    look.session, lot, participants.parties.account(look.session, world.people[name]).party
+                    view.session, lot, participants.parties.account(view.session, world.people[name]).party
                 )
                 for name in world.bidders
             ]
@@ -431,8 +431,8 @@ def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> No
     room.pay_in("bidder2", subs["bidder2"], Money.parse("0.01"))
     room.fetch()
     assert secured() == [True, True, False]
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     world.clock.set(deadline)
     room.pay_in("bidder3", subs["bidder3"])
@@ -444,8 +444,8 @@ def test_securing_is_handed_down_and_comes_in_time_or_not(room: MoneyRoom) -> No
 def test_a_lot_without_deposit_asks_for_none(room: MoneyRoom) -> None:
     ref = room.world.lot("BIDDING", deposit=Money.zero())
     assert set(room.take_part(ref).values()) == {""}
-    with room.world.look("clock") as look:
-        assert demands.of_lot(look.session, room.world.lot_in(look, ref)) == []
+    with room.world.view("clock") as view:
+        assert demands.of_lot(view.session, room.world.lot_in(view, ref)) == []
 
 
 def test_leaving_without_a_bid_is_a_withdrawal_too(room: MoneyRoom) -> None:
@@ -465,10 +465,10 @@ def test_whose_fault_an_unopened_bid_is_decides(room: MoneyRoom) -> None:
     room.list_set(ref)
     room.open(ref)
     today = local_day(room.world.now)
-    with room.world.look("clock") as look:
-        lot = room.world.lot_in(look, ref)
-        known = triggers.facts(look.session, lot)
-        demand = demands.find_by_sub_account(look.session, subs["bidder1"])
+    with room.world.view("clock") as view:
+        lot = room.world.lot_in(view, ref)
+        known = triggers.facts(view.session, lot)
+        demand = demands.find_by_sub_account(view.session, subs["bidder1"])
         assert (
             demand is not None
             and known.not_theirs == {}
@@ -479,9 +479,9 @@ def test_whose_fault_an_unopened_bid_is_decides(room: MoneyRoom) -> None:
         assert triggers.event_of(known, demand) is None
         assert triggers.event_of(replace(known, undecided=frozenset({party})), demand) is None
         assert triggers.event_of(replace(known, not_theirs={party: today}), demand) == ("deemed_withdrawn", today)
-        due = triggers.due(look.session, lot, "deemed_withdrawn", today)
+        due = triggers.due(view.session, lot, "deemed_withdrawn", today)
         assert (
-            due.rule == "D-20" and due.by == calendars.current(look.session).days_rolled(today, 5) and not due.interest
+            due.rule == "D-20" and due.by == calendars.current(view.session).days_rolled(today, 5) and not due.interest
         )
         earlier = today - timedelta(days=3)
         both = replace(known, not_theirs={party: today}, ended=("tender_terminated", earlier))
@@ -492,9 +492,9 @@ def test_forgotten_money_is_on_the_yearly_list(room: MoneyRoom) -> None:
     ref, _ = room.awarded("GP")
     refs = room.due()
     due = room.refund(refs[0]).due_on
-    with room.world.look("clock") as look:
-        assert statement.dormant(look.session, due + timedelta(days=365)) == []
-        assert {row.ref for row in statement.dormant(look.session, due + timedelta(days=366))} == set(refs)
+    with room.world.view("clock") as view:
+        assert statement.dormant(view.session, due + timedelta(days=365)) == []
+        assert {row.ref for row in statement.dormant(view.session, due + timedelta(days=366))} == set(refs)
 
 
 # --- rows are a cache: what was approved stands in the signed book ----------------------------------------------------------------
@@ -539,9 +539,9 @@ def test_a_refund_changed_in_the_database_after_the_approval_is_not_paid(
 def test_a_digest_changed_along_with_the_row_does_not_help(room: MoneyRoom) -> None:
     refs, batch = approved(room)
     tamper(room, "UPDATE refund SET payee_account = :thief WHERE ref = :ref", thief=THIEF, ref=refs[0])
-    with room.world.look("clock") as look:
-        row = refunds.batch(look.session, batch)
-        other = refunds.digest(row.value_on, refunds.of_batch(look.session, row))
+    with room.world.view("clock") as view:
+        row = refunds.batch(view.session, batch)
+        other = refunds.digest(row.value_on, refunds.of_batch(view.session, row))
     tamper(room, "UPDATE refund_batch SET digest = :digest WHERE ref = :ref", digest=other, ref=batch)
     with pytest.raises(Conflict) as refusal:
         room.pay(batch)
@@ -566,8 +566,8 @@ def test_an_order_changed_on_its_way_to_the_bank_stays_here(room: MoneyRoom) -> 
         bad, *good = [order.key for order in orders]
     tamper(room, "UPDATE bank_transfer SET payee_account = :thief WHERE key = :key", thief=THIEF, key=bad)
     assert sorted(refunds.deliver(room.world.office, room.bank)) == sorted(good)
-    with room.world.look("clock") as look, pytest.raises(Conflict) as refusal:
-        refunds.require_orders(look, [transfers.transfer(look.session, bad)])
+    with room.world.view("clock") as view, pytest.raises(Conflict) as refusal:
+        refunds.require_orders(view, [transfers.transfer(view.session, bad)])
     assert refusal.value.code == "refund.order_differs"
     tamper(room, "UPDATE refund SET payee_account = :thief WHERE bank_key = :key", thief=THIEF, key=bad)
     assert refunds.deliver(room.world.office, room.bank) == []  # the row beside it does not help

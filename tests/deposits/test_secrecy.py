@@ -13,22 +13,22 @@ from tests.deposits.money_room import DEPOSIT, MoneyRoom
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound, TooEarly
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 
-def everything(look: Look) -> str:
+def everything(view: View) -> str:
     """All the desk can read, as one text."""
-    batches, statements = queries.batches(look), books.statement_cards(look)
+    batches, statements = queries.batches(view), books.statement_cards(view)
     told = (
-        queries.home(look),
-        queries.queue(look),
-        queries.exceptions(look),
+        queries.home(view),
+        queries.queue(view),
+        queries.exceptions(view),
         batches,
-        queries.balances(look),
+        queries.balances(view),
         statements,
     )
-    lines = [books.line_cards(look, one) for one in statements]
-    return repr((told, lines, books.comparison_cards(look), [books.bank_answers(look, one.ref) for one in batches]))
+    lines = [books.line_cards(view, one) for one in statements]
+    return repr((told, lines, books.comparison_cards(view), [books.bank_answers(view, one.ref) for one in batches]))
 
 
 def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
@@ -42,10 +42,10 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
     secrets = [ref, "张三", "62229999", *subs.values()]
     secrets += [part for username in room.world.bidders for part in room.payer(username)]
     for username in ("cashier", "controller"):
-        with room.world.look(username) as look:
-            text = everything(look)
+        with room.world.view(username) as view:
+            text = everything(view)
             assert [secret for secret in secrets if secret in text] == []
-            (card,) = queries.queue(look)
+            (card,) = queries.queue(view)
             assert card.sealed and card.ref == sealed
             told = {
                 field.name
@@ -53,15 +53,15 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
                 if getattr(card, field.name) not in ("", None, (), False)
             }
             assert told == {"ref", "due_on", "when", "state", "sealed", "may"} - (set() if card.may else {"may"})
-            assert queries.home(look).totals.held == DEPOSIT * 3 + Money.parse("778.77")
-            lot = room.world.lot_in(look, ref)
+            assert queries.home(view).totals.held == DEPOSIT * 3 + Money.parse("778.77")
+            lot = room.world.lot_in(view, ref)
             for ask in (queries.lot_postings, queries.forfeits_of):
                 with pytest.raises(NotFound):
-                    ask(look, lot)
+                    ask(view, lot)
             with pytest.raises(NotFound):
-                queries.payer_mismatches(look.session, lot)
+                queries.payer_mismatches(view.session, lot)
             with pytest.raises(TooEarly):
-                dossier.records(look.session, lot)
+                dossier.records(view.session, lot)
     with room.world.work("cashier") as work:
         demand = demands.find_by_sub_account(work.session, subs["bidder1"])
         assert demand is not None
@@ -71,28 +71,28 @@ def test_the_desk_learns_nothing_of_a_sealed_lot(room: MoneyRoom) -> None:
         with pytest.raises(NotFound):
             forfeits.draft(work, demand, ground="D-43", evidence="x", hold_until=until)
     batch = room.prepare(sealed)
-    with room.world.look("controller") as look:
-        card2 = queries.batch_card(look, batch)
+    with room.world.view("controller") as view:
+        card2 = queries.batch_card(view, batch)
         assert card2.sealed == 1 and card2.total.is_zero
-        assert [secret for secret in secrets if secret in everything(look)] == []
+        assert [secret for secret in secrets if secret in everything(view)] == []
     room.approve(batch)
     room.pay(batch)
     room.fetch()
-    with room.world.look("cashier") as look:
-        assert [secret for secret in secrets if secret in everything(look)] == []
+    with room.world.view("cashier") as view:
+        assert [secret for secret in secrets if secret in everything(view)] == []
 
 
 def test_a_bidder_sees_its_own_alone(room: MoneyRoom) -> None:
     ref, subs = room.paid_lot("GP")
-    with room.world.look("bidder1") as look:
-        lot = room.world.lot_in(look, ref)
-        card = own_deposit.own(look, lot)
+    with room.world.view("bidder1") as view:
+        lot = room.world.lot_in(view, ref)
+        card = own_deposit.own(view, lot)
         assert card is not None and card.sub_account == subs["bidder1"] and card.received == DEPOSIT and card.secured
         assert not any(sub in repr(card) for name, sub in subs.items() if name != "bidder1")
     room.leave(ref, "bidder1")
     room.due()
-    with room.world.look("bidder1") as look:
-        card = own_deposit.own(look, room.world.lot_in(look, ref))
+    with room.world.view("bidder1") as view:
+        card = own_deposit.own(view, room.world.lot_in(view, ref))
         assert card is not None and [row.rule for row in card.refunds] == ["D-20"]
 
 
@@ -104,14 +104,14 @@ def test_from_the_opening_list_on_wrong_payers_are_shown(room: MoneyRoom) -> Non
         room.pay_in(username, sub, name="李四" if username == "bidder2" else "")
     room.fetch()
     room.bid(ref)
-    with world.look("cashier") as look:
-        assert queries.exceptions(look) == []
+    with world.view("cashier") as view:
+        assert queries.exceptions(view) == []
     room.list_set(ref)
-    with world.look("cashier") as look:
-        (card,) = queries.exceptions(look)
+    with world.view("cashier") as view:
+        (card,) = queries.exceptions(view)
         assert (card.kind, card.payer, card.lot, card.bidder) == ("payer_name", "李四", ref, room.payer("bidder2")[0])
-        assert queries.payer_mismatches(look.session, world.lot_in(look, ref)) == [card]
-        assert len(queries.lot_postings(look, world.lot_in(look, ref))) == 3
+        assert queries.payer_mismatches(view.session, world.lot_in(view, ref)) == [card]
+        assert len(queries.lot_postings(view, world.lot_in(view, ref))) == 3
 
 
 def test_own_rows_cannot_be_ticked(room: MoneyRoom) -> None:
@@ -119,16 +119,16 @@ def test_own_rows_cannot_be_ticked(room: MoneyRoom) -> None:
     room.terminate(ref)
     batch = room.prepare(*room.due())
     for username, expected in (("cashier", {"take_back"}), ("controller", {"approve", "send_back"})):
-        with room.world.look(username) as look:
-            cards = queries.batch_card(look, batch).rows
+        with room.world.view(username) as view:
+            cards = queries.batch_card(view, batch).rows
             assert {step for card in cards for step in card.may} == expected
             assert all(card.mine == (username == "cashier") for card in cards)
             assert all(card.title and card.bidder and card.due_reason for card in cards)
     with room.world.work("cashier") as work:
         refunds.take_back(work, refunds.batch(work.session, batch))
-    with room.world.look("cashier") as look:
-        assert {card.state for card in queries.queue(look)} == {"DUE"}
-        assert queries.home(look).to_check == 0
+    with room.world.view("cashier") as view:
+        assert {card.state for card in queries.queue(view)} == {"DUE"}
+        assert queries.home(view).to_check == 0
 
 
 def test_sub_accounts_tell_nothing_and_see_slips() -> None:

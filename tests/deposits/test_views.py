@@ -17,8 +17,8 @@ from trading.kernel.money import Money
 
 
 def listed(room: MoneyRoom) -> dict[str, limits.RefundLimit]:
-    with room.world.look("watch") as look:
-        return {one.ref: one for one in limits.refund_limits(look)}
+    with room.world.view("watch") as view:
+        return {one.ref: one for one in limits.refund_limits(view)}
 
 
 def test_refunds_are_limits_once_their_payers_are_public(room: MoneyRoom) -> None:
@@ -37,8 +37,8 @@ def test_refunds_are_limits_once_their_payers_are_public(room: MoneyRoom) -> Non
     assert listed(room)[name].met_at == room.refund(name).sent_at
     room.fetch()
     assert listed(room)[name].met_at == room.refund(name).confirmed_at
-    with room.world.look("cashier") as look, pytest.raises(NotAllowed):
-        limits.refund_limits(look)
+    with room.world.view("cashier") as view, pytest.raises(NotAllowed):
+        limits.refund_limits(view)
 
 
 def test_held_money_is_no_limit_until_the_hold_ends(room: MoneyRoom) -> None:
@@ -52,10 +52,10 @@ def test_held_money_is_no_limit_until_the_hold_ends(room: MoneyRoom) -> None:
     for day, hour, kept in ((last, 23, True), (last + timedelta(days=1), 0, False)):
         room.go_to(day, hour=hour)
         assert (held not in listed(room)) is kept and refs - {held} <= set(listed(room))
-        with room.world.look("clock") as look:
-            demand = demand_of(look.session, subs["bidder2"])
-            assert (demand.id in demands.held_demands(look.session, look.now)) is kept
-            assert bool(demands.holds(look.session, demand.id, look.now)) is kept
+        with room.world.view("clock") as view:
+            demand = demand_of(view.session, subs["bidder2"])
+            assert (demand.id in demands.held_demands(view.session, view.now)) is kept
+            assert bool(demands.holds(view.session, demand.id, view.now)) is kept
 
 
 def test_a_lifted_hold_is_none(room: MoneyRoom) -> None:
@@ -82,19 +82,19 @@ def test_of_a_fetched_statement_nobody_sees_who_paid(room: MoneyRoom) -> None:
     room.pay(batch)
     room.fetch()
     for username in ("cashier", "controller"):
-        with room.world.look(username) as look:
-            newest, *_, oldest = books.statement_cards(look)
-            assert newest.fetched and not newest.own and books.line_cards(look, oldest) == []
-            (line,) = books.line_cards(look, newest)
+        with room.world.view(username) as view:
+            newest, *_, oldest = books.statement_cards(view)
+            assert newest.fetched and not newest.own and books.line_cards(view, oldest) == []
+            (line,) = books.line_cards(view, newest)
             assert (line.kind, line.of, line.amount) == ("transfer", "", None)
     room.terminate(ref)
-    with room.world.look("controller") as look:
-        (line,) = books.line_cards(look, newest)
+    with room.world.view("controller") as view:
+        (line,) = books.line_cards(view, newest)
         assert (line.kind, line.of, line.amount) == ("transfer", name, Money(-DEPOSIT.minor))
-        (answer,) = books.bank_answers(look, batch).items()
+        (answer,) = books.bank_answers(view, batch).items()
         assert answer == (name, books.BankAnswer(ACCEPTED, ""))
-    with room.world.look("watch") as look, pytest.raises(NotAllowed):
-        books.statement_cards(look)
+    with room.world.view("watch") as view, pytest.raises(NotAllowed):
+        books.statement_cards(view)
 
 
 def test_who_took_a_file_in_sees_its_lines(room: MoneyRoom) -> None:
@@ -104,17 +104,17 @@ def test_who_took_a_file_in_sees_its_lines(room: MoneyRoom) -> None:
     with room.world.work("cashier") as work:
         name = settlement.name_of_file("C:\\bank\\bank-1.csv")
         settlement.take_statement(work, room.bank.statement(), name=name)
-    with room.world.look("cashier") as look:
-        (card,) = books.statement_cards(look)
+    with room.world.view("cashier") as view:
+        (card,) = books.statement_cards(view)
         assert (card.name, card.own, card.fetched) == ("file-bank-1.csv", True, False)
-        assert books.statement_card(look, card.ref) == card
-        (line,) = books.line_cards(look, card)
+        assert books.statement_card(view, card.ref) == card
+        (line,) = books.line_cards(view, card)
         assert (line.n, line.bank_id, line.kind, line.amount) == (1, bank_id, "receipt", None)
         with pytest.raises(NotFound):
-            books.statement_card(look, "nobody")
-    with room.world.look("controller") as look:
-        (card,) = books.statement_cards(look)
-        assert not card.own and books.line_cards(look, card) == []
+            books.statement_card(view, "nobody")
+    with room.world.view("controller") as view:
+        (card,) = books.statement_cards(view)
+        assert not card.own and books.line_cards(view, card) == []
 
 
 def test_comparisons_are_listed_by_day_newest_first(room: MoneyRoom) -> None:
@@ -123,9 +123,9 @@ def test_comparisons_are_listed_by_day_newest_first(room: MoneyRoom) -> None:
     today = local_day(room.world.now)
     room.go_to(today + timedelta(days=1))
     second = room.reconcile()
-    with room.world.look("controller") as look:
-        assert [one.id for one in books.comparison_cards(look)] == [second.id, first.id]
-        (one,) = books.comparison_cards(look, today)
+    with room.world.view("controller") as view:
+        assert [one.id for one in books.comparison_cards(view)] == [second.id, first.id]
+        (one,) = books.comparison_cards(view, today)
         assert (one.id, one.by, one.balanced) == (first.id, room.world.people["cashier"], True)
         assert one.ledger_minor == one.bank_minor == DEPOSIT.minor * 3
 
@@ -136,8 +136,8 @@ def test_a_late_refund_is_reckoned_as_it_will_be_paid(room: MoneyRoom) -> None:
     due = room.refund(name).due_on
 
     def sums() -> reckoning.Reckoning:
-        with room.world.look("cashier") as look:
-            found = reckoning.reckoning(look, refunds.refund(look.session, name))
+        with room.world.view("cashier") as view:
+            found = reckoning.reckoning(view, refunds.refund(view.session, name))
         assert found is not None
         return found
 
@@ -148,5 +148,5 @@ def test_a_late_refund_is_reckoned_as_it_will_be_paid(room: MoneyRoom) -> None:
     room.prepare(name)
     room.go_to(due + timedelta(days=20))
     assert sums() == before and room.refund(name).fee_minor == before.fee.minor  # what was prepared stands
-    with room.world.look("cashier") as look:
-        assert queries.refund_card(look, name).fee == before.fee
+    with room.world.view("cashier") as view:
+        assert queries.refund_card(view, name).fee == before.fee

@@ -100,12 +100,12 @@ def by_price(facts: dict[str, Any], found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("law", "method"), PAIRS, ids=lambda one: one.id)
 def test_the_live_outcome_is_what_recompute_answers(law: Procedure, method: EvaluationMethod, world: World) -> None:
     ref = evaluated(world, law, method)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        facts = report.report(look.session, panels.panel(look.session, lot)).facts
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        facts = report.report(view.session, panels.panel(view.session, lot)).facts
         scheme = dict(lot.scheme or {})
-        assert conclusion.recompute(look.session, lot)["same"]
-        ranking = awards.award(look.session, lot).ranking
+        assert conclusion.recompute(view.session, lot)["same"]
+        ranking = awards.award(view.session, lot).ranking
     assert facts["method"] == method.id == scheme["method"] and len(facts["bids"]) > 2
     rows = {bid["bidder"]: {"score": bid["total"], "quote": bid["quote"]} for bid in facts["bids"]}
     vectors = [

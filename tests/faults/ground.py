@@ -145,8 +145,8 @@ def join(begun: tuple[int, int], *, kill_after: float = 0) -> Worker:
 
 def log_holds(world: World) -> None:
     """The whole log verifies: ticks, trees, checkpoints, and every row against its entry."""
-    with world.office.look(Actor(Role.AUDIT_ADMIN, name="test")) as look:
-        found = audit.verify(look)
+    with world.office.view(Actor(Role.AUDIT_ADMIN, name="test")) as view:
+        found = audit.verify(view)
     assert found.ok, found.faults
 
 

@@ -172,8 +172,8 @@ def test_an_opening_on_a_disk_that_is_full_at_every_step(world: World, disk: Dis
         server = nest.serve(house)
         ceremony = Starved(house, ref, disk=disk)
         disk.fill()
-        with mine.look("clock") as look:
-            deadline = mine.lot_in(look, ref).deadline
+        with mine.view("clock") as view:
+            deadline = mine.lot_in(view, ref).deadline
         assert deadline is not None
         house.at(deadline)
         time.sleep(2.5)  # two turns of each clock, in vain or not

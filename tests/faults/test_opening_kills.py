@@ -45,8 +45,8 @@ def ceremony(ref: str) -> object:
     takes the next step."""
 
     def play(world: World, tell: Told) -> None:
-        with world.look("host") as look:
-            row = opening.find(look.session, world.lot_in(look, ref))
+        with world.view("host") as view:
+            row = opening.find(view.session, world.lot_in(view, ref))
         if row is None:
             with world.work("host") as work:
                 row = opening_set.list_bids(work, world.lot_in(work, ref))
@@ -83,9 +83,9 @@ def ceremony(ref: str) -> object:
 
 def opened_once(world: World, ref: str, *, whole: bool = True) -> None:
     """Exactly one opening; its outcome is all there or not at all."""
-    with world.look("clock") as look:
-        session = look.session
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        session = view.session
+        lot = world.lot_in(view, ref)
         rows = session.scalars(select(Opening)).all()
         assert len(rows) <= 1
         shares = session.scalars(select(Share.j)).all()
@@ -115,9 +115,9 @@ def go_on(world: World, ref: str, *, fault: str = "", kill_after: float = 0) -> 
     died = worker(world, play, fault=fault, kill_after=kill_after)  # type: ignore[arg-type]
     assert died.killed or not died.error, died.error
     opened_once(world, ref, whole=False)
-    with world.look("clock") as look:
-        row = opening.find(look.session, world.lot_in(look, ref))
-        kept = {share.j for share in opening.shares(look.session, row)} if row else set()
+    with world.view("clock") as view:
+        row = opening.find(view.session, world.lot_in(view, ref))
+        kept = {share.j for share in opening.shares(view.session, row)} if row else set()
         told = {ALL.index(fact["share"]) + 1 for fact in died.acked if "share" in fact}
         assert told <= kept  # an officer who was told is not asked again
         assert not [fact for fact in died.acked if "listed" in fact] or row is not None
@@ -127,8 +127,8 @@ def go_on(world: World, ref: str, *, fault: str = "", kill_after: float = 0) -> 
     assert not done.error and not done.killed, done.error
     opened_once(world, ref)
     if first is not None:
-        with world.look("clock") as look:
-            again = opening.opening(look.session, world.lot_in(look, ref)).opened
+        with world.view("clock") as view:
+            again = opening.opening(view.session, world.lot_in(view, ref)).opened
         assert again is not None and again["payload"] == first["payload"]  # the list is the one of before
     return died.killed
 
@@ -205,9 +205,9 @@ def test_killed_while_the_lot_closes(world: World, tmp_path: Path, order: str) -
         log_holds(mine)
         done = worker(mine, close)
         assert done.acked == [{"closed": True}], done.error
-        with mine.look("clock") as look:
-            (row,) = look.session.scalars(select(Closing))
-            ticks = look.session.scalars(select(LogTick.tick).order_by(LogTick.tick)).all()
+        with mine.view("clock") as view:
+            (row,) = view.session.scalars(select(Closing))
+            ticks = view.session.scalars(select(LogTick.tick).order_by(LogTick.tick)).all()
             assert list(ticks) == list(range(len(ticks))) and len(row.entries["entries"]) == 3
         log_holds(mine)
 
@@ -234,8 +234,8 @@ def test_two_processes_open_at_once(world: World, tmp_path: Path) -> None:
         assert not [one.error for one in found if one.error]
         assert sorted(one.acked[0]["did"] for one in found) == [False, False, True]
         opened_once(mine, ref, whole=False)
-        with mine.look("clock") as look:
-            assert opening.opening(look.session, mine.lot_in(look, ref)).opened is not None
+        with mine.view("clock") as view:
+            assert opening.opening(view.session, mine.lot_in(view, ref)).opened is not None
 
 
 @pytest.mark.promise("R11")
@@ -257,16 +257,16 @@ def test_two_clocks_turn_at_once(world: World, tmp_path: Path) -> None:
         os.close(go)
         for one in (join(begun[0]), join(begun[1])):
             assert not one.error, one.error
-        with mine.look("clock") as look:
-            moments = look.session.scalars(select(LogTick.at).order_by(LogTick.tick)).all()
+        with mine.view("clock") as view:
+            moments = view.session.scalars(select(LogTick.at).order_by(LogTick.tick)).all()
             assert len(moments) == len(set(moments)) and list(moments) == sorted(moments)
-            assert len(look.session.scalars(select(Closing)).all()) == 1
+            assert len(view.session.scalars(select(Closing)).all()) == 1
         log_holds(mine)
 
 
 def sealing_deadline(world: World, ref: str):  # type: ignore[no-untyped-def]
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
         assert deadline is not None
         return deadline
 
@@ -290,8 +290,8 @@ def jumping(world: World, ref: str, chance: random.Random, steps: int) -> tuple[
         except Refusal as refusal:
             assert refusal.code == "log.too_slow"
         username = chance.choice(world.bidders)
-        with world.look("clock") as look:
-            closed = closing.find(look.session, world.lot_in(look, ref)) is not None
+        with world.view("clock") as view:
+            closed = closing.find(view.session, world.lot_in(view, ref)) is not None
         sealed, submission = sealing.seal(world, ref, username, replaces=standing.get(username, ""))
         try:
             with world.work(username, SIGNER) as work:
@@ -308,12 +308,12 @@ def jumping(world: World, ref: str, chance: random.Random, steps: int) -> tuple[
         else:
             assert closed or world.now >= deadline or outcome.reason in ("LATE", "UNAVAILABLE")
             refused += 1
-    with world.look("clock") as look:
-        moments = look.session.scalars(select(LogTick.at).order_by(LogTick.tick)).all()
+    with world.view("clock") as view:
+        moments = view.session.scalars(select(LogTick.at).order_by(LogTick.tick)).all()
         assert list(moments) == sorted(set(moments))
-        rows = look.session.scalars(select(Closing)).all()
+        rows = view.session.scalars(select(Closing)).all()
         assert len(rows) <= 1
-        taken = look.session.scalars(
+        taken = view.session.scalars(
             select(LogEntry.c).where(LogEntry.event.in_(("bid-received", "bid-replaced")))
         ).all()
         if rows:
@@ -342,16 +342,16 @@ def test_no_share_before_claims_end_however_the_clock_jumps_back(world: World, t
         with copied(mine, tmp_path / "right") as right:  # an officer whose own clock is right makes good shares
             right.clock.set(row.shares_from)
             opening_steps.share(right, ref, "officer1")
-            with right.look("clock") as look:
-                document = json.loads(look.session.scalars(select(Share.document)).one())
+            with right.view("clock") as view:
+                document = json.loads(view.session.scalars(select(Share.document)).one())
         for back in (1, 60, 3600, 86_400):
             mine.clock.set(row.shares_from - timedelta(seconds=back))
             with pytest.raises(TooEarly, match="share.too_early"), mine.work("officer1") as work:
                 opening_shares.accept_share(work, opening.opening(work.session, mine.lot_in(work, ref)), document)
             with pytest.raises(TooEarly):
                 decryption.open_bids(mine.office, mine.actor("host"), ref)
-        with mine.look("clock") as look:
-            assert look.session.scalars(select(Share)).all() == [] and unb64u(row.set_hash)
+        with mine.view("clock") as view:
+            assert view.session.scalars(select(Share)).all() == [] and unb64u(row.set_hash)
 
 
 # --- the long loops -----------------------------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from trading.bidding import bids, uploads
 from trading.bidding.bids import BidReceipt, SealedBid, StandingBid
-from trading.kernel import turns
+from trading.kernel import commit_queue
 from trading.kernel.audit import LogEntry
-from trading.kernel.turns import turns_of
+from trading.kernel.commit_queue import turns_of
 
 NAMES = ("bidder1", "bidder2", "bidder3")
 
@@ -28,7 +28,7 @@ NAMES = ("bidder1", "bidder2", "bidder3")
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine, they share: what becomes of a shared commit is the question here, not when it is closed."""
-    monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)
+    monkeypatch.setattr(commit_queue, "LONGEST_NS", 60 * 10**9)
 
 
 class Rush:
@@ -73,17 +73,17 @@ class Rush:
     def there(self, world: World) -> dict[str, str]:
         """Bidder → receipt, of the bids that are wholly there; nothing of any other is."""
         found = {}
-        with world.look("clock") as look:
+        with world.view("clock") as view:
             for name in NAMES:
                 statement = document_hash(payload_of(self.submissions[name]))
                 rows: list[Any] = [
-                    look.session.scalars(select(table).where(table.statement == statement)).all()
+                    view.session.scalars(select(table).where(table.statement == statement)).all()
                     for table in (SealedBid, BidReceipt, LogEntry)
                 ]
                 assert len({len(row) for row in rows}) == 1 and len(rows[0]) <= 1
                 if rows[0]:
                     assert (
-                        look.session.scalar(select(StandingBid.id).where(StandingBid.bid_id == rows[0][0].id))
+                        view.session.scalar(select(StandingBid.id).where(StandingBid.bid_id == rows[0][0].id))
                         is not None
                     )
                     assert world.office.blobs.has(rows[0][0].blob)

@@ -95,8 +95,8 @@ class Ceremony:
 
     def close_intake(self, server: Server) -> None:
         """The servers' own clocks close the lot; the people only wait."""
-        with self.house.world.look("clock") as look:
-            deadline = self.house.world.lot_in(look, self.ref).deadline
+        with self.house.world.view("clock") as view:
+            deadline = self.house.world.lot_in(view, self.ref).deadline
         assert deadline is not None
         for seconds in (0, 60):
             if self.house.world.now < deadline + timedelta(seconds=seconds):
@@ -106,11 +106,11 @@ class Ceremony:
         self.until(server, self.is_closed)
 
     def is_closed(self, session: Session) -> bool:
-        with self.house.world.look("clock") as look:
-            lot = self.house.world.lot_in(look, self.ref)
-            row = closing.find(look.session, lot)
+        with self.house.world.view("clock") as view:
+            lot = self.house.world.lot_in(view, self.ref)
+            row = closing.find(view.session, lot)
             return (
-                lot.closed_at is not None and row is not None and log.tick_of(look.session, row.deadline_c) is not None
+                lot.closed_at is not None and row is not None and log.tick_of(view.session, row.deadline_c) is not None
             )
 
     def release(self, server: Server, row: opening.Opening) -> None:
@@ -160,14 +160,14 @@ class Ceremony:
         good(button())
 
     def row(self) -> opening.Opening | None:
-        with self.house.world.look("clock") as look:
-            return opening.find(look.session, self.house.world.lot_in(look, self.ref))
+        with self.house.world.view("clock") as view:
+            return opening.find(view.session, self.house.world.lot_in(view, self.ref))
 
     def until(self, server: Server, there: Callable[[Session], bool], seconds: float = 30) -> None:
         end = time.monotonic() + seconds
         while True:
-            with self.house.world.look("clock") as look:
-                if there(look.session):
+            with self.house.world.view("clock") as view:
+                if there(view.session):
                     return
             if not server.alive():
                 raise Died("nobody turns the clock")
@@ -180,8 +180,8 @@ class Ceremony:
         """After every death: nothing told is lost, the list is the one of before."""
         opened_once(self.house.world, self.ref, whole=self.over)
         row = self.row()
-        with self.house.world.look("clock") as look:
-            kept = {share.j for share in opening.shares(look.session, row)} if row else set()
+        with self.house.world.view("clock") as view:
+            kept = {share.j for share in opening.shares(view.session, row)} if row else set()
         assert {ALL.index(fact.partition(" ")[2]) + 1 for fact in self.told if fact.startswith("share ")} <= kept
         assert "listed" not in self.told or row is not None
         assert "opened" not in self.told or (row is not None and row.opened is not None)

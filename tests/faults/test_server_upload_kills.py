@@ -110,11 +110,11 @@ class Withdrawing:
         assert len(set(self.told)) == 1
 
     def check(self, world: World) -> None:
-        with world.look("clock") as look:
-            stands = look.session.scalars(select(StandingBid)).all()
+        with world.view("clock") as view:
+            stands = view.session.scalars(select(StandingBid)).all()
             given = [
                 row.c
-                for row in look.session.scalars(
+                for row in view.session.scalars(
                     select(BidReceipt).where(
                         BidReceipt.kind == "withdrawn", BidReceipt.statement == document_hash(payload_of(self.paper))
                     )
@@ -130,9 +130,9 @@ def handing(world: World, ref: str, standing: str) -> Handing:
 
 
 def withdrawing(world: World, ref: str, standing: str) -> Withdrawing:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        bid = next(one for one in bids.standing_bids(look.session, lot) if one.statement == standing)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        bid = next(one for one in bids.standing_bids(view.session, lot) if one.statement == standing)
         document = {
             "v": 1,
             "platform": world.office.platform,

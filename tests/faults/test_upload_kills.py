@@ -29,7 +29,7 @@ PATH = (
     "trading/bidding/bids.py",
     "trading/kernel/spool.py",
     "trading/kernel/work.py",
-    "trading/kernel/turns.py",
+    "trading/kernel/commit_queue.py",
 )
 BLOBS = ("blob.linked", "blob.named")
 NOT_ON_THIS_WAY = ("bid.withdrawn",)
@@ -90,8 +90,8 @@ def after(client: Client, world: World, died: Worker, *, standing: str) -> str:
 
 
 def nothing_half_there(world: World, client: Client, told: list[str], *, standing: str) -> None:
-    with world.look("clock") as look:
-        session = look.session
+    with world.view("clock") as view:
+        session = view.session
         stands = session.scalars(select(StandingBid)).all()
         assert len(stands) <= 1
         bid = session.scalar(select(SealedBid).where(SealedBid.statement == client.statement))
@@ -156,8 +156,8 @@ def test_killed_once_at_every_step_of_upload_and_submission(ready: tuple[World, 
         ]:
             client = Client(ref, *sealed_again(mine, ref, WHO, replaces=standing))
             standing = after(client, mine, worker(mine, client, fault=order), standing=standing)
-        with mine.look("clock") as look:
-            kept = look.session.scalar(select(func.count()).select_from(SealedBid))
+        with mine.view("clock") as view:
+            kept = view.session.scalar(select(func.count()).select_from(SealedBid))
         assert kept == len(named) + 5
 
 
@@ -169,8 +169,8 @@ def test_killed_at_every_step_of_a_withdrawal(ready: tuple[World, str], tmp_path
         for order in ("bid.withdrawn:kill@1", "bid.receipt:kill@1", "work.commit:kill@1", "work.committed:kill@1"):
             client = Client(ref, *sealed_again(mine, ref, WHO))
             assert worker(mine, client).acked[-1]["accepted"]
-            with mine.look("clock") as look:
-                lot = mine.lot_in(look, ref)
+            with mine.view("clock") as view:
+                lot = mine.lot_in(view, ref)
                 facts = {"platform": mine.office.platform, "tender": lot.tender.ref, "lot": lot.no_text}
             document = {
                 "v": 1,
@@ -191,9 +191,9 @@ def test_killed_at_every_step_of_a_withdrawal(ready: tuple[World, str], tmp_path
             assert died.killed and not died.acked
             done = worker(mine, withdraw)
             assert not done.error and done.acked[-1]["accepted"], done.error
-            with mine.look("clock") as look:
-                assert look.session.scalars(select(StandingBid)).all() == []
-                receipts = look.session.scalars(
+            with mine.view("clock") as view:
+                assert view.session.scalars(select(StandingBid)).all() == []
+                receipts = view.session.scalars(
                     select(BidReceipt).where(
                         BidReceipt.kind == "withdrawn", BidReceipt.statement == document_hash(payload_of(paper))
                     )

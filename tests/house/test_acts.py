@@ -14,7 +14,7 @@ from tests.house.tree import dotted, files, in_packages, tree
 Place = tuple[str, str]
 """A file and a function in it."""
 OPENS = ("work",)
-NOT_IN_AN_ACT = ("work", "once", "Form.read", "go", "look", "glance", "hit", "blobs.put", "taken_in")
+NOT_IN_AN_ACT = ("work", "once", "Form.read", "go", "view", "reading", "glance", "hit", "blobs.put", "taken_in")
 """What an act leaves to the gate, and what waits, stores or writes by itself while the act holds the writer's turn."""
 CLAIMS = ("BYTES", "LOOKS", "OUTSIDE", "UNITS")
 """Reasons for which all that the gate does is done by hand, so the form id is claimed too."""
@@ -135,7 +135,7 @@ HAND = '@desk.page("/x/acts/y", needs=Act.X, post=ByHand.{why})\ndef y():\n    '
     [
         ACT + "with work() as second: pass",
         ACT + "form = Form.read()",
-        ACT + "with office().look(actor()) as now: pass",
+        ACT + "with office().view(actor()) as now: pass",
         ACT + "shield().hit(LIMIT)",
         ACT + "stored(form)\ndef stored(form):\n    return office().blobs.put(form.file('x'))",
         ACT + "files = attached.taken_in(form)",

@@ -35,8 +35,8 @@ def counted(times: list[str], at: str = "DRAFTED") -> Callable[[World], str]:
 
 
 def title(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        lot: Lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot: Lot = world.lot_in(view, ref)
         return f"{lot.ref} {lot.state} {lot.published_at}"
 
 

@@ -46,10 +46,10 @@ def test_a_bidder_gives_its_own_part_in_the_page(hall: LiveServer, browser: Brow
     with page.expect_navigation(timeout=60_000):
         page.locator('[data-keywork="part"] [data-go]').click()
     assert "我方份额已于" in page.locator("main").inner_text() and not faults
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
-        own = co_opening.own_bid(look.session, row, world.party_ids["bidder1"])
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
+        own = co_opening.own_bid(view.session, row, world.party_ids["bidder1"])
         assert own is not None
-        assert set(co_opening.parts(look.session, row)) == {
+        assert set(co_opening.parts(view.session, row)) == {
             bid["header_hash"] for bid in row.bids if own.header_hash == bid["header_hash"]
         }

@@ -57,8 +57,8 @@ def test_named_by_the_lead_and_signed_by_its_member(live_server: LiveServer, bro
         place.fill("#key-pass", PASSPHRASE)
         with place.expect_navigation(timeout=60_000):
             place.click("#sign-go")
-    with world.look("bidder1") as look:
-        row = consortia.own(look)[0]
+    with world.view("bidder1") as view:
+        row = consortia.own(view)[0]
         assert row.state == "SIGNED" and all(one.signed_at for one in row.members)
     assert "安装调试" in lead.inner_text("main") and f"/bidder/lots/{ref}" in lead.content()
     stranger = at("bidder3")

@@ -60,8 +60,8 @@ def test_no_answer_a_digest_left_and_the_same_bid_taken_later(
     if page.is_hidden("#receipt-place"):
         page.click("#submit-go")
     page.wait_for_selector("#receipt-place:not([hidden]) #verified-here li.ok", timeout=30_000)
-    with live_server.world.look(newcomer, Role.BIDDER_SIGNER) as look:
-        [receipt] = bids.own_receipts(look)
+    with live_server.world.view(newcomer, Role.BIDDER_SIGNER) as view:
+        [receipt] = bids.own_receipts(view)
     assert receipt.kind == "received" and receipt.statement == ticket.digest, (
         "the ticket speaks of the very submission that was taken"
     )

@@ -146,9 +146,9 @@ def test_objections_are_made_and_answered_each_in_a_form_of_its_own(
     second.get_by_label("您的答复").fill("已核对。")
     with page.expect_navigation():
         second.get_by_role("button", name="答复").click()
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         said = {
-            one.party.name: one.answer for one in ceremony.remarks(look.session, stages.opening_of(world, look, ref))
+            one.party.name: one.answer for one in ceremony.remarks(view.session, stages.opening_of(world, view, ref))
         }
     assert said == {"投标单位1有限公司": "", "投标单位2有限公司": "已核对。"}
     assert wrong == [] and not host.faults

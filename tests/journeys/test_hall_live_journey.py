@@ -196,8 +196,8 @@ def test_the_whole_hall_by_reload_alone(hall: LiveServer, browser: Browser) -> N
     host.get_by_role("button", name="公布名单").click()
     public.reload()
     assert public.locator("main").inner_text().count("投标单位") >= 3
-    with world.look("clock") as look:
-        begins = ceremony.opening(look.session, world.lot_in(look, ref)).shares_from
+    with world.view("clock") as view:
+        begins = ceremony.opening(view.session, world.lot_in(view, ref)).shares_from
     world.clock.set(begins + timedelta(seconds=70))
     world.seal_log()
     for username in ALL:

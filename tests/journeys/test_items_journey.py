@@ -75,8 +75,8 @@ def test_what_is_asked_for_is_missed_found_and_read_out(live_server: LiveServer,
     for username in ALL:
         opening_steps.share(world, ref, username)
     decryption.open_bids(world.office, world.actor("host"), ref)
-    with world.look("clock") as look:
-        opened = ceremony.opened_bids(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        opened = ceremony.opened_bids(view.session, ceremony.opening(view.session, world.lot_in(view, ref)))
         mine = next(bid for bid in opened if bid.party_id == world.party_ids["bidder1"])
     assert mine.verdict == "opened" and not mine.form_faults and mine.price_minor == 275_000_000
     assert (mine.announce["item_1"], mine.announce["item_2"]) == ("2500000.00", "250000.00")

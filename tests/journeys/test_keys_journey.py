@@ -24,8 +24,8 @@ def signing_public(ring: dict[str, Any]) -> str:
 
 
 def standing(server: LiveServer, holder: str, role: str) -> str:
-    with server.world.look("clerk") as look:
-        return enrolments.standing_key(look.session, holder, role).sign_public
+    with server.world.view("clerk") as view:
+        return enrolments.standing_key(view.session, holder, role).sign_public
 
 
 def make_other(page: Any, folder: Path, name: str) -> Path:

@@ -48,10 +48,10 @@ class Staged:
         return self.live.world
 
     def found(self) -> list[tuple[str, int]]:
-        with self.world.look("clock") as look:
+        with self.world.view("clock") as view:
             return [
                 (one.code, one.j)
-                for one in findings.of_opening(look.session, stages.opening_of(self.world, look, self.ref))
+                for one in findings.of_opening(view.session, stages.opening_of(self.world, view, self.ref))
             ]
 
 
@@ -121,9 +121,9 @@ def test_a_lost_bid_is_found_on_in_the_browser_and_shown(staged: Staged, browser
     record = close(staged, host)
     told = words_of(public, record, public)
     assert "认定平台丢失该投标" in told and CALLED["bidder1"] in told and AWAITED not in told
-    with world.look("clock") as look:
-        findings.refuse_awaited(look.session, world.lot_in(look, ref))  # the award may be made
-        (one,) = findings.of_opening(look.session, stages.opening_of(world, look, ref))
+    with world.view("clock") as view:
+        findings.refuse_awaited(view.session, world.lot_in(view, ref))  # the award may be made
+        (one,) = findings.of_opening(view.session, stages.opening_of(world, view, ref))
     assert one.c in told.replace("\r\n", "").replace("\n", "")
 
 
@@ -135,8 +135,8 @@ def test_no_award_before_the_finding_and_the_record_says_what_is_awaited(
     host.press("解密并唱标")
     told = words_of(host.page, close(staged, host), host.page)
     assert AWAITED in told and "认定平台丢失该投标" not in told
-    with staged.world.look("clock") as look, pytest.raises(Conflict, match="award.finding_awaited"):
-        findings.refuse_awaited(look.session, staged.world.lot_in(look, staged.ref))
+    with staged.world.view("clock") as view, pytest.raises(Conflict, match="award.finding_awaited"):
+        findings.refuse_awaited(view.session, staged.world.lot_in(view, staged.ref))
 
 
 def tampered_on_the_way(staged: Staged, watch: Desk) -> None:

@@ -77,9 +77,9 @@ def test_who_stays_opens_bids_of_both_sets_with_the_same_key_file(
     for username in names:
         if username not in ("officer1", "officer6"):
             opening_steps.share(world, ref, username)
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
-        given = {share.j: (len(share.parts), len(share.errors)) for share in ceremony.shares(look.session, row)}
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
+        given = {share.j: (len(share.parts), len(share.errors)) for share in ceremony.shares(view.session, row)}
     assert given == {1: (3, 0), 2: (1, 0), 3: (3, 0), 4: (3, 0), 5: (3, 0)}
     host = Desk(hall, browser, tmp_path, "host", role="host")
     host.go(f"/hall/{ref}/host")
@@ -108,8 +108,8 @@ def test_a_browser_that_signed_a_later_policy_stops_until_told_it_never_came_int
     hall.sign_in(desk.page, "officer1")
     desk.go(f"/hall/{ref}/release")
     assert "却没有出示它" in desk.refused("release")
-    with world.look("clock") as look:
-        assert not ceremony.shares(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        assert not ceremony.shares(view.session, ceremony.opening(view.session, world.lot_in(view, ref)))
     desk.page.locator("[data-never] input").check()
     assert "已于" in desk.work("release")
     assert not desk.faults

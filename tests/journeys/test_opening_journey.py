@@ -111,8 +111,8 @@ def closed(world: World, regime: str = "GP") -> str:
 
 
 def pass_claims(world: World, ref: str) -> None:
-    with world.look("clock") as look:
-        begins = ceremony.opening(look.session, world.lot_in(look, ref)).shares_from
+    with world.view("clock") as view:
+        begins = ceremony.opening(view.session, world.lot_in(view, ref)).shares_from
     while world.now < begins + timedelta(seconds=10):
         world.clock.set(world.now + timedelta(seconds=10))
         timeline.turn(world.office)
@@ -148,8 +148,8 @@ def test_keys_policies_and_drills_in_the_page(hall: LiveServer, browser: Browser
     desk.go(f"/hall/{ref}/officer")
     desk.work("drills")
     world.open_drills(ref, only=others)
-    with world.look("clock") as look:
-        assert not policies.policy_faults(look.session, world.lot_in(look, ref)).found
+    with world.view("clock") as view:
+        assert not policies.policy_faults(view.session, world.lot_in(view, ref)).found
     assert not desk.faults
 
 
@@ -174,9 +174,9 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
         if seat is seats[1]:
             watcher.goto(f"{hall.url}/hall/{ref}")
             assert "已到 2 位，需 3 位" in watcher.locator("main").inner_text()
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
-        assert [share.j for share in ceremony.shares(look.session, row)] == [1, 3, 5]
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
+        assert [share.j for share in ceremony.shares(view.session, row)] == [1, 3, 5]
         until = row.shares_until
     world.clock.set(until + timedelta(seconds=1))
     host.go(f"/hall/{ref}/host")
@@ -189,8 +189,8 @@ def test_three_officers_open_in_their_browsers(hall: LiveServer, browser: Browse
             seat.page.click("main form button:not([type=button])")
             seat.page.wait_for_url(lambda address: "/sign" in address)
         assert "您已会签" in seat.work("countersign")
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
         assert row.opened is not None and len(row.opened["signatures"]) == 4
         confirm_until = row.confirm_until
     assert confirm_until is not None
@@ -228,8 +228,8 @@ def test_a_hall_that_hides_a_bid_is_found_out_in_the_page(hall: LiveServer, brow
     seat.page.route("**/package.json", cheat)
     seat.go(f"/hall/{ref}/release")
     assert "SET_OMISSION" in seat.refused("release")
-    with world.look("clock") as look:
-        assert not ceremony.shares(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        assert not ceremony.shares(view.session, ceremony.opening(view.session, world.lot_in(view, ref)))
 
 
 def test_a_coefficient_drawn_in_two_browsers_and_reckoned_again_in_a_third(
@@ -265,7 +265,7 @@ def test_a_coefficient_drawn_in_two_browsers_and_reckoned_again_in_a_third(
     anybody.get_by_role("button", name="在本浏览器重算").click()
     anybody.locator("[data-checks] li", has_text="签名的结果一致").wait_for(timeout=30_000)
     assert anybody.locator("[data-checks] .bad").count() == 0
-    with world.look("clock") as look:
-        row = draws.draw(look.session, world.lot_in(look, ref), "k")
+    with world.view("clock") as view:
+        row = draws.draw(view.session, world.lot_in(view, ref), "k")
         assert row.pool[draws.picks(row)[0]] in anybody.locator("main").inner_text() and unb64u(row.turns[1].r)
     assert not host.faults and not buyer.faults

@@ -166,10 +166,10 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(
     key_work(page, "reveal")
     for name, one in others.items():
         steps.reveal_sheet(world, ref, name, one)
-    with world.look("clock") as look:
-        panel = steps.panel_in(look, world, ref)
-        own = next(row for row in sheets.revealed(look.session, panel) if row.seat.account.username == mine)
-        told = loads(payload_of(audit.document(look.session, own.statement)))
+    with world.view("clock") as view:
+        panel = steps.panel_in(view, world, ref)
+        own = next(row for row in sheets.revealed(view.session, panel) if row.seat.account.username == mine)
+        told = loads(payload_of(audit.document(view.session, own.statement)))
     assert {item["score"] for bid in told["bids"] for item in bid["items"]} == {"31.5", "20"}
     reasons = [item["reason"] for bid in told["bids"] for item in bid["items"] if item["id"] == "plan"]
     assert all(one.startswith("理由") for one in reasons)
@@ -180,8 +180,8 @@ def test_a_sheet_from_the_first_key_stroke_to_the_signed_report(
     page.goto(f"{live_server.url}/expert/{ref}/sign")
     page.fill("[data-dissent]", "第二家方案得分偏高")
     key_work(page, "sign-report")
-    with world.look("clock") as look:
-        row = report.report(look.session, steps.panel_in(look, world, ref))
+    with world.view("clock") as view:
+        row = report.report(view.session, steps.panel_in(view, world, ref))
         assert [one.dissent for one in row.signatures] == ["第二家方案得分偏高"]
     page.goto(f"{live_server.url}/expert")
     page.locator(".band details summary").first.click()

@@ -18,7 +18,7 @@ from tests.kit.world import SETUP, credit_code
 from tests.trading.files.test_bid_files import CASES, ends
 from trading.bidding import bids
 from trading.files import bid_files
-from trading.kernel import capitals
+from trading.kernel import amount_words
 from trading.kernel.access import Role
 from trading.parties import enrolments, parties
 
@@ -93,8 +93,8 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     complaints = watched(page)
     live_server.sign_in(page, newcomer)
     key = enrol(live_server, page, tmp_path)
-    with world.look(newcomer) as look:
-        held = enrolments.find_key(look.session, credit_code(900), "bidder")
+    with world.view(newcomer) as view:
+        held = enrolments.find_key(view.session, credit_code(900), "bidder")
         assert held is not None and held.seal_public
     assert json.loads(key.read_text())["party"] == credit_code(900)
 
@@ -116,7 +116,7 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     told = page.inner_text("#selfcheck")
     assert "2,950,000.00" in told and len(page.query_selector_all("#selfcheck li.bad")) >= 6
     fill_bid(page, [first, second], key, price="2,800,000.00")
-    assert (page.input_value("#a-price"), page.inner_text("#sum-price"), page.inner_text("#sum-capitals")) == (
+    assert (page.input_value("#a-price"), page.inner_text("#sum-price"), page.inner_text("#sum-words")) == (
         "2,800,000.00",
         "2,800,000.00",
         "贰佰捌拾万元整",
@@ -124,11 +124,11 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     seal_and_submit(page)
     assert page.get_attribute("#steps [aria-current] ", "class") == "here"
     shown = page.inner_text("#r-words")
-    with world.look(newcomer) as look:
-        lot = world.lot_in(look, ref)
-        receipt = bids.own_receipts(look, lot)[0]
+    with world.view(newcomer) as view:
+        lot = world.lot_in(view, ref)
+        receipt = bids.own_receipts(view, lot)[0]
         assert receipt.kind == "received" and page.inner_text("#r-c").replace(" ", "") == receipt.c
-        bid = bids.standing_bids(look.session, lot)[0]
+        bid = bids.standing_bids(view.session, lot)[0]
     with world.office.blobs.open(bid.blob) as source:
         assert inspect(source).header.ctx["bidder"] == credit_code(900)
     assert world.office.blobs.path(bid.blob).stat().st_size > 1_020_000
@@ -150,10 +150,10 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     page.goto(f"{live_server.url}/bidder/lots/{ref}/seal")
     fill_bid(page, [second], key, price="2750000")
     seal_and_submit(page)
-    with world.look(newcomer) as look:
-        lot = world.lot_in(look, ref)
-        assert [row.kind for row in bids.own_receipts(look, lot)] == ["replaced", "received"]
-        assert len(bids.standing_bids(look.session, lot)) == 1
+    with world.view(newcomer) as view:
+        lot = world.lot_in(view, ref)
+        assert [row.kind for row in bids.own_receipts(view, lot)] == ["replaced", "received"]
+        assert len(bids.standing_bids(view.session, lot)) == 1
 
     # and is taken back
     page.goto(f"{live_server.url}/bidder/lots/{ref}/withdraw")
@@ -164,8 +164,8 @@ def test_from_no_key_to_a_bid_in_the_log_and_back(
     page.fill("#key-pass", PASSPHRASE)
     page.click("#withdraw-go")
     page.wait_for_url("**/bidder/receipts/**", timeout=30_000)
-    with world.look(newcomer) as look:
-        assert not bids.standing_bids(look.session, world.lot_in(look, ref))
+    with world.view(newcomer) as view:
+        assert not bids.standing_bids(view.session, world.lot_in(view, ref))
     assert complaints == []
 
 
@@ -203,8 +203,8 @@ def test_a_reload_in_the_middle_loses_nothing(
     page.route("**/acts/submit", lose)
     page.click("#submit-go")
     page.wait_for_selector("#receipt-place:not([hidden]) #verified-here li.ok", timeout=30_000)
-    with world.look(newcomer) as look:
-        assert [row.kind for row in bids.own_receipts(look, world.lot_in(look, ref))] == ["received"]
+    with world.view(newcomer) as view:
+        assert [row.kind for row in bids.own_receipts(view, world.lot_in(view, ref))] == ["received"]
     assert lost["n"] == 2
 
 
@@ -215,12 +215,12 @@ def test_capital_figures_of_the_page_are_those_of_the_platform(live_server: Live
     amounts += [chance.randrange(10 ** chance.randrange(1, 18)) for _ in range(400)]
     written = page.evaluate(
         """async (all) => {
-      const { capitals } = await import("/static/js/bidder_form.js");
-      return all.map((text) => capitals(BigInt(text)));
+      const { amountWords } = await import("/static/js/bidder_form.js");
+      return all.map((text) => amountWords(BigInt(text)));
     }""",
         [str(one) for one in amounts],
     )
-    assert written == [capitals.write(one) for one in amounts]
+    assert written == [amount_words.write(one) for one in amounts]
 
 
 def test_the_page_and_the_command_see_the_same_of_a_file(live_server: LiveServer, page: Any) -> None:
@@ -242,8 +242,8 @@ def test_the_page_warns_a_day_an_hour_and_ten_minutes_before_the_deadline(live_s
     world = live_server.world
     ref = world.lot("BIDDING")
     world.take_part(ref, "bidder1")
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     complaints = watched(page)
     live_server.sign_in(page, "bidder1", role="bidder-signer")

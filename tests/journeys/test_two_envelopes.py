@@ -75,9 +75,9 @@ def test_a_bidder_seals_both_envelopes_and_is_told_what_is_missing(
     submit("price", {"price": "2,700,000.00"})
     page.goto(f"{hall.url}/bidder/lots/{ref}")
     assert "还缺" not in page.locator("main").inner_text()
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        assert bids.complete(look.session, lot) == {world.party_ids["bidder1"]}
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        assert bids.complete(view.session, lot) == {world.party_ids["bidder1"]}
     assert not faults
 
 
@@ -100,8 +100,8 @@ def test_the_prices_are_opened_after_the_technical_result_is_fixed(
 
     host.go(f"/hall/{ref}/host")
     host.press("公布名单")
-    with world.look("host") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref), officers.PRICE)
+    with world.view("host") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref), officers.PRICE)
         assert len(row.bids) == 3 and [one["ground"] for one in row.left_sealed.values()] == ["rejected"]
         begins, until = row.shares_from, row.shares_until
     world.clock.set(max(begins, world.now) + timedelta(seconds=70))

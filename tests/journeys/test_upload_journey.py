@@ -127,10 +127,10 @@ def said(page: Any, text: str) -> None:
 def to_receipt(page: Any, world: World, ref: str) -> None:
     page.click("#submit-go")
     page.wait_for_selector("#receipt-place:not([hidden]) #verified-here li.ok")
-    with world.look("bidder1") as look:
-        lot = world.lot_in(look, ref)
-        assert [row.kind for row in bids.own_receipts(look, lot)] == ["received"]
-        standing = bids.standing_bids(look.session, lot)[0]
+    with world.view("bidder1") as view:
+        lot = world.lot_in(view, ref)
+        assert [row.kind for row in bids.own_receipts(view, lot)] == ["received"]
+        standing = bids.standing_bids(view.session, lot)[0]
         assert standing.size > MEGABYTES * MIB
 
 
@@ -296,5 +296,5 @@ def test_cancelled_at_any_moment(
           return leftovers();
         }""")
         assert left == [] and page.evaluate(f"localStorage.getItem('bidhall-sealed-{ref}')") is None
-    with world.look("bidder1") as look:
-        assert bids.own_receipts(look, world.lot_in(look, ref)) == []
+    with world.view("bidder1") as view:
+        assert bids.own_receipts(view, world.lot_in(view, ref)) == []

@@ -58,8 +58,8 @@ def test_a_late_closing_confirmed_and_a_bid_rescued(hall: LiveServer, browser: B
     watch.page.fill("#late-finding", "机房停电 44 分钟，备用电源切换失败；已核对审计簿，无人因此未能投标。")
     assert "开标可以继续" in watch.work("late-close")
     assert watch.faults == []
-    with world.look("clock") as look:
-        assert late_close.find(look.session, world.lot_in(look, ref)) is not None
+    with world.view("clock") as view:
+        assert late_close.find(view.session, world.lot_in(view, ref)) is not None
     opening_steps.turn(world)
     sealing.list_set(world, ref)
     verdict_steps.fail(world, ref, came=("officer1", "officer5"))
@@ -80,8 +80,8 @@ def test_a_late_closing_confirmed_and_a_bid_rescued(hall: LiveServer, browser: B
     with page.expect_navigation(timeout=60_000):
         page.click("#rescue-go")
     assert "已于" in page.locator("main").inner_text() and one.faults == []
-    with world.look("clock") as look:
-        assert list(rescue.seeds(look.session, verdict_steps.row_of(world, look, ref)).values()) == [seeds["bidder1"]]
+    with world.view("clock") as view:
+        assert list(rescue.seeds(view.session, verdict_steps.row_of(world, view, ref)).values()) == [seeds["bidder1"]]
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
     assert "2,750,000.00" in one.go(f"/bidder/lots/{ref}/opening").locator("main").inner_text()
@@ -118,9 +118,9 @@ def test_a_key_is_handed_over_and_boxes_are_judged(hall: LiveServer, browser: Br
     page.set_input_files("#scope-file", str(handed))
     page.fill("#scope-pass", "当面告诉监督部门的口令")
     assert "SHARE_COMMIT" in watch.work("findings") and watch.faults == []
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
-        assert [(one.j, one.code) for one in findings.of_opening(look.session, row)] == [(3, "SHARE_COMMIT")]
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
+        assert [(one.j, one.code) for one in findings.of_opening(view.session, row)] == [(3, "SHARE_COMMIT")]
 
 
 @pytest.mark.browser

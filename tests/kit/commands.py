@@ -78,13 +78,13 @@ def key_file(desk: Desk, world: World, username: str, role: str, name: str = "ke
 
 
 def ticket(world: World, ref: str) -> dict[str, Any]:
-    with world.look("clock") as look:
-        return dict(tickets.ticket(look, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        return dict(tickets.ticket(view, world.lot_in(view, ref)))
 
 
 def package(world: World, ref: str, username: str = "officer1") -> dict[str, Any]:
-    with world.look(username) as look:
-        return dict(json.loads(json.dumps(opening_package.package(look, world.lot_in(look, ref)))))
+    with world.view(username) as view:
+        return dict(json.loads(json.dumps(opening_package.package(view, world.lot_in(view, ref)))))
 
 
 def other_trust(trust: dict[str, Any]) -> dict[str, Any]:

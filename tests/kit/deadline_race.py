@@ -93,18 +93,18 @@ def play(world: World, count: int, seed: int = 20261201) -> Result:
         if outcome.reason != ("" if case.came < 0 else "LATE"):
             wrong.append(f"{case}: {outcome.reason or 'accepted'}")
     _on_to(world, deadline + timedelta(seconds=60))
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        listed = set(closing.closing(look.session, lot).entries["entries"])
-        stands = {bid.statement for bid in bids.standing_bids(look.session, lot)}
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        listed = set(closing.closing(view.session, lot).entries["entries"])
+        stands = {bid.statement for bid in bids.standing_bids(view.session, lot)}
     if not taken <= listed or stands != set(standing.values()):
         wrong.append("the closing list or the bids that stand are not those that came in time")
     return Result(sum(case.came < 0 for case, *_ in ready), sum(case.came >= 0 for case, *_ in ready), wrong)
 
 
 def _deadline(world: World, ref: str) -> datetime:
-    with world.look("clock") as look:
-        found = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        found = world.lot_in(view, ref).deadline
     assert found is not None
     return found
 

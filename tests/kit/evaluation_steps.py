@@ -26,7 +26,7 @@ from trading.awarding import awards
 from trading.custody import officers
 from trading.kernel.access import Role
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 
@@ -128,7 +128,7 @@ def qualify(world: World, ref: str, *, reject: tuple[str, ...] = ()) -> bool:
         return reviews.finish_qualification(work, lot)
 
 
-def panel_in(work: Look, world: World, ref: str) -> Panel:
+def panel_in(work: View, world: World, ref: str) -> Panel:
     return panels.panel(work.session, world.lot_in(work, ref))
 
 
@@ -156,8 +156,8 @@ def draw_panel(world: World, ref: str) -> None:
 
 def usernames(world: World, ref: str, *states: str) -> dict[int, str]:
     """place → username of those who hold a place, in the states named (all in play if none)."""
-    with world.look("clock") as look:
-        held = panels.in_play(panel_in(look, world, ref))
+    with world.view("clock") as view:
+        held = panels.in_play(panel_in(view, world, ref))
         return {seat.no: seat.account.username for seat in held if not states or seat.state in states}
 
 
@@ -192,8 +192,8 @@ def seated(world: World, ref: str, **how: Any) -> str:
 
 
 def chair_of(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        found = panels.find_chair(panel_in(look, world, ref))
+    with world.view("clock") as view:
+        found = panels.find_chair(panel_in(view, world, ref))
         assert found is not None
         return found.account.username
 
@@ -237,10 +237,10 @@ def sheet_of(
     world: World, ref: str, username: str, scores: Mapping[tuple[str, str], str] | None = None
 ) -> dict[str, Any]:
     """A member's sheet; ``scores``: (name of the bid, criterion) → points where they differ from the default."""
-    with world.look(username) as look:
-        panel = panel_in(look, world, ref)
-        seat, scheme = panels.own_seat(look, panel), schemes.of_lot(panel.lot)
-        named = list(sheets.names_of(look.session, panel))
+    with world.view(username) as view:
+        panel = panel_in(view, world, ref)
+        seat, scheme = panels.own_seat(view, panel), schemes.of_lot(panel.lot)
+        named = list(sheets.names_of(view.session, panel))
         return sheets.sheet_document(
             panel,
             seat,

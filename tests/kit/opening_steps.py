@@ -50,10 +50,10 @@ def bid(
     all."""
     world.take_part(ref, *forms)
     sealing.open_for_bids(world, ref)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         asked = {
-            part: {field["key"] for field in officers.form_of(world.lot_in(look, ref), part)}
-            for part in officers.bid_envelopes(world.lot_in(look, ref))
+            part: {field["key"] for field in officers.form_of(world.lot_in(view, ref), part)}
+            for part in officers.bid_envelopes(world.lot_in(view, ref))
         }
     for username, announce in forms.items():
         for part in (only or {}).get(username, tuple(asked)):

@@ -47,7 +47,7 @@ SOUND_SECONDS = 10.0
 
 NEST = """
 import ctypes, json, os, signal, sys
-import gunicorn.app.base, web.app, web.http.arrivals, web.cli.main, web.workers.clockwork, web.cli.serve
+import gunicorn.app.base, web.app, web.http.arrivals, web.cli.main, web.workers.scheduler, web.cli.serve
 import web.http.edge, web.logs, web.schema, web.wiring
 from trading.kernel import faults
 web.app.find_desks()

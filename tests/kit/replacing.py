@@ -79,8 +79,8 @@ def confirm(world: World, ref: str, *, dies: bool = False, by: str = "buyer") ->
 
 
 def give_keys(world: World, ref: str, *only: str) -> None:
-    with world.look("clock") as look:
-        asked = [seat.account.username for seat in officers.next_seats(look.session, world.lot_in(look, ref))]
+    with world.view("clock") as view:
+        asked = [seat.account.username for seat in officers.next_seats(view.session, world.lot_in(view, ref))]
     for username in only or asked:
         with world.work(username) as work:
             lot = world.lot_in(work, ref)

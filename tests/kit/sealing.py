@@ -25,14 +25,14 @@ SIGNER = Role.BIDDER_SIGNER
 
 def code_of(world: World, username: str) -> str:
     """The name a bidder has in signed documents."""
-    with world.look("clock") as look:
-        return parties.account(look.session, world.people[username]).party.code
+    with world.view("clock") as view:
+        return parties.account(view.session, world.people[username]).party.code
 
 
 def open_for_bids(world: World, ref: str) -> None:
     """Past the hour from which bids are taken; a tick is sealed there."""
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.issue_at is not None
         begins = lot.issue_at
     if world.now < begins:
@@ -41,8 +41,8 @@ def open_for_bids(world: World, ref: str) -> None:
 
 
 def policy_of(world: World, ref: str, envelope: str = officers.BID) -> dict[str, Any]:
-    with world.look("clock") as look:
-        return officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref), envelope))
+    with world.view("clock") as view:
+        return officers.policy_document(officers.current_policy(view.session, world.lot_in(view, ref), envelope))
 
 
 def seal(
@@ -89,15 +89,15 @@ def hand_in(
 
 
 def receipt_of(world: World, username: str, outcome: bids.Outcome) -> dict[str, Any]:
-    with world.look(username, SIGNER) as look:
-        document = bids.receipt_document(look.session, bids.own_receipt(look, outcome.receipt.c))
+    with world.view(username, SIGNER) as view:
+        document = bids.receipt_document(view.session, bids.own_receipt(view, outcome.receipt.c))
     return dict(json.loads(json.dumps(document)))
 
 
 def close(world: World, ref: str) -> None:
     """Over the deadline: the tick before, then the closing tick."""
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
         assert deadline is not None
     for seconds in (-60, 0, 50, 60):
         world.clock.set(deadline + timedelta(seconds=seconds))

@@ -67,8 +67,8 @@ def fail(world: World, ref: str, *, came: tuple[str, ...]) -> None:
     """Shares of those who came, the window over, the first call to open: it notes the failures, and they are in a tick."""
     for username in came:
         opening_steps.share(world, ref, username)
-    with world.look("clock") as look:
-        until = row_of(world, look, ref).shares_until
+    with world.view("clock") as view:
+        until = row_of(world, view, ref).shares_until
     if len(came) < len(opening_steps.ALL):
         world.clock.set(until + timedelta(seconds=1))
     decrypt(world, ref)
@@ -81,8 +81,8 @@ def decrypt(world: World, ref: str) -> Opening:
 
 def pause_over(world: World, ref: str) -> None:
     """Past the end of the window for repair."""
-    with world.look("clock") as look:
-        window = rescue.pause(look.session, row_of(world, look, ref))
+    with world.view("clock") as view:
+        window = rescue.pause(view.session, row_of(world, view, ref))
     assert window is not None and window.until is not None
     world.clock.set(window.until + timedelta(seconds=1))
     timeline.turn(world.office)
@@ -149,10 +149,10 @@ def post_rescue(
 def judge(world: World, ref: str, header_hash: str, j: int) -> tuple[str, bytes]:
     """What the supervisory body finds with the officer's key of this scope."""
     username = opening_steps.ALL[j - 1]
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        policy = officers.policy_document(officers.current_policy(look.session, row.lot))
-        return judge_box(ceremony.headers(look.session, row)[header_hash], j, world.policy_secret(username, policy))
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        policy = officers.policy_document(officers.current_policy(view.session, row.lot))
+        return judge_box(ceremony.headers(view.session, row)[header_hash], j, world.policy_secret(username, policy))
 
 
 def sign_finding(
@@ -180,8 +180,8 @@ def rule(world: World, ref: str, header_hash: str, cause: str, reasons: str = RE
 
 def late_closing(world: World, ref: str, *, minutes: int = 45) -> None:
     """Nothing runs from a minute before the deadline on; the clock comes back so much later."""
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     for at in (-60, 60 * minutes):
         world.clock.set(deadline + timedelta(seconds=at))

@@ -88,8 +88,8 @@ def play(world: World, rounds: int) -> dict[int, tuple[list[float], list[float]]
     found: dict[int, tuple[list[float], list[float]]] = {count: ([], []) for count in OTHERS}
 
     def page() -> None:
-        with world.office.look(PUBLIC) as look:
-            lot_cards.lot_card(look, ref)
+        with world.office.view(PUBLIC) as view:
+            lot_cards.lot_card(view, ref)
 
     for _ in range(rounds):
         for count in OTHERS:  # in turn, so that whatever else the machine does falls on all alike

@@ -30,7 +30,7 @@ from trading.kernel import ids, log
 from trading.kernel.access import CLOCK, Actor, Role
 from trading.kernel.clock import SetClock
 from trading.kernel.money import Money
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.tendering import documents, projects, tenders
 from trading.tendering.tenders import Lot
@@ -145,11 +145,11 @@ class World:
 
     def actor(self, username: str, role: Role | None = None) -> Actor:
         """A person signed in afresh, in the first of their roles unless one is named."""
-        with self.office.look(CLOCK) as look:
-            who = parties.account(look.session, self.people[username])
-            held = parties.roles_of(look.session, who)
+        with self.office.view(CLOCK) as view:
+            who = parties.account(view.session, self.people[username])
+            held = parties.roles_of(view.session, who)
             chosen = role or sorted(held, key=list(Role).index)[-1 if username in self.bidders else 0]
-            return parties.actor_for(who, chosen, held, fresh_until=look.now + timedelta(minutes=10))
+            return parties.actor_for(who, chosen, held, fresh_until=view.now + timedelta(minutes=10))
 
     @contextmanager
     def work(
@@ -162,9 +162,9 @@ class World:
             yield work
 
     @contextmanager
-    def look(self, username: str, role: Role | None = None) -> Iterator[Look]:
-        with self.office.look(CLOCK if username == "clock" else self.actor(username, role)) as look:
-            yield look
+    def view(self, username: str, role: Role | None = None) -> Iterator[View]:
+        with self.office.view(CLOCK if username == "clock" else self.actor(username, role)) as view:
+            yield view
 
     # --- time ---------------------------------------------------------------------------------------------------------------------
 
@@ -296,7 +296,7 @@ class World:
             self.issue(ref)
         return ref
 
-    def lot_in(self, unit: Look, ref: str) -> Lot:
+    def lot_in(self, unit: View, ref: str) -> Lot:
         return tenders.lot(unit.session, ref)
 
     def prepare(self, ref: str, *, deadline: datetime = DEADLINE, largest: int = officers.MAX_PLEN) -> None:
@@ -356,7 +356,7 @@ class World:
                         envelope, part = self.drill_answer(work, username, drill)
                         policies.return_drill(work, drill, envelope, part=part)
 
-    def drill_answer(self, work: Look, username: str, drill: officers.Drill) -> tuple[dict[str, Any], str]:
+    def drill_answer(self, work: View, username: str, drill: officers.Drill) -> tuple[dict[str, Any], str]:
         """What an officer's client hands back: the signed document and the part it found in its box."""
         policy = officers.policy_document(drill.policy)
         assert policy_id(policy) == drill.policy.policy_id

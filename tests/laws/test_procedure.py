@@ -71,8 +71,8 @@ class Procedure(RuleBasedStateMachine):
         self.place = self.folder / str(id(self))
         self.world = World(self.engine, self.place)
         self.ref, self.ready = stages.reach(self.world, "two of three", two_of_three)
-        with self.world.look("clock") as look:
-            lot = self.world.lot_in(look, self.ref)
+        with self.world.view("clock") as view:
+            lot = self.world.lot_in(view, self.ref)
             assert lot.deadline is not None
             self.deadline, self.t = lot.deadline, 3
         self.world.clock.set(self.deadline - timedelta(seconds=before))
@@ -97,8 +97,8 @@ class Procedure(RuleBasedStateMachine):
     # --- how acts are done ------------------------------------------------------------------------------------------
 
     def newest(self) -> Any:
-        with self.world.look("clock") as look:
-            return look.session.scalar(select(func.max(LogTick.at)))
+        with self.world.view("clock") as view:
+            return view.session.scalar(select(func.max(LogTick.at)))
 
     def attempt(self, act: Callable[[], Any]) -> Any:
         """Do it; a refusal must leave every row as it was."""
@@ -123,8 +123,8 @@ class Procedure(RuleBasedStateMachine):
             assert (arrived or self.world.now) < self.deadline and not closed
 
     def closing(self) -> closing.Closing | None:
-        with self.world.look("clock") as look:
-            return closing.find(look.session, self.world.lot_in(look, self.ref))
+        with self.world.view("clock") as view:
+            return closing.find(view.session, self.world.lot_in(view, self.ref))
 
     # --- acts -------------------------------------------------------------------------------------------------------
 
@@ -169,11 +169,11 @@ class Procedure(RuleBasedStateMachine):
 
     @rule(who=BIDDERS, whose=BIDDERS)
     def somebody_withdraws(self, who: str, whose: str) -> None:
-        with self.world.look("clock") as look:
+        with self.world.view("clock") as view:
             statement = self.standing(whose)
             if not statement:
                 return
-            submission = audit.document(look.session, statement)
+            submission = audit.document(view.session, statement)
         before = self.standing(whose)
         self.handed_in(lambda: withdraw(self.world, self.ref, who, submission))
         assert who == whose or self.standing(whose) == before
@@ -212,56 +212,56 @@ class Procedure(RuleBasedStateMachine):
     # --- what is always so ------------------------------------------------------------------------------------------
 
     def standing(self, who: str) -> str:
-        with self.world.look("clock") as look:
-            rows = bids.standing_bids(look.session, self.world.lot_in(look, self.ref))
+        with self.world.view("clock") as view:
+            rows = bids.standing_bids(view.session, self.world.lot_in(view, self.ref))
             return next((row.statement for row in rows if row.party_id == self.world.party_ids[who]), "")
 
     def listed(self) -> bool:
-        with self.world.look("clock") as look:
-            return ceremony.find(look.session, self.world.lot_in(look, self.ref)) is not None
+        with self.world.view("clock") as view:
+            return ceremony.find(view.session, self.world.lot_in(view, self.ref)) is not None
 
     @invariant()
     def no_bid_after_the_deadline_or_the_closing(self) -> None:
         if not hasattr(self, "world"):
             return
-        with self.world.look("clock") as look:
-            lot = self.world.lot_in(look, self.ref)
-            taken = list(look.session.scalars(select(SealedBid)))
+        with self.world.view("clock") as view:
+            lot = self.world.lot_in(view, self.ref)
+            taken = list(view.session.scalars(select(SealedBid)))
             assert all(row.at < self.deadline for row in taken)
-            row = closing.find(look.session, lot)
+            row = closing.find(view.session, lot)
             if row is None:
-                assert ceremony.find(look.session, lot) is None
+                assert ceremony.find(view.session, lot) is None
                 return
             assert {one.c for one in taken} <= set(row.entries["entries"])
-            entries = [audit.entry(look.session, c) for c in row.entries["entries"]]
+            entries = [audit.entry(view.session, c) for c in row.entries["entries"]]
             documents = {
-                e.statement: json.loads(payload_of(audit.document(look.session, e.statement)))
+                e.statement: json.loads(payload_of(audit.document(view.session, e.statement)))
                 for e in entries
                 if e.event in ("bid-received", "bid-replaced", "bid-withdrawn")
             }
             payloads = [json.loads(payload_of(json.loads(e.envelope))) for e in entries]
             current = replay(payloads, documents, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
-            standing = sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))
+            standing = sorted(bids.standing_bids(view.session, lot), key=lambda b: unb64u(b.header_hash))
             assert [b["statement"] for b in current] == [b.statement for b in standing]
-            found = ceremony.find(look.session, lot)
+            found = ceremony.find(view.session, lot)
             assert found is None or found.bids == current
 
     @invariant()
     def nothing_is_readable_before_it_is_opened(self) -> None:
         if not hasattr(self, "world"):
             return
-        with self.world.look("officer1") as look:
-            lot = self.world.lot_in(look, self.ref)
-            found = ceremony.find(look.session, lot)
+        with self.world.view("officer1") as view:
+            lot = self.world.lot_in(view, self.ref)
+            found = ceremony.find(view.session, lot)
             if found is None:
                 with pytest.raises(NotFound):
-                    ceremony.opened_of_lot(look.session, lot)
+                    ceremony.opened_of_lot(view.session, lot)
                 return
-            rows = ceremony.opened_bids(look.session, found)
+            rows = ceremony.opened_bids(view.session, found)
             if found.opened is None:
                 assert rows == []
                 with pytest.raises(WrongStep):
-                    ceremony.seeds_for_officer(look, found)
+                    ceremony.seeds_for_officer(view, found)
             elif len(self.came) < self.t:
                 assert {row.verdict for row in rows} == {"TOO_FEW_SHARES"} and not any(
                     row.announce or row.seed for row in rows
@@ -273,8 +273,8 @@ class Procedure(RuleBasedStateMachine):
     def the_lot_only_goes_on(self) -> None:
         if not hasattr(self, "world"):
             return
-        with self.world.look("clock") as look:
-            state = self.world.lot_in(look, self.ref).state
+        with self.world.view("clock") as view:
+            state = self.world.lot_in(view, self.ref).state
         assert state in LOT_FLOW.states
         at = len(ORDER) if state == "FAILED" else ORDER.index(state)
         assert at >= self.furthest
@@ -285,32 +285,32 @@ class Procedure(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         newest = self.newest()
-        with self.world.look("clock") as look:
-            waiting = look.session.scalars(
+        with self.world.view("clock") as view:
+            waiting = view.session.scalars(
                 select(LogEntry.tick_by).join(LogPending, LogPending.entry_id == LogEntry.id)
             )
             assert all(by > newest for by in waiting)
 
     def every_receipt_is_proved(self) -> None:
         key = log.log_key(self.world.office.platform, self.world.office.keys)
-        with self.world.look("clock") as look:
-            ticks = list(look.session.execute(select(LogTick.tick, LogTick.at).order_by(LogTick.tick)))
+        with self.world.view("clock") as view:
+            ticks = list(view.session.execute(select(LogTick.tick, LogTick.at).order_by(LogTick.tick)))
             assert [at for _, at in ticks] == sorted({at for _, at in ticks})
-            seats = look.session.execute(
+            seats = view.session.execute(
                 select(LogEntry.tick_by, LogSeat.tick).join(LogSeat, LogSeat.entry_id == LogEntry.id)
             )
             for by, tick in seats:  # the first tick at or after its hour, or one before
                 assert tick <= next((number for number, at in ticks if at >= by), tick)
-            assert look.session.scalar(select(func.count()).select_from(LogPending)) == 0
-            for receipt in look.session.scalars(select(BidReceipt)):
+            assert view.session.scalar(select(func.count()).select_from(LogPending)) == 0
+            for receipt in view.session.scalars(select(BidReceipt)):
                 found = verify_receipt(
-                    json.loads(json.dumps(bids.receipt_document(look.session, receipt))),
+                    json.loads(json.dumps(bids.receipt_document(view.session, receipt))),
                     [self.world.office.keys.public],
                     key,
                     (),
                 )
                 assert found.state == IN_LOG and found.entry["statement"] == receipt.statement
-                kept = audit.document(look.session, receipt.statement)
+                kept = audit.document(view.session, receipt.statement)
                 assert document_hash(payload_of(kept) if "payload" in kept else kept) == receipt.statement
 
 

@@ -187,13 +187,13 @@ def bid_busily(world: World, ref: str) -> None:
         world.clock.advance(seconds=1)
     one = sealing.seal(world, ref, names[0])
     assert not sealing.hand_in(world, ref, names[0], *one).accepted
-    with world.look("clock") as look:
-        standing = bids.standing_bids(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        standing = bids.standing_bids(view.session, world.lot_in(view, ref))
         statement = next(b.statement for b in standing if b.party_id == world.party_ids[names[1]])
     assert sealing.hand_in(world, ref, names[1], *sealing.seal(world, ref, names[1], replaces=statement)).accepted
-    with world.look(names[2], SIGNER) as look:
-        mine = bids.own_receipts(look)[0]
-        document = audit.document(look.session, mine.statement)
+    with world.view(names[2], SIGNER) as view:
+        mine = bids.own_receipts(view)[0]
+        document = audit.document(view.session, mine.statement)
     assert withdraw(world, ref, names[2], document).accepted
 
 
@@ -229,8 +229,8 @@ def _without(answer: tuple[Any, ...], own: tuple[tuple[re.Pattern[str], str], ..
 
 
 def log_size(world: World) -> int:
-    with world.look("clock") as look:
-        return log.size(look)
+    with world.view("clock") as view:
+        return log.size(view)
 
 
 def together(twins: tuple[Twin, Twin], moment: Any) -> None:
@@ -251,8 +251,8 @@ def test_nobody_can_tell_the_world_with_bids_from_the_one_without(twins: tuple[T
         for who, (username, role) in OBSERVERS.items():
             twin.seats[who] = twin.rooms.person(username, role)
     compare(twins, "after the bids")
-    with busy.world.look("clock") as look:
-        deadline = busy.world.lot_in(look, busy.ref).deadline
+    with busy.world.view("clock") as view:
+        deadline = busy.world.lot_in(view, busy.ref).deadline
     assert deadline is not None
     for seconds in (-20, 0, 30):
         together(twins, deadline + timedelta(seconds=seconds))
@@ -267,8 +267,8 @@ def test_nobody_can_tell_the_world_with_bids_from_the_one_without(twins: tuple[T
 def letters_of(twin: Twin) -> list[tuple[str, str]]:
     """What the platform has written to anybody but bidders."""
     bidders = {f"party:{twin.world.party_ids[name]}" for name in twin.world.bidders}
-    with twin.world.look("clock") as look:
-        return sorted((m.to, m.template) for m in look.session.scalars(select(outbox.Message)) if m.to not in bidders)
+    with twin.world.view("clock") as view:
+        return sorted((m.to, m.template) for m in view.session.scalars(select(outbox.Message)) if m.to not in bidders)
 
 
 @pytest.mark.promise("S1")
@@ -280,7 +280,7 @@ def test_the_log_grows_by_the_clock_alone(twins: tuple[Twin, Twin]) -> None:
             bid_busily(busy.world, busy.ref)
         together(twins, empty.world.now.replace(second=0, microsecond=0) + timedelta(minutes=1))
         sizes.append((log_size(empty.world), log_size(busy.world)))
-        with empty.world.look("clock") as one, busy.world.look("clock") as two:
+        with empty.world.view("clock") as one, busy.world.view("clock") as two:
             a, b = log.last_tick(one.session), log.last_tick(two.session)
             assert (
                 a is not None

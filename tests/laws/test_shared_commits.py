@@ -23,8 +23,8 @@ from tests.kit.sealing import SIGNER
 from tests.kit.world import World
 from tests.laws.test_secrecy import Twin, _without, addresses, compare, log_size, masked, together
 from trading.bidding import bids, uploads
-from trading.kernel import faults, turns
-from trading.kernel.turns import turns_of
+from trading.kernel import commit_queue, faults
+from trading.kernel.commit_queue import turns_of
 from trading.kernel.work import Office
 from trading.parties import parties
 
@@ -109,8 +109,8 @@ def test_that_somebody_was_seen_is_written_down_after_the_page(twins: tuple[Twin
     world = one.world
 
     def seen() -> list[Any]:
-        with world.look("clock") as look:
-            return [row.seen_at for row in look.session.query(parties.Login) if row.account_id == world.people["buyer"]]
+        with world.view("clock") as view:
+            return [row.seen_at for row in view.session.query(parties.Login) if row.account_id == world.people["buyer"]]
 
     before = seen()
     world.clock.advance(minutes=5)
@@ -182,7 +182,7 @@ def test_who_hands_in_gets_the_same_answer_alone_and_in_a_commit_with_others(
     twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """bidder4 hands in in both worlds; in one of them three others do in the same commit, before and behind, one of them refused."""
-    monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
+    monkeypatch.setattr(commit_queue, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
     alone, among = twins
     others = [name for name in among.world.bidders if name != RIVAL][:3]
     for world, names in ((alone.world, [RIVAL]), (among.world, [*others, RIVAL])):
@@ -219,8 +219,8 @@ def _look_at_all(alone: Twin, among: Twin) -> None:
 
 
 def _receipts(twin: Twin) -> list[tuple[int, str]]:
-    with twin.world.look(RIVAL, SIGNER) as look:
-        cs = [row.c for row in bids.own_receipts(look)]
+    with twin.world.view(RIVAL, SIGNER) as view:
+        cs = [row.c for row in bids.own_receipts(view)]
     return [
         (answer.status_code, _without((0, [], masked(answer.text)), OWN)[2])
         for answer in (twin.seats["rival"].client.get(f"/bidder/receipts/{c}") for c in cs)
@@ -229,7 +229,7 @@ def _receipts(twin: Twin) -> list[tuple[int, str]]:
 
 def test_a_commit_that_fails_tells_each_the_same(twins: tuple[Twin, Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails fails whoever was in the commit, alone or not, in the same words; what the others did is in none of them."""
-    monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)
+    monkeypatch.setattr(commit_queue, "LONGEST_NS", 60 * 10**9)
     alone, among = twins
     said = []
     for world, names in ((alone.world, [RIVAL]), (among.world, ["bidder1", RIVAL, "bidder2"])):

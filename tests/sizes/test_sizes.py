@@ -130,8 +130,8 @@ def test_a_bid_of_five_gibibytes(engine: Any, tmp_path: Path) -> None:
                 flush=True,
             )
             assert max(uploading, peak_of(server)) < before + 96
-            with mine.look("clock") as look:
-                opened = look.session.scalars(select(OpenedBid)).all()
+            with mine.view("clock") as view:
+                opened = view.session.scalars(select(OpenedBid)).all()
                 assert [bid.verdict for bid in opened] == ["opened"] * 3
                 (file,) = [one for bid in opened for one in bid.files if one["name"] == "drawings.bin"]
                 assert file["size"] == LARGE and file["blob"] == digest.hexdigest()

@@ -90,8 +90,8 @@ class Play:
         return list(self.as_centre(draws.conclude))
 
     def row(self) -> Draw:
-        with self.world.look("clock") as look:
-            found = of(self.world, look, self.ref)
+        with self.world.view("clock") as view:
+            found = of(self.world, view, self.ref)
             assert found.turns is not None
             return found
 
@@ -259,5 +259,5 @@ def test_who_may_do_what(world: World, play: Play) -> None:
 def test_a_coefficient_is_one_of_the_tenders_own(world: World) -> None:
     ref = stages.bidding(world, "WORKS")
     value = opening_steps.draw_coefficient(world, ref)
-    with world.look("clock") as look:
-        assert value in world.lot_in(look, ref).coefficients
+    with world.view("clock") as view:
+        assert value in world.lot_in(view, ref).coefficients

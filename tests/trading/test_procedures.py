@@ -164,9 +164,9 @@ def test_the_least_panel_is_that_of_the_vectors(budget: str, large: bool) -> Non
 def test_each_notice_of_a_lot_played_through_says_what_is_declared(law: Procedure, world: World) -> None:
     ref = stages.contracted(world, law.regime)
     timeline.take_due(world.office)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.state == "CLOSING" and lot.method == law.id
-        posted = {row.kind: row for row in look.session.scalars(select(Notice).where(Notice.lot_id == lot.id))}
+        posted = {row.kind: row for row in view.session.scalars(select(Notice).where(Notice.lot_id == lot.id))}
     for rule in law.notices:
         assert set(rule.fields) == set(posted[rule.kind].body), rule.kind

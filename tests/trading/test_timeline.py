@@ -21,35 +21,35 @@ from trading.tendering.tenders import Lot
 
 
 def state(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return str(world.lot_in(look, ref).state)
+    with world.view("clock") as view:
+        return str(world.lot_in(view, ref).state)
 
 
 def deadline_of(world: World, ref: str) -> datetime:
-    with world.look("clock") as look:
-        found = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        found = world.lot_in(view, ref).deadline
     assert found is not None
     return found
 
 
 def test_what_is_due_is_read_without_a_trace(world: World) -> None:
     ref = stages.bid(world)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.deadline is not None
         moment = timedelta(microseconds=1)
         with unchanged(world):
-            assert timeline.due(look.session, lot.deadline - moment) == []
-            assert [(d.what, d.lot_id, d.since) for d in timeline.due(look.session, lot.deadline)] == [
+            assert timeline.due(view.session, lot.deadline - moment) == []
+            assert [(d.what, d.lot_id, d.since) for d in timeline.due(view.session, lot.deadline)] == [
                 ("close", lot.id, lot.deadline)
             ]
-            assert timeline.due(look.session, lot.deadline) == timeline.due(look.session, lot.deadline)
+            assert timeline.due(view.session, lot.deadline) == timeline.due(view.session, lot.deadline)
 
 
 def test_issue_and_close_are_taken_in_their_order_and_once(world: World) -> None:
     ref = world.lot("NOTICE")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.issue_at is not None and lot.deadline is not None
     world.clock.set(lot.deadline + timedelta(days=3))  # nothing ran for weeks
     taken = timeline.turn(world.office)
@@ -93,15 +93,15 @@ def test_several_machines_at_once_take_each_step_once(world: World) -> None:
             machine.join()
         assert wrong == []
     assert ticks(world) == before + 3 and state(world, ref) == "OPENING"
-    with world.look("clock") as look:
-        assert look.session.scalar(select(func.count()).select_from(closing.Closing)) == 1
+    with world.view("clock") as view:
+        assert view.session.scalar(select(func.count()).select_from(closing.Closing)) == 1
         for event in ("deadline",):
-            assert look.session.scalar(select(func.count()).select_from(LogEntry).where(LogEntry.event == event)) == 1
+            assert view.session.scalar(select(func.count()).select_from(LogEntry).where(LogEntry.event == event)) == 1
 
 
 def ticks(world: World) -> int:
-    with world.look("clock") as look:
-        return int(look.session.scalar(select(func.count()).select_from(LogTick)) or 0)
+    with world.view("clock") as view:
+        return int(view.session.scalar(select(func.count()).select_from(LogTick)) or 0)
 
 
 def test_a_clock_jumping_to_and_fro_closes_once_and_reopens_nothing(world: World) -> None:
@@ -117,10 +117,10 @@ def test_a_clock_jumping_to_and_fro_closes_once_and_reopens_nothing(world: World
         assert now >= head
         head = now
     assert seen[0] == "BIDDING" and set(seen[1:]) == {"OPENING"}
-    with world.look("clock") as look:
-        ats = list(look.session.scalars(select(LogTick.at).order_by(LogTick.tick)))
+    with world.view("clock") as view:
+        ats = list(view.session.scalars(select(LogTick.at).order_by(LogTick.tick)))
         assert ats == sorted(set(ats))
-        assert look.session.scalar(select(func.count()).select_from(closing.Closing)) == 1
+        assert view.session.scalar(select(func.count()).select_from(closing.Closing)) == 1
 
 
 def test_a_missed_moment_is_never_filled_in(world: World) -> None:
@@ -129,8 +129,8 @@ def test_a_missed_moment_is_never_filled_in(world: World) -> None:
     world.clock.advance(hours=5)
     timeline.turn(world.office)
     assert ticks(world) == before + 1
-    with world.look("clock") as look:
-        last = log.last_tick(look.session)
+    with world.view("clock") as view:
+        last = log.last_tick(view.session)
         assert last is not None and last.at <= world.now < last.at + timedelta(minutes=1)
 
 
@@ -138,9 +138,9 @@ def test_too_few_bids_are_judged_once_with_one_notice(world: World) -> None:
     ref = stages.bidding(world)
     sealing.close(world, ref)
     timeline.turn(world.office)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        kinds = list(look.session.scalars(select(Notice.kind).where(Notice.lot_id == lot.id, Notice.kind == "failure")))
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        kinds = list(view.session.scalars(select(Notice.kind).where(Notice.lot_id == lot.id, Notice.kind == "failure")))
         assert kinds == ["failure"] and lot.state == "FAILED"
 
 

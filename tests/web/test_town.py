@@ -138,15 +138,15 @@ def test_a_town_is_not_built_twice(filled: Filled) -> None:
 
 
 def test_the_log_of_the_town_verifies(filled: Filled) -> None:
-    with filled.office.look(AUDITOR) as look:
-        found = audit.verify(look)
+    with filled.office.view(AUDITOR) as view:
+        found = audit.verify(view)
     assert found.ok and found.entries > 200, found.faults
 
 
 def test_savings_stand_in_several_months_and_older_years_are_imported(filled: Filled) -> None:
-    with filled.office.look(PUBLIC) as look:
-        rows = savings.own_rows(own.records(look.session))
-        older, sources = savings.own_rows(history.records(look.session)), history.sources(look.session)
+    with filled.office.view(PUBLIC) as view:
+        rows = savings.own_rows(own.records(view.session))
+        older, sources = savings.own_rows(history.records(view.session)), history.sources(view.session)
     awarded = [row for row in rows if row.status == savings.AWARDED]
     assert len({row.date.isoformat()[:7] for row in awarded if row.date}) >= 3 and len(awarded) >= 5
     assert {"failed", "terminated"} <= {row.status for row in rows}
@@ -167,9 +167,9 @@ def test_money_is_due_and_one_refund_is_overdue(filled: Filled) -> None:
 
 
 def test_a_duty_is_late_and_an_objection_is_under_way(filled: Filled) -> None:
-    with filled.office.look(SUPERVISOR) as look:
-        late = [one for one in oversight.limits(look) if one.state(look.now) == "late"]
-        open_ = [one for one in oversight.objections(look) if one.state == "FILED"]
+    with filled.office.view(SUPERVISOR) as view:
+        late = [one for one in oversight.limits(view) if one.state(view.now) == "late"]
+        open_ = [one for one in oversight.objections(view) if one.state == "FILED"]
     assert [(one.kind, one.lot) for one in late] == [("decide", filled.facts["lots"]["BUS"]["ref"])]
     assert [one.lot for one in open_] == [filled.facts["lots"]["ROOF"]["ref"]]
 

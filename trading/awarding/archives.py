@@ -17,7 +17,7 @@ from trading.hall import opened_files
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
 from trading.tendering import documents, notices
@@ -55,31 +55,31 @@ def needed_notices(lot: Lot) -> tuple[str, ...]:
     return tuple(one.kind for one in procedure_of(lot).notices)
 
 
-def contents(look: Look, lot: Lot) -> list[Item]:
+def contents(view: View, lot: Lot) -> list[Item]:
     """Everything on record of a lot, and what is missing. Refuses: NotAllowed."""
-    look.require(Act.ARCHIVE_SEAL)
+    view.require(Act.ARCHIVE_SEAL)
     project = lot.project
     found = [Item("filing", project.ref, True, project.accepted_at, project.code or "")]
-    posted = notices.of_lot(look.session, lot)
+    posted = notices.of_lot(view.session, lot)
     needed = needed_notices(lot)
     found += [
         Item("notice", row.kind, row.kind in needed, row.published_at, row.document_hash, row.id) for row in posted
     ]
     found += [Item("notice", kind, True) for kind in needed if all(row.kind != kind for row in posted)]
-    files = [row for row in documents.standing(look.session, lot) if row.published]
+    files = [row for row in documents.standing(view.session, lot) if row.published]
     found += [Item("document", row.name, True, row.published_at, row.sha256, row.id) for row in files]
     if lot.published_at is not None and not files:
         found.append(Item("document", "", True))
-    policies = look.session.scalars(
+    policies = view.session.scalars(
         select(officers.Policy).where(officers.Policy.lot_id == lot.id, officers.Policy.dsse.is_not(None))
     )
     found += [Item("policy", row.envelope, True, row.drafted_at, row.policy_id) for row in policies.all()]
-    opened = look.session.scalars(select(ceremony.Opening).where(ceremony.Opening.lot_id == lot.id)).all()
+    opened = view.session.scalars(select(ceremony.Opening).where(ceremony.Opening.lot_id == lot.id)).all()
     found += [Item("opening", row.part, True, row.opened_at, row.set_hash) for row in opened]
-    held = opened_files.held_back(look.session, lot)  # files nobody was handed, and why
+    held = opened_files.held_back(view.session, lot)  # files nobody was handed, and why
     found += [Item("held_file", f"{row.finding} {row.digest}", False, row.scanned_at, row.blob) for row in held]
     if lot.state not in ("FAILED", "TERMINATED"):
-        award, contract = awards.find(look.session, lot), contracts.find(look.session, lot)
+        award, contract = awards.find(view.session, lot), contracts.find(view.session, lot)
         found.append(
             Item("report", "", True, award.proposed_at if award else None, award.ranking_hash if award else "")
         )

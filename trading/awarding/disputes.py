@@ -21,7 +21,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Party
 from trading.procedures import procedure_of
 from trading.tendering import terms
@@ -206,18 +206,18 @@ def objection(session: Session, ref: str) -> Objection:
     return found
 
 
-def of_lot(look: Look, lot: Lot) -> list[Objection]:
+def of_lot(view: View, lot: Lot) -> list[Objection]:
     """For the purchaser, the agency and the supervisor. Refuses: NotAllowed."""
-    if not look.actor.role == "supervisor":
-        require_tie(look, lot.project)
-    return list(look.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id)))
+    if not view.actor.role == "supervisor":
+        require_tie(view, lot.project)
+    return list(view.session.scalars(select(Objection).where(Objection.lot_id == lot.id).order_by(Objection.id)))
 
 
-def own(look: Look) -> list[Objection]:
+def own(view: View) -> list[Objection]:
     return list(
-        look.session.scalars(
+        view.session.scalars(
             select(Objection)
-            .where(Objection.party_id == look.actor.party_id)
+            .where(Objection.party_id == view.actor.party_id)
             .order_by(Objection.filed_at.desc(), Objection.id.desc())
         )
     )

@@ -46,7 +46,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
 from trading.kernel.faults import fault
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Party, own_party
@@ -549,19 +549,19 @@ def missing_parts(session: Session, lot: Lot, participant_id: int) -> list[str]:
     return [part for part in parts if part not in there] if there else []
 
 
-def own_receipts(look: Look, lot: Lot | None = None) -> Sequence[BidReceipt]:
+def own_receipts(view: View, lot: Lot | None = None) -> Sequence[BidReceipt]:
     """One's own receipts, newest first. Refuses: NotAllowed."""
-    look.require(Act.BID_LOOK)
-    query = select(BidReceipt).where(BidReceipt.party_id == look.actor.party_id)
+    view.require(Act.BID_LOOK)
+    query = select(BidReceipt).where(BidReceipt.party_id == view.actor.party_id)
     if lot is not None:
         query = query.where(BidReceipt.lot_id == lot.id)
-    return list(look.session.scalars(query.order_by(BidReceipt.at.desc(), BidReceipt.id.desc())))
+    return list(view.session.scalars(query.order_by(BidReceipt.at.desc(), BidReceipt.id.desc())))
 
 
-def own_receipt(look: Look, c: str) -> BidReceipt:
+def own_receipt(view: View, c: str) -> BidReceipt:
     """Refuses: NotFound for anybody else's."""
-    look.require(Act.BID_LOOK)
-    row = look.session.scalar(select(BidReceipt).where(BidReceipt.c == c, BidReceipt.party_id == look.actor.party_id))
+    view.require(Act.BID_LOOK)
+    row = view.session.scalar(select(BidReceipt).where(BidReceipt.c == c, BidReceipt.party_id == view.actor.party_id))
     if row is None:
         raise NotFound("receipt.unknown")
     return row

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, NotFound, WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties.parties import Party, own_party
 from trading.procedures import procedure_of
 from trading.tendering.tenders import Lot
@@ -81,25 +81,25 @@ def agreement(row: Consortium) -> dict[str, Any]:
     return value
 
 
-def of_ref(look: Look, ref: str) -> tuple[Consortium, ConsortiumMember]:
+def of_ref(view: View, ref: str) -> tuple[Consortium, ConsortiumMember]:
     """(consortium, own membership): nobody but a member sees it. Refuses: NotFound ``consortium.unknown``."""
-    row = look.session.scalar(select(Consortium).where(Consortium.ref == ref))
-    mine = next((one for one in row.members if one.party_id == look.actor.party_id), None) if row is not None else None
+    row = view.session.scalar(select(Consortium).where(Consortium.ref == ref))
+    mine = next((one for one in row.members if one.party_id == view.actor.party_id), None) if row is not None else None
     if row is None or mine is None:
         raise NotFound("consortium.unknown")
     return row, mine
 
 
-def own(look: Look, lot: Lot | None = None) -> list[Consortium]:
+def own(view: View, lot: Lot | None = None) -> list[Consortium]:
     """Consortia the own party leads or is named in and that stand, newest first; of one lot if named."""
-    party = own_party(look)
+    party = own_party(view)
     query = (
         select(Consortium)
         .join(ConsortiumMember, ConsortiumMember.consortium_id == Consortium.id)
         .where(ConsortiumMember.party_id == party.id, Consortium.state != "DISSOLVED")
     )
     return list(
-        look.session.scalars(
+        view.session.scalars(
             (query.where(Consortium.lot_id == lot.id) if lot else query).order_by(Consortium.id.desc())
         ).unique()
     )

@@ -128,8 +128,8 @@ def send_due(office: Office) -> None:
     would tell that there are bids."""
     if office.mirror is None:
         return
-    with office.look(CLOCK) as look:
-        todo = due(look.session, look.now)
+    with office.view(CLOCK) as view:
+        todo = due(view.session, view.now)
     for bid_id in todo:
         _send(office, bid_id)
 

@@ -22,7 +22,7 @@ from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.clock import parse_moment
 from trading.kernel.db import Base, Moment, append_only
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
 from trading.parties.parties import own_party
 
@@ -82,11 +82,11 @@ def _keep(work: UnitOfWork, ticket: Ticket, envelope: Any) -> bool:
     return True
 
 
-def own(look: Look) -> Sequence[DropTicket]:
+def own(view: View) -> Sequence[DropTicket]:
     """The tickets of one's own signing key, newest first. Refuses: NotAllowed."""
-    look.require(Act.BID_LOOK)
-    key = enrolments.find_key(look.session, own_party(look).code, "bidder")
+    view.require(Act.BID_LOOK)
+    key = enrolments.find_key(view.session, own_party(view).code, "bidder")
     if key is None:
         return []
     mine = kid("ed25519", unb64u(key.sign_public, 32))
-    return list(look.session.scalars(select(DropTicket).where(DropTicket.kid == mine).order_by(DropTicket.at.desc())))
+    return list(view.session.scalars(select(DropTicket).where(DropTicket.kid == mine).order_by(DropTicket.at.desc())))

@@ -26,7 +26,7 @@ from trading.kernel.audit import LogEntry, keep_document
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.errors import Conflict, Invalid
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
 from trading.parties.parties import account
 from trading.tendering.tenders import Lot
@@ -93,17 +93,17 @@ def what_happened(session: Session, lot: Lot, part: str = officers.BID) -> LateC
     )
 
 
-def all_late(look: Look) -> list[LateClosing]:
+def all_late(view: View) -> list[LateClosing]:
     """Late closings of lots at their opening, those that wait for a confirmation first. Refuses: NotAllowed."""
-    look.require(Act.SUPERVISE)
-    rows = look.session.scalars(
+    view.require(Act.SUPERVISE)
+    rows = view.session.scalars(
         select(Lot).join(Closing, Closing.lot_id == Lot.id).where(Lot.state == "OPENING").order_by(Lot.id).distinct()
     )
-    found = [late for lot in rows if (late := what_happened(look.session, lot)) is not None]
+    found = [late for lot in rows if (late := what_happened(view.session, lot)) is not None]
     return sorted(found, key=lambda one: one.confirmed is not None)
 
 
-def document(work: Look, late: LateClosing, *, finding: str, at: str) -> dict[str, Any]:
+def document(work: View, late: LateClosing, *, finding: str, at: str) -> dict[str, Any]:
     """The ``late-close`` to be signed, with the words of the finding; ``at``: protocol time of the signer."""
     row = closing.closing(work.session, late.lot, late.part)
     policy = officers.current_policy(work.session, late.lot, late.part)
@@ -156,7 +156,7 @@ def confirm(work: UnitOfWork, lot: Lot, envelope: Any, part: str = officers.BID)
     work.record("closing.confirm_late", lot.log_of, tick=late.tick, minutes=late.minutes_late)
 
 
-def own_key(work: Look) -> bytes:
+def own_key(work: View) -> bytes:
     """The enrolled Ed25519 key of the supervisor who acts. Refuses: NotFound ``key.not_enrolled``."""
     assert work.actor.account_id is not None
     username = account(work.session, work.actor.account_id).username

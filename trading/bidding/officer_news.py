@@ -20,7 +20,7 @@ from trading.bidding.bids import SealedBid
 from trading.bidding.participants import Participant
 from trading.custody import officers
 from trading.custody.officers import PAST, STANDING, PolicyChange
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Party
 from trading.tendering.tenders import Lot
 
@@ -37,15 +37,15 @@ class OwnBid:
     state: str
 
 
-def own_bids(look: Look, participant: Participant) -> list[OwnBid]:
+def own_bids(view: View, participant: Participant) -> list[OwnBid]:
     """What became of the own bids of who looks. Nothing while officers were never replaced."""
     found = []
     for part in officers.bid_envelopes(participant.lot):
-        line = officers.policy_chain(look.session, participant.lot, part)
-        standing = bids.standing(look.session, participant.id, part) if len(line) > 1 else None
+        line = officers.policy_chain(view.session, participant.lot, part)
+        standing = bids.standing(view.session, participant.id, part) if len(line) > 1 else None
         if standing is None:
             continue
-        generations = officers.generations(look.session, participant.lot, part)
+        generations = officers.generations(view.session, participant.lot, part)
         mine = generation_of(generations, parse_header(unb64u(standing.bid.header)).ctx["policy"])
         if len(generations) > 1:
             found.append(

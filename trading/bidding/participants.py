@@ -16,7 +16,7 @@ from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, NotAllowed, NotFound, TooLate, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Party
 from trading.tendering.projects import is_of
@@ -58,17 +58,17 @@ def by_party(session: Session, lot: Lot) -> dict[int, Participant]:
     return {row.party_id: row for row in session.scalars(select(Participant).where(Participant.lot_id == lot.id))}
 
 
-def takes_part(look: Look, lot: Lot) -> bool:
+def takes_part(view: View, lot: Lot) -> bool:
     """Whether the party that looks takes part; for its own button alone."""
-    if look.actor.party_id is None:
+    if view.actor.party_id is None:
         return False
-    found = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})
+    found = view.session.scalar(_OWN, {"lot": lot.id, "party": view.actor.party_id})
     return found is not None and found.withdrawn_at is None
 
 
-def own(look: Look, lot: Lot) -> Participant:
+def own(view: View, lot: Lot) -> Participant:
     """The tie of a bidder. Refuses: NotFound ``participant.none`` (never took part, or has left)."""
-    found: Participant | None = look.session.scalar(_OWN, {"lot": lot.id, "party": look.actor.party_id})
+    found: Participant | None = view.session.scalar(_OWN, {"lot": lot.id, "party": view.actor.party_id})
     if found is None or found.withdrawn_at is not None:
         raise NotFound("participant.none", ref=lot.ref)
     return found

@@ -26,7 +26,7 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, WrongStep
 from trading.kernel.faults import fault
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties.parties import own_party
 from trading.tendering.tenders import Lot
 
@@ -175,18 +175,18 @@ def waiver_of(session: Session, lot: Lot, part: str) -> MirrorWaiver | None:
     return session.scalar(select(MirrorWaiver).where(MirrorWaiver.lot_id == lot.id, MirrorWaiver.part == part))
 
 
-def refuse_unready(look: Look, lot: Lot, part: str, bids_of_set: list[SealedBid], listed_at: datetime) -> None:
+def refuse_unready(view: View, lot: Lot, part: str, bids_of_set: list[SealedBid], listed_at: datetime) -> None:
     """Before the first share: where a mirror is in the policy all bytes have been looked at since the set was published, and one that holds
     digests has been shown the pieces it asked for; whose bytes are broken has had its time to hand its copy in.
 
     Refuses: TooEarly ``opening.bytes_unchecked``, ``opening.copy_wanted``, ``opening.mirror_waits``, Conflict ``opening.mirror_missed``.
     """
-    mode, waived = copies.mode_of(look.session, lot, part), waiver_of(look.session, lot, part) is not None
-    checks = checks_of(look.session, bids_of_set)
+    mode, waived = copies.mode_of(view.session, lot, part), waiver_of(view.session, lot, part) is not None
+    checks = checks_of(view.session, bids_of_set)
     for bid in bids_of_set:
         row = checks.get(bid.id)
-        if row is not None and row.state == BROKEN and row.found_at is not None and look.now < row.found_at + HAND_IN:
-            raise TooEarly("opening.copy_wanted", until=row.found_at + HAND_IN, now=look.now)
+        if row is not None and row.state == BROKEN and row.found_at is not None and view.now < row.found_at + HAND_IN:
+            raise TooEarly("opening.copy_wanted", until=row.found_at + HAND_IN, now=view.now)
         if mode == NONE or waived:
             continue
         if row is None or row.checked_at <= listed_at:
@@ -200,13 +200,13 @@ def refuse_unready(look: Look, lot: Lot, part: str, bids_of_set: list[SealedBid]
 # --- the bidder's own copy --------------------------------------------------------------------------------------------
 
 
-def wanted_copy(look: Look, lot: Lot, part: str = officers.BID) -> SealedBid | None:
+def wanted_copy(view: View, lot: Lot, part: str = officers.BID) -> SealedBid | None:
     """One's own standing bid whose bytes are broken here, None where all is well. Refuses: NotAllowed, NotFound (not taking part)."""
-    look.require(Act.BID_LOOK)
-    standing = bids.standing(look.session, participants.own(look, lot).id, part)
+    view.require(Act.BID_LOOK)
+    standing = bids.standing(view.session, participants.own(view, lot).id, part)
     if standing is None:
         return None
-    row = check_of(look.session, standing.bid)
+    row = check_of(view.session, standing.bid)
     return standing.bid if row is not None and row.state == BROKEN else None
 
 

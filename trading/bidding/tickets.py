@@ -17,21 +17,21 @@ from trading.custody import officers
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import enrolments
 from trading.parties.enrolments import EnrolledKey
 from trading.tendering import bid_forms
 from trading.tendering.tenders import Lot
 
 
-def trust(look: Look) -> dict[str, Any]:
+def trust(view: View) -> dict[str, Any]:
     """Whom a client should trust: the log's key, the platform's, the supervisors'; no witnesses yet, so the quorum is 0."""
-    office = look.office
+    office = view.office
     return {
         "origin": log.origin(office.platform),
         "log_key": str(log.log_key(office.platform, office.keys)),
         "platform_keys": [b64u(office.keys.public)],
-        "supervisor_keys": _supervisors(look.session),
+        "supervisor_keys": _supervisors(view.session),
         "witnesses": [],
         "quorum": 0,
     }
@@ -42,28 +42,28 @@ def _supervisors(session: Session) -> list[str]:
     return [b64u(enrolments.sign_bytes(key)) for key in keys]
 
 
-def ticket(look: Look, lot: Lot, envelope: str = officers.BID) -> Envelope:
+def ticket(view: View, lot: Lot, envelope: str = officers.BID) -> Envelope:
     """The ticket of one envelope of a published lot. Refuses: NotFound ``policy.missing``, WrongStep ``policy.drilling`` while new officers
     try their keys."""
-    policy = officers.current_policy(look.session, lot, envelope)
-    if officers.untried(look.session, lot):
+    policy = officers.current_policy(view.session, lot, envelope)
+    if officers.untried(view.session, lot):
         raise WrongStep("policy.drilling", ref=lot.ref)
     named = {officer["sign_kid"] for officer in officers.policy_document(policy)["officers"]}
     document = {
         "v": 1,
-        "platform": look.office.platform,
+        "platform": view.office.platform,
         "tender": lot.tender.ref,
         "lot": lot.no_text,
         "envelope": envelope,
         "title": lot.title,
         "policy": policy.dsse,
-        "trust": trust(look),
+        "trust": trust(view),
         "enrolments": [
-            json.dumps(one, ensure_ascii=False) for one in enrolments_of(look.session, named, set(), log.size(look))
+            json.dumps(one, ensure_ascii=False) for one in enrolments_of(view.session, named, set(), log.size(view))
         ],
         "form": [_field(f, lot.ceiling.text() if lot.ceiling.minor else "") for f in officers.form_of(lot, envelope)],
     }
-    return sign_document("ticket", document, look.office.keys.signing)
+    return sign_document("ticket", document, view.office.keys.signing)
 
 
 def _field(field: dict[str, Any], ceiling: str = "") -> dict[str, Any]:
@@ -80,13 +80,13 @@ def _field(field: dict[str, Any], ceiling: str = "") -> dict[str, Any]:
     return {**told, "choices": list(field["choices"])} if field.get("choices") else told
 
 
-def receipt_file(look: Look, receipt: BidReceipt) -> dict[str, Any]:
+def receipt_file(view: View, receipt: BidReceipt) -> dict[str, Any]:
     """A receipt as a bidder saves it: ``{entry, proof}`` with the document it speaks of and whom to trust, so that
     ``bidhall receipt`` needs nothing else."""
     return {
-        **bids.receipt_document(look.session, receipt),
-        "trust": trust(look),
-        "statement": audit.document(look.session, receipt.statement),
+        **bids.receipt_document(view.session, receipt),
+        "trust": trust(view),
+        "statement": audit.document(view.session, receipt.statement),
     }
 
 

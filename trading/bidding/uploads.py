@@ -33,7 +33,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.kernel.faults import fault
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import enrolments
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Party
@@ -103,41 +103,41 @@ def start(work: UnitOfWork, lot: Lot, *, length: int, envelope: str = officers.B
 
 
 def announced(
-    look: Look, lot: Lot | LotFacts, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str
+    view: View, lot: Lot | LotFacts, party_id: int, chain: Sequence[dict[str, Any]], *, length: int, envelope: str
 ) -> Upload:
     """The row of an upload about to begin, not yet kept; ``party_id`` takes part, ``chain``: the envelope's policies. Refuses: as
     ``start``."""
-    look.require(Act.BID_UPLOAD)
-    check_open(lot, look.now)
+    view.require(Act.BID_UPLOAD)
+    check_open(lot, view.now)
     if envelope not in officers.bid_envelopes(lot) or not chain:
         raise NotFound("policy.missing", ref=lot.ref, envelope=envelope)
-    if len(chain) > 1 and officers.untried(look.session, lot):
+    if len(chain) > 1 and officers.untried(view.session, lot):
         raise WrongStep("policy.drilling", ref=lot.ref)
     most = chain[-1]["max_plen"] + 70_000 + TAG * (chain[-1]["max_plen"] // CHUNK + 1)
     if not 0 < length <= most:
         raise Invalid("upload.bad_length", length=length, most=most)
-    return new_upload(look, lot, party_id, length=length, envelope=envelope)
+    return new_upload(view, lot, party_id, length=length, envelope=envelope)
 
 
-def new_upload(look: Look, lot: Lot | LotFacts, party_id: int, *, length: int, envelope: str) -> Upload:
+def new_upload(view: View, lot: Lot | LotFacts, party_id: int, *, length: int, envelope: str) -> Upload:
     """The row of an upload under a random name, not yet kept. The caller has checked who may send what."""
     return Upload(
         token=secrets.token_hex(24),
         lot_id=lot.id,
         party_id=party_id,
-        account_id=look.actor.account_id or 0,
+        account_id=view.actor.account_id or 0,
         part=envelope,
         length=length,
-        made_at=look.now,
-        last_at=look.now,
+        made_at=view.now,
+        last_at=view.now,
     )
 
 
-def not_too_many(look: Look) -> None:
+def not_too_many(view: View) -> None:
     """At the door: one person begins so many uploads in an hour and no more, so that nobody fills the disk with beginnings.
     Refuses: TooEarly ``rate.wait`` with the moment from which it goes on."""
-    begun = look.session.scalars(
-        _BEGUN, {"party": look.actor.party_id, "account": look.actor.account_id, "since": look.now - HOUR}
+    begun = view.session.scalars(
+        _BEGUN, {"party": view.actor.party_id, "account": view.actor.account_id, "since": view.now - HOUR}
     ).all()
     if len(begun) == STARTS_AN_HOUR:
         raise TooEarly("rate.wait", until=floor_second(begun[-1] + HOUR))
@@ -165,22 +165,22 @@ class _Ground:
     check: _Check
 
 
-def _ground(look: Look, ref: str, find_lot: Callable[[Look, str], Lot], envelope: str) -> _Ground:
+def _ground(view: View, ref: str, find_lot: Callable[[View, str], Lot], envelope: str) -> _Ground:
     """Asked in one question. Refuses: as ``find_lot`` and ``not_too_many``; NotFound ``participant.none``."""
-    rows = look.session.execute(
+    rows = view.session.execute(
         _GROUND,
         {
             "ref": ref,
-            "party": look.actor.party_id,
+            "party": view.actor.party_id,
             "envelope": envelope,
-            "account": look.actor.account_id,
-            "since": look.now - HOUR,
+            "account": view.actor.account_id,
+            "since": view.now - HOUR,
         },
     ).all()
     if not rows or rows[0].published_at is None:
-        find_lot(look, ref)
+        find_lot(view, ref)
     if not rows or rows[0].begun >= STARTS_AN_HOUR:
-        not_too_many(look)
+        not_too_many(view)
     if not rows or rows[0].withdrawn_at is not None:
         raise NotFound("participant.none", ref=ref)
     mine, chain = rows[0], officers.chain_of([row[_OWN_FACTS:] for row in rows])
@@ -212,7 +212,7 @@ def start_with(
     office: Office,
     actor: Actor,
     ref: str,
-    find_lot: Callable[[Look, str], Lot],
+    find_lot: Callable[[View, str], Lot],
     *,
     length: int,
     envelope: str = officers.BID,
@@ -224,10 +224,10 @@ def start_with(
 
     Returns the token and what arrived; ``refused`` is noted, not raised. Refuses: as ``start`` and ``not_too_many``.
     """
-    with office.look(actor) as look:
-        look.require(Act.BID_UPLOAD)
-        on = _ground(look, ref, find_lot, envelope)
-        row = announced(look, on.lot, on.party_id, on.chain, length=length, envelope=envelope)
+    with office.view(actor) as view:
+        view.require(Act.BID_UPLOAD)
+        on = _ground(view, ref, find_lot, envelope)
+        row = announced(view, on.lot, on.party_id, on.chain, length=length, envelope=envelope)
     inspector, done, refused = Inspector(length, on.check), None, ""
     try:
         size = office.spool.append(row.token, 0, _inspected(inspector, pieces), most=length, new=True)
@@ -260,9 +260,9 @@ def check_open(lot: Lot | LotFacts, now: datetime) -> None:
         raise TooLate("bid.too_late", ref=lot.ref, now=now, deadline=lot.deadline)
 
 
-def own(look: Look, token: str) -> Upload:
+def own(view: View, token: str) -> Upload:
     """An upload of one's own party; anybody else's does not exist. Refuses: NotFound."""
-    row: Upload | None = look.session.scalar(_OWN, {"token": token, "party": look.actor.party_id})
+    row: Upload | None = view.session.scalar(_OWN, {"token": token, "party": view.actor.party_id})
     if row is None:
         raise NotFound("upload.unknown")
     return row
@@ -277,8 +277,8 @@ _OWN = (
 
 def arrived(office: Office, actor: Actor, token: str) -> Arrival:
     """How much of an upload is there. Refuses: NotFound."""
-    with office.look(actor) as look:
-        row = own(look, token)
+    with office.view(actor) as view:
+        row = own(view, token)
     if row.finished_at is not None or row.refused:
         return Arrival(row.length if row.finished_at else 0, row.length, row.finished_at is not None, row.refused or "")
     size = office.spool.size(token)
@@ -298,14 +298,14 @@ def receive(office: Office, actor: Actor, token: str, *, offset: int, pieces: It
     No transaction is open while bytes flow. Refuses: NotFound, Conflict (offset, another writer), Invalid ``upload.not_sealed`` with the
     code of protocol §7 when the bytes are no sealed bid of this lot and bidder.
     """
-    with office.look(actor) as look:
-        row = own(look, token)
+    with office.view(actor) as view:
+        row = own(view, token)
         if row.refused:
             raise Invalid("upload.not_sealed", reason=row.refused)
         if row.finished_at is not None:
             return Arrival(row.length, row.length, True)
         inspector = Inspector(
-            row.length, _checker(look, officers.policy_chain(look.session, row.lot, row.part), row.party)
+            row.length, _checker(view, officers.policy_chain(view.session, row.lot, row.part), row.party)
         )
     fault("upload.asked")
     try:
@@ -343,8 +343,8 @@ def _note_whole(row: Upload, done: Inspection, blob: str, now: datetime) -> None
     row.sealed_root = b64u(done.sealed_root)
 
 
-def _checker(look: Look, chain: Sequence[dict[str, Any]], party: Party) -> _Check:
-    key = enrolments.find_key(look.session, party.code, "bidder")
+def _checker(view: View, chain: Sequence[dict[str, Any]], party: Party) -> _Check:
+    key = enrolments.find_key(view.session, party.code, "bidder")
     return _Check(chain, party.code, unb64u(key.seal_public) if key and key.seal_public else b"")
 
 
@@ -454,13 +454,13 @@ def stale(session: Session, before: datetime) -> list[Upload]:
 
 def sweep(office: Office) -> int:
     """Drop the bytes of uploads given up long ago; their rows stay. Called by the clock; returns how many there are."""
-    with office.look(CLOCK) as look:
-        rows = stale(look.session, look.now - GIVEN_UP)
-        known = set(look.session.scalars(select(Upload.token)))
+    with office.view(CLOCK) as view:
+        rows = stale(view.session, view.now - GIVEN_UP)
+        known = set(view.session.scalars(select(Upload.token)))
     for row in rows:
         drop(office, row)
     lost = [
-        token for token in office.spool.older(look.now - GIVEN_UP) if token not in known
+        token for token in office.spool.older(view.now - GIVEN_UP) if token not in known
     ]  # begun with their bytes, and we died
     for token in lost:
         office.spool.remove(token)

@@ -38,7 +38,7 @@ from trading.kernel import audit
 from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, NotAllowed, NotFound, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.parties.parties import Account, Party
 from trading.tendering import bid_forms
@@ -272,11 +272,11 @@ def fingerprint_of(seat: OfficerSeat) -> str:
     return keys.fingerprint("ed25519", unb64u(seat.sign_public, 32)) if seat.sign_public else ""
 
 
-def own_seat(look: Look, lot: Lot, *stages: str, serial: int | None = None) -> OfficerSeat:
+def own_seat(view: View, lot: Lot, *stages: str, serial: int | None = None) -> OfficerSeat:
     """The tie of an officer: its seat among those in force, or in the first of ``stages`` in which it has one, or of one serial.
     Refuses: NotAllowed ``officer.not_yours``."""
-    query = select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.account_id == look.actor.account_id)
-    rows = list(look.session.scalars(query.order_by(OfficerSeat.serial.desc())))
+    query = select(OfficerSeat).where(OfficerSeat.lot_id == lot.id, OfficerSeat.account_id == view.actor.account_id)
+    rows = list(view.session.scalars(query.order_by(OfficerSeat.serial.desc())))
     for stage in stages or (STANDING,):
         for seat in rows:
             if (seat.serial == serial) if serial is not None else (seat.stage == stage):
@@ -546,19 +546,19 @@ def offer_keys(work: UnitOfWork, lot: Lot, publics: Mapping[str, str]) -> None:
     )
 
 
-def scopes_to_key(look: Look, lot: Lot) -> list[dict[str, Any]]:
+def scopes_to_key(view: View, lot: Lot) -> list[dict[str, Any]]:
     """The scopes an officer derives its keys for, ``{platform, tender, lot, envelope, serial}`` (protocol §2). Refuses: NotAllowed."""
-    look.require(Act.POLICY_SIGN)
-    seat = own_seat(look, lot, NEXT, STANDING)
+    view.require(Act.POLICY_SIGN)
+    seat = own_seat(view, lot, NEXT, STANDING)
     return [
         {
-            "platform": look.office.platform,
+            "platform": view.office.platform,
             "tender": lot.tender.ref,
             "lot": lot.no_text,
             "envelope": envelope,
             "serial": seat.serial,
         }
-        for envelope in _wanted(look.session, lot, seat)
+        for envelope in _wanted(view.session, lot, seat)
     ]
 
 

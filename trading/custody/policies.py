@@ -55,7 +55,7 @@ from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, TooLate, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments
 from trading.tendering import notices
 from trading.tendering.tenders import Lot, require_draft
@@ -63,13 +63,13 @@ from trading.tendering.tenders import Lot, require_draft
 # --- what an officer's client asks for --------------------------------------------------------------------------------------------
 
 
-def policies_to_sign(look: Look) -> list[Policy]:
+def policies_to_sign(view: View) -> list[Policy]:
     """All policies that still want the signature of the officer who looks, in the order they were drafted. Refuses: NotAllowed."""
-    look.require(Act.POLICY_SIGN)
-    rows = look.session.execute(
+    view.require(Act.POLICY_SIGN)
+    rows = view.session.execute(
         select(Policy, OfficerSeat)
         .join(OfficerSeat, OfficerSeat.lot_id == Policy.lot_id)
-        .where(OfficerSeat.account_id == look.actor.account_id, Policy.dsse.is_(None))
+        .where(OfficerSeat.account_id == view.actor.account_id, Policy.dsse.is_(None))
         .order_by(Policy.id)
     )
     return [
@@ -90,20 +90,20 @@ def signing_of(session: Session, lot: Lot) -> list[tuple[OfficerSeat, bool]]:
     ]
 
 
-def drills_to_open(look: Look) -> list[Drill]:
+def drills_to_open(view: View) -> list[Drill]:
     """All drill bids the officer who looks has yet to open. Refuses: NotAllowed."""
-    look.require(Act.POLICY_SIGN)
-    rows = look.session.execute(
+    view.require(Act.POLICY_SIGN)
+    rows = view.session.execute(
         select(Drill, OfficerSeat)
         .join(Policy, Policy.id == Drill.policy_id)
         .join(OfficerSeat, OfficerSeat.lot_id == Policy.lot_id)
-        .where(OfficerSeat.account_id == look.actor.account_id, Policy.standing)
+        .where(OfficerSeat.account_id == view.actor.account_id, Policy.standing)
         .order_by(Drill.id)
     )
     return [
         drill
         for drill, seat in rows
-        if seat.serial == policy_document(drill.policy)["serial"] and seat.j not in drilled(look.session, drill.policy)
+        if seat.serial == policy_document(drill.policy)["serial"] and seat.j not in drilled(view.session, drill.policy)
     ]
 
 
@@ -171,9 +171,9 @@ def draft_policies(
     return new
 
 
-def default_mirror(look: Look) -> str:
+def default_mirror(view: View) -> str:
     """What a mirror takes of bids unless the agency says otherwise."""
-    return "files" if look.office.mirror is not None else "none"
+    return "files" if view.office.mirror is not None else "none"
 
 
 def _stands_again(work: UnitOfWork, lot: Lot, document: dict[str, Any]) -> bool:

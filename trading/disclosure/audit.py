@@ -25,7 +25,7 @@ from trading.kernel.access import Act
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 BATCH = 2000
 
@@ -64,22 +64,22 @@ class Audit:
         }
 
 
-def verify(look: Look) -> Audit:
+def verify(view: View) -> Audit:
     """The whole log. Refuses: NotAllowed (needs ``log.look`` or ``supervise.look``)."""
-    look.require(Act.LOG_LOOK)
+    view.require(Act.LOG_LOOK)
     found = Audit()
-    _entries(look, found)
-    _ticks(look, found)
-    _documents(look, found)
-    _records(look, found)
-    _bids(look, found)
+    _entries(view, found)
+    _ticks(view, found)
+    _documents(view, found)
+    _records(view, found)
+    _bids(view, found)
     return found
 
 
-def _entries(look: Look, found: Audit) -> None:
+def _entries(view: View, found: Audit) -> None:
     """Each row against its signed envelope, by id: the first that differs is named."""
-    keys = (look.office.keys.public,)
-    for row in look.session.scalars(select(LogEntry).order_by(LogEntry.id).execution_options(yield_per=BATCH)):
+    keys = (view.office.keys.public,)
+    for row in view.session.scalars(select(LogEntry).order_by(LogEntry.id).execution_options(yield_per=BATCH)):
         found.entries += 1
         try:
             value, c = ticks.open_entry(json.loads(row.envelope), keys)
@@ -100,9 +100,9 @@ def _entries(look: Look, found: Audit) -> None:
             found.bad_entry(row.c, "the row differs from what was signed: " + ", ".join(wrong))
 
 
-def _ticks(look: Look, found: Audit) -> None:
+def _ticks(view: View, found: Audit) -> None:
     """Leaves in order, trees rebuilt, roots and checkpoints; entries that are in no tick though their time is up."""
-    session, office = look.session, look.office
+    session, office = view.session, view.office
     key, tree = log.log_key(office.platform, office.keys), merkle.Frontier()
     leaves: list[tuple[int, str]] = []
     for number, row in enumerate(
@@ -126,7 +126,7 @@ def _ticks(look: Look, found: Audit) -> None:
         tree.append(row.leaf.encode())
         if b64u(log.tick_tree(session, row).root) != leaf["root"]:
             found.fault("TICK_TREE", where, "secret, slots and entries do not give its root")
-            found.first_bad = found.first_bad or _first_of(look, row.tick)
+            found.first_bad = found.first_bad or _first_of(view, row.tick)
         try:
             note = checkpoints.verify_checkpoint(row.checkpoint, key)
             if (note.size, note.root) != (number + 1, tree.root()):
@@ -134,8 +134,8 @@ def _ticks(look: Look, found: Audit) -> None:
         except CryptoError as error:
             found.fault("CHECKPOINT", where, str(error))
     found.ticks, found.root = len(leaves), b64u(tree.root()) if leaves else ""
-    _nodes(look, found)
-    found.gaps = gaps(leaves, _busy(look))
+    _nodes(view, found)
+    found.gaps = gaps(leaves, _busy(view))
     if leaves:
         over = LogEntry.tick_by <= parse_moment(leaves[-1][1])
         waiting = select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id).where(over)
@@ -157,19 +157,19 @@ def _ticks(look: Look, found: Audit) -> None:
         found.bad_entry(c, "neither sealed nor waiting")
 
 
-def _nodes(look: Look, found: Audit) -> None:
+def _nodes(view: View, found: Audit) -> None:
     """Every stored subtree from its children, the lowest from the leaves."""
     below: dict[int, bytes] = {}
     level = 0
     while True:
         rows = {
             index: unb64u(name)
-            for index, name in look.session.execute(
+            for index, name in view.session.execute(
                 select(log.LogNode.index, log.LogNode.hash).where(log.LogNode.level == level)
             )
         }
         if level == 0:
-            leaves = look.session.execute(select(LogTick.tick, LogTick.leaf))
+            leaves = view.session.execute(select(LogTick.tick, LogTick.leaf))
             wanted = {tick: merkle.leaf_hash(leaf.encode()) for tick, leaf in leaves}
         else:
             wanted = {
@@ -185,31 +185,31 @@ def _nodes(look: Look, found: Audit) -> None:
         below, level = rows, level + 1
 
 
-def _pairs(look: Look, one: Any, other: Any, where: Any) -> list[tuple[str, str]]:
-    return [(key, value) for key, value in look.session.execute(select(one, other).where(where))]
+def _pairs(view: View, one: Any, other: Any, where: Any) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in view.session.execute(select(one, other).where(where))]
 
 
-def _first_of(look: Look, tick: int) -> str:
+def _first_of(view: View, tick: int) -> str:
     query = (
         select(LogEntry.c)
         .join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
         .where(log.LogSeat.tick == tick)
         .order_by(LogEntry.id)
     )
-    return look.session.scalar(query.limit(1)) or ""
+    return view.session.scalar(query.limit(1)) or ""
 
 
-def _busy(look: Look) -> list[tuple[int, ticks.Busy]]:
+def _busy(view: View) -> list[tuple[int, ticks.Busy]]:
     found = []
-    for row in look.session.scalars(select(Policy).where(Policy.log_c.is_not(None)).order_by(Policy.id)):
-        tick = log.tick_of(look.session, row.log_c or "")
+    for row in view.session.scalars(select(Policy).where(Policy.log_c.is_not(None)).order_by(Policy.id)):
+        tick = log.tick_of(view.session, row.log_c or "")
         if tick is not None:
             found.append((tick.tick, ticks.Busy(write_moment(row.deadline), write_moment(row.opens_at))))
     return found
 
 
-def _documents(look: Look, found: Audit) -> None:
-    for row in look.session.scalars(select(LogDocument).order_by(LogDocument.id).execution_options(yield_per=BATCH)):
+def _documents(view: View, found: Audit) -> None:
+    for row in view.session.scalars(select(LogDocument).order_by(LogDocument.id).execution_options(yield_per=BATCH)):
         try:
             name = document_hash(payload_of(json.loads(row.text)) if row.signed else row.text.encode())
         except (CryptoError, ValueError) as error:
@@ -218,9 +218,9 @@ def _documents(look: Look, found: Audit) -> None:
             found.fault("DOCUMENT_ALTERED", f"log_document {row.hash}", f"a {row.kind} that is not the one of its hash")
 
 
-def _records(look: Look, found: Audit) -> None:
+def _records(view: View, found: Audit) -> None:
     """The record behind each act, against the hash its entry names."""
-    rows = look.session.execute(
+    rows = view.session.execute(
         select(ActRecord, LogEntry.statement).outerjoin(LogEntry, LogEntry.c == ActRecord.c).order_by(ActRecord.id)
     )
     for row, statement in rows:
@@ -234,14 +234,14 @@ def _records(look: Look, found: Audit) -> None:
             found.fault("RECORD_ALTERED", f"act_record {row.c}", "its columns differ from the record")
 
 
-def _bids(look: Look, found: Audit) -> None:
+def _bids(view: View, found: Audit) -> None:
     """Sealed bids and receipts against the statements and entries they came from."""
-    entries = dict(_pairs(look, LogEntry.c, LogEntry.envelope, LogEntry.event.like("bid-%")))
-    documents = dict(_pairs(look, LogDocument.hash, LogDocument.text, LogDocument.kind == "submission"))
-    for receipt in look.session.scalars(select(BidReceipt).order_by(BidReceipt.id)):
+    entries = dict(_pairs(view, LogEntry.c, LogEntry.envelope, LogEntry.event.like("bid-%")))
+    documents = dict(_pairs(view, LogDocument.hash, LogDocument.text, LogDocument.kind == "submission"))
+    for receipt in view.session.scalars(select(BidReceipt).order_by(BidReceipt.id)):
         if entries.get(receipt.c) != receipt.entry:
             found.fault("ROW_ALTERED", f"bid_receipt {receipt.id}", "not the entry that was signed")
-    for bid in look.session.scalars(select(SealedBid).order_by(SealedBid.id)):
+    for bid in view.session.scalars(select(SealedBid).order_by(SealedBid.id)):
         text = documents.get(bid.statement)
         try:
             said = loads(payload_of(json.loads(text or "{}")))

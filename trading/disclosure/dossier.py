@@ -28,7 +28,7 @@ from trading.disclosure.log_part import log_files
 from trading.kernel import log
 from trading.kernel.audit import ActRecord, LogDocument, LogEntry, LogPending
 from trading.kernel.errors import Invalid, NotFound, TooEarly, WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony, findings, rechecks
 from trading.parties import enrolments
 from trading.tendering.tenders import Lot, Tender
@@ -91,7 +91,7 @@ class Extra:
 
 @dataclass
 class _Dossier:
-    look: Look
+    look: View
     lot: Lot
     profile: str
     files: list[File] = field(default_factory=list)
@@ -105,12 +105,12 @@ class _Dossier:
         return self.profile == "audit"
 
 
-def find_lot(look: Look, ref: str) -> Lot:
+def find_lot(view: View, ref: str) -> Lot:
     """A lot by its own reference, or by its tender's where that has only one. Refuses: NotFound, Invalid ``bundle.which_lot``."""
-    lot = look.session.scalar(select(Lot).where(Lot.ref == ref))
+    lot = view.session.scalar(select(Lot).where(Lot.ref == ref))
     if lot is not None:
         return lot
-    tender = look.session.scalar(select(Tender).where(Tender.ref == ref))
+    tender = view.session.scalar(select(Tender).where(Tender.ref == ref))
     if tender is None:
         raise NotFound("lot.unknown", ref=ref)
     if len(tender.lots) != 1:
@@ -118,14 +118,14 @@ def find_lot(look: Look, ref: str) -> Lot:
     return tender.lots[0]
 
 
-def gather(look: Look, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> list[File]:
+def gather(view: View, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> list[File]:
     """The files of a lot's bundle. ``profile``: ``public`` or ``audit``.
 
     Refuses: WrongStep ``bundle.not_finished`` while the lot runs, TooEarly ``bundle.log_waiting`` while an entry of it waits for its tick.
     """
     if lot.state not in FINISHED:
         raise WrongStep("bundle.not_finished", ref=lot.ref, state=lot.state)
-    dossier = _Dossier(look, lot, profile)
+    dossier = _Dossier(view, lot, profile)
     _take_entries(dossier, extras)
     _take_documents(dossier)
     _take_bids(dossier)
@@ -137,7 +137,7 @@ def gather(look: Look, lot: Lot, profile: str, extras: Sequence[Extra] = ()) -> 
         dossier.holders |= set(extra.holders)
     _take_keys(dossier)
     dossier.files += log_files(
-        look, dossier.entries, ref=lot.ref, policies=_sealed_policies(dossier), audit=dossier.audit
+        view, dossier.entries, ref=lot.ref, policies=_sealed_policies(dossier), audit=dossier.audit
     )
     return dossier.files
 

@@ -21,18 +21,18 @@ from trading.kernel import log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import TooEarly
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 HASHES_BEFORE = 1 << 20
 """Leaf hashes of older ticks a bundle carries at most: two years of a quiet log, 32 MiB."""
 
 
 def log_files(
-    look: Look, entries: Mapping[str, LogEntry], *, ref: str, policies: Mapping[str, Mapping[str, Any]], audit: bool
+    view: View, entries: Mapping[str, LogEntry], *, ref: str, policies: Mapping[str, Mapping[str, Any]], audit: bool
 ) -> list[File]:
     """Receipts, leaves, checkpoints, gaps and (``audit``) the secrets of ticks that hold nothing but these entries. ``policies``: c of the
     entry → policy. Refuses: TooEarly ``bundle.log_waiting`` for a log without a tick."""
-    session = look.session
+    session = view.session
     last = log.last_tick(session)
     if last is None:
         raise TooEarly("bundle.log_waiting", ref=ref)

@@ -16,7 +16,7 @@ from trading.disclosure import ocds
 from trading.kernel.access import PUBLIC
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look, Office
+from trading.kernel.work import Office, View
 from trading.opening import ceremony
 from trading.parties.parties import Party
 from trading.tendering import documents, notices
@@ -29,26 +29,26 @@ _DOCUMENTS = {"tender_document": "biddingDocuments", "amendment": "biddingDocume
 
 def package(office: Office, ref: str | None, *, records: bool) -> tuple[str, int]:
     """(text of a release or record package, number of releases). Refuses: NotFound for an unpublished lot, Invalid by the schema."""
-    with office.look(PUBLIC) as look:
+    with office.view(PUBLIC) as view:
         query = select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.id)
-        lots = list(look.session.scalars(query.where(Lot.ref == ref) if ref else query))
+        lots = list(view.session.scalars(query.where(Lot.ref == ref) if ref else query))
         if ref and not lots:
             raise NotFound("lot.unknown", ref=ref)
-        releases = [ocds.release(card(look, lot), prefix=PREFIX) for lot in lots]
+        releases = [ocds.release(card(view, lot), prefix=PREFIX) for lot in lots]
         build = ocds.record_package if records else ocds.release_package
-        made = build(releases, uri=f"https://{office.platform}/ocds", publisher=office.platform, published_at=look.now)
+        made = build(releases, uri=f"https://{office.platform}/ocds", publisher=office.platform, published_at=view.now)
     ocds.validate(made)
     return ocds.written(made) + "\n", len(releases)
 
 
-def card(look: Look, lot: Lot) -> dict[str, Any]:
+def card(view: View, lot: Lot) -> dict[str, Any]:
     """What is public of a published lot now."""
-    session, project = look.session, lot.project
+    session, project = view.session, lot.project
     row, found = ceremony.find(session, lot), awards.find(session, lot)
     shown = row is not None and row.state == "CLOSED"
     made: dict[str, Any] = {
         "ref": lot.ref,
-        "date": look.now,
+        "date": view.now,
         "tag": ["tender"],
         "title": lot.title,
         "state": lot.state,
@@ -64,7 +64,7 @@ def card(look: Look, lot: Lot) -> dict[str, Any]:
         "description": lot.need or None,
         "tender_start": lot.published_at,
         "tender_end": lot.deadline,
-        "documents": _documents(look, lot),
+        "documents": _documents(view, lot),
     }
     if shown and row is not None:
         bids = ceremony.opened_bids(session, row)
@@ -89,13 +89,13 @@ def card(look: Look, lot: Lot) -> dict[str, Any]:
                 "suppliers": [_party(found.winner)],
             }
         ]
-        made |= _contract(look, lot)
+        made |= _contract(view, lot)
         made["tag"] += ["contract"] if "contracts" in made else []
     return made
 
 
-def _contract(look: Look, lot: Lot) -> Mapping[str, Any]:
-    row = contracts.find(look.session, lot)
+def _contract(view: View, lot: Lot) -> Mapping[str, Any]:
+    row = contracts.find(view.session, lot)
     if row is None or row.published_at is None:
         return {}
     return {
@@ -126,7 +126,7 @@ def _party(party: Party) -> dict[str, Any]:
     return {"id": party.code, "name": party.name, "code": party.code, "region": party.region or None}
 
 
-def _documents(look: Look, lot: Lot) -> list[dict[str, Any]]:
+def _documents(view: View, lot: Lot) -> list[dict[str, Any]]:
     found = [
         {
             "id": f"{lot.ref}-{notice.kind}-{notice.version}",
@@ -134,11 +134,11 @@ def _documents(look: Look, lot: Lot) -> list[dict[str, Any]]:
             "title": notice.title,
             "date": notice.published_at,
         }
-        for notice in notices.of_lot(look.session, lot)
+        for notice in notices.of_lot(view.session, lot)
     ]
     files = [
         {"id": file.sha256, "type": _DOCUMENTS.get(file.kind), "title": file.name, "date": file.added_at}
-        for file in documents.standing(look.session, lot)
+        for file in documents.standing(view.session, lot)
         if file.published
     ]
     return found + [one for one in files if one["id"] not in {held["id"] for held in found}]

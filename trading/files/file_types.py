@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from trading.kernel.blobs import Blob
 from trading.kernel.errors import Faults
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
 TIFF, TEXT, ZIP = "image/tiff", "text/plain", "application/zip"
@@ -92,7 +92,7 @@ def check_name(faults: Faults, name: str) -> None:
         faults.add("name", "document.name", name=name[:80])
 
 
-def media_of(work: Look, name: str, blob: Blob, *, most: int = MAX_SIZE) -> str:
+def media_of(work: View, name: str, blob: Blob, *, most: int = MAX_SIZE) -> str:
     """The media type of a stored file of at most ``most`` bytes.
 
     Refuses: Invalid ``document.faults``: ``document.name``, ``document.type_unknown``,

@@ -34,10 +34,10 @@ def scan(office: Office, scanner: Scanner | None, table: Any, *, act: str) -> in
     """The clock's part: proofs that wait are looked at, outside any transaction, each outcome told as ``act``. Raises: ScannerDown."""
     if scanner is None:
         return 0
-    with office.look(CLOCK) as look:
+    with office.view(CLOCK) as view:
         rows = [
             tuple(row)
-            for row in look.session.execute(select(table.id, table.proof).where(table.scan == WAITING).limit(AT_ONCE))
+            for row in view.session.execute(select(table.id, table.proof).where(table.scan == WAITING).limit(AT_ONCE))
         ]
     for ident, blob in rows:
         with office.blobs.open(blob) as source:

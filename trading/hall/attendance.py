@@ -18,7 +18,7 @@ from trading.kernel.access import Act, Role
 from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment, append_only, one_of
 from trading.kernel.errors import TooEarly, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.parties.parties import Account, Party
 from trading.tendering.projects import require_tie
@@ -126,10 +126,10 @@ def sign_in(work: UnitOfWork, lot: Lot) -> Attendance:
     return new
 
 
-def own(look: Look, lot: Lot) -> Attendance | None:
+def own(view: View, lot: Lot) -> Attendance | None:
     """The caller's own line."""
-    return look.session.scalar(
-        select(Attendance).where(Attendance.lot_id == lot.id, Attendance.account_id == look.actor.account_id)
+    return view.session.scalar(
+        select(Attendance).where(Attendance.lot_id == lot.id, Attendance.account_id == view.actor.account_id)
     )
 
 

@@ -24,7 +24,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotReady, Refusal, TooLate, WrongStep
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
 from trading.tendering.projects import require_tie
@@ -68,9 +68,9 @@ def find(session: Session, lot: Lot) -> BasePrice | None:
     return session.scalar(select(BasePrice).where(BasePrice.lot_id == lot.id))
 
 
-def may_bind(look: Look, lot: Lot) -> bool:
+def may_bind(view: View, lot: Lot) -> bool:
     """Whether a base price may still be bound: before the deadline, where the procedure has one."""
-    early = lot.state in ("ACCEPTED", "NOTICE", "BIDDING") and (lot.deadline is None or look.now < lot.deadline)
+    early = lot.state in ("ACCEPTED", "NOTICE", "BIDDING") and (lot.deadline is None or view.now < lot.deadline)
     return early and procedure_of(lot).base_price is not None
 
 

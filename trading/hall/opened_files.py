@@ -86,9 +86,9 @@ def scan(office: Office, scanner: Scanner | None) -> list[str]:
 
     Raises: ScannerDown once nothing more can be asked of it; what was found before stands.
     """
-    with office.look(CLOCK) as look:
-        fresh = look.session.scalar(_without_rows().limit(1)) is not None
-        if not fresh and not _due(look.session, look.now, scanner is not None):
+    with office.view(CLOCK) as view:
+        fresh = view.session.scalar(_without_rows().limit(1)) is not None
+        if not fresh and not _due(view.session, view.now, scanner is not None):
             return []
     version = scanner.version() if scanner is not None else ""
     with office.work(CLOCK) as work:

@@ -25,7 +25,7 @@ from trading.kernel import audit, log
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound, WrongStep
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.opening.files import DRAW, OPENING, to_files
 from trading.tendering.tenders import Lot
@@ -33,13 +33,13 @@ from trading.tendering.tenders import Lot
 ACCEPTED = ("bid-received", "bid-replaced", "bid-withdrawn")
 
 
-def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
+def package(view: View, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     """The package of an opening (``opening.files.read_package`` reads it), for an officer of the lot or the host's backup.
 
     Refuses: NotAllowed (neither host nor an officer of this lot), NotFound ``opening.not_yet``, ``closing.not_yet``.
     """
-    officer = _asking(look, lot, Act.SHARE_RELEASE)
-    session = look.session
+    officer = _asking(view, lot, Act.SHARE_RELEASE)
+    session = view.session
     row = ceremony.opening(session, lot, part)
     closed = closing.closing(session, lot, part)
     size = closed.tick + 1
@@ -53,12 +53,12 @@ def package(look: Look, lot: Lot, part: str = officers.BID) -> dict[str, Any]:
     value: dict[str, Any] = {
         "type": OPENING,
         "v": 1,
-        "platform": look.office.platform,
+        "platform": view.office.platform,
         "tender": lot.tender.ref,
         "lot": lot.no_text,
         "envelope": part,
         "officer": officer,
-        "trust": tickets.trust(look),
+        "trust": tickets.trust(view),
         "policies": [json.loads(policy.dsse or "") for policy in chain],
         "policy_receipts": [tickets.receipt_of(known[c], proofs) for c in _logged(chain)],
         "deadline": audit.document(session, closed.document),
@@ -108,19 +108,19 @@ def _left_sealed(session: Session, told: dict[str, str]) -> dict[str, Any]:
 # --- draws ----------------------------------------------------------------------------------------------------------------
 
 
-def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
+def escrow_package(view: View, draw: Draw) -> dict[str, Any]:
     """The package of a draw's escrow opening, for an officer of the lot: what ``draws.release_escrow`` takes shares of.
 
     Refuses: NotAllowed, WrongStep ``draw.wrong_step`` unless the commit list is signed and nothing is drawn yet.
     """
-    serial = int(officers.policy_document(policy_of(look.session, draw))["serial"])
-    officer = _asking(look, draw.lot, Act.SHARE_RELEASE, serial)
+    serial = int(officers.policy_document(policy_of(view.session, draw))["serial"])
+    officer = _asking(view, draw.lot, Act.SHARE_RELEASE, serial)
     if draw.state != "LISTED" or draw.list_c is None or draw.listing is None:
         raise WrongStep("draw.wrong_step", state=draw.state, from_states=["LISTED"])
-    session = look.session
+    session = view.session
     turns = {turn.party: turn for turn in draw.turns}
     ordered = [turns[name] for name in draw.notice["parties"]]
-    value = _draw_head(look, draw)
+    value = _draw_head(view, draw)
     value |= {
         "type": DRAW,
         "officer": officer,
@@ -132,39 +132,39 @@ def escrow_package(look: Look, draw: Draw) -> dict[str, Any]:
     }
     chain = _policies(session, draw)
     firm = draw.lot.project.purchaser.code
-    value["enrolments"] = tickets.enrolments_of(session, _kids(chain), set(), log.size(look), tenderee=firm)
+    value["enrolments"] = tickets.enrolments_of(session, _kids(chain), set(), log.size(view), tenderee=firm)
     return value
 
 
-def draw_kit(look: Look, draw: Draw) -> dict[str, Any]:
+def draw_kit(view: View, draw: Draw) -> dict[str, Any]:
     """What the tenderee's client needs to take part: the notice with its proof, the draw's policy, and, once there, the commit list.
 
     Refuses: NotAllowed, NotFound ``draw.unknown`` for another's draw.
     """
-    look.require(Act.DRAW_TAKE_PART)
-    if look.actor.party_id != draw.lot.project.purchaser_id:
+    view.require(Act.DRAW_TAKE_PART)
+    if view.actor.party_id != draw.lot.project.purchaser_id:
         raise NotFound("draw.unknown", label=draw.label)
-    value = _draw_head(look, draw)
+    value = _draw_head(view, draw)
     value |= {"type": "bidhall-draw", "party": TENDEREE, "state": draw.state}
     if draw.listing is not None:
         value["listing"] = draw.listing
-        value["commit_receipts"] = [_newest(look.session, turn.commit_c) for turn in draw.turns]
+        value["commit_receipts"] = [_newest(view.session, turn.commit_c) for turn in draw.turns]
     return value
 
 
-def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
-    session, lot = look.session, draw.lot
+def _draw_head(view: View, draw: Draw) -> dict[str, Any]:
+    session, lot = view.session, draw.lot
     part = officers.draw_envelope(draw.label, lot)
     chain = _policies(session, draw)
     notice = audit.document(session, audit.entry(session, draw.notice_c).statement)
     return {
         "v": 1,
-        "platform": look.office.platform,
+        "platform": view.office.platform,
         "tender": lot.tender.ref,
         "lot": lot.no_text,
         "envelope": part,
         "draw": draw.draw,
-        "trust": tickets.trust(look),
+        "trust": tickets.trust(view),
         "policies": [json.loads(policy.dsse or "") for policy in chain],
         "policy_receipts": [_newest(session, c) for c in _logged(chain)],
         "notice": notice,
@@ -175,13 +175,13 @@ def _draw_head(look: Look, draw: Draw) -> dict[str, Any]:
 # --- pieces ---------------------------------------------------------------------------------------------------------------
 
 
-def _asking(look: Look, lot: Lot, act: Act, serial: int | None = None) -> dict[str, Any] | None:
+def _asking(view: View, lot: Lot, act: Act, serial: int | None = None) -> dict[str, Any] | None:
     """Who asks: an officer of this lot (of one serial, where a draw had begun), or the host, who may take a backup. Refuses: NotAllowed."""
-    if look.actor.role is Role.HOST:
-        look.require(Act.OPENING_HOST)
+    if view.actor.role is Role.HOST:
+        view.require(Act.OPENING_HOST)
         return None
-    look.require(act)
-    seat = officers.own_seat(look, lot, serial=serial)
+    view.require(act)
+    seat = officers.own_seat(view, lot, serial=serial)
     return {"name": seat.account.username, "j": seat.j, "side": seat.side}
 
 

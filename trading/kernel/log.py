@@ -24,7 +24,7 @@ from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import NotFound
 from trading.kernel.faults import fault
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 
 
 class LogBusy(Base):
@@ -300,9 +300,9 @@ def seats(session: Session, entries: Sequence[str]) -> dict[str, Seat]:
     return found
 
 
-def size(look: Look) -> int:
+def size(view: View) -> int:
     """How many ticks the log has: a function of the clock alone."""
-    return int(look.session.scalar(select(func.count()).select_from(LogTick)) or 0)
+    return int(view.session.scalar(select(func.count()).select_from(LogTick)) or 0)
 
 
 def leaf_moment(leaf: str) -> datetime:

@@ -116,14 +116,14 @@ class Money:
         return found
 
     @classmethod
-    def from_capitals(cls, text: str) -> Money:
+    def from_amount_words(cls, text: str) -> Money:
         """Yuan written in capital figures (大写), as a bid letter states its price.
 
         Reads 元 or 圆, 整 or 正, and the noughts people leave out or add. Refuses: Invalid money.capitals_malformed.
         """
-        from trading.kernel import capitals
+        from trading.kernel import amount_words
 
-        return cls(capitals.read(text), "CNY")
+        return cls(amount_words.read(text), "CNY")
 
     # --- calculating --------------------------------------------------------------------------------------------------
 
@@ -233,16 +233,16 @@ class Money:
             digits = digits.rstrip("0").rstrip(".")
         return self._dressed(_grouped(digits), unit, lang)
 
-    def capitals(self) -> str:
+    def amount_words(self) -> str:
         """Capital figures (大写) as cheques and bid letters carry them: "捌佰壹拾捌万元整". Yuan only.
 
         Refuses: Invalid money.capitals_currency, money.too_large (10^16 yuan or more).
         """
-        from trading.kernel import capitals
+        from trading.kernel import amount_words
 
         if self.currency != "CNY":
             raise Invalid("money.capitals_currency", currency=self.currency)
-        return capitals.write(self.minor)
+        return amount_words.write(self.minor)
 
     def __str__(self) -> str:
         return f"{self.currency} {self.text()}"

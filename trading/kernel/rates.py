@@ -1,4 +1,4 @@
-"""Counts of knocks at a door (sign-in, confirming). Only the table: migrations make it; what is counted web/http/shield.py decides."""
+"""Counts of knocks at a door (sign-in, confirming). Only the table: migrations make it; what is counted web/http/rate_limits.py decides."""
 
 from __future__ import annotations
 

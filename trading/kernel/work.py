@@ -21,11 +21,11 @@ from trading.kernel import access, audit, outbox
 from trading.kernel.access import Act, Actor
 from trading.kernel.blobs import LocalBlobs
 from trading.kernel.clock import Clock
+from trading.kernel.commit_queue import turns_of
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import AlreadyDone, NotReady
 from trading.kernel.faults import fault
 from trading.kernel.spool import Spool
-from trading.kernel.turns import turns_of
 
 
 class FormUse(Base):
@@ -115,17 +115,17 @@ class Office:
             yield connection
 
     @contextmanager
-    def look(self, actor: Actor) -> Iterator[Look]:
+    def view(self, actor: Actor) -> Iterator[View]:
         """A unit that only reads."""
         with self.engine.connect().execution_options(bidhall_readonly=True) as connection:
             with Session(connection, expire_on_commit=False, autoflush=False) as session:
-                yield Look(self, session, actor, self.clock.now())
+                yield View(self, session, actor, self.clock.now())
                 session.expunge_all()  # what was read stays readable; a rollback would void it
                 session.rollback()
 
 
 @dataclass
-class Look:
+class View:
     """A reading unit: the same words as a unit of work, without acts."""
 
     office: Office
@@ -137,7 +137,7 @@ class Look:
         access.require(self.actor, act, self.now)
 
 
-class UnitOfWork(Look):
+class UnitOfWork(View):
     """What an act gets first: who, when, and the session. ``now`` is fixed for all of it."""
 
     def __init__(self, office: Office, session: Session, actor: Actor, now: datetime) -> None:

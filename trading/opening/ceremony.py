@@ -24,7 +24,7 @@ from trading.kernel.access import Act
 from trading.kernel.db import Base, Json, Moment, append_only, one_of
 from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 from trading.kernel.flow import Flow, Step, state_check
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import technical
 from trading.parties.parties import Party
 from trading.tendering.tenders import Lot
@@ -220,9 +220,9 @@ def opened_of_lot(session: Session, lot: Lot, part: str = officers.BID) -> list[
     return [bid for bid in opened_bids(session, opening(session, lot, part)) if bid.verdict == "opened"]
 
 
-def own_opened(look: Look, row: Opening) -> OpenedBid | None:
-    return look.session.scalar(
-        select(OpenedBid).where(OpenedBid.opening_id == row.id, OpenedBid.party_id == look.actor.party_id)
+def own_opened(view: View, row: Opening) -> OpenedBid | None:
+    return view.session.scalar(
+        select(OpenedBid).where(OpenedBid.opening_id == row.id, OpenedBid.party_id == view.actor.party_id)
     )
 
 
@@ -232,13 +232,13 @@ def remarks(session: Session, row: Opening) -> list[OpeningRemark]:
     )
 
 
-def seeds_for_officer(look: Look, row: Opening) -> dict[str, str]:
+def seeds_for_officer(view: View, row: Opening) -> dict[str, str]:
     """header_hash → seed of every joined bid, for an officer who came to repeat the re-derivation. Refuses: NotAllowed, WrongStep."""
-    look.require(Act.OPENING_SIGN)
-    officers.own_seat(look, row.lot)
+    view.require(Act.OPENING_SIGN)
+    officers.own_seat(view, row.lot)
     if row.opened is None:
         raise WrongStep("opening.not_opened", state=row.state)
-    return {b.header_hash: b64u(b.seed) for b in opened_bids(look.session, row) if b.seed}
+    return {b.header_hash: b64u(b.seed) for b in opened_bids(view.session, row) if b.seed}
 
 
 def parties_of_set(session: Session, row: Opening) -> set[int]:
@@ -253,9 +253,9 @@ def is_public(session: Session, lot: Lot) -> bool:
     return find(session, lot) is not None
 
 
-def refuse_reviewer(look: Look, lot: Lot) -> None:
+def refuse_reviewer(view: View, lot: Lot) -> None:
     """Members of the panel do not attend the opening (O87 art. 40). Refuses: NotAllowed for experts."""
-    if look.actor.role in ("expert", "chair") and lot.state == "OPENING":
+    if view.actor.role in ("expert", "chair") and lot.state == "OPENING":
         raise NotAllowed("opening.not_for_panel")
 
 

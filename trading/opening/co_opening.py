@@ -26,7 +26,7 @@ from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment, append_only
 from trading.kernel.errors import Conflict, Invalid, NotFound, TooLate, WrongStep
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.opening.ceremony import OPENING_FLOW, Opening
 from trading.opening.files import BIDDER_PART
@@ -92,14 +92,14 @@ def outage(session: Session, row: Opening) -> bool:
     return stood_still(list(session.scalars(ticks)), begins, row.shares_from)
 
 
-def package(look: Look, row: Opening) -> dict[str, Any]:
+def package(view: View, row: Opening) -> dict[str, Any]:
     """What a bidder's client makes its part from. Refuses: NotAllowed, WrongStep ``part.not_asked``, NotFound ``part.no_bid``."""
-    look.require(Act.BID_LOOK)
-    bid = _bid(look, row)
+    view.require(Act.BID_LOOK)
+    bid = _bid(view, row)
     return {
         "type": BIDDER_PART,
         "v": 1,
-        "platform": look.office.platform,
+        "platform": view.office.platform,
         "tender": row.lot.tender.ref,
         "lot": row.lot.no_text,
         "envelope": row.part,
@@ -112,10 +112,10 @@ def package(look: Look, row: Opening) -> dict[str, Any]:
     }
 
 
-def _bid(look: Look, row: Opening) -> SealedBid:
-    if not is_asked(look.session, row):
+def _bid(view: View, row: Opening) -> SealedBid:
+    if not is_asked(view.session, row):
         raise WrongStep("part.not_asked", ref=row.lot.ref)
-    found = own_bid(look.session, row, look.actor.party_id)
+    found = own_bid(view.session, row, view.actor.party_id)
     if found is None:
         raise NotFound("part.no_bid", ref=row.lot.ref)
     return found

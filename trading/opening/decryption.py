@@ -148,19 +148,19 @@ def open_bids(
     Refuses: NotAllowed, NotFound, WrongStep, TooEarly ``opening.shares_running`` while officers may still post, ``opening.repair_running``
     in the window for repair, Conflict ``claim.open``.
     """
-    with office.look(actor) as look:
-        look.require(Act.OPENING_HOST)
-        lot = find_lot(look.session, lot_ref)
-        row = ceremony.opening(look.session, lot, part)
+    with office.view(actor) as view:
+        view.require(Act.OPENING_HOST)
+        lot = find_lot(view.session, lot_ref)
+        row = ceremony.opening(view.session, lot, part)
         OPENING_FLOW.check(row, "decrypt")
-        if not ceremony.may_decrypt(look.session, row, look.now):
-            raise TooEarly("opening.shares_running", until=row.shares_until, now=look.now)
-        claims.require_none_open(look.session, lot, part)
-        window = rescue.pause(look.session, row)
-        if window is not None and not window.is_over(look.now):
-            raise TooEarly("opening.repair_running", until=window.until, now=look.now)
-        policy = officers.policy_document(officers.current_policy(look.session, lot, part))
-        tasks, dead = _tasks(look.session, row), ceremony.dead(look.session, row)
+        if not ceremony.may_decrypt(view.session, row, view.now):
+            raise TooEarly("opening.shares_running", until=row.shares_until, now=view.now)
+        claims.require_none_open(view.session, lot, part)
+        window = rescue.pause(view.session, row)
+        if window is not None and not window.is_over(view.now):
+            raise TooEarly("opening.repair_running", until=window.until, now=view.now)
+        policy = officers.policy_document(officers.current_policy(view.session, lot, part))
+        tasks, dead = _tasks(view.session, row), ceremony.dead(view.session, row)
         file_names = bool(policy["file_names"])
         form, order, left = (
             officers.form_of(lot, part),
@@ -291,8 +291,8 @@ def _without_seed(blobs: LocalBlobs, task: _Task) -> Verdict:
 
 def _mended(office: Office, lot: Lot, task: _Task) -> bool:
     """Whether a copy with the logged root was put in the place of broken bytes; if so the log says where it came from."""
-    with office.look(CLOCK) as look:
-        kind = copies.mode_of(look.session, lot, task.bid.part)
+    with office.view(CLOCK) as view:
+        kind = copies.mode_of(view.session, lot, task.bid.part)
     source = stored.restore(office, lot, task.bid, kind)
     if not source:
         return False

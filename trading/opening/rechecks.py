@@ -52,8 +52,8 @@ def recheck(office: Office) -> None:
     with _alone(office, "recheck.lock") as held:
         if not held:
             return  # another process is reading the same files
-        with office.look(CLOCK) as look:
-            todo = list(_to_look_at(office, look.session, look.now))
+        with office.view(CLOCK) as view:
+            todo = list(_to_look_at(office, view.session, view.now))
         for bid_id, listed in todo:
             _look_at(office, bid_id, listed)
 
@@ -93,10 +93,10 @@ def _to_look_at(office: Office, session: Session, now: Any) -> Iterator[tuple[in
 
 
 def _look_at(office: Office, bid_id: int, listed: bool) -> None:
-    with office.look(CLOCK) as look:
-        bid = look.session.get_one(SealedBid, bid_id)
-        lot = look.session.get_one(Lot, bid.lot_id)
-        kind = copies.mode_of(look.session, lot, bid.part)
+    with office.view(CLOCK) as view:
+        bid = view.session.get_one(SealedBid, bid_id)
+        lot = view.session.get_one(Lot, bid.lot_id)
+        kind = copies.mode_of(view.session, lot, bid.part)
     state, source = GOOD, ""
     if not stored.is_good(office, bid):
         source = stored.restore(office, lot, bid, kind)
@@ -197,9 +197,9 @@ def erase(office: Office) -> None:
     with _alone(office, "erase.lock") as held:
         if not held:
             return
-        with office.look(CLOCK) as look:
-            todo = _to_erase(look.session)
-            lost = _never_bids(look.session, look.now - uploads.GIVEN_UP)
+        with office.view(CLOCK) as view:
+            todo = _to_erase(view.session)
+            lost = _never_bids(view.session, view.now - uploads.GIVEN_UP)
         for bid_id in todo:
             _erase(office, bid_id)
         for upload_id, blob in lost:
@@ -222,10 +222,10 @@ def _to_erase(session: Session) -> list[int]:
 
 
 def _erase(office: Office, bid_id: int) -> None:
-    with office.look(CLOCK) as look:
-        bid = look.session.get_one(SealedBid, bid_id)
-        lot = look.session.get_one(Lot, bid.lot_id)
-        noted = erasure_of(look.session, bid) is not None
+    with office.view(CLOCK) as view:
+        bid = view.session.get_one(SealedBid, bid_id)
+        lot = view.session.get_one(Lot, bid.lot_id)
+        noted = erasure_of(view.session, bid) is not None
     if not noted:
         kept = _keep_digests(office, bid)
         try:
@@ -298,16 +298,16 @@ def _tell_mirror(office: Office) -> None:
     """Tell the mirror which of its copies are outside the published set, each until it has answered."""
     if office.mirror is None:
         return
-    with office.look(CLOCK) as look:
+    with office.view(CLOCK) as view:
         query = (
             select(MirrorCopy)
             .join(BidErasure, BidErasure.bid_id == MirrorCopy.bid_id)
-            .where(MirrorCopy.c.is_not(None), MirrorCopy.told_at.is_(None), MirrorCopy.due_at <= look.now)
+            .where(MirrorCopy.c.is_not(None), MirrorCopy.told_at.is_(None), MirrorCopy.due_at <= view.now)
         )
         todo = []
-        for copy in look.session.scalars(query.order_by(MirrorCopy.id)):
-            lot = look.session.get_one(Lot, copy.bid.lot_id)
-            row = ceremony.opening(look.session, lot, copy.bid.part)
+        for copy in view.session.scalars(query.order_by(MirrorCopy.id)):
+            lot = view.session.get_one(Lot, copy.bid.lot_id)
+            row = ceremony.opening(view.session, lot, copy.bid.part)
             todo.append((copy.id, copies.facts_of(office.platform, lot, copy.bid, copy.kind), row.opening_set))
     for copy_id, facts, opening_set in todo:
         try:

@@ -27,7 +27,7 @@ from trading.kernel import audit
 from trading.kernel.access import Act, Role
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties.parties import Account
 
 KEY_ROLES = ("bidder", "officer", "expert", "supervisor", "tenderee", "agency")
@@ -434,10 +434,10 @@ def ask(work: UnitOfWork, account: Account, role: str, envelope: Any, *, answer:
     return new
 
 
-def requests(look: Look) -> list[KeyRequest]:
+def requests(view: View) -> list[KeyRequest]:
     """Applications that wait, oldest first, for the supervisor. Refuses: NotAllowed."""
-    look.require(Act.SUPERVISE)
-    return list(look.session.scalars(select(KeyRequest).where(KeyRequest.state == "ASKED").order_by(KeyRequest.id)))
+    view.require(Act.SUPERVISE)
+    return list(view.session.scalars(select(KeyRequest).where(KeyRequest.state == "ASKED").order_by(KeyRequest.id)))
 
 
 def request(session: Session, ident: int) -> KeyRequest:

@@ -19,7 +19,7 @@ from trading.kernel.access import Act, Actor
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import NotFound
 from trading.kernel.outbox import Message
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 
 CHANNEL = "inbox"
 
@@ -66,35 +66,35 @@ def unread(connection: Connection, actor: Actor, now: datetime) -> int:
     return int(connection.scalar(_mine(actor, now, func.count()).where(~_read(actor))) or 0)
 
 
-def own_unread(view: Look) -> int:
+def own_unread(view: View) -> int:
     """The same for the person who looks, in the transaction of a page."""
     return unread(view.session.connection(), view.actor, view.now)
 
 
 def letters(
-    look: Look, *, only_unread: bool = False, templates: Collection[str] | None = None, limit: int = 20, offset: int = 0
+    view: View, *, only_unread: bool = False, templates: Collection[str] | None = None, limit: int = 20, offset: int = 0
 ) -> tuple[list[Letter], int]:
     """Messages to this person, newest first, and how many the filter finds. Refuses: NotAllowed, SignInNeeded."""
-    look.require(Act.ACCOUNT_OWN)
+    view.require(Act.ACCOUNT_OWN)
 
     def chosen(query: Select[Any]) -> Select[Any]:
         if only_unread:
-            query = query.where(~_read(look.actor))
+            query = query.where(~_read(view.actor))
         return query if templates is None else query.where(Message.template.in_(templates))
 
-    total = int(look.session.scalar(chosen(_mine(look.actor, look.now, func.count(Message.id)))) or 0)
-    rows = chosen(_mine(look.actor, look.now, Message, _read(look.actor))).order_by(
+    total = int(view.session.scalar(chosen(_mine(view.actor, view.now, func.count(Message.id)))) or 0)
+    rows = chosen(_mine(view.actor, view.now, Message, _read(view.actor))).order_by(
         Message.made_at.desc(), Message.id.desc()
     )
-    found = look.session.execute(rows.limit(limit).offset(offset))
+    found = view.session.execute(rows.limit(limit).offset(offset))
     return [_letter(message, read) for message, read in found], total
 
 
-def letter(look: Look, ident: int) -> Letter:
+def letter(view: View, ident: int) -> Letter:
     """One message to this person. Refuses: NotFound, also for a message to somebody else."""
-    look.require(Act.ACCOUNT_OWN)
-    found = look.session.execute(
-        _mine(look.actor, look.now, Message, _read(look.actor)).where(Message.id == ident)
+    view.require(Act.ACCOUNT_OWN)
+    found = view.session.execute(
+        _mine(view.actor, view.now, Message, _read(view.actor)).where(Message.id == ident)
     ).one_or_none()
     if found is None:
         raise NotFound("inbox.unknown")

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from crypto import passwords
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Account, Login, RoleGrant
 
@@ -36,26 +36,26 @@ def set_mail(work: UnitOfWork, mail: str) -> None:
     work.record("account.mail", f"account/{who.id}", person=f"account:{who.id}")
 
 
-def own_mail(look: Look) -> str:
-    look.require(Act.ACCOUNT_OWN)
-    return parties.account(look.session, look.actor.account_id or 0).mail or ""
+def own_mail(view: View) -> str:
+    view.require(Act.ACCOUNT_OWN)
+    return parties.account(view.session, view.actor.account_id or 0).mail or ""
 
 
-def people(look: Look) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:
+def people(view: View) -> list[tuple[Account, tuple[Role, ...], datetime | None]]:
     """The people of one's own firm with roles and last sign-in. Refuses: NotAllowed."""
-    look.require(Act.PEOPLE_OWN)
+    view.require(Act.PEOPLE_OWN)
     found = list(
-        look.session.scalars(
-            select(Account).where(Account.party_id == look.actor.party_id).order_by(Account.name, Account.id)
+        view.session.scalars(
+            select(Account).where(Account.party_id == view.actor.party_id).order_by(Account.name, Account.id)
         )
     )
     granted: dict[int, set[str]] = {}
-    for ident, role in look.session.execute(
+    for ident, role in view.session.execute(
         select(RoleGrant.account_id, RoleGrant.role).where(RoleGrant.account_id.in_([one.id for one in found]))
     ):
         granted.setdefault(ident, set()).add(role)
     seen = dict(
-        look.session.execute(
+        view.session.execute(
             select(Login.account_id, func.max(Login.made_at))
             .where(Login.account_id.in_([one.id for one in found]))
             .group_by(Login.account_id)
@@ -100,13 +100,13 @@ def invite(work: UnitOfWork, *, username: str, name: str, password: str, mail: s
     return new
 
 
-def colleague(look: Look, ident: int) -> Account:
+def colleague(view: View, ident: int) -> Account:
     """Somebody else of one's own firm. Refuses: NotFound, NotAllowed about oneself."""
-    look.require(Act.PEOPLE_OWN)
-    found = look.session.get(Account, ident) if 0 < ident < 2**31 else None
-    if found is None or found.party_id != look.actor.party_id:
+    view.require(Act.PEOPLE_OWN)
+    found = view.session.get(Account, ident) if 0 < ident < 2**31 else None
+    if found is None or found.party_id != view.actor.party_id:
         raise NotFound("account.unknown")
-    if found.id == look.actor.account_id:
+    if found.id == view.actor.account_id:
         raise NotAllowed("account.grant_self")
     return found
 

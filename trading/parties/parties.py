@@ -22,7 +22,7 @@ from trading.kernel import ids
 from trading.kernel.access import OF_WEIGHT, Act, Actor, Role, clash, fitting
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotAllowed, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -171,8 +171,8 @@ def party_by_code(session: Session, code: str) -> Party:
     return found
 
 
-def own_party(look: Look) -> Party:
-    return party(look.session, look.actor.party_id)
+def own_party(view: View) -> Party:
+    return party(view.session, view.actor.party_id)
 
 
 def name_of_the_centre(session: Session) -> str:

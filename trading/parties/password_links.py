@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Account
 
@@ -55,9 +55,9 @@ def ask(work: UnitOfWork, typed: str, base: str) -> None:
     work.session.flush()
 
 
-def wished(look: Look) -> bool:
+def wished(view: View) -> bool:
     """Does any wish wait for the clock?"""
-    return look.session.scalar(select(PasswordWish.id).limit(1)) is not None
+    return view.session.scalar(select(PasswordWish.id).limit(1)) is not None
 
 
 def answer(work: UnitOfWork) -> int:

@@ -23,7 +23,7 @@ from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Conflict, Faults, Invalid, NotFound, WrongStep
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Account, Party
 
@@ -294,12 +294,12 @@ def waiting_named(session: Session, username: str) -> FirmRegistration | None:
     )
 
 
-def listed(look: Look, state: str) -> list[FirmRegistration]:
+def listed(view: View, state: str) -> list[FirmRegistration]:
     """Those that wait, oldest first; others newest first. Refuses: NotAllowed."""
-    look.require(Act.FIRM_ACCEPT)
+    view.require(Act.FIRM_ACCEPT)
     order = FirmRegistration.sent_at if state == SENT else FirmRegistration.decided_at.desc()
     return list(
-        look.session.scalars(
+        view.session.scalars(
             select(FirmRegistration)
             .where(FirmRegistration.state == state)
             .order_by(order, FirmRegistration.id)
@@ -308,9 +308,9 @@ def listed(look: Look, state: str) -> list[FirmRegistration]:
     )
 
 
-def release(look: Look, row: FirmRegistration, *, scanned: bool) -> str:
+def release(view: View, row: FirmRegistration, *, scanned: bool) -> str:
     """Whether the proof may be handed out to the clerk; its kind. Refuses: NotAllowed, WrongStep ``file.waiting`` and others."""
-    look.require(Act.FIRM_ACCEPT)
+    view.require(Act.FIRM_ACCEPT)
     return proof_scans.release(row, scanned=scanned)
 
 

@@ -16,7 +16,7 @@ from trading.files.file_types import media_of
 from trading.kernel.blobs import Blob
 from trading.kernel.db import Base, Moment, one_of
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering.projects import is_of, require_tie
 from trading.tendering.tenders import Lot, require_draft
 
@@ -59,18 +59,18 @@ def standing(session: Session, lot: Lot) -> list[TenderDocument]:
     return [newest[name] for name in sorted(newest)]
 
 
-def may_take(look: Look, lot: Lot) -> bool:
+def may_take(view: View, lot: Lot) -> bool:
     """Purchaser and agency always; everybody once documents are issued (rule A-02: none is held back; nobody is asked who they are)."""
-    issued = lot.published_at is not None and lot.issue_at is not None and look.now >= lot.issue_at
-    return issued or is_of(lot.project, look.actor.party_id)
+    issued = lot.published_at is not None and lot.issue_at is not None and view.now >= lot.issue_at
+    return issued or is_of(lot.project, view.actor.party_id)
 
 
-def document(look: Look, lot: Lot, document_id: int) -> TenderDocument:
+def document(view: View, lot: Lot, document_id: int) -> TenderDocument:
     """A file to hand out. Whoever takes it leaves no trace that could be counted (rulebook §9.1). Refuses: NotFound."""
-    found = look.session.get(TenderDocument, document_id)
-    if found is None or found.lot_id != lot.id or not may_take(look, lot):
+    found = view.session.get(TenderDocument, document_id)
+    if found is None or found.lot_id != lot.id or not may_take(view, lot):
         raise NotFound("document.unknown", id=document_id)
-    if not found.published and not is_of(lot.project, look.actor.party_id):
+    if not found.published and not is_of(lot.project, view.actor.party_id):
         raise NotFound("document.unknown", id=document_id)
     return found
 

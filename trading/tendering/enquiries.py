@@ -17,7 +17,7 @@ from trading.kernel.calendar import local_day
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooLate, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.rulebook import calendars
 from trading.tendering import notices
@@ -63,10 +63,10 @@ def enquiry(session: Session, ref: str) -> Enquiry:
     return found
 
 
-def own(look: Look, lot: Lot) -> list[Enquiry]:
+def own(view: View, lot: Lot) -> list[Enquiry]:
     """The questions of the party that looks, oldest first."""
-    rows = select(Enquiry).where(Enquiry.lot_id == lot.id, Enquiry.asker_party_id == look.actor.party_id)
-    return list(look.session.scalars(rows.order_by(Enquiry.asked_at, Enquiry.id)))
+    rows = select(Enquiry).where(Enquiry.lot_id == lot.id, Enquiry.asker_party_id == view.actor.party_id)
+    return list(view.session.scalars(rows.order_by(Enquiry.asked_at, Enquiry.id)))
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------------------

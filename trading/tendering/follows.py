@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from trading.kernel.access import Act
 from trading.kernel.db import Base, Moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering.tenders import Lot
 
 TOLD = ("correction", "clarification", "failure", "termination", "opening_record", "candidates", "result", "contract")
@@ -47,22 +47,22 @@ def unfollow(work: UnitOfWork, lot: Lot) -> None:
     work.session.execute(delete(Follow).where(Follow.account_id == work.actor.account_id, Follow.lot_id == lot.id))
 
 
-def follows(look: Look, lot: Lot) -> bool:
+def follows(view: View, lot: Lot) -> bool:
     """Whether the person who looks follows the lot."""
     return (
-        look.actor.account_id is not None
-        and look.session.scalar(
-            select(Follow.id).where(Follow.account_id == look.actor.account_id, Follow.lot_id == lot.id)
+        view.actor.account_id is not None
+        and view.session.scalar(
+            select(Follow.id).where(Follow.account_id == view.actor.account_id, Follow.lot_id == lot.id)
         )
         is not None
     )
 
 
-def own(look: Look) -> list[Lot]:
+def own(view: View) -> list[Lot]:
     """The lots this person follows, the newest first. Refuses: NotAllowed."""
-    look.require(Act.ACCOUNT_OWN)
-    rows = select(Lot).join(Follow, Follow.lot_id == Lot.id).where(Follow.account_id == look.actor.account_id)
-    return list(look.session.scalars(rows.order_by(Follow.since.desc(), Follow.id.desc())))
+    view.require(Act.ACCOUNT_OWN)
+    rows = select(Lot).join(Follow, Follow.lot_id == Lot.id).where(Follow.account_id == view.actor.account_id)
+    return list(view.session.scalars(rows.order_by(Follow.since.desc(), Follow.id.desc())))
 
 
 def tell(work: UnitOfWork, lot: Lot, kind: str, version: int) -> None:

@@ -25,7 +25,7 @@ from trading.kernel.db import Base, Json, Moment, one_of
 from trading.kernel.errors import Fault, Faults, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.flow import Flow, Step, check_version, state_check
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.parties.parties import Party
 from trading.procedures import PROCEDURES, REGIMES, Procedure, of_regime, procedure_of
@@ -146,9 +146,9 @@ def is_of(project: Project, party_id: int | None) -> bool:
     return party_id is not None and party_id in (project.purchaser_id, project.agency_id)
 
 
-def require_tie(look: Look, project: Project) -> None:
+def require_tie(view: View, project: Project) -> None:
     """The second lock: only the project's own purchaser and agency. Refuses: NotAllowed ``project.not_yours``."""
-    if not is_of(project, look.actor.party_id):
+    if not is_of(project, view.actor.party_id):
         raise NotAllowed("project.not_yours", ref=project.ref)
 
 

@@ -19,7 +19,7 @@ from trading.kernel.access import Act, Role, fitting, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.parties.parties import Party
@@ -136,31 +136,31 @@ class Candidate:
     sides: tuple[str, ...]
 
 
-def centre_region(look: Look) -> str:
+def centre_region(view: View) -> str:
     """The division the centre is in, "" where it is not known: what it was entered with, else the one its credit code was given in."""
-    centre = look.session.scalar(select(Party).where(Party.kind == "centre").order_by(Party.id).limit(1))
+    centre = view.session.scalar(select(Party).where(Party.kind == "centre").order_by(Party.id).limit(1))
     return (centre.region or centre.code[2:8]) if centre is not None else ""
 
 
-def own_lot(look: Look, ref: str) -> Lot:
+def own_lot(view: View, ref: str) -> Lot:
     """A lot of the purchaser or agency that looks. Refuses: NotFound."""
-    found = look.session.scalar(select(Lot).where(Lot.ref == ref))
-    if found is None or not projects.is_of(found.project, look.actor.party_id):
+    found = view.session.scalar(select(Lot).where(Lot.ref == ref))
+    if found is None or not projects.is_of(found.project, view.actor.party_id):
         raise NotFound("lot.unknown", ref=ref)
     return found
 
 
-def parties_of(look: Look, kind: str) -> list[tuple[str, str]]:
+def parties_of(view: View, kind: str) -> list[tuple[str, str]]:
     """(code, name) of all organisations of a kind, for choosing one."""
-    rows = look.session.execute(
+    rows = view.session.execute(
         select(parties.Party.code, parties.Party.name).where(parties.Party.kind == kind).order_by(parties.Party.name)
     )
     return [(code, name) for code, name in rows]
 
 
-def candidates(look: Look, lot: Lot) -> list[Candidate]:
+def candidates(view: View, lot: Lot) -> list[Candidate]:
     """Everybody who may be named key holder of a lot, by organisation and name."""
-    rows = look.session.scalars(
+    rows = view.session.scalars(
         select(parties.Account)
         .join(parties.RoleGrant, parties.RoleGrant.account_id == parties.Account.id)
         .where(parties.RoleGrant.role == Role.OFFICER, parties.Account.disabled_at.is_(None))
@@ -176,14 +176,14 @@ def candidates(look: Look, lot: Lot) -> list[Candidate]:
     )
 
 
-def bounds(look: Look, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Window:
+def bounds(view: View, lot: Lot, act: str, plan: dict[str, Any]) -> rulebook.Window:
     """Where the moment ``act`` may lie, given the others of ``plan``, by the lot's own rulebook.
 
     Refuses: Invalid ``calendar.year_unknown``.
     """
     return rulebook.window(
-        planning.book_of(lot, look.now),
-        calendars.current(look.session),
+        planning.book_of(lot, view.now),
+        calendars.current(view.session),
         act,
         plan,
         method=lot.project.method,
@@ -195,31 +195,31 @@ MORNING = time(9, 30)
 """The hour of the day at which a deadline is offered."""
 
 
-def earliest_deadline(look: Look, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, Bound] | None:
+def earliest_deadline(view: View, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, Bound] | None:
     """The first deadline on the morning of a working day that no rule forbids, were the lot published now, and the rule that binds it.
 
     ``plan``: the other moments by the names of the rulebook. None where no rule sets a deadline.
     Refuses: Invalid ``calendar.year_unknown``.
     """
-    bound = bounds(look, lot, "bid_deadline", plan).earliest
+    bound = bounds(view, lot, "bid_deadline", plan).earliest
     if bound is None:
         return None
-    calendar, day = calendars.current(look.session), local_day(bound.at)
+    calendar, day = calendars.current(view.session), local_day(bound.at)
     while True:
         moment = day_start(day) + timedelta(hours=MORNING.hour, minutes=MORNING.minute)
-        if moment >= bound.at and moment > look.now and calendar.is_working_day(day):
+        if moment >= bound.at and moment > view.now and calendar.is_working_day(day):
             return moment, bound
         day += timedelta(days=1)
 
 
-def clarify_cutoff(look: Look, lot: Lot) -> Bound | None:
+def clarify_cutoff(view: View, lot: Lot) -> Bound | None:
     """Until when a clarification that affects bids may be issued without moving the deadline (rule T-05)."""
-    return bounds(look, lot, "clarification_issued", {"bid_deadline": lot.deadline}).latest if lot.deadline else None
+    return bounds(view, lot, "clarification_issued", {"bid_deadline": lot.deadline}).latest if lot.deadline else None
 
 
-def award_card(look: Look, lot: Lot) -> AwardCard | None:
+def award_card(view: View, lot: Lot) -> AwardCard | None:
     """The award of an own lot, None before there is a report."""
-    row = awards.find(look.session, lot)
+    row = awards.find(view.session, lot)
     if row is None:
         return None
     ranking = tuple(
@@ -254,8 +254,8 @@ def award_card(look: Look, lot: Lot) -> AwardCard | None:
     )
 
 
-def contract_card(look: Look, lot: Lot) -> ContractCard | None:
-    row = contracts.find(look.session, lot)
+def contract_card(view: View, lot: Lot) -> ContractCard | None:
+    row = contracts.find(view.session, lot)
     if row is None:
         return None
     return ContractCard(
@@ -273,28 +273,28 @@ def contract_card(look: Look, lot: Lot) -> ContractCard | None:
     )
 
 
-def objection_cards(look: Look) -> list[ObjectionCard]:
+def objection_cards(view: View) -> list[ObjectionCard]:
     """Objections and challenges to all own lots: those to be answered first, by their last moment. Refuses: NotAllowed."""
-    look.require(Act.OBJECTION_ANSWER)
-    rows = look.session.scalars(
-        select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(_own_lot_ids(look)))
+    view.require(Act.OBJECTION_ANSWER)
+    rows = view.session.scalars(
+        select(disputes.Objection).join(Lot, Lot.id == disputes.Objection.lot_id).where(Lot.id.in_(_own_lot_ids(view)))
     )
     return [
-        _objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+        _objection_card(view, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
     ]
 
 
-def objection_card(look: Look, ref: str) -> ObjectionCard:
+def objection_card(view: View, ref: str) -> ObjectionCard:
     """One of them. Refuses: NotAllowed, NotFound."""
-    look.require(Act.OBJECTION_ANSWER)
-    row = disputes.objection(look.session, ref)
-    if not projects.is_of(row.lot.project, look.actor.party_id):
+    view.require(Act.OBJECTION_ANSWER)
+    row = disputes.objection(view.session, ref)
+    if not projects.is_of(row.lot.project, view.actor.party_id):
         raise NotFound("objection.unknown")
-    return _objection_card(look, row)
+    return _objection_card(view, row)
 
 
-def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
-    party = row.party.name if ceremony.is_public(look.session, row.lot) else ""
+def _objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
+    party = row.party.name if ceremony.is_public(view.session, row.lot) else ""
     return ObjectionCard(
         row.ref,
         row.lot.ref,
@@ -315,8 +315,8 @@ def _objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
     )
 
 
-def _own_lot_ids(look: Look) -> Any:
-    own = or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+def _own_lot_ids(view: View) -> Any:
+    own = or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id)
     return (
         select(Lot.id)
         .join(Tender, Tender.id == Lot.tender_id)
@@ -328,94 +328,94 @@ def _own_lot_ids(look: Look) -> Any:
 # --- what waits -------------------------------------------------------------------------------------------------------------------
 
 
-def waiting(look: Look) -> list[Waiting]:
+def waiting(view: View) -> list[Waiting]:
     """Everything that waits for the one who looks, in the role they act in, nearest limit first."""
-    own = or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+    own = or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id)
     found: list[Waiting] = []
-    for project in look.session.scalars(select(Project).where(own, Project.state != "FILED")):
-        found += _of_project(look, project)
-    for lot in look.session.scalars(
-        select(Lot).where(Lot.id.in_(_own_lot_ids(look)), Lot.state.not_in(("ARCHIVED", "CLOSING")))
+    for project in view.session.scalars(select(Project).where(own, Project.state != "FILED")):
+        found += _of_project(view, project)
+    for lot in view.session.scalars(
+        select(Lot).where(Lot.id.in_(_own_lot_ids(view)), Lot.state.not_in(("ARCHIVED", "CLOSING")))
     ):
-        found += _of_lot(look, lot)
-    return sorted(found, key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
+        found += _of_lot(view, lot)
+    return sorted(found, key=lambda one: (one.until is None, one.until or view.now, one.of, one.kind))
 
 
-def waiting_on(look: Look, lot: Lot) -> list[Waiting]:
+def waiting_on(view: View, lot: Lot) -> list[Waiting]:
     """What waits on one lot for the one who looks, nearest limit first."""
-    return sorted(_of_lot(look, lot), key=lambda one: (one.until is None, one.until or look.now, one.of, one.kind))
+    return sorted(_of_lot(view, lot), key=lambda one: (one.until is None, one.until or view.now, one.of, one.kind))
 
 
-def _of_project(look: Look, project: Project) -> Iterator[Waiting]:
-    if project.state == "DRAFT" and may(look.actor, Act.PROJECT_FILE):
+def _of_project(view: View, project: Project) -> Iterator[Waiting]:
+    if project.state == "DRAFT" and may(view.actor, Act.PROJECT_FILE):
         yield Waiting("project_draft", project.ref, project.name, rule="A-01")
-    elif project.state == "RETURNED" and may(look.actor, Act.PROJECT_FILE):
+    elif project.state == "RETURNED" and may(view.actor, Act.PROJECT_FILE):
         yield Waiting("project_returned", project.ref, project.name, rule="A-05")
-    elif project.state == "ACCEPTED" and may(look.actor, Act.TENDER_DRAFT):
-        if look.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is None:
+    elif project.state == "ACCEPTED" and may(view.actor, Act.TENDER_DRAFT):
+        if view.session.scalar(select(Tender.id).where(Tender.project_id == project.id)) is None:
             yield Waiting("tender_missing", project.ref, project.name)
 
 
-def _of_lot(look: Look, lot: Lot) -> Iterator[Waiting]:
-    if lot.state == "ACCEPTED" and may(look.actor, Act.LOT_PUBLISH):
+def _of_lot(view: View, lot: Lot) -> Iterator[Waiting]:
+    if lot.state == "ACCEPTED" and may(view.actor, Act.LOT_PUBLISH):
         yield Waiting("lot_prepare", lot.ref, lot.name, lot.ref)
     if (
         lot.state in ("NOTICE", "BIDDING")
-        and may(look.actor, Act.ENQUIRY_ANSWER)
+        and may(view.actor, Act.ENQUIRY_ANSWER)
         and lot.deadline
-        and look.now < lot.deadline
+        and view.now < lot.deadline
     ):
         asked = select(enquiries.Enquiry).where(
             enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.answered_at.is_(None)
         )
-        for row in look.session.scalars(asked):
+        for row in view.session.scalars(asked):
             yield Waiting("enquiry", row.ref, row.question, lot.ref, row.due_at, "T-20")
-        cutoff = clarify_cutoff(look, lot)
-        if cutoff is not None and timedelta() < cutoff.at - look.now <= CUTOFF_NEAR:
+        cutoff = clarify_cutoff(view, lot)
+        if cutoff is not None and timedelta() < cutoff.at - view.now <= CUTOFF_NEAR:
             yield Waiting("clarify_cutoff", lot.ref, lot.name, lot.ref, cutoff.at, cutoff.rule.id)
-    change = officers.open_change(look.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
+    change = officers.open_change(view.session, lot) if lot.state in ("NOTICE", "BIDDING") else None
     if (
         change is not None
         and change.kind == "officers"
         and not change.plan["confirmed_by"]
-        and may(look.actor, Act.OFFICERS_CONFIRM)
+        and may(view.actor, Act.OFFICERS_CONFIRM)
     ):
-        if change.plan["by"] != look.actor.account_id:
+        if change.plan["by"] != view.actor.account_id:
             yield Waiting("officers_confirm", lot.ref, lot.name, lot.ref, change.deadline - successions.SETTLE)
-    if may(look.actor, Act.OBJECTION_ANSWER):
-        for one in disputes.open_on(look.session, lot):
+    if may(view.actor, Act.OBJECTION_ANSWER):
+        for one in disputes.open_on(view.session, lot):
             yield Waiting(one.kind, one.ref, lot.name, lot.ref, one.due_at, str(one.reason.get("rule", "")))
-    yield from _after_opening(look, lot)
+    yield from _after_opening(view, lot)
 
 
-def _after_opening(look: Look, lot: Lot) -> Iterator[Waiting]:
-    if lot.state == "QUAL_REVIEW" and may(look.actor, Act.QUALIFICATION_REVIEW):
+def _after_opening(view: View, lot: Lot) -> Iterator[Waiting]:
+    if lot.state == "QUAL_REVIEW" and may(view.actor, Act.QUALIFICATION_REVIEW):
         yield Waiting("qualify", lot.ref, lot.name, lot.ref, rule="P-43")
-    if lot.state in DRAWN_IN and may(look.actor, Act.DRAW_TAKE_PART):
-        for draw in look.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == lot.id).order_by(draws.Draw.id)):
+    if lot.state in DRAWN_IN and may(view.actor, Act.DRAW_TAKE_PART):
+        for draw in view.session.scalars(select(draws.Draw).where(draws.Draw.lot_id == lot.id).order_by(draws.Draw.id)):
             if draws.awaits_tenderee(draw):
                 yield Waiting("draw", draw.label, lot.name, lot.ref)
-    if lot.state == "FAILED" and may(look.actor, Act.TENDER_DRAFT):
-        if look.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
+    if lot.state == "FAILED" and may(view.actor, Act.TENDER_DRAFT):
+        if view.session.scalar(select(Lot.id).where(Lot.predecessor_id == lot.id)) is None:
             yield Waiting("failed", lot.ref, lot.name, lot.ref)
-    row = awards.find(look.session, lot)
+    row = awards.find(view.session, lot)
     if row is None:
         return
-    decides = may(look.actor, Act.AWARD_DECIDE)
-    tells = may(look.actor, Act.NOTICE_PUBLISH)
+    decides = may(view.actor, Act.AWARD_DECIDE)
+    tells = may(view.actor, Act.NOTICE_PUBLISH)
     law = procedure_of(lot)
     publicity = law.award.publicity
     if lot.state == "REPORT" and publicity is not None and tells:
-        latest = bounds(look, lot, "candidates_published", {"report_received": row.proposed_at}).latest
+        latest = bounds(view, lot, "candidates_published", {"report_received": row.proposed_at}).latest
         yield Waiting("publicise", lot.ref, lot.name, lot.ref, latest.at if latest else None, publicity.starts)
     elif lot.state == "REPORT" and publicity is None and decides:
         yield Waiting("decide", lot.ref, lot.name, lot.ref, row.decide_by, law.award.decide or "")
-    elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and look.now >= row.publicity_until:
+    elif lot.state == "CANDIDATES" and decides and row.publicity_until is not None and view.now >= row.publicity_until:
         yield Waiting("decide", lot.ref, lot.name, lot.ref, rule="E-07")
     elif lot.state == "AWARD" and tells:
         yield Waiting("announce", lot.ref, lot.name, lot.ref, row.announce_by, law.award.announce or "")
-    elif lot.state == "RESULT" and may(look.actor, Act.CONTRACT_RECORD):
+    elif lot.state == "RESULT" and may(view.actor, Act.CONTRACT_RECORD):
         yield Waiting("contract", lot.ref, lot.name, lot.ref, row.contract_by, law.contract.sign)
-    elif lot.state == "CONTRACT" and may(look.actor, Act.CONTRACT_RECORD):
-        made = contracts.contract(look.session, lot)
+    elif lot.state == "CONTRACT" and may(view.actor, Act.CONTRACT_RECORD):
+        made = contracts.contract(view.session, lot)
         yield Waiting("publish_contract", lot.ref, lot.name, lot.ref, made.publish_by, law.contract.publish or "")

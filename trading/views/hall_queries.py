@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from trading.custody.officers import OfficerSeat
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.opening.technical import TechnicalResult
 from trading.tendering.tenders import Lot, Tender
@@ -29,7 +29,7 @@ class OpeningHour:
     opens_at: datetime
 
 
-def step_of(view: Look, lot: Lot) -> str:
+def step_of(view: View, lot: Lot) -> str:
     """The state of the lot's opening, or one of the steps above while there is none."""
     row = ceremony.current(view.session, lot)
     if row is not None:
@@ -39,7 +39,7 @@ def step_of(view: Look, lot: Lot) -> str:
     return SHUT if lot.state == ceremony.OPENS_IN[ceremony.current_part(view.session, lot)] else BEFORE
 
 
-def openings_ahead(view: Look, zone: tzinfo) -> list[tuple[LotCard, str]]:
+def openings_ahead(view: View, zone: tzinfo) -> list[tuple[LotCard, str]]:
     """Openings from this midnight to a week ahead, by their hour: (card, step). Their hour is public from the notice on."""
     midnight = view.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = select(Lot).where(
@@ -52,7 +52,7 @@ def openings_ahead(view: Look, zone: tzinfo) -> list[tuple[LotCard, str]]:
     return [(lot_cards.card_of(view, lot), step_of(view, lot)) for lot in lots]
 
 
-def running_openings(view: Look) -> list[tuple[LotCard, str]]:
+def running_openings(view: View) -> list[tuple[LotCard, str]]:
     """Openings that are not over, whenever they began; those of prices after those of bids."""
     opening = select(Lot).where(Lot.state == "OPENING").order_by(Lot.opens_at, Lot.ref)
     priced = (
@@ -66,7 +66,7 @@ def running_openings(view: Look) -> list[tuple[LotCard, str]]:
     return [(card, step) for card, step in found if step != "CLOSED"]
 
 
-def opening_hours(view: Look) -> list[OpeningHour]:
+def opening_hours(view: View) -> list[OpeningHour]:
     """Lots to be opened or being opened, by their hour."""
     rows = select(Lot.ref, Lot.title, Lot.state, Lot.opens_at)
     rows = rows.where(Lot.state.in_(("NOTICE", "BIDDING", "OPENING")), Lot.opens_at.is_not(None)).order_by(Lot.opens_at)
@@ -75,7 +75,7 @@ def opening_hours(view: Look) -> list[OpeningHour]:
     ]
 
 
-def tender_lots(view: Look, tender: str) -> list[Lot]:
+def tender_lots(view: View, tender: str) -> list[Lot]:
     """The published lots of a tender by hour and number. Refuses: NotFound; NotAllowed for members of a panel of one of them."""
     rows = (
         select(Lot).join(Tender).where(Tender.ref == tender, Lot.published_at.is_not(None), Lot.state != "TERMINATED")
@@ -88,7 +88,7 @@ def tender_lots(view: Look, tender: str) -> list[Lot]:
     return lots
 
 
-def own_seats(view: Look) -> list[tuple[OfficerSeat, Lot]]:
+def own_seats(view: View) -> list[tuple[OfficerSeat, Lot]]:
     """Every seat the person who looks has as an opening officer, in the order they were named, with its lot."""
     rows = select(OfficerSeat, Lot).join(Lot, Lot.id == OfficerSeat.lot_id)
     rows = rows.where(OfficerSeat.account_id == view.actor.account_id).order_by(OfficerSeat.id)

@@ -26,7 +26,7 @@ from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
 from trading.kernel.log import LogNode, LogSeat
 from trading.kernel.log_ticks import LogTick
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.tendering import notices
 from trading.tendering.notices import Notice
@@ -78,34 +78,34 @@ class ActLine:
 # --- ticks ------------------------------------------------------------------------------------------------------------------------
 
 
-def tick_lines(look: Look, *, before: int | None = None, limit: int = 50) -> list[TickLine]:
+def tick_lines(view: View, *, before: int | None = None, limit: int = 50) -> list[TickLine]:
     """Ticks, newest first, older than ``before`` if one is named."""
     rows = select(LogTick.tick, LogTick.at, LogTick.leaf).order_by(LogTick.tick.desc()).limit(limit)
     if before is not None:
         rows = rows.where(LogTick.tick < before)
-    return [TickLine(tick, at, json.loads(leaf)["root"]) for tick, at, leaf in look.session.execute(rows)]
+    return [TickLine(tick, at, json.loads(leaf)["root"]) for tick, at, leaf in view.session.execute(rows)]
 
 
-def days_heads(look: Look, days: Sequence[tuple[datetime, datetime]]) -> list[LogTick]:
+def days_heads(view: View, days: Sequence[tuple[datetime, datetime]]) -> list[LogTick]:
     """The last tick of each span that has one, newest first: the checkpoints of days."""
     lasts = [
         select(func.max(LogTick.tick)).where(LogTick.at >= since, LogTick.at < until).scalar_subquery()
         for since, until in days
     ]
-    numbers = [number for number in look.session.execute(select(*lasts)).one() if number is not None]
-    return list(look.session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick.desc())))
+    numbers = [number for number in view.session.execute(select(*lasts)).one() if number is not None]
+    return list(view.session.scalars(select(LogTick).where(LogTick.tick.in_(numbers)).order_by(LogTick.tick.desc())))
 
 
-def leaves(look: Look, first: int, limit: int = MOST_LEAVES) -> list[str]:
+def leaves(view: View, first: int, limit: int = MOST_LEAVES) -> list[str]:
     """The canonical texts of leaves from number ``first`` on."""
     rows = select(LogTick.leaf).where(LogTick.tick >= first).order_by(LogTick.tick).limit(min(limit, MOST_LEAVES))
-    return list(look.session.scalars(rows))
+    return list(view.session.scalars(rows))
 
 
-def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
+def tile(view: View, level: int, index: int, width: int = WIDTH) -> bytes:
     """A tile of hashes (C2SP tlog-tiles): ``width`` node hashes of tree level 8·``level``. Refuses: NotFound while it is not complete."""
     start = index * WIDTH
-    rows = look.session.scalars(
+    rows = view.session.scalars(
         select(LogNode.hash)
         .where(LogNode.level == 8 * level, LogNode.index >= start, LogNode.index < start + width)
         .order_by(LogNode.index)
@@ -116,11 +116,11 @@ def tile(look: Look, level: int, index: int, width: int = WIDTH) -> bytes:
     return b"".join(found)
 
 
-def entry_bundle(look: Look, index: int, width: int = WIDTH) -> bytes:
+def entry_bundle(view: View, index: int, width: int = WIDTH) -> bytes:
     """A bundle of leaves (C2SP tlog-tiles). Refuses: NotFound while it is not complete."""
     start = index * WIDTH
     rows = list(
-        look.session.scalars(
+        view.session.scalars(
             select(LogTick.leaf).where(LogTick.tick >= start, LogTick.tick < start + width).order_by(LogTick.tick)
         )
     )
@@ -138,7 +138,7 @@ class Consistency:
     checkpoint: str
 
 
-def consistency(view: Look, old: int, size: int | None = None) -> Consistency:
+def consistency(view: View, old: int, size: int | None = None) -> Consistency:
     """``size``: the newest if none is named. Refuses: NotFound."""
     size = size or log.size(view)
     row = view.session.get(LogTick, size - 1) if size else None
@@ -165,7 +165,7 @@ def _public_rows(*what: Any) -> Any:
 
 
 def entry_lines(
-    look: Look, *, lot: str = "", events: tuple[str, ...] = (), limit: int = 50, skip: int = 0
+    view: View, *, lot: str = "", events: tuple[str, ...] = (), limit: int = 50, skip: int = 0
 ) -> list[EntryLine]:
     """Public entries, newest first; of one lot or of a whole tender if its reference is given, of some events if they are named."""
     rows = _public_rows(
@@ -187,8 +187,8 @@ def entry_lines(
         rows = rows.where(or_(Lot.ref == lot, Tender.ref == lot))
     if events:
         rows = rows.where(LogEntry.event.in_(events))
-    found = list(look.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
-    told = _told(look, {row[10] for row in found})
+    found = list(view.session.execute(rows.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit).offset(skip)))
+    told = _told(view, {row[10] for row in found})
     return [
         EntryLine(
             c,
@@ -207,51 +207,51 @@ def entry_lines(
     ]
 
 
-def _told(look: Look, lot_ids: set[int]) -> set[int]:
+def _told(view: View, lot_ids: set[int]) -> set[int]:
     """Lots whose result, failure or termination has been published."""
     ended = ("result", "failure", "termination")
-    return set(look.session.scalars(select(Notice.lot_id).where(Notice.lot_id.in_(lot_ids), Notice.kind.in_(ended))))
+    return set(view.session.scalars(select(Notice.lot_id).where(Notice.lot_id.in_(lot_ids), Notice.kind.in_(ended))))
 
 
-def public_entry(look: Look, c: str) -> dict[str, Any]:
+def public_entry(view: View, c: str) -> dict[str, Any]:
     """A public entry as a receipt, ``{entry}`` or ``{entry, proof}``. Refuses: NotFound for any other."""
-    row = look.session.execute(_public_rows(LogEntry.envelope).where(LogEntry.c == c)).first()
+    row = view.session.execute(_public_rows(LogEntry.envelope).where(LogEntry.c == c)).first()
     if row is None:
         raise NotFound("log.entry_unknown", c=c)
     found: dict[str, Any] = {"entry": json.loads(row[0])}
-    proof = log.proof(look.session, c)
+    proof = log.proof(view.session, c)
     if proof is not None:
         found["proof"] = proof
     return found
 
 
-def public_document(look: Look, name: str) -> tuple[str, str]:
+def public_document(view: View, name: str) -> tuple[str, str]:
     """(kind, text) of a document anybody may read: what a public entry speaks of, or a published notice. Refuses: NotFound."""
-    row = look.session.scalar(select(LogDocument).where(LogDocument.hash == name))
+    row = view.session.scalar(select(LogDocument).where(LogDocument.hash == name))
     if row is not None:
-        shown = look.session.execute(_public_rows(LogEntry.event, Lot.id).where(LogEntry.statement == name)).all()
-        told = _told(look, {lot_id for _, lot_id in shown})
+        shown = view.session.execute(_public_rows(LogEntry.event, Lot.id).where(LogEntry.statement == name)).all()
+        told = _told(view, {lot_id for _, lot_id in shown})
         if any(event not in AFTER_RESULT or lot_id in told for event, lot_id in shown):
             return row.kind, row.text
-        if look.session.scalar(select(Notice.id).where(Notice.document_hash == name).limit(1)) is not None:
+        if view.session.scalar(select(Notice.id).where(Notice.document_hash == name).limit(1)) is not None:
             return row.kind, row.text
     raise NotFound("log.document_unknown", hash=name)
 
 
-def notice_document(look: Look, notice: Notice) -> dict[str, Any]:
+def notice_document(view: View, notice: Notice) -> dict[str, Any]:
     """The notice word for word, as its digest was taken."""
-    lot = look.session.get_one(Lot, notice.lot_id)
-    return notices.document_of(notice, platform=look.office.platform, lot=lot)
+    lot = view.session.get_one(Lot, notice.lot_id)
+    return notices.document_of(notice, platform=view.office.platform, lot=lot)
 
 
-def act_lines(view: Look, acts: Sequence[str], limit: int) -> list[ActLine]:
+def act_lines(view: View, acts: Sequence[str], limit: int) -> list[ActLine]:
     """The latest records of some acts, newest first."""
     rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.act.in_(acts))
     rows = rows.order_by(ActRecord.at.desc(), ActRecord.id.desc()).limit(limit)
     return [ActLine(*row) for row in view.session.execute(rows)]
 
 
-def acts_on(view: Look, of: str) -> list[ActLine]:
+def acts_on(view: View, of: str) -> list[ActLine]:
     """The records of one thing, oldest first."""
     rows = select(ActRecord.at, ActRecord.act, ActRecord.actor, ActRecord.c).where(ActRecord.of == of)
     return [ActLine(*row) for row in view.session.execute(rows.order_by(ActRecord.at, ActRecord.id))]
@@ -274,47 +274,47 @@ class Standing:
     successor: str = ""
 
 
-def standing_of(look: Look, c: str) -> Standing:
+def standing_of(view: View, c: str) -> Standing:
     """For whoever holds a receipt: is it in the log, does it still stand. The hash is 256 random bits, so nobody can guess another's.
 
     Refuses: NotFound for a hash the log does not know.
     """
-    entry = audit.entry(look.session, c)
-    tick = log.tick_of(look.session, c)
-    proof = log.proof(look.session, c) if tick is not None else None
-    if tick is None and entry.event == "bid-refused" and (listed := floods.receipt(look.session, c)) is not None:
+    entry = audit.entry(view.session, c)
+    tick = log.tick_of(view.session, c)
+    proof = log.proof(view.session, c) if tick is not None else None
+    if tick is None and entry.event == "bid-refused" and (listed := floods.receipt(view.session, c)) is not None:
         leaf = listed["proof"][
             "leaf"
         ]  # one of many refusals: a list stands in the log for it, and its bidder has the proof
         return Standing(leaf["tick"], parse_moment(leaf["at"]), entry.tick_by, None, "no_bid")
-    return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, *_stands(look, c))
+    return Standing(tick.tick if tick else None, tick.at if tick else None, entry.tick_by, proof, *_stands(view, c))
 
 
-def hash_of_number(look: Look, number: str) -> str:
+def hash_of_number(view: View, number: str) -> str:
     """The hash of the bidder's receipt that has this number (crypto.receipts.number_of). Of two that share one, none is told.
 
     Refuses: NotFound ``receipt.unknown``; JSON_PROFILE (CryptoError) for what is no number.
     """
     start = number_start(number)
-    rows = look.session.scalars(select(BidReceipt.c).where(BidReceipt.c.startswith(b64u(start)[:6], autoescape=True)))
+    rows = view.session.scalars(select(BidReceipt.c).where(BidReceipt.c.startswith(b64u(start)[:6], autoescape=True)))
     found = [c for c in rows if unb64u(c).startswith(start)]
     if len(found) != 1:
         raise NotFound("receipt.unknown")
     return found[0]
 
 
-def _stands(look: Look, c: str) -> tuple[str, str]:
+def _stands(view: View, c: str) -> tuple[str, str]:
     """(state, successor)."""
-    receipt = look.session.scalar(select(BidReceipt).where(BidReceipt.c == c))
+    receipt = view.session.scalar(select(BidReceipt).where(BidReceipt.c == c))
     if receipt is None or receipt.kind not in ("received", "replaced"):
         return "no_bid", ""
-    lot = look.session.get_one(Lot, receipt.lot_id)
-    closed = closing.find(look.session, lot) is not None
-    open_list = closed and (lot.failure in ("few_bidders",) or ceremony.is_public(look.session, lot))
-    is_own = look.actor.party_id == receipt.party_id
+    lot = view.session.get_one(Lot, receipt.lot_id)
+    closed = closing.find(view.session, lot) is not None
+    open_list = closed and (lot.failure in ("few_bidders",) or ceremony.is_public(view.session, lot))
+    is_own = view.actor.party_id == receipt.party_id
     if not open_list and not is_own:
         return "sealed", ""
-    rows = look.session.scalars(
+    rows = view.session.scalars(
         select(StandingBid).where(StandingBid.lot_id == receipt.lot_id, StandingBid.part == receipt.part)
     )
     now = next((row.bid for row in rows if row.bid.party_id == receipt.party_id), None)

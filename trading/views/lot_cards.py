@@ -17,7 +17,7 @@ from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import Step
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import documents, enquiries, notices, projects
 from trading.tendering.projects import PROJECT_FLOW, Gap, Project
 from trading.tendering.tenders import LOT_FLOW, Lot, Tender, full_name
@@ -175,8 +175,8 @@ def _gaps(rows: list[dict[str, Any]]) -> tuple[Gap, ...]:
     return tuple(Gap(row["field"], row["code"], row["rule"], row["note"]) for row in rows)
 
 
-def _project_card(look: Look, project: Project) -> ProjectCard:
-    tender = look.session.scalar(select(Tender.ref).where(Tender.project_id == project.id))
+def _project_card(view: View, project: Project) -> ProjectCard:
+    tender = view.session.scalar(select(Tender.ref).where(Tender.project_id == project.id))
     return ProjectCard(
         ref=project.ref,
         code=project.code or "",
@@ -202,44 +202,44 @@ def _project_card(look: Look, project: Project) -> ProjectCard:
         accepted_at=project.accepted_at,
         gaps=tuple(projects.gaps(project)),
         returned=_gaps(project.gaps),
-        steps=PROJECT_FLOW.open_to(look.actor, project),
+        steps=PROJECT_FLOW.open_to(view.actor, project),
         tender=tender or "",
     )
 
 
-def project_card(look: Look, ref: str) -> ProjectCard:
+def project_card(view: View, ref: str) -> ProjectCard:
     """For its own people, the centre (once filed) and the supervisor. Refuses: NotFound."""
-    project = projects.project(look.session, ref)
-    inside = look.actor.role in (Role.CENTRE, Role.SUPERVISOR) and project.state != "DRAFT"
-    if not inside and not projects.is_of(project, look.actor.party_id):
+    project = projects.project(view.session, ref)
+    inside = view.actor.role in (Role.CENTRE, Role.SUPERVISOR) and project.state != "DRAFT"
+    if not inside and not projects.is_of(project, view.actor.party_id):
         raise NotFound("project.unknown", ref=ref)
-    return _project_card(look, project)
+    return _project_card(view, project)
 
 
-def own_projects(look: Look) -> list[ProjectCard]:
+def own_projects(view: View) -> list[ProjectCard]:
     """The projects of the purchaser or agency that looks, newest first."""
     rows = select(Project).where(
-        or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id)
+        or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id)
     )
     return [
-        _project_card(look, row)
-        for row in look.session.scalars(rows.order_by(Project.made_at.desc(), Project.id.desc()))
+        _project_card(view, row)
+        for row in view.session.scalars(rows.order_by(Project.made_at.desc(), Project.id.desc()))
     ]
 
 
-def filings(look: Look, state: str = "FILED") -> list[ProjectCard]:
+def filings(view: View, state: str = "FILED") -> list[ProjectCard]:
     """The centre's filings in a state, longest waiting first. Refuses: NotAllowed."""
-    look.require(Act.PROJECT_ACCEPT)
+    view.require(Act.PROJECT_ACCEPT)
     rows = (
         select(Project).where(Project.state == state, Project.state != "DRAFT").order_by(Project.filed_at, Project.id)
     )
-    return [_project_card(look, row) for row in look.session.scalars(rows)]
+    return [_project_card(view, row) for row in view.session.scalars(rows)]
 
 
-def visible_lot(look: Look, ref: str) -> Lot:
+def visible_lot(view: View, ref: str) -> Lot:
     """A published lot for anybody; before that for its own people, its officers, the centre and the supervisor. Refuses: NotFound."""
-    lot: Lot | None = look.session.scalar(_WHOLE, {"ref": ref})
-    if lot is not None and (lot.published_at is not None or _inside(look, lot)):
+    lot: Lot | None = view.session.scalar(_WHOLE, {"ref": ref})
+    if lot is not None and (lot.published_at is not None or _inside(view, lot)):
         return lot
     raise NotFound("lot.unknown", ref=ref)
 
@@ -273,21 +273,21 @@ _HELD = _WHOLE.options(  # what a bid depends on; the rest is read when asked fo
 ).with_for_update(read=True, of=Lot)
 
 
-def _inside(look: Look, lot: Lot) -> bool:
-    if look.actor.role in (Role.CENTRE, Role.SUPERVISOR) or projects.is_of(lot.project, look.actor.party_id):
+def _inside(view: View, lot: Lot) -> bool:
+    if view.actor.role in (Role.CENTRE, Role.SUPERVISOR) or projects.is_of(lot.project, view.actor.party_id):
         return True
     return any(
-        seat.account_id == look.actor.account_id
+        seat.account_id == view.actor.account_id
         for stage in (officers.STANDING, officers.NEXT, officers.PAST)
-        for seat in officers.seats(look.session, lot, stage)
+        for seat in officers.seats(view.session, lot, stage)
     )
 
 
-def card_of(look: Look, lot: Lot) -> LotCard:
+def card_of(view: View, lot: Lot) -> LotCard:
     """The card of a lot the caller may see."""
     project = lot.project
-    before = look.session.get(Lot, lot.predecessor_id) if lot.predecessor_id else None
-    steps = LOT_FLOW.open_to(look.actor, lot) if projects.is_of(project, look.actor.party_id) else ()
+    before = view.session.get(Lot, lot.predecessor_id) if lot.predecessor_id else None
+    steps = LOT_FLOW.open_to(view.actor, lot) if projects.is_of(project, view.actor.party_id) else ()
     return LotCard(
         ref=lot.ref,
         tender=lot.tender.ref,
@@ -331,13 +331,13 @@ def card_of(look: Look, lot: Lot) -> LotCard:
     )
 
 
-def lot_card(look: Look, ref: str) -> LotCard:
+def lot_card(view: View, ref: str) -> LotCard:
     """Refuses: NotFound."""
-    return card_of(look, visible_lot(look, ref))
+    return card_of(view, visible_lot(view, ref))
 
 
 def published_lots(
-    look: Look, *, states: tuple[str, ...] = (), words: str = "", limit: int = 50, skip: int = 0
+    view: View, *, states: tuple[str, ...] = (), words: str = "", limit: int = 50, skip: int = 0
 ) -> list[LotCard]:
     """Published lots for everybody, newest first; ``words`` are looked for in titles."""
     rows = select(Lot).join(Tender).where(Lot.published_at.is_not(None))
@@ -351,63 +351,63 @@ def published_lots(
             )
         )
     rows = rows.order_by(Lot.published_at.desc(), Lot.id.desc()).limit(limit).offset(skip)
-    return [card_of(look, lot) for lot in look.session.scalars(rows)]
+    return [card_of(view, lot) for lot in view.session.scalars(rows)]
 
 
-def lots_in(view: Look, states: tuple[str, ...]) -> list[LotCard]:
+def lots_in(view: View, states: tuple[str, ...]) -> list[LotCard]:
     """Lots in some states, by the hour of their opening: for the lists of the centre, which sees every lot."""
     rows = select(Lot).where(Lot.state.in_(states)).order_by(Lot.opens_at, Lot.id)
     return [card_of(view, lot) for lot in view.session.scalars(rows)]
 
 
-def own_lots(look: Look) -> list[LotCard]:
+def own_lots(view: View) -> list[LotCard]:
     """All lots of the purchaser or agency that looks, newest first."""
     rows = (
         select(Lot)
         .join(Tender)
         .join(Project)
-        .where(or_(Project.purchaser_id == look.actor.party_id, Project.agency_id == look.actor.party_id))
+        .where(or_(Project.purchaser_id == view.actor.party_id, Project.agency_id == view.actor.party_id))
     )
-    return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
+    return [card_of(view, lot) for lot in view.session.scalars(rows.order_by(Lot.id.desc()))]
 
 
-def officer_lots(look: Look) -> list[LotCard]:
+def officer_lots(view: View) -> list[LotCard]:
     """The lots on which the person who looks is an opening officer, newest first."""
     rows = (
         select(Lot)
         .join(officers.OfficerSeat, officers.OfficerSeat.lot_id == Lot.id)
-        .where(officers.OfficerSeat.account_id == look.actor.account_id, officers.OfficerSeat.stage != officers.PAST)
+        .where(officers.OfficerSeat.account_id == view.actor.account_id, officers.OfficerSeat.stage != officers.PAST)
         .distinct()
     )
-    return [card_of(look, lot) for lot in look.session.scalars(rows.order_by(Lot.id.desc()))]
+    return [card_of(view, lot) for lot in view.session.scalars(rows.order_by(Lot.id.desc()))]
 
 
-def document_cards(look: Look, lot: Lot) -> list[DocumentCard]:
+def document_cards(view: View, lot: Lot) -> list[DocumentCard]:
     """The standing files of a lot, to those who may take them; to others none."""
-    if not documents.may_take(look, lot):
+    if not documents.may_take(view, lot):
         return []
-    own = projects.is_of(lot.project, look.actor.party_id)
+    own = projects.is_of(lot.project, view.actor.party_id)
     return [
         DocumentCard(
             row.id, row.kind, row.name, row.version, row.size, row.media, row.sha256, row.added_at, row.published_at
         )
-        for row in documents.standing(look.session, lot)
+        for row in documents.standing(view.session, lot)
         if row.published or own
     ]
 
 
-def notice_cards(look: Look, lot: Lot) -> list[NoticeCard]:
+def notice_cards(view: View, lot: Lot) -> list[NoticeCard]:
     """All notices of a lot, oldest first: every version, for ever."""
-    return [_notice_card(row, lot.ref) for row in notices.of_lot(look.session, lot)]
+    return [_notice_card(row, lot.ref) for row in notices.of_lot(view.session, lot)]
 
 
-def newest_notices(look: Look, *, kinds: tuple[str, ...] = (), limit: int = 50, skip: int = 0) -> list[NoticeCard]:
+def newest_notices(view: View, *, kinds: tuple[str, ...] = (), limit: int = 50, skip: int = 0) -> list[NoticeCard]:
     """Notices of all lots, newest first, for the public page."""
     rows = select(notices.Notice, Lot.ref).join(Lot, Lot.id == notices.Notice.lot_id)
     if kinds:
         rows = rows.where(notices.Notice.kind.in_(kinds))
     rows = rows.order_by(notices.Notice.published_at.desc(), notices.Notice.id.desc()).limit(limit).offset(skip)
-    return [_notice_card(row, ref) for row, ref in look.session.execute(rows)]
+    return [_notice_card(row, ref) for row, ref in view.session.execute(rows)]
 
 
 def _notice_card(row: notices.Notice, ref: str) -> NoticeCard:
@@ -425,33 +425,33 @@ def _notice_card(row: notices.Notice, ref: str) -> NoticeCard:
     )
 
 
-def enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
+def enquiry_cards(view: View, lot: Lot) -> list[EnquiryCard]:
     """All questions to the agency that must answer them, unanswered first; to nobody else.
 
     Refuses: NotAllowed, NotFound.
     """
-    look.require(Act.ENQUIRY_ANSWER)
-    if not projects.is_of(lot.project, look.actor.party_id):
+    view.require(Act.ENQUIRY_ANSWER)
+    if not projects.is_of(lot.project, view.actor.party_id):
         raise NotFound("lot.unknown", ref=lot.ref)
-    rows = look.session.scalars(select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id))
+    rows = view.session.scalars(select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id))
     return [
         _enquiry_card(row) for row in sorted(rows, key=lambda row: (row.answered_at is not None, row.asked_at, row.ref))
     ]
 
 
-def own_enquiry_cards(look: Look, lot: Lot) -> list[EnquiryCard]:
+def own_enquiry_cards(view: View, lot: Lot) -> list[EnquiryCard]:
     """The questions of the party that looks."""
-    return [_enquiry_card(row) for row in enquiries.own(look, lot)]
+    return [_enquiry_card(row) for row in enquiries.own(view, lot)]
 
 
 def _enquiry_card(row: enquiries.Enquiry) -> EnquiryCard:
     return EnquiryCard(row.ref, row.question, row.asked_at, row.due_at, row.answer, row.answered_at)
 
 
-def policy_cards(look: Look, lot: Lot) -> list[PolicyCard]:
+def policy_cards(view: View, lot: Lot) -> list[PolicyCard]:
     """The policies of a lot in the order they were drafted; complete ones are public, drafts are for the lot's own people."""
-    inside = _inside(look, lot)
-    rows = look.session.scalars(
+    inside = _inside(view, lot)
+    rows = view.session.scalars(
         select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)
     )
     return [
@@ -471,14 +471,14 @@ def policy_cards(look: Look, lot: Lot) -> list[PolicyCard]:
     ]
 
 
-def officer_cards(look: Look, lot: Lot, stage: str = officers.STANDING) -> list[OfficerCard]:
+def officer_cards(view: View, lot: Lot, stage: str = officers.STANDING) -> list[OfficerCard]:
     """The opening officers of a lot, in force or to take over next, and how far each is. Names of officers stand in the public policies."""
     policies = list(
-        look.session.scalars(
+        view.session.scalars(
             select(officers.Policy).where(officers.Policy.lot_id == lot.id).order_by(officers.Policy.id)
         )
     )
-    done = {policy.id: officers.drilled(look.session, policy) for policy in policies if policy.standing}
+    done = {policy.id: officers.drilled(view.session, policy) for policy in policies if policy.standing}
     return [
         OfficerCard(
             j=seat.j,
@@ -496,5 +496,5 @@ def officer_cards(look: Look, lot: Lot, stage: str = officers.STANDING) -> list[
             ),
             drilled=tuple(p.envelope for p in policies if seat.j in done.get(p.id, ())),
         )
-        for seat in officers.seats(look.session, lot, stage)
+        for seat in officers.seats(view.session, lot, stage)
     ]

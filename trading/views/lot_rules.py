@@ -13,7 +13,7 @@ from typing import Any
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import Rule, calendars
 from trading.rulebook.timetable import check_timetable, window
 from trading.tendering.notices import Notice
@@ -42,11 +42,11 @@ class Sum:
     found: Money | None = None
 
 
-def sums(look: Look, lot: Lot, told: Outcome, first: Notice | None) -> dict[str, Sum]:
+def sums(view: View, lot: Lot, told: Outcome, first: Notice | None) -> dict[str, Sum]:
     """Rule id → what it comes to, for every rule of the lot's book."""
-    book, method, category = book_of(lot, look.now), lot.project.method, rule_category(lot.project)
+    book, method, category = book_of(lot, view.now), lot.project.method, rule_category(lot.project)
     moments, amounts = (
-        moments_of(look, lot, told, first),
+        moments_of(view, lot, told, first),
         {"budget": lot.budget, "price_ceiling": lot.ceiling, "bid_deposit": lot.deposit},
     )
     found = {}
@@ -56,13 +56,13 @@ def sums(look: Look, lot: Lot, told: Outcome, first: Notice | None) -> dict[str,
         elif rule.unit == "rate" and rule.anchor in amounts and rule.act in amounts:
             found[rule.id] = _amount(rule, amounts)
         else:
-            found[rule.id] = _day(look, lot, rule, moments)
+            found[rule.id] = _day(view, lot, rule, moments)
     return found
 
 
-def moments_of(look: Look, lot: Lot, told: Outcome, first: Notice | None) -> dict[str, Moment]:
+def moments_of(view: View, lot: Lot, told: Outcome, first: Notice | None) -> dict[str, Moment]:
     """The public moments of a lot by the names of the rulebook."""
-    every: dict[str, Moment | None] = dict(timetable(lot, look.now))
+    every: dict[str, Moment | None] = dict(timetable(lot, view.now))
     every |= {
         "notice_published": lot.published_at,
         "notice_period_ends": _day_of(first.until if first else None),
@@ -89,9 +89,9 @@ def _amount(rule: Rule, amounts: Mapping[str, Money]) -> Sum:
     return Sum(True, KEPT if lawful else BROKEN, limit=limit, base=base, found=held)
 
 
-def _day(look: Look, lot: Lot, rule: Rule, moments: Mapping[str, Moment]) -> Sum:
+def _day(view: View, lot: Lot, rule: Rule, moments: Mapping[str, Moment]) -> Sum:
     method, category = lot.project.method, rule_category(lot.project)
-    book, calendar = book_of(lot, look.now), calendars.current(look.session)
+    book, calendar = book_of(lot, view.now), calendars.current(view.session)
     anchor, act = moments.get(rule.anchor), moments.get(rule.act)
     if rule.kind == "WORKDAY" and act is not None:
         rest = check_timetable(book, calendar, {rule.act: act}, method=method, category=category)
@@ -115,7 +115,7 @@ def _day(look: Look, lot: Lot, rule: Rule, moments: Mapping[str, Moment]) -> Sum
         worst = {one.severity for one in findings}
         verdict = BROKEN if "breach" in worst else WARNED if worst else KEPT
     elif bound is not None and bound.side == "latest":
-        verdict = RUNNING if look.now < bound.at else AHEAD
+        verdict = RUNNING if view.now < bound.at else AHEAD
     if bound is None:
         return Sum(True, verdict if act is not None else "", anchor=anchor, act=act)
     facts = bound.term.facts() if bound.term else None

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from trading.bidding import claims, copies, late_close, stored
 from trading.bidding.late_close import LateClosing
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony, findings, rescue
 from trading.opening.findings import Complaint
 from trading.opening.rescue import Pause
@@ -95,7 +95,7 @@ class OpeningTrouble:
         )
 
 
-def all_openings(view: Look) -> list[OpeningTrouble]:
+def all_openings(view: View) -> list[OpeningTrouble]:
     """Lots at their opening, and lots with a claim to settle or a lost bid in whatever state: those that wait first, by their hour."""
     claimed = select(claims.Claim.lot_id).where(
         claims.Claim.outcome == ""
@@ -106,7 +106,7 @@ def all_openings(view: Look) -> list[OpeningTrouble]:
     return sorted((opening_trouble(view, lot) for lot in lots), key=lambda one: not one.waits)
 
 
-def opening_trouble(view: Look, lot: Lot) -> OpeningTrouble:
+def opening_trouble(view: View, lot: Lot) -> OpeningTrouble:
     session = view.session
     row, public = ceremony.find(session, lot), ceremony.is_public(session, lot)
     return OpeningTrouble(
@@ -136,7 +136,7 @@ def opening_trouble(view: Look, lot: Lot) -> OpeningTrouble:
     )
 
 
-def _mirror_line(view: Look, row: ceremony.Opening | None) -> MirrorLine | None:
+def _mirror_line(view: View, row: ceremony.Opening | None) -> MirrorLine | None:
     """Only of a published set that waits for its first share."""
     if row is None or row.opened is not None or ceremony.shares(view.session, row):
         return None

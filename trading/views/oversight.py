@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
 from trading.tendering import enquiries, terms
@@ -48,19 +48,19 @@ class Limit:
         return "late" if now >= self.until else "soon" if self.until - now <= SOON else "running"
 
 
-def limits(look: Look) -> list[Limit]:
+def limits(view: View) -> list[Limit]:
     """All limits of all published lots, the nearest last moment first. Refuses: NotAllowed."""
-    look.require(Act.SUPERVISE)
+    view.require(Act.SUPERVISE)
     found: list[Limit] = []
-    for lot in look.session.scalars(select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.id)):
-        found += _of_lot(look, lot)
+    for lot in view.session.scalars(select(Lot).where(Lot.published_at.is_not(None)).order_by(Lot.id)):
+        found += _of_lot(view, lot)
     return sorted(found, key=lambda one: (one.until, one.lot, one.kind, one.of))
 
 
-def _of_lot(look: Look, lot: Lot) -> Iterator[Limit]:
+def _of_lot(view: View, lot: Lot) -> Iterator[Limit]:
     agency = lot.project.agency.name if lot.project.agency else lot.project.purchaser.name
     stopped = lot.failure is not None
-    asked = look.session.scalars(
+    asked = view.session.scalars(
         select(enquiries.Enquiry).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.due_at.is_not(None))
     )
     for question in asked:
@@ -68,7 +68,7 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Limit]:
             yield Limit(
                 "enquiry", question.ref, lot.ref, lot.title, agency, "T-20", question.due_at, question.answered_at
             )
-    for one in look.session.scalars(select(disputes.Objection).where(disputes.Objection.lot_id == lot.id)):
+    for one in view.session.scalars(select(disputes.Objection).where(disputes.Objection.lot_id == lot.id)):
         if one.state != "WITHDRAWN":
             yield Limit(
                 one.kind,
@@ -81,13 +81,13 @@ def _of_lot(look: Look, lot: Lot) -> Iterator[Limit]:
                 one.answered_at,
                 dict(one.reason),
             )
-    for limit in _after_report(look, lot, agency):
+    for limit in _after_report(view, lot, agency):
         if not (stopped and limit.met_at is None):
             yield limit
 
 
-def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
-    row, made = awards.find(look.session, lot), contracts.find(look.session, lot)
+def _after_report(view: View, lot: Lot, agency: str) -> Iterator[Limit]:
+    row, made = awards.find(view.session, lot), contracts.find(view.session, lot)
     buyer = lot.project.purchaser.name
     if row is None:
         return
@@ -101,7 +101,7 @@ def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
     reasons = dict(row.reasons)
     law = procedure_of(lot)
     if (publicity := law.award.publicity) is not None:
-        period = terms.period(look.session, lot, publicity.starts, row.proposed_at)
+        period = terms.period(view.session, lot, publicity.starts, row.proposed_at)
         yield from one("publicise", agency, publicity.starts, period.ends_at, row.publicity_from, period.reason)
     yield from one("decide", buyer, law.award.decide, row.decide_by, row.decided_at, reasons.get("decide_by", {}))
     yield from one(
@@ -130,25 +130,25 @@ def _after_report(look: Look, lot: Lot, agency: str) -> Iterator[Limit]:
         )
 
 
-def published_questions(view: Look, lot: Lot) -> int:
+def published_questions(view: View, lot: Lot) -> int:
     """How many questions on a lot were answered in public."""
     asked = select(func.count()).where(enquiries.Enquiry.lot_id == lot.id, enquiries.Enquiry.published)
     return int(view.session.scalar(asked) or 0)
 
 
-def objections(look: Look) -> list[ObjectionCard]:
+def objections(view: View) -> list[ObjectionCard]:
     """Objections and challenges to all lots, the open ones first by their last moment. Refuses: NotAllowed."""
-    look.require(Act.SUPERVISE)
-    rows = look.session.scalars(select(disputes.Objection))
+    view.require(Act.SUPERVISE)
+    rows = view.session.scalars(select(disputes.Objection))
     return [
-        objection_card(look, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
+        objection_card(view, row) for row in sorted(rows, key=lambda o: (o.state not in disputes.OPEN, o.due_at, o.id))
     ]
 
 
-def objection_card(look: Look, row: disputes.Objection) -> ObjectionCard:
+def objection_card(view: View, row: disputes.Objection) -> ObjectionCard:
     """One of them; who objected is "" until the opening list names the bidders. Refuses: NotAllowed."""
-    look.require(Act.SUPERVISE)
-    party = row.party.name if ceremony.is_public(look.session, row.lot) else ""
+    view.require(Act.SUPERVISE)
+    party = row.party.name if ceremony.is_public(view.session, row.lot) else ""
     return ObjectionCard(
         row.ref,
         row.lot.ref,

@@ -14,7 +14,7 @@ from trading.bidding import bids
 from trading.bidding.bids import BidReceipt
 from trading.bidding.participants import Participant
 from trading.bidding.uploads import Upload
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import enrolments, parties
 from trading.tendering.tenders import Lot
 
@@ -55,12 +55,12 @@ class EnvelopeCard:
     uploads: tuple[UploadCard, ...]
 
 
-def own_participations(view: Look) -> list[Participant]:
+def own_participations(view: View) -> list[Participant]:
     """Every lot our party takes part in, also those it left."""
     return list(view.session.scalars(select(Participant).where(Participant.party_id == view.actor.party_id)))
 
 
-def envelope_card(view: Look, taking: Participant, part: str) -> EnvelopeCard:
+def envelope_card(view: View, taking: Participant, part: str) -> EnvelopeCard:
     standing = bids.standing(view.session, taking.id, part)
     receipt = None
     if standing is not None:
@@ -73,12 +73,12 @@ def envelope_card(view: Look, taking: Participant, part: str) -> EnvelopeCard:
     return EnvelopeCard(part, receipt, statement, whole or standing is not None, uploads)
 
 
-def is_keyed(view: Look) -> bool:
+def is_keyed(view: View) -> bool:
     """Whether our party has enrolled a key to sign bids with."""
     return enrolments.find_key(view.session, parties.own_party(view).code, "bidder") is not None
 
 
-def upload_cards(view: Look, lot: Lot, part: str) -> tuple[UploadCard, ...]:
+def upload_cards(view: View, lot: Lot, part: str) -> tuple[UploadCard, ...]:
     """Uploads on their way, refused or whole, that no bid was made of; newest first."""
     used = select(bids.SealedBid.blob).where(
         bids.SealedBid.lot_id == lot.id, bids.SealedBid.party_id == view.actor.party_id
@@ -108,7 +108,7 @@ def upload_cards(view: Look, lot: Lot, part: str) -> tuple[UploadCard, ...]:
     )
 
 
-def _header_hash(view: Look, row: Upload) -> str:
+def _header_hash(view: View, row: Upload) -> str:
     """Of the header that has arrived, "" while it has not."""
     if row.header_hash or row.refused or not view.office.spool.path(row.token).exists():
         return row.header_hash or ""
@@ -119,7 +119,7 @@ def _header_hash(view: Look, row: Upload) -> str:
             return ""
 
 
-def _size(view: Look, row: Upload) -> int:
+def _size(view: View, row: Upload) -> int:
     if row.finished_at is not None:
         return row.length
     path = view.office.spool.path(row.token)

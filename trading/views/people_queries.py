@@ -15,7 +15,7 @@ from crypto.canonical import unb64u
 from crypto.keys import fingerprint
 from trading.custody import officers
 from trading.kernel.access import Role, fitting
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties.enrolments import EnrolledKey
 from trading.parties.parties import Account, Login, Party, RoleGrant
 from trading.tendering.tenders import Lot
@@ -110,7 +110,7 @@ class KeyHolderCard:
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-def find_people(view: Look, *, words: str = "", role: str = "", no_second: bool = False) -> list[Account]:
+def find_people(view: View, *, words: str = "", role: str = "", no_second: bool = False) -> list[Account]:
     """Accounts by organisation and username. ``no_second``: only those in use that should have a second factor and have none.
 
     ``words`` are looked for in username, name and organisation; an expert is found by the whole username alone.
@@ -136,7 +136,7 @@ def find_people(view: Look, *, words: str = "", role: str = "", no_second: bool 
     return list(view.session.scalars(query.order_by(Party.name, Account.username)))
 
 
-def person_cards(view: Look, people: Sequence[Account]) -> list[PersonCard]:
+def person_cards(view: View, people: Sequence[Account]) -> list[PersonCard]:
     """Two queries for all of them: what they were granted, and when they last signed in."""
     ids = [one.id for one in people]
     granted: dict[int, set[Role]] = {}
@@ -162,7 +162,7 @@ def person_cards(view: Look, people: Sequence[Account]) -> list[PersonCard]:
     ]
 
 
-def grant_cards(view: Look, who: Account) -> list[GrantCard]:
+def grant_cards(view: View, who: Account) -> list[GrantCard]:
     """What a person was granted, in the order of the access table."""
     rows = view.session.scalars(select(RoleGrant).where(RoleGrant.account_id == who.id))
     order = list(Role)
@@ -172,7 +172,7 @@ def grant_cards(view: Look, who: Account) -> list[GrantCard]:
     ]
 
 
-def account_counts(view: Look) -> AccountCounts:
+def account_counts(view: View) -> AccountCounts:
     bare = (
         select(func.count(func.distinct(Account.id)))
         .join(RoleGrant, RoleGrant.account_id == Account.id)
@@ -185,7 +185,7 @@ def account_counts(view: Look) -> AccountCounts:
 # --- organisations ----------------------------------------------------------------------------------------------------
 
 
-def organisations(view: Look, *, words: str = "", kind: str = "") -> list[PartyCard]:
+def organisations(view: View, *, words: str = "", kind: str = "") -> list[PartyCard]:
     """All but experts, by kind and name. ``words``: a part of the name, or the whole code."""
     rows = select(Party).where(Party.kind != "expert")
     if words:
@@ -195,7 +195,7 @@ def organisations(view: Look, *, words: str = "", kind: str = "") -> list[PartyC
     return [_party_card(row) for row in view.session.scalars(rows.order_by(Party.kind, Party.name))]
 
 
-def organisation(view: Look, code: str) -> PartyCard | None:
+def organisation(view: View, code: str) -> PartyCard | None:
     row = view.session.scalar(select(Party).where(Party.code == code))
     return _party_card(row) if row is not None else None
 
@@ -207,7 +207,7 @@ def _party_card(row: Party) -> PartyCard:
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def key_cards(view: Look, *, role: str = "", ended: bool = False) -> list[KeyCard]:
+def key_cards(view: View, *, role: str = "", ended: bool = False) -> list[KeyCard]:
     """Enrolled keys by role and holder, those of experts never. ``ended``: also those no longer in use."""
     query = select(EnrolledKey, Party.name).join(Party, Party.id == EnrolledKey.party_id)
     query = query.where(EnrolledKey.role != "expert")
@@ -229,7 +229,7 @@ def key_cards(view: Look, *, role: str = "", ended: bool = False) -> list[KeyCar
     ]
 
 
-def key_holder_cards(view: Look) -> list[KeyHolderCard]:
+def key_holder_cards(view: View) -> list[KeyHolderCard]:
     """Key holders of lots not opened yet, by the hour of opening: whether they have given their keys and opened the drills."""
     found = []
     lots = select(Lot).where(Lot.state.in_(UNOPENED)).order_by(Lot.opens_at, Lot.id)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from trading.awarding import awards, contracts
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties.parties import Party
 from trading.tendering import documents, notices
@@ -214,35 +214,35 @@ def _wanted(filters: Filters, now: datetime) -> list[ColumnElement[bool]]:
 _ORDER = {"deadline": Lot.deadline, "budget": Lot.budget_minor, "published": Lot.published_at}
 
 
-def count_lots(look: Look, filters: Filters) -> int:
-    return int(look.session.scalar(_joined(func.count()).where(*_wanted(filters, look.now))) or 0)
+def count_lots(view: View, filters: Filters) -> int:
+    return int(view.session.scalar(_joined(func.count()).where(*_wanted(filters, view.now))) or 0)
 
 
-def lots(look: Look, filters: Filters, *, sort: str = "deadline", limit: int = 20, skip: int = 0) -> list[LotLine]:
+def lots(view: View, filters: Filters, *, sort: str = "deadline", limit: int = 20, skip: int = 0) -> list[LotLine]:
     """Published lots that meet the filters; by deadline unless another of SORTS is asked for."""
     column = _ORDER[sort.lstrip("-")] if sort in SORTS else Lot.deadline
     by = (column.desc(), Lot.id.desc()) if sort.startswith("-") else (column, Lot.id)
-    rows = _joined(*_LOT).where(*_wanted(filters, look.now)).order_by(*by).limit(limit).offset(skip)
-    return [_line(row) for row in look.session.execute(rows)]
+    rows = _joined(*_LOT).where(*_wanted(filters, view.now)).order_by(*by).limit(limit).offset(skip)
+    return [_line(row) for row in view.session.execute(rows)]
 
 
-def openings_between(look: Look, since: datetime, until: datetime, limit: int = 50) -> list[LotLine]:
+def openings_between(view: View, since: datetime, until: datetime, limit: int = 50) -> list[LotLine]:
     """Lots whose opening lies in [since, until), in the order of the hour."""
     rows = _joined(*_LOT).where(Lot.opens_at >= since, Lot.opens_at < until).order_by(Lot.opens_at, Lot.id).limit(limit)
-    return [_line(row) for row in look.session.execute(rows)]
+    return [_line(row) for row in view.session.execute(rows)]
 
 
-def count_openings(look: Look, *, since: datetime | None = None, before: datetime | None = None) -> int:
-    return int(look.session.scalar(_joined(func.count()).where(*_opened(since, before))) or 0)
+def count_openings(view: View, *, since: datetime | None = None, before: datetime | None = None) -> int:
+    return int(view.session.scalar(_joined(func.count()).where(*_opened(since, before))) or 0)
 
 
 def openings(
-    look: Look, *, since: datetime | None = None, before: datetime | None = None, limit: int = 50, skip: int = 0
+    view: View, *, since: datetime | None = None, before: datetime | None = None, limit: int = 50, skip: int = 0
 ) -> list[LotLine]:
     """Openings from ``since`` on, the next first; those ``before`` a moment, the last first."""
     by = (Lot.opens_at.desc(), Lot.id.desc()) if since is None else (Lot.opens_at, Lot.id)
     rows = _joined(*_LOT).where(*_opened(since, before)).order_by(*by).limit(limit).offset(skip)
-    return [_line(row) for row in look.session.execute(rows)]
+    return [_line(row) for row in view.session.execute(rows)]
 
 
 def _opened(since: datetime | None, before: datetime | None) -> list[ColumnElement[bool]]:
@@ -253,7 +253,7 @@ def _opened(since: datetime | None, before: datetime | None) -> list[ColumnEleme
     ]
 
 
-def moments_between(look: Look, since: datetime, until: datetime, limit: int = 40) -> list[tuple[datetime, str]]:
+def moments_between(view: View, since: datetime, until: datetime, limit: int = 40) -> list[tuple[datetime, str]]:
     """(moment, kind) of what falls into [since, until): openings, bid deadlines, ends of enquiry and of publicity; by the hour."""
     found: list[tuple[datetime, str]] = []
     for kind, column in (("opening", Lot.opens_at), ("deadline", Lot.deadline), ("clarify", Lot.clarify_until)):
@@ -268,33 +268,33 @@ def moments_between(look: Look, since: datetime, until: datetime, limit: int = 4
             .order_by(column)
             .limit(limit)
         )
-        found += [(moment, kind) for moment in look.session.scalars(rows) if moment is not None]
+        found += [(moment, kind) for moment in view.session.scalars(rows) if moment is not None]
     ends = (
         select(Notice.until)
         .where(Notice.kind == "candidates", Notice.until >= since, Notice.until < until)
         .limit(limit)
     )
-    found += [(moment, "publicity") for moment in look.session.scalars(ends) if moment is not None]
+    found += [(moment, "publicity") for moment in view.session.scalars(ends) if moment is not None]
     return sorted(found)
 
 
-def regions(look: Look) -> list[str]:
+def regions(view: View) -> list[str]:
     """Districts in which something was published."""
-    return [name for name in look.session.scalars(_joined(Project.region).distinct().order_by(Project.region)) if name]
+    return [name for name in view.session.scalars(_joined(Project.region).distinct().order_by(Project.region)) if name]
 
 
-def published_lot(look: Look, ref: str) -> Lot:
+def published_lot(view: View, ref: str) -> Lot:
     """A lot that is public. Refuses: NotFound."""
-    found = look.session.scalar(select(Lot).where(Lot.ref == ref, Lot.published_at.is_not(None)))
+    found = view.session.scalar(select(Lot).where(Lot.ref == ref, Lot.published_at.is_not(None)))
     if found is None:
         raise NotFound("lot.unknown", ref=ref)
     return found
 
 
-def successor(look: Look, lot: Lot) -> str:
+def successor(view: View, lot: Lot) -> str:
     """The reference of the published lot that goes on where this one failed, "" if there is none."""
     return (
-        look.session.scalar(
+        view.session.scalar(
             select(Lot.ref).where(Lot.predecessor_id == lot.id, Lot.published_at.is_not(None)).order_by(Lot.id)
         )
         or ""
@@ -342,21 +342,21 @@ def _about(kinds: Iterable[str], words: str, regime: str) -> list[ColumnElement[
     return asked
 
 
-def count_notices(look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "") -> int:
-    return int(look.session.scalar(_noticed(func.count()).where(*_about(kinds, words, regime))) or 0)
+def count_notices(view: View, *, kinds: Iterable[str] = (), words: str = "", regime: str = "") -> int:
+    return int(view.session.scalar(_noticed(func.count()).where(*_about(kinds, words, regime))) or 0)
 
 
 def notice_lines(
-    look: Look, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0
+    view: View, *, kinds: Iterable[str] = (), words: str = "", regime: str = "", limit: int = 20, skip: int = 0
 ) -> list[NoticeLine]:
     """Notices of all lots, newest first."""
     rows = (
         _noticed(*_NOTICE).where(*_about(kinds, words, regime)).order_by(Notice.published_at.desc(), Notice.id.desc())
     )
-    return [NoticeLine(*row) for row in look.session.execute(rows.limit(limit).offset(skip))]
+    return [NoticeLine(*row) for row in view.session.execute(rows.limit(limit).offset(skip))]
 
 
-def notice_numbers(look: Look, refs: Iterable[str], kinds: Iterable[str]) -> dict[str, dict[str, int]]:
+def notice_numbers(view: View, refs: Iterable[str], kinds: Iterable[str]) -> dict[str, dict[str, int]]:
     """Lot → kind → number of its newest notice of that kind, in one question."""
     rows = (
         select(Lot.ref, Notice.kind, func.max(Notice.id))
@@ -365,35 +365,35 @@ def notice_numbers(look: Look, refs: Iterable[str], kinds: Iterable[str]) -> dic
         .group_by(Lot.ref, Notice.kind)
     )
     found: dict[str, dict[str, int]] = {}
-    for ref, kind, number in look.session.execute(rows):
+    for ref, kind, number in view.session.execute(rows):
         found.setdefault(ref, {})[kind] = number
     return found
 
 
-def notice_of(look: Look, notice_id: int) -> tuple[Notice, Lot]:
+def notice_of(view: View, notice_id: int) -> tuple[Notice, Lot]:
     """One notice with its lot. Refuses: NotFound."""
-    found = look.session.get(Notice, notice_id)
+    found = view.session.get(Notice, notice_id)
     if found is None:
         raise NotFound("notice.unknown", id=notice_id)
-    return found, look.session.get_one(Lot, found.lot_id)
+    return found, view.session.get_one(Lot, found.lot_id)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------------
 
 
-def file_lines(look: Look, lot: Lot) -> list[FileLine]:
+def file_lines(view: View, lot: Lot) -> list[FileLine]:
     """Every published version of every file, by name, newest version first; none before the documents are issued."""
-    if not documents.may_take(look, lot):
+    if not documents.may_take(view, lot):
         return []
     model = documents.TenderDocument
     rows = select(model).where(model.lot_id == lot.id, model.published, model.withdrawn_at.is_(None))
     found: list[FileLine] = []
-    for row in look.session.scalars(rows.order_by(model.name, model.version.desc())):
+    for row in view.session.scalars(rows.order_by(model.name, model.version.desc())):
         found.append(_file(row, not found or found[-1].name != row.name))
     return found
 
 
-def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
+def files_of_digest(view: View, sha256: str) -> list[tuple[str, FileLine]]:
     """(lot, file) of published files with this digest: for whoever holds a file and asks whether it is the published one."""
     model = documents.TenderDocument
     newest = (
@@ -412,8 +412,8 @@ def files_of_digest(look: Look, sha256: str) -> list[tuple[str, FileLine]]:
     )
     return [
         (lot.ref, _file(row, row.version == last))
-        for row, lot, last in look.session.execute(rows)
-        if documents.may_take(look, lot)
+        for row, lot, last in view.session.execute(rows)
+        if documents.may_take(view, lot)
     ]
 
 
@@ -443,13 +443,13 @@ class Outcome:
     bidders_public: bool
 
 
-def outcome(look: Look, lot: Lot) -> Outcome:
+def outcome(view: View, lot: Lot) -> Outcome:
     """Nothing in it is from the award itself before its notice: a decision is told to everybody at the same time."""
     last: dict[str, Notice] = {}
-    for row in notices.of_lot(look.session, lot):
+    for row in notices.of_lot(view.session, lot):
         last[row.kind] = row
-    award = awards.find(look.session, lot) if "candidates" in last or "result" in last else None
-    contract = contracts.find(look.session, lot) if "contract" in last else None
+    award = awards.find(view.session, lot) if "candidates" in last or "result" in last else None
+    contract = contracts.find(view.session, lot) if "contract" in last else None
     until = awards.object_until(award) if award is not None else None
     announced = award is not None and "result" in last
     return Outcome(
@@ -461,7 +461,7 @@ def outcome(look: Look, lot: Lot) -> Outcome:
         award.contract_by if announced and award else None,
         _reasons(award, announced) if award else {},
         contract.signed_at if contract else None,
-        ceremony.is_public(look.session, lot),
+        ceremony.is_public(view.session, lot),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from trading.kernel.calendar import local_day
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.procedures import procedure_of
 from trading.rulebook import Rule, Rulebook, calendars
@@ -49,9 +49,9 @@ class Stage:
     rules: tuple[Rule, ...]
 
 
-def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[Stage]:
+def stages(view: View, lot: Lot, told: Outcome, notice: Notice | None) -> list[Stage]:
     """The road of a published lot. ``told``: what has been published of its end; ``notice``: its first tender notice."""
-    book = book_of(lot, look.now)
+    book = book_of(lot, view.now)
     road = [
         one.code
         for one in procedure_of(lot).public_stages
@@ -67,7 +67,7 @@ def stages(look: Look, lot: Lot, told: Outcome, notice: Notice | None) -> list[S
         "result": (told.result.published_at, told.result.until) if told.result else (None, None),
         "contract": (told.contract.published_at, None) if told.contract else (None, told.contract_by),
     }
-    here = _here(look.session, lot, look.now, road)
+    here = _here(view.session, lot, view.now, road)
     found = []
     for place, code in enumerate(road):
         at, until = times.get(code, (None, None))
@@ -110,11 +110,11 @@ def _rules(book: Rulebook, lot: Lot, code: str) -> tuple[Rule, ...]:
     return tuple(rows)
 
 
-def clarify_cutoff(look: Look, lot: Lot) -> tuple[Rule, datetime] | None:
+def clarify_cutoff(view: View, lot: Lot) -> tuple[Rule, datetime] | None:
     """(rule, the first moment that is late) for a clarification that affects bids, without moving the deadline (rule T-05)."""
     if lot.deadline is None:
         return None
-    book, calendar = book_of(lot, look.now), calendars.current(look.session)
+    book, calendar = book_of(lot, view.now), calendars.current(view.session)
     for rule in book.about(
         "clarification_issued", method=lot.project.method, category=rule_category(lot.project), kind="BEFORE"
     ):

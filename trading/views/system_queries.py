@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from trading import timeline
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.tendering.tenders import Lot
 
 SLACK = timedelta(seconds=30)
@@ -31,7 +31,7 @@ class ComingDeadline:
     deadline: datetime | None
 
 
-def overdue_steps(view: Look) -> list[OverdueStep]:
+def overdue_steps(view: View) -> list[OverdueStep]:
     """Steps of the clock that should have been taken, earliest first."""
     steps = [one for one in timeline.due(view.session, view.now) if view.now - one.since > SLACK]
     if not steps:
@@ -41,7 +41,7 @@ def overdue_steps(view: Look) -> list[OverdueStep]:
     return [OverdueStep(one.what, refs[one.lot_id], one.since) for one in steps]
 
 
-def coming_deadlines(view: Look, limit: int = 8) -> list[ComingDeadline]:
+def coming_deadlines(view: View, limit: int = 8) -> list[ComingDeadline]:
     """Lots whose deadline comes next."""
     rows = (
         select(Lot.ref, Lot.title, Lot.deadline)

@@ -216,9 +216,9 @@ def _clock(office: Any) -> list[Found]:
     from trading.kernel.access import CLOCK
 
     found = []
-    with office.look(CLOCK) as look:
-        last = log.last_tick(look.session)
-        if last is not None and last.at > look.now + SKEW:
+    with office.view(CLOCK) as view:
+        last = log.last_tick(view.session)
+        if last is not None and last.at > view.now + SKEW:
             found.append(
                 Found(
                     "clock_back",
@@ -227,7 +227,7 @@ def _clock(office: Any) -> list[Found]:
                     "the clock went back: set it right before anything is accepted",
                 )
             )
-        if last is not None and look.now - last.at > LATE:
+        if last is not None and view.now - last.at > LATE:
             found.append(Found("log_stands", "warning", f"the last tick is of {last.at.isoformat()}", TURN))
     return found or [Found("clock", "ok", datetime.isoformat(office.clock.now()))]
 
@@ -236,8 +236,8 @@ def _log(office: Any) -> list[Found]:
     from trading.disclosure import audit
     from trading.kernel.access import Actor, Role
 
-    with office.look(Actor(Role.AUDIT_ADMIN, name="doctor")) as look:
-        seen = audit.verify(look)
+    with office.view(Actor(Role.AUDIT_ADMIN, name="doctor")) as view:
+        seen = audit.verify(view)
     if seen.ok:
         return [Found("log", "ok", f"{seen.ticks} ticks, {seen.entries} entries verify")]
     return [
@@ -255,8 +255,8 @@ def _blobs(office: Any) -> list[Found]:
     """Rows without their bytes, and bytes of no row (harmless leftovers of uploads that came to nothing)."""
     from trading.kernel.access import CLOCK
 
-    with office.look(CLOCK) as look:
-        named = named_blobs(look.session)
+    with office.view(CLOCK) as view:
+        named = named_blobs(view.session)
     held = set(office.blobs.names())
     found = [
         Found(
@@ -346,8 +346,8 @@ def _overdue(office: Any) -> list[Found]:
     from trading.kernel.access import CLOCK
     from trading.tendering.tenders import Lot
 
-    with office.look(CLOCK) as look:
-        late = [(one, look.session.get(Lot, one.lot_id)) for one in timeline.due(look.session, look.now - LATE)]
+    with office.view(CLOCK) as view:
+        late = [(one, view.session.get(Lot, one.lot_id)) for one in timeline.due(view.session, view.now - LATE)]
     found = [
         Found(
             "step_overdue",

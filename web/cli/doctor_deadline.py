@@ -32,13 +32,13 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
     from trading.kernel.access import CLOCK
     from trading.tendering import tenders
 
-    with office.look(CLOCK) as look:
+    with office.view(CLOCK) as view:
         try:
-            lot = tenders.lot(look.session, ref)
-            policy = officers.current_policy(look.session, lot)
+            lot = tenders.lot(view.session, ref)
+            policy = officers.current_policy(view.session, lot)
         except NotFound as refusal:
             return [Found("deadline", "error", str(refusal), "name a published lot")]
-        words = f"{ref}: deadline {policy.deadline.isoformat()}, opening {policy.opens_at.isoformat()}, in {policy.deadline - look.now}"
+        words = f"{ref}: deadline {policy.deadline.isoformat()}, opening {policy.opens_at.isoformat()}, in {policy.deadline - view.now}"
         found = [Found("deadline", "ok", words)]
         checks: tuple[Callable[[Any], list[Found]], ...] = (
             lambda one: _officers(one, lot, policy),
@@ -52,7 +52,7 @@ def examine(office: Any, settings: Settings, ref: str, tried: Tried) -> list[Fou
             lambda _: doctor_mirror.of_policy(office, policy),
         )
         for check in checks:
-            found += tried(check, look)
+            found += tried(check, view)
     return found
 
 

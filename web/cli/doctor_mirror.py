@@ -15,8 +15,8 @@ def examine(office: Any) -> list[Found]:
     from trading.bidding.copies import LineDown, mirror_keys
     from trading.kernel.access import CLOCK
 
-    with office.look(CLOCK) as look:
-        asked, keys = _asked(look.session), mirror_keys(look.session)
+    with office.view(CLOCK) as view:
+        asked, keys = _asked(view.session), mirror_keys(view.session)
     if office.mirror is None:
         if not asked:
             return []

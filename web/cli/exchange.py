@@ -86,9 +86,9 @@ def export_notices(ref: str | None, out: str, force: bool, lang: str | None) -> 
 
     office = open_ready_office()
     count = 0
-    with office.look(PUBLIC) as look, writing(out, force=force) as target:
+    with office.view(PUBLIC) as view, writing(out, force=force) as target:
         query = select(Notice, Lot).join(Lot, Lot.id == Notice.lot_id).order_by(Notice.published_at, Notice.id)
-        for notice, lot in look.session.execute(query.where(Lot.ref == ref) if ref else query):
+        for notice, lot in view.session.execute(query.where(Lot.ref == ref) if ref else query):
             line = {
                 "ref": lot.ref,
                 "hash": notice.document_hash,
@@ -129,8 +129,8 @@ def export_audit(out: str, lang: str | None) -> None:
     from trading.kernel.access import PUBLIC
 
     office = open_ready_office()
-    with office.look(PUBLIC) as look:
-        size = tiles.write(look, Path(out))
+    with office.view(PUBLIC) as view:
+        size = tiles.write(view, Path(out))
     say(f"{out}: {size} ticks")
 
 
@@ -310,8 +310,8 @@ def audit_verify(as_json: bool, lang: str | None) -> None:
     from trading.kernel.access import Actor, Role
 
     office = open_ready_office()
-    with office.look(Actor(Role.AUDIT_ADMIN, name="command line")) as look:
-        found = whole.verify(look)
+    with office.view(Actor(Role.AUDIT_ADMIN, name="command line")) as view:
+        found = whole.verify(view)
     if as_json:
         answer(found.to_json())
     else:

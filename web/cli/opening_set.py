@@ -75,10 +75,10 @@ def export_opening(ref: str, envelope: str, out: str, force: bool, as_json: bool
     if target.exists() and (not target.is_dir() or any(target.iterdir())) and not force:
         stop(f"{out} is there already; --force writes over it", BAD_INPUT)
     with _reading() as (office, own_keys):
-        with office.look(Actor(Role.HOST, name="command line")) as look:
-            lot = tenders.lot(look.session, ref)
-            package = opening_package.package(look, lot, envelope)
-            stored = {bid.header_hash: bid.blob for bid in bids.standing_bids(look.session, lot, envelope)}
+        with office.view(Actor(Role.HOST, name="command line")) as view:
+            lot = tenders.lot(view.session, ref)
+            package = opening_package.package(view, lot, envelope)
+            stored = {bid.header_hash: bid.blob for bid in bids.standing_bids(view.session, lot, envelope)}
         if not own_keys:
             del package["trust"]  # the platform's keys are kept apart: whom to trust, an officer's ticket says
         target.parent.mkdir(parents=True, exist_ok=True)

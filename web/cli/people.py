@@ -23,29 +23,29 @@ def _signed_in(office: Any, as_user: str | None, password_file: str | None) -> A
     from crypto import passwords
     from crypto.errors import CryptoError
 
-    with office.look(COMMAND_LINE) as look:
-        if not parties.administrators(look.session):
+    with office.view(COMMAND_LINE) as view:
+        if not parties.administrators(view.session):
             return COMMAND_LINE
         if not as_user:
             raise NotAllowed("account.admin_needed")
-        who = parties.find_account(look.session, as_user)
+        who = parties.find_account(view.session, as_user)
         if who is None or who.disabled_at is not None:
             raise NotAllowed("signin.wrong")
         try:
             passwords.verify_password(passphrase(password_file), who.password)
         except CryptoError as error:
             raise NotAllowed("signin.wrong") from error
-        roles = parties.roles_of(look.session, who)
+        roles = parties.roles_of(view.session, who)
         if Role.SECURITY_ADMIN not in roles:
             raise NotAllowed("access.role", act="user.admin", role=", ".join(sorted(roles)))
-        return parties.actor_for(who, Role.SECURITY_ADMIN, roles, fresh_until=look.now + parties.FRESH)
+        return parties.actor_for(who, Role.SECURITY_ADMIN, roles, fresh_until=view.now + parties.FRESH)
 
 
 def _for_administrators(office: Any, actor: Actor, roles: tuple[str, ...]) -> Actor:
     """While there are not two security administrators, who could give a role of weight together, the first administrators come from the
     machine itself; anybody else only from the pages and by two."""
-    with office.look(COMMAND_LINE) as look:
-        few = len(parties.administrators(look.session)) < 2
+    with office.view(COMMAND_LINE) as view:
+        few = len(parties.administrators(view.session)) < 2
     return COMMAND_LINE if few and set(roles) <= {role.value for role in ADMINISTRATORS} else actor
 
 
@@ -122,11 +122,11 @@ def user_add(
 def user_list(as_json: bool, lang: str | None) -> None:
     """List accounts with their roles."""
     office = open_ready_office()
-    with office.look(COMMAND_LINE) as look:
+    with office.view(COMMAND_LINE) as view:
         grants: dict[int, list[str]] = {}
-        for account_id, role in look.session.execute(select(parties.RoleGrant.account_id, parties.RoleGrant.role)):
+        for account_id, role in view.session.execute(select(parties.RoleGrant.account_id, parties.RoleGrant.role)):
             grants.setdefault(account_id, []).append(role)
-        accounts = look.session.scalars(select(parties.Account).order_by(parties.Account.username))
+        accounts = view.session.scalars(select(parties.Account).order_by(parties.Account.username))
         rows = [
             {
                 "username": a.username,

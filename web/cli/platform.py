@@ -57,10 +57,10 @@ def tick(as_json: bool, lang: str | None) -> None:
     """One turn of the clock by hand: take what is due, seal the log if a tick is due."""
     from web import wiring
     from web.settings import read_settings
-    from web.workers import clockwork
+    from web.workers import scheduler
 
     office = open_ready_office()
-    taken = clockwork.turn(office, wiring.open_bank(read_settings(), office.clock))
+    taken = scheduler.turn(office, wiring.open_bank(read_settings(), office.clock))
     if as_json:
         answer({"at": office.clock.now().isoformat(), "taken": taken})
     else:

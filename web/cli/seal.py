@@ -28,7 +28,7 @@ from crypto.policies import DRILL
 from crypto.sealed_bid import FileIn, Inspection, Sealed
 from crypto.signatures import document_hash, payload_of
 from trading.files import bid_files
-from trading.kernel import capitals
+from trading.kernel import amount_words
 from trading.kernel.errors import Faults, Invalid, TooLate
 from trading.tendering import bid_forms
 from web.cli.common import (
@@ -328,7 +328,7 @@ def look_over(
         if field["type"] == "file" and field["required"] and all(key != field["key"] for key, _ in files):
             faults.add(str(field["key"]), "seal.file_missing", key=field["key"], label=field["label"])
     if price is not None:
-        say(f"{announce[bid_forms.PRICE]}  {capitals.write(price)}")
+        say(f"{announce[bid_forms.PRICE]}  {amount_words.write(price)}")
         if (items := bid_forms.sum_of_items(fields, announce)) is not None and items != price:
             faults.add(
                 bid_forms.PRICE, "seal.sum", sum=f"{items // 100}.{items % 100:02}", price=announce[bid_forms.PRICE]

@@ -212,11 +212,11 @@ def run(
 
     def _start_clock(worker: Any) -> None:
         from web import wiring
-        from web.workers import clockwork
+        from web.workers import scheduler
 
         office = wiring.open_office(settings)
         bank, scanner = wiring.open_bank(settings, office.clock), wiring.open_scanner(settings)
-        worker.bidhall_clock = clockwork.start(office, bank, settings.mail, scanner, settings.data)
+        worker.bidhall_clock = scheduler.start(office, bank, settings.mail, scanner, settings.data)
         settle()
 
     def _stop_clock(_server: Any, worker: Any) -> None:

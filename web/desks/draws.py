@@ -28,14 +28,14 @@ from trading.hall import package
 from trading.kernel import audit, log
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound, WrongStep
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.hall.room import hall_lot, signed
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, look, render, request
+from web.http.gate import Desk, actor, reading, render, request
+from web.http.layout import Group, Link
 from web.http.page_rules import ANYONE
 
 desk = Desk("draws")
@@ -48,10 +48,12 @@ AT_OPENING = ("NOTICE", "BIDDING", "ACCEPTED")
 def rail() -> list[Group]:
     ref = (request.view_args or {}).get("ref", "")
     who, here = actor(), request.path
-    with look() as now:
-        lot = lot_cards.visible_lot(now, ref)
+    with reading() as view:
+        lot = lot_cards.visible_lot(view, ref)
         labels = [
-            label for label in draws.NEEDS if draws.find(now.session, lot, label) or (label == "k" and lot.coefficients)
+            label
+            for label in draws.NEEDS
+            if draws.find(view.session, lot, label) or (label == "k" and lot.coefficients)
         ]
         party = lot.project.purchaser_id
     links = [
@@ -72,12 +74,12 @@ def rail() -> list[Group]:
 
 @desk.page("/lots/<ref>/draw", needs=ANYONE)
 def record(ref: str) -> str:
-    with look() as now:
-        lot = _at_market(now, ref)
+    with reading() as view:
+        lot = _at_market(view, ref)
         cards = [
-            draw_card(now, row) for label in draws.NEEDS if (row := draws.find(now.session, lot, label)) is not None
+            draw_card(view, row) for label in draws.NEEDS if (row := draws.find(view.session, lot, label)) is not None
         ]
-        card = lot_cards.card_of(now, lot)
+        card = lot_cards.card_of(view, lot)
         due = [label for label in draws.NEEDS if label == "experts" or lot.coefficients]
     return render("draws/record.html", card=card, cards=cards, due=due, crumbs=_crumbs(ref, (_("Public draws"), "")))
 
@@ -85,28 +87,28 @@ def record(ref: str) -> str:
 @desk.page("/lots/<ref>/draw/<label>/data", needs=ANYONE)
 def data(ref: str, label: str) -> Response:
     """Everything that is public of a draw, for whoever recomputes it. The pool of experts is not; that of the coefficients is."""
-    with look() as now:
-        row = draws.draw(now.session, _at_market(now, ref), label)
-        return jsonify(public_record(now, row))
+    with reading() as view:
+        row = draws.draw(view.session, _at_market(view, ref), label)
+        return jsonify(public_record(view, row))
 
 
-def _at_market(now: Look, ref: str) -> Lot:
-    lot = hall_lot(now, ref)
+def _at_market(view: View, ref: str) -> Lot:
+    lot = hall_lot(view, ref)
     if lot.published_at is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
 
 
-def public_record(now: Look, row: Draw) -> dict[str, Any]:
+def public_record(view: View, row: Draw) -> dict[str, Any]:
     """Notice, commitments with their escrow headers, list, reveals, result, each with its receipt; ``pool`` and ``salt`` of label k."""
-    at_root = commit_receipts(now, row)
+    at_root = commit_receipts(view, row)
     found: dict[str, Any] = {
         "draw": row.draw,
         "label": row.label,
         "state": row.state,
-        "trust": tickets.trust(now),
+        "trust": tickets.trust(view),
         "notice": row.notice,
-        "notice_receipt": _receipt(now, row.notice_c),
+        "notice_receipt": _receipt(view, row.notice_c),
         "root": row.root or "",
         "beacon": "",
         "parties": [
@@ -114,17 +116,17 @@ def public_record(now: Look, row: Draw) -> dict[str, Any]:
                 "party": turn.party,
                 "commit": turn.commit,
                 "header": turn.header if row.state == "DRAWN" else "",
-                "commit_receipt": at_root.get(turn.party) or _receipt(now, turn.commit_c),
+                "commit_receipt": at_root.get(turn.party) or _receipt(view, turn.commit_c),
                 "r": turn.r,
-                "reveal_receipt": _receipt(now, turn.reveal_c) if turn.reveal_c else None,
+                "reveal_receipt": _receipt(view, turn.reveal_c) if turn.reveal_c else None,
                 "escrow": sorted(int(j) for j in turn.escrow),
             }
             for turn in _ordered(row)
         ],
         "listing": row.listing,
-        "listing_receipt": _receipt(now, row.list_c) if row.list_c else None,
+        "listing_receipt": _receipt(view, row.list_c) if row.list_c else None,
         "result": row.result,
-        "result_receipt": _receipt(now, row.result_c) if row.result_c else None,
+        "result_receipt": _receipt(view, row.result_c) if row.result_c else None,
     }
     if row.label == "k":
         document = draws.pool_document(row)
@@ -137,11 +139,11 @@ def _ordered(row: Draw) -> list[draws.DrawTurn]:
     return [turns[name] for name in row.notice["parties"] if name in turns]
 
 
-def commit_receipts(now: Look, row: Draw) -> dict[str, dict[str, Any]]:
+def commit_receipts(view: View, row: Draw) -> dict[str, dict[str, Any]]:
     """Once the root is fixed: each party's commitment proved under that very root, by party."""
     if row.root is None:
         return {}
-    session = now.session
+    session = view.session
     size = 1 + max(tick.tick for turn in row.turns if (tick := log.tick_of(session, turn.commit_c)) is not None)
     proofs = log.proofs(session, [turn.commit_c for turn in row.turns], size=size)
     return {
@@ -150,16 +152,16 @@ def commit_receipts(now: Look, row: Draw) -> dict[str, dict[str, Any]]:
     }
 
 
-def _receipt(now: Look, c: str) -> dict[str, Any]:
-    held: dict[str, Any] = {"entry": json.loads(audit.entry(now.session, c).envelope)}
-    if (proof := log.proof(now.session, c)) is not None:
+def _receipt(view: View, c: str) -> dict[str, Any]:
+    held: dict[str, Any] = {"entry": json.loads(audit.entry(view.session, c).envelope)}
+    if (proof := log.proof(view.session, c)) is not None:
         held["proof"] = proof
     return held
 
 
-def draw_card(now: Look, row: Draw) -> dict[str, Any]:
+def draw_card(view: View, row: Draw) -> dict[str, Any]:
     """A draw as a page shows it. Of experts: positions, never names."""
-    session = now.session
+    session = view.session
 
     def sealed(c: str | None) -> Any:
         tick = log.tick_of(session, c) if c else None
@@ -227,14 +229,14 @@ def _crumbs(ref: str, *links: tuple[str, str]) -> list[tuple[str, str]]:
 
 @desk.page("/hall/<ref>/draw/<label>", needs=STEERS)
 def steer(ref: str, label: str, act: str = "", form: Form | None = None) -> str:
-    with look() as now:
-        lot = hall_lot(now, ref)
+    with reading() as view:
+        lot = hall_lot(view, ref)
         _known(lot, label)
-        now.require(draws.NEEDS[label])
-        row = draws.find(now.session, lot, label)
-        card = draw_card(now, row) if row else None
-        lot_card = lot_cards.card_of(now, lot)
-        public = ceremony.is_public(now.session, lot)
+        view.require(draws.NEEDS[label])
+        row = draws.find(view.session, lot, label)
+        card = draw_card(view, row) if row else None
+        lot_card = lot_cards.card_of(view, lot)
+        public = ceremony.is_public(view.session, lot)
     return render(
         "draws/steer.html",
         form=form or Form.blank(),
@@ -280,11 +282,11 @@ def do_steer(unit: UnitOfWork, _form: Form, ref: str, label: str, act: str) -> s
 
 @desk.page("/agency/lots/<ref>/draw/<label>", needs=Act.DRAW_TAKE_PART)
 def turn(ref: str, label: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = _own(now, ref, label)
-        row = draws.find(now.session, lot, label)
-        card = draw_card(now, row) if row else None
-        lot_card = lot_cards.card_of(now, lot)
+    with reading() as view:
+        lot = _own(view, ref, label)
+        row = draws.find(view.session, lot, label)
+        card = draw_card(view, row) if row else None
+        lot_card = lot_cards.card_of(view, lot)
     return render(
         "draws/turn.html",
         form=form or Form.blank(),
@@ -296,9 +298,9 @@ def turn(ref: str, label: str, form: Form | None = None) -> str:
     )
 
 
-def _own(now: Look, ref: str, label: str) -> Lot:
-    lot = lot_cards.visible_lot(now, ref)
-    if now.actor.party_id != lot.project.purchaser_id:
+def _own(view: View, ref: str, label: str) -> Lot:
+    lot = lot_cards.visible_lot(view, ref)
+    if view.actor.party_id != lot.project.purchaser_id:
         raise NotFound("lot.unknown", ref=ref)
     _known(lot, label)
     return lot
@@ -307,10 +309,10 @@ def _own(now: Look, ref: str, label: str) -> Lot:
 @desk.page("/agency/lots/<ref>/draw/<label>/kit", needs=Act.DRAW_TAKE_PART)
 def kit(ref: str, label: str) -> Response:
     """The draw's package for our side; ``commits_at_root``: every commitment proved under the root the list names."""
-    with look() as now:
-        row = draws.draw(now.session, _own(now, ref, label), label)
-        found = package.draw_kit(now, row)
-        held = commit_receipts(now, row)
+    with reading() as view:
+        row = draws.draw(view.session, _own(view, ref, label), label)
+        found = package.draw_kit(view, row)
+        held = commit_receipts(view, row)
         return jsonify(found | {"commits_at_root": [held[name] for name in row.notice["parties"] if name in held]})
 
 

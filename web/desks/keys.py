@@ -21,17 +21,17 @@ from crypto.canonical import unb64u
 from crypto.recovery import key_words
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.parties.enrolments import EnrolledKey
 from web.desks.bidder.room import signed
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, base_address, go, look, render, request, work
+from web.http.gate import Desk, actor, base_address, go, reading, render, request, work
+from web.http.layout import Group, Link
 from web.http.page_rules import ByHand
 from web.http.refusals import language, wants_json
 from web.words import state
-from web.words.show import check_words
+from web.words.formatting import check_words
 
 desk = Desk("keys", prefix="/account/keys")
 
@@ -41,12 +41,12 @@ AGAIN = 300
 """Bytes of a challenge's answer or public key at most, as typed."""
 
 
-def _held(now: Look) -> dict[str, Any]:
+def _held(view: View) -> dict[str, Any]:
     """Whose key it is, the key that stands, what a new enrolment must say."""
-    account = parties.account(now.session, actor().account_id or 0)
-    role = enrolments.key_role(now.actor.role)
+    account = parties.account(view.session, actor().account_id or 0)
+    role = enrolments.key_role(view.actor.role)
     holder = enrolments.holder_of(account, role)
-    keys = enrolments.keys_of(now.session, holder, role)
+    keys = enrolments.keys_of(view.session, holder, role)
     return {
         "account": account,
         "role": role,
@@ -54,15 +54,15 @@ def _held(now: Look) -> dict[str, Any]:
         "key": next((one for one in keys if one.ended_at is None), None),
         "last": keys[0] if keys else None,
         "former": [one for one in keys if one.ended_at is not None],
-        "request": enrolments.last_request(now.session, holder, role),
+        "request": enrolments.last_request(view.session, holder, role),
     }
 
 
-def _data(now: Look) -> dict[str, Any]:
-    held = _held(now)
+def _data(view: View) -> dict[str, Any]:
+    held = _held(view)
     key: EnrolledKey | None = held["last"]
     return {
-        "platform": now.office.platform,
+        "platform": view.office.platform,
         "party": held["holder"],
         "role": held["role"],
         "needs_seal": held["role"] in SEALING,
@@ -101,8 +101,8 @@ def _fingerprints(key: EnrolledKey) -> list[Print]:
 
 @desk.page("", needs=Act.KEY_ENROL)
 def index(form: Form | None = None) -> str:
-    with look() as now:
-        held, data = _held(now), _data(now)
+    with reading() as view:
+        held, data = _held(view), _data(view)
     key = held["key"]
     return render(
         "keys/index.html",
@@ -132,8 +132,8 @@ def _former(key: EnrolledKey) -> dict[str, Any]:
 @desk.page("/lost", needs=Act.KEY_ENROL)
 def lost(form: Form | None = None) -> str:
     """What a lost or stolen key means for this holder, in words, and what to do; revoking works without a script."""
-    with look() as now:
-        held = _held(now)
+    with reading() as view:
+        held = _held(view)
     return render(
         "keys/lost.html", held=held, form=form or Form.blank(), role=state("key_role", held["role"], language()).text
     )
@@ -168,7 +168,7 @@ def ask(unit: UnitOfWork, form: Form) -> str:
 def requests(form: Form | None = None, ident: int | None = None) -> str:
     """Applications for new keys in place of lost ones: whose, why, the fingerprint to compare by telephone; sign or refuse. ``ident``: the
     one an act was about; all are shown again."""
-    with look() as now:
+    with reading() as view:
         compare = _("The new key, to compare by telephone")
         rows = [
             {
@@ -178,10 +178,10 @@ def requests(form: Form | None = None, ident: int | None = None) -> str:
                 "role": state("key_role", one.role, language()).text,
                 "document": json.loads(one.document),
             }
-            for one in enrolments.requests(now)
+            for one in enrolments.requests(view)
         ]
-        account = parties.account(now.session, actor().account_id or 0)
-        own = enrolments.find_key(now.session, account.username, "supervisor")
+        account = parties.account(view.session, actor().account_id or 0)
+        own = enrolments.find_key(view.session, account.username, "supervisor")
     return render("keys/requests.html", rows=rows, own=own, me=actor().account_id, form=form or Form.blank())
 
 
@@ -208,8 +208,8 @@ def refuse(unit: UnitOfWork, form: Form, ident: int) -> str:
 @desk.page("/data", needs=Act.KEY_ENROL)
 def data() -> Response:
     """For scripts: ``{platform, party, role, needs_seal, current}``, the fields of the enrolment to sign."""
-    with look() as now:
-        found = _data(now)
+    with reading() as view:
+        found = _data(view)
     return jsonify(found)
 
 
@@ -241,9 +241,9 @@ def enrol() -> Any:
 @desk.page("/sheet", needs=Act.KEY_ENROL)
 def sheet() -> str:
     """The recovery sheet, to print: whose key, its fingerprints, where the copies lie. The wrapped key file joins it in the browser."""
-    with look() as now:
-        held, data = _held(now), _data(now)
-        at: datetime = now.now
+    with reading() as view:
+        held, data = _held(view), _data(view)
+        at: datetime = view.now
     key = held["key"]
     if key is None:
         raise NotFound("key.not_enrolled", holder=held["holder"], role=held["role"])
@@ -261,8 +261,8 @@ def sheet() -> str:
 @desk.page("/restore", needs=Act.KEY_ENROL)
 def restore() -> str:
     """Back from paper: the code or the lines of a recovery sheet give the key file again, in the browser."""
-    with look() as now:
-        held, data = _held(now), _data(now)
+    with reading() as view:
+        held, data = _held(view), _data(view)
     return render("keys/restore.html", held=held, data=data)
 
 

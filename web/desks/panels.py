@@ -28,7 +28,7 @@ from evaluation.reporting import panel_queries, queries
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Fault, Invalid, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.tendering import tenders
@@ -37,8 +37,8 @@ from trading.views import lot_cards
 from web.desks.agency import desk as agency
 from web.desks.centre import desk as centre
 from web.http.forms import Form
-from web.http.frame import Group
-from web.http.gate import Desk, look, render, request
+from web.http.gate import Desk, reading, render, request
+from web.http.layout import Group
 
 desk = Desk("panels")
 
@@ -61,8 +61,8 @@ def _for_templates() -> dict[str, Any]:
 
 @desk.page("/centre/panels", needs=Act.PANEL_DRAW)
 def index() -> str:
-    with look() as now:
-        held, wanted = panel_queries.panel_cards(now), panel_queries.without_panel(now)
+    with reading() as view:
+        held, wanted = panel_queries.panel_cards(view), panel_queries.without_panel(view)
         running = [one for one in held if one.state != "CONCLUDED"]
         return render(
             "panels/index.html", running=running, past=[one for one in held if one.state == "CONCLUDED"], wanted=wanted
@@ -72,8 +72,8 @@ def index() -> str:
 # --- one panel --------------------------------------------------------------------------------------------------------------------
 
 
-def _lot(now: Look, ref: str) -> Lot:
-    lot = tenders.lot(now.session, ref)
+def _lot(view: View, ref: str) -> Lot:
+    lot = tenders.lot(view.session, ref)
     if lot.published_at is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
@@ -81,13 +81,13 @@ def _lot(now: Look, ref: str) -> Lot:
 
 @desk.page("/centre/panels/<ref>", needs=Act.PANEL_DRAW)
 def panel(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = _lot(now, ref)
-        card = queries.panel_card(now, lot) if panels.of_lot(now.session, lot) else None
-        lot_card = lot_cards.card_of(now, lot)
+    with reading() as view:
+        lot = _lot(view, ref)
+        card = queries.panel_card(view, lot) if panels.of_lot(view.session, lot) else None
+        lot_card = lot_cards.card_of(view, lot)
         known = [
             (code, code, ngettext("%(num)s expert in the library", "%(num)s experts in the library", count))
-            for code, count in experts.specialties(now.session)
+            for code, count in experts.specialties(view.session)
         ]
         first = Form.blank({"members": 5, "specialties": [known[0][0]] if len(known) == 1 else []})
         return render(
@@ -97,7 +97,7 @@ def panel(ref: str, form: Form | None = None) -> str:
             lot=lot_card,
             known=known,
             may_ask=lot.state in FORMS_IN,
-            public=ceremony.is_public(now.session, lot),
+            public=ceremony.is_public(view.session, lot),
             seated=bool(card and card.state in OVER),
             crumbs=[(_("Centre"), "/centre"), (_("Experts and panels"), "/centre/panels"), (ref, "")],
         )
@@ -106,8 +106,8 @@ def panel(ref: str, form: Form | None = None) -> str:
 @desk.page("/centre/panels/<ref>/data", needs=Act.PANEL_DRAW)
 def data(ref: str) -> Response:
     """The panel for a program: places by number, calls, the draw's state."""
-    with look() as now:
-        card = queries.panel_card(now, _lot(now, ref))
+    with reading() as view:
+        card = queries.panel_card(view, _lot(view, ref))
         return jsonify(
             v=1,
             lot=card.lot,
@@ -219,22 +219,22 @@ def do_convene(unit: UnitOfWork, _form: Form, ref: str) -> str:
 # --- the purchaser's representatives ----------------------------------------------------------------------------------------------
 
 
-def _own(now: Look, ref: str) -> Lot:
-    lot = lot_cards.visible_lot(now, ref)
-    if now.actor.party_id != lot.project.purchaser_id:
+def _own(view: View, ref: str) -> Lot:
+    lot = lot_cards.visible_lot(view, ref)
+    if view.actor.party_id != lot.project.purchaser_id:
         raise NotFound("lot.unknown", ref=ref)
     return lot
 
 
 @desk.page("/agency/lots/<ref>/panel", needs=Act.DRAW_TAKE_PART)
 def representatives(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = _own(now, ref)
-        own = panel_queries.own_places(now, lot)
+    with reading() as view:
+        lot = _own(view, ref)
+        own = panel_queries.own_places(view, lot)
         return render(
             "panels/representatives.html",
             form=form or Form.blank(),
-            lot=lot_cards.card_of(now, lot),
+            lot=lot_cards.card_of(view, lot),
             asked=own.asked,
             places=own.places,
             held=own.held,

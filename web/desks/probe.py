@@ -23,7 +23,7 @@ from trading.kernel.access import CLOCK
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import Invalid, NotAllowed, NotReady
 from trading.kernel.spool import TOKEN, Spool
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from web.desks.uploads import Body
 from web.http.gate import Desk, office
 from web.http.page_rules import ANYONE
@@ -149,21 +149,21 @@ def _signed(kind: str, names: set[str]) -> dict[str, Any]:
     try:
         envelope = json.loads(request.get_data(cache=False)[:1_000_000])
         claimed = json.loads(payload_of(envelope))
-        with office().look(CLOCK) as look:
+        with office().view(CLOCK) as view:
             document: dict[str, Any] = verify(
-                envelope, kind, unb64u(probes.point(look.session, str(claimed["point"])).public, 32)
+                envelope, kind, unb64u(probes.point(view.session, str(claimed["point"])).public, 32)
             )
-            _check(document, names, look)
+            _check(document, names, view)
     except (ValueError, KeyError, TypeError, CryptoError, NotReady) as error:
         raise NotAllowed("probe.refused") from error
     return document
 
 
-def _check(document: dict[str, Any], names: set[str], look: Look) -> None:
+def _check(document: dict[str, Any], names: set[str], view: View) -> None:
     if (
         document.keys() != names
-        or document["platform"] != look.office.platform
-        or abs(parse_moment(document["at"]) - look.now) > SKEW
+        or document["platform"] != view.office.platform
+        or abs(parse_moment(document["at"]) - view.now) > SKEW
     ):
         raise NotAllowed("probe.refused")
 

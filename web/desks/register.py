@@ -22,9 +22,9 @@ from trading.parties import registrations
 from trading.parties.registrations import FirmRegistration, Proof
 from web.http import login
 from web.http.forms import Form
-from web.http.gate import Desk, go, look, office, render, request, work
+from web.http.gate import Desk, go, office, reading, render, request, work
 from web.http.page_rules import ANYONE, ByHand
-from web.http.shield import REGISTER_BY_ADDRESS
+from web.http.rate_limits import REGISTER_BY_ADDRESS
 from web.words.regions import region_name
 
 desk = Desk("register", prefix="/register")
@@ -56,8 +56,8 @@ def do_send() -> Any:
             login.check_strong(password, username, fields["person"], fields["name"])
         except Invalid as refusal:
             form.faults.take("password", refusal)
-    with look() as now:  # every fault at once, before bytes are stored and a slow hash is made
-        _note_faults(form, lambda: registrations.check(now.session, fields, proof=_measured(proof)))
+    with reading() as view:  # every fault at once, before bytes are stored and a slow hash is made
+        _note_faults(form, lambda: registrations.check(view.session, fields, proof=_measured(proof)))
     form.refuse_if_any()
     current_app.extensions["bidhall"].shield.hit(REGISTER_BY_ADDRESS, "register", request.remote_addr or "")
     assert proof is not None
@@ -89,8 +89,8 @@ def state(form: Form | None = None) -> Any:
         ref = _own()
     except NotAllowed:
         return go("/account/sign-in")
-    with look() as now:
-        row = registrations.find(now.session, ref)
+    with reading() as view:
+        row = registrations.find(view.session, ref)
         first = {name: getattr(row, name) for name in registrations.FIELDS} | {"small": "yes" if row.small else ""}
         return render(
             "register/state.html",
@@ -104,9 +104,9 @@ def state(form: Form | None = None) -> Any:
 def do_again() -> Any:
     ref, form = _own(), Form.read()
     fields, proof = _fields(form), form.file("proof", needed=False)
-    with look() as now:
-        row = registrations.find(now.session, ref)
-        _note_faults(form, lambda: registrations.check(now.session, fields, proof=_measured(proof), old=row))
+    with reading() as view:
+        row = registrations.find(view.session, ref)
+        _note_faults(form, lambda: registrations.check(view.session, fields, proof=_measured(proof), old=row))
     form.refuse_if_any()
     stored = _store(proof) if proof is not None else None
     with work() as unit:

@@ -20,7 +20,7 @@ from trading.hall import opened_files
 from trading.kernel.access import PUBLIC
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Refusal
-from trading.kernel.work import Look, Office
+from trading.kernel.work import Office, View
 from trading.parties import parties
 from web import words
 from web.http.gate import saved_as
@@ -69,12 +69,12 @@ class FilesHost:
             login_id, bid_id, place, name, until = _signer(self._app).loads(request.path.removeprefix(PATH))
         except (BadData, ValueError, TypeError):
             return _told("page.not_found", 404)
-        with self._office.look(PUBLIC) as look:
-            bid = opened_files.bid_of_id(look.session, bid_id)
-            if look.now > parse_moment(until) or bid is None or not _signed_in(look, login_id):
+        with self._office.view(PUBLIC) as view:
+            bid = opened_files.bid_of_id(view.session, bid_id)
+            if view.now > parse_moment(until) or bid is None or not _signed_in(view, login_id):
                 return _told("file.link_over", 410)
             try:
-                opened_files.release(look.session, bid, place, scanned=self._clamd)
+                opened_files.release(view.session, bid, place, scanned=self._clamd)
             except Refusal as refusal:
                 return _told(refusal.code, 409, refusal.facts)
             file = bid.files[place]
@@ -88,17 +88,17 @@ def _sent(office: Office, file: dict[str, Any], name: str) -> FileResponse:
     return answer
 
 
-def _signed_in(look: Look, login_id: int) -> bool:
+def _signed_in(view: View, login_id: int) -> bool:
     """The sign-in that asked still lives: not ended, not too long idle or too old, its account not disabled."""
-    row = parties.login_of(look.session, login_id)
+    row = parties.login_of(view.session, login_id)
     if (
         row is None
         or row.ended_at is not None
-        or row.seen_at + parties.IDLE < look.now
-        or row.made_at + parties.ABSOLUTE < look.now
+        or row.seen_at + parties.IDLE < view.now
+        or row.made_at + parties.ABSOLUTE < view.now
     ):
         return False
-    return parties.account(look.session, row.account_id).disabled_at is None
+    return parties.account(view.session, row.account_id).disabled_at is None
 
 
 def _told(code: str, status: int, facts: dict[str, Any] | None = None) -> Response:

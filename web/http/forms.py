@@ -30,7 +30,7 @@ from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 from trading.kernel.errors import Fault, Faults, Invalid, Refusal
 from trading.kernel.exact import BadValue, number
 from trading.kernel.money import Money
-from web.words.show import ZONE
+from web.words.formatting import ZONE
 
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{22,64}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)", re.ASCII)

@@ -4,7 +4,7 @@
 
     @bidder.page("/lots/<ref>/ask", needs=Act.ENQUIRY_ASK)
     def ask(ref: str, form: Form | None = None) -> str:
-        with look() as now: card = …
+        with reading() as view: card = …
         return render("bidder/ask.html", card=card, form=form or Form.blank())
 
     @bidder.act("/lots/<ref>/acts/ask", needs=Act.ENQUIRY_ASK, back=ask)
@@ -48,11 +48,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from trading.kernel.access import WEIGHTY, Act, Actor, Role, may
 from trading.kernel.errors import AlreadyDone, Conflict, Invalid, NotAllowed, Refusal, SignInNeeded, TooEarly, WrongStep
-from trading.kernel.work import Look, Office, UnitOfWork
+from trading.kernel.work import Office, UnitOfWork, View
 from trading.parties import inbox
 from web.http import arrivals, kept, login
 from web.http.forms import Form
-from web.http.frame import Group, Rail
+from web.http.layout import Group, Rail
 from web.http.page_rules import PAGES, Anyone, ByHand, Needs, PageRule, acts_of
 from web.http.refusals import status_of, wants_json
 
@@ -296,8 +296,8 @@ def arrival() -> datetime:
     return arrivals.arrived_at(request.environ, office().clock, house.settings.arrival_header)
 
 
-def look() -> AbstractContextManager[Look]:
-    return office().look(actor())
+def reading() -> AbstractContextManager[View]:
+    return office().view(actor())
 
 
 def base_address() -> str:

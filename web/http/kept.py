@@ -25,7 +25,7 @@ from trading.kernel.errors import TooEarly
 from trading.parties import parties
 from web.http import login
 from web.http.forms import Form
-from web.http.shield import KEPT_BY_ADDRESS
+from web.http.rate_limits import KEPT_BY_ADDRESS
 
 COOKIE = "__Host-bidhall-kept"
 ARGUMENT = "kept"
@@ -84,8 +84,8 @@ def restored(endpoint: str, arguments: dict[str, Any]) -> Form | None:
     if not token or request.args.get(ARGUMENT) != token:
         return None
     house, person = current_app.extensions["bidhall"], login.present()
-    with house.office.look(CLOCK) as look:
-        body = kept.find(look.session, _hash(token), person.actor.account_id if person else None, look.now)
+    with house.office.view(CLOCK) as view:
+        body = kept.find(view.session, _hash(token), person.actor.account_id if person else None, view.now)
     try:
         held = json.loads(Fernet(key.encode()).decrypt(body)) if body else None
     except (InvalidToken, ValueError):

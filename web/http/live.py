@@ -19,9 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trading.kernel.access import Actor
 from trading.kernel.errors import NotFound, NotReady, Refusal
-from trading.kernel.work import Look, Office
+from trading.kernel.work import Office, View
 
-Mark = Callable[[Look, str], str]
+Mark = Callable[[View, str], str]
 
 TOPICS: dict[str, Mark] = {}
 HEARTBEAT_SECONDS = 15.0
@@ -65,8 +65,8 @@ class _Once:
 
 
 def _mark(office: Office, actor: Actor, mark: Mark, rest: str) -> str:
-    with office.look(actor) as now:
-        return mark(now, rest)
+    with office.view(actor) as view:
+        return mark(view, rest)
 
 
 def _events(office: Office, actor: Actor, mark: Mark, rest: str, seen: str, last: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ from trading.kernel.access import PUBLIC, Actor, Role
 from trading.kernel.errors import Invalid, NotAllowed
 from trading.kernel.work import Office
 from trading.parties import parties, registrations
-from web.http.shield import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
+from web.http.rate_limits import FRESH_BY_ACCOUNT, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, Shield
 
 LOG = logging.getLogger("bidhall.web")
 TOUCH_EVERY = timedelta(minutes=1)
@@ -146,10 +146,10 @@ def sign_in(office: Office, shield: Shield, *, username: str, password: str, cod
     name = username.strip().lower()
     shield.hit(SIGN_IN_BY_ADDRESS, "sign-in", request.remote_addr or "", code="signin.wait")
     shield.hit(SIGN_IN_BY_ACCOUNT, "sign-in", name, code="signin.wait")
-    with office.look(PUBLIC) as look:
-        known = parties.find_account(look.session, name)
+    with office.view(PUBLIC) as view:
+        known = parties.find_account(view.session, name)
         account_id, stored = (known.id, known.password) if known else (0, None)
-        applicant = registrations.waiting_named(look.session, name)  # asked for every name: both take as long
+        applicant = registrations.waiting_named(view.session, name)  # asked for every name: both take as long
         stored = stored or (applicant.password if applicant else None)
     if not _password_fits(stored, password) or stored is None:
         raise Invalid("signin.wrong")
@@ -210,8 +210,8 @@ def _end(office: Office, person: Person | None) -> None:
 def confirm(office: Office, shield: Shield, person: Person, *, password: str, code: str) -> None:
     """A fresh sign-in for an act with legal effect: both factors again. Refuses: Invalid ``signin.wrong``, TooEarly ``signin.wait``."""
     shield.hit(FRESH_BY_ACCOUNT, "fresh", person.username, code="signin.wait")
-    with office.look(person.actor) as look:
-        stored = parties.account(look.session, _account_id(person)).password
+    with office.view(person.actor) as view:
+        stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, password):
         raise Invalid("signin.wrong")
     with office.work(person.actor) as work:
@@ -277,8 +277,8 @@ def enrol_code(office: Office, person: Person, secret: str, code: str) -> None:
 def change_password(office: Office, person: Person, *, old: str, new: str) -> None:
     """Refuses: Invalid ``account.password_old``, ``account.password_short``, ``account.password_weak``."""
     check_strong(new, person.username, person.actor.name)
-    with office.look(person.actor) as look:
-        stored = parties.account(look.session, _account_id(person)).password
+    with office.view(person.actor) as view:
+        stored = parties.account(view.session, _account_id(person)).password
     if not _password_fits(stored, old):
         raise Invalid("account.password_old")
     hashed = new_hash(new, person.username, person.actor.name)

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from trading.files.scanning import Quarantine
 from trading.hall import opened_files
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening.ceremony import OpenedBid
 from trading.tendering.tenders import Lot
 from web.http import login
@@ -30,24 +30,26 @@ def has_scanner() -> bool:
     return bool(_settings().clamd)
 
 
-def states_of(now: Look, lot: Lot) -> dict[tuple[int, int], Quarantine]:
+def states_of(view: View, lot: Lot) -> dict[tuple[int, int], Quarantine]:
     """(bid, place) → where each file of a lot stands; asked once a page."""
     if "file_states" not in g or g.file_states[0] != lot.id:
-        g.file_states = (lot.id, opened_files.states(now.session, lot, scanned=has_scanner()))
+        g.file_states = (lot.id, opened_files.states(view.session, lot, scanned=has_scanner()))
     found: dict[tuple[int, int], Quarantine] = g.file_states[1]
     return found
 
 
-def hand_out(now: Look, bid: OpenedBid, place: int, name: str) -> AnyResponse:
+def hand_out(view: View, bid: OpenedBid, place: int, name: str) -> AnyResponse:
     """A file of an opened bid, to be saved as ``name``. Whoever calls has checked that this person may have it.
 
     Refuses: NotFound, WrongStep ``file.waiting``, ``file.infected``, ``file.refused``.
     """
-    opened_files.release(now.session, bid, place, scanned=has_scanner())
+    opened_files.release(view.session, bid, place, scanned=has_scanner())
     file = bid.files[place]
     person, settings = login.present(), _settings()
     if settings.files_url and person is not None:
-        where = link_to(settings, current_app, now.now, login_id=person.login_id, bid_id=bid.id, place=place, name=name)
+        where = link_to(
+            settings, current_app, view.now, login_id=person.login_id, bid_id=bid.id, place=place, name=name
+        )
         answer = redirect(where, 303)
         answer.headers["Referrer-Policy"] = "no-referrer"
         return answer

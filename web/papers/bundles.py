@@ -8,7 +8,7 @@ from trading.disclosure import bundle, dossier
 from trading.disclosure.bundle import PROFILES, File
 from trading.kernel.access import ROLES, Act, Actor
 from trading.kernel.errors import Invalid, NotAllowed
-from trading.kernel.work import Look, Office
+from trading.kernel.work import Office, View
 from trading.tendering.tenders import Lot
 
 ARCHIVE_ACTS = (Act.ARCHIVE_SEAL, Act.SUPERVISE, Act.LOG_LOOK)
@@ -28,17 +28,17 @@ def export(office: Office, actor: Actor, ref: str, profile: str, out: bundle.Wri
         raise Invalid("bundle.profile", profile=profile, profiles=list(PROFILES))
     if not may_export(actor, profile):
         raise NotAllowed("bundle.not_for_you", profile=profile, role=actor.role.value)
-    with office.look(actor) as look:
-        lot = dossier.find_lot(look, ref)
-        files, name = files_of(look, lot, profile), lot.log_of
+    with office.view(actor) as view:
+        lot = dossier.find_lot(view, ref)
+        files, name = files_of(view, lot, profile), lot.log_of
     index = bundle.write(out, files, profile=profile, tender=name, signing=office.keys.signing)
     with office.work(actor) as work:
         work.record("bundle.export", name, profile=profile, index=index)
     return index
 
 
-def files_of(look: Look, lot: Lot, profile: str) -> list[File]:
+def files_of(view: View, lot: Lot, profile: str) -> list[File]:
     """All files of a lot's bundle, from all three rooms."""
     return dossier.gather(
-        look, lot, profile, [evaluation_dossier.extra(look, lot, profile), deposit_dossier.extra(look, lot, profile)]
+        view, lot, profile, [evaluation_dossier.extra(view, lot, profile), deposit_dossier.extra(view, lot, profile)]
     )

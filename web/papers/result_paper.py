@@ -16,7 +16,7 @@ from trading.kernel.money import Money
 from trading.views.lot_cards import LotCard
 from web import words
 from web.papers import printing
-from web.words import show
+from web.words import formatting
 
 TITLE = "评标报告（公开本）"
 _KINDS = {"objective": "客观分", "subjective": "主观分", "price": "价格分"}
@@ -43,8 +43,12 @@ def make(
             "ref": card.ref,
             "wide": len(scores.bids) > 4,
             "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-            "times": f"文中时间均为{show.zone_name(at, 'zh', _zone())}",
-            "head": [*_head(card, scores), [dated, show.moment(at, "zh", _zone())], ["规则版本", card.rules_version]],
+            "times": f"文中时间均为{formatting.zone_name(at, 'zh', _zone())}",
+            "head": [
+                *_head(card, scores),
+                [dated, formatting.moment(at, "zh", _zone())],
+                ["规则版本", card.rules_version],
+            ],
             "signers": [],
             "blocks": [
                 block | {"heading": f"{'一二三四五六七八'[n]}、{block['heading']}"}
@@ -66,13 +70,13 @@ def _head(card: LotCard, scores: OutcomeCard) -> list[list[str]]:
         ["代理机构", card.agency or "–"],
         ["采购方式", words.state("method", card.method, "zh").text],
         ["评审方法", words.state("scheme_method", scores.method, "zh").text],
-        ["预算金额", show.money(card.budget)],
-        ["最高限价", show.money(card.ceiling)],
+        ["预算金额", formatting.money(card.budget)],
+        ["最高限价", formatting.money(card.ceiling)],
     ]
 
 
 def _yuan(text: str) -> str:
-    return show.figure(Money.parse(text))
+    return formatting.figure(Money.parse(text))
 
 
 def _blocks(
@@ -119,7 +123,7 @@ def _by_price(scores: OutcomeCard) -> list[dict[str, Any]]:
     head = ["名次", "投标人", "报价（元）"]
     head += ["算术修正", "商务折算", called, "合同价（元）"] if method.reviews_price else [called]
     rows = [
-        [str(one["rank"]), one["name"], _yuan(one["quote"]), *(show.amount(one[key]) for key in keys)]
+        [str(one["rank"]), one["name"], _yuan(one["quote"]), *(formatting.amount(one[key]) for key in keys)]
         for one in scores.bids
     ]
     sums = [f"{one['name']}：{one['total_line']}" for one in scores.bids]

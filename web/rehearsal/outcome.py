@@ -13,7 +13,7 @@ from trading.awarding import awards
 from trading.disclosure import audit
 from trading.kernel.access import Actor, Role
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.reports.savings import rate_pct
@@ -37,10 +37,10 @@ def rehearse(folder: Path, *, bidders: int, seed: int, bundles: Path, tell: Call
         script.play(p)
         tell("bundles and proofs")
         paths = [_bundle(p, story, bundles) for story in p.stories.values()]
-        with scene.office.look(AUDITOR) as look:
-            told = [_tender(look, p, story) for story in p.stories.values()]
-            money = statement.totals(look.session).as_json()
-            book = _log(look)
+        with scene.office.view(AUDITOR) as view:
+            told = [_tender(view, p, story) for story in p.stories.values()]
+            money = statement.totals(view.session).as_json()
+            book = _log(view)
         p.check("deposits balanced", bool(money["balanced"]))
         p.check("every deposit returned", money["received"] == money["refunded"])
         p.check("log verified", bool(book["verified"]))
@@ -72,13 +72,13 @@ def _bundle(p: Play, story: Story, folder: Path) -> Path:
     return path
 
 
-def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
-    lot = tenders.lot(look.session, story.plan.ref)
-    award = awards.find(look.session, lot)
-    row = ceremony.find(look.session, lot)
+def _tender(view: View, p: Play, story: Story) -> dict[str, Any]:
+    lot = tenders.lot(view.session, story.plan.ref)
+    award = awards.find(view.session, lot)
+    row = ceremony.find(view.session, lot)
     won = award is not None and award.price_minor is not None
     price = award.price_minor if award else None
-    winner = parties.party(look.session, award.winner_party_id).name if award and award.winner_party_id else ""
+    winner = parties.party(view.session, award.winner_party_id).name if award and award.winner_party_id else ""
     return {
         "ref": story.plan.ref,
         "regime": lot.regime,
@@ -93,7 +93,7 @@ def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
             "replaced": story.replaced,
             "withdrawn": story.withdrawn,
             "refused": story.refused,
-            "opened": sum(b.verdict == "opened" for b in ceremony.opened_bids(look.session, row)) if row else 0,
+            "opened": sum(b.verdict == "opened" for b in ceremony.opened_bids(view.session, row)) if row else 0,
         },
         "ranking": [{"bidder": r["name"], "total": r["total"], "rank": r["rank"]} for r in award.ranking]
         if award
@@ -101,8 +101,8 @@ def _tender(look: Look, p: Play, story: Story) -> dict[str, Any]:
     }
 
 
-def _log(look: Look) -> dict[str, Any]:
-    found = audit.verify(look)
+def _log(view: View) -> dict[str, Any]:
+    found = audit.verify(view)
     return {"ticks": found.ticks, "entries": found.entries, "root": found.root, "verified": found.ok}
 
 

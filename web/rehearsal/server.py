@@ -26,7 +26,7 @@ from trading.kernel.work import Office
 from web import schema, wiring
 from web.app import create_app
 from web.settings import Settings
-from web.workers import clockwork
+from web.workers import scheduler
 
 TICK = timedelta(seconds=10)
 T = TypeVar("T")
@@ -87,11 +87,11 @@ class Stage:
 
     def money(self) -> None:
         """The money room's part of a turn: refunds that fell due, orders to the bank."""
-        clockwork.money(self.office, self.bank)
+        scheduler.money(self.office, self.bank)
 
     def look_at_files(self) -> None:
         """What the scanner's job would do where no scanner is: files are noted as unscanned, and the log's next tick seals that."""
-        clockwork.scan(self.office, None)
+        scheduler.scan(self.office, None)
         self.turn()
 
     def jump(self, moment: datetime) -> None:

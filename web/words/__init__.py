@@ -23,28 +23,28 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from web.words import show
+from web.words import formatting
 
 FOLDER = Path(__file__).parent
 LANGS = ("zh", "en")
 TONES = ("", "now", "ok", "sealed", "warn", "stop", "info", "plain")
 
 
-def words(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh", zone: ZoneInfo = show.ZONE) -> str:
+def words(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh", zone: ZoneInfo = formatting.ZONE) -> str:
     """The sentence for a refusal or fault code with its facts filled in."""
     facts = facts or {}
     entry = refusals().get(code)
     if entry is None:
-        told = "; ".join(f"{k} = {show.fact(v, lang, zone)}" for k, v in facts.items())
+        told = "; ".join(f"{k} = {formatting.fact(v, lang, zone)}" for k, v in facts.items())
         lead = f"没有办成（{code}）" if lang == "zh" else f"Not done ({code})"
         return f"{lead}：{told}" if told and lang == "zh" else f"{lead}: {told}" if told else lead
     return _Facts(lang, zone).vformat(entry[lang], (), facts)
 
 
-def state(noun: str, code: str, lang: str = "zh") -> show.Label:
+def state(noun: str, code: str, lang: str = "zh") -> formatting.Label:
     """A state's words and tone; an unknown one shows its code."""
     entry = states().get((noun, code))
-    return show.Label(code, "plain") if entry is None else show.Label(entry[lang], entry.get("tone", ""))
+    return formatting.Label(code, "plain") if entry is None else formatting.Label(entry[lang], entry.get("tone", ""))
 
 
 def refusals() -> dict[str, dict[str, str]]:
@@ -119,7 +119,7 @@ class _Facts(string.Formatter):
         return state("envelope", name.partition("/")[0].replace(":", "_"), self.lang).text
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return show.fact(value, self.lang, self.zone)
+        return formatting.fact(value, self.lang, self.zone)
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
         return value

@@ -72,8 +72,8 @@ class _Run(threading.Thread):
 
     def run(self) -> None:
         try:
-            with self.office.look(self.actor) as look:
-                row = ceremony.opening(look.session, find_lot(look.session, self.ref), self.part)
+            with self.office.view(self.actor) as view:
+                row = ceremony.opening(view.session, find_lot(view.session, self.ref), self.part)
             self.opening_id = row.id
             with hold(self.office, row.id) as mine:
                 if mine:

@@ -46,17 +46,17 @@ def test_the_pool_leaves_out_whoever_must_avoid(world: World) -> None:
         experts.edit(work, experts.by_code(work.session, "E005"), specialties=["B99"])
 
     def pool(*codes: str, **how: str) -> list[str]:
-        with world.look("clerk") as look:
+        with world.view("clerk") as view:
             return [
-                one.code for one in experts.pool(look.session, specialties=[SPECIALTY], codes=set(codes), on=DAY, **how)
+                one.code for one in experts.pool(view.session, specialties=[SPECIALTY], codes=set(codes), on=DAY, **how)
             ]
 
     assert pool(code) == ["E003", *(f"E{number:03d}" for number in range(6, 13))]
     assert pool() == ["E001", "E002", "E003", *(f"E{number:03d}" for number in range(6, 13))]
     assert pool("PERSON007") == [one for one in pool() if one != "E007"]  # the unit an expert's account belongs to
     assert pool(region="1302") == pool() and pool(region="4401") == []
-    with world.look("clerk") as look:
-        assert experts.avoidances(experts.by_code(look.session, "E001"), {code}, DAY) == [
+    with world.view("clerk") as view:
+        assert experts.avoidances(experts.by_code(view.session, "E001"), {code}, DAY) == [
             experts.Avoidance(code, "employed")
         ]
 

@@ -19,13 +19,13 @@ from trading.parties import parties
 
 
 def codes(world: World, ref: str) -> list[str]:
-    with world.look("clock") as look:
-        return [seat.expert.code for seat in panels.in_play(panel_in(look, world, ref)) if seat.expert]
+    with world.view("clock") as view:
+        return [seat.expert.code for seat in panels.in_play(panel_in(view, world, ref)) if seat.expert]
 
 
 def drawn_order(world: World, ref: str) -> list[str]:
-    with world.look("clock") as look:
-        row = panel_in(look, world, ref).draw
+    with world.view("clock") as view:
+        row = panel_in(view, world, ref).draw
         return [row.pool[at] for at in draws.order(row)]
 
 
@@ -149,8 +149,8 @@ def test_who_must_avoid_a_bidder_is_matched_and_replaced(world: World) -> None:
 
 
 def parties_code(world: World, short: str) -> str:
-    with world.look("clock") as look:
-        return parties.party(look.session, world.party_ids[short]).code
+    with world.view("clock") as view:
+        return parties.party(view.session, world.party_ids[short]).code
 
 
 def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> None:
@@ -161,8 +161,8 @@ def test_bidders_are_left_out_of_a_pool_made_after_the_opening(world: World) -> 
             work, experts.by_code(work.session, "E003"), {"code": bidder, "kind": "owner", "since": date(2018, 1, 1)}
         )
     steps.ask(world, ref)
-    with world.look("clock") as look:
-        assert "E003" not in panel_in(look, world, ref).draw.pool and len(panel_in(look, world, ref).draw.pool) == 11
+    with world.view("clock") as view:
+        assert "E003" not in panel_in(view, world, ref).draw.pool and len(panel_in(view, world, ref).draw.pool) == 11
 
 
 def test_representatives_are_the_purchasers_and_at_most_a_third(world: World) -> None:
@@ -229,8 +229,8 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
     leaver = steps.usernames(world, ref)[1]
     with world.work(leaver) as work:
         panels.recuse(work, panel_in(work, world, ref), reason="与投标人有亲属关系")
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
         assert panel.state == "CALLED" and panel.round == 1
         assert [seat.state for seat in panels.in_play(panel)] == [
             "called",
@@ -239,11 +239,11 @@ def test_one_who_leaves_is_replaced_and_everything_of_his_is_void(world: World) 
             "accepted",
             "accepted",
         ]
-        assert len(sheets.commits_of(look.session, panel)) == 5  # his is there and counts for nobody who sits
+        assert len(sheets.commits_of(view.session, panel)) == 5  # his is there and counts for nobody who sits
     steps.accept_all(world, ref)
     steps.convene(world, ref)
-    with world.look("clerk") as look:
-        card = queries.panel_card(look, world.lot_in(look, ref))
+    with world.view("clerk") as view:
+        card = queries.panel_card(view, world.lot_in(view, ref))
         assert [seat.progress for seat in card.seats] == ["", "committed", "committed", "committed", "committed"]
         assert any(call.state == "recused" for call in card.calls)
     with world.work(leaver) as work, pytest.raises(NotFound):
@@ -275,8 +275,8 @@ def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> Non
     ref = steps.opened(world)
     steps.ask(world, ref, avoid=[{"code": "91130205MA00009999", "name": "某公司"}])
     steps.draw_panel(world, ref)
-    with world.look("clerk") as look:
-        card = queries.panel_card(look, world.lot_in(look, ref))
+    with world.view("clerk") as view:
+        card = queries.panel_card(view, world.lot_in(view, ref))
     told = repr(card)
     assert not any(
         f"专家{number}" in told or f"E{number:03d}" in told or steps.expert_name(number) in told
@@ -284,13 +284,13 @@ def test_the_centre_reads_no_name_and_the_called_no_project(world: World) -> Non
     )
     assert card.avoid == ("某公司",) and card.draw.take == 5 and len(card.draw.picks) == 5
     username = steps.usernames(world, ref)[1]
-    with world.look(username) as look:
-        calls = queries.own_calls(look)
+    with world.view(username) as view:
+        calls = queries.own_calls(view)
     assert len(calls) == 1 and ref.rsplit("-", 1)[0] not in repr(calls)
-    with world.look("agent") as look, pytest.raises(NotAllowed):
-        queries.panel_card(look, world.lot_in(look, ref))
+    with world.view("agent") as view, pytest.raises(NotAllowed):
+        queries.panel_card(view, world.lot_in(view, ref))
     outsider = next(
         name for name in map(steps.expert_name, range(1, 13)) if name not in steps.usernames(world, ref).values()
     )
-    with world.look(outsider) as look, pytest.raises(NotFound):
-        queries.room(look, world.lot_in(look, ref))
+    with world.view(outsider) as view, pytest.raises(NotFound):
+        queries.room(view, world.lot_in(view, ref))

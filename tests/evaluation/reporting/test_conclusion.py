@@ -27,8 +27,8 @@ from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEa
 
 
 def names(world: World, ref: str) -> list[str]:
-    with world.look("clock") as look:
-        return list(sheets.names_of(look.session, panel_in(look, world, ref)))
+    with world.view("clock") as view:
+        return list(sheets.names_of(view.session, panel_in(view, world, ref)))
 
 
 def sign_all(world: World, ref: str) -> None:
@@ -39,26 +39,26 @@ def sign_all(world: World, ref: str) -> None:
 @pytest.mark.parametrize("regime", ["GP", "WORKS"])
 def test_a_whole_evaluation_ends_in_the_proposed_award(world: World, regime: str) -> None:
     ref = steps.evaluated(world, regime)
-    with world.look("clock") as look:
-        other, panel_id = "WORKS" if regime == "GP" else "GP", panel_in(look, world, ref).id
-        share, later = Fraction(3, 10), look.now + 2 * prompts.SPAN
-        asked = [(regime, share, look.now), (other, share, look.now), (regime, share, later)]
-        rates = [prompts.elsewhere(look.session, *one) for one in asked]
+    with world.view("clock") as view:
+        other, panel_id = "WORKS" if regime == "GP" else "GP", panel_in(view, world, ref).id
+        share, later = Fraction(3, 10), view.now + 2 * prompts.SPAN
+        asked = [(regime, share, view.now), (other, share, view.now), (regime, share, later)]
+        rates = [prompts.elsewhere(view.session, *one) for one in asked]
         assert rates == [prompts.Rate(0, 15, 1), prompts.Rate(0, 0, 0), prompts.Rate(0, 0, 0)]
-        assert prompts.elsewhere(look.session, regime, share, look.now, but=panel_id).lots == 0
-        lot = world.lot_in(look, ref)
-        panel, award = panels.panel(look.session, lot), awards.award(look.session, lot)
-        row = report.report(look.session, panel)
+        assert prompts.elsewhere(view.session, regime, share, view.now, but=panel_id).lots == 0
+        lot = world.lot_in(view, ref)
+        panel, award = panels.panel(view.session, lot), awards.award(view.session, lot)
+        row = report.report(view.session, panel)
         assert (lot.state, panel.state) == ("REPORT", "CONCLUDED")
         assert [one["rank"] for one in award.ranking] == [1, 2, 3] and award.ranking[0]["price_minor"] == 270_000_000
         assert award.ranking[0]["bidder"] == row.facts["bids"][0]["bidder"] and award.report == row.blob
-        assert b"".join(look.office.blobs.read(row.blob)) == dumps(row.facts) and document_hash(row.facts) == row.hash
-        told = loads(dumps(document(look.session, award.ranking_hash) and row.facts))
+        assert b"".join(view.office.blobs.read(row.blob)) == dumps(row.facts) and document_hash(row.facts) == row.hash
+        told = loads(dumps(document(view.session, award.ranking_hash) and row.facts))
         assert told["rules"] == schemes.rules_hash(lot.scheme or {})
-        again = conclusion.recompute(look.session, lot)
+        again = conclusion.recompute(view.session, lot)
         assert again["same"] and again["facts"] == row.facts
         if regime == "WORKS":
-            drawn = draws.draw(look.session, lot, "k")
+            drawn = draws.draw(view.session, lot, "k")
             assert row.facts["price"]["coefficient"] == drawn.pool[draws.picks(drawn)[0]]
 
 
@@ -76,9 +76,9 @@ def test_recomputing_finds_a_report_that_was_tampered_with(world: World) -> None
     sign_all(world, ref)
     with pytest.raises(Conflict, match="report.differs"):
         steps.conclude(world, ref)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         assert (
-            world.lot_in(look, ref).state == "EVALUATION" and awards.find(look.session, world.lot_in(look, ref)) is None
+            world.lot_in(view, ref).state == "EVALUATION" and awards.find(view.session, world.lot_in(view, ref)) is None
         )
 
 
@@ -92,12 +92,12 @@ def test_outside_code_gets_the_same_ranking_from_the_bundle_alone(world: World) 
             "bidder3": form(price="2800000.00"),
         },
     )
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        found = dossier.records(look.session, lot)
-        scheme, award = lot.scheme or {}, awards.award(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        found = dossier.records(view.session, lot)
+        scheme, award = lot.scheme or {}, awards.award(view.session, lot)
         signed = {
-            one["sheet"]: loads(bytes_of(document(look.session, one["sheet"])))
+            one["sheet"]: loads(bytes_of(document(view.session, one["sheet"])))
             for one in found["sheets/salts.json"]["sheets"]
         }
         prices = {one["bidder"]: one["quote"] for one in found["ranking/report.json"]["bids"]}
@@ -137,17 +137,17 @@ def test_the_records_open_the_commitments(world: World) -> None:
     from crypto.canonical import unb64u
 
     ref = steps.evaluated(world)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        found = dossier.records(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        found = dossier.records(view.session, lot)
         for one in found["sheets/salts.json"]["sheets"]:
-            told = loads(bytes_of(document(look.session, one["sheet"])))
-            commit = loads(bytes_of(document(look.session, one["commit"])))
+            told = loads(bytes_of(document(view.session, one["sheet"])))
+            commit = loads(bytes_of(document(view.session, one["commit"])))
             rules.check_sheet(told, unb64u(one["salt"], 32), unb64u(commit["commit"], 32))
         assert len(found["sheets/panel.json"]["seats"]) == 5 and found["ranking/report.json"]["bids"][0]["rank"] == 1
         for value in found.values():
             dumps(value)
-        public = {file.path for file in dossier.extra(look, lot, "public").files}
+        public = {file.path for file in dossier.extra(view, lot, "public").files}
         assert "sheets/panel.json" not in public and "sheets/salts.json" in public
         assert len([path for path in public if path.startswith("ranking/signature.")]) == 5
 
@@ -160,8 +160,8 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
     seats = steps.usernames(world, ref)
     one, two, bidder = seats[2], seats[4], names(world, ref)[0]
     steps.score(world, ref, {one: {(bidder, "warranty"): "10"}, two: {(bidder, "plan"): "5.00"}})
-    with world.look(one) as look:
-        told = prompts.of_panel(look, panel_in(look, world, ref))
+    with world.view(one) as view:
+        told = prompts.of_panel(view, panel_in(view, world, ref))
         assert [(item.kind, item.bidder, item.criterion, item.seat) for item in told.found] == [
             ("far", bidder, "plan", 4)
         ]
@@ -175,15 +175,15 @@ def test_objective_points_that_differ_block_the_report(world: World) -> None:
         )
     with pytest.raises(Invalid, match="report.objective_differs"):
         steps.draw_up(world, ref)
-    with world.look(one) as look:
-        differing = [cell for cell in queries.room(look, world.lot_in(look, ref)).cells if cell.differs]
+    with world.view(one) as view:
+        differing = [cell for cell in queries.room(view, world.lot_in(view, ref)).cells if cell.differs]
         assert [(cell.bid, cell.criterion) for cell in differing] == [(bidder, "warranty")]
     with world.work(steps.chair_of(world, ref)) as work:
         sheets.recheck(work, panel_in(work, world, ref), ground="objective_differs", reason="质保期评分不一致")
     steps.score(world, ref, reason="改正质保期得分")
     assert steps.draw_up(world, ref)["recheck"] == "质保期评分不一致"
-    with world.look(one) as look:
-        told = prompts.of_panel(look, panel_in(look, world, ref))
+    with world.view(one) as view:
+        told = prompts.of_panel(view, panel_in(view, world, ref))
         mended = {(item.kind, item.seat): item for item in told.found}
         assert set(mended) == {("far", 4), ("objective", 2)} and {item.decided for item in told.found} == {"changed"}
         item = mended["objective", 2]
@@ -197,16 +197,16 @@ def test_a_prompt_tells_whether_the_rank_changes_and_what_its_seat_decided(world
     steps.conform(world, ref)
     far, bidder = steps.usernames(world, ref)[4], names(world, ref)[0]
     steps.score(world, ref, {far: {(bidder, "plan"): "5.00"}})
-    with world.look(far) as look:
-        seen = prompts.of_panel(look, panel_in(look, world, ref))
+    with world.view(far) as view:
+        seen = prompts.of_panel(view, panel_in(view, world, ref))
     (told,) = seen.found
     assert seen.elsewhere == prompts.Rate(0, 0, 0) and seen.here == prompts.Rate(1, 15, 1)
     assert told.decided == "" and told.flag is not None and told.flag.effect is not None
     assert told.flag.effect.total < told.flag.effect.total_then and told.flag.effect.rank >= told.flag.effect.rank_then
     steps.draw_up(world, ref)
     steps.sign_report(world, ref, far, dissent="维持原分")
-    with world.look(far) as look:
-        (told,) = prompts.of_panel(look, panel_in(look, world, ref)).found
+    with world.view(far) as view:
+        (told,) = prompts.of_panel(view, panel_in(view, world, ref)).found
     assert (told.decided, told.why) == ("dissented", "维持原分") and told.at is not None
 
 
@@ -218,10 +218,10 @@ def test_a_deduction_needs_the_declaration_and_the_register(world: World) -> Non
         for short in ("bidder1", "bidder3"):
             parties.party(work.session, world.party_ids[short]).small = True
     ref = steps.evaluated(world, forms=forms)
-    with world.look("clock") as look:
-        facts = report.report(look.session, panel_in(look, world, ref)).facts
+    with world.view("clock") as view:
+        facts = report.report(view.session, panel_in(view, world, ref)).facts
         small = {one["name"]: one["small"] for one in facts["bids"]}
-        codes = {short: parties.party(look.session, world.party_ids[short]).name for short in world.bidders}
+        codes = {short: parties.party(view.session, world.party_ids[short]).name for short in world.bidders}
     assert small == {codes["bidder1"]: True, codes["bidder2"]: False, codes["bidder3"]: False}
     assert facts["price"]["benchmark"] == "2430000.00"
 
@@ -250,8 +250,8 @@ def test_everybody_signs_or_says_why_not(world: World) -> None:
     with pytest.raises(Invalid, match="report.note_missing"):
         steps.conclude(world, ref, refusals={silent[0]: " "})
     steps.conclude(world, ref, refusals={silent[0]: "拒绝签字且不陈述理由"})
-    with world.look("buyer") as look:
-        card = outcome_queries.outcome_card(look, world.lot_in(look, ref))
+    with world.view("buyer") as view:
+        card = outcome_queries.outcome_card(view, world.lot_in(view, ref))
     assert [words for _, words in card.dissents] == ["对投标单位2的技术评分有异议"] and card.same and card.members == ()
 
 
@@ -353,22 +353,22 @@ def test_a_rejected_bid_is_in_the_report_with_vote_and_clause(world: World) -> N
 def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
     ref = steps.scored(world)
     steps.draw_up(world, ref)
-    with world.look("buyer") as look, pytest.raises(NotAllowed, match="outcome.not_yet"):
-        outcome_queries.outcome_card(look, world.lot_in(look, ref))
+    with world.view("buyer") as view, pytest.raises(NotAllowed, match="outcome.not_yet"):
+        outcome_queries.outcome_card(view, world.lot_in(view, ref))
     sign_all(world, ref)
     steps.conclude(world, ref)
     for username in ("buyer", "agent", "clerk", "watch"):
-        with world.look(username) as look:
-            assert len(outcome_queries.outcome_card(look, world.lot_in(look, ref)).bids) == 3
+        with world.view(username) as view:
+            assert len(outcome_queries.outcome_card(view, world.lot_in(view, ref)).bids) == 3
     for username in ("bidder1", "agent2", "clock"):
-        with world.look(username) as look, pytest.raises(NotAllowed, match="outcome.not_yet"):
-            outcome_queries.outcome_card(look, world.lot_in(look, ref))
+        with world.view(username) as view, pytest.raises(NotAllowed, match="outcome.not_yet"):
+            outcome_queries.outcome_card(view, world.lot_in(view, ref))
     with world.work("buyer") as work:
         awards.decide(work, world.lot_in(work, ref))
     with world.work("agent") as work:
         awards.announce(work, world.lot_in(work, ref))
-    with world.look("bidder2") as look:
-        card = outcome_queries.outcome_card(look, world.lot_in(look, ref))
+    with world.view("bidder2") as view:
+        card = outcome_queries.outcome_card(view, world.lot_in(view, ref))
     assert card.own is not None and card.own["name"] == "投标单位2有限公司"
     assert len(card.members) == 5 and all(name.startswith("专家") for _, name, _ in card.members)
     assert all(
@@ -380,9 +380,9 @@ def test_the_outcome_shows_itself_step_by_step(world: World) -> None:
 
 def test_the_order_in_which_rows_are_read_changes_nothing(world: World) -> None:
     ref = steps.evaluated(world)
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
-        inputs = report.gather(look.session, panel)
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
+        inputs = report.gather(view.session, panel)
     turned = outcome.Inputs(
         inputs.scheme,
         list(reversed(inputs.bids)),

@@ -15,8 +15,8 @@ from trading.kernel.errors import NotAllowed, NotFound, WrongStep
 
 
 def step(world: World, ref: str, username: str) -> str:
-    with world.look(username) as look:
-        return queries.room(look, world.lot_in(look, ref)).next_step
+    with world.view(username) as view:
+        return queries.room(view, world.lot_in(view, ref)).next_step
 
 
 def test_the_room_says_what_to_do_next(world: World) -> None:
@@ -27,8 +27,8 @@ def test_the_room_says_what_to_do_next(world: World) -> None:
     steps.draw_panel(world, ref)
     steps.accept_all(world, ref)
     members = list(steps.usernames(world, ref).values())
-    with world.look(members[0]) as look, pytest.raises(WrongStep, match="seat.wrong_step"):
-        queries.room(look, world.lot_in(look, ref))
+    with world.view(members[0]) as view, pytest.raises(WrongStep, match="seat.wrong_step"):
+        queries.room(view, world.lot_in(view, ref))
     steps.convene(world, ref)
     chair, other = members[-1], members[0]
     assert step(world, ref, other) == "wait_qualification"
@@ -70,8 +70,8 @@ def test_a_member_sees_bids_with_prompts_and_seats_by_number(world: World) -> No
     steps.qualify(world, ref, reject=())
     steps.seated(world, ref)
     username = steps.usernames(world, ref)[1]
-    with world.look(username) as look:
-        card = queries.room(look, world.lot_in(look, ref))
+    with world.view(username) as view:
+        card = queries.room(view, world.lot_in(view, ref))
     assert [bid.bidder for bid in card.bids] == [f"投标单位{at}有限公司" for at in (1, 2, 3)]
     assert all(bid.finding is None and bid.files[0].name == "投标文件.txt" for bid in card.bids)
     assert [seat.no for seat in card.seats] == [1, 2, 3, 4, 5] and {seat.name for seat in card.seats} == {""}
@@ -84,30 +84,30 @@ def test_members_find_their_rooms_and_nobody_elses(world: World) -> None:
     steps.seated(world, ref)
     members = set(steps.usernames(world, ref).values())
     for name in map(steps.expert_name, range(1, 13)):
-        with world.look(name) as look:
-            assert queries.own_rooms(look) == ([ref] if name in members else [])
-            panel_id = panel_in(look, world, ref).id
+        with world.view(name) as view:
+            assert queries.own_rooms(view) == ([ref] if name in members else [])
+            panel_id = panel_in(view, world, ref).id
             if name in members:
-                assert queries.own_panel(look, panel_id).id == panel_id
+                assert queries.own_panel(view, panel_id).id == panel_id
             else:
                 with pytest.raises(NotFound):
-                    queries.own_panel(look, panel_id)
+                    queries.own_panel(view, panel_id)
 
 
 def test_desks_that_have_no_business_there_are_refused(world: World) -> None:
     ref = steps.opened(world)
     steps.seated(world, ref)
     for username in ("buyer", "agent", "bidder1", "host"):
-        with world.look(username) as look, pytest.raises(NotAllowed):
-            queries.panel_card(look, world.lot_in(look, ref))
-        with world.look(username) as look, pytest.raises(NotAllowed):
-            queries.room(look, world.lot_in(look, ref))
-        with world.look(username) as look, pytest.raises(NotAllowed):
-            queries.expert_cards(look)
-    with world.look("watch") as look:
-        assert queries.panel_card(look, world.lot_in(look, ref)).state == "SEATED"
-    with world.look("clerk") as look:
-        library = queries.expert_cards(look)
+        with world.view(username) as view, pytest.raises(NotAllowed):
+            queries.panel_card(view, world.lot_in(view, ref))
+        with world.view(username) as view, pytest.raises(NotAllowed):
+            queries.room(view, world.lot_in(view, ref))
+        with world.view(username) as view, pytest.raises(NotAllowed):
+            queries.expert_cards(view)
+    with world.view("watch") as view:
+        assert queries.panel_card(view, world.lot_in(view, ref)).state == "SEATED"
+    with world.view("clerk") as view:
+        library = queries.expert_cards(view)
     assert [one.code for one in library] == [f"E{number:03d}" for number in range(1, 13)]
 
 
@@ -115,14 +115,14 @@ def test_names_are_read_once_the_result_is_out(world: World) -> None:
     from trading.awarding import awards
 
     ref = steps.evaluated(world)
-    with world.look("clerk") as look:
-        assert {seat.name for seat in queries.panel_card(look, world.lot_in(look, ref)).seats} == {""}
+    with world.view("clerk") as view:
+        assert {seat.name for seat in queries.panel_card(view, world.lot_in(view, ref)).seats} == {""}
     with world.work("buyer") as work:
         awards.decide(work, world.lot_in(work, ref))
     with world.work("agent") as work:
         awards.announce(work, world.lot_in(work, ref))
-    with world.look("clerk") as look:
-        card = queries.panel_card(look, world.lot_in(look, ref))
+    with world.view("clerk") as view:
+        card = queries.panel_card(view, world.lot_in(view, ref))
     assert all(seat.name.startswith("专家") and seat.progress == "signed" for seat in card.seats)
 
 
@@ -131,14 +131,14 @@ def test_blind_names_do_not_follow_the_set(world: World) -> None:
     ref = steps.opened(world)
     steps.qualify(world, ref)
     steps.seated(world, ref)
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
-        bids = reviews.qualified(look.session, panel.lot)
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
+        bids = reviews.qualified(view.session, panel.lot)
         orders = set()
         for salt in range(40):
             panel.blind_salt = bytes([salt]) * 32
             labels = panels.blind_labels(panel, bids)
             assert sorted(labels.values()) == sorted("松竹梅")
             orders.add(tuple(labels[bid.id] for bid in bids))
-        look.session.expunge_all()
+        view.session.expunge_all()
     assert len(orders) == 6

@@ -22,21 +22,21 @@ FORMS = {"bidder1": form(price="2700000.00"), "bidder2": form(price="2950000.00"
 
 def bids(world: World, ref: str) -> dict[str, int]:
     """bidder's short name → bid id."""
-    with world.look("clock") as look:
-        found = ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        found = ceremony.opened_of_lot(view.session, world.lot_in(view, ref))
         short = {at: name for name, at in world.party_ids.items()}
         return {short[bid.party_id]: bid.id for bid in found}
 
 
 def state(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return world.lot_in(look, ref).state
+    with world.view("clock") as view:
+        return world.lot_in(view, ref).state
 
 
 def test_prompts_name_what_the_platform_noticed(world: World) -> None:
     ref = steps.opened(world, forms=FORMS, deposit=Money.parse("50000"))
-    with world.look("clock") as look:
-        found = reviews.prompts(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        found = reviews.prompts(view.session, world.lot_in(view, ref))
     ids = bids(world, ref)
     codes = {name: [(one.code, one.rule) for one in found[ids[name]]] for name in FORMS}
     deposit = ("review.deposit_missing", "D-13")
@@ -70,9 +70,9 @@ def test_a_bid_whose_form_cannot_be_read_cannot_pass(world: World) -> None:
     ids = bids(world, ref)
     with world.work("buyer") as work, pytest.raises(Invalid, match="review.no_price"):
         reviews.review_qualification(work, world.lot_in(work, ref), ids["bidder3"], ok=True)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         assert "review.form_faults" in [
-            one.code for one in reviews.prompts(look.session, world.lot_in(look, ref))[ids["bidder3"]]
+            one.code for one in reviews.prompts(view.session, world.lot_in(view, ref))[ids["bidder3"]]
         ]
 
 
@@ -80,11 +80,11 @@ def test_fewer_than_three_qualified_is_a_failed_tender(world: World) -> None:
     ref = steps.opened(world)
     assert steps.qualify(world, ref, reject=("bidder2",)) is False
     assert state(world, ref) == "FAILED"
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (
             lot.failure == "few_qualified"
-            and notices.latest(look.session, lot, "failure").body["ground"] == "few_qualified"
+            and notices.latest(view.session, lot, "failure").body["ground"] == "few_qualified"
         )
 
 
@@ -113,9 +113,9 @@ def test_conformity_is_the_panels_majority_recorded_by_its_chair(world: World) -
             reviews.require_settled(work.session, panel_in(work, world, ref))
         reviews.fail(work, panel_in(work, world, ref), reason="有效投标不足三家")
     assert state(world, ref) == "FAILED"
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        assert lot.failure == "few_conforming" and panels.panel(look.session, lot).state == "CONCLUDED"
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        assert lot.failure == "few_conforming" and panels.panel(view.session, lot).state == "CONCLUDED"
 
 
 def test_enough_conforming_bids_cannot_be_failed(world: World) -> None:
@@ -143,8 +143,8 @@ def test_works_need_one_bid_and_have_no_separate_qualification(world: World) -> 
     assert state(world, ref) == "EVALUATION"
     steps.seated(world, ref)
     steps.conform(world, ref, reject=("bidder1", "bidder3"))
-    with world.look(steps.chair_of(world, ref)) as look:
-        panel = panel_in(look, world, ref)
-        reviews.require_settled(look.session, panel)
-        assert len(reviews.valid_bids(look.session, panel)) == 1
-        assert queries.room(look, panel.lot).next_step == "commit"
+    with world.view(steps.chair_of(world, ref)) as view:
+        panel = panel_in(view, world, ref)
+        reviews.require_settled(view.session, panel)
+        assert len(reviews.valid_bids(view.session, panel)) == 1
+        assert queries.room(view, panel.lot).next_step == "commit"

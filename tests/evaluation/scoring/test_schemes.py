@@ -200,8 +200,8 @@ def test_the_agency_sets_it_before_publication_only(world: World) -> None:
         schemes.set_scheme(work, world.lot_in(work, ref), gp(tie=""))
     with world.work("agent2") as work, pytest.raises(NotAllowed):
         schemes.set_scheme(work, world.lot_in(work, ref), gp())
-    with world.look("agent") as look:
-        assert schemes.rules_hash(tenders.lot(look.session, ref).scheme or {}) == schemes.rules_hash(gp())
+    with world.view("agent") as view:
+        assert schemes.rules_hash(tenders.lot(view.session, ref).scheme or {}) == schemes.rules_hash(gp())
     world.publish(ref)
     with world.work("agent") as work, pytest.raises(WrongStep):
         schemes.set_scheme(work, world.lot_in(work, ref), gp())
@@ -211,5 +211,5 @@ def test_a_lot_without_a_validated_scheme_cannot_be_scored(world: World) -> None
     ref = world.lot("DRAFTED")
     with world.work("agent") as work:
         tenders.set_scheme(work, world.lot_in(work, ref), {"method": "comprehensive", "criteria": []})
-    with world.look("agent") as look, pytest.raises(Invalid, match="scheme.unusable"):
-        schemes.of_lot(world.lot_in(look, ref))
+    with world.view("agent") as view, pytest.raises(Invalid, match="scheme.unusable"):
+        schemes.of_lot(world.lot_in(view, ref))

@@ -40,25 +40,25 @@ def members(world: World, ref: str) -> list[str]:
 
 def test_a_sheet_goes_through_commit_list_and_reveal(world: World, ref: str) -> None:
     steps.score(world, ref)
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
         assert panel.state == "REVEALED"
-        listed = sheets.find_list(look.session, panel)
+        listed = sheets.find_list(view.session, panel)
         assert listed is not None and listed.c is not None and listed.statement is not None
         seats = panels.in_document_order(panels.seated(panel))
-        keys = [panels.sign_key(look.session, seat) for seat in seats]
-        told = open_document(document(look.session, listed.statement), "commit-list", world.office.keys.public, *keys)
-        commits = sheets.commits_of(look.session, panel)
+        keys = [panels.sign_key(view.session, seat) for seat in seats]
+        told = open_document(document(view.session, listed.statement), "commit-list", world.office.keys.public, *keys)
+        commits = sheets.commits_of(view.session, panel)
         assert told["of"] == panel.lot.log_of and told["entries"] == [commits[seat.id].c for seat in seats]
-        list_tick = log.tick_of(look.session, listed.c)
+        list_tick = log.tick_of(view.session, listed.c)
         assert list_tick is not None
         for entry in told["entries"]:  # the commitments' ticks lie before the list's, the list's before the reveals'
-            tick = log.tick_of(look.session, entry)
+            tick = log.tick_of(view.session, entry)
             assert tick is not None and tick.tick < list_tick.tick
     turn(world)
-    with world.look("clock") as look:
-        for sheet in sheets.revealed(look.session, panel_in(look, world, ref)):
-            tick = log.tick_of(look.session, sheet.c)
+    with world.view("clock") as view:
+        for sheet in sheets.revealed(view.session, panel_in(view, world, ref)):
+            tick = log.tick_of(view.session, sheet.c)
             assert tick is not None and tick.tick > list_tick.tick
 
 
@@ -78,16 +78,16 @@ def test_scoring_waits_for_qualification_chair_and_findings(world: World) -> Non
     chair = steps.elect(world, ref)
     with pytest.raises(WrongStep, match="sheet.not_yet"):
         commit()
-    with world.look(username) as look:
-        card = queries.room(look, world.lot_in(look, ref))
+    with world.view(username) as view:
+        card = queries.room(view, world.lot_in(view, ref))
         assert (
             card.next_step == "wait_qualification" and card.bids == ()
         )  # no bid is shown before qualification is over
     steps.qualify(world, ref)
     with pytest.raises(Conflict, match="review.open"):
         commit()
-    with world.look(chair) as look:
-        assert queries.room(look, world.lot_in(look, ref)).next_step == "conform"
+    with world.view(chair) as view:
+        assert queries.room(view, world.lot_in(view, ref)).next_step == "conform"
 
 
 def test_a_commitment_is_the_members_own(world: World, ref: str) -> None:
@@ -130,8 +130,8 @@ def test_a_late_change_before_the_list_needs_a_reason_and_counts(world: World, r
 
 
 def parties_of(world: World, ref: str) -> list[str]:
-    with world.look("clock") as look:
-        return list(sheets.names_of(look.session, panel_in(look, world, ref)))
+    with world.view("clock") as view:
+        return list(sheets.names_of(view.session, panel_in(view, world, ref)))
 
 
 def test_the_list_waits_for_everybody_and_for_the_log(world: World, ref: str) -> None:
@@ -222,19 +222,19 @@ def test_nobody_sees_another_sheet_before_all_are_revealed(world: World, ref: st
     steps.reveal_sheet(world, ref, first, kept[first])
     secret = kept[first].sheet["bids"][0]["items"][0]["score"]
     for name in rest:
-        with world.look(name) as look:
-            card = queries.room(look, world.lot_in(look, ref))
+        with world.view(name) as view:
+            card = queries.room(view, world.lot_in(view, ref))
         assert card.cells == () and card.sheet is None and card.next_step == "reveal"
         assert [seat.progress for seat in card.seats if seat.progress == "revealed"] == ["revealed"]
         assert f"'score': '{secret}'" not in repr(card)
-    with world.look(first) as look:
-        assert queries.room(look, world.lot_in(look, ref)).sheet == kept[first].sheet
-    with world.look("clerk") as look:
-        assert "score" not in repr(queries.panel_card(look, world.lot_in(look, ref)))
+    with world.view(first) as view:
+        assert queries.room(view, world.lot_in(view, ref)).sheet == kept[first].sheet
+    with world.view("clerk") as view:
+        assert "score" not in repr(queries.panel_card(view, world.lot_in(view, ref)))
     for name in rest:
         steps.reveal_sheet(world, ref, name, kept[name])
-    with world.look(first) as look:
-        cells = queries.room(look, world.lot_in(look, ref)).cells
+    with world.view(first) as view:
+        cells = queries.room(view, world.lot_in(view, ref)).cells
     assert len(cells) == 6 and all(len(cell.points) == 5 for cell in cells)
 
 
@@ -259,9 +259,9 @@ def test_a_sheet_out_of_range_is_refused_and_the_panel_scores_again(world: World
     with pytest.raises(Invalid, match="sheet.reason_missing"):
         steps.commit_sheet(world, ref, bad, Scored(steps.sheet_of(world, ref, bad)))
     steps.score(world, ref, reason="复核")
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
-        assert (panel.state, panel.round) == ("REVEALED", 2) and len(sheets.commits_of(look.session, panel, 1)) == 5
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
+        assert (panel.state, panel.round) == ("REVEALED", 2) and len(sheets.commits_of(view.session, panel, 1)) == 5
 
 
 def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -> None:
@@ -269,17 +269,17 @@ def test_in_a_blind_review_no_name_and_no_price_reaches_the_room(world: World) -
     steps.qualify(world, ref)
     chair = steps.seated(world, ref)
     steps.conform(world, ref)
-    with world.look(chair) as look:
-        card = queries.room(look, world.lot_in(look, ref))
+    with world.view(chair) as view:
+        card = queries.room(view, world.lot_in(view, ref))
     assert sorted(bid.name for bid in card.bids) == sorted("松竹梅") and all(
         bid.price is None and not bid.announce for bid in card.bids
     )
     assert "投标单位" not in repr(card) and "91130205MA0000" not in repr(card)
     steps.score(world, ref)
-    with world.look(chair) as look:
-        panel = panel_in(look, world, ref)
-        assert {code for by_bid in sheets.scores_of(look.session, panel).values() for code in by_bid} == {
-            bid.party.code for bid in sheets.names_of(look.session, panel).values()
+    with world.view(chair) as view:
+        panel = panel_in(view, world, ref)
+        assert {code for by_bid in sheets.scores_of(view.session, panel).values() for code in by_bid} == {
+            bid.party.code for bid in sheets.names_of(view.session, panel).values()
         }
 
 
@@ -295,6 +295,6 @@ def test_a_chair_who_will_not_reveal_is_replaced_and_all_score_anew(world: World
     steps.elect(world, ref, 1)
     steps.conform(world, ref)  # what the earlier composition found is void too
     steps.score(world, ref, reason="重新评审")
-    with world.look("clock") as look:
-        panel = panel_in(look, world, ref)
+    with world.view("clock") as view:
+        panel = panel_in(view, world, ref)
         assert (panel.state, panel.round) == ("REVEALED", 2) and chair not in steps.usernames(world, ref).values()

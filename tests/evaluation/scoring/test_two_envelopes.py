@@ -70,12 +70,12 @@ def priced(world: World) -> str:
 
 def test_nothing_of_a_price_is_known_while_the_technical_bids_are_scored(world: World) -> None:
     ref = technically_open(world)
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        opened = ceremony.opened_of_lot(look.session, lot)
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        opened = ceremony.opened_of_lot(view.session, lot)
         assert len(opened) == 4
         assert all(bid.price_minor is None and not bid.form_faults and "price" not in bid.announce for bid in opened)
-        assert price_review.prices(look.session, lot) == {} and lot.state == "QUAL_REVIEW"
+        assert price_review.prices(view.session, lot) == {} and lot.state == "QUAL_REVIEW"
     with pytest.raises(WrongStep, match="technical_first"), world.work("host") as work:
         opening_set.list_bids(work, world.lot_in(work, ref), officers.PRICE)
 
@@ -111,25 +111,25 @@ def test_after_that_neither_sheets_nor_members_change(world: World) -> None:
 
 def test_the_price_of_a_bid_rejected_technically_stays_sealed_and_is_listed_as_unopened(world: World) -> None:
     ref = priced(world)
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        row = ceremony.opening(look.session, lot, officers.PRICE)
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        row = ceremony.opening(view.session, lot, officers.PRICE)
         assert len(row.bids) == 4 and len(row.left_sealed) == 1 and row.state == "CLOSED" and lot.state == "EVALUATION"
         ((name, left),) = row.left_sealed.items()
         assert left["ground"] == "rejected"
-        stayed = next(bid for bid in ceremony.opened_bids(look.session, row) if bid.header_hash == name)
+        stayed = next(bid for bid in ceremony.opened_bids(view.session, row) if bid.header_hash == name)
         assert (
             stayed.party_id == world.party_ids["bidder4"]
             and stayed.verdict == LEFT_SEALED
             and stayed.price_minor is None
         )
         assert not stayed.seed and not stayed.files and not stayed.announce
-        assert name not in ceremony.headers(look.session, row)
-        for share in ceremony.shares(look.session, row):
+        assert name not in ceremony.headers(view.session, row)
+        for share in ceremony.shares(view.session, row):
             assert name not in share.parts and share.errors[name] == LEFT_SEALED
-        told = document(look.session, left["statement"])
+        told = document(view.session, left["statement"])
         assert LEFT_SEALED in str(told) or told["signatures"]
-        prices = price_review.prices(look.session, lot)
+        prices = price_review.prices(view.session, lot)
         assert {bid.price_minor for bid in prices.values()} == {270000000, 260000000, 250000000}
 
 
@@ -176,15 +176,15 @@ def test_a_price_the_panel_rejects_is_not_ranked(world: World) -> None:
 
 def test_the_chairs_next_steps_lead_through_both_openings(world: World) -> None:
     def step(ref: str) -> str:
-        with world.look(steps.chair_of(world, ref)) as look:
-            return queries.room(look, world.lot_in(look, ref)).next_step
+        with world.view(steps.chair_of(world, ref)) as view:
+            return queries.room(view, world.lot_in(view, ref)).next_step
 
     ref = fixed(world)
     assert step(ref) == "wait_prices"
     steps.open_prices(world, ref)
     assert step(ref) == "conform_prices"
-    with world.look(steps.chair_of(world, ref)) as look:
-        cards = queries.room(look, world.lot_in(look, ref)).bids
+    with world.view(steps.chair_of(world, ref)) as view:
+        cards = queries.room(view, world.lot_in(view, ref)).bids
         assert sum(1 for card in cards if card.offer is not None and card.price is not None) == 3
     steps.conform_prices(world, ref)
     assert step(ref) == "draw_up"
@@ -195,8 +195,8 @@ def test_too_few_prices_fail_the_lot(world: World) -> None:
     steps.conform_prices(world, ref, reject=("bidder3",))
     with world.work(steps.chair_of(world, ref)) as work:
         conclusion.fail(work, world.lot_in(work, ref), reason="有效报价不足三家")
-    with world.look("host") as look:
-        assert world.lot_in(look, ref).failure == "few_conforming"
+    with world.view("host") as view:
+        assert world.lot_in(view, ref).failure == "few_conforming"
 
 
 def test_a_lone_envelope_is_no_bid_and_stays_sealed(world: World) -> None:
@@ -204,20 +204,20 @@ def test_a_lone_envelope_is_no_bid_and_stays_sealed(world: World) -> None:
     ref = opening_steps.open_lot(
         world, ref=steps.published(world, two_envelopes=True), forms=FORMS, only={"bidder4": (officers.BID,)}
     )
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        row = ceremony.opening(look.session, lot)
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        row = ceremony.opening(view.session, lot)
         assert [one["ground"] for one in row.left_sealed.values()] == ["incomplete"]
-        assert len(ceremony.opened_of_lot(look.session, lot)) == 3
+        assert len(ceremony.opened_of_lot(view.session, lot)) == 3
 
 
 def test_fewer_than_three_whole_bids_and_nothing_is_opened(world: World) -> None:
     ref = steps.published(world, two_envelopes=True)
     opening_steps.bid(world, ref, FORMS, only={"bidder3": (officers.BID,), "bidder4": (officers.PRICE,)})
     sealing.close(world, ref)
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        assert len(bids.complete(look.session, lot)) == 2 and lot.failure == "few_bidders"
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        assert len(bids.complete(view.session, lot)) == 2 and lot.failure == "few_bidders"
 
 
 def test_the_bidder_is_told_what_is_missing(world: World) -> None:
@@ -226,8 +226,8 @@ def test_the_bidder_is_told_what_is_missing(world: World) -> None:
     sealing.open_for_bids(world, ref)
 
     def missing() -> list[str]:
-        with world.look("bidder1") as look:
-            return bids.missing_parts(look.session, world.lot_in(look, ref), participant)
+        with world.view("bidder1") as view:
+            return bids.missing_parts(view.session, world.lot_in(view, ref), participant)
 
     assert missing() == []
     price = sealing.seal(world, ref, "bidder1", form={"price": "2700000.00"}, part=officers.PRICE)
@@ -249,10 +249,10 @@ def test_an_envelope_handed_in_as_the_other_is_refused(world: World) -> None:
 
 def test_a_price_that_will_not_open_is_out_of_the_ranking_with_its_verdict(world: World) -> None:
     ref = fixed(world)
-    with world.look("host") as look:
+    with world.view("host") as view:
         bad = next(
             bid
-            for bid in bids.standing_bids(look.session, world.lot_in(look, ref), officers.PRICE)
+            for bid in bids.standing_bids(view.session, world.lot_in(view, ref), officers.PRICE)
             if bid.party_id == world.party_ids["bidder2"]
         )
     path = world.office.blobs.path(bad.blob)
@@ -262,28 +262,28 @@ def test_a_price_that_will_not_open_is_out_of_the_ranking_with_its_verdict(world
     path.write_bytes(bytes(data))
     steps.open_prices(world, ref)
     steps.conform_prices(world, ref)
-    with world.look("host") as look:
-        panel = steps.panel_in(look, world, ref)
-        inputs = report.gather(look.session, panel)
+    with world.view("host") as view:
+        panel = steps.panel_in(view, world, ref)
+        inputs = report.gather(view.session, panel)
         told = {bid.bidder: bid.finding for bid in inputs.bids if not bid.valid}
         assert told[sealing.code_of(world, "bidder2")]["reason"] == "SEALED_ROOT: platform"
 
 
 def test_an_extension_moves_both_envelopes_at_once(world: World) -> None:
     ref = steps.published(world, two_envelopes=True)
-    with world.look("host") as look:
-        before = world.lot_in(look, ref).deadline
+    with world.view("host") as view:
+        before = world.lot_in(view, ref).deadline
     assert before is not None
     later = before + timedelta(days=7)
     with world.work("agent") as work:
         publication.extend(work, world.lot_in(work, ref), deadline=later, reason="澄清较多")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
-    with world.look("host") as look:
-        assert world.lot_in(look, ref).deadline == before
+    with world.view("host") as view:
+        assert world.lot_in(view, ref).deadline == before
     world.sign_policies(ref, only=("officer5",))
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
         assert lot.deadline == later
-        assert {officers.current_policy(look.session, lot, part).deadline for part in officers.bid_envelopes(lot)} == {
+        assert {officers.current_policy(view.session, lot, part).deadline for part in officers.bid_envelopes(lot)} == {
             later
         }

@@ -52,8 +52,8 @@ def probed(
 
 
 def deadline(world: World, ref: str) -> datetime:
-    with world.look("clock") as look:
-        found = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        found = world.lot_in(view, ref).deadline
         assert found is not None
         return found
 
@@ -70,8 +70,8 @@ def outage(world: World, ref: str, *, first: int, count: int, now: int) -> datet
 
 
 def kind_of(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return deadline_faults.assess(look.session, world.lot_in(look, ref), look.now).verdict.kind
+    with world.view("clock") as view:
+        return deadline_faults.assess(view.session, world.lot_in(view, ref), view.now).verdict.kind
 
 
 def confirm(world: World, ref: str, username: str = "clerk") -> None:
@@ -80,8 +80,8 @@ def confirm(world: World, ref: str, username: str = "clerk") -> None:
 
 
 def messages(world: World, template: str) -> set[str]:
-    with world.look("clock") as look:
-        return set(look.session.scalars(select(Message.to).where(Message.template == template)))
+    with world.view("clock") as view:
+        return set(view.session.scalars(select(Message.to).where(Message.template == template)))
 
 
 def test_without_points_on_duty_nothing_is_found_and_an_opening_goes_on(world: World) -> None:
@@ -103,22 +103,22 @@ def test_a_confirmed_fault_suspends_tells_everybody_and_moves_the_deadline_when_
     at = outage(world, ref, first=-60, count=20, now=-30)
     assert kind_of(world, ref) == "extend"
     confirm(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        fault = deadline_faults.standing(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        fault = deadline_faults.standing(view.session, lot)
         assert fault is not None and fault.drafted and lot.deadline == at, "until the notice is out the deadline stands"
         assert fault.until == at + timedelta(minutes=90), "now + 2 h is 11:00 in Beijing; T + 60 min is 10:30"
-        kept = audit.document(look.session, fault.evidence)
+        kept = audit.document(view.session, fault.evidence)
         assert len(kept["bad"]) == 20 and kept["windows"] == [
             {"minutes": 10, "bad": 0, "least": 1},
             {"minutes": 60, "bad": 20, "least": 5},
             {"minutes": 240, "bad": 20, "least": 15},
         ]
-        notice = notices.of_lot(look.session, lot, "correction")[-1]
+        notice = notices.of_lot(view.session, lot, "correction")[-1]
         assert (
             fault.evidence in notice.text and "2026-03-24 11:00" in notice.text and "Because of a fault" in notice.text
         )
-        record = look.session.scalar(select(ActRecord).where(ActRecord.act == "fault.confirm"))
+        record = view.session.scalar(select(ActRecord).where(ActRecord.act == "fault.confirm"))
         assert record is not None and record.actor == "centre"
     concerned = {
         f"party:{world.party_ids[name]}" for name in ("purchaser", "agency", "centre", "supervisor", *world.bidders)
@@ -126,10 +126,10 @@ def test_a_confirmed_fault_suspends_tells_everybody_and_moves_the_deadline_when_
     assert messages(world, "fault.held") == concerned
     world.sign_policies(ref)
     timeline.turn(world.office)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.deadline == at + timedelta(minutes=90) and lot.opens_at == lot.deadline and lot.state == "BIDDING"
-        assert [f.state for f in deadline_faults.of_lot(look.session, lot)] == ["EXTENDED"]
+        assert [f.state for f in deadline_faults.of_lot(view.session, lot)] == ["EXTENDED"]
     assert messages(world, "fault.extended") == concerned
     assert kind_of(world, ref) == "none", "what has had its consequence counts no more"
     # bids of before stand; one is replaced after the old deadline; the opening goes its way
@@ -146,8 +146,8 @@ def test_a_confirmed_fault_suspends_tells_everybody_and_moves_the_deadline_when_
 def standing_statement(world: World, username: str) -> str:
     from trading.bidding import bids
 
-    with world.look(username, Role.BIDDER_SIGNER) as look:
-        return bids.own_receipts(look)[0].statement
+    with world.view(username, Role.BIDDER_SIGNER) as view:
+        return bids.own_receipts(view)[0].statement
 
 
 def test_an_unconfirmed_fault_holds_the_opening_and_the_failure_for_too_few(world: World) -> None:
@@ -168,9 +168,9 @@ def test_after_the_deadline_no_policy_moves_it_and_the_supervisor_decides(world:
     at = outage(world, ref, first=-3, count=2, now=2)
     sealing_turns(world, at)
     confirm(world, ref, "host")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        fault = deadline_faults.standing(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        fault = deadline_faults.standing(view.session, lot)
         assert fault is not None and not fault.drafted and lot.deadline == at
     assert messages(world, "fault.stopped") and not messages(world, "fault.held")
     with world.work("host") as work, pytest.raises(WrongStep, match=r"fault\.suspended"):
@@ -200,10 +200,10 @@ def test_the_supervisor_may_end_it_for_a_cause_of_the_platform_and_the_bids_stay
     sealing_turns(world, at)
     with world.work("watch") as work:
         deadline_faults.end(work, world.lot_in(work, ref), reason="多家投标人受阻")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.state, lot.failure) == ("FAILED", "platform_fault")
-        assert notices.latest(look.session, lot, "failure").body["ground"] == "platform_fault"
+        assert notices.latest(view.session, lot, "failure").body["ground"] == "platform_fault"
     with world.work("host") as work, pytest.raises(WrongStep):
         opening_set.list_bids(work, world.lot_in(work, ref))
     timeline.turn(world.office)
@@ -219,8 +219,8 @@ def test_a_fault_that_grows_is_confirmed_anew_and_one_that_does_not_is_not(world
     world.clock.set(at - 15 * MINUTE)
     probed(world, at - 31 * MINUTE, at - 16 * MINUTE, lambda minute: at - 30 * MINUTE <= minute < at - 20 * MINUTE)
     confirm(world, ref)
-    with world.look("clock") as look:
-        rows = deadline_faults.of_lot(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        rows = deadline_faults.of_lot(view.session, world.lot_in(view, ref))
         assert (
             [row.state for row in rows] == ["REPLACED", "SUSPENDED"]
             and rows[1].until >= rows[0].until
@@ -252,21 +252,21 @@ def test_the_verdict_and_all_that_is_told_are_the_same_whoever_bids(world: World
     for ref in twins(world):
         outage(world, ref, first=-60, count=20, now=-30)
         confirm(world, ref)
-        with world.look("clock") as look:
-            lot = world.lot_in(look, ref)
-            fault = look.session.scalar(select(DeadlineFault).where(DeadlineFault.lot_id == lot.id))
+        with world.view("clock") as view:
+            lot = world.lot_in(view, ref)
+            fault = view.session.scalar(select(DeadlineFault).where(DeadlineFault.lot_id == lot.id))
             assert fault is not None
             query = select(ActRecord.payload).where(ActRecord.act == "fault.confirm").order_by(ActRecord.id)
-            record = look.session.scalars(query).all()[-1]
+            record = view.session.scalars(query).all()[-1]
             facts = {k: v for k, v in json.loads(record)["facts"].items() if k not in ("evidence", "person")}
-            one = look.session.scalars(
+            one = view.session.scalars(
                 select(Message).where(Message.template == "fault.held").order_by(Message.id.desc())
             ).first()
             assert one is not None
             document = {
-                k: v for k, v in audit.document(look.session, fault.evidence).items() if k not in ("tender", "lot")
+                k: v for k, v in audit.document(view.session, fault.evidence).items() if k not in ("tender", "lot")
             }
-            text = notices.of_lot(look.session, lot, "correction")[-1].text.replace(fault.evidence, "#")
+            text = notices.of_lot(view.session, lot, "correction")[-1].text.replace(fault.evidence, "#")
             told.append((facts, {k: v for k, v in one.facts.items() if k != "lot"}, document, text))
     assert told[0] == told[1]
 
@@ -297,13 +297,13 @@ def test_points_begin_and_end_in_the_log(world: World) -> None:
         changed = {**KEYS, "north": KEYS["south"], "west": KEYS["inside"]}
         assert probes.keep_duties(work, changed) == ["end north", "begin north", "begin west"]
         assert probes.keep_duties(work, {}) == ["end inside", "end north", "end south", "end west"]
-    with world.look("clock") as look:
-        acts = list(look.session.scalars(select(ActRecord.act).where(ActRecord.act.like("probe.%"))))
+    with world.view("clock") as view:
+        acts = list(view.session.scalars(select(ActRecord.act).where(ActRecord.act.like("probe.%"))))
         assert acts.count("probe.begin") == 5 and acts.count("probe.end") == 5
-        assert {one.point for one in probes.duties(look.session, world.now - MINUTE)} == {
+        assert {one.point for one in probes.duties(view.session, world.now - MINUTE)} == {
             "inside",
             "north",
             "south",
             "west",
         }
-        assert probes.duties(look.session, world.now) == [] and probes.on_duty(look.session) == []
+        assert probes.duties(view.session, world.now) == [] and probes.on_duty(view.session) == []

@@ -31,13 +31,13 @@ def act(world: World, ref: str, username: str, what: Any, **how: Any) -> Any:
 
 
 def award_of(world: World, ref: str) -> Award:
-    with world.look("clock") as look:
-        return awards.award(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        return awards.award(view.session, world.lot_in(view, ref))
 
 
 def state(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return str(world.lot_in(look, ref).state)
+    with world.view("clock") as view:
+        return str(world.lot_in(view, ref).state)
 
 
 def objection(world: World, ref: str, username: str = "bidder2") -> str:
@@ -66,8 +66,8 @@ def test_publicity_lasts_three_days_and_ends_with_a_working_day(world: World, fr
     world.clock.set(from_)
     row = act(world, ref, "agent", awards.publicise)
     assert (row.publicity_from, row.publicity_until) == (from_, until)
-    with world.look("clock") as look:
-        notice = look.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
+    with world.view("clock") as view:
+        notice = view.session.scalars(select(Notice).where(Notice.kind == "candidates")).one()
         assert notice.until == until and [c["rank"] for c in notice.body["candidates"]] == [1, 2, 3]
     world.clock.set(until - MOMENT)
     with unchanged(world), pytest.raises(TooEarly) as refusal:
@@ -186,16 +186,16 @@ def test_who_decides_and_who_announces(world: World) -> None:
 def test_everybody_is_told_at_the_same_time(world: World) -> None:
     ref = stages.proposed(world)
     act(world, ref, "buyer", awards.decide)
-    with world.look("clock") as look:
-        assert not [m for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")]
+    with world.view("clock") as view:
+        assert not [m for m in view.session.scalars(select(outbox.Message)) if m.template.startswith("award.")]
     row = act(world, ref, "agent", awards.announce)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         told = {
-            m.to: m.template for m in look.session.scalars(select(outbox.Message)) if m.template.startswith("award.")
+            m.to: m.template for m in view.session.scalars(select(outbox.Message)) if m.template.startswith("award.")
         }
         assert told == {f"party:{r['party_id']}": "award.won" if r["rank"] == 1 else "award.lost" for r in row.ranking}
         kinds = list(
-            look.session.scalars(select(Notice.kind).where(Notice.kind.in_(("result", "award"))).order_by(Notice.id))
+            view.session.scalars(select(Notice.kind).where(Notice.kind.in_(("result", "award"))).order_by(Notice.id))
         )
         assert kinds == ["result", "award"]
     assert row.contract_by is not None and row.challenge_until is not None and row.challenge_until > world.now
@@ -209,5 +209,5 @@ def test_the_ranking_is_handed_down_once_and_by_the_panel_alone(world: World) ->
         with unchanged(world), pytest.raises(NotAllowed), world.work(username) as work:
             awards.propose(work, world.lot_in(work, ref), [], rules_hash="x")
     other = world.lot("DRAFTED")
-    with pytest.raises(NotFound), world.look("clock") as look:
-        awards.award(look.session, world.lot_in(look, other))
+    with pytest.raises(NotFound), world.view("clock") as view:
+        awards.award(view.session, world.lot_in(view, other))

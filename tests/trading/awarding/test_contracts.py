@@ -42,8 +42,8 @@ def record(world: World, ref: str, username: str = "agent", **how: Any) -> Contr
 
 def test_another_price_or_day_is_refused_with_all_faults(world: World) -> None:
     ref = announced(world)
-    with world.look("clock") as look:
-        row = awards.award(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        row = awards.award(view.session, world.lot_in(view, ref))
     assert row.price_minor is not None and row.announced_at is not None
     early, late = row.announced_at - timedelta(microseconds=1), world.now + timedelta(microseconds=1)
     for how, codes in (
@@ -79,8 +79,8 @@ def test_an_open_challenge_stops_the_contract(world: World) -> None:
 
 def test_a_late_contract_is_shown_as_late(world: World) -> None:
     ref = announced(world)
-    with world.look("clock") as look:
-        by = awards.award(look.session, world.lot_in(look, ref)).contract_by
+    with world.view("clock") as view:
+        by = awards.award(view.session, world.lot_in(view, ref)).contract_by
     assert by is not None
     world.clock.set(by + timedelta(days=1))
     assert record(world, ref, signed_at=by - timedelta(microseconds=1)).differences == []
@@ -88,8 +88,8 @@ def test_a_late_contract_is_shown_as_late(world: World) -> None:
 
 def test_late_by_a_moment(world: World) -> None:
     ref = announced(world)
-    with world.look("clock") as look:
-        by = awards.award(look.session, world.lot_in(look, ref)).contract_by
+    with world.view("clock") as view:
+        by = awards.award(view.session, world.lot_in(view, ref)).contract_by
     assert by is not None
     world.clock.set(by + timedelta(days=1))
     (difference,) = record(world, ref, signed_at=by).differences
@@ -118,10 +118,10 @@ def test_published_filed_and_settled(world: World) -> None:
     with unchanged(world), pytest.raises(WrongStep), world.work("agent") as work:
         contracts.publish_and_file(work, world.lot_in(work, ref))
     assert f"settle {ref}" in timeline.turn(world.office)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        row = contracts.contract(look.session, lot)
-        notice = look.session.scalars(select(Notice).where(Notice.kind == "contract")).one()
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        row = contracts.contract(view.session, lot)
+        notice = view.session.scalars(select(Notice).where(Notice.kind == "contract")).one()
         assert (
             lot.state == "CLOSING"
             and notice.body["amount_minor"] == row.amount_minor

@@ -32,8 +32,8 @@ def answer(world: World, ref: str, username: str = "agent", text: str = "已修�
 
 
 def state(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return disputes.objection(look.session, ref).state
+    with world.view("clock") as view:
+        return disputes.objection(view.session, ref).state
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_an_objection_is_taken_back_by_whoever_filed_it(world: World) -> None:
 
 def test_what_is_not_answered_in_time_falls_late_and_may_still_be_answered(world: World) -> None:
     ref = file(world, stages.bidding(world)).ref
-    with world.look("clock") as look:
-        due = disputes.objection(look.session, ref).due_at
+    with world.view("clock") as view:
+        due = disputes.objection(view.session, ref).due_at
     world.clock.set(due - timedelta(microseconds=1))
     timeline.turn(world.office)
     assert state(world, ref) == "FILED"
@@ -117,9 +117,9 @@ def test_what_is_not_answered_in_time_falls_late_and_may_still_be_answered(world
     timeline.turn(world.office)
     timeline.turn(world.office)
     assert state(world, ref) == "LATE"
-    with world.look("clock") as look:
-        row = disputes.objection(look.session, ref)
-        assert disputes.open_on(look.session, row.lot) != [] and disputes.overdue(look.session, look.now) == []
+    with world.view("clock") as view:
+        row = disputes.objection(view.session, ref)
+        assert disputes.open_on(view.session, row.lot) != [] and disputes.overdue(view.session, view.now) == []
     answer(world, ref)
     assert state(world, ref) == "ANSWERED"
 
@@ -128,12 +128,12 @@ def test_who_sees_who_objected(world: World) -> None:
     lot_ref = stages.bidding(world)
     ref = file(world, lot_ref).ref
     for username in ("agent", "buyer", "watch"):
-        with world.look(username) as look:
-            assert [o.ref for o in disputes.of_lot(look, world.lot_in(look, lot_ref))] == [ref]
+        with world.view(username) as view:
+            assert [o.ref for o in disputes.of_lot(view, world.lot_in(view, lot_ref))] == [ref]
     for username in ("agent2", "clerk", "host", "bidder1", "bidder2"):
-        with pytest.raises(NotAllowed), world.look(username) as look:
-            disputes.of_lot(look, world.lot_in(look, lot_ref))
-    with world.look("bidder1") as look:
-        assert [o.ref for o in disputes.own(look)] == [ref]
-    with world.look("bidder2") as look:
-        assert disputes.own(look) == []
+        with pytest.raises(NotAllowed), world.view(username) as view:
+            disputes.of_lot(view, world.lot_in(view, lot_ref))
+    with world.view("bidder1") as view:
+        assert [o.ref for o in disputes.own(view)] == [ref]
+    with world.view("bidder2") as view:
+        assert disputes.own(view) == []

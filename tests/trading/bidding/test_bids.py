@@ -41,8 +41,8 @@ def ref(world: World) -> str:
 
 
 def deadline_of(world: World, ref: str) -> datetime:
-    with world.look("clock") as look:
-        found = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        found = world.lot_in(view, ref).deadline
     assert found is not None
     return found
 
@@ -66,14 +66,14 @@ def statement_of(envelope: Any) -> str:
 
 
 def standing(world: World, ref: str) -> list[str]:
-    with world.look("clock") as look:
-        return [bid.statement for bid in bids.standing_bids(look.session, world.lot_in(look, ref))]
+    with world.view("clock") as view:
+        return [bid.statement for bid in bids.standing_bids(view.session, world.lot_in(view, ref))]
 
 
 def proved(world: World, username: str, outcome: bids.Outcome, event: str) -> dict[str, Any]:
     """A receipt holds for a stranger who trusts the two published keys: at once as signed, after its tick as logged by then."""
-    with world.look("clock") as look:
-        trust = tickets.trust(look)
+    with world.view("clock") as view:
+        trust = tickets.trust(view)
     key = log.log_key(world.office.platform, world.office.keys)
     platform = [unb64u(one) for one in trust["platform_keys"]]
     before = verify_receipt(sealing.receipt_of(world, username, outcome), platform, key, ())
@@ -149,8 +149,8 @@ def test_who_came_in_time_and_waited_too_long_holds_the_platforms_own_word_for_i
     with world.work("bidder1", SIGNER) as work:
         outcome = bids.not_settled(work, world.lot_in(work, ref), token=token, arrived_at=deadline + came)
     assert (outcome.accepted, outcome.reason) == (False, reason)
-    with world.look("clock") as look:
-        attempt = audit.document(look.session, outcome.receipt.statement)
+    with world.view("clock") as view:
+        attempt = audit.document(view.session, outcome.receipt.statement)
     assert attempt["bytes"] == len(sealed) and parse_moment(attempt["last_at"]) == floor_second(deadline + came)
     entry = proved(world, "bidder1", outcome, "bid-refused")
     assert parse_moment(entry["at"]) >= deadline
@@ -278,8 +278,8 @@ def test_a_spoiled_statement_is_refused_with_its_code_and_nothing_else_changes(
 
 def attempt_of(world: World, outcome: bids.Outcome) -> str:
     """The hash of the attempt a receipt speaks of, made again from the document handed out with it."""
-    with world.look("bidder1", SIGNER) as look:
-        document = tickets.receipt_file(look, bids.own_receipt(look, outcome.receipt.c))["statement"]
+    with world.view("bidder1", SIGNER) as view:
+        document = tickets.receipt_file(view, bids.own_receipt(view, outcome.receipt.c))["statement"]
     assert document["bidder"] == sealing.code_of(world, "bidder1")
     return document_hash(document)
 
@@ -328,8 +328,8 @@ def test_a_cut_upload_is_refused_and_proved_with_what_came(world: World, ref: st
         attempt = bids.prove_attempt(work, world.lot_in(work, ref), token=token)
         again = bids.prove_attempt(work, world.lot_in(work, ref), token=token)
     assert attempt.reason == "LATE" and again.receipt.c == attempt.receipt.c
-    with world.look("bidder1", SIGNER) as look:
-        document = tickets.receipt_file(look, bids.own_receipt(look, attempt.receipt.c))["statement"]
+    with world.view("bidder1", SIGNER) as view:
+        document = tickets.receipt_file(view, bids.own_receipt(view, attempt.receipt.c))["statement"]
     assert document["bytes"] == 5000 and document["bidder"] == sealing.code_of(world, "bidder1")
 
 
@@ -361,8 +361,8 @@ def test_a_copied_envelope_is_nobody_elses_bid(world: World, ref: str) -> None:
 def test_an_upload_for_another_lot_cannot_be_handed_in_here(world: World, ref: str) -> None:
     sealed, submission = sealing.seal(world, ref, "bidder1")
     token = upload(world, ref, "bidder1", sealed)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
     second = world.lot("DRAFTED")
     with unchanged(world), pytest.raises(NotFound), world.work("bidder1", SIGNER) as work:
         bids.submit(work, world.lot_in(work, second), token=token, submission=submission)
@@ -428,9 +428,9 @@ def test_two_lines_at_once_have_one_effect(world: World, ref: str) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 4 and len({one.receipt.c for one in found}) == 1 and all(one.accepted for one in found)
-    with world.look("clock") as look:
-        assert look.session.scalar(select(func.count()).select_from(SealedBid)) == 1
-        assert look.session.scalar(select(func.count()).select_from(BidReceipt)) == 1
+    with world.view("clock") as view:
+        assert view.session.scalar(select(func.count()).select_from(SealedBid)) == 1
+        assert view.session.scalar(select(func.count()).select_from(BidReceipt)) == 1
 
 
 def test_replacing_keeps_the_old_bid_until_the_new_one_is_taken(world: World, ref: str) -> None:
@@ -507,8 +507,8 @@ def test_nobody_leaves_while_a_bid_stands(world: World, ref: str) -> None:
     assert refusal.value.code == "participant.bid_stands" and refusal.value.facts == {"ref": ref}
     assert withdraw(world, ref, "bidder1", submission).accepted
     leave()
-    with world.look("bidder1") as look, pytest.raises(NotFound):
-        participants.own(look, world.lot_in(look, ref))
+    with world.view("bidder1") as view, pytest.raises(NotFound):
+        participants.own(view, world.lot_in(view, ref))
 
 
 # --- floods and roles -------------------------------------------------------------------------------------------------
@@ -530,13 +530,13 @@ def test_only_a_signer_hands_in(world: World, ref: str) -> None:
 
 def test_receipts_are_the_bidders_own(world: World, ref: str) -> None:
     outcome = sealing.hand_in(world, ref, "bidder1", *sealing.seal(world, ref, "bidder1"))
-    with world.look("bidder2", SIGNER) as look:
-        assert list(bids.own_receipts(look)) == []
+    with world.view("bidder2", SIGNER) as view:
+        assert list(bids.own_receipts(view)) == []
         with pytest.raises(NotFound):
-            bids.own_receipt(look, outcome.receipt.c)
+            bids.own_receipt(view, outcome.receipt.c)
     for username in ("agent", "clerk", "host", "watch"):
-        with pytest.raises(NotAllowed), world.look(username) as look:
-            bids.own_receipts(look)
+        with pytest.raises(NotAllowed), world.view(username) as view:
+            bids.own_receipts(view)
 
 
 def test_one_standing_bid_and_rows_that_stay(world: World, ref: str) -> None:

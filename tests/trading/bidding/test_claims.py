@@ -18,7 +18,7 @@ from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
 from trading.bidding import bids, claims, closing
 from trading.bidding.bids import StandingBid
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel import audit
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, TooEarly, TooLate
 from trading.opening import findings, opening_set
@@ -58,16 +58,16 @@ def test_a_lost_bid_stops_the_opening_until_it_is_settled(four: World) -> None:
         verdict_steps.settle_claim(world, ref, "rejected")
     sealing.list_set(world, ref)
     opening_steps.open_set(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        found = effects.of_party(look.session, lot, world.party_ids["bidder4"])
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        found = legal_effects.of_party(view.session, lot, world.party_ids["bidder4"])
         assert found is not None and (found.code, found.cause) == ("LOG_OMISSION", "platform")
         assert (found.outcome.result, found.outcome.deposit, found.outcome.claim_for_loss) == (
             "treated_as_withdrawn",
             "refund",
             True,
         )
-        assert [one.outcome.result for one in effects.of_lot(look.session, lot)] == ["opened"] * 3 + [
+        assert [one.outcome.result for one in legal_effects.of_lot(view.session, lot)] == ["opened"] * 3 + [
             "treated_as_withdrawn"
         ]
 
@@ -88,10 +88,10 @@ def test_a_claim_after_the_set_stops_shares_and_decryption_and_the_window_runs_a
         verdict_steps.decrypt(world, ref)
     assert refusal.value.code == "claim.open"
     verdict_steps.settle_claim(world, ref, "rejected")
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
         assert (row.shares_from, row.shares_until) == (world.now, world.now + (until - begins))
-        assert effects.of_party(look.session, row.lot, world.party_ids["bidder4"]) is None
+        assert legal_effects.of_party(view.session, row.lot, world.party_ids["bidder4"]) is None
     opening_steps.turn(world)
     opening_steps.open_set(world, ref)
 
@@ -104,9 +104,9 @@ def test_when_a_claim_may_be_filed(four: World) -> None:
     with unchanged(world), pytest.raises(TooEarly):
         verdict_steps.file_claim(world, ref, "bidder4", receipt)
     sealing.close(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        row = closing.closing(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        row = closing.closing(view.session, lot)
         assert lot.opens_at is not None
         end = closing.claims_end(row, lot.opens_at)
     world.clock.set(end + timedelta(seconds=1))
@@ -120,10 +120,10 @@ def test_when_a_claim_may_be_filed(four: World) -> None:
 def test_what_is_no_claim(four: World) -> None:
     world = four
     ref, receipt = lost(world)
-    with world.look("bidder1", SIGNER) as look:
-        mine = bids.own_receipts(look, world.lot_in(look, ref))[0]
-        stands = {**bids.receipt_document(look.session, mine)}
-        stands["statement"] = audit.document(look.session, mine.statement)
+    with world.view("bidder1", SIGNER) as view:
+        mine = bids.own_receipts(view, world.lot_in(view, ref))[0]
+        stands = {**bids.receipt_document(view.session, mine)}
+        stands["statement"] = audit.document(view.session, mine.statement)
     with unchanged(world), pytest.raises(Conflict) as refusal:
         verdict_steps.file_claim(world, ref, "bidder1", stands)
     assert refusal.value.code == "claim.unfounded"
@@ -179,11 +179,11 @@ def test_what_is_no_claim(four: World) -> None:
 def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
     """A platform that publishes a set without one of the bids it listed itself."""
     ref = stages.closed(world)
-    with world.look("bidder1", SIGNER) as look:
-        mine = bids.own_receipts(look, world.lot_in(look, ref))[0]
+    with world.view("bidder1", SIGNER) as view:
+        mine = bids.own_receipts(view, world.lot_in(view, ref))[0]
         receipt = {
-            **bids.receipt_document(look.session, mine),
-            "statement": audit.document(look.session, mine.statement),
+            **bids.receipt_document(view.session, mine),
+            "statement": audit.document(view.session, mine.statement),
         }
     with world.office.engine.begin() as connection:
         found = connection.execute(sa.select(bids.SealedBid.id).where(bids.SealedBid.c == mine.c)).scalar_one()
@@ -192,8 +192,8 @@ def test_a_bid_listed_but_kept_out_of_the_set(world: World) -> None:
         opening_set.list_bids(work, world.lot_in(work, ref))
     claim = verdict_steps.file_claim(world, ref, "bidder1", receipt)
     assert claim.code == "SET_OMISSION"
-    with world.look("clock") as look, pytest.raises(Conflict):
-        claims.require_none_open(look.session, world.lot_in(look, ref), "bid")
+    with world.view("clock") as view, pytest.raises(Conflict):
+        claims.require_none_open(view.session, world.lot_in(view, ref), "bid")
 
 
 def test_who_settles_and_with_what(four: World) -> None:
@@ -217,8 +217,8 @@ def test_a_lot_that_failed_for_want_of_the_bid_the_platform_lost(four: World) ->
     sealing.close(world, ref)
     assert verdict_steps.file_claim(world, ref, "bidder4", receipt).code == "LOG_OMISSION"
     verdict_steps.settle_claim(world, ref, "upheld")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        found = effects.of_party(look.session, lot, world.party_ids["bidder4"])
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        found = legal_effects.of_party(view.session, lot, world.party_ids["bidder4"])
         assert lot.failure == "few_bidders" and found is not None and found.outcome.claim_for_loss
-        assert effects.of_party(look.session, lot, world.party_ids["bidder1"]) is None
+        assert legal_effects.of_party(view.session, lot, world.party_ids["bidder1"]) is None

@@ -26,13 +26,13 @@ from trading.tendering.tenders import Lot
 
 
 def lot_of(world: World, ref: str) -> Lot:
-    with world.look("clock") as look:
-        return world.lot_in(look, ref)
+    with world.view("clock") as view:
+        return world.lot_in(view, ref)
 
 
 def closing_of(world: World, ref: str) -> closing.Closing | None:
-    with world.look("clock") as look:
-        return closing.find(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        return closing.find(view.session, world.lot_in(view, ref))
 
 
 def turn_at(world: World, ref: str, **after: int) -> None:
@@ -51,8 +51,8 @@ def test_the_closing_tick_is_the_first_a_minute_after_the_deadline(world: World)
     row = closing_of(world, ref)
     deadline = lot_of(world, ref).deadline
     assert row is not None and deadline is not None and row.tick_at == deadline + timedelta(seconds=60)
-    with world.look("clock") as look:
-        tick = log.tick_of(look.session, row.deadline_c)
+    with world.view("clock") as view:
+        tick = log.tick_of(view.session, row.deadline_c)
         assert tick is not None and (tick.tick, tick.at) == (row.tick, row.tick_at)
     turn_at(world, ref, seconds=70)
     assert closing_of(world, ref) is not None
@@ -71,28 +71,28 @@ def test_its_list_holds_all_that_came_up_to_it_and_nothing_later(world: World) -
     sealing.close(world, ref)
     row = closing_of(world, ref)
     assert row is not None
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        entries = [audit.entry(look.session, c) for c in row.entries["entries"]]
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        entries = [audit.entry(view.session, c) for c in row.entries["entries"]]
         assert sorted(e.event for e in entries) == ["bid-received"] * 3 + ["bid-refused"]
         assert all(e.tender == lot.tender.ref and e.lot == lot.no_text for e in entries)
-        document = audit.document(look.session, row.document)
+        document = audit.document(view.session, row.document)
         assert document["entries"] == hash_of_list(row.entries) and document["at"] > document["deadline"]
-        assert all((tick := log.tick_of(look.session, e.c)) is not None and tick.tick <= row.tick for e in entries)
+        assert all((tick := log.tick_of(view.session, e.c)) is not None and tick.tick <= row.tick for e in entries)
         payloads = [json.loads(payload_of(json.loads(e.envelope))) for e in entries]
         statements = {
-            e.statement: json.loads(payload_of(audit.document(look.session, e.statement)))
+            e.statement: json.loads(payload_of(audit.document(view.session, e.statement)))
             for e in entries
             if e.event == "bid-received"
         }
         assert [
             b["header_hash"]
             for b in replay(payloads, statements, tender=lot.tender.ref, lot=lot.no_text, envelope="bid")
-        ] == [b.header_hash for b in sorted(bids.standing_bids(look.session, lot), key=lambda b: unb64u(b.header_hash))]
+        ] == [b.header_hash for b in sorted(bids.standing_bids(view.session, lot), key=lambda b: unb64u(b.header_hash))]
         mine = next(
-            b.statement for b in bids.standing_bids(look.session, lot) if b.party_id == world.party_ids["bidder1"]
+            b.statement for b in bids.standing_bids(view.session, lot) if b.party_id == world.party_ids["bidder1"]
         )
-        submission = audit.document(look.session, mine)
+        submission = audit.document(view.session, mine)
     assert withdraw(world, ref, "bidder1", submission).reason == "LATE"
     again = closing_of(world, ref)
     assert again is not None and again.entries == row.entries  # what comes later is in no list
@@ -100,9 +100,9 @@ def test_its_list_holds_all_that_came_up_to_it_and_nothing_later(world: World) -
 
 def test_bids_of_another_lot_are_not_in_the_list(world: World) -> None:
     ref = stages.bid(world)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        foreign = look.session.query(LogEntry).where(LogEntry.tender != lot.tender.ref).count()
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        foreign = view.session.query(LogEntry).where(LogEntry.tender != lot.tender.ref).count()
     sealing.close(world, ref)
     row = closing_of(world, ref)
     assert row is not None and len(row.entries["entries"]) == 3 and foreign > 0
@@ -112,8 +112,8 @@ def test_the_salt_hides_how_many_came(world: World) -> None:
     ref = stages.closed(world)
     row = closing_of(world, ref)
     assert row is not None and len(unb64u(row.entries["salt"])) == 32
-    with world.look("clock") as look:
-        document = audit.document(look.session, row.document)
+    with world.view("clock") as view:
+        document = audit.document(view.session, row.document)
     assert set(document) == {"v", "platform", "tender", "lot", "envelope", "policy", "at", "deadline", "entries"}
 
 
@@ -145,27 +145,27 @@ def test_fewer_than_three_fail_and_their_envelopes_stay_sealed(world: World) -> 
     for username in ("bidder1", "bidder2"):
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
     sealing.close(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", "few_bidders", "B-01")
-        notice = look.session.query(Notice).where(Notice.lot_id == lot.id, Notice.kind == "failure").one()
-        row = closing.closing(look.session, lot)
+        notice = view.session.query(Notice).where(Notice.lot_id == lot.id, Notice.kind == "failure").one()
+        row = closing.closing(view.session, lot)
         assert notice.body["entries"] == row.entries and notice.body["deadline"] == row.deadline_c
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:
         opening_set.list_bids(work, world.lot_in(work, ref))
     for username in ("officer1", "host"):
-        with pytest.raises(NotFound), world.look(username) as look:
-            ceremony.opening(look.session, world.lot_in(look, ref))
+        with pytest.raises(NotFound), world.view(username) as view:
+            ceremony.opening(view.session, world.lot_in(view, ref))
     turn_at(world, ref, days=1)
     assert lot_of(world, ref).state == "FAILED"
 
 
 def test_a_withdrawn_third_bid_counts_as_none_and_works_fail_by_their_own_rule(world: World) -> None:
     ref = stages.bid(world, "WORKS")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        one = next(b for b in bids.standing_bids(look.session, lot) if b.party_id == world.party_ids["bidder1"])
-        submission = audit.document(look.session, one.statement)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        one = next(b for b in bids.standing_bids(view.session, lot) if b.party_id == world.party_ids["bidder1"])
+        submission = audit.document(view.session, one.statement)
     assert withdraw(world, ref, "bidder1", submission).accepted
     sealing.close(world, ref)
     lot = lot_of(world, ref)

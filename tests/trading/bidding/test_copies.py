@@ -32,8 +32,8 @@ def hand_in(world: World, ref: str, username: str, **what: Any) -> Any:
 
 
 def rows(world: World) -> list[MirrorCopy]:
-    with world.look("clock") as look:
-        return list(look.session.scalars(select(MirrorCopy).order_by(MirrorCopy.bid_id)))
+    with world.view("clock") as view:
+        return list(view.session.scalars(select(MirrorCopy).order_by(MirrorCopy.bid_id)))
 
 
 def a_lot(world: World) -> str:
@@ -52,10 +52,10 @@ def test_a_bid_is_acknowledged_and_the_log_says_so(world: World, tmp_path: Path,
         beside.send()
         (row,) = rows(world)
         assert row.kind == mode and row.c and row.at == world.now
-        with world.look("clock") as look:
-            bid = look.session.get_one(SealedBid, row.bid_id)
-            entry = look.session.scalars(select(LogEntry).where(LogEntry.event == "mirror-ack")).one()
-            kept = look.session.scalars(select(LogDocument).where(LogDocument.hash == entry.statement)).one()
+        with world.view("clock") as view:
+            bid = view.session.get_one(SealedBid, row.bid_id)
+            entry = view.session.scalars(select(LogEntry).where(LogEntry.event == "mirror-ack")).one()
+            kept = view.session.scalars(select(LogDocument).where(LogDocument.hash == entry.statement)).one()
             said = loads(payload_of(json.loads(kept.text)))
         assert (entry.c, entry.tender, entry.part) == (row.c, said["tender"], "bid")
         assert (said["header_hash"], said["sealed_root"], said["kind"]) == (bid.header_hash, bid.sealed_root, mode)
@@ -70,8 +70,8 @@ def test_a_bid_is_acknowledged_and_the_log_says_so(world: World, tmp_path: Path,
 
 
 def world_lot(world: World, ref: str) -> Any:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.tender.ref
         return lot
 
@@ -167,9 +167,9 @@ def test_an_acknowledgement_of_something_else_is_none(world: World, tmp_path: Pa
 
 
 def ack_of(world: World, beside: Beside, row: MirrorCopy) -> dict[str, Any]:
-    with world.look("clock") as look:
-        bid = look.session.get_one(SealedBid, row.bid_id)
-        facts = copies.facts_of(world.office.platform, look.session.get_one(Lot, bid.lot_id), bid, row.kind)
+    with world.view("clock") as view:
+        bid = view.session.get_one(SealedBid, row.bid_id)
+        facts = copies.facts_of(world.office.platform, view.session.get_one(Lot, bid.lot_id), bid, row.kind)
     with world.office.blobs.open(bid.blob) as source:
         return beside.line.deliver(facts, source)
 
@@ -196,8 +196,8 @@ def test_the_public_log_shows_no_acknowledgement_before_the_opening(world: World
         hand_in(world, ref, "bidder1")
         beside.send()
         world.tick()
-        with world.look("watch") as look:
-            shown = log_queries.entry_lines(look, lot=ref, limit=100, skip=0)
+        with world.view("watch") as view:
+            shown = log_queries.entry_lines(view, lot=ref, limit=100, skip=0)
         assert all("mirror" not in str(vars(line) if hasattr(line, "__dict__") else line) for line in shown)
 
 

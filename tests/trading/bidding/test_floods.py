@@ -58,8 +58,8 @@ class Flooder:
 
 def verified(world: World, username: str, outcome: bids.Outcome) -> tuple[Receipt, dict[str, Any]]:
     document = sealing.receipt_of(world, username, outcome)
-    with world.look("clock") as look:
-        platform = [unb64u(one) for one in tickets.trust(look)["platform_keys"]]
+    with world.view("clock") as view:
+        platform = [unb64u(one) for one in tickets.trust(view)["platform_keys"]]
     return verify_receipt(document, platform, log.log_key(world.office.platform, world.office.keys), ()), document
 
 
@@ -70,8 +70,8 @@ def test_each_gets_a_signed_no_eight_a_slot_and_the_rest_one_list(world: World, 
     assert {outcome.reason for outcome in outcomes} == {"CONTEXT_MISMATCH"}
     assert len({outcome.receipt.c for outcome in outcomes}) == EIGHT + 5
     assert all(verified(world, "bidder1", outcome)[0].state == SUBMITTED for outcome in outcomes)
-    with world.look("clock") as look:
-        waiting = set(look.session.scalars(select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id)))
+    with world.view("clock") as view:
+        waiting = set(view.session.scalars(select(LogEntry.c).join(LogPending, LogPending.entry_id == LogEntry.id)))
     assert {o.receipt.c for o in outcomes} & waiting == {o.receipt.c for o in outcomes[:EIGHT]}
     world.tick()
     lists = []
@@ -106,11 +106,11 @@ def test_the_closing_list_holds_the_list_and_not_what_stands_in_it(world: World,
     flooder = Flooder(world, ref, "bidder1")
     outcomes = flooder.flood(EIGHT + 3)
     sealing.close(world, ref)
-    with world.look("clock") as look:
-        listed = set(closing.closing(look.session, world.lot_in(look, ref)).entries["entries"])
-        events = sorted(look.session.scalars(select(LogEntry.event).where(LogEntry.c.in_(listed))))
-    with world.look("watch") as look:
-        assert auditing.verify(look).ok
+    with world.view("clock") as view:
+        listed = set(closing.closing(view.session, world.lot_in(view, ref)).entries["entries"])
+        events = sorted(view.session.scalars(select(LogEntry.event).where(LogEntry.c.in_(listed))))
+    with world.view("watch") as view:
+        assert auditing.verify(view).ok
     assert {o.receipt.c for o in outcomes} & listed == {o.receipt.c for o in outcomes[:EIGHT]}
     assert events == ["bid-refusals"] + ["bid-refused"] * EIGHT
 
@@ -134,11 +134,11 @@ def test_an_auditor_finds_a_refusal_that_no_list_tells_of(world: World, ref: str
     flooder = Flooder(world, ref, "bidder1")
     outcomes = flooder.flood(EIGHT + 2)
     world.tick()
-    with world.look("watch") as look:
-        assert auditing.verify(look).ok
-        assert look.session.scalar(select(func.count()).select_from(FloodWaiting)) == 0
-        listed = look.session.get_one(FloodListed, outcomes[-1].receipt.c)
-        other = look.session.scalar(select(LogEntry.c).where(LogEntry.event == "bid-refused").limit(1))
+    with world.view("watch") as view:
+        assert auditing.verify(view).ok
+        assert view.session.scalar(select(func.count()).select_from(FloodWaiting)) == 0
+        listed = view.session.get_one(FloodListed, outcomes[-1].receipt.c)
+        other = view.session.scalar(select(LogEntry.c).where(LogEntry.event == "bid-refused").limit(1))
     with world.office.engine.begin() as connection:
         for trigger in ("flood_listed_no_update", "flood_listed_append_only"):
             if connection.dialect.name == "sqlite" and trigger.endswith("no_update"):
@@ -146,8 +146,8 @@ def test_an_auditor_finds_a_refusal_that_no_list_tells_of(world: World, ref: str
             if connection.dialect.name == "postgresql" and trigger.endswith("append_only"):
                 connection.exec_driver_sql(f"DROP TRIGGER {trigger} ON flood_listed")
         connection.execute(update(FloodListed).where(FloodListed.c == listed.c).values(list_c=other))
-    with world.look("watch") as look:
-        found = auditing.verify(look)
+    with world.view("watch") as view:
+        found = auditing.verify(view)
     assert not found.ok and listed.c in json.dumps(found.faults)
 
 

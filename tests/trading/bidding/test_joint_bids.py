@@ -22,8 +22,8 @@ from trading.parties import enrolments, parties
 
 
 def code(world: World, name: str) -> str:
-    with world.look("clock") as look:
-        return parties.party(look.session, world.party_ids[name]).code
+    with world.view("clock") as view:
+        return parties.party(view.session, world.party_ids[name]).code
 
 
 def lot_with(world: World, most: int = 3, regime: str = "GP") -> str:
@@ -81,17 +81,17 @@ def test_all_sign_then_the_lead_bids_for_all_and_no_member_alone(world: World) -
     assert refused(submit, world, ref, "bidder2")[0] == "consortium.bids_alone"
     submit(world, ref, "bidder1")
     submit(world, ref, "bidder3")
-    with world.look("clock") as look:
-        row = world.lot_in(look, ref)
-        held = consortia.opened(look.session, row)
+    with world.view("clock") as view:
+        row = world.lot_in(view, ref)
+        held = consortia.opened(view.session, row)
         assert {lead: [one.party.code for one in members] for lead, members in held.items()} == {
             code(world, "bidder1"): [code(world, "bidder1"), code(world, "bidder2")]
         }
-        led = consortia.led_by(look.session, row, world.party_ids["bidder1"])
+        led = consortia.led_by(view.session, row, world.party_ids["bidder1"])
         assert led is not None
         whole = signatures.from_text(led.signed)
         keys = [
-            enrolments.sign_bytes(enrolments.standing_key(look.session, code(world, name), "bidder"))
+            enrolments.sign_bytes(enrolments.standing_key(view.session, code(world, name), "bidder"))
             for name in ("bidder1", "bidder2")
         ]
         assert signatures.verify_all(whole, KIND, keys)["lead"] == code(world, "bidder1")
@@ -101,12 +101,12 @@ def test_nobody_but_a_member_finds_it(world: World) -> None:
     ref = lot_with(world)
     joint = propose(world, ref, ("bidder1", 60), ("bidder2", 40))
     for name in ("bidder3", "agent", "host", "clerk", "watch"):
-        with pytest.raises(NotFound, match="consortium.unknown"), world.look(name) as look:
-            consortia.of_ref(look, joint)
-    with world.look("bidder3") as look:
-        assert consortia.own(look) == []
-    with world.look("bidder2") as look:
-        assert [row.ref for row in consortia.own(look)] == [joint]
+        with pytest.raises(NotFound, match="consortium.unknown"), world.view(name) as view:
+            consortia.of_ref(view, joint)
+    with world.view("bidder3") as view:
+        assert consortia.own(view) == []
+    with world.view("bidder2") as view:
+        assert [row.ref for row in consortia.own(view)] == [joint]
 
 
 def test_a_party_is_bound_once_a_lot_by_its_signature_not_by_being_named(world: World) -> None:

@@ -31,22 +31,22 @@ def late(world: World) -> str:
 
 def test_what_the_log_shows_of_an_outage(world: World) -> None:
     ref = late(world)
-    with world.look("watch") as look:
-        lot = world.lot_in(look, ref)
-        found = late_close.what_happened(look.session, lot)
-        assert found is not None and late_close.all_late(look) == [found]
+    with world.view("watch") as view:
+        lot = world.lot_in(view, ref)
+        found = late_close.what_happened(view.session, lot)
+        assert found is not None and late_close.all_late(view) == [found]
         assert lot.deadline is not None and found.last_before == lot.deadline - timedelta(minutes=1)
         assert found.closing_at == lot.deadline + timedelta(minutes=45) and found.minutes_late == 45
         assert found.missed == 46 * 6 - 1, "every ten seconds near a deadline, both ends apart"
         assert found.confirmed is None
-    with pytest.raises(NotAllowed), world.look("host") as look:
-        late_close.all_late(look)
+    with pytest.raises(NotAllowed), world.view("host") as view:
+        late_close.all_late(view)
 
 
 def test_a_closing_in_time_asks_for_nothing(world: World) -> None:
     ref = stages.closed(world)
-    with world.look("clock") as look:
-        assert late_close.what_happened(look.session, world.lot_in(look, ref)) is None
+    with world.view("clock") as view:
+        assert late_close.what_happened(view.session, world.lot_in(view, ref)) is None
     with unchanged(world), pytest.raises(Conflict) as refusal, world.work("watch") as work:
         late_close.confirm(work, world.lot_in(work, ref), {})
     assert refusal.value.code == "late_close.not_late"
@@ -69,8 +69,8 @@ def test_nothing_opens_before_it_and_all_verifies_after_it(world: World) -> None
     assert again.value.code == "late_close.confirmed"
     opening_steps.turn(world)
     sealing.list_set(world, ref)
-    with world.look("officer1") as look:  # the officer's client, by its own checks
-        value = package.package(look, world.lot_in(look, ref))
+    with world.view("officer1") as view:  # the officer's client, by its own checks
+        value = package.package(view, world.lot_in(view, ref))
     trust = trust_of(value["trust"])
     assert check_package(read_package(value), trust, now=format_time(world.now)).set.bids
     for name in ("late_close", "late_close_receipt"):
@@ -80,18 +80,18 @@ def test_nothing_opens_before_it_and_all_verifies_after_it(world: World) -> None
             )
         assert refused.value.code == "UNAVAILABLE"
     opening_steps.open_set(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.state == "QUAL_REVIEW"
-        entry = late_close.find(look.session, lot)
-        assert entry is not None and log.tick_of(look.session, entry.c) is not None
-        assert audit.document(look.session, entry.statement)["signatures"]
+        entry = late_close.find(view.session, lot)
+        assert entry is not None and log.tick_of(view.session, entry.c) is not None
+        assert audit.document(view.session, entry.statement)["signatures"]
 
 
 def test_a_confirmation_that_does_not_hold(world: World) -> None:
     ref = late(world)
-    with world.look("clock") as look:
-        row = closing.closing(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        row = closing.closing(view.session, world.lot_in(view, ref))
     cases: list[tuple[str, dict[str, object]]] = [
         ("a stranger's key", {"key": Keys().sign}),
         ("the platform's key", {"key": world.office.keys.signing}),

@@ -28,28 +28,28 @@ def secure(world: World, participant_id: int, amount: int, *, at: timedelta = ti
 def test_taking_part_twice_is_once(world: World) -> None:
     ref = world.lot("BIDDING")
     assert world.take_part(ref, "bidder1", "bidder1", "bidder2") == [1, 1, 2]
-    with world.look("bidder1") as look:
-        assert participants.own(look, world.lot_in(look, ref)).id == 1
-    with world.look("bidder3") as look, pytest.raises(NotFound, match="participant.none"):
-        participants.own(look, world.lot_in(look, ref))
+    with world.view("bidder1") as view:
+        assert participants.own(view, world.lot_in(view, ref)).id == 1
+    with world.view("bidder3") as view, pytest.raises(NotFound, match="participant.none"):
+        participants.own(view, world.lot_in(view, ref))
 
 
 def test_references_tell_no_number(world: World) -> None:
     ref = world.lot("BIDDING")
     world.take_part(ref)
-    with world.look("clerk") as look:
-        refs = list(look.session.scalars(select(Participant.ref)))
+    with world.view("clerk") as view:
+        refs = list(view.session.scalars(select(Participant.ref)))
     assert len(set(refs)) == 3 and all(len(one) == 26 for one in refs)
 
 
 def test_no_card_or_record_names_or_counts_them(world: World) -> None:
     ref = world.lot("BIDDING")
-    with world.look("agent") as look:
-        before = lot_cards.lot_card(look, ref)
+    with world.view("agent") as view:
+        before = lot_cards.lot_card(view, ref)
     world.take_part(ref)
-    with world.look("agent") as look:
-        assert lot_cards.lot_card(look, ref) == before
-        for payload in look.session.scalars(select(ActRecord.payload).where(ActRecord.act == "lot.take_part")):
+    with world.view("agent") as view:
+        assert lot_cards.lot_card(view, ref) == before
+        for payload in view.session.scalars(select(ActRecord.payload).where(ActRecord.act == "lot.take_part")):
             assert credit_code(101) not in payload and "bidder" not in payload.replace("bidder-signer", "").replace(
                 "bidder-operator", ""
             )
@@ -93,8 +93,8 @@ def test_the_first_full_moment_counts(world: World) -> None:
     first = world.now
     world.clock.set(DEADLINE + timedelta(hours=1))
     assert secure(world, one, 6_000_000)
-    with world.look("clerk") as look:
-        assert look.session.get_one(Participant, one).secured_at == first
+    with world.view("clerk") as view:
+        assert view.session.get_one(Participant, one).secured_at == first
 
 
 def test_without_a_deposit_everybody_is_secured(world: World) -> None:
@@ -102,8 +102,8 @@ def test_without_a_deposit_everybody_is_secured(world: World) -> None:
 
     ref = world.lot("BIDDING", deposit=Money.zero())
     one, *_ = world.take_part(ref)
-    with world.look("clerk") as look:
-        assert participants.is_secured(look.session.get_one(Participant, one))
+    with world.view("clerk") as view:
+        assert participants.is_secured(view.session.get_one(Participant, one))
 
 
 def test_leaving_is_final_and_ones_own(world: World) -> None:
@@ -115,8 +115,8 @@ def test_leaving_is_final_and_ones_own(world: World) -> None:
         bids.leave(work, participants.own(work, world.lot_in(work, ref)))
     with pytest.raises(Conflict, match="participant.left"):
         world.take_part(ref, "bidder1")
-    with world.look("bidder1") as look, pytest.raises(NotFound):
-        participants.own(look, world.lot_in(look, ref))
+    with world.view("bidder1") as view, pytest.raises(NotFound):
+        participants.own(view, world.lot_in(view, ref))
     world.clock.set(DEADLINE)
     with pytest.raises(TooLate), world.work("bidder2", Role.BIDDER_SIGNER) as work:
         bids.leave(work, participants.own(work, world.lot_in(work, ref)))

@@ -30,7 +30,7 @@ from trading.bidding.bids import SealedBid
 from trading.bidding.copies import MirrorCopy
 from trading.bidding.stored import BidErasure
 from trading.bidding.uploads import Upload
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel import faults
 from trading.kernel.access import Actor, Role
 from trading.kernel.audit import ActRecord
@@ -62,10 +62,10 @@ def a_lot(world: World, *, data: bytes = b"offer") -> str:
 
 
 def bid_of(world: World, ref: str, username: str) -> SealedBid:
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return next(
             b
-            for b in bids.standing_bids(look.session, world.lot_in(look, ref))
+            for b in bids.standing_bids(view.session, world.lot_in(view, ref))
             if b.party_id == world.party_ids[username]
         )
 
@@ -87,26 +87,26 @@ def spoil(world: World, bid: SealedBid, how: str = "flipped") -> bytes:
 
 
 def state_of(world: World, bid: SealedBid) -> tuple[str, str]:
-    with world.look("clock") as look:
-        row = stored.check_of(look.session, bid)
+    with world.view("clock") as view:
+        row = stored.check_of(view.session, bid)
         return (row.state, row.source) if row is not None else ("", "")
 
 
 def verdict_of(world: World, ref: str, username: str) -> tuple[str, str]:
-    with world.look("clock") as look:
-        row = stages.opening_of(world, look, ref)
+    with world.view("clock") as view:
+        row = stages.opening_of(world, view, ref)
         return next(
             (b.verdict, b.cause)
-            for b in ceremony.opened_bids(look.session, row)
+            for b in ceremony.opened_bids(view.session, row)
             if b.party_id == world.party_ids[username]
         )
 
 
 def acts(world: World, name: str) -> list[dict[str, Any]]:
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return [
             loads(row.payload.encode())["facts"]
-            for row in look.session.scalars(select(ActRecord).where(ActRecord.act == name))
+            for row in view.session.scalars(select(ActRecord).where(ActRecord.act == name))
         ]
 
 
@@ -168,8 +168,8 @@ def test_a_mirror_that_gives_other_bytes_gives_nothing(world: World, tmp_path: P
 
 
 def swap(world: World, ref: str, beside: Beside, one: SealedBid, two: SealedBid) -> None:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         folders = [beside.store.folder(copies.facts_of(world.office.platform, lot, bid, "files")) for bid in (one, two)]
     other = (folders[1] / "sealed").read_bytes()
     (folders[0] / "sealed").write_bytes(other)
@@ -223,8 +223,8 @@ def test_a_second_disk_that_fails_stops_the_receipt(world: World, tmp_path: Path
     faults.arm("blob.second:EIO")
     with pytest.raises(OSError):
         sealing.hand_in(world, ref, "bidder1", *made)
-    with world.look("clock") as look:
-        assert bids.standing_bids(look.session, world.lot_in(look, ref)) == []
+    with world.view("clock") as view:
+        assert bids.standing_bids(view.session, world.lot_in(view, ref)) == []
     faults.arm("")
     assert sealing.hand_in(world, ref, "bidder1", *made).accepted
 
@@ -256,11 +256,11 @@ def test_a_bidder_hands_in_its_copy_and_it_is_opened(world: World) -> None:
         start_copy(world, ref, "bidder1", len(good))  # nobody has looked yet
     rechecks.recheck(world.office)
     assert state_of(world, bid) == ("BROKEN", "")
-    with world.look("bidder1", SIGNER) as look:
-        wanted = stored.wanted_copy(look, world.lot_in(look, ref))
+    with world.view("bidder1", SIGNER) as view:
+        wanted = stored.wanted_copy(view, world.lot_in(view, ref))
         assert wanted is not None and wanted.header_hash == bid.header_hash
-    with world.look("bidder2", SIGNER) as look:
-        assert stored.wanted_copy(look, world.lot_in(look, ref)) is None
+    with world.view("bidder2", SIGNER) as view:
+        assert stored.wanted_copy(view, world.lot_in(view, ref)) is None
     sealing.list_set(world, ref)
     rechecks.recheck(world.office)
     with unchanged(world), pytest.raises(TooEarly) as refusal:
@@ -339,8 +339,8 @@ def test_a_mirror_of_digests_sees_random_pieces_before_the_shares(world: World, 
         beside.start()
         world.clock.advance(seconds=30)
         rechecks.recheck(world.office)
-        with world.look("clock") as look:
-            row = stored.check_of(look.session, bid_of(world, ref, "bidder1"))
+        with world.view("clock") as view:
+            row = stored.check_of(view.session, bid_of(world, ref, "bidder1"))
         assert row is not None and loads(payload_of(json.loads(row.proof)))["missed"] == []
         decrypt(world, ref)
         assert verdict_of(world, ref, "bidder1") == ("opened", "")
@@ -354,8 +354,8 @@ def test_a_miss_stops_the_opening_with_evidence_until_a_copy_is_there(world: Wor
         sealing.list_set(world, ref)
         rechecks.recheck(world.office)
         (told,) = acts(world, "opening.bytes")
-        with world.look("clock") as look:
-            facts = copies.facts_of(world.office.platform, world.lot_in(look, ref), bid, "digests")
+        with world.view("clock") as view:
+            facts = copies.facts_of(world.office.platform, world.lot_in(view, ref), bid, "digests")
         assert mirror.open_answer(mirror.CHECK, json.loads(told["mirror_check"]), facts, [beside.store.public])[
             "missed"
         ]
@@ -400,8 +400,8 @@ def test_the_supervisory_body_may_let_an_opening_go_on_without_its_mirror(world:
 
 def finding_of(world: World, ref: str, username: str, **changes: Any) -> dict[str, Any]:
     bid = bid_of(world, ref, username)
-    with world.look("clock") as look:
-        row = stages.opening_of(world, look, ref)
+    with world.view("clock") as view:
+        row = stages.opening_of(world, view, ref)
         document = {
             "v": 1,
             "at": format_time(world.now),
@@ -418,12 +418,12 @@ def test_a_lost_bid_awaits_the_finding_and_no_award_is_made_before(world: World)
     spoil(world, bid_of(world, ref, "bidder1"), "gone")
     decryption.open_bids(world.office, world.actor("host"), ref)
     assert verdict_of(world, ref, "bidder1") == ("SEALED_ROOT", "platform")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        assert [bid.party_id for bid in findings.awaited(look.session, lot)] == [world.party_ids["bidder1"]]
-        assert effects.of_party(look.session, lot, world.party_ids["bidder1"]) is not None
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        assert [bid.party_id for bid in findings.awaited(view.session, lot)] == [world.party_ids["bidder1"]]
+        assert legal_effects.of_party(view.session, lot, world.party_ids["bidder1"]) is not None
         with pytest.raises(Conflict) as refusal:
-            findings.refuse_awaited(look.session, lot)
+            findings.refuse_awaited(view.session, lot)
     assert refusal.value.code == "award.finding_awaited" and awards.findings is findings
 
     def found(username: str, envelope: Any) -> Any:
@@ -440,8 +440,8 @@ def test_a_lost_bid_awaits_the_finding_and_no_award_is_made_before(world: World)
     first = found("watch", finding_of(world, ref, "bidder1"))
     with unchanged(world):
         assert found("watch", finding_of(world, ref, "bidder1")).c == first.c
-    with world.look("clock") as look:
-        assert findings.awaited(look.session, world.lot_in(look, ref)) == []
+    with world.view("clock") as view:
+        assert findings.awaited(view.session, world.lot_in(view, ref)) == []
 
 
 # --- erased -----------------------------------------------------------------------------------------------------------
@@ -495,10 +495,10 @@ def test_chunks_of_replaced_and_withdrawn_bids_go_after_the_opening_header_and_d
         rechecks.erase(four.office)
         for bid, pieces in zip(outside, digests, strict=True):
             assert not four.office.blobs.has(bid.blob)
-            with four.look("clock") as look:
-                row = rechecks.erasure_of(look.session, bid)
-                copy = copies.copy_of(look.session, bid)
-                facts = copies.facts_of(four.office.platform, four.lot_in(look, ref), bid, "files")
+            with four.view("clock") as view:
+                row = rechecks.erasure_of(view.session, bid)
+                copy = copies.copy_of(view.session, bid)
+                facts = copies.facts_of(four.office.platform, four.lot_in(view, ref), bid, "files")
             assert row is not None and row.gone_at is not None and copy is not None and copy.told_at is not None
             kept = b"".join(bytes.fromhex(line) for line in b"".join(four.office.blobs.read(row.blob)).decode().split())
             assert kept == pieces and sealed_bid.root_of_pieces(kept).hex() == bid.blob
@@ -510,8 +510,8 @@ def test_chunks_of_replaced_and_withdrawn_bids_go_after_the_opening_header_and_d
             assert four.office.blobs.has(bid_of(four, ref, name).blob)
         from trading.disclosure import audit
 
-        with four.office.look(Actor(Role.AUDIT_ADMIN, name="test")) as look:
-            assert audit.verify(look).faults == []
+        with four.office.view(Actor(Role.AUDIT_ADMIN, name="test")) as view:
+            assert audit.verify(view).faults == []
         assert not [one for one in doctor._blobs(four.office) if one.code == "blob_missing"]
 
 
@@ -525,8 +525,8 @@ def test_a_crash_while_erasing_is_made_good(four: World, tmp_path: Path, point: 
         faults.arm("")
         rechecks.erase(four.office)
         assert not any(four.office.blobs.has(bid.blob) for bid in outside)
-        with four.look("clock") as look:
-            rows = list(look.session.scalars(select(BidErasure)))
+        with four.view("clock") as view:
+            rows = list(view.session.scalars(select(BidErasure)))
         assert len(rows) == 2 and all(row.gone_at and row.blob for row in rows) and len(acts(four, "bid.erase")) == 2
 
 
@@ -539,8 +539,8 @@ def test_a_mirror_that_is_away_is_told_later(four: World, tmp_path: Path) -> Non
         beside.start()
         four.clock.advance(minutes=10)
         rechecks.erase(four.office)
-        with four.look("clock") as look:
-            told = list(look.session.scalars(select(MirrorCopy).where(MirrorCopy.told_at.is_not(None))))
+        with four.view("clock") as view:
+            told = list(view.session.scalars(select(MirrorCopy).where(MirrorCopy.told_at.is_not(None))))
         assert {row.bid_id for row in told} == {bid.id for bid in outside}
 
 
@@ -559,6 +559,6 @@ def test_uploads_that_never_became_a_bid_go_after_the_opening(world: World) -> N
     decrypt(world, ref)
     rechecks.erase(world.office)
     assert not world.office.blobs.has(root)
-    with world.look("clock") as look:
-        assert look.session.scalars(select(Upload).where(Upload.token == token)).one().blob is None
+    with world.view("clock") as view:
+        assert view.session.scalars(select(Upload).where(Upload.token == token)).one().blob is None
     assert all(world.office.blobs.has(bid_of(world, ref, name).blob) for name in world.bidders)

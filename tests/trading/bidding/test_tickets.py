@@ -24,8 +24,8 @@ from trading.kernel.errors import NotFound
 
 
 def ticket(world: World, ref: str) -> Any:
-    with world.look("clock") as look:
-        return json.loads(json.dumps(tickets.ticket(look, world.lot_in(look, ref))))
+    with world.view("clock") as view:
+        return json.loads(json.dumps(tickets.ticket(view, world.lot_in(view, ref))))
 
 
 def test_a_ticket_is_signed_and_holds_all_a_sealer_needs(world: World) -> None:
@@ -33,8 +33,8 @@ def test_a_ticket_is_signed_and_holds_all_a_sealer_needs(world: World) -> None:
     made = ticket(world, ref)
     document = open_document(made, "ticket", world.office.keys.public)
     assert document["tender"] + "-" + document["lot"] == ref and document["envelope"] == "bid"
-    with world.look("clock") as look:
-        keys = tickets.officer_keys(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        keys = tickets.officer_keys(view.session, world.lot_in(view, ref))
     policy = open_policy(json.loads(document["policy"]), world.office.keys.public, keys)
     out = io.BytesIO()
     made_bid = sealed_bid.seal(
@@ -64,8 +64,8 @@ def test_no_ticket_before_the_policy(world: World) -> None:
     with pytest.raises(NotFound) as refusal:
         ticket(world, ref)
     assert refusal.value.code == "policy.missing"
-    with pytest.raises(NotFound), world.look("clock") as look:
-        tickets.ticket(look, world.lot_in(look, ref), "price")
+    with pytest.raises(NotFound), world.view("clock") as view:
+        tickets.ticket(view, world.lot_in(view, ref), "price")
 
 
 def test_a_receipt_file_is_checked_with_nothing_but_itself(world: World) -> None:
@@ -74,8 +74,8 @@ def test_a_receipt_file_is_checked_with_nothing_but_itself(world: World) -> None
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
     world.tick()
     world.tick()
-    with world.look("bidder1", SIGNER) as look:
-        found = json.loads(json.dumps(tickets.receipt_file(look, bids.own_receipt(look, outcome.receipt.c))))
+    with world.view("bidder1", SIGNER) as view:
+        found = json.loads(json.dumps(tickets.receipt_file(view, bids.own_receipt(view, outcome.receipt.c))))
     trust = trust_of(found["trust"])
     told = verify_receipt(
         {"entry": found["entry"], "proof": found["proof"]}, trust.platform_keys, trust.log_key, trust.witnesses

@@ -88,8 +88,8 @@ def test_resumes_after_a_cut_at_every_kind_of_byte(world: World, ref: str) -> No
         assert (there.size, there.whole, there.refused) == (at, at == len(sealed), ""), name
         done = send(world, "bidder1", token, at, sealed[at:])
         assert done == Arrival(len(sealed), len(sealed), True), name
-        with world.look("bidder1", SIGNER) as look:
-            row = uploads.own(look, token)
+        with world.view("bidder1", SIGNER) as view:
+            row = uploads.own(view, token)
             assert (
                 row.blob
                 and row.header
@@ -228,8 +228,8 @@ def test_not_taking_part_is_not_known(world: World) -> None:
 
 def test_only_between_issue_and_deadline(world: World, ref: str) -> None:
     moment = timedelta(microseconds=1)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.issue_at is not None and lot.deadline is not None
         uploads.check_open(lot, lot.issue_at)
         uploads.check_open(lot, lot.deadline - moment)
@@ -317,8 +317,8 @@ def test_bytes_after_the_end_are_not_taken(world: World, ref: str) -> None:
         assert send(world, "bidder1", token, 0, b"other").whole
     outcome = submit(world, ref, "bidder1", token, submission)
     assert outcome.accepted
-    with world.look("bidder1", SIGNER) as look:
-        assert b"".join(world.office.blobs.read(uploads.own(look, token).blob or "")) == sealed
+    with world.view("bidder1", SIGNER) as view:
+        assert b"".join(world.office.blobs.read(uploads.own(view, token).blob or "")) == sealed
 
 
 def test_two_uploads_of_one_bidder_do_not_disturb_each_other(world: World, ref: str) -> None:
@@ -340,10 +340,10 @@ def test_stale_uploads_can_be_found_and_dropped(world: World, ref: str) -> None:
     send(world, "bidder1", token, 0, sealed[:60_000])
     begun = world.now
     world.clock.advance(hours=2)
-    with world.look("clock") as look:
-        assert [row.token for row in uploads.stale(look.session, world.now)] == [token]
-        assert uploads.stale(look.session, begun) == []
-        row = uploads.stale(look.session, world.now)[0]
+    with world.view("clock") as view:
+        assert [row.token for row in uploads.stale(view.session, world.now)] == [token]
+        assert uploads.stale(view.session, begun) == []
+        row = uploads.stale(view.session, world.now)[0]
     uploads.drop(world.office, row)
     uploads.drop(world.office, row)
     assert not list(world.office.spool.folder.glob(token + "*"))

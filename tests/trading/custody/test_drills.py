@@ -35,10 +35,10 @@ J = {username: j for j, (username, _, _) in enumerate(OFFICERS, 1)}
 
 def drill_of(world: World, ref: str) -> tuple[bytes, headers.Header, dict[int, bytes]]:
     """The sealed drill bid of a lot's bids, its header, and what each officer finds in its box."""
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        drill = look.session.scalar(
-            select(Drill).where(Drill.policy_id == officers.current_policy(look.session, lot).id)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        drill = view.session.scalar(
+            select(Drill).where(Drill.policy_id == officers.current_policy(view.session, lot).id)
         )
         assert drill is not None
         data = b"".join(world.office.blobs.read(drill.blob))
@@ -105,10 +105,10 @@ def test_it_is_nobodys_bid(world: World) -> None:
     verdict_steps.sign_finding(world, ref, name, 3, ("SHARE_OPEN", b""))
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         found = {
             bid.party_id: (bid.verdict, bid.cause)
-            for bid in ceremony.opened_bids(look.session, stages.opening_of(world, look, ref))
+            for bid in ceremony.opened_bids(view.session, stages.opening_of(world, view, ref))
         }
     assert found[world.party_ids["bidder1"]] == ("SHARE_OPEN", "bidder") and found[world.party_ids["bidder2"]] == (
         "opened",
@@ -140,18 +140,18 @@ def test_it_stands_on_no_list_in_no_set_and_in_no_package(world: World) -> None:
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
     sealing.close(world, ref)
     sealing.list_set(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         drills = {
-            entry.c for entry in look.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill"))
+            entry.c for entry in view.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill"))
         }
-        row = closing.find(look.session, lot)
+        row = closing.find(view.session, lot)
         assert row is not None and len(drills) >= 5 and not drills & set(row.entries["entries"])
-        held = stages.opening_of(world, look, ref)
+        held = stages.opening_of(world, view, ref)
         assert name not in {one["header_hash"] for one in held.bids} and name not in ceremony.headers(
-            look.session, held
+            view.session, held
         )
-        assert name not in {bid.header_hash for bid in bids.standing_bids(look.session, lot)}
+        assert name not in {bid.header_hash for bid in bids.standing_bids(view.session, lot)}
 
 
 def test_a_client_that_replays_the_list_never_counts_a_drill(world: World) -> None:
@@ -159,10 +159,10 @@ def test_a_client_that_replays_the_list_never_counts_a_drill(world: World) -> No
     ref = stages.bidding(world)
     sealed, submission = sealing.seal(world, ref, "bidder1")
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
-    with world.look("clock") as look:
-        rows = list(look.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill")))
+    with world.view("clock") as view:
+        rows = list(view.session.scalars(select(audit.LogEntry).where(audit.LogEntry.event == "drill")))
         entries = [json.loads(payload_of(json.loads(row.envelope))) for row in rows]
-        documents = {row.statement: audit.document(look.session, row.statement) for row in rows}
+        documents = {row.statement: audit.document(view.session, row.statement) for row in rows}
     mine = json.loads(payload_of(json.loads(outcome.receipt.entry)))
     statement = json.loads(payload_of(submission))
     value = {mine["statement"]: statement}
@@ -198,8 +198,8 @@ def test_it_is_opened_once_by_each_and_never_after_the_publication(world: World)
     world.publish(ref)
     assert {again(username) for username in J} == {"drill.done"}
     for username in J:
-        with world.look(username) as look:
-            assert [one for one in policies.drills_to_open(look) if one.policy.lot.ref == ref] == []
+        with world.view(username) as view:
+            assert [one for one in policies.drills_to_open(view) if one.policy.lot.ref == ref] == []
     assert data and parts and header.t == 3
 
 
@@ -214,9 +214,9 @@ def test_what_lay_in_it_opens_no_bid(world: World) -> None:
         assert sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username)).accepted
     sealing.close(world, ref)
     sealing.list_set(world, ref)
-    with world.look("clock") as look:
-        row = stages.opening_of(world, look, ref)
-        held = ceremony.headers(look.session, row)
+    with world.view("clock") as view:
+        row = stages.opening_of(world, view, ref)
+        held = ceremony.headers(view.session, row)
     policy = sealing.policy_of(world, ref)
     for header in held.values():
         real = {j: open_share(header, j, world.policy_secret(name, policy)) for name, j in J.items()}

@@ -98,41 +98,41 @@ def test_sides_follow_the_house_a_person_comes_from(world: World) -> None:
 def test_a_policy_is_complete_with_the_last_signature(world: World) -> None:
     ref = drafted(world, "WORKS")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
-    with world.look("clerk") as look:
-        assert officers.find_policy(look.session, world.lot_in(look, ref)) is None
+    with world.view("clerk") as view:
+        assert officers.find_policy(view.session, world.lot_in(view, ref)) is None
     world.sign_policies(ref, only=("officer5",))
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
         known = {
             seat.sign_kid: keys.ed25519_public(world.keys[seat.account.username].sign)
-            for seat in officers.seats(look.session, lot)
+            for seat in officers.seats(view.session, lot)
         }
         for envelope in officers.envelopes(lot):
-            row = officers.current_policy(look.session, lot, envelope)
+            row = officers.current_policy(view.session, lot, envelope)
             assert row.dsse is not None
             document = open_policy(signatures.from_text(row.dsse), world.office.keys.public, known)
             assert (document["envelope"], document["t"], document["n"]) == (envelope, 3, 5)
-            entry = look.session.scalars(select(LogEntry).where(LogEntry.c == row.log_c)).one()
+            entry = view.session.scalars(select(LogEntry).where(LogEntry.c == row.log_c)).one()
             assert (entry.event, entry.part, entry.lot) == ("policy", envelope, "1")
             assert entry.statement == signatures.document_hash(document)
 
 
 def test_one_act_signs_every_envelope(world: World) -> None:
     ref = drafted(world, "WORKS")
-    with world.look("officer1") as look:
-        assert [row.envelope for row in policies.policies_to_sign(look)] == ["bid", "draw:experts/1", "draw:k/1"]
+    with world.view("officer1") as view:
+        assert [row.envelope for row in policies.policies_to_sign(view)] == ["bid", "draw:experts/1", "draw:k/1"]
     world.sign_policies(ref, only=("officer1",))
-    with world.look("officer1") as look:
-        assert policies.policies_to_sign(look) == []
-    with world.look("officer2") as look:
-        assert len(policies.policies_to_sign(look)) == 3
+    with world.view("officer1") as view:
+        assert policies.policies_to_sign(view) == []
+    with world.view("officer2") as view:
+        assert len(policies.policies_to_sign(view)) == 3
 
 
 def test_keys_differ_by_envelope_and_person(world: World) -> None:
     ref = drafted(world, "WORKS")
-    with world.look("clerk") as look:
+    with world.view("clerk") as view:
         publics = [
-            public for seat in officers.seats(look.session, world.lot_in(look, ref)) for public in seat.publics.values()
+            public for seat in officers.seats(view.session, world.lot_in(view, ref)) for public in seat.publics.values()
         ]
     assert len(publics) == len(set(publics)) == 15
 
@@ -140,8 +140,8 @@ def test_keys_differ_by_envelope_and_person(world: World) -> None:
 @pytest.mark.parametrize("what", ["other signer", "two signers", "other kind", "altered", "unknown"])
 def test_a_signature_that_is_not_the_officers_is_refused(world: World, what: str) -> None:
     ref = drafted(world)
-    with world.look("officer1") as look:
-        document = officers.policy_document(policies.policies_to_sign(look)[0])
+    with world.view("officer1") as view:
+        document = officers.policy_document(policies.policies_to_sign(view)[0])
     own = world.keys["officer1"].sign
     envelope = {
         "other signer": lambda: signatures.sign("policy", document, world.keys["officer2"].sign),
@@ -153,14 +153,14 @@ def test_a_signature_that_is_not_the_officers_is_refused(world: World, what: str
     expected = NotFound if what in ("unknown", "altered") else Invalid
     with pytest.raises(expected), world.work("officer1") as work:
         policies.sign_policies(work, world.lot_in(work, ref), [envelope])
-    with world.look("officer1") as look:
-        assert len(policies.policies_to_sign(look)) == 2
+    with world.view("officer1") as view:
+        assert len(policies.policies_to_sign(view)) == 2
 
 
 def test_nobody_signs_twice_and_strangers_never(world: World) -> None:
     ref = drafted(world)
-    with world.look("officer1") as look:
-        document = officers.policy_document(policies.policies_to_sign(look)[0])
+    with world.view("officer1") as view:
+        document = officers.policy_document(policies.policies_to_sign(view)[0])
     envelope = world.policy_signature("officer1", document)
     with world.work("officer1") as work:
         policies.sign_policy(work, world.lot_in(work, ref), envelope)
@@ -180,21 +180,21 @@ def test_keys_once_given_stand_until_officers_are_named_anew(world: World) -> No
     world.name_officers(ref)
     with pytest.raises(WrongStep, match="officer.keys_missing"), world.work("agent") as work:
         policies.draft_policies(work, world.lot_in(work, ref))
-    with world.look("officer1") as look:
-        assert {scope["serial"] for scope in officers.scopes_to_key(look, world.lot_in(look, ref))} == {2}
-        assert policies.policies_to_sign(look) == []
+    with world.view("officer1") as view:
+        assert {scope["serial"] for scope in officers.scopes_to_key(view, world.lot_in(view, ref))} == {2}
+        assert policies.policies_to_sign(view) == []
 
 
 def test_naming_anew_takes_a_complete_policy_out_of_force_but_keeps_it(world: World) -> None:
     ref = world.lot("READY")
-    with world.look("clerk") as look:
-        old = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    with world.view("clerk") as view:
+        old = officers.current_policy(view.session, world.lot_in(view, ref)).policy_id
     world.name_officers(ref)
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        assert officers.find_policy(look.session, lot) is None
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        assert officers.find_policy(view.session, lot) is None
         assert (
-            look.session.scalars(select(officers.Policy).where(officers.Policy.policy_id == old)).one().dsse is not None
+            view.session.scalars(select(officers.Policy).where(officers.Policy.policy_id == old)).one().dsse is not None
         )
 
 
@@ -219,9 +219,9 @@ def test_bad_and_borrowed_keys_are_refused(world: World) -> None:
 def test_a_drill_needs_the_part_and_the_signature(world: World) -> None:
     ref = drafted(world)
     world.sign_policies(ref)
-    with world.look("officer1") as look:
-        drill = policies.drills_to_open(look)[0]
-        envelope, part = world.drill_answer(look, "officer1", drill)
+    with world.view("officer1") as view:
+        drill = policies.drills_to_open(view)[0]
+        envelope, part = world.drill_answer(view, "officer1", drill)
         assert drill.policy.envelope == "bid" and officers.drill_header(drill).ctx["bidder"] == "drill"
         document = policies.drill_document(world.office.platform, drill, 1, at="2026-03-02T01:00:00Z")
         drill_id = drill.id
@@ -247,17 +247,17 @@ def test_a_drill_needs_the_part_and_the_signature(world: World) -> None:
     back("officer1", envelope, part)
     with pytest.raises(Conflict, match="drill.done"):
         back("officer1", envelope, part)
-    with world.look("clerk") as look:
-        assert len(list(look.session.scalars(select(LogEntry).where(LogEntry.event == "drill")))) == 1
+    with world.view("clerk") as view:
+        assert len(list(view.session.scalars(select(LogEntry).where(LogEntry.event == "drill")))) == 1
 
 
 def test_a_draw_escrow_opens_later_and_has_the_smallest_size(world: World) -> None:
     ref = drafted(world, "WORKS")
     world.sign_policies(ref)
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
         bid, draw = (
-            officers.policy_document(officers.current_policy(look.session, lot, name)) for name in ("bid", "draw:k/1")
+            officers.policy_document(officers.current_policy(view.session, lot, name)) for name in ("bid", "draw:k/1")
         )
     assert (bid["deadline"], bid["opens_at"], bid["rescue"]) == ("2026-03-24T01:30:00Z", "2026-03-24T01:30:00Z", True)
     assert (draw["opens_at"], draw["max_plen"], draw["rescue"]) == ("2026-03-24T03:30:00Z", 65536, False)
@@ -291,15 +291,15 @@ def newcomer(world: World, username: str = "officer6", party: str = "centre") ->
 def test_one_holder_is_replaced_before_publication_and_all_sign_and_drill_again(world: World) -> None:
     ref = world.lot("READY")
     newcomer(world)
-    with world.look("clerk") as look:
-        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
-        kept = {seat.j: dict(seat.publics) for seat in officers.seats(look.session, world.lot_in(look, ref))}
+    with world.view("clerk") as view:
+        before = officers.current_policy(view.session, world.lot_in(view, ref)).policy_id
+        kept = {seat.j: dict(seat.publics) for seat in officers.seats(view.session, world.lot_in(view, ref))}
     replace_seat(world, ref, 2, "officer6", "platform")
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        now = {seat.j: seat.publics for seat in officers.seats(look.session, lot)}
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        now = {seat.j: seat.publics for seat in officers.seats(view.session, lot)}
         assert now[2] == {} and {j: now[j] for j in (1, 3, 4, 5)} == {j: kept[j] for j in (1, 3, 4, 5)}
-        assert officers.find_policy(look.session, lot) is None
+        assert officers.find_policy(view.session, lot) is None
     with pytest.raises(WrongStep, match="officer.keys_missing"), world.work("agent") as work:
         policies.draft_policies(work, world.lot_in(work, ref))
     people = ("officer1", "officer6", "officer3", "officer4", "officer5")
@@ -312,12 +312,12 @@ def test_one_holder_is_replaced_before_publication_and_all_sign_and_drill_again(
     world.open_drills(ref, only=people)
     world.tick()
     world.publish(ref)
-    with world.look("clerk") as look:
-        policy = officers.policy_document(officers.current_policy(look.session, world.lot_in(look, ref)))
+    with world.view("clerk") as view:
+        policy = officers.policy_document(officers.current_policy(view.session, world.lot_in(view, ref)))
         assert [one["name"] for one in policy["officers"]] == list(people)
         assert (
             policy["supersedes"] == ""
-            and officers.current_policy(look.session, world.lot_in(look, ref)).policy_id != before
+            and officers.current_policy(view.session, world.lot_in(view, ref)).policy_id != before
         )
     with pytest.raises(WrongStep), world.work("agent") as work:
         officers.replace_officer(
@@ -341,16 +341,16 @@ def give_keys(world: World, ref: str, username: str) -> None:
 def test_replaced_and_replaced_back_the_first_policies_stand_again(world: World) -> None:
     ref = world.lot("READY")
     newcomer(world)
-    with world.look("clerk") as look:
-        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    with world.view("clerk") as view:
+        before = officers.current_policy(view.session, world.lot_in(view, ref)).policy_id
     replace_seat(world, ref, 2, "officer6", "platform")
     replace_seat(world, ref, 2, "officer2", "platform")
     give_keys(world, ref, "officer2")
     with world.work("agent") as work:
         assert policies.draft_policies(work, world.lot_in(work, ref)) == []
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        assert officers.current_policy(look.session, lot).policy_id == before
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        assert officers.current_policy(view.session, lot).policy_id == before
     world.publish(ref)
 
 
@@ -377,9 +377,9 @@ def test_lost_and_revoked_keys_are_counted_replaced_ones_are_not(world: World) -
     ref = world.lot("BIDDING")
     old = world.keys["officer1"].sign
     world.enrol("officer1", "officer", seal=False, replaces=old, new=Keys())
-    with world.look("clerk") as look:
-        assert officers.lost_seats(look.session, world.lot_in(look, ref)) == {}
+    with world.view("clerk") as view:
+        assert officers.lost_seats(view.session, world.lot_in(view, ref)) == {}
     with world.work("officer3") as work:
         enrolments.revoke(work, parties.account(work.session, world.people["officer3"]), "officer", reason="失窃")
-    with world.look("clerk") as look:
-        assert officers.lost_seats(look.session, world.lot_in(look, ref)) == {3: "revoked"}
+    with world.view("clerk") as view:
+        assert officers.lost_seats(view.session, world.lot_in(view, ref)) == {3: "revoked"}

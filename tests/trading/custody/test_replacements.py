@@ -24,7 +24,7 @@ from tests.kit.world import DEADLINE, OFFICERS, Keys, World
 from trading import draws, publication, timeline
 from trading.bidding import bids, officer_news, participants, tickets, uploads
 from trading.custody import officers, policies, replacements
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.hall import package as opening_package
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, TooLate, WrongStep
@@ -44,9 +44,9 @@ def price(number: int) -> dict[str, str]:
 
 
 def bid_again(world: World, ref: str, username: str, **announce: str) -> bids.Outcome:
-    with world.look(username, SIGNER) as look:
-        mine = participants.own(look, world.lot_in(look, ref))
-        current = bids.standing(look.session, mine.id)
+    with world.view(username, SIGNER) as view:
+        mine = participants.own(view, world.lot_in(view, ref))
+        current = bids.standing(view.session, mine.id)
         assert current is not None
         replaces = current.bid.statement
     made = sealing.seal(world, ref, username, replaces=replaces, form=form(**announce))
@@ -56,17 +56,17 @@ def bid_again(world: World, ref: str, username: str, **announce: str) -> bids.Ou
 def own_states(world: World, ref: str) -> dict[str, list[str]]:
     found = {}
     for username in world.bidders:
-        with world.look(username, SIGNER) as look:
+        with world.view(username, SIGNER) as view:
             found[username] = [
-                one.state for one in officer_news.own_bids(look, participants.own(look, world.lot_in(look, ref)))
+                one.state for one in officer_news.own_bids(view, participants.own(view, world.lot_in(view, ref)))
             ]
     return found
 
 
 def verdicts(world: World, ref: str) -> dict[str, tuple[str, str, str]]:
     """bidder → verdict, cause, price, of a lot that was opened."""
-    with world.look("clock") as look:
-        rows = ceremony.opened_bids(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        rows = ceremony.opened_bids(view.session, ceremony.opening(view.session, world.lot_in(view, ref)))
         return {
             next(name for name, number in world.party_ids.items() if number == row.party_id): (
                 row.verdict,
@@ -78,8 +78,8 @@ def verdicts(world: World, ref: str) -> dict[str, tuple[str, str, str]]:
 
 
 def line_of(world: World, ref: str, envelope: str = officers.BID) -> list[dict[str, Any]]:
-    with world.look("clock") as look:
-        return officers.policy_chain(look.session, world.lot_in(look, ref), envelope)
+    with world.view("clock") as view:
+        return officers.policy_chain(view.session, world.lot_in(view, ref), envelope)
 
 
 # --- the whole way --------------------------------------------------------------------------------------------------------------------
@@ -106,13 +106,13 @@ def test_bids_of_before_and_after_are_opened_each_by_those_they_were_sealed_to(w
         "bidder2": ("opened", "", "2600000.00"),
         "bidder3": ("opened", "", "2720000.00"),
     }
-    with world.look("clock") as look:
-        row = ceremony.opening(look.session, world.lot_in(look, alive))
-        shares = [loads(payload_of(document)) for document in documents_of(look, row)]
+    with world.view("clock") as view:
+        row = ceremony.opening(view.session, world.lot_in(view, alive))
+        shares = [loads(payload_of(document)) for document in documents_of(view, row)]
         # the new one, second now, has a box of the new bid alone
         assert [(one["j"], len(one["items"])) for one in shares] == [(1, 3), (2, 1), (3, 3), (4, 3), (5, 3)]
-        given = ceremony.posted(look.session, row)
-        by_hash = {bid.header_hash: bid.party_id for bid in bids.standing_bids(look.session, row.lot)}
+        given = ceremony.posted(view.session, row)
+        by_hash = {bid.header_hash: bid.party_id for bid in bids.standing_bids(view.session, row.lot)}
         boxes = {
             name: sorted(given[h].parts)
             for name, number in world.party_ids.items()
@@ -137,8 +137,8 @@ def test_old_bids_want_t_of_their_own_officers(world: World, alive: str, came: t
     opening_steps.turn(world, minutes=31)
     decryption.open_bids(world.office, world.actor("host"), alive)
     if not opened:
-        with world.look("clock") as look:
-            failed = rescue.failures(look.session, ceremony.opening(look.session, world.lot_in(look, alive)))
+        with world.view("clock") as view:
+            failed = rescue.failures(view.session, ceremony.opening(view.session, world.lot_in(view, alive)))
             assert [(one.code, one.cause) for one in failed] == [("TOO_FEW_SHARES", "unknown")] * 2
         opening_steps.turn(world)
         opening_steps.turn(world, minutes=31)
@@ -178,17 +178,17 @@ def test_bids_of_a_dead_policy_are_told_listed_and_paid_back(world: World) -> No
         "bidder2": ("POLICY_DEAD", "unknown", ""),
         "bidder3": ("opened", "", "2500000.00"),
     }
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert [
-            (one.code, one.outcome.result) for one in effects.of_lot(look.session, lot) if one.code != "opened"
+            (one.code, one.outcome.result) for one in legal_effects.of_lot(view.session, lot) if one.code != "opened"
         ] == [("POLICY_DEAD", "ruling_required")] * 2
-        row = ceremony.opening(look.session, lot)
+        row = ceremony.opening(view.session, lot)
         assert all(
             item["header_hash"] not in {i["header_hash"] for i in loads(payload_of(doc))["items"]}
-            for doc in documents_of(look, row)
+            for doc in documents_of(view, row)
             for item in row.bids
-            if item["header_hash"] in ceremony.dead(look.session, row)
+            if item["header_hash"] in ceremony.dead(view.session, row)
         ), "no officer gave a part of a dead bid"
 
 
@@ -197,8 +197,8 @@ def documents_of(look: Any, row: ceremony.Opening) -> list[Any]:
 
 
 def statement_of(world: World, ref: str, username: str) -> str:
-    with world.look(username, SIGNER) as look:
-        current = bids.standing(look.session, participants.own(look, world.lot_in(look, ref)).id)
+    with world.view(username, SIGNER) as view:
+        current = bids.standing(view.session, participants.own(view, world.lot_in(view, ref)).id)
         assert current is not None
         return current.bid.statement
 
@@ -240,10 +240,10 @@ def test_two_persons_and_what_the_page_said(world: World) -> None:
         replacements.take_back(work, world.lot_in(work, ref))
     with pytest.raises(NotFound), world.work("buyer") as work:
         replacements.take_back(work, world.lot_in(work, ref))
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        assert officers.next_seats(look.session, lot) == []
-        assert [seat.account.username for seat in officers.seats(look.session, lot)] == list(NAMES)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        assert officers.next_seats(view.session, lot) == []
+        assert [seat.account.username for seat in officers.seats(view.session, lot)] == list(NAMES)
     replacing.replace_officers(world, ref, SPARE)
     assert [policy["serial"] for policy in line_of(world, ref)] == [1, 2]
 
@@ -288,8 +288,8 @@ def test_the_same_person_with_new_keys_is_another_officer(world: World) -> None:
     world.enrol("officer5", "officer", seal=False, replaces=world.keys["officer5"].sign, new=Keys())
     same = tuple((username, side) for username, _, side in OFFICERS)
     replacing.replace_officers(world, ref, same)
-    with world.look("clock") as look:
-        found = officers.generations(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        found = officers.generations(view.session, world.lot_in(view, ref))
     assert [(one.missing, one.alive) for one in found] == [((5,), True), ((), True)]
 
 
@@ -309,12 +309,12 @@ def test_too_close_to_the_deadline_unless_it_moves_too(world: World) -> None:
         with pytest.raises(Invalid):
             replacing.propose(world, ref, SPARE, deadline=wrong)
     replacing.take_over(world, ref, SPARE, deadline=later)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.deadline, lot.opens_at, lot.threshold) == (later, later, 3)
-        draw = officers.current_policy(look.session, lot, officers.draw_envelope("experts", lot))
+        draw = officers.current_policy(view.session, lot, officers.draw_envelope("experts", lot))
         assert draw.deadline == later, "the escrow of a draw closes when the bids open"
-        notice = notices.latest(look.session, lot, "correction")
+        notice = notices.latest(view.session, lot, "correction")
     assert notice.body["deadline"] == "2026-03-26T01:30:00Z" and "2026-03-26 09:30" in notice.text
 
 
@@ -331,8 +331,8 @@ def test_the_last_signature_comes_in_time_or_not_at_all(world: World) -> None:
         world.sign_policies(ref, only=names[4:])
     assert refusal.value.code == "officers.too_close"
     assert len(line_of(world, ref)) == 1, "the officers of before stay"
-    with world.look("clock") as look:
-        assert len(officers.seats(look.session, world.lot_in(look, ref))) == 5
+    with world.view("clock") as view:
+        assert len(officers.seats(view.session, world.lot_in(view, ref))) == 5
 
 
 def test_a_key_changed_on_the_way_does_not_kill_bids_unseen(world: World) -> None:
@@ -369,12 +369,12 @@ def test_while_keys_are_tried_nothing_is_sealed_and_then_it_goes_on(world: World
         return refusal.value.code
 
     assert refused() == "policy.drilling"
-    with pytest.raises(WrongStep), world.look("bidder1", SIGNER) as look:
-        tickets.ticket(look, world.lot_in(look, ref))
+    with pytest.raises(WrongStep), world.view("bidder1", SIGNER) as view:
+        tickets.ticket(view, world.lot_in(view, ref))
     world.open_drills(ref, only=names[:4])
     assert refused() == "policy.drilling"
-    with world.look("clock") as look:
-        assert officers.untried(look.session, world.lot_in(look, ref)) == [5]
+    with world.view("clock") as view:
+        assert officers.untried(view.session, world.lot_in(view, ref)) == [5]
     world.open_drills(ref, only=names[4:])
     with world.work("bidder1", SIGNER) as work:  # uploaded before, submitted after: a signed no
         outcome = bids.submit(work, world.lot_in(work, ref), token=waiting, submission=old[1])
@@ -383,8 +383,8 @@ def test_while_keys_are_tried_nothing_is_sealed_and_then_it_goes_on(world: World
         sealing.hand_in(world, ref, "bidder1", *old)
     assert late.value.facts["reason"] == "CONTEXT_MISMATCH"
     assert early.accepted and sealing.hand_in(world, ref, "bidder1", *made).accepted
-    with world.look("bidder1", SIGNER) as look:
-        tickets.ticket(look, world.lot_in(look, ref))
+    with world.view("bidder1", SIGNER) as view:
+        tickets.ticket(view, world.lot_in(view, ref))
 
 
 def test_everybody_who_takes_part_is_told_whether_they_have_bid_or_not(world: World) -> None:
@@ -395,15 +395,15 @@ def test_everybody_who_takes_part_is_told_whether_they_have_bid_or_not(world: Wo
     replacing.replace_officers(world, ref, DEADLY, dies=True)
     timeline.turn(world.office)
     timeline.turn(world.office)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         sent = [
             (row.to, row.template)
-            for row in look.session.scalars(select(Message))
+            for row in view.session.scalars(select(Message))
             if row.template.startswith("officers.")
         ]
-        lot = world.lot_in(look, ref)
-        notice = notices.latest(look.session, lot, "correction")
-        change = officer_news.last_change(look.session, lot)
+        lot = world.lot_in(view, ref)
+        notice = notices.latest(view.session, lot, "correction")
+        change = officer_news.last_change(view.session, lot)
         assert change is not None and change.told_at is not None
     assert len(sent) == len(set(sent)) and {template for _, template in sent} == {"officers.changed_dead"}
     asked = (*world.bidders, "purchaser", "agency", "centre", "supervisor")
@@ -417,11 +417,11 @@ def test_an_extension_after_new_officers_keeps_their_drills(world: World, alive:
     with world.work("agent") as work:
         publication.extend(work, world.lot_in(work, alive), deadline=DEADLINE + timedelta(days=3), reason="顺延")
     world.sign_policies(alive, only=names)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, alive)
-        assert officers.untried(look.session, lot) == []
-        assert officers.drilled(look.session, officers.current_policy(look.session, lot)) == {1, 2, 3, 4, 5}
-        found = officers.generations(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, alive)
+        assert officers.untried(view.session, lot) == []
+        assert officers.drilled(view.session, officers.current_policy(view.session, lot)) == {1, 2, 3, 4, 5}
+        found = officers.generations(view.session, lot)
     assert [len(one.ids) for one in found] == [1, 2] and found[0].alive
     assert own_states(world, alive) == {"bidder1": ["kept"], "bidder2": ["newest"], "bidder3": ["kept"]}
 
@@ -456,8 +456,8 @@ def test_a_policy_dropped_before_publication_is_in_no_line(world: World) -> None
     opening_steps.bid(world, ref, {name: price(at) for at, name in enumerate(world.bidders)})
     sealing.close(world, ref)
     sealing.list_set(world, ref)
-    with world.look("host") as look:
-        package = opening_package.package(look, world.lot_in(look, ref))
+    with world.view("host") as view:
+        package = opening_package.package(view, world.lot_in(view, ref))
         checked = check_package(read_package(package), trust_of(package["trust"]), now=format_time(world.now))
     assert len(package["policies"]) == 1 and len(checked.headers) == 3
 
@@ -467,10 +467,10 @@ def test_officers_may_be_replaced_twice(world: World) -> None:
     replacing.replace_officers(world, ref, SPARE)
     back = tuple((username, side) for username, _, side in OFFICERS)
     replacing.replace_officers(world, ref, back)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        found = officers.generations(look.session, lot)
-        stages = [(seat.serial, seat.stage) for seat in look.session.scalars(select(officers.OfficerSeat))]
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        found = officers.generations(view.session, lot)
+        stages = [(seat.serial, seat.stage) for seat in view.session.scalars(select(officers.OfficerSeat))]
     assert [(one.policy["serial"], one.missing, one.alive) for one in found] == [
         (1, (5,), True),
         (2, (5,), True),
@@ -480,12 +480,12 @@ def test_officers_may_be_replaced_twice(world: World) -> None:
 
 
 def test_the_log_shows_each_policy_in_its_place(world: World, alive: str) -> None:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, alive)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, alive)
         wanted = select(LogEntry).where(
             LogEntry.lot == lot.no_text, LogEntry.event.in_(("policy", "drill", "published"))
         )
-        events = [(e.event, e.part) for e in look.session.scalars(wanted.order_by(LogEntry.id))]
+        events = [(e.event, e.part) for e in view.session.scalars(wanted.order_by(LogEntry.id))]
     bid = [event for event, part in events if part in (officers.BID, "")]
     assert bid == ["policy", *["drill"] * 5, "published", "policy", *["drill"] * 5]
 
@@ -496,9 +496,9 @@ def test_a_draw_that_has_begun_stays_with_its_officers(world: World) -> None:
         lot = world.lot_in(work, ref)
         draws.announce(work, lot, label="k", pool=lot.coefficients)
     replacing.replace_officers(world, ref, SPARE)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        row = draws.draw(look.session, lot, "k")
-        assert draws.policy_of(look.session, row).policy_id == row.notice["policy"]
-        assert len(officers.policy_rows(look.session, lot, officers.draw_envelope("k", lot))) == 1
-        assert len(officers.policy_rows(look.session, lot, officers.draw_envelope("experts", lot))) == 2
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        row = draws.draw(view.session, lot, "k")
+        assert draws.policy_of(view.session, row).policy_id == row.notice["policy"]
+        assert len(officers.policy_rows(view.session, lot, officers.draw_envelope("k", lot))) == 1
+        assert len(officers.policy_rows(view.session, lot, officers.draw_envelope("experts", lot))) == 2

@@ -29,10 +29,10 @@ def come(world: World, ref: str, *usernames: str) -> None:
 
 
 def seen(world: World, ref: str, username: str = "host") -> tuple[list[str], list[str]]:
-    with world.look(username) as look:
-        lot = world.lot_in(look, ref)
-        return [one.name for one in attendance.bidders(look.session, lot)], [
-            one.name for one in attendance.officials(look.session, lot)
+    with world.view(username) as view:
+        lot = world.lot_in(view, ref)
+        return [one.name for one in attendance.bidders(view.session, lot)], [
+            one.name for one in attendance.officials(view.session, lot)
         ]
 
 
@@ -73,8 +73,8 @@ def test_only_bidders_of_the_published_set_are_ever_on_the_sheet(engine: Engine,
     come(world, ref, "bidder2")
     sealing.list_set(world, ref)
     assert seen(world, ref)[0] == ["bidder1", "bidder3", "bidder2"]
-    with world.look("clock") as look:
-        late = {one.name: one.late for one in attendance.bidders(look.session, world.lot_in(look, ref))}
+    with world.view("clock") as view:
+        late = {one.name: one.late for one in attendance.bidders(view.session, world.lot_in(view, ref))}
     assert late == {"bidder1": False, "bidder3": False, "bidder2": True}
 
 
@@ -85,10 +85,10 @@ def test_a_lot_that_failed_never_says_who_came_and_ended_at_its_opening(world: W
     world.clock.set(DEADLINE - timedelta(minutes=20))
     come(world, ref, "bidder1", "bidder2")
     sealing.close(world, ref)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert lot.state == "FAILED"
-        road = public_stages.stages(look, lot, outcome(look, lot), None)
+        road = public_stages.stages(view, lot, outcome(view, lot), None)
     assert seen(world, ref) == ([], [])
     assert [stage.code for stage in road if stage.state == public_stages.HERE] == ["opening"]
     with pytest.raises(WrongStep, match="attendance.over"):
@@ -99,5 +99,5 @@ def test_the_sheet_closes_with_the_minutes(world: World) -> None:
     ref = open_lot(world)
     with pytest.raises(WrongStep, match="attendance.over"):
         come(world, ref, "bidder1")
-    with world.look("clock") as look:
-        assert lot_cards.card_of(look, world.lot_in(look, ref)).state == "QUAL_REVIEW"
+    with world.view("clock") as view:
+        assert lot_cards.card_of(view, world.lot_in(view, ref)).state == "QUAL_REVIEW"

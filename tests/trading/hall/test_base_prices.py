@@ -26,8 +26,8 @@ def world(engine: Engine, tmp_path: Path) -> World:
 
 
 def document(world: World, ref: str, price: str = "2800000.00", salt: bytes = SALT) -> dict[str, Any]:
-    with world.look("clock") as look:
-        return base_prices.document_of(world.office.platform, world.lot_in(look, ref), Money.parse(price), salt)
+    with world.view("clock") as view:
+        return base_prices.document_of(world.office.platform, world.lot_in(view, ref), Money.parse(price), salt)
 
 
 def bind(world: World, ref: str, value: dict[str, Any], username: str = "buyer") -> None:
@@ -78,13 +78,13 @@ def test_what_was_bound_is_published_once_and_nothing_else(world: World) -> None
     for odd in odds:
         with pytest.raises(Invalid, match="base_price.document"):
             publish(world, ref, odd)
-    with world.look("clock") as look:
-        row = base_prices.find(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        row = base_prices.find(view.session, world.lot_in(view, ref))
         assert row is not None and row.price_minor is None and row.salt == ""
     publish(world, ref, good)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        row = base_prices.find(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        row = base_prices.find(view.session, lot)
         assert (
             row is not None
             and base_prices.price_of(row, lot) == Money.parse("2800000.00")

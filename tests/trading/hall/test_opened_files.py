@@ -62,30 +62,30 @@ def opened(world: World, **data: bytes) -> str:
 def rows(world: World) -> dict[str, OpenedFile]:
     """username → the row of its one file."""
     names = {world.party_ids[name]: name for name in world.bidders}
-    with world.look("clock") as look:
-        found = look.session.execute(
+    with world.view("clock") as view:
+        found = view.session.execute(
             select(OpenedFile, OpenedBid.party_id).join(OpenedBid, OpenedBid.id == OpenedFile.opened_bid_id)
         )
         return {names[party]: row for row, party in found}
 
 
 def states(world: World, ref: str, *, scanned: bool) -> list[str]:
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return sorted(
-            one.state for one in opened_files.states(look.session, world.lot_in(look, ref), scanned=scanned).values()
+            one.state for one in opened_files.states(view.session, world.lot_in(view, ref), scanned=scanned).values()
         )
 
 
 def release(world: World, username: str, *, scanned: bool = True) -> Quarantine:
-    with world.look("clock") as look:
-        bid = look.session.scalar(select(OpenedBid).where(OpenedBid.party_id == world.party_ids[username]))
+    with world.view("clock") as view:
+        bid = view.session.scalar(select(OpenedBid).where(OpenedBid.party_id == world.party_ids[username]))
         assert bid is not None
-        return opened_files.release(look.session, bid, 0, scanned=scanned)
+        return opened_files.release(view.session, bid, 0, scanned=scanned)
 
 
 def told(world: World, act: str) -> list[dict[str, Any]]:
-    with world.look("clock") as look:
-        found = [json.loads(row.payload) for row in look.session.scalars(select(ActRecord).order_by(ActRecord.id))]
+    with world.view("clock") as view:
+        found = [json.loads(row.payload) for row in view.session.scalars(select(ActRecord).order_by(ActRecord.id))]
     return [record["facts"] for record in found if record["act"] == act]
 
 
@@ -130,13 +130,13 @@ def test_a_real_clamd_finds_its_signature_and_the_file_stays(world: World, clamd
         release(world, "bidder3")
     facts = told(world, "file.scan")
     assert sorted(one["state"] for one in facts) == ["clean", "infected", "refused"]
-    with world.look("clock") as look:
-        (bid,) = look.session.scalars(select(OpenedBid).where(OpenedBid.party_id == world.party_ids["bidder2"]))
-        (held,) = opened_files.held_back(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        (bid,) = view.session.scalars(select(OpenedBid).where(OpenedBid.party_id == world.party_ids["bidder2"]))
+        (held,) = opened_files.held_back(view.session, world.lot_in(view, ref))
     assert next(one for one in facts if one["state"] == "infected")["file"] == bid.files[0]["digest"] == held.digest
     assert opened_files.scan(world.office, clamd) == []  # nothing waits any more
-    with world.look("clerk") as look:
-        listed = [one for one in archives.contents(look, world.lot_in(look, ref)) if one.kind == "held_file"]
+    with world.view("clerk") as view:
+        listed = [one for one in archives.contents(view, world.lot_in(view, ref)) if one.kind == "held_file"]
     assert [(one.name, one.needed, one.there) for one in listed] == [(f"{NAME}.UNOFFICIAL {held.digest}", False, True)]
 
 
@@ -217,8 +217,8 @@ def test_what_was_found_stays_found_and_a_no_is_asked_again_after_an_hour(world:
 
 def test_lost_bytes_are_refused_and_only_the_clock_scans(world: World) -> None:
     opened(world)
-    with world.look("clock") as look:
-        (bid,) = look.session.scalars(select(OpenedBid).where(OpenedBid.party_id == world.party_ids["bidder1"]))
+    with world.view("clock") as view:
+        (bid,) = view.session.scalars(select(OpenedBid).where(OpenedBid.party_id == world.party_ids["bidder1"]))
     world.office.blobs.remove(bid.files[0]["blob"])
     with speaking(b"stream: OK\0") as scanner:
         opened_files.scan(world.office, scanner)

@@ -51,15 +51,15 @@ def played(world: World) -> str:
 
 
 def standing(world: World, ref: str, username: str) -> str:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         code = sealing.code_of(world, username)
-        return next(bid.statement for bid in bids.standing_bids(look.session, lot) if bid.party.code == code)
+        return next(bid.statement for bid in bids.standing_bids(view.session, lot) if bid.party.code == code)
 
 
 def package_of(world: World, ref: str, username: str = "officer1") -> Package:
-    with world.look(username) as look:
-        made = opening_package.package(look, world.lot_in(look, ref))
+    with world.view(username) as view:
+        made = opening_package.package(view, world.lot_in(view, ref))
     return dict(json.loads(json.dumps(made)))
 
 
@@ -99,8 +99,8 @@ def test_an_officer_replays_the_hall_to_the_same_set_and_the_shares_open_it(hall
                 sign_document("shares", document, world.keys[username].sign),
             )
     decryption.open_bids(world.office, world.actor("host"), ref)
-    with world.look("host") as look:
-        opened = ceremony.opened_of_lot(look.session, world.lot_in(look, ref))
+    with world.view("host") as view:
+        opened = ceremony.opened_of_lot(view.session, world.lot_in(view, ref))
         assert [(bid.announce["price"], bid.price_minor) for bid in opened] == [("2750000.00", 275000000)] * 3
 
 
@@ -120,9 +120,9 @@ def _name(header: str) -> str:
 
 def test_no_bytes_of_bids_and_no_header_outside_the_set(hall: tuple[World, str, Package]) -> None:
     world, ref, package = hall
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        standing_headers = {bid.header for bid in bids.standing_bids(look.session, lot)}
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        standing_headers = {bid.header for bid in bids.standing_bids(view.session, lot)}
     assert set(package["headers"]) == standing_headers and len(package["statements"]) == 4
     assert len(json.dumps(package)) < 400_000
 
@@ -131,8 +131,8 @@ def test_only_officers_of_the_lot_and_the_host_are_handed_it(hall: tuple[World, 
     world, ref, _ = hall
     assert package_of(world, ref, "host")["officer"] is None
     for username, role in (("bidder1", Role.BIDDER_SIGNER), ("clerk", None), ("agent", None)):
-        with pytest.raises(NotAllowed), world.look(username, role) as look:
-            opening_package.package(look, world.lot_in(look, ref))
+        with pytest.raises(NotAllowed), world.view(username, role) as view:
+            opening_package.package(view, world.lot_in(view, ref))
 
 
 def test_nothing_before_the_set_is_published(world: World) -> None:
@@ -142,8 +142,8 @@ def test_nothing_before_the_set_is_published(world: World) -> None:
     for username in world.bidders:
         sealing.hand_in(world, ref, username, *sealing.seal(world, ref, username))
     sealing.close(world, ref)
-    with pytest.raises(NotFound) as refusal, world.look("officer1") as look:
-        opening_package.package(look, world.lot_in(look, ref))
+    with pytest.raises(NotFound) as refusal, world.view("officer1") as view:
+        opening_package.package(view, world.lot_in(view, ref))
     assert refusal.value.code == "opening.not_yet"
 
 

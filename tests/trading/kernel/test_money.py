@@ -186,15 +186,15 @@ def test_a_unit_can_be_forced_and_other_currencies_are_named() -> None:
     ],
 )
 def test_capital_figures_follow_the_cheque_rules(minor: int, words: str) -> None:
-    written = Money(minor).capitals()
+    written = Money(minor).amount_words()
     assert written.replace("元零伍角", "元伍角") == words.replace(
         "元零伍角", "元伍角"
     )  # that nought is optional in the rules
-    assert Money.from_capitals(words) == Money(minor)
+    assert Money.from_amount_words(words) == Money(minor)
 
 
 def test_capital_figures_at_the_edges() -> None:
-    assert [Money(minor).capitals() for minor in (0, 5, 50, 1000, 818000000, -320, 10**16)] == [
+    assert [Money(minor).amount_words() for minor in (0, 5, 50, 1000, 818000000, -320, 10**16)] == [
         "零元整",
         "伍分",
         "伍角整",
@@ -204,9 +204,9 @@ def test_capital_figures_at_the_edges() -> None:
         "壹佰万亿元整",
     ]
     with pytest.raises(Invalid, match=r"money\.too_large"):
-        Money(10**18).capitals()
+        Money(10**18).amount_words()
     with pytest.raises(Invalid, match=r"money\.capitals_currency"):
-        Money(1, "USD").capitals()
+        Money(1, "USD").amount_words()
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_capital_figures_at_the_edges() -> None:
     ],
 )
 def test_capital_figures_as_people_write_them(text: str, minor: int) -> None:
-    assert Money.from_capitals(text) == Money(minor)
+    assert Money.from_amount_words(text) == Money(minor)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_capital_figures_as_people_write_them(text: str, minor: int) -> None:
 )
 def test_malformed_capital_figures_are_refused(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        Money.from_capitals(text)
+        Money.from_amount_words(text)
     assert refusal.value.code == "money.capitals_malformed"
 
 
@@ -261,7 +261,7 @@ def test_every_written_form_reads_back(minor: int) -> None:
     assert Money.parse(amount.full("zh"), negative=True) == amount
     assert Money.parse(amount.full("en"), negative=True) == amount
     assert Money.exactly(amount.text()) == amount == Money.exactly(amount.decimal) == Money.rounded(amount.fraction)
-    assert Money.from_capitals(amount.capitals()) == amount
+    assert Money.from_amount_words(amount.amount_words()) == amount
     assert Money.parse(amount.short(places=10, unit="亿元"), negative=True) == amount
 
 
@@ -270,7 +270,7 @@ def test_capital_figures_agree_with_an_independent_writer(minor: int) -> None:
     def plain(words: str) -> str:  # an optional nought after 亿, 万 and 元, and the closing 整
         return re.sub("(?<=[亿万元])零", "", words).rstrip("整")
 
-    assert plain(Money(minor).capitals()) == plain(cn2an.an2cn(f"{minor // 100}.{minor % 100:02d}", "rmb"))
+    assert plain(Money(minor).amount_words()) == plain(cn2an.an2cn(f"{minor // 100}.{minor % 100:02d}", "rmb"))
 
 
 @given(minors, minors, minors)

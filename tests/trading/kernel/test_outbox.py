@@ -19,8 +19,8 @@ def world(engine, tmp_path) -> World:  # type: ignore[no-untyped-def]
 
 
 def due(world: World) -> list[Message]:
-    with world.look("clock") as look:
-        return outbox.due(look.session, look.now)
+    with world.view("clock") as view:
+        return outbox.due(view.session, view.now)
 
 
 def send(world: World, key: str, **facts: Any) -> None:
@@ -47,9 +47,9 @@ def test_oldest_first_and_only_what_is_due(world: World) -> None:
         send(world, key)
         world.clock.advance(seconds=1)
     assert [m.key for m in due(world)] == ["b", "a", "c"]
-    with world.look("clock") as look:
-        assert [m.key for m in outbox.due(look.session, look.now, limit=2)] == ["b", "a"]
-        assert outbox.due(look.session, look.now - timedelta(hours=1)) == []
+    with world.view("clock") as view:
+        assert [m.key for m in outbox.due(view.session, view.now, limit=2)] == ["b", "a"]
+        assert outbox.due(view.session, view.now - timedelta(hours=1)) == []
 
 
 def test_what_fails_waits_longer_each_time_and_is_given_up_at_last(world: World) -> None:

@@ -90,18 +90,18 @@ def test_a_clock_behind_the_log_signs_nothing_whose_tick_is_sealed(world: World)
 
 def test_a_look_writes_nothing(world: World) -> None:
     with unchanged(world):
-        with world.look("clerk") as look:
-            look.session.add(FormUse(form_id="x", account_id=None, at=look.now, where="/"))
-        with pytest.raises(NotAllowed), world.look("clerk") as look:
-            look.require(Act.SHARE_RELEASE)
+        with world.view("clerk") as view:
+            view.session.add(FormUse(form_id="x", account_id=None, at=view.now, where="/"))
+        with pytest.raises(NotAllowed), world.view("clerk") as view:
+            view.require(Act.SHARE_RELEASE)
 
 
 def test_what_was_read_stays_readable_after_the_unit(world: World) -> None:
     ref = world.project("DRAFT")
     from trading.tendering import projects
 
-    with world.look("agent") as look:
-        row = projects.project(look.session, ref)
+    with world.view("agent") as view:
+        row = projects.project(view.session, ref)
     assert row.ref == ref
 
 
@@ -171,9 +171,9 @@ def test_a_form_sent_twice_at_the_same_moment_has_one_effect(world: World) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    with world.look("clock") as look:
-        count = look.session.scalar(select(func.count()).select_from(FormUse).where(FormUse.form_id == "c" * 32))
-        sent = look.session.scalar(select(func.count()).select_from(outbox.Message).where(outbox.Message.key == "c"))
+    with world.view("clock") as view:
+        count = view.session.scalar(select(func.count()).select_from(FormUse).where(FormUse.form_id == "c" * 32))
+        sent = view.session.scalar(select(func.count()).select_from(outbox.Message).where(outbox.Message.key == "c"))
     assert sent is not None and count == sent <= 1
     assert sorted(told) in (["/done/0", "done 0"], ["/done/1", "done 1"], ["alone", "alone"])
 
@@ -183,8 +183,8 @@ def test_persons_stand_in_records_as_salted_hashes_alone(world: World) -> None:
         work.record(
             "thing.done", "KP-2026-000001/2", account="91130205", note="公开", amount=7, at=work.now, list=["a", 1]
         )
-    with world.look("clock") as look:
-        record = look.session.scalars(select(ActRecord).where(ActRecord.act == "thing.done")).one()
+    with world.view("clock") as view:
+        record = view.session.scalars(select(ActRecord).where(ActRecord.act == "thing.done")).one()
         assert (
             "91130205" not in record.payload
             and f"account:{world.people['clerk']}" not in record.payload
@@ -193,7 +193,7 @@ def test_persons_stand_in_records_as_salted_hashes_alone(world: World) -> None:
         assert audit.check_fact_of(record.payload, "account", "91130205")
         assert audit.check_fact_of(record.payload, "person", f"account:{world.people['clerk']}")
         assert not audit.check_fact_of(record.payload, "account", "91130206")
-        entry = audit.entry(look.session, record.c)
+        entry = audit.entry(view.session, record.c)
         assert (entry.event, entry.tender, entry.lot) == ("act", "KP-2026-000001", "2")
     with unchanged(world), pytest.raises(TypeError), world.work("clerk") as work:
         work.record("thing.done", "x", share=0.5)
@@ -203,24 +203,24 @@ def test_entries_wait_until_a_tick_and_are_then_proved(world: World) -> None:
     world.tick()
     with world.work("clerk") as work:
         entry = work.log("act", statement="A" * 43, tender="KP-2026-000001")
-    with world.look("clock") as look:
-        assert log.proof(look.session, entry.c) is None
-        assert look.session.scalar(select(func.count()).select_from(LogPending)) == 1
+    with world.view("clock") as view:
+        assert log.proof(view.session, entry.c) is None
+        assert view.session.scalar(select(func.count()).select_from(LogPending)) == 1
     world.tick()
-    with world.look("clock") as look:
-        assert log.proof(look.session, entry.c) is not None
-        assert look.session.scalar(select(func.count()).select_from(LogPending)) == 0
+    with world.view("clock") as view:
+        assert log.proof(view.session, entry.c) is not None
+        assert view.session.scalar(select(func.count()).select_from(LogPending)) == 0
 
 
 def test_who_must_sign_in(world: World) -> None:
     from trading.kernel.access import PUBLIC
 
-    with pytest.raises(SignInNeeded), world.office.look(PUBLIC) as look:
-        look.require(Act.ACCOUNT_OWN)
-    with world.office.look(CLOCK) as look:
-        look.require(Act.CLOCK)
+    with pytest.raises(SignInNeeded), world.office.view(PUBLIC) as view:
+        view.require(Act.ACCOUNT_OWN)
+    with world.office.view(CLOCK) as view:
+        view.require(Act.CLOCK)
         with pytest.raises(NotAllowed):
-            look.require(Act.ACCOUNT_OWN)
+            view.require(Act.ACCOUNT_OWN)
 
 
 def test_what_is_not_wired_is_said() -> None:

@@ -40,12 +40,12 @@ def shares_document(
     world: World, ref: str, username: str, *, j: int = 0, at: str = "", **changes: Any
 ) -> dict[str, Any]:
     """What an officer's client makes of the set that was handed out."""
-    with world.look("clock") as look:
-        row = opened_at(world, look, ref)
-        policy = officers.policy_document(officers.current_policy(look.session, row.lot))
+    with world.view("clock") as view:
+        row = opened_at(world, view, ref)
+        policy = officers.policy_document(officers.current_policy(view.session, row.lot))
         checked = CheckedSet(
             policy,
-            ceremony.generations(look.session, row),
+            ceremony.generations(view.session, row),
             row.set_hash,
             tuple(row.bids),
             {},
@@ -55,7 +55,7 @@ def shares_document(
         own = ALL.index(username) + 1
         document = release_shares(
             checked,
-            ceremony.headers(look.session, row),
+            ceremony.headers(view.session, row),
             j=own,
             secrets=lambda policy: world.policy_secret(username, policy),
             now=at or format_time(max(world.now, row.shares_from)),
@@ -70,8 +70,8 @@ def post(world: World, ref: str, username: str, document: dict[str, Any], *, key
 
 
 def window(world: World, ref: str) -> tuple[Any, Any]:
-    with world.look("clock") as look:
-        row = opened_at(world, look, ref)
+    with world.view("clock") as view:
+        row = opened_at(world, view, ref)
         return row.shares_from, row.shares_until
 
 
@@ -80,17 +80,17 @@ def decrypt(world: World, ref: str) -> Opening:
 
 
 def verdicts(world: World, ref: str) -> list[tuple[str, str, str]]:
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return [
-            (b.party.name, b.verdict, b.cause) for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))
+            (b.party.name, b.verdict, b.cause) for b in ceremony.opened_bids(view.session, opened_at(world, view, ref))
         ]
 
 
 def of_bidder(world: World, ref: str, username: str) -> OpenedBid:
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         return next(
             b
-            for b in ceremony.opened_bids(look.session, opened_at(world, look, ref))
+            for b in ceremony.opened_bids(view.session, opened_at(world, view, ref))
             if b.party_id == world.party_ids[username]
         )
 
@@ -237,12 +237,12 @@ def test_one_share_too_few_opens_nothing_and_names_the_absent(world: World, came
     verdict_steps.pause_over(world, ref)
     decrypt(world, ref)
     assert {(v, c) for _, v, c in verdicts(world, ref)} == {("TOO_FEW_SHARES", cause)}
-    with world.look("clock") as look:
-        rows = ceremony.opened_bids(look.session, opened_at(world, look, ref))
+    with world.view("clock") as view:
+        rows = ceremony.opened_bids(view.session, opened_at(world, view, ref))
         assert all(
             row.announce == {} and row.files == [] and row.seed == b"" and row.price_minor is None for row in rows
         )
-        assert ceremony.opened_of_lot(look.session, world.lot_in(look, ref)) == []
+        assert ceremony.opened_of_lot(view.session, world.lot_in(view, ref)) == []
 
 
 @pytest.mark.parametrize(
@@ -280,12 +280,12 @@ def test_a_crash_between_blobs_and_rows_loses_and_shows_nothing(world: World, mo
     with unchanged(world), pytest.raises(Killed):
         decrypt(world, ref)
     monkeypatch.undo()
-    with world.look("host") as look:
-        assert ceremony.opened_bids(look.session, opened_at(world, look, ref)) == []
+    with world.view("host") as view:
+        assert ceremony.opened_bids(view.session, opened_at(world, view, ref)) == []
     decrypt(world, ref)
     assert [v for _, v, _ in verdicts(world, ref)] == ["opened"] * 3
-    with world.look("clock") as look:
-        for row in ceremony.opened_bids(look.session, opened_at(world, look, ref)):
+    with world.view("clock") as view:
+        for row in ceremony.opened_bids(view.session, opened_at(world, view, ref)):
             content = b"".join(world.office.blobs.read(row.files[0]["blob"]))
             assert content.startswith(b"offer of bidder") and row.files[0]["size"] == len(content)
     assert not list((world.office.blobs.folder / "incoming").iterdir())
@@ -362,9 +362,9 @@ def test_two_that_both_decrypted_write_once(world: World, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("how", ["flipped", "cut", "swapped", "header"])
 def test_tampered_stored_bytes_are_the_platforms_fault_and_stop_nobody_else(world: World, how: str) -> None:
     ref = stages.shared(world)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        rows = {row.party_id: row for row in bids.standing_bids(look.session, lot)}
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        rows = {row.party_id: row for row in bids.standing_bids(view.session, lot)}
     first, second = (world.office.blobs.path(rows[world.party_ids[name]].blob) for name in ("bidder1", "bidder2"))
     data = bytearray(first.read_bytes())
     if how == "flipped":
@@ -386,10 +386,10 @@ def test_tampered_stored_bytes_are_the_platforms_fault_and_stop_nobody_else(worl
 @pytest.mark.promise("R10")
 def test_lost_stored_bytes_stop_nobody_else(world: World) -> None:
     ref = stages.shared(world)
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         row = next(
             b
-            for b in bids.standing_bids(look.session, world.lot_in(look, ref))
+            for b in bids.standing_bids(view.session, world.lot_in(view, ref))
             if b.party_id == world.party_ids["bidder1"]
         )
     world.office.blobs.path(row.blob).unlink()
@@ -507,8 +507,8 @@ def test_a_bidder_that_cheats_is_found_and_the_others_go_on(world: World, name: 
     assert (bad.verdict, bad.cause) == (code, cause)
     assert (bad.announce, bad.files, bad.price_minor) == ({}, [], None)
     assert {of_bidder(world, ref, other).verdict for other in ("bidder2", "bidder3")} == {"opened"}
-    with world.look("clock") as look:
-        row = opened_at(world, look, ref)
+    with world.view("clock") as view:
+        row = opened_at(world, view, ref)
         item = next(i for i in loads(payload_of(row.opened))["bids"] if i["header_hash"] == bad.header_hash)
         assert (item["verdict"], item["cause"], item["announce"], item["files"]) == (code, cause, {}, [])
 
@@ -595,16 +595,16 @@ def test_minutes_want_signatures_confirmations_and_answers(world: World) -> None
         opening_list.close(work, opened_at(world, work, ref))
     with unchanged(world), pytest.raises(WrongStep), world.work("host") as work:
         opening_list.close(work, opened_at(world, work, ref))
-    with world.look("clock") as look:
-        assert world.lot_in(look, ref).state == "QUAL_REVIEW"
+    with world.view("clock") as view:
+        assert world.lot_in(view, ref).state == "QUAL_REVIEW"
 
 
 def test_the_window_of_remarks_ends_and_the_silent_are_not_waited_for(world: World) -> None:
     ref = opened(world)
     for username in ALL[:3]:
         sign_list(world, ref, username)
-    with world.look("clock") as look:
-        until = opened_at(world, look, ref).confirm_until
+    with world.view("clock") as view:
+        until = opened_at(world, view, ref).confirm_until
     assert until is not None
     world.clock.set(until)
     remark(world, ref, "bidder1", "confirm")
@@ -629,8 +629,8 @@ def test_remarks_are_of_those_who_bid(world: World) -> None:
 
 def test_who_countersigns_what(world: World) -> None:
     ref = opened(world)
-    with world.look("clock") as look:
-        real = dict(opened_at(world, look, ref).opened or {})
+    with world.view("clock") as view:
+        real = dict(opened_at(world, view, ref).opened or {})
     document = loads(payload_of(real))
     document["bids"][0]["announce"] = {"price": "1.00"}
     other = sign_document("opened", document, world.office.keys.signing)
@@ -649,35 +649,35 @@ def test_who_countersigns_what(world: World) -> None:
         sign_list(world, ref, "host", key=world.keys["officer1"].sign)
     sign_list(world, ref, "officer1")
     sign_list(world, ref, "officer1")
-    with world.look("clock") as look:
-        signed = opened_at(world, look, ref).opened
+    with world.view("clock") as view:
+        signed = opened_at(world, view, ref).opened
         assert signed is not None and len(signed["signatures"]) == 2  # the platform and one officer, once
 
 
 def test_seeds_are_for_officers_once_everything_is_decided(world: World) -> None:
     ref = stages.shared(world)
-    with pytest.raises(WrongStep), world.look("officer1") as look:
-        ceremony.seeds_for_officer(look, opened_at(world, look, ref))
+    with pytest.raises(WrongStep), world.view("officer1") as view:
+        ceremony.seeds_for_officer(view, opened_at(world, view, ref))
     decrypt(world, ref)
-    with world.look("officer1") as look:
-        row = opened_at(world, look, ref)
-        seeds = ceremony.seeds_for_officer(look, row)
-        for name, header in ceremony.headers(look.session, row).items():
+    with world.view("officer1") as view:
+        row = opened_at(world, view, ref)
+        seeds = ceremony.seeds_for_officer(view, row)
+        for name, header in ceremony.headers(view.session, row).items():
             sealed_headers.rederive(header, unb64u(seeds[name], 32))
     for username in ("bidder1", "clerk", "agent", "buyer"):
-        with pytest.raises(NotAllowed), world.look(username) as look:
-            ceremony.seeds_for_officer(look, opened_at(world, look, ref))
+        with pytest.raises(NotAllowed), world.view(username) as view:
+            ceremony.seeds_for_officer(view, opened_at(world, view, ref))
 
 
 def test_nothing_is_public_before_the_set_and_only_names_before_the_verdicts(world: World) -> None:
     ref = stages.closed(world)
-    with world.look("clock") as look:
-        assert not ceremony.is_public(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        assert not ceremony.is_public(view.session, world.lot_in(view, ref))
     before = fingerprint(world)
     sealing.list_set(world, ref)
-    with world.look("clock") as look:
-        assert ceremony.is_public(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        assert ceremony.is_public(view.session, world.lot_in(view, ref))
         with pytest.raises(NotFound):
-            ceremony.opened_of_lot(look.session, world.lot_in(look, "KP-2026-000000-1"))
-        assert ceremony.opened_of_lot(look.session, world.lot_in(look, ref)) == []
+            ceremony.opened_of_lot(view.session, world.lot_in(view, "KP-2026-000000-1"))
+        assert ceremony.opened_of_lot(view.session, world.lot_in(view, ref)) == []
     assert "opened_bid" not in changed(world, before)

@@ -15,7 +15,7 @@ from tests.kit import opening_steps, sealing
 from tests.kit.stages import reach
 from tests.kit.world import World
 from trading import timeline
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel.errors import Invalid, NotFound, TooEarly, TooLate, WrongStep
 from trading.opening import ceremony, co_opening, opening_set, rules, shares
 
@@ -43,13 +43,13 @@ def row_of(world: World, unit: Any, ref: str) -> ceremony.Opening:
 
 def part_of(world: World, ref: str, username: str, **changes: Any) -> Any:
     """What a bidder's client makes of the package."""
-    with world.look(username, sealing.SIGNER) as look:
-        package = co_opening.package(look, row_of(world, look, ref))
+    with world.view(username, sealing.SIGNER) as view:
+        package = co_opening.package(view, row_of(world, view, ref))
         document = make_bidder_part(
             parse_header(unb64u(package["header"])),
             secret=world.keys[username].seal,
             set_=package["set"],
-            at=format_time(look.now),
+            at=format_time(view.now),
         )
     return sign_document("bidder-part", document | changes, world.keys[username].sign)
 
@@ -61,8 +61,8 @@ def post(world: World, ref: str, username: str, envelope: Any) -> co_opening.Bid
 
 def on(world: World, ref: str, *, ticking: bool) -> None:
     """To the moment shares are taken from: with the clock ticking, or standing still as in an outage."""
-    with world.look("clock") as look:
-        begins = row_of(world, look, ref).shares_from
+    with world.view("clock") as view:
+        begins = row_of(world, view, ref).shares_from
     while ticking and world.now + timedelta(seconds=60) < begins:
         world.clock.advance(seconds=60)
         timeline.turn(world.office)
@@ -71,11 +71,11 @@ def on(world: World, ref: str, *, ticking: bool) -> None:
 
 
 def verdicts(world: World, ref: str) -> dict[str, tuple[str, str]]:
-    with world.look("host") as look:
+    with world.view("host") as view:
         names = {world.party_ids[name]: name for name in world.bidders}
         return {
             names[bid.party_id]: (bid.verdict, bid.cause)
-            for bid in ceremony.opened_bids(look.session, row_of(world, look, ref))
+            for bid in ceremony.opened_bids(view.session, row_of(world, view, ref))
         }
 
 
@@ -95,8 +95,8 @@ def test_officers_alone_open_nothing_and_the_bidder_who_stays_away_counts_as_rev
     on(world, ref, ticking=True)
     opening_steps.open_set(world, ref)
     assert verdicts(world, ref)[world.bidders[2]] == ("BIDDER_PART_MISSING", "bidder")
-    with world.look("host") as look:
-        found = effects.of_party(look.session, world.lot_in(look, ref), world.party_ids[world.bidders[2]])
+    with world.view("host") as view:
+        found = legal_effects.of_party(view.session, world.lot_in(view, ref), world.party_ids[world.bidders[2]])
         assert found is not None and found.outcome.result == "treated_as_revoked"
 
 
@@ -148,8 +148,8 @@ def test_a_wrong_part_is_refused_at_once_and_the_right_one_is_taken_once(world: 
         post(world, ref, "bidder2", good)
     first = post(world, ref, "bidder1", good)
     assert post(world, ref, "bidder1", good).c == first.c
-    with world.look("clock") as look:
-        assert len(co_opening.parts(look.session, row_of(world, look, ref))) == 1
+    with world.view("clock") as view:
+        assert len(co_opening.parts(view.session, row_of(world, view, ref))) == 1
 
 
 def test_where_no_co_opening_is_agreed_no_part_is_taken(world: World) -> None:
@@ -160,8 +160,8 @@ def test_where_no_co_opening_is_agreed_no_part_is_taken(world: World) -> None:
 
 def test_who_has_no_bid_in_the_set_has_no_part(world: World) -> None:
     ref = listed(world)
-    with pytest.raises(NotFound, match="part.no_bid"), world.look("buyer") as look:
-        co_opening._bid(look, row_of(world, look, ref))
+    with pytest.raises(NotFound, match="part.no_bid"), world.view("buyer") as view:
+        co_opening._bid(view, row_of(world, view, ref))
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def in_draw(unit: Any, world: World, ref: str) -> draws.Draw:
 
 
 def kit_of(world: World, ref: str) -> Package:
-    with world.look("buyer") as look:
-        return dict(json.loads(json.dumps(opening_package.draw_kit(look, in_draw(look, world, ref)))))
+    with world.view("buyer") as view:
+        return dict(json.loads(json.dumps(opening_package.draw_kit(view, in_draw(view, world, ref)))))
 
 
 def listed(world: World) -> tuple[str, bytes]:
@@ -70,14 +70,14 @@ def listed(world: World) -> tuple[str, bytes]:
 
 
 def package_of(world: World, ref: str, username: str = "officer1") -> Package:
-    with world.look(username) as look:
-        return dict(json.loads(json.dumps(opening_package.escrow_package(look, in_draw(look, world, ref)))))
+    with world.view(username) as view:
+        return dict(json.loads(json.dumps(opening_package.escrow_package(view, in_draw(view, world, ref)))))
 
 
 def to_opening(world: World, ref: str) -> None:
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        at = officers.current_policy(look.session, lot, officers.draw_envelope("experts", lot)).opens_at
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        at = officers.current_policy(view.session, lot, officers.draw_envelope("experts", lot)).opens_at
     world.clock.set(at)
 
 
@@ -120,18 +120,18 @@ def test_files_give_the_same_package_and_strangers_get_none(world: World) -> Non
     again = from_files(to_files(package))
     assert set(again) == set(package) and sorted(again["headers"]) == sorted(package["headers"])
     assert {**again, "headers": 0} == {**package, "headers": 0}
-    with pytest.raises(NotAllowed), world.look("clerk") as look:
-        opening_package.escrow_package(look, in_draw(look, world, ref))
-    with pytest.raises((NotAllowed, NotFound)), world.look("agent") as look:
-        opening_package.draw_kit(look, in_draw(look, world, ref))
+    with pytest.raises(NotAllowed), world.view("clerk") as view:
+        opening_package.escrow_package(view, in_draw(view, world, ref))
+    with pytest.raises((NotAllowed, NotFound)), world.view("agent") as view:
+        opening_package.draw_kit(view, in_draw(view, world, ref))
 
 
 def test_no_package_before_the_list_is_signed(world: World) -> None:
     ref = world.lot("BIDDING")
     with world.work("clerk") as work:
         draws.announce(work, world.lot_in(work, ref), label="experts", pool=["a", "b"], take=1)
-    with pytest.raises(WrongStep), world.look("officer1") as look:
-        opening_package.escrow_package(look, in_draw(look, world, ref))
+    with pytest.raises(WrongStep), world.view("officer1") as view:
+        opening_package.escrow_package(view, in_draw(view, world, ref))
 
 
 def test_a_hall_that_cheats_gets_no_part(world: World) -> None:
@@ -145,8 +145,8 @@ def test_a_hall_that_cheats_gets_no_part(world: World) -> None:
             check_draw({**copy.deepcopy(package), **changes}, trust, now=now)
         return refusal.value.code
 
-    with world.look("clock") as look:
-        drill = officers.drill_of(look.session, officers.current_policy(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        drill = officers.drill_of(view.session, officers.current_policy(view.session, world.lot_in(view, ref)))
     assert refused(now=format_time(world.now - timedelta(seconds=1))) == "UNAVAILABLE"
     assert refused(headers=package["headers"][1:]) == "SET_CONFLICT"
     assert refused(headers=[*package["headers"], drill.header]) == "SET_CONFLICT"

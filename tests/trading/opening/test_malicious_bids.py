@@ -27,7 +27,7 @@ from tests.kit.world import Keys, World
 from tests.trading.opening.test_ceremony import FORGED, forged
 from trading.bidding import bids, uploads
 from trading.custody import officers
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel import audit, log
 from trading.kernel.errors import Conflict, Invalid, NotAllowed
 from trading.opening import ceremony, rescue, shares
@@ -132,11 +132,11 @@ def test_what_can_be_seen_without_keys_is_refused_at_the_door_with_a_signed_no(w
     assert (outcome.accepted, outcome.reason) == (False, code)
     world.tick()
     world.tick()
-    with world.look("clock") as look:
-        entry = audit.entry(look.session, outcome.receipt.c)
+    with world.view("clock") as view:
+        entry = audit.entry(view.session, outcome.receipt.c)
         assert loads(payload_of(json.loads(entry.envelope)))["reason"] == code and entry.event == "bid-refused"
-        assert log.tick_of(look.session, entry.c) is not None and audit.document(look.session, entry.statement)
-        assert bids.standing_bids(look.session, world.lot_in(look, ref)) == []
+        assert log.tick_of(view.session, entry.c) is not None and audit.document(view.session, entry.statement)
+        assert bids.standing_bids(view.session, world.lot_in(view, ref)) == []
     again, signed = seal(world, ref, "bidder1", b"an honest one")
     assert offer(world, ref, "bidder1", again, signed).accepted, "and a good bid is still welcome"
 
@@ -226,28 +226,28 @@ def test_what_only_keys_can_show_is_found_at_the_opening_and_the_others_go_on(wo
     if verdict_steps.decrypt(world, ref).state == "LISTED":
         assert code == "UNRESOLVED"
         opening_steps.turn(world)
-        with world.look("clock") as look:
-            (failed,) = verdict_steps.failures_of(world, look, ref)
-            assert (failed.code, audit.entry(look.session, failed.c).event) == ("UNRESOLVED", "bid-failed")
+        with world.view("clock") as view:
+            (failed,) = verdict_steps.failures_of(world, view, ref)
+            assert (failed.code, audit.entry(view.session, failed.c).event) == ("UNRESOLVED", "bid-failed")
         verdict_steps.pause_over(world, ref)
         verdict_steps.decrypt(world, ref)
     verdict_steps.finish(world, ref, *ALL)
     opening_steps.turn(world)
-    with world.look("clock") as look:
-        row, lot = row_of(world, look, ref), world.lot_in(look, ref)
-        found = {bid.party_id: bid for bid in ceremony.opened_bids(look.session, row)}
+    with world.view("clock") as view:
+        row, lot = row_of(world, view, ref), world.lot_in(view, ref)
+        found = {bid.party_id: bid for bid in ceremony.opened_bids(view.session, row)}
         bad = found[world.party_ids["bidder1"]]
         assert (bad.verdict, bad.cause, bad.announce, bad.files, bad.price_minor) == (code, cause, {}, [], None)
         assert {found[world.party_ids[other]].verdict for other in ("bidder2", "bidder3")} == {"opened"}
-        effect = effects.of_party(look.session, lot, world.party_ids["bidder1"])
+        effect = legal_effects.of_party(view.session, lot, world.party_ids["bidder1"])
         assert effect is not None and (effect.outcome.result, effect.outcome.deposit) == FOLLOWS[cause]
-        entry = audit.entry(look.session, row.opened_c or "")
+        entry = audit.entry(view.session, row.opened_c or "")
         item = next(
             one
-            for one in loads(payload_of(audit.document(look.session, entry.statement)))["bids"]
+            for one in loads(payload_of(audit.document(view.session, entry.statement)))["bids"]
             if one["header_hash"] == bad.header_hash
         )
-        assert (item["verdict"], item["cause"]) == (code, cause) and log.tick_of(look.session, entry.c) is not None
+        assert (item["verdict"], item["cause"]) == (code, cause) and log.tick_of(view.session, entry.c) is not None
 
 
 def test_a_decompression_bomb_stays_the_small_file_it_is(world: World) -> None:
@@ -265,10 +265,10 @@ def test_a_decompression_bomb_stays_the_small_file_it_is(world: World) -> None:
     for username in ALL:
         opening_steps.share(world, ref, username)
     verdict_steps.decrypt(world, ref)
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
         mine = next(
-            bid for bid in ceremony.opened_bids(look.session, row) if bid.party_id == world.party_ids["bidder1"]
+            bid for bid in ceremony.opened_bids(view.session, row) if bid.party_id == world.party_ids["bidder1"]
         )
     assert (mine.verdict, mine.files[0]["size"]) == ("opened", len(bomb))
     assert b"".join(world.office.blobs.read(mine.files[0]["blob"])) == bomb
@@ -280,12 +280,12 @@ def test_a_decompression_bomb_stays_the_small_file_it_is(world: World) -> None:
 
 
 def shares_of(world: World, ref: str, username: str, secret: bytes | None = None) -> dict[str, Any]:
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        policy = officers.policy_document(officers.current_policy(look.session, row.lot))
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        policy = officers.policy_document(officers.current_policy(view.session, row.lot))
         checked = CheckedSet(
             policy,
-            ceremony.generations(look.session, row),
+            ceremony.generations(view.session, row),
             row.set_hash,
             tuple(row.bids),
             {},
@@ -294,7 +294,7 @@ def shares_of(world: World, ref: str, username: str, secret: bytes | None = None
         )
         return release_shares(
             checked,
-            ceremony.headers(look.session, row),
+            ceremony.headers(view.session, row),
             j=ALL.index(username) + 1,
             secrets=lambda policy: secret or world.policy_secret(username, policy),
             now=format_time(world.now),
@@ -337,18 +337,18 @@ def test_officers_with_a_wrong_share_a_wrong_key_absent_and_twice(world: World) 
         )
     for username in ("officer2", "officer3"):
         post(world, ref, username, shares_of(world, ref, username))
-    with world.look("clock") as look:
-        world.clock.set(row_of(world, look, ref).shares_until)
+    with world.view("clock") as view:
+        world.clock.set(row_of(world, view, ref).shares_until)
     opening_steps.turn(world)
     verdict_steps.decrypt(world, ref)  # two absent: any three open
     opening_steps.turn(world)
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
-        assert [share.j for share in ceremony.shares(look.session, row)] == [1, 2, 3]
-        for share in ceremony.shares(look.session, row):
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        assert {bid.verdict for bid in ceremony.opened_bids(view.session, row)} == {"opened"}
+        assert [share.j for share in ceremony.shares(view.session, row)] == [1, 2, 3]
+        for share in ceremony.shares(view.session, row):
             assert (
-                audit.entry(look.session, share.c).event == "shares" and log.tick_of(look.session, share.c) is not None
+                audit.entry(view.session, share.c).event == "shares" and log.tick_of(view.session, share.c) is not None
             )
 
 
@@ -359,10 +359,10 @@ def test_an_officer_that_cries_wolf_changes_nothing_while_three_are_good(world: 
     for username in ("officer4", "officer5"):
         verdict_steps.lie(world, ref, username)
     verdict_steps.decrypt(world, ref)
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        assert {bid.verdict for bid in ceremony.opened_bids(look.session, row)} == {"opened"}
-        assert rescue.failures(look.session, row) == []
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        assert {bid.verdict for bid in ceremony.opened_bids(view.session, row)} == {"opened"}
+        assert rescue.failures(view.session, row) == []
         assert all(
-            set(share.errors.values()) == {"SHARE_OPEN"} for share in ceremony.shares(look.session, row) if share.j > 3
+            set(share.errors.values()) == {"SHARE_OPEN"} for share in ceremony.shares(view.session, row) if share.j > 3
         )

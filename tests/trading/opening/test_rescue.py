@@ -18,7 +18,7 @@ from tests.kit.verdict_steps import row_of
 from tests.kit.world import Keys, World
 from tests.trading.opening.test_ceremony import FORGED, forged, of_bidder
 from trading.custody import policies
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel import audit, log
 from trading.kernel.audit import LogEntry
 from trading.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, TooEarly, TooLate, WrongStep
@@ -74,22 +74,22 @@ def bad_box(world: World, name: str = "no box is the one committed to") -> str:
 
 
 def codes(world: World, ref: str) -> dict[str, tuple[str, str]]:
-    with world.look("clock") as look:
-        found = ceremony.opened_bids(look.session, row_of(world, look, ref))
+    with world.view("clock") as view:
+        found = ceremony.opened_bids(view.session, row_of(world, view, ref))
         names = {world.party_ids[name]: name for name in world.bidders}
         return {names[bid.party_id]: (bid.verdict, bid.cause) for bid in found}
 
 
 def hash_of(world: World, ref: str, username: str) -> str:
-    with world.look("clock") as look:
-        found = rescue.own_failure(look.session, row_of(world, look, ref), world.party_ids[username])
+    with world.view("clock") as view:
+        found = rescue.own_failure(view.session, row_of(world, view, ref), world.party_ids[username])
         assert found is not None
         return found.header_hash
 
 
-def effect(world: World, ref: str, username: str) -> effects.Effect:
-    with world.look("clock") as look:
-        found = effects.of_party(look.session, world.lot_in(look, ref), world.party_ids[username])
+def effect(world: World, ref: str, username: str) -> legal_effects.Effect:
+    with world.view("clock") as view:
+        found = legal_effects.of_party(view.session, world.lot_in(view, ref), world.party_ids[username])
         assert found is not None
         return found
 
@@ -99,30 +99,30 @@ def effect(world: World, ref: str, username: str) -> effects.Effect:
 
 def test_failures_are_told_and_nothing_is_shown(world: World) -> None:
     ref, _ = failed(world)
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        found = rescue.failures(look.session, row)
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        found = rescue.failures(view.session, row)
         assert [(one.code, one.cause) for one in found] == [("TOO_FEW_SHARES", "unknown")] * 3
-        assert row.state == "LISTED" and row.opened is None and ceremony.opened_bids(look.session, row) == []
-        window = rescue.pause(look.session, row)
-        tick = log.tick_of(look.session, found[0].c)
+        assert row.state == "LISTED" and row.opened is None and ceremony.opened_bids(view.session, row) == []
+        window = rescue.pause(view.session, row)
+        tick = log.tick_of(view.session, found[0].c)
         assert (
             window is not None
             and tick is not None
             and window.since == tick.at
             and window.until == tick.at + timedelta(minutes=30)
         )
-        assert effects.of_lot(look.session, row.lot) == []
+        assert legal_effects.of_lot(view.session, row.lot) == []
         for one in found:
-            entry = audit.entry(look.session, one.c)
+            entry = audit.entry(view.session, one.c)
             value = loads(payload_of(json.loads(entry.envelope)))
             assert (value["event"], value["reason"]) == ("bid-failed", "TOO_FEW_SHARES")
-            told = loads(payload_of(audit.document(look.session, entry.statement)))
+            told = loads(payload_of(audit.document(view.session, entry.statement)))
             assert told["header_hash"] == one.header_hash and told["set"] == set_id(loads(payload_of(row.opening_set)))
     with unchanged(world), pytest.raises(TooEarly) as refusal:
         verdict_steps.decrypt(world, ref)
     assert refusal.value.code == "opening.repair_running"
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         assert window.until is not None
         world.clock.set(window.until)
     with unchanged(world), pytest.raises(TooEarly):
@@ -135,9 +135,9 @@ def test_a_rescued_bid_is_opened_with_the_others_at_the_end(world: World) -> Non
     with unchanged(world):
         assert verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"]).id == before.id
     verdict_steps.post_rescue(world, ref, "bidder3", seeds["bidder3"])
-    with world.look("clock") as look:
-        assert ceremony.opened_bids(look.session, row_of(world, look, ref)) == []
-        assert {row.event for row in look.session.query(LogEntry).filter(LogEntry.c == before.c)} == {"rescue"}
+    with world.view("clock") as view:
+        assert ceremony.opened_bids(view.session, row_of(world, view, ref)) == []
+        assert {row.event for row in view.session.query(LogEntry).filter(LogEntry.c == before.c)} == {"rescue"}
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
     assert codes(world, ref) == {
@@ -147,7 +147,7 @@ def test_a_rescued_bid_is_opened_with_the_others_at_the_end(world: World) -> Non
     }
     assert of_bidder(world, ref, "bidder1").price_minor == 275_000_000
     assert effect(world, ref, "bidder1").outcome.result == "opened"
-    assert effect(world, ref, "bidder2").outcome == effects.decrypt_outcome("unknown")
+    assert effect(world, ref, "bidder2").outcome == legal_effects.decrypt_outcome("unknown")
     with unchanged(world), pytest.raises(WrongStep):
         verdict_steps.post_rescue(world, ref, "bidder2", seeds["bidder2"])
 
@@ -178,8 +178,8 @@ def test_a_rescue_waits_for_the_tick_of_the_failure(world: World) -> None:
     ref, seeds = listed(world)
     with unchanged(world), pytest.raises(NotFound):
         verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"])
-    with world.look("clock") as look:
-        until = row_of(world, look, ref).shares_until
+    with world.view("clock") as view:
+        until = row_of(world, view, ref).shares_until
     world.clock.set(until + timedelta(seconds=1))
     verdict_steps.decrypt(world, ref)
     for act in (
@@ -199,16 +199,16 @@ def test_without_rescue_in_the_policy_too_few_shares_are_final(world: World, mon
     verdict_steps.bid(world, ref)
     sealing.close(world, ref)
     sealing.list_set(world, ref)
-    with world.look("clock") as look:
-        world.clock.set(row_of(world, look, ref).shares_until + timedelta(seconds=1))
+    with world.view("clock") as view:
+        world.clock.set(row_of(world, view, ref).shares_until + timedelta(seconds=1))
     assert verdict_steps.decrypt(world, ref).state == "OPENED"
     assert set(codes(world, ref).values()) == {("TOO_FEW_SHARES", "unknown")}
 
 
 def test_two_at_once_note_the_failures_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ref, _ = listed(world)
-    with world.look("clock") as look:
-        world.clock.set(row_of(world, look, ref).shares_until + timedelta(seconds=1))
+    with world.view("clock") as view:
+        world.clock.set(row_of(world, view, ref).shares_until + timedelta(seconds=1))
     real = decryption._stuck
 
     def slow(*arguments: Any) -> Any:
@@ -220,8 +220,8 @@ def test_two_at_once_note_the_failures_once(world: World, monkeypatch: pytest.Mo
     with pytest.raises(Conflict) as refusal:
         verdict_steps.decrypt(world, ref)
     assert refusal.value.code == "opening.failures_noted"
-    with world.look("clock") as look:
-        assert len(rescue.failures(look.session, row_of(world, look, ref))) == 3
+    with world.view("clock") as view:
+        assert len(rescue.failures(view.session, row_of(world, view, ref))) == 3
 
 
 # --- the arbiter ------------------------------------------------------------------------------------------------------
@@ -230,10 +230,10 @@ def test_two_at_once_note_the_failures_once(world: World, monkeypatch: pytest.Mo
 def test_a_bad_box_is_its_bidders_fault(world: World) -> None:
     ref = bad_box(world)
     name = hash_of(world, ref, "bidder1")
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        assert [(one.header_hash, one.code) for one in rescue.failures(look.session, row)] == [(name, "UNRESOLVED")]
-        made = findings.complaints(look.session, row)
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        assert [(one.header_hash, one.code) for one in rescue.failures(view.session, row)] == [(name, "UNRESOLVED")]
+        made = findings.complaints(view.session, row)
         # the forger changed the commitments of all boxes but the first
         assert [(one.j, one.code, one.found) for one in made] == [(j, "SHARE_COMMIT", None) for j in range(2, 6)]
     found = verdict_steps.judge(world, ref, name, 2)
@@ -262,8 +262,8 @@ def test_a_bad_box_is_its_bidders_fault(world: World) -> None:
 def test_a_false_complaint_is_found_and_its_part_counts(world: World) -> None:
     ref, _ = listed(world)
     verdict_steps.three_lie(world, ref)
-    with world.look("clock") as look:
-        assert {one.code for one in rescue.failures(look.session, row_of(world, look, ref))} == {"UNRESOLVED"}
+    with world.view("clock") as view:
+        assert {one.code for one in rescue.failures(view.session, row_of(world, view, ref))} == {"UNRESOLVED"}
     for username in world.bidders:
         name = hash_of(world, ref, username)
         code, part = verdict_steps.judge(world, ref, name, 4)
@@ -277,8 +277,8 @@ def test_a_false_complaint_is_found_and_its_part_counts(world: World) -> None:
 def test_findings_that_do_not_hold(world: World) -> None:
     ref = bad_box(world)
     name, other = hash_of(world, ref, "bidder1"), ""
-    with world.look("clock") as look:
-        other = next(one["header_hash"] for one in row_of(world, look, ref).bids if one["header_hash"] != name)
+    with world.view("clock") as view:
+        other = next(one["header_hash"] for one in row_of(world, view, ref).bids if one["header_hash"] != name)
     bad = ("SHARE_COMMIT", b"")
     cases: list[tuple[str, str, int, tuple[str, bytes], dict[str, Any], str]] = [
         ("a bid nobody complained of", other, 1, bad, {}, "finding.no_complaint"),
@@ -355,8 +355,8 @@ def test_a_tender_none_of_whose_bids_could_be_opened_has_failed(
     verdict_steps.pause_over(world, ref)
     verdict_steps.decrypt(world, ref)
     verdict_steps.finish(world, ref, "officer1")
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.state, lot.failure, lot.failure_reason) == ("FAILED", ground, rule)
 
 
@@ -381,9 +381,9 @@ def works_of_cheats(world: World, cheats: int) -> str:
 @pytest.mark.parametrize(("cheats", "state", "failure"), [(2, "EVALUATION", None), (3, "FAILED", "all_revoked")])
 def test_works_go_on_with_one_bid_left_of_three(world: World, cheats: int, state: str, failure: str | None) -> None:
     ref = works_of_cheats(world, cheats)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.state, lot.failure) == (state, failure)
-        found = effects.of_lot(look.session, lot)
+        found = legal_effects.of_lot(view.session, lot)
         assert [one.outcome.result for one in found].count("treated_as_revoked") == cheats
         assert all(unb64u(one.header_hash, 32) for one in found)

@@ -22,15 +22,15 @@ from trading.parties.parties import Account
 def document(
     world: World, username: str, role: str, held: Keys, *, replaces: bytes | None = None, **changes: Any
 ) -> dict[str, Any]:
-    with world.look(username) as look:
-        account = parties.account(look.session, world.people[username])
+    with world.view(username) as view:
+        account = parties.account(view.session, world.people[username])
         made = enrolments.enrolment_document(
             platform=world.office.platform,
             holder=enrolments.holder_of(account, role),
             role=role,
             sign_public=keys.ed25519_public(held.sign),
             seal_public=None,
-            at=format_time(look.now),
+            at=format_time(view.now),
             replaces=keys.kid("ed25519", keys.ed25519_public(replaces)) if replaces else "",
         )
     return made | changes
@@ -44,13 +44,13 @@ def enrol(world: World, username: str, role: str, envelope: Any, answer: str = "
 
 
 def test_enrolled_keys_stand_and_are_logged(world: World) -> None:
-    with world.look("clerk") as look:
+    with world.view("clerk") as view:
         key = enrolments.standing_key(
-            look.session, look.session.get_one(Account, world.people["bidder1"]).party.code, "bidder"
+            view.session, view.session.get_one(Account, world.people["bidder1"]).party.code, "bidder"
         )
         assert enrolments.sign_bytes(key) == keys.ed25519_public(world.keys["bidder1"].sign)
-        logged = list(look.session.scalars(select(LogEntry).where(LogEntry.event == "key-enrolled")))
-        assert len(logged) == len(list(look.session.scalars(select(EnrolledKey))))
+        logged = list(view.session.scalars(select(LogEntry).where(LogEntry.event == "key-enrolled")))
+        assert len(logged) == len(list(view.session.scalars(select(EnrolledKey))))
         assert signatures.document_hash(signatures.payload_of(signatures.from_text(key.document))) in {
             entry.statement for entry in logged
         }
@@ -63,11 +63,11 @@ def test_rotation_needs_the_old_key_too(world: World) -> None:
         enrol(world, "officer1", "officer", alone)
     assert refusal.value.facts["reason"] == "SIG"
     world.enrol("officer1", "officer", seal=False, replaces=old.sign, new=new)
-    with world.look("clerk") as look:
+    with world.view("clerk") as view:
         assert enrolments.sign_bytes(
-            enrolments.standing_key(look.session, "officer1", "officer")
+            enrolments.standing_key(view.session, "officer1", "officer")
         ) == keys.ed25519_public(new.sign)
-        ended = enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign)))
+        ended = enrolments.key_by_kid(view.session, keys.kid("ed25519", keys.ed25519_public(old.sign)))
         assert ended.ended_at is not None
 
 
@@ -167,8 +167,8 @@ def test_the_name_of_the_drill_bid_is_nobodys(world: World) -> None:
         world.people["drill"] = who.id
     with pytest.raises(Invalid, match="key.name_reserved"):
         world.enrol("drill", "officer", seal=False)
-    with pytest.raises(NotFound), world.look("clerk") as look:
-        enrolments.standing_key(look.session, "drill", "officer")
+    with pytest.raises(NotFound), world.view("clerk") as view:
+        enrolments.standing_key(view.session, "drill", "officer")
 
 
 # --- revoked and lost -------------------------------------------------------------------------------------------------------------
@@ -203,10 +203,10 @@ def test_a_revoked_key_signs_nothing_more_not_even_its_successor(world: World) -
         revoke(world, "officer1", "officer", " ")
     revoke(world, "officer1", "officer")
     old, new = world.keys["officer1"], Keys()
-    with world.look("clerk") as look:
-        assert enrolments.find_key(look.session, "officer1", "officer") is None
+    with world.view("clerk") as view:
+        assert enrolments.find_key(view.session, "officer1", "officer") is None
         assert (
-            enrolments.key_by_kid(look.session, keys.kid("ed25519", keys.ed25519_public(old.sign))).end_reason
+            enrolments.key_by_kid(view.session, keys.kid("ed25519", keys.ed25519_public(old.sign))).end_reason
             == "revoked"
         )
     with pytest.raises(NotFound, match="key.not_enrolled"):
@@ -232,14 +232,14 @@ def test_an_application_waits_for_a_supervisor_who_is_somebody_else(world: World
         enrolments.confirm(work, enrolments.request(work.session, ident), {})
     with pytest.raises(Invalid, match="key.refused"):
         vouch(world, ident, by=Keys().sign)
-    with world.look("watch") as look:
-        assert [row.id for row in enrolments.requests(look)] == [ident]
+    with world.view("watch") as view:
+        assert [row.id for row in enrolments.requests(view)] == [ident]
     vouch(world, ident)
-    with world.look("watch") as look:
-        assert enrolments.requests(look) == []
-        standing = enrolments.standing_key(look.session, "officer2", "officer")
+    with world.view("watch") as view:
+        assert enrolments.requests(view) == []
+        standing = enrolments.standing_key(view.session, "officer2", "officer")
         assert enrolments.sign_bytes(standing) == keys.ed25519_public(new.sign)
-        assert enrolments.request(look.session, ident).state == "CONFIRMED"
+        assert enrolments.request(view.session, ident).state == "CONFIRMED"
     with pytest.raises(Conflict, match="key.request_settled"):
         vouch(world, ident)
 
@@ -264,8 +264,8 @@ def test_an_application_is_refused_with_words_withdrawn_by_the_next_and_grows_ol
     with pytest.raises(Invalid, match="form.required"), world.work("watch") as work:
         enrolments.refuse(work, enrolments.request(work.session, first), reason="")
     second = ask(world, "officer2", "officer", Keys())
-    with world.look("watch") as look:
-        assert enrolments.request(look.session, first).state == "WITHDRAWN"
+    with world.view("watch") as view:
+        assert enrolments.request(view.session, first).state == "WITHDRAWN"
     with world.work("watch") as work:
         enrolments.refuse(work, enrolments.request(work.session, second), reason="电话无人接听")
     third = ask(world, "officer2", "officer", Keys())
@@ -277,5 +277,5 @@ def test_an_application_is_refused_with_words_withdrawn_by_the_next_and_grows_ol
 def test_a_key_found_again_settles_the_application(world: World) -> None:
     ident = ask(world, "officer2", "officer", Keys())
     world.enrol("officer2", "officer", seal=False, replaces=world.keys["officer2"].sign, new=Keys())
-    with world.look("watch") as look:
-        assert enrolments.request(look.session, ident).state == "WITHDRAWN"
+    with world.view("watch") as view:
+        assert enrolments.request(view.session, ident).state == "WITHDRAWN"

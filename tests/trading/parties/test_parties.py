@@ -129,8 +129,8 @@ def test_a_role_fits_the_kind_of_organisation_and_an_old_grant_that_does_not_giv
                 work.session.add(RoleGrant(account_id=who.id, role=role, granted_at=work.now))
             world.people["old"] = who.id
             assert not alive(world, sign_in(world, "old", role))
-            with world.look("clock") as look:
-                assert parties.roles_of(look.session, parties.account(look.session, who.id)) == frozenset()
+            with world.view("clock") as view:
+                assert parties.roles_of(view.session, parties.account(view.session, who.id)) == frozenset()
 
 
 def administrators(world: World) -> None:
@@ -163,9 +163,9 @@ def test_a_role_of_weight_is_given_by_two(world: World, role: Role) -> None:
     assert first.value.code == "account.second_needed"
     with world.work("boss") as work:
         proposal = role_proposals.propose(work, parties.account(work.session, who), role, "接任").id
-    with world.look("clock") as look:
-        assert parties.roles_of(look.session, parties.account(look.session, who)) == frozenset()
-        told = {(m.to, m.template) for m in look.session.scalars(select(Message)) if m.template.startswith("role.")}
+    with world.view("clock") as view:
+        assert parties.roles_of(view.session, parties.account(view.session, who)) == frozenset()
+        told = {(m.to, m.template) for m in view.session.scalars(select(Message)) if m.template.startswith("role.")}
         assert told == {(f"account:{world.people['second']}", "role.proposed")}
     with unchanged(world), pytest.raises(NotAllowed) as own, world.work("boss") as work:
         role_proposals.confirm(work, role_proposals.find(work.session, proposal))
@@ -180,9 +180,9 @@ def test_a_role_of_weight_is_given_by_two(world: World, role: Role) -> None:
         role_proposals.confirm(work, role_proposals.find(work.session, proposal))
     with world.work("second") as work:
         role_proposals.confirm(work, role_proposals.find(work.session, proposal))
-    with world.look("clock") as look:
-        assert parties.roles_of(look.session, parties.account(look.session, who)) == {role}
-        acts = [a.act for a in look.session.scalars(select(ActRecord)) if a.act.startswith("role.")]
+    with world.view("clock") as view:
+        assert parties.roles_of(view.session, parties.account(view.session, who)) == {role}
+        acts = [a.act for a in view.session.scalars(select(ActRecord)) if a.act.startswith("role.")]
         assert acts == ["role.propose", "role.grant"]
     with unchanged(world), pytest.raises(WrongStep), world.work("second") as work:
         role_proposals.refuse(work, role_proposals.find(work.session, proposal), "晚了")
@@ -219,9 +219,9 @@ def test_a_proposal_is_refused_with_a_reason_or_taken_back_and_nobody_decides_ab
         role_proposals.withdraw(work, role_proposals.find(work.session, two))
     with world.work("boss") as work:
         role_proposals.withdraw(work, role_proposals.find(work.session, two))
-    with world.look("clock") as look:
-        assert parties.roles_of(look.session, parties.account(look.session, world.people["newcomer"])) == frozenset()
-        (letter,) = [m for m in look.session.scalars(select(Message)) if m.template == "role.refused"]
+    with world.view("clock") as view:
+        assert parties.roles_of(view.session, parties.account(view.session, world.people["newcomer"])) == frozenset()
+        (letter,) = [m for m in view.session.scalars(select(Message)) if m.template == "role.refused"]
         assert letter.to == f"account:{world.people['boss']}" and letter.facts["reason"] == "钱思源留任"
 
 
@@ -231,8 +231,8 @@ def sign_in(world: World, username: str, role: Role) -> str:
 
 
 def alive(world: World, token: str) -> bool:
-    with world.look("clock") as look:
-        return parties.find_login(look.session, token, look.now) is not None
+    with world.view("clock") as view:
+        return parties.find_login(view.session, token, view.now) is not None
 
 
 def test_a_sign_in_dies_idle_old_switched_off_or_without_its_role(world: World) -> None:
@@ -261,12 +261,12 @@ def test_a_sign_in_dies_idle_old_switched_off_or_without_its_role(world: World) 
 
 def test_a_token_is_never_stored_and_a_wrong_one_is_nobody(world: World) -> None:
     token = sign_in(world, "clerk", Role.CENTRE)
-    with world.look("clock") as look:
-        (row,) = look.session.scalars(select(Login))
+    with world.view("clock") as view:
+        (row,) = view.session.scalars(select(Login))
         assert token not in row.token_hash and len(token) >= 43
-        assert parties.find_login(look.session, row.token_hash, look.now) is None
-        assert parties.find_login(look.session, "", look.now) is None
-        actor = parties.actor_of(look.session, row)
+        assert parties.find_login(view.session, row.token_hash, view.now) is None
+        assert parties.find_login(view.session, "", view.now) is None
+        actor = parties.actor_of(view.session, row)
         assert actor.role is Role.CENTRE and actor.fresh_until == world.now + FRESH
 
 

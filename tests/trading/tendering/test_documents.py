@@ -96,39 +96,39 @@ def test_versions_stand_side_by_side(world: World) -> None:
     add(world, ref, "a.pdf", PDF)
     add(world, ref, "a.pdf", PDF + b"2")
     add(world, ref, "b.txt", b"x", kind="other")
-    with world.look("agent") as look:
-        lot = world.lot_in(look, ref)
-        assert [(row.name, row.version) for row in documents.standing(look.session, lot)] == [
+    with world.view("agent") as view:
+        lot = world.lot_in(view, ref)
+        assert [(row.name, row.version) for row in documents.standing(view.session, lot)] == [
             ("a.pdf", 2),
             ("b.txt", 1),
         ]
-        first = documents.document(look, lot, 1)
+        first = documents.document(view, lot, 1)
         assert first.version == 1 and b"".join(world.office.blobs.read(first.blob)) == PDF
     with world.work("agent") as work:
         lot = world.lot_in(work, ref)
         documents.remove(work, lot, documents.standing(work.session, lot)[0])
-    with world.look("agent") as look:
-        assert [row.name for row in documents.standing(look.session, world.lot_in(look, ref))] == ["b.txt"]
+    with world.view("agent") as view:
+        assert [row.name for row in documents.standing(view.session, world.lot_in(view, ref))] == ["b.txt"]
 
 
 def test_nobody_outside_gets_a_file_before_its_time(world: World) -> None:
     ref = world.lot("READY")
-    with world.look("bidder1") as look, pytest.raises(NotFound):
-        documents.document(look, world.lot_in(look, ref), 1)
+    with world.view("bidder1") as view, pytest.raises(NotFound):
+        documents.document(view, world.lot_in(view, ref), 1)
     world.publish(ref)
-    with world.look("bidder1") as look:
-        lot = world.lot_in(look, ref)
-        assert documents.document(look, lot, 1).name == "招标文件.pdf"
-        assert [card.name for card in lot_cards.document_cards(look, lot)] == ["招标文件.pdf"]
+    with world.view("bidder1") as view:
+        lot = world.lot_in(view, ref)
+        assert documents.document(view, lot, 1).name == "招标文件.pdf"
+        assert [card.name for card in lot_cards.document_cards(view, lot)] == ["招标文件.pdf"]
     with pytest.raises(WrongStep, match="lot.published_already"):
         add(world, ref, "b.pdf", PDF)
 
 
 def test_a_file_of_another_lot_is_not_handed_out(world: World) -> None:
     first, second = world.lot("NOTICE"), world.lot("NOTICE")
-    with world.look("bidder1") as look, pytest.raises(NotFound):
-        other = documents.standing(look.session, world.lot_in(look, first))[0]
-        documents.document(look, world.lot_in(look, second), other.id)
+    with world.view("bidder1") as view, pytest.raises(NotFound):
+        other = documents.standing(view.session, world.lot_in(view, first))[0]
+        documents.document(view, world.lot_in(view, second), other.id)
 
 
 def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None:
@@ -137,11 +137,11 @@ def test_an_amendment_in_time_is_published_with_its_notice(world: World) -> None
     world.clock.set(DEADLINE - timedelta(days=15))
     with world.work("agent") as work:
         publication.amend(work, world.lot_in(work, ref), name="招标文件.pdf", blob=blob, text="第三章更正")
-    with world.look("bidder1") as look:
-        lot = world.lot_in(look, ref)
-        assert [(row.version, row.published) for row in documents.standing(look.session, lot)] == [(2, True)]
-        assert notices.latest(look.session, lot, "correction").body["sha256"] == blob.name
-        assert documents.document(look, lot, 1).version == 1
+    with world.view("bidder1") as view:
+        lot = world.lot_in(view, ref)
+        assert [(row.version, row.published) for row in documents.standing(view.session, lot)] == [(2, True)]
+        assert notices.latest(view.session, lot, "correction").body["sha256"] == blob.name
+        assert documents.document(view, lot, 1).version == 1
 
 
 def test_an_amendment_within_fifteen_days_offers_the_deadline_to_extend_to(world: World) -> None:

@@ -38,13 +38,13 @@ def test_question_and_answer_reach_everybody(world: World) -> None:
     ref = world.lot("BIDDING")
     asked = ask(world, ref)
     answer(world, asked)
-    with world.look("bidder2") as look:
-        lot = world.lot_in(look, ref)
-        body = notices.latest(look.session, lot, "clarification").body
+    with world.view("bidder2") as view:
+        lot = world.lot_in(view, ref)
+        body = notices.latest(view.session, lot, "clarification").body
         assert (body["question"], body["answer"]) == ("第3条的质保期从何时起算？", "自验收合格之日起算")
-        assert lot_cards.own_enquiry_cards(look, lot) == []
-    with world.look("bidder1") as look:
-        assert [card.answer for card in lot_cards.own_enquiry_cards(look, world.lot_in(look, ref))] == [
+        assert lot_cards.own_enquiry_cards(view, lot) == []
+    with world.view("bidder1") as view:
+        assert [card.answer for card in lot_cards.own_enquiry_cards(view, world.lot_in(view, ref))] == [
             "自验收合格之日起算"
         ]
 
@@ -53,11 +53,11 @@ def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
     ref = world.lot("BIDDING")
     answer(world, ask(world, ref))
     code, name = credit_code(101), "投标单位1有限公司"
-    with world.look("agent") as look:
-        shown = [dataclasses.asdict(card) for card in lot_cards.enquiry_cards(look, world.lot_in(look, ref))]
-        shown += [dataclasses.asdict(card) for card in lot_cards.notice_cards(look, world.lot_in(look, ref))]
-        records = list(look.session.scalars(select(ActRecord.payload).where(ActRecord.act.like("enquiry.%"))))
-        kept = list(look.session.scalars(select(LogDocument.text).where(LogDocument.kind == "notice")))
+    with world.view("agent") as view:
+        shown = [dataclasses.asdict(card) for card in lot_cards.enquiry_cards(view, world.lot_in(view, ref))]
+        shown += [dataclasses.asdict(card) for card in lot_cards.notice_cards(view, world.lot_in(view, ref))]
+        records = list(view.session.scalars(select(ActRecord.payload).where(ActRecord.act.like("enquiry.%"))))
+        kept = list(view.session.scalars(select(LogDocument.text).where(LogDocument.kind == "notice")))
     assert len(records) == 2
     for text in (json.dumps(shown, default=str, ensure_ascii=False), *records, *kept):
         assert code not in text and name not in text and "bidder1" not in text
@@ -69,9 +69,9 @@ def test_the_asker_stands_nowhere_in_clear(world: World) -> None:
 def test_the_answer_may_restate_a_question_that_gives_its_asker_away(world: World) -> None:
     ref = world.lot("BIDDING")
     answer(world, ask(world, ref, "我公司（投标单位1）能否用自有设备？"), question="能否用自有设备？")
-    with world.look("clerk") as look:
+    with world.view("clerk") as view:
         assert (
-            notices.latest(look.session, world.lot_in(look, ref), "clarification").body["question"]
+            notices.latest(view.session, world.lot_in(view, ref), "clarification").body["question"]
             == "能否用自有设备？"
         )
 
@@ -80,8 +80,8 @@ def test_the_term_of_the_answer_is_three_working_days(world: World) -> None:
     ref = world.lot("BIDDING")
     world.clock.set(world.now + timedelta(days=4))  # Friday 6 March
     asked = ask(world, ref)
-    with world.look("clerk") as look:
-        due = enquiries.enquiry(look.session, asked).due_at
+    with world.view("clerk") as view:
+        due = enquiries.enquiry(view.session, asked).due_at
         assert due is not None and due.isoformat() == "2026-03-11T16:00:00+00:00"
 
 
@@ -130,10 +130,10 @@ def test_who_may_see_and_ask(world: World) -> None:
     for username in ("agent", "clerk"):
         with pytest.raises(NotAllowed):
             ask(world, ref, username=username)
-    with world.look("agent2") as look, pytest.raises(NotFound):
-        lot_cards.enquiry_cards(look, world.lot_in(look, ref))
-    with world.look("bidder1") as look, pytest.raises(NotAllowed):
-        lot_cards.enquiry_cards(look, world.lot_in(look, ref))
+    with world.view("agent2") as view, pytest.raises(NotFound):
+        lot_cards.enquiry_cards(view, world.lot_in(view, ref))
+    with world.view("bidder1") as view, pytest.raises(NotAllowed):
+        lot_cards.enquiry_cards(view, world.lot_in(view, ref))
     for question in ("  ", "长" * 4001):
         with pytest.raises(Invalid):
             ask(world, ref, question)

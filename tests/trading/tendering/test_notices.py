@@ -28,27 +28,27 @@ def correct(world: World, ref: str, text: str = "开标地点改为第二开标�
 def test_each_correction_is_a_further_version(world: World) -> None:
     ref = world.lot("NOTICE")
     assert [correct(world, ref), correct(world, ref, "再次更正")] == [1, 2]
-    with world.look("bidder1") as look:
-        cards = lot_cards.notice_cards(look, world.lot_in(look, ref))
+    with world.view("bidder1") as view:
+        cards = lot_cards.notice_cards(view, world.lot_in(view, ref))
         assert [(card.kind, card.version) for card in cards] == [("tender", 1), ("correction", 1), ("correction", 2)]
-        newest = lot_cards.newest_notices(look, kinds=("correction",), limit=1)
+        newest = lot_cards.newest_notices(view, kinds=("correction",), limit=1)
         assert [(card.lot, card.text) for card in newest] == [(ref, "再次更正")]
 
 
 def test_the_log_holds_the_hash_of_every_notice(world: World) -> None:
     ref = world.lot("NOTICE")
     correct(world, ref)
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        rows = notices.of_lot(look.session, lot)
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        rows = notices.of_lot(view.session, lot)
         named = {
             json.loads(row.payload)["facts"]["document"]: row
-            for row in look.session.scalars(select(ActRecord).where(ActRecord.act == "notice.publish"))
+            for row in view.session.scalars(select(ActRecord).where(ActRecord.act == "notice.publish"))
         }
         assert {row.document_hash for row in rows} == set(named)
         for row in rows:
             assert document_hash(notices.document_of(row, platform=world.office.platform, lot=lot)) == row.document_hash
-            entry = look.session.scalars(select(LogEntry).where(LogEntry.c == named[row.document_hash].c)).one()
+            entry = view.session.scalars(select(LogEntry).where(LogEntry.c == named[row.document_hash].c)).one()
             assert entry.statement == document_hash(named[row.document_hash].payload.encode())
 
 
@@ -57,8 +57,8 @@ def test_a_notice_cannot_be_changed_or_deleted(world: World, statement: Executab
     ref = world.lot("NOTICE")
     with pytest.raises(DatabaseError, match="append-only"), world.work("agent") as work:
         work.session.execute(statement)
-    with world.look("clerk") as look:
-        assert notices.latest(look.session, world.lot_in(look, ref), "tender").text == "欢迎合格投标人参加。"
+    with world.view("clerk") as view:
+        assert notices.latest(view.session, world.lot_in(view, ref), "tender").text == "欢迎合格投标人参加。"
 
 
 def test_a_body_holds_no_fractions(world: World) -> None:
@@ -78,5 +78,5 @@ def test_what_an_agency_may_publish_by_itself(world: World) -> None:
     draft = world.lot("DRAFTED")
     with pytest.raises(WrongStep, match="lot.not_published"):
         correct(world, draft)
-    with world.look("clerk") as look, pytest.raises(NotFound):
-        notices.latest(look.session, world.lot_in(look, ref), "award")
+    with world.view("clerk") as view, pytest.raises(NotFound):
+        notices.latest(view.session, world.lot_in(view, ref), "award")

@@ -32,8 +32,8 @@ def test_a_bare_filing_comes_back_once_with_every_gap(world: World) -> None:
     with world.work("clerk") as work:
         found = projects.return_with_gaps(work, projects.project(work.session, ref))
     assert {gap.field for gap in found} == set(projects.CHECKED)
-    with world.look("clerk") as look:
-        row = projects.project(look.session, ref)
+    with world.view("clerk") as view:
+        row = projects.project(view.session, ref)
         assert (row.state, row.returns, len(row.gaps)) == ("RETURNED", 1, 7)
         assert {gap["rule"] for gap in row.gaps} == {"A-01", "A-06"}
 
@@ -44,8 +44,8 @@ def test_each_missing_paper_is_named_and_stops_acceptance(world: World, field: s
     with pytest.raises(Invalid) as refusal, world.work("clerk") as work:
         projects.accept(work, projects.project(work.session, ref))
     assert [fault.where for fault in refusal.value.faults] == [field]
-    with world.look("clerk") as look:
-        row = projects.project(look.session, ref)
+    with world.view("clerk") as view:
+        row = projects.project(view.session, ref)
         assert row.state == "FILED" and row.code is None
 
 
@@ -98,8 +98,8 @@ def test_returned_edited_filed_again_keeps_the_count_and_the_first_filing(world:
 
 def test_the_unified_code_counts_the_day_in_beijing(world: World) -> None:
     def coded(regime: str) -> str:
-        with world.look("clerk") as look:
-            code = projects.project(look.session, world.project(regime=regime)).code
+        with world.view("clerk") as view:
+            code = projects.project(view.session, world.project(regime=regime)).code
         assert code is not None
         return code
 
@@ -170,6 +170,6 @@ def test_the_centre_has_no_step_that_refuses(world: World) -> None:
 
 
 def test_own_party_is_asked_of_the_actor_not_the_form(world: World) -> None:
-    with world.look("agent") as look:
-        assert parties.own_party(look).id == world.party_ids["agency"]
+    with world.view("agent") as view:
+        assert parties.own_party(view).id == world.party_ids["agency"]
     assert Actor(Role.AGENCY).party_id is None

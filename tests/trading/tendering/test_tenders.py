@@ -39,17 +39,17 @@ def edit(world: World, ref: str, **changes: Any) -> None:
 def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
     ref = world.lot("READY")
     done = world.publish(ref)
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
         assert (lot.state, lot.published_at, lot.issue_at) == ("NOTICE", world.now, world.now)
         assert lot.rules is not None
         book = rulebook.Rulebook.from_snapshot(lot.rules)
         assert book.on.isoformat() == "2026-03-02" and book.rule("T-03").whole == 20
-        assert done.notice.body["policy"] == officers.current_policy(look.session, lot).policy_id
+        assert done.notice.body["policy"] == officers.current_policy(view.session, lot).policy_id
         assert (
             done.notice.until is not None and done.notice.until.isoformat() == "2026-03-09T16:00:00+00:00"
         )  # 5 working days
-        assert all(row.published for row in documents.standing(look.session, lot))
+        assert all(row.published for row in documents.standing(view.session, lot))
     with pytest.raises(WrongStep), world.work("agent") as work:
         publication.publish(work, world.lot_in(work, ref))
     with pytest.raises(WrongStep, match="lot.published_already"):
@@ -58,17 +58,17 @@ def test_a_lot_publishes_once_with_the_rules_of_the_day(world: World) -> None:
 
 def test_the_log_says_what_was_published(world: World) -> None:
     ref = world.lot("NOTICE", regime="WORKS")
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        entry = look.session.scalars(select(LogEntry).where(LogEntry.event == "published")).one()
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        entry = view.session.scalars(select(LogEntry).where(LogEntry.event == "published")).one()
         assert (entry.tender, entry.lot) == (lot.tender.ref, "1")
-        document = open_document(audit.document(look.session, entry.statement), "published", world.office.keys.public)
+        document = open_document(audit.document(view.session, entry.statement), "published", world.office.keys.public)
         assert document["files"][0]["name"] == "招标文件.pdf"
         wanted = [
-            officers.current_policy(look.session, lot, name).policy_id for name in ("bid", "draw:experts/1", "draw:k/1")
+            officers.current_policy(view.session, lot, name).policy_id for name in ("bid", "draw:experts/1", "draw:k/1")
         ]
         assert document["policies"] == wanted
-        acts = set(look.session.scalars(select(ActRecord.act).where(ActRecord.of == lot.log_of)))
+        acts = set(view.session.scalars(select(ActRecord.act).where(ActRecord.of == lot.log_of)))
         assert {"lot.publish", "notice.publish", "lot.plan", "lot.set_scheme", "policy.sign", "drill.return"} <= acts
 
 
@@ -76,9 +76,9 @@ def test_policies_and_drills_lie_in_the_log_before_publication(world: World) -> 
     ref = world.lot("READY")
     world.publish(ref)
     world.tick()
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        rows = look.session.execute(
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        rows = view.session.execute(
             select(LogEntry.event, log.LogSeat.tick)
             .join(log.LogSeat, log.LogSeat.entry_id == LogEntry.id)
             .where(LogEntry.tender == lot.tender.ref)
@@ -138,9 +138,9 @@ def test_many_breaches_come_together(world: World) -> None:
 def test_deposit_caps_of_the_rulebook(world: World, budget: str, kind: str, regime: str, cap: str, rule: str) -> None:
     """The four cap examples of rulebook §4.1."""
     ref = world.project(regime=regime, kind=kind, budget=yuan("60000000"))
-    with world.look("clerk") as look:
-        book = rulebook.select(regime, look.now.date())
-        found, by = planning.deposit_cap(projects.project(look.session, ref), yuan(budget), book)
+    with world.view("clerk") as view:
+        book = rulebook.select(regime, view.now.date())
+        found, by = planning.deposit_cap(projects.project(view.session, ref), yuan(budget), book)
     assert (found.text(), by) == (cap, rule)
 
 
@@ -286,27 +286,27 @@ def test_documents_are_issued_by_the_clock_at_their_moment(world: World) -> None
     with pytest.raises(NotAllowed), world.work("agent") as work:
         publication.issue(work, world.lot_in(work, ref))
     world.issue(ref)
-    with world.look("clerk") as look:
-        assert world.lot_in(look, ref).state == "BIDDING"
+    with world.view("clerk") as view:
+        assert world.lot_in(view, ref).state == "BIDDING"
 
 
 def test_an_extension_moves_when_every_officer_has_signed(world: World) -> None:
     ref = world.lot("BIDDING")
     later = DEADLINE + timedelta(days=3)
-    with world.look("clerk") as look:
-        before = officers.current_policy(look.session, world.lot_in(look, ref)).policy_id
+    with world.view("clerk") as view:
+        before = officers.current_policy(view.session, world.lot_in(view, ref)).policy_id
     with world.work("agent") as work:
         publication.extend(work, world.lot_in(work, ref), deadline=later, reason="补充澄清")
     world.sign_policies(ref, only=("officer1", "officer2", "officer3", "officer4"))
-    with world.look("clerk") as look:
-        assert world.lot_in(look, ref).deadline == DEADLINE
+    with world.view("clerk") as view:
+        assert world.lot_in(view, ref).deadline == DEADLINE
     world.sign_policies(ref, only=("officer5",))
-    with world.look("clerk") as look:
-        lot = world.lot_in(look, ref)
-        now = officers.current_policy(look.session, lot)
+    with world.view("clerk") as view:
+        lot = world.lot_in(view, ref)
+        now = officers.current_policy(view.session, lot)
         assert (lot.deadline, lot.opens_at, now.supersedes) == (later, later, before)
-        assert [policy_id(one) for one in officers.policy_chain(look.session, lot)] == [before, now.policy_id]
-        assert notices.latest(look.session, lot, "correction").body["policy"] == now.policy_id
+        assert [policy_id(one) for one in officers.policy_chain(view.session, lot)] == [before, now.policy_id]
+        assert notices.latest(view.session, lot, "correction").body["policy"] == now.policy_id
 
 
 def test_an_extension_says_why_moves_the_draws_too_and_asks_for_no_drill(world: World) -> None:
@@ -320,18 +320,18 @@ def test_an_extension_says_why_moves_the_draws_too_and_asks_for_no_drill(world: 
     with world.work("agent") as work:
         drafts = publication.extend(work, world.lot_in(work, ref), deadline=later, reason="第3号澄清")
         assert [row.envelope for row in drafts] == officers.envelopes(world.lot_in(work, ref))
-    with world.look("clerk") as look:
-        changes = officers.changes_of(look.session, world.lot_in(look, ref))
+    with world.view("clerk") as view:
+        changes = officers.changes_of(view.session, world.lot_in(view, ref))
         assert [(row.state, row.reason) for row in changes] == [("VOID", "先这样"), ("OPEN", "第3号澄清")]
-        assert not any(done for _, done in policies.signing_of(look.session, world.lot_in(look, ref)))
+        assert not any(done for _, done in policies.signing_of(view.session, world.lot_in(view, ref)))
     world.sign_policies(ref)
-    with world.look("officer1") as look:
-        lot = world.lot_in(look, ref)
-        assert notices.latest(look.session, lot, "correction").text == "第3号澄清"
+    with world.view("officer1") as view:
+        lot = world.lot_in(view, ref)
+        assert notices.latest(view.session, lot, "correction").text == "第3号澄清"
         for envelope in officers.envelopes(lot):
-            policy = officers.current_policy(look.session, lot, envelope)
+            policy = officers.current_policy(view.session, lot, envelope)
             assert (policy.deadline, policy.opens_at) == officers.moments_of(envelope, later, later)
-        assert policies.drills_to_open(look) == [] and officers.open_change(look.session, lot) is None
+        assert policies.drills_to_open(view) == [] and officers.open_change(view.session, lot) is None
 
 
 def test_the_policy_of_a_draw_moves_after_that_of_the_bids(world: World) -> None:
@@ -401,10 +401,10 @@ def test_failing_has_a_ground_a_notice_and_a_next_round(world: World) -> None:
 
 
 def test_unknown_references(world: World) -> None:
-    with world.look("clerk") as look:
+    with world.view("clerk") as view:
         for find in (tenders.lot, tenders.tender, projects.project):
             with pytest.raises(NotFound):
-                find(look.session, "KP-2026-000000-9")
+                find(view.session, "KP-2026-000000-9")
 
 
 def test_a_lot_is_named_with_its_tender() -> None:

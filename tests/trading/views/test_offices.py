@@ -18,20 +18,20 @@ ROOT = Actor(Role.SECURITY_ADMIN, name="root", fresh_until=datetime(2100, 1, 1, 
 
 def test_a_step_is_overdue_when_the_clock_has_left_it_for_half_a_minute(world: World) -> None:
     ref = world.lot("BIDDING")
-    with world.look("clock") as look:
-        deadline = tenders.lot(look.session, ref).deadline
-        assert deadline is not None and system_queries.overdue_steps(look) == []
-        assert [one.ref for one in system_queries.coming_deadlines(look)] == [ref]
+    with world.view("clock") as view:
+        deadline = tenders.lot(view.session, ref).deadline
+        assert deadline is not None and system_queries.overdue_steps(view) == []
+        assert [one.ref for one in system_queries.coming_deadlines(view)] == [ref]
     for after, found in ((SLACK, []), (SLACK + timedelta(seconds=1), [OverdueStep("close", ref, deadline)])):
         world.clock.set(deadline + after)
-        with world.look("clock") as look:
-            assert system_queries.overdue_steps(look) == found and system_queries.coming_deadlines(look) == []
+        with world.view("clock") as view:
+            assert system_queries.overdue_steps(view) == found and system_queries.coming_deadlines(view) == []
 
 
 def test_mail_that_waits_was_tried_or_was_given_up_is_told_apart(world: World) -> None:
     def left() -> outbox.Backlog:
-        with world.look("clock") as look:
-            return outbox.backlog(look.session, look.now)
+        with world.view("clock") as view:
+            return outbox.backlog(view.session, view.now)
 
     with world.work("clock") as work:
         for message in outbox.due(work.session, work.now, limit=1000):
@@ -58,21 +58,21 @@ def test_a_person_shows_what_they_hold_and_when_they_last_signed_in(world: World
         work.session.add(RoleGrant(account_id=who.id, role=Role.BIDDER_SIGNER, granted_at=work.now))
         parties.open_login(work, who, Role.CENTRE)
     first = world.now
-    with world.look("clock") as look:
-        (found,) = people_queries.find_people(look, words="clerk")
-        (card,) = people_queries.person_cards(look, [found])
+    with world.view("clock") as view:
+        (found,) = people_queries.find_people(view, words="clerk")
+        (card,) = people_queries.person_cards(view, [found])
         assert (card.roles, card.second, card.disabled, card.signed_in_at) == (("centre",), False, False, first)
-        assert {one.role: one.fits for one in people_queries.grant_cards(look, found)} == {
+        assert {one.role: one.fits for one in people_queries.grant_cards(view, found)} == {
             "centre": True,
             "bidder-signer": False,
         }
-        assert people_queries.find_people(look, words="clerk", role=Role.HOST) == []
+        assert people_queries.find_people(view, words="clerk", role=Role.HOST) == []
 
 
 def test_who_has_a_role_of_weight_should_have_a_second_factor(world: World) -> None:
-    with world.look("clock") as look:
-        bare = people_queries.find_people(look, no_second=True)
-        counts = people_queries.account_counts(look)
+    with world.view("clock") as view:
+        bare = people_queries.find_people(view, no_second=True)
+        counts = people_queries.account_counts(view)
     assert {one.username for one in bare} >= {"buyer", "watch", "officer1"} and "agent" not in {
         one.username for one in bare
     }
@@ -80,9 +80,9 @@ def test_who_has_a_role_of_weight_should_have_a_second_factor(world: World) -> N
     with world.office.work(ROOT) as work:
         parties.account(work.session, world.people["buyer"]).totp_secret = "A" * 32
         parties.disable(work, parties.account(work.session, world.people["watch"]))
-    with world.look("clock") as look:
-        assert len(people_queries.find_people(look, no_second=True)) == len(bare) - 2
-        after = people_queries.account_counts(look)
+    with world.view("clock") as view:
+        assert len(people_queries.find_people(view, no_second=True)) == len(bare) - 2
+        after = people_queries.account_counts(view)
     assert (after.without_second, after.active) == (len(bare) - 2, counts.active - 1)
 
 

@@ -120,8 +120,8 @@ def eventful(databases: Databases, folder: Path) -> Iterator[Played]:
         rechecks.recheck(world.office)
         verdict_steps.three_lie(world, ref)
         verdict_steps.post_rescue(world, ref, "bidder1", seeds["bidder1"])
-        with world.look("clock") as look:
-            names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]
+        with world.view("clock") as view:
+            names = [one.header_hash for one in verdict_steps.failures_of(world, view, ref)]
         for name in names:
             verdict_steps.sign_finding(world, ref, name, 3, verdict_steps.judge(world, ref, name, 3))
         verdict_steps.pause_over(world, ref)
@@ -133,8 +133,8 @@ def eventful(databases: Databases, folder: Path) -> Iterator[Played]:
 
 def _close_late(world: World, ref: str) -> None:
     """As ``verdict_steps.late_closing``, but claims may still be filed."""
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     for seconds in (-60, 2700):
         world.clock.set(deadline + timedelta(seconds=seconds))

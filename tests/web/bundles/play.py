@@ -52,15 +52,15 @@ def bundled(world: World, ref: str, folder: Path, early: str) -> Finished:
     """Export both profiles, and let the log go on."""
     audit_path, public = export(world, ref, folder, "audit"), export(world, ref, folder, "public")
     turn(world)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref).log_of
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref).log_of
     codes = tuple(sealing.code_of(world, name) for name in world.bidders)
     return Finished(world, ref, lot, audit_path, public, early, checkpoint(world), codes)
 
 
 def checkpoint(world: World) -> str:
-    with world.look("clock") as look:
-        return log.checkpoint(look.session) or ""
+    with world.view("clock") as view:
+        return log.checkpoint(view.session) or ""
 
 
 def turn(world: World, **by: int) -> None:
@@ -90,8 +90,8 @@ def bid(world: World, ref: str, regime: str) -> None:
     if len(world.bidders) > 3:
         MoneyRoom.withdraw_bid(_Room(world), ref, world.bidders[-1])  # type: ignore[arg-type]
     turn(world)
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
         assert deadline is not None
     world.clock.set(deadline - timedelta(minutes=1))
     timeline.turn(world.office)

@@ -68,9 +68,9 @@ class Rewriter(Forger):
     def relog(self) -> None:
         """Every tick, leaf, checkpoint and proof anew."""
         office = self.world.office
-        with self.world.look("clock") as look:
-            rows = list(look.session.scalars(select(LogTick).order_by(LogTick.tick)))
-            seats = look.session.execute(
+        with self.world.view("clock") as view:
+            rows = list(view.session.scalars(select(LogTick).order_by(LogTick.tick)))
+            seats = view.session.execute(
                 select(log.LogSeat.tick, log.LogSeat.slot, LogEntry.c).join(
                     LogEntry, LogEntry.id == log.LogSeat.entry_id
                 )

@@ -146,11 +146,11 @@ def test_who_may_export_what(finished: dict[str, play.Finished], running: tuple[
 
 def test_a_tenders_own_reference_names_its_only_lot(finished: dict[str, play.Finished]) -> None:
     one = finished["WORKS"]
-    with one.world.look("clock") as look:
+    with one.world.view("clock") as view:
         from trading.disclosure import dossier
 
-        lot = one.world.lot_in(look, one.ref)
-        assert dossier.find_lot(look, lot.tender.ref).id == lot.id
+        lot = one.world.lot_in(view, one.ref)
+        assert dossier.find_lot(view, lot.tender.ref).id == lot.id
 
 
 def test_what_waits_for_its_tick_is_waited_for(failed_now: tuple[World, str], tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_export_notices_and_ocds(finished: dict[str, play.Finished], tmp_path: P
     out = tmp_path / "notices.jsonl"
     assert run("export", "notices", "-o", str(out)).code == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    with one.world.look("clock") as look:
-        hashes = {row.document_hash for row in look.session.query(Notice)}
+    with one.world.view("clock") as view:
+        hashes = {row.document_hash for row in view.session.query(Notice)}
     assert {line["hash"] for line in lines} == hashes and {
         "tender",
         "opening_record",
@@ -312,8 +312,8 @@ def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) ->
     blob = next(world.office.blobs.folder.glob("??/*"))
     from trading.tendering.documents import TenderDocument
 
-    with world.look("clock") as look:
-        blob = world.office.blobs.path(look.session.query(TenderDocument).first().blob)  # type: ignore[union-attr]
+    with world.view("clock") as view:
+        blob = world.office.blobs.path(view.session.query(TenderDocument).first().blob)  # type: ignore[union-attr]
     os.rename(blob, blob.with_suffix(".away"))
     shutil.copy(blob.with_suffix(".away"), blob.parent / ("0" * 64))
     damage(world, "UPDATE log_document SET text = text || ' ' WHERE kind = 'deadline'")
@@ -327,8 +327,8 @@ def test_what_is_wrong_is_named_with_its_remedy(over: tuple[World, str, Run]) ->
 def test_a_step_nobody_took(running: tuple[World, str], tmp_path: Path) -> None:
     world, ref = running
     run = command_line(world, tmp_path / "data")
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     found = run("doctor", "--json", at=write_moment(deadline.replace(hour=9)))
     assert "step_overdue" in codes(found) and found.code == 3

@@ -27,7 +27,7 @@ from tests.web.bundles.rewriting import Rewriter
 from tests.web.bundles.test_verifier_verdicts import begun, detail, terminated
 from tests.web.desks.rooms import open_rooms
 from trading.awarding import awards
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel.errors import Conflict, WrongStep
 from trading.opening import ceremony, decryption, findings
 from web.verifier import verify_bundle
@@ -140,16 +140,16 @@ def test_no_award_before_the_finding_and_the_pages_say_so(lost: Lost) -> None:
 
 def test_the_finding_changes_nothing_of_what_was_read_out(lost: Lost) -> None:
     world, ref = lost.over.world, lost.over.ref
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        effect = effects.of_party(look.session, lot, world.party_ids["bidder1"])
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        effect = legal_effects.of_party(view.session, lot, world.party_ids["bidder1"])
         assert effect is not None and (effect.code, effect.cause, effect.awaits_finding) == (
             "SEALED_ROOT",
             "platform",
             False,
         )
         assert effect.outcome.result == "treated_as_withdrawn"
-        assert awards.award(look.session, lot).winner_party_id != world.party_ids["bidder1"]
+        assert awards.award(view.session, lot).winner_party_id != world.party_ids["bidder1"]
 
 
 def test_both_bundles_prove_it(lost: Lost) -> None:
@@ -233,8 +233,8 @@ def ruled(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Ite
         sealing.close(world, ref)
         sealing.list_set(world, ref)
         verdict_steps.three_lie(world, ref)
-        with world.look("clock") as look:
-            names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]
+        with world.view("clock") as view:
+            names = [one.header_hash for one in verdict_steps.failures_of(world, view, ref)]
         for name in names[1:]:
             verdict_steps.sign_finding(world, ref, name, 3, verdict_steps.judge(world, ref, name, 3))
         verdict_steps.pause_over(world, ref)
@@ -251,8 +251,10 @@ def too_late(world: World, ref: str, name: str) -> str:
     finding = verdict_steps.judge(world, ref, name, 3)
     with unchanged(world), pytest.raises(WrongStep) as refusal:
         verdict_steps.sign_finding(world, ref, name, 3, finding)
-    with world.look("clock") as look:
-        one = next(one for one in effects.of_lot(look.session, world.lot_in(look, ref)) if one.header_hash == name)
+    with world.view("clock") as view:
+        one = next(
+            one for one in legal_effects.of_lot(view.session, world.lot_in(view, ref)) if one.header_hash == name
+        )
         assert (one.code, one.cause, one.outcome.result) == ("UNRESOLVED", "unknown", "ruling_required")
         assert one.ruling is None
     return refusal.value.code
@@ -260,12 +262,12 @@ def too_late(world: World, ref: str, name: str) -> str:
 
 def test_a_finding_on_a_box_after_the_reading_out_is_refused(ruled: Ruled) -> None:
     assert ruled.late == "opening.opened"
-    with ruled.over.world.look("clock") as look:
-        lot = ruled.over.world.lot_in(look, ruled.over.ref)
-        row = ceremony.opening(look.session, lot)
-        verdicts = {bid.header_hash: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(look.session, row)}
+    with ruled.over.world.view("clock") as view:
+        lot = ruled.over.world.lot_in(view, ruled.over.ref)
+        row = ceremony.opening(view.session, lot)
+        verdicts = {bid.header_hash: (bid.verdict, bid.cause) for bid in ceremony.opened_bids(view.session, row)}
         assert verdicts.pop(ruled.name) == ("UNRESOLVED", "unknown") and set(verdicts.values()) == {("opened", "")}
-        effect = next(one for one in effects.of_lot(look.session, lot) if one.header_hash == ruled.name)
+        effect = next(one for one in legal_effects.of_lot(view.session, lot) if one.header_hash == ruled.name)
         assert (
             effect.cause == "platform" and effect.ruling is not None and effect.outcome.result == "treated_as_withdrawn"
         )

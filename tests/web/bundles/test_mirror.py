@@ -47,8 +47,8 @@ def played(databases: Databases, folder: Path, *, lose: bool) -> Iterator[Mirror
         for username in opening_steps.ALL:
             opening_steps.share(world, ref, username)
         if lose:
-            with world.look("clock") as look:
-                bid = bids.standing_bids(look.session, world.lot_in(look, ref))[0]
+            with world.view("clock") as view:
+                bid = bids.standing_bids(view.session, world.lot_in(view, ref))[0]
             world.office.blobs.path(bid.blob).unlink()
             beside.stop()
         decryption.open_bids(world.office, world.actor("host"), ref)

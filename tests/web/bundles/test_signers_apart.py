@@ -179,9 +179,9 @@ def test_a_draw_is_void_by_any_key_of_the_platform(eventful: Played) -> None:
 
 def test_a_ticket_is_the_platforms_own(running: tuple[World, str]) -> None:
     world, ref = running
-    with world.look("clock") as look:
-        envelope = tickets.ticket(look, world.lot_in(look, ref), officers.BID)
-        kept = trust_of(tickets.trust(look))
+    with world.view("clock") as view:
+        envelope = tickets.ticket(view, world.lot_in(view, ref), officers.BID)
+        kept = trust_of(tickets.trust(view))
     value, platform = json.loads(payload_of(envelope)), world.office.keys.signing
     assert open_ticket(envelope, kept) == value == open_ticket(sign_document("ticket", value, platform), kept)
 

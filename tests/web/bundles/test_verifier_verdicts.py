@@ -72,8 +72,8 @@ def judged(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
         sealing.close(world, ref)
         sealing.list_set(world, ref)
         verdict_steps.three_lie(world, ref)
-        with world.look("clock") as look:
-            names = [one.header_hash for one in verdict_steps.failures_of(world, look, ref)]
+        with world.view("clock") as view:
+            names = [one.header_hash for one in verdict_steps.failures_of(world, view, ref)]
         for name in names:
             verdict_steps.sign_finding(world, ref, name, 3, verdict_steps.judge(world, ref, name, 3))
         verdict_steps.pause_over(world, ref)

@@ -104,8 +104,8 @@ def test_two_generations_are_opened_by_the_same_commands(desk: Desk, world: Worl
                 work, ceremony.opening(work.session, world.lot_in(work, lot)), desk.read(f"{username}.shares")
             )
     decryption.open_bids(world.office, world.actor("host"), lot)
-    with world.look("host") as look:
-        assert len(ceremony.opened_of_lot(look.session, world.lot_in(look, lot))) == 3
+    with world.view("host") as view:
+        assert len(ceremony.opened_of_lot(view.session, world.lot_in(view, lot))) == 3
 
 
 def test_who_left_has_no_key_here(desk: Desk, world: World, lot: str) -> None:
@@ -138,8 +138,8 @@ def test_dead_bids_are_named_and_opened_by_nobody(desk: Desk, world: World, lot:
 
 def waiting(desk: Desk, world: World, lot: str, username: str) -> str:
     """What /hall/LOT/officer/policies hands to an officer."""
-    with world.look(username) as look:
-        rows = [row for row in policies.policies_to_sign(look) if row.lot.ref == lot]
+    with world.view(username) as view:
+        rows = [row for row in policies.policies_to_sign(view) if row.lot.ref == lot]
         return desk.write(
             "policies.json",
             {

@@ -87,8 +87,8 @@ def run(desk: Desk, world: World, line: str) -> subprocess.CompletedProcess[str]
 
 
 def lines_of_the_page(world: World, lot: str) -> list[str]:
-    with world.look("host") as look:
-        bid = ceremony.opening(look.session, world.lot_in(look, lot)).bids[0]
+    with world.view("host") as view:
+        bid = ceremony.opening(view.session, world.lot_in(view, lot)).bids[0]
     lines = [
         line for _, line in code_lines(PAGE) if "bidhall " in line and " -o " in line
     ]  # not those only named in a sentence

@@ -93,8 +93,8 @@ def test_from_sealing_by_hand_to_the_halls_own_decryption(desk: Desk, world: Wor
                 work, ceremony.opening(work.session, world.lot_in(work, hall)), desk.read(f"{username}.shares")
             )
     decryption.open_bids(world.office, world.actor("host"), hall)
-    with world.look("host") as look:
-        opened = ceremony.opened_of_lot(look.session, world.lot_in(look, hall))
+    with world.view("host") as view:
+        opened = ceremony.opened_of_lot(view.session, world.lot_in(view, hall))
         assert len(opened) == 3 and all(bid.announce == sealing.FORM for bid in opened)
 
 
@@ -276,9 +276,9 @@ def test_the_escrow_of_a_draw_is_opened_by_the_same_command(desk: Desk, world: W
 
 def co_package(world: World, ref: str, username: str) -> dict[str, Any]:
     """What the bidder downloads from its page of the opening."""
-    with world.look(username, sealing.SIGNER) as look:
-        row = ceremony.opening(look.session, world.lot_in(look, ref))
-        return dict(json.loads(json.dumps(co_opening.package(look, row) | {"trust": tickets.trust(look)})))
+    with world.view(username, sealing.SIGNER) as view:
+        row = ceremony.opening(view.session, world.lot_in(view, ref))
+        return dict(json.loads(json.dumps(co_opening.package(view, row) | {"trust": tickets.trust(view)})))
 
 
 def own_part(desk: Desk, world: World, username: str, *more: str) -> commands.Ran:
@@ -314,10 +314,10 @@ def test_a_bidder_gives_its_own_part_by_command_and_the_hall_opens(desk: Desk, w
                 work, ceremony.opening(work.session, world.lot_in(work, ref)), desk.read(f"{username}.shares")
             )
     decryption.open_bids(world.office, world.actor("host"), ref)
-    with world.look("host") as look:
-        lot = world.lot_in(look, ref)
-        assert [bid.verdict for bid in ceremony.opened_of_lot(look.session, lot)] == ["opened"] * 3
-        (sealed,) = [bid for bid in bids.standing_bids(look.session, lot) if bid.party_id == world.party_ids["bidder1"]]
+    with world.view("host") as view:
+        lot = world.lot_in(view, ref)
+        assert [bid.verdict for bid in ceremony.opened_of_lot(view.session, lot)] == ["opened"] * 3
+        (sealed,) = [bid for bid in bids.standing_bids(view.session, lot) if bid.party_id == world.party_ids["bidder1"]]
         with world.office.blobs.open(sealed.blob) as source:
             desk.write("sealed", source.read())
     shares = [desk.path(f"{username}.shares") for username in ("officer1", "officer3", "officer5")]

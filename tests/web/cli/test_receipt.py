@@ -37,8 +37,8 @@ def handed_in(desk: Desk, world: World, lot: str) -> bids.Outcome:
 
 def file_of(world: World, outcome: bids.Outcome) -> dict[str, Any]:
     """The receipt as the bidder saves it."""
-    with world.look("bidder1", sealing.SIGNER) as look:
-        found = tickets.receipt_file(look, bids.own_receipt(look, outcome.receipt.c))
+    with world.view("bidder1", sealing.SIGNER) as view:
+        found = tickets.receipt_file(view, bids.own_receipt(view, outcome.receipt.c))
     return dict(json.loads(json.dumps(found)))
 
 
@@ -130,12 +130,12 @@ def test_what_is_signed_by_another_or_changed_is_refused(desk: Desk, world: Worl
 
 
 def ticks_of(world: World) -> list[dict[str, Any]]:
-    with world.look("clock") as look:
-        last = log.last_tick(look.session)
+    with world.view("clock") as view:
+        last = log.last_tick(view.session)
         assert last is not None
-        leaves = [look.session.get(LogTick, tick) for tick in range(last.tick + 1)]
+        leaves = [view.session.get(LogTick, tick) for tick in range(last.tick + 1)]
         return [
-            {"leaf": json.loads(leaf.leaf), "tlog": log.tlog_proof(look.session, leaf.tick)}
+            {"leaf": json.loads(leaf.leaf), "tlog": log.tlog_proof(view.session, leaf.tick)}
             for leaf in leaves
             if leaf is not None
         ]

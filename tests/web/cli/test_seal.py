@@ -282,8 +282,8 @@ def test_officers_keys_can_be_kept_from_an_earlier_day(desk: Desk, world: World,
 
 def test_nothing_is_sealed_at_or_after_the_deadline(desk: Desk, world: World, lot: str) -> None:
     arguments = prepare(desk, world, lot)
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, lot).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, lot).deadline
     assert deadline is not None
     world.clock.set(deadline - timedelta(seconds=30))
     assert desk.run(*arguments, "-o", desk.path("bid")).code == 0

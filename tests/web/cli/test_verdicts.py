@@ -35,12 +35,12 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_keeper_file_rescues_its_own_bid_and_no_other(desk: Desk, world: World) -> None:
     ref, seeds = test_rescue.failed(world)
-    with world.look("bidder1", SIGNER) as look:
-        row = row_of(world, look, ref)
-        failed = rescue.own_failure(look.session, row, look.actor.party_id)
+    with world.view("bidder1", SIGNER) as view:
+        row = row_of(world, view, ref)
+        failed = rescue.own_failure(view.session, row, view.actor.party_id)
         assert failed is not None
         header = next(
-            bid.header for bid in bids.standing_bids(look.session, row.lot) if bid.header_hash == failed.header_hash
+            bid.header for bid in bids.standing_bids(view.session, row.lot) if bid.header_hash == failed.header_hash
         )
         facts = desk.write(
             "facts", {"set": row.set_hash, "header_hash": failed.header_hash, "header": header, "code": failed.code}
@@ -60,10 +60,10 @@ def test_a_keeper_file_rescues_its_own_bid_and_no_other(desk: Desk, world: World
 
 def test_a_key_handed_over_and_the_finding_it_gives(desk: Desk, world: World) -> None:
     ref = test_rescue.bad_box(world)
-    with world.look("clock") as look:
-        row = row_of(world, look, ref)
-        by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(look.session, row.lot)}
-        told = findings.scope_of(look.session, row, 2)
+    with world.view("clock") as view:
+        row = row_of(world, view, ref)
+        by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(view.session, row.lot)}
+        told = findings.scope_of(view.session, row, 2)
         facts = desk.write("facts", {"pk": told.pop("pk"), "scope": told})
         boxes = desk.write(
             "boxes",
@@ -74,9 +74,9 @@ def test_a_key_handed_over_and_the_finding_it_gives(desk: Desk, world: World) ->
                         "header_hash": one.failure.header_hash,
                         "header": by_hash[one.failure.header_hash],
                         "j": one.j,
-                        "pk": findings.scope_of(look.session, row, one.j)["pk"],
+                        "pk": findings.scope_of(view.session, row, one.j)["pk"],
                     }
-                    for one in findings.complaints(look.session, row)
+                    for one in findings.complaints(view.session, row)
                 ],
             },
         )
@@ -118,10 +118,10 @@ def test_a_key_handed_over_and_the_finding_it_gives(desk: Desk, world: World) ->
 def test_a_late_closing_signed_without_a_browser(desk: Desk, world: World) -> None:
     ref = stages.bid(world)
     verdict_steps.late_closing(world, ref)
-    with world.look("watch") as look:
-        late = late_close.what_happened(look.session, world.lot_in(look, ref))
+    with world.view("watch") as view:
+        late = late_close.what_happened(view.session, world.lot_in(view, ref))
         assert late is not None
-        facts = desk.write("facts", {"document": late_close.document(look, late, finding="", at="")})
+        facts = desk.write("facts", {"document": late_close.document(view, late, finding="", at="")})
     keys = ring(desk, world, "watch", "supervisor")
     made = desk.run(
         "late-close",

@@ -99,10 +99,10 @@ def sealed_bid(
     replaces: str = "",
     key: bytes | None = None,
 ) -> Bid:
-    with world.look(bidder) as look:
-        lot = world.lot_in(look, ref)
-        policy = officers.policy_document(officers.current_policy(look.session, lot))
-        code = parties.own_party(look).code
+    with world.view(bidder) as view:
+        lot = world.lot_in(view, ref)
+        policy = officers.policy_document(officers.current_policy(view.session, lot))
+        code = parties.own_party(view).code
     given = files or {"投标文件.pdf": b"%PDF-1.7\n" + b"x" * 70_000, "报价明细.txt": "明细".encode()}
     out = io.BytesIO()
     announce = {"price": price, "delivery_days": "60", "warranty_months": "24", "small_firm": "no"}

@@ -21,7 +21,7 @@ from trading.kernel.access import CLOCK, Role
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.outbox import Message
 from trading.parties import own_people, parties, password_links, registrations
-from web.workers.courier import deliver
+from web.workers.outbox_worker import deliver
 
 OVER = "/account/forgotten?over=yes"
 NEW = "seven herons cross a slow river"
@@ -256,22 +256,22 @@ class Looking:
 
 def test_a_proof_waits_for_the_scanner_where_there_is_one(rooms: Rooms) -> None:
     registered(rooms)
-    with rooms.world.look("clerk") as look:
-        (row,) = registrations.listed(look, registrations.SENT)
-        assert registrations.release(look, row, scanned=False) == "unscanned"
+    with rooms.world.view("clerk") as view:
+        (row,) = registrations.listed(view, registrations.SENT)
+        assert registrations.release(view, row, scanned=False) == "unscanned"
         with pytest.raises(Exception, match="file.waiting"):
-            registrations.release(look, row, scanned=True)
+            registrations.release(view, row, scanned=True)
     assert registrations.scan(rooms.world.office, Looking(INFECTED)) == 1
-    with rooms.world.look("clerk") as look, pytest.raises(Exception, match="file.infected"):
-        registrations.release(look, registrations.find(look.session, row.ref), scanned=True)
+    with rooms.world.view("clerk") as view, pytest.raises(Exception, match="file.infected"):
+        registrations.release(view, registrations.find(view.session, row.ref), scanned=True)
     with rooms.world.office.work(CLOCK) as work:
         registrations.find(work.session, row.ref).scan = "waiting"
     assert (
         registrations.scan(rooms.world.office, Looking(CLEAN)) == 1
         and registrations.scan(rooms.world.office, Looking(CLEAN)) == 0
     )
-    with rooms.world.look("clerk") as look:
-        assert registrations.release(look, registrations.find(look.session, row.ref), scanned=True) == "clean"
+    with rooms.world.view("clerk") as view:
+        assert registrations.release(view, registrations.find(view.session, row.ref), scanned=True) == "clean"
 
 
 # --- a forgotten password -------------------------------------------------------------------------------------------------

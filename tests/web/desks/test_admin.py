@@ -216,13 +216,13 @@ def test_a_calendar_with_faults_tells_them_all_and_a_right_one_is_loaded(rooms: 
     text = "year,2028\nstatus,announced\nsource,国办发明电〔2027〕9号\ndate,day,feast\n" + "".join(
         f"2028-{day},rest,节日\n" for day in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")
     )
-    with rooms.world.look("clock") as look:
-        before = calendars.current(look.session).years
+    with rooms.world.view("clock") as view:
+        before = calendars.current(view.session).years
     assert 2028 not in before
     done(send(admin, "/admin/calendar", "calendar", calendar=(io.BytesIO(text.encode()), "2028.csv")))
     assert "国办发明电〔2027〕9号" in admin.get("/admin/calendar").text
-    with rooms.world.look("clock") as look:
-        assert 2028 in calendars.current(look.session).years
+    with rooms.world.view("clock") as view:
+        assert 2028 in calendars.current(view.session).years
 
 
 def test_health_names_what_stands_still(rooms: Rooms) -> None:
@@ -232,8 +232,8 @@ def test_health_names_what_stands_still(rooms: Rooms) -> None:
     admin = rooms.person("sysadmin")
     page = admin.get("/admin/health").text
     assert "时点正常" in page and ref in page
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, ref).deadline
     assert deadline is not None
     world.clock.set(deadline + timedelta(minutes=5))
     admin = rooms.person("sysadmin")

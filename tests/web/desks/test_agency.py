@@ -45,13 +45,13 @@ def agent(rooms: Rooms) -> Person:
 
 
 def lot_of(rooms: Rooms, ref: str) -> Lot:
-    with rooms.world.look("clock") as look:
-        return rooms.world.lot_in(look, ref)
+    with rooms.world.view("clock") as view:
+        return rooms.world.lot_in(view, ref)
 
 
 def purchaser_code(rooms: Rooms) -> str:
-    with rooms.world.look("agent") as look:
-        return agency_queries.parties_of(look, "purchaser")[0][0]
+    with rooms.world.view("agent") as view:
+        return agency_queries.parties_of(view, "purchaser")[0][0]
 
 
 # --- the whole road -------------------------------------------------------------------------------------------------------------------
@@ -152,8 +152,8 @@ def test_from_a_draft_to_a_published_lot_by_forms_alone(rooms: Rooms, agent: Per
     assert done(send(agent, lot + "/publish", "publish", sure="yes")) == lot
     published = lot_of(rooms, lot_ref)
     assert published.state == "NOTICE" and published.rules is not None
-    with world.look("clock") as look:
-        notice = notices.latest(look.session, published, "tender")
+    with world.view("clock") as view:
+        notice = notices.latest(view.session, published, "tender")
         assert notice.body["budget"] == "3000000.00" and notice.body["files"][0]["name"] == "招标文件.pdf"
     assert "acts/" not in agent.get(lot + "/scheme").text.partition("<main")[2]  # fixed: no form of preparation is left
 
@@ -181,8 +181,8 @@ def test_a_division_is_chosen_from_the_list_or_typed_and_nothing_else_is_taken(r
     assert "130205 河北省唐山市开平区" in labels and len(labels) > 3000
     given = DRAFT | {"region": "唐山市开平区"}
     where = done(send(agent, "/agency/projects/new", "draft-project", purchaser=purchaser_code(rooms), **given))
-    with rooms.world.look("agent") as look:
-        assert projects.project(look.session, where.rpartition("/")[2]).region == "130205"
+    with rooms.world.view("agent") as view:
+        assert projects.project(view.session, where.rpartition("/")[2]).region == "130205"
     wrong = send(agent, where + "/edit", "edit", region="朝阳区")  # several have this name
     assert "朝阳区" in errors(wrong) and 'value="朝阳区"' in wrong.text
 
@@ -273,8 +273,8 @@ def test_the_earliest_lawful_deadline_is_one_press_and_the_law_accepts_it(rooms:
     offered = forms_of(answer.text.partition("<main")[2])[0][1]
     assert "T-03" in answer.text and "2026-03-23" in offered["deadline"]  # 20 days end on a Sunday: the Monday after it
     assert offered["clarify_until"] == "2026-03-19T17:00"
-    with rooms.world.look("agent") as look:
-        assert rooms.world.lot_in(look, page.split("/")[3]).deadline is None  # nothing is saved yet
+    with rooms.world.view("agent") as view:
+        assert rooms.world.lot_in(view, page.split("/")[3]).deadline is None  # nothing is saved yet
     done(agent.client.post(page.replace("/timetable", "/acts/plan"), data=offered))
 
 
@@ -284,8 +284,8 @@ def test_the_preview_is_the_notice_that_publication_makes(rooms: Rooms, agent: P
     ref = rooms.world.lot("READY")
     shown = article(agent.get(f"/agency/lots/{ref}/preview").text)
     done(send(agent, f"/agency/lots/{ref}/publish", "publish", sure="yes"))
-    with rooms.world.look("clock") as look:
-        number = notices.latest(look.session, rooms.world.lot_in(look, ref), "tender").id
+    with rooms.world.view("clock") as view:
+        number = notices.latest(view.session, rooms.world.lot_in(view, ref), "tender").id
     assert article(rooms.person("buyer").get(f"/notices/{number}").text) == shown
     assert rooms.person("bidder1").get(f"/agency/lots/{ref}/preview").status_code == 403
 
@@ -314,8 +314,8 @@ def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neithe
     took, gave = lot_of(rooms, new), lot_of(rooms, earlier)
     assert took.need == gave.need and took.scheme == gave.scheme and took.form == gave.form and took.place == gave.place
     assert took.budget == Money.parse("1000000") and took.deadline is None and took.threshold == 0
-    with rooms.world.look("agent") as look:
-        files = [documents.standing(look.session, rooms.world.lot_in(look, one)) for one in (new, earlier)]
+    with rooms.world.view("agent") as view:
+        files = [documents.standing(view.session, rooms.world.lot_in(view, one)) for one in (new, earlier)]
     assert [row.sha256 for row in files[0]] == [row.sha256 for row in files[1]] and not files[0][0].published
     other = rooms.world.lot("DRAFTED", "WORKS")
     agent.get(f"/agency/lots/{other}/edit")  # a form of its own
@@ -329,9 +329,9 @@ def test_a_lot_takes_terms_criteria_and_documents_from_an_earlier_one_and_neithe
 
 def drafted(rooms: Rooms, ref: str) -> set[int]:
     """The largest bid in every drafted policy of bids."""
-    with rooms.world.look("clock") as look:
-        rows = look.session.scalars(
-            select(Policy).where(Policy.lot_id == rooms.world.lot_in(look, ref).id, Policy.envelope == "bid")
+    with rooms.world.view("clock") as view:
+        rows = view.session.scalars(
+            select(Policy).where(Policy.lot_id == rooms.world.lot_in(view, ref).id, Policy.envelope == "bid")
         )
         return {json.loads(row.payload)["max_plen"] for row in rows}
 
@@ -490,8 +490,8 @@ def test_a_question_is_answered_to_everybody(rooms: Rooms, agent: Person) -> Non
     page = f"/agency/lots/{ref}/clarify"
     assert "T-20" in agent.get("/agency").text
     done(send(agent, page, "answer", text="符合条件即可参加。", question="能否参加？", affects="no"))
-    with world.look("clock") as look:
-        body = notices.latest(look.session, world.lot_in(look, ref), "clarification").body
+    with world.view("clock") as view:
+        body = notices.latest(view.session, world.lot_in(view, ref), "clarification").body
     assert body["question"] == "能否参加？" and "投标单位" not in str(body)
     assert "acts/answer" not in agent.get(page).text
 
@@ -553,10 +553,10 @@ def test_a_published_document_is_amended_with_a_correction(rooms: Rooms, agent: 
             affects="yes",
         )
     )
-    with rooms.world.look("clock") as look:
-        lot = rooms.world.lot_in(look, ref)
-        assert [row.version for row in documents.standing(look.session, lot)] == [2]
-        assert notices.latest(look.session, lot, "correction").body["affects_bids"] is True
+    with rooms.world.view("clock") as view:
+        lot = rooms.world.lot_in(view, ref)
+        assert [row.version for row in documents.standing(view.session, lot)] == [2]
+        assert notices.latest(view.session, lot, "correction").body["affects_bids"] is True
     taken = agent.get(re.search(r'href="(/agency/lots/[^"]+/documents/\d+)"', agent.get(page).text)[1])  # type: ignore[index]
     assert taken.data.endswith(b"%2") and "attachment" in taken.headers["Content-Disposition"]
 
@@ -612,8 +612,8 @@ def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
     )
     done(send(buyer, lot + "/award/decide?rank=1", "decide"))
     done(send(agent, lot + "/award", "announce"))
-    with world.look("clock") as look:
-        award = awards.award(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        award = awards.award(view.session, world.lot_in(view, ref))
         assert award.winner is not None and award.price_minor is not None
         price = Money(award.price_minor)
     told = errors(
@@ -630,8 +630,8 @@ def test_award_and_contract_in_government_procurement(rooms: Rooms) -> None:
     world.clock.advance(minutes=2)
     done(send(agent, lot + "/contract", "contract", number="HT-1", signed_at=clock_text(rooms)))
     done(send(agent, lot + "/contract", "publish-contract"))
-    with world.look("clock") as look:
-        held = contracts.contract(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        held = contracts.contract(view.session, world.lot_in(view, ref))
         assert held.amount_minor == price.minor and held.published_at is not None
     assert lot_of(rooms, ref).state == "FILING"
 
@@ -726,18 +726,18 @@ def test_a_filing_holds_its_papers_and_they_are_read_by_its_people_and_the_centr
     assert "已经附上" in errors(twice)
     done(send(agent, page, "attach", files=(io.BytesIO(PDF + b"\n%"), "计划.pdf")))
     out = next(fields for action, fields in forms_of(agent.get(page).text) if action.endswith("detach"))
-    with rooms.world.look("agent") as look:
-        first, second = attachments.of_project(look.session, projects.project(look.session, ref).id)
+    with rooms.world.view("agent") as view:
+        first, second = attachments.of_project(view.session, projects.project(view.session, ref).id)
     done(agent.client.post(f"{page}/acts/detach", data=out | {"attachment": str(second.id)}))
     clerk = rooms.person("clerk")
     assert (
         clerk.get(f"/centre/filings/{ref}/attachments/{first.id}").status_code == 404
     )  # a draft is not the centre's to read
     done(send(agent, page + "/file", "file"))
-    with rooms.world.look("clock") as look:
+    with rooms.world.view("clock") as view:
         said = [
             json.loads(row.payload)
-            for row in look.session.scalars(select(ActRecord))
+            for row in view.session.scalars(select(ActRecord))
             if '"project.file"' in row.payload
         ]
     assert any(first.blob in json.dumps(one) for one in said)  # its digest stands in the record of the filing
@@ -794,9 +794,9 @@ def test_an_objection_and_its_answer_hold_papers_whose_names_tell_nobody_before_
 def test_attachments_wait_for_the_scanner_where_there_is_one(rooms: Rooms, agent: Person) -> None:
     ref = rooms.world.project("DRAFT")
     done(send(agent, f"/agency/projects/{ref}", "attach", files=(io.BytesIO(PDF), "批文.pdf")))
-    with rooms.world.look("agent") as look:
-        number = attachments.of_project(look.session, projects.project(look.session, ref).id)[0].id
-        row = attachments.of_project(look.session, projects.project(look.session, ref).id)
+    with rooms.world.view("agent") as view:
+        number = attachments.of_project(view.session, projects.project(view.session, ref).id)[0].id
+        row = attachments.of_project(view.session, projects.project(view.session, ref).id)
         with pytest.raises(WrongStep, match="file.waiting"):
             attachments.release(row, number, scanned=True)
     with rooms.world.work("clock") as work:

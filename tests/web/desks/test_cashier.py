@@ -23,7 +23,7 @@ from trading.files.scanning import CLEAN, INFECTED
 from trading.kernel.calendar import local_day
 from trading.kernel.money import Money
 from web import wiring
-from web.workers import clockwork
+from web.workers import scheduler
 
 PAGES = (
     "",
@@ -139,8 +139,8 @@ def test_approving_wants_a_fresh_sign_in(house: tuple[MoneyRoom, Rooms]) -> None
     controller.get(batch)
     answer = controller.act(batch + "/acts/approve", digest="x")
     assert answer.status_code == 303 and answer.headers["Location"].startswith("/account/confirm")
-    with room.world.look("clock") as look:
-        assert refunds.batch(look.session, batch.rpartition("/")[2]).approved_at is None
+    with room.world.view("clock") as view:
+        assert refunds.batch(view.session, batch.rpartition("/")[2]).approved_at is None
 
 
 def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) -> None:
@@ -159,8 +159,8 @@ def test_nothing_of_a_sealed_lot_is_on_any_page(house: tuple[MoneyRoom, Rooms]) 
     secret = (
         [word for name, account in names for word in (name, account)] + list(subs.values()) + ["50,000.00", "50000.00"]
     )
-    with room.world.look("clock") as look:
-        secret.append(demands.find_by_sub_account(look.session, subs["bidder1"]).lot.title)  # type: ignore[union-attr]
+    with room.world.view("clock") as view:
+        secret.append(demands.find_by_sub_account(view.session, subs["bidder1"]).lot.title)  # type: ignore[union-attr]
     pages = [f"/cashier{page}" for page in PAGES] + [
         batch,
         where,
@@ -445,8 +445,8 @@ def test_a_turn_of_the_clock_finds_what_fell_due_and_hands_over_orders(house: tu
     room, rooms = house
     ref, _subs = room.awarded("GP")
     room.world.clock.advance(minutes=1)
-    assert "refund" in clockwork.turn(room.world.office, room.bank)
-    assert clockwork.turn(room.world.office, room.bank) == []  # nothing taken, so the money room is not asked
+    assert "refund" in scheduler.turn(room.world.office, room.bank)
+    assert scheduler.turn(room.world.office, room.bank) == []  # nothing taken, so the money room is not asked
     refs = [row.ref for row in room.all_refunds()]
     assert len(refs) == 2
     batch = room.prepare(*refs)
@@ -454,5 +454,5 @@ def test_a_turn_of_the_clock_finds_what_fell_due_and_hands_over_orders(house: tu
     with room.world.work("cashier") as work:
         refunds.pay(work, refunds.batch(work.session, batch))
     room.world.clock.advance(minutes=1)
-    assert "deliver" in clockwork.turn(room.world.office, room.bank)
+    assert "deliver" in scheduler.turn(room.world.office, room.bank)
     assert room.bank.balance() == DEPOSIT

@@ -119,10 +119,10 @@ def test_the_last_messages_for_a_home(rooms: Rooms) -> None:
     with world.office.work(CLOCK) as work:
         for n in range(7):
             work.send(f"m{n}", to=f"party:{world.party_ids['bidder1']}", template="refund.returned", refund=f"RF-{n}")
-    with world.look("bidder1", Role.BIDDER_SIGNER) as look:
+    with world.view("bidder1", Role.BIDDER_SIGNER) as view:
         with rooms.app.test_request_context("/?lang=zh"):
             rooms.app.preprocess_request()
-            last = letters.excerpt(look)
+            last = letters.excerpt(view)
     assert (
         [one.href for one in last] == ["/bidder/deposits"] * 5
         and "RF-6" in last[0].text

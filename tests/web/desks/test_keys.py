@@ -90,8 +90,8 @@ def test_the_desk_names_whose_key_it_is(rooms: Rooms) -> None:
     ):
         person = rooms.person(username, "bidder-signer" if role == "bidder" else "")
         held = person.get("/account/keys/data").json
-        with rooms.world.look("clock") as look:
-            code = parties.account(look.session, rooms.world.people[username]).party.code
+        with rooms.world.view("clock") as view:
+            code = parties.account(view.session, rooms.world.people[username]).party.code
         assert (held["role"], held["party"]) == (role, holder or code)
         assert held["needs_seal"] is (role == "bidder")
         for lang in ("zh", "en"):
@@ -120,8 +120,8 @@ def test_a_lost_key_goes_to_the_supervisor_by_the_pages(rooms: Rooms, bidder: Pe
     assert done.status_code == 303
     page = watch.get("/account/keys/requests?lang=en").text
     assert "硬盘损坏" in page and " · ".join(key_words("ed25519", keys.ed25519_public(new.sign), "en")) in page
-    with rooms.world.look("watch") as look:
-        row = enrolments.requests(look)[0]
+    with rooms.world.view("watch") as view:
+        row = enrolments.requests(view)[0]
         ident, both = row.id, signatures.countersign(signatures.from_text(row.document), rooms.world.keys["watch"].sign)
     where = f"/account/keys/requests/{ident}/acts/"
     unsaid = watch.act(where + "refuse", page="/account/keys/requests", request=str(ident), reason="电话打不通" * 100)

@@ -128,8 +128,8 @@ def standing(world: World, ref: str, username: str) -> str:
     from tests.kit.sealing import SIGNER
     from trading.bidding import bids, participants
 
-    with world.look(username, SIGNER) as look:
-        current = bids.standing(look.session, participants.own(look, world.lot_in(look, ref)).id)
+    with world.view(username, SIGNER) as view:
+        current = bids.standing(view.session, participants.own(view, world.lot_in(view, ref)).id)
         assert current is not None
         return current.bid.statement
 
@@ -176,5 +176,5 @@ def test_a_proposal_is_taken_back(world: World, town: Town) -> None:
 
 
 def opening_deadline(world: World, ref: str) -> Any:
-    with world.look("clock") as look:
-        return world.lot_in(look, ref).deadline
+    with world.view("clock") as view:
+        return world.lot_in(view, ref).deadline

@@ -92,9 +92,9 @@ def test_a_lot_by_price_from_the_findings_to_the_result(rooms: Rooms, regime: st
     assert chair.person.get(chair.base + "/recompute.json").json["same"]
 
     agent, buyer = rooms.person("agent"), rooms.person("buyer")
-    with world.look("clock") as look:
-        ranking = awards.award(look.session, world.lot_in(look, ref)).ranking
-        law = procedure_of(world.lot_in(look, ref))
+    with world.view("clock") as view:
+        ranking = awards.award(view.session, world.lot_in(view, ref)).ranking
+        law = procedure_of(world.lot_in(view, ref))
     assert [row["rank"] for row in ranking] == [1, 2, 3] and all(row["ranked_by"] == "price" for row in ranking)
     moved = next(row for row in ranking if row["bidder"] == chair.data()["reviewed"][0]["name"])
     assert (moved["rank"], moved["total"], moved["price_minor"]) == (
@@ -126,8 +126,8 @@ def test_a_lot_by_price_from_the_findings_to_the_result(rooms: Rooms, regime: st
     rows = list(csv.reader(io.StringIO(guest.get(f"/lots/{ref}/result.csv").data.decode("utf-8-sig"))))
     assert [row[0] for row in rows[1:]] == ["1", "2", "3"] and all(row["total"] in rows[row["rank"]] for row in ranking)
     assert guest.get(f"/lots/{ref}/report.pdf").data.startswith(b"%PDF-")
-    with world.look("clock") as look:
-        number = awards.award(look.session, world.lot_in(look, ref)).id
+    with world.view("clock") as view:
+        number = awards.award(view.session, world.lot_in(view, ref)).id
     assert number
     notice = re.search(r'href="(/notices/\d+)"', guest.get(f"/lots/{ref}/result").text)
     assert notice and not POINTS.search(words_of(guest.get(notice.group(1))))
@@ -158,8 +158,8 @@ def test_two_envelopes_are_fixed_opened_and_ranked_without_a_sheet(rooms: Rooms)
     for one in members:
         done(one.sign_report())
     done(send(chair.person, chair.base + "/report", "conclude"))
-    with world.look("clock") as look:
-        ranking = awards.award(look.session, world.lot_in(look, ref)).ranking
+    with world.view("clock") as view:
+        ranking = awards.award(view.session, world.lot_in(view, ref)).ranking
     assert {row["total"] for row in ranking} == {"2750000.00", "2710000.00", "2720000.00"}
 
 
@@ -208,8 +208,8 @@ def test_a_finding_may_be_mended_by_a_review_done_again(rooms: Rooms) -> None:
 
 
 def held(rooms: Rooms, ref: str) -> dict[str, Any]:
-    with rooms.world.look("agent") as look:
-        return dict(rooms.world.lot_in(look, ref).scheme or {})
+    with rooms.world.view("agent") as view:
+        return dict(rooms.world.lot_in(view, ref).scheme or {})
 
 
 def chosen(agent: Person, ref: str, fields: dict[str, str]) -> dict[str, str]:

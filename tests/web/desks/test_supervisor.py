@@ -48,9 +48,9 @@ def test_a_limit_that_runs_then_is_broken_then_kept_late(house: tuple[MoneyRoom,
     watch = rooms.person("watch")
     page = watch.get("/supervisor").text
     assert "确定中标" in page and "T-11" in page and ref in page
-    with room.world.look("watch") as look:
-        (limit,) = [one for one in oversight.limits(look) if one.kind == "decide"]
-        assert limit.state(look.now) == "running" and limit.state(limit.until - timedelta(hours=1)) == "soon"
+    with room.world.view("watch") as view:
+        (limit,) = [one for one in oversight.limits(view) if one.kind == "decide"]
+        assert limit.state(view.now) == "running" and limit.state(limit.until - timedelta(hours=1)) == "soon"
         assert limit.state(limit.until) == "late"  # the last moment itself is late
     room.world.clock.set(limit.until + timedelta(hours=1))
     watch = rooms.person("watch")
@@ -145,8 +145,8 @@ def test_it_reads_and_changes_nothing(house: tuple[MoneyRoom, Rooms]) -> None:
     for page in (*LIST, f"/supervisor/dossier/{ref}"):
         main = watch.get(page).text.partition("<main")[2].partition("</main>")[0]
         assert [action for action, _ in forms_of(main) if "/acts/" in action] == []
-    with room.world.look("clock") as look:
-        assert awards.award(look.session, room.world.lot_in(look, ref)).announced_at is not None
+    with room.world.view("clock") as view:
+        assert awards.award(view.session, room.world.lot_in(view, ref)).announced_at is not None
     for person in (rooms.person("cashier"), rooms.person("clerk"), rooms.person("bidder1"), rooms.person("agent")):
         assert {person.get(page).status_code for page in LIST} == {403}
 
@@ -166,8 +166,8 @@ def test_weeks_and_kinds_lead_to_the_rows_they_count(house: tuple[MoneyRoom, Roo
     room.list_set(ref)
     room.open(ref)
     room.evaluate(ref)
-    with room.world.look("watch") as look:
-        (limit,) = [one for one in oversight.limits(look) if one.kind == "decide"]
+    with room.world.view("watch") as view:
+        (limit,) = [one for one in oversight.limits(view) if one.kind == "decide"]
     room.world.clock.set(limit.until + timedelta(hours=1))
     room.award(ref)
     watch = rooms.person("watch")

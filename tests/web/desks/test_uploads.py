@@ -180,8 +180,8 @@ def test_a_checksum_that_does_not_fit_keeps_nothing(rooms: Rooms, lot: str, bidd
 
 
 def test_a_lot_that_is_over_takes_no_beginning(rooms: Rooms, lot: str, bidder: Person) -> None:
-    with rooms.world.look("clock") as look:
-        deadline = rooms.world.lot_in(look, lot).deadline
+    with rooms.world.view("clock") as view:
+        deadline = rooms.world.lot_in(view, lot).deadline
     assert deadline is not None
     rooms.world.clock.set(deadline)
     bidder = rooms.person("bidder1")
@@ -306,8 +306,8 @@ def test_below_the_reserve_new_uploads_get_a_signed_no_and_all_else_goes_on(
         assert bidder.get(told["location"]).status_code == 200
     assert announce_upload(bidder, lot, 10).status_code == 201  # a smaller one has room
     assert hand_in(rooms.person("bidder1", Role.BIDDER_SIGNER), lot, first, token=token).json["accepted"] is True
-    with rooms.world.look("bidder1") as look:
-        row = bids.own_receipts(look, rooms.world.lot_in(look, lot))[0]
+    with rooms.world.view("bidder1") as view:
+        row = bids.own_receipts(view, rooms.world.lot_in(view, lot))[0]
     assert row.kind == "received"
     monkeypatch.undo()
     assert with_bytes(bidder, lot, second.data).status_code == 201  # no restart needed

@@ -133,8 +133,8 @@ def test_the_host_rules_with_reasons(world: World, app: Flask) -> None:
     host = seat(world, app, "host")
     host.act(f"/hall/{ref}/acts/open")
     assert f"/hall/{ref}/acts/rule" in host.get(f"/hall/{ref}/host").text
-    with world.look("clock") as look:
-        name = verdict_steps.failures_of(world, look, ref)[0].header_hash
+    with world.view("clock") as view:
+        name = verdict_steps.failures_of(world, view, ref)[0].header_hash
     short = host.post(f"/hall/{ref}/acts/rule", header_hash=name, cause="platform", reasons="短")
     assert short.status_code == 422 and "至少" in short.text
     host.act(f"/hall/{ref}/acts/rule", header_hash=name, cause="platform", reasons=verdict_steps.REASONS)

@@ -254,8 +254,8 @@ def test_a_server_that_stalls_over_the_deadline_takes_what_came_before_it_and_no
     """Before T: one waits for the database, one for a worker that is stopped. After T: the last byte only, or all. Read at T + 3 s."""
     with world_in(tmp_path, 4) as world:
         ref = stages.bidding(world)
-        with world.look("clock") as look:
-            deadline = world.lot_in(look, ref).deadline
+        with world.view("clock") as view:
+            deadline = world.lot_in(view, ref).deadline
         assert deadline is not None
         made = {name: sealing.seal(world, ref, name) for name in world.bidders}
         world.clock.set(deadline - timedelta(minutes=2))
@@ -283,9 +283,9 @@ def test_a_server_that_stalls_over_the_deadline_takes_what_came_before_it_and_no
             (False, "LATE"),
             (False, "LATE"),
         ]
-        with world.look("clock") as look:
-            rows = {row.c: row for row in look.session.query(bids.BidReceipt)}
-            standing = {bid.c for bid in bids.standing_bids(look.session, world.lot_in(look, ref))}
+        with world.view("clock") as view:
+            rows = {row.c: row for row in view.session.query(bids.BidReceipt)}
+            standing = {bid.c for bid in bids.standing_bids(view.session, world.lot_in(view, ref))}
         moments = [rows[one["c"]].at for one in answers]
         assert (
             moments[:2] == [deadline - timedelta(seconds=3), deadline - timedelta(seconds=1)]

@@ -37,13 +37,13 @@ def sent(database: Session) -> list[str]:
 
 
 def claims(house: House) -> list[FormUse]:
-    with house.office.look(PUBLIC) as look:
-        return list(look.session.scalars(select(FormUse).where(FormUse.where.startswith("/t/"))))
+    with house.office.view(PUBLIC) as view:
+        return list(view.session.scalars(select(FormUse).where(FormUse.where.startswith("/t/"))))
 
 
 def done(house: House) -> list[str]:
-    with house.office.look(PUBLIC) as look:
-        return sent(look.session)
+    with house.office.view(PUBLIC) as view:
+        return sent(view.session)
 
 
 @pytest.fixture
@@ -456,8 +456,8 @@ def test_the_cookie_of_before_the_sign_in_is_not_the_one_after(house: House) -> 
     house.sign_in(client, "p")
     after = client.get_cookie("__Host-bidhall")
     assert before and after and before.value != after.value
-    with house.office.look(PUBLIC) as look:
-        stored = look.session.scalars(select(parties.Login.token_hash)).all()
+    with house.office.view(PUBLIC) as view:
+        stored = view.session.scalars(select(parties.Login.token_hash)).all()
     assert all(s not in after.value for s in stored)
 
 
@@ -534,8 +534,8 @@ def test_a_second_factor_is_taken_up_by_its_first_code(house: House) -> None:
         ).location
         == "/account"
     )
-    with house.office.look(PUBLIC) as look:
-        assert parties.account(look.session, who).totp_secret == secret
+    with house.office.view(PUBLIC) as view:
+        assert parties.account(view.session, who).totp_secret == secret
     assert house.sign_in(house.client(), "p").status_code == 422
 
 
@@ -587,7 +587,7 @@ def test_two_shields_count_together(house: House) -> None:
     from limits import parse
 
     from trading.kernel.errors import TooEarly
-    from web.http.shield import Shield
+    from web.http.rate_limits import Shield
 
     first, second, limit = (
         Shield(house.office.engine, house.clock),

@@ -35,8 +35,8 @@ def rooms_with(engine: Engine, folder: Path, **settings: Any) -> tuple[Rooms, st
 
 
 def address(rooms: Rooms, ref: str, place: int = 0) -> str:
-    with rooms.world.look("clock") as look:
-        bid = look.session.scalars(select(OpenedBid).order_by(OpenedBid.id)).first()
+    with rooms.world.view("clock") as view:
+        bid = view.session.scalars(select(OpenedBid).order_by(OpenedBid.id)).first()
         assert bid is not None
         return f"/agency/lots/{ref}/qualification/files/{bid.id}/{place}"
 

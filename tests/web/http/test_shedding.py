@@ -187,8 +187,8 @@ def test_ten_times_the_load_is_put_off_in_order_while_all_who_hand_in_get_their_
             answers, delivered = asyncio.run(
                 _rush(port, ref, people, tmp_path, [json.dumps(submission) for _data, submission in sealed])
             )
-        with world.look("clock") as look:
-            standing = bids.standing_bids(look.session, world.lot_in(look, ref))
+        with world.view("clock") as view:
+            standing = bids.standing_bids(view.session, world.lot_in(view, ref))
     assert all(one.accepted for one in delivered), [one.reason for one in delivered if not one.accepted]
     assert len(standing) == len(delivered) == 12
     assert max(one.seconds for one in delivered) < 10

@@ -53,23 +53,23 @@ def listed(world: World) -> str:
 def until(world: World, ref: str, state: str) -> None:
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
-        with world.look("clock") as look:
-            if ceremony.opening(look.session, world.lot_in(look, ref)).state == state:
+        with world.view("clock") as view:
+            if ceremony.opening(view.session, world.lot_in(view, ref)).state == state:
                 return
         time.sleep(0.05)
     raise AssertionError(f"never {state}")
 
 
 def counted(world: World, ref: str) -> tuple[int, int]:
-    with world.look("clock") as look:
-        row = runs.find(look.session, ceremony.opening(look.session, world.lot_in(look, ref)))
+    with world.view("clock") as view:
+        row = runs.find(view.session, ceremony.opening(view.session, world.lot_in(view, ref)))
         assert row is not None
         return row.done, row.total
 
 
 def marked(world: World, ref: str) -> str:
-    with world.look("clock") as look:
-        return marks.mark(look, ref)
+    with world.view("clock") as view:
+        return marks.mark(view, ref)
 
 
 @pytest.mark.usefixtures("impatient")

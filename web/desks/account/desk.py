@@ -17,7 +17,7 @@ from web.desks.account import forgotten, inbox
 from web.desks.account.room import account, person, shield
 from web.http import kept, login
 from web.http.forms import Form
-from web.http.gate import HOMES, go, look, office, render, request, safe_next
+from web.http.gate import HOMES, go, office, reading, render, request, safe_next
 from web.http.page_rules import ANYONE, ByHand, open_to, role_for
 
 __all__ = ["desk", "forgotten", "inbox"]
@@ -191,9 +191,9 @@ def device_words(agent: str) -> str:
 
 def _own() -> dict[str, Any]:
     me = person()
-    with look() as now:
-        who = parties.account(now.session, me.actor.account_id or 0)
-        firm = parties.party(now.session, who.party_id)
+    with reading() as view:
+        who = parties.account(view.session, me.actor.account_id or 0)
+        firm = parties.party(view.session, who.party_id)
         devices = [
             {
                 "device": device_words(row.device),
@@ -202,7 +202,7 @@ def _own() -> dict[str, Any]:
                 "here": row.id == me.login_id,
                 "role": row.role,
             }
-            for row in parties.live_logins(now.session, who.id, now.now)
+            for row in parties.live_logins(view.session, who.id, view.now)
         ]
         return {
             "name": who.name,

@@ -19,10 +19,10 @@ from web.desks.account.room import account, person, shield
 from web.desks.parts.letters import facts_of
 from web.http import login
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import go, reading, render, request, work
 from web.http.page_rules import ANYONE, ByHand
+from web.http.rate_limits import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
 from web.http.refusals import language
-from web.http.shield import FORGOTTEN_BY_ADDRESS, FORGOTTEN_BY_NAME
 
 OVER = "/account/forgotten?over=yes"
 """Where a link leads that was used, is too old or was replaced: another can be asked for there."""
@@ -70,9 +70,9 @@ def forgotten_sent() -> str:
 
 @account.page("/new-password/<token>", needs=ANYONE)
 def new_password(token: str, form: Form | None = None) -> Any:
-    with look() as now:
+    with reading() as view:
         try:
-            _, who = password_links.find(now.session, token, now.now)
+            _, who = password_links.find(view.session, token, view.now)
         except NotFound:
             return go(OVER)
         return render(
@@ -91,8 +91,8 @@ def do_new_password(token: str) -> Any:
     form.refuse_if_any()
     shield().hit(FORGOTTEN_BY_ADDRESS, "new-password", request.remote_addr or "")
     try:
-        with look() as now:
-            _, who = password_links.find(now.session, token, now.now)
+        with reading() as view:
+            _, who = password_links.find(view.session, token, view.now)
         hashed = login.new_hash(new, who.username, who.name)
         with work() as unit:
             unit.once(form.form_id, "/account/new-password-set")
@@ -118,8 +118,8 @@ def new_password_set() -> str:
 
 @account.page("/mail", needs=Act.ACCOUNT_OWN, fresh=True)
 def mail(form: Form | None = None) -> str:
-    with look() as now:
-        held = own_people.own_mail(now)
+    with reading() as view:
+        held = own_people.own_mail(view)
     return render("account/mail.html", form=form or Form.blank({"mail": held}), held=held)
 
 
@@ -142,9 +142,9 @@ def rehearsal_post() -> str:
     if not rehearsal():
         raise NotFound("page.not_found")
     lang = language()
-    with look() as now:
-        rows = outbox.latest(now.session, "mail")
-        alive = password_links.alive(now.session, [_token(one) for one in rows], now.now)
+    with reading() as view:
+        rows = outbox.latest(view.session, "mail")
+        alive = password_links.alive(view.session, [_token(one) for one in rows], view.now)
     letters = [
         {
             "to": one.to,

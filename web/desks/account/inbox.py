@@ -16,8 +16,8 @@ from web import words
 from web.desks.account.room import account
 from web.desks.parts import letters
 from web.http.forms import Form
-from web.http.frame import Link, address, page_of
-from web.http.gate import actor, look, office, render, request
+from web.http.gate import actor, office, reading, render, request
+from web.http.layout import Link, address, page_of
 from web.http.refusals import language
 
 LOG = logging.getLogger("bidhall.web")
@@ -29,14 +29,14 @@ def inbox_page() -> str:
     only, about = form.choice("only", ("unread",), needed=False), form.choice("about", letters.ABOUT, needed=False)
     path, filters = "/account/inbox", {"about": about}
     templates = letters.ABOUT[about] if about else None
-    with look() as now:
-        total = inbox.letters(now, only_unread=bool(only), templates=templates, limit=0)[1]
+    with reading() as view:
+        total = inbox.letters(view, only_unread=bool(only), templates=templates, limit=0)[1]
         page = page_of(total, request.args, path)
         found, _total = inbox.letters(
-            now, only_unread=bool(only), templates=templates, limit=page.size, offset=page.offset
+            view, only_unread=bool(only), templates=templates, limit=page.size, offset=page.offset
         )
-        waiting = inbox.own_unread(now)
-        rows = [letters.shown(one, now.actor.role) for one in found]
+        waiting = inbox.own_unread(view)
+        rows = [letters.shown(one, view.actor.role) for one in found]
     tabs = [
         Link(_("All"), address(path, filters), not only),
         Link(_("Unread"), address(path, filters, only="unread"), bool(only), waiting),
@@ -59,9 +59,9 @@ def inbox_page() -> str:
 def inbox_letter(ident: int) -> str:
     if ident > 2**31:
         raise NotFound("inbox.unknown")
-    with look() as now:
-        found = inbox.letter(now, ident)
-        one = letters.shown(found, now.actor.role)
+    with reading() as view:
+        found = inbox.letter(view, ident)
+        one = letters.shown(found, view.actor.role)
     if one.unread:
         g.read_now = 1  # the bell of this very page no longer counts it
         after_this_request(partial(_note_read, actor(), ident))

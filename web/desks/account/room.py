@@ -11,8 +11,8 @@ from trading.kernel.access import Act, may
 from trading.kernel.errors import NotAllowed
 from web.http import login
 from web.http.forms import Form
-from web.http.frame import Group, Link
 from web.http.gate import Desk, actor, frame_unread, request
+from web.http.layout import Group, Link
 
 account = Desk("account", prefix="/account")
 

@@ -18,17 +18,17 @@ from flask_babel import gettext as _
 from trading.kernel import log, outbox
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties, role_proposals
 from trading.rulebook import calendars
 from trading.views import people_queries, system_queries
 from web.desks.admin import grants, keys, people, system
 from web.desks.admin import log as admin_log
 from web.desks.admin.room import SEATS, admin, role_words, zone
-from web.http.frame import Duty
-from web.http.gate import look, render
+from web.http.gate import reading, render
+from web.http.layout import Duty
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 __all__ = ["admin_log", "desk", "grants", "keys", "people", "system"]
 
@@ -37,27 +37,27 @@ desk = admin
 
 @admin.page("", needs=SEATS)
 def home() -> str:
-    with look() as now:
+    with reading() as view:
         duties: list[Duty] = []
         figures: list[dict[str, Any]] = []
-        if may(now.actor, Act.USER_ADMIN):
-            duties += _of_security(now, figures)
-        if may(now.actor, Act.SYSTEM_ADMIN):
-            duties += _of_system(now, figures)
-        if may(now.actor, Act.LOG_LOOK):
-            duties += _of_audit(now, figures)
+        if may(view.actor, Act.USER_ADMIN):
+            duties += _of_security(view, figures)
+        if may(view.actor, Act.SYSTEM_ADMIN):
+            duties += _of_system(view, figures)
+        if may(view.actor, Act.LOG_LOOK):
+            duties += _of_audit(view, figures)
         return render(
             "admin/home.html",
             duties=duties,
             figures=figures,
-            may_people=may(now.actor, Act.USER_ADMIN),
-            may_system=may(now.actor, Act.SYSTEM_ADMIN),
-            may_log=may(now.actor, Act.LOG_LOOK),
+            may_people=may(view.actor, Act.USER_ADMIN),
+            may_system=may(view.actor, Act.SYSTEM_ADMIN),
+            may_log=may(view.actor, Act.LOG_LOOK),
         )
 
 
-def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
-    counts = people_queries.account_counts(now)
+def _of_security(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
+    counts = people_queries.account_counts(view)
     bare = counts.without_second
     figures += [
         {"label": _("Accounts in use"), "value": counts.active, "note": _("one person each")},
@@ -70,10 +70,10 @@ def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     ]
     waiting = [
         one
-        for one in role_proposals.listed(now.session, waiting=True)
-        if one.proposed_by != now.actor.account_id and one.account_id != now.actor.account_id
+        for one in role_proposals.listed(view.session, waiting=True)
+        if one.proposed_by != view.actor.account_id and one.account_id != view.actor.account_id
     ]
-    names = parties.names_of(now.session, [one.account_id for one in waiting])
+    names = parties.names_of(view.session, [one.account_id for one in waiting])
     found = [
         Duty(
             _(
@@ -83,7 +83,7 @@ def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
             ),
             f"/admin/grants/{one.id}",
             None,
-            show.moment_short(one.proposed_at, language(), zone(), now=now.now),
+            formatting.moment_short(one.proposed_at, language(), zone(), now=view.now),
             one.reason,
             _("Proposed role"),
             "warn",
@@ -106,19 +106,19 @@ def _of_security(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     ]
 
 
-def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
-    today = local_day(now.now)
-    calendar = calendars.current(now.session)
+def _of_system(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
+    today = local_day(view.now)
+    calendar = calendars.current(view.session)
     known = today.year + 1 in calendar.years
     provisional = not known or calendar.is_provisional(date(today.year + 1, 6, 1))
-    steps, letters = system_queries.overdue_steps(now), outbox.backlog(now.session, now.now)
-    last = log.last_tick(now.session)
+    steps, letters = system_queries.overdue_steps(view), outbox.backlog(view.session, view.now)
+    last = log.last_tick(view.session)
     figures += [
         {
             "label": _("Log"),
-            "value": _("ticking") if last and now.now - last.at <= system.STILL else _("stands still"),
-            "kind": "" if last and now.now - last.at <= system.STILL else "stop",
-            "note": show.moment_short(last.at, language(), zone(), now=now.now) if last else _("no tick yet"),
+            "value": _("ticking") if last and view.now - last.at <= system.STILL else _("stands still"),
+            "kind": "" if last and view.now - last.at <= system.STILL else "stop",
+            "note": formatting.moment_short(last.at, language(), zone(), now=view.now) if last else _("no tick yet"),
         },
         {
             "label": _("Steps of the clock overdue"),
@@ -178,21 +178,21 @@ def _of_system(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
     return found
 
 
-def _of_audit(now: Look, figures: list[dict[str, Any]]) -> list[Duty]:
-    last = log.last_tick(now.session)
+def _of_audit(view: View, figures: list[dict[str, Any]]) -> list[Duty]:
+    last = log.last_tick(view.session)
     figures += [
         {
             "label": _("Ticks in the log"),
-            "value": show.count(log.size(now)),
+            "value": formatting.count(log.size(view)),
             "note": _("one a minute, whatever happens"),
         },
         {
             "label": _("Last tick"),
-            "value": show.hour(last.at, zone()) if last else "–",
-            "note": show.day(local_day(last.at), language()) if last else _("no tick yet"),
+            "value": formatting.hour(last.at, zone()) if last else "–",
+            "note": formatting.day(local_day(last.at), language()) if last else _("no tick yet"),
         },
     ]
-    if last is not None and now.now - last.at > system.STILL:
+    if last is not None and view.now - last.at > system.STILL:
         return [
             Duty(
                 _("The log stands still"),

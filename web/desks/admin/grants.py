@@ -10,18 +10,18 @@ from trading.parties import parties, role_proposals
 from web.desks.admin.people import kind_words, told_in_words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 GRANTS = "/admin/grants"
 
 
 @admin.page("/grants", needs=Act.ROLE_GRANT)
 def grants() -> str:
-    with look() as now:
-        waiting = role_proposals.listed(now.session, waiting=True, limit=100)
-        decided = role_proposals.listed(now.session, waiting=False)
+    with reading() as view:
+        waiting = role_proposals.listed(view.session, waiting=True, limit=100)
+        decided = role_proposals.listed(view.session, waiting=False)
         names = parties.names_of(
-            now.session,
+            view.session,
             [ident for one in [*waiting, *decided] for ident in (one.account_id, one.proposed_by, one.decided_by)],
         )
         return render(
@@ -29,19 +29,19 @@ def grants() -> str:
             waiting=waiting,
             decided=decided,
             names=names,
-            me=now.actor.account_id,
-            alone=len(parties.administrators(now.session)) < 2,
+            me=view.actor.account_id,
+            alone=len(parties.administrators(view.session)) < 2,
         )
 
 
 @admin.page("/grants/<int:ident>", needs=Act.ROLE_GRANT, fresh=True)
 def proposal(ident: int, form: Form | None = None) -> str:
     """The read-back: who would hold what, where, and who wants it."""
-    with look() as now:
-        one = role_proposals.find(now.session, ident)
-        who = parties.account(now.session, one.account_id)
-        held = parties.roles_of(now.session, who)
-        names = parties.names_of(now.session, [one.proposed_by, one.decided_by])
+    with reading() as view:
+        one = role_proposals.find(view.session, ident)
+        who = parties.account(view.session, one.account_id)
+        held = parties.roles_of(view.session, who)
+        names = parties.names_of(view.session, [one.proposed_by, one.decided_by])
         return render(
             "admin/grant.html",
             one=one,
@@ -49,8 +49,8 @@ def proposal(ident: int, form: Form | None = None) -> str:
             kind=kind_words(who.party.kind),
             names=names,
             held=[role_words(role) for role in Role if role in held],
-            mine=one.proposed_by == now.actor.account_id,
-            about_me=one.account_id == now.actor.account_id,
+            mine=one.proposed_by == view.actor.account_id,
+            about_me=one.account_id == view.actor.account_id,
             form=form or Form.blank(),
             crumbs=crumbs_of((_("Proposed roles"), GRANTS), (who.name, "")),
         )

@@ -8,8 +8,8 @@ from trading.views import people_queries
 from web import words
 from web.desks.admin.room import admin
 from web.http.forms import Form
-from web.http.frame import page_of
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
+from web.http.layout import page_of
 from web.http.refusals import language
 
 
@@ -17,9 +17,9 @@ from web.http.refusals import language
 def keys() -> str:
     form = Form.query()
     role = form.choice("role", [one for one in KEY_ROLES if one != "expert"], needed=False)
-    with look() as now:
+    with reading() as view:
         ended = request.args.get("ended") == "yes"
-        rows = people_queries.key_cards(now, role=role, ended=ended)
+        rows = people_queries.key_cards(view, role=role, ended=ended)
         page = page_of(len(rows), request.args, "/admin/keys")
         return render(
             "admin/keys.html",
@@ -27,6 +27,6 @@ def keys() -> str:
             page=page,
             form=form,
             ended=ended,
-            seats=people_queries.key_holder_cards(now),
+            seats=people_queries.key_holder_cards(view),
             roles=[(one, words.state("key_role", one, language()).text) for one in KEY_ROLES if one != "expert"],
         )

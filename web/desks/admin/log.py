@@ -11,7 +11,7 @@ from trading.kernel.access import Act
 from trading.views import log_queries
 from web.desks.admin.room import admin
 from web.http.forms import Form
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
 
 ADMINISTRATION = (
     "account.invite",
@@ -33,19 +33,19 @@ def log_page() -> str:
     """``?verify=yes`` verifies the whole log from its own tables."""
     form = Form.query()
     ref, skip = form.text("lot", needed=False, limit=60), form.whole("from", needed=False, least=0) or 0
-    with look() as now:
-        seen = audit.verify(now) if request.args.get("verify") == "yes" else None
-        entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=skip)
+    with reading() as view:
+        seen = audit.verify(view) if request.args.get("verify") == "yes" else None
+        entries = log_queries.entry_lines(view, lot=ref, limit=ROWS + 1, skip=skip)
         return render(
             "admin/log.html",
-            ticks=log_queries.tick_lines(now, limit=10),
-            tip=log.last_tick(now.session),
+            ticks=log_queries.tick_lines(view, limit=10),
+            tip=log.last_tick(view.session),
             entries=entries[:ROWS],
             more=skip + ROWS if len(entries) > ROWS else None,
             form=form,
             ref=ref,
             seen=seen,
-            acts=log_queries.act_lines(now, ADMINISTRATION, limit=15),
+            acts=log_queries.act_lines(view, ADMINISTRATION, limit=15),
             told=[] if seen is None else _told(seen),
         )
 

@@ -11,26 +11,26 @@ from flask_babel import gettext as _
 
 from trading.kernel.access import CLASHES, OF_WEIGHT, Act, Role, fitting
 from trading.kernel.errors import Conflict, Fault, Faults, Invalid, NotAllowed, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties, role_proposals
 from trading.parties.parties import KINDS, Account, Party
 from trading.views import people_queries
 from web import words
 from web.desks.admin.room import admin, crumbs_of, role_words
 from web.http.forms import Form
-from web.http.frame import page_of
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
+from web.http.layout import page_of
 from web.http.refusals import language
 
 GRANTABLE = tuple(role for role in Role if role not in (Role.PUBLIC, Role.CLOCK, Role.CHAIR))
 """Leading a panel is a seat, no role one is given."""
 
 
-def _account(now: Look, ident: str) -> Account:
+def _account(view: View, ident: str) -> Account:
     """Refuses: NotFound."""
     if not (ident.isascii() and ident.isdigit() and len(ident) < 10):
         raise NotFound("account.unknown")
-    return parties.account(now.session, int(ident))
+    return parties.account(view.session, int(ident))
 
 
 @contextmanager
@@ -64,14 +64,14 @@ def people() -> str:
         form.text("q", needed=False, limit=80),
         form.choice("role", [one.value for one in GRANTABLE], needed=False),
     )
-    with look() as now:
+    with reading() as view:
         no_second = request.args.get("second") == "no"
-        found = people_queries.find_people(now, words=asked, role=role, no_second=no_second)
+        found = people_queries.find_people(view, words=asked, role=role, no_second=no_second)
         page = page_of(len(found), request.args, "/admin/people")
         shown = found[page.offset : page.offset + page.size]
         return render(
             "admin/people.html",
-            rows=people_queries.person_cards(now, shown),
+            rows=people_queries.person_cards(view, shown),
             page=page,
             form=form,
             roles=[(one.value, role_words(one.value)) for one in GRANTABLE],
@@ -82,12 +82,12 @@ def people() -> str:
 def invite_page(form: Form | None = None) -> str:
     """First the organisation (``?party=``), then the person with the roles that fit it."""
     code = form.shown("party") if form else request.args.get("party", "")
-    with look() as now:
-        firm = people_queries.organisation(now, code) if code else None
+    with reading() as view:
+        firm = people_queries.organisation(view, code) if code else None
         firms = (
             []
             if firm
-            else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in people_queries.organisations(now)]
+            else [(one.code, f"{one.name} · {kind_words(one.kind)}") for one in people_queries.organisations(view)]
         )
         return render(
             "admin/invite.html",
@@ -98,7 +98,7 @@ def invite_page(form: Form | None = None) -> str:
             kind=kind_words(firm.kind) if firm else "",
             clashes=_clashes(firm.kind if firm else ""),
             roles=_choices(fitting(GRANTABLE, firm.kind)) if firm else [],
-            alone=_alone(now),
+            alone=_alone(view),
             crumbs=crumbs_of((_("People"), "/admin/people"), (_("Invite"), "")),
         )
 
@@ -121,9 +121,9 @@ def _clashes(kind: str) -> list[tuple[str, ...]]:
     ]
 
 
-def _alone(now: Look) -> bool:
+def _alone(view: View) -> bool:
     """Is there no second security administrator who could confirm?"""
-    return len(parties.administrators(now.session)) < 2
+    return len(parties.administrators(view.session)) < 2
 
 
 @admin.act("/acts/invite", needs=Act.USER_ADMIN, fresh=True, back=invite_page)
@@ -163,20 +163,22 @@ def _all_fit(firm: Party, roles: Sequence[Role]) -> None:
 
 @admin.page("/people/<ident>", needs=Act.USER_ADMIN)
 def person(ident: str, form: Form | None = None) -> str:
-    with look() as now:
-        who = _account(now, ident)
-        (row,) = people_queries.person_cards(now, [who])
-        grants = people_queries.grant_cards(now, who)
-        held = parties.roles_of(now.session, who)
-        waiting = role_proposals.open_for(now.session, who)
-        names = parties.names_of(now.session, [one.granted_by for one in grants] + [one.proposed_by for one in waiting])
+    with reading() as view:
+        who = _account(view, ident)
+        (row,) = people_queries.person_cards(view, [who])
+        grants = people_queries.grant_cards(view, who)
+        held = parties.roles_of(view.session, who)
+        waiting = role_proposals.open_for(view.session, who)
+        names = parties.names_of(
+            view.session, [one.granted_by for one in grants] + [one.proposed_by for one in waiting]
+        )
         return render(
             "admin/person.html",
             row=row,
-            mine=who.id == now.actor.account_id,
+            mine=who.id == view.actor.account_id,
             form=form or Form.blank(),
-            alone=_alone(now),
-            administrator=Role.SECURITY_ADMIN in held and who.id != now.actor.account_id,
+            alone=_alone(view),
+            administrator=Role.SECURITY_ADMIN in held and who.id != view.actor.account_id,
             kind=kind_words(row.kind),
             grants=[
                 (one.role, one.granted_at, names.get(one.granted_by or 0, _("first set-up")), one.fits)
@@ -189,7 +191,7 @@ def person(ident: str, form: Form | None = None) -> str:
                 if role in fitting({role}, row.kind) and role not in held and role not in {one.role for one in waiting}
             ],
             crumbs=crumbs_of((_("People"), "/admin/people"), (who.username, "")),
-            at=now.now,
+            at=view.now,
         )
 
 
@@ -252,8 +254,8 @@ def do_reset(unit: UnitOfWork, form: Form, ident: str) -> str:
 def firms(form: Form | None = None) -> str:
     query = Form.query()
     asked, kind = query.text("q", needed=False, limit=80), query.choice("kind", KINDS, needed=False)
-    with look() as now:
-        found = people_queries.organisations(now, words=asked, kind=kind)
+    with reading() as view:
+        found = people_queries.organisations(view, words=asked, kind=kind)
         page = page_of(len(found), request.args, "/admin/parties")
         kinds = [(one, words.state("party_kind", one, language()).text) for one in KINDS]
         return render(

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from trading.kernel.access import Act, Role, may
 from web import words
 from web.http.forms import Form
-from web.http.frame import Group, Link
 from web.http.gate import Desk, actor, request
+from web.http.layout import Group, Link
 from web.http.refusals import language
 
 admin = Desk("admin", prefix="/admin")

@@ -16,15 +16,15 @@ from trading.kernel.calendar import local_day
 from trading.kernel.db import shown_url
 from trading.kernel.errors import Invalid, NotReady
 from trading.kernel.outbox import Backlog
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.rulebook import calendars
 from trading.views import system_queries
 from web import schema
 from web.desks.admin.room import admin
 from web.http.forms import Form
-from web.http.gate import look, office, render
+from web.http.gate import office, reading, render
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 from web.workers.watch import mirror_state
 
 STILL = timedelta(minutes=2)
@@ -34,20 +34,20 @@ MOST_BYTES = 500_000
 
 @admin.page("/health", needs=Act.SYSTEM_ADMIN)
 def health() -> str:
-    with look() as now:
-        last, mail = log.last_tick(now.session), outbox.backlog(now.session, now.now)
-        steps = [(one.what, one.lot, one.since) for one in system_queries.overdue_steps(now)]
+    with reading() as view:
+        last, mail = log.last_tick(view.session), outbox.backlog(view.session, view.now)
+        steps = [(one.what, one.lot, one.since) for one in system_queries.overdue_steps(view)]
         return render(
             "admin/health.html",
-            checks=_checks(now, last, steps, mail),
+            checks=_checks(view, last, steps, mail),
             steps=steps,
             last=last,
             facts=_facts(),
-            coming=system_queries.coming_deadlines(now),
+            coming=system_queries.coming_deadlines(view),
         )
 
 
-def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple[str, str, str]]:
+def _checks(view: View, last: Any, steps: list[Any], mail: Backlog) -> list[tuple[str, str, str]]:
     """(level ok | warn | stop, what was found, what to do)."""
     found = []
     try:
@@ -59,7 +59,7 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
         )
     if last is None:
         found.append(("warn", _("The log has no tick yet"), _("start the clock: bidhall serve, or bidhall tick")))
-    elif last.at > now.now + STILL:
+    elif last.at > view.now + STILL:
         found.append(
             (
                 "stop",
@@ -67,11 +67,11 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
                 _("the clock went back: set it right before anything is accepted"),
             )
         )
-    elif now.now - last.at > STILL:
+    elif view.now - last.at > STILL:
         found.append(
             (
                 "stop",
-                _("No tick since %(at)s", at=_moment(last.at, now)),
+                _("No tick since %(at)s", at=_moment(last.at, view)),
                 _("start the clock: bidhall serve, or bidhall tick"),
             )
         )
@@ -93,12 +93,12 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
     else:
         found.append(("ok", _("No message is stuck"), ""))
     folder = current_app.extensions["bidhall"].settings.data
-    found += _mirror(folder, now)
+    found += _mirror(folder, view)
     free = shutil.disk_usage(folder if folder.exists() else "/").free
     found.append(
         (
             "ok" if free > 1_000_000_000 else "stop",
-            _("%(size)s free on the disk", size=show.size(free, language())),
+            _("%(size)s free on the disk", size=formatting.size(free, language())),
             "" if free > 1_000_000_000 else _("make room: bids could be refused"),
         )
     )
@@ -107,11 +107,11 @@ def _checks(now: Look, last: Any, steps: list[Any], mail: Backlog) -> list[tuple
     return found
 
 
-def _mirror(folder: Path, now: Look) -> list[tuple[str, str, str]]:
+def _mirror(folder: Path, view: View) -> list[tuple[str, str, str]]:
     """Whether the supervisory body's mirror answers its ping; never what waits for it, or whether anything does."""
     if office().mirror is None:
         return []
-    answers = mirror_state.answers(folder, now.now)
+    answers = mirror_state.answers(folder, view.now)
     if answers is None:
         return [
             ("warn", _("The mirror has not been asked of late"), _("start the clock: bidhall serve, or bidhall tick"))
@@ -129,8 +129,8 @@ def _mirror(folder: Path, now: Look) -> list[tuple[str, str, str]]:
     )
 
 
-def _moment(moment: Any, now: Look) -> str:
-    return show.moment_short(moment, language(), current_app.extensions["bidhall"].zone, now=now.now)
+def _moment(moment: Any, view: View) -> str:
+    return formatting.moment_short(moment, language(), current_app.extensions["bidhall"].zone, now=view.now)
 
 
 def _facts() -> list[tuple[str, str]]:
@@ -153,16 +153,16 @@ def _facts() -> list[tuple[str, str]]:
 
 @admin.page("/calendar", needs=Act.SYSTEM_ADMIN)
 def calendar(form: Form | None = None) -> str:
-    with look() as now:
-        current = calendars.current(now.session)
+    with reading() as view:
+        current = calendars.current(view.session)
         years = [(year, current.is_provisional(date(year, 6, 1))) for year in current.years]
         return render(
             "admin/calendar.html",
             form=form or Form.blank(),
             years=years,
             version=current.version,
-            loaded=calendars.loaded(now.session),
-            this_year=local_day(now.now).year,
+            loaded=calendars.loaded(view.session),
+            this_year=local_day(view.now).year,
         )
 
 

@@ -13,7 +13,7 @@ from trading.custody import officers, policies
 from trading.files import attachments
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound, TooLate
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import enquiries, notices, planning, tenders
 from trading.views import agency_queries, lot_cards
 from web.desks.agency.documents import late_words
@@ -21,20 +21,20 @@ from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, bound_words, crumbs_of, readable
 from web.http import attached, login
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import go, reading, render, request, work
 from web.http.page_rules import ByHand
 
 
 @agency.page("/questions", needs=Act.ENQUIRY_ANSWER)
 def questions_page() -> str:
     """Every open question of all own lots, nearest limit first."""
-    with look() as now:
+    with reading() as view:
         rows = []
-        for card in lot_cards.own_lots(now):
+        for card in lot_cards.own_lots(view):
             if card.state in ("NOTICE", "BIDDING"):
-                lot = agency_queries.own_lot(now, card.ref)
-                rows += [(card, one) for one in lot_cards.enquiry_cards(now, lot) if one.answered_at is None]
-        rows.sort(key=lambda row: (row[1].due_at is None, row[1].due_at or now.now, row[1].ref))
+                lot = agency_queries.own_lot(view, card.ref)
+                rows += [(card, one) for one in lot_cards.enquiry_cards(view, lot) if one.answered_at is None]
+        rows.sort(key=lambda row: (row[1].due_at is None, row[1].due_at or view.now, row[1].ref))
     return render("agency/questions.html", rows=rows)
 
 
@@ -43,17 +43,17 @@ def clarify_page(ref: str, form: Form | None = None) -> str:
     extend = None
     if form is not None and "deadline" in form.typed:  # the page has several forms: this one is the later deadline's
         form, extend = None, form
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        answers = may(now.actor, Act.ENQUIRY_ANSWER)
-        cards = lot_cards.enquiry_cards(now, lot) if answers else []
-        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.published_at else None
-        is_open = lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline
-        change = officers.open_change(now.session, lot)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        answers = may(view.actor, Act.ENQUIRY_ANSWER)
+        cards = lot_cards.enquiry_cards(view, lot) if answers else []
+        cutoff = agency_queries.clarify_cutoff(view, lot) if lot.published_at else None
+        is_open = lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and view.now < lot.deadline
+        change = officers.open_change(view.session, lot)
         return show_lot(
             "agency/lot_clarify.html",
-            now,
+            view,
             card,
             _("Questions and corrections"),
             form=form or Form.blank(),
@@ -61,21 +61,21 @@ def clarify_page(ref: str, form: Form | None = None) -> str:
             done=[c for c in cards if c.answered_at is not None],
             cutoff=cutoff,
             cutoff_words=bound_words(cutoff),
-            affects_needs=_extend_to(now, lot) if is_open else None,
+            affects_needs=_extend_to(view, lot) if is_open else None,
             is_open=is_open,
             answers=answers,
             extend=extend or Form.blank({"deadline": lot.deadline, "opens_at": lot.opens_at}),
             change=change,
-            signing=policies.signing_of(now.session, lot) if change else [],
+            signing=policies.signing_of(view.session, lot) if change else [],
             chosen=request.args.get("q", ""),
             notice=form or Form.blank(),
         )
 
 
-def _extend_to(now: Any, lot: Any) -> dict[str, Any] | None:
+def _extend_to(view: View, lot: Any) -> dict[str, Any] | None:
     """What a clarification that affects bids would need now: the earliest deadline, or None while it is in time."""
     try:
-        planning.check_early_enough(now.session, lot, now.now)
+        planning.check_early_enough(view.session, lot, view.now)
     except TooLate as refusal:
         return readable(refusal.facts)
     return None
@@ -123,19 +123,19 @@ def do_extend(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/objections", needs=Act.OBJECTION_ANSWER)
 def objections_page() -> str:
-    with look() as now:
-        return render("agency/objections.html", cards=agency_queries.objection_cards(now), open_states=disputes.OPEN)
+    with reading() as view:
+        return render("agency/objections.html", cards=agency_queries.objection_cards(view), open_states=disputes.OPEN)
 
 
 @agency.page("/objections/<ref>", needs=Act.OBJECTION_ANSWER)
 def objection_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = agency_queries.objection_card(now, ref)
+    with reading() as view:
+        card = agency_queries.objection_card(view, ref)
         filed, answered = (
             attached.rows(found, f"/agency/objections/{ref}/attachments", named=bool(card.party) or role == "answer")
-            for role, found in _attachments(now, ref)
+            for role, found in _attachments(view, ref)
         )
-        next_act = _after_upholding(now, card) if card.upheld else None
+        next_act = _after_upholding(view, card) if card.upheld else None
     return render(
         "agency/objection.html",
         card=card,
@@ -153,8 +153,8 @@ def objection_page(ref: str, form: Form | None = None) -> str:
 def do_answer_objection(ref: str) -> Any:
     form, where = Form.read(), f"/agency/objections/{ref}"
     text, upheld = form.text("text", limit=8000, lines=True), form.choice("upheld", ("yes", "no"))
-    with look() as now:
-        agency_queries.objection_card(now, ref)  # the tie, before anything is stored
+    with reading() as view:
+        agency_queries.objection_card(view, ref)  # the tie, before anything is stored
     files = attached.taken_in(form)
     with work() as unit:
         unit.once(form.form_id, where)
@@ -169,9 +169,9 @@ def do_answer_objection(ref: str) -> Any:
     return go(where)
 
 
-def _after_upholding(now: Look, card: agency_queries.ObjectionCard) -> dict[str, str]:
+def _after_upholding(view: View, card: agency_queries.ObjectionCard) -> dict[str, str]:
     """What an upheld objection leads to now: the sentence, and the page of the next act."""
-    base, state = f"/agency/lots/{card.lot}", lot_cards.card_of(now, agency_queries.own_lot(now, card.lot)).state
+    base, state = f"/agency/lots/{card.lot}", lot_cards.card_of(view, agency_queries.own_lot(view, card.lot)).state
     if card.stage == "documents" and state in ("NOTICE", "BIDDING"):
         text = _("Mend the documents with a correction; where it affects bids, move the deadline first.")
         return {"text": text, "href": f"{base}/clarify", "label": _("To the corrections")}
@@ -180,7 +180,7 @@ def _after_upholding(now: Look, card: agency_queries.ObjectionCard) -> dict[str,
             "It can no longer be mended by a correction: what it concerns stays stopped. The purchaser ends this procurement with "
             "reasons and begins anew, or follows what the supervisor orders."
         )
-        if may(now.actor, Act.TENDER_TERMINATE):
+        if may(view.actor, Act.TENDER_TERMINATE):
             return {"text": text, "href": f"{base}/end", "label": _("End this procurement with reasons")}
         return {"text": text, "href": base, "label": _("To the lot")}
     text = _(
@@ -190,17 +190,17 @@ def _after_upholding(now: Look, card: agency_queries.ObjectionCard) -> dict[str,
     return {"text": text, "href": base, "label": _("To the lot")}
 
 
-def _attachments(now: Look, ref: str) -> list[tuple[str, list[attachments.Attachment]]]:
+def _attachments(view: View, ref: str) -> list[tuple[str, list[attachments.Attachment]]]:
     """What was filed with an objection and what was answered with it."""
-    number = disputes.objection(now.session, ref).id
-    return [(role, attachments.of_objection(now.session, number, role)) for role in ("objection", "answer")]
+    number = disputes.objection(view.session, ref).id
+    return [(role, attachments.of_objection(view.session, number, role)) for role in ("objection", "answer")]
 
 
 @agency.page("/objections/<ref>/attachments/<int:number>", needs=Act.OBJECTION_ANSWER)
 def take_objection_file(ref: str, number: int) -> Response:
-    with look() as now:
-        card = agency_queries.objection_card(now, ref)
-        for role, found in _attachments(now, ref):
+    with reading() as view:
+        card = agency_queries.objection_card(view, ref)
+        for role, found in _attachments(view, ref):
             if any(one.id == number for one in found):
                 return attached.hand_out(found, number, named=bool(card.party) or role == "answer")
     raise NotFound("document.unknown", id=number)

@@ -10,7 +10,7 @@ from trading.awarding import awards, contracts, disputes
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
 from trading.tendering import notices, tenders
 from trading.tendering.tenders import Lot
@@ -19,32 +19,32 @@ from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency
 from web.desks.public import result
 from web.http.forms import Form
-from web.http.gate import look, request
+from web.http.gate import reading, request
 from web.papers import printing
 
 
 @agency.page("/lots/<ref>/award", needs=SEE)
 def award_page(ref: str) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
-        waiting = disputes.open_on(now.session, lot, "result")
-        scores = result.scores_of(now, lot) if award else None
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card, award = lot_cards.card_of(view, lot), agency_queries.award_card(view, lot)
+        waiting = disputes.open_on(view.session, lot, "result")
+        scores = result.scores_of(view, lot) if award else None
         ranked = [{"bidder": one.bidder, "won": one.won} for one in award.ranking] if award else []
         return show_lot(
             "agency/lot_award.html",
-            now,
+            view,
             card,
             _("Award"),
             award=award,
             form=Form.blank(version=card.version),
-            step=_step(now, lot, award),
+            step=_step(view, lot, award),
             scores=scores,
             table=result.table(scores) if scores else None,
             bars=result.bars(scores, ranked) if scores else [],
             won=next((one for one in award.ranking if one.won), None) if award else None,
-            unopened=result.unopened(notices.of_lot(now.session, lot)),
-            upheld=disputes.upheld_on(now.session, lot, "result"),
+            unopened=result.unopened(notices.of_lot(view.session, lot)),
+            upheld=disputes.upheld_on(view.session, lot, "result"),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),
         )
@@ -53,26 +53,26 @@ def award_page(ref: str) -> str:
 @agency.page("/lots/<ref>/report.pdf", needs=SEE)
 def report_paper(ref: str) -> Response:
     """The panel's report as purchaser and agency read it from the moment they have it. Refuses: NotFound ``result.no_scores``."""
-    with look() as now:
-        paper = result.early_report(now, agency_queries.own_lot(now, ref))
+    with reading() as view:
+        paper = result.early_report(view, agency_queries.own_lot(view, ref))
     return printing.answer(paper, f"report-{ref}")
 
 
-def _step(now: Look, lot: Lot, award: agency_queries.AwardCard | None) -> str:
+def _step(view: View, lot: Lot, award: agency_queries.AwardCard | None) -> str:
     """The one act that comes next on this page and that the one who looks may take; ``wait:…`` where somebody else must."""
     if award is None:
         return ""
     law = procedure_of(lot)
     if lot.state == "REPORT" and law.award.publicity is not None:
-        return "publicise" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
+        return "publicise" if may(view.actor, Act.NOTICE_PUBLISH) else "wait:publicise"
     if lot.state in ("REPORT", "CANDIDATES"):
-        if "decide" in law.remedies.upheld_stops and disputes.upheld_on(now.session, lot, "result") is not None:
+        if "decide" in law.remedies.upheld_stops and disputes.upheld_on(view.session, lot, "result") is not None:
             return "stopped"
-        if award.publicity_until is not None and now.now < award.publicity_until:
+        if award.publicity_until is not None and view.now < award.publicity_until:
             return "wait:publicity"
-        return "decide" if may(now.actor, Act.AWARD_DECIDE) else "wait:decide"
+        return "decide" if may(view.actor, Act.AWARD_DECIDE) else "wait:decide"
     if lot.state == "AWARD":
-        return "announce" if may(now.actor, Act.NOTICE_PUBLISH) else "wait:announce"
+        return "announce" if may(view.actor, Act.NOTICE_PUBLISH) else "wait:announce"
     return ""
 
 
@@ -86,9 +86,9 @@ def do_publicise(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/lots/<ref>/award/decide", needs=Act.AWARD_DECIDE, fresh=True)
 def decide_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card, award = lot_cards.card_of(view, lot), agency_queries.award_card(view, lot)
         asked = form.shown("rank") if form else request.args.get("rank", "1")
         of_rank = [one for one in (award.ranking if award else ()) if str(one.rank) == asked]
         tied = len(of_rank) > 1
@@ -98,7 +98,7 @@ def decide_page(ref: str, form: Form | None = None) -> str:
             row = None
         return show_lot(
             "agency/lot_decide.html",
-            now,
+            view,
             card,
             pgettext("award", "Decide"),
             award=award,
@@ -136,18 +136,18 @@ def do_announce(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/lots/<ref>/contract", needs=SEE)
 def contract_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card, award = lot_cards.card_of(now, lot), agency_queries.award_card(now, lot)
-        waiting = disputes.open_on(now.session, lot, "result")
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card, award = lot_cards.card_of(view, lot), agency_queries.award_card(view, lot)
+        waiting = disputes.open_on(view.session, lot, "result")
         first = {"amount": award.price if award else None}
         return show_lot(
             "agency/lot_contract.html",
-            now,
+            view,
             card,
             _("Contract"),
             award=award,
-            contract=agency_queries.contract_card(now, lot),
+            contract=agency_queries.contract_card(view, lot),
             form=form or Form.blank(first, version=card.version),
             waiting=len(waiting),
             waiting_until=min((o.due_at for o in waiting), default=None),

@@ -24,10 +24,10 @@ from web.desks.agency.projects import MOST_LOTS
 from web.desks.agency.room import SEE, agency, said
 from web.desks.agency.scheme import criteria_fields, method_typed, read_scheme, total_of
 from web.http.forms import Form
-from web.http.gate import look
+from web.http.gate import reading
 from web.http.page_rules import ByHand
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 from web.words.regions import divisions
 
 AMOUNTS = ("budget", "ceiling", "deposit")
@@ -44,7 +44,7 @@ def _line(text: str, tone: str) -> dict[str, str]:
 
 
 def _money(amount: Money) -> str:
-    return str(show.money(amount, language()))
+    return str(formatting.money(amount, language()))
 
 
 def amount_lines(
@@ -77,31 +77,31 @@ def amount_lines(
 @agency.page("/projects/<ref>/acts/check-lots", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_lots(ref: str) -> Response:
     form = Form.read()
-    with look() as now:
-        lot_cards.project_card(now, ref)
-        project = projects.project(now.session, ref)
+    with reading() as view:
+        lot_cards.project_card(view, ref)
+        project = projects.project(view.session, ref)
         count = form.whole("count", needed=False, least=1, most=MOST_LOTS) or 1
         places = [f"lots.{place}." for place in range(count)]
-        return jsonify(amount_lines(form, project, places, planning.book_in_force(project, now.now)))
+        return jsonify(amount_lines(form, project, places, planning.book_in_force(project, view.now)))
 
 
 @agency.page("/lots/<ref>/acts/check-amounts", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_amounts(ref: str) -> Response:
     form = Form.read()
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        beside = tenders.budgets_beside(now.session, lot)
-        return jsonify(amount_lines(form, lot.project, [""], planning.book_of(lot, now.now), beside=beside))
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        beside = tenders.budgets_beside(view.session, lot)
+        return jsonify(amount_lines(form, lot.project, [""], planning.book_of(lot, view.now), beside=beside))
 
 
 @agency.page("/lots/<ref>/acts/check-scheme", needs=Act.TENDER_DRAFT, post=ByHand.NO_UNIT)
 def check_scheme(ref: str) -> Response:
     """The sum of the points and the fault of every field of the criteria, as they stand in the form."""
     form = Form.read()
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
         scheme, rows = read_scheme(form, lot)
-        found = [*form.faults.found, *_faults(lot, scheme, rows, planning.book_of(lot, now.now))]
+        found = [*form.faults.found, *_faults(lot, scheme, rows, planning.book_of(lot, view.now))]
     if not scheme["criteria"] and method_typed(form, lot).ranks_by == BY_PRICE:
         lines = {fault.where: _line(said(fault), "stop") for fault in reversed(found)}
         told = _("No rule is broken.") if not found else ""

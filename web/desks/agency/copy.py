@@ -8,7 +8,7 @@ from evaluation.scoring import schemes
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
 from trading.tendering import documents, tenders
 from trading.views import agency_queries, lot_cards
@@ -16,29 +16,29 @@ from trading.views.lot_cards import LotCard
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import agency
 from web.http.forms import Form
-from web.http.gate import look, request
+from web.http.gate import reading, request
 
 PARTS = ("terms", "criteria", "documents")
 
 
-def _sources(now: Look, card: LotCard) -> list[LotCard]:
+def _sources(view: View, card: LotCard) -> list[LotCard]:
     """Own lots of the same regime, newest first."""
     law = procedure_of(card)
-    return [one for one in lot_cards.own_lots(now) if one.ref != card.ref and law.shares_terms_with(procedure_of(one))]
+    return [one for one in lot_cards.own_lots(view) if one.ref != card.ref and law.shares_terms_with(procedure_of(one))]
 
 
 @agency.page("/lots/<ref>/copy", needs=Act.TENDER_DRAFT)
 def copy_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        sources = _sources(now, card)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        sources = _sources(view, card)
         asked = form.shown("source") if form else request.args.get("from", "")
         chosen = next((one for one in sources if one.ref == asked), sources[0] if len(sources) == 1 else None)
-        files = lot_cards.document_cards(now, agency_queries.own_lot(now, chosen.ref)) if chosen else []
+        files = lot_cards.document_cards(view, agency_queries.own_lot(view, chosen.ref)) if chosen else []
         return show_lot(
             "agency/lot_copy.html",
-            now,
+            view,
             card,
             _("Copy from an earlier lot"),
             sources=sources,

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from deposits import forfeits
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import calendars
 from trading.views import agency_queries, lot_cards
 from trading.views.agency_queries import Waiting
@@ -37,8 +37,8 @@ from web.desks.agency import (
 )
 from web.desks.agency.duties import duty_of
 from web.desks.agency.room import SEE, agency, zone
-from web.http.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
-from web.http.gate import actor, look, render, request
+from web.http.gate import actor, reading, render, request
+from web.http.layout import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.http.refusals import language
 
 __all__ = [
@@ -60,9 +60,9 @@ __all__ = [
 desk = agency
 
 
-def _to_keep(now: Look) -> list[Duty]:
+def _to_keep(view: View) -> list[Duty]:
     """Deposits that two persons of the centre propose to keep: the purchaser decides."""
-    if not may(now.actor, Act.AWARD_DECIDE):
+    if not may(view.actor, Act.AWARD_DECIDE):
         return []
     return [
         Duty(
@@ -74,29 +74,29 @@ def _to_keep(now: Look) -> list[Duty]:
             _("Deposit"),
             "warn",
         )
-        for one in forfeits.of_purchaser(now)
+        for one in forfeits.of_purchaser(view)
         if one.state == "CHECKED"
     ]
 
 
 @agency.page("", needs=SEE)
 def home() -> str:
-    with look() as now:
-        found = agency_queries.waiting(now)
-        projects, lots = lot_cards.own_projects(now), lot_cards.own_lots(now)
-        working = calendars.current(now.session).day_kind(local_day(now.now)).working
+    with reading() as view:
+        found = agency_queries.waiting(view)
+        projects, lots = lot_cards.own_projects(view), lot_cards.own_lots(view)
+        working = calendars.current(view.session).day_kind(local_day(view.now)).working
         ticks = [Tick(one.until, duty_of(one).label, due=True) for one in found if one.until]
         ticks += [
             Tick(lot.deadline, _("bids close"), due=True)
             for lot in lots
             if lot.deadline and lot.state in ("NOTICE", "BIDDING")
         ]
-        day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
-        duties = sorted_duties([*(duty_of(one) for one in found), *_to_keep(now)], now.now)
+        day = sun_line(view.now, ticks, lang=language(), zone=zone(), working=working)
+        duties = sorted_duties([*(duty_of(one) for one in found), *_to_keep(view)], view.now)
         duties.sort(
-            key=lambda one: (one.until is None, one.until or now.now, one.tone != "warn")
+            key=lambda one: (one.until is None, one.until or view.now, one.tone != "warn")
         )  # without a limit: what came back first
-        following = min((lot.deadline for lot in lots if lot.deadline and lot.deadline > now.now), default=None)
+        following = min((lot.deadline for lot in lots if lot.deadline and lot.deadline > view.now), default=None)
     waits = [card for card in projects if card.state == "FILED"]
     running = [lot for lot in lots if lot.state not in ("ARCHIVED", "TERMINATED", "CLOSING")]
     return render(
@@ -131,16 +131,16 @@ def _figures(duties: list[Duty], lots: list[Any], waits: list[Any]) -> list[dict
 @agency.rail
 def rail() -> list[Group]:
     path = request.path
-    with look() as now:
-        if not may(now.actor, SEE):
+    with reading() as view:
+        if not may(view.actor, SEE):
             return []
-        found = agency_queries.waiting(now)
-        kept = forfeits.to_decide(now) if may(now.actor, Act.AWARD_DECIDE) else 0
+        found = agency_queries.waiting(view)
+        kept = forfeits.to_decide(view) if may(view.actor, Act.AWARD_DECIDE) else 0
     asked = [one for one in found if one.kind == "enquiry"]
     objected = [one for one in found if one.kind in ("objection", "challenge")]
 
     def due(rows: list[Waiting]) -> bool:
-        return any(one.until is not None and local_day(one.until) <= local_day(now.now) for one in rows)
+        return any(one.until is not None and local_day(one.until) <= local_day(view.now) for one in rows)
 
     own = [
         Link(_("My work"), "/agency", path == "/agency", len(found) or None, due(found)),

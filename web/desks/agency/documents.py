@@ -21,7 +21,7 @@ from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, bound_words, labels, moved, readable
 from web.http import login
 from web.http.forms import Form
-from web.http.gate import go, look, office, request, saved_as, work
+from web.http.gate import go, office, reading, request, saved_as, work
 from web.http.page_rules import ByHand
 
 UPLOAD_SLACK = 1_000_000
@@ -37,26 +37,26 @@ def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> Non
 
 @agency.page("/lots/<ref>/documents", needs=SEE)
 def documents_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.state in ("NOTICE", "BIDDING") else None
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        cutoff = agency_queries.clarify_cutoff(view, lot) if lot.state in ("NOTICE", "BIDDING") else None
         return show_lot(
             "agency/lot_documents.html",
-            now,
+            view,
             card,
             _("Documents"),
             form=form or Form.blank({"kind": "tender_document"}),
-            documents=lot_cards.document_cards(now, lot),
+            documents=lot_cards.document_cards(view, lot),
             kinds=labels("document_kind", documents.KINDS),
             cutoff=cutoff,
             accept=",".join("." + one for one in file_types.EXTENSIONS),
             remove=Form.blank(),
             cutoff_words=bound_words(cutoff),
             may_amend=lot.state in ("NOTICE", "BIDDING")
-            and may(now.actor, Act.NOTICE_PUBLISH)
+            and may(view.actor, Act.NOTICE_PUBLISH)
             and lot.deadline is not None
-            and now.now < lot.deadline,
+            and view.now < lot.deadline,
         )
 
 
@@ -82,8 +82,8 @@ def _at_file(refusal: Invalid) -> Invalid:
 def do_add_document(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/documents"
     kind = form.choice("kind", documents.KINDS)
-    with look() as now:
-        agency_queries.own_lot(now, ref)
+    with reading() as view:
+        agency_queries.own_lot(view, ref)
     name, blob = stored(form, "file")
     with work() as unit:
         unit.once(form.form_id, where)
@@ -107,8 +107,8 @@ def do_remove_document(unit: UnitOfWork, form: Form, ref: str) -> str:
 def do_amend(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/documents"
     text, affects = form.text("text", limit=4000, lines=True), form.choice("affects", ("yes", "no"))
-    with look() as now:
-        agency_queries.own_lot(now, ref)
+    with reading() as view:
+        agency_queries.own_lot(view, ref)
     name, blob = stored(form, "file")
     with work() as unit:
         unit.once(form.form_id, where)
@@ -133,8 +133,8 @@ def late_words(refusal: TooLate, field: str) -> Invalid | TooLate:
 
 @agency.page("/lots/<ref>/documents/<int:number>", needs=SEE)
 def take_document(ref: str, number: int) -> Response:
-    with look() as now:
-        row = documents.document(now, agency_queries.own_lot(now, ref), number)
+    with reading() as view:
+        row = documents.document(view, agency_queries.own_lot(view, ref), number)
         name, media, blob, size = row.name, row.media, row.blob, row.size
     answer = Response(office().blobs.read(blob), mimetype=media)
     saved_as(answer, name)

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import pgettext
 
 from trading.views.agency_queries import Waiting
-from web.http.frame import Duty
+from web.http.layout import Duty
 
 
 def duty_of(one: Waiting) -> Duty:

@@ -9,19 +9,19 @@ from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.flow import check_version
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from web.desks.agency.room import agency, crumbs_of
 from web.desks.cashier.forfeits import ground_words
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 
 @agency.page("/forfeits", needs=Act.AWARD_DECIDE)
 def forfeits_page() -> str:
-    with look() as now:
+    with reading() as view:
         return render(
             "agency/forfeits.html",
-            found=forfeits.of_purchaser(now),
+            found=forfeits.of_purchaser(view),
             money=Money,
             ground_words=ground_words,
             crumbs=crumbs_of((_("Deposits kept"), "")),
@@ -30,12 +30,12 @@ def forfeits_page() -> str:
 
 @agency.page("/forfeits/<ref>", needs=Act.AWARD_DECIDE, fresh=True)
 def forfeit_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row = _own(now, ref)
+    with reading() as view:
+        row = _own(view, ref)
         return render(
             "agency/forfeit.html",
             row=row,
-            amount=forfeits.kept(now.session, row),
+            amount=forfeits.kept(view.session, row),
             form=form or Form.blank(version=row.version),
             ground_words=ground_words,
             bidder=row.demand.participant.party.name,
@@ -53,9 +53,9 @@ def do_keep(unit: UnitOfWork, form: Form, ref: str) -> str:
     return f"/agency/forfeits/{ref}"
 
 
-def _own(now: Look, ref: str) -> forfeits.Forfeit:
+def _own(view: View, ref: str) -> forfeits.Forfeit:
     """Refuses: NotFound for a proposal of another purchaser's lot."""
-    row = forfeits.forfeit(now.session, ref)
-    if row.demand.lot.project.purchaser_id != now.actor.party_id:
+    row = forfeits.forfeit(view.session, ref)
+    if row.demand.lot.project.purchaser_id != view.actor.party_id:
         raise NotFound("forfeit.unknown")
     return row

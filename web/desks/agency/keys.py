@@ -10,7 +10,7 @@ from trading import publication
 from trading.custody import officers, policies, replacements, successions
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.tendering import planning, tenders
 from trading.tendering.tenders import Lot
@@ -19,24 +19,24 @@ from web.desks.agency.lots import checklist, show_lot
 from web.desks.agency.room import SEE, agency, bound_words, finding_tag, labels, said
 from web.desks.public.words import last_day, notice_facts
 from web.http.forms import Form
-from web.http.gate import go, look, request, work
+from web.http.gate import go, reading, request, work
 from web.http.page_rules import ByHand
 
 
 @agency.page("/lots/<ref>/keys", needs=SEE)
 def keys_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        people = agency_queries.candidates(now, lot)
-        seats = lot_cards.officer_cards(now, lot)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        people = agency_queries.candidates(view, lot)
+        seats = lot_cards.officer_cards(view, lot)
         first: dict[str, Any] = {"t": lot.threshold or 3}
-        first |= {f"side.{seat.account.username}": seat.side for seat in officers.seats(now.session, lot)}
-        rows = lot_cards.policy_cards(now, lot)
+        first |= {f"side.{seat.account.username}": seat.side for seat in officers.seats(view.session, lot)}
+        rows = lot_cards.policy_cards(view, lot)
         envelopes = officers.envelopes(lot)
         return show_lot(
             "agency/lot_keys.html",
-            now,
+            view,
             card,
             _("Key holders and drill"),
             form=form or Form.blank(first, version=card.version),
@@ -45,14 +45,14 @@ def keys_page(ref: str, form: Form | None = None) -> str:
             policies=rows,
             envelopes=[(one, _envelope(one)) for one in envelopes],
             policy_form=Form.blank(
-                {"rescue": "yes", "max_plen": str(officers.MAX_PLEN), "mirror": policies.default_mirror(now)}
+                {"rescue": "yes", "max_plen": str(officers.MAX_PLEN), "mirror": policies.default_mirror(view)}
             ),
             sizes=officers.SIZES,
-            mirrors=_mirrors() if now.office.mirror is not None else [],
+            mirrors=_mirrors() if view.office.mirror is not None else [],
             ready=bool(seats) and all(seat.keyed for seat in seats) and bool(card.deadline),
             threshold=lot.threshold,
-            lost=_lost(now, lot),
-            replacing=_replacing(now, lot),
+            lost=_lost(view, lot),
+            replacing=_replacing(view, lot),
             grounds=labels("officers_ground", successions.GROUNDS),
             swap=form if form is not None and "seat" in form.typed else Form.blank(),
         )
@@ -66,12 +66,12 @@ def _mirrors() -> list[tuple[str, str]]:
     ]
 
 
-def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
+def _lost(view: View, lot: Lot) -> dict[str, Any] | None:
     """Who cannot open any more, and what that means for the bids (protocol §5.3); None while all can."""
-    gone = officers.lost_seats(now.session, lot)
+    gone = officers.lost_seats(view.session, lot)
     if not gone:
         return None
-    named = officers.seats(now.session, lot)
+    named = officers.seats(view.session, lot)
     why = {"lost": _("key lost"), "revoked": _("key revoked"), "closed": _("account closed")}
     return {
         "who": [(seat.account.name, why[gone[seat.j]]) for seat in named if seat.j in gone],
@@ -81,41 +81,41 @@ def _lost(now: Any, lot: Lot) -> dict[str, Any] | None:
     }
 
 
-def _replacing(now: Look, lot: Lot) -> dict[str, Any] | None:
+def _replacing(view: View, lot: Lot) -> dict[str, Any] | None:
     """A change of key holders after publication: what waits, what it means for bids already sealed, what was done; None before."""
     if lot.published_at is None:
         return None
-    change = officers.open_change(now.session, lot)
-    done = [one for one in officers.changes_of(now.session, lot) if one.kind == "officers" and one.state == "DONE"]
+    change = officers.open_change(view.session, lot)
+    done = [one for one in officers.changes_of(view.session, lot) if one.kind == "officers" and one.state == "DONE"]
     found: dict[str, Any] = {
-        "open": lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and now.now < lot.deadline,
+        "open": lot.state in ("NOTICE", "BIDDING") and lot.deadline is not None and view.now < lot.deadline,
         "done": done[::-1],
         "extending": change is not None and change.kind == "extension",
         "change": None,
         "untried": [
             seat.account.name
-            for seat in officers.seats(now.session, lot)
-            if seat.j in officers.untried(now.session, lot)
+            for seat in officers.seats(view.session, lot)
+            if seat.j in officers.untried(view.session, lot)
         ],
-        "may_propose": may(now.actor, Act.LOT_PUBLISH),
-        "may_confirm": may(now.actor, Act.OFFICERS_CONFIRM),
+        "may_propose": may(view.actor, Act.LOT_PUBLISH),
+        "may_confirm": may(view.actor, Act.OFFICERS_CONFIRM),
     }
     if change is not None and change.kind == "officers":
         plan = change.plan
-        named = [parties.account(now.session, one["account"]) for one in plan["officers"]]
-        fates = successions.fates(now.session, lot, successions.planned(now.session, change))
+        named = [parties.account(view.session, one["account"]) for one in plan["officers"]]
+        fates = successions.fates(view.session, lot, successions.planned(view.session, change))
         found |= {
             "change": change,
             "t": plan["t"],
             "confirmed": bool(plan["confirmed_by"]),
-            "own": now.actor.account_id == plan["by"],
+            "own": view.actor.account_id == plan["by"],
             "people": [
                 (who.name, who.party.name, one["side"]) for who, one in zip(named, plan["officers"], strict=True)
             ],
             "fates": [one for one in fates if one.dies or one.alive],
             "dies": any(one.dies for one in fates),
             "moves": change.deadline != lot.deadline,
-            "next": lot_cards.officer_cards(now, lot, officers.NEXT),
+            "next": lot_cards.officer_cards(view, lot, officers.NEXT),
         }
     return found
 
@@ -130,8 +130,8 @@ def _envelope(name: str) -> str:
 def do_name_officers(ref: str) -> Any:
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
     t = form.whole("t", least=2, most=15)
-    with look() as now:
-        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    with reading() as view:
+        people = agency_queries.candidates(view, agency_queries.own_lot(view, ref))
     named = [
         (one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))
     ]
@@ -155,8 +155,8 @@ def do_replace_officer(ref: str) -> Any:
     """One holder is replaced before publication. Fields: ``seat`` (j), ``holder`` (``username side``)."""
     form, where = Form.read(), f"/agency/lots/{ref}/keys"
     j = form.whole("seat", least=1, most=15)
-    with look() as now:
-        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    with reading() as view:
+        people = agency_queries.candidates(view, agency_queries.own_lot(view, ref))
     username, _space, side = form.choice(
         "holder", [f"{one.username} {side}" for one in people for side in one.sides]
     ).partition(" ")
@@ -189,8 +189,8 @@ def do_propose_officers(ref: str) -> Any:
     t = form.whole("t", least=2, most=15)
     ground, reason = form.choice("ground", successions.GROUNDS), form.text("reason", limit=1000, lines=True)
     deadline = form.moment("deadline", needed=False)
-    with look() as now:
-        people = agency_queries.candidates(now, agency_queries.own_lot(now, ref))
+    with reading() as view:
+        people = agency_queries.candidates(view, agency_queries.own_lot(view, ref))
     named = [
         (one.username, side) for one in people if (side := form.choice(f"side.{one.username}", one.sides, needed=False))
     ]
@@ -250,10 +250,10 @@ def do_draft_policies(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/lots/<ref>/publish", needs=Act.LOT_PUBLISH)
 def publish_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        rows, faults, findings = checklist(now, lot) if lot.state == "ACCEPTED" else ([], [], [])
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        rows, faults, findings = checklist(view, lot) if lot.state == "ACCEPTED" else ([], [], [])
         warnings = [
             (finding_tag(one), said(Fault(one.field, one.code, one.facts)))
             for one in findings
@@ -261,16 +261,16 @@ def publish_page(ref: str, form: Form | None = None) -> str:
         ]
         return show_lot(
             "agency/lot_publish.html",
-            now,
+            view,
             card,
             _("Publish"),
             form=form or Form.blank({"text": _opening_words(lot)}, version=card.version),
             rows=rows,
             faults=faults,
             warnings=warnings,
-            documents=lot_cards.document_cards(now, lot),
-            limits=_limits(now, lot),
-            holders=lot_cards.officer_cards(now, lot),
+            documents=lot_cards.document_cards(view, lot),
+            limits=_limits(view, lot),
+            holders=lot_cards.officer_cards(view, lot),
             threshold=lot.threshold,
         )
 
@@ -278,12 +278,12 @@ def publish_page(ref: str, form: Form | None = None) -> str:
 @agency.page("/lots/<ref>/preview", needs=SEE)
 def preview_page(ref: str) -> Any:
     """The notice as everybody will read it, from the same template as its public page."""
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
         if lot.state != "ACCEPTED":
             return go(f"/lots/{ref}" if lot.published_at else f"/agency/lots/{ref}")
-        card = lot_cards.card_of(now, lot)
-        notice = publication.preview(now, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
+        card = lot_cards.card_of(view, lot)
+        notice = publication.preview(view, lot, text=request.args.get("text", "")[:4000] or _opening_words(lot))
         lacking = {
             "need": _("Need"),
             "qualification": _("Qualification"),
@@ -296,14 +296,14 @@ def preview_page(ref: str) -> Any:
         }
         return show_lot(
             "agency/lot_preview.html",
-            now,
+            view,
             card,
             _("Preview of the notice"),
             notice=notice,
             facts=notice_facts(notice.kind, notice.body),
             rows=[],
             missing=[words for name, words in lacking.items() if not notice.body[name]],
-            may_publish=may(now.actor, Act.LOT_PUBLISH),
+            may_publish=may(view.actor, Act.LOT_PUBLISH),
             last_day=last_day,
             cap=lambda text: text[:1].upper() + text[1:],
         )
@@ -313,17 +313,17 @@ def _opening_words(lot: Lot) -> str:
     return _("Qualified bidders are welcome to take part. Taking part needs no registration and no review.")
 
 
-def _limits(now: Any, lot: Lot) -> list[tuple[str, Any, str]]:
+def _limits(view: View, lot: Lot) -> list[tuple[str, Any, str]]:
     """(limit, moment, why) of all moments that follow from publication now."""
     if lot.deadline is None:
         return []
-    plan = planning.timetable(lot, now.now)
+    plan = planning.timetable(lot, view.now)
     rows: list[tuple[str, Any, str]] = []
     for act, label, end in (
         ("notice_period_ends", _("Notice period ends not before"), True),
         ("bid_deadline", _("Earliest lawful bid deadline"), False),
     ):
-        bound = agency_queries.bounds(now, lot, act, plan).earliest
+        bound = agency_queries.bounds(view, lot, act, plan).earliest
         if bound is not None:
             rows.append((label, bound.term.ends_at if end and bound.term else bound.at, bound_words(bound)))
     rows.append(
@@ -333,7 +333,7 @@ def _limits(now: Any, lot: Lot) -> list[tuple[str, Any, str]]:
             _("The moment itself is late; the clock of the server decides (rule N-08)."),
         )
     )
-    cutoff = agency_queries.clarify_cutoff(now, lot)
+    cutoff = agency_queries.clarify_cutoff(view, lot)
     if cutoff is not None:
         rows.append((_("Clarifications that affect bids, before"), cutoff.at, bound_words(cutoff)))
     return rows

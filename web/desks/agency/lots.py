@@ -13,7 +13,7 @@ from trading.custody import officers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Faults, Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.procedures import procedure_of
 from trading.rulebook import calendars
 from trading.tendering import bid_forms, planning, tenders
@@ -35,7 +35,7 @@ from web.desks.agency.room import (
     said,
 )
 from web.http.forms import Form
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
 from web.http.page_rules import ByHand
 
 LISTED = {
@@ -50,7 +50,7 @@ FIELD_OF = {"bid_deadline": "deadline", "issue_starts": "issue_at", "issue_ends"
 """The rulebook's names of moments, and the fields of the timetable that set them."""
 
 
-def show_lot(template: str, look_: Look, card: LotCard, here: str, **more: Any) -> str:
+def show_lot(template: str, look_: View, card: LotCard, here: str, **more: Any) -> str:
     """A page of a lot: with its title, its road and its place in the desk."""
     crumbs = crumbs_of(
         (_("Lots"), "/agency/lots"),
@@ -71,8 +71,8 @@ def show_lot(template: str, look_: Look, card: LotCard, here: str, **more: Any) 
 @agency.page("/lots", needs=SEE)
 def lots_page() -> str:
     chosen = request.args.get("show", "")
-    with look() as now:
-        cards = lot_cards.own_lots(now)
+    with reading() as view:
+        cards = lot_cards.own_lots(view)
     shown = [card for card in cards if chosen not in LISTED or card.state in LISTED[chosen]]
     counts = {name: sum(card.state in states for card in cards) for name, states in LISTED.items()}
     return render("agency/lots.html", cards=shown, counts=counts, chosen=chosen, total=len(cards))
@@ -94,9 +94,9 @@ def place_of(where: str) -> str:
     )
 
 
-def checklist(now: Look, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], list[rulebook.Finding]]:
+def checklist(view: View, lot: Lot) -> tuple[list[dict[str, Any]], list[Fault], list[rulebook.Finding]]:
     """(the pages of preparation with what each still lacks, all faults, all findings of the timetable)."""
-    faults, findings = publication.faults_of(now.session, lot, now.now)
+    faults, findings = publication.faults_of(view.session, lot, view.now)
     names = {
         "edit": _("Content of the lot"),
         "timetable": _("Timetable"),
@@ -126,32 +126,32 @@ def _named(fault: Fault) -> str:
 
 @agency.page("/lots/<ref>", needs=SEE)
 def lot_page(ref: str) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        rows = checklist(now, lot)[0] if lot.state == "ACCEPTED" else []
-        cutoff = agency_queries.clarify_cutoff(now, lot) if lot.state in ("NOTICE", "BIDDING") else None
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        rows = checklist(view, lot)[0] if lot.state == "ACCEPTED" else []
+        cutoff = agency_queries.clarify_cutoff(view, lot) if lot.state in ("NOTICE", "BIDDING") else None
         return show_lot(
             "agency/lot.html",
-            now,
+            view,
             card,
             "",
             rows=rows,
-            duties=[] if lot.state == "ACCEPTED" else [duty_of(one) for one in agency_queries.waiting_on(now, lot)],
-            notices=lot_cards.notice_cards(now, lot)[::-1],
+            duties=[] if lot.state == "ACCEPTED" else [duty_of(one) for one in agency_queries.waiting_on(view, lot)],
+            notices=lot_cards.notice_cards(view, lot)[::-1],
             cutoff=cutoff,
             cutoff_words=bound_words(cutoff),
-            documents=lot_cards.document_cards(now, lot),
-            may_publish=may(now.actor, Act.LOT_PUBLISH),
-            may_copy=may(now.actor, Act.TENDER_DRAFT),
-            may_name=may(now.actor, Act.DRAW_TAKE_PART),
+            documents=lot_cards.document_cards(view, lot),
+            may_publish=may(view.actor, Act.LOT_PUBLISH),
+            may_copy=may(view.actor, Act.TENDER_DRAFT),
+            may_name=may(view.actor, Act.DRAW_TAKE_PART),
             may_end=any(s.name == "terminate" for s in card.steps),
             draws=[
                 name.removeprefix("draw:").partition("/")[0]
                 for name in officers.envelopes(lot)
-                if name != officers.BID and may(now.actor, Act.DRAW_TAKE_PART)
+                if name != officers.BID and may(view.actor, Act.DRAW_TAKE_PART)
             ],
-            may_retender=bool(card.failure) and may(now.actor, Act.TENDER_DRAFT),
+            may_retender=bool(card.failure) and may(view.actor, Act.TENDER_DRAFT),
         )
 
 
@@ -160,10 +160,10 @@ def lot_page(ref: str) -> str:
 
 @agency.page("/lots/<ref>/edit", needs=SEE)
 def edit_lot(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        cap, rule = planning.deposit_cap(lot.project, lot.budget, planning.book_of(lot, now.now))
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        cap, rule = planning.deposit_cap(lot.project, lot.budget, planning.book_of(lot, view.now))
         first = {
             name: getattr(card, name)
             for name in (
@@ -191,7 +191,7 @@ def edit_lot(ref: str, form: Form | None = None) -> str:
         }
         return show_lot(
             "agency/lot_edit.html",
-            now,
+            view,
             card,
             _("Content of the lot"),
             form=form or Form.blank(first, version=card.version),
@@ -240,13 +240,13 @@ def _plan(lot: Lot, now: datetime, held: dict[str, datetime | None]) -> dict[str
 
 @agency.page("/lots/<ref>/timetable", needs=SEE)
 def timetable_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
         held = {name: getattr(card, name) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
-        plan = _plan(lot, now.now, held) if lot.state == "ACCEPTED" else planning.timetable(lot, now.now)
-        windows = _windows(now, lot, plan)
-        findings = planning.plan_findings(now.session, lot, now.now) if held["deadline"] else []
+        plan = _plan(lot, view.now, held) if lot.state == "ACCEPTED" else planning.timetable(lot, view.now)
+        windows = _windows(view, lot, plan)
+        findings = planning.plan_findings(view.session, lot, view.now) if held["deadline"] else []
         told = [
             (
                 finding_tag(one),
@@ -257,23 +257,23 @@ def timetable_page(ref: str, form: Form | None = None) -> str:
         ]
         return show_lot(
             "agency/lot_timetable.html",
-            now,
+            view,
             card,
             _("Timetable"),
             form=form or Form.blank(held, version=card.version),
             windows=windows,
             earliest=windows[0]["from"] if windows else None,
-            offered=_offered(now, lot, plan) if lot.state == "ACCEPTED" else None,
+            offered=_offered(view, lot, plan) if lot.state == "ACCEPTED" else None,
             told=told,
-            book=planning.book_of(lot, now.now).version,
-            calendar=calendars.current(now.session).version,
+            book=planning.book_of(lot, view.now).version,
+            calendar=calendars.current(view.session).version,
         )
 
 
-def _offered(now: Look, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, str] | None:
+def _offered(view: View, lot: Lot, plan: dict[str, Any]) -> tuple[datetime, str] | None:
     """(the earliest lawful deadline, why) to take over with one press."""
     try:
-        found = agency_queries.earliest_deadline(now, lot, plan)
+        found = agency_queries.earliest_deadline(view, lot, plan)
     except Invalid:
         return None  # the table beside it says why
     return (found[0], bound_words(found[1])) if found else None
@@ -285,7 +285,7 @@ def _lang() -> str:
     return language()
 
 
-def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
+def _windows(view: View, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
     """The lawful place of each moment, given the others, with the rule that binds it."""
     rows = []
     asked = (
@@ -297,7 +297,7 @@ def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
     )
     for act, label in asked:
         try:
-            found = agency_queries.bounds(now, lot, act, plan)
+            found = agency_queries.bounds(view, lot, act, plan)
         except Invalid as refusal:
             rows.append({"label": label, "from": None, "until": None, "why": said(refusal)})
             continue
@@ -318,10 +318,10 @@ def _windows(now: Look, lot: Lot, plan: dict[str, Any]) -> list[dict[str, Any]]:
 def do_earliest(ref: str) -> str:
     """The form again with the earliest lawful deadline in it: everything else stands as typed, nothing is saved yet."""
     form = Form.read()
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
         held = {name: form.moment(name, needed=False) for name in ("issue_at", "clarify_until", "deadline", "opens_at")}
-        found = agency_queries.earliest_deadline(now, lot, _plan(lot, now.now, held | {"deadline": None}))
+        found = agency_queries.earliest_deadline(view, lot, _plan(lot, view.now, held | {"deadline": None}))
     typed = MultiDict(form.typed)
     if found:
         typed["deadline"] = f"{found[0].astimezone(form.zone):%Y-%m-%d %H:%M}"
@@ -355,9 +355,11 @@ def do_plan(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/lots/<ref>/end", needs=Act.TENDER_TERMINATE)
 def end_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = lot_cards.card_of(now, agency_queries.own_lot(now, ref))
-        return show_lot("agency/lot_end.html", now, card, _("Terminate"), form=form or Form.blank(version=card.version))
+    with reading() as view:
+        card = lot_cards.card_of(view, agency_queries.own_lot(view, ref))
+        return show_lot(
+            "agency/lot_end.html", view, card, _("Terminate"), form=form or Form.blank(version=card.version)
+        )
 
 
 @agency.act("/lots/<ref>/acts/end", needs=Act.TENDER_TERMINATE, back=end_page)

@@ -15,7 +15,7 @@ from web.desks.agency.projects import attachments_of, editable, project_page
 from web.desks.agency.room import SEE, agency
 from web.http import attached
 from web.http.forms import Form
-from web.http.gate import actor, go, look, request, work
+from web.http.gate import actor, go, reading, request, work
 from web.http.page_rules import ByHand
 
 
@@ -54,6 +54,6 @@ def do_detach(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @agency.page("/projects/<ref>/attachments/<int:number>", needs=SEE)
 def take_attachment(ref: str, number: int) -> Response:
-    with look() as now:
-        lot_cards.project_card(now, ref)  # the tie
-        return attached.hand_out(attachments_of(now, ref), number)
+    with reading() as view:
+        lot_cards.project_card(view, ref)  # the tie
+        return attached.hand_out(attachments_of(view, ref), number)

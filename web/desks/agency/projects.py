@@ -12,7 +12,7 @@ from trading.files import attachments
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Fault, Invalid, NotFound, WrongStep
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.procedures import PROCEDURES, REGIMES, of_regime, procedure_of
 from trading.tendering import projects, tenders
@@ -22,7 +22,7 @@ from trading.views.lot_cards import ProjectCard
 from web.desks.agency.room import SEE, agency, crumbs_of, labels
 from web.http import attached
 from web.http.forms import Form
-from web.http.gate import actor, go, look, render, request, work
+from web.http.gate import actor, go, reading, render, request, work
 from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.words.regions import near, read_region, region_label
@@ -33,8 +33,8 @@ _TEXTS = (("funds", 2000), ("approval_no", 120), ("agency_agreement", 2000), ("c
 
 @agency.page("/projects", needs=SEE)
 def projects_page() -> str:
-    with look() as now:
-        cards = lot_cards.own_projects(now)
+    with reading() as view:
+        cards = lot_cards.own_projects(view)
     state = request.args.get("state", "")
     shown = [card for card in cards if not state or card.state == state]
     counts = {code: sum(card.state == code for card in cards) for code in ("DRAFT", "FILED", "RETURNED", "ACCEPTED")}
@@ -42,9 +42,9 @@ def projects_page() -> str:
 
 
 def _project_choices(form: Form, card: ProjectCard | None = None) -> dict[str, Any]:
-    with look() as now:
-        buyers, agents = agency_queries.parties_of(now, "purchaser"), agency_queries.parties_of(now, "agency")
-        centre = agency_queries.centre_region(now)
+    with reading() as view:
+        buyers, agents = agency_queries.parties_of(view, "purchaser"), agency_queries.parties_of(view, "agency")
+        centre = agency_queries.centre_region(view)
     return {
         "near": near(centre),
         "needs": _needs(form, card),
@@ -142,9 +142,9 @@ def _read_party(form: Form, name: str, *, needed: bool) -> parties.Party | None:
     code = form.text(name, needed=needed, limit=40)
     if not code:
         return None
-    with look() as now:
+    with reading() as view:
         try:
-            return parties.party_by_code(now.session, code)
+            return parties.party_by_code(view.session, code)
         except NotFound:
             form.fault(name, "form.bad_choice")
             return None
@@ -178,16 +178,16 @@ def _check_kind(form: Form, held: dict[str, Any], regime: str) -> None:
             form.fault("category", "project.works_follow_tender_law", rule="R-03")
 
 
-def attachments_of(now: Look, ref: str) -> list[attachments.Attachment]:
-    return attachments.of_project(now.session, projects.project(now.session, ref).id)
+def attachments_of(view: View, ref: str) -> list[attachments.Attachment]:
+    return attachments.of_project(view.session, projects.project(view.session, ref).id)
 
 
 @agency.page("/projects/<ref>", needs=SEE)
 def project_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = lot_cards.project_card(now, ref)
-        files = attached.rows(attachments_of(now, ref), f"/agency/projects/{ref}/attachments")
-        lots = [lot for lot in lot_cards.own_lots(now) if lot.tender == card.tender] if card.tender else []
+    with reading() as view:
+        card = lot_cards.project_card(view, ref)
+        files = attached.rows(attachments_of(view, ref), f"/agency/projects/{ref}/attachments")
+        lots = [lot for lot in lot_cards.own_lots(view) if lot.tender == card.tender] if card.tender else []
     return render(
         "agency/project.html",
         card=card,
@@ -203,21 +203,21 @@ def project_page(ref: str, form: Form | None = None) -> str:
 
 
 def _is_fixed(ref: str) -> bool:
-    with look() as now:
-        return lot_cards.project_card(now, ref).state not in ("DRAFT", "RETURNED")
+    with reading() as view:
+        return lot_cards.project_card(view, ref).state not in ("DRAFT", "RETURNED")
 
 
 def editable(ref: str) -> ProjectCard:
-    with look() as now:
-        card = lot_cards.project_card(now, ref)
+    with reading() as view:
+        card = lot_cards.project_card(view, ref)
     if card.state not in ("DRAFT", "RETURNED"):
         raise WrongStep("project.not_editable", ref=ref, state=card.state)
     return card
 
 
 def _code_of_agency(card: ProjectCard) -> str:
-    with look() as now:
-        return next((code for code, name in agency_queries.parties_of(now, "agency") if name == card.agency), "")
+    with reading() as view:
+        return next((code for code, name in agency_queries.parties_of(view, "agency") if name == card.agency), "")
 
 
 @agency.page("/projects/<ref>/edit", needs=Act.PROJECT_DRAFT)
@@ -266,8 +266,8 @@ def file_project(ref: str, form: Form | None = None) -> Any:
     if form is None and _is_fixed(ref):
         return go(f"/agency/projects/{ref}")
     card = editable(ref)
-    with look() as now:
-        files = attachments_of(now, ref)
+    with reading() as view:
+        files = attachments_of(view, ref)
     return render(
         "agency/project_file.html",
         card=card,
@@ -288,8 +288,8 @@ def do_file_project(unit: UnitOfWork, _form: Form, ref: str) -> str:
 
 @agency.page("/projects/<ref>/tender", needs=Act.TENDER_DRAFT)
 def new_tender(ref: str, form: Form | None = None, count: int | None = None) -> Any:
-    with look() as now:
-        card = lot_cards.project_card(now, ref)
+    with reading() as view:
+        card = lot_cards.project_card(view, ref)
     if form is None and (card.tender or card.state != "ACCEPTED"):
         return go(f"/agency/projects/{ref}")
     if count is None:
@@ -339,8 +339,8 @@ def do_lots(ref: str) -> str:
     wanted = form.whole("to", least=1, most=MOST_LOTS)
     form.refuse_if_any()
     assert wanted is not None
-    with look() as now:
-        contact = lot_cards.project_card(now, ref).contact
+    with reading() as view:
+        contact = lot_cards.project_card(view, ref).contact
     typed = MultiDict(form.typed)
     for place in range(wanted):
         if f"lots.{place}.title" not in typed:
@@ -372,8 +372,8 @@ def read_lot(form: Form, where: str = "", *, coefficient: bool) -> dict[str, Any
 @agency.page("/projects/<ref>/acts/draft-tender", needs=Act.TENDER_DRAFT, post=ByHand.LOOKS, back=new_tender)
 def do_draft_tender(ref: str) -> Any:
     form = Form.read()
-    with look() as now:
-        card = lot_cards.project_card(now, ref)
+    with reading() as view:
+        card = lot_cards.project_card(view, ref)
     count = form.whole("count", least=1, most=MOST_LOTS)
     title = form.text("title")
     lots = [read_lot(form, f"lots.{place}.", coefficient=procedure_of(card).coefficient) for place in range(count or 0)]

@@ -12,7 +12,7 @@ from evaluation.scoring import reviews
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
@@ -20,7 +20,7 @@ from trading.views import agency_queries, lot_cards
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import agency, said
 from web.http.forms import Form
-from web.http.gate import look
+from web.http.gate import reading
 from web.http.opened import hand_out, states_of
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
@@ -28,16 +28,16 @@ MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
 @agency.page("/lots/<ref>/qualification", needs=Act.QUALIFICATION_REVIEW)
 def qualification_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
-        rows = _rows(now, lot) if ceremony.is_public(now.session, lot) else []
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
+        rows = _rows(view, lot) if ceremony.is_public(view.session, lot) else []
         open_ones = sum(row["finding"] is None for row in rows)
         for row in rows:
             row["form"] = _form_of(row, form)
         return show_lot(
             "agency/lot_qualification.html",
-            now,
+            view,
             card,
             _("Qualification review"),
             form=form or Form.blank(),
@@ -58,11 +58,11 @@ def _form_of(row: dict[str, Any], form: Form | None) -> Form:
     return blank
 
 
-def _rows(now: Look, lot: Lot) -> list[dict[str, Any]]:
-    found = reviews.findings(now.session, lot, "qualification")
-    noticed = reviews.prompts(now.session, lot)
-    states, rows = states_of(now, lot), []
-    for bid in ceremony.opened_of_lot(now.session, lot):
+def _rows(view: View, lot: Lot) -> list[dict[str, Any]]:
+    found = reviews.findings(view.session, lot, "qualification")
+    noticed = reviews.prompts(view.session, lot)
+    states, rows = states_of(view, lot), []
+    for bid in ceremony.opened_of_lot(view.session, lot):
         finding = found.get(bid.id)
         rows.append(
             {
@@ -95,14 +95,14 @@ def _facts(lot: Lot, facts: dict[str, Any]) -> dict[str, Any]:
 @agency.page("/lots/<ref>/qualification/files/<int:bid_id>/<int:place>", needs=Act.QUALIFICATION_REVIEW)
 def take_bid_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened bid. It is a stranger's: handed out to be saved, never shown as a page of ours."""
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        if not ceremony.is_public(now.session, lot):
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        if not ceremony.is_public(view.session, lot):
             raise NotFound("document.unknown", id=bid_id)
-        bid = reviews.bid_of(now.session, lot, bid_id)
+        bid = reviews.bid_of(view.session, lot, bid_id)
         if place >= len(bid.files):
             raise NotFound("document.unknown", id=place)
-        return hand_out(now, bid, place, bid.files[place]["name"])
+        return hand_out(view, bid, place, bid.files[place]["name"])
 
 
 @agency.act("/lots/<ref>/acts/review", needs=Act.QUALIFICATION_REVIEW, back=qualification_page)

@@ -15,7 +15,7 @@ from flask_babel import pgettext
 
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Fault, Invalid, Refusal
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.procedures import procedure_of
 from trading.rulebook import Bound, Finding
 from trading.tendering.projects import Gap
@@ -24,9 +24,9 @@ from web import words
 from web.http.forms import Form
 from web.http.gate import Desk
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 from web.words.citations import citation
-from web.words.show import Label
+from web.words.formatting import Label
 
 agency = Desk("agency", prefix="/agency")
 
@@ -124,7 +124,9 @@ def lot_stages(card: LotCard, now: datetime) -> list[dict[str, Any]]:
         (_("Archive"), ("CLOSING", "ARCHIVED"), []),
     ]
     at = next((place for place, (_label, states, _lines) in enumerate(road) if card.state in states), -1)
-    left = show.left(card.deadline, now, language()) if card.state in ("NOTICE", "BIDDING") and card.deadline else ""
+    left = (
+        formatting.left(card.deadline, now, language()) if card.state in ("NOTICE", "BIDDING") and card.deadline else ""
+    )
     return [
         {
             "label": label,
@@ -137,18 +139,18 @@ def lot_stages(card: LotCard, now: datetime) -> list[dict[str, Any]]:
 
 
 def _short(moment: datetime | None, now: datetime) -> str:
-    return show.moment_short(moment, language(), zone(), now=now) if moment else ""
+    return formatting.moment_short(moment, language(), zone(), now=now) if moment else ""
 
 
 def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
     return [(_("Purchasing desk"), "/agency"), *links]
 
 
-def frozen(card: LotCard, look: Look) -> str:
+def frozen(card: LotCard, view: View) -> str:
     """Why a page of preparation cannot be changed by the one who looks, "" if it can."""
     if card.state != "ACCEPTED":
         return _("Published and therefore fixed. What is wrong is put right by a correction notice.")
-    if not may(look.actor, Act.TENDER_DRAFT):
+    if not may(view.actor, Act.TENDER_DRAFT):
         return _("The agency prepares this page; you read it.")
     return ""
 

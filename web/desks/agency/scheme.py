@@ -27,7 +27,7 @@ from web import words
 from web.desks.agency.lots import show_lot
 from web.desks.agency.room import SEE, agency, said
 from web.http.forms import Form
-from web.http.gate import look, request
+from web.http.gate import reading, request
 from web.http.page_rules import ByHand
 from web.http.refusals import language
 
@@ -102,20 +102,20 @@ def _percent(share: str) -> str:
 
 @agency.page("/lots/<ref>/scheme", needs=SEE)
 def scheme_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
-        card = lot_cards.card_of(now, lot)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
+        card = lot_cards.card_of(view, lot)
         method = method_typed(form, lot) if form else method_for(lot)
         held = card.scheme or start_from(lot, method)
         fresh = card.scheme is None or request.args.get("start") == "offered"
         shown = form or Form.blank(_first(start_from(lot, method) if fresh else held), version=card.version)
-        book = planning.book_of(lot, now.now)
+        book = planning.book_of(lot, view.now)
         weights = book.about("price_weight", method=lot.project.method, category=lot.project.category)
         rows = max(len(held["criteria"]), _rows_typed(form)) + BLANK_ROWS
         hints = [said(one) for one in schemes.hints(card.scheme)] if card.scheme else []
         return show_lot(
             "agency/lot_scheme.html",
-            now,
+            view,
             card,
             _("Criteria"),
             form=shown,
@@ -275,8 +275,8 @@ def do_scheme(unit: UnitOfWork, form: Form, ref: str) -> str:
 def choose_method(ref: str) -> Any:
     """The page again as it was typed, for the method now chosen; what is not filled in yet is as offered. Nothing is saved."""
     form = Form.read()
-    with look() as now:
-        lot = agency_queries.own_lot(now, ref)
+    with reading() as view:
+        lot = agency_queries.own_lot(view, ref)
         method = method_typed(form, lot)
         offered = _first(start_from(lot, method))
     typed = {name: form.shown(name) for name in form.typed if name not in _MARKS and form.shown(name)}

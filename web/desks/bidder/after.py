@@ -17,7 +17,7 @@ from trading.hall import attendance, readings
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound, WrongStep
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony, co_opening, opening_list
 from trading.parties import parties
 from trading.procedures import procedure_of
@@ -32,19 +32,19 @@ from web.desks.hall.marks import mark
 from web.desks.hall.room import signed
 from web.http import attached
 from web.http.forms import Form
-from web.http.gate import go, look, render, request, work
+from web.http.gate import go, reading, render, request, work
 from web.http.page_rules import ByHand
 
 
 @bidder.page("/lots/<ref>/opening", needs=SEE)
 def opening_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        mine = own_lot_card(now, taking)
-        found = ceremony.current(now.session, row)
-        line = ceremony.own_opened(now, found) if found is not None and found.opened is not None else None
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        mine = own_lot_card(view, taking)
+        found = ceremony.current(view.session, row)
+        line = ceremony.own_opened(view, found) if found is not None and found.opened is not None else None
         said = (
-            [r for r in ceremony.remarks(now.session, found) if r.party_id == taking.party_id]
+            [r for r in ceremony.remarks(view.session, found) if r.party_id == taking.party_id]
             if found is not None
             else []
         )
@@ -60,22 +60,22 @@ def opening_page(ref: str, form: Form | None = None) -> str:
             else []
         )
         price = Money(line.price_minor) if line is not None and line.price_minor is not None else None
-        trouble = {name: value for name, value in trouble_of(now, ref).items() if name != "opening"}
+        trouble = {name: value for name, value in trouble_of(view, ref).items() if name != "opening"}
         sheet = {
-            "window": attendance.window(now.session, row, now.now),
-            "mine": attendance.own(now, row),
-            "last": mark(now, ref),
+            "window": attendance.window(view.session, row, view.now),
+            "mine": attendance.own(view, row),
+            "last": mark(view, ref),
         }
         place = line_of(found, line.header_hash) if found is not None and line is not None else 0
-        reading = readings.position(now.session, found).place if found is not None else 0
+        line_read = readings.position(view.session, found).place if found is not None else 0
         asked = (
-            co_opening.is_asked(now.session, found)
-            and (co_opening.own_bid(now.session, found, taking.party_id) is not None)
+            co_opening.is_asked(view.session, found)
+            and (co_opening.own_bid(view.session, found, taking.party_id) is not None)
             if found is not None
             else False
         )
-        given = co_opening.own(now.session, found, taking.party_id) if asked and found is not None else None
-        running = bool(found and found.state == "OPENED" and found.confirm_until and now.now <= found.confirm_until)
+        given = co_opening.own(view.session, found, taking.party_id) if asked and found is not None else None
+        running = bool(found and found.state == "OPENED" and found.confirm_until and view.now <= found.confirm_until)
     return render(
         "bidder/opening.html",
         **trouble,
@@ -88,11 +88,11 @@ def opening_page(ref: str, form: Form | None = None) -> str:
         said=said,
         running=running,
         form=form or Form.blank(),
-        now=now.now,
+        now=view.now,
         crumbs=lot_crumbs(ref, (_("Opening"), "")),
         sheet=sheet,
         place=place,
-        reading=reading,
+        reading=line_read,
         can_confirm=can(Act.OPENING_CONFIRM),
         may_attend=can(Act.HALL_ATTEND),
         asked=asked,
@@ -110,10 +110,10 @@ def line_of(row: ceremony.Opening, header_hash: str) -> int:
 @bidder.page("/lots/<ref>/part", needs=SEE)
 def part_package(ref: str) -> Response:
     """What our own client makes its part from, in the page or by ``bidhall share``: the signed set and the header of our bid."""
-    with look() as now:
-        row, _taking = own_lot(now, ref)
-        found = ceremony.opening(now.session, row, ceremony.current_part(now.session, row))
-        return jsonify(co_opening.package(now, found) | {"trust": tickets.trust(now)})
+    with reading() as view:
+        row, _taking = own_lot(view, ref)
+        found = ceremony.opening(view.session, row, ceremony.current_part(view.session, row))
+        return jsonify(co_opening.package(view, found) | {"trust": tickets.trust(view)})
 
 
 @bidder.act("/lots/<ref>/acts/part", needs=Act.BID_SUBMIT, back=opening_page)
@@ -156,20 +156,20 @@ def object_opening(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @bidder.page("/lots/<ref>/outcome", needs=SEE)
 def outcome(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        mine = own_lot_card(now, taking)
-        award = awards.find(now.session, row)
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        mine = own_lot_card(view, taking)
+        award = awards.find(view.session, row)
         if award is None or not mine.outcome:
             raise NotFound("award.not_published", ref=ref)
-        code = parties.own_party(now).code
+        code = parties.own_party(view).code
         own = next((one for one in award.ranking if one["bidder"] == code), None)
-        filed = [one for one in disputes.own(now) if one.lot_id == row.id]
+        filed = [one for one in disputes.own(view) if one.lot_id == row.id]
         winner = award.winner.name if award.winner is not None and award.announced_at is not None else ""
         price = Money(award.price_minor) if winner and award.price_minor is not None else None
         quoted = Money(own["price_minor"]) if own and own.get("price_minor") is not None else None
-        scores, rejected = _own_scores(now, row, code)
-        sum_of_price = _own_sum(now, row)
+        scores, rejected = _own_scores(view, row, code)
+        sum_of_price = _own_sum(view, row)
     return render(
         "bidder/outcome.html",
         mine=mine,
@@ -186,17 +186,17 @@ def outcome(ref: str, form: Form | None = None) -> str:
         filed=filed,
         until=mine.object_until,
         form=form or Form.blank(),
-        now=now.now,
+        now=view.now,
         crumbs=lot_crumbs(ref, (_("Outcome"), "")),
         can_object=can(Act.OBJECTION_FILE),
     )
 
 
-def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], str]:
+def _own_scores(view: View, row: Lot, code: str) -> tuple[list[dict[str, str]], str]:
     """Our own points by criterion, with the arithmetic of the price alone (single members' points are not for bidders), and why the panel
     rejected our bid, "" if it did not. Nothing before candidates or result are public."""
     try:
-        found = outcome_queries.outcome_card(now, row)
+        found = outcome_queries.outcome_card(view, row)
     except (NotFound, NotAllowed):
         return [], ""
     titles = {one[0]: one[2] if lang() == "en" and one[2] else one[1] for one in found.criteria}
@@ -213,10 +213,10 @@ def _own_scores(now: Look, row: Lot, code: str) -> tuple[list[dict[str, str]], s
     return scores, str(rejected.get("reason", ""))
 
 
-def _own_sum(now: Look, row: Lot) -> str:
+def _own_sum(view: View, row: Lot) -> str:
     """Where a price ranks, how our own came about; "" elsewhere, and before candidates or result are public."""
     try:
-        found = outcome_queries.outcome_card(now, row)
+        found = outcome_queries.outcome_card(view, row)
     except (NotFound, NotAllowed):
         return ""
     return str(found.own["total_line"]) if found.by_price and found.own else ""
@@ -224,10 +224,10 @@ def _own_sum(now: Look, row: Lot) -> str:
 
 @bidder.page("/objections", needs=SEE)
 def objections() -> str:
-    with look() as now:
-        rows = disputes.own(now)
+    with reading() as view:
+        rows = disputes.own(view)
         found = [
-            (one.card, open_stages(open_lot(now, one.card.ref), now)) for one in own_lots(now) if one.left_at is None
+            (one.card, open_stages(open_lot(view, one.card.ref), view)) for one in own_lots(view) if one.left_at is None
         ]
         lots = sorted(
             ((card, stages) for card, stages in found if stages), key=lambda row: min(until for _stage, until in row[1])
@@ -243,12 +243,14 @@ def objections() -> str:
 
 @bidder.page("/objections/<oref>", needs=SEE)
 def objection(oref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row = next((one for one in disputes.own(now) if one.ref == oref), None)
+    with reading() as view:
+        row = next((one for one in disputes.own(view) if one.ref == oref), None)
         if row is None:
             raise NotFound("objection.unknown")
         filed, answered = (
-            attached.rows(attachments.of_objection(now.session, row.id, role), f"/bidder/objections/{oref}/attachments")
+            attached.rows(
+                attachments.of_objection(view.session, row.id, role), f"/bidder/objections/{oref}/attachments"
+            )
             for role in ("objection", "answer")
         )
     return render(
@@ -264,10 +266,10 @@ def objection(oref: str, form: Form | None = None) -> str:
 
 @bidder.page("/lots/<ref>/objection", needs=Act.OBJECTION_FILE)
 def object_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, _taking = own_lot(now, ref)
-        stages = open_stages(row, now)
-        mine = own_lot_card(now, _taking)
+    with reading() as view:
+        row, _taking = own_lot(view, ref)
+        stages = open_stages(row, view)
+        mine = own_lot_card(view, _taking)
     first = {"stage": stages[-1][0] if stages else ""}
     return render(
         "bidder/object.html",
@@ -277,7 +279,7 @@ def object_page(ref: str, form: Form | None = None) -> str:
         stages=stages,
         form=form or Form.blank(first),
         crumbs=lot_crumbs(ref, (_("Object"), "")),
-        now=now.now,
+        now=view.now,
     )
 
 
@@ -286,8 +288,8 @@ def file_objection(ref: str) -> Any:
     """File an objection or challenge. Fields: ``stage`` (documents, opening, result), ``text``."""
     form = Form.read()
     stage, text = form.choice("stage", disputes.STAGES), form.text("text", limit=8000, lines=True)
-    with look() as now:
-        own_lot(now, ref)  # the tie, before anything is stored
+    with reading() as view:
+        own_lot(view, ref)  # the tie, before anything is stored
     files = attached.taken_in(form)
     with work() as unit:
         unit.once(form.form_id, "/bidder/objections")
@@ -315,11 +317,11 @@ def _room_for_attachments(endpoint: str | None, values: dict[str, Any] | None) -
 
 @bidder.page("/objections/<oref>/attachments/<int:number>", needs=SEE)
 def take_objection_file(oref: str, number: int) -> Response:
-    with look() as now:
-        row = next((one for one in disputes.own(now) if one.ref == oref), None)
+    with reading() as view:
+        row = next((one for one in disputes.own(view) if one.ref == oref), None)
         if row is None:
             raise NotFound("objection.unknown")
-        return attached.hand_out(attachments.of_objection(now.session, row.id), number)
+        return attached.hand_out(attachments.of_objection(view.session, row.id), number)
 
 
 @bidder.act("/objections/<oref>/acts/withdraw", needs=Act.OBJECTION_FILE, back=objection)
@@ -329,9 +331,9 @@ def withdraw_objection(unit: UnitOfWork, _form: Form, oref: str) -> str:
     return f"/bidder/objections/{oref}"
 
 
-def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
+def open_stages(row: Lot, view: View) -> list[tuple[str, datetime]]:
     """The stages one may object to now, each with its last moment (that instant is late): rules T-21, T-24, T-25; TReg art. 44."""
-    told, opened = notices.of_lot(now.session, row, "tender"), ceremony.current(now.session, row)
+    told, opened = notices.of_lot(view.session, row, "tender"), ceremony.current(view.session, row)
     opened = opened if opened is not None and opened.opened_at is not None else None
     moments = {
         NOTICE_ENDS: told[0].until or told[0].published_at if told else None,
@@ -339,14 +341,14 @@ def open_stages(row: Lot, now: Look) -> list[tuple[str, datetime]]:
         OPENED: opened.opened_at if opened is not None else None,
         CONFIRMATION_ENDS: opened.confirm_until if opened is not None else None,
     }
-    award, found = awards.find(now.session, row), []
+    award, found = awards.find(view.session, row), []
     for window in procedure_of(row).remedies.windows:
         if window.stage == "result":
             last = awards.result_window(award) if award is not None else None
         else:
             last = moments[window.anchor]
             if last is not None and window.period is not None:
-                last = terms.period(now.session, row, window.period, last).ends_at
-        if last is not None and now.now < last:
+                last = terms.period(view.session, row, window.period, last).ends_at
+        if last is not None and view.now < last:
             found.append((window.stage, last))
     return found

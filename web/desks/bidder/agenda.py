@@ -12,11 +12,11 @@ from deposits.views.own_lots import OwnLot
 from deposits.views.queries import RefundCard
 from trading.kernel.errors import Invalid
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import calendars
 from web.desks.bidder.duties import OVER
 from web.desks.bidder.room import lang, zone
-from web.words import show
+from web.words import formatting
 
 DAYS = 14
 COMING = ("DUE", "REFUND_DRAFT", "REFUND_CHECKED", "SENT", "HELD")
@@ -67,9 +67,9 @@ class Expected:
     total: Money
 
 
-def dates(now: Look, lots: list[OwnLot]) -> list[Date]:
+def dates(view: View, lots: list[OwnLot]) -> list[Date]:
     """Everything that has an hour and lies ahead, nearest first; of today also what is past."""
-    since = start_of_day(now.now)
+    since = start_of_day(view.now)
     found = [one for lot in lots for one in _of_lot(lot) if one.at >= since]
     return sorted(found, key=lambda one: (one.at, one.text))
 
@@ -102,15 +102,15 @@ def next_date(one: OwnLot, now: datetime) -> Date | None:
     return min((item for item in _of_lot(one) if item.at > now), key=lambda item: item.at, default=None)
 
 
-def fortnight(now: Look, found: list[Date], coming: list[Expected]) -> list[Day]:
+def fortnight(view: View, found: list[Date], coming: list[Expected]) -> list[Day]:
     """Today and the thirteen days after it; a day of rest is one by the calendar in force, or a weekend of a year it does not know."""
-    calendar, today = calendars.current(now.session), now.now.astimezone(zone()).date()
+    calendar, today = calendars.current(view.session), view.now.astimezone(zone()).date()
     days = []
     for n in range(DAYS):
         day = today + timedelta(days=n)
         items = [(one, _hour(one.at, day)) for one in found if _day(one.at) == day]
         money = [
-            (Date(now.now, _("back: %(sum)s", sum=show.money(one.total, lang())), one.href, "act"), "")
+            (Date(view.now, _("back: %(sum)s", sum=formatting.money(one.total, lang())), one.href, "act"), "")
             for one in coming
             if one.row.due_on == day
         ]

@@ -17,14 +17,14 @@ from trading.parties import parties
 from trading.views import lot_cards
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import actor, look, render
+from web.http.gate import actor, reading, render
 
 
 @bidder.page("/consortia", needs=SEE)
 def consortia_page() -> str:
     """Every consortium the own firm leads or is named in."""
-    with look() as now:
-        rows = [(one, lot_cards.card_of(now, one.lot)) for one in consortia.own(now)]
+    with reading() as view:
+        rows = [(one, lot_cards.card_of(view, one.lot)) for one in consortia.own(view)]
         mine = actor().party_id
     return render("bidder/consortia.html", rows=rows, mine=mine, crumbs=crumbs((_("Consortia"), "")))
 
@@ -32,10 +32,10 @@ def consortia_page() -> str:
 @bidder.page("/lots/<ref>/consortium", needs=SEE)
 def name_consortium(ref: str, form: Form | None = None) -> str:
     """The lead names the members and who does what."""
-    with look() as now:
-        lot, _taking = own_lot(now, ref)
-        card, me = lot_cards.card_of(now, lot), parties.own_party(now)
-        led = consortia.led_by(now.session, lot, me.id)
+    with reading() as view:
+        lot, _taking = own_lot(view, ref)
+        card, me = lot_cards.card_of(view, lot), parties.own_party(view)
+        led = consortia.led_by(view.session, lot, me.id)
         most = lot.consortium_most
         first: dict[str, Any] = {"code.0": me.code}
         for place, one in enumerate(led.members if led else []):
@@ -80,17 +80,17 @@ def do_name(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @bidder.page("/consortia/<ref>", needs=SEE)
 def consortium(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, mine = consortia.of_ref(now, ref)
-        card = lot_cards.card_of(now, row.lot)
-        party = parties.own_party(now)
+    with reading() as view:
+        row, mine = consortia.of_ref(view, ref)
+        card = lot_cards.card_of(view, row.lot)
+        party = parties.own_party(view)
         open_ = bool(
             card.deadline
-            and now.now < card.deadline
+            and view.now < card.deadline
             and card.state in ("NOTICE", "BIDDING")
             and row.state != "DISSOLVED"
         )
-        lead_takes_part = participants.find(now.session, row.lot, row.lead) is not None
+        lead_takes_part = participants.find(view.session, row.lot, row.lead) is not None
     return render(
         "bidder/consortium.html",
         row=row,

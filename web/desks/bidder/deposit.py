@@ -25,7 +25,7 @@ from deposits.views.own_lots import own_lot_card, own_lots
 from trading.kernel.access import Act
 from trading.kernel.errors import Conflict, NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.procedures import procedure_of
 from trading.tendering import planning
@@ -34,9 +34,9 @@ from web import wiring
 from web.desks.bidder import losses
 from web.desks.bidder.room import bidder, can, crumbs, lang, own_lot, zone
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, work
+from web.http.gate import go, office, reading, render, work
 from web.http.page_rules import ByHand
-from web.words import show
+from web.words import formatting
 
 PAID = ("full", "short", "other")
 """How the simulated bank is told to pay: the sum that is missing, half of it, or all of it from somebody else's account."""
@@ -74,34 +74,34 @@ def rehearsal_bank() -> SimulatedBank | None:
 
 @bidder.page("/deposits", needs=Act.DEPOSIT_LOOK_OWN)
 def deposits() -> str:
-    with look() as now:
-        rows = [one for one in own_lots(now) if one.deposit is not None]
+    with reading() as view:
+        rows = [one for one in own_lots(view) if one.deposit is not None]
     return render("bidder/deposits.html", rows=rows, crumbs=crumbs((_("Deposits"), "")))
 
 
 @bidder.page("/deposits/<ref>", needs=Act.DEPOSIT_LOOK_OWN)
 def deposit(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        card = own_deposit.own(now, row)
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        card = own_deposit.own(view, row)
         if card is None:
             raise NotFound("deposit.none", ref=ref)
-        party = parties.own_party(now)
-        cap, cap_rule = planning.deposit_cap(row.project, row.budget, planning.book_of(row, now.now))
+        party = parties.own_party(view)
+        cap, cap_rule = planning.deposit_cap(row.project, row.budget, planning.book_of(row, view.now))
         settings = current_app.extensions["bidhall"].settings
         bank = rehearsal_bank()
-        payee = settings.deposit_payee or parties.name_of_the_centre(now.session)
+        payee = settings.deposit_payee or parties.name_of_the_centre(view.session)
         at = settings.deposit_bank or (_("Simulated bank of this rehearsal") if bank is not None else "")
         asked = {
-            one.ref: payees.pending(now.session, refunds.refund(now.session, one.ref)) is not None
+            one.ref: payees.pending(view.session, refunds.refund(view.session, one.ref)) is not None
             for one in card.returned
         }
-        last = {one.ref: payees.latest(now.session, refunds.refund(now.session, one.ref)) for one in card.returned}
+        last = {one.ref: payees.latest(view.session, refunds.refund(view.session, one.ref)) for one in card.returned}
         declined = {
             ref: change.declined_why for ref, change in last.items() if change is not None and change.declined_at
         }
         told = next(
-            (one for one in losses.of_lot(now, own_lot_card(now, taking)) if not one.key.startswith("bid-")), None
+            (one for one in losses.of_lot(view, own_lot_card(view, taking)) if not one.key.startswith("bid-")), None
         )
         booked = bank.booked(card.sub_account) if bank is not None else []
         waiting = _waiting(card, booked)
@@ -123,8 +123,8 @@ def deposit(ref: str, form: Form | None = None) -> str:
         cap=cap,
         cap_rule=cap_rule,
         lot=facts,
-        road=_road(card, row.opens_at, now.now),
-        bar=time_bar(now.now, card),
+        road=_road(card, row.opens_at, view.now),
+        bar=time_bar(view.now, card),
         asked=asked,
         declined=declined,
         rehearsal=bank is not None,
@@ -132,7 +132,7 @@ def deposit(ref: str, form: Form | None = None) -> str:
         payable=_unbooked(card, booked),
         may_pay=can(Act.LOT_TAKE_PART),
         loss_card=told,
-        now=now.now,
+        now=view.now,
         form=form or Form.blank(),
         crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, f"/bidder/lots/{ref}"), (_("Deposit"), "")),
     )
@@ -163,12 +163,12 @@ def _road(card: OwnCard, opens_at: datetime | None, now: datetime) -> list[dict[
         "returned": 4,
         "back": 6,
     }[card.state]
-    left = show.left(card.due_at, now, lang()) if place == 0 and not card.over else ""
+    left = formatting.left(card.due_at, now, lang()) if place == 0 and not card.over else ""
     names = [
         (_("Pay"), _("into the sub-account below")),
         (_("Arrived"), _("name, account and sum are compared")),
         (_("Sealed"), _("until the opening nobody but you sees it")),
-        (_("Published at the opening"), show.moment_short(opens_at, lang(), zone(), now=now) if opens_at else ""),
+        (_("Published at the opening"), formatting.moment_short(opens_at, lang(), zone(), now=now) if opens_at else ""),
         (_("Going back"), _("two persons at the centre approve")),
         (_("Back"), _("on the account it came from")),
     ]
@@ -224,11 +224,11 @@ def payee(ref: str) -> Any:
     account, proof = form.text("account", limit=60), form.file("proof")
     data = proof.stream.read(PROOF_BYTES + 1) if proof is not None else b""
     if proof is not None and not (data.startswith(b"%PDF-") and len(data) <= PROOF_BYTES):
-        form.fault("proof", "payee.proof_pdf", most=show.size(PROOF_BYTES, lang()))
+        form.fault("proof", "payee.proof_pdf", most=formatting.size(PROOF_BYTES, lang()))
     form.refuse_if_any()
     wanted = str(form.typed.get("refund", ""))
-    with look() as now:
-        card = own_deposit.own(now, own_lot(now, ref)[0])  # the tie, before anything is stored
+    with reading() as view:
+        card = own_deposit.own(view, own_lot(view, ref)[0])  # the tie, before anything is stored
     if card is None or wanted not in {one.ref for one in card.returned}:
         raise NotFound("refund.unknown")
     stored = office().blobs.put([data])
@@ -264,8 +264,8 @@ def rehearse(unit: UnitOfWork, form: Form, ref: str) -> str:
     return f"/bidder/deposits/{ref}"
 
 
-def _demand(now: Look, row: Lot) -> Any:
-    demand = own_deposit.own_demand(now, row)
+def _demand(view: View, row: Lot) -> Any:
+    demand = own_deposit.own_demand(view, row)
     if demand is None:
         raise NotFound("deposit.none", ref=row.ref)
     return demand

@@ -9,15 +9,15 @@ from flask_babel import gettext as _
 
 from deposits.views.own_lots import OwnLot
 from trading.awarding import disputes
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.procedures import procedure_of
 from trading.tendering import enquiries
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.bidder.room import lang, zone
 from web.desks.hall.law import OBJECTION, with_law
-from web.http.frame import Duty
-from web.words import show
+from web.http.layout import Duty
+from web.words import formatting
 
 ANSWERED_SHOWN = timedelta(days=10)
 """How long an answered objection stands on the first page."""
@@ -27,7 +27,7 @@ OVER = ("FAILED", "TERMINATED", "CONTRACT", "FILING", "CLOSING", "ARCHIVED")
 # --- what needs us now ------------------------------------------------------------------------------------------------
 
 
-def duties(now: Look, lots: list[OwnLot]) -> list[Duty]:
+def duties(view: View, lots: list[OwnLot]) -> list[Duty]:
     found: list[Duty] = []
     if lots and not lots[0].keyed:
         found.append(
@@ -40,11 +40,11 @@ def duties(now: Look, lots: list[OwnLot]) -> list[Duty]:
             )
         )
     for one in lots:
-        found += _duties_of(now, one)
+        found += _duties_of(view, one)
     return found
 
 
-def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
+def _duties_of(view: View, one: OwnLot) -> list[Duty]:
     ref, title, deadline = one.card.ref, one.card.title, one.card.deadline
     home = f"/bidder/lots/{ref}"
     found = []
@@ -57,7 +57,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
                     until=deadline,
                     basis=_(
                         "%(amount)s into the sub-account of this lot; it must have arrived before the deadline (rule D-13)",
-                        amount=show.money(one.deposit.amount, lang()),
+                        amount=formatting.money(one.deposit.amount, lang()),
                     ),
                     act=_("Payment slip"),
                 )
@@ -83,7 +83,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
         and one.opening == "OPENED"
         and one.verdict
         and not one.said
-        and now.now <= one.confirm_until
+        and view.now <= one.confirm_until
     ):
         found.append(
             Duty(
@@ -97,7 +97,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
                 act=_("Read it"),
             )
         )
-    if one.object_until is not None and now.now < one.object_until:
+    if one.object_until is not None and view.now < one.object_until:
         rule = (
             _("Rule T-25; the decision waits for the answer")
             if "decide" in procedure_of(one.card).remedies.stops
@@ -112,7 +112,7 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
                 act=_("See the result"),
             )
         )
-    if one.won and one.contract_by is not None and one.card.state in ("AWARD", "RESULT") and now.now < one.contract_by:
+    if one.won and one.contract_by is not None and one.card.state in ("AWARD", "RESULT") and view.now < one.contract_by:
         found.append(
             Duty(
                 _("Sign the contract: %(title)s", title=title),
@@ -135,30 +135,30 @@ def _duties_of(now: Look, one: OwnLot) -> list[Duty]:
     return found
 
 
-def objection_duties(now: Look) -> list[Duty]:
+def objection_duties(view: View) -> list[Duty]:
     fresh = [
         row
-        for row in disputes.own(now)
-        if row.state == "ANSWERED" and row.answered_at is not None and now.now - row.answered_at < ANSWERED_SHOWN
+        for row in disputes.own(view)
+        if row.state == "ANSWERED" and row.answered_at is not None and view.now - row.answered_at < ANSWERED_SHOWN
     ]
     return [
         Duty(
             _("Objection answered: %(lot)s", lot=row.lot.title),
             f"/bidder/objections/{row.ref}",
-            when=when(row.answered_at, now),
+            when=when(row.answered_at, view),
             act=_("Read the answer"),
         )
         for row in fresh
     ]
 
 
-def when(at: datetime | None, now: Look) -> str:
-    return show.moment_short(at, lang(), zone(), now=now.now) if at is not None else ""
+def when(at: datetime | None, view: View) -> str:
+    return formatting.moment_short(at, lang(), zone(), now=view.now) if at is not None else ""
 
 
 # --- the task list of one lot -----------------------------------------------------------------------------------------
 
 
-def questions(now: Look, lot: Lot) -> tuple[list[Any], datetime | None]:
+def questions(view: View, lot: Lot) -> tuple[list[Any], datetime | None]:
     """Our questions on a lot and until when more may be asked."""
-    return lot_cards.own_enquiry_cards(now, lot), enquiries.closes_at(lot)
+    return lot_cards.own_enquiry_cards(view, lot), enquiries.closes_at(lot)

@@ -11,7 +11,7 @@ from deposits.views.own_lots import OwnLot, own_lots
 from trading.bidding import bids
 from trading.kernel.access import Act
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.views import lot_cards
 from web.desks.bidder import agenda
@@ -22,9 +22,9 @@ from web.desks.hall.cards import said_of
 from web.desks.hall.law import OBJECTION, with_law
 from web.desks.parts import letters
 from web.http.forms import Form
-from web.http.frame import Duty, Tick, sorted_duties, sun_line
-from web.http.gate import look, render
-from web.words import show
+from web.http.gate import reading, render
+from web.http.layout import Duty, Tick, sorted_duties, sun_line
+from web.words import formatting
 
 MOST = 8
 LINE_FIELDS = 3
@@ -50,35 +50,35 @@ class Line:
 
 @bidder.page("", needs=SEE)
 def index() -> str:
-    with look() as now:
-        lots = own_lots(now)
-        lines = windows(now, lots)
+    with reading() as view:
+        lots = own_lots(view)
+        lines = windows(view, lots)
         clock, more = lines[:1], lines[1:]
-        lost = losses(now, lots)
-        coming, days = agenda.expected(lots), agenda.dates(now, lots)
+        lost = losses(view, lots)
+        coming, days = agenda.expected(lots), agenda.dates(view, lots)
         held_up = {line.ref for line in clock if line.running}
-        under_way, today = _today(now, lots)
+        under_way, today = _today(view, lots)
         others_due = [
-            one for one in duties(now, lots) if not any(one.href == f"/bidder/lots/{ref}/opening" for ref in held_up)
+            one for one in duties(view, lots) if not any(one.href == f"/bidder/lots/{ref}/opening" for ref in held_up)
         ]
-        todo = [*under_way, *sorted_duties([*others_due, *today, *objection_duties(now)], now.now)]
+        todo = [*under_way, *sorted_duties([*others_due, *today, *objection_duties(view)], view.now)]
         mine = {one.card.ref for one in lots}
         others = [
             card
-            for card in lot_cards.published_lots(now, states=("NOTICE", "BIDDING"), limit=MOST)
-            if card.ref not in mine and card.deadline is not None and card.deadline > now.now
+            for card in lot_cards.published_lots(view, states=("NOTICE", "BIDDING"), limit=MOST)
+            if card.ref not in mine and card.deadline is not None and card.deadline > view.now
         ]
         ticks = [Tick(one.at, one.text, due=True) for one in days]
-        day = sun_line(now.now, ticks, lang=lang(), zone=zone())
-        fortnight = agenda.fortnight(now, days, coming)
-        ahead = next((one for one in days if one.at > now.now), None)
+        day = sun_line(view.now, ticks, lang=lang(), zone=zone())
+        fortnight = agenda.fortnight(view, days, coming)
+        ahead = next((one for one in days if one.at > view.now), None)
         rows = [
-            (one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
+            (one, agenda.bar_of(one, view.now), agenda.own_tags(one, view.now), agenda.next_date(one, view.now))
             for one in lots
             if not agenda.is_over(one)
         ][:MOST]
-        mail = letters.excerpt(now, LETTERS)
-        at = now.now
+        mail = letters.excerpt(view, LETTERS)
+        at = view.now
     return render(
         "bidder/index.html",
         todo=todo,
@@ -102,7 +102,7 @@ def index() -> str:
     )
 
 
-def windows(now: Look, lots: list[OwnLot]) -> list[Line]:
+def windows(view: View, lots: list[OwnLot]) -> list[Line]:
     """Openings of ours in which we may say something now, the nearest end first; else the one whose window ran out today."""
     running = [
         one
@@ -110,30 +110,30 @@ def windows(now: Look, lots: list[OwnLot]) -> list[Line]:
         if one.verdict
         and one.confirm_until is not None
         and one.opening == "OPENED"
-        and now.now <= one.confirm_until
+        and view.now <= one.confirm_until
         and not one.said
     ]
     if running:
-        return [_line(now, one, True) for one in sorted(running, key=lambda one: one.confirm_until or now.now)]
-    today = agenda.start_of_day(now.now)
+        return [_line(view, one, True) for one in sorted(running, key=lambda one: one.confirm_until or view.now)]
+    today = agenda.start_of_day(view.now)
     past = [
         one
         for one in lots
         if one.verdict
         and one.confirm_until is not None
         and one.opening in ("OPENED", "SIGNED", "CLOSED")
-        and (today <= one.confirm_until < now.now or (one.said and one.opening == "OPENED"))
+        and (today <= one.confirm_until < view.now or (one.said and one.opening == "OPENED"))
     ]
     return [
-        _line(now, one, False) for one in sorted(past, key=lambda one: one.confirm_until or now.now, reverse=True)[:1]
+        _line(view, one, False) for one in sorted(past, key=lambda one: one.confirm_until or view.now, reverse=True)[:1]
     ]
 
 
-def _line(now: Look, one: OwnLot, running: bool) -> Line:
-    row, taking = own_lot(now, one.card.ref)
-    found = ceremony.current(now.session, row)
+def _line(view: View, one: OwnLot, running: bool) -> Line:
+    row, taking = own_lot(view, one.card.ref)
+    found = ceremony.current(view.session, row)
     assert found is not None and one.confirm_until is not None
-    line = ceremony.own_opened(now, found)
+    line = ceremony.own_opened(view, found)
     assert line is not None
     label = "label" if lang() == "zh" else "label_en"
     read = [
@@ -141,7 +141,7 @@ def _line(now: Look, one: OwnLot, running: bool) -> Line:
         for field in row.form
         if field["type"] not in ("file", "money") and field["key"] in line.announce
     ]
-    stands = bids.standing(now.session, taking.id, found.part)
+    stands = bids.standing(view.session, taking.id, found.part)
     return Line(
         one.card.ref,
         one.card.title,
@@ -157,7 +157,7 @@ def _line(now: Look, one: OwnLot, running: bool) -> Line:
     )
 
 
-def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
+def _today(view: View, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
     """(under way, still to come): the openings of today; where one's own line is known, the page of it says the rest."""
     going, coming = [], []
     for one in lots:
@@ -169,9 +169,9 @@ def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
             or one.opening in ("SIGNED", "CLOSED")
         ):
             continue
-        if at.astimezone(zone()).date() != now.now.astimezone(zone()).date() or one.verdict:
+        if at.astimezone(zone()).date() != view.now.astimezone(zone()).date() or one.verdict:
             continue
-        if now.now < at:
+        if view.now < at:
             basis = _("Sign in to the hall from here; your own line shows on its page once the bids are open.")
             coming.append(
                 Duty(
@@ -192,7 +192,7 @@ def _today(now: Look, lots: list[OwnLot]) -> tuple[list[Duty], list[Duty]]:
                 Duty(
                     _("Opening under way: %(title)s", title=one.card.title),
                     f"/bidder/lots/{ref}/opening",
-                    when=_("since %(at)s", at=show.moment_short(at, lang(), zone(), now=now.now)),
+                    when=_("since %(at)s", at=formatting.moment_short(at, lang(), zone(), now=view.now)),
                     basis=basis,
                     act=_("Watch it"),
                 )

@@ -15,14 +15,14 @@ from deposits.views.own_deposit import OwnCard, OwnPayment
 from deposits.views.own_lots import OwnLot
 from trading.kernel.access import Act
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.procedures import procedure_of
 from trading.tendering import terms
 from trading.tendering.tenders import Lot
 from web import words
 from web.desks.bidder.after import open_stages
 from web.desks.bidder.room import can, lang, open_lot, zone
-from web.words import show
+from web.words import formatting
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class Loss:
     lost: bool = True
 
 
-def losses(now: Look, lots: list[OwnLot]) -> list[Loss]:
+def losses(view: View, lots: list[OwnLot]) -> list[Loss]:
     """Over all lots, what has happened before what can be averted, each by the nearest last moment."""
-    found = [loss for one in lots for loss in of_lot(now, one)]
-    return sorted(found, key=lambda loss: (not loss.lost, loss.until is None, loss.until or now.now, loss.key))
+    found = [loss for one in lots for loss in of_lot(view, one)]
+    return sorted(found, key=lambda loss: (not loss.lost, loss.until is None, loss.until or view.now, loss.key))
 
 
-def of_lot(now: Look, one: OwnLot) -> list[Loss]:
+def of_lot(view: View, one: OwnLot) -> list[Loss]:
     """Of one lot; at most one for its deposit and one for its bid."""
     if one.left_at is not None and one.deposit is None:
         return []
-    found = [_deposit(now, one, one.deposit)] if one.deposit is not None else []
-    bid = _bid(now, one)
+    found = [_deposit(view, one, one.deposit)] if one.deposit is not None else []
+    bid = _bid(view, one)
     if bid is not None and not any(loss is not None and loss.lost for loss in found):
         found.append(bid)
     return [loss for loss in found if loss is not None]
@@ -64,21 +64,21 @@ def of_lot(now: Look, one: OwnLot) -> list[Loss]:
 # --- the deposit ------------------------------------------------------------------------------------------------------
 
 
-def _deposit(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
+def _deposit(view: View, one: OwnLot, d: OwnCard) -> Loss | None:
     if d.state == "forfeited":
-        return _forfeited(now, one, d)
+        return _forfeited(view, one, d)
     if d.returned:
         return _returned(one, d)
     if one.left_at is not None or one.card.state in ("FAILED", "TERMINATED"):
         return None
     if d.over:
-        return _not_there(now, one, d) if d.state in ("none", "short", "late") and one.bid is not None else None
+        return _not_there(view, one, d) if d.state in ("none", "short", "late") and one.bid is not None else None
     if d.state == "short":
         return _short(one, d)
     return _stranger(one, d) if "payer_name" in d.exceptions else None
 
 
-def _not_there(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
+def _not_there(view: View, one: OwnLot, d: OwnCard) -> Loss | None:
     """The deadline is over and the deposit did not stand: the bid is as good as lost (rules D-13, E-25)."""
     last = d.payments[-1] if d.payments else None
     if d.state == "late" and last is not None:
@@ -86,7 +86,7 @@ def _not_there(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
             "%(sum)s arrived at %(at)s, %(n)s s after the deadline.",
             sum=money(d.received),
             at=moment(last.at),
-            n=show.count(_latest(d.payments)),
+            n=formatting.count(_latest(d.payments)),
         )
     elif d.state == "short":
         happened = _(
@@ -115,9 +115,9 @@ def _not_there(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
         if d.received.is_positive
         else _("No money of yours lies with the centre for this lot.")
     )
-    row = open_lot(now, one.card.ref)
+    row = open_lot(view, one.card.ref)
     remedy, until, rule, acts = _remedy(
-        now, row, one, _("If your bank’s advice shows that it had arrived in time, object and attach it.")
+        view, row, one, _("If your bank’s advice shows that it had arrived in time, object and attach it.")
     )
     if remedy is None:
         return None
@@ -194,7 +194,7 @@ def _stranger(one: OwnLot, d: OwnCard) -> Loss:
 
 def _returned(one: OwnLot, d: OwnCard) -> Loss:
     row = d.returned[0]
-    came = moment(row.returned_at) if row.returned_at is not None else show.day(row.due_on, lang())
+    came = moment(row.returned_at) if row.returned_at is not None else formatting.day(row.due_on, lang())
     return Loss(
         f"returned-{one.card.ref}",
         one.card.ref,
@@ -221,14 +221,14 @@ def _returned(one: OwnLot, d: OwnCard) -> Loss:
     )
 
 
-def _forfeited(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
+def _forfeited(view: View, one: OwnLot, d: OwnCard) -> Loss | None:
     kept = d.forfeit
     assert kept is not None and kept.decided_at is not None
-    row = open_lot(now, one.card.ref)
+    row = open_lot(view, one.card.ref)
     law = procedure_of(row).remedies
     rule, challenged = law.forfeit, law.forfeit_by == "challenge"
-    until = terms.period(now.session, row, rule, kept.decided_at).ends_at
-    if now.now >= until:
+    until = terms.period(view.session, row, rule, kept.decided_at).ends_at
+    if view.now >= until:
         return None
     to = words.state("forfeit_goes_to", kept.goes_to, lang()).text
     remedy = (
@@ -262,7 +262,7 @@ def _forfeited(now: Look, one: OwnLot, d: OwnCard) -> Loss | None:
 # --- the bid ----------------------------------------------------------------------------------------------------------
 
 
-def _bid(now: Look, one: OwnLot) -> Loss | None:
+def _bid(view: View, one: OwnLot) -> Loss | None:
     """A bid that could not be opened, or that the panel left out of the ranking."""
     base = f"/bidder/lots/{one.card.ref}"
     if one.left_at is not None or one.card.state in ("FAILED", "TERMINATED"):
@@ -283,7 +283,7 @@ def _bid(now: Look, one: OwnLot) -> Loss | None:
     else:
         return None
     remedy, until, rule, acts = _remedy(
-        now, open_lot(now, one.card.ref), one, _("If you hold it for wrong, object with your reasons.")
+        view, open_lot(view, one.card.ref), one, _("If you hold it for wrong, object with your reasons.")
     )
     if remedy is None:
         return None
@@ -295,10 +295,10 @@ def _bid(now: Look, one: OwnLot) -> Loss | None:
 Remedy = tuple[tuple[str, ...] | None, datetime | None, str, tuple[tuple[str, str], ...]]
 
 
-def _remedy(now: Look, row: Lot, one: OwnLot, how: str) -> Remedy:
+def _remedy(view: View, row: Lot, one: OwnLot, how: str) -> Remedy:
     """(sentences, last moment, rule, acts): the remedy open now, else the one that opens with the result; sentences None when all are
     over."""
-    open_now = {stage: until for stage, until in open_stages(row, now) if stage in ("opening", "result")}
+    open_now = {stage: until for stage, until in open_stages(row, view) if stage in ("opening", "result")}
     if open_now:
         stage, until = max(open_now.items(), key=lambda item: item[1])
         law = procedure_of(row).remedies
@@ -324,8 +324,8 @@ def slip(one: OwnLot) -> str:
 
 
 def money(value: Money | None) -> str:
-    return show.money(value, lang())
+    return formatting.money(value, lang())
 
 
 def moment(at: datetime) -> str:
-    return show.moment(at, lang(), zone())
+    return formatting.moment(at, lang(), zone())

@@ -15,7 +15,7 @@ from trading.bidding import bids, officer_news, participants, tickets
 from trading.custody import officers
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.tendering import enquiries, notices
 from trading.tendering.tenders import Lot
@@ -29,42 +29,46 @@ from web.desks.bidder.receipts import download
 from web.desks.bidder.room import SEE, bidder, can, crumbs, lang, lot_crumbs, open_lot, own_lot, zone
 from web.desks.bidder.trouble import copies_wanted
 from web.http.forms import Form
-from web.http.gate import look, render, request
-from web.words import show
+from web.http.gate import reading, render, request
+from web.words import formatting
 
 
 @bidder.page("/lots", needs=SEE)
 def lots() -> str:
-    with look() as now:
+    with reading() as view:
         rows = [
-            (one, agenda.bar_of(one, now.now), agenda.own_tags(one, now.now), agenda.next_date(one, now.now))
-            for one in own_lots(now)
+            (one, agenda.bar_of(one, view.now), agenda.own_tags(one, view.now), agenda.next_date(one, view.now))
+            for one in own_lots(view)
         ]
     return render("bidder/lots.html", rows=rows)
 
 
 @bidder.page("/lots/<ref>", needs=SEE)
 def lot(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row = open_lot(now, ref)
-        taking = participants.find(now.session, row, parties.own_party(now))
-        card = lot_cards.card_of(now, row)
+    with reading() as view:
+        row = open_lot(view, ref)
+        taking = participants.find(view.session, row, parties.own_party(view))
+        card = lot_cards.card_of(view, row)
         if taking is None:
             return render(
                 "bidder/join.html",
                 card=card,
                 form=form or Form.blank(),
                 crumbs=lot_crumbs(ref),
-                now=now.now,
+                now=view.now,
                 may_join=can(Act.LOT_TAKE_PART)
                 and card.state in ("NOTICE", "BIDDING")
-                and bool(card.deadline and now.now < card.deadline),
+                and bool(card.deadline and view.now < card.deadline),
             )
-        mine = own_lot_card(now, taking)
-        asked, until = questions(now, row)
-        changed, suspended = changed_officers(now, row, taking), deadline_faults.standing(now.session, row)
-        files, told = lot_cards.document_cards(now, row), lot_cards.notice_cards(now, row)
-        copy_wanted, lost, ahead = bool(copies_wanted(now, row)), losses(now, [mine]), agenda.next_date(mine, now.now)
+        mine = own_lot_card(view, taking)
+        asked, until = questions(view, row)
+        changed, suspended = changed_officers(view, row, taking), deadline_faults.standing(view.session, row)
+        files, told = lot_cards.document_cards(view, row), lot_cards.notice_cards(view, row)
+        copy_wanted, lost, ahead = (
+            bool(copies_wanted(view, row)),
+            losses(view, [mine]),
+            agenda.next_date(mine, view.now),
+        )
     return render(
         "bidder/lot.html",
         mine=mine,
@@ -76,7 +80,7 @@ def lot(ref: str, form: Form | None = None) -> str:
         files=files,
         notices=told,
         crumbs=crumbs((_("My lots"), "/bidder/lots"), (ref, "")),
-        now=now.now,
+        now=view.now,
         can_submit=can(Act.BID_SUBMIT),
         copy_wanted=copy_wanted,
         consortia=row.consortium_most > 1,
@@ -87,12 +91,12 @@ def lot(ref: str, form: Form | None = None) -> str:
     )
 
 
-def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:
+def changed_officers(view: View, row: Lot, taking: participants.Participant) -> dict[str, Any] | None:
     """What a bidder is told of key holders replaced after publication: whether keys are being tried, and what became of its own bid."""
-    change = officer_news.last_change(now.session, row)
+    change = officer_news.last_change(view.session, row)
     if change is None:
         return None
-    own = officer_news.own_bids(now, taking)
+    own = officer_news.own_bids(view, taking)
     states = {one.state for one in own}
     state = (
         officer_news.DEAD if officer_news.DEAD in states else officer_news.KEPT if officer_news.KEPT in states else ""
@@ -100,7 +104,7 @@ def changed_officers(now: Look, row: Lot, taking: participants.Participant) -> d
     return {
         "at": change.ended_at,
         "state": state,
-        "untried": bool(officers.untried(now.session, row)),
+        "untried": bool(officers.untried(view.session, row)),
         "parts": [one.part for one in own if one.state == state],
     }
 
@@ -135,7 +139,7 @@ def tasks(mine: OwnLot) -> list[dict[str, Any]]:
         _task(
             _("Opening"),
             "done" if mine.opening in ("SIGNED", "CLOSED") else "now" if mine.opening == "OPENED" else "todo",
-            show.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
+            formatting.moment(mine.card.opens_at, lang(), zone()) if mine.card.opens_at else "",
             base + "/opening" if mine.opening else "",
             _("Read it") if mine.opening == "OPENED" else "",
         )
@@ -175,7 +179,7 @@ def _bid_tasks(mine: OwnLot, over: bool) -> list[dict[str, Any]]:
     )
     if mine.bid is not None:
         rows.append(
-            _task(_("Submit"), "done", show.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}")
+            _task(_("Submit"), "done", formatting.moment(mine.bid.at, lang(), zone()), f"/bidder/receipts/{mine.bid.c}")
         )
     else:
         rows.append(
@@ -196,7 +200,7 @@ def _envelope_tasks(mine: OwnLot, one: EnvelopeCard, over: bool) -> list[dict[st
     name = words.state("bid_envelope", f"one_{one.part}", lang()).text
     label = name[:1].upper() + name[1:]
     if one.bid is not None:
-        return [_task(label, "done", show.moment(one.bid.at, lang(), zone()), f"/bidder/receipts/{one.bid.c}")]
+        return [_task(label, "done", formatting.moment(one.bid.at, lang(), zone()), f"/bidder/receipts/{one.bid.c}")]
     note = (
         _("Not submitted: the other envelope alone is no bid")
         if mine.missing
@@ -211,19 +215,19 @@ def _task(label: str, state: str, note: str, href: str = "", act: str = "") -> d
 
 def when_words(mine: OwnLot) -> str:
     if mine.left_at is not None:
-        return _("Left on %(at)s", at=show.moment(mine.left_at, lang(), zone()))
-    return _("Since %(at)s", at=show.moment(mine.joined_at, lang(), zone()))
+        return _("Left on %(at)s", at=formatting.moment(mine.left_at, lang(), zone()))
+    return _("Since %(at)s", at=formatting.moment(mine.joined_at, lang(), zone()))
 
 
 def _deposit_words(mine: OwnLot) -> str:
     deposit = mine.deposit
     assert deposit is not None
     if deposit.secured:
-        return _("%(amount)s arrived in time", amount=show.money(deposit.received, lang()))
+        return _("%(amount)s arrived in time", amount=formatting.money(deposit.received, lang()))
     return _(
         "%(got)s of %(amount)s arrived",
-        got=show.money(deposit.received, lang()),
-        amount=show.money(deposit.amount, lang()),
+        got=formatting.money(deposit.received, lang()),
+        amount=formatting.money(deposit.amount, lang()),
     )
 
 
@@ -263,19 +267,19 @@ def ask(unit: UnitOfWork, form: Form, ref: str) -> str:
 @bidder.page("/lots/<ref>/ticket", needs=SEE)
 def ticket(ref: str) -> Response:
     """The ticket for `bidhall seal`: policy, form and whom to trust, signed by the platform; ``?envelope=`` where a bid has two."""
-    with look() as now:
-        row = open_lot(now, ref)
+    with reading() as view:
+        row = open_lot(view, ref)
         part = part_asked(row)
-        document = tickets.ticket(now, row, part)
+        document = tickets.ticket(view, row, part)
     return download(document, f"ticket-{ref}.json" if part == officers.BID else f"ticket-{ref}-{part}.json")
 
 
 @bidder.page("/lots/<ref>/data", needs=SEE)
 def data(ref: str) -> Response:
     """All that the page of sealing needs: policy, officers' keys, form, the notice's policy id, our name, key, standing bid, uploads."""
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        found = seal_data(now, row, own_lot_card(now, taking, part_asked(row)))
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        found = seal_data(view, row, own_lot_card(view, taking, part_asked(row)))
     return jsonify(found)
 
 
@@ -285,24 +289,24 @@ def part_asked(row: Lot) -> str:
     return asked if asked in officers.bid_envelopes(row) else officers.BID
 
 
-def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
+def seal_data(view: View, row: Lot, mine: OwnLot) -> dict[str, Any]:
     """What the page of sealing works with, for the envelope of ``mine``."""
-    policy = officers.current_policy(now.session, row, mine.part)
-    seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(now.session, row)}
-    party = parties.own_party(now)
-    key = enrolments.find_key(now.session, party.code, "bidder")
+    policy = officers.current_policy(view.session, row, mine.part)
+    seats = {seat.sign_kid: seat.sign_public for seat in officers.seats(view.session, row)}
+    party = parties.own_party(view)
+    key = enrolments.find_key(view.session, party.code, "bidder")
     document = officers.policy_document(policy)
     return {
         "ref": row.ref,
-        "platform": now.office.platform,
+        "platform": view.office.platform,
         "tender": row.tender.ref,
         "lot": row.no_text,
         "envelope": mine.part,
         "policy": json.loads(policy.dsse or "null"),
         "policy_id": policy.policy_id,
-        "published_policy_id": _published(now, row, mine.part),
+        "published_policy_id": _published(view, row, mine.part),
         "officer_keys": [seats.get(one["sign_kid"], "") for one in document["officers"]],
-        "trust": tickets.trust(now),
+        "trust": tickets.trust(view),
         "form": officers.form_of(row, mine.part),
         "ceiling": row.ceiling.text() if row.ceiling.minor else "",
         "policy_t": document["t"],
@@ -318,10 +322,10 @@ def seal_data(now: Look, row: Lot, mine: OwnLot) -> dict[str, Any]:
     }
 
 
-def _published(now: Look, row: Lot, part: str) -> str:
+def _published(view: View, row: Lot, part: str) -> str:
     """The policy id as the newest notice names it: what the page compares the key with before the first byte."""
     name = "policy" if part == officers.BID else f"policy_{part}"
-    told = [notice.body[name] for notice in notices.of_lot(now.session, row) if notice.body.get(name)]
+    told = [notice.body[name] for notice in notices.of_lot(view.session, row) if notice.body.get(name)]
     if not told:
         raise NotFound("notice.missing", ref=row.ref, kind="tender")
     return str(told[-1])
@@ -332,23 +336,23 @@ def _published(now: Look, row: Lot, part: str) -> str:
 
 @bidder.page("/questions", needs=SEE)
 def all_questions() -> str:
-    with look() as now:
-        rows = [(one.card, questions(now, open_lot(now, one.card.ref))[0]) for one in own_lots(now)]
+    with reading() as view:
+        rows = [(one.card, questions(view, open_lot(view, one.card.ref))[0]) for one in own_lots(view)]
     return render("bidder/questions.html", rows=[(card, asked) for card, asked in rows if asked])
 
 
 @bidder.page("/company", needs=SEE)
 def company() -> str:
-    with look() as now:
-        party = parties.own_party(now)
-        key = enrolments.find_key(now.session, party.code, "bidder")
+    with reading() as view:
+        party = parties.own_party(view)
+        key = enrolments.find_key(view.session, party.code, "bidder")
         facts = [
             (_("Name"), party.name),
             (_("Unified social credit code"), party.code),
             (_("Region"), party.region or "—"),
             (_("Basic account"), _tail(party.bank_account)),
         ]
-        enrolled = when(key.enrolled_at, now) if key else ""
+        enrolled = when(key.enrolled_at, view) if key else ""
     return render(
         "bidder/company.html",
         facts=facts,

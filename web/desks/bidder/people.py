@@ -10,7 +10,7 @@ from trading.parties import own_people
 from web import words
 from web.desks.bidder.room import bidder, crumbs, lang
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 PLACE = "/bidder/people"
 
@@ -26,12 +26,12 @@ def _roles() -> list[tuple[str, str, str]]:
 
 @bidder.page("/people", needs=Act.PEOPLE_OWN)
 def people(form: Form | None = None) -> str:
-    with look() as now:
-        rows = own_people.people(now)
+    with reading() as view:
+        rows = own_people.people(view)
         return render(
             "bidder/people.html",
             rows=rows,
-            me=now.actor.account_id,
+            me=view.actor.account_id,
             form=form or Form.blank(),
             roles=_roles(),
             crumbs=crumbs((_("People"), "")),
@@ -51,9 +51,9 @@ def do_invite(unit: UnitOfWork, form: Form) -> str:
 
 @bidder.page("/people/<int:ident>", needs=Act.PEOPLE_OWN)
 def one(ident: int, form: Form | None = None) -> str:
-    with look() as now:
-        who = own_people.colleague(now, ident)
-        held = next(roles for account, roles, _seen in own_people.people(now) if account.id == who.id)
+    with reading() as view:
+        who = own_people.colleague(view, ident)
+        held = next(roles for account, roles, _seen in own_people.people(view) if account.id == who.id)
         return render(
             "bidder/person.html",
             who=who,

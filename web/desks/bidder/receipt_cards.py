@@ -22,13 +22,13 @@ from trading.bidding.bids import BidReceipt
 from trading.kernel import audit
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.parties import parties
 from trading.tendering import tenders
 from web.desks.bidder.room import lang, own_lot, zone
 from web.http.gate import base_address
-from web.words import show
+from web.words import formatting
 
 STANDS, SUPERSEDED, WITHDRAWN, OPENED, ATTEMPT, WITHDRAWAL = (
     "stands",
@@ -80,26 +80,26 @@ class ReceiptCard:
     mirrors: bool = False
 
 
-def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
-    lot = tenders.lot_of_id(now.session, row.lot_id)
+def card_of(view: View, row: BidReceipt) -> ReceiptCard:
+    lot = tenders.lot_of_id(view.session, row.lot_id)
     payload = payload_of(json.loads(row.entry))
     entry = json.loads(payload)
-    _lot, participant = own_lot(now, lot.ref)
-    current = bids.standing(now.session, participant.id, row.part)
+    _lot, participant = own_lot(view, lot.ref)
+    current = bids.standing(view.session, participant.id, row.part)
     stands = current is not None and current.bid.c == row.c
-    document = bids.receipt_document(now.session, row)
+    document = bids.receipt_document(view.session, row)
     is_bid = row.kind in ("received", "replaced")
-    copy = copies.copy_of_entry(now.session, row.c) if is_bid else None
+    copy = copies.copy_of_entry(view.session, row.c) if is_bid else None
     of_bid = (
-        [one for one in bids.own_receipts(now, lot) if one.part == row.part and one.kind != "refused"]
+        [one for one in bids.own_receipts(view, lot) if one.part == row.part and one.kind != "refused"]
         if row.kind != "refused"
         else []
     )
-    began = ceremony.find(now.session, lot, row.part)
+    began = ceremony.find(view.session, lot, row.part)
     opened_at = began.opened_at if began is not None and stands else None
     return ReceiptCard(
         c=row.c,
-        number=show.number(row.kind, row.c),
+        number=formatting.number(row.kind, row.c),
         lot=lot.ref,
         title=lot.title,
         kind=row.kind,
@@ -111,14 +111,14 @@ def card_of(now: Look, row: BidReceipt) -> ReceiptCard:
         in_log="proof" in document,
         stands=stands,
         state=_state(row.kind, stands, current is not None, opened_at),
-        bidder=parties.own_party(now).name,
+        bidder=parties.own_party(view).name,
         deadline=lot.deadline,
         successor=_successor(of_bid, row) if is_bid and not stands else None,
-        replaces=_replaced(now, of_bid, row),
+        replaces=_replaced(view, of_bid, row),
         opened_at=opened_at,
         sealed_at=parse_moment(document["proof"]["leaf"]["at"]) if "proof" in document else None,
         mirrored=copy.at if copy is not None else None,
-        mirrors=is_bid and copies.mode_of(now.session, lot, row.part) != copies.NONE,
+        mirrors=is_bid and copies.mode_of(view.session, lot, row.part) != copies.NONE,
     )
 
 
@@ -131,7 +131,7 @@ def _state(kind: str, stands: bool, any_stands: bool, opened_at: datetime | None
 
 
 def _other(row: BidReceipt, *, counts: bool = False) -> Other:
-    return Other(row.c, show.number(row.kind, row.c), row.at, row.kind, counts)
+    return Other(row.c, formatting.number(row.kind, row.c), row.at, row.kind, counts)
 
 
 def _successor(of_bid: Sequence[BidReceipt], row: BidReceipt) -> Other | None:
@@ -140,29 +140,29 @@ def _successor(of_bid: Sequence[BidReceipt], row: BidReceipt) -> Other | None:
     return _other(newer[0]) if newer else None
 
 
-def _replaced(now: Look, of_bid: Sequence[BidReceipt], row: BidReceipt) -> Other | None:
+def _replaced(view: View, of_bid: Sequence[BidReceipt], row: BidReceipt) -> Other | None:
     if row.kind != "replaced":
         return None
-    before = statement_of(now, row).get("replaces", "")
+    before = statement_of(view, row).get("replaces", "")
     return next((_other(one) for one in of_bid if one.statement == before), None)
 
 
-def siblings_of(now: Look, row: BidReceipt) -> list[Other]:
+def siblings_of(view: View, row: BidReceipt) -> list[Other]:
     """All receipts of this bid, newest first."""
-    lot = tenders.lot_of_id(now.session, row.lot_id)
-    _lot, participant = own_lot(now, lot.ref)
-    current = bids.standing(now.session, participant.id, row.part)
+    lot = tenders.lot_of_id(view.session, row.lot_id)
+    _lot, participant = own_lot(view, lot.ref)
+    current = bids.standing(view.session, participant.id, row.part)
     return [
         _other(one, counts=current is not None and current.bid.c == one.c)
-        for one in bids.own_receipts(now, lot)
+        for one in bids.own_receipts(view, lot)
         if one.part == row.part
     ]
 
 
-def statement_of(now: Look, row: BidReceipt) -> dict[str, Any]:
+def statement_of(view: View, row: BidReceipt) -> dict[str, Any]:
     """What the receipt speaks of: the fields of the submission or withdrawal, or the attempt."""
     try:
-        kept = audit.document(now.session, row.statement)
+        kept = audit.document(view.session, row.statement)
     except NotFound:
         return {}
     return bids.submission_payload(kept) if "payload" in kept else dict(kept)
@@ -173,22 +173,22 @@ def facts_of(card: ReceiptCard, statement: dict[str, Any], listed: dict[str, Any
     facts = [(_("Bidder"), card.bidder), (_("Server time"), _moment(card.at)), (_("Lot"), card.lot)]
     if card.deadline is not None:
         gap = (
-            _("%(left)s before it", left=show.length(card.deadline - card.at, lang()))
+            _("%(left)s before it", left=formatting.length(card.deadline - card.at, lang()))
             if card.at < card.deadline
             else _("after it")
         )
         facts.append((_("Bid deadline"), _("%(at)s, %(gap)s", at=_moment(card.deadline), gap=gap)))
     if statement.get("sealed_size"):
-        facts.append((_("Size of the sealed file"), show.size(statement["sealed_size"], lang())))
+        facts.append((_("Size of the sealed file"), formatting.size(statement["sealed_size"], lang())))
     if "bytes" in statement:
-        facts.append((_("Bytes that came"), show.count(statement["bytes"])))
+        facts.append((_("Bytes that came"), formatting.count(statement["bytes"])))
     if card.reason:
         facts.append((_("Reason"), card.reason))
     if listed is not None:
         facts.append(
             (
                 _("In the log as"),
-                _("one of %(n)s refusals in a list of yours", n=show.count(len(listed["refusals"]["entries"]))),
+                _("one of %(n)s refusals in a list of yours", n=formatting.count(len(listed["refusals"]["entries"]))),
             )
         )
     facts.append(
@@ -230,7 +230,7 @@ def qr_of(address: str) -> Markup:
 
 
 def _moment(value: datetime | None) -> str:
-    return show.moment(value, lang(), zone())
+    return formatting.moment(value, lang(), zone())
 
 
 # --- on paper -------------------------------------------------------------------------------------------------------------------------
@@ -286,13 +286,13 @@ def proofs_of(card: ReceiptCard, statement: dict[str, Any]) -> tuple[list[str], 
     )
 
 
-def paper_of(now: Look, row: BidReceipt, card: ReceiptCard, address: str) -> dict[str, Any]:
+def paper_of(view: View, row: BidReceipt, card: ReceiptCard, address: str) -> dict[str, Any]:
     """The facts of web/typ/receipt.typ; ``head``, ``blocks`` and ``signers`` are also what the page without a setter prints."""
-    document, statement = bids.receipt_document(now.session, row), statement_of(now, row)
+    document, statement = bids.receipt_document(view.session, row), statement_of(view, row)
     signature, key = signature_of(document)
     label, digest = digest_of(statement)
     proves, not_ = proofs_of(card, statement)
-    printed = _("Printed at %(at)s.", at=_moment(now.now))
+    printed = _("Printed at %(at)s.", at=_moment(view.now))
     ask = _(
         "Whether it still counts must be asked anew: by the code, or with the number at %(where)s.",
         where=address.partition("?")[0],
@@ -313,7 +313,7 @@ def paper_of(now: Look, row: BidReceipt, card: ReceiptCard, address: str) -> dic
         "number_label": _("Number"),
         "said": _("No 0, O, 1 or I is in it; the last two signs check the others."),
         "words_label": _("Check words"),
-        "check_words": show.check_words(card.words),
+        "check_words": formatting.check_words(card.words),
         "qr": segno_svg(address),
         "qr_label": _("Check it"),
         "head": [*map(list, facts_of(card, statement, document.get("list")))],

@@ -33,7 +33,7 @@ from web.desks.bidder.receipt_cards import (
 )
 from web.desks.bidder.room import SEE, bidder, open_lot, signed
 from web.http.forms import Form
-from web.http.gate import arrival, go, look, render, saved_as, work
+from web.http.gate import arrival, go, reading, render, saved_as, work
 from web.http.page_rules import ByHand
 from web.http.refusals import wants_json
 from web.papers import printing
@@ -99,57 +99,57 @@ def prove_attempt(ref: str) -> Any:
 
 @bidder.page("/receipts", needs=SEE)
 def receipts() -> str:
-    with look() as now:
-        cards = [card_of(now, row) for row in bids.own_receipts(now)]
+    with reading() as view:
+        cards = [card_of(view, row) for row in bids.own_receipts(view)]
     return render("bidder/receipts.html", cards=cards)
 
 
 @bidder.page("/receipts/<c>.json", needs=SEE)
 def receipt_json(c: str) -> Response:
     """``{entry}``, from its tick on ``{entry, proof}``: the receipt as the protocol defines it (§4)."""
-    with look() as now:
-        document = bids.receipt_document(now.session, bids.own_receipt(now, c))
+    with reading() as view:
+        document = bids.receipt_document(view.session, bids.own_receipt(view, c))
     return jsonify(document)
 
 
 @bidder.page("/receipts/<c>/file", needs=SEE)
 def receipt_file(c: str) -> Response:
     """The receipt to keep, with what it speaks of and whom to trust: all that `bidhall receipt` wants."""
-    with look() as now:
-        document = tickets.receipt_file(now, bids.own_receipt(now, c))
+    with reading() as view:
+        document = tickets.receipt_file(view, bids.own_receipt(view, c))
     return download(document, f"receipt-{c[:12]}.json")
 
 
 @bidder.page("/receipts/<c>.pdf", needs=SEE)
 def receipt_pdf(c: str) -> Response:
     """The same receipt as a paper of one page, which says when it was printed. Refuses: as ``papers.make``."""
-    with look() as now:
-        row = bids.own_receipt(now, c)
-        card = card_of(now, row)
-        data, at = paper_of(now, row, card, check_address(card.number)), floor_second(now.now)
+    with reading() as view:
+        row = bids.own_receipt(view, c)
+        card = card_of(view, row)
+        data, at = paper_of(view, row, card, check_address(card.number)), floor_second(view.now)
     return printing.answer(printing.make("receipt", data, title=data["title"], at=at), card.number)
 
 
 @bidder.page("/receipts/<c>", needs=SEE)
 def receipt(c: str) -> str:
-    with look() as now:
-        row = bids.own_receipt(now, c)
-        card = card_of(now, row)
-        document, statement = bids.receipt_document(now.session, row), statement_of(now, row)
+    with reading() as view:
+        row = bids.own_receipt(view, c)
+        card = card_of(view, row)
+        document, statement = bids.receipt_document(view.session, row), statement_of(view, row)
         return render(
             "bidder/receipt.html",
             card=card,
-            trust=tickets.trust(now),
+            trust=tickets.trust(view),
             facts=facts_of(card, statement, document.get("list")),
-            siblings=siblings_of(now, row),
+            siblings=siblings_of(view, row),
             proofs=proofs_of(card, statement),
             digest=digest_of(statement),
             title=title_of(card),
             stamp=stamp_of(card),
             qr=qr_of(check_address(card.number)),
             signature=signature_of(document),
-            printed=now.now,
-            overdue=not card.in_log and now.now > card.tick_by,
+            printed=view.now,
+            overdue=not card.in_log and view.now > card.tick_by,
         )
 
 

@@ -15,13 +15,13 @@ from trading.bidding import participants
 from trading.bidding.participants import Participant
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.http.forms import Form
-from web.http.frame import Group, Link
 from web.http.gate import Desk, actor, request
+from web.http.layout import Group, Link
 from web.http.refusals import language
 
 bidder = Desk("bidder", prefix="/bidder")
@@ -38,15 +38,15 @@ def lang() -> str:
     return language()
 
 
-def open_lot(look: Look, ref: str) -> Lot:
+def open_lot(view: View, ref: str) -> Lot:
     """A published lot. Refuses: NotFound."""
-    return lot_cards.visible_lot(look, ref)
+    return lot_cards.visible_lot(view, ref)
 
 
-def own_lot(look: Look, ref: str) -> tuple[Lot, Participant]:
+def own_lot(view: View, ref: str) -> tuple[Lot, Participant]:
     """A lot one takes part in, also after leaving it. Refuses: NotFound."""
-    lot = open_lot(look, ref)
-    found = participants.find(look.session, lot, parties.own_party(look))
+    lot = open_lot(view, ref)
+    found = participants.find(view.session, lot, parties.own_party(view))
     if found is None:
         raise NotFound("participant.none", ref=lot.ref)
     return lot, found

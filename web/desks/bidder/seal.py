@@ -14,7 +14,7 @@ from trading.bidding.bids import Outcome
 from trading.kernel import audit
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, NotReady
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from web.desks.bidder.lots import changed_officers, part_asked, seal_data
@@ -22,18 +22,18 @@ from web.desks.bidder.receipt_cards import card_of
 from web.desks.bidder.receipts import answer_of, not_settled
 from web.desks.bidder.room import SEE, bidder, can, lang, lot_crumbs, open_lot, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import arrival, look, render, work
+from web.http.gate import arrival, reading, render, work
 from web.http.page_rules import ByHand
 
 
 @bidder.page("/lots/<ref>/seal", needs=SEE)
 def seal(ref: str) -> str:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        mine = own_lot_card(now, taking, part_asked(row))
-        held, changed = seal_data(now, row, mine), changed_officers(now, row, taking)
-        before = card_of(now, bids.own_receipt(now, mine.bid.c)) if mine.bid is not None else None
-        party = parties.own_party(now).name
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        mine = own_lot_card(view, taking, part_asked(row))
+        held, changed = seal_data(view, row, mine), changed_officers(view, row, taking)
+        before = card_of(view, bids.own_receipt(view, mine.bid.c)) if mine.bid is not None else None
+        party = parties.own_party(view).name
     return render(
         "bidder/seal.html",
         mine=mine,
@@ -42,7 +42,7 @@ def seal(ref: str) -> str:
         before=before,
         party=party,
         form=Form.blank(),
-        now=now.now,
+        now=view.now,
         crumbs=lot_crumbs(ref, (_("Seal and submit"), "")),
         can_submit=can(Act.BID_SUBMIT),
         changed=changed,
@@ -52,9 +52,9 @@ def seal(ref: str) -> str:
 
 @bidder.page("/lots/<ref>/withdraw", needs=Act.BID_WITHDRAW)
 def withdraw_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        mine = own_lot_card(now, taking, part_asked(row))
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        mine = own_lot_card(view, taking, part_asked(row))
         if mine.bid is None:
             if form is not None:
                 raise NotFound("bid.none_stands", ref=row.ref)
@@ -66,9 +66,9 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
                 kind="info",
                 links=[(_("To the lot"), f"/bidder/lots/{ref}"), (_("Receipts"), "/bidder/receipts")],
             )
-        submission = bids.submission_payload(audit.document(now.session, mine.statement))
-        held = seal_data(now, row, mine) | {"submission": submission}
-        before = card_of(now, bids.own_receipt(now, mine.bid.c))
+        submission = bids.submission_payload(audit.document(view.session, mine.statement))
+        held = seal_data(view, row, mine) | {"submission": submission}
+        before = card_of(view, bids.own_receipt(view, mine.bid.c))
     return render(
         "bidder/withdraw.html",
         mine=mine,
@@ -76,7 +76,7 @@ def withdraw_page(ref: str, form: Form | None = None) -> str:
         held=held,
         before=before,
         form=form or Form.blank(),
-        now=now.now,
+        now=view.now,
         crumbs=lot_crumbs(ref, (_("Withdraw"), "")),
     )
 
@@ -98,11 +98,11 @@ def withdraw(ref: str) -> Any:
     return answer_of(outcome, document)
 
 
-def _withdrawn(now: Look, lot: Lot, withdrawal: Any) -> Outcome | None:
+def _withdrawn(view: View, lot: Lot, withdrawal: Any) -> Outcome | None:
     """The first answer to this very withdrawal, when a lost answer is asked for again: by then we take part no more."""
     try:
         statement = document_hash(payload_of(withdrawal))
     except CryptoError:
         return None
-    found = next((row for row in bids.own_receipts(now, lot) if row.statement == statement), None)
+    found = next((row for row in bids.own_receipts(view, lot) if row.statement == statement), None)
     return Outcome(found, found.reason, again=True) if found is not None else None

@@ -16,34 +16,34 @@ from flask_babel import gettext as _
 from trading.bidding import bids, claims, closing, stored
 from trading.bidding.bids import SealedBid
 from trading.custody import officers
-from trading.hall import effects
+from trading.hall import legal_effects
 from trading.kernel.access import Act
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony, rechecks, rescue
 from trading.parties import parties
 from trading.tendering.tenders import Lot
 from web.desks.bidder.room import SEE, bidder, can, lot_crumbs, own_lot, signed
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 
-def trouble_of(now: Look, ref: str) -> dict[str, Any]:
+def trouble_of(view: View, ref: str) -> dict[str, Any]:
     """What the pages of one's own lot show: ``failure``, ``rescued``, ``pause``, ``effect``, ``claims`` of one's own, ``may_claim``."""
-    row, taking = own_lot(now, ref)
-    found = ceremony.find(now.session, row)
-    failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
-    closed = closing.find(now.session, row)
-    policy = officers.find_policy(now.session, row)
+    row, taking = own_lot(view, ref)
+    found = ceremony.find(view.session, row)
+    failure = rescue.own_failure(view.session, found, taking.party_id) if found is not None else None
+    closed = closing.find(view.session, row)
+    policy = officers.find_policy(view.session, row)
     until = closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
     return {
         "failure": failure,
-        "rescued": rescue.own_rescue(now.session, found, taking.party_id) if found is not None else None,
-        "pause": rescue.pause(now.session, found) if failure is not None and found is not None else None,
-        "effect": effects.of_party(now.session, row, taking.party_id),
-        "claims": [one for one in claims.of_lot(now.session, row) if one.party_id == taking.party_id],
-        "copy_wanted": bool(copies_wanted(now, row)),
+        "rescued": rescue.own_rescue(view.session, found, taking.party_id) if found is not None else None,
+        "pause": rescue.pause(view.session, found) if failure is not None and found is not None else None,
+        "effect": legal_effects.of_party(view.session, row, taking.party_id),
+        "claims": [one for one in claims.of_lot(view.session, row) if one.party_id == taking.party_id],
+        "copy_wanted": bool(copies_wanted(view, row)),
         "claim_until": until,
         "may_claim": until is not None and (row.state == "OPENING" or row.failure == "few_bidders"),
         "opening": found,
@@ -55,10 +55,10 @@ def trouble_of(now: Look, ref: str) -> dict[str, Any]:
 
 @bidder.page("/lots/<ref>/rescue", needs=SEE)
 def rescue_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, _taking = own_lot(now, ref)
-        found = trouble_of(now, ref)
-        title, at = row.title, now.now
+    with reading() as view:
+        row, _taking = own_lot(view, ref)
+        found = trouble_of(view, ref)
+        title, at = row.title, view.now
     return render(
         "bidder/rescue.html",
         **found,
@@ -73,16 +73,16 @@ def rescue_page(ref: str, form: Form | None = None) -> str:
 
 @bidder.page("/lots/<ref>/rescue.json", needs=SEE)
 def rescue_data(ref: str) -> Response:
-    with look() as now:
-        row, taking = own_lot(now, ref)
-        found = ceremony.find(now.session, row)
-        failure = rescue.own_failure(now.session, found, taking.party_id) if found is not None else None
+    with reading() as view:
+        row, taking = own_lot(view, ref)
+        found = ceremony.find(view.session, row)
+        failure = rescue.own_failure(view.session, found, taking.party_id) if found is not None else None
         if found is None or failure is None:
             raise NotFound("rescue.not_yours")
         header = next(
-            bid.header for bid in bids.standing_bids(now.session, row) if bid.header_hash == failure.header_hash
+            bid.header for bid in bids.standing_bids(view.session, row) if bid.header_hash == failure.header_hash
         )
-        window = rescue.pause(now.session, found)
+        window = rescue.pause(view.session, found)
         return jsonify(
             type="bidhall-rescue",
             v=1,
@@ -90,7 +90,7 @@ def rescue_data(ref: str) -> Response:
             header_hash=failure.header_hash,
             header=header,
             code=failure.code,
-            bidder=parties.own_party(now).code,
+            bidder=parties.own_party(view).code,
             until=write_moment(window.until) if window and window.until else "",
         )
 
@@ -107,17 +107,17 @@ def do_rescue(unit: UnitOfWork, form: Form, ref: str) -> str:
 # --- one's own copy -----------------------------------------------------------------------------------------------------
 
 
-def copies_wanted(now: Look, lot: Lot) -> list[tuple[str, SealedBid]]:
+def copies_wanted(view: View, lot: Lot) -> list[tuple[str, SealedBid]]:
     """(envelope, bid) of one's own bids whose bytes are broken here."""
-    found = [(part, stored.wanted_copy(now, lot, part)) for part in officers.bid_envelopes(lot)]
+    found = [(part, stored.wanted_copy(view, lot, part)) for part in officers.bid_envelopes(lot)]
     return [(part, bid) for part, bid in found if bid is not None]
 
 
 @bidder.page("/lots/<ref>/copy", needs=SEE)
 def copy_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, _taking = own_lot(now, ref)
-        wanted, title = copies_wanted(now, row), row.title
+    with reading() as view:
+        row, _taking = own_lot(view, ref)
+        wanted, title = copies_wanted(view, row), row.title
     return render(
         "bidder/copy.html",
         ref=ref,
@@ -144,16 +144,16 @@ def do_copy(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @bidder.page("/lots/<ref>/claim", needs=SEE)
 def claim_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row, _taking = own_lot(now, ref)
-        found = trouble_of(now, ref)
+    with reading() as view:
+        row, _taking = own_lot(view, ref)
+        found = trouble_of(view, ref)
         facts = {
-            "platform": now.office.platform,
+            "platform": view.office.platform,
             "tender": row.tender.ref,
             "lot": row.no_text,
-            "bidder": parties.own_party(now).code,
+            "bidder": parties.own_party(view).code,
         }
-        title, at = row.title, now.now
+        title, at = row.title, view.now
     return render(
         "bidder/claim.html",
         **found,

@@ -19,21 +19,21 @@ from trading.kernel.work import UnitOfWork
 from trading.reports.writers import inert
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of
 from web.http.forms import Form
-from web.http.gate import go, look, office, render, saved_as, work
+from web.http.gate import go, office, reading, render, saved_as, work
 from web.http.page_rules import ByHand
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 
 @cashier.page("/batches", needs=SEE)
 def batches() -> str:
-    with look() as now:
-        found = queries.batches(now)
+    with reading() as view:
+        found = queries.batches(view)
         return render(
             "cashier/batches.html",
             batches=found,
             step_of=step_of,
-            people={one.ref: name_of(now, one.prepared_by) for one in found},
+            people={one.ref: name_of(view, one.prepared_by) for one in found},
         )
 
 
@@ -56,10 +56,10 @@ def is_confirmed(card: BatchCard) -> bool:
 
 @cashier.page("/batches/<ref>", needs=SEE)
 def batch(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = queries.batch_card(now, ref)
-        open_, today = card.closed_at is None and card.sent_at is None, local_day(now.now)
-        cashier_here = now.actor.role is Role.CASHIER
+    with reading() as view:
+        card = queries.batch_card(view, ref)
+        open_, today = card.closed_at is None and card.sent_at is None, local_day(view.now)
+        cashier_here = view.actor.role is Role.CASHIER
         pay_why = "" if today == card.value_on else _("its value day is %(day)s", day=card.value_on.isoformat())
         return render(
             "cashier/batch.html",
@@ -69,30 +69,30 @@ def batch(ref: str, form: Form | None = None) -> str:
             step=step_of(card),
             confirmed=is_confirmed(card),
             confirmed_at=max((row.confirmed_at for row in card.rows if row.confirmed_at), default=None),
-            names=names_of(now, card.rows),
-            payees=payees_of(now, card.rows),
-            prepared=name_of(now, card.prepared_by),
-            approved=name_of(now, card.approved_by),
+            names=names_of(view, card.rows),
+            payees=payees_of(view, card.rows),
+            prepared=name_of(view, card.prepared_by),
+            approved=name_of(view, card.approved_by),
             today=today,
             pay_why=pay_why,
             connected=own_bank() is not None,
             can_pay=open_ and card.approved_at is not None and cashier_here,
             can_take_back=open_ and card.approved_at is None and cashier_here,
             can_check=open_ and not cashier_here,
-            answers=books.bank_answers(now, ref) if card.sent_at else {},
+            answers=books.bank_answers(view, ref) if card.sent_at else {},
         )
 
 
 @cashier.page("/batches/<ref>/approve", needs=Act.REFUND_APPROVE, fresh=True)
 def approve_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = queries.batch_card(now, ref)
+    with reading() as view:
+        card = queries.batch_card(view, ref)
         return render(
             "cashier/approve.html",
             card=card,
-            payees=payees_of(now, card.rows),
+            payees=payees_of(view, card.rows),
             form=form or Form.blank({"digest": card.digest}),
-            prepared=name_of(now, card.prepared_by),
+            prepared=name_of(view, card.prepared_by),
             crumbs=crumbs_of((_("Batches"), "/cashier/batches"), (ref, f"/cashier/batches/{ref}"), (_("Approve"), "")),
             open_=card.closed_at is None and card.sent_at is None,
             paid_out=card.total + card.interest + card.fee,
@@ -140,10 +140,10 @@ def do_pay(ref: str) -> Any:
 def payments(ref: str) -> Response:
     """The payment file for the bank's own counter or portal: one order a line, its key in the remark. Orders of a sealed lot are
     left out: their payees may not be seen yet, they go by the connected bank alone. Refuses: as ``refunds.require_orders``."""
-    with look() as now:
-        sealed = {row.ref for row in queries.batch_card(now, ref).rows if row.sealed}
-        orders = [order for refund, order in books.bank_orders(now, ref).items() if refund not in sealed]
-        refunds.require_orders(now, orders)
+    with reading() as view:
+        sealed = {row.ref for row in queries.batch_card(view, ref).rows if row.sealed}
+        orders = [order for refund, order in books.bank_orders(view, ref).items() if refund not in sealed]
+        refunds.require_orders(view, orders)
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(
@@ -160,4 +160,4 @@ def payments(ref: str) -> Response:
 
 @cashier.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"short_digest": lambda value: show.digest(value, 3)}
+    return {"short_digest": lambda value: formatting.digest(value, 3)}

@@ -20,15 +20,15 @@ from deposits.views.queries import ExceptionCard
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound, NotReady
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import parties
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, bank, cashier, crumbs_of, name_of, own_bank
 from web.http.forms import Form
-from web.http.frame import address
-from web.http.gate import actor, look, render, request
+from web.http.gate import actor, reading, render, request
+from web.http.layout import address
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 MOST_BYTES = 20_000_000
 SLACK = 100_000
@@ -47,19 +47,19 @@ def _room_for_a_file(endpoint: str | None, values: dict[str, Any] | None) -> Non
 
 @cashier.page("/import", needs=SEE)
 def statements(form: Form | None = None) -> str:
-    with look() as now:
-        taken = books.statement_cards(now)
-        names = parties.names_of(now.session, [one.taken_by for one in taken])
+    with reading() as view:
+        taken = books.statement_cards(view)
+        names = parties.names_of(view.session, [one.taken_by for one in taken])
         return render(
             "cashier/import.html",
             form=form or Form.blank(),
             taken=taken,
             names={one.id: names.get(one.taken_by or 0, "") for one in taken},
-            pool=receipts.stated(now.session),
+            pool=receipts.stated(view.session),
             headings=HEADINGS,
             connected=own_bank() is not None,
             fetched=lambda one: one.fetched,
-            may_import=may(now.actor, Act.STATEMENT_IMPORT),
+            may_import=may(view.actor, Act.STATEMENT_IMPORT),
             money=Money,
             rehearsal=isinstance(own_bank(), SimulatedBank),
             booked=bool(request.args.get("booked")),
@@ -75,7 +75,7 @@ def do_import(unit: UnitOfWork, form: Form) -> str:
     assert file is not None
     data = file.stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise Invalid("statement.too_big", where="statement", most=show.size(MOST_BYTES, language()))
+        raise Invalid("statement.too_big", where="statement", most=formatting.size(MOST_BYTES, language()))
     report, settled = settlement.take_statement(unit, data, name=settlement.name_of_file(file.filename))
     return _report_address(receipts.statement_of(unit.session, report), report, settled)
 
@@ -108,8 +108,8 @@ def _report_address(ref: str, report: ImportReport, settled: Settled) -> str:
 @cashier.page("/statements/<ref>", needs=SEE)
 def statement_page(ref: str) -> str:
     """Line by line for who took the file in; for others, and of statements fetched from the bank, only our own payments and charges."""
-    with look() as now:
-        row = books.statement_card(now, ref)
+    with reading() as view:
+        row = books.statement_card(view, ref)
         counts = [
             (key, int(request.args[key]))
             for key in ("confirmed", "returned", "refused", "known")
@@ -118,10 +118,10 @@ def statement_page(ref: str) -> str:
         return render(
             "cashier/statement.html",
             row=row,
-            lines=books.line_cards(now, row),
+            lines=books.line_cards(view, row),
             own=row.own,
             counts=counts,
-            by=name_of(now, row.taken_by),
+            by=name_of(view, row.taken_by),
             money=Money,
             crumbs=crumbs_of((_("Statements"), "/cashier/import"), (row.name, "")),
         )
@@ -132,21 +132,21 @@ def statement_page(ref: str) -> str:
 
 @cashier.page("/exceptions", needs=SEE)
 def exceptions(form: Form | None = None) -> str:
-    with look() as now:
-        found = queries.exceptions(now)
+    with reading() as view:
+        found = queries.exceptions(view)
         return render(
             "cashier/exceptions.html",
             found=found,
             form=form or Form.blank(),
             next_step=_next_step,
-            may_settle=may(now.actor, Act.DEPOSIT_RECONCILE),
-            tails=_suspense_numbers(now),
+            may_settle=may(view.actor, Act.DEPOSIT_RECONCILE),
+            tails=_suspense_numbers(view),
         )
 
 
-def _suspense_numbers(now: Look) -> dict[str, str]:
+def _suspense_numbers(view: View) -> dict[str, str]:
     """The bank's number of each payment in suspense: what its owner needs to claim it."""
-    return {row.ref: row.line.bank_id for row in receipts.in_suspense(now.session)}
+    return {row.ref: row.line.bank_id for row in receipts.in_suspense(view.session)}
 
 
 def _next_step(card: ExceptionCard) -> str:
@@ -193,9 +193,9 @@ def do_charge(unit: UnitOfWork, form: Form) -> str:
 
 @cashier.page("/reconcile", needs=SEE)
 def reconcile_page(form: Form | None = None) -> str:
-    with look() as now:
+    with reading() as view:
         try:
-            figures = reconcile.figures(now.session)
+            figures = reconcile.figures(view.session)
         except NotReady:
             figures = None
         asked = request.args.get("day", "")
@@ -203,19 +203,19 @@ def reconcile_page(form: Form | None = None) -> str:
             day = dt.date.fromisoformat(asked) if asked else None
         except ValueError:
             day = None
-        rows = books.comparison_cards(now, day)
-        names = parties.names_of(now.session, [row.by for row in rows])
+        rows = books.comparison_cards(view, day)
+        names = parties.names_of(view.session, [row.by for row in rows])
         return render(
             "cashier/reconcile.html",
             figures=figures,
             rows=rows,
             names={row.id: names.get(row.by or 0, "") for row in rows},
             money=Money,
-            case=postings.open_case(now.session),
+            case=postings.open_case(view.session),
             form=form or Form.blank(),
-            pool=receipts.stated(now.session),
-            big=lambda minor: show.big(Money(minor), language()),
-            may_reconcile=may(now.actor, Act.DEPOSIT_RECONCILE),
+            pool=receipts.stated(view.session),
+            big=lambda minor: formatting.big(Money(minor), language()),
+            may_reconcile=may(view.actor, Act.DEPOSIT_RECONCILE),
         )
 
 
@@ -235,20 +235,20 @@ def do_reconcile(unit: UnitOfWork, form: Form) -> str:
 def ledger_page() -> str:
     """Balances of the chart over all lots; the postings of one lot once its payers are public."""
     asked = request.args.get("lot", "").strip()[:40]
-    with look() as now:
+    with reading() as view:
         lines, wrong = [], ""
         if asked:
             try:
-                lines = queries.lot_postings(now, tenders.lot(now.session, asked))
+                lines = queries.lot_postings(view, tenders.lot(view.session, asked))
             except NotFound as refusal:
                 wrong = refusal.code
-        held = queries.balances(now)
+        held = queries.balances(view)
         return render(
             "cashier/ledger.html",
             chart=[(account, held[account.code]) for account in queries.chart()],
             lines=lines,
             asked=asked,
             wrong=wrong,
-            totals=queries.home(now).totals,
+            totals=queries.home(view).totals,
             form=Form.query(),
         )

@@ -30,16 +30,16 @@ from deposits.views import queries
 from deposits.views.queries import HomeCard
 from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_end, local_day
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import calendars
 from web.desks.cashier import batches as cashier_batches
 from web.desks.cashier import books, forfeits, refunds, rehearsal
 from web.desks.cashier.figures import figures
 from web.desks.cashier.room import SEE, cashier, zone
-from web.http.frame import Duty, Tick, sorted_duties, sun_line
-from web.http.gate import look, render
+from web.http.gate import reading, render
+from web.http.layout import Duty, Tick, sorted_duties, sun_line
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 __all__ = ["books", "cashier_batches", "desk", "forfeits", "refunds", "rehearsal"]
 
@@ -48,16 +48,16 @@ desk = cashier
 
 @cashier.page("", needs=SEE)
 def home() -> str:
-    with look() as now:
-        card, waiting = queries.home(now), queries.queue(now)
-        batches = [one for one in queries.batches(now) if one.closed_at is None and one.sent_at is None]
-        pool = receipts.stated(now.session)
-        today = local_day(now.now)
-        working = calendars.current(now.session).day_kind(today).working
+    with reading() as view:
+        card, waiting = queries.home(view), queries.queue(view)
+        batches = [one for one in queries.batches(view) if one.closed_at is None and one.sent_at is None]
+        pool = receipts.stated(view.session)
+        today = local_day(view.now)
+        working = calendars.current(view.session).day_kind(today).working
         last = day_end(today)
         ticks = [Tick(last, _("last moment for what is due today"), due=True)] if card.today else []
-        day = sun_line(now.now, ticks, lang=language(), zone=zone(), working=working)
-        duties = [*_first(card), *sorted_duties(_duties(now, card, waiting, batches), now.now)]
+        day = sun_line(view.now, ticks, lang=language(), zone=zone(), working=working)
+        duties = [*_first(card), *sorted_duties(_duties(view, card, waiting, batches), view.now)]
         return render(
             "cashier/home.html",
             day=day,
@@ -89,10 +89,10 @@ def _first(card: HomeCard) -> list[Duty]:
 
 
 def _duties(
-    now: Look, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]
+    view: View, card: HomeCard, waiting: list[queries.RefundCard], batches: list[queries.BatchCard]
 ) -> list[Duty]:
     found: list[Duty] = []
-    if may(now.actor, Act.REFUND_PREPARE):
+    if may(view.actor, Act.REFUND_PREPARE):
         found += _to_prepare(waiting)
         found += [
             Duty(
@@ -118,7 +118,7 @@ def _duties(
                 f"/cashier/batches/{one.ref}",
                 day_end(one.value_on),
                 "",
-                _("digest %(digest)s", digest=show.digest(one.digest, 2)),
+                _("digest %(digest)s", digest=formatting.digest(one.digest, 2)),
                 _("To check"),
                 "now",
             )
@@ -136,7 +136,7 @@ def _duties(
                 "warn",
             )
             for one in waiting
-            if one.state == "RETURNED_BY_BANK" and queries.payee_change(now, one.ref) is not None
+            if one.state == "RETURNED_BY_BANK" and queries.payee_change(view, one.ref) is not None
         ]
     if card.exceptions:
         found.append(

@@ -9,7 +9,7 @@ from deposits.views.queries import HomeCard
 from trading.kernel.money import Money
 from web.desks.cashier.room import total
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 
 def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str, object]]:
@@ -18,7 +18,7 @@ def figures(card: HomeCard, waiting: list[queries.RefundCard]) -> list[dict[str,
     def sums(when: str) -> str:
         rows = [one for one in waiting if one.when == when and one.state not in ("HELD", "SENT")]
         seen, sealed = total(one.amount for one in rows), sum(1 for one in rows if one.sealed)
-        return show.money(seen, language()) + (" · " + _("%(n)s sealed", n=sealed) if sealed else "")
+        return formatting.money(seen, language()) + (" · " + _("%(n)s sealed", n=sealed) if sealed else "")
 
     last = card.reconciled
     difference = _difference(card)
@@ -64,7 +64,7 @@ def _difference(card: HomeCard) -> str:
     last = card.reconciled
     if last is None:
         return "–"
-    return show.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
+    return formatting.figure(Money(last.bank_minor - last.ledger_minor or last.registers_minor - last.ledger_minor))
 
 
 def _due(when: str, n: int) -> str:

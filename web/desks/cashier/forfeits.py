@@ -14,22 +14,24 @@ from trading.procedures import PROCEDURES, procedure_of
 from trading.tendering import tenders
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of
 from web.http.forms import Form
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
 
 
 @cashier.page("/forfeits", needs=SEE)
 def forfeits_page(form: Form | None = None) -> str:
     """All proposals and decisions; with ``?lot=`` the bidders of a lot whose payers are public, to propose one."""
     asked = str((form.typed.get("lot") if form else "") or request.args.get("lot", "")).strip()[:40]
-    with look() as now:
-        found = forfeits.everything(now)
+    with reading() as view:
+        found = forfeits.everything(view)
         choices: list[tuple[str, str]] = []
         grounds: tuple[str, ...] = ()
         wrong = ""
         if asked:
             try:
-                lot = tenders.lot(now.session, asked)
-                choices = [(one.sub_account, one.participant.party.name) for one in forfeits.keepable(now.session, lot)]
+                lot = tenders.lot(view.session, asked)
+                choices = [
+                    (one.sub_account, one.participant.party.name) for one in forfeits.keepable(view.session, lot)
+                ]
                 grounds = procedure_of(lot).money.grounds
             except NotFound as refusal:
                 wrong = refusal.code
@@ -41,7 +43,7 @@ def forfeits_page(form: Form | None = None) -> str:
             wrong=wrong,
             form=form or Form.blank({"lot": asked}),
             grounds=[(one, f"{one} {ground_words(one)}") for one in grounds],
-            may_draft=may(now.actor, Act.REFUND_PREPARE),
+            may_draft=may(view.actor, Act.REFUND_PREPARE),
             ground_words=ground_words,
             money=Money,
         )
@@ -76,23 +78,23 @@ def do_draft(unit: UnitOfWork, form: Form) -> str:
 
 @cashier.page("/forfeits/<ref>", needs=SEE)
 def forfeit_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        row = forfeits.forfeit(now.session, ref)
+    with reading() as view:
+        row = forfeits.forfeit(view.session, ref)
         people = {
-            key: name_of(now, one)
+            key: name_of(view, one)
             for key, one in (("drafted", row.drafted_by), ("checked", row.checked_by), ("decided", row.decided_by))
         }
         return render(
             "cashier/forfeit.html",
             row=row,
             people=people,
-            amount=forfeits.kept(now.session, row),
+            amount=forfeits.kept(view.session, row),
             form=form or Form.blank(version=row.version),
             ground_words=ground_words,
             crumbs=crumbs_of((_("Deposits kept"), "/cashier/forfeits"), (ref, "")),
-            can_hear=row.state == "FORFEIT_DRAFT" and may(now.actor, Act.REFUND_PREPARE),
-            can_check=row.state == "HEARD" and may(now.actor, Act.REFUND_APPROVE),
-            can_drop=row.state in forfeits.OPEN and may(now.actor, Act.REFUND_APPROVE),
+            can_hear=row.state == "FORFEIT_DRAFT" and may(view.actor, Act.REFUND_PREPARE),
+            can_check=row.state == "HEARD" and may(view.actor, Act.REFUND_APPROVE),
+            can_drop=row.state in forfeits.OPEN and may(view.actor, Act.REFUND_APPROVE),
         )
 
 

@@ -18,18 +18,18 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.exact import written, written_exactly
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.reports.writers import inert
 from trading.views import log_queries
 from web import words
 from web.desks.cashier.figures import figures
 from web.desks.cashier.room import SEE, cashier, crumbs_of, name_of, names_of, own_bank, payees_of, total
 from web.http.forms import Form
-from web.http.frame import Link, page_of
-from web.http.gate import look, office, render, request, saved_as
+from web.http.gate import office, reading, render, request, saved_as
+from web.http.layout import Link, page_of
 from web.http.opened import attachment, has_scanner
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 SHOWN = {
     "": queries.LISTED,
@@ -64,14 +64,14 @@ def _tab_words(key: str) -> str:
 def queue(form: Form | None = None) -> Any:
     asked = request.args.get("show", "")
     chosen = asked if asked in SHOWN else ""
-    with look() as now:
-        waiting = queries.queue(now)
-        cards = waiting if not chosen else queries.queue(now, states=SHOWN[chosen])
+    with reading() as view:
+        waiting = queries.queue(view)
+        cards = waiting if not chosen else queries.queue(view, states=SHOWN[chosen])
         due = request.args.get("due", "")
         if due in DUE:
             cards = [card for card in cards if card.when == due and card.state not in ("HELD", "SENT")]
         if request.args.get("format") == "csv":
-            return _csv(now, cards)
+            return _csv(view, cards)
         page = page_of(len(cards), request.args, "/cashier/refunds", csv=True)
         shown = cards[page.offset : page.offset + page.size]
         ready = [card for card in shown if "prepare" in card.may]
@@ -93,19 +93,19 @@ def queue(form: Form | None = None) -> Any:
             page=page,
             tabs=tabs,
             chosen=chosen,
-            people=names_of(now, shown),
-            payees=payees_of(now, shown),
-            today=local_day(now.now),
-            figures=figures(queries.home(now), waiting),
-            form=form or Form.blank({"value_on": local_day(now.now).isoformat()}),
+            people=names_of(view, shown),
+            payees=payees_of(view, shown),
+            today=local_day(view.now),
+            figures=figures(queries.home(view), waiting),
+            form=form or Form.blank({"value_on": local_day(view.now).isoformat()}),
             ready=ready,
             ready_sum=total(card.amount for card in ready),
             next_due=min((c.due_on for c in waiting), default=None),
-            may_prepare=may(now.actor, Act.REFUND_PREPARE),
+            may_prepare=may(view.actor, Act.REFUND_PREPARE),
         )
 
 
-def _csv(now: Look, cards: list[RefundCard]) -> Response:
+def _csv(view: View, cards: list[RefundCard]) -> Response:
     """Exactly the rows shown, words as on the page, amounts as plain decimals."""
     out = io.StringIO()
     table = csv.writer(out)
@@ -166,39 +166,39 @@ def do_prepare(unit: UnitOfWork, form: Form) -> str:
 
 @cashier.page("/refunds/<ref>", needs=SEE)
 def refund(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = queries.refund_card(now, ref)
-        change = queries.payee_request(now, ref)
-        row = refunds.refund(now.session, ref)
+    with reading() as view:
+        card = queries.refund_card(view, ref)
+        change = queries.payee_request(view, ref)
+        row = refunds.refund(view.session, ref)
         holds = (
             []
             if card.sealed or row.demand is None or row.part != "deposit"
-            else demands.holds(now.session, row.demand.id, now.now)
+            else demands.holds(view.session, row.demand.id, view.now)
         )
         return render(
             "cashier/refund.html",
             card=card,
             crumbs=crumbs_of((_("Refund queue"), "/cashier/refunds"), (ref, "")),
             form=form or Form.blank(),
-            sums=[] if card.sealed else _sums(now, row),
+            sums=[] if card.sealed else _sums(view, row),
             reckoned_today=not card.sealed and row.batch is None and row.bank_key is None,
             change=change,
-            change_by=_change_by(now, change),
+            change_by=_change_by(view, change),
             standing=payees.standing(change, scanned=has_scanner()) if change else "",
             waits=change is not None and change.second_by is None and change.declined_by is None,
             holds=holds,
-            placed={hold.ref: name_of(now, hold.placed_by) for hold in holds},
-            mine=[hold.ref for hold in holds if hold.placed_by == now.actor.account_id],
-            history=[] if card.sealed else _history(now, row),
+            placed={hold.ref: name_of(view, hold.placed_by) for hold in holds},
+            mine=[hold.ref for hold in holds if hold.placed_by == view.actor.account_id],
+            history=[] if card.sealed else _history(view, row),
             convertible=card.state == "DUE"
             and card.event == "contract_signed_winner"
             and card.part == "deposit"
             and not card.sealed,
-            may_prepare=may(now.actor, Act.REFUND_PREPARE),
-            people=names_of(now, [card]),
+            may_prepare=may(view.actor, Act.REFUND_PREPARE),
+            people=names_of(view, [card]),
             payee="" if card.sealed else row.payee_name,
-            today=local_day(now.now),
-            can_return=_can_return(now, row),
+            today=local_day(view.now),
+            can_return=_can_return(view, row),
             returned=bool(request.args.get("returned")),
             can_hold=card.state in ("DUE", "RETURNED_BY_BANK", "HELD")
             and card.part == "deposit"
@@ -207,26 +207,26 @@ def refund(ref: str, form: Form | None = None) -> str:
         )
 
 
-def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
+def _sums(view: View, row: refunds.Refund) -> list[tuple[str, str]]:
     """Principal, interest and fee: each a line of arithmetic."""
-    sums = reckoning.reckoning(now, row)
+    sums = reckoning.reckoning(view, row)
     if sums is None:
         return []
     found = []
     if sums.converted.is_positive:
-        found.append((_("Stays as performance deposit"), show.money(sums.converted, language())))
-    found.append((_("Goes back"), show.money(sums.principal, language())))
+        found.append((_("Stays as performance deposit"), formatting.money(sums.converted, language())))
+    found.append((_("Goes back"), formatting.money(sums.principal, language())))
     if sums.earns:
-        principal = show.figure(sums.principal)
+        principal = formatting.figure(sums.principal)
         line = " + ".join(
             f"{principal} × {written(one.annual_rate * 100, 4)}% × {one.days} ÷ 360" for one in sums.segments
         )
-        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {show.figure(sums.earned)}"))
+        found.append((_("Interest, rounded once (rule D-53)"), f"{line} = {formatting.figure(sums.earned)}"))
     if sums.fee.is_positive:
         found.append(
             (
                 _("Late fee (rule D-52)"),
-                _("%(days)s days late: %(fee)s", days=sums.overdue, fee=show.money(sums.fee, language())),
+                _("%(days)s days late: %(fee)s", days=sums.overdue, fee=formatting.money(sums.fee, language())),
             )
         )
     elif sums.has_fee:
@@ -236,23 +236,23 @@ def _sums(now: Look, row: refunds.Refund) -> list[tuple[str, str]]:
     return found
 
 
-def _can_return(now: Look, row: refunds.Refund) -> bool:
+def _can_return(view: View, row: refunds.Refund) -> bool:
     """In a rehearsal the simulated bank can be told to give back what it carried out."""
     return (
         isinstance(own_bank(), SimulatedBank)
         and row.state in ("SENT", "CONFIRMED")
-        and may(now.actor, Act.STATEMENT_IMPORT)
+        and may(view.actor, Act.STATEMENT_IMPORT)
     )
 
 
-def _history(now: Look, row: refunds.Refund) -> list[tuple[Any, str]]:
+def _history(view: View, row: refunds.Refund) -> list[tuple[Any, str]]:
     """The records of this refund, oldest first: what was done and in which role."""
     return [
         (
             one.at,
             f"{words.state('refund_act', one.act, language()).text} · {words.state('role', one.actor, language()).text}",
         )
-        for one in log_queries.acts_on(now, row.log_of)
+        for one in log_queries.acts_on(view, row.log_of)
     ]
 
 
@@ -309,8 +309,8 @@ def do_decline_payee(unit: UnitOfWork, form: Form, ref: str) -> str:
 @cashier.page("/refunds/<ref>/proof", needs=SEE)
 def proof(ref: str) -> Response:
     """The bank's paper for another account, to be saved: two controllers approve after reading it."""
-    with look() as now:
-        change = queries.payee_request(now, ref)
+    with reading() as view:
+        change = queries.payee_request(view, ref)
         if change is None:
             raise NotFound("refund.unknown")
         payees.release(change, scanned=has_scanner())
@@ -321,21 +321,21 @@ def proof(ref: str) -> Response:
     )
 
 
-def _pending(now: Look, ref: str) -> payees.PayeeChange:
-    change = payees.pending(now.session, refunds.refund(now.session, ref))
+def _pending(view: View, ref: str) -> payees.PayeeChange:
+    change = payees.pending(view.session, refunds.refund(view.session, ref))
     if change is None:
         raise NotFound("refund.unknown")
     return change
 
 
-def _change_by(now: Look, change: payees.PayeeChange | None) -> dict[str, str]:
+def _change_by(view: View, change: payees.PayeeChange | None) -> dict[str, str]:
     """Who approved another account first and second, or declined it."""
     if change is None:
         return {}
     return {
-        "first": name_of(now, change.first_by),
-        "second": name_of(now, change.second_by),
-        "declined": name_of(now, change.declined_by),
+        "first": name_of(view, change.first_by),
+        "second": name_of(view, change.second_by),
+        "declined": name_of(view, change.declined_by),
     }
 
 

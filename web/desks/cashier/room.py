@@ -20,14 +20,14 @@ from deposits.views.queries import RefundCard
 from trading.kernel.access import Act, Role
 from trading.kernel.errors import NotReady
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import parties
 from web import wiring, words
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, look, office, request
+from web.http.gate import Desk, actor, office, reading, request
+from web.http.layout import Group, Link
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 cashier = Desk("cashier", prefix="/cashier")
 
@@ -56,19 +56,19 @@ def is_controller() -> bool:
     return actor().role is Role.CONTROLLER
 
 
-def name_of(now: Look, account_id: int | None) -> str:
+def name_of(view: View, account_id: int | None) -> str:
     """A colleague's name; "" for nobody."""
-    return parties.account(now.session, account_id).name if account_id is not None else ""
+    return parties.account(view.session, account_id).name if account_id is not None else ""
 
 
-def names_of(now: Look, cards: Iterable[RefundCard]) -> dict[int, str]:
+def names_of(view: View, cards: Iterable[RefundCard]) -> dict[int, str]:
     """The names of those who prepared and approved."""
-    return parties.names_of(now.session, [one for card in cards for one in (card.prepared_by, card.approved_by)])
+    return parties.names_of(view.session, [one for card in cards for one in (card.prepared_by, card.approved_by)])
 
 
-def payees_of(now: Look, cards: Iterable[RefundCard]) -> dict[str, str]:
+def payees_of(view: View, cards: Iterable[RefundCard]) -> dict[str, str]:
     """The name a refund goes to, where it is not the bidder's own: somebody else paid, and gets it back (rule D-05)."""
-    return queries.other_payees(now, cards)
+    return queries.other_payees(view, cards)
 
 
 def crumbs_of(*links: tuple[str, str]) -> list[tuple[str, str]]:
@@ -144,7 +144,7 @@ def _for_templates() -> dict[str, Any]:
         "row_class": row_class,
         "pick_reason": pick_reason,
         "controller": is_controller(),
-        "day_words": lambda day: show.day_words(day, language()),
+        "day_words": lambda day: formatting.day_words(day, language()),
     }
 
 
@@ -153,8 +153,8 @@ def rail() -> list[Group]:
     path = request.path
     if actor().role not in (Role.CASHIER, Role.CONTROLLER):
         return []
-    with look() as now:
-        card = queries.home(now)
+    with reading() as view:
+        card = queries.home(view)
     urgent = card.overdue + card.today
     return [
         Group(

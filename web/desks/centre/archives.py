@@ -12,15 +12,15 @@ from trading.awarding.archives import Item
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import tenders
 from trading.tendering.tenders import LOT_FLOW, Lot
 from trading.views import lot_cards
 from trading.views.lot_cards import LotCard
 from web.http.forms import Form
-from web.http.gate import Desk, look, render
+from web.http.gate import Desk, reading, render
 from web.papers import printing
-from web.words import show, state
+from web.words import formatting, state
 
 PLACE = "/centre/archive"
 SEALED = "ARCHIVED"
@@ -55,20 +55,20 @@ def name_of(item: Item, card: LotCard, lang: str) -> str:
     return item.name if item.name and item.kind != "opening" else state("archive", item.kind, lang).text
 
 
-def contents_paper(now: Look, lot: Lot) -> bytes:
+def contents_paper(view: View, lot: Lot) -> bytes:
     """The list of contents as a paper, in Chinese as every paper. Refuses: WrongStep while the lot is not finished, and what the setting of
     papers refuses."""
     if lot.state != SEALED:
         LOT_FLOW.check(lot, "archive")
     zone = current_app.extensions["bidhall"].zone
-    card, items = lot_cards.card_of(now, lot), archives.contents(now, lot)
+    card, items = lot_cards.card_of(view, lot), archives.contents(view, lot)
     missing = [one for one in items if one.needed and not one.there]
     rows = [
         [
             str(n),
             state("archive", one.kind, "zh").text,
             name_of(one, card, "zh"),
-            show.moment(one.at, "zh", zone) if one.at else "–",
+            formatting.moment(one.at, "zh", zone) if one.at else "–",
             one.digest or "–",
             "有" if one.there else "缺" if one.needed else "无",
         ]
@@ -87,14 +87,14 @@ def contents_paper(now: Look, lot: Lot) -> bytes:
         "ref": card.ref,
         "wide": True,
         "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-        "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone)}",
+        "times": f"文中时间均为{formatting.zone_name(view.now, 'zh', zone)}",
         "head": [
             ["标段（采购包）", f"{card.title}（{card.ref}）"],
             ["统一交易标识码", card.code or "–"],
             ["采购人（招标人）", card.purchaser],
             ["代理机构", card.agency or "–"],
             ["状态", state("lot", card.state, "zh").text],
-            ["打印时间", show.moment(now.now, "zh", zone)],
+            ["打印时间", formatting.moment(view.now, "zh", zone)],
         ],
         "blocks": [
             {
@@ -110,7 +110,7 @@ def contents_paper(now: Look, lot: Lot) -> bytes:
         ],
         "signers": [["经办人", "", "签字、日期"], ["复核人", "", "签字、日期"]],
     }
-    return printing.make("hall", data, title=TITLE, at=floor_second(now.now))
+    return printing.make("hall", data, title=TITLE, at=floor_second(view.now))
 
 
 def add_pages(desk: Desk) -> None:
@@ -120,21 +120,21 @@ def add_pages(desk: Desk) -> None:
 
     @desk.page("/archive", needs=Act.ARCHIVE_SEAL)
     def archive_list() -> str:
-        with look() as now:
+        with reading() as view:
             return render(
                 "centre/archives.html",
-                ready=lot_cards.lots_in(now, archives.READY),
-                sealed=lot_cards.lots_in(now, (SEALED,))[::-1],
+                ready=lot_cards.lots_in(view, archives.READY),
+                sealed=lot_cards.lots_in(view, (SEALED,))[::-1],
             )
 
     @desk.page("/archive/<ref>", needs=Act.ARCHIVE_SEAL)
     def archive(ref: str, form: Form | None = None) -> str:
-        with look() as now:
-            lot = tenders.lot(now.session, ref)
-            items = archives.contents(now, lot) if lot.state in (*archives.READY, SEALED) else []
+        with reading() as view:
+            lot = tenders.lot(view.session, ref)
+            items = archives.contents(view, lot) if lot.state in (*archives.READY, SEALED) else []
             return render(
                 "centre/archive.html",
-                card=lot_cards.card_of(now, lot),
+                card=lot_cards.card_of(view, lot),
                 items=items,
                 form=form or Form.blank(version=lot.version),
                 missing=[item for item in items if item.needed and not item.there],
@@ -143,8 +143,8 @@ def add_pages(desk: Desk) -> None:
 
     @desk.page("/archive/<ref>/contents.pdf", needs=Act.ARCHIVE_SEAL)
     def contents(ref: str) -> Response:
-        with look() as now:
-            paper = contents_paper(now, tenders.lot(now.session, ref))
+        with reading() as view:
+            paper = contents_paper(view, tenders.lot(view.session, ref))
         return printing.answer(paper, f"contents-{ref}")
 
     @desk.act("/archive/<ref>/acts/seal", needs=Act.ARCHIVE_SEAL, back=archive)

@@ -19,7 +19,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Invalid
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import registrations
 from trading.procedures import procedure_of
 from trading.rulebook import calendars
@@ -34,10 +34,10 @@ from web.desks.centre import archives as centre_archives
 from web.desks.centre import registrations as centre_registrations
 from web.http import attached
 from web.http.forms import Form
-from web.http.frame import Duty, Group, Link, Tick, sorted_duties, sun_line
-from web.http.gate import Desk, look, render, request
+from web.http.gate import Desk, reading, render, request
+from web.http.layout import Duty, Group, Link, Tick, sorted_duties, sun_line
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 from web.words.regions import full_name
 
 desk = Desk("centre", prefix="/centre")
@@ -57,27 +57,31 @@ def gap_words(gap: Gap) -> str:
 
 @desk.blueprint.context_processor
 def _for_templates() -> dict[str, Any]:
-    return {"gap_words": gap_words, "blank_form": Form.blank, "length": lambda value: show.length(value, language())}
+    return {
+        "gap_words": gap_words,
+        "blank_form": Form.blank,
+        "length": lambda value: formatting.length(value, language()),
+    }
 
 
 @desk.page("", needs=Act.PROJECT_ACCEPT)
 def home() -> str:
-    with look() as now:
-        waiting = lot_cards.filings(now)
-        rooms = [lot for lot in lot_cards.lots_in(now, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
-        today = [lot for lot in rooms if local_day(lot.opens_at) == local_day(now.now)]  # type: ignore[arg-type]
-        closing = lot_cards.lots_in(now, archives.READY)
-        judging = lot_cards.lots_in(now, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
-        working = calendars.current(now.session).day_kind(local_day(now.now)).working
+    with reading() as view:
+        waiting = lot_cards.filings(view)
+        rooms = [lot for lot in lot_cards.lots_in(view, ("NOTICE", "BIDDING", "OPENING")) if lot.opens_at]
+        today = [lot for lot in rooms if local_day(lot.opens_at) == local_day(view.now)]  # type: ignore[arg-type]
+        closing = lot_cards.lots_in(view, archives.READY)
+        judging = lot_cards.lots_in(view, ("OPENING", "QUAL_REVIEW", "EVALUATION"))
+        working = calendars.current(view.session).day_kind(local_day(view.now)).working
         day = sun_line(
-            now.now,
+            view.now,
             [Tick(lot.opens_at, _("opening"), due=True) for lot in rooms if lot.opens_at],
             lang=language(),
             zone=_zone(),
             working=working,
         )
-        duties = [_filing_duty(card, now) for card in waiting] + centre_registrations.duties(now)
-        duties += [_panel_duty(lot, panel) for lot, panel in queries.unseated(now)]
+        duties = [_filing_duty(card, view) for card in waiting] + centre_registrations.duties(view)
+        duties += [_panel_duty(lot, panel) for lot, panel in queries.unseated(view)]
         duties += [
             Duty(
                 _("Seal the archive: %(title)s", title=lot.name),
@@ -90,12 +94,12 @@ def home() -> str:
             )
             for lot in closing
         ]
-        coming = [lot for lot in rooms if lot.opens_at and now.now <= lot.opens_at <= now.now + timedelta(days=7)]
+        coming = [lot for lot in rooms if lot.opens_at and view.now <= lot.opens_at <= view.now + timedelta(days=7)]
         figures = [
             {
                 "label": _("Filings waiting"),
                 "value": len(waiting),
-                "note": _("longest: %(time)s", time=_elapsed(waiting[0], now)) if waiting else _("none"),
+                "note": _("longest: %(time)s", time=_elapsed(waiting[0], view)) if waiting else _("none"),
             },
             {"label": _("Openings today"), "value": len(today), "note": _("by the hour on the line above")},
             {"label": _("Under evaluation"), "value": len(judging), "note": _("rooms in use or to come")},
@@ -104,7 +108,7 @@ def home() -> str:
         return render(
             "centre/home.html",
             day=day,
-            duties=sorted_duties([one for one in duties if one.until], now.now)
+            duties=sorted_duties([one for one in duties if one.until], view.now)
             + [one for one in duties if not one.until],
             coming=coming,
             judging=judging,
@@ -112,18 +116,18 @@ def home() -> str:
         )
 
 
-def _elapsed(card: ProjectCard, now: Look) -> str:
-    return show.length(now.now - card.filed_at, language()) if card.filed_at else ""
+def _elapsed(card: ProjectCard, view: View) -> str:
+    return formatting.length(view.now - card.filed_at, language()) if card.filed_at else ""
 
 
-def _filing_duty(card: ProjectCard, now: Look) -> Duty:
+def _filing_duty(card: ProjectCard, view: View) -> Duty:
     tone, label = ("warn", _("%(n)s gaps", n=len(card.gaps))) if card.gaps else ("ok", _("complete"))
     basis = " · ".join((card.purchaser, _("rules A-01 to A-05: completeness only")))
     return Duty(
         _("Look through the filing: %(title)s", title=card.name),
         f"/centre/filings/{card.ref}",
         None,
-        _("waiting %(time)s", time=_elapsed(card, now)),
+        _("waiting %(time)s", time=_elapsed(card, view)),
         basis,
         label,
         tone,
@@ -151,31 +155,31 @@ def _panel_duty(lot: Lot, panel: Panel | None) -> Duty:
 def filings() -> str:
     asked = request.args.get("state", "FILED")
     chosen = asked if asked in STATES else "FILED"
-    with look() as now:
-        held = {state: lot_cards.filings(now, state) for state in STATES}
+    with reading() as view:
+        held = {state: lot_cards.filings(view, state) for state in STATES}
         cards = held[chosen] if chosen == "FILED" else held[chosen][::-1]
         return render(
             "centre/filings.html",
             cards=cards,
             counts={state: len(rows) for state, rows in held.items()},
             chosen=chosen,
-            at=now.now,
+            at=view.now,
         )
 
 
 def _shown(card: ProjectCard, field: str) -> Any:
     value = getattr(card, field)
     if field == "budget":
-        return show.money(value, language()) if value.is_positive else ""
+        return formatting.money(value, language()) if value.is_positive else ""
     if field == "region" and value:
         return full_name(value)
-    return show.day(value, language()) if field == "intent_at" and value else value or ""
+    return formatting.day(value, language()) if field == "intent_at" and value else value or ""
 
 
 @desk.page("/filings/<ref>", needs=Act.PROJECT_ACCEPT)
 def filing(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = lot_cards.project_card(now, ref)
+    with reading() as view:
+        card = lot_cards.project_card(view, ref)
         missing = {gap.field: gap for gap in card.gaps}
         fields = [
             field
@@ -184,10 +188,10 @@ def filing(ref: str, form: Form | None = None) -> str:
         ]
         rows = [(field, field_words(field), _shown(card, field), missing.get(field)) for field in fields]
         files = attached.rows(
-            attachments.of_project(now.session, projects.project(now.session, ref).id),
+            attachments.of_project(view.session, projects.project(view.session, ref).id),
             f"/centre/filings/{ref}/attachments",
         )
-        since = now.now - card.filed_at if card.filed_at and card.state == "FILED" else None
+        since = view.now - card.filed_at if card.filed_at and card.state == "FILED" else None
         return render(
             "centre/filing.html",
             card=card,
@@ -201,9 +205,9 @@ def filing(ref: str, form: Form | None = None) -> str:
 
 @desk.page("/filings/<ref>/attachments/<int:number>", needs=Act.PROJECT_ACCEPT)
 def take_attachment(ref: str, number: int) -> Response:
-    with look() as now:
-        lot_cards.project_card(now, ref)  # only what was filed
-        return attached.hand_out(attachments.of_project(now.session, projects.project(now.session, ref).id), number)
+    with reading() as view:
+        lot_cards.project_card(view, ref)  # only what was filed
+        return attached.hand_out(attachments.of_project(view.session, projects.project(view.session, ref).id), number)
 
 
 @desk.act("/filings/<ref>/acts/accept", needs=Act.PROJECT_ACCEPT, back=filing)
@@ -238,21 +242,21 @@ def do_return(unit: UnitOfWork, form: Form, ref: str) -> str:
 @desk.page("/filings/<ref>/slip", needs=Act.PROJECT_ACCEPT)
 def slip(ref: str) -> str:
     """The acceptance slip, or the single notice of all gaps: a paper to print."""
-    with look() as now:
-        return render("centre/slip.html", card=lot_cards.project_card(now, ref))
+    with reading() as view:
+        return render("centre/slip.html", card=lot_cards.project_card(view, ref))
 
 
 @desk.rail
 def rail() -> list[Group]:
     path = request.path
-    with look() as now:
-        if not may(now.actor, Act.PROJECT_ACCEPT):
+    with reading() as view:
+        if not may(view.actor, Act.PROJECT_ACCEPT):
             return []
-        waiting, closing = len(lot_cards.filings(now)), len(lot_cards.lots_in(now, archives.READY))
+        waiting, closing = len(lot_cards.filings(view)), len(lot_cards.lots_in(view, archives.READY))
         suspended = sum(
-            1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot)
+            1 for lot in deadline_faults.watched(view.session, view.now) if deadline_faults.standing(view.session, lot)
         )
-        firms = len(registrations.listed(now, registrations.SENT))
+        firms = len(registrations.listed(view, registrations.SENT))
     return [
         Group(
             _("Centre"),

@@ -15,32 +15,32 @@ from trading.availability.deadline_faults import Assessment, DeadlineFault
 from trading.availability.verdict import MINUTE
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web.desks.centre import desk as centre
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, look, render, request
+from web.http.gate import Desk, actor, reading, render, request
+from web.http.layout import Group, Link
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 desk = Desk("centre_faults", prefix="/centre/faults")
 BOTH = (Act.FAULT_CONFIRM, Act.FAULT_DECIDE)
 
 
-def _lot(now: Look, ref: str) -> Lot:
+def _lot(view: View, ref: str) -> Lot:
     """A published lot. Refuses: NotFound."""
-    lot = tenders.lot(now.session, ref)
+    lot = tenders.lot(view.session, ref)
     if lot.published_at is None or lot.deadline is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
 
 
-def _found(now: Look, lot: Lot) -> Assessment | None:
+def _found(view: View, lot: Lot) -> Assessment | None:
     """The assessment, or None where it would fall into a year without a calendar."""
     try:
-        return deadline_faults.assess(now.session, lot, now.now)
+        return deadline_faults.assess(view.session, lot, view.now)
     except Invalid:
         return None
 
@@ -48,20 +48,20 @@ def _found(now: Look, lot: Lot) -> Assessment | None:
 @desk.page("", needs=BOTH)
 def faults() -> str:
     """Every deadline the probes watch now."""
-    with look() as now:
-        lots = deadline_faults.watched(now.session, now.now)
-        rows = [(lot, _found(now, lot), deadline_faults.standing(now.session, lot)) for lot in lots]
+    with reading() as view:
+        lots = deadline_faults.watched(view.session, view.now)
+        rows = [(lot, _found(view, lot), deadline_faults.standing(view.session, lot)) for lot in lots]
         return render("centre/faults.html", rows=rows)
 
 
 @desk.page("/<ref>", needs=BOTH)
 def fault(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = _lot(now, ref)
-        over = lot.deadline is not None and now.now >= lot.deadline
-        found, standing = _found(now, lot), deadline_faults.standing(now.session, lot)
+    with reading() as view:
+        lot = _lot(view, ref)
+        over = lot.deadline is not None and view.now >= lot.deadline
+        found, standing = _found(view, lot), deadline_faults.standing(view.session, lot)
         may_confirm = (
-            may(now.actor, Act.FAULT_CONFIRM)
+            may(view.actor, Act.FAULT_CONFIRM)
             and found is not None
             and found.verdict.until is not None
             and (standing is None or found.verdict.bad_minutes > standing.bad_minutes)
@@ -73,16 +73,16 @@ def fault(ref: str, form: Form | None = None) -> str:
             lot=lot,
             found=found,
             standing=standing,
-            earlier=[one for one in deadline_faults.of_lot(now.session, lot) if one.state != "SUSPENDED"],
+            earlier=[one for one in deadline_faults.of_lot(view.session, lot) if one.state != "SUSPENDED"],
             may_confirm=may_confirm,
-            may_decide=may(now.actor, Act.FAULT_DECIDE) and standing is not None,
-            draft=_draft(lot, found, now) if may_confirm else "",
+            may_decide=may(view.actor, Act.FAULT_DECIDE) and standing is not None,
+            draft=_draft(lot, found, view) if may_confirm else "",
             over=over,
             spans=_spans(found),
         )
 
 
-def _draft(lot: Lot, found: Assessment | None, now: Look) -> str:
+def _draft(lot: Lot, found: Assessment | None, view: View) -> str:
     """The notice as it would go out; its evidence gets its name when it is confirmed."""
     if found is None or found.verdict.until is None or lot.deadline is None:
         return ""
@@ -92,10 +92,10 @@ def _draft(lot: Lot, found: Assessment | None, now: Look) -> str:
         until=found.verdict.until,
         bad_minutes=found.verdict.bad_minutes,
         evidence="…",
-        confirmed_at=now.now,
+        confirmed_at=view.now,
         reason="",
     )
-    return deadline_faults.notice_text(fault, "held" if now.now < lot.deadline else "stopped")
+    return deadline_faults.notice_text(fault, "held" if view.now < lot.deadline else "stopped")
 
 
 def _spans(found: Assessment | None) -> list[str]:
@@ -109,7 +109,7 @@ def _spans(found: Assessment | None) -> list[str]:
             spans[-1][1] += MINUTE
         else:
             spans.append([minute, minute + MINUTE])
-    return [f"{show.hour(a, zone)[:5]}–{show.hour(b, zone)[:5]}" for a, b in spans]
+    return [f"{formatting.hour(a, zone)[:5]}–{formatting.hour(b, zone)[:5]}" for a, b in spans]
 
 
 @desk.act("/<ref>/acts/confirm", needs=Act.FAULT_CONFIRM, back=fault)
@@ -134,9 +134,9 @@ def rail() -> list[Group]:
         return []
     if may(who, Act.PROJECT_ACCEPT):
         return centre.desk.groups()  # the clerk stays on the clerk's desk
-    with look() as now:
+    with reading() as view:
         held = sum(
-            1 for lot in deadline_faults.watched(now.session, now.now) if deadline_faults.standing(now.session, lot)
+            1 for lot in deadline_faults.watched(view.session, view.now) if deadline_faults.standing(view.session, lot)
         )
     home = "/supervisor" if may(who, Act.SUPERVISE) else "/hall/desk"
     return [

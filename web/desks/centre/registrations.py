@@ -7,34 +7,34 @@ from flask import Blueprint, Response
 from flask_babel import gettext as _
 
 from trading.kernel.access import Act
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import registrations
 from trading.parties.registrations import ACCEPTED, RETURNED, SENT
 from web.desks.register import shown_facts
 from web.http import opened
 from web.http.forms import Form
-from web.http.frame import Duty
-from web.http.gate import Desk, look, office, render, request
+from web.http.gate import Desk, office, reading, render, request
+from web.http.layout import Duty
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 STATES = (SENT, RETURNED, ACCEPTED)
 PLACE = "/centre/registrations"
 
 
-def duties(now: Look) -> list[Duty]:
+def duties(view: View) -> list[Duty]:
     """A duty of the clerk for each firm that waits."""
     return [
         Duty(
             _("Check the registration of %(name)s", name=row.name),
             f"{PLACE}/{row.ref}",
             None,
-            _("waiting %(time)s", time=show.length(now.now - row.sent_at, language())),
+            _("waiting %(time)s", time=formatting.length(view.now - row.sent_at, language())),
             row.code,
             _("Registration"),
             "warn",
         )
-        for row in registrations.listed(now, SENT)
+        for row in registrations.listed(view, SENT)
     ]
 
 
@@ -47,20 +47,20 @@ def add_pages(desk: Desk) -> None:
     def registrations_page() -> str:
         asked = request.args.get("state", SENT)
         chosen = asked if asked in STATES else SENT
-        with look() as now:
-            held = {state: registrations.listed(now, state) for state in STATES}
+        with reading() as view:
+            held = {state: registrations.listed(view, state) for state in STATES}
             return render(
                 "centre/registrations.html",
                 rows=held[chosen],
                 counts={state: len(rows) for state, rows in held.items()},
                 chosen=chosen,
-                at=now.now,
+                at=view.now,
             )
 
     @desk.page("/registrations/<ref>", needs=Act.FIRM_ACCEPT, endpoint="registration")
     def registration(ref: str, form: Form | None = None) -> str:
-        with look() as now:
-            row = registrations.find(now.session, ref)
+        with reading() as view:
+            row = registrations.find(view.session, ref)
             return render(
                 "centre/registration.html",
                 row=row,
@@ -70,9 +70,9 @@ def add_pages(desk: Desk) -> None:
 
     @desk.page("/registrations/<ref>/proof", needs=Act.FIRM_ACCEPT, endpoint="registration_proof")
     def proof(ref: str) -> Response:
-        with look() as now:
-            row = registrations.find(now.session, ref)
-            registrations.release(now, row, scanned=opened.has_scanner())
+        with reading() as view:
+            row = registrations.find(view.session, ref)
+            registrations.release(view, row, scanned=opened.has_scanner())
             blob, name, size = row.proof, row.proof_name, row.proof_size
         return opened.attachment(Response(office().blobs.read(blob), mimetype="application/octet-stream"), name, size)
 

@@ -37,14 +37,14 @@ from evaluation.reporting import queries
 from evaluation.reporting.queries import CallCard
 from trading.kernel.access import Act
 from trading.kernel.calendar import local_day
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.parties import enrolments, parties
 from trading.rulebook import calendars
 from web.desks.expert import prices, report, seat, sheets, view
 from web.desks.expert.room import crumbs_of, expert, own_to_do, room_card, step_href, zone
 from web.http.forms import Form
-from web.http.frame import Duty, Tick, sorted_duties, sun_line
-from web.http.gate import go, look, render
+from web.http.gate import go, reading, render
+from web.http.layout import Duty, Tick, sorted_duties, sun_line
 from web.http.refusals import language
 from web.words import state
 
@@ -54,11 +54,11 @@ PARTS = (seat, sheets, prices, report, view)
 
 @expert.page("", needs=Act.SEAT_ANSWER)
 def home() -> str:
-    with look() as now:
-        calls = queries.own_calls(now)
-        rooms = [room_card(now, ref) for ref in queries.own_rooms(now)]
-        account = parties.account(now.session, now.actor.account_id or 0)
-        keyless = enrolments.find_key(now.session, enrolments.holder_of(account, "expert"), "expert") is None
+    with reading() as view:
+        calls = queries.own_calls(view)
+        rooms = [room_card(view, ref) for ref in queries.own_rooms(view)]
+        account = parties.account(view.session, view.actor.account_id or 0)
+        keyless = enrolments.find_key(view.session, enrolments.holder_of(account, "expert"), "expert") is None
         duties = [_call_duty(one) for one in calls if one.state == "called"]
         duties += [
             Duty(
@@ -84,16 +84,16 @@ def home() -> str:
                 )
             )
         day = sun_line(
-            now.now,
+            view.now,
             [Tick(one.starts_at, _("review")) for one in calls],
             lang=language(),
             zone=zone(),
-            working=calendars.current(now.session).day_kind(local_day(now.now)).working,
+            working=calendars.current(view.session).day_kind(local_day(view.now)).working,
         )
         return render(
             "expert/home.html",
             day=day,
-            duties=sorted_duties(duties, now.now),
+            duties=sorted_duties(duties, view.now),
             calls=calls,
             rooms=rooms,
             keyless=keyless,
@@ -114,17 +114,17 @@ def _call_duty(call: CallCard) -> Duty:
 # --- invitations ------------------------------------------------------------------------------------------------------------------
 
 
-def _own_call(now: Look, panel_id: int) -> CallCard | None:
+def _own_call(view: View, panel_id: int) -> CallCard | None:
     """The call to a panel, None once the panel sits. Refuses: NotFound."""
-    queries.own_panel(now, panel_id)
-    return next((one for one in queries.own_calls(now) if one.panel_id == panel_id), None)
+    queries.own_panel(view, panel_id)
+    return next((one for one in queries.own_calls(view) if one.panel_id == panel_id), None)
 
 
 @expert.page("/calls/<int:panel_id>", needs=Act.SEAT_ANSWER)
 def call(panel_id: int, form: Form | None = None) -> Any:
-    with look() as now:
-        card = _own_call(now, panel_id)
-        ref = "" if card else queries.own_panel(now, panel_id).lot.ref
+    with reading() as view:
+        card = _own_call(view, panel_id)
+        ref = "" if card else queries.own_panel(view, panel_id).lot.ref
     if card is None:
         return go(f"/expert/{ref}")
     return render("expert/call.html", form=form or Form.blank(), call=card, crumbs=crumbs_of((_("Invitation"), "")))

@@ -18,19 +18,19 @@ from trading.tendering import tenders
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.expert.seat import prompt_words, read_amounts
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 from web.http.opened import hand_out
 
 
 @expert.page("/<ref>/prices", needs=Act.SEAT_ANSWER)
 def prices(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        panel, _seat = own_room(now, ref)
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
         if not panel.lot.two_envelopes:
             raise NotFound("technical.one_envelope", ref=ref)
-        card = room_card(now, ref)
-        fixed = technical.find(now.session, panel.lot)
-        found = reviews.findings(now.session, panel.lot, price_review.STAGE)
+        card = room_card(view, ref)
+        fixed = technical.find(view.session, panel.lot)
+        found = reviews.findings(view.session, panel.lot, price_review.STAGE)
         rows: list[dict[str, Any]] = [
             {
                 "bid": bid,
@@ -47,7 +47,7 @@ def prices(ref: str, form: Form | None = None) -> str:
             sum(row["offer"].finding is None for row in rows),
             sum(bool(row["offer"].finding) for row in rows),
         )
-        is_open = price_review.are_open(now.session, panel.lot)
+        is_open = price_review.are_open(view.session, panel.lot)
         running = is_open and panel.state == "REVEALED"
         least = reviews.least(panel.lot)
         shown = {
@@ -100,19 +100,19 @@ def do_fail_prices(unit: UnitOfWork, form: Form, ref: str) -> str:
 @expert.page("/<ref>/prices/<int:bid_id>/<int:place>", needs=Act.SEAT_ANSWER)
 def take_price_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened price envelope, for the panel alone."""
-    with look() as now:
-        own_room(now, ref)
+    with reading() as view:
+        own_room(view, ref)
         card = next(
-            (one.offer for one in room_card(now, ref).bids if one.offer is not None and one.offer.id == bid_id), None
+            (one.offer for one in room_card(view, ref).bids if one.offer is not None and one.offer.id == bid_id), None
         )
         bid = next(
             (
                 one
-                for one in price_review.prices(now.session, tenders.lot(now.session, ref)).values()
+                for one in price_review.prices(view.session, tenders.lot(view.session, ref)).values()
                 if one.id == bid_id
             ),
             None,
         )
         if card is None or bid is None or place >= len(card.files):
             raise NotFound("document.unknown", id=bid_id)
-        return hand_out(now, bid, place, card.files[place].name)
+        return hand_out(view, bid, place, card.files[place].name)

@@ -13,24 +13,24 @@ from trading import draws
 from trading.kernel.access import Act
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.flow import check_version
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web.desks.expert import report_paper, report_view
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
 from web.http.forms import Form
-from web.http.gate import look, office, render, saved_as
+from web.http.gate import office, reading, render, saved_as
 from web.papers import printing
 
 
 @expert.page("/<ref>/report", needs=Act.SEAT_ANSWER)
 def report_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        panel, _seat = own_room(now, ref)
-        card = room_card(now, ref)
-        waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(now, panel.lot)
-        shown = report_view.view(now, panel, card)
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
+        card = room_card(view, ref)
+        waits_for_k = schemes.of_lot(panel.lot).draws_coefficient and not _drawn(view, panel.lot)
+        shown = report_view.report_view(view, panel, card)
         return render(
             "expert/report.html",
             form=form or Form.blank(version=panel.version),
@@ -54,17 +54,17 @@ def _for_templates() -> dict[str, Any]:
     }
 
 
-def _drawn(now: Look, lot: Lot) -> bool:
-    row = draws.find(now.session, lot, "k")
+def _drawn(view: View, lot: Lot) -> bool:
+    row = draws.find(view.session, lot, "k")
     return row is not None and row.state == "DRAWN"
 
 
 @expert.page("/<ref>/report.json", needs=Act.SEAT_ANSWER)
 def report_file(ref: str) -> Response:
     """The report's very bytes, which every member's signature names by their hash."""
-    with look() as now:
-        panel, _seat = own_room(now, ref)
-        row = report.report(now.session, panel)
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
+        row = report.report(view.session, panel)
         data = office().blobs.read(row.blob)
     return saved_as(Response(data, mimetype="application/json"), f"report-{ref}.json")
 
@@ -72,19 +72,19 @@ def report_file(ref: str) -> Response:
 @expert.page("/<ref>/report.pdf", needs=Act.SEAT_ANSWER)
 def report_pdf(ref: str) -> Response:
     """The report as a paper: every sum, prompts, dissent in full, signatures."""
-    with look() as now:
-        panel, _seat = own_room(now, ref)
-        report.report(now.session, panel)
-        paper = report_paper.make(now, panel, room_card(now, ref))
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
+        report.report(view.session, panel)
+        paper = report_paper.make(view, panel, room_card(view, ref))
     return printing.answer(paper, f"report-{ref}")
 
 
 @expert.page("/<ref>/recompute.json", needs=Act.SEAT_ANSWER)
 def recompute(ref: str) -> Response:
     """The outcome computed anew from the signed sheets, announced prices and the scheme, held against the report."""
-    with look() as now:
-        own_room(now, ref)
-        return jsonify(conclusion.recompute(now.session, tenders.lot(now.session, ref)))
+    with reading() as view:
+        own_room(view, ref)
+        return jsonify(conclusion.recompute(view.session, tenders.lot(view.session, ref)))
 
 
 @expert.act("/<ref>/acts/draw-up", needs=Act.REPORT_CONCLUDE, back=report_page)
@@ -105,10 +105,10 @@ def do_recheck(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @expert.page("/<ref>/sign", needs=Act.REPORT_SIGN, fresh=True)
 def sign_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        panel, seat = own_room(now, ref)
-        card = room_card(now, ref)
-        row = report.find(now.session, panel)
+    with reading() as view:
+        panel, seat = own_room(view, ref)
+        card = room_card(view, ref)
+        row = report.find(view.session, panel)
         done = next((one for one in row.signatures if one.seat_id == seat.id), None) if row else None
         return render(
             "expert/sign.html",

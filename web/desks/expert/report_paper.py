@@ -14,20 +14,20 @@ from evaluation.reporting.prompts import Prompted, Prompts
 from evaluation.reporting.queries import RoomCard
 from trading.kernel.clock import floor_second
 from trading.kernel.exact import written, written_exactly
-from trading.kernel.work import Look
-from web.desks.expert.report_view import ReportView, grouped, view
+from trading.kernel.work import View
+from web.desks.expert.report_view import ReportView, grouped, report_view
 from web.desks.expert.room import zone
 from web.papers import printing
-from web.words import show, state
+from web.words import formatting, state
 
 TITLE = "评标报告"
 _RECOMPUTED_PRICES = "按公布的报价、审查结论和评审办法重算，"
 _RECOMPUTED = "按已签名的评分表、公布的报价、审查结论和评审办法重算，"
 
 
-def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
+def make(view: View, panel: Panel, card: RoomCard) -> bytes:
     """Refuses: what the setting of papers refuses. The report must have been drawn up and the sheets revealed."""
-    shown = view(now, panel, card)
+    shown = report_view(view, panel, card)
     row, facts = shown.row, card.report_facts
     assert row is not None and facts is not None
     titles = {one["id"]: one["title"] for one in facts["criteria"]}
@@ -56,7 +56,7 @@ def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
         "ref": card.lot,
         "wide": False,
         "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-        "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}",
+        "times": f"文中时间均为{formatting.zone_name(view.now, 'zh', zone())}",
         "head": [
             ["标段（采购包）", f"{card.title}（{card.lot}）"],
             ["评标委员会", f"{len(card.seats)} 人，按席位号列示"],
@@ -79,7 +79,7 @@ def make(now: Look, panel: Panel, card: RoomCard) -> bytes:
 
 
 def _at(moment: datetime) -> str:
-    return show.moment(moment, "zh", zone())
+    return formatting.moment(moment, "zh", zone())
 
 
 def _word(kind: str, code: str) -> str:

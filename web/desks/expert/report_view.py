@@ -15,7 +15,7 @@ from evaluation.reporting.queries import PUBLIC_FROM, RoomCard
 from evaluation.reporting.report import Report
 from evaluation.scoring import sheets
 from trading.kernel.exact import exact, written_exactly
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from web.desks.expert import strip
 from web.desks.expert.strip import Plot
 
@@ -63,10 +63,10 @@ class ReportView:
         return tuple(one for one in self.signed if one.dissent)
 
 
-def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
-    row = report.find(now.session, panel)
+def report_view(view: View, panel: Panel, card: RoomCard) -> ReportView:
+    row = report.find(view.session, panel)
     facts = card.report_facts
-    bids = sheets.names_of(now.session, panel) if card.cells or facts else {}
+    bids = sheets.names_of(view.session, panel) if card.cells or facts else {}
     names = {name: bid.party.name for name, bid in bids.items()}
     signatures = {one.seat.no: one for one in row.signatures} if row else {}
     signed = tuple(
@@ -82,11 +82,11 @@ def view(now: Look, panel: Panel, card: RoomCard) -> ReportView:
     return ReportView(
         state=_state(card, row),
         row=row,
-        again=conclusion.recompute(now.session, panel.lot) if row and facts else None,
+        again=conclusion.recompute(view.session, panel.lot) if row and facts else None,
         names=names,
         codes={bid.party.code: bid.party.name for bid in bids.values()},
         ranked=tuple(_ranked(one) for one in facts["bids"]) if facts else (),
-        prompts=prompts.of_panel(now, panel) if card.cells else None,
+        prompts=prompts.of_panel(view, panel) if card.cells else None,
         plots=tuple(strip.plots(card.criteria, card.cells, names)),
         signed=signed,
         unsigned=tuple(report.unsigned(row)) if row else (),

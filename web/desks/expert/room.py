@@ -20,13 +20,13 @@ from trading.files.scanning import Quarantine
 from trading.kernel import audit, log
 from trading.kernel.access import Act
 from trading.kernel.clock import floor_second, write_moment
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web.http import login
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, look, office, request
+from web.http.gate import Desk, office, reading, request
+from web.http.layout import Group, Link
 from web.http.opened import states_of
 
 expert = Desk("expert", prefix="/expert")
@@ -75,19 +75,19 @@ def zone() -> Any:
     return current_app.extensions["bidhall"].zone
 
 
-def own_room(now: Look, ref: str) -> tuple[Panel, Seat]:
+def own_room(view: View, ref: str) -> tuple[Panel, Seat]:
     """The panel of a lot and the seat of the member who looks. Refuses: NotFound (no panel, no member), WrongStep (not seated)."""
-    now.require(Act.SEAT_ANSWER)
-    panel = panels.panel(now.session, tenders.lot(now.session, ref))
-    return panel, panels.own_seat(now, panel, "seated")
+    view.require(Act.SEAT_ANSWER)
+    panel = panels.panel(view.session, tenders.lot(view.session, ref))
+    return panel, panels.own_seat(view, panel, "seated")
 
 
 def panel_in(unit: UnitOfWork, ref: str) -> Panel:
     return panels.panel(unit.session, tenders.lot(unit.session, ref))
 
 
-def room_card(now: Look, ref: str) -> RoomCard:
-    return queries.room(now, tenders.lot(now.session, ref))
+def room_card(view: View, ref: str) -> RoomCard:
+    return queries.room(view, tenders.lot(view.session, ref))
 
 
 def step_href(card: RoomCard) -> str:
@@ -109,15 +109,15 @@ def room_crumbs(card: RoomCard, *links: tuple[str, str]) -> list[tuple[str, str]
 # --- what a member's program needs ------------------------------------------------------------------------------------------------
 
 
-def room_data(now: Look, lot: Lot) -> dict[str, Any]:
+def room_data(view: View, lot: Lot) -> dict[str, Any]:
     """Everything a member's own program needs for its next document; of others places and progress only."""
-    session, card = now.session, queries.room(now, lot)
+    session, card = view.session, queries.room(view, lot)
     panel = panels.panel(session, lot)
-    seat = panels.own_seat(now, panel, "seated")
+    seat = panels.own_seat(view, panel, "seated")
     held, row, at = (
         sheets.commits_of(session, panel).get(seat.id),
         report.find(session, panel),
-        write_moment(floor_second(now.now)),
+        write_moment(floor_second(view.now)),
     )
     return {
         "v": 1,
@@ -135,7 +135,7 @@ def room_data(now: Look, lot: Lot) -> dict[str, Any]:
         "recheck": panel.recheck,
         "next_step": card.next_step,
         "at": at,
-        "trust": tickets.trust(now),
+        "trust": tickets.trust(view),
         "seats": [
             {"no": one.no, "kind": one.kind, "chair": one.is_chair, "progress": one.progress} for one in card.seats
         ],
@@ -149,36 +149,36 @@ def room_data(now: Look, lot: Lot) -> dict[str, Any]:
         "commit": {"commit": held.commit, "statement": held.statement, "c": held.c, "at": write_moment(held.at)}
         if held
         else None,
-        **listing_data(now, panel),
+        **listing_data(view, panel),
         "sheet": card.sheet,
         "report": {"hash": row.hash, "document": report.signature_document(row, seat, at=at)} if row else None,
     }
 
 
-def listing_data(now: Look, panel: Panel) -> dict[str, Any]:
+def listing_data(view: View, panel: Panel) -> dict[str, Any]:
     """The list of commitments; ``commit_receipts``: each listed commitment with its proof under the list's own root, in list order."""
-    row = sheets.find_list(now.session, panel)
+    row = sheets.find_list(view.session, panel)
     if row is None:
         return {"listing": None, "list_c": "", "list_sealed": False, "commit_receipts": []}
     return {
         "listing": row.listing,
         "list_c": row.c or "",
-        "list_sealed": bool(row.c and log.tick_of(now.session, row.c)),
-        "commit_receipts": _commit_receipts(now, panel, row),
+        "list_sealed": bool(row.c and log.tick_of(view.session, row.c)),
+        "commit_receipts": _commit_receipts(view, panel, row),
     }
 
 
-def _commit_receipts(now: Look, panel: Panel, row: SheetList) -> list[dict[str, Any]]:
-    session, entries = now.session, listed_entries(now, panel, row)
+def _commit_receipts(view: View, panel: Panel, row: SheetList) -> list[dict[str, Any]]:
+    session, entries = view.session, listed_entries(view, panel, row)
     newest = max((tick for c in entries if (tick := log.tick_of(session, c)) is not None), key=lambda tick: tick.tick)
     size = checkpoints.verify_checkpoint(newest.checkpoint, log.log_key(office().platform, office().keys)).size
     proofs = log.proofs(session, entries, size=size)
     return [{"entry": json.loads(audit.entry(session, c).envelope), "proof": proofs[c]} for c in entries]
 
 
-def listed_entries(now: Look, panel: Panel, row: SheetList) -> list[str]:
+def listed_entries(view: View, panel: Panel, row: SheetList) -> list[str]:
     """The commitments' entries in the order of the list."""
-    found = {one.id: one for one in sheets.commits_of(now.session, panel, row.round).values()}
+    found = {one.id: one for one in sheets.commits_of(view.session, panel, row.round).values()}
     return [found[one].c for one in row.commits if one in found]
 
 
@@ -188,10 +188,10 @@ def listed_entries(now: Look, panel: Panel, row: SheetList) -> list[str]:
 @expert.rail
 def rail() -> list[Group]:
     here, ref = request.path, str((request.view_args or {}).get("ref", ""))
-    with look() as now:
-        rooms = queries.own_rooms(now)
-        card = room_card(now, ref) if ref in rooms else None
-        waiting = sum(one.state == "called" for one in queries.own_calls(now))
+    with reading() as view:
+        rooms = queries.own_rooms(view)
+        card = room_card(view, ref) if ref in rooms else None
+        waiting = sum(one.state == "called" for one in queries.own_calls(view))
     groups = [
         Group(
             _("Reviews"),
@@ -234,5 +234,5 @@ def _for_templates() -> dict[str, Any]:
 
 def _file_state(bid_id: int, place: int) -> Quarantine:
     """Where a file of the room's lot stands; the page's look is over, so this is one of its own."""
-    with look() as now:
-        return states_of(now, tenders.lot(now.session, str((request.view_args or {})["ref"])))[bid_id, place]
+    with reading() as view:
+        return states_of(view, tenders.lot(view.session, str((request.view_args or {})["ref"])))[bid_id, place]

@@ -16,7 +16,7 @@ from trading.kernel.access import Act
 from trading.kernel.errors import NotFound
 from trading.kernel.exact import written_exactly
 from trading.kernel.money import Money
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering import tenders
 from trading.tendering.tenders import Lot
 from web import words
@@ -32,19 +32,19 @@ from web.desks.expert.room import (
     zone,
 )
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 from web.http.opened import hand_out
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 MONEY_FACTS = {"price_minor", "ceiling_minor", "deposit_minor"}
 
 
 @expert.page("/<ref>", needs=Act.SEAT_ANSWER)
 def room(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        panel, seat = own_room(now, ref)
-        card = room_card(now, ref)
+    with reading() as view:
+        panel, seat = own_room(view, ref)
+        card = room_card(view, ref)
         votes = {one.no: seating.votes_of(panel, one.no) for one in panels.seated(panel)}
         may_lead = {one.no: seating.may_lead(panel, one) for one in panels.seated(panel)}
         return render(
@@ -54,7 +54,7 @@ def room(ref: str, form: Form | None = None) -> str:
             votes=votes,
             may_lead=may_lead,
             voted=seat.vote_no,
-            rows=_rows(now, panel.lot, card.bids),
+            rows=_rows(view, panel.lot, card.bids),
             mine=own_to_do(card),
             step_at=step_href(card),
             crumbs=room_crumbs(card),
@@ -65,9 +65,9 @@ def room(ref: str, form: Form | None = None) -> str:
 @expert.page("/<ref>/data", needs=Act.SEAT_ANSWER)
 def data(ref: str) -> Response:
     """For a member's own program: see the head of web/desks/expert/desk.py."""
-    with look() as now:
-        own_room(now, ref)
-        return jsonify(room_data(now, tenders.lot(now.session, ref)))
+    with reading() as view:
+        own_room(view, ref)
+        return jsonify(room_data(view, tenders.lot(view.session, ref)))
 
 
 @expert.act("/<ref>/acts/vote", needs=Act.SEAT_ANSWER, back=room)
@@ -91,10 +91,10 @@ def do_recuse(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @expert.page("/<ref>/review", needs=Act.SEAT_ANSWER)
 def review(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        panel, _seat = own_room(now, ref)
-        card = room_card(now, ref)
-        rows = _rows(now, panel.lot, card.bids)
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
+        card = room_card(view, ref)
+        rows = _rows(view, panel.lot, card.bids)
         left = sum(row["bid"].finding is None for row in rows)
         passed = sum(bool(row["bid"].finding) for row in rows)
         least = reviews.least(panel.lot)
@@ -145,7 +145,7 @@ def amounts_typed(amounts: Amounts, **others: Any) -> dict[str, Any]:
 
 def signed_money(minor: int) -> str:
     """An amount with its sign: ``−20,000.00``."""
-    return f"{'−' if minor < 0 else '+' if minor else ''}{show.figure(Money(abs(minor)))}"
+    return f"{'−' if minor < 0 else '+' if minor else ''}{formatting.figure(Money(abs(minor)))}"
 
 
 @expert.blueprint.context_processor
@@ -153,10 +153,10 @@ def _for_templates() -> dict[str, Any]:
     return {"amounts_typed": amounts_typed, "signed_money": signed_money, "money_of": Money}
 
 
-def _rows(now: Look, lot: Lot, bids: Any) -> list[dict[str, Any]]:
+def _rows(view: View, lot: Lot, bids: Any) -> list[dict[str, Any]]:
     """Bids with what the platform points out, in words, and how the panel voted."""
-    panel = panels.panel(now.session, lot)
-    found = reviews.standing(now.session, panel)
+    panel = panels.panel(view.session, lot)
+    found = reviews.standing(view.session, panel)
     return [
         {
             "bid": bid,
@@ -177,13 +177,13 @@ def prompt_words(lot: Lot, prompt: Prompt) -> str:
 def take_file(ref: str, bid_id: int, place: int) -> AnyResponse:
     """A file of an opened bid, for the panel alone. It is a stranger's: handed out to be saved, never shown as a page of ours; in a blind
     review under a number instead of its name."""
-    with look() as now:
-        own_room(now, ref)
-        card = next((one for one in room_card(now, ref).bids if one.id == bid_id), None)
+    with reading() as view:
+        own_room(view, ref)
+        card = next((one for one in room_card(view, ref).bids if one.id == bid_id), None)
         if card is None or place >= len(card.files):
             raise NotFound("document.unknown", id=bid_id)
         return hand_out(
-            now, reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id), place, card.files[place].name
+            view, reviews.bid_of(view.session, tenders.lot(view.session, ref), bid_id), place, card.files[place].name
         )
 
 

@@ -19,24 +19,24 @@ from trading.kernel.work import UnitOfWork
 from web.desks.expert.room import expert, own_room, panel_in, room_card, room_crumbs
 from web.desks.hall.room import signed
 from web.http.forms import Form
-from web.http.gate import go, look, render
+from web.http.gate import go, reading, render
 
 GROUPS = ("objective", "subjective", "price")
 
 
 @expert.page("/<ref>/score", needs=Act.SHEET_COMMIT)
 def score(ref: str, form: Form | None = None) -> Any:
-    with look() as now:
-        panel, seat = own_room(now, ref)
-        card = room_card(now, ref)
+    with reading() as view:
+        panel, seat = own_room(view, ref)
+        card = room_card(view, ref)
         if not card.scored:
             return go(f"/expert/{ref}")
-        named = sheets.names_of(now.session, panel) if card.bids else {}
+        named = sheets.names_of(view.session, panel) if card.bids else {}
         by_name = {bid.name: bid for bid in card.bids}
-        held = sheets.commits_of(now.session, panel).get(seat.id)
+        held = sheets.commits_of(view.session, panel).get(seat.id)
         scheme = schemes.of_lot(panel.lot)
         parts = [(kind, [one for one in scheme.criteria if one.kind == kind]) for kind in GROUPS]
-        ready = card.next_step in ("commit", "wait_commit", "list") and sheets.find_list(now.session, panel) is None
+        ready = card.next_step in ("commit", "wait_commit", "list") and sheets.find_list(view.session, panel) is None
         return render(
             "expert/score.html",
             form=form or Form.blank(),
@@ -87,16 +87,16 @@ def do_commit(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @expert.page("/<ref>/list", needs=Act.SHEET_COMMIT)
 def listing(ref: str, form: Form | None = None) -> Any:
-    with look() as now:
-        panel, seat = own_room(now, ref)
-        card = room_card(now, ref)
+    with reading() as view:
+        panel, seat = own_room(view, ref)
+        card = room_card(view, ref)
         if not card.scored:
             return go(f"/expert/{ref}")
-        held = sheets.commits_of(now.session, panel)
+        held = sheets.commits_of(view.session, panel)
         rows = []
         for one in panels.seated(panel):
             commit = held.get(one.id)
-            tick = log.tick_of(now.session, commit.c) if commit else None
+            tick = log.tick_of(view.session, commit.c) if commit else None
             rows.append(
                 {
                     "no": one.no,
@@ -107,8 +107,8 @@ def listing(ref: str, form: Form | None = None) -> Any:
                     "progress": next(seen.progress for seen in card.seats if seen.no == one.no),
                 }
             )
-        made = sheets.find_list(now.session, panel)
-        sealed = log.tick_of(now.session, made.c) if made and made.c else None
+        made = sheets.find_list(view.session, panel)
+        sealed = log.tick_of(view.session, made.c) if made and made.c else None
         return render(
             "expert/list.html",
             form=form or Form.blank(),
@@ -142,13 +142,13 @@ def do_sign_list(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @expert.page("/<ref>/reveal", needs=Act.SHEET_REVEAL, fresh=True)
 def reveal(ref: str, form: Form | None = None) -> Any:
-    with look() as now:
-        panel, _seat = own_room(now, ref)
-        card = room_card(now, ref)
+    with reading() as view:
+        panel, _seat = own_room(view, ref)
+        card = room_card(view, ref)
         if not card.scored:
             return go(f"/expert/{ref}")
-        made = sheets.find_list(now.session, panel)
-        sealed = bool(made and made.c and log.tick_of(now.session, made.c))
+        made = sheets.find_list(view.session, panel)
+        sealed = bool(made and made.c and log.tick_of(view.session, made.c))
         return render(
             "expert/reveal.html",
             form=form or Form.blank(),

@@ -18,11 +18,11 @@ from evaluation.scoring import reviews
 from trading.hall import opened_files
 from trading.kernel.access import Act
 from trading.kernel.errors import NotFound, WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.tendering import tenders
 from web import words
 from web.desks.expert.room import expert, own_room, room_card, room_crumbs, zone
-from web.http.gate import look, office, render
+from web.http.gate import office, reading, render
 from web.http.opened import SANDBOX, has_scanner, states_of
 from web.http.refusals import language
 from web.workers.confined.convert import NoPreview, Page, convert
@@ -49,8 +49,8 @@ def _bid(card: RoomCard, bid_id: int, place: int) -> BidCard:
     return found
 
 
-def _others(now: Look, card: RoomCard, ref: str, bid_id: int, place: int, page: int) -> list[Viewed]:
-    states = states_of(now, tenders.lot(now.session, ref))
+def _others(view: View, card: RoomCard, ref: str, bid_id: int, place: int, page: int) -> list[Viewed]:
+    states = states_of(view, tenders.lot(view.session, ref))
     found = []
     for one in card.bids:
         there = place < len(one.files) and states[one.id, place].handed_out
@@ -62,12 +62,12 @@ def _others(now: Look, card: RoomCard, ref: str, bid_id: int, place: int, page: 
 @expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>", needs=Act.SEAT_ANSWER)
 def view(ref: str, bid_id: int, place: int, page: int) -> str:
     """A page of a file of a bid, or why there is none to show."""
-    with look() as now:
-        own_room(now, ref)
-        card = room_card(now, ref)
+    with reading() as view:
+        own_room(view, ref)
+        card = room_card(view, ref)
         bid = _bid(card, bid_id, place)
-        blob = _released(now, ref, bid_id, place)
-        others = _others(now, card, ref, bid_id, place, page)
+        blob = _released(view, ref, bid_id, place)
+        others = _others(view, card, ref, bid_id, place, page)
     shown, reason = _converted(blob, page)
     file = bid.files[place]
     name = _("File %(n)s", n=file.name) if card.blind else file.name
@@ -96,11 +96,11 @@ def view(ref: str, bid_id: int, place: int, page: int) -> str:
 @expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.json", needs=Act.SEAT_ANSWER)
 def view_data(ref: str, bid_id: int, place: int, page: int) -> Response:
     """A page for the score room: ``{pages, image, text, reason}``; ``image`` an address, ``reason`` in words where there is nothing."""
-    with look() as now:
-        own_room(now, ref)
-        _bid(room_card(now, ref), bid_id, place)
+    with reading() as view:
+        own_room(view, ref)
+        _bid(room_card(view, ref), bid_id, place)
         try:
-            blob = _released(now, ref, bid_id, place)
+            blob = _released(view, ref, bid_id, place)
         except WrongStep as held:
             return jsonify(pages=0, text="", image="", reason=words.words(held.code, held.facts, language(), zone()))
     shown, reason = _converted(blob, page)
@@ -116,10 +116,10 @@ def view_data(ref: str, bid_id: int, place: int, page: int) -> Response:
 
 @expert.page("/<ref>/view/<int:bid_id>/<int:place>/<int:page>.png", needs=Act.SEAT_ANSWER)
 def view_image(ref: str, bid_id: int, place: int, page: int) -> Response:
-    with look() as now:
-        own_room(now, ref)
-        _bid(room_card(now, ref), bid_id, place)
-        blob = _released(now, ref, bid_id, place)
+    with reading() as view:
+        own_room(view, ref)
+        _bid(room_card(view, ref), bid_id, place)
+        blob = _released(view, ref, bid_id, place)
     shown, _reason = _converted(blob, page)
     if shown is None or not shown.png:
         raise NotFound("document.unknown", id=bid_id)
@@ -130,10 +130,10 @@ def view_image(ref: str, bid_id: int, place: int, page: int) -> Response:
     )
 
 
-def _released(now: Look, ref: str, bid_id: int, place: int) -> str:
+def _released(view: View, ref: str, bid_id: int, place: int) -> str:
     """The blob of a file that quarantine lets go. Refuses: WrongStep."""
-    bid = reviews.bid_of(now.session, tenders.lot(now.session, ref), bid_id)
-    opened_files.release(now.session, bid, place, scanned=has_scanner())
+    bid = reviews.bid_of(view.session, tenders.lot(view.session, ref), bid_id)
+    opened_files.release(view.session, bid, place, scanned=has_scanner())
     return str(bid.files[place]["blob"])
 
 

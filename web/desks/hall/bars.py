@@ -13,7 +13,7 @@ from trading.kernel.exact import written
 from trading.kernel.money import Money
 from web.desks.hall.lines import HallCard
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def price_bars(card: HallCard) -> Bars | None:
         return written(Fraction(money.minor * 100, most), 2)
 
     def percent(money: Money) -> str:
-        return show.percent(Fraction(money.minor * 100, ceiling.minor))
+        return formatting.percent(Fraction(money.minor * 100, ceiling.minor))
 
     bars = tuple(
         Bar(
@@ -80,9 +80,9 @@ def price_bars(card: HallCard) -> Bars | None:
     )
     named = "；" if lang == "zh" else "; "
     spoken = named.join(
-        [_("Ceiling %(amount)s", amount=show.money(ceiling, lang))]
-        + ([_("base price %(amount)s", amount=show.money(base, lang))] if base else [])
-        + [f"{one.name} {show.money(one.price, lang)}, {one.of_ceiling}" for one in bars]
+        [_("Ceiling %(amount)s", amount=formatting.money(ceiling, lang))]
+        + ([_("base price %(amount)s", amount=formatting.money(base, lang))] if base else [])
+        + [f"{one.name} {formatting.money(one.price, lang)}, {one.of_ceiling}" for one in bars]
     )
     return Bars(spoken, bars, ceiling, at(ceiling), base, at(base) if base else "", len(card.bids) - len(bars))
 

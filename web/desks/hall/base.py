@@ -15,15 +15,15 @@ from trading.tendering.projects import require_tie
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import crumbs_of, hall, hall_lot, signed
 from web.http.forms import Form
-from web.http.gate import look, office, render
+from web.http.gate import office, reading, render
 
 
 @hall.page("/<ref>/base-price", needs=Act.BASE_PRICE)
 def base_price(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = hall_lot(now, ref)
-        require_tie(now, lot.project)
-        card, may_bind = hall_card(now, lot), base_prices.may_bind(now, lot)
+    with reading() as view:
+        lot = hall_lot(view, ref)
+        require_tie(view, lot.project)
+        card, may_bind = hall_card(view, lot), base_prices.may_bind(view, lot)
         context = {"platform": office().platform, "tender": lot.tender.ref, "lot": lot.no_text}
     return render(
         "hall/base_price.html",

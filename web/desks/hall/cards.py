@@ -15,9 +15,9 @@ from crypto.signatures import payload_of
 from trading import draws
 from trading.bidding import bids, claims, closing, consortia, late_close, participants
 from trading.custody import officers
-from trading.hall import attendance, base_prices, effects, readings
+from trading.hall import attendance, base_prices, legal_effects, readings
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony, rescue
 from trading.opening.ceremony import Opening
 from trading.parties.parties import Party
@@ -34,58 +34,58 @@ from web.http.refusals import language
 MONEY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 
 
-def hall_card(now: Look, lot: Lot, part: str = "") -> HallCard:
+def hall_card(view: View, lot: Lot, part: str = "") -> HallCard:
     """The card of one opening as of this hour; of two envelopes that of ``part``, or the one whose ceremony the hall holds."""
-    found = _card(now, lot, part)
+    found = _card(view, lot, part)
     return replace(found, waits=tuple(waits(found)))
 
 
-def _card(now: Look, lot: Lot, part: str) -> HallCard:
-    card = lot_cards.card_of(now, lot)
-    part = part or ceremony.current_part(now.session, lot)
-    row = ceremony.find(now.session, lot, part)
-    policy = officers.find_policy(now.session, lot, part)
+def _card(view: View, lot: Lot, part: str) -> HallCard:
+    card = lot_cards.card_of(view, lot)
+    part = part or ceremony.current_part(view.session, lot)
+    row = ceremony.find(view.session, lot, part)
+    policy = officers.find_policy(view.session, lot, part)
     head: dict[str, Any] = {
         "lot": card,
-        "now": now.now,
+        "now": view.now,
         "policy_id": policy.policy_id if policy else "",
         "t": policy.t if policy else 0,
         "n": officers.policy_document(policy)["n"] if policy else 0,
-        "last": mark(now, lot.ref),
+        "last": mark(view, lot.ref),
         "part": part,
         "form": tuple(officers.form_of(lot, part)),
         "waits_for_prices": part == officers.BID and lot.two_envelopes,
-        "window": attendance.window(now.session, lot, now.now),
-        "officials": tuple(attendance.officials(now.session, lot)),
-        "came": tuple(attendance.bidders(now.session, lot)),
-        "base": _base(now, lot),
+        "window": attendance.window(view.session, lot, view.now),
+        "officials": tuple(attendance.officials(view.session, lot)),
+        "came": tuple(attendance.bidders(view.session, lot)),
+        "base": _base(view, lot),
     }
     if row is None:
-        ready = officers.drilled(now.session, policy) if policy else set()
-        closed = closing.find(now.session, lot, part)
-        over = lot.deadline is not None and now.now >= lot.deadline
+        ready = officers.drilled(view.session, policy) if policy else set()
+        closed = closing.find(view.session, lot, part)
+        over = lot.deadline is not None and view.now >= lot.deadline
         step = FAILED if lot.state == "FAILED" else SHUT if lot.state == ceremony.OPENS_IN[part] and over else BEFORE
         late = (
             closed is not None
             and policy is not None
-            and late_close.is_awaited(now.session, lot, closed, policy.deadline)
+            and late_close.is_awaited(view.session, lot, closed, policy.deadline)
         )
         return HallCard(
             **head,
             step=step,
-            officers=_officers(now, lot, ready, head),
+            officers=_officers(view, lot, ready, head),
             closed_at=closed.tick_at if closed else None,
             claims_end=_claims_end(closed, policy),
             closing_late=late,
         )
-    return _after(now, lot, row, head)
+    return _after(view, lot, row, head)
 
 
 def _claims_end(closed: closing.Closing | None, policy: officers.Policy | None) -> datetime | None:
     return closing.claims_end(closed, policy.opens_at) if closed is not None and policy is not None else None
 
 
-def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tuple[OfficerLine, ...]:
+def _officers(view: View, lot: Lot, ready: set[int], head: dict[str, Any]) -> tuple[OfficerLine, ...]:
     present = {line.account_id: line.at for line in head["officials"]}
     return tuple(
         OfficerLine(
@@ -97,17 +97,17 @@ def _officers(now: Look, lot: Lot, ready: set[int], head: dict[str, Any]) -> tup
             seat.j in ready,
             present_at=present.get(seat.account_id),
         )
-        for seat in officers.seats(now.session, lot)
+        for seat in officers.seats(view.session, lot)
     )
 
 
-def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
-    session = now.session
+def _after(view: View, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
+    session = view.session
     closed = closing.find(session, lot, row.part)
     posted = {share.j: share for share in ceremony.shares(session, row)}
     people = tuple(
         replace(one, released_at=posted[one.j].at, complaints=len(posted[one.j].errors)) if one.j in posted else one
-        for one in _officers(now, lot, {seat.j for seat in officers.seats(session, lot)}, head)
+        for one in _officers(view, lot, {seat.j for seat in officers.seats(session, lot)}, head)
     )
     kids = {seat.sign_kid: seat.j for seat in officers.seats(session, lot)}
     by_j = {one.j: one for one in people}
@@ -115,7 +115,7 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
     said = ceremony.remarks(session, row)
     turned = readings.position(session, row)
     pause, filed = rescue.pause(session, row), tuple(claims.of_lot(session, lot, row.part))
-    stopped = (pause is not None and not pause.is_over(now.now)) or any(not one.outcome for one in filed)
+    stopped = (pause is not None and not pause.is_over(view.now)) or any(not one.outcome for one in filed)
     return HallCard(
         **head,
         place=turned.place,
@@ -132,35 +132,35 @@ def _after(now: Look, lot: Lot, row: Opening, head: dict[str, Any]) -> HallCard:
         shares_until=row.shares_until,
         extended=row.extended,
         set_hash=row.set_hash,
-        bids=_bids(now, lot, row, said, head["came"]),
+        bids=_bids(view, lot, row, said, head["came"]),
         opened_at=row.opened_at,
         confirm_until=row.confirm_until,
         remarks=tuple(RemarkLine(r.id, r.party.name, r.kind, r.text, r.at, r.answer, r.answered_at) for r in said),
-        draws=_draws(now, lot),
-        proofs=proof_lines(now, lot, row, posted),
+        draws=_draws(view, lot),
+        proofs=proof_lines(view, lot, row, posted),
         countersigned=tuple(by_j[j] for j in came),
         wanted=ceremony.signatures_wanted(session, row),
         claims=filed,
-        may_decrypt=ceremony.may_decrypt(session, row, now.now) and not stopped,
+        may_decrypt=ceremony.may_decrypt(session, row, view.now) and not stopped,
         minutes=row.minutes or "",
         version=row.version,
-        run=progress(now, row),
+        run=progress(view, row),
     )
 
 
 def _bids(
-    now: Look, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark], came: tuple[attendance.Line, ...]
+    view: View, lot: Lot, row: Opening, said: list[ceremony.OpeningRemark], came: tuple[attendance.Line, ...]
 ) -> tuple[BidLine, ...]:
     hours = {line.party_id: line.at for line in reversed(came)}
-    standing = {bid.header_hash: bid for bid in bids.standing_bids(now.session, lot, row.part)}
-    opened = {bid.header_hash: bid for bid in ceremony.opened_bids(now.session, row)}
+    standing = {bid.header_hash: bid for bid in bids.standing_bids(view.session, lot, row.part)}
+    opened = {bid.header_hash: bid for bid in ceremony.opened_bids(view.session, row)}
     digests = (
         {} if row.opened is None else {b["header_hash"]: b["files"] for b in loads(payload_of(row.opened))["bids"]}
     )
     latest = {r.party_id: r for r in said}
-    decided = {one.header_hash: one for one in effects.of_lot(now.session, lot, row.part)}
-    joint = consortia.opened(now.session, lot) if opened else {}
-    taken = participants.by_party(now.session, lot)
+    decided = {one.header_hash: one for one in legal_effects.of_lot(view.session, lot, row.part)}
+    joint = consortia.opened(view.session, lot) if opened else {}
+    taken = participants.by_party(view.session, lot)
     lines = []
     for no, item in enumerate(row.bids, start=1):
         name = item["header_hash"]
@@ -210,8 +210,8 @@ def _joint(lead: Party, members: list[consortia.ConsortiumMember]) -> str:
     return _("%(lead)s (consortium with %(others)s)", lead=lead.name, others="、".join(others)) if others else lead.name
 
 
-def _base(now: Look, lot: Lot) -> BaseLine | None:
-    row = base_prices.find(now.session, lot)
+def _base(view: View, lot: Lot) -> BaseLine | None:
+    row = base_prices.find(view.session, lot)
     if row is None:
         return None
     return BaseLine(row.commitment, row.committed_at, base_prices.price_of(row, lot), row.salt, row.published_at)
@@ -236,10 +236,10 @@ def said_of(field: dict[str, Any], value: str) -> str:
     return value
 
 
-def _draws(now: Look, lot: Lot) -> tuple[DrawLine, ...]:
+def _draws(view: View, lot: Lot) -> tuple[DrawLine, ...]:
     found = []
     for label in ("k", "experts"):
-        row = draws.find(now.session, lot, label)
+        row = draws.find(view.session, lot, label)
         if row is not None:
             value = row.pool[draws.picks(row)[0]] if row.state == "DRAWN" and label == "k" else ""
             found.append(DrawLine(label, row.draw, row.state, row.noticed_at, row.drawn_at, value))

@@ -37,7 +37,7 @@ from trading.custody import officers, policies
 from trading.hall import attendance
 from trading.kernel.access import Act, Role, may
 from trading.kernel.clock import write_moment
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from trading.views import lot_cards
@@ -47,8 +47,8 @@ from web.desks.hall.cards import hall_card
 from web.desks.hall.proofs import public_entries
 from web.desks.hall.room import crumbs_of, hall, lot_at_market, part_asked, zone
 from web.http.forms import Form
-from web.http.frame import Duty, Tick, sorted_duties, sun_line
-from web.http.gate import actor, look, render
+from web.http.gate import actor, reading, render
+from web.http.layout import Duty, Tick, sorted_duties, sun_line
 from web.http.page_rules import ANYONE
 from web.http.refusals import language
 
@@ -59,17 +59,17 @@ PARTS = (base, host, minutes, officer, read, session, sheet, wall)
 
 @hall.page("", needs=ANYONE)
 def index() -> str:
-    with look() as now:
-        rows = openings_ahead(now, zone())
+    with reading() as view:
+        rows = openings_ahead(view, zone())
         shown = {card.ref for card, _step in rows}
-        earlier = [(card, step) for card, step in running_openings(now) if card.ref not in shown]
-        local = now.now.astimezone(zone()).date()
+        earlier = [(card, step) for card, step in running_openings(view) if card.ref not in shown]
+        local = view.now.astimezone(zone()).date()
         ticks = [
             Tick(card.opens_at, card.title[:10])
             for card, _step in rows
             if card.opens_at is not None and card.opens_at.astimezone(zone()).date() == local
         ]
-        day = sun_line(now.now, ticks, lang=language(), zone=zone())
+        day = sun_line(view.now, ticks, lang=language(), zone=zone())
     first = [
         (card, step)
         for card, step in rows
@@ -81,12 +81,12 @@ def index() -> str:
 
 @hall.page("/desk", needs={Act.POLICY_SIGN, Act.OPENING_HOST})
 def desk_page() -> str:
-    with look() as now:
-        duties = _officer_duties(now) if may(now.actor, Act.POLICY_SIGN) else _host_duties(now)
-        mine = [card for card, _step in [*running_openings(now), *openings_ahead(now, zone())]]
-        if may(now.actor, Act.POLICY_SIGN):
-            mine = lot_cards.officer_lots(now)
-        steps = {card.ref: step_of(now, lot_cards.visible_lot(now, card.ref)) for card in mine}
+    with reading() as view:
+        duties = _officer_duties(view) if may(view.actor, Act.POLICY_SIGN) else _host_duties(view)
+        mine = [card for card, _step in [*running_openings(view), *openings_ahead(view, zone())]]
+        if may(view.actor, Act.POLICY_SIGN):
+            mine = lot_cards.officer_lots(view)
+        steps = {card.ref: step_of(view, lot_cards.visible_lot(view, card.ref)) for card in mine}
         unique = list({card.ref: card for card in mine}.values())
     return render(
         "hall/desk.html",
@@ -100,15 +100,15 @@ def desk_page() -> str:
 
 @hall.page("/<ref>", needs=ANYONE)
 def view(ref: str) -> str:
-    with look() as now:
-        lot = lot_at_market(now, ref)
+    with reading() as view:
+        lot = lot_at_market(view, ref)
         card, mine, chair = (
-            hall_card(now, lot, part_asked(now, lot)),
-            attendance.own(now, lot),
-            sheet.has_chair(now, lot),
+            hall_card(view, lot, part_asked(view, lot)),
+            attendance.own(view, lot),
+            sheet.has_chair(view, lot),
         )
-        suspended = deadline_faults.standing(now.session, lot)
-        j = next((seat.j for seat, of in own_seats(now) if of.id == lot.id and seat.stage == officers.STANDING), 0)
+        suspended = deadline_faults.standing(view.session, lot)
+        j = next((seat.j for seat, of in own_seats(view) if of.id == lot.id and seat.stage == officers.STANDING), 0)
     return render(
         "hall/view.html",
         card=card,
@@ -126,10 +126,10 @@ def view(ref: str) -> str:
 @hall.page("/<ref>/data", needs=ANYONE)
 def data(ref: str) -> Response:
     """The public state of an opening for programs; before the set is published: moments, policy and state alone."""
-    with look() as now:
-        lot = lot_at_market(now, ref)
-        part = part_asked(now, lot)
-        card = hall_card(now, lot, part)
+    with reading() as view:
+        lot = lot_at_market(view, ref)
+        part = part_asked(view, lot)
+        card = hall_card(view, lot, part)
         found: dict[str, Any] = {
             "ref": card.lot.ref,
             "envelope": part,
@@ -142,7 +142,7 @@ def data(ref: str) -> Response:
             "policy": card.policy_id,
             "t": card.t,
             "n": card.n,
-            "now": write_moment(now.now),
+            "now": write_moment(view.now),
             "deadline": _at(card.lot.deadline),
             "opens_at": _at(card.lot.opens_at),
             "last": card.last,
@@ -158,7 +158,7 @@ def data(ref: str) -> Response:
             },
             "present": [{"name": p.name, "party": p.party, "chair": p.kind, "at": _at(p.at)} for p in card.officials],
         }
-        row = ceremony.find(now.session, lot, part)
+        row = ceremony.find(view.session, lot, part)
         if row is not None:
             found |= {
                 "set": row.set_hash,
@@ -211,8 +211,8 @@ def data(ref: str) -> Response:
 @hall.page("/<ref>/proofs", needs=ANYONE)
 def proofs(ref: str) -> Response:
     """Receipts of the public entries of an opening, with proofs once sealed, and whom to trust: for a check without this platform."""
-    with look() as now:
-        return jsonify(trust=tickets.trust(now), entries=public_entries(now, lot_at_market(now, ref)))
+    with reading() as view:
+        return jsonify(trust=tickets.trust(view), entries=public_entries(view, lot_at_market(view, ref)))
 
 
 def _at(moment: Any) -> str:
@@ -222,9 +222,9 @@ def _at(moment: Any) -> str:
 # --- what needs me now ------------------------------------------------------------------------------------------------------------
 
 
-def _officer_duties(now: Look) -> list[Duty]:
+def _officer_duties(view: View) -> list[Duty]:
     duties: list[Duty] = []
-    seats = own_seats(now)
+    seats = own_seats(view)
     for seat, lot in seats:
         if not seat.publics and (lot.state == "ACCEPTED" or seat.stage == officers.NEXT):
             duties.append(
@@ -238,7 +238,7 @@ def _officer_duties(now: Look) -> list[Duty]:
                 )
             )
     signing: dict[str, tuple[Lot, int]] = {}
-    for policy in policies.policies_to_sign(now):
+    for policy in policies.policies_to_sign(view):
         signing[policy.lot.ref] = (policy.lot, signing.get(policy.lot.ref, (policy.lot, 0))[1] + 1)
     for ref, (lot, count) in signing.items():
         duties.append(
@@ -252,7 +252,7 @@ def _officer_duties(now: Look) -> list[Duty]:
             )
         )
     trying: dict[str, tuple[Lot, int]] = {}
-    for drill in policies.drills_to_open(now):
+    for drill in policies.drills_to_open(view):
         held = drill.policy.lot
         trying[held.ref] = (held, trying.get(held.ref, (held, 0))[1] + 1)
     for ref, (lot, count) in trying.items():
@@ -267,18 +267,18 @@ def _officer_duties(now: Look) -> list[Duty]:
             )
         )
     for seat, lot in seats:
-        duties += _opening_duties(now, lot, seat)
-    return sorted_duties(duties, now.now)
+        duties += _opening_duties(view, lot, seat)
+    return sorted_duties(duties, view.now)
 
 
-def _of_draw(now: Look, drawn: draws.Draw, seat: officers.OfficerSeat) -> officers.Policy | None:
+def _of_draw(view: View, drawn: draws.Draw, seat: officers.OfficerSeat) -> officers.Policy | None:
     """The policy of a draw, where this seat is of its officers."""
-    policy = draws.policy_of(now.session, drawn)
+    policy = draws.policy_of(view.session, drawn)
     return policy if officers.policy_document(policy)["serial"] == seat.serial else None
 
 
-def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
-    row = ceremony.current(now.session, lot) if seat.stage == officers.STANDING else None
+def _opening_duties(view: View, lot: Lot, seat: officers.OfficerSeat) -> list[Duty]:
+    row = ceremony.current(view.session, lot) if seat.stage == officers.STANDING else None
     duties: list[Duty] = []
     if row is None and seat.stage == officers.STANDING and lot.state in ("NOTICE", "BIDDING", "OPENING"):
         duties.append(
@@ -292,7 +292,7 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
             )
         )
     if row is not None:
-        posted = {share.j for share in ceremony.shares(now.session, row)}
+        posted = {share.j for share in ceremony.shares(view.session, row)}
         signed = {s["keyid"] for s in row.opened["signatures"]} if row.opened else set()
         if row.state == "LISTED" and seat.j not in posted:
             duties.append(
@@ -317,11 +317,11 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
                 )
             )
     for label in draws.NEEDS:
-        drawn = draws.find(now.session, lot, label)
+        drawn = draws.find(view.session, lot, label)
         if drawn is None or drawn.state != "LISTED" or any(str(seat.j) in turn.escrow for turn in drawn.turns):
             continue
-        policy = _of_draw(now, drawn, seat)
-        if policy is not None and now.now >= policy.opens_at:
+        policy = _of_draw(view, drawn, seat)
+        if policy is not None and view.now >= policy.opens_at:
             duties.append(
                 Duty(
                     _("Open the escrow of a draw: %(lot)s", lot=lot.title),
@@ -334,10 +334,10 @@ def _opening_duties(now: Look, lot: Lot, seat: officers.OfficerSeat) -> list[Dut
     return duties
 
 
-def _host_duties(now: Look) -> list[Duty]:
+def _host_duties(view: View) -> list[Duty]:
     duties = []
     for card, step in {
-        card.ref: (card, step) for card, step in [*running_openings(now), *openings_ahead(now, zone())]
+        card.ref: (card, step) for card, step in [*running_openings(view), *openings_ahead(view, zone())]
     }.values():
         words = {
             "BEFORE": _("Opening: %(lot)s", lot=card.title),
@@ -359,4 +359,4 @@ def _host_duties(now: Look) -> list[Duty]:
                     tone="sealed" if sealed else "now",
                 )
             )
-    return sorted_duties(duties, now.now)
+    return sorted_duties(duties, view.now)

@@ -20,7 +20,7 @@ from web.desks.hall import minutes
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
-from web.http.gate import actor, go, look, office, render, work
+from web.http.gate import actor, go, office, reading, render, work
 from web.http.page_rules import ByHand
 from web.http.refusals import language
 from web.workers import opening_run
@@ -28,8 +28,8 @@ from web.workers import opening_run
 
 @hall.page("/<ref>/host", needs=Act.OPENING_HOST)
 def host(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = hall_card(now, lot_at_market(now, ref))
+    with reading() as view:
+        card = hall_card(view, lot_at_market(view, ref))
     return render(
         "hall/host.html",
         form=form or Form.blank(),
@@ -60,8 +60,8 @@ def do_open(ref: str) -> Any:
     """The long act: it opens outside any transaction and claims its form afterwards; doing it twice refuses ``opening.opened``, and doing
     it while it runs leads back to the page that counts."""
     form = Form.read()
-    with look() as now:
-        part = opening.current_part(now.session, hall_lot(now, ref))
+    with reading() as view:
+        part = opening.current_part(view.session, hall_lot(view, ref))
     opening_run.start(office(), actor(), ref, part=part)
     with work() as unit:
         unit.once(form.form_id, where := f"/hall/{ref}/host")

@@ -16,13 +16,13 @@ from flask_babel import gettext as _
 from trading.hall import papers as opening_papers
 from trading.kernel.access import Act, may
 from trading.kernel.errors import NotFound, NotReady
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony as opening
 from web.desks.hall import papers as hall_papers
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market, part_asked
 from web.http.forms import Form
-from web.http.gate import actor, go, look, office, render, request, saved_as, work
+from web.http.gate import actor, go, office, reading, render, request, saved_as, work
 from web.http.page_rules import ANYONE, ByHand
 from web.papers import printing, stamps
 
@@ -35,11 +35,11 @@ def minutes(ref: str) -> Response:
 
 @hall.page("/<ref>/papers", needs=ANYONE)
 def paper_list(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = lot_at_market(now, ref)
-        part = part_asked(now, lot)
-        card, row = hall_card(now, lot, part), opening.find(now.session, lot, part)
-        found = opening_papers.of_opening(now.session, row) if row is not None else []
+    with reading() as view:
+        lot = lot_at_market(view, ref)
+        part = part_asked(view, lot)
+        card, row = hall_card(view, lot, part), opening.find(view.session, lot, part)
+        found = opening_papers.of_opening(view.session, row) if row is not None else []
     return render(
         "hall/papers.html",
         card=card,
@@ -57,15 +57,15 @@ def paper(ref: str, kind: str) -> Response:
     name, _dot, ending = kind.partition(".")
     if name not in opening_papers.KINDS or ending not in ("", "tsr"):
         raise NotFound("page.not_found")
-    with look() as now:
-        lot = hall_lot(now, ref)
-        part = part_asked(now, lot)
-        row = opening.opening(now.session, lot, part)
+    with reading() as view:
+        lot = hall_lot(view, ref)
+        part = part_asked(view, lot)
+        row = opening.opening(view.session, lot, part)
         if request.args.get("draft") and not ending:
-            now.require(Act.OPENING_HOST)
-            draft = hall_papers.facts(name, hall_card(now, lot, part), now, lot, host=actor().name, draft=True)
+            view.require(Act.OPENING_HOST)
+            draft = hall_papers.facts(name, hall_card(view, lot, part), view, lot, host=actor().name, draft=True)
         else:
-            draft, blob = None, _kept(now, row, name, stamp=bool(ending))
+            draft, blob = None, _kept(view, row, name, stamp=bool(ending))
     if draft is not None:
         return printing.answer(draft.make(), f"{name}-{ref}")
     with office().blobs.open(blob) as source:
@@ -75,11 +75,11 @@ def paper(ref: str, kind: str) -> Response:
     return printing.answer(data, f"{name}-{ref}")
 
 
-def _kept(now: Look, row: opening.Opening, name: str, *, stamp: bool) -> str:
+def _kept(view: View, row: opening.Opening, name: str, *, stamp: bool) -> str:
     """The blob of a signed paper, or of its stamp. Refuses: NotFound."""
     if row.minutes is None:
         raise NotFound("opening.no_minutes", ref=row.lot.ref)
-    held = opening_papers.find(now.session, row, name)
+    held = opening_papers.find(view.session, row, name)
     blob = held.stamp if stamp else held.blob
     if blob is None:
         raise NotFound("paper.no_stamp")
@@ -90,10 +90,10 @@ def make_all(ref: str) -> dict[str, str]:
     """The three papers set and stored: kind → blob. Bytes first, and no database while they are set; nothing is signed yet.
 
     Refuses: as ``papers.make``."""
-    with look() as now:
-        lot = hall_lot(now, ref)
-        card = hall_card(now, lot)
-        gathered = [hall_papers.facts(kind, card, now, lot, host=actor().name) for kind in opening_papers.KINDS]
+    with reading() as view:
+        lot = hall_lot(view, ref)
+        card = hall_card(view, lot)
+        gathered = [hall_papers.facts(kind, card, view, lot, host=actor().name) for kind in opening_papers.KINDS]
     blobs: dict[str, str] = {}
     for facts in gathered:
         blobs[facts.kind] = office().blobs.put([facts.make(list(blobs.items()) if facts.kind == "record" else ())]).name
@@ -102,9 +102,9 @@ def make_all(ref: str) -> dict[str, str]:
 
 def stamp_all(ref: str) -> None:
     """Ask for the stamps that are missing, each kept as soon as it is verified. Refuses: NotReady with the first reason that stops it."""
-    with look() as now:
-        row = ceremony(now, hall_lot(now, ref))
-        missing = [(one.kind, one.blob) for one in opening_papers.of_opening(now.session, row) if one.stamp is None]
+    with reading() as view:
+        row = ceremony(view, hall_lot(view, ref))
+        missing = [(one.kind, one.blob) for one in opening_papers.of_opening(view.session, row) if one.stamp is None]
     for kind, blob in missing:
         with office().blobs.open(blob) as source:
             found = stamps.stamp(_settings(), source.read())

@@ -15,7 +15,7 @@ from trading.custody import officers, policies
 from trading.hall import package as opening_package
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony as opening
 from trading.opening import co_opening, opening_list
 from trading.opening import shares as opening_shares
@@ -23,7 +23,7 @@ from trading.views import lot_cards
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, own_hall, plain_map, signed, signed_list
 from web.http.forms import Form
-from web.http.gate import look, office, render, saved_as
+from web.http.gate import office, reading, render, saved_as
 
 AT_WORK = (officers.NEXT, officers.STANDING)
 """The seat an officer prepares: after publication the one it takes over next."""
@@ -31,20 +31,22 @@ AT_WORK = (officers.NEXT, officers.STANDING)
 
 @hall.page("/<ref>/officer", needs=Act.POLICY_SIGN)
 def officer(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot, seat = own_hall(now, ref, *AT_WORK)
-        card = lot_cards.card_of(now, lot)
-        waiting = [_policy_facts(row) for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
-        done = lot_cards.policy_cards(now, lot)
-        trying = [drill.policy.envelope for drill in policies.drills_to_open(now) if drill.policy.lot_id == lot.id]
-        row = opening.current(now.session, lot)
-        posted = {share.j for share in opening.shares(now.session, row)} if row else set()
+    with reading() as view:
+        lot, seat = own_hall(view, ref, *AT_WORK)
+        card = lot_cards.card_of(view, lot)
+        waiting = [_policy_facts(row) for row in policies.policies_to_sign(view) if row.lot_id == lot.id]
+        done = lot_cards.policy_cards(view, lot)
+        trying = [drill.policy.envelope for drill in policies.drills_to_open(view) if drill.policy.lot_id == lot.id]
+        row = opening.current(view.session, lot)
+        posted = {share.j for share in opening.shares(view.session, row)} if row else set()
         escrows = [
-            one.label for label in draws.NEEDS if (one := draws.find(now.session, lot, label)) and one.state == "LISTED"
+            one.label
+            for label in draws.NEEDS
+            if (one := draws.find(view.session, lot, label)) and one.state == "LISTED"
         ]
         held = seat.publics
         takes_over = seat.stage == officers.NEXT
-        kept = takes_over and any(one.account_id == seat.account_id for one in officers.seats(now.session, lot))
+        kept = takes_over and any(one.account_id == seat.account_id for one in officers.seats(view.session, lot))
     return render(
         "hall/officer.html",
         form=form or Form.blank(),
@@ -81,9 +83,9 @@ def _policy_facts(row: officers.Policy) -> dict[str, Any]:
 
 @hall.page("/<ref>/officer/scopes", needs=Act.POLICY_SIGN)
 def scopes(ref: str) -> Response:
-    with look() as now:
-        lot, seat = own_hall(now, ref, *AT_WORK)
-        return jsonify(j=seat.j, given=seat.publics, scopes=officers.scopes_to_key(now, lot))
+    with reading() as view:
+        lot, seat = own_hall(view, ref, *AT_WORK)
+        return jsonify(j=seat.j, given=seat.publics, scopes=officers.scopes_to_key(view, lot))
 
 
 @hall.act("/<ref>/acts/keys", needs=Act.POLICY_SIGN, back=officer)
@@ -101,9 +103,9 @@ def give_keys(unit: UnitOfWork, form: Form, ref: str) -> str:
 @hall.page("/<ref>/officer/policies", needs=Act.POLICY_SIGN)
 def policies_data(ref: str) -> Response:
     """The policies that wait for this officer: their exact text is what is signed."""
-    with look() as now:
-        lot, seat = own_hall(now, ref, *AT_WORK)
-        rows = [row for row in policies.policies_to_sign(now) if row.lot_id == lot.id]
+    with reading() as view:
+        lot, seat = own_hall(view, ref, *AT_WORK)
+        rows = [row for row in policies.policies_to_sign(view) if row.lot_id == lot.id]
         return jsonify(
             j=seat.j,
             sign_kid=seat.sign_kid,
@@ -127,9 +129,9 @@ def sign_policies(unit: UnitOfWork, form: Form, ref: str) -> str:
 @hall.page("/<ref>/officer/drills", needs=Act.POLICY_SIGN)
 def drills_data(ref: str) -> Response:
     """The drill bids this officer has yet to open. ``document``: what it signs afterwards, with its own ``at``."""
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        rows = [row for row in policies.drills_to_open(now) if row.policy.lot_id == lot.id]
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        rows = [row for row in policies.drills_to_open(view) if row.policy.lot_id == lot.id]
         return jsonify(
             j=seat.j,
             drills=[
@@ -174,9 +176,9 @@ def _header_named(answer: Any) -> str:
 
 @hall.page("/<ref>/release", needs=Act.SHARE_RELEASE, fresh=True)
 def release(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        card = hall_card(now, lot)
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        card = hall_card(view, lot)
     mine = next((one for one in card.shares if one.j == seat.j), None)
     return render(
         "hall/release.html",
@@ -188,21 +190,21 @@ def release(ref: str, form: Form | None = None) -> str:
     )
 
 
-def _package(now: Look, ref: str) -> dict[str, Any]:
-    lot = hall_lot(now, ref)
-    return opening_package.package(now, lot, opening.current_part(now.session, lot))
+def _package(view: View, ref: str) -> dict[str, Any]:
+    lot = hall_lot(view, ref)
+    return opening_package.package(view, lot, opening.current_part(view.session, lot))
 
 
 @hall.page("/<ref>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def package(ref: str) -> Response:
-    with look() as now:
-        return jsonify(_package(now, ref))
+    with reading() as view:
+        return jsonify(_package(view, ref))
 
 
 @hall.page("/<ref>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def package_file(ref: str) -> Response:
-    with look() as now:
-        data = opening_package.package_zip(_package(now, ref))
+    with reading() as view:
+        data = opening_package.package_zip(_package(view, ref))
     return saved_as(Response(data, mimetype="application/zip"), f"opening-{ref}.zip")
 
 
@@ -220,9 +222,9 @@ def do_release(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @hall.page("/<ref>/sign", needs=Act.OPENING_SIGN, fresh=True)
 def countersign(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        card = hall_card(now, lot)
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        card = hall_card(view, lot)
     return render(
         "hall/sign.html",
         form=form or Form.blank(),
@@ -236,17 +238,17 @@ def countersign(ref: str, form: Form | None = None) -> str:
 @hall.page("/<ref>/officer/opened", needs=Act.OPENING_SIGN)
 def opened_data(ref: str) -> Response:
     """The opening list to countersign, and what an officer needs to repeat the re-derivation: seeds, and every part that was posted."""
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        row = ceremony(now, lot)
-        seeds = opening.seeds_for_officer(now, row)
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        row = ceremony(view, lot)
+        seeds = opening.seeds_for_officer(view, row)
         parts: dict[str, dict[str, str]] = {}
-        for name, given in opening.posted(now.session, row).items():
+        for name, given in opening.posted(view.session, row).items():
             if given.parts:
                 parts[name] = {str(j): part for j, part in given.parts.items()}
-        for name, own in co_opening.parts(now.session, row).items():
+        for name, own in co_opening.parts(view.session, row).items():
             parts.setdefault(name, {})["0"] = b64u(own)
-        keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(now.session, lot)}
+        keys = {one.sign_kid: b64u(unb64u(one.sign_public, 32)) for one in officers.seats(view.session, lot)}
         return jsonify(
             j=seat.j,
             sign_kid=seat.sign_kid,
@@ -273,11 +275,11 @@ def do_countersign(unit: UnitOfWork, form: Form, ref: str) -> str:
 
 @hall.page("/<ref>/draw/<label>/escrow", needs=Act.SHARE_RELEASE, fresh=True)
 def escrow(ref: str, label: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = hall_lot(now, ref)
-        row = draws.draw(now.session, lot, label)
-        policy = draws.policy_of(now.session, row)
-        seat = officers.own_seat(now, lot, serial=int(officers.policy_document(policy)["serial"]))
+    with reading() as view:
+        lot = hall_lot(view, ref)
+        row = draws.draw(view.session, lot, label)
+        policy = draws.policy_of(view.session, row)
+        seat = officers.own_seat(view, lot, serial=int(officers.policy_document(policy)["serial"]))
         given = sorted(int(j) for turn in row.turns for j in turn.escrow)
     return render(
         "hall/escrow.html",
@@ -294,15 +296,15 @@ def escrow(ref: str, label: str, form: Form | None = None) -> str:
 
 @hall.page("/<ref>/draw/<label>/package.json", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def escrow_package(ref: str, label: str) -> Response:
-    with look() as now:
-        return jsonify(opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label)))
+    with reading() as view:
+        return jsonify(opening_package.escrow_package(view, draws.draw(view.session, hall_lot(view, ref), label)))
 
 
 @hall.page("/<ref>/draw/<label>/package.zip", needs={Act.SHARE_RELEASE, Act.OPENING_HOST})
 def escrow_package_file(ref: str, label: str) -> Response:
-    with look() as now:
+    with reading() as view:
         data = opening_package.package_zip(
-            opening_package.escrow_package(now, draws.draw(now.session, hall_lot(now, ref), label))
+            opening_package.escrow_package(view, draws.draw(view.session, hall_lot(view, ref), label))
         )
     return saved_as(Response(data, mimetype="application/zip"), f"draw-{ref}-{label}.zip")
 

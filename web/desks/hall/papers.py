@@ -14,7 +14,7 @@ from flask import current_app
 from trading.custody import officers
 from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotAllowed, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from web import words
@@ -22,7 +22,7 @@ from web.desks.hall import law
 from web.desks.hall.lines import BidLine, HallCard
 from web.desks.hall.room import zone
 from web.papers import printing
-from web.words import show
+from web.words import formatting
 
 TITLES = {"sheet": "开标签到表", "form": "开标一览表", "record": "开标记录"}
 _NUMBERS = "一二三四五六七八九"
@@ -43,16 +43,16 @@ class Facts:
         return printing.make("hall", self.data, title=TITLES[self.kind], at=self.at)
 
 
-def facts(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: bool = False) -> Facts:
+def facts(kind: str, card: HallCard, view: View, lot: Lot, *, host: str, draft: bool = False) -> Facts:
     """One paper of an opening whose list has been read out.
 
     Refuses: NotFound before the verdicts are there, NotAllowed for members of the panel.
     """
     if card.opened_at is None:
         raise NotFound("opening.no_minutes", ref=card.lot.ref)
-    if now.actor.role in ("expert", "chair"):
+    if view.actor.role in ("expert", "chair"):
         raise NotAllowed("opening.not_for_panel")
-    told = {"sheet": _sheet, "form": _form, "record": _record}[kind](card, now, lot, host)
+    told = {"sheet": _sheet, "form": _form, "record": _record}[kind](card, view, lot, host)
     data = {
         "draft": draft,
         "title": TITLES[kind],
@@ -60,9 +60,9 @@ def facts(kind: str, card: HallCard, now: Look, lot: Lot, *, host: str, draft: b
         "ref": card.lot.ref,
         "wide": kind == "form",
         "house": f"{current_app.extensions['bidhall'].settings.place}　阳光标厅",
-        "times": f"文中时间均为{show.zone_name(now.now, 'zh', zone())}",
+        "times": f"文中时间均为{formatting.zone_name(view.now, 'zh', zone())}",
     } | told
-    return Facts(kind, floor_second(now.now), data)
+    return Facts(kind, floor_second(view.now), data)
 
 
 def _head(card: HallCard, host: str) -> list[list[str]]:
@@ -80,7 +80,7 @@ def _head(card: HallCard, host: str) -> list[list[str]]:
     ]
 
 
-def _sheet(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
+def _sheet(card: HallCard, view: View, lot: Lot, host: str) -> dict[str, Any]:
     bidders = []
     for bid in card.bids:
         people = [one for one in card.came if one.party_id == bid.party_id]
@@ -117,14 +117,14 @@ def _sheet(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
     }
 
 
-def _form(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
+def _form(card: HallCard, view: View, lot: Lot, host: str) -> dict[str, Any]:
     fields = [field["label"] for field in card.form if field["key"] != "price"]
     rows = [
         [
             str(one.no),
             one.name,
-            show.figure(one.price)
-            + (f"\n{one.price.capitals()}" if one.price else "")
+            formatting.figure(one.price)
+            + (f"\n{one.price.amount_words()}" if one.price else "")
             + ("\n高于最高限价" if one.over_ceiling else ""),
             *[dict(one.values).get(name, "–") for name in fields],
             _deposit(card, one),
@@ -138,7 +138,7 @@ def _form(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
     return {
         "head": [
             *_head(card, host),
-            ["最高限价", show.money(card.lot.ceiling)],
+            ["最高限价", formatting.money(card.lot.ceiling)],
             ["标底", _base(card)],
             ["解密公布", _at(card.opened_at)],
             ["名单摘要", card.set_hash],
@@ -155,11 +155,11 @@ def _form(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
             ),
             _block("二、未能开启的投标", [] if _failed(card) else ["无。"], items=_failed(card)),
         ],
-        "signers": [["主持人", host, "登录平台签署，签署动作入审计簿"], *_officers(card, now, lot)],
+        "signers": [["主持人", host, "登录平台签署，签署动作入审计簿"], *_officers(card, view, lot)],
     }
 
 
-def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
+def _record(card: HallCard, view: View, lot: Lot, host: str) -> dict[str, Any]:
     came = len({one.party_id for one in card.came})
     said: list[tuple[datetime | None, str, str]] = [
         (card.lot.deadline, "投标截止", "服务器停止接收"),
@@ -176,8 +176,8 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
         said.append((card.reading_ended, "唱标完毕", f"{len(card.read_moments)} 行已唱"))
     if card.base and card.base.published_at:
         said.append((card.base.published_at, "公布标底", _base(card)))
-    happened = [[what, _at(at), text] for at, what, text in sorted(said, key=lambda one: one[0] or now.now)]
-    bids = [[str(one.no), one.name, show.figure(one.price), _result(one), _said(one)] for one in card.bids]
+    happened = [[what, _at(at), text] for at, what, text in sorted(said, key=lambda one: one[0] or view.now)]
+    bids = [[str(one.no), one.name, formatting.figure(one.price), _result(one), _said(one)] for one in card.bids]
     objections = [
         f"{_at(r.at)} {r.name}：{r.text}\n主持人答复（{_at(r.answered_at)}）：{r.answer}"
         for r in card.remarks
@@ -206,7 +206,7 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
             "投标与唱标结果",
             _block(
                 "",
-                [f"最高限价 {show.money(card.lot.ceiling)}；标底 {_base(card)}。唱标内容见开标一览表。"],
+                [f"最高限价 {formatting.money(card.lot.ceiling)}；标底 {_base(card)}。唱标内容见开标一览表。"],
                 ["序", "投标人", "报价（元）", "结果", "投标人意见"],
                 bids,
                 widths=[0, 3, 0, 3, 2],
@@ -277,7 +277,7 @@ def _record(card: HallCard, now: Look, lot: Lot, host: str) -> dict[str, Any]:
         "blocks": [block | {"heading": f"{_NUMBERS[n]}、{title}"} for n, (title, block) in enumerate(blocks)],
         "signers": [
             ["主持人", host, "登录平台签署，签署动作入审计簿"],
-            *_officers(card, now, lot),
+            *_officers(card, view, lot),
             *[
                 [_word("hall_chair", one.kind), f"{one.party}　{one.name}", f"{_at(one.at)} 签到"]
                 for one in card.officials
@@ -323,11 +323,11 @@ def _block(
     }
 
 
-def _officers(card: HallCard, now: Look, lot: Lot) -> list[list[str]]:
+def _officers(card: HallCard, view: View, lot: Lot) -> list[list[str]]:
     """The key holders who came: each with the key and the beginning of the signature under the opening list."""
-    row = ceremony.opening(now.session, lot, card.part)
+    row = ceremony.opening(view.session, lot, card.part)
     held = {one["keyid"]: one["sig"] for one in (row.opened or {}).get("signatures", ())}
-    kids = {seat.j: seat.sign_kid for seat in officers.seats(now.session, lot)}
+    kids = {seat.j: seat.sign_kid for seat in officers.seats(view.session, lot)}
     return [
         [
             f"密钥持有人（{_word('side', one.side)}，席位 {one.j}）",
@@ -376,7 +376,7 @@ def _said(one: BidLine) -> str:
 def _base(card: HallCard) -> str:
     if card.base is None:
         return "未设"
-    return show.money(card.base.price) if card.base.price else "已封存，未公布"
+    return formatting.money(card.base.price) if card.base.price else "已封存，未公布"
 
 
 def _at(moment: Any) -> str:

@@ -17,14 +17,14 @@ from web.desks.hall.cards import hall_card
 from web.desks.hall.lines import BidLine, HallCard
 from web.desks.hall.room import ceremony, crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
 from web.http.page_rules import ANYONE
 
 
 @hall.page("/<ref>/read", needs=Act.OPENING_HOST)
 def reading_desk(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        card = hall_card(now, lot_at_market(now, ref))
+    with reading() as view:
+        card = hall_card(view, lot_at_market(view, ref))
     return render(
         "hall/read.html",
         card=card,
@@ -46,8 +46,8 @@ def do_read(unit: UnitOfWork, form: Form, ref: str) -> str:
 @hall.page("/<ref>/projector", needs=ANYONE)
 def projector(ref: str) -> str:
     """One screen for the room. Before the hour it shows what anybody sees: the hour."""
-    with look() as now:
-        card = hall_card(now, lot_at_market(now, ref))
+    with reading() as view:
+        card = hall_card(view, lot_at_market(view, ref))
     return render("hall/projector.html", card=card, wall=wall_of(card))
 
 

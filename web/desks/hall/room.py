@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from trading.custody import officers
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony as opening
 from trading.procedures import procedure_of
 from trading.tendering.projects import is_of
@@ -19,8 +19,8 @@ from trading.tendering.tenders import Lot
 from trading.views import lot_cards
 from web.desks.hall import law, waits
 from web.http.forms import Form
-from web.http.frame import Group, Link
-from web.http.gate import Desk, actor, look, request
+from web.http.gate import Desk, actor, reading, request
+from web.http.layout import Group, Link
 
 hall = Desk("hall", prefix="/hall")
 
@@ -32,34 +32,34 @@ def zone() -> Any:
     return current_app.extensions["bidhall"].zone
 
 
-def hall_lot(now: Look, ref: str) -> Lot:
+def hall_lot(view: View, ref: str) -> Lot:
     """A lot whose hall the caller may enter. Refuses: NotFound, NotAllowed for members of a panel while it is being opened."""
-    lot = lot_cards.visible_lot(now, ref)
-    opening.refuse_reviewer(now, lot)
+    lot = lot_cards.visible_lot(view, ref)
+    opening.refuse_reviewer(view, lot)
     return lot
 
 
-def ceremony(now: Look, lot: Lot) -> opening.Opening:
+def ceremony(view: View, lot: Lot) -> opening.Opening:
     """The opening the hall holds now. Refuses: NotFound ``opening.not_yet``."""
-    return opening.opening(now.session, lot, opening.current_part(now.session, lot))
+    return opening.opening(view.session, lot, opening.current_part(view.session, lot))
 
 
-def part_asked(now: Look, lot: Lot) -> str:
+def part_asked(view: View, lot: Lot) -> str:
     """The envelope a page was asked to show (``?envelope=``), else the one whose ceremony the hall holds."""
     asked = request.args.get("envelope", "")
-    return asked if asked in officers.bid_envelopes(lot) else opening.current_part(now.session, lot)
+    return asked if asked in officers.bid_envelopes(lot) else opening.current_part(view.session, lot)
 
 
-def own_hall(now: Look, ref: str, *stages: str) -> tuple[Lot, officers.OfficerSeat]:
+def own_hall(view: View, ref: str, *stages: str) -> tuple[Lot, officers.OfficerSeat]:
     """The lot and the seat of the officer who looks, among those in force or in the first of ``stages``. Refuses: NotFound, NotAllowed
     ``officer.not_yours``."""
-    lot = hall_lot(now, ref)
-    return lot, officers.own_seat(now, lot, *stages)
+    lot = hall_lot(view, ref)
+    return lot, officers.own_seat(view, lot, *stages)
 
 
-def lot_at_market(now: Look, ref: str) -> Lot:
+def lot_at_market(view: View, ref: str) -> Lot:
     """A published lot. Refuses: NotFound."""
-    lot = hall_lot(now, ref)
+    lot = hall_lot(view, ref)
     if lot.published_at is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
@@ -137,17 +137,17 @@ def rail() -> list[Group]:
 
 def _of_lot(ref: str, here: str) -> list[Link]:
     who, base = actor(), f"/hall/{ref}"
-    with look() as now:
-        lot = lot_cards.visible_lot(now, ref)
+    with reading() as view:
+        lot = lot_cards.visible_lot(view, ref)
         coefficient, tender = bool(lot.coefficients), lot.tender.ref
         base_price = procedure_of(lot).base_price is not None
         ours = is_of(lot.project, who.party_id)
         several = sum(one.published_at is not None for one in lot.tender.lots) > 1
-        row = opening.current(now.session, lot)
+        row = opening.current(view.session, lot)
         mine = who.role is Role.OFFICER and any(
             seat.account_id == who.account_id
             for stage in (officers.STANDING, officers.NEXT)
-            for seat in officers.seats(now.session, lot, stage)
+            for seat in officers.seats(view.session, lot, stage)
         )
         signed_minutes = row is not None and row.minutes is not None
         at_market = lot.published_at is not None

@@ -11,17 +11,17 @@ from trading.opening import ceremony, findings
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import crumbs_of, hall, own_hall
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 
 @hall.page("/<ref>/scope", needs=Act.SHARE_RELEASE)
 def scope(ref: str) -> str:
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        card = hall_card(now, lot)
-        row = ceremony.find(now.session, lot)
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        card = hall_card(view, lot)
+        row = ceremony.find(view.session, lot)
         mine = (
-            [one for one in findings.complaints(now.session, row) if one.officer == seat.j] if row is not None else []
+            [one for one in findings.complaints(view.session, row) if one.officer == seat.j] if row is not None else []
         )
     return render(
         "hall/scope.html",
@@ -37,13 +37,13 @@ def scope(ref: str) -> str:
 def scope_data(ref: str) -> Response:
     """What an officer's key of this opening is derived for, and the public half it must yield; ``bid``: that of the box of one bid, which
     has another scope where it was sealed to earlier officers."""
-    with look() as now:
-        lot, seat = own_hall(now, ref)
-        row = ceremony.opening(now.session, lot)
-        mine = [one for one in findings.complaints(now.session, row) if one.officer == seat.j]
+    with reading() as view:
+        lot, seat = own_hall(view, ref)
+        row = ceremony.opening(view.session, lot)
+        mine = [one for one in findings.complaints(view.session, row) if one.officer == seat.j]
         wanted = next(
             (one for one in mine if one.failure.header_hash == request.args.get("bid")), mine[0] if mine else None
         )
         j = seat.j if wanted is None else wanted.j
-        found = findings.scope_of(now.session, row, j, "" if wanted is None else wanted.failure.header_hash)
+        found = findings.scope_of(view.session, row, j, "" if wanted is None else wanted.failure.header_hash)
         return jsonify(j=j, pk=found.pop("pk"), scope=found)

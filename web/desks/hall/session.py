@@ -17,7 +17,7 @@ from trading.custody import officers
 from trading.hall import attendance
 from trading.kernel.access import Act, may
 from trading.kernel.errors import Faults, Refusal, WrongStep
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import opening_set
 from trading.tendering.tenders import Lot
 from trading.views.hall_queries import step_of, tender_lots
@@ -29,25 +29,25 @@ from web.desks.hall.marks import mark
 from web.desks.hall.read import wall_of
 from web.desks.hall.room import crumbs_of, hall, hall_lot, zone
 from web.http.forms import Form
-from web.http.gate import actor, go, look, office, render, work
+from web.http.gate import actor, go, office, reading, render, work
 from web.http.page_rules import ANYONE, ByHand
 from web.http.refusals import language
 from web.workers import opening_run
 
 
-def session_mark(now: Look, tender: str) -> str:
+def session_mark(view: View, tender: str) -> str:
     """The mark of a whole ceremony: of all its lots."""
-    return hashlib.sha256("|".join(mark(now, lot.ref) for lot in tender_lots(now, tender)).encode()).hexdigest()[:24]
+    return hashlib.sha256("|".join(mark(view, lot.ref) for lot in tender_lots(view, tender)).encode()).hexdigest()[:24]
 
 
 @hall.page("/sessions/<tender>", needs=ANYONE)
 def session(tender: str, form: Form | None = None) -> str:
-    with look() as now:
-        rows = tender_lots(now, tender)
-        cards = [hall_card(now, lot) for lot in rows]
-        mine = {lot.ref: attendance.own(now, lot) for lot in rows}
-        waiting = [lot.ref for lot in rows if mine[lot.ref] is None and _may_sign_in(now, lot)]
-        last = session_mark(now, tender)
+    with reading() as view:
+        rows = tender_lots(view, tender)
+        cards = [hall_card(view, lot) for lot in rows]
+        mine = {lot.ref: attendance.own(view, lot) for lot in rows}
+        waiting = [lot.ref for lot in rows if mine[lot.ref] is None and _may_sign_in(view, lot)]
+        last = session_mark(view, tender)
     return render(
         "hall/session.html",
         is_host=may(actor(), Act.OPENING_HOST),
@@ -65,9 +65,9 @@ def session(tender: str, form: Form | None = None) -> str:
     )
 
 
-def _may_sign_in(now: Look, lot: Lot) -> bool:
+def _may_sign_in(view: View, lot: Lot) -> bool:
     """Whether one's own chair may sign in now: the sheet of a lot that failed, or whose hour is far, takes nobody."""
-    return attendance.window(now.session, lot, now.now).state == "open" and sheet.has_chair(now, lot)
+    return attendance.window(view.session, lot, view.now).state == "open" and sheet.has_chair(view, lot)
 
 
 def may_list(card: HallCard) -> bool:
@@ -84,11 +84,11 @@ def may_list(card: HallCard) -> bool:
 @hall.page("/sessions/<tender>/projector", needs=ANYONE)
 def session_projector(tender: str) -> str:
     """One screen for all lots: the line read last is shown big, the lots beside it."""
-    with look() as now:
-        cards = [hall_card(now, lot) for lot in tender_lots(now, tender)]
-        last = session_mark(now, tender)
-    reading = [card for card in cards if card.step == "OPENED" and card.place]
-    shown = max(reading, key=lambda card: max(card.read_moments.values())) if reading else None
+    with reading() as view:
+        cards = [hall_card(view, lot) for lot in tender_lots(view, tender)]
+        last = session_mark(view, tender)
+    read_lines = [card for card in cards if card.step == "OPENED" and card.place]
+    shown = max(read_lines, key=lambda card: max(card.read_moments.values())) if read_lines else None
     return render(
         "hall/projector.html",
         card=shown or cards[0],
@@ -127,11 +127,11 @@ def open_all(tender: str) -> Any:
     return _for_all(tender, one, lambda now, lot: step_of(now, lot) == "LISTED")
 
 
-def _for_all(tender: str, act: Callable[[str], None], fits: Callable[[Look, Lot], bool]) -> Any:
+def _for_all(tender: str, act: Callable[[str], None], fits: Callable[[View, Lot], bool]) -> Any:
     """The act on every lot it fits, each by itself. Refuses: Invalid with one fault a lot that refused, after all have been tried."""
     form = Form.read()
-    with look() as now:
-        refs = [lot.ref for lot in tender_lots(now, tender) if fits(now, lot)]
+    with reading() as view:
+        refs = [lot.ref for lot in tender_lots(view, tender) if fits(view, lot)]
     if not refs:
         raise WrongStep("hall.no_lot_ready", ref=tender)
     faults = Faults()

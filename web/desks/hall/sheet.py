@@ -13,21 +13,21 @@ from trading.custody import officers
 from trading.hall import attendance
 from trading.kernel.access import Act, Role, may
 from trading.kernel.errors import NotFound, Refusal
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.tendering.projects import is_of
 from trading.tendering.tenders import Lot
 from web.desks.hall.cards import hall_card
 from web.desks.hall.room import crumbs_of, hall, hall_lot, lot_at_market
 from web.http.forms import Form
-from web.http.gate import actor, look, render
+from web.http.gate import actor, reading, render
 from web.http.page_rules import ANYONE
 
 
 @hall.page("/<ref>/sheet", needs=ANYONE)
 def sheet(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        lot = lot_at_market(now, ref)
-        card, mine, chair = hall_card(now, lot), attendance.own(now, lot), has_chair(now, lot)
+    with reading() as view:
+        lot = lot_at_market(view, ref)
+        card, mine, chair = hall_card(view, lot), attendance.own(view, lot), has_chair(view, lot)
     return render(
         "hall/sheet.html",
         card=card,
@@ -45,16 +45,16 @@ def sign_in(unit: UnitOfWork, _form: Form, ref: str) -> str:
     return f"/hall/{ref}/sheet"
 
 
-def has_chair(now: Look, lot: Lot) -> bool:
+def has_chair(view: View, lot: Lot) -> bool:
     """Whether the one who looks may sign in to this opening: the tie alone, not the hour."""
     if not may(actor(), Act.HALL_ATTEND):
         return False
     kind = attendance.CHAIRS[actor().role]
     try:
         if kind == "bidder":
-            participants.own(now, lot)
+            participants.own(view, lot)
         elif kind == "officer":
-            officers.own_seat(now, lot)
+            officers.own_seat(view, lot)
     except (NotFound, Refusal):
         return False
     return kind not in ("tenderee", "agency") or is_of(lot.project, actor().party_id)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.views import hall_queries
 from trading.views.lot_cards import LotCard
 from web import words
 from web.desks.hall.room import hall, zone
-from web.http.gate import look, render, request
+from web.http.gate import reading, render, request
 from web.http.page_rules import ANYONE
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 WIDTH, LEFT, TOP, LANE, BOX = 1372, 250, 34, 66, 57
 """Units of the drawing: its width, where the hours begin, where the lanes begin, from lane to lane, height of a box."""
@@ -76,18 +76,20 @@ class Day:
 
 @hall.page("/wall", needs=ANYONE)
 def wall() -> str:
-    with look() as now:
-        shown = day_of(now)
+    with reading() as view:
+        shown = day_of(view)
     return render("hall/wall.html", day=shown)
 
 
-def day_of(now: Look) -> Day:
-    here = now.now.astimezone(zone())
-    rows = hall_queries.openings_ahead(now, zone())
+def day_of(view: View) -> Day:
+    here = view.now.astimezone(zone())
+    rows = hall_queries.openings_ahead(view, zone())
     of_day = [
         (card, step) for card, step in rows if card.opens_at and card.opens_at.astimezone(zone()).date() == here.date()
     ]
-    coming = next((card for card, step in rows if step == "BEFORE" and card.opens_at and card.opens_at > now.now), None)
+    coming = next(
+        (card for card, step in rows if step == "BEFORE" and card.opens_at and card.opens_at > view.now), None
+    )
     starts = [card.opens_at.astimezone(zone()) for card, _step in of_day if card.opens_at]
     first, last = min([FIRST, *(one.hour for one in starts)]), max([LAST, *(min(one.hour + 2, 24) for one in starts)])
 
@@ -96,7 +98,7 @@ def day_of(now: Look) -> Day:
         minutes = local.hour * 60 + local.minute if local.date() == here.date() else 24 * 60
         return LEFT + (minutes - first * 60) * (WIDTH - LEFT) // ((last - first) * 60)
 
-    pages, drawn = _laid_out(of_day, now.now, x_of)
+    pages, drawn = _laid_out(of_day, view.now, x_of)
     asked = request.args.get("page", "")
     page = min(max(int(asked), 1), len(pages)) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 1
     rooms = tuple(pages[page - 1])
@@ -107,11 +109,11 @@ def day_of(now: Look) -> Day:
     )
     return Day(
         rooms,
-        tuple(sorted(drawn, key=lambda one: (one.card.opens_at or now.now, one.card.ref))),
+        tuple(sorted(drawn, key=lambda one: (one.card.opens_at or view.now, one.card.ref))),
         hours,
         TOP + lanes * LANE,
-        x_of(now.now) if first <= here.hour < last else None,
-        tuple((card, step) for card, step in hall_queries.running_openings(now) if step not in KINDS),
+        x_of(view.now) if first <= here.hour < last else None,
+        tuple((card, step) for card, step in hall_queries.running_openings(view) if step not in KINDS),
         coming,
         bool(coming and coming.opens_at and coming.opens_at.astimezone(zone()).date() == here.date()),
         page,
@@ -166,7 +168,7 @@ def _title(card: LotCard) -> str:
 
 def _note(card: LotCard, step: str) -> str:
     assert card.opens_at is not None
-    return f"{show.hour(card.opens_at, zone())[:5]} · {words.state('hall_step', step, language()).text}"
+    return f"{formatting.hour(card.opens_at, zone())[:5]} · {words.state('hall_step', step, language()).text}"
 
 
 def _letters(text: str) -> int:

@@ -3,7 +3,7 @@
 For the homes of desks: ``excerpt(look, n)`` gives the last messages of whoever looks, ready to show; the macro ``letters`` of
 ``parts/letters.html`` draws them with a link to /account/inbox.
 
-    with look() as now:
+    with reading() as view:
         return render("bidder/index.html", letters=letters.excerpt(now), …)
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from trading.kernel.access import Role
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.parties import inbox
 from trading.parties.inbox import Letter
 from web import words
@@ -85,10 +85,10 @@ class Shown:
     href: str
 
 
-def excerpt(look: Look, n: int = 5) -> list[Shown]:
+def excerpt(view: View, n: int = 5) -> list[Shown]:
     """The last messages of whoever looks, newest first."""
-    found, _ = inbox.letters(look, limit=n)
-    return [shown(one, look.actor.role) for one in found]
+    found, _ = inbox.letters(view, limit=n)
+    return [shown(one, view.actor.role) for one in found]
 
 
 def shown(letter: Letter, role: Role) -> Shown:

@@ -21,10 +21,10 @@ from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.clock import parse_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.views.log_queries import Standing, standing_of
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
 
 OK, OLD, BAD, NONE = "ok", "old", "bad", "none"
 
@@ -189,22 +189,22 @@ def nothing() -> Verdict:
     return Verdict(*headline(answers, ""), answers)
 
 
-def check(now: Look, value: Any, other: Any) -> Verdict:
+def check(view: View, value: Any, other: Any) -> Verdict:
     """The four answers to a receipt in any form it is handed out in; ``other``: what it should speak of, if that was put in too."""
     try:
         kept = unwrap(value)
     except CryptoError:
         return nothing()
-    trust = trust_of(tickets.trust(now))
+    trust = trust_of(tickets.trust(view))
     try:
         bare = verify_receipt({"entry": kept.receipt["entry"]}, trust.platform_keys)
     except CryptoError as error:
         moot = tuple(Answer(name, NONE, "standing.moot") for name in ("digest", "book", "standing"))
         answers = (Answer("signature", BAD, "signature.bad", {"code": error.code}), *moot)
         return Verdict(*headline(answers, ""), answers)
-    told = _told(now, b64u(bare.c))
+    told = _told(view, b64u(bare.c))
     event = bare.entry["event"]
-    book = _book(now, kept, bare, told)
+    book = _book(view, kept, bare, told)
     standing = Answer("standing", NONE, "standing.moot") if book.state == BAD else _standing(told, event)
     answers = (
         Answer("signature", OK, "signature.ok"),
@@ -216,28 +216,28 @@ def check(now: Look, value: Any, other: Any) -> Verdict:
         *headline(answers, event),
         answers,
         words=tuple(check_words(bare.entry, language())),
-        number=show.number(event, bare.c),
+        number=formatting.number(event, bare.c),
         about=_about(bare),
         facts=_facts(bare),
         successor=told.successor if told else "",
     )
 
 
-def by_number(now: Look, c: str, number: str) -> Verdict:
+def by_number(view: View, c: str, number: str) -> Verdict:
     """What is known of a hash somebody asked for: nothing here tells the lot or whose it is. Refuses: NotFound."""
-    told = standing_of(now, c)
+    told = standing_of(view, c)
     answers = (
         Answer("signature", NONE, "signature.number"),
         Answer("digest", NONE, "digest.open"),
-        _sealed(now, told),
+        _sealed(view, told),
         _standing(told, "bid-received" if told.state != "no_bid" else ""),
     )
     return Verdict(*headline(answers, ""), answers, number=number, successor=told.successor)
 
 
-def _told(now: Look, c: str) -> Standing | None:
+def _told(view: View, c: str) -> Standing | None:
     try:
-        return standing_of(now, c)
+        return standing_of(view, c)
     except NotFound:
         return None
 
@@ -255,21 +255,21 @@ def _digest(receipt: Receipt, other: Any) -> Answer:
         "digest",
         BAD,
         "digest.bad",
-        {"named": show.digest(receipt.entry["statement"], 2), "found": show.digest(found, 2)},
+        {"named": formatting.digest(receipt.entry["statement"], 2), "found": formatting.digest(found, 2)},
     )
 
 
-def _book(now: Look, kept: Kept, bare: Receipt, told: Standing | None) -> Answer:
+def _book(view: View, kept: Kept, bare: Receipt, told: Standing | None) -> Answer:
     whole: Any = (
         {name: kept.receipt[name] for name in BARE if name in kept.receipt} if "proof" in kept.receipt else None
     )
     if whole is None and told is not None and told.proof:
         whole = {"entry": kept.receipt["entry"], "proof": told.proof}
     if whole is None:
-        return Answer("book", BAD, "book.unknown") if told is None else _sealed(now, told)
+        return Answer("book", BAD, "book.unknown") if told is None else _sealed(view, told)
     try:
         proven = verify_receipt(
-            whole, [now.office.keys.public], log.log_key(now.office.platform, now.office.keys)
+            whole, [view.office.keys.public], log.log_key(view.office.platform, view.office.keys)
         ).proven
     except CryptoError as error:
         return Answer("book", BAD, "book.bad", {"code": error.code})
@@ -277,10 +277,10 @@ def _book(now: Look, kept: Kept, bare: Receipt, told: Standing | None) -> Answer
     return Answer("book", OK, "book.ok", {"at": _moment(parse_moment(proven.at))})
 
 
-def _sealed(now: Look, told: Standing) -> Answer:
+def _sealed(view: View, told: Standing) -> Answer:
     if told.sealed_at is not None:
         return Answer("book", OK, "book.ok" if told.proof else "book.listed", {"at": _moment(told.sealed_at)})
-    head = log.last_tick(now.session)
+    head = log.last_tick(view.session)
     late = head is not None and head.at >= told.tick_by
     return Answer("book", BAD if late else NONE, "book.late" if late else "book.open", {"by": _moment(told.tick_by)})
 
@@ -309,9 +309,9 @@ def _facts(receipt: Receipt) -> tuple[tuple[str, str], ...]:
         (_("Event"), entry["event"]),
         *reason,
         (_("Hash"), b64u(receipt.c)),
-        (_("Speaks of document"), entry["statement"] or show.NOTHING),
+        (_("Speaks of document"), entry["statement"] or formatting.NOTHING),
     )
 
 
 def _moment(moment: Any) -> str:
-    return show.moment(moment, language(), current_app.extensions["bidhall"].zone)
+    return formatting.moment(moment, language(), current_app.extensions["bidhall"].zone)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from trading.kernel.money import Money
 from web.desks.parts import charts
 from web.http.forms import Form, new_form_id
-from web.http.frame import Column, Duty, Group, Link, Tick, column, page_of, sorted_duties, sun_line
+from web.http.layout import Column, Duty, Group, Link, Tick, column, page_of, sorted_duties, sun_line
 
 _MONTHS = ("680", "314", "549", "541", "479", "553", "667", "480", "698", "511", "470", "593")
 _BUDGETS = (260, 36, 300, 284, 325, 164, 343, 182, 225, 174, 326, 241)

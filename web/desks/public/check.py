@@ -20,16 +20,16 @@ from trading.bidding import tickets
 from trading.kernel import log
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.views import public_queries
 from trading.views.log_queries import hash_of_number, standing_of
 from web.desks.parts import receipt_check
 from web.desks.parts.receipt_check import Verdict
 from web.desks.public.words import page
 from web.http.forms import Form
-from web.http.gate import Desk, look, request
+from web.http.gate import Desk, reading, request
 from web.http.page_rules import ANYONE, ByHand
-from web.words import show
+from web.words import formatting
 
 desk = Desk("check")
 MOST = 1_000_000
@@ -43,9 +43,9 @@ Line = tuple[str, str]
 def check(form: Form | None = None) -> str:
     """The form; with ``?number=`` also what is known of that number, hash or digest."""
     asked = request.args.get("number", "").strip()[:100]
-    with look() as now:
-        verdict, told = _number(now, asked) if asked else (None, None)
-        trust = tickets.trust(now)
+    with reading() as view:
+        verdict, told = _number(view, asked) if asked else (None, None)
+        trust = tickets.trust(view)
     return _page(form or Form.blank(), trust, number=asked, verdict=verdict, told=told)
 
 
@@ -57,9 +57,9 @@ def do_check() -> str:
     if receipt is None and not form.faults.found:
         form.fault("receipt", "check.nothing")
     form.refuse_if_any()
-    with look() as now:
-        verdict = receipt_check.check(now, receipt, other)
-        trust = tickets.trust(now)
+    with reading() as view:
+        verdict = receipt_check.check(view, receipt, other)
+        trust = tickets.trust(view)
     return _page(form, trust, verdict=verdict, by_server=True)
 
 
@@ -88,11 +88,11 @@ def _page(
 @desk.page("/check/entries/<c>.json", needs=ANYONE)
 def entry(c: str) -> Response:
     """For whoever holds a receipt: the proof of its tick, and whether it stands (told only when that may be known)."""
-    with look() as now:
+    with reading() as view:
         if not _HASH.match(c):
             raise NotFound("log.entry_unknown", c=c[:50])
-        told = standing_of(now, c)
-        overdue = told.tick is None and (head := log.last_tick(now.session)) is not None and head.at >= told.tick_by
+        told = standing_of(view, c)
+        overdue = told.tick is None and (head := log.last_tick(view.session)) is not None and head.at >= told.tick_by
     listed = write_moment(told.sealed_at) if told.sealed_at is not None and told.proof is None else ""
     return jsonify(
         state=told.state, tick=told.tick, proof=told.proof, overdue=overdue, listed=listed, successor=told.successor
@@ -102,8 +102,8 @@ def entry(c: str) -> Response:
 @desk.page("/check/files/<digest>.json", needs=ANYONE)
 def files(digest: str) -> Response:
     """Whether a file of this SHA-256 is one that was published here."""
-    with look() as now:
-        found = public_queries.files_of_digest(now, digest) if _DIGEST.match(digest) else []
+    with reading() as view:
+        found = public_queries.files_of_digest(view, digest) if _DIGEST.match(digest) else []
     return jsonify(
         files=[{"lot": ref, "name": one.name, "version": one.version, "newest": one.newest} for ref, one in found]
     )
@@ -140,15 +140,15 @@ def _json(form: Form, area: str, upload: str) -> Any:
 # --- a number that was typed in ---------------------------------------------------------------------------------------------------
 
 
-def _number(now: Look, asked: str) -> tuple[Verdict | None, list[Line] | None]:
+def _number(view: View, asked: str) -> tuple[Verdict | None, list[Line] | None]:
     """What is known of the number or hash of a receipt, or of the digest of a file: a verdict, or sentences."""
     bare = re.sub(r"^sha-?256[:-]|\s", "", asked)
     if _DIGEST.match(bare.lower()):
-        return None, _files(now, bare.lower())
+        return None, _files(view, bare.lower())
     try:
         if _HASH.match(bare):
-            return receipt_check.by_number(now, bare, show.digest(bare, 2)), None
-        return _short(now, show.number_signs(asked))
+            return receipt_check.by_number(view, bare, formatting.digest(bare, 2)), None
+        return _short(view, formatting.number_signs(asked))
     except NotFound:
         return None, [
             (
@@ -161,7 +161,7 @@ def _number(now: Look, asked: str) -> tuple[Verdict | None, list[Line] | None]:
         ]
 
 
-def _short(now: Look, signs: str) -> tuple[Verdict | None, list[Line] | None]:
+def _short(view: View, signs: str) -> tuple[Verdict | None, list[Line] | None]:
     """Refuses: NotFound."""
     groups = " · ".join(filter(None, (signs[:4], signs[4:8], signs[8:])))
     if len(signs) != 10 or not signs.isalnum():
@@ -180,7 +180,7 @@ def _short(now: Look, signs: str) -> tuple[Verdict | None, list[Line] | None]:
             ("bad", _("No number has 0, O, 1 or I in it. Look at these signs again: %(groups)s.", groups=groups))
         ]
     try:
-        c = hash_of_number(now, signs)
+        c = hash_of_number(view, signs)
     except CryptoError:
         return None, [
             (
@@ -192,11 +192,11 @@ def _short(now: Look, signs: str) -> tuple[Verdict | None, list[Line] | None]:
                 ),
             )
         ]
-    return receipt_check.by_number(now, c, f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"), None
+    return receipt_check.by_number(view, c, f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"), None
 
 
-def _files(now: Look, digest: str) -> list[Line]:
-    found = public_queries.files_of_digest(now, digest)
+def _files(view: View, digest: str) -> list[Line]:
+    found = public_queries.files_of_digest(view, digest)
     if not found:
         return [("bad", _("No file with this digest has been published here."))]
     return [

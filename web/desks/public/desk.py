@@ -13,7 +13,7 @@ from trading.kernel.access import Role
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.clock import parse_moment, write_moment
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.reports import own, savings
 from trading.rulebook import calendars
 from trading.views import public_queries
@@ -21,12 +21,12 @@ from web.desks.public.lists import lots_csv, read_filters
 from web.desks.public.words import lang, line_state, zone
 from web.desks.public.words import page as show_page
 from web.http.forms import Form
-from web.http.frame import Link, Tick, address, page_of, sun_line
-from web.http.gate import Desk, actor, look, office, render, request
+from web.http.gate import Desk, actor, office, reading, render, request
+from web.http.layout import Link, Tick, address, page_of, sun_line
 from web.http.page_rules import ANYONE, open_to
 from web.words import helping
+from web.words.formatting import tag
 from web.words.regions import region_choices
-from web.words.show import tag
 from web.workers.watch import facts
 
 desk = Desk("public")
@@ -40,24 +40,24 @@ def index() -> Any:
     form = Form.query()
     filters, chosen = read_filters(form, request.args, "/", phase="open")
     sort = request.args.get("sort", "deadline" if filters.phase == "open" else "-published")
-    with look() as now:
-        page = page_of(public_queries.count_lots(now, filters), request.args, "/", csv=True)
-        lines = public_queries.lots(now, filters, sort=sort, limit=page.size, skip=page.offset)
+    with reading() as view:
+        page = page_of(public_queries.count_lots(view, filters), request.args, "/", csv=True)
+        lines = public_queries.lots(view, filters, sort=sort, limit=page.size, skip=page.offset)
         if request.args.get("format") == "csv":
             return lots_csv(lines)
-        since, until = today(now.now)
+        since, until = today(view.now)
         values = {
             "day": sun_line(
-                now.now,
-                ticks_of(public_queries.moments_between(now, since, until)),
+                view.now,
+                ticks_of(public_queries.moments_between(view, since, until)),
                 lang=lang(),
                 zone=zone(),
-                working=is_working(now),
+                working=is_working(view),
             ),
-            "openings": public_queries.openings_between(now, since, until),
-            "outcomes": newest_of_each(public_queries.notice_lines(now, kinds=public_queries.OUTCOMES, limit=24))[:8],
-            "regions": region_choices(public_queries.regions(now)),
-            "teaser": teaser(now),
+            "openings": public_queries.openings_between(view, since, until),
+            "outcomes": newest_of_each(public_queries.notice_lines(view, kinds=public_queries.OUTCOMES, limit=24))[:8],
+            "regions": region_choices(public_queries.regions(view)),
+            "teaser": teaser(view),
         }
     return show_page(
         "public/index.html",
@@ -67,7 +67,7 @@ def index() -> Any:
         chosen=chosen,
         filters=filters,
         sort=sort,
-        state_of=lambda line: tag(line_state(line, now.now, lang())),
+        state_of=lambda line: tag(line_state(line, view.now, lang())),
         feed=address("/feed.xml", {"words": filters.words, "regime": filters.regime}),
         **values,
     )
@@ -77,15 +77,17 @@ def index() -> Any:
 def openings() -> str:
     """Openings by day: those to come, or with ``past`` those that were; before its hour a lot shows where and when, nothing else."""
     past = "past" in request.args
-    with look() as now:
-        start, _end = today(now.now)
+    with reading() as view:
+        start, _end = today(view.now)
         asked: dict[str, Any] = {"before": start} if past else {"since": start}
-        pages = page_of(public_queries.count_openings(now, **asked), request.args, "/openings")
-        lines = public_queries.openings(now, **asked, limit=pages.size, skip=pages.offset)
+        pages = page_of(public_queries.count_openings(view, **asked), request.args, "/openings")
+        lines = public_queries.openings(view, **asked, limit=pages.size, skip=pages.offset)
         told = public_queries.notice_numbers(
-            now, [line.ref for line in lines], ("result", "candidates", "failure", "termination")
+            view, [line.ref for line in lines], ("result", "candidates", "failure", "termination")
         )
-        days = [(day, list(rows)) for day, rows in groupby(lines, key=lambda line: local_day(line.opens_at or now.now))]
+        days = [
+            (day, list(rows)) for day, rows in groupby(lines, key=lambda line: local_day(line.opens_at or view.now))
+        ]
     tabs = [Link(_("Today and to come"), "/openings", here=not past), Link(_("Past"), "/openings?past=1", here=past)]
     return show_page(
         "public/openings.html",
@@ -94,8 +96,8 @@ def openings() -> str:
         past=past,
         tabs=tabs,
         told=told,
-        today=local_day(now.now),
-        state_of=lambda line: tag(line_state(line, now.now, lang())),
+        today=local_day(view.now),
+        state_of=lambda line: tag(line_state(line, view.now, lang())),
     )
 
 
@@ -110,8 +112,8 @@ def time() -> Response:
 def status() -> str:
     """How the platform is: parts, probes, each deadline window, faults. The status process writes the same as static files."""
     settings = current_app.extensions["bidhall"].settings
-    with look() as now:
-        told, minutes = facts.gather(now, settings.data), facts.last_minutes(now)
+    with reading() as view:
+        told, minutes = facts.gather(view, settings.data), facts.last_minutes(view)
     return render(
         "public/status.html",
         told=told,
@@ -189,11 +191,11 @@ def today(now: datetime) -> tuple[datetime, datetime]:
     return since, since + timedelta(days=1)
 
 
-def is_working(now: Look) -> bool:
+def is_working(view: View) -> bool:
     try:
-        return calendars.current(now.session).is_working_day(local_day(now.now))
+        return calendars.current(view.session).is_working_day(local_day(view.now))
     except Invalid:  # a year without a calendar: a weekday passes for a working day here, no period is counted
-        return local_day(now.now).weekday() < 5
+        return local_day(view.now).weekday() < 5
 
 
 def ticks_of(moments: list[tuple[datetime, str]]) -> list[Tick]:
@@ -215,8 +217,8 @@ def ticks_of(moments: list[tuple[datetime, str]]) -> list[Tick]:
     return found
 
 
-def teaser(now: Look) -> savings.Savings | None:
+def teaser(view: View) -> savings.Savings | None:
     """This year's savings; nothing before the first result."""
-    year = local_day(now.now).year
-    rows = [row for row in savings.own_rows(own.records(now.session)) if row.date and row.date.year == year]
+    year = local_day(view.now).year
+    rows = [row for row in savings.own_rows(own.records(view.session)) if row.date and row.date.year == year]
     return savings.reckon(rows) if rows else None

@@ -17,7 +17,7 @@ from trading.views.lot_cards import LotCard
 from web import words
 from web.desks.public.words import attachment, lang, page
 from web.http.forms import Form
-from web.http.gate import Desk, look, office, request
+from web.http.gate import Desk, office, reading, request
 from web.http.page_rules import ANYONE
 
 desk = Desk("follow")
@@ -26,8 +26,8 @@ desk = Desk("follow")
 @desk.page("/followed", needs=Act.ACCOUNT_OWN)
 def followed() -> str:
     """One's own list."""
-    with look() as now:
-        lots = [lot_cards.card_of(now, lot) for lot in follows.own(now) if lot.published_at is not None]
+    with reading() as view:
+        lots = [lot_cards.card_of(view, lot) for lot in follows.own(view) if lot.published_at is not None]
     return page("public/followed.html", lots=lots, form=Form.blank())
 
 
@@ -46,10 +46,10 @@ def unfollow(unit: UnitOfWork, form: Form, ref: str) -> str:
 @desk.page("/lots/<ref>/feed.xml", needs=ANYONE)
 def feed(ref: str) -> Response:
     """Atom (RFC 4287) of one lot: every notice of it, newest first."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        listed = notices.of_lot(now.session, row)[::-1]
-        card = lot_cards.card_of(now, row)
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        listed = notices.of_lot(view.session, row)[::-1]
+        card = lot_cards.card_of(view, row)
     text = page(
         "public/lot_feed.html",
         base=request.host_url.rstrip("/"),
@@ -64,10 +64,10 @@ def feed(ref: str) -> Response:
 @desk.page("/lots/<ref>/dates.ics", needs=ANYONE)
 def dates(ref: str) -> Response:
     """The public dates of a lot as iCalendar (RFC 5545)."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        card, told = lot_cards.card_of(now, row), public_queries.outcome(now, row)
-        at = now.now
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        card, told = lot_cards.card_of(view, row), public_queries.outcome(view, row)
+        at = view.now
     moments = [
         ("questions", _("Questions until"), card.clarify_until),
         ("deadline", _("Bid deadline"), card.deadline),

@@ -7,22 +7,22 @@ from typing import Any
 from flask_babel import gettext as _
 
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.reports import history, savings
 from trading.reports import words as report_words
 from web import words
 from web.desks.public.words import lang, page
-from web.http.frame import address, page_of
-from web.http.gate import Desk, look, request
+from web.http.gate import Desk, reading, request
+from web.http.layout import address, page_of
 from web.http.page_rules import ANYONE
-from web.words import show
+from web.words import formatting
 
 desk = Desk("savings_history")
 
 
-def by_year(now: Look) -> dict[str, Any] | None:
+def by_year(view: View) -> dict[str, Any] | None:
     """The imported results by year, reckoned as the platform's own are; None where nothing was imported."""
-    rows = savings.own_rows(history.records(now.session))
+    rows = savings.own_rows(history.records(view.session))
     if not rows:
         return None
     report = savings.reckon(rows, by=("year",))
@@ -39,14 +39,14 @@ def by_year(now: Look) -> dict[str, Any] | None:
         }
         for group in report.groups
     ]
-    return {"years": years, "sources": history.sources(now.session)}
+    return {"years": years, "sources": history.sources(view.session)}
 
 
 @desk.page("/savings/imported", needs=ANYONE)
 def rows() -> str:
     """Every imported result, with how it is counted."""
-    with look() as now:
-        held, sources = savings.own_rows(history.records(now.session)), history.sources(now.session)
+    with reading() as view:
+        held, sources = savings.own_rows(history.records(view.session)), history.sources(view.session)
     year, speech = request.args.get("year", ""), lang()
     every = [row for row in held if not year or (row.date is not None and str(row.date.year) == year)]
     treated = savings.treatments(every, currency=savings.main_currency(every))
@@ -70,7 +70,7 @@ def _shown(row: savings.Row, why: str | None, speech: str) -> dict[str, Any]:
         "row": row,
         "budget": budget,
         "award": award,
-        "rate": f"{rate}%" if rate else show.NOTHING,
-        "regime": words.state("regime", row.regime or "", speech).text if row.regime else show.NOTHING,
+        "rate": f"{rate}%" if rate else formatting.NOTHING,
+        "regime": words.state("regime", row.regime or "", speech).text if row.regime else formatting.NOTHING,
         "why": report_words.reason(why, speech) if why else _("in the rate"),
     }

@@ -10,7 +10,7 @@ from flask import Response
 
 from trading.kernel.calendar import Term, local_day
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.rulebook import REGIMES, calendars, select
 from trading.tendering import notices
 from trading.tendering.planning import book_of
@@ -20,8 +20,8 @@ from web import words
 from web.desks.public import rule_cards
 from web.desks.public.words import attachment, lang, page
 from web.http.forms import Form
-from web.http.frame import Link, address
-from web.http.gate import Desk, look, office, request
+from web.http.gate import Desk, office, reading, request
+from web.http.layout import Link, address
 from web.http.page_rules import ANYONE
 
 desk = Desk("law")
@@ -37,16 +37,16 @@ def rules() -> str:
     asked = form.text("q", needed=False, limit=60)
     ref = form.text("lot", needed=False, limit=60)
     only = form.choice("only", ("applies", "changed"), needed=False)
-    with look() as now:
-        lot = _lot_named(now, ref, form)
+    with reading() as view:
+        lot = _lot_named(view, ref, form)
         regime = lot.regime if lot else form.choice("regime", REGIMES, needed=False) or REGIMES[0]
-        on = form.day("on", needed=False) or local_day(now.now)
-        told = public_queries.outcome(now, lot) if lot else None
-        first = next(iter(notices.of_lot(now.session, lot, "tender")), None) if lot else None
-        reckoned = lot_rules.sums(now, lot, told, first) if lot and told else {}
-        chosen = lot_cards.card_of(now, lot) if lot else None
-        book = book_of(lot, now.now) if lot else None
-        offered = public_queries.lots(now, public_queries.Filters(regime=regime), sort="-published", limit=MOST_LOTS)
+        on = form.day("on", needed=False) or local_day(view.now)
+        told = public_queries.outcome(view, lot) if lot else None
+        first = next(iter(notices.of_lot(view.session, lot, "tender")), None) if lot else None
+        reckoned = lot_rules.sums(view, lot, told, first) if lot and told else {}
+        chosen = lot_cards.card_of(view, lot) if lot else None
+        book = book_of(lot, view.now) if lot else None
+        offered = public_queries.lots(view, public_queries.Filters(regime=regime), sort="-published", limit=MOST_LOTS)
     try:
         book = book or select(regime, on)
     except Invalid as refusal:
@@ -102,12 +102,12 @@ def rules_json() -> Response:
     )
 
 
-def _lot_named(now: Look, ref: str, form: Form) -> Lot | None:
+def _lot_named(view: View, ref: str, form: Form) -> Lot | None:
     """The published lot of the address; one that is unknown is named beside its field."""
     if not ref:
         return None
     try:
-        return public_queries.published_lot(now, ref)
+        return public_queries.published_lot(view, ref)
     except NotFound as refusal:
         form.fault("lot", refusal.code, **refusal.facts)
         return None
@@ -125,9 +125,9 @@ def _tabs(regime: str) -> list[Link]:
 def calendar() -> str:
     """A year of working days, and a counter that shows how a period is counted."""
     form = Form.query()
-    with look() as now:
-        book = calendars.current(now.session)
-        today = local_day(now.now)
+    with reading() as view:
+        book = calendars.current(view.session)
+        today = local_day(view.now)
     year = form.whole("year", needed=False)
     year = year if year in book.years else today.year if today.year in book.years else book.years[-1]
     months = [_month(book, year, month, today) for month in range(1, 13)]

@@ -15,8 +15,8 @@ from trading.views.public_queries import PHASES, Filters, LotLine
 from web import words
 from web.desks.public.words import budget_range, csv_answer, lang, zone
 from web.http.forms import Form
-from web.http.frame import address
-from web.words import show
+from web.http.layout import address
+from web.words import formatting
 from web.words.regions import region_name
 
 Chosen = list[tuple[str, str]]
@@ -92,7 +92,7 @@ def lots_csv(lines: list[LotLine]) -> Response:
             line.region,
             words.state("lot", line.state, speech).text,
             line.budget.text(),
-            *(show.moment(at, speech, zone()) for at in (line.published_at, line.deadline, line.opens_at)),
+            *(formatting.moment(at, speech, zone()) for at in (line.published_at, line.deadline, line.opens_at)),
         ]
         for line in lines
     ]

@@ -16,7 +16,7 @@ from trading.kernel.errors import NotFound
 from trading.views import log_queries
 from web.desks.public.words import attachment, page
 from web.http.forms import Form
-from web.http.gate import Desk, look, request
+from web.http.gate import Desk, reading, request
 from web.http.page_rules import ANYONE
 
 desk = Desk("log")
@@ -30,13 +30,13 @@ def audit() -> str:
     form = Form.query()
     ref = form.text("lot", needed=False, limit=60)
     before, entry_page = _number("before"), _number("from") or 0
-    with look() as now:
-        last = log.last_tick(now.session)
-        today = day_start(local_day(now.now))
+    with reading() as view:
+        last = log.last_tick(view.session)
+        today = day_start(local_day(view.now))
         spans = [(today - timedelta(days=n), today - timedelta(days=n - 1)) for n in range(DAYS)]
-        ticks, days = log_queries.tick_lines(now, before=before, limit=TICKS), log_queries.days_heads(now, spans)
-        entries = log_queries.entry_lines(now, lot=ref, limit=ROWS + 1, skip=entry_page)
-        trust = tickets.trust(now)
+        ticks, days = log_queries.tick_lines(view, before=before, limit=TICKS), log_queries.days_heads(view, spans)
+        entries = log_queries.entry_lines(view, lot=ref, limit=ROWS + 1, skip=entry_page)
+        trust = tickets.trust(view)
     return page(
         "public/audit.html",
         form=form,
@@ -58,8 +58,8 @@ def audit() -> str:
 @desk.page("/log/checkpoint", needs=ANYONE)
 def checkpoint() -> Response:
     """The newest signed checkpoint (C2SP tlog-checkpoint)."""
-    with look() as now:
-        text = log.checkpoint(now.session)
+    with reading() as view:
+        text = log.checkpoint(view.session)
     if text is None:
         raise NotFound("log.empty")
     return _plain(text)
@@ -70,24 +70,24 @@ def tile(level: int, rest: str) -> Response:
     index, width = _tile_of(rest)
     if level > 6:
         raise NotFound("log.tile_unknown", level=level, index=index, width=width)
-    with look() as now:
-        return _bytes(log_queries.tile(now, level, index, width))
+    with reading() as view:
+        return _bytes(log_queries.tile(view, level, index, width))
 
 
 @desk.page("/log/tile/entries/<path:rest>", needs=ANYONE)
 def bundle(rest: str) -> Response:
     index, width = _tile_of(rest)
-    with look() as now:
-        return _bytes(log_queries.entry_bundle(now, index, width))
+    with reading() as view:
+        return _bytes(log_queries.entry_bundle(view, index, width))
 
 
 @desk.page("/log/leaves", needs=ANYONE)
 def leaves() -> Response:
     """Leaves from number ``from`` on, at most a thousand; ``next`` is where to go on, null at the end."""
     first = _number("from") or 0
-    with look() as now:
-        found = log_queries.leaves(now, first)
-        size = log.size(now)
+    with reading() as view:
+        found = log_queries.leaves(view, first)
+        size = log.size(view)
     after = first + len(found)
     return jsonify(**{"from": first, "leaves": found, "size": size, "next": after if found and after < size else None})
 
@@ -96,8 +96,8 @@ def leaves() -> Response:
 def consistency() -> Response:
     """That the log of ``to`` leaves (the newest if none is named) continues the one of ``from`` leaves (RFC 9162 §2.1.4)."""
     old = _number("from") or 0
-    with look() as now:
-        found = log_queries.consistency(now, old, _number("to"))
+    with reading() as view:
+        found = log_queries.consistency(view, old, _number("to"))
     return jsonify(
         **{"from": old, "to": found.size, "proof": [b64u(node) for node in found.proof], "checkpoint": found.checkpoint}
     )
@@ -106,22 +106,22 @@ def consistency() -> Response:
 @desk.page("/log/keys.json", needs=ANYONE)
 def keys() -> Response:
     """Whom a verifier trusts. Keep it from an earlier day: a key fetched together with what it proves, proves nothing."""
-    with look() as now:
-        return attachment(json.dumps(tickets.trust(now), indent=1).encode() + b"\n", "trust.json", "application/json")
+    with reading() as view:
+        return attachment(json.dumps(tickets.trust(view), indent=1).encode() + b"\n", "trust.json", "application/json")
 
 
 @desk.page("/log/entries/<c>.json", needs=ANYONE)
 def entry(c: str) -> Response:
     """A public entry as a receipt, with its proof from its tick on."""
-    with look() as now:
-        return jsonify(log_queries.public_entry(now, c[:64]))
+    with reading() as view:
+        return jsonify(log_queries.public_entry(view, c[:64]))
 
 
 @desk.page("/log/documents/<name>.json", needs=ANYONE)
 def document(name: str) -> Response:
     """A document that a public entry speaks of, byte for byte."""
-    with look() as now:
-        kind, text = log_queries.public_document(now, name[:64])
+    with reading() as view:
+        kind, text = log_queries.public_document(view, name[:64])
     return attachment(text.encode(), f"{kind}.{name[:12]}.json", "application/json")
 
 

@@ -21,7 +21,7 @@ from trading.kernel.audit import envelope_text
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.procedures import REGIMES, procedure_of
 from trading.procedures.procedure import DEADLINE
 from trading.rulebook import Rule, calendars
@@ -35,13 +35,13 @@ from web.desks.public.lists import lots_csv, read_filters
 from web.desks.public.result import ranking
 from web.desks.public.words import attachment, lang, last_day, limit, line_state, notice_facts, page, zone
 from web.http.forms import Form
-from web.http.frame import address, page_of
-from web.http.gate import Desk, look, office, request
+from web.http.gate import Desk, office, reading, request
+from web.http.layout import address, page_of
 from web.http.page_rules import ANYONE
-from web.words import show
+from web.words import formatting
 from web.words.citations import citation
+from web.words.formatting import tag
 from web.words.regions import region_choices
-from web.words.show import tag
 
 desk = Desk("lots")
 MOST_IN_FEED = 50
@@ -59,12 +59,12 @@ def all_notices() -> str:
     kind, regime = form.choice("kind", notices.KINDS, needed=False), form.choice("regime", REGIMES, needed=False)
     text = form.text("words", needed=False, limit=80)
     kinds = (kind,) if kind else ()
-    with look() as now:
+    with reading() as view:
         pages = page_of(
-            public_queries.count_notices(now, kinds=kinds, words=text, regime=regime), request.args, "/notices"
+            public_queries.count_notices(view, kinds=kinds, words=text, regime=regime), request.args, "/notices"
         )
         lines = public_queries.notice_lines(
-            now, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset
+            view, kinds=kinds, words=text, regime=regime, limit=pages.size, skip=pages.offset
         )
     speech = lang()
     asked = [
@@ -86,10 +86,10 @@ def all_notices() -> str:
 
 @desk.page("/notices/<int:number>", needs=ANYONE)
 def notice(number: int) -> str:
-    with look() as now:
-        row, lot = public_queries.notice_of(now, number)
-        others = [one for one in notices.of_lot(now.session, lot) if one.id != row.id]
-        card = lot_cards.card_of(now, lot)
+    with reading() as view:
+        row, lot = public_queries.notice_of(view, number)
+        others = [one for one in notices.of_lot(view.session, lot) if one.id != row.id]
+        card = lot_cards.card_of(view, lot)
     return page(
         "public/notice.html",
         notice=row,
@@ -103,10 +103,10 @@ def notice(number: int) -> str:
 @desk.page("/notices/<int:number>/document.json", needs=ANYONE)
 def notice_json(number: int) -> Response:
     """The document whose digest the log holds, as its canonical bytes."""
-    with look() as now:
-        row, _lot = public_queries.notice_of(now, number)
-        text = audit.document(now.session, row.document_hash)
-        told = notice_document(now, row)
+    with reading() as view:
+        row, _lot = public_queries.notice_of(view, number)
+        text = audit.document(view.session, row.document_hash)
+        told = notice_document(view, row)
     if text != told:
         raise NotFound("log.document_unknown", hash=row.document_hash)
     return attachment(_canonical(told), f"notice-{row.kind}-{row.version}.json", "application/json")
@@ -159,9 +159,9 @@ def feed_xml() -> Response:
 def _fed() -> list[public_queries.NoticeLine]:
     kind = request.args.get("kind", "")
     regime = request.args.get("regime", "")
-    with look() as now:
+    with reading() as view:
         return public_queries.notice_lines(
-            now,
+            view,
             kinds=(kind,) if kind in notices.KINDS else (),
             words=request.args.get("words", "")[:80],
             regime=regime if regime in REGIMES else "",
@@ -181,12 +181,12 @@ def lots() -> Any:
     """All lots, whatever their stage."""
     form = Form.query()
     filters, chosen = read_filters(form, request.args, "/lots")
-    with look() as now:
-        pages = page_of(public_queries.count_lots(now, filters), request.args, "/lots", csv=True)
+    with reading() as view:
+        pages = page_of(public_queries.count_lots(view, filters), request.args, "/lots", csv=True)
         lines = public_queries.lots(
-            now, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset
+            view, filters, sort=request.args.get("sort", "-published"), limit=pages.size, skip=pages.offset
         )
-        regions = public_queries.regions(now)
+        regions = public_queries.regions(view)
     if request.args.get("format") == "csv":
         return lots_csv(lines)
     return page(
@@ -197,48 +197,48 @@ def lots() -> Any:
         chosen=chosen,
         filters=filters,
         regions=region_choices(regions),
-        state_of=lambda line: tag(line_state(line, now.now, lang())),
+        state_of=lambda line: tag(line_state(line, view.now, lang())),
     )
 
 
 @desk.page("/lots/<ref>", needs=ANYONE)
 def lot(ref: str) -> str:
     """One lot: its road with the law's limits, facts, files, answers, notices, rights, and what the log proves of it."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        told = public_queries.outcome(now, row)
-        listed = notices.of_lot(now.session, row)
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        told = public_queries.outcome(view, row)
+        listed = notices.of_lot(view.session, row)
         first = next((one for one in listed if one.kind == "tender"), None)
-        card = lot_cards.card_of(now, row)
-        policy = officers.find_policy(now.session, row)
-        cap, cap_rule = deposit_cap(row.project, row.budget, book_of(row, now.now))
-        road = public_stages.stages(now, row, told, first)
+        card = lot_cards.card_of(view, row)
+        policy = officers.find_policy(view.session, row)
+        cap, cap_rule = deposit_cap(row.project, row.budget, book_of(row, view.now))
+        road = public_stages.stages(view, row, told, first)
         values = {
             "card": card,
             "stages": road,
             "told": told,
             "notices": listed,
             "answers": [one for one in listed if one.kind in ("clarification", "correction")][::-1],
-            "files": public_queries.file_lines(now, row),
-            "issued": documents.may_take(now, row),
+            "files": public_queries.file_lines(view, row),
+            "issued": documents.may_take(view, row),
             "policy": policy,
             "policy_facts": officers.policy_document(policy) if policy else {},
             "cap": cap,
             "cap_rule": cap_rule,
-            "cutoff": public_stages.clarify_cutoff(now, row),
+            "cutoff": public_stages.clarify_cutoff(view, row),
             "questions_until": enquiries.closes_at(row),
-            "rights": _rights(now, row, told),
-            "entries": entry_lines(now, lot=ref, events=SHOWN, limit=6),
-            "tip": log.last_tick(now.session),
-            "untried": bool(officers.untried(now.session, row)),
-            "changed": officer_news.last_change(now.session, row),
-            "suspended": deadline_faults.standing(now.session, row),
-            "trust": tickets.trust(now),
-            "following": follows.follows(now, row),
+            "rights": _rights(view, row, told),
+            "entries": entry_lines(view, lot=ref, events=SHOWN, limit=6),
+            "tip": log.last_tick(view.session),
+            "untried": bool(officers.untried(view.session, row)),
+            "changed": officer_news.last_change(view.session, row),
+            "suspended": deadline_faults.standing(view.session, row),
+            "trust": tickets.trust(view),
+            "following": follows.follows(view, row),
             "bundled": row.state in dossier.FINISHED,
-            "may_join": may(now.actor, Act.LOT_TAKE_PART),
-            "taking": participants.takes_part(now, row),
-            "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and now.now < card.deadline,
+            "may_join": may(view.actor, Act.LOT_TAKE_PART),
+            "taking": participants.takes_part(view, row),
+            "open": card.state in ("NOTICE", "BIDDING") and card.deadline is not None and view.now < card.deadline,
         }
     return page("public/lot.html", form=Form.blank(), stage_rows=[_stage(one, card) for one in road], **values)
 
@@ -246,18 +246,18 @@ def lot(ref: str) -> str:
 @desk.page("/lots/<ref>/ticket.json", needs=ANYONE)
 def ticket(ref: str) -> Response:
     """What a sealer needs, signed by the platform: the complete policy, whom to trust, the opening form."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        envelope = tickets.ticket(now, row, request.args.get("envelope", officers.BID)[:128])
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        envelope = tickets.ticket(view, row, request.args.get("envelope", officers.BID)[:128])
     return attachment(envelope_text(envelope).encode(), f"{ref}.ticket.json", "application/json")
 
 
 @desk.page("/lots/<ref>/policy.json", needs=ANYONE)
 def policy(ref: str) -> Response:
     """The opening policy that stands, with the signatures of every officer."""
-    with look() as now:
+    with reading() as view:
         row = officers.current_policy(
-            now.session, public_queries.published_lot(now, ref), request.args.get("envelope", officers.BID)[:128]
+            view.session, public_queries.published_lot(view, ref), request.args.get("envelope", officers.BID)[:128]
         )
         text = row.dsse or ""
     return attachment(text.encode(), f"{ref}.policy.json", "application/json")
@@ -266,9 +266,9 @@ def policy(ref: str) -> Response:
 @desk.page("/lots/<ref>/documents/<int:number>", needs=ANYONE)
 def document(ref: str, number: int) -> Response:
     """One file, as an attachment. Nothing is written down about whoever takes it."""
-    with look() as now:
-        found = documents.document(now, public_queries.published_lot(now, ref), number)
-        blobs = now.office.blobs
+    with reading() as view:
+        found = documents.document(view, public_queries.published_lot(view, ref), number)
+        blobs = view.office.blobs
     answer = attachment(blobs.read(found.blob), found.name, found.media)
     answer.content_length = found.size
     answer.headers["Repr-Digest"] = f"sha-256=:{_base64(found.sha256)}:"
@@ -277,10 +277,10 @@ def document(ref: str, number: int) -> Response:
 
 @desk.page("/lots/<ref>/contract", needs=ANYONE)
 def contract(ref: str) -> str:
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        told = public_queries.outcome(now, row)
-        card = lot_cards.card_of(now, row)
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        told = public_queries.outcome(view, row)
+        card = lot_cards.card_of(view, row)
     return page(
         "public/contract.html",
         card=card,
@@ -298,7 +298,7 @@ def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any
     speech = lang()
     lines: list[str] = []
     if stage.day:
-        lines.append(show.day(stage.day, speech))
+        lines.append(formatting.day(stage.day, speech))
     if stage.at is not None:
         lines.append(_short(stage.at))
     if stage.until is not None:
@@ -309,7 +309,7 @@ def _stage(stage: public_stages.Stage, card: lot_cards.LotCard) -> dict[str, Any
     left = ""
     if stage.code == "bidding" and stage.state == public_stages.HERE and card.deadline is not None:
         now = office().clock.now()
-        left = show.left(card.deadline, now, speech) if now < card.deadline else ""
+        left = formatting.left(card.deadline, now, speech) if now < card.deadline else ""
     if stage.state == public_stages.HERE and card.state in ("FAILED", "TERMINATED"):
         left = words.state("lot", card.state, speech).text
     title = "\n".join(
@@ -331,9 +331,9 @@ def _short(moment: datetime) -> str:
     return f"{local:%m-%d %H:%M}"
 
 
-def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
+def _rights(view: View, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """Who may ask or object, until when, who answers by when: from the lot's own rulebook."""
-    book = book_of(row, now.now)
+    book = book_of(row, view.now)
     law = procedure_of(row).remedies
     documents, result, answer = law.window("documents"), law.window("result"), book.find(law.answer)
     found: list[dict[str, Any]] = []
@@ -342,7 +342,7 @@ def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str,
         {
             "what": "enquiry",
             "until": until,
-            "over": until is None or until <= now.now,
+            "over": until is None or until <= view.now,
             "answer": book.find("T-20"),
             "rule": None,
         }
@@ -350,12 +350,12 @@ def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str,
     rule = book.find(documents.basis)
     last = None
     if documents.anchor == DEADLINE and rule is not None and row.deadline is not None:
-        last = _term_end(now, rule, row.deadline)
+        last = _term_end(view, rule, row.deadline)
     found.append(
         {
             "what": f"{law.kind}_documents",
             "until": last,
-            "over": last is not None and last <= now.now,
+            "over": last is not None and last <= view.now,
             "rule": rule,
             "answer": answer,
         }
@@ -365,7 +365,7 @@ def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str,
             {
                 "what": f"{law.kind}_result",
                 "until": told.object_until,
-                "over": told.object_until <= now.now,
+                "over": told.object_until <= view.now,
                 "rule": book.find(result.basis),
                 "answer": answer,
             }
@@ -382,8 +382,8 @@ def _rights(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str,
     return found
 
 
-def _term_end(now: Look, rule: Rule, anchor: datetime) -> datetime | None:
-    term = rule.term(local_day(anchor), calendars.current(now.session))
+def _term_end(view: View, rule: Rule, anchor: datetime) -> datetime | None:
+    term = rule.term(local_day(anchor), calendars.current(view.session))
     return term.ends_at if term else None
 
 

@@ -26,7 +26,7 @@ from trading.kernel.clock import floor_second
 from trading.kernel.errors import NotAllowed, NotFound
 from trading.kernel.exact import written, written_exactly
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.procedures import procedure_of
 from trading.reports.savings import rate_pct
 from trading.rulebook import Rule, calendars
@@ -39,10 +39,10 @@ from trading.views.log_queries import entry_lines
 from web import words
 from web.desks.public import result_charts
 from web.desks.public.words import attachment, csv_answer, lang, notice_facts, page
-from web.http.gate import Desk, look, office
+from web.http.gate import Desk, office, reading
 from web.http.page_rules import ANYONE
 from web.papers import bundles, printing, result_paper
-from web.words import show
+from web.words import formatting
 
 desk = Desk("results")
 MOST_BARS = 8
@@ -52,14 +52,14 @@ GROUPS = ("objective", "subjective", "price")
 @desk.page("/lots/<ref>/result", needs=ANYONE)
 def result(ref: str) -> str:
     """Candidates or result as published, with the remedies and their last day."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        told = public_queries.outcome(now, row)
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        told = public_queries.outcome(view, row)
         shown = told.result or told.candidates or told.failure
-        card = lot_cards.card_of(now, row)
-        scores = scores_of(now, row) if told.result or told.candidates else None
+        card = lot_cards.card_of(view, row)
+        scores = scores_of(view, row) if told.result or told.candidates else None
         ranked = ranking(shown.body) if shown else []
-        listed = notices.of_lot(now.session, row)
+        listed = notices.of_lot(view.session, row)
         values = {
             "card": card,
             "told": told,
@@ -84,14 +84,14 @@ def result(ref: str) -> str:
                 one for one in listed if shown and one.kind == "correction" and one.published_at >= shown.published_at
             ],
             "earlier": [one for one in listed if shown and one.kind == shown.kind and one.id != shown.id],
-            "suspended": deadline_faults.standing(now.session, row),
-            "remedies": remedies(now, row, told),
-            "sums": sums(now, told.reasons),
-            "next": what_comes(now, row, told),
+            "suspended": deadline_faults.standing(view.session, row),
+            "remedies": remedies(view, row, told),
+            "sums": sums(view, told.reasons),
+            "next": what_comes(view, row, told),
             "bundled": row.state in dossier.FINISHED,
-            "successor": public_queries.successor(now, row),
-            "deposits": book_of(row, now.now).find("D-24"),
-            "entries": entry_lines(now, lot=ref, events=("ranking",), limit=1),
+            "successor": public_queries.successor(view, row),
+            "deposits": book_of(row, view.now).find("D-24"),
+            "entries": entry_lines(view, lot=ref, events=("ranking",), limit=1),
         }
     top = ranked[0] if ranked else None
     return page(
@@ -109,8 +109,8 @@ def result(ref: str) -> str:
 @desk.page("/lots/<ref>/result.csv", needs=ANYONE)
 def points_csv(ref: str) -> Response:
     """The points shown: one row a criterion, one column a bidder; where a price ranks, one row a bidder."""
-    with look() as now:
-        scores = scores_of(now, public_queries.published_lot(now, ref))
+    with reading() as view:
+        scores = scores_of(view, public_queries.published_lot(view, ref))
     if scores is None:
         raise NotFound("result.no_scores", ref=ref)
     told = table(scores)
@@ -136,17 +136,17 @@ def points_csv(ref: str) -> Response:
 @desk.page("/lots/<ref>/report.pdf", needs=ANYONE)
 def report(ref: str) -> Response:
     """The public copy of the evaluation report. Refuses: NotFound before it is public, or where there is none."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        scores = scores_of(now, row)
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        scores = scores_of(view, row)
         if scores is None:
             raise NotFound("result.no_scores", ref=ref)
-        told, card = public_queries.outcome(now, row), lot_cards.card_of(now, row)
+        told, card = public_queries.outcome(view, row), lot_cards.card_of(view, row)
         shown = told.result or told.candidates  # some who look see the points earlier; this copy is that of the notice
         if shown is None:
             raise NotFound("result.no_scores", ref=ref)
         paper = result_paper.make(
-            card, scores, table(scores), shown.published_at, unopened(notices.of_lot(now.session, row))
+            card, scores, table(scores), shown.published_at, unopened(notices.of_lot(view.session, row))
         )
     return printing.answer(paper, f"report-{ref}")
 
@@ -156,31 +156,31 @@ def bundle_file(ref: str) -> Response:
     """Everything public of a finished lot in one file, which ``bidhall verify`` checks without the platform. Taking it leaves no trace.
 
     Refuses: NotFound, WrongStep before the result, TooEarly while an entry waits for its tick."""
-    with look() as now:
-        row = public_queries.published_lot(now, ref)
-        files, name = bundles.files_of(now, row, "public"), row.log_of
+    with reading() as view:
+        row = public_queries.published_lot(view, ref)
+        files, name = bundles.files_of(view, row, "public"), row.log_of
     _index, pieces = bundle.prepared(files, profile="public", tender=name, signing=office().keys.signing)
     return attachment(pieces, f"{ref}.bundle.zip", "application/zip")
 
 
-def early_report(now: Look, lot: Lot) -> bytes:
+def early_report(view: View, lot: Lot) -> bytes:
     """The panel's report as a paper, as purchaser, agency and supervisor read it from the moment it is handed over. Refuses: NotFound
     ``result.no_scores``."""
-    award, scores = awards.find(now.session, lot), scores_of(now, lot)
+    award, scores = awards.find(view.session, lot), scores_of(view, lot)
     if award is None or scores is None:
         raise NotFound("result.no_scores", ref=lot.ref)
-    card, at = lot_cards.card_of(now, lot), floor_second(award.proposed_at)
-    left_out = unopened(notices.of_lot(now.session, lot))
+    card, at = lot_cards.card_of(view, lot), floor_second(award.proposed_at)
+    left_out = unopened(notices.of_lot(view.session, lot))
     return result_paper.make(card, scores, table(scores), at, left_out, title="评标报告", dated="收到报告")
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------------------
 
 
-def scores_of(now: Look, row: Lot) -> OutcomeCard | None:
+def scores_of(view: View, row: Lot) -> OutcomeCard | None:
     """The points as far as the law opens them to whoever looks; None while they are closed or where the platform held no review."""
     try:
-        return outcome_queries.outcome_card(now, row)
+        return outcome_queries.outcome_card(view, row)
     except (NotFound, NotAllowed):
         return None
 
@@ -323,7 +323,7 @@ def why(scores: OutcomeCard) -> str:
         gap = Fraction(second["total"]) - Fraction(first["total"])
         if not gap:
             return _("%(price)s equal to the second", price=called)
-        told = show.amount(written_exactly(gap))
+        told = formatting.amount(written_exactly(gap))
         return _("%(price)s %(gap)s yuan below the second", price=called, gap=told)
 
     def price_and_rest(one: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
@@ -359,9 +359,9 @@ def unopened(listed: Sequence[Notice]) -> list[dict[str, str]]:
 # --- dates ------------------------------------------------------------------------------------------------------------------------
 
 
-def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
+def remedies(view: View, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """What whoever disagrees can do, in its order: each with its last moment if it is known, its rule, and whether it is over."""
-    book, law = book_of(row, now.now), procedure_of(row)
+    book, law = book_of(row, view.now), procedure_of(row)
     remedies, publicity, result = law.remedies, law.award.publicity, book.find(law.remedies.window("result").basis)
     shown = told.result or told.candidates
     found: list[dict[str, Any]] = []
@@ -372,8 +372,8 @@ def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str
                 "what": what,
                 "rule": rule,
                 "until": until,
-                "over": until is not None and until <= now.now,
-                "open": until is not None and until > now.now,
+                "over": until is not None and until <= view.now,
+                "open": until is not None and until > view.now,
                 "reason": reason,
             }
         )
@@ -397,9 +397,9 @@ def remedies(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str
     return found
 
 
-def sums(now: Look, reasons: Mapping[str, Any]) -> dict[str, str]:
+def sums(view: View, reasons: Mapping[str, Any]) -> dict[str, str]:
     """The arithmetic of each stored date in words: ``2026-11-24 + 7 个工作日 = 2026-12-03（11-28、11-29 休息日不计）``."""
-    calendar = calendars.current(now.session)
+    calendar = calendars.current(view.session)
     return {
         name: sum_words(calendar, told) for name, told in reasons.items() if isinstance(told, Mapping) and "day" in told
     }
@@ -429,10 +429,10 @@ def sum_words(calendar: WorkingDayCalendar, told: Mapping[str, Any]) -> str:
     return text
 
 
-def what_comes(now: Look, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
+def what_comes(view: View, row: Lot, told: public_queries.Outcome) -> list[dict[str, Any]]:
     """The duties that follow a result, each with its last moment where that is known and its rule."""
     found: list[dict[str, Any]] = []
-    book, law = book_of(row, now.now), procedure_of(row).contract
+    book, law = book_of(row, view.now), procedure_of(row).contract
     if told.result is not None:
         found.append(
             {

@@ -14,7 +14,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.reports import own, savings, writers
 from trading.reports import words as report_words
 from trading.reports.savings import Row, Savings
@@ -24,10 +24,10 @@ from web.desks.parts import charts
 from web.desks.public import history
 from web.desks.public.words import attachment, csv_answer, lang, page
 from web.http.forms import Form
-from web.http.frame import address, page_of
-from web.http.gate import Desk, look, request
+from web.http.gate import Desk, reading, request
+from web.http.layout import address, page_of
 from web.http.page_rules import ANYONE
-from web.words import show
+from web.words import formatting
 from web.words.regions import region_choices, region_name
 
 desk = Desk("savings")
@@ -38,8 +38,8 @@ MOST_REGIONS = 14
 
 @desk.page("/savings", needs=ANYONE)
 def index() -> Any:
-    with look() as now:
-        every, imported = own_rows(now), history.by_year(now)
+    with reading() as view:
+        every, imported = own_rows(view), history.by_year(view)
     form, rows, since, until = _narrowed(every)
     report = savings.reckon(rows, by=("regime", "method"), since=since, until=until)
     treated = savings.treatments(rows, currency=report.currency, since=since, until=until)
@@ -71,8 +71,8 @@ def index() -> Any:
 @desk.page("/savings/lots", needs=ANYONE)
 def lots() -> Any:
     """Every result behind the figures, with how it was counted."""
-    with look() as now:
-        every = own_rows(now)
+    with reading() as view:
+        every = own_rows(view)
     form, rows, since, until = _narrowed(every)
     currency = savings.main_currency(rows)
     treated = savings.treatments(rows, currency=currency, since=since, until=until)
@@ -88,9 +88,9 @@ def lots() -> Any:
     if request.args.get("format") == "csv":
         head = [report_words.word(key, lang()) for key in _COLUMNS]
         return csv_answer("savings-lots.csv", head, [_cells(row, why) for row, why in shown])
-    with look() as now:
+    with reading() as view:
         papers = public_queries.notice_numbers(
-            now, [row.id for row, _why in shown], ("result", "failure", "termination", "contract")
+            view, [row.id for row, _why in shown], ("result", "failure", "termination", "contract")
         )
     return page(
         "public/savings_lots.html",
@@ -108,8 +108,8 @@ def lots() -> Any:
 # --- rows -------------------------------------------------------------------------------------------------------------------------
 
 
-def own_rows(now: Look) -> list[Row]:
-    return savings.own_rows(own.records(now.session))
+def own_rows(view: View) -> list[Row]:
+    return savings.own_rows(own.records(view.session))
 
 
 def _narrowed(every: Sequence[Row]) -> tuple[Form, list[Row], date | None, date | None]:
@@ -192,12 +192,12 @@ def _kpis(report: Savings, spread: savings.Distribution | None, drill: Callable[
     speech = lang()
 
     def sum_of(label: str, amount: int) -> dict[str, Any]:
-        value, unit = show.big(Money(amount, report.currency), speech)
+        value, unit = formatting.big(Money(amount, report.currency), speech)
         return {
             "label": label,
             "value": value,
             "unit": unit,
-            "note": show.money(Money(amount, report.currency), speech),
+            "note": formatting.money(Money(amount, report.currency), speech),
             "href": drill(),
         }
 
@@ -213,7 +213,7 @@ def _kpis(report: Savings, spread: savings.Distribution | None, drill: Callable[
     return [
         {
             "label": _("Rate of the sums"),
-            "value": rate or show.NOTHING,
+            "value": rate or formatting.NOTHING,
             "unit": "%" if rate else "",
             "note": note,
             "kind": "big",
@@ -224,19 +224,19 @@ def _kpis(report: Savings, spread: savings.Distribution | None, drill: Callable[
         sum_of(_("Saved"), report.budget - report.award),
         {
             "label": _("Lots in the rate"),
-            "value": show.count(report.in_rate),
+            "value": formatting.count(report.in_rate),
             "unit": f"/ {report.transactions:,}",
             "href": drill(),
             "note": _("%(n)s counted only, see below", n=report.transactions - report.in_rate),
         },
         {
             "label": _("Failed, terminated"),
-            "value": show.count(ended),
+            "value": formatting.count(ended),
             "unit": _("rounds"),
             "href": drill(case="ended") if ended else "",
             "note": _(
                 "%(share)s of %(all)s rounds",
-                share=show.percent(Fraction(ended * 100, ended + report.transactions)),
+                share=formatting.percent(Fraction(ended * 100, ended + report.transactions)),
                 all=ended + report.transactions,
             )
             if ended + report.transactions
@@ -267,7 +267,7 @@ def _months(report: Savings, rows: list[Row], since: date | None, until: date | 
         labels = [
             f"{int(label[5:])} 月"
             if speech == "zh"
-            else show.day_words(date(2001, int(label[5:]), 1), "en").split(" ")[2]
+            else formatting.day_words(date(2001, int(label[5:]), 1), "en").split(" ")[2]
             for label in labels
         ]
     chart = charts.columns(
@@ -421,7 +421,7 @@ def _unsaid(report: Savings) -> list[dict[str, Any]]:
         "terminated": _("counted apart"),
     }
     dropped = savings.rate_pct(*report.without_negative)
-    otherwise = _("dropped, it would be %(rate)s%%", rate=dropped) if dropped else show.NOTHING
+    otherwise = _("dropped, it would be %(rate)s%%", rate=dropped) if dropped else formatting.NOTHING
     if report.mean_discount_pct:
         how["price_form"] = _("counted only; mean discount %(pct)s%%", pct=report.mean_discount_pct)
     return [
@@ -430,7 +430,7 @@ def _unsaid(report: Savings) -> list[dict[str, Any]]:
             "words": _case_words(case),
             "n": numbers[case],
             "how": how.get(case, aside),
-            "else": otherwise if case == "negative" and numbers[case] else show.NOTHING,
+            "else": otherwise if case == "negative" and numbers[case] else formatting.NOTHING,
         }
         for case in _UNSAID
     ]
@@ -445,7 +445,7 @@ def _drilled(row: Row, why: str | None, papers: Mapping[str, int]) -> dict[str, 
         "row": row,
         "budget": budget,
         "award": award,
-        "rate": f"{rate}%" if rate else show.NOTHING,
+        "rate": f"{rate}%" if rate else formatting.NOTHING,
         "why": report_words.reason(why, lang()) if why else "",
         "notice": next((papers[kind] for kind in ("result", "failure", "termination") if kind in papers), None),
         "contract": "contract" in papers,

@@ -25,9 +25,9 @@ from trading.views.public_queries import PHASES, LotLine
 from web import words
 from web.http.gate import render, saved_as
 from web.http.refusals import language
-from web.words import show
+from web.words import formatting
+from web.words.formatting import Label
 from web.words.regions import full_name
-from web.words.show import Label
 
 _UNITS = {
     "D": ("日", "days"),
@@ -107,7 +107,7 @@ def budget_range(text: str) -> tuple[int | None, int | None]:
 def ten_thousands(amount: Money) -> str:
     """An amount in ten thousand yuan with two decimals, for a column that names the unit."""
     return (
-        f"{show.money(amount, 'en').split(' ')[0]}"
+        f"{formatting.money(amount, 'en').split(' ')[0]}"
         if amount.currency != "CNY"
         else _grouped(written(amount.fraction / 10_000))
     )
@@ -129,8 +129,8 @@ def page(template: str, **values: Any) -> str:
         "regimes": choices("regime", REGIMES),
         "methods": choices("method", METHODS),
         "phases": choices("phase", PHASES),
-        "fen": lambda minor: show.money(Money(minor), speech),
-        "rate": lambda budget, award: f"{rate_pct(budget, award) or show.NOTHING}%",
+        "fen": lambda minor: formatting.money(Money(minor), speech),
+        "rate": lambda budget, award: f"{rate_pct(budget, award) or formatting.NOTHING}%",
         "last_day": last_day,
         "limit": lambda rule: limit(rule, speech),
         "rule_words": lambda rule: rule.zh if speech == "zh" else rule.en,
@@ -138,7 +138,7 @@ def page(template: str, **values: Any) -> str:
         "amount": lambda rule: amount_of(rule, speech),
         "money_of": Money,
         "cap": lambda text: text[:1].upper() + text[1:],
-        "figure_of": lambda minor: show.figure(Money(minor)),
+        "figure_of": lambda minor: formatting.figure(Money(minor)),
         "money_of_text": Money.parse,
         "feast_name": feast_name,
     }
@@ -202,8 +202,8 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     def money(key: str, value: Any) -> str:
         if key.endswith("_minor"):
-            return show.money(Money(int(value)), speech)
-        return show.money(Money.parse(str(value), str(body.get("currency", "CNY"))), speech)
+            return formatting.money(Money(int(value)), speech)
+        return formatting.money(Money.parse(str(value), str(body.get("currency", "CNY"))), speech)
 
     labels = {
         "project": _("Project"),
@@ -292,6 +292,6 @@ def notice_facts(kind: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _moment(text: str, speech: str) -> str:
     try:
-        return show.moment(parse_moment(text), speech, zone())
+        return formatting.moment(parse_moment(text), speech, zone())
     except NotReady:
         return text

@@ -21,7 +21,7 @@ from trading.kernel.access import Act, may
 from trading.kernel.calendar import day_start, local_day
 from trading.kernel.errors import NotFound
 from trading.kernel.money import Money
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.rulebook import calendars
 from trading.tendering import tenders
@@ -36,11 +36,11 @@ from web.desks.supervisor import figures as figures_of
 from web.desks.supervisor import papers as papers_home
 from web.http import attached
 from web.http.forms import Form
-from web.http.frame import Duty, Group, Link, Tick, address, page_of, sun_line
-from web.http.gate import Desk, actor, go, look, render, request
+from web.http.gate import Desk, actor, go, reading, render, request
+from web.http.layout import Duty, Group, Link, Tick, address, page_of, sun_line
 from web.http.refusals import language
 from web.papers import printing
-from web.words import show
+from web.words import formatting
 
 desk = Desk("supervisor", prefix="/supervisor")
 
@@ -111,26 +111,28 @@ def _for_templates() -> dict[str, Any]:
 # --- what is looked at ------------------------------------------------------------------------------------------------
 
 
-def refund_limits(now: Look) -> list[Limit]:
+def refund_limits(view: View) -> list[Limit]:
     """Refunds of lots whose payers are public, as limits like any other."""
     return [
         Limit(
             "refund",
             one.ref,
             one.lot,
-            f"{one.bidder} {show.money(one.principal, language())}",
+            f"{one.bidder} {formatting.money(one.principal, language())}",
             _("deposit cashier of the centre"),
             one.rule,
             one.until,
             one.met_at,
             one.reason,
         )
-        for one in limits.refund_limits(now)
+        for one in limits.refund_limits(view)
     ]
 
 
-def all_limits(now: Look) -> list[Limit]:
-    return sorted([*oversight.limits(now), *refund_limits(now)], key=lambda one: (one.until, one.lot, one.kind, one.of))
+def all_limits(view: View) -> list[Limit]:
+    return sorted(
+        [*oversight.limits(view), *refund_limits(view)], key=lambda one: (one.until, one.lot, one.kind, one.of)
+    )
 
 
 def limit_href(one: Limit) -> str:
@@ -139,9 +141,9 @@ def limit_href(one: Limit) -> str:
     return f"/supervisor/dossier/{one.lot}"
 
 
-def _duty(one: Limit, now: Look) -> Duty:
-    state = words.state("limit_state", one.state(now.now), language())
-    urgency = {"late": "late", "soon": "soon"}.get(one.state(now.now), "")
+def _duty(one: Limit, view: View) -> Duty:
+    state = words.state("limit_state", one.state(view.now), language())
+    urgency = {"late": "late", "soon": "soon"}.get(one.state(view.now), "")
     basis = " · ".join((one.lot, _("rule %(rule)s", rule=one.rule), _("responsible: %(who)s", who=one.owner)))
     return Duty(
         f"{kind_words(one.kind)}：{one.title}"
@@ -167,12 +169,12 @@ class LogHealth:
     head: str
 
 
-def log_health(now: Look) -> LogHealth | None:
-    last = log.last_tick(now.session)
+def log_health(view: View) -> LogHealth | None:
+    last = log.last_tick(view.session)
     if last is None:
         return None
-    line = log_queries.tick_lines(now, limit=1)[0]
-    return LogHealth(now.now - last.at <= STILL, last.at, last.tick, line.root)
+    line = log_queries.tick_lines(view, limit=1)[0]
+    return LogHealth(view.now - last.at <= STILL, last.at, last.tick, line.root)
 
 
 # --- home -------------------------------------------------------------------------------------------------------------
@@ -180,27 +182,27 @@ def log_health(now: Look) -> LogHealth | None:
 
 @desk.page("", needs=SEE)
 def home() -> str:
-    with look() as now:
-        found = all_limits(now)
+    with reading() as view:
+        found = all_limits(view)
         running = [one for one in found if one.met_at is None]
-        late, soon = ([one for one in running if one.state(now.now) == state] for state in ("late", "soon"))
-        waiting = [one for one in oversight.objections(now) if one.state in disputes.OPEN]
+        late, soon = ([one for one in running if one.state(view.now) == state] for state in ("late", "soon"))
+        waiting = [one for one in oversight.objections(view) if one.state in disputes.OPEN]
         answered_late = [
             one
             for one in found
-            if one.kind in ("objection", "challenge", "enquiry") and one.state(now.now) == "kept_late"
+            if one.kind in ("objection", "challenge", "enquiry") and one.state(view.now) == "kept_late"
         ]
-        health = log_health(now)
-        halls = hall_queries.opening_hours(now)
-        today = local_day(now.now)
+        health = log_health(view)
+        halls = hall_queries.opening_hours(view)
+        today = local_day(view.now)
         ticks = [Tick(one.until, kind_words(one.kind), due=True) for one in running]
         ticks += [Tick(one.opens_at, _("opening")) for one in halls]
         day = sun_line(
-            now.now,
+            view.now,
             ticks,
             lang=language(),
             zone=_zone(),
-            working=calendars.current(now.session).day_kind(today).working,
+            working=calendars.current(view.session).day_kind(today).working,
         )
         figures = [
             {
@@ -219,7 +221,7 @@ def home() -> str:
             {
                 "label": _("Open objections and challenges"),
                 "value": len(waiting),
-                "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= now.now)),
+                "note": _("%(n)s past their limit", n=sum(1 for one in waiting if one.due_at <= view.now)),
                 "href": "/supervisor/objections",
             },
             {
@@ -232,7 +234,7 @@ def home() -> str:
                 "label": _("Audit book"),
                 "value": _("ticking") if health and health.ok else _("stands still"),
                 "kind": "" if health and health.ok else "stop",
-                "note": _("last tick %(at)s", at=_short(health.at, now)) if health else _("no tick yet"),
+                "note": _("last tick %(at)s", at=_short(health.at, view)) if health else _("no tick yet"),
                 "href": "/audit",
             },
         ]
@@ -240,20 +242,20 @@ def home() -> str:
             "supervisor/home.html",
             day=day,
             figures=figures,
-            duties=[_duty(one, now) for one in running[:12]],
+            duties=[_duty(one, view) for one in running[:12]],
             more=max(0, len(running) - 12),
             waiting=waiting,
             health=health,
-            **_figures(found, now),
+            **_figures(found, view),
             today=today,
             halls=[
-                one for one in halls if now.now - timedelta(hours=12) <= one.opens_at <= now.now + timedelta(days=3)
+                one for one in halls if view.now - timedelta(hours=12) <= one.opens_at <= view.now + timedelta(days=3)
             ],
         )
 
 
-def _short(moment: Any, now: Look) -> str:
-    return show.moment_short(moment, language(), _zone(), now=now.now)
+def _short(moment: Any, view: View) -> str:
+    return formatting.moment_short(moment, language(), _zone(), now=view.now)
 
 
 def _by_kind(found: list[Limit]) -> str:
@@ -261,15 +263,15 @@ def _by_kind(found: list[Limit]) -> str:
     return " · ".join(f"{kind_words(kind)} {n}" for kind, n in counts if n) or _("none")
 
 
-def _figures(found: list[Limit], now: Look) -> dict[str, Any]:
+def _figures(found: list[Limit], view: View) -> dict[str, Any]:
     """Twelve weeks of limits: a column a week, a bar a kind, and all together."""
-    columns = figures_of.weeks(found, now.now)
+    columns = figures_of.weeks(found, view.now)
     since = day_start(columns[0].monday)
     of_weeks = [one for one in found if since < one.until <= day_start(columns[-1].monday + timedelta(weeks=1))]
     return {
         "weeks": columns,
-        "by_kind": figures_of.kinds(of_weeks, now.now, KINDS),
-        "of_weeks": figures_of.count_of(of_weeks, now.now),
+        "by_kind": figures_of.kinds(of_weeks, view.now, KINDS),
+        "of_weeks": figures_of.count_of(of_weeks, view.now),
     }
 
 
@@ -285,15 +287,15 @@ def deadlines() -> Any:
         request.args.get("show", ""),
     )
     chosen = chosen if chosen in SHOWN else ""
-    with look() as now:
-        found = all_limits(now)
+    with reading() as view:
+        found = all_limits(view)
         if week:
             found = [one for one in found if figures_of.in_week(one, figures_of.monday_of(week))]
-        rows = [one for one in found if one.state(now.now) in SHOWN[chosen] and (not kind or one.kind == kind)]
+        rows = [one for one in found if one.state(view.now) in SHOWN[chosen] and (not kind or one.kind == kind)]
         if chosen in ("kept", "kept_late", "all"):
             rows.reverse()
         if request.args.get("format") == "csv":
-            return papers_home.limits_csv(rows, now.now, kind_words)
+            return papers_home.limits_csv(rows, view.now, kind_words)
         page = page_of(len(rows), request.args, "/supervisor/deadlines", csv=True)
         names = {
             "": _("Running"),
@@ -309,7 +311,7 @@ def deadlines() -> Any:
                 names[key],
                 address("/supervisor/deadlines", {"show": key, **kept}),
                 key == chosen,
-                sum(1 for one in found if one.state(now.now) in SHOWN[key]),
+                sum(1 for one in found if one.state(view.now) in SHOWN[key]),
                 key == "late",
             )
             for key in SHOWN
@@ -322,7 +324,7 @@ def deadlines() -> Any:
             form=form,
             kinds=[(one, kind_words(one)) for one in KINDS],
             href=limit_href,
-            at=now.now,
+            at=view.now,
             chosen=chosen,
             week=figures_of.monday_of(week) if week else None,
         )
@@ -333,24 +335,24 @@ def deadlines() -> Any:
 
 @desk.page("/objections", needs=SEE)
 def objections() -> str:
-    with look() as now:
-        found = oversight.objections(now)
+    with reading() as view:
+        found = oversight.objections(view)
         return render(
             "supervisor/objections.html",
             open_=[one for one in found if one.state in disputes.OPEN],
             done=[one for one in found if one.state not in disputes.OPEN],
-            at=now.now,
+            at=view.now,
         )
 
 
 @desk.page("/objections/<ref>", needs=SEE)
 def objection(ref: str) -> str:
-    with look() as now:
-        row = disputes.objection(now.session, ref)
-        card = oversight.objection_card(now, row)
+    with reading() as view:
+        row = disputes.objection(view.session, ref)
+        card = oversight.objection_card(view, row)
         filed, answered = (
             attached.rows(
-                attachments.of_objection(now.session, row.id, role),
+                attachments.of_objection(view.session, row.id, role),
                 f"/supervisor/objections/{ref}/attachments",
                 named=bool(card.party) or role == "answer",
             )
@@ -361,18 +363,18 @@ def objection(ref: str) -> str:
             card=card,
             filed=filed,
             answered=answered,
-            at=now.now,
+            at=view.now,
             is_open=card.state in disputes.OPEN,
         )
 
 
 @desk.page("/objections/<ref>/attachments/<int:number>", needs=SEE)
 def take_objection_file(ref: str, number: int) -> Response:
-    with look() as now:
-        row = disputes.objection(now.session, ref)
-        named = bool(oversight.objection_card(now, row).party)
+    with reading() as view:
+        row = disputes.objection(view.session, ref)
+        named = bool(oversight.objection_card(view, row).party)
         for role in ("objection", "answer"):
-            found = attachments.of_objection(now.session, row.id, role)
+            found = attachments.of_objection(view.session, row.id, role)
             if any(one.id == number for one in found):
                 return attached.hand_out(found, number, named=named or role == "answer")
     raise NotFound("document.unknown", id=number)
@@ -385,10 +387,10 @@ def take_objection_file(ref: str, number: int) -> Response:
 def dossiers() -> Any:
     form = Form.query()
     asked = form.text("lot", needed=False, limit=40)
-    with look() as now:
+    with reading() as view:
         if asked:
-            return go(f"/supervisor/dossier/{tenders.lot(now.session, asked).ref}")
-        cards = lot_cards.published_lots(now, limit=200)
+            return go(f"/supervisor/dossier/{tenders.lot(view.session, asked).ref}")
+        cards = lot_cards.published_lots(view, limit=200)
         page = page_of(len(cards), request.args, "/supervisor/dossier")
         return render(
             "supervisor/dossiers.html", cards=cards[page.offset : page.offset + page.size], page=page, form=form
@@ -414,24 +416,24 @@ class Dossier:
 
 @desk.page("/dossier/<ref>", needs=SEE)
 def dossier(ref: str) -> str:
-    with look() as now:
-        lot = tenders.lot(now.session, ref)
+    with reading() as view:
+        lot = tenders.lot(view.session, ref)
         if lot.published_at is None:
             raise NotFound("lot.unknown", ref=ref)
-        card = lot_cards.card_of(now, lot)
+        card = lot_cards.card_of(view, lot)
         return render(
             "supervisor/dossier.html",
             card=card,
-            stages=lot_stages(card, now.now),
-            notices=lot_cards.notice_cards(now, lot),
-            officers=lot_cards.officer_cards(now, lot),
-            policies=lot_cards.policy_cards(now, lot),
-            files=lot_cards.document_cards(now, lot),
-            entries=log_queries.entry_lines(now, lot=lot.ref, limit=200),
-            found=_dossier(now, lot),
-            at=now.now,
+            stages=lot_stages(card, view.now),
+            notices=lot_cards.notice_cards(view, lot),
+            officers=lot_cards.officer_cards(view, lot),
+            policies=lot_cards.policy_cards(view, lot),
+            files=lot_cards.document_cards(view, lot),
+            entries=log_queries.entry_lines(view, lot=lot.ref, limit=200),
+            found=_dossier(view, lot),
+            at=view.now,
             href=limit_href,
-            papers=papers_home.papers_of(now, lot),
+            papers=papers_home.papers_of(view, lot),
             part_words=papers_home.part_words,
         )
 
@@ -439,43 +441,43 @@ def dossier(ref: str) -> str:
 @desk.page("/dossier/<ref>/report.pdf", needs=SEE)
 def report_paper(ref: str) -> Response:
     """The panel's report as supervisors read it from the moment the purchaser has it. Refuses: NotFound ``result.no_scores``."""
-    with look() as now:
-        paper = early_report(now, tenders.lot(now.session, ref))
+    with reading() as view:
+        paper = early_report(view, tenders.lot(view.session, ref))
     return printing.answer(paper, f"report-{ref}")
 
 
-def _dossier(now: Look, lot: Lot) -> Dossier:
-    of_lot, asked = [one for one in all_limits(now) if one.lot == lot.ref], oversight.published_questions(now, lot)
-    said = [one for one in oversight.objections(now) if one.lot == lot.ref]
-    if not ceremony.is_public(now.session, lot):
+def _dossier(view: View, lot: Lot) -> Dossier:
+    of_lot, asked = [one for one in all_limits(view) if one.lot == lot.ref], oversight.published_questions(view, lot)
+    said = [one for one in oversight.objections(view) if one.lot == lot.ref]
+    if not ceremony.is_public(view.session, lot):
         return Dossier(of_lot, asked, said)
     row, award, contract = (
-        ceremony.find(now.session, lot),
-        awards.find(now.session, lot),
-        contracts.find(now.session, lot),
+        ceremony.find(view.session, lot),
+        awards.find(view.session, lot),
+        contracts.find(view.session, lot),
     )
     return Dossier(
         of_lot,
         asked,
         said,
-        ceremony.opened_bids(now.session, row) if row and row.opened_at else [],
+        ceremony.opened_bids(view.session, row) if row and row.opened_at else [],
         len(row.bids) if row else None,
         row.opened_at if row else None,
         list(award.ranking) if award else [],
         award,
         contract,
-        _deposits(now, lot),
+        _deposits(view, lot),
     )
 
 
-def _deposits(now: Look, lot: Lot) -> list[dict[str, Any]]:
+def _deposits(view: View, lot: Lot) -> list[dict[str, Any]]:
     """What each bidder paid and what became of it, after the payers are public."""
     wrong: dict[str, list[str]] = {}
-    for one in queries.payer_mismatches(now.session, lot):
+    for one in queries.payer_mismatches(view.session, lot):
         wrong.setdefault(one.bidder, []).append(words.state("deposit_exception", one.kind, language()).text)
     found = []
-    for demand in demands.of_lot(now.session, lot):
-        back = refunds.of_demand(now.session, demand.id)
+    for demand in demands.of_lot(view.session, lot):
+        back = refunds.of_demand(view.session, demand.id)
         taking = demand.participant
         name = taking.party.name
         found.append(
@@ -496,11 +498,11 @@ def rail() -> list[Group]:
     if not may(actor(), Act.SUPERVISE):
         return []
     path = request.path
-    with look() as now:
-        running = [one for one in all_limits(now) if one.met_at is None]
-        late = sum(1 for one in running if now.now >= one.until)
-        soon = sum(1 for one in running if now.now < one.until <= now.now + SOON)
-        waiting = sum(1 for one in oversight.objections(now) if one.state in disputes.OPEN)
+    with reading() as view:
+        running = [one for one in all_limits(view) if one.met_at is None]
+        late = sum(1 for one in running if view.now >= one.until)
+        soon = sum(1 for one in running if view.now < one.until <= view.now + SOON)
+        waiting = sum(1 for one in oversight.objections(view) if one.state in disputes.OPEN)
     return [
         Group(
             _("Supervision"),

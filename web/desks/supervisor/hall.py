@@ -20,7 +20,7 @@ from flask import Response, jsonify
 from trading.bidding import bids, claims, late_close
 from trading.kernel.access import Act
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look, UnitOfWork
+from trading.kernel.work import UnitOfWork, View
 from trading.opening import ceremony, findings, rechecks
 from trading.parties import enrolments, parties
 from trading.tendering import tenders
@@ -29,11 +29,11 @@ from trading.views import opening_trouble
 from web.desks.hall.room import signed, signed_list
 from web.desks.supervisor.desk import desk as supervision
 from web.http.forms import Form
-from web.http.gate import look, render
+from web.http.gate import reading, render
 
 
-def _published(now: Look, ref: str) -> Lot:
-    lot = tenders.lot(now.session, ref)
+def _published(view: View, ref: str) -> Lot:
+    lot = tenders.lot(view.session, ref)
     if lot.published_at is None:
         raise NotFound("lot.unknown", ref=ref)
     return lot
@@ -41,19 +41,19 @@ def _published(now: Look, ref: str) -> Lot:
 
 @supervision.page("/hall", needs=Act.SUPERVISE)
 def openings() -> str:
-    with look() as now:
-        found = opening_trouble.all_openings(now)
-    return render("supervisor/hall.html", found=found, at=now.now)
+    with reading() as view:
+        found = opening_trouble.all_openings(view)
+    return render("supervisor/hall.html", found=found, at=view.now)
 
 
 @supervision.page("/hall/<ref>", needs=Act.SUPERVISE, fresh=True)
 def opening_page(ref: str, form: Form | None = None) -> str:
-    with look() as now:
-        found = opening_trouble.opening_trouble(now, _published(now, ref))
-        account = parties.account(now.session, now.actor.account_id or 0)
-        keyed = enrolments.find_key(now.session, account.username, "supervisor") is not None
+    with reading() as view:
+        found = opening_trouble.opening_trouble(view, _published(view, ref))
+        account = parties.account(view.session, view.actor.account_id or 0)
+        keyed = enrolments.find_key(view.session, account.username, "supervisor") is not None
     return render(
-        "supervisor/opening.html", found=found, lot=found.lot, at=now.now, keyed=keyed, form=form or Form.blank()
+        "supervisor/opening.html", found=found, lot=found.lot, at=view.now, keyed=keyed, form=form or Form.blank()
     )
 
 
@@ -62,11 +62,11 @@ def opening_page(ref: str, form: Form | None = None) -> str:
 
 @supervision.page("/hall/<ref>/late-close.json", needs=Act.FINDING_SIGN)
 def late_close_data(ref: str) -> Response:
-    with look() as now:
-        late = late_close.what_happened(now.session, _published(now, ref))
+    with reading() as view:
+        late = late_close.what_happened(view.session, _published(view, ref))
         if late is None:
             raise NotFound("late_close.not_late")
-        return jsonify(document=late_close.document(now, late, finding="", at=""))
+        return jsonify(document=late_close.document(view, late, finding="", at=""))
 
 
 @supervision.act("/hall/<ref>/acts/confirm-late", needs=Act.FINDING_SIGN, back=opening_page)
@@ -83,18 +83,18 @@ def confirm_late(unit: UnitOfWork, form: Form, ref: str) -> str:
 @supervision.page("/hall/<ref>/boxes.json", needs=Act.FINDING_SIGN)
 def boxes(ref: str) -> Response:
     """What the arbiter needs to open the reported boxes itself, with the officer's key of this opening."""
-    with look() as now:
-        row = ceremony.opening(now.session, _published(now, ref))
-        by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(now.session, row.lot, row.part)}
+    with reading() as view:
+        row = ceremony.opening(view.session, _published(view, ref))
+        by_hash = {bid.header_hash: bid.header for bid in bids.standing_bids(view.session, row.lot, row.part)}
         found = [
             {
                 "header_hash": one.failure.header_hash,
                 "header": by_hash[one.failure.header_hash],
                 "j": one.j,
                 "reported": one.code,
-                "pk": findings.scope_of(now.session, row, one.j, one.failure.header_hash)["pk"],
+                "pk": findings.scope_of(view.session, row, one.j, one.failure.header_hash)["pk"],
             }
-            for one in findings.complaints(now.session, row)
+            for one in findings.complaints(view.session, row)
             if one.found is None
         ]
         return jsonify(set=row.set_hash, boxes=found)
@@ -118,8 +118,8 @@ def sign_findings(unit: UnitOfWork, form: Form, ref: str) -> str:
 @supervision.page("/hall/<ref>/lost.json", needs=Act.FINDING_SIGN)
 def lost_data(ref: str) -> Response:
     """What there is to find on: the bids whose bytes were lost, by set."""
-    with look() as now:
-        rows = findings.lost(now.session, _published(now, ref))
+    with reading() as view:
+        rows = findings.lost(view.session, _published(view, ref))
         return jsonify(
             lost=[{"set": row.set_hash, "header_hash": bid.header_hash} for row, bid, one in rows if one is None]
         )

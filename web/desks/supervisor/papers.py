@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from trading.disclosure import dossier
 from trading.hall import papers
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from trading.opening import ceremony
 from trading.tendering.tenders import Lot
 from trading.views.oversight import Limit
@@ -20,13 +20,13 @@ from web.desks.public.words import csv_answer
 from web.http.refusals import language
 
 
-def papers_of(now: Look, lot: Lot) -> list[tuple[str, str]]:
+def papers_of(view: View, lot: Lot) -> list[tuple[str, str]]:
     """(words, address) of what is there of a lot: papers of the opening, report, result, the bundle anybody can check."""
     found = []
-    row = ceremony.find(now.session, lot)
-    if row is not None and papers.of_opening(now.session, row):
+    row = ceremony.find(view.session, lot)
+    if row is not None and papers.of_opening(view.session, row):
         found.append((_("Papers of the opening"), f"/hall/{lot.ref}/papers"))
-    if (scores := scores_of(now, lot)) is not None:
+    if (scores := scores_of(view, lot)) is not None:
         found += [
             (_("Evaluation report (PDF)"), f"/supervisor/dossier/{lot.ref}/report.pdf"),
             (_("Prices that rank (CSV)") if scores.by_price else _("Points (CSV)"), f"/lots/{lot.ref}/result.csv"),

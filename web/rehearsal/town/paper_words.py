@@ -20,7 +20,7 @@ def _day(moment: datetime) -> str:
 
 def _money(text: str | Money) -> str:
     amount = Money.parse(text) if isinstance(text, str) else text
-    return f"人民币 {amount.full()}（大写：{amount.capitals()}）"
+    return f"人民币 {amount.full()}（大写：{amount.amount_words()}）"
 
 
 def _part(

@@ -1,6 +1,6 @@
 // The self-check before sealing: one line a thing looked at, each ok, warn or stop, with what to do. The rules of `bidhall seal` too.
 import { serverNow } from "./clock.js";
-import { capitals, fen, grouped, readForm, sizeWords } from "./bidder_form.js";
+import { amountWords, fen, grouped, readForm, sizeWords } from "./bidder_form.js";
 import { at, element, fill, held, words } from "./bidder_page.js";
 import { examine } from "./bidder_rules.js";
 
@@ -27,7 +27,7 @@ export async function lookOver({ files, as, missing, keyFile, passphrase }) {
   for (const { key, text } of faults) add("stop", text, { key });
   if (!faults.length) add("ok", fill(words.c_form, fields.length));
   const price = announce.price ? fen(announce.price) : null;
-  if (price !== null) add("ok", fill(words.c_price, grouped(price), capitals(price)));
+  if (price !== null) add("ok", fill(words.c_price, grouped(price), amountWords(price)));
   checkCeiling(add, price);
   checkSum(add, announce, price);
   await checkFiles(add, files, missing);

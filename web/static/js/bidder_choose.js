@@ -1,6 +1,6 @@
 // Step 2: the form, the files, the key; what was typed is kept as a draft on this computer; the self-check runs along.
 import { momentOf } from "./clock.js";
-import { capitals, fen, grouped, sizeWords } from "./bidder_form.js";
+import { amountWords, fen, grouped, sizeWords } from "./bidder_form.js";
 import { asked, askedLabel, draw, fields, lookOver } from "./bidder_check.js";
 import { draftOf, dropDraft, keepDraft } from "./bidder_draft.js";
 import { at, element, fileRow, fill, held, state, words } from "./bidder_page.js";
@@ -19,11 +19,11 @@ function showSums() {
   for (const { key, type } of fields) {
     if (type !== "money") continue;
     const amount = fen(typed(key));
-    at(`capitals-${key}`).textContent = amount === null ? "" : `${grouped(amount)} · ${capitals(amount)}`;
+    at(`words-${key}`).textContent = amount === null ? "" : `${grouped(amount)} · ${amountWords(amount)}`;
   }
   const price = at("a-price") ? fen(typed("price")) : null, ceiling = held.ceiling ? fen(held.ceiling) : null;
   at("sum-price").textContent = price === null ? "–" : grouped(price);
-  at("sum-capitals").textContent = price === null ? "" : capitals(price);
+  at("sum-words").textContent = price === null ? "" : amountWords(price);
   const tag = at("sum-ceiling");
   if (tag) {
     const over = price !== null && price > ceiling;

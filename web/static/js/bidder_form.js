@@ -36,8 +36,8 @@ function underYi(n) {
   return text;
 }
 
-/** Capital figures (大写), as trading/kernel/capitals.py writes them: 818000000n → "捌佰壹拾捌万元整". */
-export function capitals(minor) {
+/** Capital figures (大写), as trading/kernel/amount_words.py writes them: 818000000n → "捌佰壹拾捌万元整". */
+export function amountWords(minor) {
   const whole = minor / 100n, jiao = Number(minor / 10n % 10n), cents = Number(minor % 10n);
   const above = Number(whole / 100_000_000n), below = Number(whole % 100_000_000n);
   let text = above ? `${underYi(above)}亿` : "";

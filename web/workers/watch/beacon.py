@@ -32,9 +32,9 @@ LOOK_SECONDS = 1
 
 def make(office: Office, secret: bytes) -> dict[str, Any] | None:
     """The beacon of this moment, or None before the first tick. Refuses: SQLAlchemyError when the database is away."""
-    with office.look(CLOCK) as look:
-        note = log.checkpoint(look.session)
-        now = look.now
+    with office.view(CLOCK) as view:
+        note = log.checkpoint(view.session)
+        now = view.now
     if note is None:
         return None
     document = {"v": 1, "platform": office.platform, "checkpoint": note, "seen_at": write_moment(floor_second(now))}

@@ -15,7 +15,7 @@ from trading.kernel import log
 from trading.kernel.calendar import local_day
 from trading.kernel.clock import write_moment
 from trading.kernel.errors import Invalid, NotFound
-from trading.kernel.work import Look
+from trading.kernel.work import View
 from web.workers.watch.process import FOLDER, KINDS, running
 
 LATE_TICK = timedelta(seconds=150)
@@ -24,12 +24,12 @@ SKEW_MS = 1000
 RECENT = timedelta(days=30)
 
 
-def gather(look: Look, data: Path | None = None) -> dict[str, Any]:
+def gather(view: View, data: Path | None = None) -> dict[str, Any]:
     """Plain JSON values; moments as protocol texts, ``ok`` True, False or None (not measured)."""
-    now = look.now
-    tick = log.last_tick(look.session)
+    now = view.now
+    tick = log.last_tick(view.session)
     age = None if tick is None else max(int((now - tick.at).total_seconds()), 0)
-    points, windows = _points(look, now), _windows(look, now)
+    points, windows = _points(view, now), _windows(view, now)
     newest = [one["offset_ms"] for one in points if one["offset_ms"] is not None]
     offset = max(newest, key=abs, default=None)
     measured = [one["ok"] for one in points]
@@ -50,7 +50,7 @@ def gather(look: Look, data: Path | None = None) -> dict[str, Any]:
         "clock_offset_ms": offset,
         "points": points,
         "windows": windows,
-        "faults": _faults(look, now),
+        "faults": _faults(view, now),
     }
 
 
@@ -59,10 +59,10 @@ def _runs(data: Path, kind: str) -> bool | None:
     return True if running(data, kind) else False if (data / FOLDER / f"{kind}.lock").exists() else None
 
 
-def _points(look: Look, now: datetime) -> list[dict[str, Any]]:
-    newest = probes.newest(look.session)
+def _points(view: View, now: datetime) -> list[dict[str, Any]]:
+    newest = probes.newest(view.session)
     found = []
-    for point in probes.on_duty(look.session):
+    for point in probes.on_duty(view.session):
         last = newest.get(point.name)
         fresh = last is not None and now - last.at <= STALE_PROBE
         found.append(
@@ -79,12 +79,12 @@ def _points(look: Look, now: datetime) -> list[dict[str, Any]]:
     return found
 
 
-def _windows(look: Look, now: datetime) -> list[dict[str, Any]]:
+def _windows(view: View, now: datetime) -> list[dict[str, Any]]:
     """The availability before each deadline that is watched now."""
     found = []
-    for lot in deadline_faults.watched(look.session, now):
+    for lot in deadline_faults.watched(view.session, now):
         try:
-            one = deadline_faults.assess(look.session, lot, now)
+            one = deadline_faults.assess(view.session, lot, now)
         except (Invalid, NotFound):
             continue
         found.append(
@@ -104,8 +104,8 @@ def _windows(look: Look, now: datetime) -> list[dict[str, Any]]:
     return found
 
 
-def _faults(look: Look, now: datetime) -> list[dict[str, Any]]:
-    rows = look.session.scalars(
+def _faults(view: View, now: datetime) -> list[dict[str, Any]]:
+    rows = view.session.scalars(
         select(DeadlineFault)
         .where(DeadlineFault.confirmed_at > now - RECENT, DeadlineFault.state != "REPLACED")
         .order_by(DeadlineFault.confirmed_at.desc(), DeadlineFault.id.desc())
@@ -125,13 +125,13 @@ def _faults(look: Look, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def last_minutes(look: Look, minutes: int = 60) -> list[bool | None]:
+def last_minutes(view: View, minutes: int = 60) -> list[bool | None]:
     """The last minutes judged, oldest first: True good, False bad, None not measured."""
-    terms = verdict.terms_on(local_day(look.now))
-    until = verdict.judged_until(look.now, terms)
+    terms = verdict.terms_on(local_day(view.now))
+    until = verdict.judged_until(view.now, terms)
     since = until - minutes * verdict.MINUTE
-    duties = probes.duties(look.session, since)
-    bad = set(verdict.bad_minutes(probes.samples(look.session, since, until), duties, since, until, terms))
+    duties = probes.duties(view.session, since)
+    bad = set(verdict.bad_minutes(probes.samples(view.session, since, until), duties, since, until, terms))
     found: list[bool | None] = []
     for n in range(minutes):
         minute = since + n * verdict.MINUTE

@@ -16,7 +16,7 @@ from trading.kernel.errors import NotReady
 
 PAUSE = 5
 CODE = "from web.cli.main import main; main()"
-PATIENT = "from web.workers.watch.patience import until_it_answers; until_it_answers({port}); " + CODE
+PATIENT = "from web.workers.watch.wait_ready import until_it_answers; until_it_answers({port}); " + CODE
 
 
 def command(*words: str) -> list[str]:

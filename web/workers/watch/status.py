@@ -57,8 +57,8 @@ class Status:
         """Look once and write both files; returns what was written."""
         reached = True
         try:
-            with self.office.look(CLOCK) as look:
-                self.last = facts.gather(look, self.data) | {"minutes": facts.last_minutes(look)}
+            with self.office.view(CLOCK) as view:
+                self.last = facts.gather(view, self.data) | {"minutes": facts.last_minutes(view)}
         except (SQLAlchemyError, Refusal, OSError):
             reached = False
         told = {

@@ -43,14 +43,14 @@ def test_named_signed_and_seen_by_its_members_alone(rooms: Rooms) -> None:
     assert other.get(made.location).status_code == 404 and "投标单位1" not in other.get("/bidder/consortia").text
     for staff in ("agent", "clerk", "host"):
         assert rooms.person(staff).get(made.location).status_code in (403, 404)
-    with world.look("bidder2") as look:
-        document = consortia.agreement(consortia.own(look)[0])
+    with world.view("bidder2") as view:
+        document = consortia.agreement(consortia.own(view)[0])
     envelope = json.dumps(signatures.sign(KIND, document, world.keys["bidder2"].sign))
     assert member.act(made.location + "/acts/sign", page=made.location, agreement=envelope).status_code == 303
     assert member.act(made.location + "/acts/leave", page=made.location).status_code == 422
     assert member.act(made.location + "/acts/leave", page=made.location, sure="yes").status_code == 303
-    with world.look("bidder1") as look:
-        assert consortia.own(look) == []
+    with world.view("bidder1") as view:
+        assert consortia.own(view) == []
 
 
 def test_the_opening_list_names_the_members_once_it_is_opened(engine: Engine, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from crypto.signatures import payload_of
 from tests.web.desks.rooms import JSON, Person, Rooms, hand_in, sealed_bid, upload, withdrawal
 from trading.kernel import log
 from trading.tendering.tenders import Lot
-from web.words import show
+from web.words import formatting
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def bidder(rooms: Rooms, lot: str) -> Person:
 
 
 def lot_of(rooms: Rooms, ref: str) -> Lot:
-    with rooms.world.look("clock") as look:
-        return rooms.world.lot_in(look, ref)
+    with rooms.world.view("clock") as view:
+        return rooms.world.lot_in(view, ref)
 
 
 # --- taking part --------------------------------------------------------------------------------------------------------
@@ -189,7 +189,9 @@ def test_the_page_of_a_lot_has_its_documents_next_hour_and_receipt(rooms: Rooms,
     assert f'href="/bidder/deposits/{lot}"' in page and "Payment slip" in page
     c = hand_in(bidder, lot, sealed_bid(rooms.world, lot, "bidder1")).json["c"]
     page = bidder.get(f"/bidder/lots/{lot}").text
-    assert f"/bidder/receipts/{c}" in page and show.number("bid-submitted", c) in page  # the number that is read out
+    assert (
+        f"/bidder/receipts/{c}" in page and formatting.number("bid-submitted", c) in page
+    )  # the number that is read out
 
 
 def test_a_second_too_late_is_proved(rooms: Rooms, lot: str, bidder: Person) -> None:
@@ -319,12 +321,12 @@ def test_ones_own_line_is_read_and_confirmed_and_ones_own_result_shown(rooms: Ro
     person = rooms.person("bidder1", "bidder-signer")
     page = person.get(f"/bidder/lots/{ref}/opening?lang=zh")
     assert page.status_code == 200
-    with world.look("bidder1") as look:
-        line = ceremony.own_opened(look, stages.opening_of(world, look, ref))
+    with world.view("bidder1") as view:
+        line = ceremony.own_opened(view, stages.opening_of(world, view, ref))
     assert line is not None and line.price_minor is not None
     from trading.kernel.money import Money
 
-    assert Money(line.price_minor).capitals() in page.text
+    assert Money(line.price_minor).amount_words() in page.text
     assert person.act(f"/bidder/lots/{ref}/acts/confirm", json=True).status_code == 409  # the window is over
     assert person.get(f"/bidder/lots/{ref}/outcome").status_code == 404  # proposed is not published
     with world.work("buyer") as work:

@@ -16,7 +16,7 @@ from trading.kernel.calendar import BEIJING, packaged_calendar
 from trading.kernel.money import Money
 from trading.opening import decryption
 from web import wiring
-from web.workers import clockwork
+from web.workers import scheduler
 
 HALF = Money.parse("25000")
 
@@ -76,8 +76,8 @@ def test_late_by_seconds_is_named_to_the_second(rooms: Rooms, money: MoneyRoom) 
     subs = money.take_part(ref)
     money.bid(ref)
     rooms.world.tick()
-    with rooms.world.look("clock") as look:
-        deadline = rooms.world.lot_in(look, ref).deadline
+    with rooms.world.view("clock") as view:
+        deadline = rooms.world.lot_in(view, ref).deadline
     assert deadline is not None
     rooms.world.clock.set(deadline + timedelta(seconds=7))
     money.pay_in("bidder1", subs["bidder1"])
@@ -130,7 +130,7 @@ def test_the_slip_is_in_the_order_a_bank_asks(rooms: Rooms, money: MoneyRoom) ->
     asked = ("Payee<", "Payee's bank", "Account", "Amount", "Remark", "From account")
     places = [page.index("<dt>" + text) for text in asked]
     assert places == sorted(places)
-    assert f'data-copy="{sub}"' in page and 'data-copy="50000.00"' in page and DEPOSIT.capitals() in page
+    assert f'data-copy="{sub}"' in page and 'data-copy="50000.00"' in page and DEPOSIT.amount_words() in page
     assert len(re.findall(r"<span>\d{4}</span>", page)) == 8 and 'class="timebar"' in page
     assert rooms.person("bidder2", "bidder-signer").get(f"/bidder/deposits/{ref}").status_code == 404
     assert "guarantee" not in page.lower()
@@ -159,15 +159,15 @@ def test_in_a_rehearsal_a_button_pays_and_the_clock_credits_it(rooms: Rooms, mon
     assert "The bank has booked 25,000.00 yuan" in waiting and "not arrived" in waiting
     seen: dict[str, str] = {}
     assert (
-        clockwork.credit(rooms.world.office, money.bank, seen) == 1
-        and clockwork.credit(rooms.world.office, money.bank, seen) == 0
+        scheduler.credit(rooms.world.office, money.bank, seen) == 1
+        and scheduler.credit(rooms.world.office, money.bank, seen) == 0
     )
     short = person.get("/bidder?lang=en").text
     assert (
         'class="loss"' in short and "25,000.00 yuan of the deposit are missing" in short and f'href="{where}"' in short
     )
     assert person.act(f"{where}/acts/rehearse", page=where, how="full").status_code == 303
-    clockwork.credit(rooms.world.office, money.bank, seen)
+    scheduler.credit(rooms.world.office, money.bank, seen)
     done = person.get(where + "?lang=en").text
     assert "in full and in time" in done and "nothing is left to pay" in done and 'value="full"' not in done
     assert person.act(f"{where}/acts/rehearse", page=where, json=True, how="full").status_code == 409
@@ -195,7 +195,7 @@ def test_another_payer_is_named_before_it_is_too_late(rooms: Rooms, money: Money
     money.take_part(ref, "bidder1")
     person, where = rooms.person("bidder1", "bidder-signer"), f"/bidder/deposits/{ref}"
     assert person.act(f"{where}/acts/rehearse", page=where, how="other").status_code == 303
-    clockwork.credit(rooms.world.office, money.bank, {})
+    scheduler.credit(rooms.world.office, money.bank, {})
     page = plain(person.get("/bidder?lang=en").text)
     assert "somebody else paid the deposit" in page and "演练他人公司" in page and "rules D-05, CL-07" in page
 

@@ -17,8 +17,8 @@ def clerk(rooms: Rooms) -> Person:
 
 
 def state_of(rooms: Rooms, ref: str) -> str:
-    with rooms.world.look("clock") as look:
-        return projects.project(look.session, ref).state
+    with rooms.world.view("clock") as view:
+        return projects.project(view.session, ref).state
 
 
 def test_a_complete_filing_is_accepted_and_gets_its_code(rooms: Rooms, clerk: Person) -> None:
@@ -39,8 +39,8 @@ def test_an_incomplete_filing_can_only_be_returned_with_all_gaps(rooms: Rooms, c
     direct = clerk.act(f"/centre/filings/{ref}/acts/accept", page=f"/centre/filings/{ref}")
     assert direct.status_code == 422 and state_of(rooms, ref) == "FILED"
     done(send(clerk, f"/centre/filings/{ref}", "return", note__region="代码与单位所在地不符，请核对"))
-    with rooms.world.look("clock") as look:
-        assert [gap["field"] for gap in projects.project(look.session, ref).gaps] == [
+    with rooms.world.view("clock") as view:
+        assert [gap["field"] for gap in projects.project(view.session, ref).gaps] == [
             "approval_no",
             "funds",
             "contact",
@@ -89,8 +89,8 @@ def test_a_terminated_lot_is_archived_once_and_whole(rooms: Rooms, clerk: Person
         0 < home.index("/centre/filings/") < home.index(page)
     )  # who waits for the clerk stands before what has no hurry
     done(send(clerk, page, "seal"))
-    with world.office.look(CLOCK) as look:
-        assert world.lot_in(look, ref).state == "ARCHIVED"
+    with world.office.view(CLOCK) as view:
+        assert world.lot_in(view, ref).state == "ARCHIVED"
     clerk.get(page)
     assert clerk.get(f"/centre/archive/{rooms.world.lot('NOTICE')}/contents.pdf").status_code == 409  # not finished
     assert clerk.act(f"{page}/acts/seal", form_id="another-form-sent-later-x").status_code == 409

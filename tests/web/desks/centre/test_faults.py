@@ -10,8 +10,8 @@ from trading.availability import deadline_faults
 
 
 def state_of(rooms: Rooms, ref: str) -> list[str]:
-    with rooms.world.look("clock") as look:
-        return [one.state for one in deadline_faults.of_lot(look.session, rooms.world.lot_in(look, ref))]
+    with rooms.world.view("clock") as view:
+        return [one.state for one in deadline_faults.of_lot(view.session, rooms.world.lot_in(view, ref))]
 
 
 def test_the_centre_sees_the_fault_and_its_notice_and_confirms_it(rooms: Rooms) -> None:

@@ -132,9 +132,9 @@ def test_from_the_request_to_the_proposed_award_by_forms_alone(rooms: Rooms) -> 
     for one in members:
         done(one.sign_report(dissent="对第二家的技术分有不同意见" if one is members[4] else ""))
     done(send(chair.person, chair.base + "/report", "conclude"))
-    with rooms.world.look("clock") as look:
-        lot = rooms.world.lot_in(look, ref)
-        award = awards.find(look.session, lot)
+    with rooms.world.view("clock") as view:
+        lot = rooms.world.lot_in(view, ref)
+        award = awards.find(view.session, lot)
         assert lot.state == "REPORT" and award is not None and [row["rank"] for row in award.ranking] == [1, 2, 3]
     page = members[0].person.get(members[0].base + "/report").text
     assert "对第二家的技术分有不同意见" in page and "÷ 5 =" in page
@@ -193,8 +193,8 @@ def test_a_room_is_for_its_members_alone(rooms: Rooms) -> None:
 def test_a_blind_review_shows_no_bidder_and_no_price_until_the_reveal(rooms: Rooms) -> None:
     ref = opened(rooms, scheme=SCHEMES["GP"] | {"blind": True})
     members = seated(rooms, ref)
-    with rooms.world.look("clock") as look:
-        bids = ceremony.opened_of_lot(look.session, rooms.world.lot_in(look, ref))
+    with rooms.world.view("clock") as view:
+        bids = ceremony.opened_of_lot(view.session, rooms.world.lot_in(view, ref))
         prices = [bid.price_minor for bid in bids if bid.price_minor is not None]
         assert len(prices) == len(bids)
         told = (
@@ -295,8 +295,8 @@ def test_only_the_chair_records_and_too_few_conforming_bids_end_the_evaluation(r
     page = chair.person.get(chair.base + "/review").text
     assert "1 票赞成，4 票反对" in page and "应予废标" in page
     done(send(chair.person, chair.base + "/review", "fail", reason="符合的投标不足三份"))
-    with rooms.world.look("clock") as look:
-        assert rooms.world.lot_in(look, ref).state == "FAILED"
+    with rooms.world.view("clock") as view:
+        assert rooms.world.lot_in(view, ref).state == "FAILED"
 
 
 def test_the_chair_orders_a_recheck_and_all_score_anew(rooms: Rooms, ready: list[Member]) -> None:

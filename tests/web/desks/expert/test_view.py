@@ -86,8 +86,8 @@ def test_what_is_held_back_is_not_shown(engine: Engine, tmp_path: Path) -> None:
     page_of_room = member.get(f"/expert/{ref}/review").text
     found = re.findall(rf'href="(/expert/{ref}/view/\d+/0/1)"', page_of_room)
     assert len(found) == 2 and "Bad.Pdf" in page_of_room
-    with rooms.world.look("clock") as look:
-        (held,) = opened_files.held_back(look.session, rooms.world.lot_in(look, ref))
+    with rooms.world.view("clock") as view:
+        (held,) = opened_files.held_back(view.session, rooms.world.lot_in(view, ref))
     for path in (f"/expert/{ref}/view/{held.opened_bid_id}/0/1", f"/expert/{ref}/view/{held.opened_bid_id}/0/1.png"):
         refused = member.get(path)
         assert refused.status_code == 409 and "Bad.Pdf" in refused.text

@@ -55,8 +55,8 @@ def test_three_lots_one_of_which_failed_are_led_together_and_read_out(world: Wor
         public.get(ceremony).text.count("封存待开") == 3 and "投标单位" not in public.get(ceremony + "/projector").text
     )
     assert public.get("/hall/sessions/NONE-1").status_code == 404
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, first).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, first).deadline
     assert deadline is not None
     world.clock.set(deadline - timedelta(minutes=30))
     assert ceremony in public.get("/hall").text and ceremony in public.get(f"/hall/{first}").text

@@ -104,8 +104,8 @@ def test_keys_policies_and_drills_are_given_over_http(world: World, app: Flask) 
     for seat in seats:
         assert f"/hall/{ref}/officer#drills" in seat.get("/hall/desk").text
         return_drills(seat, ref)
-    with world.look("clock") as look:
-        assert not policies.policy_faults(look.session, world.lot_in(look, ref)).found
+    with world.view("clock") as view:
+        assert not policies.policy_faults(view.session, world.lot_in(view, ref)).found
     assert f"/hall/{ref}/officer#drills" not in seats[0].get("/hall/desk").text
 
 
@@ -137,13 +137,13 @@ def test_before_the_hour_the_hall_is_the_same_whatever_has_come(world: World, ap
         return [_face(reader.get(place).text) for reader in readers for place in places]
 
     before, stands = faces(), world.now
-    with world.look("clock") as look:
-        mark = live.TOPICS["hall"](look, ref)
+    with world.view("clock") as view:
+        mark = live.TOPICS["hall"](view, ref)
     bid(world, ref)
     world.clock.set(stands)
     assert faces() == before
-    with world.look("clock") as look:
-        assert live.TOPICS["hall"](look, ref) == mark
+    with world.view("clock") as view:
+        assert live.TOPICS["hall"](view, ref) == mark
     host = readers[1]
     assert host.get(f"/hall/{ref}/host").status_code == 200
     assert host.post(f"/hall/{ref}/acts/list").status_code == 409
@@ -303,8 +303,8 @@ def test_a_file_that_fails_is_named_with_its_cause_and_its_effect(world: World, 
     bid(world, ref)
     world.tick()
     sealing.close(world, ref)
-    with world.look("clock") as look:
-        broken = bids.standing_bids(look.session, world.lot_in(look, ref))[0]
+    with world.view("clock") as view:
+        broken = bids.standing_bids(view.session, world.lot_in(view, ref))[0]
         path = world.office.blobs.path(broken.blob)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1

@@ -56,9 +56,9 @@ def plain(seat: Seat, path: str) -> str:
 def test_claims_run_from_the_sealing_off_and_page_act_and_text_say_the_same(world: World, app: Flask) -> None:
     ref = closed(world)
     host, public = Seat(world, app, "host"), Seat(world, app)
-    with world.look("clock") as look:
-        lot = world.lot_in(look, ref)
-        row = closing.closing(look.session, lot)
+    with world.view("clock") as view:
+        lot = world.lot_in(view, ref)
+        row = closing.closing(view.session, lot)
         assert lot.opens_at is not None
         end = closing.claims_end(row, lot.opens_at)
     assert world.now < end

@@ -25,7 +25,7 @@ from tests.web.desks.rooms import Person, Rooms
 from trading.bidding import bids, tickets
 from trading.kernel.clock import floor_second, write_moment
 from trading.kernel.db import Base
-from web.words import show
+from web.words import formatting
 
 JSON = {"Accept": "application/json"}
 
@@ -156,7 +156,7 @@ def test_nonsense_is_answered_in_words(guest: FlaskClient, text: str) -> None:
 
 def test_numbers(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
     c = bid["outcome"].receipt.c
-    number = show.number("received", c)
+    number = formatting.number("received", c)
     assert "尚待入簿" in guest.get(f"/check?number={c}").text
     rooms.world.tick()
     for said in (c, number, number.lower(), number.replace("-", ""), number[2:], number.replace("-", " ")):
@@ -171,11 +171,11 @@ def test_numbers(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
 def test_a_number_that_was_misheard_is_noticed_before_anything_is_looked_up(
     guest: FlaskClient, bid: dict[str, Any]
 ) -> None:
-    number = show.number("received", bid["outcome"].receipt.c)
+    number = formatting.number("received", bid["outcome"].receipt.c)
     other = number[:4] + ("3" if number[4] != "3" else "4") + number[5:]
     assert "末两位对不上" in guest.get(f"/check?number={other}").text
     assert "没有 0、O、1、I" in guest.get(f"/check?number={number[:4]}0{number[5:]}").text
-    stranger = show.number("received", bytes(32))
+    stranger = formatting.number("received", bytes(32))
     assert "没有这个编号" in guest.get(f"/check?number={stranger}").text
 
 
@@ -248,7 +248,7 @@ def test_every_form_of_a_receipt_checks_everywhere(rooms: Rooms, guest: FlaskCli
             assert lines(answer)[0] == "ok" and "bad" not in lines(answer), (name, lines(answer))
         ran = desk.run("receipt", desk.write("r.json", value), "--trust", known, "--json")
         assert ran.code == 0 and ran.json["ok"], (name, ran.out, ran.err)
-        said = guest.get(f"/check?number={show.number(ran.json['event'], ran.json['c'])}")
+        said = guest.get(f"/check?number={formatting.number(ran.json['event'], ran.json['c'])}")
         assert lines(said)[2] == "ok", name
 
 
@@ -261,8 +261,8 @@ def withdraw(world: World, ref: str, submission: Any) -> Any:
 
 
 def bids_of(world: World, ref: str) -> Any:
-    with world.look("bidder1", sealing.SIGNER) as look:
-        return bids.own_receipts(look, world.lot_in(look, ref))
+    with world.view("bidder1", sealing.SIGNER) as view:
+        return bids.own_receipts(view, world.lot_in(view, ref))
 
 
 def test_nothing_that_was_sent_is_kept(rooms: Rooms, guest: FlaskClient, bid: dict[str, Any]) -> None:
@@ -296,8 +296,8 @@ def test_the_browser_comes_to_the_same_answers_and_never_posts(live: LiveServer,
     sealed, submission = sealing.seal(world, ref, "bidder1")
     outcome = sealing.hand_in(world, ref, "bidder1", sealed, submission)
     world.tick()
-    with world.look("bidder1", sealing.SIGNER) as look:
-        kept = json.loads(json.dumps(tickets.receipt_file(look, bids.own_receipt(look, outcome.receipt.c))))
+    with world.view("bidder1", sealing.SIGNER) as view:
+        kept = json.loads(json.dumps(tickets.receipt_file(view, bids.own_receipt(view, outcome.receipt.c))))
     bare = {name: kept[name] for name in ("entry", "proof")}
     forged = copy.deepcopy(bare)
     forged["entry"]["signatures"][0]["sig"] = "A" * 86 + "=="
@@ -325,7 +325,7 @@ def test_the_browser_comes_to_the_same_answers_and_never_posts(live: LiveServer,
         page.wait_for_selector("[data-check-result] li")
         assert page.evaluate(states) == wanted, (name, "pasted")
         if wanted[0] == "ok":
-            assert page.inner_text(".verdict__h code") == show.number(
+            assert page.inner_text(".verdict__h code") == formatting.number(
                 "received", outcome.receipt.c
             )  # as the server reckons it
         assert page.evaluate("document.activeElement.hasAttribute('data-check-result')"), name

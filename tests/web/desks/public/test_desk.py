@@ -269,8 +269,8 @@ def test_a_file_comes_as_an_attachment_and_leaves_no_trace(rooms: Rooms, guest: 
             }
 
     before = rows()
-    with world.look("clock") as look:
-        number = documents.standing(look.session, world.lot_in(look, ref))[0].id
+    with world.view("clock") as view:
+        number = documents.standing(view.session, world.lot_in(view, ref))[0].id
     answer = guest.get(f"/lots/{ref}/documents/{number}")
     assert answer.data == PDF and answer.mimetype == "application/pdf"
     assert (
@@ -391,8 +391,8 @@ def test_law_pages_answer(rooms: Rooms, guest: FlaskClient, path: str) -> None:
 
 def test_a_deadline_that_nobody_watches_is_not_called_faultless(rooms: Rooms, guest: FlaskClient) -> None:
     ref = rooms.world.lot("BIDDING")
-    with rooms.world.look("clock") as look:
-        deadline = rooms.world.lot_in(look, ref).deadline
+    with rooms.world.view("clock") as view:
+        deadline = rooms.world.lot_in(view, ref).deadline
     assert deadline is not None
     rooms.world.clock.set(deadline - timedelta(hours=1))
     assert "未达延期标准" not in text_of(guest, "/status")
@@ -415,8 +415,8 @@ def test_rules_and_days_are_those_of_the_books(rooms: Rooms, guest: FlaskClient)
 def test_a_notice_shows_every_fact_of_its_body(rooms: Rooms, regime: str) -> None:
     """Without any one of them its page would say something else; lists have a table of their own on the page."""
     ref = stages.contracted(rooms.world, regime)
-    with rooms.world.look("clock") as look:
-        posted = notices.of_lot(look.session, rooms.world.lot_in(look, ref))
+    with rooms.world.view("clock") as view:
+        posted = notices.of_lot(view.session, rooms.world.lot_in(view, ref))
         bodies = {row.kind: dict(row.body) for row in posted}
     assert {"tender", "opening_record", "result", "award", "contract"} <= set(bodies)
     with rooms.app.test_request_context("/"):

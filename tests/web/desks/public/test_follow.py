@@ -24,8 +24,8 @@ def guest(rooms: Rooms) -> FlaskClient:
 
 
 def told(rooms: Rooms) -> list[tuple[str, str]]:
-    with rooms.world.look("clock") as look:
-        rows = look.session.scalars(select(Message).where(Message.template.like("follow.%")).order_by(Message.id))
+    with rooms.world.view("clock") as view:
+        rows = view.session.scalars(select(Message).where(Message.template.like("follow.%")).order_by(Message.id))
         return [(row.to, row.template) for row in rows]
 
 
@@ -66,14 +66,14 @@ def test_who_follows_is_told_to_nobody(rooms: Rooms, guest: FlaskClient) -> None
         ]
 
     before = pages()
-    with world.look("clock") as look:
-        acts = len(list(look.session.scalars(select(ActRecord.id))))
+    with world.view("clock") as view:
+        acts = len(list(view.session.scalars(select(ActRecord.id))))
     for name in world.bidders:
         with world.work(name) as work:
             follows.follow(work, world.lot_in(work, ref))
     assert pages() == before
-    with world.look("clock") as look:
-        assert len(list(look.session.scalars(select(ActRecord.id)))) == acts
+    with world.view("clock") as view:
+        assert len(list(view.session.scalars(select(ActRecord.id)))) == acts
     assert guest.post(f"/lots/{ref}/acts/follow").status_code in (302, 303, 400, 401, 403)
     assert guest.get("/followed").status_code in (302, 303, 401, 403)
 

@@ -24,11 +24,11 @@ def take(rooms: Rooms, data: bytes, *, who: Role = Role.SYSTEM_ADMIN) -> int:
 def test_a_file_is_taken_in_whole_once_and_to_the_fen(rooms: Rooms) -> None:
     data = YEARBOOK.read_bytes()
     assert take(rooms, data) == 115
-    with rooms.world.look("clock") as look:
-        report = savings.reckon(savings.own_rows(history.records(look.session)), by=("year",))
+    with rooms.world.view("clock") as view:
+        report = savings.reckon(savings.own_rows(history.records(view.session)), by=("year",))
         assert (report.transactions, report.budget, report.award) == (115, 301_770_000_000, 294_648_000_000)
-        assert [one.by for one in report.groups] == [("2018",)] and history.sources(look.session)[0].rows == 115
-        assert list(own.records(look.session)) == [], "never among the platform's own"
+        assert [one.by for one in report.groups] == [("2018",)] and history.sources(view.session)[0].rows == 115
+        assert list(own.records(view.session)) == [], "never among the platform's own"
     with pytest.raises(Conflict) as refused:
         take(rooms, data)
     assert refused.value.code == "history.taken"
@@ -42,8 +42,8 @@ def test_what_does_not_fit_leaves_nothing_behind(rooms: Rooms) -> None:
         take(rooms, b"no table at all")
     with pytest.raises(NotAllowed):
         take(rooms, YEARBOOK.read_bytes(), who=Role.PURCHASER)
-    with rooms.world.look("clock") as look:
-        assert history.sources(look.session) == []
+    with rooms.world.view("clock") as view:
+        assert history.sources(view.session) == []
 
 
 def test_the_savings_page_shows_them_apart_as_imported(rooms: Rooms) -> None:

@@ -109,9 +109,9 @@ def test_public_entries_verify_with_the_published_keys(rooms: Rooms, guest: Flas
     ref = world.lot("BIDDING")
     world.tick()
     trust = trust_of(json.loads(guest.get("/log/keys.json").data))
-    with world.look("clock") as look:
+    with world.view("clock") as view:
         events = dict(
-            look.session.execute(
+            view.session.execute(
                 select(LogEntry.c, LogEntry.event).where(LogEntry.tender == ref.rpartition("-")[0])
             ).all()
         )
@@ -138,8 +138,8 @@ def test_documents_of_hidden_entries_stay_hidden(rooms: Rooms, guest: FlaskClien
     sealing.open_for_bids(world, ref)
     assert sealing.hand_in(world, ref, "bidder1", *sealing.seal(world, ref, "bidder1")).accepted
     world.tick()
-    with world.look("clock") as look:
-        kinds = dict(look.session.execute(select(LogDocument.hash, LogDocument.kind)).all())
+    with world.view("clock") as view:
+        kinds = dict(view.session.execute(select(LogDocument.hash, LogDocument.kind)).all())
     shown = {kind for name, kind in kinds.items() if guest.get(f"/log/documents/{name}.json").status_code == 200}
     assert "submission" in kinds.values() and shown == {"policy", "drill", "published", "notice"}
 

@@ -20,7 +20,7 @@ from trading.kernel.money import Money
 from trading.tendering import notices
 from web.cli.main import main
 from web.desks.public import result_charts
-from web.words import show
+from web.words import formatting
 
 NAMES = ("投标单位1有限公司", "投标单位2有限公司", "投标单位3有限公司")
 
@@ -48,7 +48,7 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(
     page = guest.get(f"/lots/{ref}/result").text
     for wanted in (
         winner.name,
-        Money(price).capitals(),
+        Money(price).amount_words(),
         "比预算节约",
         "技术方案",
         "质保期",
@@ -62,7 +62,7 @@ def test_a_result_tells_winner_money_points_prices_panel_and_remedies(
         "评标委员会",
     ):
         assert wanted in page, wanted
-    assert f'class="fig">{show.figure(budget - Money(price))}' in page
+    assert f'class="fig">{formatting.figure(budget - Money(price))}' in page
     assert all(one["total"] in page and one["name"] in page for one in ranking)
     assert page.count('class="seg-subjective" x=') == len(ranking)  # a bar a bidder, stacked
     assert "专家" in page and "given" not in page

@@ -44,12 +44,12 @@ def test_an_empty_platform_says_so(guest: FlaskClient) -> None:
 def test_failed_rounds_are_counted_apart(rooms: Rooms, guest: FlaskClient) -> None:
     world = rooms.world
     ref = world.lot("BIDDING")
-    with world.look("clock") as look:
-        assert list(own.records(look.session)) == []
+    with world.view("clock") as view:
+        assert list(own.records(view.session)) == []
     sealing.close(world, ref)
     timeline.turn(world.office)
-    with world.look("clock") as look:
-        (record,) = own.records(look.session)
+    with world.view("clock") as view:
+        (record,) = own.records(view.session)
     assert (record["id"], record["status"], record["award"], record["budget"]) == (
         ref,
         savings.FAILED,
@@ -72,8 +72,8 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
     def named() -> set[str]:
         """What of the evaluation any page tells: names of bidders, and the document of the ranking."""
         found = {name for path in pages for name in NAMES if name in guest.get(path).text}
-        with world.look("clock") as look:
-            ranking = awards.award(look.session, world.lot_in(look, ref)).ranking_hash
+        with world.view("clock") as view:
+            ranking = awards.award(view.session, world.lot_in(view, ref)).ranking_hash
         return found | ({"ranking"} if guest.get(f"/log/documents/{ranking}.json").status_code == 200 else set())
 
     assert named() == set()
@@ -85,8 +85,8 @@ def test_from_award_to_figures(rooms: Rooms, guest: FlaskClient) -> None:
     with world.work("agent") as work:
         awards.announce(work, world.lot_in(work, ref))
     assert named() == {*NAMES, "ranking"}
-    with world.look("clock") as look:
-        award = awards.award(look.session, world.lot_in(look, ref))
+    with world.view("clock") as view:
+        award = awards.award(view.session, world.lot_in(view, ref))
         price, last = award.price_minor or 0, award.challenge_until
     page = guest.get(f"/lots/{ref}/result").text
     for row in award.ranking:
@@ -161,8 +161,8 @@ def _own_database(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """The command reads the database of this test's world."""
 
     def records() -> list[dict[str, object]]:
-        with rooms.world.look("clock") as look:
-            return list(own.records(look.session))
+        with rooms.world.view("clock") as view:
+            return list(own.records(view.session))
 
     monkeypatch.setattr(command, "own_records", records)
     yield

@@ -129,9 +129,9 @@ def test_a_lost_bid_is_found_on_by_page_and_command(world: World, tmp_path: Path
     found = desk.read("found.json")
     errors(send(watch, where, "lost", lost=json.dumps([{"document": {}}])))
     done(send(watch, where, "lost", lost=json.dumps(found)))
-    with world.look("clock") as look:
-        assert findings.awaited(look.session, world.lot_in(look, ref)) == []
-        assert len(standing_bids(look.session, world.lot_in(look, ref))) == 3
+    with world.view("clock") as view:
+        assert findings.awaited(view.session, world.lot_in(view, ref)) == []
+        assert len(standing_bids(view.session, world.lot_in(view, ref))) == 3
     assert "待监督机构认定" not in rooms.person("bidder1").get(f"/bidder/lots/{ref}/opening").text
     assert watch.get(where + "/lost.json").get_json() == {"lost": []}
     assert verdict_of(world, ref, "bidder1") == ("SEALED_ROOT", "platform")

@@ -479,8 +479,8 @@ def test_killed_in_the_middle_of_a_transfer_it_resumes_and_acknowledges_once(
 
 
 def row_of(world: World) -> MirrorCopy:
-    with world.look("clock") as look:
-        return look.session.scalars(select(MirrorCopy)).one()
+    with world.view("clock") as view:
+        return view.session.scalars(select(MirrorCopy)).one()
 
 
 def test_a_mirror_with_faults_or_a_moved_clock_starts_only_for_a_rehearsal(tmp_path: Path) -> None:

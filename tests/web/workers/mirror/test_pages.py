@@ -82,10 +82,10 @@ def test_a_mirror_whose_key_nobody_enrolled_or_that_is_missing_is_an_error(world
 
 def test_the_agency_chooses_and_cannot_choose_what_is_not_there(world: World, tmp_path: Path) -> None:
     def drafted(ref: str) -> set[str]:
-        with world.look("agent") as look:
+        with world.view("agent") as view:
             from sqlalchemy import select
 
-            rows = look.session.scalars(select(officers.Policy).where(officers.Policy.envelope == "bid"))
+            rows = view.session.scalars(select(officers.Policy).where(officers.Policy.envelope == "bid"))
             return {officers.policy_document(row)["mirror"] for row in rows if row.lot.ref == ref}
 
     with mirror_beside(world, tmp_path, ""):

@@ -72,10 +72,10 @@ def test_a_probe_goes_the_way_of_a_bid_and_leaves_nothing_of_one(live_server: Li
         assert (result.code, result.offset_ms) == ("", 0) and 0 < result.ms < 30_000
         one.note(result)
         assert one.tell() == 1 and one.tell() == 0
-    with live_server.world.look("clock") as look:
-        [kept] = look.session.scalars(select(probes.ProbeSample))
+    with live_server.world.view("clock") as view:
+        [kept] = view.session.scalars(select(probes.ProbeSample))
         assert (kept.point, kept.ok, kept.code) == ("inside", True, "")
-        assert probes.point(look.session, "inside").beat_at == live_server.world.now
+        assert probes.point(view.session, "inside").beat_at == live_server.world.now
     assert list((live_server.office.blobs.folder / "probes").iterdir()) == [], "the test bid is forgotten"
 
 
@@ -111,8 +111,8 @@ def test_what_could_not_be_told_is_told_after_a_restart(live_server: LiveServer,
         base, "inside", secret, live_server.office.platform, live_server.world.clock, tmp_path / "inside.jsonl"
     )
     assert again.tell() == 3
-    with live_server.world.look("clock") as look:
-        assert [s.ok for s in look.session.scalars(select(probes.ProbeSample))] == [False] * 3
+    with live_server.world.view("clock") as view:
+        assert [s.ok for s in view.session.scalars(select(probes.ProbeSample))] == [False] * 3
 
 
 Wrong = Callable[[dict[str, Any]], Any]
@@ -154,8 +154,8 @@ def test_the_last_beacon_stands_when_the_database_is_gone(world: World, tmp_path
     first = json.loads(one.text)
     key = str(log.log_key(world.office.platform, world.office.keys))
     checkpoint, seen = beacon.check(first, key)
-    with world.look("clock") as look:
-        assert checkpoint.size == log.size(look) and seen.startswith("2026-")
+    with world.view("clock") as view:
+        assert checkpoint.size == log.size(view) and seen.startswith("2026-")
     world.tick()
     assert one.turn() and json.loads(one.text) != first
     dead = beacon.Beacon(broken(world), tmp_path)
@@ -185,8 +185,8 @@ def test_the_status_page_goes_on_without_a_database_and_escapes_what_it_shows(wo
     world.lot("BIDDING", title="<b>多媒体</b>")
     with world.work("clock") as work:
         probes.keep_duties(work, {"inside": b64u(ed25519_public(new_secret()))})
-    with world.look("clock") as look:
-        lot = look.session.scalars(select(Lot)).one()
+    with world.view("clock") as view:
+        lot = view.session.scalars(select(Lot)).one()
         assert lot.deadline is not None
         world.clock.set(lot.deadline - timedelta(hours=1))
     one = status.Status(world.office, tmp_path)
@@ -206,12 +206,12 @@ def test_the_status_page_goes_on_without_a_database_and_escapes_what_it_shows(wo
 @pytest.mark.promise("S1")
 def test_the_status_is_the_same_whoever_bids(world: World) -> None:
     refs = twins(world)
-    with world.look("clock") as look:
-        deadline = world.lot_in(look, refs[0]).deadline
+    with world.view("clock") as view:
+        deadline = world.lot_in(view, refs[0]).deadline
     assert deadline is not None
     world.clock.set(deadline - timedelta(minutes=30))
-    with world.look("clock") as look:
-        empty, full = facts.gather(look)["windows"]
+    with world.view("clock") as view:
+        empty, full = facts.gather(view)["windows"]
     assert (empty.pop("lot"), full.pop("lot")) == refs and empty == full
     assert empty["measured"] == 0 and empty["unmeasured"] == 209, "nobody is on duty: that is no praise"
 
@@ -238,12 +238,12 @@ def test_a_digest_gets_one_ticket_that_outlives_the_process_and_is_taken_over_on
     for _ in range(2):
         taking._seen.clear()
         assert taking.take_over(world.office, tmp_path) == 0
-    with world.look("clock") as look:
-        assert look.session.scalar(select(func.count()).select_from(DropTicket)) == 1
-    with world.look("bidder1", sealing.SIGNER) as look:
-        assert [row.digest for row in drop_tickets.own(look)] == [DIGEST]
-    with world.look("bidder2", sealing.SIGNER) as look:
-        assert drop_tickets.own(look) == []
+    with world.view("clock") as view:
+        assert view.session.scalar(select(func.count()).select_from(DropTicket)) == 1
+    with world.view("bidder1", sealing.SIGNER) as view:
+        assert [row.digest for row in drop_tickets.own(view)] == [DIGEST]
+    with world.view("bidder2", sealing.SIGNER) as view:
+        assert drop_tickets.own(view) == []
 
 
 def test_the_drop_refuses_what_is_not_signed_for_it_and_slows_down_who_asks_too_often(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.kit.rows import unchanged
 from tests.trading.opening.test_ceremony import FORGED, forged
 from trading.kernel.calendar import local_day
 from trading.kernel.errors import Conflict
-from trading.kernel.work import Look
+from trading.kernel.work import View
 
 CHEATS = {"revoked": {"content_seed": bytes(32)}, "undecided": FORGED["no box is the one committed to"][0]}
 
@@ -34,18 +34,18 @@ def opened(room: MoneyRoom, cheat: str, regime: str = "WORKS") -> str:
     return ref
 
 
-def demand_of(room: MoneyRoom, look: Look, ref: str, username: str) -> DepositDemand:
+def demand_of(room: MoneyRoom, view: View, ref: str, username: str) -> DepositDemand:
     return next(
         one
-        for one in demands.of_lot(look.session, room.world.lot_in(look, ref))
+        for one in demands.of_lot(view.session, room.world.lot_in(view, ref))
         if one.participant.party_id == room.world.party_ids[username]
     )
 
 
 def event(room: MoneyRoom, ref: str, username: str) -> tuple[str, object] | None:
-    with room.world.look("clock") as look:
-        known = triggers.facts(look.session, room.world.lot_in(look, ref))
-        return triggers.event_of(known, demand_of(room, look, ref, username))
+    with room.world.view("clock") as view:
+        known = triggers.facts(view.session, room.world.lot_in(view, ref))
+        return triggers.event_of(known, demand_of(room, view, ref, username))
 
 
 def draft(room: MoneyRoom, ref: str, username: str, ground: str) -> None:
@@ -66,8 +66,8 @@ def test_a_bid_lost_by_its_own_bidder_is_a_ground_to_keep_the_deposit(room: Mone
         draft(room, ref, "bidder2", "D-44")
     assert refusal.value.code == "forfeit.not_revoked"
     draft(room, ref, "bidder1", "D-44")
-    with room.world.look("clock") as look:
-        assert demands.holds(look.session, demand_of(room, look, ref, "bidder1").id, look.now)
+    with room.world.view("clock") as view:
+        assert demands.holds(view.session, demand_of(room, view, ref, "bidder1").id, view.now)
 
 
 @pytest.mark.parametrize("cause", ["platform", "tenderee", "bidder"])
@@ -78,8 +78,8 @@ def test_while_the_cause_is_unknown_nothing_follows_and_the_ruling_decides(room:
         with unchanged(room.world), pytest.raises(Conflict) as refusal:
             draft(room, ref, "bidder1", ground)
         assert refusal.value.code == "forfeit.undecided"
-    with room.world.look("clock") as look:
-        name = next(one.header_hash for one in verdict_steps.failures_of(room.world, look, ref))
+    with room.world.view("clock") as view:
+        name = next(one.header_hash for one in verdict_steps.failures_of(room.world, view, ref))
     verdict_steps.rule(room.world, ref, name, cause)
     today = local_day(room.world.now)
     if cause == "bidder":
@@ -94,10 +94,10 @@ def test_while_the_cause_is_unknown_nothing_follows_and_the_ruling_decides(room:
 
 def test_an_undecided_deposit_waits_for_the_ruling_even_when_the_award_is_announced(room: MoneyRoom) -> None:
     ref = opened(room, "undecided", "GP")
-    with room.world.look("clock") as look:
-        today = local_day(look.now)
-        known = replace(triggers.facts(look.session, room.world.lot_in(look, ref)), announced=today, winner=0)
-        mine, other = demand_of(room, look, ref, "bidder1"), demand_of(room, look, ref, "bidder2")
+    with room.world.view("clock") as view:
+        today = local_day(view.now)
+        known = replace(triggers.facts(view.session, room.world.lot_in(view, ref)), announced=today, winner=0)
+        mine, other = demand_of(room, view, ref, "bidder1"), demand_of(room, view, ref, "bidder2")
         assert triggers.event_of(known, mine) is None
         assert triggers.event_of(known, other) == ("award_notice_sent_losers", today)
         assert triggers.event_of(replace(known, ended=("tender_failed", today)), mine) == ("tender_failed", today)

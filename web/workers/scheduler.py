@@ -26,7 +26,7 @@ from trading.kernel.errors import Refusal
 from trading.kernel.work import Office
 from trading.opening import rechecks
 from trading.parties import password_links, registrations
-from web.workers import courier
+from web.workers import outbox_worker
 from web.workers.watch import mirror_state, taking
 
 EVERY_SECONDS = 1
@@ -35,7 +35,7 @@ SCAN_SECONDS = 5
 COPY_SECONDS, PING_SECONDS = 2, 60
 LOOK_SECONDS = 5
 CREDIT_SECONDS = 15
-logger = logging.getLogger("bidhall.clockwork")
+logger = logging.getLogger("bidhall.scheduler")
 
 
 def turn(office: Office, bank: Bank | None) -> list[str]:
@@ -162,11 +162,11 @@ def _credit(office: Office, bank: Bank, seen: dict[str, str]) -> None:
 
 def _deliver(office: Office, mail: str) -> None:
     try:
-        with office.look(CLOCK) as look:
-            asked = password_links.wished(look)
+        with office.view(CLOCK) as view:
+            asked = password_links.wished(view)
         if asked:
             with office.work(CLOCK) as work:
                 password_links.answer(work)
-        courier.deliver(office, mail)
+        outbox_worker.deliver(office, mail)
     except (DBAPIError, OSError) as error:
         logger.error("courier failed: %s", type(error).__name__)

@@ -282,7 +282,7 @@ def teach(
         figure=figure,
         amount=amount,
         share=share,
-        capitals=lambda v: v.capitals(),
+        amount_words=lambda v: v.amount_words(),
         percent=percent,
         points=points,
         whole=count,

@@ -8,11 +8,11 @@ from tests.house import tree
 from trading.kernel.access import WEIGHTY, Act
 
 
-def test_no_look_requires_an_act_of_weight() -> None:
+def test_no_view_requires_an_act_of_weight() -> None:
     wrong = []
     for name in tree.in_packages(suffix=".py"):
         for line, called, call in tree.calls(name):
-            if called in ("look.require", "now.require", "view.require") and call.args:
+            if called == "view.require" and call.args:
                 act = tree.dotted(call.args[0]).rpartition(".")[2]
                 if isinstance(call.args[0], ast.Attribute) and act in Act.__members__ and Act[act] in WEIGHTY:
                     wrong.append(f"{name}:{line} {act}")

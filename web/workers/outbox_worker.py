@@ -20,8 +20,8 @@ from web.words import words
 
 def deliver(office: Office, mail: str) -> int:
     """Send what is due; returns how many went."""
-    with office.look(CLOCK) as look:
-        if not outbox.due(look.session, look.now, limit=1):
+    with office.view(CLOCK) as view:
+        if not outbox.due(view.session, view.now, limit=1):
             return 0
     with office.work(CLOCK) as work:
         waiting = outbox.due(work.session, work.now)

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as Waited
 
-from trading.kernel import faults, turns
+from trading.kernel import commit_queue, faults
+from trading.kernel.commit_queue import turns_of
 from trading.kernel.db import open_engine
-from trading.kernel.turns import turns_of
 
 pytestmark = pytest.mark.promise("R3")
 
@@ -64,7 +64,7 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    monkeypatch.setattr(turns, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
+    monkeypatch.setattr(commit_queue, "LONGEST_NS", 60 * 10**9)  # however slow the machine, who stands in line shares
     made = Line(tmp_path / "turns.db")
     yield made
     made.pool.shutdown()
@@ -168,7 +168,7 @@ def test_a_long_one_shares_with_nobody(line: Line) -> None:
 
 
 def test_a_transaction_that_has_been_open_long_takes_nobody_in(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "LONGEST_NS", 0)
+    monkeypatch.setattr(commit_queue, "LONGEST_NS", 0)
     before = line.commits
     for one in line.behind([lambda: line.say("w1"), lambda: line.say("w2")]):
         one.result(10)
@@ -176,7 +176,7 @@ def test_a_transaction_that_has_been_open_long_takes_nobody_in(line: Line, monke
 
 
 def test_so_many_share_and_no_more(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MOST_TOGETHER", 3)
+    monkeypatch.setattr(commit_queue, "MOST_TOGETHER", 3)
     before = line.commits
     for one in line.behind([lambda n=n: line.say(f"w{n}") for n in range(6)]):  # type: ignore[misc]
         one.result(10)
@@ -184,7 +184,7 @@ def test_so_many_share_and_no_more(line: Line, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_who_gets_no_turn_is_told_and_blocks_nobody(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_MS", 50)
+    monkeypatch.setattr(commit_queue, "PATIENCE_MS", 50)
     gate = threading.Event()
     first = line.pool.submit(lambda: line.say("first", after=lambda: gate.wait(10)))
     while not turns_of(line.engine)._taken:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from web.words import show
+from web.words import formatting
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     taken: list[tuple[int, int, int]] = []  # lane, from, to: labels, and the poles of those above
     for n in sorted(range(len(today)), key=lambda n: (today[n] is not following, not today[n].due, n)):
         tick, at = today[n], share(today[n].at)
-        words = f"{show.hour(tick.at, zone)[:5]} {tick.text}"
+        words = f"{formatting.hour(tick.at, zone)[:5]} {tick.text}"
         lane, anchor = _room(at, _HALF * sum(2 if ord(c) > 0x2E80 else 1 for c in words) + 2 * _HALF, marks, taken)
         places[n] = _Place(
             _percent(at), words if anchor else "", anchor or "start", tick.due, tick is following, lane, words
@@ -137,9 +137,9 @@ def sun_line(now: datetime, ticks: Iterable[Tick], *, lang: str, zone: ZoneInfo,
     hours = tuple(
         _Place(_percent(h * 1000), f"{_FIRST + h:02}:00", _anchor(h * 1000)) for h in range(0, _LAST - _FIRST + 1, 2)
     )
-    listed = "；".join(f"{show.hour(t.at, zone)[:5]} {t.text}" for t in today)
-    lead = f"现在 {show.hour(now, zone)}" if lang == "zh" else f"Now {show.hour(now, zone)}"
-    zone_words = show.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0]
+    listed = "；".join(f"{formatting.hour(t.at, zone)[:5]} {t.text}" for t in today)
+    lead = f"现在 {formatting.hour(now, zone)}" if lang == "zh" else f"Now {formatting.hour(now, zone)}"
+    zone_words = formatting.zone_name(now, lang, zone).replace("（", " (").partition(" (")[0]
     return SunLine(
         local.date(),
         working,
@@ -304,7 +304,7 @@ class Frame:
 
     @property
     def utc(self) -> str:
-        return show.zone_name(self.now, "en", self.zone).rpartition("(")[2].rstrip(")")
+        return formatting.zone_name(self.now, "en", self.zone).rpartition("(")[2].rstrip(")")
 
     @property
     def today(self) -> Any:
